@@ -1,0 +1,121 @@
+//! Money and consumption in integers: micro-dollars, calls and tokens. No floats, so that books balance to the last unit.
+
+use std::fmt;
+use std::ops::{Add, AddAssign};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Money in millionths of a US dollar.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct MicroUsd(pub u64);
+
+impl MicroUsd {
+    /// Micro-dollars in one dollar.
+    pub const PER_USD: u64 = 1_000_000;
+
+    /// Dollars as a float, for display and estimates only.
+    pub fn as_usd(self) -> f64 {
+        self.0 as f64 / Self::PER_USD as f64
+    }
+
+    /// Rounds up a non-negative, finite number of dollars; `None` outside the representable range.
+    pub fn from_usd_ceil(usd: f64) -> Option<Self> {
+        let micros = (usd * Self::PER_USD as f64).ceil();
+        (usd.is_finite() && (0.0..9.0e15).contains(&micros)).then_some(Self(micros as u64))
+    }
+}
+
+impl fmt::Display for MicroUsd {
+    /// Cents when there are whole cents to see, four decimals below a dollar.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = if self.0 == 0 || self.0 >= Self::PER_USD {
+            2
+        } else {
+            4
+        };
+        write!(f, "${:.decimals$}", self.as_usd())
+    }
+}
+
+/// What an attempt consumed, or is allowed to consume at worst.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Amount {
+    /// Money in micro-dollars.
+    pub usd: MicroUsd,
+    /// Requests sent to a model.
+    pub calls: u64,
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Completion tokens, reasoning tokens included.
+    pub output_tokens: u64,
+}
+
+impl Amount {
+    /// Consumption of nothing.
+    pub const ZERO: Self = Self {
+        usd: MicroUsd(0),
+        calls: 0,
+        input_tokens: 0,
+        output_tokens: 0,
+    };
+
+    /// Component-wise difference; `None` when any component would fall below zero.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        Some(Self {
+            usd: MicroUsd(self.usd.0.checked_sub(other.usd.0)?),
+            calls: self.calls.checked_sub(other.calls)?,
+            input_tokens: self.input_tokens.checked_sub(other.input_tokens)?,
+            output_tokens: self.output_tokens.checked_sub(other.output_tokens)?,
+        })
+    }
+
+    /// True when no component exceeds the other's.
+    pub fn fits_in(self, bound: Self) -> bool {
+        bound.checked_sub(self).is_some()
+    }
+}
+
+impl Add for Amount {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            usd: MicroUsd(self.usd.0.saturating_add(other.usd.0)),
+            calls: self.calls.saturating_add(other.calls),
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+        }
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl std::iter::Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// A ceiling on money, on calls, or on both; `None` leaves that axis unlimited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Ceiling in micro-dollars.
+    pub usd: Option<MicroUsd>,
+    /// Ceiling in requests.
+    pub calls: Option<u64>,
+}
+
+impl Limit {
+    /// True when the amount stays within every axis that is limited.
+    pub fn covers(self, amount: Amount) -> bool {
+        self.usd.is_none_or(|limit| amount.usd <= limit)
+            && self.calls.is_none_or(|limit| amount.calls <= limit)
+    }
+}

@@ -1,0 +1,218 @@
+//! What is said to a chat model and what comes back, free of any provider's wire format.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions that frame the conversation.
+    System,
+    /// The asking side.
+    User,
+    /// The answering side.
+    Assistant,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// A prompt: a conversation, or raw text for the model to continue (what small base models need).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// Sent through the model's chat template.
+    Chat(Vec<Message>),
+    /// Continued as it stands.
+    Raw(String),
+}
+
+impl Prompt {
+    /// Bytes of text in the prompt.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Chat(messages) => messages.iter().map(|m| m.content.len()).sum(),
+            Self::Raw(text) => text.len(),
+        }
+    }
+}
+
+/// One request to a chat model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// What is said.
+    pub prompt: Prompt,
+    /// Upper bound on completion tokens, reasoning included: mandatory, since the worst case is priced by it.
+    pub max_tokens: u32,
+    /// Sampling temperature; 0 is greedy.
+    pub temperature: f32,
+    /// Nucleus sampling mass.
+    pub top_p: f32,
+    /// Sampling seed, for endpoints that honour one.
+    pub seed: u32,
+    /// Texts that end the completion.
+    pub stop: Vec<String>,
+    /// JSON Schema that the answer must satisfy, with a name, where the endpoint supports structured output.
+    pub schema: Option<OutputSchema>,
+}
+
+/// A named JSON Schema for structured output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputSchema {
+    /// Name sent along with the schema.
+    pub name: String,
+    /// The schema.
+    pub schema: serde_json::Value,
+}
+
+/// Why a completion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model ended by itself, or at a stop text.
+    Stop,
+    /// `max_tokens` was reached.
+    Length,
+    /// The provider's filter cut the answer.
+    ContentFilter,
+    /// Anything else a provider may say.
+    Other,
+}
+
+/// A completion that was paid for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// The completion.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Finish,
+    /// Tokens as the provider billed them; `None` when it did not say, and then the worst case counts.
+    pub usage: Option<Usage>,
+    /// The exact model that answered, as the provider names it.
+    pub model_version: String,
+}
+
+/// Tokens as billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Prompt tokens, cached ones included.
+    pub input_tokens: u64,
+    /// Of those, read from the provider's cache.
+    pub cached_input_tokens: u64,
+    /// Completion tokens.
+    pub output_tokens: u64,
+}
+
+/// Prices of one model in micro-dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Price {
+    /// Prompt tokens.
+    pub input: u64,
+    /// Prompt tokens read from the provider's cache.
+    pub cached_input: u64,
+    /// Completion tokens.
+    pub output: u64,
+}
+
+impl Price {
+    /// The explicit price of a local model.
+    pub const FREE: Self = Self {
+        input: 0,
+        cached_input: 0,
+        output: 0,
+    };
+
+    /// Cost of one call, rounded up to a micro-dollar.
+    pub fn cost(self, usage: Usage) -> Amount {
+        let fresh = usage.input_tokens.saturating_sub(usage.cached_input_tokens);
+        let cached = usage.cached_input_tokens.min(usage.input_tokens);
+        let scaled = u128::from(fresh) * u128::from(self.input)
+            + u128::from(cached) * u128::from(self.cached_input)
+            + u128::from(usage.output_tokens) * u128::from(self.output);
+        Amount {
+            usd: crate::amount::MicroUsd(u64::try_from(scaled.div_ceil(1_000_000)).unwrap_or(u64::MAX)),
+            calls: 1,
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+        }
+    }
+
+    /// Upper bound on the cost of a request: every prompt byte a token (byte-level tokenizers never emit more), plus a
+    /// fixed allowance for the chat template, at the dearest input price; `max_tokens` at the output price.
+    pub fn worst_case(self, request: &Request) -> Amount {
+        const TEMPLATE_TOKENS: u64 = 64;
+        const TEMPLATE_TOKENS_A_MESSAGE: u64 = 16;
+        let messages = match &request.prompt {
+            Prompt::Chat(messages) => messages.len() as u64,
+            Prompt::Raw(_) => 1,
+        };
+        let schema = request
+            .schema
+            .as_ref()
+            .map_or(0, |s| s.schema.to_string().len() as u64);
+        let input_tokens = request.prompt.text_bytes() as u64
+            + schema
+            + TEMPLATE_TOKENS
+            + TEMPLATE_TOKENS_A_MESSAGE * messages;
+        let dearest = Self {
+            cached_input: self.cached_input.max(self.input),
+            input: self.input.max(self.cached_input),
+            ..self
+        };
+        dearest.cost(Usage {
+            input_tokens,
+            cached_input_tokens: 0,
+            output_tokens: request.max_tokens.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cost_rounds_up_and_worst_case_bounds_it() {
+        let price = Price {
+            input: 150_000,
+            cached_input: 75_000,
+            output: 600_000,
+        };
+        let usage = Usage {
+            input_tokens: 10,
+            cached_input_tokens: 4,
+            output_tokens: 3,
+        };
+        // (6·150000 + 4·75000 + 3·600000) / 10^6 = 3.0
+        assert_eq!(price.cost(usage).usd.0, 3);
+        assert_eq!(
+            price
+                .cost(Usage {
+                    output_tokens: 4,
+                    ..usage
+                })
+                .usd
+                .0,
+            4,
+            "3.6 rounds up"
+        );
+        let request = Request {
+            prompt: Prompt::Raw("ten bytes!".into()),
+            max_tokens: 3,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+            stop: vec![],
+            schema: None,
+        };
+        assert!(price.cost(usage).fits_in(price.worst_case(&request)));
+    }
+}

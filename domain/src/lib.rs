@@ -1,0 +1,7 @@
+//! What Gristmill knows, and nothing of how it is carried out.
+//!
+//! This crate is pure and synchronous: no I/O, no clock, no randomness that is not passed in.
+
+pub mod amount;
+pub mod chat;
+pub mod id;

@@ -1,0 +1,5 @@
+//! The traits through which the coordinator and the worker reach their neighbours, each with its contract in its docs.
+//!
+//! The crate owns no behaviour. Contract suites that every implementation must pass stand beside the traits.
+
+pub mod model;

@@ -1,0 +1,76 @@
+//! Models: chat completion and sentence embedding.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::chat::{Request, Response};
+
+/// A chat model: an endpoint or a model in this process.
+#[async_trait]
+pub trait ChatModel: Send + Sync {
+    /// Sends *one* request and never repeats it by itself: each attempt is a reservation of its own.
+    ///
+    /// The call may be dropped at any time (deadline, shutdown); what it cost is then unknown.
+    async fn complete(&self, request: &Request) -> Result<Response, CallError>;
+}
+
+/// Why a call brought no answer, told apart by what it may have cost.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Nothing was sent, or the provider provably refused before billing: connection refused, 401, 403, 404, a closed port.
+    /// The same request may be tried again later.
+    #[error("{reason}")]
+    NotBilled {
+        /// What happened, naming the endpoint.
+        reason: String,
+        /// How long to stay away, where the provider said so.
+        retry_after: Option<Duration>,
+        /// What it means for further calls.
+        scope: Scope,
+    },
+    /// The outcome, and so the cost, is unknown: a reset, a time-out, a 5xx after the request was taken.
+    #[error("{reason}")]
+    Unknown {
+        /// What happened, naming the endpoint.
+        reason: String,
+        /// How long to stay away, where the provider said so.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// How far a refusal reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Too fast or overloaded (429, 529, connection refused): every caller of the endpoint should slow down.
+    Throttled,
+    /// This request can never succeed (400, 413, 422): trying again is pointless.
+    Request,
+    /// No request can succeed until a person acts (401, 403, 404, unknown model): stop asking.
+    Endpoint,
+    /// The account's quota is used up: pause the run.
+    Quota,
+}
+
+/// A sentence-embedding model.
+#[async_trait]
+pub trait Embedder: Send + Sync {
+    /// Name and version of the model: vectors of different models are never compared.
+    fn model(&self) -> &str;
+
+    /// Length of each vector.
+    fn dimensions(&self) -> usize;
+
+    /// One L2-normalised vector a text, in order.
+    ///
+    /// A text's vector does not depend, to the last bit, on the texts beside it: the batch shape is fixed.
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, CallError>;
+}
+
+/// Vectors and what they cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// One unit vector a text.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens read.
+    pub input_tokens: u64,
+}
