@@ -4,4 +4,5 @@
 
 pub mod amount;
 pub mod chat;
+pub mod filter;
 pub mod id;
