@@ -6,3 +6,4 @@ pub mod amount;
 pub mod chat;
 pub mod filter;
 pub mod id;
+pub mod stage;
