@@ -7,3 +7,4 @@ pub mod chat;
 pub mod filter;
 pub mod id;
 pub mod stage;
+pub mod ledger;

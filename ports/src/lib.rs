@@ -2,4 +2,5 @@
 //!
 //! The crate owns no behaviour. Contract suites that every implementation must pass stand beside the traits.
 
+pub mod ledger;
 pub mod model;

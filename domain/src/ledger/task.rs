@@ -1,0 +1,160 @@
+//! A task and its attempts, as the ledger keeps them.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{Fence, Nonce};
+use crate::amount::Amount;
+use crate::id::TaskId;
+use crate::stage::Stage;
+
+/// Where an attempt stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// Its worst case is reserved and its request may be on the way.
+    Started {
+        /// Ledger time at which it burns unless renewed, in milliseconds.
+        lease_until_ms: u64,
+    },
+    /// It cost what it said.
+    Settled {
+        /// What it cost.
+        actual: Amount,
+    },
+    /// It provably cost nothing.
+    Voided,
+    /// Its cost is unknown: the worst case counts.
+    Burned,
+    /// It burned and said later, once, what it cost.
+    LateSettled {
+        /// What it cost.
+        actual: Amount,
+    },
+}
+
+/// One try at a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1, voided ones included.
+    pub number: u32,
+    /// The nonce it was granted to.
+    pub nonce: Nonce,
+    /// What it may cost at worst.
+    pub worst: Amount,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// Ledger time of its begin, in milliseconds.
+    pub begun_ms: u64,
+    /// Ledger time of its end; 0 while it runs.
+    pub ended_ms: u64,
+    /// Why it was retried, voided or burned, or why it failed; empty when there is nothing to say.
+    pub note: String,
+}
+
+impl Attempt {
+    /// The fence that was granted for it.
+    pub fn fence(&self, task: TaskId) -> Fence {
+        Fence {
+            task,
+            attempt: self.number,
+            nonce: self.nonce,
+        }
+    }
+
+    /// What counts against the budget as reserved.
+    pub fn started(&self) -> Amount {
+        match self.state {
+            AttemptState::Started { .. } => self.worst,
+            AttemptState::Settled { .. }
+            | AttemptState::Voided
+            | AttemptState::Burned
+            | AttemptState::LateSettled { .. } => Amount::ZERO,
+        }
+    }
+
+    /// What counts against the budget as spent.
+    pub fn spent(&self) -> Amount {
+        match self.state {
+            AttemptState::Settled { actual } | AttemptState::LateSettled { actual } => actual,
+            AttemptState::Started { .. } | AttemptState::Voided | AttemptState::Burned => Amount::ZERO,
+        }
+    }
+
+    /// What counts against the budget as burned.
+    pub fn burned(&self) -> Amount {
+        match self.state {
+            AttemptState::Burned => self.worst,
+            AttemptState::Started { .. }
+            | AttemptState::Settled { .. }
+            | AttemptState::Voided
+            | AttemptState::LateSettled { .. } => Amount::ZERO,
+        }
+    }
+}
+
+/// How a task ended, without its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// With a result.
+    Done,
+    /// Without one.
+    Failed,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// With this result.
+    Done(Vec<u8>),
+    /// Without a result.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Decision {
+    /// The kind of ending.
+    pub const fn ending(&self) -> Ending {
+        match self {
+            Self::Done(_) => Ending::Done,
+            Self::Failed { .. } => Ending::Failed,
+        }
+    }
+}
+
+/// A task that is to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenTask {
+    /// The task.
+    pub id: TaskId,
+    /// What it asks for.
+    pub stage: Stage,
+    /// Name of the model that will be asked.
+    pub model: String,
+    /// What the worker needs.
+    pub payload: Vec<u8>,
+    /// Attempts so far, voided ones included.
+    pub attempts: u32,
+}
+
+/// An entry of a run's results stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Position in the stream: grows, with gaps where tasks were absorbed.
+    pub seq: u64,
+    /// The task.
+    pub task: TaskId,
+    /// What it asked for.
+    pub stage: Stage,
+    /// The model it was booked under.
+    pub model: String,
+    /// How it ended.
+    pub decision: Decision,
+    /// What its resolved attempts count for, burned ones at their worst case; one that still runs is not in it.
+    pub cost: Amount,
+    /// The log of its attempts, in order.
+    pub attempts: Vec<Attempt>,
+}
