@@ -6,5 +6,7 @@ pub mod amount;
 pub mod chat;
 pub mod filter;
 pub mod id;
+pub mod strategy;
+pub mod stats;
 pub mod stage;
 pub mod ledger;
