@@ -49,6 +49,9 @@ pub struct Attempt {
     pub ended_ms: u64,
     /// Why it was retried, voided or burned, or why it failed; empty when there is nothing to say.
     pub note: String,
+    /// What it said it had cost when the run was closed already: the audit record, in no book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<Amount>,
 }
 
 impl Attempt {
@@ -123,6 +126,103 @@ impl Decision {
             Self::Failed { .. } => Ending::Failed,
         }
     }
+}
+
+/// A task as the state machine sees it: without its payload and its result, which only the store needs to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The task.
+    pub id: TaskId,
+    /// What it asks for.
+    pub stage: Stage,
+    /// The model it is booked under.
+    pub model: String,
+    /// Attempts that may cost something, after which it fails.
+    pub max_attempts: u32,
+    /// Voided attempts after which it fails.
+    pub max_voids: u32,
+    /// Attempts that were not voided, the running one included.
+    pub tries: u32,
+    /// Attempts that were voided.
+    pub voids: u32,
+    /// Ledger time before which it does not begin, in milliseconds.
+    pub due_at_ms: u64,
+    /// Ledger time before which it is not handed out again, in milliseconds.
+    pub handed_until_ms: u64,
+    /// Its attempts, in order. At most one of them is started.
+    pub attempts: Vec<Attempt>,
+    /// How it ended, and its position in the results stream.
+    pub decided: Option<(u64, Ending)>,
+    /// Its result is safe elsewhere: it goes as soon as nothing runs.
+    pub absorbed: bool,
+    /// It is gone: the store deletes it and keeps its remnants.
+    pub archived: bool,
+}
+
+impl Task {
+    /// The attempt in flight.
+    pub fn running(&self) -> Option<&Attempt> {
+        self.attempts
+            .iter()
+            .find(|attempt| matches!(attempt.state, AttemptState::Started { .. }))
+    }
+
+    /// Ledger time at which the attempt in flight burns.
+    pub fn lease_until_ms(&self) -> Option<u64> {
+        self.attempts.iter().find_map(|attempt| match attempt.state {
+            AttemptState::Started { lease_until_ms } => Some(lease_until_ms),
+            AttemptState::Settled { .. }
+            | AttemptState::Voided
+            | AttemptState::Burned
+            | AttemptState::LateSettled { .. } => None,
+        })
+    }
+
+    /// Ledger time from which it may be handed out; `None` while it runs and once it is decided.
+    pub fn ready_at_ms(&self) -> Option<u64> {
+        (self.decided.is_none() && self.running().is_none()).then(|| self.due_at_ms.max(self.handed_until_ms))
+    }
+
+    /// What its resolved attempts count for.
+    pub fn cost(&self) -> Amount {
+        self.attempts
+            .iter()
+            .map(|attempt| attempt.spent() + attempt.burned())
+            .sum()
+    }
+
+    /// What must outlive the task: its burned attempts, since their money may still be corrected, once.
+    pub fn remnants(&self) -> Vec<Remnant> {
+        let Some((_, ending)) = self.decided else {
+            return Vec::new();
+        };
+        self.attempts
+            .iter()
+            .filter(|attempt| attempt.state == AttemptState::Burned)
+            .map(|attempt| Remnant {
+                task: self.id,
+                stage: self.stage,
+                model: self.model.clone(),
+                ending,
+                attempt: attempt.clone(),
+            })
+            .collect()
+    }
+}
+
+/// A burned attempt of an absorbed task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remnant {
+    /// The task that is gone.
+    pub task: TaskId,
+    /// What it asked for.
+    pub stage: Stage,
+    /// The model it was booked under.
+    pub model: String,
+    /// How it ended.
+    pub ending: Ending,
+    /// The attempt.
+    pub attempt: Attempt,
 }
 
 /// A task that is to be published.
