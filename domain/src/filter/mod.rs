@@ -3,11 +3,22 @@
 //! Everything here is a pure decision on texts and on neighbours that others found: searching an index, embedding and asking a
 //! judge happen elsewhere and only report back a [`Reason`]. Thresholds are settings with the defaults of their source.
 
+mod form;
+pub mod language;
+pub mod prose;
+pub mod refusal;
+pub mod repetition;
+mod rules;
+pub mod text;
+pub mod truncation;
+
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use rules::{Rules, Text, Words};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident => $name:literal, $label:literal;)*) => {
@@ -135,7 +146,7 @@ pub enum Kind {
     Number,
     /// One of a fixed set.
     Label,
-    /// A database query or other code.
+    /// A database query.
     Query,
 }
 

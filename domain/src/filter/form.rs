@@ -1,0 +1,109 @@
+//! Form: whether a text is what was asked for at all: something, readable, free of a chat template's marks, of its kind.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Kind;
+use super::text::normalise;
+
+/// Marks of chat templates: in an answer they are leaks, and would break the template of whoever trains on it.
+static TEMPLATE_MARKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"<\|[a-z_]{2,24}\|>|</?s>\s*$|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|(?m:^### ?(?:Instruction|Response):)").ok()
+});
+
+/// Words that queries of the common languages start a clause with.
+static QUERY_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:select|with|values|insert|update|delete|match|ask|construct)\b").ok()
+});
+
+/// What is wrong with the form of an answer; `None` when nothing is.
+pub(super) fn malformed(kind: Kind, question: Option<&str>, answer: &str) -> Option<String> {
+    unreadable(answer)
+        .or_else(|| match kind {
+            Kind::Number => (!answer.contains(char::is_numeric)).then(|| "no number in it".into()),
+            Kind::Query => QUERY_WORDS
+                .as_ref()
+                .is_some_and(|words| !words.is_match(answer))
+                .then(|| "no query in it".into()),
+            Kind::Open | Kind::Short | Kind::Label => {
+                (!answer.contains(char::is_alphanumeric)).then(|| "neither letters nor digits in it".into())
+            }
+        })
+        .or_else(|| {
+            // Long enough not to be "Paris?" answered by "Paris".
+            let echo = question.is_some_and(|q| {
+                q.len() > 20 && q.len().abs_diff(answer.len()) < 8 && normalise(q) == normalise(answer)
+            });
+            echo.then(|| "the answer is the question again".into())
+        })
+}
+
+/// What makes a text unusable whatever it says: nothing in it, broken characters, marks of a chat template.
+pub(super) fn unreadable(text: &str) -> Option<String> {
+    if text.trim().is_empty() {
+        return Some("empty".into());
+    }
+    if let Some(c) = text
+        .chars()
+        .find(|c| *c == '\u{FFFD}' || (c.is_control() && !c.is_whitespace()))
+    {
+        return Some(format!("the character U+{:04X} in it", u32::from(c)));
+    }
+    let mark = TEMPLATE_MARKS.as_ref().and_then(|marks| marks.find(text))?;
+    Some(format!("`{}` of a chat template in it", mark.as_str().trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_compile() {
+        assert!(TEMPLATE_MARKS.is_some() && QUERY_WORDS.is_some());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_named() {
+        let question = "How many litres does the tank hold?";
+        for (kind, answer, part) in [
+            (Kind::Open, " \n", "empty"),
+            (Kind::Open, "caf\u{FFFD} au lait", "U+FFFD"),
+            (Kind::Open, "a\u{0}b", "U+0000"),
+            (Kind::Open, "It holds much.<|im_end|>", "<|im_end|>"),
+            (Kind::Open, "It holds much.</s>", "</s>"),
+            (Kind::Open, "[INST] And now", "[INST]"),
+            (Kind::Open, "…?!", "neither letters"),
+            (
+                Kind::Open,
+                "how many litres does the tank hold?",
+                "question again",
+            ),
+            (Kind::Number, "It holds many.", "no number"),
+            (Kind::Query, "I would look in the table.", "no query"),
+        ] {
+            let wrong = malformed(kind, Some(question), answer).unwrap_or_default();
+            assert!(wrong.contains(part), "{answer}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_passes() {
+        for (kind, answer) in [
+            (Kind::Number, "It holds 12."),
+            (Kind::Label, "yes"),
+            (Kind::Short, "#7"),
+            (Kind::Query, "```sql\nSELECT 1\n```"),
+            (
+                Kind::Open,
+                "Strike it: <s>old</s> new; compare a <| b |> c.\tDone\r\n",
+            ),
+        ] {
+            assert_eq!(
+                malformed(kind, Some("How many litres does the tank hold?"), answer),
+                None,
+                "{answer}"
+            );
+        }
+    }
+}

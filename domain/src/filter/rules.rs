@@ -1,0 +1,326 @@
+//! The rules on the text of an answer, and of a question that a teacher wrote: one set of settings, one check, cheapest first.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Starts;
+use super::text::words;
+use super::{Kind, Reason, Rejection, form, language, prose, repetition, truncation};
+use crate::chat::Finish;
+
+/// What a generated text must satisfy. The defaults are those of FACTS and of the papers named at each rule's module.
+///
+/// A clone shares its compiled patterns; reading one from a job file compiles them once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Regular expressions that a refusing answer starts with.
+    #[serde(default = "Starts::of_answers")]
+    pub refusals: Starts,
+    /// Regular expressions that a teacher starts with when it declines to write a question.
+    #[serde(default = "Starts::of_questions")]
+    pub question_refusals: Starts,
+    /// Reject answers with a structure left open (code block, JSON, bracket, formula, query), besides those cut by a limit.
+    pub unclosed: bool,
+    /// Words of a generated question. A text that is to be labelled has no least length.
+    pub question_words: Words,
+    /// Words of an open answer.
+    pub answer_words: Words,
+    /// Limits on repetition; not for queries.
+    pub repetition: repetition::Limits,
+    /// Limits on open text; not for other kinds.
+    pub prose: prose::Limits,
+    /// Languages let through; not for queries.
+    pub language: language::Settings,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            refusals: Starts::of_answers(),
+            question_refusals: Starts::of_questions(),
+            unclosed: true,
+            // Self-Instruct (Wang et al. 2023, arXiv 2212.10560) drops instructions of 3 words or fewer, and of more than 150.
+            question_words: Words {
+                min: 4,
+                max: Some(150),
+            },
+            answer_words: Words { min: 4, max: None },
+            repetition: repetition::Limits::default(),
+            prose: prose::Limits::default(),
+            language: language::Settings::default(),
+        }
+    }
+}
+
+/// How many words a text may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// Fewest words.
+    #[serde(default)]
+    pub min: usize,
+    /// Most words; left out, there is no limit.
+    #[serde(default)]
+    pub max: Option<usize>,
+}
+
+/// A generated text as it came from the teacher.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Text<'a> {
+    /// The question, where the teacher wrote it; `None` for a seed's own, which no rule may reject.
+    pub question: Option<&'a str>,
+    /// The answer, with its reasoning where both are one text.
+    pub answer: &'a str,
+    /// Why the completion with the answer ended.
+    pub finish: Finish,
+    /// What sort of answer it is.
+    pub kind: Kind,
+}
+
+impl Rules {
+    /// Checks question and answer; the first rule that fails is the row's reason.
+    pub fn check(&self, text: &Text<'_>) -> Result<(), Rejection> {
+        if let Some(question) = text.question {
+            self.check_question(question, Finish::Stop, text.kind)?;
+        }
+        self.check_answer(text)
+    }
+
+    /// Checks a question by itself, as soon as the teacher has written it and before an answer is paid for.
+    /// `finish` is that of the completion with the question.
+    pub fn check_question(&self, question: &str, finish: Finish, kind: Kind) -> Result<(), Rejection> {
+        reject(Reason::Refusal, self.question_refusals.find(question))?;
+        // A question is prose, whatever kind its answer is.
+        reject(Reason::Truncated, self.cut(finish, Kind::Open, question))?;
+        reject(Reason::Format, form::unreadable(question))?;
+        reject(
+            Reason::Repetition,
+            repetition::repetition(question, &self.repetition),
+        )?;
+        let limits = match kind {
+            Kind::Label => Words {
+                min: 0,
+                ..self.question_words
+            },
+            Kind::Open | Kind::Short | Kind::Number | Kind::Query => self.question_words,
+        };
+        reject(Reason::Length, wrong_length(question, limits))?;
+        reject(
+            Reason::Language,
+            language::wrong_language(question, &self.language),
+        )
+    }
+
+    fn check_answer(&self, text: &Text<'_>) -> Result<(), Rejection> {
+        let Text {
+            question,
+            answer,
+            finish,
+            kind,
+        } = *text;
+        reject(Reason::Refusal, self.refusals.find(answer))?;
+        reject(Reason::Truncated, self.cut(finish, kind, answer))?;
+        reject(Reason::Format, form::malformed(kind, question, answer))?;
+        if kind == Kind::Query {
+            return Ok(());
+        }
+        reject(
+            Reason::Repetition,
+            repetition::repetition(answer, &self.repetition),
+        )?;
+        if kind == Kind::Open {
+            reject(Reason::Length, wrong_length(answer, self.answer_words))?;
+            reject(Reason::Quality, prose::gopher_quality(answer, &self.prose))?;
+        }
+        reject(Reason::Language, language::wrong_language(answer, &self.language))
+    }
+
+    fn cut(&self, finish: Finish, kind: Kind, text: &str) -> Option<String> {
+        if self.unclosed || matches!(finish, Finish::Length | Finish::ContentFilter) {
+            truncation::truncated(finish, kind, text)
+        } else {
+            None
+        }
+    }
+}
+
+fn reject(reason: Reason, detail: Option<String>) -> Result<(), Rejection> {
+    detail.map_or(Ok(()), |detail| Err(Rejection { reason, detail }))
+}
+
+fn wrong_length(text: &str, limits: Words) -> Option<String> {
+    // Counting stops where the verdict is clear.
+    let enough = limits.max.unwrap_or(limits.min).max(limits.min).saturating_add(1);
+    let count = words(text).take(enough).count();
+    match limits.max {
+        Some(max) if count > max => Some(format!("more than {max} words")),
+        _ if count < limits.min => Some(format!("{count} words (at least {})", limits.min)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(text: Text<'_>) -> Option<Reason> {
+        Rules::default()
+            .check(&text)
+            .err()
+            .map(|rejection| rejection.reason)
+    }
+
+    const OPEN: Text<'_> = Text {
+        question: Some("How does the water get into the tank above the house?"),
+        answer: "The pump draws it from the well and pushes it through the filter into the tank.",
+        finish: Finish::Stop,
+        kind: Kind::Open,
+    };
+
+    #[test]
+    fn each_rule_gives_its_reason() {
+        assert_eq!(reason(OPEN), None);
+        let looped = "the pump then the filter ".repeat(8);
+        let long = "Why does the pump stop when the filter is new, and ".repeat(16);
+        let table: String = (0..8).map(|i| format!("| pump{i} {i}2.5 {i}7.1 ")).collect();
+        for (text, wanted) in [
+            (
+                Text {
+                    answer: "I'm sorry, but I can't help with that.",
+                    ..OPEN
+                },
+                Reason::Refusal,
+            ),
+            (
+                Text {
+                    question: Some("I'm sorry, but I can't create a question."),
+                    ..OPEN
+                },
+                Reason::Refusal,
+            ),
+            (
+                Text {
+                    finish: Finish::Length,
+                    ..OPEN
+                },
+                Reason::Truncated,
+            ),
+            (
+                Text {
+                    answer: "It is pumped (through the",
+                    ..OPEN
+                },
+                Reason::Truncated,
+            ),
+            (Text { answer: "", ..OPEN }, Reason::Format),
+            (
+                Text {
+                    answer: "Many.",
+                    kind: Kind::Number,
+                    ..OPEN
+                },
+                Reason::Format,
+            ),
+            (
+                Text {
+                    answer: &looped,
+                    ..OPEN
+                },
+                Reason::Repetition,
+            ),
+            (
+                Text {
+                    question: Some("Which pump?"),
+                    ..OPEN
+                },
+                Reason::Length,
+            ),
+            (
+                Text {
+                    question: Some(&long),
+                    ..OPEN
+                },
+                Reason::Repetition,
+            ),
+            (
+                Text {
+                    answer: "By the pump.",
+                    ..OPEN
+                },
+                Reason::Length,
+            ),
+            (
+                Text {
+                    answer: &table,
+                    ..OPEN
+                },
+                Reason::Quality,
+            ),
+        ] {
+            assert_eq!(reason(text), Some(wanted), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rules_for_prose_leave_other_kinds_alone() {
+        for (kind, answer) in [
+            (Kind::Label, "yes"),
+            (Kind::Short, "Paris"),
+            (Kind::Number, "42"),
+            (Kind::Number, "3 + 4 = 7\n7 * 6 = 42\n#### 42"),
+            (
+                Kind::Query,
+                "SELECT a FROM t WHERE a = 1 OR a = 2 OR a = 3 OR a = 4 OR a = 5 OR a = 6 OR a = 7",
+            ),
+        ] {
+            assert_eq!(reason(Text { answer, kind, ..OPEN }), None, "{answer}");
+        }
+        assert_eq!(
+            reason(Text {
+                question: Some("Card arrival"),
+                answer: "card_arrival",
+                kind: Kind::Label,
+                ..OPEN
+            }),
+            None
+        );
+        assert_eq!(
+            reason(Text {
+                question: None,
+                ..OPEN
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn settings_are_read_with_defaults_and_unknown_ones_refused() {
+        let rules: Rules = serde_json::from_str(
+            r#"{"answer_words": {"min": 1, "max": 5}, "language": {"allowed": ["en"]}, "unclosed": false}"#,
+        )
+        .unwrap();
+        assert_eq!(rules.question_words, Rules::default().question_words);
+        assert_eq!(rules.check(&OPEN).unwrap_err().reason, Reason::Length);
+        assert_eq!(
+            rules.check(&Text {
+                answer: "Up (by pump",
+                ..OPEN
+            }),
+            Ok(())
+        );
+        assert_eq!(
+            rules
+                .check(&Text {
+                    finish: Finish::Length,
+                    ..OPEN
+                })
+                .unwrap_err()
+                .reason,
+            Reason::Truncated
+        );
+        assert!(serde_json::from_str::<Rules>(r#"{"answr_words": {}}"#).is_err());
+        let stored = serde_json::to_string(&rules).unwrap();
+        assert_eq!(serde_json::from_str::<Rules>(&stored).unwrap(), rules);
+    }
+}

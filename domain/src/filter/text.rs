@@ -1,0 +1,118 @@
+//! One reading of a text for everything that compares texts: normal form, tokens, words.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+
+use crate::id::ContentId;
+
+/// Compatibility normal form (NFKC), lower case, typographic apostrophes as `'`, white space as single spaces.
+///
+/// Punctuation stays: "x > 1" and "x < 1" are different texts.
+pub fn normalise(text: &str) -> String {
+    let composed: Cow<'_, str> = match is_nfkc_quick(text.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(text),
+        _ => Cow::Owned(text.nfkc().collect()),
+    };
+    let mut normal = String::with_capacity(composed.len());
+    for word in composed.split_whitespace() {
+        if !normal.is_empty() {
+            normal.push(' ');
+        }
+        for c in word.chars() {
+            match c {
+                '’' | '‘' | 'ʼ' => normal.push('\''),
+                c if c.is_ascii() => normal.push(c.to_ascii_lowercase()),
+                c => normal.extend(c.to_lowercase()),
+            }
+        }
+    }
+    normal
+}
+
+/// The key under which equal texts meet: a hash of their normal forms, each part for itself.
+pub fn exact_key(parts: &[&str]) -> ContentId {
+    let normal: Vec<String> = parts.iter().map(|part| normalise(part)).collect();
+    let bytes: Vec<&[u8]> = normal.iter().map(String::as_bytes).collect();
+    ContentId::of(&bytes)
+}
+
+/// Tokens of a text in normal form: runs of letters and digits; one character each in scripts that put no spaces between words.
+pub fn tokens(normal: &str) -> impl Iterator<Item = &str> {
+    pieces(normal, |c| !c.is_alphanumeric())
+}
+
+/// Words as they stand, between white space; one character each in scripts that put no spaces between words.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    pieces(text, char::is_whitespace)
+}
+
+fn pieces(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start_matches(&separates);
+        let first = rest.chars().next()?;
+        let end = if is_unspaced(first) {
+            first.len_utf8()
+        } else {
+            rest.find(|c| separates(c) || is_unspaced(c))
+                .unwrap_or(rest.len())
+        };
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some(piece)
+    })
+}
+
+/// Letters of scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana and Han.
+pub(super) fn is_unspaced(c: char) -> bool {
+    c >= '\u{0E01}'
+        && matches!(c,
+            '\u{0E01}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{3041}'..='\u{30FF}'
+            | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_text_meet() {
+        assert_eq!(normalise("  Ｄon’t\u{a0}use\n ﬁre "), "don't use fire");
+        assert_eq!(exact_key(&["Is it 5 ?"]), exact_key(&["is  it 5 ?"]));
+        assert_ne!(exact_key(&["x > 1"]), exact_key(&["x < 1"]));
+        assert_ne!(exact_key(&["ab", "c"]), exact_key(&["a", "bc"]));
+    }
+
+    #[test]
+    fn tokens_and_words_of_spaced_and_unspaced_scripts() {
+        assert_eq!(
+            tokens("don't pay $3.50!").collect::<Vec<_>>(),
+            ["don", "t", "pay", "3", "50"]
+        );
+        assert_eq!(tokens("用gpt4写").collect::<Vec<_>>(), ["用", "gpt4", "写"]);
+        assert_eq!(
+            words("a  b,c\n日本").collect::<Vec<_>>(),
+            ["a", "b,c", "日", "本"]
+        );
+        assert_eq!(tokens("… — !").count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn case_and_spacing_never_matter(words in proptest::collection::vec("[a-zA-Z0-9éÜßñ'<>.]{1,8}", 0..12)) {
+            let spread: String = words.iter().map(|word| format!("{word}\n \t")).collect();
+            prop_assert_eq!(normalise(&words.join(" ")), normalise(&spread));
+            prop_assert_eq!(normalise(&normalise(&spread)), normalise(&spread));
+        }
+
+        #[test]
+        fn tokens_are_the_text_without_its_separators(text in "\\PC{0,60}") {
+            let kept: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+            let joined: String = tokens(&text).flat_map(str::chars).filter(|c| c.is_alphanumeric()).collect();
+            prop_assert_eq!(joined, kept);
+        }
+    }
+}
