@@ -3,6 +3,7 @@
 //! This crate is pure and synchronous: no I/O, no clock, no randomness that is not passed in.
 
 pub mod amount;
+pub mod answer;
 pub mod chat;
 pub mod filter;
 pub mod id;

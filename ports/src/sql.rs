@@ -1,0 +1,71 @@
+//! Databases that answer read-only queries under limits.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::answer::sql::Table;
+
+/// Runs queries that nobody trusts.
+#[async_trait]
+pub trait SqlEngine: Send + Sync {
+    /// Runs one read-only statement on the named database and returns its whole result.
+    ///
+    /// The database is never changed, and a query that would run on is stopped, not abandoned. The call may be dropped at any
+    /// time; the query is then stopped, too. The same query gives the same table every time.
+    async fn run(&self, database: &str, query: &str) -> Result<Table, SqlError>;
+}
+
+/// Why a query brought no table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    /// It was not run: no statement, several, one that does more than read, or one whose result would be chance.
+    #[error("the query was refused: {reason}")]
+    Refused {
+        /// What it tried, in words.
+        reason: String,
+    },
+    /// The engine could not compile it or failed on it.
+    #[error("the query failed: {message}")]
+    Failed {
+        /// The engine's message.
+        message: String,
+    },
+    /// It was stopped at its limit of time.
+    #[error("the query was stopped after {limit:?}")]
+    TimedOut {
+        /// The limit on wall and processor time.
+        limit: Duration,
+    },
+    /// It asked for more memory, rows or bytes than a query may have.
+    #[error("the query was stopped: {what}")]
+    TooLarge {
+        /// Which limit, and its size.
+        what: String,
+    },
+    /// No database has this name.
+    #[error("there is no database `{name}`; known: {known}")]
+    UnknownDatabase {
+        /// The name.
+        name: String,
+        /// The names there are, joined by commas.
+        known: String,
+    },
+    /// The engine itself is broken, which says nothing about the query: neither count it as wrong nor as right.
+    #[error("the query engine is unavailable: {reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl SqlError {
+    /// The query is at fault, so that it counts as a wrong answer.
+    pub fn is_querys_fault(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Failed { .. } | Self::TimedOut { .. } | Self::TooLarge { .. } => {
+                true
+            }
+            Self::UnknownDatabase { .. } | Self::Unavailable { .. } => false,
+        }
+    }
+}
