@@ -4,4 +4,7 @@
 
 pub mod ledger;
 pub mod model;
+pub mod blob;
+pub mod limiter;
+pub mod queue;
 pub mod sql;

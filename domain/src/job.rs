@@ -1,0 +1,451 @@
+//! The job: everything a user decides, in ten sections, with the defaults that make a short file work.
+//!
+//! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
+//! settings mean and [`check`](Job::check)s what no single value can show.
+
+mod check;
+mod model;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use check::Problem;
+pub use model::{Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured, Teacher, TokenLimitKey};
+
+use crate::filter::Rules;
+
+/// A job as written by a user, complete with defaults: the effective configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Where the real examples come from.
+    pub seeds: Seeds,
+    /// How much of the real data is kept for validation and test, never to be generated from.
+    #[serde(default)]
+    pub holdout: Holdout,
+    /// The stronger model or models that generate.
+    #[serde(deserialize_with = "model::one_or_many")]
+    #[schemars(with = "model::OneOrMany<Teacher>")]
+    pub teacher: Vec<Teacher>,
+    /// The model that grades what no validator could verify; left out, nothing is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Judge>,
+    /// The sentence-embedding model for semantic duplicates and decontamination.
+    #[serde(default)]
+    pub embed: Embed,
+    /// What is generated, and how.
+    #[serde(default)]
+    pub generate: Generate,
+    /// What is let through.
+    #[serde(default)]
+    pub filter: Filter,
+    /// The hard budget, in calls, in US dollars, or both.
+    pub budget: Budget,
+    /// The real data in the training set and the ceiling on the synthetic share.
+    #[serde(default)]
+    pub anchor: Anchor,
+    /// Where the dataset goes and how its rows look.
+    #[serde(default)]
+    pub output: Output,
+}
+
+/// Where the real examples come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Seeds {
+    /// A file, a glob, or a list of them; relative to the job file.
+    #[serde(deserialize_with = "model::one_or_many")]
+    #[schemars(with = "model::OneOrMany<String>")]
+    pub path: Vec<String>,
+    /// Format of the files; taken from the file name when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<TableFormat>,
+    /// Which column holds what.
+    #[serde(default)]
+    pub fields: Fields,
+    /// Largest share of unreadable rows before the run is refused (0 to 1).
+    #[serde(default = "defaults::bad_rows")]
+    pub max_bad_share: f64,
+}
+
+/// A table's file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TableFormat {
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// Column names of a seed table. Only `question` and `answer` must exist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fields {
+    /// The question or instruction.
+    pub question: String,
+    /// The answer as a person wrote it; also the reference unless `references` names another column.
+    pub answer: String,
+    /// Reasoning that leads to the answer, when it stands apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// Reference answers to check against, a text or a list of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub references: Option<String>,
+    /// The passage that the question rests on, a text or a list of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Concept labels, a text or a list of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concept: Option<String>,
+    /// Source document: rows of one source stay in one split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Name of the database a query runs on (validator `sql`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            question: "question".into(),
+            answer: "answer".into(),
+            reasoning: None,
+            references: None,
+            context: None,
+            concept: None,
+            source: None,
+            database: None,
+        }
+    }
+}
+
+/// Real rows kept for validation and test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Holdout {
+    /// Share of the real rows for validation (0 to 1).
+    pub validation: f64,
+    /// Share of the real rows for test (0 to 1).
+    pub test: f64,
+    /// Questions at least this similar (Jaccard of word pairs) stay in one split.
+    pub group_jaccard: f64,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+impl Default for Holdout {
+    fn default() -> Self {
+        Self { validation: 0.1, test: 0.1, group_jaccard: 0.7, seed: 0 }
+    }
+}
+
+/// What is generated, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Generate {
+    /// `auto` follows the budget ratio; a name forces one strategy.
+    pub strategy: StrategyChoice,
+    /// Synthetic rows wanted; left out, what the budget and the ceiling allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// What the data is about, in a few words, for the prompts.
+    pub subject: String,
+    /// Answers carry the reasoning that leads to them.
+    pub reasoning: bool,
+    /// Solved examples shown in a prompt.
+    pub examples: u32,
+    /// New questions are checked for being answerable before they are answered.
+    pub verify: bool,
+    /// How many answers decide a question that has no reference.
+    pub agreement: Agreement,
+    /// Rephrasings of one seed that may be kept.
+    pub rephrasings_per_seed: u32,
+    /// Upper bound on completion tokens of one request.
+    pub max_tokens: u32,
+    /// Sampling temperature of generating requests.
+    pub temperature: f32,
+    /// Nucleus sampling mass of generating requests.
+    pub top_p: f32,
+    /// Share of the budget for the pilot that measures acceptance and cost; 0 leaves it out.
+    pub pilot: f64,
+    /// Rounds after the pilot, over which the budget is spread; each re-fits the mix.
+    pub rounds: u32,
+    /// Template files that replace built-in prompts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub prompts: BTreeMap<PromptKind, PathBuf>,
+}
+
+impl Default for Generate {
+    fn default() -> Self {
+        Self {
+            strategy: StrategyChoice::Auto,
+            rows: None,
+            subject: String::new(),
+            reasoning: true,
+            examples: 3,
+            verify: true,
+            agreement: Agreement::default(),
+            rephrasings_per_seed: 4,
+            max_tokens: 1024,
+            temperature: 0.8,
+            top_p: 0.95,
+            pilot: 0.05,
+            rounds: 4,
+            prompts: BTreeMap::new(),
+        }
+    }
+}
+
+/// Which strategy generates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyChoice {
+    /// The mix follows from the query budget over the seed count (Chan et al. 2024).
+    Auto,
+    /// Several answers to each seed's question.
+    AnswerAugmentation,
+    /// The seed's question in other words, answered by the teacher.
+    Rephrasing,
+    /// New questions, verified as answerable, then answered.
+    NewQuestion,
+}
+
+/// The prompts that a user can replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptKind {
+    /// Answers a question.
+    Answer,
+    /// Puts a question in other words.
+    Rephrase,
+    /// Invents a new question.
+    NewQuestion,
+    /// Decides whether a question can be answered.
+    Verify,
+    /// Grades an answer.
+    Judge,
+}
+
+/// Sequential majority over several answers to one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agreement {
+    /// Votes by which one answer must lead the next.
+    pub lead: u32,
+    /// Answers drawn at most.
+    pub max_samples: u32,
+}
+
+impl Default for Agreement {
+    fn default() -> Self {
+        Self { lead: 2, max_samples: 6 }
+    }
+}
+
+/// What is let through.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filter {
+    /// How an answer is verified.
+    pub validator: Validator,
+    /// Rules on the text of an answer.
+    pub rules: Rules,
+    /// Exact and near duplicates by words.
+    pub near_duplicates: NearDuplicates,
+    /// Near duplicates by meaning.
+    pub semantic_duplicates: SemanticDuplicates,
+    /// Rows too close to a held-out one.
+    pub decontaminate: Decontaminate,
+    /// Answers must stand in their passage; left out, they need not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grounding: Option<Grounding>,
+}
+
+/// How an answer is verified against its reference, and how several answers are compared.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Validator {
+    /// Nothing is verified; a judge is then the only check of what an answer says.
+    #[default]
+    None,
+    /// The final number equals the reference's.
+    Number,
+    /// The query runs on the row's database and brings the result of a reference.
+    Sql {
+        /// Folder of SQLite databases, `NAME.sql` dumps or `NAME.sqlite` files; relative to the job file.
+        databases: PathBuf,
+        /// Seconds after which a query is stopped.
+        #[serde(default = "defaults::sql_timeout_s")]
+        timeout_s: u32,
+    },
+    /// The answer ends in one of a set of labels, the reference's.
+    Label {
+        /// The labels.
+        labels: Vec<String>,
+    },
+    /// A short text, compared as SQuAD does.
+    Text {
+        /// Least token F1 with a reference.
+        #[serde(default = "defaults::text_f1")]
+        min_f1: f64,
+    },
+}
+
+/// Exact and near duplicates by words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NearDuplicates {
+    /// Jaccard similarity of word shingles from which two questions count as one.
+    pub jaccard: f64,
+    /// Jaccard similarity from which two answers to one question count as one.
+    pub answer_jaccard: f64,
+    /// Words in a shingle.
+    pub shingle_words: u32,
+}
+
+impl Default for NearDuplicates {
+    fn default() -> Self {
+        Self { jaccard: 0.8, answer_jaccard: 0.9, shingle_words: 2 }
+    }
+}
+
+/// Near duplicates by meaning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SemanticDuplicates {
+    /// Cosine similarity from which a new question counts as one that is there, unless its numbers or names differ.
+    pub cosine: f64,
+}
+
+impl Default for SemanticDuplicates {
+    fn default() -> Self {
+        Self { cosine: 0.92 }
+    }
+}
+
+/// Rows too close to a held-out one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Decontaminate {
+    /// Length of the compared word sequences.
+    pub ngram: u32,
+    /// Share of a text's words inside matching sequences from which it counts as contaminated.
+    pub coverage: f64,
+    /// Cosine similarity to a held-out question from which a question counts as contaminated.
+    pub cosine: f64,
+}
+
+impl Default for Decontaminate {
+    fn default() -> Self {
+        Self { ngram: 8, coverage: 0.5, cosine: 0.95 }
+    }
+}
+
+/// Answers must stand in their passage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grounding {
+    /// Share of the answer's content words that the passage must hold; its numbers and names must all be there.
+    pub min_share: f64,
+}
+
+impl Default for Grounding {
+    fn default() -> Self {
+        Self { min_share: 0.8 }
+    }
+}
+
+/// The hard budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Ceiling in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Ceiling in model calls, those of local models included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Attempts at one task before it fails.
+    #[serde(default = "defaults::max_attempts")]
+    pub max_attempts: u32,
+    /// YAML file of prices a million tokens by model name; relative to the job file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_file: Option<PathBuf>,
+}
+
+/// The real data in the training set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Anchor {
+    /// Largest share of synthetic rows in the training set.
+    pub max_synthetic_share: f64,
+    /// How often a real row may be repeated to stay under that share.
+    pub max_repeats: u32,
+    /// The teacher descends from the student that will be trained: at least 10 % of the rows must then be real.
+    pub self_improvement: bool,
+}
+
+impl Default for Anchor {
+    fn default() -> Self {
+        Self { max_synthetic_share: 0.95, max_repeats: 1, self_improvement: false }
+    }
+}
+
+/// Where the dataset goes and how its rows look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Output {
+    /// Folder of runs: a run's files go to `DIR/RUN`; relative to the job file.
+    pub dir: PathBuf,
+    /// Columns that trainers look for.
+    pub layout: Layout,
+    /// JSON lines beside the Parquet files.
+    pub jsonl: bool,
+    /// The passage stands in the question's message.
+    pub context: bool,
+    /// A system message in front of every conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// Rows in a Parquet file.
+    pub shard_rows: u64,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { dir: "out".into(), layout: Layout::Messages, jsonl: true, context: true, system: None, shard_rows: 100_000 }
+    }
+}
+
+/// Columns that trainers look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// `messages`: a list of {role, content}.
+    Messages,
+    /// `prompt` and `completion`.
+    PromptCompletion,
+    /// `instruction`, `input` and `output`.
+    Alpaca,
+}
+
+mod defaults {
+    pub(super) fn bad_rows() -> f64 {
+        0.01
+    }
+    pub(super) fn sql_timeout_s() -> u32 {
+        5
+    }
+    pub(super) fn text_f1() -> f64 {
+        0.6
+    }
+    pub(super) fn max_attempts() -> u32 {
+        4
+    }
+}

@@ -1,0 +1,394 @@
+//! Models as a job names them: an endpoint or a file in this process, with prices and limits.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::chat::Price;
+
+/// One value, or a list of them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum OneOrMany<T> {
+    /// A single value.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+pub(super) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    /// Looks at the first token only, so that errors inside keep their own words instead of "matched no variant".
+    struct Visitor<T>(std::marker::PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("one value or a list of values")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            T::deserialize(serde::de::value::StrDeserializer::new(text)).map(|value| vec![value])
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Vec<T>, A::Error> {
+            T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(|value| vec![value])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Vec<T>, A::Error> {
+            Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))
+        }
+    }
+
+    deserializer.deserialize_any(Visitor(std::marker::PhantomData))
+}
+
+/// A chat model: exactly one of `base_url` with `model`, or `local`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Base URL of an OpenAI-compatible endpoint, up to and including `/v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Model name as the endpoint knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// A model in this process: a name of the catalogue, or a GGUF file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<LocalModel>,
+    /// Environment variable that holds the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+    /// File that holds the key; relative to the job file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// Headers sent with every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Members added to every request's body.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub body: serde_json::Map<String, serde_json::Value>,
+    /// Price in US dollars a million tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<ModelPrice>,
+    /// Requests open at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Requests a minute at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// Seconds after which a request is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<u32>,
+    /// How structured answers are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured: Option<Structured>,
+    /// Name of the body's member that bounds completion tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_limit_key: Option<TokenLimitKey>,
+    /// Form of the prompts; `raw` few-shot text suits small base models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_form: Option<PromptForm>,
+}
+
+/// Where a model runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelSource<'a> {
+    /// An OpenAI-compatible endpoint.
+    Endpoint {
+        /// Base URL.
+        base_url: &'a str,
+        /// Model name.
+        model: &'a str,
+    },
+    /// In this process.
+    Local(&'a LocalModel),
+}
+
+impl ModelSpec {
+    /// Requests open at once when the job does not say.
+    pub const DEFAULT_CONCURRENCY: u32 = 64;
+
+    /// Where the model runs; `None` when the job names both or neither, which [`Job::check`](super::Job::check) reports.
+    pub fn source(&self) -> Option<ModelSource<'_>> {
+        match (&self.base_url, &self.model, &self.local) {
+            (Some(base_url), Some(model), None) => Some(ModelSource::Endpoint { base_url, model }),
+            (None, None, Some(local)) => Some(ModelSource::Local(local)),
+            _ => None,
+        }
+    }
+
+    /// The name that books and provenance carry: the endpoint's model, or the local model's name.
+    pub fn name(&self) -> String {
+        match self.source() {
+            Some(ModelSource::Endpoint { model, .. }) => model.to_owned(),
+            Some(ModelSource::Local(local)) => local.name(),
+            None => String::from("unnamed"),
+        }
+    }
+
+    /// The price in force: the job's, or nothing for a local model; `None` is unknown, never zero.
+    pub fn price(&self) -> Option<Price> {
+        match (&self.price, &self.local) {
+            (Some(price), _) => price.to_price(),
+            (None, Some(_)) => Some(Price::FREE),
+            (None, None) => None,
+        }
+    }
+
+    /// Form of the prompts: raw for local models unless the job says otherwise.
+    pub fn prompt_form(&self) -> PromptForm {
+        self.prompt_form.unwrap_or(if self.local.is_some() { PromptForm::Raw } else { PromptForm::Chat })
+    }
+
+    /// How structured answers are asked for: by JSON Schema at endpoints, not at all in this process.
+    pub fn structured(&self) -> Structured {
+        self.structured.unwrap_or(if self.local.is_some() { Structured::None } else { Structured::JsonSchema })
+    }
+
+    /// Requests open at once.
+    pub fn concurrency(&self) -> u32 {
+        self.concurrency.unwrap_or(match &self.local {
+            Some(local) => local.slots,
+            None => Self::DEFAULT_CONCURRENCY,
+        })
+    }
+
+    /// Seconds after which a request is given up.
+    pub fn timeout_s(&self) -> u32 {
+        self.timeout_s.unwrap_or(120)
+    }
+}
+
+/// A model in this process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocalModel {
+    /// A name of the catalogue (`smollm2-135m-instruct`), or the path of a GGUF file, relative to the job file.
+    pub name: String,
+    /// Sequences decoded at once.
+    #[serde(default = "LocalModel::default_slots")]
+    pub slots: u32,
+    /// Tokens of context for each of them.
+    #[serde(default = "LocalModel::default_context")]
+    pub context_tokens: u32,
+    /// Threads; left out, one for each core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+}
+
+impl LocalModel {
+    fn default_slots() -> u32 {
+        8
+    }
+
+    fn default_context() -> u32 {
+        1024
+    }
+
+    /// The file's stem for a path, the name itself otherwise.
+    pub fn name(&self) -> String {
+        std::path::Path::new(&self.name).file_stem().map_or_else(|| self.name.clone(), |stem| {
+            if self.is_path() { stem.to_string_lossy().into_owned() } else { self.name.clone() }
+        })
+    }
+
+    /// True for the path of a file, false for a name of the catalogue.
+    pub fn is_path(&self) -> bool {
+        self.name.ends_with(".gguf") || self.name.contains('/')
+    }
+}
+
+impl<'de> Deserialize<'de> for LocalModel {
+    /// A bare name stands for a model with default settings.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Full {
+            name: String,
+            #[serde(default = "LocalModel::default_slots")]
+            slots: u32,
+            #[serde(default = "LocalModel::default_context")]
+            context_tokens: u32,
+            #[serde(default)]
+            threads: Option<u32>,
+        }
+
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = LocalModel;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a local model, or its settings")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<LocalModel, E> {
+                Ok(LocalModel {
+                    name: name.to_owned(),
+                    slots: LocalModel::default_slots(),
+                    context_tokens: LocalModel::default_context(),
+                    threads: None,
+                })
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<LocalModel, A::Error> {
+                let Full { name, slots, context_tokens, threads } =
+                    Full::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(LocalModel { name, slots, context_tokens, threads })
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// Price in US dollars a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrice {
+    /// Prompt tokens.
+    pub input: f64,
+    /// Prompt tokens read from the provider's cache; the same as `input` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<f64>,
+    /// Completion tokens.
+    pub output: f64,
+}
+
+impl ModelPrice {
+    /// In integers; `None` for a negative, infinite or absurd price.
+    pub fn to_price(self) -> Option<Price> {
+        let micros = |usd: f64| crate::amount::MicroUsd::from_usd_ceil(usd).map(|micros| micros.0);
+        Some(Price {
+            input: micros(self.input)?,
+            cached_input: micros(self.cached_input.unwrap_or(self.input))?,
+            output: micros(self.output)?,
+        })
+    }
+}
+
+/// How structured answers are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Structured {
+    /// `response_format` with a JSON Schema.
+    JsonSchema,
+    /// `response_format` for any JSON object; the prompt names the members.
+    JsonObject,
+    /// Plain text, parsed by its last line.
+    None,
+}
+
+/// Name of the body's member that bounds completion tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenLimitKey {
+    /// What most servers know.
+    #[default]
+    MaxTokens,
+    /// What reasoning models want.
+    MaxCompletionTokens,
+}
+
+/// Form of a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptForm {
+    /// Messages through the model's chat template.
+    Chat,
+    /// Text that the model continues.
+    Raw,
+}
+
+/// A model that generates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Teacher {
+    /// The model.
+    #[serde(flatten)]
+    pub spec: ModelSpec,
+    /// Share of the work among several teachers, relative to the others' weights.
+    #[serde(default = "Teacher::default_weight")]
+    pub weight: f64,
+}
+
+impl Teacher {
+    fn default_weight() -> f64 {
+        1.0
+    }
+}
+
+/// A model that grades.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Judge {
+    /// The model.
+    #[serde(flatten)]
+    pub spec: ModelSpec,
+    /// Which rows are graded.
+    #[serde(default)]
+    pub when: JudgeWhen,
+    /// Points of five from which a row is accepted, averaged over the judgements.
+    #[serde(default = "Judge::default_accept_at")]
+    pub accept_at: f64,
+    /// Judgements of one row.
+    #[serde(default = "Judge::default_samples")]
+    pub samples: u32,
+}
+
+impl Judge {
+    fn default_accept_at() -> f64 {
+        4.0
+    }
+
+    fn default_samples() -> u32 {
+        1
+    }
+}
+
+/// Which rows are graded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgeWhen {
+    /// Those that neither a reference nor the agreement of several answers has settled.
+    #[default]
+    Unverified,
+    /// Every row that reached the judge.
+    Always,
+}
+
+/// The sentence-embedding model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Embed {
+    /// `off`, a name of the catalogue (`all-minilm-l6-v2`), or a folder with the model's files, relative to the job file.
+    pub model: String,
+    /// Texts in one call.
+    pub batch: u32,
+}
+
+/// Where embeddings come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmbedSource<'a> {
+    /// Nothing is embedded: no semantic check, no embedding decontamination.
+    Off,
+    /// A catalogue name or a folder.
+    Local(&'a str),
+}
+
+impl Embed {
+    /// Where embeddings come from.
+    pub fn source(&self) -> EmbedSource<'_> {
+        match self.model.as_str() {
+            "off" => EmbedSource::Off,
+            name => EmbedSource::Local(name),
+        }
+    }
+}
+
+impl Default for Embed {
+    fn default() -> Self {
+        Self { model: "all-minilm-l6-v2".into(), batch: 32 }
+    }
+}

@@ -1,0 +1,355 @@
+//! Plans: what a round will try, decided from finished rounds alone.
+//!
+//! [`next`] is a pure function of a [`Snapshot`] and a [`Policy`]; a plan is stored before anything it names is dispatched and
+//! leaves whoever carries it out nothing to decide. A run is a pilot (at most 5 % of the budget), then rounds, until the wanted
+//! rows are there, the budget is spent, or a round brings nothing any more.
+
+mod estimate;
+mod visit;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{Amount, Limit, MicroUsd};
+use crate::job::StrategyChoice;
+use crate::stage::Stage;
+use crate::strategy::{self, Mix, Situation, Strategy};
+
+pub use estimate::{Estimate, StageCost, Tally};
+pub use visit::{Spec, Visit};
+
+/// What is decided before a run and stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// `auto`, or the strategy that a user forces.
+    pub strategy: StrategyChoice,
+    /// Synthetic rows that may ever be accepted: what is wanted, or what the ceiling on their share allows.
+    pub rows_max: u64,
+    /// Why `rows_max` is what it is, in words.
+    pub rows_max_reason: String,
+    /// Share of the budget for the pilot.
+    pub pilot: f64,
+    /// Rounds over which the budget is spread, the pilot apart.
+    pub rounds: u32,
+    /// Rephrasings of one seed that may be kept.
+    pub rephrasings_per_seed: u32,
+    /// What each strategy is expected to cost and bring before anything is observed, in the order of [`Strategy::ALL`].
+    pub prior: [Estimate; 3],
+}
+
+/// What a plan may look at: the verdicts and settled costs of finished rounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Rounds that are finished.
+    pub rounds_done: u32,
+    /// Anchor seeds to generate from.
+    pub seeds: u64,
+    /// Share of the concepts that the seeds leave uncovered.
+    pub uncovered_share: f64,
+    /// The run's limit.
+    pub limit: Limit,
+    /// What is spent and burned so far.
+    pub used: Amount,
+    /// What each strategy brought, in the order of [`Strategy::ALL`].
+    pub tallies: [Tally; 3],
+    /// Candidates and accepted rows of the last round.
+    pub last_round: (u64, u64),
+    /// The mix of the last round.
+    pub last_mix: Option<Mix>,
+}
+
+/// What a round is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Measures acceptance and cost.
+    Pilot,
+    /// Makes rows.
+    Production,
+}
+
+/// One round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Number of the round, from 0.
+    pub round: u32,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Candidates by strategy, in the order of [`Strategy::ALL`].
+    pub candidates: [u64; 3],
+    /// Candidates by strategy that earlier rounds planned: where the visit of the seeds goes on.
+    pub visited: [u64; 3],
+    /// The mix that the candidates follow.
+    pub mix: Mix,
+    /// Samples a seed that the budget affords.
+    pub budget_ratio: f64,
+    /// Why, in words.
+    pub reason: String,
+    /// What changed since the last round, and why; empty for the first.
+    pub change: String,
+    /// What is expected of the round.
+    pub expected: Expected,
+    /// Limit of the generating stage: what judging and embedding this round's candidates will need is not for it to take.
+    pub generate_limit: Limit,
+}
+
+/// What is expected of a round, or of all that is left of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Candidates.
+    pub candidates: f64,
+    /// Accepted rows.
+    pub rows: f64,
+    /// Calls by stage, in the order of [`Stage::ALL`].
+    pub calls: [f64; 3],
+    /// Prompt tokens.
+    pub input_tokens: f64,
+    /// Completion tokens.
+    pub output_tokens: f64,
+    /// Micro-dollars by stage, in the order of [`Stage::ALL`].
+    pub usd_micros: [f64; 3],
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// Another round.
+    Round(Box<Plan>),
+    /// The run has reached its end.
+    End(End),
+}
+
+/// Why a run has reached its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// All rows that may be accepted are there; the words say what bounds them.
+    RowsReached(String),
+    /// What is left does not pay for another candidate.
+    BudgetSpent,
+    /// The last round brought nothing.
+    NothingGained,
+    /// Every rephrasing that may be kept is there, and nothing else is allowed.
+    SeedsUsedUp,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::RowsReached(bound) => write!(f, "all rows are there: {bound}"),
+            Self::BudgetSpent => write!(f, "the budget is spent"),
+            Self::NothingGained => write!(f, "the last round brought no new row"),
+            Self::SeedsUsedUp => write!(f, "every rephrasing that may be kept is there"),
+        }
+    }
+}
+
+/// Rounds beyond the planned ones that use up what estimates left over.
+const EXTRA_ROUNDS: u32 = 32;
+/// Share of what is affordable that a round of uncertain cost plans: the rest is for the next, better informed one.
+const CAUTION: f64 = 0.95;
+/// Candidates a barren round must have had before it ends the run.
+const BARREN_CANDIDATES: u64 = 50;
+/// Margin on what judging and embedding are expected to need.
+const LATER_STAGES_MARGIN: f64 = 1.5;
+
+/// Decides what comes next.
+pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
+    let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
+    let wanted = policy.rows_max.saturating_sub(accepted);
+    if wanted == 0 {
+        return Next::End(End::RowsReached(policy.rows_max_reason.clone()));
+    }
+    let (candidates, gained) = snapshot.last_round;
+    if candidates >= BARREN_CANDIDATES && gained == 0 {
+        return Next::End(End::NothingGained);
+    }
+    let estimates = current(snapshot, policy);
+    let (mix, budget_ratio, reason) = choose(snapshot, policy, &estimates);
+    let first_production = u32::from(policy.pilot > 0.0);
+    let purpose =
+        if snapshot.rounds_done < first_production { Purpose::Pilot } else { Purpose::Production };
+    let mix = if purpose == Purpose::Pilot { pilot_mix(policy, &mix, budget_ratio, snapshot.seeds) } else { mix };
+    let affordable = affordable(snapshot, &estimates, &mix);
+    let size = match purpose {
+        Purpose::Pilot => (affordable * policy.pilot).floor().max(1.0).min(affordable),
+        Purpose::Production => {
+            let done = snapshot.rounds_done - first_production;
+            let left = policy.rounds.saturating_sub(done).max(1);
+            let cautious = if left == 1 && !certain(snapshot, policy, &mix) && done < policy.rounds + EXTRA_ROUNDS {
+                (affordable * CAUTION).max(affordable.min(1.0))
+            } else {
+                affordable
+            };
+            (cautious / f64::from(left)).ceil().min(affordable)
+        }
+    };
+    let size = (size.floor().max(0.0) as u64).min(wanted);
+    if size == 0 {
+        return Next::End(End::BudgetSpent);
+    }
+    let candidates = cap_rephrasings(snapshot, policy, mix.split(size));
+    if candidates.iter().sum::<u64>() == 0 {
+        return Next::End(End::SeedsUsedUp);
+    }
+    let expected = expect(&estimates, candidates);
+    Next::Round(Box::new(Plan {
+        round: snapshot.rounds_done,
+        purpose,
+        candidates,
+        visited: snapshot.tallies.each_ref().map(|tally| tally.candidates),
+        mix,
+        budget_ratio,
+        reason,
+        change: describe_change(snapshot, policy, &estimates, &mix),
+        generate_limit: generate_limit(snapshot, &expected),
+        expected,
+    }))
+}
+
+/// What all that is left of the budget is expected to bring, by the mix in force.
+pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
+    let estimates = current(snapshot, policy);
+    let (mix, _, _) = choose(snapshot, policy, &estimates);
+    let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
+    let wanted = policy.rows_max.saturating_sub(accepted) as f64;
+    let acceptance: f64 = mix.shares().iter().zip(&estimates).map(|(share, e)| share * e.acceptance).sum();
+    let samples = affordable(snapshot, &estimates, &mix).min(wanted / acceptance.max(0.01));
+    expect(&estimates, cap_rephrasings(snapshot, policy, mix.split(samples as u64)))
+}
+
+fn current(snapshot: &Snapshot, policy: &Policy) -> [Estimate; 3] {
+    std::array::from_fn(|i| policy.prior[i].after(&snapshot.tallies[i]))
+}
+
+/// The mix, the budget ratio behind it, and the reason in words.
+fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> (Mix, f64, String) {
+    let total = Snapshot { used: Amount::ZERO, ..snapshot.clone() };
+    let forced = match policy.strategy {
+        StrategyChoice::Auto => None,
+        StrategyChoice::AnswerAugmentation => Some(Strategy::AnswerAugmentation),
+        StrategyChoice::Rephrasing => Some(Strategy::Rephrasing),
+        StrategyChoice::NewQuestion => Some(Strategy::NewQuestion),
+    };
+    if let Some(strategy) = forced {
+        let mix = Mix::only(strategy);
+        let ratio = affordable(&total, estimates, &mix) / snapshot.seeds.max(1) as f64;
+        let reason = format!("The job forces {strategy}; the budget affords {ratio:.1} samples a seed over {} seeds.", snapshot.seeds);
+        return (mix, ratio, reason);
+    }
+    let asked = &snapshot.tallies[2];
+    let observed = strategy::Observed { samples: asked.candidates, accepted: asked.accepted, spent: 0.0 };
+    let situation = Situation {
+        seeds: snapshot.seeds,
+        uncovered_share: snapshot.uncovered_share,
+        new_question_ok: asked.candidates == 0 || strategy::teacher_can_ask(&observed, NEW_QUESTION_FLOOR),
+    };
+    // What the strategies cost is a property of the whole budget, not of what is left of it.
+    let (mix, reason) = strategy::solve_mix(|mix| affordable(&total, estimates, mix), &situation);
+    (mix, reason.budget_ratio, reason.to_string())
+}
+
+/// Acceptance of new questions under which rephrasing takes their share.
+const NEW_QUESTION_FLOOR: f64 = 0.3;
+
+/// A pilot measures what might be used: the even mix, unless the budget is far from anything but further answers.
+fn pilot_mix(policy: &Policy, mix: &Mix, ratio: f64, seeds: u64) -> Mix {
+    if policy.strategy != StrategyChoice::Auto || ratio < strategy::lo(seeds) / 2.0 {
+        return *mix;
+    }
+    let third = 1.0 / 3.0;
+    Mix { answer_augmentation: third, rephrasing: third, new_question: third }
+}
+
+/// Candidates that what is left pays for, by a mix.
+fn affordable(snapshot: &Snapshot, estimates: &[Estimate; 3], mix: &Mix) -> f64 {
+    let mean = |cost: fn(&Estimate) -> f64| -> f64 {
+        mix.shares().iter().zip(estimates).map(|(share, estimate)| share * cost(estimate)).sum()
+    };
+    let axis = |limit: Option<u64>, used: u64, cost: f64| match limit {
+        Some(limit) if cost > 0.0 => limit.saturating_sub(used) as f64 / cost,
+        Some(_) | None => f64::INFINITY,
+    };
+    let usd = axis(snapshot.limit.usd.map(|usd| usd.0), snapshot.used.usd.0, mean(Estimate::usd_micros));
+    let calls = axis(snapshot.limit.calls, snapshot.used.calls, mean(Estimate::calls));
+    // Free models under a limit of money alone: only the wanted rows bound the run.
+    usd.min(calls).min(1.0e12)
+}
+
+/// True when every candidate costs the same number of calls and calls are all that is limited.
+fn certain(snapshot: &Snapshot, policy: &Policy, mix: &Mix) -> bool {
+    snapshot.limit.usd.is_none()
+        && mix.shares().iter().zip(&policy.prior).all(|(share, estimate)| *share == 0.0 || estimate.fixed_calls)
+}
+
+fn cap_rephrasings(snapshot: &Snapshot, policy: &Policy, mut candidates: [u64; 3]) -> [u64; 3] {
+    let cap = snapshot.seeds.saturating_mul(policy.rephrasings_per_seed.into());
+    let room = cap.saturating_sub(snapshot.tallies[1].accepted);
+    let excess = candidates[1].saturating_sub(room);
+    candidates[1] -= excess;
+    if policy.strategy == StrategyChoice::Auto {
+        // Prompts run out before answers do: the excess goes where the mix already goes most.
+        candidates[if candidates[2] > candidates[0] { 2 } else { 0 }] += excess;
+    }
+    candidates
+}
+
+fn expect(estimates: &[Estimate; 3], candidates: [u64; 3]) -> Expected {
+    let mut expected = Expected::default();
+    for (estimate, count) in estimates.iter().zip(candidates) {
+        let count = count as f64;
+        expected.candidates += count;
+        expected.rows += count * estimate.acceptance;
+        for (stage, cost) in estimate.stages.iter().enumerate() {
+            expected.calls[stage] += count * cost.calls;
+            expected.usd_micros[stage] += count * cost.usd_micros;
+            expected.input_tokens += count * cost.input_tokens;
+            expected.output_tokens += count * cost.output_tokens;
+        }
+    }
+    expected
+}
+
+/// What generating may use of the run's limit: all but what the later stages have used and will need.
+fn generate_limit(snapshot: &Snapshot, expected: &Expected) -> Limit {
+    let later = |of: &dyn Fn(&StageCost) -> f64| -> f64 {
+        snapshot.tallies.iter().flat_map(|tally| &tally.stages[1..]).map(of).sum()
+    };
+    let needed = |values: &[f64; 3]| (values[1..].iter().sum::<f64>() * LATER_STAGES_MARGIN).ceil();
+    let calls = later(&|cost| cost.calls) + needed(&expected.calls);
+    let usd = later(&|cost| cost.usd_micros) + needed(&expected.usd_micros);
+    Limit {
+        usd: snapshot.limit.usd.map(|limit| MicroUsd(limit.0.saturating_sub(usd as u64))),
+        calls: snapshot.limit.calls.map(|limit| limit.saturating_sub(calls as u64)),
+    }
+}
+
+fn describe_change(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3], mix: &Mix) -> String {
+    let Some(before) = snapshot.last_mix else { return String::new() };
+    let mut words: Vec<String> = Vec::new();
+    for (i, strategy) in Strategy::ALL.into_iter().enumerate() {
+        let tally = &snapshot.tallies[i];
+        if tally.candidates > 0 {
+            words.push(format!(
+                "{strategy}: {} of {} accepted, so {:.0} % expected instead of {:.0} %, at {:.1} calls a candidate",
+                tally.accepted,
+                tally.candidates,
+                100.0 * estimates[i].acceptance,
+                100.0 * policy.prior[i].acceptance,
+                estimates[i].calls(),
+            ));
+        }
+        let (from, to) = (100.0 * before.share(strategy), 100.0 * mix.share(strategy));
+        if (from - to).abs() >= 0.5 {
+            words.push(format!("{strategy} goes from {from:.0} % to {to:.0} % of the samples"));
+        }
+    }
+    words.join("; ")
+}
+
+/// Costs by stage as a map, for reports.
+pub fn by_stage(values: &[f64; 3]) -> BTreeMap<Stage, f64> {
+    Stage::ALL.into_iter().zip(values.iter().copied()).collect()
+}

@@ -1,0 +1,77 @@
+//! Rows: candidates that were decided, with everything that led there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+use crate::filter::Rejection;
+use crate::id::{ContentId, RunId, TaskId};
+use crate::strategy::Strategy;
+use crate::work::Judgement;
+
+/// Where a candidate stands in its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// Round, from 0.
+    pub round: u32,
+    /// Candidate within the round.
+    pub index: u64,
+}
+
+impl Position {
+    /// The id of the row that the candidate becomes, accepted or not.
+    pub fn row_id(self, run: RunId) -> ContentId {
+        ContentId::of(&[b"row", run.as_bytes(), &self.round.to_le_bytes(), &self.index.to_le_bytes()])
+    }
+}
+
+/// What is known of a candidate when it is decided, accepted or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Identity in the dataset.
+    pub id: ContentId,
+    /// Where its candidate stood.
+    pub position: Position,
+    /// Ordinal of the seed that it was made from.
+    pub seed: u64,
+    /// The seed.
+    pub seed_id: ContentId,
+    /// How it was made.
+    pub strategy: Strategy,
+    /// The concept that was aimed at.
+    pub concept: Option<String>,
+    /// The question; empty when none was had.
+    pub question: String,
+    /// Reasoning that leads to the answer.
+    pub reasoning: String,
+    /// The answer; empty when none was had.
+    pub answer: String,
+    /// Name of the teacher.
+    pub teacher: String,
+    /// The exact model that answered, as its provider names it.
+    pub teacher_version: String,
+    /// Versions of the prompts used, in the order of use.
+    pub prompts: Vec<String>,
+    /// Tasks that were paid for it, in the order of their steps.
+    pub tasks: Vec<TaskId>,
+    /// What they cost, every attempt counted.
+    pub cost: Amount,
+    /// What was found out about it.
+    pub checks: Checks,
+    /// Synthetic ancestors between it and a real row, itself included.
+    pub depth: u8,
+    /// Why it is not in the dataset; `None` for an accepted row.
+    pub rejection: Option<Rejection>,
+}
+
+/// What was found out about a row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checks {
+    /// Whether the answer equals the reference, where there is one.
+    pub correct: Option<bool>,
+    /// Votes for the answer that was kept, and answers that could be compared, where several were drawn.
+    pub votes: Option<(u32, u32)>,
+    /// Judgements, in the order of their samples.
+    pub judgements: Vec<Judgement>,
+    /// What validators had to say.
+    pub details: Vec<String>,
+}

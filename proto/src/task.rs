@@ -1,0 +1,109 @@
+//! Task envelopes and reports.
+
+use std::collections::BTreeMap;
+
+use gristmill_domain::id::{RunId, TaskId};
+use gristmill_domain::stage::Stage;
+use gristmill_domain::work::{Output, Report, Task};
+use prost::Message;
+
+use crate::{Error, VERSION, v1};
+
+/// A task on its way to a worker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// The run that it belongs to.
+    pub run: RunId,
+    /// The task.
+    pub task: Task,
+    /// W3C trace context of whoever sent it.
+    pub trace: BTreeMap<String, String>,
+}
+
+impl Envelope {
+    /// Encodes the envelope.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        let work = serde_json::to_vec(&self.task).map_err(|source| Error::Json { what: "task envelope", source })?;
+        Ok(v1::TaskEnvelope {
+            version: VERSION,
+            run: self.run.as_bytes().to_vec(),
+            task: self.task.id.as_bytes().to_vec(),
+            stage: stage_to_wire(self.task.address.step.stage()).into(),
+            work,
+            trace: self.trace.clone().into_iter().collect(),
+        }
+        .encode_to_vec())
+    }
+
+    /// Decodes an envelope.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        const WHAT: &str = "task envelope";
+        let wire = v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
+        if wire.version != VERSION {
+            return Err(Error::Version { what: WHAT, found: wire.version });
+        }
+        let damaged = |detail: &str| Error::Damaged { what: WHAT, detail: detail.to_owned() };
+        let run = RunId::from_bytes(&wire.run).ok_or_else(|| damaged("the run's id has the wrong length"))?;
+        let id = TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
+        let task: Task = serde_json::from_slice(&wire.work).map_err(|source| Error::Json { what: WHAT, source })?;
+        if task.id != id || task.address.task_id(run) != id {
+            return Err(damaged("the task's id does not belong to its run and address"));
+        }
+        Ok(Self { run, task, trace: wire.trace.into_iter().collect() })
+    }
+}
+
+fn stage_to_wire(stage: Stage) -> v1::Stage {
+    match stage {
+        Stage::Generate => v1::Stage::Generate,
+        Stage::Judge => v1::Stage::Judge,
+        Stage::Embed => v1::Stage::Embed,
+    }
+}
+
+/// Encodes a report; vectors are packed, not spelled out.
+pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
+    const WHAT: &str = "task report";
+    let (json, vectors) = match &report.output {
+        Output::Vectors(vectors) => {
+            let bare = Report { output: Output::Vectors(Vec::new()), model_version: report.model_version.clone() };
+            (serde_json::to_vec(&bare), Some(pack(vectors)))
+        }
+        Output::Question(_)
+        | Output::Verified { .. }
+        | Output::Answer(_)
+        | Output::Judged(_)
+        | Output::Rejected { .. } => (serde_json::to_vec(report), None),
+    };
+    let report = json.map_err(|source| Error::Json { what: WHAT, source })?;
+    Ok(v1::TaskReport { version: VERSION, report, vectors }.encode_to_vec())
+}
+
+/// Decodes a report.
+pub fn decode_report(bytes: &[u8]) -> Result<Report, Error> {
+    const WHAT: &str = "task report";
+    let wire = v1::TaskReport::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
+    if wire.version != VERSION {
+        return Err(Error::Version { what: WHAT, found: wire.version });
+    }
+    let mut report: Report = serde_json::from_slice(&wire.report).map_err(|source| Error::Json { what: WHAT, source })?;
+    if let (Output::Vectors(vectors), Some(packed)) = (&mut report.output, wire.vectors) {
+        *vectors = unpack(&packed, WHAT)?;
+    }
+    Ok(report)
+}
+
+pub(crate) fn pack(vectors: &[Vec<f32>]) -> v1::Vectors {
+    v1::Vectors {
+        dimensions: vectors.first().map_or(0, |v| u32::try_from(v.len()).unwrap_or(u32::MAX)),
+        values: vectors.concat(),
+    }
+}
+
+pub(crate) fn unpack(packed: &v1::Vectors, what: &'static str) -> Result<Vec<Vec<f32>>, Error> {
+    let dimensions = packed.dimensions as usize;
+    if dimensions == 0 || !packed.values.len().is_multiple_of(dimensions) {
+        return Err(Error::Damaged { what, detail: format!("{} values in rows of {dimensions}", packed.values.len()) });
+    }
+    Ok(packed.values.chunks_exact(dimensions).map(<[f32]>::to_vec).collect())
+}

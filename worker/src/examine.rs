@@ -1,0 +1,191 @@
+//! Turns a completion into a report: reads it, holds it against the rules, verifies what it says. Cheapest test first.
+
+use gristmill_domain::answer::{self, number, sql};
+use gristmill_domain::chat::{Finish, Prompt, Request, Response};
+use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
+use gristmill_domain::job::Validator;
+use gristmill_domain::work::{Answer, Output, Subject, Work};
+use gristmill_ports::sql::SqlError;
+
+use crate::kit::Kit;
+use crate::reply;
+
+/// Characters of a rejected completion that are kept.
+const KEPT_CHARS: usize = 4_000;
+
+/// The engine that verifies is broken: the completion can be judged neither right nor wrong.
+#[derive(Debug)]
+pub(crate) struct Unverifiable(pub(crate) String);
+
+/// A check's end: it found something wrong, or could not look.
+enum Stop {
+    Rejected(Rejection),
+    Unverifiable(Unverifiable),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+/// What a completion is worth.
+pub(crate) async fn examine(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Unverifiable> {
+    match read(kit, work, response).await {
+        Ok(output) => Ok(output),
+        Err(Stop::Rejected(rejection)) => {
+            Ok(Output::Rejected { rejection, text: response.text.chars().take(KEPT_CHARS).collect() })
+        }
+        Err(Stop::Unverifiable(reason)) => Err(reason),
+    }
+}
+
+async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Stop> {
+    let text = response.text.as_str();
+    match work {
+        Work::Ask { request } => {
+            whole(&kit.filter.rules.question_refusals, request, response)?;
+            let question = reply::question(request, text)?;
+            kit.filter.rules.check_question(&question, Finish::Stop, kind(&kit.filter.validator))?;
+            Ok(Output::Question(question))
+        }
+        Work::Verify { request } => {
+            let (answerable, reason) = reply::verification(request, text)?;
+            Ok(Output::Verified { answerable, reason })
+        }
+        Work::Judge { request } => Ok(Output::Judged(reply::judgement(request, text)?)),
+        Work::Answer { request, subject } => {
+            whole(&kit.filter.rules.refusals, request, response)?;
+            let answered = reply::answer(request, text)?;
+            rules(kit, subject, &answered)?;
+            verify(kit, subject, answered).await.map(Output::Answer)
+        }
+        // An embedding is no completion; the attempt never brings it here.
+        Work::Embed { .. } => Err(Rejection::new(Reason::Format, "an embedding task got a completion").into()),
+    }
+}
+
+/// Refusals and cut-off replies are found on the whole completion, before anything is read out of it: a refusal is seldom JSON.
+fn whole(starts: &Starts, request: &Request, response: &Response) -> Result<(), Rejection> {
+    if let Some(start) = starts.find(&response.text) {
+        return Err(Rejection::new(Reason::Refusal, start));
+    }
+    let cut = match response.finish {
+        Finish::ContentFilter => "the provider's filter cut the answer",
+        // A raw prompt's completion is its first line; what a model says after that is never waited for.
+        Finish::Length if !matches!(request.prompt, Prompt::Raw(_)) => "the token limit was reached",
+        Finish::Length | Finish::Stop | Finish::Other => return Ok(()),
+    };
+    Err(Rejection::new(Reason::Truncated, cut))
+}
+
+fn kind(validator: &Validator) -> Kind {
+    match validator {
+        Validator::None => Kind::Open,
+        Validator::Number => Kind::Number,
+        Validator::Sql { .. } => Kind::Query,
+        Validator::Label { .. } => Kind::Label,
+        Validator::Text { .. } => Kind::Short,
+    }
+}
+
+fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(), Rejection> {
+    let check = |answer: &str, kind| {
+        kit.filter.rules.check(&Text { question: None, answer, finish: Finish::Stop, kind })
+    };
+    check(&answered.answer, kind(&kit.filter.validator))?;
+    if !answered.reasoning.is_empty() {
+        check(&answered.reasoning, Kind::Open)?;
+    }
+    if let (Some(grounding), Some(passage)) = (&kit.filter.grounding, &subject.passage) {
+        let found = answer::grounding::check(&answered.answer, passage);
+        if !found.holds(grounding.min_share) {
+            let missing = [&found.missing_numbers, &found.missing_names, &found.missing_words].map(|items| items.join(", "));
+            let missing: Vec<_> = missing.into_iter().filter(|items| !items.is_empty()).collect();
+            let detail = format!("{:.0} % stands in the passage; missing: {}", 100.0 * found.score, missing.join("; "));
+            return Err(Rejection::new(Reason::Ungrounded, detail));
+        }
+    }
+    Ok(())
+}
+
+/// Brings the answer into its canonical form and compares it with the references.
+async fn verify(kit: &Kit, subject: &Subject, answered: reply::Answered) -> Result<Answer, Stop> {
+    let reply::Answered { reasoning, answer } = answered;
+    let unreadable = |e: answer::Unreadable| Rejection::new(Reason::Format, e.to_string());
+    let references = &subject.references;
+    let (canonical, correct, detail) = match &kit.filter.validator {
+        Validator::None => (answer::text::normalize(&answer), None, String::new()),
+        Validator::Number => {
+            let found = number::extract(&answer).map_err(unreadable)?;
+            let golds: Vec<_> = references.iter().filter_map(|text| number::reference(text)).collect();
+            let correct = (!golds.is_empty()).then(|| golds.contains(&found));
+            let golds: Vec<_> = golds.iter().map(ToString::to_string).collect();
+            (found.to_string(), correct, compared(&found.to_string(), &golds))
+        }
+        Validator::Label { .. } => {
+            let Some(labels) = &kit.labels else {
+                return Err(Stop::Unverifiable(Unverifiable("the labels are not loaded".into())));
+            };
+            let found = labels.find(&answer).map_err(unreadable)?;
+            let golds: Vec<_> = references.iter().filter_map(|text| labels.exact(text).map(str::to_owned)).collect();
+            let correct = (!golds.is_empty()).then(|| golds.iter().any(|gold| gold == found));
+            (found.to_owned(), correct, compared(found, &golds))
+        }
+        Validator::Text { min_f1 } => {
+            let score = answer::text::score(&answer, references);
+            let correct = (!references.is_empty()).then(|| score.f1 >= *min_f1);
+            (answer::text::normalize(&answer), correct, format!("F1 {:.2} with the reference", score.f1))
+        }
+        Validator::Sql { .. } => verify_query(kit, subject, &answer).await?,
+    };
+    Ok(Answer { reasoning, answer, canonical, correct, detail })
+}
+
+fn compared(found: &str, golds: &[String]) -> String {
+    if golds.is_empty() { format!("{found}, no reference") } else { format!("{found}, reference {}", golds.join(" or ")) }
+}
+
+async fn verify_query(kit: &Kit, subject: &Subject, answer: &str) -> Result<(String, Option<bool>, String), Stop> {
+    let broken = |reason: String| Stop::Unverifiable(Unverifiable(reason));
+    let (Some(engine), Some(database)) = (&kit.sql, &subject.database) else {
+        return Err(broken("no database is configured for this query".into()));
+    };
+    let query = sql::extract(answer)
+        .ok_or_else(|| Rejection::new(Reason::Format, "no query stands in the answer"))?;
+    let run = async |query: &str| engine.run(database, query).await;
+    let table = run(&query).await.map_err(|e| blame(e, subject))?;
+    let mut detail = String::from("no reference");
+    let mut correct = None;
+    for reference in &subject.references {
+        let gold = match run(reference).await {
+            Ok(gold) => gold,
+            Err(e) => return Err(broken(format!("the reference query does not run on `{database}`: {e}"))),
+        };
+        match sql::same(&gold, &table, sql::ordered(reference)) {
+            Ok(()) => {
+                correct = Some(true);
+                detail = "the result equals a reference's".into();
+                break;
+            }
+            Err(difference) => {
+                correct = Some(false);
+                detail = difference.to_string();
+            }
+        }
+    }
+    if table.is_empty() && correct.is_none() {
+        // Empty results agree with each other whatever was asked.
+        return Err(Rejection::new(Reason::Format, "the query brings no rows").into());
+    }
+    Ok((sql::fingerprint(&table).to_string(), correct, detail))
+}
+
+fn blame(error: SqlError, subject: &Subject) -> Stop {
+    if error.is_querys_fault() {
+        let reason = if subject.references.is_empty() { Reason::Format } else { Reason::Wrong };
+        Stop::Rejected(Rejection::new(reason, error.to_string()))
+    } else {
+        Stop::Unverifiable(Unverifiable(error.to_string()))
+    }
+}
