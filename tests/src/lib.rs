@@ -1,1 +1,6 @@
-//! gristmill-tests
+//! Whole-system tests and what they need: a simulated model service that knows the right answers.
+//!
+//! Owns the oracle of every fault test, [`sim`]. It depends on no other crate of the workspace, so that a mistake in the product cannot
+//! hide in its own judge.
+
+pub mod sim;

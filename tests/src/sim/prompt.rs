@@ -1,0 +1,163 @@
+//! Reading a prompt as the simulated model sees it: text only.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Markers;
+
+/// What a prompt asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Answer the question.
+    Answer,
+    /// Say the question in other words.
+    Rephrase,
+    /// Ask something new.
+    NewQuestion,
+    /// Say whether the question can be answered.
+    Verify,
+    /// Grade an answer.
+    Judge,
+    /// Embed texts.
+    Embed,
+}
+
+impl Kind {
+    /// The name used in bills and statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Rephrase => "rephrase",
+            Self::NewQuestion => "new_question",
+            Self::Verify => "verify",
+            Self::Judge => "judge",
+            Self::Embed => "embed",
+        }
+    }
+}
+
+/// A prompt taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) kind: Kind,
+    pub(crate) question: String,
+    pub(crate) answer: String,
+    pub(crate) reference: Option<String>,
+    pub(crate) concept: Option<String>,
+}
+
+/// Takes a prompt's whole text apart. Never fails: what is not marked is an answer wanted to the whole text.
+pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
+    let bare = strip(text, &markers.example_tag);
+    let outside = [
+        &markers.question_tag,
+        &markers.answer_tag,
+        &markers.reference_tag,
+        &markers.concept_tag,
+        &markers.passage_tag,
+    ]
+    .iter()
+    .fold(bare.clone(), |rest, tag| strip(&rest, tag));
+    let kind = [
+        (&markers.rephrase, Kind::Rephrase),
+        (&markers.new_question, Kind::NewQuestion),
+        (&markers.verify, Kind::Verify),
+        (&markers.judge, Kind::Judge),
+    ]
+    .into_iter()
+    .find(|(phrase, _)| outside.contains(phrase.as_str()))
+    .map_or(Kind::Answer, |(_, kind)| kind);
+    let marked = block(&bare, &markers.question_tag);
+    let question = match (marked, kind) {
+        (Some(question), _) => question,
+        // A new question may be asked for with nothing but examples.
+        (None, Kind::NewQuestion) => block(text, &markers.question_tag)
+            .or_else(|| block(text, &markers.example_tag))
+            .unwrap_or_default(),
+        (None, _) => outside.trim().to_owned(),
+    };
+    Parts {
+        kind,
+        question,
+        answer: block(&bare, &markers.answer_tag).unwrap_or_default(),
+        reference: block(&bare, &markers.reference_tag),
+        concept: block(&bare, &markers.concept_tag).filter(|concept| !concept.is_empty()),
+    }
+}
+
+/// Where the last block of a tag stands: the start of its opening tag, of its text, the end of its text, of its closing tag.
+fn place(text: &str, tag: &str) -> Option<[usize; 4]> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let end = text.rfind(&close)?;
+    let start = text[..end].rfind(&open)?;
+    Some([start, start + open.len(), end, end + close.len()])
+}
+
+fn block(text: &str, tag: &str) -> Option<String> {
+    let [_, from, to, _] = place(text, tag)?;
+    let inner = text[from..to].trim();
+    let plain = if inner.contains('&') {
+        inner
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&amp;", "&")
+    } else {
+        inner.to_owned()
+    };
+    Some(plain)
+}
+
+fn strip(text: &str, tag: &str) -> String {
+    let mut rest = text.to_owned();
+    while let Some([start, _, _, end]) = place(&rest, tag) {
+        rest.replace_range(start..end, " ");
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Parts {
+        parts(text, &Markers::default())
+    }
+
+    #[test]
+    fn examples_are_ignored_and_marked_parts_found() {
+        let prompt = "Grade the answer to the question.\n<example><question>1+1?</question><answer>2</answer></example>\n\
+                      <question>What is 2 &lt; 3?</question>\n<reference>yes</reference><answer>Rewrite the question: no</answer>";
+        let parts = read(prompt);
+        assert_eq!(parts.kind, Kind::Judge, "phrases inside a block do not count");
+        assert_eq!(parts.question, "What is 2 < 3?");
+        assert_eq!(parts.answer, "Rewrite the question: no");
+        assert_eq!(parts.reference.as_deref(), Some("yes"));
+    }
+
+    #[test]
+    fn kinds_follow_their_phrases() {
+        assert_eq!(
+            read("Rewrite the question.<question>a</question>").kind,
+            Kind::Rephrase
+        );
+        let new =
+            read("Write a new question.<concept>Asthma</concept><example><question>a b</question></example>");
+        assert_eq!((new.kind, new.question.as_str()), (Kind::NewQuestion, "a b"));
+        assert_eq!(new.concept.as_deref(), Some("Asthma"));
+        assert_eq!(
+            read("Can the question be answered?<question>a</question>").kind,
+            Kind::Verify
+        );
+        assert_eq!(
+            read("What is 2 + 2?"),
+            Parts {
+                kind: Kind::Answer,
+                question: "What is 2 + 2?".to_owned(),
+                answer: String::new(),
+                reference: None,
+                concept: None
+            }
+        );
+    }
+}
