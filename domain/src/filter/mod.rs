@@ -18,6 +18,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use refusal::Starts;
 pub use rules::{Rules, Text, Words};
 
 macro_rules! reasons {

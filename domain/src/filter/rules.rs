@@ -26,7 +26,7 @@ pub struct Rules {
     pub question_words: Words,
     /// Words of an open answer.
     pub answer_words: Words,
-    /// Limits on repetition; not for queries.
+    /// Limits on repetition: all of them for open answers, loops and repeated lines for the rest, none for queries.
     pub repetition: repetition::Limits,
     /// Limits on open text; not for other kinds.
     pub prose: prose::Limits,
@@ -96,7 +96,7 @@ impl Rules {
         reject(Reason::Format, form::unreadable(question))?;
         reject(
             Reason::Repetition,
-            repetition::repetition(question, &self.repetition),
+            repetition::looping(question, &self.repetition),
         )?;
         let limits = match kind {
             Kind::Label => Words {
@@ -122,16 +122,20 @@ impl Rules {
         reject(Reason::Refusal, self.refusals.find(answer))?;
         reject(Reason::Truncated, self.cut(finish, kind, answer))?;
         reject(Reason::Format, form::malformed(kind, question, answer))?;
-        if kind == Kind::Query {
-            return Ok(());
-        }
-        reject(
-            Reason::Repetition,
-            repetition::repetition(answer, &self.repetition),
-        )?;
-        if kind == Kind::Open {
-            reject(Reason::Length, wrong_length(answer, self.answer_words))?;
-            reject(Reason::Quality, prose::gopher_quality(answer, &self.prose))?;
+        match kind {
+            // Queries repeat themselves by nature and are in no language.
+            Kind::Query => return Ok(()),
+            Kind::Short | Kind::Number | Kind::Label => {
+                reject(Reason::Repetition, repetition::looping(answer, &self.repetition))?;
+            }
+            Kind::Open => {
+                reject(
+                    Reason::Repetition,
+                    repetition::repetition(answer, &self.repetition),
+                )?;
+                reject(Reason::Length, wrong_length(answer, self.answer_words))?;
+                reject(Reason::Quality, prose::gopher_quality(answer, &self.prose))?;
+            }
         }
         reject(Reason::Language, language::wrong_language(answer, &self.language))
     }
@@ -182,8 +186,8 @@ mod tests {
     fn each_rule_gives_its_reason() {
         assert_eq!(reason(OPEN), None);
         let looped = "the pump then the filter ".repeat(8);
-        let long = "Why does the pump stop when the filter is new, and ".repeat(16);
-        let table: String = (0..8).map(|i| format!("| pump{i} {i}2.5 {i}7.1 ")).collect();
+        let long: String = (0..160).map(|i| format!("why{i} ")).collect();
+        let table: String = (0..16).map(|i| format!("| pump{i} {i}2.5 {i}7.1 ")).collect();
         for (text, wanted) in [
             (
                 Text {
@@ -241,7 +245,7 @@ mod tests {
                     question: Some(&long),
                     ..OPEN
                 },
-                Reason::Repetition,
+                Reason::Length,
             ),
             (
                 Text {
