@@ -1,10 +1,12 @@
 //! Near-duplicate search over what a run has kept.
 //!
-//! Owns the normal form of a text for matching ([`text`]), and indexes that grow with the rows kept: whole texts
+//! Owns the normal form of a text for matching ([`text`]), and three indexes that grow with the rows kept: whole texts
+//! ([`exact`]), word overlap ([`minhash`]) and meaning ([`vectors`]). The indexes are cheap to rebuild from the rows, so
 //! nothing here is ever written to disk.
 //!
 //! Rules that hold for all three:
-//!   compared with what was *kept* and never with what was dropped (comparing with both makes chains that delete too much).
+//! - A row is a `u32` that the caller chooses. Dropped rows are not inserted, so a new row is compared with what was
+//!   *kept* and never with what was dropped (comparing with both makes chains that delete too much).
 //! - A row may be inserted while it is still pending, and withdrawn by `remove`; its memory is used again.
 //! - Answers are sorted (closest first, then by row) and depend on the rows held, not on the order of insertion, on the
 //!   number of threads or on the machine's vector width.
@@ -19,7 +21,9 @@ mod memory;
 pub mod minhash;
 mod slots;
 pub mod text;
+pub mod vectors;
 
 pub use error::Error;
 pub use exact::ExactIndex;
 pub use minhash::MinHashIndex;
+pub use vectors::VectorIndex;
