@@ -61,6 +61,23 @@ pub enum Error {
     },
 }
 
+/// Refuses tasks that could never run; for implementations of [`Ledger::open`].
+///
+/// # Errors
+/// [`Error::Invalid`] for the first task without an attempt to use.
+pub fn check_tasks(tasks: &[NewTask]) -> Result<(), Error> {
+    match tasks
+        .iter()
+        .find(|task| task.max_attempts == 0 || task.max_voids == 0)
+    {
+        None => Ok(()),
+        Some(task) => Err(Error::Invalid(format!(
+            "task {} may not be tried even once: max_attempts and max_voids start at 1",
+            task.id
+        ))),
+    }
+}
+
 /// A ledger. One account a run; see the module for what holds for every operation.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -154,6 +171,6 @@ pub trait Ledger: Send + Sync {
     /// The account as it stands.
     async fn account(&self, run: RunId) -> Result<Account, Error>;
 
-    /// The attempts of a task that is not yet absorbed, in order; empty for any other.
+    /// The attempts of a task, in order: all of them until it is absorbed, only the burned ones after, none when it is unknown.
     async fn attempts(&self, run: RunId, task: TaskId) -> Result<Vec<Attempt>, Error>;
 }
