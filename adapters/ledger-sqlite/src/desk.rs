@@ -16,6 +16,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) conn: &'a Connection,
     pub(crate) key: i64,
     pub(crate) account: &'a mut Account,
+    /// Ledger time.
     pub(crate) now_ms: u64,
 }
 
@@ -33,7 +34,6 @@ impl Desk<'_> {
     }
 
     pub(crate) fn open(&mut self, tasks: &[NewTask]) -> Result<Open, Failure> {
-        self.account.tick(self.now_ms);
         let Open::Opened { mut fresh } = self.account.may_open() else {
             return Ok(self.account.may_open());
         };
@@ -106,10 +106,9 @@ impl Desk<'_> {
     }
 
     pub(crate) fn expire(&mut self) -> Result<u64, Failure> {
-        let now_ms = self.account.tick(self.now_ms);
         let mut burned = 0;
-        for (key, mut task) in rows::running(self.conn, self.key, now_ms)? {
-            let step = self.account.expire(now_ms, &mut task);
+        for (key, mut task) in rows::running(self.conn, self.key, self.now_ms)? {
+            let step = self.account.expire(self.now_ms, &mut task);
             rows::save_task(self.conn, self.key, key, &task, step.decision.as_ref())?;
             burned += u64::from(step.reply);
         }
@@ -128,13 +127,12 @@ impl Desk<'_> {
     }
 
     pub(crate) fn due(&mut self, limit: usize) -> Result<Vec<OpenTask>, Failure> {
-        let now_ms = self.account.tick(self.now_ms);
         if self.account.state != AccountState::Active {
             return Ok(Vec::new());
         }
         let mut due = Vec::new();
-        for (key, mut task, payload) in rows::ready(self.conn, self.key, now_ms, limit)? {
-            if self.account.hand_out(now_ms, &mut task) {
+        for (key, mut task, payload) in rows::ready(self.conn, self.key, self.now_ms, limit)? {
+            if self.account.hand_out(self.now_ms, &mut task) {
                 rows::save_task(self.conn, self.key, key, &task, None)?;
                 due.push(OpenTask {
                     id: task.id,

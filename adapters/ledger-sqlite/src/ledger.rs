@@ -307,8 +307,7 @@ impl Ledger for SqliteLedger {
     async fn freeze(&self, run: RunId, reason: &str) -> Result<(), PortError> {
         let reason = reason.to_owned();
         self.on(run, "froze the account", move |desk| {
-            let now_ms = desk.account.tick(desk.now_ms);
-            desk.account.freeze(now_ms, &reason);
+            desk.account.freeze(desk.now_ms, &reason);
             Ok(())
         })
         .await

@@ -158,13 +158,15 @@ impl Store {
             .accounts
             .get_mut(&run)
             .ok_or(Failure::Refused(ledger::Error::UnknownRun(run)))?;
+        // The clock is remembered by every operation, but is not by itself worth a write.
+        let now_ms = held.account.tick((self.clock)());
         let before = held.account.clone();
         self.conn.prepare_cached("SAVEPOINT operation")?.execute([])?;
         let outcome = operation(&mut Desk {
             conn: &self.conn,
             key: held.key,
             account: &mut held.account,
-            now_ms: (self.clock)(),
+            now_ms,
         });
         let ended = if outcome.is_ok() {
             held.dirty |= held.account != before;
