@@ -3,11 +3,15 @@
 //! Everything here is a pure decision on texts and on neighbours that others found: searching an index, embedding and asking a
 //! judge happen elsewhere and only report back a [`Reason`]. Thresholds are settings with the defaults of their source.
 
+pub mod decontaminate;
+pub mod dedup_policy;
+mod facts;
 mod form;
 pub mod language;
 pub mod prose;
 pub mod refusal;
 pub mod repetition;
+pub mod rouge;
 mod rules;
 pub mod text;
 pub mod truncation;
