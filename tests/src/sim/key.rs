@@ -314,7 +314,7 @@ impl AnswerKey {
     pub(crate) fn agrees(&self, item: &Item, answer: &str) -> bool {
         match &item.truth {
             Truth::Number(right) => {
-                last_number(answer).is_some_and(|n| (n - right).abs() <= 1e-6 * right.abs().max(1.0))
+                last_number(answer).is_some_and(|n| (n - right).abs() <= (1e-12 * right.abs()).max(1e-6))
             }
             Truth::Label { label, others } => stated_label(answer, label, others).as_deref() == Some(label),
             Truth::Sql { database, right, .. } => {
@@ -424,6 +424,18 @@ mod tests {
         assert_eq!(last_number("between 3-4"), Some(4.0));
         assert_eq!(last_number("-7 degrees"), Some(-7.0));
         assert_eq!(last_number("none"), None);
+        let million = Item {
+            id: 0,
+            question: String::new(),
+            truth: Truth::Number(3_500_000.0),
+            solution: String::new(),
+            concepts: Vec::new(),
+        };
+        let key = AnswerKey::default();
+        assert!(
+            key.agrees(&million, "3,500,000.00") && !key.agrees(&million, "3499999"),
+            "large numbers exactly"
+        );
         let others = ["no".to_owned(), "maybe".to_owned()];
         assert_eq!(
             stated_label("Answer: Yes.", "yes", &others).as_deref(),
