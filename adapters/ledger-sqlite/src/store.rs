@@ -199,3 +199,118 @@ impl Store {
         self.release()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::amount::{Amount, Limit};
+    use gristmill_domain::id::TaskId;
+    use gristmill_domain::ledger::{Begin, NewTask, Nonce, Open};
+    use gristmill_domain::stage::Stage;
+
+    use super::*;
+    use crate::schema;
+
+    fn run() -> RunId {
+        RunId::of(&[b"run"])
+    }
+
+    fn task(number: u32, payload_bytes: usize) -> NewTask {
+        NewTask {
+            id: TaskId::of(&[&number.to_le_bytes()]),
+            stage: Stage::Generate,
+            model: "m".to_owned(),
+            payload: vec![0; payload_bytes],
+            max_attempts: 1,
+            max_voids: 1,
+        }
+    }
+
+    fn store(folder: &std::path::Path) -> Store {
+        let conn = schema::open_writer(folder).expect("opens");
+        let mut store = Store::load(conn, std::sync::Arc::new(|| 1_000)).expect("loads");
+        store.begin();
+        let account = NewAccount {
+            run: run(),
+            limit: Limit::default(),
+            price_hash: "p".to_owned(),
+            lease_ms: 10,
+            republish_ms: 10,
+        };
+        store.create(account).expect("creates");
+        store.commit().expect("commits");
+        store
+    }
+
+    fn open(store: &mut Store, tasks: &[NewTask]) -> Result<Open, Failure> {
+        store.operate(run(), |desk| desk.open(tasks))
+    }
+
+    fn planned(store: &Store) -> u64 {
+        store.accounts[&run()].account.counts_total().planned
+    }
+
+    #[test]
+    fn an_operation_that_fails_half_way_leaves_nothing_and_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = store(folder.path());
+        store.begin();
+        open(&mut store, &[task(0, 10)]).expect("opens");
+        let failed: Result<(), Failure> = store.operate(run(), |desk| {
+            desk.open(&[task(1, 10), task(2, 10)])?;
+            Err(Failure::Fault(Fault::Ended))
+        });
+        assert!(failed.is_err());
+        open(&mut store, &[task(3, 10)]).expect("opens");
+        store.commit().expect("commits");
+        assert_eq!(planned(&store), 2);
+        drop(store);
+        let store = self::store(folder.path());
+        assert_eq!(planned(&store), 2, "what is stored is what was in memory");
+    }
+
+    #[test]
+    fn a_full_disk_fails_what_needs_room_and_nothing_is_half_written() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = store(folder.path());
+        let pages: i64 = store
+            .conn
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .expect("count");
+        store
+            .conn
+            .pragma_update(None, "max_page_count", pages + 16)
+            .expect("limit");
+        let mut opened = 0;
+        let mut refused = 0;
+        for number in 0..40 {
+            store.begin();
+            let outcome = open(&mut store, &[task(number, 3_000)]);
+            match (outcome, store.commit()) {
+                (Ok(Open::Opened { fresh: 1 }), Ok(_)) => opened += 1,
+                _ => refused += 1,
+            }
+        }
+        assert!(opened > 0 && refused > 0, "{opened} opened, {refused} refused");
+        store
+            .conn
+            .pragma_update(None, "max_page_count", 1_000_000)
+            .expect("room again");
+        store.begin();
+        let worst = Amount {
+            calls: 1,
+            ..Amount::ZERO
+        };
+        let begun = store.operate(run(), |desk| desk.begin(task(0, 0).id, Nonce(1), worst));
+        store.commit().expect("commits");
+        assert!(matches!(begun, Ok(Begin::Granted { .. })), "{begun:?}");
+        assert_eq!(planned(&store), opened);
+        drop(store);
+        let store = self::store(folder.path());
+        assert_eq!(planned(&store), opened, "after a restart too");
+        let rows: i64 = store
+            .conn
+            .query_row("SELECT count(*) FROM task", [], |row| row.get(0))
+            .expect("count");
+        assert_eq!(rows.cast_unsigned(), opened);
+    }
+}
