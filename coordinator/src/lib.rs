@@ -1,1 +1,26 @@
-//! gristmill-coordinator
+//! The coordinator: plans a run, opens its tasks, absorbs their results, decides on rows.
+//!
+//! It owns the order of decisions and the journal. It calls no model and knows no neighbour but through a port; what may be
+//! spent is the ledger's to say. Everything it needs after a crash is in the journal and the ledger.
+
+mod corpus;
+mod engine;
+mod error;
+mod forecast;
+mod journal;
+mod kept;
+mod prepare;
+mod progress;
+mod recipe;
+mod round;
+mod run;
+mod seeds;
+
+pub use engine::Options;
+pub use error::Error;
+pub use forecast::{policy, snapshot_before};
+pub use journal::{Journal, TaskResult};
+pub use progress::Progress;
+pub use recipe::Recipe;
+pub use run::{Coordinator, Finished, RoundReport};
+pub use seeds::{Intake, SeedStore, Summary};

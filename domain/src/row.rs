@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::filter::Rejection;
 use crate::id::{ContentId, RunId, TaskId};
+use crate::stage::Stage;
 use crate::strategy::Strategy;
 use crate::work::Judgement;
 
@@ -33,6 +34,8 @@ pub struct Row {
     pub position: Position,
     /// Ordinal of the seed that it was made from.
     pub seed: u64,
+    /// Number of that seed in the anchor.
+    pub family: u32,
     /// The seed.
     pub seed_id: ContentId,
     /// How it was made.
@@ -53,14 +56,26 @@ pub struct Row {
     pub prompts: Vec<String>,
     /// Tasks that were paid for it, in the order of their steps.
     pub tasks: Vec<TaskId>,
-    /// What they cost, every attempt counted.
-    pub cost: Amount,
+    /// What they cost, every attempt counted, by the stage that was paid.
+    pub costs: Vec<(Stage, Amount)>,
     /// What was found out about it.
     pub checks: Checks,
     /// Synthetic ancestors between it and a real row, itself included.
     pub depth: u8,
     /// Why it is not in the dataset; `None` for an accepted row.
     pub rejection: Option<Rejection>,
+}
+
+impl Row {
+    /// What the row cost.
+    pub fn cost(&self) -> Amount {
+        self.costs.iter().map(|(_, amount)| *amount).sum()
+    }
+
+    /// True when it is in the dataset.
+    pub fn accepted(&self) -> bool {
+        self.rejection.is_none()
+    }
 }
 
 /// What was found out about a row.

@@ -1,0 +1,145 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turns real examples and a hard budget into a filtered, traceable dataset that is safe to train on.
+#[derive(Debug, Parser)]
+#[command(name = "gristmill", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, default_value_t = ProgressStyle::Auto)]
+    pub(crate) progress: ProgressStyle,
+    /// How results are printed on standard output.
+    #[arg(long, global = true, value_enum, default_value_t = OutputStyle::Text)]
+    pub(crate) output: OutputStyle,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressStyle {
+    /// Bars on a terminal, plain lines elsewhere.
+    Auto,
+    /// Bars.
+    Bar,
+    /// A line every ten seconds and at each change of state.
+    Plain,
+    /// Nothing.
+    None,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputStyle {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A verb.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a job to its end, or go on where an earlier start stopped.
+    Run(JobArgs),
+    /// Show what a job would do and cost; nothing is spent.
+    Plan(JobArgs),
+    /// Write a job file from the data.
+    Init(InitArgs),
+    /// Print the job file's JSON Schema, for editors.
+    Schema,
+    /// Show where a run stands.
+    Status(RunArgs),
+    /// Show a run's budget, or change its limit.
+    Budget(BudgetArgs),
+    /// Print a row's whole history.
+    Trace(TraceArgs),
+    /// Write a run's dataset again, in another layout or place.
+    Export(ExportArgs),
+}
+
+/// A job file with overrides.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    /// The job file (YAML).
+    pub(crate) job: PathBuf,
+    /// Overrides a setting: `--set budget.usd=2`. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// What `init` needs.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The seeds: JSONL, CSV or Parquet.
+    pub(crate) seeds: PathBuf,
+    /// Base URL of the teacher's endpoint, up to and including `/v1`; or the name of a local model.
+    #[arg(long)]
+    pub(crate) teacher: String,
+    /// Name of the model at the endpoint.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Environment variable that holds the endpoint's key.
+    #[arg(long)]
+    pub(crate) key_env: Option<String>,
+    /// The budget: `5usd`, `2000calls`, or both joined by a comma.
+    #[arg(long)]
+    pub(crate) budget: String,
+    /// Where to write the job; standard output when left out.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A run's folder.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The run's folder (`out/RUN`).
+    pub(crate) run: PathBuf,
+}
+
+/// What `budget` needs.
+#[derive(Debug, Args)]
+pub(crate) struct BudgetArgs {
+    /// The run's folder (`out/RUN`).
+    pub(crate) run: PathBuf,
+    /// The new limit, absolute: `10usd`, `5000calls`, or both joined by a comma. The run must not be running.
+    #[arg(long)]
+    pub(crate) raise: Option<String>,
+}
+
+/// What `trace` needs.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// The run's folder (`out/RUN`).
+    pub(crate) run: PathBuf,
+    /// The row's id, or its first digits.
+    pub(crate) row: String,
+}
+
+/// What `export` needs.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The run's folder (`out/RUN`).
+    pub(crate) run: PathBuf,
+    /// Folder to write to.
+    pub(crate) target: PathBuf,
+    /// Columns that trainers look for; the run's own when left out.
+    #[arg(long, value_enum)]
+    pub(crate) layout: Option<LayoutArg>,
+}
+
+/// A layout by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum LayoutArg {
+    /// `messages`.
+    Messages,
+    /// `prompt` and `completion`.
+    PromptCompletion,
+    /// `instruction`, `input` and `output`.
+    Alpaca,
+}

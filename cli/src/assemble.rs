@@ -1,0 +1,411 @@
+//! Assembles the dataset of a finished run from its journal: the real anchor and the accepted rows under the ceiling, the held-out
+//! splits, the rejected rows, the manifest and the card.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::{Finished, Journal, SeedStore};
+use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Split, Verdict, Writer};
+use gristmill_domain::chat::{Message, Role};
+use gristmill_domain::filter::Reason;
+use gristmill_domain::job;
+use gristmill_domain::ledger::Account;
+use gristmill_domain::row::Row;
+use gristmill_domain::seed::{self, Seed};
+use gristmill_proto::SegmentKind;
+use serde::{Deserialize, Serialize};
+
+use crate::card;
+use crate::folder::{RunFolder, Start};
+
+/// Rows handed to the writing thread at once.
+const QUEUE: usize = 256;
+
+/// What a finished run can say of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Version of this format.
+    pub(crate) version: u32,
+    /// The run.
+    pub(crate) run: String,
+    /// The program's version.
+    pub(crate) gristmill: String,
+    /// Hash of the effective configuration.
+    pub(crate) configuration: String,
+    /// Why the run ended, in words.
+    pub(crate) end: String,
+    /// Rows by split and origin.
+    pub(crate) rows: RowCounts,
+    /// Candidates that were decided.
+    pub(crate) candidates: u64,
+    /// Rejected candidates by reason, in the order of the funnel.
+    pub(crate) rejected: Vec<(Reason, Loss)>,
+    /// Rows with a reference to check against, and rows without, apart.
+    pub(crate) by_reference: BTreeMap<String, Yield>,
+    /// What each strategy brought.
+    pub(crate) by_strategy: BTreeMap<String, Yield>,
+    /// The limit in force at the end.
+    pub(crate) limit: gristmill_domain::amount::Limit,
+    /// Money, calls and tokens by stage and model.
+    pub(crate) spend: Vec<Spend>,
+    /// The plan of each round: mix, reason, what changed and why.
+    pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
+    /// Real rows as they were taken in.
+    pub(crate) seeds: gristmill_coordinator::Summary,
+    /// Versions of the prompts.
+    pub(crate) prompts: Vec<String>,
+    /// The effective configuration.
+    pub(crate) job: job::Job,
+    /// Files with their hashes; this one is not among them.
+    pub(crate) files: Vec<serde_json::Value>,
+}
+
+/// Rows of the dataset.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RowCounts {
+    pub(crate) train: u64,
+    pub(crate) train_human: u64,
+    pub(crate) train_synthetic: u64,
+    pub(crate) validation: u64,
+    pub(crate) test: u64,
+    pub(crate) rejected: u64,
+    pub(crate) synthetic_share: f64,
+}
+
+/// Candidates lost for one reason, and what they cost.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Loss {
+    pub(crate) rows: u64,
+    pub(crate) calls: u64,
+    pub(crate) usd_micros: u64,
+}
+
+/// What became of candidates of one sort.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Yield {
+    pub(crate) candidates: u64,
+    pub(crate) accepted: u64,
+    pub(crate) calls: u64,
+    pub(crate) usd_micros: u64,
+}
+
+/// What one stage spent at one model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Spend {
+    pub(crate) stage: String,
+    pub(crate) model: String,
+    pub(crate) spent_usd_micros: u64,
+    pub(crate) burned_usd_micros: u64,
+    pub(crate) calls: u64,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+}
+
+/// One thing to write.
+enum Item {
+    Row(Split, Box<gristmill_dataset::Row>),
+    Rejected(Box<Rejected>),
+}
+
+/// What is counted while rows go by.
+#[derive(Default)]
+struct Tallies {
+    rows: RowCounts,
+    candidates: u64,
+    rejected: BTreeMap<Reason, Loss>,
+    by_reference: BTreeMap<String, Yield>,
+    by_strategy: BTreeMap<String, Yield>,
+}
+
+impl Tallies {
+    fn see(&mut self, row: &Row, referenced: bool) {
+        let cost = row.cost();
+        self.candidates += 1;
+        if let Some(rejection) = &row.rejection {
+            let loss = self.rejected.entry(rejection.reason).or_default();
+            loss.rows += 1;
+            loss.calls += cost.calls;
+            loss.usd_micros += cost.usd.0;
+            self.rows.rejected += 1;
+        } else {
+            self.rows.train += 1;
+            self.rows.train_synthetic += 1;
+        }
+        let sort = if referenced { "with_reference" } else { "without_reference" };
+        for part in [
+            self.by_reference.entry(sort.to_owned()).or_default(),
+            self.by_strategy.entry(row.strategy.to_string()).or_default(),
+        ] {
+            part.candidates += 1;
+            part.accepted += u64::from(row.accepted());
+            part.calls += cost.calls;
+            part.usd_micros += cost.usd.0;
+        }
+    }
+}
+
+/// Writes the dataset and returns its manifest. What was there before stays until the new one is whole.
+pub(crate) async fn assemble(
+    folder: &RunFolder,
+    start: &Start,
+    seeds: &SeedStore,
+    finished: &Finished,
+    account: &Account,
+) -> anyhow::Result<Manifest> {
+    let blobs = LocalBlobs::new(folder.state());
+    let journal = Journal::new(&blobs);
+    let options = Options {
+        layout: layout(start.job.output.layout),
+        shard_rows: start.job.output.shard_rows,
+        jsonl: start.job.output.jsonl,
+        ..Options::default()
+    };
+    let target = folder.dataset();
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Item>(QUEUE);
+    let writing = tokio::task::spawn_blocking(move || -> anyhow::Result<gristmill_dataset::Finished> {
+        let mut writer = Writer::create(&target, options)?;
+        while let Some(item) = receiver.blocking_recv() {
+            match item {
+                Item::Row(split, row) => writer.push(split, *row)?,
+                Item::Rejected(row) => writer.reject(*row)?,
+            }
+        }
+        Ok(writer.finish()?)
+    });
+    let fed = feed(start, seeds, &journal, &sender).await;
+    drop(sender);
+    let mut written = writing.await.context("the writing thread ended early")??;
+    let mut tallies = fed?;
+    tallies.rows.synthetic_share = tallies.rows.train_synthetic as f64 / tallies.rows.train.max(1) as f64;
+    if tallies.rows.synthetic_share > start.job.anchor.max_synthetic_share {
+        bail!("{:.1} % of the rows are synthetic, over the ceiling: nothing was written", 100.0 * tallies.rows.synthetic_share);
+    }
+    let mut manifest = manifest(start, seeds, finished, account, tallies);
+    let about = About {
+        pretty_name: Some(format!("Gristmill run {}", start.run)),
+        languages: Vec::new(),
+        ..About::default()
+    };
+    let text = format!("{}{}", written.front_matter(&about), card::card(&manifest));
+    written.add("README.md", text.as_bytes())?;
+    manifest.files = written.files().iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    written.add("manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
+    tokio::task::spawn_blocking(move || written.publish()).await.context("the publishing thread ended early")??;
+    Ok(manifest)
+}
+
+/// Streams real rows, then decided ones, to the writer.
+async fn feed(
+    start: &Start,
+    seeds: &SeedStore,
+    journal: &Journal<'_>,
+    sender: &tokio::sync::mpsc::Sender<Item>,
+) -> anyhow::Result<Tallies> {
+    // A closed channel means that the writer failed; its own error says why.
+    let send = async |item: Item| sender.send(item).await.map_err(|_| anyhow::anyhow!("the dataset could not be written"));
+    let mut tallies = Tallies::default();
+    for ordinal in 0..seeds.len() {
+        let seed = seeds.read(ordinal)?;
+        let split = match seeds.split(ordinal) {
+            seed::Split::Anchor => Split::Train,
+            seed::Split::Validation => Split::Validation,
+            seed::Split::Test => Split::Test,
+        };
+        match split {
+            Split::Train => {
+                tallies.rows.train += 1;
+                tallies.rows.train_human += 1;
+            }
+            Split::Validation => tallies.rows.validation += 1,
+            Split::Test => tallies.rows.test += 1,
+        }
+        send(Item::Row(split, Box::new(human(start, seed)))).await?;
+    }
+    for name in journal.all_segments(SegmentKind::Rows).await? {
+        for record in journal.rows(&name).await? {
+            let row = record.value;
+            let referenced = row.strategy != gristmill_domain::strategy::Strategy::NewQuestion
+                && start.job.filter.validator != job::Validator::None;
+            tallies.see(&row, referenced);
+            let item = if row.accepted() {
+                Item::Row(Split::Train, Box::new(synthetic(start, row, &seeds)?))
+            } else {
+                Item::Rejected(Box::new(rejected(row)))
+            };
+            send(item).await?;
+        }
+    }
+    Ok(tallies)
+}
+
+fn layout(layout: job::Layout) -> Layout {
+    match layout {
+        job::Layout::Messages => Layout::Messages,
+        job::Layout::PromptCompletion => Layout::PromptCompletion,
+        job::Layout::Alpaca => Layout::Alpaca,
+    }
+}
+
+fn messages(start: &Start, context: Option<&str>, question: &str, reasoning: &str, answer: &str) -> Vec<Message> {
+    let output = &start.job.output;
+    let system = output.system.iter().map(|text| Message { role: Role::System, content: text.clone() });
+    let question = match context {
+        Some(context) if output.context => format!("{context}\n\n{question}"),
+        Some(_) | None => question.to_owned(),
+    };
+    let answer = if reasoning.is_empty() { answer.to_owned() } else { format!("{reasoning}\n\n{answer}") };
+    system
+        .chain([Message { role: Role::User, content: question }, Message { role: Role::Assistant, content: answer }])
+        .collect()
+}
+
+fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
+    let reasoning = seed.reasoning.clone().unwrap_or_default();
+    gristmill_dataset::Row {
+        id: seed.id.to_string(),
+        messages: messages(start, seed.context.as_deref(), &seed.question, &reasoning, &seed.answer),
+        reasoning: seed.reasoning,
+        provenance: Provenance {
+            origin: Origin::Human,
+            seed_id: Some(seed.id.to_string()),
+            seed_source: seed.source,
+            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
+            run: Some(start.run.to_string()),
+            concepts: seed.concepts,
+            ..Provenance::default()
+        },
+    }
+}
+
+fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<gristmill_dataset::Row> {
+    let seed = seeds.read(row.seed)?;
+    let judge = start.job.judge.as_ref().map(|judge| judge.spec.name()).unwrap_or_default();
+    let mut verdicts: Vec<Verdict> = row
+        .checks
+        .judgements
+        .iter()
+        .map(|j| Verdict { judge: judge.clone(), score: f64::from(j.points()), reason: j.reason.clone() })
+        .collect();
+    if let Some((votes, of)) = row.checks.votes {
+        let reason = format!("{votes} of {of} answers agree");
+        verdicts.push(Verdict { judge: "agreement".into(), score: f64::from(votes) / f64::from(of.max(1)), reason });
+    }
+    if let Some(correct) = row.checks.correct {
+        let reason = row.checks.details.join("; ");
+        verdicts.push(Verdict { judge: "validator".into(), score: f64::from(u8::from(correct)), reason });
+    }
+    let cost = row.cost().usd.0;
+    Ok(gristmill_dataset::Row {
+        id: row.id.to_string(),
+        messages: messages(start, seed.context.as_deref(), &row.question, &row.reasoning, &row.answer),
+        reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
+        provenance: Provenance {
+            origin: Origin::Synthetic,
+            seed_id: Some(row.seed_id.to_string()),
+            seed_source: seed.source,
+            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
+            strategy: Some(row.strategy.to_string()),
+            prompt_versions: row.prompts,
+            teacher: Some(row.teacher),
+            teacher_version: Some(row.teacher_version),
+            run: Some(start.run.to_string()),
+            task_ids: row.tasks.iter().map(ToString::to_string).collect(),
+            parents: Vec::new(),
+            concepts: seed.concepts,
+            verdicts,
+            cost_usd_micros: cost,
+            depth: row.depth,
+        },
+    })
+}
+
+fn rejected(row: Row) -> Rejected {
+    let cost = row.cost();
+    let stage = row.tasks.len();
+    let (reason, detail) = row.rejection.map_or((String::new(), None), |r| (r.reason.to_string(), Some(r.detail)));
+    Rejected {
+        id: row.id.to_string(),
+        stage: if stage == 0 { "plan".into() } else { stage_of(&reason).to_owned() },
+        reason,
+        detail,
+        question: row.question,
+        answer: row.answer,
+        strategy: Some(row.strategy.to_string()),
+        teacher: Some(row.teacher),
+        seed_id: Some(row.seed_id.to_string()),
+        cost_usd_micros: cost.usd.0,
+        calls: cost.calls,
+        task_ids: row.tasks.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The kind of test that a reason belongs to.
+fn stage_of(reason: &str) -> &'static str {
+    match reason.parse::<Reason>() {
+        Ok(Reason::CallFailed | Reason::Unfunded) => "call",
+        Ok(
+            Reason::Refusal
+            | Reason::Truncated
+            | Reason::Format
+            | Reason::Repetition
+            | Reason::Length
+            | Reason::Quality
+            | Reason::Language,
+        ) => "rules",
+        Ok(
+            Reason::ExactDuplicate
+            | Reason::NearDuplicate
+            | Reason::SemanticDuplicate
+            | Reason::DuplicateOfSeed
+            | Reason::ParentCap,
+        ) => "duplicates",
+        Ok(Reason::Contaminated) => "decontamination",
+        Ok(Reason::Wrong | Reason::Ungrounded | Reason::Disagreement | Reason::Unanswerable) => "validators",
+        Ok(Reason::JudgedLow) => "judge",
+        Err(_) => "unknown",
+    }
+}
+
+fn manifest(start: &Start, seeds: &SeedStore, finished: &Finished, account: &Account, tallies: Tallies) -> Manifest {
+    let mut spend = Vec::new();
+    for (stage, models) in &account.books {
+        for (model, books) in models {
+            let gone = books.gone();
+            spend.push(Spend {
+                stage: stage.to_string(),
+                model: model.clone(),
+                spent_usd_micros: books.spent.usd.0,
+                burned_usd_micros: books.burned.usd.0,
+                calls: gone.calls,
+                input_tokens: gone.input_tokens,
+                output_tokens: gone.output_tokens,
+            });
+        }
+    }
+    Manifest {
+        version: 1,
+        run: start.run.to_string(),
+        gristmill: start.version.clone(),
+        configuration: configuration_hash(&start.job),
+        end: finished.end.to_string(),
+        rows: tallies.rows,
+        candidates: tallies.candidates,
+        rejected: tallies.rejected.into_iter().collect(),
+        by_reference: tallies.by_reference,
+        by_strategy: tallies.by_strategy,
+        limit: account.limit,
+        spend,
+        rounds: finished.rounds.clone(),
+        seeds: seeds.summary().clone(),
+        prompts: start.prompts.clone(),
+        job: start.job.clone(),
+        files: Vec::new(),
+    }
+}
+
+/// Hash of the effective configuration.
+pub(crate) fn configuration_hash(job: &job::Job) -> String {
+    let text = serde_json::to_vec(job).unwrap_or_default();
+    gristmill_domain::id::ContentId::of(&[b"job", &text]).to_string()
+}

@@ -1,0 +1,127 @@
+//! The dataset card: what a person who finds the dataset needs to know.
+
+use std::fmt::Write;
+
+use gristmill_domain::amount::MicroUsd;
+
+use crate::assemble::Manifest;
+use crate::view::thousands;
+
+/// The card's Markdown, below its front matter.
+pub(crate) fn card(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _written = write(&mut text, manifest);
+    text
+}
+
+fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    let rows = &manifest.rows;
+    writeln!(text, "# Gristmill run {}\n", manifest.run)?;
+    writeln!(
+        text,
+        "{} training rows: {} real ones and {} synthetic ones ({:.1} %, ceiling {:.0} %). Validation ({}) and test ({}) are real, \
+         and nothing was generated from them.\n",
+        thousands(rows.train),
+        thousands(rows.train_human),
+        thousands(rows.train_synthetic),
+        100.0 * rows.synthetic_share,
+        100.0 * manifest.job.anchor.max_synthetic_share,
+        thousands(rows.validation),
+        thousands(rows.test),
+    )?;
+    writeln!(text, "The run ended because {}.\n", manifest.end)?;
+    funnel(text, manifest)?;
+    yields(text, manifest)?;
+    spend(text, manifest)?;
+    rounds(text, manifest)?;
+    writeln!(text, "## Provenance\n")?;
+    writeln!(
+        text,
+        "Each row carries where it came from in the column `provenance`: origin, seed and its place, strategy, prompt versions, teacher and \
+         its version, tasks, verdicts, cost and depth. Rejected rows are in `rejected.parquet`, with the reason and what they cost.\n"
+    )?;
+    writeln!(text, "Prompts: {}. Configuration: `{}`. Gristmill {}.", manifest.prompts.join(", "), manifest.configuration, manifest.gristmill)
+}
+
+fn funnel(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    writeln!(text, "## What was let through\n")?;
+    writeln!(text, "| test | rows | share of candidates | calls | cost |\n|---|---:|---:|---:|---:|")?;
+    let share = |rows: u64| 100.0 * rows as f64 / manifest.candidates.max(1) as f64;
+    writeln!(text, "| candidates | {} | 100 % | | |", thousands(manifest.candidates))?;
+    for (reason, loss) in &manifest.rejected {
+        writeln!(
+            text,
+            "| − {} | {} | {:.1} % | {} | {} |",
+            reason.label(),
+            thousands(loss.rows),
+            share(loss.rows),
+            thousands(loss.calls),
+            MicroUsd(loss.usd_micros)
+        )?;
+    }
+    let accepted = manifest.rows.train_synthetic;
+    writeln!(text, "| accepted | {} | {:.1} % | | |\n", thousands(accepted), share(accepted))
+}
+
+fn yields(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    writeln!(text, "## By strategy, and with and without a reference\n")?;
+    writeln!(text, "| | candidates | accepted | calls a row | cost a row |\n|---|---:|---:|---:|---:|")?;
+    for (name, part) in manifest.by_strategy.iter().chain(&manifest.by_reference) {
+        let rows = part.accepted.max(1) as f64;
+        writeln!(
+            text,
+            "| {} | {} | {} | {:.2} | {} |",
+            name.replace('_', " "),
+            thousands(part.candidates),
+            thousands(part.accepted),
+            part.calls as f64 / rows,
+            MicroUsd((part.usd_micros as f64 / rows) as u64)
+        )?;
+    }
+    writeln!(text)
+}
+
+fn spend(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    writeln!(text, "## What it cost\n")?;
+    writeln!(text, "| stage | model | spent | burned | calls | prompt tokens | completion tokens |\n|---|---|---:|---:|---:|---:|---:|")?;
+    for part in &manifest.spend {
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            part.stage,
+            part.model,
+            MicroUsd(part.spent_usd_micros),
+            MicroUsd(part.burned_usd_micros),
+            thousands(part.calls),
+            thousands(part.input_tokens),
+            thousands(part.output_tokens)
+        )?;
+    }
+    writeln!(text)
+}
+
+fn rounds(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    writeln!(text, "## Rounds\n")?;
+    for round in &manifest.rounds {
+        let plan = &round.plan;
+        let [answers, rephrased, new] = plan.candidates;
+        write!(
+            text,
+            "- Round {} ({}): {answers} further answers, {rephrased} rephrasings, {new} new questions; {} of {} accepted. {}",
+            plan.round,
+            match plan.purpose {
+                gristmill_domain::plan::Purpose::Pilot => "pilot",
+                gristmill_domain::plan::Purpose::Production => "production",
+            },
+            round.accepted,
+            round.decided,
+            plan.reason
+        )?;
+        if !plan.change.is_empty() {
+            write!(text, " Since the last round: {}.", plan.change)?;
+        }
+        writeln!(text)?;
+    }
+    writeln!(text)
+}

@@ -1,0 +1,69 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+/// Why the program ends without having done what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The job file is wrong; already rendered for the terminal.
+    Job(String),
+    /// Something that was given cannot be used.
+    Input(anyhow::Error),
+    /// The budget ended before the rows that the job wants were there.
+    BudgetExhausted(String),
+    /// The run stopped until a person acts: an endpoint refuses, the account is frozen.
+    Stopped(String),
+    /// Ctrl-C, or a signal to end.
+    Interrupted(String),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Failure {
+    /// Exit codes, kept apart so that scripts can tell: 2 is the command line's own (clap).
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Other(_) => 1,
+            Self::Job(_) | Self::Input(_) => 3,
+            Self::BudgetExhausted(_) => 4,
+            Self::Stopped(_) => 5,
+            Self::Interrupted(_) => 130,
+        })
+    }
+
+    /// The name in `error[NAME]` and in JSON.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Job(_) => "config",
+            Self::Input(_) => "input",
+            Self::BudgetExhausted(_) => "budget",
+            Self::Stopped(_) => "stopped",
+            Self::Interrupted(_) => "interrupted",
+            Self::Other(_) => "failed",
+        }
+    }
+
+    /// What to print. The whole chain of causes, each once.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Job(rendered) => rendered.clone(),
+            Self::BudgetExhausted(text) | Self::Stopped(text) | Self::Interrupted(text) => text.clone(),
+            Self::Input(error) | Self::Other(error) => {
+                let mut parts: Vec<String> = Vec::new();
+                for cause in error.chain() {
+                    let text = cause.to_string();
+                    if !parts.iter().any(|part| part.contains(&text)) {
+                        parts.push(text);
+                    }
+                }
+                parts.join(": ")
+            }
+        }
+    }
+}

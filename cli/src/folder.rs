@@ -1,0 +1,107 @@
+//! A run's folder: what lies where.
+//!
+//! `dataset/` is what a run is for, and uploads to a hub as it stands; `state/` is what the run needs to go on: ledger and journal.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use gristmill_domain::amount::Limit;
+use gristmill_domain::id::RunId;
+use gristmill_domain::job::Job;
+use serde::{Deserialize, Serialize};
+
+/// A run's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct RunFolder {
+    root: PathBuf,
+}
+
+/// What a run was started with, stored before anything is spent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Start {
+    /// The run.
+    pub(crate) run: RunId,
+    /// The program's version.
+    pub(crate) version: String,
+    /// The effective configuration.
+    pub(crate) job: Job,
+    /// The job file, for messages.
+    pub(crate) job_file: String,
+    /// Where relative paths of the job start.
+    pub(crate) base: PathBuf,
+    /// The limit it was started with.
+    pub(crate) limit: Limit,
+    /// Versions of the prompts.
+    pub(crate) prompts: Vec<String>,
+    /// Rows of the seed files that could not be used.
+    pub(crate) bad_rows: u64,
+}
+
+impl RunFolder {
+    /// The folder of a run below the job's output folder.
+    pub(crate) fn of(output: &Path, run: RunId) -> Self {
+        Self { root: output.join(run.to_string()) }
+    }
+
+    /// An existing run's folder, as a user names it.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let folder = Self { root: path.to_owned() };
+        if !folder.start_file().is_file() {
+            bail!("{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4", path.display());
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Ledger and journal.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+
+    /// The dataset.
+    pub(crate) fn dataset(&self) -> PathBuf {
+        self.root.join("dataset")
+    }
+
+    fn start_file(&self) -> PathBuf {
+        self.state().join("run.json")
+    }
+
+    /// What the run was started with.
+    pub(crate) fn start(&self) -> anyhow::Result<Start> {
+        let path = self.start_file();
+        let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Stores what the run is started with, unless an earlier start did.
+    pub(crate) fn begin(&self, start: &Start) -> anyhow::Result<()> {
+        let state = self.state();
+        std::fs::create_dir_all(&state).with_context(|| format!("the folder {} cannot be made", state.display()))?;
+        let path = self.start_file();
+        if path.exists() {
+            return Ok(());
+        }
+        let part = state.join("run.json.part");
+        let write = || -> std::io::Result<()> {
+            std::fs::write(&part, serde_json::to_vec_pretty(start)?)?;
+            std::fs::File::open(&part)?.sync_all()?;
+            std::fs::rename(&part, &path)
+        };
+        write().with_context(|| format!("{} cannot be written", path.display()))
+    }
+
+    /// The manifest of a finished run.
+    pub(crate) fn manifest(&self) -> anyhow::Result<Option<serde_json::Value>> {
+        let path = self.dataset().join("manifest.json");
+        match std::fs::read(&path) {
+            Ok(text) => Ok(Some(serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+}

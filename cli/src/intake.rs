@@ -1,0 +1,129 @@
+//! Reads the seed files into seeds.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use gristmill_coordinator::{Intake, SeedStore};
+use gristmill_domain::job::{Fields, Job, TableFormat};
+use gristmill_domain::seed::{Place, Seed};
+use gristmill_tables::{Format, Options, Reader, Record};
+use serde_json::{Map, Value};
+
+/// Bad rows that are shown one by one.
+const SHOWN: usize = 10;
+
+/// Rows that could not be used.
+#[derive(Debug, Default)]
+pub(crate) struct BadRows {
+    pub(crate) count: u64,
+    shown: Vec<String>,
+}
+
+impl BadRows {
+    fn add(&mut self, what: String) {
+        self.count += 1;
+        if self.shown.len() < SHOWN {
+            self.shown.push(what);
+        }
+    }
+
+    /// The first of them, a line each.
+    pub(crate) fn lines(&self) -> &[String] {
+        &self.shown
+    }
+}
+
+/// Reads all seeds and draws the splits; more bad rows than allowed are refused.
+pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, BadRows)> {
+    let format = match job.seeds.format {
+        None => Format::Auto,
+        Some(TableFormat::Jsonl) => Format::Jsonl,
+        Some(TableFormat::Csv) => Format::Csv,
+        Some(TableFormat::Parquet) => Format::Parquet,
+    };
+    let options = Options { format, base: Some(base.to_owned()), ..Options::default() };
+    let reader = Reader::open_with(&job.seeds.path, &options).context("the seeds cannot be read")?;
+    let mut intake = Intake::new(&job.holdout)?;
+    let mut bad = BadRows::default();
+    let mut rows = 0u64;
+    for row in reader {
+        rows += 1;
+        match row {
+            Ok(record) => match seed(&record, &job.seeds.fields) {
+                Ok(seed) => intake.push(&seed)?,
+                Err(reason) => bad.add(format!("{}:{}: {reason}", record.file.display(), record.line)),
+            },
+            Err(row) => bad.add(row.to_string()),
+        }
+    }
+    let share = bad.count as f64 / rows.max(1) as f64;
+    if share > job.seeds.max_bad_share {
+        bail!(
+            "{} of {rows} seed rows cannot be used, more than the {:.1} % that `seeds.max_bad_share` allows:\n  {}{}",
+            bad.count,
+            100.0 * job.seeds.max_bad_share,
+            bad.shown.join("\n  "),
+            if bad.count as usize > SHOWN { format!("\n  … and {} more", bad.count as usize - SHOWN) } else { String::new() }
+        );
+    }
+    let store = intake.finish(&job.holdout)?;
+    if store.is_empty() {
+        bail!("the seed files hold no row: generation needs real examples to start from");
+    }
+    Ok((store, bad))
+}
+
+fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {
+    let row = &record.value;
+    let question = required(row, &fields.question, "question")?;
+    let answer = required(row, &fields.answer, "answer")?;
+    let context = texts(row, fields.context.as_deref())?.map(|parts| parts.join("\n\n")).filter(|text| !text.is_empty());
+    let database = texts(row, fields.database.as_deref())?.and_then(|parts| parts.into_iter().next());
+    let references = match texts(row, fields.references.as_deref())? {
+        Some(references) if !references.is_empty() => references,
+        Some(_) => return Err(format!("`{}` is empty", fields.references.as_deref().unwrap_or_default())),
+        None => vec![answer.clone()],
+    };
+    Ok(Seed {
+        id: Seed::content_id(&question, context.as_deref(), &answer, database.as_deref()),
+        reasoning: texts(row, fields.reasoning.as_deref())?.map(|parts| parts.join("\n")),
+        references,
+        context,
+        concepts: texts(row, fields.concept.as_deref())?.unwrap_or_default(),
+        source: texts(row, fields.source.as_deref())?.and_then(|parts| parts.into_iter().next()),
+        database,
+        place: Place { file: record.file.display().to_string(), line: record.line },
+        question,
+        answer,
+    })
+}
+
+/// The first text of a column that must be there and must not be empty.
+fn required(row: &Map<String, Value>, column: &str, what: &str) -> Result<String, String> {
+    let first = texts(row, Some(column))?.and_then(|parts| parts.into_iter().next()).unwrap_or_default();
+    if first.trim().is_empty() {
+        return Err(format!("the {what} in column `{column}` is empty"));
+    }
+    Ok(first)
+}
+
+/// The texts of a column; `None` when the job names no column. A column that is named must be there.
+fn texts(row: &Map<String, Value>, column: Option<&str>) -> Result<Option<Vec<String>>, String> {
+    let Some(column) = column else { return Ok(None) };
+    let value = row.get(column).ok_or_else(|| {
+        let names: Vec<&str> = row.keys().map(String::as_str).take(12).collect();
+        format!("there is no column `{column}`; the row has {}", names.join(", "))
+    })?;
+    let one = |value: &Value| match value {
+        Value::String(text) => Ok(Some(text.trim().to_owned())),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        Value::Bool(truth) => Ok(Some(truth.to_string())),
+        Value::Null => Ok(None),
+        Value::Array(_) | Value::Object(_) => Err(format!("column `{column}` holds neither a text nor a list of texts")),
+    };
+    let found: Vec<Option<String>> = match value {
+        Value::Array(items) => items.iter().map(one).collect::<Result<_, _>>()?,
+        single => vec![one(single)?],
+    };
+    Ok(Some(found.into_iter().flatten().filter(|text| !text.is_empty()).collect()))
+}

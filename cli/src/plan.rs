@@ -1,0 +1,103 @@
+//! `gristmill plan` and `gristmill init`: what can be known and written before anything is spent.
+
+use anyhow::Context;
+use gristmill_coordinator::{policy, snapshot_before};
+use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::plan::{Next, Purpose, next, outlook};
+use gristmill_domain::strategy::Strategy;
+use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
+
+use crate::args::{InitArgs, JobArgs, OutputStyle};
+use crate::failure::Failure;
+use crate::view::thousands;
+use crate::{launch, print};
+
+/// Shows what a job would do and cost.
+pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Failure> {
+    let prepared = launch::prepare(args).await?;
+    let limit = launch::limit(&prepared.job);
+    let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
+    let snapshot = snapshot_before(&prepared.seeds, limit);
+    let outlook = outlook(&snapshot, &policy);
+    let first = next(&snapshot, &policy);
+    // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
+    let mut whole = snapshot.clone();
+    whole.rounds_done = 1;
+    let production = match next(&whole, &policy) {
+        Next::Round(plan) => Some(plan),
+        Next::End(_) => None,
+    };
+    let summary = prepared.seeds.summary();
+    let value = serde_json::json!({
+        "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count, "limit": limit,
+        "first_round": first, "strategy": production.as_ref().map(|plan| serde_json::json!({
+            "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
+        })),
+        "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "prior": policy.prior,
+    });
+    let mut text = format!("run {}\n", prepared.recipe.run);
+    let splits: Vec<String> = summary.splits.iter().map(|(split, rows)| format!("{rows} {split:?}").to_lowercase()).collect();
+    text.push_str(&format!(
+        "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} concepts\n",
+        thousands(summary.rows),
+        splits.join(", "),
+        thousands(summary.groups),
+        summary.repeated,
+        prepared.bad_rows.count,
+        summary.concepts.len()
+    ));
+    match (&production, &first) {
+        (Some(plan), _) => {
+            let mix: Vec<String> = Strategy::ALL
+                .into_iter()
+                .map(|strategy| format!("{strategy} {:.0} %", 100.0 * plan.mix.share(strategy)))
+                .collect();
+            text.push_str(&format!("strategy   {}\n           {}\n", mix.join(", "), plan.reason));
+        }
+        (None, Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
+        (None, Next::Round(_)) => {}
+    }
+    if let Next::Round(plan) = &first
+        && plan.purpose == Purpose::Pilot
+    {
+        text.push_str(&format!("pilot      {} candidates\n", plan.candidates.iter().sum::<u64>()));
+    }
+    text.push_str(&format!(
+        "expected   {} rows of {} candidates, {} prompt + {} completion tokens, {}\n",
+        thousands(outlook.rows as u64),
+        thousands(outlook.candidates as u64),
+        thousands(outlook.input_tokens as u64),
+        thousands(outlook.output_tokens as u64),
+        MicroUsd(outlook.usd_micros.iter().sum::<f64>() as u64)
+    ));
+    text.push_str(&print::expected(&outlook));
+    text.push_str(&format!("at most    {} rows: {}\nnothing was spent", thousands(policy.rows_max), policy.rows_max_reason));
+    print::either(output, &value, &text);
+    Ok(())
+}
+
+/// Writes a job file from the data.
+pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
+    // The job's paths are relative to its own folder.
+    let base = args.out.as_deref().and_then(std::path::Path::parent).filter(|base| !base.as_os_str().is_empty());
+    let seeds = args.seeds.display().to_string();
+    let sample = Sample::read(&seeds, base.unwrap_or(std::path::Path::new("."))).map_err(|e| Failure::Input(e.into()))?;
+    let budget: BudgetChoice = args.budget.parse().map_err(|e: gristmill_jobfile::BudgetError| Failure::Input(e.into()))?;
+    let teacher = if args.teacher.starts_with("http://") || args.teacher.starts_with("https://") {
+        let model = args.model.clone().context("an endpoint serves several models: name one with `--model`").map_err(Failure::Input)?;
+        TeacherChoice::Endpoint { url: args.teacher.clone(), model, key_env: args.key_env.clone() }
+    } else {
+        TeacherChoice::Local(args.teacher.clone())
+    };
+    let text = gristmill_jobfile::init(&sample, &teacher, &budget);
+    match &args.out {
+        None => print::plain(&text),
+        Some(path) if path.exists() => {
+            return Err(Failure::Input(anyhow::anyhow!("{} exists: nothing was written", path.display())));
+        }
+        Some(path) => std::fs::write(path, text)
+            .with_context(|| format!("{} cannot be written", path.display()))
+            .map_err(Failure::Input)?,
+    }
+    Ok(())
+}

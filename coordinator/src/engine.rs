@@ -1,0 +1,325 @@
+//! The loop that carries tasks out: open → publish → collect → absorb → store, with a bounded window and a sweep.
+//!
+//! It knows nothing of what the tasks are for: a [`Producer`] says which it wants and takes what they brought. Results that a
+//! journal or the ledger already holds are handed to the producer the moment it asks for their task, so that recovery is not
+//! a path of its own: a restarted producer asks for the same tasks again, and those that are paid for answer at once.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use gristmill_domain::amount::Amount;
+use gristmill_domain::chat::Price;
+use gristmill_domain::id::{RunId, TaskId};
+use gristmill_domain::row::Row;
+use gristmill_domain::stage::Stage;
+use gristmill_domain::work::{Address, Report, Task, Work};
+use gristmill_ports::ledger::{Account, AccountState, Decision, Epoch, Ledger, NewTask, Open, Settled};
+use gristmill_ports::queue::Publisher;
+use gristmill_proto::{Envelope, Record, SegmentKind, decode_report};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::journal::{Journal, TaskResult};
+use crate::progress::Progress;
+
+/// What a task brought: its report, or why it failed for good.
+pub(crate) type Brought = Result<Report, String>;
+
+/// How the reason of a task that could not be paid for begins.
+pub(crate) const UNFUNDED: &str = "unfunded: ";
+
+/// Wants tasks done and takes what they brought.
+pub(crate) trait Producer {
+    /// At most `room` further tasks; fewer when others must be absorbed first.
+    fn next_tasks(&mut self, room: usize) -> Result<Vec<Task>, Error>;
+
+    /// Takes what a task brought and cost.
+    fn absorb(&mut self, address: Address, brought: Brought, cost: Amount) -> Result<(), Error>;
+
+    /// Rows that were decided since the last call, in the order of their candidates.
+    fn take_rows(&mut self) -> Vec<(Row, Option<Vec<f32>>)>;
+
+    /// True once nothing more is wanted.
+    fn finished(&self) -> bool;
+}
+
+/// How the loop runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Tasks that may be open, settled but not stored ones included.
+    pub window: usize,
+    /// Attempts at one task that may cost something.
+    pub max_attempts: u32,
+    /// Time between two sweeps.
+    pub sweep_every: Duration,
+}
+
+/// Attempts that cost nothing which a task may have: a provider that throttles for an hour must not fail it.
+const MAX_VOIDS: u32 = 1_000;
+/// Results that are stored together.
+const CHECKPOINT_RESULTS: usize = 256;
+/// Time after which fewer are stored as well.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(400);
+/// Tasks opened in one step.
+const OPEN_BATCH: usize = 128;
+
+/// The neighbours of a run.
+pub(crate) struct Site<'a> {
+    pub(crate) run: RunId,
+    pub(crate) ledger: &'a dyn Ledger,
+    pub(crate) queue: &'a dyn Publisher,
+    pub(crate) journal: Journal<'a>,
+    pub(crate) epoch: Epoch,
+    pub(crate) prices: HashMap<String, Price>,
+    pub(crate) options: Options,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) stop: CancellationToken,
+    /// Position in the results stream up to which results were taken.
+    pub(crate) cursor: u64,
+}
+
+struct InFlight {
+    address: Address,
+    worst: Amount,
+}
+
+/// Carries out one producer's tasks.
+pub(crate) struct Engine<'a, 'b> {
+    site: &'b mut Site<'a>,
+    round: u32,
+    in_flight: HashMap<TaskId, InFlight>,
+    /// Results that are stored, of tasks that the producer has not asked for yet.
+    known: HashMap<TaskId, TaskResult>,
+    /// Results that came for tasks which the producer has not asked for yet.
+    early: HashMap<TaskId, Settled>,
+    stored: HashSet<TaskId>,
+    results: Vec<TaskResult>,
+    rows: Vec<Record<Row>>,
+    next_results: u64,
+    next_rows: u64,
+    last_checkpoint: Instant,
+    last_sweep: Instant,
+}
+
+impl<'a, 'b> Engine<'a, 'b> {
+    /// An engine for one round, with the results of it that are stored.
+    pub(crate) async fn new(site: &'b mut Site<'a>, round: u32) -> Result<Self, Error> {
+        let mut known = HashMap::new();
+        let segments = site.journal.segments(SegmentKind::Results, round).await?;
+        for name in &segments {
+            known.extend(site.journal.results(name).await?.into_iter().map(|result| (result.task, result)));
+        }
+        let next_rows = site.journal.segments(SegmentKind::Rows, round).await?.len() as u64;
+        Ok(Self {
+            site,
+            round,
+            in_flight: HashMap::new(),
+            stored: known.keys().copied().collect(),
+            known,
+            early: HashMap::new(),
+            results: Vec::new(),
+            rows: Vec::new(),
+            next_results: segments.len() as u64,
+            next_rows,
+            last_checkpoint: Instant::now(),
+            last_sweep: Instant::now(),
+        })
+    }
+
+    /// Runs the producer to its end. `decided` sees each row once it is stored.
+    pub(crate) async fn drive(
+        mut self,
+        producer: &mut dyn Producer,
+        mut decided: impl FnMut(&Row) + Send,
+    ) -> Result<(), Error> {
+        loop {
+            let dispatched = self.dispatch(producer).await?;
+            self.rows.extend(producer.take_rows().into_iter().map(|(value, vector)| Record {
+                value,
+                vectors: vector.into_iter().collect(),
+            }));
+            let finished = producer.finished() && self.in_flight.is_empty();
+            let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
+            if self.results.len() >= CHECKPOINT_RESULTS || due || finished {
+                self.checkpoint(&mut decided).await?;
+            }
+            if finished {
+                return Ok(());
+            }
+            if self.site.stop.is_cancelled() {
+                self.checkpoint(&mut decided).await?;
+                return Err(Error::Interrupted);
+            }
+            if !dispatched {
+                self.collect(producer).await?;
+            }
+            if self.last_sweep.elapsed() >= self.site.options.sweep_every {
+                self.sweep().await?;
+            }
+        }
+    }
+
+    /// Opens and publishes what the window has room for; true when a producer with more to give was cut short by the batch.
+    async fn dispatch(&mut self, producer: &mut dyn Producer) -> Result<bool, Error> {
+        let room = self.site.options.window.saturating_sub(self.in_flight.len() + self.results.len());
+        let tasks = producer.next_tasks(room.min(OPEN_BATCH))?;
+        let full = tasks.len() == OPEN_BATCH;
+        let mut fresh = Vec::new();
+        for task in tasks {
+            if let Some(result) = self.known.remove(&task.id) {
+                producer.absorb(task.address, result.brought, result.cost)?;
+            } else if let Some(settled) = self.early.remove(&task.id) {
+                self.take(producer, task.address, settled)?;
+            } else {
+                fresh.push(task);
+            }
+        }
+        if !fresh.is_empty() {
+            self.open(fresh).await?;
+        }
+        Ok(full)
+    }
+
+    async fn open(&mut self, tasks: Vec<Task>) -> Result<(), Error> {
+        let mut opened = Vec::with_capacity(tasks.len());
+        let mut messages = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let stage = task.address.step.stage();
+            let worst = self.worst_case(&task);
+            let in_flight = InFlight { address: task.address, worst };
+            let (id, model) = (task.id, task.model.clone());
+            let payload = Envelope { run: self.site.run, task, trace: Default::default() }.encode()?;
+            opened.push(NewTask {
+                id,
+                stage,
+                model,
+                payload: payload.clone(),
+                max_attempts: self.site.options.max_attempts,
+                max_voids: MAX_VOIDS,
+            });
+            messages.push((stage, payload));
+            self.in_flight.insert(id, in_flight);
+        }
+        match self.site.ledger.open(self.site.run, &self.site.epoch, opened).await? {
+            Open::Opened { .. } => {}
+            // The account says why; what was not opened is asked for again after a restart.
+            Open::Paused | Open::Frozen | Open::Cancelled | Open::Closed => return Err(self.halted().await?),
+        }
+        for (stage, payload) in messages {
+            self.site.queue.publish(stage, payload).await?;
+        }
+        Ok(())
+    }
+
+    fn worst_case(&self, task: &Task) -> Amount {
+        match &task.work {
+            Work::Ask { request } | Work::Verify { request } | Work::Judge { request } | Work::Answer { request, .. } => {
+                self.site.prices.get(&task.model).copied().unwrap_or(Price::FREE).worst_case(request)
+            }
+            Work::Embed { .. } => Amount { calls: 1, ..Amount::ZERO },
+        }
+    }
+
+    async fn collect(&mut self, producer: &mut dyn Producer) -> Result<(), Error> {
+        let wait = self.site.options.sweep_every.min(CHECKPOINT_EVERY);
+        let settled = self.site.ledger.results(self.site.run, self.site.cursor, 512, wait).await?;
+        for result in settled {
+            self.site.cursor = self.site.cursor.max(result.seq);
+            match self.in_flight.remove(&result.task) {
+                Some(in_flight) => self.take(producer, in_flight.address, result)?,
+                // Stored before a crash, absorbed after it.
+                None if self.stored.contains(&result.task) => {
+                    self.site.ledger.absorb(self.site.run, &self.site.epoch, &[result.task]).await?;
+                }
+                None => {
+                    self.early.insert(result.task, result);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, producer: &mut dyn Producer, address: Address, settled: Settled) -> Result<(), Error> {
+        let brought = match settled.decision {
+            Decision::Done(bytes) => Ok(decode_report(&bytes)?),
+            Decision::Failed { reason } => Err(reason),
+        };
+        self.results.push(TaskResult {
+            task: settled.task,
+            address,
+            model: settled.model,
+            brought: brought.clone(),
+            cost: settled.cost,
+            attempts: u32::try_from(settled.attempts.len()).unwrap_or(u32::MAX),
+        });
+        producer.absorb(address, brought, settled.cost)
+    }
+
+    /// Stores results and rows, then has the ledger forget the tasks.
+    async fn checkpoint(&mut self, decided: &mut (impl FnMut(&Row) + Send)) -> Result<(), Error> {
+        self.last_checkpoint = Instant::now();
+        let ids: Vec<TaskId> = self.results.iter().map(|result| result.task).collect();
+        let results = std::mem::take(&mut self.results);
+        self.site.journal.append_results(self.round, &mut self.next_results, results).await?;
+        let rows = std::mem::take(&mut self.rows);
+        self.site.journal.append_rows(self.round, &mut self.next_rows, &rows).await?;
+        rows.iter().for_each(|row| decided(&row.value));
+        if !ids.is_empty() {
+            self.site.ledger.absorb(self.site.run, &self.site.epoch, &ids).await?;
+        }
+        Ok(())
+    }
+
+    /// Burns leases that ran out, publishes what is due, fails what can never be paid for, and looks at the account.
+    async fn sweep(&mut self) -> Result<(), Error> {
+        self.last_sweep = Instant::now();
+        let (run, epoch) = (self.site.run, self.site.epoch.clone());
+        let burned = self.site.ledger.expire(run, &epoch).await?;
+        if burned > 0 {
+            tracing::warn!(%run, attempts = burned, "leases ran out: their worst case is booked");
+        }
+        for task in self.site.ledger.due(run, &epoch, self.site.options.window).await? {
+            self.site.queue.publish(task.stage, task.payload).await?;
+        }
+        let account = self.site.ledger.account(run).await?;
+        if account.state != AccountState::Active {
+            return Err(self.halted().await?);
+        }
+        self.fail_unfunded(&account).await?;
+        let in_flight = self.in_flight.len() as u64;
+        self.site.progress.send_modify(|progress| progress.see(&account, in_flight));
+        Ok(())
+    }
+
+    /// With nothing started, nothing can be freed any more: tasks whose worst case does not fit into what is left fail.
+    async fn fail_unfunded(&mut self, account: &Account) -> Result<(), Error> {
+        if account.total().started.calls > 0 {
+            return Ok(());
+        }
+        let fits = |stage: Stage, worst: Amount| {
+            let run = account.limit.covers(account.total().used() + worst);
+            let share = account.stage_limits.get(&stage);
+            run && share.is_none_or(|limit| limit.covers(account.stage_total(stage).used() + worst))
+        };
+        let poor = |entry: &&InFlight| !fits(entry.address.step.stage(), entry.worst);
+        let ids: Vec<TaskId> = self.in_flight.iter().filter(|(_, entry)| poor(entry)).map(|(id, _)| *id).collect();
+        if !ids.is_empty() {
+            let reason = format!("{UNFUNDED}what is left of the budget does not cover its worst case");
+            let failed = self.site.ledger.fail(self.site.run, &self.site.epoch, &ids, &reason).await?;
+            tracing::info!(run = %self.site.run, tasks = failed, "the budget does not reach for some tasks");
+        }
+        Ok(())
+    }
+
+    async fn halted(&self) -> Result<Error, Error> {
+        let account = self.site.ledger.account(self.site.run).await?;
+        Ok(match account.state {
+            AccountState::Paused { reason } => Error::Paused { reason },
+            AccountState::Frozen { reason, .. } => Error::Frozen { reason },
+            AccountState::Cancelled => Error::Cancelled,
+            AccountState::Closed | AccountState::Active => Error::Interrupted,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a run does not go on.
+
+use gristmill_domain::job::PromptKind;
+use gristmill_domain::work::Step;
+
+/// Why a run does not go on. Nothing that was paid for is lost by any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It was told to stop.
+    #[error("the run was interrupted")]
+    Interrupted,
+    /// The account is paused: an endpoint refuses, or a person stopped it.
+    #[error("the run is paused: {reason}")]
+    Paused {
+        /// Why.
+        reason: String,
+    },
+    /// The account is frozen: the books need a person.
+    #[error("the account is frozen: {reason}")]
+    Frozen {
+        /// Why.
+        reason: String,
+    },
+    /// The run was cancelled for good.
+    #[error("the run was cancelled")]
+    Cancelled,
+    /// The ledger refused or failed.
+    #[error("the ledger does not go along")]
+    Ledger(#[from] gristmill_ports::ledger::Error),
+    /// A queue failed.
+    #[error("a queue failed")]
+    Queue(#[from] gristmill_ports::queue::Error),
+    /// The blob store failed.
+    #[error("the run's files cannot be kept")]
+    Blob(#[from] gristmill_ports::blob::Error),
+    /// A message or report could not be encoded or decoded.
+    #[error("a task's message cannot be used")]
+    Message(#[from] gristmill_proto::Error),
+    /// A segment is damaged.
+    #[error("segment `{name}` cannot be used")]
+    Segment {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: gristmill_proto::Error,
+    },
+    /// A segment that is there cannot be there.
+    #[error("segment `{name}` was created by another coordinator of this run: this one stops")]
+    Usurped {
+        /// Its name.
+        name: String,
+    },
+    /// A plan is there and empty.
+    #[error("`{name}` holds no plan")]
+    Torn {
+        /// Its name.
+        name: String,
+    },
+    /// An index refused an entry.
+    #[error("an index refused an entry")]
+    Index(#[from] gristmill_index::Error),
+    /// A prompt template is wrong.
+    #[error("the prompt `{kind:?}` cannot be used")]
+    Prompt {
+        /// Which prompt.
+        kind: PromptKind,
+        /// Why.
+        #[source]
+        source: gristmill_domain::prompt::Error,
+    },
+    /// The agreement rule is unusable.
+    #[error("`generate.agreement` cannot be used")]
+    Agreement(#[from] gristmill_domain::answer::agreement::Error),
+    /// No model is configured for a step.
+    #[error("no model is configured for the step {step:?}")]
+    NoModel {
+        /// The step.
+        step: Step,
+    },
+    /// The scratch file of seeds failed.
+    #[error("the scratch file of seeds cannot be used: is the temporary folder full?")]
+    Scratch {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A stored value is not valid JSON.
+    #[error("stored JSON cannot be used")]
+    Json(#[from] serde_json::Error),
+    /// A seed that does not exist was asked for.
+    #[error("there is no seed {ordinal}: the run has {rows}")]
+    NoSuchSeed {
+        /// What was asked for.
+        ordinal: u64,
+        /// How many there are.
+        rows: u64,
+    },
+    /// More seeds than can be addressed.
+    #[error("more than 4 billion seeds")]
+    TooManySeeds,
+    /// More rows than can be addressed.
+    #[error("more than 4 billion rows in one run")]
+    TooManyRows,
+    /// No anchor row is left to generate from.
+    #[error("no real row is left to generate from: {rows} rows, all held out")]
+    NoAnchor {
+        /// Rows taken in.
+        rows: u64,
+    },
+    /// A seed could not be embedded.
+    #[error("the seeds cannot be embedded: {reason}")]
+    Embedding {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,152 @@
+//! What a run is expected to cost before anything is asked: from the prompts it would send and the prices in force.
+
+use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::chat::{Prompt, Request};
+use gristmill_domain::job::{EmbedSource, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Tally};
+use gristmill_domain::strategy::Strategy;
+use gristmill_domain::work::{Address, Answer, Step, Work};
+
+use crate::Error;
+use crate::recipe::{Brief, Recipe};
+use crate::seeds::SeedStore;
+
+/// Seeds whose prompts are measured.
+const SAMPLE: u64 = 12;
+/// Bytes of a token of English text, roughly.
+const BYTES_A_TOKEN: f64 = 4.0;
+/// Answers that decide a question by a lead of two, at .8 right and .1 for the commonest wrong one, and a few useless.
+const DRAWS_A_VOTE: f64 = 1.5;
+/// Share of candidates that become rows, believed before a pilot, by strategy.
+const PRIOR_ACCEPTANCE: [f64; 3] = [0.7, 0.6, 0.5];
+/// Share of candidates that reach the judge when nothing cheaper settles them.
+const JUDGED_SHARE: f64 = 0.8;
+/// Examples of a concept from which the seeds cover it.
+const COVERED_FROM: u64 = 5;
+
+/// The policy of a run: what is decided before it and stays.
+pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
+    let job = &recipe.job;
+    let share = job.anchor.max_synthetic_share;
+    let real = seeds.anchors() * u64::from(job.anchor.max_repeats);
+    // At most share of all rows: s ≤ share·(s + real).
+    let ceiling = (share / (1.0 - share) * real as f64).floor() as u64;
+    let (rows_max, rows_max_reason) = match job.generate.rows {
+        Some(rows) if rows <= ceiling => (rows, format!("the job wants {rows} rows")),
+        Some(_) | None => {
+            let percent = 100.0 * share;
+            (ceiling, format!("{real} real rows allow {ceiling} synthetic ones under the ceiling of {percent:.0} %"))
+        }
+    };
+    let prior = [
+        estimate(recipe, seeds, Strategy::AnswerAugmentation, PRIOR_ACCEPTANCE[0])?,
+        estimate(recipe, seeds, Strategy::Rephrasing, PRIOR_ACCEPTANCE[1])?,
+        estimate(recipe, seeds, Strategy::NewQuestion, PRIOR_ACCEPTANCE[2])?,
+    ];
+    Ok(Policy {
+        strategy: job.generate.strategy,
+        rows_max,
+        rows_max_reason,
+        pilot: job.generate.pilot,
+        rounds: job.generate.rounds,
+        rephrasings_per_seed: job.generate.rephrasings_per_seed,
+        prior,
+    })
+}
+
+/// The state of a run before its first round.
+pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
+    let concepts = &seeds.summary().concepts;
+    let uncovered = concepts.values().filter(|rows| **rows < COVERED_FROM).count();
+    Snapshot {
+        rounds_done: 0,
+        seeds: seeds.anchors(),
+        uncovered_share: if concepts.is_empty() { 0.0 } else { uncovered as f64 / concepts.len() as f64 },
+        limit,
+        used: Amount::ZERO,
+        tallies: std::array::from_fn(|_| Tally::default()),
+        last_round: (0, 0),
+        last_mix: None,
+    }
+}
+
+fn estimate(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, acceptance: f64) -> Result<Estimate, Error> {
+    let job = &recipe.job;
+    let votes = !recipe.has_reference(strategy) && !matches!(job.filter.validator, Validator::None);
+    let agreement = job.generate.agreement;
+    let draws = (f64::from(agreement.lead) * DRAWS_A_VOTE).min(f64::from(agreement.max_samples));
+    let answers = if votes { draws } else { 1.0 };
+    let asks = strategy != Strategy::AnswerAugmentation;
+    let verifies = strategy == Strategy::NewQuestion && job.generate.verify;
+    let mut steps = vec![(Step::Answer(0), answers)];
+    steps.extend(asks.then_some((Step::Ask, 1.0)));
+    steps.extend(verifies.then_some((Step::Verify, 1.0)));
+    let settled = votes || recipe.has_reference(strategy);
+    if let Some(judge) = job.judge.as_ref().filter(|judge| judge.when == JudgeWhen::Always || !settled) {
+        steps.push((Step::Judge(0), f64::from(judge.samples) * JUDGED_SHARE));
+    }
+    let mut stages = [StageCost::default(); 3];
+    let sample = seeds.anchors().min(SAMPLE);
+    for n in 0..sample {
+        for (step, times) in &steps {
+            let cost = step_cost(recipe, seeds, strategy, n, *step)?;
+            let stage = &mut stages[step.stage() as usize];
+            let weight = times / sample as f64;
+            stage.calls += weight * cost.calls;
+            stage.usd_micros += weight * cost.usd_micros;
+            stage.input_tokens += weight * cost.input_tokens;
+            stage.output_tokens += weight * cost.output_tokens;
+        }
+    }
+    if asks && job.embed.source() != EmbedSource::Off {
+        stages[2].calls += 1.0 / f64::from(job.embed.batch);
+    }
+    let fixed_calls = steps.len() == 1 && !votes && stages[2].calls == 0.0;
+    Ok(Estimate { acceptance, stages, fixed_calls })
+}
+
+/// Mean cost of one call of a step, on one seed.
+fn step_cost(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, n: u64, step: Step) -> Result<StageCost, Error> {
+    let seed = seeds.read(seeds.anchor(n * (seeds.anchors() / SAMPLE).max(1) % seeds.anchors().max(1)))?;
+    let brief = Brief { strategy, seed: &seed, teacher: 0, question: &seed.question };
+    let human = Answer {
+        reasoning: seed.reasoning.clone().unwrap_or_default(),
+        answer: seed.answer.clone(),
+        canonical: String::new(),
+        correct: None,
+        detail: String::new(),
+    };
+    let address = Address { round: 0, index: n, step };
+    let (task, _) = recipe.task(address, &brief, Some(&human), seeds)?;
+    let (Work::Ask { request } | Work::Verify { request } | Work::Judge { request } | Work::Answer { request, .. }) = task.work else {
+        return Ok(StageCost::default());
+    };
+    let said = match step {
+        Step::Ask => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
+        Step::Verify | Step::Judge(_) => 60.0,
+        Step::Answer(_) | Step::Embed if recipe.job.generate.reasoning => 1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0,
+        Step::Answer(_) | Step::Embed => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
+    };
+    let output_tokens = said.min(f64::from(request.max_tokens));
+    let input_tokens = prompt_bytes(&request) / BYTES_A_TOKEN;
+    let mean_price = |of: fn(gristmill_domain::chat::Price) -> u64| -> f64 {
+        let price = |spec: &ModelSpec| spec.price().map_or(0.0, |price| of(price) as f64);
+        match step {
+            Step::Judge(_) => recipe.job.judge.as_ref().map_or(0.0, |judge| price(&judge.spec)),
+            Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed => {
+                let weights: f64 = recipe.job.teacher.iter().map(|t| t.weight).sum();
+                recipe.job.teacher.iter().map(|t| t.weight * price(&t.spec)).sum::<f64>() / weights
+            }
+        }
+    };
+    let usd_micros = (input_tokens * mean_price(|p| p.input) + output_tokens * mean_price(|p| p.output)) / 1.0e6;
+    Ok(StageCost { calls: 1.0, usd_micros, input_tokens, output_tokens })
+}
+
+fn prompt_bytes(request: &Request) -> f64 {
+    let overhead = match &request.prompt {
+        Prompt::Chat(messages) => 16 * messages.len(),
+        Prompt::Raw(_) => 0,
+    };
+    (request.prompt.text_bytes() + overhead) as f64
+}

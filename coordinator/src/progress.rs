@@ -1,0 +1,62 @@
+//! What a run can be seen to do while it runs.
+
+use std::collections::BTreeMap;
+
+use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::filter::Reason;
+use gristmill_domain::ledger::Account;
+use gristmill_domain::row::Row;
+use gristmill_domain::stage::Stage;
+
+/// A run at a glance; sent whenever it changes, never waited for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// What is being done: "embedding seeds", "pilot", "round 2".
+    pub phase: String,
+    /// Rows accepted so far.
+    pub accepted: u64,
+    /// Rows decided so far.
+    pub decided: u64,
+    /// Rows that are expected in the end.
+    pub expected_rows: u64,
+    /// Rejected rows by reason.
+    pub rejected: BTreeMap<Reason, u64>,
+    /// The budget.
+    pub limit: Limit,
+    /// What is spent and burned.
+    pub gone: Amount,
+    /// What is held by attempts in flight.
+    pub held: Amount,
+    /// Attempts in flight by stage.
+    pub running: BTreeMap<Stage, u64>,
+    /// Tasks by stage that are neither done nor failed.
+    pub open: BTreeMap<Stage, u64>,
+    /// Tasks in flight.
+    pub in_flight: u64,
+    /// Attempts that brought nothing and cost nothing, and those whose cost is unknown.
+    pub voided: u64,
+    /// Attempts whose worst case is booked.
+    pub burned: u64,
+}
+
+impl Progress {
+    pub(crate) fn see(&mut self, account: &Account, in_flight: u64) {
+        let total = account.total();
+        self.limit = account.limit;
+        self.gone = total.gone();
+        self.held = total.started;
+        self.running = account.counts.iter().map(|(stage, counts)| (*stage, counts.running)).collect();
+        self.open = account.counts.iter().map(|(stage, counts)| (*stage, counts.open)).collect();
+        let counts = account.counts_total();
+        (self.voided, self.burned) = (counts.voided, counts.burned);
+        self.in_flight = in_flight;
+    }
+
+    pub(crate) fn count(&mut self, row: &Row) {
+        self.decided += 1;
+        match &row.rejection {
+            None => self.accepted += 1,
+            Some(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Turns a candidate's next step into a task: fills prompts in, names the model, says what the answer is checked against.
+
+use std::collections::{BTreeMap, HashMap};
+
+use gristmill_domain::chat::Request;
+use gristmill_domain::id::{ContentId, RunId};
+use gristmill_domain::job::{Job, ModelSpec, PromptForm, PromptKind, Structured, Validator};
+use gristmill_domain::prompt::{Example, Template, Variables, reply_schema};
+use gristmill_domain::seed::Seed;
+use gristmill_domain::strategy::Strategy;
+use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work};
+
+use crate::Error;
+use crate::seeds::SeedStore;
+
+/// Completion tokens of a reply that only decides something.
+const VERDICT_TOKENS: u32 = 400;
+/// Completion tokens of a reply that is a question.
+const QUESTION_TOKENS: u32 = 400;
+/// Texts that end a raw prompt's completion: its first line is the answer.
+const RAW_STOPS: [&str; 1] = ["\n"];
+
+/// Everything that decides what is asked, frozen with the run.
+pub struct Recipe {
+    /// The run.
+    pub run: RunId,
+    /// The effective job.
+    pub job: Job,
+    /// Definition statements by database, for the validator `sql`.
+    pub schemas: BTreeMap<String, String>,
+    templates: HashMap<(PromptKind, PromptForm), Template>,
+    weights: Vec<f64>,
+}
+
+/// A candidate as far as the next prompt needs it.
+pub(crate) struct Brief<'a> {
+    pub(crate) strategy: Strategy,
+    pub(crate) seed: &'a Seed,
+    pub(crate) teacher: usize,
+    pub(crate) question: &'a str,
+}
+
+impl Recipe {
+    /// A recipe from a checked job. `user_prompts` are the texts of the files named in `generate.prompts`.
+    pub fn new(
+        run: RunId,
+        job: Job,
+        user_prompts: &BTreeMap<PromptKind, String>,
+        schemas: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let mut templates = HashMap::new();
+        for form in [PromptForm::Chat, PromptForm::Raw] {
+            for kind in
+                [PromptKind::Answer, PromptKind::Rephrase, PromptKind::NewQuestion, PromptKind::Verify, PromptKind::Judge]
+            {
+                let template = match user_prompts.get(&kind) {
+                    Some(text) => Template::parse(kind, text),
+                    None => Template::built_in(kind, form),
+                };
+                let template = template.map_err(|source| Error::Prompt { kind, source })?;
+                templates.insert((kind, form), template);
+            }
+        }
+        let weights = job.teacher.iter().map(|teacher| teacher.weight).collect();
+        Ok(Self { run, job, schemas, templates, weights })
+    }
+
+    /// Versions of all templates, for the run's identity.
+    pub fn prompt_versions(&self) -> Vec<String> {
+        let mut versions: Vec<String> = self.templates.values().map(|t| t.version().to_owned()).collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    }
+
+    /// The teacher of a row: by weight, as a function of the row's id.
+    pub(crate) fn teacher(&self, row: ContentId) -> usize {
+        let bytes = row.as_bytes();
+        let draw = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let mut place = f64::from(draw) / f64::from(u32::MAX) * self.weights.iter().sum::<f64>();
+        for (i, weight) in self.weights.iter().enumerate() {
+            place -= weight;
+            if place < 0.0 {
+                return i;
+            }
+        }
+        self.weights.len().saturating_sub(1)
+    }
+
+    /// Whether an answer to this candidate can be compared with a reference.
+    pub(crate) fn has_reference(&self, strategy: Strategy) -> bool {
+        let checked = !matches!(self.job.filter.validator, Validator::None);
+        checked && matches!(strategy, Strategy::AnswerAugmentation | Strategy::Rephrasing)
+    }
+
+    /// Name of the model that does a step.
+    fn model(&self, brief: &Brief<'_>, step: Step) -> Result<&ModelSpec, Error> {
+        let teacher = || self.job.teacher.get(brief.teacher).map(|t| &t.spec);
+        let spec = match step {
+            Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed => teacher(),
+            Step::Judge(_) => self.job.judge.as_ref().map(|j| &j.spec),
+        };
+        spec.ok_or(Error::NoModel { step })
+    }
+
+    /// The task of a step, and the version of the prompt that it uses.
+    pub(crate) fn task(
+        &self,
+        address: Address,
+        brief: &Brief<'_>,
+        answer: Option<&Answer>,
+        seeds: &SeedStore,
+    ) -> Result<(Task, String), Error> {
+        let id = address.task_id(self.run);
+        let step = address.step;
+        let spec = self.model(brief, step)?;
+        let kind = match step {
+            Step::Ask if brief.strategy == Strategy::Rephrasing => PromptKind::Rephrase,
+            Step::Ask => PromptKind::NewQuestion,
+            Step::Verify => PromptKind::Verify,
+            Step::Judge(_) => PromptKind::Judge,
+            Step::Answer(_) | Step::Embed => PromptKind::Answer,
+        };
+        let template = self
+            .templates
+            .get(&(kind, spec.prompt_form()))
+            .ok_or(Error::NoModel { step })?;
+        let mut variables = self.variables(brief, answer);
+        variables.json = spec.structured() != Structured::None;
+        if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) {
+            variables.examples = self.examples(brief, kind, id.request_seed(), seeds)?;
+        }
+        let prompt = template.render(&variables).map_err(|source| Error::Prompt { kind, source })?;
+        let generate = &self.job.generate;
+        let deciding = matches!(kind, PromptKind::Verify | PromptKind::Judge);
+        let max_tokens = match kind {
+            PromptKind::Answer => generate.max_tokens,
+            PromptKind::Rephrase | PromptKind::NewQuestion => QUESTION_TOKENS.min(generate.max_tokens),
+            PromptKind::Verify | PromptKind::Judge => VERDICT_TOKENS.min(generate.max_tokens),
+        };
+        let request = Request {
+            prompt,
+            max_tokens,
+            temperature: if deciding { 0.0 } else { generate.temperature },
+            top_p: if deciding { 1.0 } else { generate.top_p },
+            seed: id.request_seed(),
+            stop: if spec.prompt_form() == PromptForm::Raw { RAW_STOPS.map(str::to_owned).to_vec() } else { Vec::new() },
+            schema: (spec.structured() == Structured::JsonSchema).then(|| reply_schema(kind, generate.reasoning)),
+        };
+        let work = match kind {
+            PromptKind::Rephrase | PromptKind::NewQuestion => Work::Ask { request },
+            PromptKind::Verify => Work::Verify { request },
+            PromptKind::Judge => Work::Judge { request },
+            PromptKind::Answer => Work::Answer { request, subject: self.subject(brief) },
+        };
+        Ok((Task { id, address, model: spec.name(), work }, template.version().to_owned()))
+    }
+
+    fn variables(&self, brief: &Brief<'_>, answer: Option<&Answer>) -> Variables {
+        let (kind, labels) = match &self.job.filter.validator {
+            Validator::None => ("open", Vec::new()),
+            Validator::Number => ("number", Vec::new()),
+            Validator::Sql { .. } => ("sql", Vec::new()),
+            Validator::Label { labels } => ("label", labels.clone()),
+            Validator::Text { .. } => ("text", Vec::new()),
+        };
+        let reference = if self.has_reference(brief.strategy) { brief.seed.references.join("\nor: ") } else { String::new() };
+        Variables {
+            subject: self.job.generate.subject.clone(),
+            question: if brief.question.is_empty() { brief.seed.question.clone() } else { brief.question.to_owned() },
+            answer: answer.map(shown).unwrap_or_default(),
+            reference,
+            context: brief.seed.context.clone().unwrap_or_default(),
+            schema: brief.seed.database.as_ref().and_then(|db| self.schemas.get(db)).cloned().unwrap_or_default(),
+            concept: brief.seed.concepts.first().cloned().unwrap_or_default(),
+            examples: Vec::new(),
+            kind,
+            labels,
+            reasoning: self.job.generate.reasoning,
+            json: false,
+        }
+    }
+
+    /// Solved examples from the seed's own database or concept, other than itself; a new question's prompt shows the seed first.
+    fn examples(&self, brief: &Brief<'_>, kind: PromptKind, draw: u32, seeds: &SeedStore) -> Result<Vec<Example>, Error> {
+        let wanted = self.job.generate.examples as usize;
+        let mut examples = Vec::with_capacity(wanted);
+        if kind == PromptKind::NewQuestion && wanted > 0 {
+            examples.push(example(brief.seed));
+        }
+        let peers = seeds.peers(brief.seed);
+        let mut place = draw as usize;
+        // A stride through the peers finds others soon; a list of one peer, the seed itself, finds none.
+        for _ in 0..peers.len().min(4 * wanted) {
+            if examples.len() >= wanted {
+                break;
+            }
+            place = place.wrapping_mul(5).wrapping_add(1);
+            let peer = seeds.read(seeds.anchor(peers[place % peers.len()]))?;
+            if peer.id != brief.seed.id && !examples.iter().any(|e| e.question == peer.question) {
+                examples.push(example(&peer));
+            }
+        }
+        Ok(examples)
+    }
+
+    fn subject(&self, brief: &Brief<'_>) -> Subject {
+        Subject {
+            question: brief.question.to_owned(),
+            references: if self.has_reference(brief.strategy) { brief.seed.references.clone() } else { Vec::new() },
+            passage: self.job.filter.grounding.as_ref().and(brief.seed.context.clone()),
+            database: brief.seed.database.clone(),
+        }
+    }
+}
+
+fn example(seed: &Seed) -> Example {
+    Example {
+        question: seed.question.clone(),
+        answer: seed.answer.clone(),
+        context: seed.context.clone().unwrap_or_default(),
+    }
+}
+
+fn shown(answer: &Answer) -> String {
+    if answer.reasoning.is_empty() { answer.answer.clone() } else { format!("{}\n{}", answer.reasoning, answer.answer) }
+}

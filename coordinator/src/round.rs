@@ -1,0 +1,362 @@
+//! A round: candidates on their way to verdicts, decided so that the verdicts depend on the answers and not on who was faster.
+//!
+//! Results come in any order. Whatever compares one candidate with another happens in the order of their numbers: the question
+//! gate lets a candidate through only after all before it, and a candidate that is like an undecided one before it waits,
+//! and goes on if that one is rejected. So a candidate is a duplicate exactly when one before it that it is like is accepted.
+//! Rows leave in order too: what is decided waits for all before it.
+//!
+//! The type does no I/O. It says which tasks it wants ([`Round::next_tasks`]), takes what they brought ([`Round::absorb`]) and gives
+//! out decided rows ([`Round::take_rows`]).
+
+mod candidate;
+mod gates;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use gristmill_domain::amount::Amount;
+use gristmill_domain::answer::agreement;
+use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::job::EmbedSource;
+use gristmill_domain::plan::{Plan, Visit};
+use gristmill_domain::row::{Checks, Position, Row};
+use gristmill_domain::stage::Stage;
+use gristmill_domain::strategy::Strategy;
+use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
+
+use crate::Error;
+use crate::corpus::Corpus;
+use crate::engine::{Brought, Producer};
+use crate::kept::Kept;
+use crate::recipe::Recipe;
+use crate::seeds::SeedStore;
+use candidate::{Candidate, Phase};
+
+/// Candidates that may be under way at once: bounds memory while one of them is slow.
+const UNDER_WAY_MAX: usize = 8_192;
+
+/// A round under way.
+pub(crate) struct Round<'a> {
+    plan: &'a Plan,
+    recipe: &'a Recipe,
+    seeds: &'a SeedStore,
+    corpus: &'a mut Corpus,
+    kept: &'a mut Kept,
+    rule: agreement::Rule,
+    visit: Visit,
+    total: u64,
+    /// Candidates under way, by number; decided ones until all before them are.
+    active: BTreeMap<u64, Candidate>,
+    started: u64,
+    /// All candidates below have a question, or need none.
+    asked_to: u64,
+    /// All candidates below are past the question gate.
+    gated_to: u64,
+    /// All candidates below are decided and handed out.
+    committed_to: u64,
+    /// Candidates of this round that are accepted, handed out or not.
+    accepted: HashSet<u64>,
+    /// Which candidate of this round an entry of the corpus is.
+    of_key: HashMap<u32, u64>,
+    /// Candidates that wait for another to be decided.
+    waiting: HashMap<u64, BTreeSet<u64>>,
+    /// Candidates to look at again: one that they waited for has moved on.
+    woken: BTreeSet<u64>,
+    /// Candidates under way by seed, for what compares the rows of one seed.
+    of_seed: HashMap<u64, BTreeSet<u64>>,
+    /// Members of the embedding batches in flight. A batch is what is left of a block of candidates, so that its members
+    /// are the same however the round is interrupted.
+    batches: HashMap<u64, Vec<u64>>,
+    /// Candidates in a block: they are embedded together, and handed out together.
+    block: u64,
+    /// Steps to take, the last stages first: what is nearly done is finished before more is begun.
+    ready: BTreeSet<(u8, u64, Step)>,
+    rows: Vec<(Row, Option<Vec<f32>>)>,
+}
+
+impl<'a> Round<'a> {
+    /// Starts a round, of which the first `committed` candidates were decided and stored before.
+    pub(crate) fn new(
+        plan: &'a Plan,
+        recipe: &'a Recipe,
+        seeds: &'a SeedStore,
+        corpus: &'a mut Corpus,
+        kept: &'a mut Kept,
+        committed: u64,
+    ) -> Result<Self, Error> {
+        let agreement = recipe.job.generate.agreement;
+        let mut visit = Visit::new(plan, seeds.anchors());
+        if let Some(skip) = committed.checked_sub(1) {
+            visit.nth(skip as usize);
+        }
+        Ok(Self {
+            plan,
+            recipe,
+            seeds,
+            corpus,
+            kept,
+            // A plain majority of all that may be drawn also decides; it can only come up when the lead is large.
+            rule: agreement::Rule::new(agreement.lead, agreement.max_samples, 1.0)?,
+            visit,
+            total: plan.candidates.iter().sum(),
+            active: BTreeMap::new(),
+            started: committed,
+            asked_to: committed,
+            gated_to: committed,
+            committed_to: committed,
+            accepted: HashSet::new(),
+            of_key: HashMap::new(),
+            waiting: HashMap::new(),
+            woken: BTreeSet::new(),
+            of_seed: HashMap::new(),
+            batches: HashMap::new(),
+            block: u64::from(recipe.job.embed.batch.max(1)),
+            ready: BTreeSet::new(),
+            rows: Vec::new(),
+        })
+    }
+
+    fn address(&self, index: u64, step: Step) -> Address {
+        Address { round: self.plan.round, index, step }
+    }
+
+    fn position(&self, index: u64) -> Position {
+        Position { round: self.plan.round, index }
+    }
+
+    /// Starts the next candidate, if there is one and room for it.
+    fn start_next(&mut self) -> Result<bool, Error> {
+        if self.active.len() >= UNDER_WAY_MAX {
+            return Ok(false);
+        }
+        let Some(spec) = self.visit.next() else { return Ok(false) };
+        let index = spec.index;
+        let seed_ordinal = self.seeds.anchor(spec.seed);
+        let seed = Arc::new(self.seeds.read(seed_ordinal)?);
+        let teacher = self.recipe.teacher(self.position(index).row_id(self.recipe.run));
+        let asks = spec.strategy != Strategy::AnswerAugmentation;
+        let phase = if asks { Phase::Asking } else { Phase::Answering };
+        self.active.insert(index, Candidate::new(spec, seed_ordinal, seed, teacher, phase));
+        self.started = index + 1;
+        if asks {
+            self.ready.insert((3, index, Step::Ask));
+        } else {
+            self.ask_first_answers(index);
+        }
+        self.of_seed.entry(seed_ordinal).or_default().insert(index);
+        self.advance()?;
+        Ok(true)
+    }
+
+    /// Moves the cursors as far as what is known allows.
+    fn advance(&mut self) -> Result<(), Error> {
+        loop {
+            while self.active.get(&self.asked_to).is_some_and(|c| c.phase != Phase::Asking) {
+                self.asked_to += 1;
+                if self.asked_to.is_multiple_of(self.block) || self.asked_to == self.total {
+                    self.embed_block((self.asked_to - 1) / self.block);
+                }
+            }
+            while self.gated_to < self.asked_to && self.pass_gate(self.gated_to)? {
+                self.gated_to += 1;
+            }
+            let Some(woken) = self.woken.pop_first() else { break };
+            self.look_again(woken)?;
+        }
+        self.commit();
+        Ok(())
+    }
+
+    /// Embeds the questions of a block whose candidates have all been asked for.
+    fn embed_block(&mut self, block: u64) {
+        let range = block * self.block..(block + 1) * self.block;
+        let asked = self.active.range(range).filter(|(_, c)| c.phase == Phase::Asked).map(|(index, _)| *index);
+        let members: Vec<u64> = asked.collect();
+        if self.embeds() && !members.is_empty() {
+            self.batches.insert(block, members);
+            self.ready.insert((1, block, Step::Embed));
+        }
+    }
+
+    /// Brings a candidate to the question gate, in its turn; false while its vector is missing.
+    fn pass_gate(&mut self, index: u64) -> Result<bool, Error> {
+        let Some(candidate) = self.active.get(&index) else { return Ok(true) };
+        if candidate.phase != Phase::Asked {
+            return Ok(true);
+        }
+        if candidate.vector.is_none() && self.embeds() {
+            return Ok(false);
+        }
+        self.enter_question_gate(index)?;
+        Ok(true)
+    }
+
+    fn embeds(&self) -> bool {
+        self.recipe.job.embed.source() != EmbedSource::Off
+    }
+
+    /// Hands out decided candidates, in order, a block at a time.
+    fn commit(&mut self) {
+        loop {
+            let end = ((self.committed_to / self.block + 1) * self.block).min(self.total);
+            let block = self.committed_to..end;
+            let done = |index| self.active.get(&index).is_some_and(|c| c.decided() && c.outstanding == 0);
+            if block.is_empty() || end > self.gated_to || !block.clone().all(done) {
+                return;
+            }
+            for index in block {
+                if let Some(candidate) = self.active.remove(&index) {
+                    self.forget(index, &candidate);
+                    let row = self.row(index, candidate);
+                    self.rows.push(row);
+                }
+            }
+            self.committed_to = end;
+        }
+    }
+
+    fn forget(&mut self, index: u64, candidate: &Candidate) {
+        if let Some(siblings) = self.of_seed.get_mut(&candidate.seed_ordinal) {
+            siblings.remove(&index);
+            if siblings.is_empty() {
+                self.of_seed.remove(&candidate.seed_ordinal);
+            }
+        }
+    }
+
+    fn row(&mut self, index: u64, candidate: Candidate) -> (Row, Option<Vec<f32>>) {
+        let position = self.position(index);
+        let rejection = match &candidate.phase {
+            Phase::Decided(rejection) => rejection.clone(),
+            Phase::Asking
+            | Phase::Asked
+            | Phase::QuestionWaits
+            | Phase::Verifying
+            | Phase::Answering
+            | Phase::AnswerWaits
+            | Phase::Judging => None,
+        };
+        if rejection.is_none() {
+            self.kept.keep(candidate.spec.strategy, candidate.seed_ordinal, &candidate.answer_shingles);
+        }
+        let family = candidate.family();
+        let details = candidate.chosen.iter().map(|answer| answer.detail.clone()).filter(|d| !d.is_empty()).collect();
+        let (reasoning, answer, correct) = match candidate.chosen {
+            Some(answer) => (answer.reasoning, answer.answer, answer.correct),
+            None => (String::new(), candidate.last_text, None),
+        };
+        let row = Row {
+            id: position.row_id(self.recipe.run),
+            position,
+            seed: candidate.seed_ordinal,
+            family,
+            seed_id: candidate.seed.id,
+            strategy: candidate.spec.strategy,
+            concept: candidate.seed.concepts.first().cloned(),
+            question: candidate.question,
+            reasoning,
+            answer,
+            teacher: self.recipe.job.teacher.get(candidate.teacher).map(|t| t.spec.name()).unwrap_or_default(),
+            teacher_version: candidate.teacher_version,
+            prompts: candidate.prompts,
+            tasks: candidate.tasks.into_values().collect(),
+            costs: candidate.costs,
+            checks: Checks {
+                correct,
+                votes: candidate.votes,
+                judgements: candidate.judgements.into_values().flatten().collect(),
+                details,
+            },
+            depth: 1,
+            rejection,
+        };
+        (row, candidate.vector)
+    }
+}
+
+impl Producer for Round<'_> {
+    fn next_tasks(&mut self, room: usize) -> Result<Vec<Task>, Error> {
+        let mut tasks = Vec::new();
+        while tasks.len() < room {
+            let Some(step) = self.ready.pop_first() else {
+                if self.start_next()? {
+                    continue;
+                }
+                break;
+            };
+            tasks.extend(self.task(step.1, step.2)?);
+        }
+        Ok(tasks)
+    }
+
+    fn absorb(&mut self, address: Address, brought: Brought, cost: Amount) -> Result<(), Error> {
+        if address.step == Step::Embed {
+            self.absorb_vectors(address.index, brought, cost);
+        } else {
+            self.absorb_step(address, brought, cost)?;
+        }
+        self.advance()
+    }
+
+    fn take_rows(&mut self) -> Vec<(Row, Option<Vec<f32>>)> {
+        std::mem::take(&mut self.rows)
+    }
+
+    fn finished(&self) -> bool {
+        self.committed_to == self.total
+    }
+}
+
+impl Round<'_> {
+    /// The task of a ready step; `None` when its candidate was decided in the meantime.
+    fn task(&mut self, index: u64, step: Step) -> Result<Option<Task>, Error> {
+        let address = self.address(index, step);
+        if step == Step::Embed {
+            let members = self.batches.get(&index).map(Vec::as_slice).unwrap_or_default();
+            let texts = members.iter().filter_map(|i| self.active.get(i)).map(|c| c.question.clone()).collect();
+            let model = self.recipe.job.embed.model.clone();
+            return Ok(Some(Task { id: address.task_id(self.recipe.run), address, model, work: Work::Embed { texts } }));
+        }
+        let Some(candidate) = self.active.get_mut(&index) else { return Ok(None) };
+        if candidate.decided() {
+            return Ok(None);
+        }
+        let (task, prompt) = self.recipe.task(address, &candidate.brief(), candidate.chosen.as_ref(), self.seeds)?;
+        if !candidate.prompts.contains(&prompt) {
+            candidate.prompts.push(prompt);
+        }
+        candidate.tasks.insert(step, task.id);
+        candidate.outstanding += 1;
+        Ok(Some(task))
+    }
+
+    /// What a batch of embeddings brought, shared out over its members; its cost stands with the first.
+    fn absorb_vectors(&mut self, batch: u64, brought: Brought, cost: Amount) {
+        let members = self.batches.remove(&batch).unwrap_or_default();
+        if let Some(first) = members.first().and_then(|index| self.active.get_mut(index)) {
+            first.costs.push((Stage::Embed, cost));
+        }
+        let failure = match brought {
+            Ok(Report { output: Output::Vectors(vectors), .. }) if vectors.len() == members.len() => {
+                for (index, vector) in members.iter().zip(vectors) {
+                    if let Some(candidate) = self.active.get_mut(index) {
+                        candidate.vector = Some(vector);
+                    }
+                }
+                return;
+            }
+            Ok(_) => "the embedding did not bring one vector a text".to_owned(),
+            Err(reason) => reason,
+        };
+        for index in members {
+            self.decide(index, Some(call_failed(&failure)));
+        }
+    }
+}
+
+/// The rejection of a candidate whose task failed for good.
+fn call_failed(reason: &str) -> Rejection {
+    let unfunded = reason.strip_prefix(crate::engine::UNFUNDED);
+    Rejection::new(if unfunded.is_some() { Reason::Unfunded } else { Reason::CallFailed }, reason)
+}

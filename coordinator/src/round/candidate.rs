@@ -1,0 +1,119 @@
+//! One candidate on its way to a verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gristmill_domain::amount::Amount;
+use gristmill_domain::filter::Rejection;
+use gristmill_domain::id::TaskId;
+use gristmill_domain::plan::Spec;
+use gristmill_domain::seed::Seed;
+use gristmill_domain::stage::Stage;
+use gristmill_domain::work::{Answer, Judgement, Step};
+
+use crate::recipe::Brief;
+
+/// Where a candidate stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Phase {
+    /// Its question is asked for.
+    Asking,
+    /// Its question is there; it is embedded, or waits for its turn at the question gate.
+    Asked,
+    /// At the question gate: like candidates before it that are not decided yet.
+    QuestionWaits,
+    /// Its question is being verified.
+    Verifying,
+    /// Answers are asked for.
+    Answering,
+    /// At the answer gate: like candidates before it that are not decided yet, or not known yet.
+    AnswerWaits,
+    /// Judgements are asked for.
+    Judging,
+    /// Accepted, or rejected for a reason.
+    Decided(Option<Rejection>),
+}
+
+/// A candidate.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) spec: Spec,
+    pub(super) seed_ordinal: u64,
+    pub(super) seed: Arc<Seed>,
+    pub(super) teacher: usize,
+    pub(super) phase: Phase,
+    pub(super) question: String,
+    pub(super) vector: Option<Vec<f32>>,
+    /// Its number in the corpus, while it is there.
+    pub(super) key: Option<u32>,
+    /// Candidates before it in this round that its question is like, and why that would make it a duplicate.
+    pub(super) alike: Vec<(u64, Rejection)>,
+    /// Answers by sample; `None` for a completion of no use.
+    pub(super) answers: BTreeMap<u32, Option<Answer>>,
+    /// Answers asked for.
+    pub(super) asked_answers: u32,
+    /// The answer that was kept, with its shingles where answers to one question are compared.
+    pub(super) chosen: Option<Answer>,
+    pub(super) answer_shingles: Vec<u64>,
+    pub(super) votes: Option<(u32, u32)>,
+    pub(super) judgements: BTreeMap<u32, Option<Judgement>>,
+    /// The last useless completion, for the rejected row.
+    pub(super) last_text: String,
+    pub(super) last_rejection: Option<Rejection>,
+    pub(super) teacher_version: String,
+    pub(super) prompts: Vec<String>,
+    pub(super) tasks: BTreeMap<Step, TaskId>,
+    pub(super) costs: Vec<(Stage, Amount)>,
+    /// Tasks in flight.
+    pub(super) outstanding: u32,
+}
+
+impl Candidate {
+    pub(super) fn new(spec: Spec, seed_ordinal: u64, seed: Arc<Seed>, teacher: usize, phase: Phase) -> Self {
+        // Further answers are answers to the seed's own question.
+        let question = if phase == Phase::Answering { seed.question.clone() } else { String::new() };
+        Self {
+            spec,
+            seed_ordinal,
+            seed,
+            teacher,
+            phase,
+            question,
+            vector: None,
+            key: None,
+            alike: Vec::new(),
+            answers: BTreeMap::new(),
+            asked_answers: 0,
+            chosen: None,
+            answer_shingles: Vec::new(),
+            votes: None,
+            judgements: BTreeMap::new(),
+            last_text: String::new(),
+            last_rejection: None,
+            teacher_version: String::new(),
+            prompts: Vec::new(),
+            tasks: BTreeMap::new(),
+            costs: Vec::new(),
+            outstanding: 0,
+        }
+    }
+
+    pub(super) fn brief(&self) -> Brief<'_> {
+        Brief { strategy: self.spec.strategy, seed: &self.seed, teacher: self.teacher, question: &self.question }
+    }
+
+    /// Number of its seed in the anchor, and so in the corpus.
+    pub(super) fn family(&self) -> u32 {
+        u32::try_from(self.spec.seed).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn decided(&self) -> bool {
+        matches!(self.phase, Phase::Decided(_))
+    }
+
+    /// Averaged points of five, over the judgements that could be read; `None` without one.
+    pub(super) fn points(&self) -> Option<f64> {
+        let points: Vec<f64> = self.judgements.values().flatten().map(|j| f64::from(j.points())).collect();
+        (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)
+    }
+}

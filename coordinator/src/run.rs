@@ -1,0 +1,258 @@
+//! A run from its first plan to its last row.
+
+use std::collections::HashMap;
+
+use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::chat::Price;
+use gristmill_domain::job::EmbedSource;
+use gristmill_domain::plan::{self, End, Next, Plan, Policy, Snapshot};
+use gristmill_domain::row::Row;
+use gristmill_domain::seed::Split;
+use gristmill_domain::stage::Stage;
+use gristmill_domain::strategy::Strategy;
+use gristmill_domain::work::Address;
+use gristmill_ports::blob::Blobs;
+use gristmill_ports::ledger::{AccountState, Allocation, Close, Ledger, NewAccount};
+use gristmill_ports::queue::Publisher;
+use gristmill_proto::SegmentKind;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::corpus::Corpus;
+use crate::engine::{Engine, Options, Site};
+use crate::forecast;
+use crate::journal::Journal;
+use crate::kept::{self, Kept};
+use crate::prepare::Preparation;
+use crate::recipe::Recipe;
+use crate::round::Round;
+use crate::seeds::SeedStore;
+use crate::{Error, Progress};
+
+/// Coordinates one run.
+pub struct Coordinator<'a> {
+    /// What is asked.
+    pub recipe: &'a Recipe,
+    /// The real rows.
+    pub seeds: &'a SeedStore,
+    /// The ledger.
+    pub ledger: &'a dyn Ledger,
+    /// The queues.
+    pub queue: &'a dyn Publisher,
+    /// Where the journal lies.
+    pub blobs: &'a dyn Blobs,
+    /// The account that the run starts with.
+    pub account: NewAccount,
+    /// This incarnation's name among the run's coordinators.
+    pub holder: String,
+    /// Prices by model name.
+    pub prices: HashMap<String, Price>,
+    /// How the loop runs.
+    pub options: Options,
+    /// Who wants to see the run.
+    pub progress: watch::Sender<Progress>,
+    /// Tells the run to stop at the next step.
+    pub stop: CancellationToken,
+}
+
+/// A round as it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundReport {
+    /// Its plan.
+    pub plan: Plan,
+    /// Candidates that were decided.
+    pub decided: u64,
+    /// Rows that were accepted.
+    pub accepted: u64,
+}
+
+/// A run at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// Why it ended.
+    pub end: End,
+    /// Its rounds.
+    pub rounds: Vec<RoundReport>,
+    /// The policy it followed.
+    pub policy: Policy,
+}
+
+/// What finished rounds left behind: what later ones are compared with, and what they are planned by.
+struct Standing {
+    corpus: Corpus,
+    kept: Kept,
+    snapshot: Snapshot,
+    rounds: Vec<RoundReport>,
+}
+
+impl Coordinator<'_> {
+    /// Runs to the end, or goes on where an earlier start stopped.
+    pub async fn run(self) -> Result<Finished, Error> {
+        if self.seeds.anchors() == 0 {
+            return Err(Error::NoAnchor { rows: self.seeds.len() });
+        }
+        let run = self.recipe.run;
+        self.ledger.create(self.account.clone()).await?;
+        let epoch = self.ledger.take_over(run, &self.holder).await?;
+        let account = self.ledger.account(run).await?;
+        match &account.state {
+            AccountState::Active | AccountState::Closed => {}
+            // Starting the run again is the word to go on.
+            AccountState::Paused { .. } => self.ledger.resume(run).await?,
+            AccountState::Frozen { reason, .. } => return Err(Error::Frozen { reason: reason.clone() }),
+            AccountState::Cancelled => return Err(Error::Cancelled),
+        }
+        let policy = forecast::policy(self.recipe, self.seeds)?;
+        let mut site = Site {
+            run,
+            ledger: self.ledger,
+            queue: self.queue,
+            journal: Journal::new(self.blobs),
+            epoch,
+            prices: self.prices.clone(),
+            options: self.options.clone(),
+            progress: self.progress.clone(),
+            stop: self.stop.clone(),
+            cursor: 0,
+        };
+        let mut standing = self.prepare(&mut site, account.limit).await?;
+        let end = loop {
+            let round = standing.snapshot.rounds_done;
+            let plan = match site.journal.plan(round).await? {
+                Some(plan) => plan,
+                None => {
+                    let account = self.ledger.account(run).await?;
+                    standing.snapshot.used = account.total().gone();
+                    standing.snapshot.limit = account.limit;
+                    match plan::next(&standing.snapshot, &policy) {
+                        Next::End(end) => break end,
+                        Next::Round(plan) => site.journal.store_plan(*plan).await?,
+                    }
+                }
+            };
+            self.round(&mut site, &mut standing, &policy, plan).await?;
+        };
+        self.close(&site).await?;
+        Ok(Finished { end, rounds: standing.rounds, policy })
+    }
+
+    /// Embeds the seeds and fills the corpus with them.
+    async fn prepare(&self, site: &mut Site<'_>, limit: Limit) -> Result<Standing, Error> {
+        let embeds = self.recipe.job.embed.source() != EmbedSource::Off;
+        let mut vectors = Vec::new();
+        if embeds {
+            self.progress.send_modify(|progress| progress.phase = "embedding seeds".into());
+            let mut preparation = Preparation::new(self.recipe, self.seeds);
+            Engine::new(site, Address::PREPARATION).await?.drive(&mut preparation, |_| {}).await?;
+            vectors = preparation.into_vectors();
+        }
+        let filter = &self.recipe.job.filter;
+        let dimensions = vectors.first().map(Vec::len);
+        let mut corpus = Corpus::new(filter, dimensions)?;
+        for ordinal in 0..self.seeds.len() {
+            if self.seeds.split(ordinal) != Split::Anchor {
+                let vector = vectors.get(ordinal as usize).map(Vec::as_slice);
+                corpus.add_held_out(&self.seeds.read(ordinal)?.question, vector)?;
+            }
+        }
+        // In the order of the anchor: their numbers in the corpus are their numbers in the anchor.
+        for n in 0..self.seeds.anchors() {
+            let ordinal = self.seeds.anchor(n);
+            let vector = vectors.get_mut(ordinal as usize).map(std::mem::take);
+            corpus.add_seed(&self.seeds.read(ordinal)?.question, vector)?;
+        }
+        let snapshot = forecast::snapshot_before(self.seeds, limit);
+        Ok(Standing { corpus, kept: Kept::default(), snapshot, rounds: Vec::new() })
+    }
+
+    /// Carries one round out, or what is left of it.
+    async fn round(&self, site: &mut Site<'_>, standing: &mut Standing, policy: &Policy, plan: Plan) -> Result<(), Error> {
+        let mut report = RoundReport { plan, decided: 0, accepted: 0 };
+        for name in site.journal.segments(SegmentKind::Rows, report.plan.round).await? {
+            for record in site.journal.rows(&name).await? {
+                self.recall(standing, &record.value, record.vectors.into_iter().next())?;
+                note(&mut report, &mut standing.snapshot, &self.progress, &record.value);
+            }
+        }
+        let total: u64 = report.plan.candidates.iter().sum();
+        if report.decided < total {
+            self.announce(&report, standing, policy);
+            let limits = Allocation::from([(Stage::Generate, report.plan.generate_limit)]);
+            site.ledger.allocate(site.run, &site.epoch, limits).await?;
+            let engine = Engine::new(site, report.plan.round).await?;
+            let plan = report.plan.clone();
+            let Standing { corpus, kept, snapshot, .. } = standing;
+            let mut round = Round::new(&plan, self.recipe, self.seeds, corpus, kept, report.decided)?;
+            engine.drive(&mut round, |row| note(&mut report, snapshot, &self.progress, row)).await?;
+        }
+        standing.snapshot.rounds_done += 1;
+        standing.snapshot.last_round = (report.decided, report.accepted);
+        standing.snapshot.last_mix = Some(report.plan.mix);
+        tracing::info!(
+            run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,
+            index_bytes = standing.corpus.bytes(), "round finished"
+        );
+        standing.rounds.push(report);
+        Ok(())
+    }
+
+    /// Puts a row that was stored before back where later ones are compared with it.
+    fn recall(&self, standing: &mut Standing, row: &Row, vector: Option<Vec<f32>>) -> Result<(), Error> {
+        if !row.accepted() {
+            return Ok(());
+        }
+        let mut shingles = Vec::new();
+        if row.strategy == Strategy::AnswerAugmentation {
+            shingles = kept::shingles(&row.reasoning, &row.answer, self.recipe.job.filter.near_duplicates.shingle_words);
+        } else {
+            let probe = standing.corpus.probe(&row.question, vector);
+            standing.corpus.insert(&probe, row.family)?;
+        }
+        standing.kept.keep(row.strategy, row.seed, &shingles);
+        Ok(())
+    }
+
+    fn announce(&self, report: &RoundReport, standing: &Standing, policy: &Policy) {
+        let plan = &report.plan;
+        let phase = match plan.purpose {
+            plan::Purpose::Pilot => "pilot".to_owned(),
+            plan::Purpose::Production => format!("round {}", plan.round + u32::from(policy.pilot == 0.0)),
+        };
+        let outlook = plan::outlook(&standing.snapshot, policy);
+        let expected = (outlook.rows as u64 + self.progress.borrow().accepted).min(policy.rows_max);
+        tracing::info!(run = %self.recipe.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
+        self.progress.send_modify(|progress| {
+            progress.phase = phase;
+            progress.expected_rows = expected;
+        });
+    }
+
+    async fn close(&self, site: &Site<'_>) -> Result<(), Error> {
+        loop {
+            site.ledger.expire(site.run, &site.epoch).await?;
+            match site.ledger.close(site.run, &site.epoch).await? {
+                Close::Closed => return Ok(()),
+                // Calls that nobody waits for any more end within their lease.
+                Close::NotYet { started, open } if started > 0 || open > 0 => {
+                    tracing::debug!(started, open, "waiting for attempts to end");
+                    tokio::select! {
+                        () = self.stop.cancelled() => return Err(Error::Interrupted),
+                        () = tokio::time::sleep(self.options.sweep_every) => {}
+                    }
+                }
+                Close::NotYet { .. } => {}
+            }
+        }
+    }
+}
+
+fn note(report: &mut RoundReport, snapshot: &mut Snapshot, progress: &watch::Sender<Progress>, row: &Row) {
+    report.decided += 1;
+    report.accepted += u64::from(row.accepted());
+    let costs: Vec<(Stage, Amount)> = row.costs.clone();
+    if let Some(i) = Strategy::ALL.iter().position(|strategy| *strategy == row.strategy) {
+        snapshot.tallies[i].add(row.accepted(), &costs);
+    }
+    progress.send_modify(|progress| progress.count(row));
+}

@@ -1,0 +1,290 @@
+//! The real rows of a run: taken in once, split, kept as segments, read by ordinal.
+//!
+//! Only a few bytes a row stay in memory (where it starts, its split, its concept); the rows lie in a scratch file.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
+
+use gristmill_domain::id::ContentId;
+use gristmill_domain::job::Holdout;
+use gristmill_domain::seed::{Seed, Split, split};
+use gristmill_index::MinHashIndex;
+use gristmill_index::minhash::{Parameters, Scheme};
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::{Record, Segment, SegmentKind};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Rows in a segment of seeds.
+const SEGMENT_ROWS: usize = 1_000;
+
+/// A seed with what it serves, as stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stored {
+    split: Split,
+    seed: Seed,
+}
+
+/// What was taken in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Rows kept.
+    pub rows: u64,
+    /// Rows that were the same as one before.
+    pub repeated: u64,
+    /// Rows by split.
+    pub splits: BTreeMap<Split, u64>,
+    /// Groups of rows that stay in one split.
+    pub groups: u64,
+    /// Concepts with their rows in the anchor.
+    pub concepts: BTreeMap<String, u64>,
+}
+
+/// Real rows by ordinal.
+pub struct SeedStore {
+    file: File,
+    /// Where each row starts, and where the last ends.
+    starts: Vec<u64>,
+    splits: Vec<Split>,
+    /// Ordinals of anchor rows: the nth seed to generate from.
+    anchor: Vec<u64>,
+    /// Anchor seeds that share a database, or else a first concept.
+    peers: HashMap<String, Vec<u64>>,
+    ids: Vec<ContentId>,
+    summary: Summary,
+}
+
+/// Takes rows in, one by one.
+pub struct Intake {
+    writer: BufWriter<File>,
+    starts: Vec<u64>,
+    at: u64,
+    seen: HashSet<ContentId>,
+    ids: Vec<ContentId>,
+    repeated: u64,
+    near: MinHashIndex,
+    group_jaccard: f64,
+    /// Union-find over rows, joined by source and by similarity.
+    parent: Vec<u32>,
+    sources: HashMap<String, u32>,
+    strata: Vec<String>,
+}
+
+fn scratch(source: std::io::Error) -> Error {
+    Error::Scratch { source }
+}
+
+impl Intake {
+    /// An empty intake.
+    pub fn new(holdout: &Holdout) -> Result<Self, Error> {
+        Ok(Self {
+            writer: BufWriter::new(tempfile::tempfile().map_err(scratch)?),
+            starts: vec![0],
+            at: 0,
+            seen: HashSet::new(),
+            ids: Vec::new(),
+            repeated: 0,
+            near: MinHashIndex::new(Scheme::new(Parameters::default())?),
+            group_jaccard: holdout.group_jaccard,
+            parent: Vec::new(),
+            sources: HashMap::new(),
+            strata: Vec::new(),
+        })
+    }
+
+    /// Takes one row in; a row that was there before is only counted.
+    pub fn push(&mut self, seed: &Seed) -> Result<(), Error> {
+        if !self.seen.insert(seed.id) {
+            self.repeated += 1;
+            return Ok(());
+        }
+        let row = u32::try_from(self.parent.len()).map_err(|_| Error::TooManySeeds)?;
+        self.parent.push(row);
+        if let Some(source) = &seed.source {
+            let first = *self.sources.entry(source.clone()).or_insert(row);
+            self.join(first, row);
+        }
+        let sketch = self.near.scheme().sketch_text(&seed.question);
+        for found in self.near.near(&sketch, self.group_jaccard)? {
+            self.join(found.row, row);
+        }
+        self.near.insert(row, &sketch)?;
+        self.strata.push(stratum(seed));
+        self.ids.push(seed.id);
+        self.write(seed)
+    }
+
+    fn write(&mut self, seed: &Seed) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(seed)?;
+        self.writer.write_all(&bytes).map_err(scratch)?;
+        self.at += bytes.len() as u64;
+        self.starts.push(self.at);
+        Ok(())
+    }
+
+    fn find(&mut self, mut row: u32) -> u32 {
+        while self.parent[row as usize] != row {
+            let next = self.parent[self.parent[row as usize] as usize];
+            self.parent[row as usize] = next;
+            row = next;
+        }
+        row
+    }
+
+    fn join(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.find(a), self.find(b));
+        // The earlier row names the group, so that grouping does not depend on the order of joins.
+        self.parent[a.max(b) as usize] = a.min(b);
+    }
+
+    /// Draws the splits.
+    pub fn finish(mut self, holdout: &Holdout) -> Result<SeedStore, Error> {
+        let groups: Vec<u64> = (0..self.parent.len()).map(|row| u64::from(self.find(row as u32))).collect();
+        let strata: Vec<&str> = self.strata.iter().map(String::as_str).collect();
+        let splits = split(&groups, &strata, holdout.validation, holdout.test, holdout.seed);
+        let file = self.writer.into_inner().map_err(|e| scratch(e.into_error()))?;
+        let distinct: HashSet<u64> = groups.iter().copied().collect();
+        let mut store = SeedStore::empty(file);
+        store.starts = self.starts;
+        store.ids = self.ids;
+        store.summary.repeated = self.repeated;
+        store.summary.groups = distinct.len() as u64;
+        for split in splits {
+            let seed = store.read(store.splits.len() as u64)?;
+            store.note(split, &seed);
+        }
+        Ok(store)
+    }
+}
+
+fn stratum(seed: &Seed) -> String {
+    seed.concepts.first().or(seed.database.as_ref()).cloned().unwrap_or_default()
+}
+
+impl SeedStore {
+    fn empty(file: File) -> Self {
+        Self {
+            file,
+            starts: vec![0],
+            splits: Vec::new(),
+            anchor: Vec::new(),
+            peers: HashMap::new(),
+            ids: Vec::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    fn note(&mut self, split: Split, seed: &Seed) {
+        let ordinal = self.splits.len() as u64;
+        self.splits.push(split);
+        self.summary.rows += 1;
+        *self.summary.splits.entry(split).or_default() += 1;
+        if split == Split::Anchor {
+            let key = seed.database.clone().unwrap_or_else(|| stratum(seed));
+            self.peers.entry(key).or_default().push(self.anchor.len() as u64);
+            self.anchor.push(ordinal);
+            for concept in &seed.concepts {
+                *self.summary.concepts.entry(concept.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// What was taken in.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Rows.
+    pub fn len(&self) -> u64 {
+        self.splits.len() as u64
+    }
+
+    /// True when there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.splits.is_empty()
+    }
+
+    /// Anchor rows.
+    pub fn anchors(&self) -> u64 {
+        self.anchor.len() as u64
+    }
+
+    /// Ordinal of the nth anchor row.
+    pub fn anchor(&self, n: u64) -> u64 {
+        self.anchor.get(n as usize).copied().unwrap_or_default()
+    }
+
+    /// What a row serves.
+    pub fn split(&self, ordinal: u64) -> Split {
+        self.splits.get(ordinal as usize).copied().unwrap_or(Split::Anchor)
+    }
+
+    /// Identity of all rows in their order: what a run's id is made of.
+    pub fn digest(&self) -> ContentId {
+        let bytes: Vec<u8> = self.ids.iter().flat_map(|id| *id.as_bytes()).collect();
+        ContentId::of(&[b"seeds", &bytes])
+    }
+
+    /// Reads a row.
+    pub fn read(&self, ordinal: u64) -> Result<Seed, Error> {
+        let i = ordinal as usize;
+        let (Some(start), Some(end)) = (self.starts.get(i), self.starts.get(i + 1)) else {
+            return Err(Error::NoSuchSeed { ordinal, rows: self.len() });
+        };
+        let mut bytes = vec![0; (end - start) as usize];
+        self.file.read_exact_at(&mut bytes, *start).map_err(scratch)?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Anchor seeds (as numbers below [`Self::anchors`]) that share the seed's database, or else its first concept; never
+    /// empty for an anchor seed.
+    pub fn peers(&self, seed: &Seed) -> &[u64] {
+        let key = seed.database.clone().unwrap_or_else(|| stratum(seed));
+        self.peers.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Stores the rows as segments; those that are there stay.
+    pub async fn publish(&self, blobs: &dyn Blobs) -> Result<(), Error> {
+        for first in (0..self.len()).step_by(SEGMENT_ROWS) {
+            let last = (first + SEGMENT_ROWS as u64).min(self.len());
+            let records = (first..last)
+                .map(|ordinal| Ok(Record::plain(Stored { split: self.split(ordinal), seed: self.read(ordinal)? })))
+                .collect::<Result<Vec<_>, Error>>()?;
+            let bytes = Segment::encode(SegmentKind::Seeds, &records)?;
+            blobs.create(&format!("seeds/{:08}.seg", first / SEGMENT_ROWS as u64), bytes).await?;
+        }
+        let summary = serde_json::to_vec(&self.summary)?;
+        blobs.create("seeds/complete.json", summary).await?;
+        Ok(())
+    }
+
+    /// Loads the rows that an earlier start of the run has published; `None` when it did not get that far.
+    pub async fn load(blobs: &dyn Blobs) -> Result<Option<Self>, Error> {
+        let names = blobs.list("seeds/").await?;
+        if !names.iter().any(|name| name == "seeds/complete.json") {
+            return Ok(None);
+        }
+        let summary: Summary = serde_json::from_slice(&blobs.read("seeds/complete.json").await?)?;
+        let mut writer = BufWriter::new(tempfile::tempfile().map_err(scratch)?);
+        let mut store = Self::empty(tempfile::tempfile().map_err(scratch)?);
+        let mut at = 0;
+        for name in names.iter().filter(|name| name.ends_with(".seg")) {
+            for record in Segment::decode::<Stored>(SegmentKind::Seeds, &blobs.read(name).await?)? {
+                let Stored { split, seed } = record.value;
+                let bytes = serde_json::to_vec(&seed)?;
+                writer.write_all(&bytes).map_err(scratch)?;
+                at += bytes.len() as u64;
+                store.starts.push(at);
+                store.ids.push(seed.id);
+                store.note(split, &seed);
+            }
+        }
+        store.file = writer.into_inner().map_err(|e| scratch(e.into_error()))?;
+        store.summary.repeated = summary.repeated;
+        store.summary.groups = summary.groups;
+        Ok(Some(store))
+    }
+}
