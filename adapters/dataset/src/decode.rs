@@ -1,0 +1,289 @@
+//! Rows back from Arrow columns.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, ListArray, RecordBatch, StringArray, StructArray, UInt8Array,
+    UInt64Array,
+};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt64Type};
+use gristmill_domain::chat::{Message, Role};
+
+use crate::row::{Origin, Provenance, Rejected, Row, Verdict};
+
+/// A column is missing or has another type: its name and what it should hold.
+#[derive(Debug)]
+pub(crate) struct Mismatch {
+    pub(crate) column: String,
+    pub(crate) expected: &'static str,
+}
+
+/// What can be read back from a batch.
+pub(crate) trait Decode: Sized {
+    /// All rows of the batch.
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, Mismatch>;
+}
+
+impl Decode for Row {
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, Mismatch> {
+        let columns = Columns(&StructArray::from(batch.clone()));
+        let ids = columns.texts("id")?;
+        let talks = Talks::of(columns)?;
+        let reasonings = columns.texts("reasoning")?;
+        let provenance = columns.record("provenance")?;
+        let provenance = ProvenanceColumns::of(Columns(provenance))?;
+        (0..batch.num_rows())
+            .map(|row| {
+                Ok(Self {
+                    id: ids.value(row).to_owned(),
+                    messages: talks.messages(row)?,
+                    reasoning: optional(reasonings, row),
+                    provenance: provenance.value(row)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Decode for Rejected {
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, Mismatch> {
+        let columns = Columns(&StructArray::from(batch.clone()));
+        let (ids, reasons, stages) = (
+            columns.texts("id")?,
+            columns.texts("reason")?,
+            columns.texts("stage")?,
+        );
+        let (questions, answers) = (columns.texts("question")?, columns.texts("answer")?);
+        let (details, strategies) = (columns.texts("detail")?, columns.texts("strategy")?);
+        let (teachers, seeds) = (columns.texts("teacher")?, columns.texts("seed_id")?);
+        let costs: &UInt64Array = columns.numbers::<UInt64Type>("cost_usd_micros")?;
+        let calls: &UInt64Array = columns.numbers::<UInt64Type>("calls")?;
+        let tasks = columns.lists("task_ids")?;
+        (0..batch.num_rows())
+            .map(|row| {
+                Ok(Self {
+                    id: ids.value(row).to_owned(),
+                    reason: reasons.value(row).to_owned(),
+                    stage: stages.value(row).to_owned(),
+                    detail: optional(details, row),
+                    question: questions.value(row).to_owned(),
+                    answer: answers.value(row).to_owned(),
+                    strategy: optional(strategies, row),
+                    teacher: optional(teachers, row),
+                    seed_id: optional(seeds, row),
+                    cost_usd_micros: costs.value(row),
+                    calls: calls.value(row),
+                    task_ids: texts_at(tasks, row, "task_ids")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The conversation in whichever layout the file has.
+enum Talks<'a> {
+    Messages(&'a ListArray),
+    Pair {
+        question: &'a StringArray,
+        input: Option<&'a StringArray>,
+        answer: &'a StringArray,
+    },
+}
+
+impl<'a> Talks<'a> {
+    fn of(columns: Columns<'a>) -> Result<Self, Mismatch> {
+        if columns.0.column_by_name("prompt").is_some() {
+            return Ok(Self::Pair {
+                question: columns.texts("prompt")?,
+                input: None,
+                answer: columns.texts("completion")?,
+            });
+        }
+        if columns.0.column_by_name("instruction").is_some() {
+            return Ok(Self::Pair {
+                question: columns.texts("instruction")?,
+                input: Some(columns.texts("input")?),
+                answer: columns.texts("output")?,
+            });
+        }
+        columns.lists("messages").map(Self::Messages)
+    }
+
+    fn messages(&self, row: usize) -> Result<Vec<Message>, Mismatch> {
+        match self {
+            Self::Messages(lists) => {
+                let items = lists.value(row);
+                let items = Columns(
+                    items
+                        .as_struct_opt()
+                        .ok_or_else(|| wrong("messages", "list of structs"))?,
+                );
+                let (roles, contents) = (items.texts("role")?, items.texts("content")?);
+                (0..roles.len())
+                    .map(|at| {
+                        let role = match roles.value(at) {
+                            "system" => Role::System,
+                            "user" => Role::User,
+                            "assistant" => Role::Assistant,
+                            _ => return Err(wrong("role", "system, user or assistant")),
+                        };
+                        let content = contents.value(at).to_owned();
+                        Ok(Message { role, content })
+                    })
+                    .collect()
+            }
+            Self::Pair {
+                question,
+                input,
+                answer,
+            } => {
+                let mut asked = question.value(row).to_owned();
+                if let Some(input) = input
+                    .map(|input| input.value(row))
+                    .filter(|input| !input.is_empty())
+                {
+                    asked = format!("{asked}\n\n{input}");
+                }
+                let message = |role, content| Message { role, content };
+                let answer = answer.value(row).to_owned();
+                Ok(vec![message(Role::User, asked), message(Role::Assistant, answer)])
+            }
+        }
+    }
+}
+
+struct ProvenanceColumns<'a> {
+    origin: &'a StringArray,
+    seed_id: &'a StringArray,
+    seed_source: &'a StringArray,
+    source_place: &'a StringArray,
+    strategy: &'a StringArray,
+    prompt_versions: &'a ListArray,
+    teacher: &'a StringArray,
+    teacher_version: &'a StringArray,
+    run: &'a StringArray,
+    task_ids: &'a ListArray,
+    parents: &'a ListArray,
+    concepts: &'a ListArray,
+    verdicts: &'a ListArray,
+    cost: &'a UInt64Array,
+    depth: &'a UInt8Array,
+}
+
+impl<'a> ProvenanceColumns<'a> {
+    fn of(columns: Columns<'a>) -> Result<Self, Mismatch> {
+        Ok(Self {
+            origin: columns.texts("origin")?,
+            seed_id: columns.texts("seed_id")?,
+            seed_source: columns.texts("seed_source")?,
+            source_place: columns.texts("source_place")?,
+            strategy: columns.texts("strategy")?,
+            prompt_versions: columns.lists("prompt_versions")?,
+            teacher: columns.texts("teacher")?,
+            teacher_version: columns.texts("teacher_version")?,
+            run: columns.texts("run")?,
+            task_ids: columns.lists("task_ids")?,
+            parents: columns.lists("parents")?,
+            concepts: columns.lists("concepts")?,
+            verdicts: columns.lists("verdicts")?,
+            cost: columns.numbers::<UInt64Type>("cost_usd_micros")?,
+            depth: columns.numbers::<UInt8Type>("depth")?,
+        })
+    }
+
+    fn value(&self, row: usize) -> Result<Provenance, Mismatch> {
+        Ok(Provenance {
+            origin: match self.origin.value(row) {
+                "human" => Origin::Human,
+                "synthetic" => Origin::Synthetic,
+                _ => return Err(wrong("origin", "human or synthetic")),
+            },
+            seed_id: optional(self.seed_id, row),
+            seed_source: optional(self.seed_source, row),
+            source_place: optional(self.source_place, row),
+            strategy: optional(self.strategy, row),
+            prompt_versions: texts_at(self.prompt_versions, row, "prompt_versions")?,
+            teacher: optional(self.teacher, row),
+            teacher_version: optional(self.teacher_version, row),
+            run: optional(self.run, row),
+            task_ids: texts_at(self.task_ids, row, "task_ids")?,
+            parents: texts_at(self.parents, row, "parents")?,
+            concepts: texts_at(self.concepts, row, "concepts")?,
+            verdicts: verdicts_at(self.verdicts, row)?,
+            cost_usd_micros: self.cost.value(row),
+            depth: self.depth.value(row),
+        })
+    }
+}
+
+fn verdicts_at(lists: &ListArray, row: usize) -> Result<Vec<Verdict>, Mismatch> {
+    let items = lists.value(row);
+    let items = Columns(
+        items
+            .as_struct_opt()
+            .ok_or_else(|| wrong("verdicts", "list of structs"))?,
+    );
+    let (judges, reasons) = (items.texts("judge")?, items.texts("reason")?);
+    let scores: &Float64Array = items.numbers::<Float64Type>("score")?;
+    let verdict = |at| Verdict {
+        judge: judges.value(at).to_owned(),
+        score: scores.value(at),
+        reason: reasons.value(at).to_owned(),
+    };
+    Ok((0..items.0.len()).map(verdict).collect())
+}
+
+/// Columns by name and type.
+#[derive(Clone, Copy)]
+struct Columns<'a>(&'a StructArray);
+
+impl<'a> Columns<'a> {
+    fn named<T: ?Sized>(
+        self,
+        name: &str,
+        expected: &'static str,
+        cast: impl FnOnce(&'a ArrayRef) -> Option<&'a T>,
+    ) -> Result<&'a T, Mismatch> {
+        let column = self.0.column_by_name(name);
+        column.and_then(cast).ok_or_else(|| wrong(name, expected))
+    }
+
+    fn texts(self, name: &str) -> Result<&'a StringArray, Mismatch> {
+        self.named(name, "text", |column| column.as_string_opt::<i32>())
+    }
+
+    fn lists(self, name: &str) -> Result<&'a ListArray, Mismatch> {
+        self.named(name, "list", |column| column.as_list_opt::<i32>())
+    }
+
+    fn record(self, name: &str) -> Result<&'a StructArray, Mismatch> {
+        self.named(name, "struct", |column| column.as_struct_opt())
+    }
+
+    fn numbers<T: ArrowPrimitiveType>(
+        self,
+        name: &str,
+    ) -> Result<&'a arrow::array::PrimitiveArray<T>, Mismatch> {
+        self.named(name, "number", |column| column.as_primitive_opt::<T>())
+    }
+}
+
+fn wrong(column: &str, expected: &'static str) -> Mismatch {
+    Mismatch {
+        column: column.to_owned(),
+        expected,
+    }
+}
+
+fn optional(texts: &StringArray, row: usize) -> Option<String> {
+    texts.is_valid(row).then(|| texts.value(row).to_owned())
+}
+
+fn texts_at(lists: &ListArray, row: usize, column: &str) -> Result<Vec<String>, Mismatch> {
+    let items = lists.value(row);
+    let texts = items
+        .as_string_opt::<i32>()
+        .ok_or_else(|| wrong(column, "list of texts"))?;
+    Ok(texts
+        .iter()
+        .map(|text| text.unwrap_or_default().to_owned())
+        .collect())
+}

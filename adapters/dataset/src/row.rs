@@ -1,0 +1,185 @@
+//! What a dataset holds: rows with their provenance, and rejected rows.
+
+use std::fmt;
+
+use gristmill_domain::chat::Message;
+use serde::{Deserialize, Serialize};
+
+/// Most bytes of text in one row: far over any context window, far under what a column chunk can address.
+pub(crate) const ROW_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What rows are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Trained on: the real anchor and the synthetic rows.
+    Train,
+    /// Real, held out for choosing.
+    Validation,
+    /// Real, held out for judging.
+    Test,
+}
+
+impl Split {
+    /// All of them, in the order of files and cards.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The name that the splits' files carry.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One row of a split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Identity in the dataset.
+    pub id: String,
+    /// The conversation to train on; layouts of single texts need one question and one answer.
+    pub messages: Vec<Message>,
+    /// Reasoning that stands apart from the answer. Where it should be trained on, it is in the message as well.
+    pub reasoning: Option<String>,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
+/// Who wrote a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A person: an anchor, validation or test row.
+    #[default]
+    Human,
+    /// A teacher model.
+    Synthetic,
+}
+
+impl Origin {
+    /// The text in the column.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Synthetic => "synthetic",
+        }
+    }
+}
+
+/// Where a row came from. One struct column, so that trainers see only the columns they look for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Who wrote it.
+    pub origin: Origin,
+    /// The seed that it was made from, or that it is.
+    pub seed_id: Option<String>,
+    /// The seed's source document.
+    pub seed_source: Option<String>,
+    /// Where the seed stands: file and line, or passage.
+    pub source_place: Option<String>,
+    /// How it was made.
+    pub strategy: Option<String>,
+    /// Versions of the prompts, in the order of use.
+    pub prompt_versions: Vec<String>,
+    /// Name of the teacher.
+    pub teacher: Option<String>,
+    /// The exact model that answered, as its provider names it.
+    pub teacher_version: Option<String>,
+    /// The run.
+    pub run: Option<String>,
+    /// Tasks that were paid for it, in the order of their steps.
+    pub task_ids: Vec<String>,
+    /// Rows it was made from, where those are not seeds.
+    pub parents: Vec<String>,
+    /// Concepts it covers.
+    pub concepts: Vec<String>,
+    /// What judges said of it.
+    pub verdicts: Vec<Verdict>,
+    /// What it cost in micro-dollars, every attempt counted.
+    pub cost_usd_micros: u64,
+    /// Synthetic ancestors between it and a real row, itself included; 0 for a real row.
+    pub depth: u8,
+}
+
+/// What one judge said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The judge, with its version.
+    pub judge: String,
+    /// On the rubric's scale; finite.
+    pub score: f64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A row that was not taken.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Identity.
+    pub id: String,
+    /// The rule that it failed.
+    pub reason: String,
+    /// The stage at which it failed.
+    pub stage: String,
+    /// What was found: the phrase, the nearest row, the score.
+    pub detail: Option<String>,
+    /// The question; empty when none was had.
+    pub question: String,
+    /// The answer; empty when none was had.
+    pub answer: String,
+    /// How it was made.
+    pub strategy: Option<String>,
+    /// Name of the teacher.
+    pub teacher: Option<String>,
+    /// The seed that it was made from.
+    pub seed_id: Option<String>,
+    /// What it cost in micro-dollars, every attempt counted.
+    pub cost_usd_micros: u64,
+    /// Calls that were made for it.
+    pub calls: u64,
+    /// Tasks that were paid for it.
+    pub task_ids: Vec<String>,
+}
+
+impl Row {
+    /// Bytes of text, for batch sizes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let p = &self.provenance;
+        let messages: usize = self.messages.iter().map(|m| m.content.len()).sum();
+        let verdicts: usize = p.verdicts.iter().map(|v| v.judge.len() + v.reason.len()).sum();
+        let lists = [&p.prompt_versions, &p.task_ids, &p.parents, &p.concepts];
+        let listed: usize = lists.into_iter().flatten().map(String::len).sum();
+        let single = [
+            &self.reasoning,
+            &p.seed_id,
+            &p.seed_source,
+            &p.source_place,
+            &p.strategy,
+        ];
+        let single = single.into_iter().chain([&p.teacher, &p.teacher_version, &p.run]);
+        self.id.len() + messages + verdicts + listed + single.flatten().map(String::len).sum::<usize>()
+    }
+}
+
+impl Rejected {
+    /// Bytes of text, for batch sizes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let texts = [&self.id, &self.reason, &self.stage, &self.question, &self.answer];
+        let optional = [&self.detail, &self.strategy, &self.teacher, &self.seed_id];
+        let optional = optional.into_iter().flatten();
+        texts
+            .into_iter()
+            .chain(optional)
+            .chain(&self.task_ids)
+            .map(String::len)
+            .sum()
+    }
+}
