@@ -1,1 +1,35 @@
-//! gristmill-sandbox
+//! Runs strangers' SQL on given SQLite databases, within limits that really stop it.
+//!
+//! It owns the children in which queries run: this very program, started again with a hidden argument, one long-lived child
+//! a slot. A child has no environment, may write no file, start no process and hold no more memory than it is given; SQLite
+//! inside is opened read-only and immutable, and its authorizer lets nothing through but reading. Limits stand one behind
+//! the other: steps of SQLite's machine (the same on every computer, so that a verdict does not depend on the load), then
+//! processor time, then the parent's clock and SIGKILL.
+//!
+//! It refuses to change a database, to run more than one statement, to answer by chance (`random`), and to compare
+//! results: that is `gristmill_domain::answer::sql`. Virtual tables that need writing or PRAGMA even to be read (FTS5,
+//! R-tree) are refused, too.
+//!
+//! A program that opens a [`Sandbox`] begins its `main`, before any thread exists, with:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     if gristmill_sandbox::is_child() {
+//!         return gristmill_sandbox::child_main();
+//!     }
+//!     // …
+//! #   std::process::ExitCode::SUCCESS
+//! }
+//! ```
+
+mod child;
+mod databases;
+mod options;
+mod pool;
+mod wire;
+mod worker;
+
+pub use child::{child_main, is_child};
+pub use databases::Source;
+pub use options::{Error, Limits, Options};
+pub use pool::Sandbox;

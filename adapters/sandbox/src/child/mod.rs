@@ -1,0 +1,61 @@
+//! The child's side: takes one order, confines itself, and serves until its parent is gone.
+
+mod confine;
+mod engine;
+mod load;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use crate::wire::{self, Order, Query, Reply};
+use engine::Engine;
+
+/// The argument that makes this program a child. It is an argument and not a variable, since variables are inherited.
+pub(crate) const MARKER: &str = "__gristmill-sandbox-child";
+
+/// Longest order: some thousand database paths.
+const ORDER_BYTES_MAX: usize = 16 << 20;
+
+/// True in a process that a [`crate::Sandbox`] has started: `main` then does nothing but [`child_main`].
+pub fn is_child() -> bool {
+    std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == MARKER)
+}
+
+/// Serves the parent over stdin and stdout until it closes them.
+///
+/// Must run before the program starts threads or opens files of its own: the limits it sets are the process's.
+pub fn child_main() -> ExitCode {
+    let (stdin, stdout) = (io::stdin().lock(), io::stdout().lock());
+    match serve(stdin, stdout) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The pipe is the only way to say anything, and it is what failed.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
+    let Some(order) = wire::read::<Order>(&mut from, ORDER_BYTES_MAX)? else {
+        return Ok(());
+    };
+    let (limits, files) = match order {
+        Order::Load { limits, dump, target } => {
+            let done = confine::loader(limits)
+                .map_err(|error| error.to_string())
+                .and_then(|()| load::load(&dump, &target, limits));
+            return wire::write(&mut to, &done.map_or_else(Reply::Broken, |()| Reply::Loaded));
+        }
+        Order::Serve { limits, files } => (limits, files),
+    };
+    if let Err(error) = confine::server(&limits) {
+        return wire::write(&mut to, &Reply::Broken(error.to_string()));
+    }
+    wire::write(&mut to, &Reply::Ready)?;
+    let mut engine = Engine::new(limits, files);
+    while let Some(query) = wire::read::<Query>(&mut from, limits.query_bytes_max + 64)? {
+        let reply = engine.answer(&query);
+        wire::write(&mut to, &reply)?;
+    }
+    Ok(())
+}

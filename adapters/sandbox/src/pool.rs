@@ -1,0 +1,317 @@
+//! The sandbox: a fixed number of slots, each with at most one child.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::answer::sql::{Cell, Table};
+use gristmill_ports::sql::{SqlEngine, SqlError};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::databases::{self, Prepared, Source};
+use crate::options::{Error, Limits, Options};
+use crate::wire::{self, LoadLimits, Order, Query, Reply};
+use crate::worker::{Death, Worker, own_program};
+
+/// Queries after which a child is replaced, so that nothing it may leak adds up.
+const QUERIES_A_CHILD: u32 = 10_000;
+/// A dump may take ten minutes and make 16 GiB.
+const LOADING: LoadLimits = LoadLimits {
+    cpu_seconds: 600,
+    file_bytes_max: 16 << 30,
+};
+
+/// Runs queries on a set of databases, each in a confined child process. See the crate's head for what confines it.
+#[derive(Debug)]
+pub struct Sandbox {
+    program: PathBuf,
+    limits: Limits,
+    /// Index of each database's file in the order.
+    names: BTreeMap<String, usize>,
+    order: Vec<u8>,
+    slots: Semaphore,
+    idle: Mutex<Vec<Worker>>,
+    /// Holds databases made from dumps for as long as the sandbox lives.
+    _scratch: Option<TempDir>,
+}
+
+impl Sandbox {
+    /// Loads dumps that were not loaded before, then opens every database once, so that a broken one is known now.
+    ///
+    /// Needs a Tokio runtime with its I/O and time drivers.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        if options.databases.is_empty() {
+            return Err(Error::NoDatabase {
+                place: "none was named".into(),
+            });
+        }
+        let program = match options.program {
+            Some(program) => program,
+            None => own_program().map_err(|error| Error::Child {
+                reason: error.to_string(),
+            })?,
+        };
+        let (prepared, scratch) = prepare_all(options.databases.clone(), options.cache).await?;
+        let mut names = BTreeMap::new();
+        let mut files = Vec::new();
+        for (name, prepared) in prepared {
+            let source = &options.databases[&name];
+            let file = match prepared {
+                Prepared::Ready(file) => file,
+                Prepared::ToLoad { dump, target } => load(&program, &name, &dump, target).await?,
+            };
+            files.push(utf8(&file)?);
+            tracing::debug!(database = name, source = %source.path().display(), "database ready");
+            names.insert(name, files.len() - 1);
+        }
+        let order = Order::Serve {
+            limits: options.limits,
+            files,
+        };
+        let sandbox = Self {
+            program,
+            limits: options.limits,
+            names,
+            order: wire::frame(&order).map_err(|error| Error::Child {
+                reason: error.to_string(),
+            })?,
+            slots: Semaphore::new(options.slots.get()),
+            idle: Mutex::new(vec![]),
+            _scratch: scratch,
+        };
+        sandbox.check(&options.databases).await?;
+        Ok(sandbox)
+    }
+
+    /// The databases' names.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    /// The statements that create a database's tables and views, as its author wrote them, for prompts.
+    pub async fn schema(&self, database: &str) -> Result<String, SqlError> {
+        let query = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND type IN ('table', 'view') ORDER BY rowid";
+        let table = self.run(database, query).await?;
+        let statements = table.rows.into_iter().flatten().filter_map(|cell| match cell {
+            Cell::Text(text) => Some(format!("{text};\n")),
+            _ => None,
+        });
+        Ok(statements.collect())
+    }
+
+    async fn check(&self, sources: &BTreeMap<String, Source>) -> Result<(), Error> {
+        for (name, source) in sources {
+            let read = self.run(name, "SELECT count(*) FROM sqlite_schema").await;
+            let reason = match read {
+                Ok(_) => continue,
+                Err(SqlError::Unavailable { reason }) if reason.starts_with(BROKEN) => {
+                    reason[BROKEN.len()..].to_owned()
+                }
+                Err(SqlError::Unavailable { reason }) => return Err(Error::Child { reason }),
+                Err(other) => other.to_string(),
+            };
+            return Err(Error::Database {
+                name: name.clone(),
+                path: source.path().to_owned(),
+                reason,
+            });
+        }
+        Ok(())
+    }
+
+    /// An idle child, or a new one.
+    async fn worker(&self) -> Result<Worker, SqlError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(worker) = idle {
+            return Ok(worker);
+        }
+        let started = Worker::start(&self.program, &self.order, Duration::ZERO).await;
+        match started {
+            Ok((worker, Reply::Ready)) => Ok(worker),
+            Ok((_, Reply::Broken(reason))) => Err(SqlError::Unavailable { reason }),
+            Ok((_, other)) => Err(SqlError::Unavailable {
+                reason: format!("the child began with {other:?}"),
+            }),
+            Err(reason) => Err(SqlError::Unavailable { reason }),
+        }
+    }
+
+    fn keep(&self, worker: Worker) {
+        if worker.served < QUERIES_A_CHILD {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(worker);
+        }
+    }
+
+    /// What a death in the middle of a query means for the query.
+    fn blame(&self, death: Death) -> SqlError {
+        match death {
+            Death::Deadline => SqlError::TimedOut {
+                limit: self.limits.wall,
+            },
+            Death::Cpu => SqlError::TimedOut {
+                limit: self.limits.cpu,
+            },
+            Death::Memory => SqlError::TooLarge {
+                what: format!(
+                    "it needed more than {} MiB of memory",
+                    self.limits.memory_bytes_max >> 20
+                ),
+            },
+            Death::Crash(signal) => SqlError::Failed {
+                message: format!("it crashed the engine (signal {signal})"),
+            },
+            Death::Other(reason) => SqlError::Unavailable { reason },
+        }
+    }
+
+    fn verdict(&self, reply: Reply) -> Result<Table, SqlError> {
+        match reply {
+            Reply::Table(table) => Ok(table),
+            Reply::Refused(reason) => Err(SqlError::Refused { reason }),
+            Reply::Failed(message) => Err(SqlError::Failed { message }),
+            Reply::TimedOut => Err(SqlError::TimedOut {
+                limit: self.limits.cpu,
+            }),
+            Reply::TooLarge(what) => Err(SqlError::TooLarge { what }),
+            Reply::Broken(reason) => Err(SqlError::Unavailable {
+                reason: format!("{BROKEN}{reason}"),
+            }),
+            other @ (Reply::Ready | Reply::Loaded) => Err(SqlError::Unavailable {
+                reason: format!("the child answered {other:?} to a query"),
+            }),
+        }
+    }
+}
+
+/// Marks a reply about the database in an [`SqlError::Unavailable`].
+const BROKEN: &str = "database: ";
+
+#[async_trait]
+impl SqlEngine for Sandbox {
+    async fn run(&self, database: &str, query: &str) -> Result<Table, SqlError> {
+        let Some(&file) = self.names.get(database) else {
+            return Err(SqlError::UnknownDatabase {
+                name: database.to_owned(),
+                known: self.databases().collect::<Vec<_>>().join(", "),
+            });
+        };
+        let unfit = if query.len() > self.limits.query_bytes_max {
+            Some(format!(
+                "its text has more than {} bytes",
+                self.limits.query_bytes_max
+            ))
+        } else {
+            // SQLite would silently stop reading there.
+            query
+                .contains('\0')
+                .then(|| "it contains a NUL character".to_owned())
+        };
+        if let Some(reason) = unfit {
+            return Err(SqlError::Refused { reason });
+        }
+        let text = query.to_owned();
+        let unavailable = |reason: String| SqlError::Unavailable { reason };
+        let framed = wire::frame(&Query { file, text }).map_err(|error| unavailable(error.to_string()))?;
+        let reply_bytes_max = 2 * self.limits.result_bytes_max + (64 << 10);
+        // Waiting for a slot is not the query's time.
+        let _slot = self
+            .slots
+            .acquire()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        loop {
+            let mut worker = self.worker().await?;
+            let used = worker.served > 1;
+            match worker.exchange(&framed, reply_bytes_max, self.limits.wall).await {
+                Ok(reply) => {
+                    self.keep(worker);
+                    return self.verdict(reply);
+                }
+                // An idle child may have been killed from outside; a new one decides.
+                Err(Death::Other(reason)) if used => {
+                    tracing::warn!(reason, "a sandbox child had ended; starting another");
+                }
+                Err(death) => return Err(self.blame(death)),
+            }
+        }
+    }
+}
+
+type Preparing = (Vec<(String, Prepared)>, Option<TempDir>);
+
+async fn prepare_all(sources: BTreeMap<String, Source>, cache: Option<PathBuf>) -> Result<Preparing, Error> {
+    let work = move || {
+        let (folder, scratch) = match cache {
+            Some(cache) => (databases::cache_folder(&cache)?, None),
+            None => {
+                let scratch = tempfile::tempdir().map_err(|source| Error::File {
+                    what: "create a folder in",
+                    path: std::env::temp_dir(),
+                    source,
+                })?;
+                (databases::cache_folder(scratch.path())?, Some(scratch))
+            }
+        };
+        let prepared = sources
+            .into_iter()
+            .map(|(name, source)| {
+                databases::prepare(&name, &source, &folder).map(|prepared| (name, prepared))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok((prepared, scratch))
+    };
+    spawn_blocking(work).await.map_err(|error| Error::Child {
+        reason: error.to_string(),
+    })?
+}
+
+/// Makes a database from a dump in a child of its own and puts it in its place.
+async fn load(program: &Path, name: &str, dump: &Path, target: PathBuf) -> Result<PathBuf, Error> {
+    let broken = |reason: String| Error::Database {
+        name: name.to_owned(),
+        path: dump.to_owned(),
+        reason,
+    };
+    // Its own name: two programs may fill one cache.
+    let making = tempfile::Builder::new()
+        .prefix("loading-")
+        .suffix(".sqlite")
+        .tempfile_in(target.parent().unwrap_or(Path::new(".")))
+        .map_err(|source| Error::File {
+            what: "create a file beside",
+            path: target.clone(),
+            source,
+        })?
+        .into_temp_path();
+    let order = Order::Load {
+        limits: LOADING,
+        dump: utf8(dump)?,
+        target: utf8(&making)?,
+    };
+    let order = wire::frame(&order).map_err(|error| broken(error.to_string()))?;
+    let deadline = Duration::from_secs(4 * LOADING.cpu_seconds);
+    match Worker::start(program, &order, deadline).await {
+        Ok((_, Reply::Loaded)) => {}
+        Ok((_, Reply::Broken(reason))) => return Err(broken(reason)),
+        Ok((_, other)) => return Err(broken(format!("the child answered {other:?}"))),
+        Err(reason) => return Err(Error::Child { reason }),
+    }
+    let made = target.clone();
+    spawn_blocking(move || databases::publish(&making, &made))
+        .await
+        .map_err(|error| broken(error.to_string()))??;
+    Ok(target)
+}
+
+fn utf8(path: &Path) -> Result<String, Error> {
+    path.to_str().map(str::to_owned).ok_or_else(|| Error::Path {
+        path: path.to_owned(),
+    })
+}

@@ -1,0 +1,158 @@
+//! One child process, from the parent's side.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::BufReader;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::child::MARKER;
+use crate::wire::{self, Reply};
+
+/// How long a child may take to start: far more than it needs, for machines that are busy.
+const START: Duration = Duration::from_secs(30);
+/// How long a killed child may take to end.
+const END: Duration = Duration::from_secs(5);
+
+/// How a child ended in the middle of an exchange.
+#[derive(Debug)]
+pub(crate) enum Death {
+    /// It was still at it at the deadline, and was killed.
+    Deadline,
+    /// The kernel's processor limit.
+    Cpu,
+    /// It could not get memory.
+    Memory,
+    /// SQLite or the child crashed on the query.
+    Crash(i32),
+    /// Something that says nothing about the query.
+    Other(String),
+}
+
+/// A child that has confirmed its order. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    /// Queries answered.
+    pub(crate) served: u32,
+}
+
+/// This program's own file, even if it was replaced on disk since its start.
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    let link = Path::new("/proc/self/exe");
+    if link.exists() {
+        Ok(link.to_owned())
+    } else {
+        std::env::current_exe()
+    }
+}
+
+impl Worker {
+    /// Starts a child with an order and returns its first reply, which may take until `deadline` after the start.
+    pub(crate) async fn start(
+        program: &Path,
+        order: &[u8],
+        deadline: Duration,
+    ) -> Result<(Self, Reply), String> {
+        let mut command = Command::new(program);
+        command
+            .arg(MARKER)
+            // Keys live in the environment: a child has none.
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Ctrl-C reaches this program, which then decides what happens to its children.
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err("its pipes are missing".into());
+        };
+        let mut worker = Self {
+            child,
+            to,
+            from: BufReader::new(from),
+            served: 0,
+        };
+        match worker.exchange(order, 64 << 10, START + deadline).await {
+            Ok(reply) => Ok((worker, reply)),
+            Err(Death::Other(reason)) => Err(format!(
+                "{} did not answer as a sandbox child ({reason}); its `main` must call `gristmill_sandbox::child_main` first",
+                program.display()
+            )),
+            Err(death) => Err(format!("it ended at its start: {death:?}")),
+        }
+    }
+
+    /// Sends a frame and waits for the reply; whatever goes wrong, the child is dead afterwards.
+    pub(crate) async fn exchange(
+        &mut self,
+        framed: &[u8],
+        reply_bytes_max: usize,
+        deadline: Duration,
+    ) -> Result<Reply, Death> {
+        let talk = wire::exchange(&mut self.to, &mut self.from, framed, reply_bytes_max);
+        match timeout(deadline, talk).await {
+            Ok(Ok(reply)) => {
+                self.served += 1;
+                Ok(reply)
+            }
+            Ok(Err(error)) => Err(self.cause(&error).await),
+            Err(_) => {
+                self.kill().await;
+                Err(Death::Deadline)
+            }
+        }
+    }
+
+    /// Why the pipe broke.
+    async fn cause(&mut self, error: &io::Error) -> Death {
+        if error.kind() == io::ErrorKind::InvalidData {
+            self.kill().await;
+            return Death::Other(error.to_string());
+        }
+        // The pipe closes as the child ends; its status is there a moment later.
+        match timeout(END, self.child.wait()).await {
+            Ok(Ok(status)) => death(status),
+            _ => {
+                self.kill().await;
+                Death::Other(error.to_string())
+            }
+        }
+    }
+
+    async fn kill(&mut self) {
+        // Both fail only when it has ended already; dropping the handle makes sure once more.
+        if self.child.start_kill().is_ok() {
+            let _ended = timeout(END, self.child.wait()).await;
+        }
+    }
+}
+
+fn death(status: ExitStatus) -> Death {
+    use rustix::process::Signal;
+    match status.signal() {
+        Some(signal) if signal == Signal::XCPU.as_raw() => Death::Cpu,
+        // Rust aborts where memory is refused; SQLite itself copes and says so.
+        Some(signal) if signal == Signal::ABORT.as_raw() => Death::Memory,
+        Some(signal)
+            if [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE]
+                .iter()
+                .any(|s| s.as_raw() == signal) =>
+        {
+            Death::Crash(signal)
+        }
+        // Killed from outside, or ended by itself.
+        _ => Death::Other(status.to_string()),
+    }
+}
