@@ -1,4 +1,5 @@
 //! What the simulator itself costs: it must not be what a benchmark measures.
+#![allow(clippy::unwrap_used, reason = "a test's own helper fails its test")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
 //! What the simulated model says: right in the configured shares, the same in any order, and checkable afterwards.
+#![allow(clippy::unwrap_used, reason = "a test's own helper fails its test")]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::draw::Draw;
 use super::pattern::{Pattern, Values};
-use super::problems::{FAMILIES, Family, NAMES, THINGS};
+use super::problems::{FAMILIES, Family};
 use super::wording::Canon;
 
 /// A problem and its answer.
@@ -14,6 +14,64 @@ pub(crate) struct Problem {
     pub(crate) steps: String,
     pub(crate) concept: &'static str,
 }
+
+const NAMES: [&str; 48] = [
+    "Amina", "Bjorn", "Carla", "Dmitri", "Elena", "Farid", "Greta", "Hiro", "Ines", "Jonas", "Kavita",
+    "Lars", "Mina", "Nils", "Olga", "Pavel", "Quinn", "Rosa", "Sven", "Tariq", "Uma", "Viktor", "Wanda",
+    "Xenia", "Yusuf", "Zelda", "Anouk", "Bashir", "Celine", "Dario", "Esther", "Felix", "Giulia", "Hassan",
+    "Ivana", "Jorge", "Katya", "Leon", "Maren", "Noor", "Oscar", "Priya", "Rafael", "Selma", "Tomas",
+    "Ursula", "Walid", "Yara",
+];
+const THINGS: [&str; 48] = [
+    "lemons",
+    "pencils",
+    "tulips",
+    "candles",
+    "bricks",
+    "magnets",
+    "buttons",
+    "seashells",
+    "notebooks",
+    "lanterns",
+    "acorns",
+    "ribbons",
+    "peaches",
+    "teacups",
+    "kites",
+    "badges",
+    "stamps",
+    "walnuts",
+    "dumplings",
+    "bottles",
+    "scarves",
+    "pumpkins",
+    "puzzles",
+    "figs",
+    "bracelets",
+    "tiles",
+    "baskets",
+    "postcards",
+    "melons",
+    "spoons",
+    "rulers",
+    "beads",
+    "carrots",
+    "muffins",
+    "planks",
+    "whistles",
+    "batteries",
+    "feathers",
+    "pillows",
+    "onions",
+    "radishes",
+    "marbles",
+    "posters",
+    "erasers",
+    "screws",
+    "saplings",
+    "waffles",
+    "mugs",
+];
 
 static PATTERNS: LazyLock<Vec<Pattern>> =
     LazyLock::new(|| FAMILIES.iter().map(|family| Pattern::new(family.text)).collect());

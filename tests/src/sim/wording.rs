@@ -420,7 +420,7 @@ fn split(text: &str) -> Vec<String> {
     for (i, c) in text.char_indices() {
         let ends = matches!(c, '.' | '?' | '!') && bytes.get(i + 1).is_some_and(u8::is_ascii_whitespace);
         // Only where a capital follows: "vs. placebo" and "approx. 3" go on.
-        let opens = text[i + 1 * usize::from(ends)..]
+        let opens = text[i + usize::from(ends)..]
             .trim_start()
             .starts_with(|c: char| c.is_uppercase() || c == '"');
         if ends && opens {
