@@ -1,1 +1,36 @@
-//! gristmill-jobfile
+//! The job file: YAML in, a [`Job`](gristmill_domain::job::Job) that can run out, and everything wrong with it told at its line and column.
+//!
+//! Owns: reading YAML with places, comparing it with the shape that the job's types have, `--set` overrides, prices from a price file,
+//! the look for files, folders and variables that a job names, how errors are shown, the JSON Schema, and the first job file of `init`.
+//!
+//! Refuses: to decide what settings mean or contradict (that is `gristmill_domain::job`), to open an endpoint, to hold or show a key, to
+//! spend anything. A key that was written into a job by mistake is shown as asterisks.
+
+mod budget;
+mod error;
+mod files;
+mod init;
+mod load;
+mod near;
+mod overrides;
+mod place;
+mod prices;
+mod render;
+mod sample;
+mod schema;
+mod secret;
+mod shape;
+mod syntax;
+mod walk;
+mod yaml;
+
+pub use budget::{BudgetChoice, Error as BudgetError};
+pub use error::{Code, Error, Errors};
+pub use init::{TeacherChoice, init};
+pub use load::{Loaded, load};
+pub use render::render;
+pub use sample::{Check, Error as SampleError, Sample};
+pub use schema::schema;
+
+#[cfg(test)]
+mod tests;

@@ -11,11 +11,23 @@ use crate::chat::Price;
 /// One value, or a list of them.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(super) enum OneOrMany<T> {
     /// A single value.
     One(T),
     /// A list.
     Many(Vec<T>),
+}
+
+/// A local model's name, or its settings: what [`LocalModel`] is read from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum NameOrModel {
+    /// A name of the catalogue, or the path of a GGUF file.
+    Name(String),
+    /// Name and settings.
+    Model(LocalModel),
 }
 
 pub(super) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
@@ -57,6 +69,7 @@ pub struct ModelSpec {
     pub model: Option<String>,
     /// A model in this process: a name of the catalogue, or a GGUF file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NameOrModel>")]
     pub local: Option<LocalModel>,
     /// Environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,174 @@
+//! A first job file, written from the seeds: short, commented, and ready for `gristmill plan`.
+
+use crate::budget::BudgetChoice;
+use crate::sample::{Check, Sample};
+use crate::yaml::is_plain_text;
+
+/// Who generates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TeacherChoice {
+    /// An OpenAI-compatible endpoint.
+    Endpoint {
+        /// Base URL, up to and including `/v1`.
+        url: String,
+        /// Model name as the endpoint knows it.
+        model: String,
+        /// Environment variable that holds the key; `None` for an endpoint that wants none.
+        key_env: Option<String>,
+    },
+    /// A model in this process: a name of the catalogue, or a GGUF file.
+    Local(String),
+}
+
+/// The job file's text.
+///
+/// It loads without error as it stands, but for one thing that nobody may guess: with a budget in dollars, an endpoint that is not on
+/// this machine needs its price filled in where the file says so.
+pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> String {
+    let mut page = Page::default();
+    let rows = if sample.complete { format!("the {} rows", sample.rows) } else { format!("the first {} rows", sample.rows) };
+    page.line(0, &format!("# Written by `gristmill init` from {rows} of {}.", one_line(&sample.path)));
+    page.line(0, "# `gristmill plan FILE` shows what it would do and spends nothing; `gristmill schema` knows every other key.");
+    seeds(&mut page, sample);
+    page.line(0, "");
+    page.line(0, "teacher:");
+    model(&mut page, teacher, budget);
+    if judged(sample) {
+        page.line(0, "");
+        page.line(0, "judge:  # nothing else can check an open answer; another model than the teacher judges better");
+        model(&mut page, teacher, budget);
+    }
+    page.line(0, "");
+    page.line(0, "generate:");
+    page.line(1, "strategy: auto  # the mix follows from the budget and the number of seeds");
+    page.line(1, "# rows: 1000  # left out: what the budget allows");
+    page.line(1, "# subject: a few words that tell the teacher what the data is about");
+    if matches!(sample.check, Check::Label(_) | Check::Text | Check::Sql(_)) && sample.reasoning.is_none() {
+        page.line(1, "reasoning: false  # the seeds' answers have none");
+    }
+    filter(&mut page, sample);
+    page.line(0, "");
+    page.line(0, "budget:  # hard: no crash and no retry goes beyond it");
+    if let Some(usd) = budget.usd {
+        page.line(1, &format!("usd: {usd}"));
+    }
+    if let Some(calls) = budget.calls {
+        page.line(1, &format!("calls: {calls}"));
+    }
+    page.text
+}
+
+fn seeds(page: &mut Page, sample: &Sample) {
+    page.line(0, "");
+    page.line(0, "seeds:");
+    page.line(1, &format!("path: {}", scalar(&sample.path)));
+    page.line(1, "fields:");
+    for (name, column, why) in [
+        ("question", Some(&sample.question), ""),
+        ("answer", Some(&sample.answer), ""),
+        ("reasoning", sample.reasoning.as_ref(), ""),
+        ("references", sample.references.as_ref(), "  # what an answer is checked against"),
+        ("context", sample.context.as_ref(), "  # the passage that the question rests on"),
+        ("concept", sample.concept.as_ref(), "  # what coverage is counted by"),
+        ("source", sample.source.as_ref(), "  # rows of one source stay in one split"),
+        ("database", sample.database.as_ref(), "  # which database the query runs on"),
+    ] {
+        if let Some(column) = column {
+            page.line(2, &format!("{name}: {}{why}", scalar(column)));
+        }
+    }
+}
+
+fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
+    match teacher {
+        TeacherChoice::Local(name) => page.line(1, &format!("local: {}  # runs in this process; costs calls, no money", scalar(name))),
+        TeacherChoice::Endpoint { url, model, key_env } => {
+            page.line(1, &format!("base_url: {}", scalar(url)));
+            page.line(1, &format!("model: {}", scalar(model)));
+            if let Some(name) = key_env {
+                page.line(1, &format!("key_env: {}  # the variable's name, never the key itself", scalar(name)));
+            }
+            if on_this_machine(url) {
+                page.line(1, "price: {input: 0, output: 0}  # on this machine");
+            } else if budget.usd.is_some() {
+                page.line(1, "# Dollars a million tokens, from the provider's price list; a budget in dollars needs it:");
+                page.line(1, "# price: {input: …, output: …}");
+            }
+        }
+    }
+}
+
+fn filter(page: &mut Page, sample: &Sample) {
+    let validator = match &sample.check {
+        Check::Number => "{kind: number}  # the final number must equal the seed's".to_owned(),
+        Check::Sql(folder) => format!("{{kind: sql, databases: {}}}  # run, and compared by result", scalar(folder)),
+        Check::Label(labels) => {
+            let labels: Vec<String> = labels.iter().map(|label| quoted(label)).collect();
+            format!("{{kind: label, labels: [{}]}}", labels.join(", "))
+        }
+        Check::Text => "{kind: text}  # short answers, compared word by word".to_owned(),
+        Check::Open => String::new(),
+    };
+    let grounded = sample.context.is_some() && matches!(sample.check, Check::Text | Check::Open);
+    if validator.is_empty() && !grounded {
+        return;
+    }
+    page.line(0, "");
+    page.line(0, "filter:");
+    if !validator.is_empty() {
+        page.line(1, &format!("validator: {validator}"));
+    }
+    if grounded {
+        page.line(1, "grounding: {}  # an answer must stand in its passage");
+    }
+}
+
+/// Open answers without a passage: a judge is the only check.
+fn judged(sample: &Sample) -> bool {
+    sample.check == Check::Open && sample.context.is_none()
+}
+
+fn on_this_machine(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    // `localhost.example.com` and `user@host` are other machines.
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+    name == "localhost" || name == "[::1]" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A value as YAML: bare where every reader takes it for the same text, in quotes otherwise.
+fn scalar(text: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
+    let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '.');
+    // Older readers take these words for truth values.
+    let word = ["yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
+    if text.starts_with(first) && text.chars().all(bare) && !text.ends_with(':') && !word && is_plain_text(text) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// In double quotes; JSON's escapes are YAML's too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, indent: usize, text: &str) {
+        if !text.is_empty() {
+            self.text.push_str(&"  ".repeat(indent));
+        }
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+}

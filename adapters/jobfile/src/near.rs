@@ -1,0 +1,39 @@
+//! The nearest known name, for help that a typing error needs.
+
+/// The candidate most like `name`, if it is like enough to be meant: a third of its letters may differ.
+pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let plain = plain(name);
+    let allowed = (plain.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&plain, &self::plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
+        .min_by_key(|(distance, candidate)| (*distance, candidate.len()))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `maxTokens`, `max-tokens` and `Max Tokens` are all `max_tokens`.
+fn plain(name: &str) -> String {
+    let mut out = String::new();
+    let mut after_lower = false;
+    // A name longer than any setting cannot be near one; comparing is quadratic.
+    for c in name.chars().take(100) {
+        if c.is_uppercase() && after_lower {
+            out.push('_');
+        }
+        after_lower = c.is_lowercase();
+        out.extend(if matches!(c, '-' | ' ') { '_' } else { c }.to_lowercase());
+    }
+    out
+}
+
+/// Names in backticks: `a`, `b` and `c`; at most twelve, then how many more.
+pub(crate) fn list<'n>(names: impl IntoIterator<Item = &'n str>, last: &str) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => "none".to_owned(),
+        [only] => only.clone(),
+        [head @ .., tail] if names.len() <= 12 => format!("{} {last} {tail}", head.join(", ")),
+        many => format!("{}, … ({} more)", many[..11].join(", "), many.len() - 11),
+    }
+}

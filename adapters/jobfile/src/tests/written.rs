@@ -1,0 +1,147 @@
+//! What `init` and `schema` write.
+
+use std::path::Path;
+
+use super::{Folder, HEAD};
+use crate::load::load_with;
+use crate::shape::Shape;
+use crate::{BudgetChoice, Check, Sample, SampleError, TeacherChoice, init, schema};
+
+const MATHS: &str = "{\"question\": \"Q\", \"answer\": \"48/2 = 24\\n#### 24\"}\n";
+
+fn budget(text: &str) -> BudgetChoice {
+    text.parse().unwrap()
+}
+
+fn endpoint(url: &str) -> TeacherChoice {
+    TeacherChoice::Endpoint { url: url.into(), model: "m: odd # name".into(), key_env: Some("SET_KEY".into()) }
+}
+
+/// Each kind of seeds, with every teacher that needs no price: written, loaded, and the sample returned.
+fn round_trip(seeds: &str, base: &Path) -> Sample {
+    let sample = Sample::read(seeds, base).unwrap();
+    for (teacher, budget) in [
+        (TeacherChoice::Local("smollm2-135m-instruct".into()), "5usd"),
+        (endpoint("http://127.0.0.1:8080/v1"), "200 calls,5usd"),
+        (endpoint("https://api.example.com/v1"), "200 calls"),
+    ] {
+        let text = init(&sample, &teacher, &budget.parse().unwrap());
+        std::fs::write(base.join("written.yaml"), &text).unwrap();
+        let loaded = load_with(&base.join("written.yaml"), &[], &|_| true);
+        if let Err(errors) = loaded {
+            panic!("{text}\n{}", crate::render(&errors, false));
+        }
+    }
+    sample
+}
+
+#[test]
+fn numbers() {
+    let folder = Folder::new();
+    folder.write("maths.jsonl", MATHS.repeat(30));
+    let sample = round_trip("maths.jsonl", folder.0.path());
+    assert_eq!((sample.check, sample.question.as_str(), sample.answer.as_str()), (Check::Number, "question", "answer"));
+}
+
+#[test]
+fn labels_with_passages() {
+    let folder = Folder::new();
+    let rows: String = (0..60)
+        .map(|i| format!("{{\"pmid\": \"{i}\", \"question\": \"q{i}\", \"contexts\": [\"a\", \"b\"], \"section_labels\": [\"X\"], \"meshes\": [\"M\"], \"year\": \"2001\", \"long_answer\": \"long {i}\", \"final_decision\": \"{}\"}}\n", ["yes", "no", "maybe"][i % 3]))
+        .collect();
+    folder.write("med.jsonl", rows);
+    let sample = round_trip("med.jsonl", folder.0.path());
+    assert_eq!(sample.check, Check::Label(vec!["maybe".into(), "no".into(), "yes".into()]));
+    assert_eq!(sample.answer, "final_decision");
+    let columns = [sample.context, sample.concept, sample.source].map(Option::unwrap);
+    assert_eq!(columns, ["contexts", "meshes", "pmid"]);
+}
+
+#[test]
+fn queries_on_databases_beside() {
+    let folder = Folder::new();
+    folder.write("dbs/questions.jsonl", "{\"id\": \"a\", \"db\": \"shop\", \"concept\": \"c\", \"question\": \"q\", \"accepted_queries\": [\"SELECT 1\"]}\n".repeat(30));
+    let sample = round_trip("dbs/questions.jsonl", folder.0.path());
+    assert_eq!(sample.check, Check::Sql("dbs".into()));
+    assert_eq!((sample.references.as_deref(), sample.answer.as_str(), sample.database.as_deref()), (Some("accepted_queries"), "accepted_queries", Some("db")));
+}
+
+#[test]
+fn short_and_open_answers() {
+    let folder = Folder::new();
+    let short: String = (0..40).map(|i| format!("{{\"question\": \"q{i}\", \"answer\": \"word{i}\", \"context\": \"c\", \"source\": \"s\"}}\n")).collect();
+    folder.write("short.jsonl", short);
+    assert_eq!(round_trip("short.jsonl", folder.0.path()).check, Check::Text);
+    let long: String = (0..40).map(|i| format!("\"q{i}\",\"{}\"\n", "word ".repeat(30))).collect();
+    folder.write("open.csv", format!("Instruction,Output\n{long}"));
+    let sample = round_trip("open.csv", folder.0.path());
+    assert_eq!((sample.check, sample.question.as_str(), sample.answer.as_str()), (Check::Open, "Instruction", "Output"));
+}
+
+#[test]
+fn a_hosted_endpoint_under_a_dollar_budget_is_asked_for_its_price_only() {
+    let folder = Folder::new();
+    folder.write("maths.jsonl", MATHS.repeat(30));
+    let sample = Sample::read("maths.jsonl", folder.0.path()).unwrap();
+    for url in ["https://api.example.com/v1", "http://localhost.example.com/v1", "http://127.0.0.1@example.com/v1"] {
+        let text = init(&sample, &endpoint(url), &budget("5usd"));
+        let errors = folder.load(&text, &[]).unwrap_err();
+        let codes: Vec<&str> = errors.iter().map(|error| error.code().as_str()).collect();
+        assert_eq!(codes, ["price"], "{text}");
+        folder.load(text.replace("# price: {input: …, output: …}", "price: {input: 1, output: 2}"), &[]).unwrap();
+    }
+}
+
+#[test]
+fn seeds_that_say_nothing_are_named() {
+    let folder = Folder::new();
+    folder.write("odd.jsonl", "{\"a\": 1, \"b\": 2}\n");
+    let error = Sample::read("odd.jsonl", folder.0.path()).unwrap_err();
+    assert!(matches!(&error, SampleError::NoColumn { what: "question", .. }) && error.to_string().contains("`a` and `b`"), "{error}");
+    folder.write("empty.jsonl", "not json\n");
+    let error = Sample::read("empty.jsonl", folder.0.path()).unwrap_err();
+    assert!(matches!(&error, SampleError::NoRows { .. }), "{error}");
+}
+
+/// Real data, where it is at hand: `GRISTMILL_DATA` names its folder, `GRISTMILL_HANDBOOK` the handbook's seeds.
+#[test]
+#[ignore = "needs data that is not part of the repository"]
+fn real_seeds() {
+    let data = std::env::var("GRISTMILL_DATA").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| format!("{data}/{name}");
+    let check = |seeds: &str| round_trip(seeds, folder.path()).check;
+    assert_eq!(check(&at("gsm8k/train.jsonl")), Check::Number);
+    assert!(matches!(check(&at("pubmedqa/train.jsonl")), Check::Label(labels) if labels.len() == 3));
+    assert_eq!(check(&at("text2sql/questions.jsonl")), Check::Sql(at("text2sql")));
+    assert_eq!(check(&std::env::var("GRISTMILL_HANDBOOK").unwrap()), Check::Text);
+}
+
+#[test]
+fn the_schema_accepts_good_jobs_and_refuses_what_load_refuses() {
+    let schema = schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["title"], "Gristmill job");
+    let valid = jsonschema::validator_for(&schema).unwrap();
+    let good = schema["examples"][0].clone();
+    assert!(valid.is_valid(&good), "{:?}", valid.iter_errors(&good).map(|e| e.to_string()).collect::<Vec<_>>());
+    let folder = Folder::new();
+    for more in ["", "holdout: {}\n", "judge: {local: a, when: always}\n", "generate: {strategy: rephrasing, prompts: {answer: answer.txt}}\n"] {
+        let job = folder.load(format!("{HEAD}{more}"), &[]).unwrap().job;
+        let json = serde_json::to_value(job).unwrap();
+        assert!(valid.is_valid(&json), "{:?}", valid.iter_errors(&json).map(|e| e.to_string()).collect::<Vec<_>>());
+    }
+    for (pointer, value) in [
+        ("/teacher/modle", serde_json::json!("x")),
+        ("/budget/usd", serde_json::json!("5")),
+        ("/filter/validator/kind", serde_json::json!("nmber")),
+        ("/generate", serde_json::json!({"rws": 1})),
+    ] {
+        let mut bad = good.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        bad.pointer_mut(parent).unwrap()[name] = value;
+        assert!(!valid.is_valid(&bad), "{pointer}");
+    }
+    // Every key that the reader knows is described to the editor.
+    assert!(!matches!(Shape::of(&schema), Shape::Any));
+}
