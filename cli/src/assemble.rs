@@ -361,7 +361,7 @@ fn stage_of(reason: &str) -> &'static str {
             | Reason::ParentCap,
         ) => "duplicates",
         Ok(Reason::Contaminated) => "decontamination",
-        Ok(Reason::Wrong | Reason::Ungrounded | Reason::Disagreement | Reason::Unanswerable) => "validators",
+        Ok(Reason::Changed | Reason::Wrong | Reason::Ungrounded | Reason::Disagreement | Reason::Unanswerable) => "validators",
         Ok(Reason::JudgedLow) => "judge",
         Err(_) => "unknown",
     }

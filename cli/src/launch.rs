@@ -9,7 +9,7 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Coordinator, Error, Finished, Options, Progress, Recipe, SeedStore};
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{EmbedSource, Job, PromptKind};
+use gristmill_domain::job::{EmbedSource, Job, PromptKind, Validator};
 use gristmill_domain::ledger::{Account, NewAccount};
 use gristmill_domain::plan::End;
 use gristmill_domain::stage::Stage;
@@ -77,12 +77,26 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
     Ok(Prepared { job, base, job_file: args.job.clone(), seeds, bad_rows, recipe, sandbox })
 }
 
-/// The run's name: everything that decides what it asks, without its budget (which may be raised) and its place.
+/// The run's name: everything that decides what it asks and keeps. Its budget may be raised, and where things lie, how fast they go
+/// and with which key they are opened may change from start to start.
 fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     let mut decisive = job.clone();
-    decisive.budget.usd = None;
-    decisive.budget.calls = None;
+    decisive.seeds.path.clear();
+    decisive.budget = gristmill_domain::job::Budget { usd: None, calls: None, max_attempts: 1, price_file: None };
     decisive.output = gristmill_domain::job::Output::default();
+    decisive.generate.prompts.clear();
+    if let Validator::Sql { databases, .. } = &mut decisive.filter.validator {
+        databases.clear();
+    }
+    let judge = decisive.judge.iter_mut().map(|judge| &mut judge.spec);
+    for spec in decisive.teacher.iter_mut().map(|teacher| &mut teacher.spec).chain(judge) {
+        (spec.key_env, spec.key_file) = (None, None);
+        (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
+        spec.base_url = spec.base_url.take().map(|_| String::new());
+        if let Some(local) = &mut spec.local {
+            (local.slots, local.threads) = (1, None);
+        }
+    }
     let text = serde_json::to_vec(&decisive).unwrap_or_default();
     RunId::of(&[&text, seeds.as_bytes(), prompts.join("\n").as_bytes()])
 }

@@ -127,7 +127,7 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 fn terminal_width() -> u16 {
-    ProgressDrawTarget::stderr().width().unwrap_or(NARROW)
+    console::Term::stderr().size_checked().map_or(NARROW, |(_, columns)| columns)
 }
 
 fn rate(now: &Progress, elapsed: Duration) -> f64 {

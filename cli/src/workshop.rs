@@ -26,7 +26,8 @@ use crate::view::View;
 pub(crate) async fn sandbox(job: &Job, base: &Path) -> anyhow::Result<Option<Arc<Sandbox>>> {
     let Validator::Sql { databases, timeout_s } = &job.filter.validator else { return Ok(None) };
     let mut options = gristmill_sandbox::Options::from_folder(&base.join(databases))?;
-    options.limits.time = Duration::from_secs((*timeout_s).into());
+    options.limits.cpu = Duration::from_secs((*timeout_s).into());
+    options.limits.wall = options.limits.cpu * 4;
     Ok(Some(Arc::new(Sandbox::open(options).await?)))
 }
 

@@ -78,6 +78,8 @@ pub(crate) struct Site<'a> {
     pub(crate) stop: CancellationToken,
     /// Position in the results stream up to which results were taken.
     pub(crate) cursor: u64,
+    /// Results that came for tasks which no producer has asked for yet, as after a restart.
+    pub(crate) early: HashMap<TaskId, Settled>,
 }
 
 struct InFlight {
@@ -92,8 +94,6 @@ pub(crate) struct Engine<'a, 'b> {
     in_flight: HashMap<TaskId, InFlight>,
     /// Results that are stored, of tasks that the producer has not asked for yet.
     known: HashMap<TaskId, TaskResult>,
-    /// Results that came for tasks which the producer has not asked for yet.
-    early: HashMap<TaskId, Settled>,
     stored: HashSet<TaskId>,
     results: Vec<TaskResult>,
     rows: Vec<Record<Row>>,
@@ -118,7 +118,6 @@ impl<'a, 'b> Engine<'a, 'b> {
             in_flight: HashMap::new(),
             stored: known.keys().copied().collect(),
             known,
-            early: HashMap::new(),
             results: Vec::new(),
             rows: Vec::new(),
             next_results: segments.len() as u64,
@@ -161,17 +160,20 @@ impl<'a, 'b> Engine<'a, 'b> {
         }
     }
 
-    /// Opens and publishes what the window has room for; true when a producer with more to give was cut short by the batch.
+    /// Opens and publishes what the window has room for; true when there may be more to dispatch at once: the batch was full, or a
+    /// task was answered by what is stored, which may call for another.
     async fn dispatch(&mut self, producer: &mut dyn Producer) -> Result<bool, Error> {
         let room = self.site.options.window.saturating_sub(self.in_flight.len() + self.results.len());
         let tasks = producer.next_tasks(room.min(OPEN_BATCH))?;
-        let full = tasks.len() == OPEN_BATCH;
+        let mut more = tasks.len() == OPEN_BATCH;
         let mut fresh = Vec::new();
         for task in tasks {
             if let Some(result) = self.known.remove(&task.id) {
                 producer.absorb(task.address, result.brought, result.cost)?;
-            } else if let Some(settled) = self.early.remove(&task.id) {
+                more = true;
+            } else if let Some(settled) = self.site.early.remove(&task.id) {
                 self.take(producer, task.address, settled)?;
+                more = true;
             } else {
                 fresh.push(task);
             }
@@ -179,7 +181,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         if !fresh.is_empty() {
             self.open(fresh).await?;
         }
-        Ok(full)
+        Ok(more)
     }
 
     async fn open(&mut self, tasks: Vec<Task>) -> Result<(), Error> {
@@ -234,7 +236,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                     self.site.ledger.absorb(self.site.run, &self.site.epoch, &[result.task]).await?;
                 }
                 None => {
-                    self.early.insert(result.task, result);
+                    self.site.early.insert(result.task, result);
                 }
             }
         }

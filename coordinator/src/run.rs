@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::Price;
+use gristmill_domain::id::TaskId;
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{self, End, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
@@ -115,6 +116,7 @@ impl Coordinator<'_> {
             progress: self.progress.clone(),
             stop: self.stop.clone(),
             cursor: 0,
+            early: HashMap::new(),
         };
         let mut standing = self.prepare(&mut site, account.limit).await?;
         let end = loop {
@@ -229,6 +231,11 @@ impl Coordinator<'_> {
     }
 
     async fn close(&self, site: &Site<'_>) -> Result<(), Error> {
+        // Paid for before a crash, and not asked for again: the candidate was decided without them.
+        let unasked: Vec<TaskId> = site.early.keys().copied().collect();
+        if !unasked.is_empty() {
+            site.ledger.absorb(site.run, &site.epoch, &unasked).await?;
+        }
         loop {
             site.ledger.expire(site.run, &site.epoch).await?;
             match site.ledger.close(site.run, &site.epoch).await? {

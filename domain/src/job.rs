@@ -336,7 +336,7 @@ impl Default for SemanticDuplicates {
 pub struct Decontaminate {
     /// Length of the compared word sequences.
     pub ngram: u32,
-    /// Share of a text's words inside matching sequences from which it counts as contaminated.
+    /// Share of a held-out item's words that such sequences must cover for a row to count as contaminated; 0 is any of them.
     pub coverage: f64,
     /// Cosine similarity to a held-out question from which a question counts as contaminated.
     pub cosine: f64,

@@ -95,7 +95,8 @@ fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(),
     };
     check(&answered.answer, kind(&kit.filter.validator))?;
     if !answered.reasoning.is_empty() {
-        check(&answered.reasoning, Kind::Open)?;
+        // Steps of a solution are not prose: shares of symbols and stop words would drop what people write.
+        check(&answered.reasoning, Kind::Short)?;
     }
     if let (Some(grounding), Some(passage)) = (&kit.filter.grounding, &subject.passage) {
         let found = answer::grounding::check(&answered.answer, passage);

@@ -2,6 +2,7 @@
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement::{self, Step as Agreement};
+use gristmill_domain::filter::dedup_policy::distinct_facts;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{JudgeWhen, Validator};
 use gristmill_domain::strategy::Strategy;
@@ -37,8 +38,14 @@ impl Round<'_> {
         }
         match (step, output) {
             (Step::Ask, Output::Question(question)) => {
+                let changed = candidate.spec.strategy == Strategy::Rephrasing
+                    && distinct_facts(&candidate.seed.question, &question);
                 candidate.question = question;
                 candidate.phase = Phase::Asked;
+                if changed {
+                    let detail = "its numbers or names are not those of the seed's question";
+                    self.decide(index, Some(Rejection::new(Reason::Changed, detail)));
+                }
             }
             (Step::Verify, Output::Verified { answerable: true, .. }) => {
                 candidate.phase = Phase::Answering;

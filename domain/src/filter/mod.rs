@@ -11,7 +11,6 @@ pub mod language;
 pub mod prose;
 pub mod refusal;
 pub mod repetition;
-pub mod rouge;
 mod rules;
 pub mod text;
 pub mod truncation;
@@ -73,6 +72,8 @@ reasons! {
     Quality => "quality", "does not read like prose";
     /// Not in one of the languages asked for.
     Language => "language", "wrong language";
+    /// A rephrasing has other numbers or names than its seed, so another answer.
+    Changed => "changed", "rephrasing changed numbers or names";
     /// The same text as a row accepted before.
     ExactDuplicate => "exact_duplicate", "exact duplicate";
     /// Almost the same words as a row accepted before.

@@ -66,8 +66,9 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
-    use proptest::prelude::*;
 
     proptest! {
         #[test]

@@ -1,0 +1,164 @@
+//! Many calls of 200 ms with 256 open: the whole program beside a bare HTTP loop, on the same service in the same run.
+//!
+//!     cargo bench -p gristmill-tests --bench calls -- [CALLS]
+//!
+//! The service is a process of its own, so that its work is in nobody's figures. The program runs with rules, exact and MinHash duplicates
+//! on; pilot, judge and embedder off; each further answer is a call.
+#![allow(clippy::print_stdout, reason = "a benchmark's figures go to standard output")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+const OPEN: usize = 256;
+const LATENCY_MS: u64 = 200;
+
+fn beside(name: &str) -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    here.parent().and_then(Path::parent).unwrap().join(name)
+}
+
+/// Processor seconds of this process, or of its children that have ended; and the largest resident set in MB.
+fn usage(who: UsageWho) -> (f64, f64) {
+    let usage = getrusage(who).unwrap();
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    (
+        seconds(usage.user_time()) + seconds(usage.system_time()),
+        usage.max_rss() as f64 / 1024.0,
+    )
+}
+
+struct Service {
+    child: Child,
+    url: String,
+}
+
+impl Service {
+    fn start(key: &Path) -> Self {
+        let mut child = Command::new(beside("gristmill-sim"))
+            .args([
+                "--gsm8k",
+                key.to_str().unwrap(),
+                "--latency-ms-mean",
+                &LATENCY_MS.to_string(),
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("build the service first: cargo build --release -p gristmill-tests");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let at = line
+            .find("http://")
+            .unwrap_or_else(|| panic!("the service said {line:?}"));
+        let url = line[at..]
+            .split(|c: char| c.is_whitespace() || c == '"')
+            .next()
+            .unwrap()
+            .trim_end_matches('/')
+            .to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// The least that any client does: send, wait, read.
+fn bare(url: &str, calls: usize, question: &str) -> f64 {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().tcp_nodelay(true).build().unwrap();
+        let slots = Arc::new(tokio::sync::Semaphore::new(OPEN));
+        let start = Instant::now();
+        let mut open = tokio::task::JoinSet::new();
+        for i in 0..calls {
+            let slot = Arc::clone(&slots).acquire_owned().await.unwrap();
+            let content = format!("Answer the question.\n<question>\n{question}\n</question>");
+            let body = serde_json::json!({"model": "sim", "max_tokens": 1024, "seed": i, "messages": [{"role": "user", "content": content}]});
+            let request = client.post(format!("{url}/v1/chat/completions")).json(&body);
+            open.spawn(async move {
+                request.send().await.unwrap().bytes().await.unwrap();
+                drop(slot);
+            });
+            while open.try_join_next().is_some() {}
+        }
+        while open.join_next().await.is_some() {}
+        start.elapsed().as_secs_f64()
+    })
+}
+
+fn main() {
+    let calls: usize = std::env::args()
+        .skip(1)
+        .find_map(|arg| arg.parse().ok())
+        .unwrap_or(5_000);
+    let data = gristmill_tests::harness::data()
+        .expect("the benchmark reads real seeds from ../shared/data, or GRISTMILL_DATA");
+    let key = data.join("gsm8k/train.jsonl");
+    let service = Service::start(&key);
+    let ideal = (calls as f64 / OPEN as f64).ceil() * LATENCY_MS as f64 / 1e3;
+    let question = std::fs::read_to_string(&key)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    let question: serde_json::Value = serde_json::from_str(&question).unwrap();
+
+    let before = usage(UsageWho::RUSAGE_SELF).0;
+    let bare_wall = bare(&service.url, calls, question["question"].as_str().unwrap());
+    let (after, bare_rss) = usage(UsageWho::RUSAGE_SELF);
+
+    let folder = tempfile::tempdir().unwrap();
+    let job = format!(
+        "seeds: {{path: {}}}\nteacher: {{base_url: {}/v1, model: sim, concurrency: {OPEN}}}\nembed: {{model: off}}\n\
+         generate: {{strategy: answer_augmentation, pilot: 0, rounds: 1}}\nfilter: {{validator: {{kind: number}}}}\n\
+         budget: {{calls: {calls}}}\nanchor: {{max_synthetic_share: 0.99}}\n",
+        key.display(),
+        service.url
+    );
+    std::fs::write(folder.path().join("job.yaml"), job).unwrap();
+    let start = Instant::now();
+    let output = Command::new(beside("gristmill"))
+        .args(["run", "job.yaml", "--progress", "none", "--output", "json"])
+        .current_dir(folder.path())
+        .output()
+        .expect("build the program first: cargo build --release -p gristmill");
+    let wall = start.elapsed().as_secs_f64();
+    let (cpu, rss) = usage(UsageWho::RUSAGE_CHILDREN);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    println!("{calls} calls of {LATENCY_MS} ms, {OPEN} open; ideal {ideal:.1} s");
+    println!(
+        "  bare loop  wall {bare_wall:6.2} s  cpu {:6.2} s  peak {bare_rss:6.0} MB",
+        after - before
+    );
+    println!(
+        "  gristmill  wall {wall:6.2} s  cpu {cpu:6.2} s  peak {rss:6.0} MB  {} rows of {} candidates",
+        summary["rows"]["train_synthetic"], summary["candidates"]
+    );
+    println!(
+        "  ratio      wall {:6.2}    cpu {:6.2}    to ideal {:.2}",
+        wall / bare_wall,
+        cpu / (after - before),
+        wall / ideal
+    );
+}

@@ -1,0 +1,79 @@
+//! Arrows between the crates point down only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What each layer may depend on, itself excepted.
+fn allowed(layer: &str) -> &'static [&'static str] {
+    match layer {
+        "domain" | "index" => &[],
+        "proto" | "ports" => &["domain"],
+        "adapter" => &["ports", "proto", "domain"],
+        "coordinator" | "worker" => &["ports", "proto", "domain", "index"],
+        "cli" => &[
+            "domain",
+            "index",
+            "ports",
+            "proto",
+            "adapter",
+            "coordinator",
+            "worker",
+        ],
+        // The judge of all: no crate of the product stands behind it, so that no mistake of theirs can hide in it.
+        "tests" => &[],
+        other => panic!("`{other}` is no layer"),
+    }
+}
+
+#[test]
+fn arrows_point_down_only() {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
+    let root = metadata.workspace_root.clone();
+    let layer_of = |path: &str| -> String {
+        let folder = path.trim_start_matches('/').to_owned();
+        match folder.split_once('/') {
+            Some(("adapters", _)) => "adapter".into(),
+            Some((first, _)) => first.into(),
+            None => folder,
+        }
+    };
+    let layers: BTreeMap<String, String> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| {
+            let folder = package
+                .manifest_path
+                .parent()
+                .unwrap()
+                .strip_prefix(&root)
+                .unwrap()
+                .to_string();
+            (package.name.to_string(), layer_of(&folder))
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    let mut arrows = BTreeSet::new();
+    for package in metadata.workspace_packages() {
+        let from = &layers[package.name.as_str()];
+        for dependency in &package.dependencies {
+            let dev = dependency.kind == cargo_metadata::DependencyKind::Development;
+            let Some(to) = layers.get(&dependency.name) else {
+                continue;
+            };
+            arrows.insert((from.clone(), to.clone()));
+            // An adapter may build on a neighbour's formats in the same layer only where both stand for one neighbour.
+            let table_formats = package.name == "gristmill-jobfile" && dependency.name == "gristmill-tables";
+            if !dev && !table_formats && !allowed(from).contains(&to.as_str()) {
+                wrong.push(format!("{} ({from}) → {} ({to})", package.name, dependency.name));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "arrows that point up or sideways:\n{}",
+        wrong.join("\n")
+    );
+    assert!(
+        arrows.contains(&("cli".into(), "coordinator".into())),
+        "the test reads the workspace it means to"
+    );
+}
