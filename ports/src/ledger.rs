@@ -78,6 +78,9 @@ pub fn check_tasks(tasks: &[NewTask]) -> Result<(), Error> {
     }
 }
 
+/// The longest [`Ledger::results`] waits, whatever it is asked: longer sums overflow clocks.
+pub const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A ledger. One account a run; see the module for what holds for every operation.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -131,7 +134,7 @@ pub trait Ledger: Send + Sync {
     async fn fail(&self, run: RunId, epoch: &Epoch, tasks: &[TaskId], reason: &str) -> Result<u64, Error>;
 
     /// Entries of the results stream after position `after`, at most `limit`; failed tasks are entries too. Waits up to `wait`
-    /// for the first one when there is none, and returns empty after that.
+    /// for the first one when there is none ([`WAIT_MAX`] at most), and returns empty after that.
     async fn results(
         &self,
         run: RunId,

@@ -11,7 +11,7 @@ use gristmill_domain::ledger::{
     Absorbed, Account, Allocation, Attempt, Begin, Close, Epoch, Fence, NewAccount, NewTask, Nonce, Open,
     OpenTask, Outcome, Raise, Settle, Settled, VoidProof, Word,
 };
-use gristmill_ports::ledger::{Error as PortError, Ledger, check_tasks};
+use gristmill_ports::ledger::{Error as PortError, Ledger, WAIT_MAX, check_tasks};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -229,7 +229,7 @@ impl Ledger for SqliteLedger {
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Settled>, PortError> {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(WAIT_MAX);
         loop {
             let (settled, reached) = self
                 .on(run, "read results", move |desk| desk.results(after, limit))

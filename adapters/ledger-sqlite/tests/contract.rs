@@ -1,4 +1,5 @@
 //! The suite every ledger must pass.
+#![allow(clippy::expect_used, reason = "a test says what it expected")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -112,7 +112,8 @@ fn every_cell_of_the_attempt_table() {
     use Settle::{Already, Booked, Corrected};
     let late = |decided| Corrected { decided };
     let (yes, no) = (Booked { decided: true }, Booked { decided: false });
-    let rows: [(&[Word], [(Settle, u64, u64); 3]); 5] = [
+    type Cell = (Settle, u64, u64);
+    let rows: [(&[Word], [Cell; 3]); 5] = [
         (&[], [(yes, 3, 0), (no, 0, 0), (no, 0, 5)]),
         (&[settle(4, done())], [(Already, 4, 0); 3]),
         (&[void()], [(Already, 0, 0); 3]),

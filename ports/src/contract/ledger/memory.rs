@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::START_MS;
 use crate::ledger::{
     Absorbed, Account, AccountState, Allocation, Attempt, Begin, Close, Decision, Epoch, Error, Fence,
-    Ledger, NewAccount, NewTask, Nonce, Open, OpenTask, Outcome, Raise, Settle, Settled, VoidProof,
+    Ledger, NewAccount, NewTask, Nonce, Open, OpenTask, Outcome, Raise, Settle, Settled, VoidProof, WAIT_MAX,
     check_tasks,
 };
 
@@ -358,7 +358,7 @@ impl Ledger for MemoryLedger {
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Settled>, Error> {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(WAIT_MAX);
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
