@@ -130,6 +130,8 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         bad_rows: prepared.bad_rows.count,
     };
     folder.begin(&start)?;
+    let blobs = LocalBlobs::new(folder.state());
+    prepared.seeds.publish(&blobs).await.map_err(|e| Failure::Other(e.into()))?;
     let opened = {
         let state = folder.state();
         tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await.map_err(|e| Failure::Other(anyhow!(e)))?
@@ -137,7 +139,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let ledger: Arc<dyn Ledger> = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone(), view.clone()));
-    let (finished, account) = carry_out(&prepared, &folder, Arc::clone(&ledger), view, stop).await?;
+    let (finished, account) = carry_out(&prepared, &folder, &blobs, Arc::clone(&ledger), view, stop).await?;
     let manifest = assemble::assemble(&folder, &start, &prepared.seeds, &finished, &account).await?;
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     let accepted = manifest.rows.train_synthetic;
@@ -155,6 +157,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
 async fn carry_out(
     prepared: &Prepared,
     folder: &RunFolder,
+    blobs: &LocalBlobs,
     ledger: Arc<dyn Ledger>,
     view: View,
     stop: CancellationToken,
@@ -180,13 +183,12 @@ async fn carry_out(
     let working = tokio::spawn(worker.run(consumers, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
     let watching = tokio::spawn(view.watch(format!("run={run}"), seen));
-    let blobs = LocalBlobs::new(folder.state());
     let coordinator = Coordinator {
         recipe,
         seeds,
         ledger: ledger.as_ref(),
         queue: &queues,
-        blobs: &blobs,
+        blobs,
         account: NewAccount {
             run,
             limit: limit(job),

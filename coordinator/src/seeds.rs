@@ -21,6 +21,9 @@ use crate::Error;
 /// Rows in a segment of seeds.
 const SEGMENT_ROWS: usize = 1_000;
 
+/// Written after the last segment of seeds: before it is there, they are not all there.
+const COMPLETE: &str = "seeds/complete.json";
+
 /// A seed with what it serves, as stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stored {
@@ -248,6 +251,9 @@ impl SeedStore {
 
     /// Stores the rows as segments; those that are there stay.
     pub async fn publish(&self, blobs: &dyn Blobs) -> Result<(), Error> {
+        if blobs.list(COMPLETE).await?.iter().any(|name| name == COMPLETE) {
+            return Ok(());
+        }
         for first in (0..self.len()).step_by(SEGMENT_ROWS) {
             let last = (first + SEGMENT_ROWS as u64).min(self.len());
             let records = (first..last)
@@ -257,17 +263,17 @@ impl SeedStore {
             blobs.create(&format!("seeds/{:08}.seg", first / SEGMENT_ROWS as u64), bytes).await?;
         }
         let summary = serde_json::to_vec(&self.summary)?;
-        blobs.create("seeds/complete.json", summary).await?;
+        blobs.create(COMPLETE, summary).await?;
         Ok(())
     }
 
     /// Loads the rows that an earlier start of the run has published; `None` when it did not get that far.
     pub async fn load(blobs: &dyn Blobs) -> Result<Option<Self>, Error> {
         let names = blobs.list("seeds/").await?;
-        if !names.iter().any(|name| name == "seeds/complete.json") {
+        if !names.iter().any(|name| name == COMPLETE) {
             return Ok(None);
         }
-        let summary: Summary = serde_json::from_slice(&blobs.read("seeds/complete.json").await?)?;
+        let summary: Summary = serde_json::from_slice(&blobs.read(COMPLETE).await?)?;
         let mut writer = BufWriter::new(tempfile::tempfile().map_err(scratch)?);
         let mut store = Self::empty(tempfile::tempfile().map_err(scratch)?);
         let mut at = 0;

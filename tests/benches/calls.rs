@@ -88,7 +88,7 @@ fn bare(url: &str, calls: usize, question: &str) -> f64 {
             let slot = Arc::clone(&slots).acquire_owned().await.unwrap();
             let content = format!("Answer the question.\n<question>\n{question}\n</question>");
             let body = serde_json::json!({"model": "sim", "max_tokens": 1024, "seed": i, "messages": [{"role": "user", "content": content}]});
-            let request = client.post(format!("{url}/v1/chat/completions")).json(&body);
+            let request = client.post(format!("{url}/chat/completions")).json(&body);
             open.spawn(async move {
                 request.send().await.unwrap().bytes().await.unwrap();
                 drop(slot);
@@ -124,7 +124,7 @@ fn main() {
 
     let folder = tempfile::tempdir().unwrap();
     let job = format!(
-        "seeds: {{path: {}}}\nteacher: {{base_url: {}/v1, model: sim, concurrency: {OPEN}}}\nembed: {{model: off}}\n\
+        "seeds: {{path: {}}}\nteacher: {{base_url: {}, model: sim, concurrency: {OPEN}}}\nembed: {{model: off}}\n\
          generate: {{strategy: answer_augmentation, pilot: 0, rounds: 1}}\nfilter: {{validator: {{kind: number}}}}\n\
          budget: {{calls: {calls}}}\nanchor: {{max_synthetic_share: 0.99}}\n",
         key.display(),

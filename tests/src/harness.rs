@@ -64,7 +64,7 @@ impl Bench {
 
     /// The base URL for a job.
     pub fn url(&self) -> String {
-        format!("{}/v1", self.sim.url())
+        self.sim.url()
     }
 
     /// The program, in the folder, with nothing of this machine's settings that could change what it does.
