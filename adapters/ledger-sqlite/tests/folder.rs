@@ -84,7 +84,11 @@ async fn a_reader_sees_a_live_run_and_a_finished_one() {
     ledger.begin(run(), id, Nonce(1), cost(5)).await.unwrap();
     let seen = reader.account(run()).unwrap().unwrap();
     assert_eq!(seen.total().started, cost(5), "the newest commit");
-    assert_eq!(seen, ledger.account(run()).await.unwrap());
+    let held = ledger.account(run()).await.unwrap();
+    assert_eq!(
+        (&seen.books, &seen.counts, &seen.epoch),
+        (&held.books, &held.counts, &held.epoch)
+    );
     assert_eq!(reader.attempts(run(), id).unwrap().len(), 1);
     assert_eq!(reader.account(RunId::of(&[b"other"])).unwrap(), None);
     ledger.shut_down().await;
