@@ -120,7 +120,7 @@ async fn verify(kit: &Kit, subject: &Subject, answered: reply::Answered) -> Resu
         Validator::Number => {
             let found = number::extract(&answer).map_err(unreadable)?;
             let golds: Vec<_> = references.iter().filter_map(|text| number::reference(text)).collect();
-            let correct = (!golds.is_empty()).then(|| golds.contains(&found));
+            let correct = (!golds.is_empty()).then_some(golds.contains(&found));
             let golds: Vec<_> = golds.iter().map(ToString::to_string).collect();
             (found.to_string(), correct, compared(&found.to_string(), &golds))
         }
@@ -135,7 +135,7 @@ async fn verify(kit: &Kit, subject: &Subject, answered: reply::Answered) -> Resu
         }
         Validator::Text { min_f1 } => {
             let score = answer::text::score(&answer, references);
-            let correct = (!references.is_empty()).then(|| score.f1 >= *min_f1);
+            let correct = (!references.is_empty()).then_some(score.f1 >= *min_f1);
             (answer::text::normalize(&answer), correct, format!("F1 {:.2} with the reference", score.f1))
         }
         Validator::Sql { .. } => verify_query(kit, subject, &answer).await?,
