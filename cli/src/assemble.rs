@@ -132,7 +132,11 @@ impl Tallies {
             self.rows.train += 1;
             self.rows.train_synthetic += 1;
         }
-        let sort = if referenced { "with_reference" } else { "without_reference" };
+        let sort = if referenced {
+            "with_reference"
+        } else {
+            "without_reference"
+        };
         for part in [
             self.by_reference.entry(sort.to_owned()).or_default(),
             self.by_strategy.entry(row.strategy.to_string()).or_default(),
@@ -179,7 +183,10 @@ pub(crate) async fn assemble(
     let mut tallies = fed?;
     tallies.rows.synthetic_share = tallies.rows.train_synthetic as f64 / tallies.rows.train.max(1) as f64;
     if tallies.rows.synthetic_share > start.job.anchor.max_synthetic_share {
-        bail!("{:.1} % of the rows are synthetic, over the ceiling: nothing was written", 100.0 * tallies.rows.synthetic_share);
+        bail!(
+            "{:.1} % of the rows are synthetic, over the ceiling: nothing was written",
+            100.0 * tallies.rows.synthetic_share
+        );
     }
     let mut manifest = manifest(start, seeds, finished, account, tallies);
     let about = About {
@@ -189,9 +196,15 @@ pub(crate) async fn assemble(
     };
     let text = format!("{}{}", written.front_matter(&about), card::card(&manifest));
     written.add("README.md", text.as_bytes())?;
-    manifest.files = written.files().iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    manifest.files = written
+        .files()
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()?;
     written.add("manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
-    tokio::task::spawn_blocking(move || written.publish()).await.context("the publishing thread ended early")??;
+    tokio::task::spawn_blocking(move || written.publish())
+        .await
+        .context("the publishing thread ended early")??;
     Ok(manifest)
 }
 
@@ -203,7 +216,12 @@ async fn feed(
     sender: &tokio::sync::mpsc::Sender<Item>,
 ) -> anyhow::Result<Tallies> {
     // A closed channel means that the writer failed; its own error says why.
-    let send = async |item: Item| sender.send(item).await.map_err(|_| anyhow::anyhow!("the dataset could not be written"));
+    let send = async |item: Item| {
+        sender
+            .send(item)
+            .await
+            .map_err(|_| anyhow::anyhow!("the dataset could not be written"))
+    };
     let mut tallies = Tallies::default();
     for ordinal in 0..seeds.len() {
         let seed = seeds.read(ordinal)?;
@@ -247,16 +265,38 @@ fn layout(layout: job::Layout) -> Layout {
     }
 }
 
-fn messages(start: &Start, context: Option<&str>, question: &str, reasoning: &str, answer: &str) -> Vec<Message> {
+fn messages(
+    start: &Start,
+    context: Option<&str>,
+    question: &str,
+    reasoning: &str,
+    answer: &str,
+) -> Vec<Message> {
     let output = &start.job.output;
-    let system = output.system.iter().map(|text| Message { role: Role::System, content: text.clone() });
+    let system = output.system.iter().map(|text| Message {
+        role: Role::System,
+        content: text.clone(),
+    });
     let question = match context {
         Some(context) if output.context => format!("{context}\n\n{question}"),
         Some(_) | None => question.to_owned(),
     };
-    let answer = if reasoning.is_empty() { answer.to_owned() } else { format!("{reasoning}\n\n{answer}") };
+    let answer = if reasoning.is_empty() {
+        answer.to_owned()
+    } else {
+        format!("{reasoning}\n\n{answer}")
+    };
     system
-        .chain([Message { role: Role::User, content: question }, Message { role: Role::Assistant, content: answer }])
+        .chain([
+            Message {
+                role: Role::User,
+                content: question,
+            },
+            Message {
+                role: Role::Assistant,
+                content: answer,
+            },
+        ])
         .collect()
 }
 
@@ -264,7 +304,13 @@ fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
     let reasoning = seed.reasoning.clone().unwrap_or_default();
     gristmill_dataset::Row {
         id: seed.id.to_string(),
-        messages: messages(start, seed.context.as_deref(), &seed.question, &reasoning, &seed.answer),
+        messages: messages(
+            start,
+            seed.context.as_deref(),
+            &seed.question,
+            &reasoning,
+            &seed.answer,
+        ),
         reasoning: seed.reasoning,
         provenance: Provenance {
             origin: Origin::Human,
@@ -280,25 +326,48 @@ fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
 
 fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<gristmill_dataset::Row> {
     let seed = seeds.read(row.seed)?;
-    let judge = start.job.judge.as_ref().map(|judge| judge.spec.name()).unwrap_or_default();
+    let judge = start
+        .job
+        .judge
+        .as_ref()
+        .map(|judge| judge.spec.name())
+        .unwrap_or_default();
     let mut verdicts: Vec<Verdict> = row
         .checks
         .judgements
         .iter()
-        .map(|j| Verdict { judge: judge.clone(), score: f64::from(j.points()), reason: j.reason.clone() })
+        .map(|j| Verdict {
+            judge: judge.clone(),
+            score: f64::from(j.points()),
+            reason: j.reason.clone(),
+        })
         .collect();
     if let Some((votes, of)) = row.checks.votes {
         let reason = format!("{votes} of {of} answers agree");
-        verdicts.push(Verdict { judge: "agreement".into(), score: f64::from(votes) / f64::from(of.max(1)), reason });
+        verdicts.push(Verdict {
+            judge: "agreement".into(),
+            score: f64::from(votes) / f64::from(of.max(1)),
+            reason,
+        });
     }
     if let Some(correct) = row.checks.correct {
         let reason = row.checks.details.join("; ");
-        verdicts.push(Verdict { judge: "validator".into(), score: f64::from(u8::from(correct)), reason });
+        verdicts.push(Verdict {
+            judge: "validator".into(),
+            score: f64::from(u8::from(correct)),
+            reason,
+        });
     }
     let cost = row.cost().usd.0;
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
-        messages: messages(start, seed.context.as_deref(), &row.question, &row.reasoning, &row.answer),
+        messages: messages(
+            start,
+            seed.context.as_deref(),
+            &row.question,
+            &row.reasoning,
+            &row.answer,
+        ),
         reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
         provenance: Provenance {
             origin: Origin::Synthetic,
@@ -323,10 +392,16 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
 fn rejected(row: Row) -> Rejected {
     let cost = row.cost();
     let stage = row.tasks.len();
-    let (reason, detail) = row.rejection.map_or((String::new(), None), |r| (r.reason.to_string(), Some(r.detail)));
+    let (reason, detail) = row
+        .rejection
+        .map_or((String::new(), None), |r| (r.reason.to_string(), Some(r.detail)));
     Rejected {
         id: row.id.to_string(),
-        stage: if stage == 0 { "plan".into() } else { stage_of(&reason).to_owned() },
+        stage: if stage == 0 {
+            "plan".into()
+        } else {
+            stage_of(&reason).to_owned()
+        },
         reason,
         detail,
         question: row.question,
@@ -361,13 +436,25 @@ fn stage_of(reason: &str) -> &'static str {
             | Reason::ParentCap,
         ) => "duplicates",
         Ok(Reason::Contaminated) => "decontamination",
-        Ok(Reason::Changed | Reason::Wrong | Reason::Ungrounded | Reason::Disagreement | Reason::Unanswerable) => "validators",
+        Ok(
+            Reason::Changed
+            | Reason::Wrong
+            | Reason::Ungrounded
+            | Reason::Disagreement
+            | Reason::Unanswerable,
+        ) => "validators",
         Ok(Reason::JudgedLow) => "judge",
         Err(_) => "unknown",
     }
 }
 
-fn manifest(start: &Start, seeds: &SeedStore, finished: &Finished, account: &Account, tallies: Tallies) -> Manifest {
+fn manifest(
+    start: &Start,
+    seeds: &SeedStore,
+    finished: &Finished,
+    account: &Account,
+    tallies: Tallies,
+) -> Manifest {
     let mut spend = Vec::new();
     for (stage, models) in &account.books {
         for (model, books) in models {

@@ -41,14 +41,27 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         "Each row carries where it came from in the column `provenance`: origin, seed and its place, strategy, prompt versions, teacher and \
          its version, tasks, verdicts, cost and depth. Rejected rows are in `rejected.parquet`, with the reason and what they cost.\n"
     )?;
-    writeln!(text, "Prompts: {}. Configuration: `{}`. Gristmill {}.", manifest.prompts.join(", "), manifest.configuration, manifest.gristmill)
+    writeln!(
+        text,
+        "Prompts: {}. Configuration: `{}`. Gristmill {}.",
+        manifest.prompts.join(", "),
+        manifest.configuration,
+        manifest.gristmill
+    )
 }
 
 fn funnel(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(text, "## What was let through\n")?;
-    writeln!(text, "| test | rows | share of candidates | calls | cost |\n|---|---:|---:|---:|---:|")?;
+    writeln!(
+        text,
+        "| test | rows | share of candidates | calls | cost |\n|---|---:|---:|---:|---:|"
+    )?;
     let share = |rows: u64| 100.0 * rows as f64 / manifest.candidates.max(1) as f64;
-    writeln!(text, "| candidates | {} | 100 % | | |", thousands(manifest.candidates))?;
+    writeln!(
+        text,
+        "| candidates | {} | 100 % | | |",
+        thousands(manifest.candidates)
+    )?;
     for (reason, loss) in &manifest.rejected {
         writeln!(
             text,
@@ -61,12 +74,20 @@ fn funnel(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         )?;
     }
     let accepted = manifest.rows.train_synthetic;
-    writeln!(text, "| accepted | {} | {:.1} % | | |\n", thousands(accepted), share(accepted))
+    writeln!(
+        text,
+        "| accepted | {} | {:.1} % | | |\n",
+        thousands(accepted),
+        share(accepted)
+    )
 }
 
 fn yields(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(text, "## By strategy, and with and without a reference\n")?;
-    writeln!(text, "| | candidates | accepted | calls a row | cost a row |\n|---|---:|---:|---:|---:|")?;
+    writeln!(
+        text,
+        "| | candidates | accepted | calls a row | cost a row |\n|---|---:|---:|---:|---:|"
+    )?;
     for (name, part) in manifest.by_strategy.iter().chain(&manifest.by_reference) {
         let rows = part.accepted.max(1) as f64;
         writeln!(
@@ -84,7 +105,10 @@ fn yields(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
 
 fn spend(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(text, "## What it cost\n")?;
-    writeln!(text, "| stage | model | spent | burned | calls | prompt tokens | completion tokens |\n|---|---|---:|---:|---:|---:|---:|")?;
+    writeln!(
+        text,
+        "| stage | model | spent | burned | calls | prompt tokens | completion tokens |\n|---|---|---:|---:|---:|---:|---:|"
+    )?;
     for part in &manifest.spend {
         writeln!(
             text,

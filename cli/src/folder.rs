@@ -40,14 +40,21 @@ pub(crate) struct Start {
 impl RunFolder {
     /// The folder of a run below the job's output folder.
     pub(crate) fn of(output: &Path, run: RunId) -> Self {
-        Self { root: output.join(run.to_string()) }
+        Self {
+            root: output.join(run.to_string()),
+        }
     }
 
     /// An existing run's folder, as a user names it.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let folder = Self { root: path.to_owned() };
+        let folder = Self {
+            root: path.to_owned(),
+        };
         if !folder.start_file().is_file() {
-            bail!("{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4", path.display());
+            bail!(
+                "{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4",
+                path.display()
+            );
         }
         Ok(folder)
     }
@@ -81,7 +88,8 @@ impl RunFolder {
     /// Stores what the run is started with, unless an earlier start did.
     pub(crate) fn begin(&self, start: &Start) -> anyhow::Result<()> {
         let state = self.state();
-        std::fs::create_dir_all(&state).with_context(|| format!("the folder {} cannot be made", state.display()))?;
+        std::fs::create_dir_all(&state)
+            .with_context(|| format!("the folder {} cannot be made", state.display()))?;
         let path = self.start_file();
         if path.exists() {
             return Ok(());
@@ -99,7 +107,9 @@ impl RunFolder {
     pub(crate) fn manifest(&self) -> anyhow::Result<Option<serde_json::Value>> {
         let path = self.dataset().join("manifest.json");
         match std::fs::read(&path) {
-            Ok(text) => Ok(Some(serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?)),
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?,
+            )),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }

@@ -81,11 +81,19 @@ fn spent(account: Option<&Account>, start: &Start) -> String {
     let limit = account.map_or(start.limit, |account| account.limit);
     let mut parts = Vec::new();
     if let Some(limit) = limit.usd {
-        parts.push(format!("{} spent + {} burned + {} held of {limit}", books.spent.usd, books.burned.usd, books.started.usd));
+        parts.push(format!(
+            "{} spent + {} burned + {} held of {limit}",
+            books.spent.usd, books.burned.usd, books.started.usd
+        ));
     }
     let calls = books.gone().calls;
     parts.push(match limit.calls {
-        Some(limit) => format!("{} + {} of {} calls", thousands(calls), books.started.calls, thousands(limit)),
+        Some(limit) => format!(
+            "{} + {} of {} calls",
+            thousands(calls),
+            books.started.calls,
+            thousands(limit)
+        ),
         None => format!("{} calls", thousands(calls)),
     });
     parts.join(" · ")
@@ -115,7 +123,10 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
             }
         }
         let counts = account.counts_total();
-        text.push_str(&format!("  attempts void {}, burned {}\n", counts.voided, counts.burned));
+        text.push_str(&format!(
+            "  attempts void {}, burned {}\n",
+            counts.voided, counts.burned
+        ));
     }
     let value = serde_json::json!({
         "run": start.run, "limit": account.as_ref().map_or(start.limit, |a| a.limit), "total": account.as_ref().map(Account::total),
@@ -128,16 +139,27 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
 
 async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<()> {
     let choice: BudgetChoice = text.parse()?;
-    let new = gristmill_domain::amount::Limit { usd: choice.usd.and_then(MicroUsd::from_usd_ceil), calls: choice.calls };
+    let new = gristmill_domain::amount::Limit {
+        usd: choice.usd.and_then(MicroUsd::from_usd_ceil),
+        calls: choice.calls,
+    };
     let state = folder.state();
     let ledger = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await??;
     let current = ledger.account(start.run).await?.limit;
     let request = format!("{new:?} for {current:?}");
     match ledger.raise(start.run, &request, current, new).await? {
         Raise::Raised | Raise::Already => {}
-        Raise::Mismatch { current } => bail!("the limit is {current:?} by now: look again with `gristmill budget`"),
-        Raise::BelowUsed { used } => bail!("{} and {} calls are used already: a limit cannot go below that", used.usd, used.calls),
-        Raise::Closed => bail!("the run is finished: its limit no longer matters; change the job to start another run"),
+        Raise::Mismatch { current } => {
+            bail!("the limit is {current:?} by now: look again with `gristmill budget`")
+        }
+        Raise::BelowUsed { used } => bail!(
+            "{} and {} calls are used already: a limit cannot go below that",
+            used.usd,
+            used.calls
+        ),
+        Raise::Closed => {
+            bail!("the run is finished: its limit no longer matters; change the job to start another run")
+        }
     }
     if let AccountState::Frozen { .. } = ledger.account(start.run).await?.state {
         // Setting a limit is a person's word that the books were looked at.
@@ -153,10 +175,17 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
     let blobs = LocalBlobs::new(folder.state());
     let journal = Journal::new(&blobs);
     let row = find(&journal, &args.row).await.map_err(Failure::Input)?;
-    let seeds = SeedStore::load(&blobs).await.map_err(anyhow::Error::from)?.ok_or_else(|| anyhow!("the run has no seeds yet"))?;
+    let seeds = SeedStore::load(&blobs)
+        .await
+        .map_err(anyhow::Error::from)?
+        .ok_or_else(|| anyhow!("the run has no seeds yet"))?;
     let seed = seeds.read(row.seed).map_err(anyhow::Error::from)?;
     let mut tasks = Vec::new();
-    for name in journal.segments(SegmentKind::Results, row.position.round).await.map_err(anyhow::Error::from)? {
+    for name in journal
+        .segments(SegmentKind::Results, row.position.round)
+        .await
+        .map_err(anyhow::Error::from)?
+    {
         for result in journal.results(&name).await.map_err(anyhow::Error::from)? {
             if row.tasks.contains(&result.task) {
                 tasks.push(result);
@@ -173,10 +202,26 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
         None => "accepted\n".to_owned(),
         Some(rejection) => format!("rejected: {rejection}\n"),
     });
-    text.push_str(&format!("seed       {} at {}:{}\n", seed.id, seed.place.file, seed.place.line));
-    text.push_str(&format!("  question {}\n  answer   {}\n", one_line(&seed.question), one_line(&seed.answer)));
-    text.push_str(&format!("question   {}\nanswer     {}\n", one_line(&row.question), one_line(&row.answer)));
-    text.push_str(&format!("teacher    {} ({})\nprompts    {}\n", row.teacher, row.teacher_version, row.prompts.join(", ")));
+    text.push_str(&format!(
+        "seed       {} at {}:{}\n",
+        seed.id, seed.place.file, seed.place.line
+    ));
+    text.push_str(&format!(
+        "  question {}\n  answer   {}\n",
+        one_line(&seed.question),
+        one_line(&seed.answer)
+    ));
+    text.push_str(&format!(
+        "question   {}\nanswer     {}\n",
+        one_line(&row.question),
+        one_line(&row.answer)
+    ));
+    text.push_str(&format!(
+        "teacher    {} ({})\nprompts    {}\n",
+        row.teacher,
+        row.teacher_version,
+        row.prompts.join(", ")
+    ));
     let checks = &row.checks;
     text.push_str(&format!(
         "checks     correct {:?}, votes {:?}, judgements {}\n",
@@ -184,7 +229,11 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
         checks.votes,
         checks.judgements.len()
     ));
-    text.push_str(&format!("cost       {}, {} calls\n", row.cost().usd, row.cost().calls));
+    text.push_str(&format!(
+        "cost       {}, {} calls\n",
+        row.cost().usd,
+        row.cost().calls
+    ));
     for result in &tasks {
         let brought = match &result.brought {
             Ok(report) => serde_json::to_string(&report.output).unwrap_or_default(),
@@ -223,8 +272,15 @@ fn one_line(text: &str) -> String {
     const SHOWN: usize = 240;
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     // Control and direction marks could rewrite the terminal's line.
-    let clean: String = line.chars().filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect();
-    if clean.chars().count() > SHOWN { format!("{}…", clean.chars().take(SHOWN).collect::<String>()) } else { clean }
+    let clean: String = line
+        .chars()
+        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect();
+    if clean.chars().count() > SHOWN {
+        format!("{}…", clean.chars().take(SHOWN).collect::<String>())
+    } else {
+        clean
+    }
 }
 
 /// Writes a run's dataset again, in another layout or place.
@@ -233,7 +289,10 @@ pub(crate) fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failu
     let start = folder.start()?;
     let source = folder.dataset();
     if folder.manifest()?.is_none() {
-        return Err(Failure::Input(anyhow!("the run is not finished: {} holds no dataset yet", source.display())));
+        return Err(Failure::Input(anyhow!(
+            "the run is not finished: {} holds no dataset yet",
+            source.display()
+        )));
     }
     let layout = match args.layout {
         Some(LayoutArg::Messages) => Layout::Messages,
@@ -245,10 +304,20 @@ pub(crate) fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failu
             gristmill_domain::job::Layout::Alpaca => Layout::Alpaca,
         },
     };
-    let options = Options { layout, shard_rows: start.job.output.shard_rows, jsonl: start.job.output.jsonl, ..Options::default() };
-    let written = gristmill_dataset::convert(&source, &args.target, options).map_err(|e| Failure::Input(e.into()))?;
+    let options = Options {
+        layout,
+        shard_rows: start.job.output.shard_rows,
+        jsonl: start.job.output.jsonl,
+        ..Options::default()
+    };
+    let written =
+        gristmill_dataset::convert(&source, &args.target, options).map_err(|e| Failure::Input(e.into()))?;
     let files = written.publish().map_err(|e| Failure::Input(e.into()))?;
     let value = serde_json::json!({"target": args.target, "files": files});
-    print::either(output, &value, &format!("{} files in {}", files.len(), args.target.display()));
+    print::either(
+        output,
+        &value,
+        &format!("{} files in {}", files.len(), args.target.display()),
+    );
     Ok(())
 }

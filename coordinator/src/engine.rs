@@ -109,7 +109,13 @@ impl<'a, 'b> Engine<'a, 'b> {
         let mut known = HashMap::new();
         let segments = site.journal.segments(SegmentKind::Results, round).await?;
         for name in &segments {
-            known.extend(site.journal.results(name).await?.into_iter().map(|result| (result.task, result)));
+            known.extend(
+                site.journal
+                    .results(name)
+                    .await?
+                    .into_iter()
+                    .map(|result| (result.task, result)),
+            );
         }
         let next_rows = site.journal.segments(SegmentKind::Rows, round).await?.len() as u64;
         Ok(Self {
@@ -135,10 +141,11 @@ impl<'a, 'b> Engine<'a, 'b> {
     ) -> Result<(), Error> {
         loop {
             let dispatched = self.dispatch(producer).await?;
-            self.rows.extend(producer.take_rows().into_iter().map(|(value, vector)| Record {
-                value,
-                vectors: vector.into_iter().collect(),
-            }));
+            self.rows
+                .extend(producer.take_rows().into_iter().map(|(value, vector)| Record {
+                    value,
+                    vectors: vector.into_iter().collect(),
+                }));
             let finished = producer.finished() && self.in_flight.is_empty();
             let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
             if self.results.len() >= CHECKPOINT_RESULTS || due || finished {
@@ -163,7 +170,11 @@ impl<'a, 'b> Engine<'a, 'b> {
     /// Opens and publishes what the window has room for; true when there may be more to dispatch at once: the batch was full, or a
     /// task was answered by what is stored, which may call for another.
     async fn dispatch(&mut self, producer: &mut dyn Producer) -> Result<bool, Error> {
-        let room = self.site.options.window.saturating_sub(self.in_flight.len() + self.results.len());
+        let room = self
+            .site
+            .options
+            .window
+            .saturating_sub(self.in_flight.len() + self.results.len());
         let tasks = producer.next_tasks(room.min(OPEN_BATCH))?;
         let mut more = tasks.len() == OPEN_BATCH;
         let mut fresh = Vec::new();
@@ -186,54 +197,100 @@ impl<'a, 'b> Engine<'a, 'b> {
 
     async fn open(&mut self, tasks: Vec<Task>) -> Result<(), Error> {
         let mut opened = Vec::with_capacity(tasks.len());
-        let mut messages = Vec::with_capacity(tasks.len());
         for task in tasks {
             let stage = task.address.step.stage();
             let worst = self.worst_case(&task);
-            let in_flight = InFlight { address: task.address, worst };
+            let in_flight = InFlight {
+                address: task.address,
+                worst,
+            };
             let (id, model) = (task.id, task.model.clone());
-            let payload = Envelope { run: self.site.run, task, trace: Default::default() }.encode()?;
+            let payload = Envelope {
+                run: self.site.run,
+                task,
+                trace: Default::default(),
+            }
+            .encode()?;
             opened.push(NewTask {
                 id,
                 stage,
                 model,
-                payload: payload.clone(),
+                payload,
                 max_attempts: self.site.options.max_attempts,
                 max_voids: MAX_VOIDS,
             });
-            messages.push((stage, payload));
             self.in_flight.insert(id, in_flight);
         }
-        match self.site.ledger.open(self.site.run, &self.site.epoch, opened).await? {
+        match self
+            .site
+            .ledger
+            .open(self.site.run, &self.site.epoch, opened)
+            .await?
+        {
             Open::Opened { .. } => {}
             // The account says why; what was not opened is asked for again after a restart.
-            Open::Paused | Open::Frozen | Open::Cancelled | Open::Closed => return Err(self.halted().await?),
+            Open::Paused | Open::Frozen | Open::Cancelled | Open::Closed => {
+                return Err(self.halted().await?);
+            }
         }
-        for (stage, payload) in messages {
-            self.site.queue.publish(stage, payload).await?;
+        self.publish_due().await
+    }
+
+    /// Publishes what is due: tasks just opened, and those whose wait is over or that show no progress. One way for all of them, so that the
+    /// ledger knows what was handed out, and the sweep does not publish it again at once.
+    async fn publish_due(&self) -> Result<(), Error> {
+        loop {
+            let due = self
+                .site
+                .ledger
+                .due(self.site.run, &self.site.epoch, OPEN_BATCH)
+                .await?;
+            let last = due.len() < OPEN_BATCH;
+            for task in due {
+                self.site.queue.publish(task.stage, task.payload).await?;
+            }
+            if last {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn worst_case(&self, task: &Task) -> Amount {
         match &task.work {
-            Work::Ask { request } | Work::Verify { request } | Work::Judge { request } | Work::Answer { request, .. } => {
-                self.site.prices.get(&task.model).copied().unwrap_or(Price::FREE).worst_case(request)
-            }
-            Work::Embed { .. } => Amount { calls: 1, ..Amount::ZERO },
+            Work::Ask { request }
+            | Work::Verify { request }
+            | Work::Judge { request }
+            | Work::Answer { request, .. } => self
+                .site
+                .prices
+                .get(&task.model)
+                .copied()
+                .unwrap_or(Price::FREE)
+                .worst_case(request),
+            Work::Embed { .. } => Amount {
+                calls: 1,
+                ..Amount::ZERO
+            },
         }
     }
 
     async fn collect(&mut self, producer: &mut dyn Producer) -> Result<(), Error> {
         let wait = self.site.options.sweep_every.min(CHECKPOINT_EVERY);
-        let settled = self.site.ledger.results(self.site.run, self.site.cursor, 512, wait).await?;
+        let settled = self
+            .site
+            .ledger
+            .results(self.site.run, self.site.cursor, 512, wait)
+            .await?;
         for result in settled {
             self.site.cursor = self.site.cursor.max(result.seq);
             match self.in_flight.remove(&result.task) {
                 Some(in_flight) => self.take(producer, in_flight.address, result)?,
                 // Stored before a crash, absorbed after it.
                 None if self.stored.contains(&result.task) => {
-                    self.site.ledger.absorb(self.site.run, &self.site.epoch, &[result.task]).await?;
+                    self.site
+                        .ledger
+                        .absorb(self.site.run, &self.site.epoch, &[result.task])
+                        .await?;
                 }
                 None => {
                     self.site.early.insert(result.task, result);
@@ -264,12 +321,21 @@ impl<'a, 'b> Engine<'a, 'b> {
         self.last_checkpoint = Instant::now();
         let ids: Vec<TaskId> = self.results.iter().map(|result| result.task).collect();
         let results = std::mem::take(&mut self.results);
-        self.site.journal.append_results(self.round, &mut self.next_results, results).await?;
+        self.site
+            .journal
+            .append_results(self.round, &mut self.next_results, results)
+            .await?;
         let rows = std::mem::take(&mut self.rows);
-        self.site.journal.append_rows(self.round, &mut self.next_rows, &rows).await?;
+        self.site
+            .journal
+            .append_rows(self.round, &mut self.next_rows, &rows)
+            .await?;
         rows.iter().for_each(|row| decided(&row.value));
         if !ids.is_empty() {
-            self.site.ledger.absorb(self.site.run, &self.site.epoch, &ids).await?;
+            self.site
+                .ledger
+                .absorb(self.site.run, &self.site.epoch, &ids)
+                .await?;
         }
         Ok(())
     }
@@ -282,16 +348,16 @@ impl<'a, 'b> Engine<'a, 'b> {
         if burned > 0 {
             tracing::warn!(%run, attempts = burned, "leases ran out: their worst case is booked");
         }
-        for task in self.site.ledger.due(run, &epoch, self.site.options.window).await? {
-            self.site.queue.publish(task.stage, task.payload).await?;
-        }
+        self.publish_due().await?;
         let account = self.site.ledger.account(run).await?;
         if account.state != AccountState::Active {
             return Err(self.halted().await?);
         }
         self.fail_unfunded(&account).await?;
         let in_flight = self.in_flight.len() as u64;
-        self.site.progress.send_modify(|progress| progress.see(&account, in_flight));
+        self.site
+            .progress
+            .send_modify(|progress| progress.see(&account, in_flight));
         Ok(())
     }
 
@@ -306,10 +372,19 @@ impl<'a, 'b> Engine<'a, 'b> {
             run && share.is_none_or(|limit| limit.covers(account.stage_total(stage).used() + worst))
         };
         let poor = |entry: &&InFlight| !fits(entry.address.step.stage(), entry.worst);
-        let ids: Vec<TaskId> = self.in_flight.iter().filter(|(_, entry)| poor(entry)).map(|(id, _)| *id).collect();
+        let ids: Vec<TaskId> = self
+            .in_flight
+            .iter()
+            .filter(|(_, entry)| poor(entry))
+            .map(|(id, _)| *id)
+            .collect();
         if !ids.is_empty() {
             let reason = format!("{UNFUNDED}what is left of the budget does not cover its worst case");
-            let failed = self.site.ledger.fail(self.site.run, &self.site.epoch, &ids, &reason).await?;
+            let failed = self
+                .site
+                .ledger
+                .fail(self.site.run, &self.site.epoch, &ids, &reason)
+                .await?;
             tracing::info!(run = %self.site.run, tasks = failed, "the budget does not reach for some tasks");
         }
         Ok(())

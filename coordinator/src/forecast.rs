@@ -35,7 +35,12 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
         Some(rows) if rows <= ceiling => (rows, format!("the job wants {rows} rows")),
         Some(_) | None => {
             let percent = 100.0 * share;
-            (ceiling, format!("{real} real rows allow {ceiling} synthetic ones under the ceiling of {percent:.0} %"))
+            (
+                ceiling,
+                format!(
+                    "{real} real rows allow {ceiling} synthetic ones under the ceiling of {percent:.0} %"
+                ),
+            )
         }
     };
     let prior = [
@@ -61,7 +66,11 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
     Snapshot {
         rounds_done: 0,
         seeds: seeds.anchors(),
-        uncovered_share: if concepts.is_empty() { 0.0 } else { uncovered as f64 / concepts.len() as f64 },
+        uncovered_share: if concepts.is_empty() {
+            0.0
+        } else {
+            uncovered as f64 / concepts.len() as f64
+        },
         limit,
         used: Amount::ZERO,
         tallies: std::array::from_fn(|_| Tally::default()),
@@ -70,7 +79,12 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
     }
 }
 
-fn estimate(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, acceptance: f64) -> Result<Estimate, Error> {
+fn estimate(
+    recipe: &Recipe,
+    seeds: &SeedStore,
+    strategy: Strategy,
+    acceptance: f64,
+) -> Result<Estimate, Error> {
     let job = &recipe.job;
     let votes = !recipe.has_reference(strategy) && !matches!(job.filter.validator, Validator::None);
     let agreement = job.generate.agreement;
@@ -82,7 +96,11 @@ fn estimate(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, acceptance: 
     steps.extend(asks.then_some((Step::Ask, 1.0)));
     steps.extend(verifies.then_some((Step::Verify, 1.0)));
     let settled = votes || recipe.has_reference(strategy);
-    if let Some(judge) = job.judge.as_ref().filter(|judge| judge.when == JudgeWhen::Always || !settled) {
+    if let Some(judge) = job
+        .judge
+        .as_ref()
+        .filter(|judge| judge.when == JudgeWhen::Always || !settled)
+    {
         steps.push((Step::Judge(0), f64::from(judge.samples) * JUDGED_SHARE));
     }
     let mut stages = [StageCost::default(); 3];
@@ -102,13 +120,28 @@ fn estimate(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, acceptance: 
         stages[2].calls += 1.0 / f64::from(job.embed.batch);
     }
     let fixed_calls = steps.len() == 1 && !votes && stages[2].calls == 0.0;
-    Ok(Estimate { acceptance, stages, fixed_calls })
+    Ok(Estimate {
+        acceptance,
+        stages,
+        fixed_calls,
+    })
 }
 
 /// Mean cost of one call of a step, on one seed.
-fn step_cost(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, n: u64, step: Step) -> Result<StageCost, Error> {
+fn step_cost(
+    recipe: &Recipe,
+    seeds: &SeedStore,
+    strategy: Strategy,
+    n: u64,
+    step: Step,
+) -> Result<StageCost, Error> {
     let seed = seeds.read(seeds.anchor(n * (seeds.anchors() / SAMPLE).max(1) % seeds.anchors().max(1)))?;
-    let brief = Brief { strategy, seed: &seed, teacher: 0, question: &seed.question };
+    let brief = Brief {
+        strategy,
+        seed: &seed,
+        teacher: 0,
+        question: &seed.question,
+    };
     let human = Answer {
         reasoning: seed.reasoning.clone().unwrap_or_default(),
         answer: seed.answer.clone(),
@@ -116,15 +149,25 @@ fn step_cost(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, n: u64, ste
         correct: None,
         detail: String::new(),
     };
-    let address = Address { round: 0, index: n, step };
+    let address = Address {
+        round: 0,
+        index: n,
+        step,
+    };
     let (task, _) = recipe.task(address, &brief, Some(&human), seeds)?;
-    let (Work::Ask { request } | Work::Verify { request } | Work::Judge { request } | Work::Answer { request, .. }) = task.work else {
+    let (Work::Ask { request }
+    | Work::Verify { request }
+    | Work::Judge { request }
+    | Work::Answer { request, .. }) = task.work
+    else {
         return Ok(StageCost::default());
     };
     let said = match step {
         Step::Ask => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
         Step::Verify | Step::Judge(_) => 60.0,
-        Step::Answer(_) | Step::Embed if recipe.job.generate.reasoning => 1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0,
+        Step::Answer(_) | Step::Embed if recipe.job.generate.reasoning => {
+            1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0
+        }
         Step::Answer(_) | Step::Embed => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
     };
     let output_tokens = said.min(f64::from(request.max_tokens));
@@ -135,12 +178,24 @@ fn step_cost(recipe: &Recipe, seeds: &SeedStore, strategy: Strategy, n: u64, ste
             Step::Judge(_) => recipe.job.judge.as_ref().map_or(0.0, |judge| price(&judge.spec)),
             Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed => {
                 let weights: f64 = recipe.job.teacher.iter().map(|t| t.weight).sum();
-                recipe.job.teacher.iter().map(|t| t.weight * price(&t.spec)).sum::<f64>() / weights
+                recipe
+                    .job
+                    .teacher
+                    .iter()
+                    .map(|t| t.weight * price(&t.spec))
+                    .sum::<f64>()
+                    / weights
             }
         }
     };
-    let usd_micros = (input_tokens * mean_price(|p| p.input) + output_tokens * mean_price(|p| p.output)) / 1.0e6;
-    Ok(StageCost { calls: 1.0, usd_micros, input_tokens, output_tokens })
+    let usd_micros =
+        (input_tokens * mean_price(|p| p.input) + output_tokens * mean_price(|p| p.output)) / 1.0e6;
+    Ok(StageCost {
+        calls: 1.0,
+        usd_micros,
+        input_tokens,
+        output_tokens,
+    })
 }
 
 fn prompt_bytes(request: &Request) -> f64 {

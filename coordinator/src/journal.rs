@@ -66,21 +66,42 @@ impl<'a> Journal<'a> {
         if !self.blobs.list("plans/").await?.contains(&name) {
             return Ok(None);
         }
-        Ok(self.records::<Plan>(SegmentKind::Plans, &name).await?.into_iter().next().map(|record| record.value))
+        Ok(self
+            .records::<Plan>(SegmentKind::Plans, &name)
+            .await?
+            .into_iter()
+            .next()
+            .map(|record| record.value))
     }
 
     /// Appends results of a round; `next` is the number of the next segment of its kind.
-    pub(crate) async fn append_results(&self, round: u32, next: &mut u64, results: Vec<TaskResult>) -> Result<(), Error> {
+    pub(crate) async fn append_results(
+        &self,
+        round: u32,
+        next: &mut u64,
+        results: Vec<TaskResult>,
+    ) -> Result<(), Error> {
         let records: Vec<Record<TaskResult>> = results.into_iter().map(apart).collect();
         self.append(SegmentKind::Results, round, next, &records).await
     }
 
     /// Appends decided rows of a round.
-    pub(crate) async fn append_rows(&self, round: u32, next: &mut u64, rows: &[Record<Row>]) -> Result<(), Error> {
+    pub(crate) async fn append_rows(
+        &self,
+        round: u32,
+        next: &mut u64,
+        rows: &[Record<Row>],
+    ) -> Result<(), Error> {
         self.append(SegmentKind::Rows, round, next, rows).await
     }
 
-    async fn append<T: Serialize>(&self, kind: SegmentKind, round: u32, next: &mut u64, records: &[Record<T>]) -> Result<(), Error> {
+    async fn append<T: Serialize>(
+        &self,
+        kind: SegmentKind,
+        round: u32,
+        next: &mut u64,
+        records: &[Record<T>],
+    ) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }
@@ -113,27 +134,49 @@ impl<'a> Journal<'a> {
 
     /// The results of a segment.
     pub async fn results(&self, name: &str) -> Result<Vec<TaskResult>, Error> {
-        Ok(self.records(SegmentKind::Results, name).await?.into_iter().map(together).collect())
+        Ok(self
+            .records(SegmentKind::Results, name)
+            .await?
+            .into_iter()
+            .map(together)
+            .collect())
     }
 
-    async fn records<T: DeserializeOwned>(&self, kind: SegmentKind, name: &str) -> Result<Vec<Record<T>>, Error> {
+    async fn records<T: DeserializeOwned>(
+        &self,
+        kind: SegmentKind,
+        name: &str,
+    ) -> Result<Vec<Record<T>>, Error> {
         let bytes = self.blobs.read(name).await?;
-        Segment::decode(kind, &bytes).map_err(|source| Error::Segment { name: name.to_owned(), source })
+        Segment::decode(kind, &bytes).map_err(|source| Error::Segment {
+            name: name.to_owned(),
+            source,
+        })
     }
 }
 
 /// Vectors are packed beside the record, not spelled out in it.
 fn apart(mut result: TaskResult) -> Record<TaskResult> {
     let vectors = match &mut result.brought {
-        Ok(Report { output: Output::Vectors(vectors), .. }) => std::mem::take(vectors),
+        Ok(Report {
+            output: Output::Vectors(vectors),
+            ..
+        }) => std::mem::take(vectors),
         Ok(_) | Err(_) => Vec::new(),
     };
-    Record { value: result, vectors }
+    Record {
+        value: result,
+        vectors,
+    }
 }
 
 fn together(record: Record<TaskResult>) -> TaskResult {
     let mut result = record.value;
-    if let Ok(Report { output: Output::Vectors(vectors), .. }) = &mut result.brought {
+    if let Ok(Report {
+        output: Output::Vectors(vectors),
+        ..
+    }) = &mut result.brought
+    {
         *vectors = record.vectors;
     }
     result

@@ -36,7 +36,10 @@ impl Kept {
 /// Word shingles of an answer with its reasoning, sorted and distinct.
 pub(crate) fn shingles(reasoning: &str, answer: &str, words: u32) -> Vec<u64> {
     let text = gristmill_index::text::normalize(&format!("{reasoning}\n{answer}"));
-    gristmill_index::text::shingles(&text, NonZeroUsize::new(words as usize).unwrap_or(NonZeroUsize::MIN))
+    gristmill_index::text::shingles(
+        &text,
+        NonZeroUsize::new(words as usize).unwrap_or(NonZeroUsize::MIN),
+    )
 }
 
 /// Jaccard similarity of two sorted, distinct lists; two empty ones are the same.
@@ -54,7 +57,11 @@ pub(crate) fn jaccard(a: &[u64], b: &[u64]) -> f64 {
         }
     }
     let union = a.len() + b.len() - common;
-    if union == 0 { 1.0 } else { common as f64 / union as f64 }
+    if union == 0 {
+        1.0
+    } else {
+        common as f64 / union as f64
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,15 @@ impl<'a> Preparation<'a> {
     pub(crate) fn new(recipe: &'a Recipe, seeds: &'a SeedStore) -> Self {
         let batch = u64::from(recipe.job.embed.batch.max(1));
         let batches = seeds.len().div_ceil(batch);
-        Self { recipe, seeds, batch, next: 0, batches, vectors: vec![Vec::new(); seeds.len() as usize], missing: batches }
+        Self {
+            recipe,
+            seeds,
+            batch,
+            next: 0,
+            batches,
+            vectors: vec![Vec::new(); seeds.len() as usize],
+            missing: batches,
+        }
     }
 
     /// One vector a seed, in their order.
@@ -41,11 +49,24 @@ impl Producer for Preparation<'_> {
     fn next_tasks(&mut self, room: usize) -> Result<Vec<Task>, Error> {
         let mut tasks = Vec::new();
         while tasks.len() < room && self.next < self.batches {
-            let address = Address { round: Address::PREPARATION, index: self.next, step: Step::Embed };
-            let texts = self.members(self.next).map(|ordinal| Ok(self.seeds.read(ordinal)?.question));
-            let work = Work::Embed { texts: texts.collect::<Result<_, Error>>()? };
+            let address = Address {
+                round: Address::PREPARATION,
+                index: self.next,
+                step: Step::Embed,
+            };
+            let texts = self
+                .members(self.next)
+                .map(|ordinal| Ok(self.seeds.read(ordinal)?.question));
+            let work = Work::Embed {
+                texts: texts.collect::<Result<_, Error>>()?,
+            };
             let model = self.recipe.job.embed.model.clone();
-            tasks.push(Task { id: address.task_id(self.recipe.run), address, model, work });
+            tasks.push(Task {
+                id: address.task_id(self.recipe.run),
+                address,
+                model,
+                work,
+            });
             self.next += 1;
         }
         Ok(tasks)
@@ -54,14 +75,19 @@ impl Producer for Preparation<'_> {
     fn absorb(&mut self, address: Address, brought: Brought, _cost: Amount) -> Result<(), Error> {
         let members = self.members(address.index);
         match brought {
-            Ok(Report { output: Output::Vectors(vectors), .. }) if vectors.len() as u64 == members.end - members.start => {
+            Ok(Report {
+                output: Output::Vectors(vectors),
+                ..
+            }) if vectors.len() as u64 == members.end - members.start => {
                 for (ordinal, vector) in members.zip(vectors) {
                     self.vectors[ordinal as usize] = vector;
                 }
                 self.missing -= 1;
                 Ok(())
             }
-            Ok(_) => Err(Error::Embedding { reason: "a batch did not bring one vector a text".into() }),
+            Ok(_) => Err(Error::Embedding {
+                reason: "a batch did not bring one vector a text".into(),
+            }),
             Err(reason) => Err(Error::Embedding { reason }),
         }
     }

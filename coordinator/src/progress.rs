@@ -45,8 +45,16 @@ impl Progress {
         self.limit = account.limit;
         self.gone = total.gone();
         self.held = total.started;
-        self.running = account.counts.iter().map(|(stage, counts)| (*stage, counts.running)).collect();
-        self.open = account.counts.iter().map(|(stage, counts)| (*stage, counts.open)).collect();
+        self.running = account
+            .counts
+            .iter()
+            .map(|(stage, counts)| (*stage, counts.running))
+            .collect();
+        self.open = account
+            .counts
+            .iter()
+            .map(|(stage, counts)| (*stage, counts.open))
+            .collect();
         let counts = account.counts_total();
         (self.voided, self.burned) = (counts.voided, counts.burned);
         self.in_flight = in_flight;

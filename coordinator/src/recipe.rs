@@ -50,9 +50,13 @@ impl Recipe {
     ) -> Result<Self, Error> {
         let mut templates = HashMap::new();
         for form in [PromptForm::Chat, PromptForm::Raw] {
-            for kind in
-                [PromptKind::Answer, PromptKind::Rephrase, PromptKind::NewQuestion, PromptKind::Verify, PromptKind::Judge]
-            {
+            for kind in [
+                PromptKind::Answer,
+                PromptKind::Rephrase,
+                PromptKind::NewQuestion,
+                PromptKind::Verify,
+                PromptKind::Judge,
+            ] {
                 let template = match user_prompts.get(&kind) {
                     Some(text) => Template::parse(kind, text),
                     None => Template::built_in(kind, form),
@@ -62,7 +66,13 @@ impl Recipe {
             }
         }
         let weights = job.teacher.iter().map(|teacher| teacher.weight).collect();
-        Ok(Self { run, job, schemas, templates, weights })
+        Ok(Self {
+            run,
+            job,
+            schemas,
+            templates,
+            weights,
+        })
     }
 
     /// Versions of all templates, for the run's identity.
@@ -130,7 +140,9 @@ impl Recipe {
         if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) {
             variables.examples = self.examples(brief, kind, id.request_seed(), seeds)?;
         }
-        let prompt = template.render(&variables).map_err(|source| Error::Prompt { kind, source })?;
+        let prompt = template
+            .render(&variables)
+            .map_err(|source| Error::Prompt { kind, source })?;
         let generate = &self.job.generate;
         let deciding = matches!(kind, PromptKind::Verify | PromptKind::Judge);
         let max_tokens = match kind {
@@ -144,16 +156,32 @@ impl Recipe {
             temperature: if deciding { 0.0 } else { generate.temperature },
             top_p: if deciding { 1.0 } else { generate.top_p },
             seed: id.request_seed(),
-            stop: if spec.prompt_form() == PromptForm::Raw { RAW_STOPS.map(str::to_owned).to_vec() } else { Vec::new() },
-            schema: (spec.structured() == Structured::JsonSchema).then(|| reply_schema(kind, generate.reasoning)),
+            stop: if spec.prompt_form() == PromptForm::Raw {
+                RAW_STOPS.map(str::to_owned).to_vec()
+            } else {
+                Vec::new()
+            },
+            schema: (spec.structured() == Structured::JsonSchema)
+                .then(|| reply_schema(kind, generate.reasoning)),
         };
         let work = match kind {
             PromptKind::Rephrase | PromptKind::NewQuestion => Work::Ask { request },
             PromptKind::Verify => Work::Verify { request },
             PromptKind::Judge => Work::Judge { request },
-            PromptKind::Answer => Work::Answer { request, subject: self.subject(brief) },
+            PromptKind::Answer => Work::Answer {
+                request,
+                subject: self.subject(brief),
+            },
         };
-        Ok((Task { id, address, model: spec.name(), work }, template.version().to_owned()))
+        Ok((
+            Task {
+                id,
+                address,
+                model: spec.name(),
+                work,
+            },
+            template.version().to_owned(),
+        ))
     }
 
     fn variables(&self, brief: &Brief<'_>, answer: Option<&Answer>) -> Variables {
@@ -164,14 +192,28 @@ impl Recipe {
             Validator::Label { labels } => ("label", labels.clone()),
             Validator::Text { .. } => ("text", Vec::new()),
         };
-        let reference = if self.has_reference(brief.strategy) { brief.seed.references.join("\nor: ") } else { String::new() };
+        let reference = if self.has_reference(brief.strategy) {
+            brief.seed.references.join("\nor: ")
+        } else {
+            String::new()
+        };
         Variables {
             subject: self.job.generate.subject.clone(),
-            question: if brief.question.is_empty() { brief.seed.question.clone() } else { brief.question.to_owned() },
+            question: if brief.question.is_empty() {
+                brief.seed.question.clone()
+            } else {
+                brief.question.to_owned()
+            },
             answer: answer.map(shown).unwrap_or_default(),
             reference,
             context: brief.seed.context.clone().unwrap_or_default(),
-            schema: brief.seed.database.as_ref().and_then(|db| self.schemas.get(db)).cloned().unwrap_or_default(),
+            schema: brief
+                .seed
+                .database
+                .as_ref()
+                .and_then(|db| self.schemas.get(db))
+                .cloned()
+                .unwrap_or_default(),
             concept: brief.seed.concepts.first().cloned().unwrap_or_default(),
             examples: Vec::new(),
             kind,
@@ -182,7 +224,13 @@ impl Recipe {
     }
 
     /// Solved examples from the seed's own database or concept, other than itself; a new question's prompt shows the seed first.
-    fn examples(&self, brief: &Brief<'_>, kind: PromptKind, draw: u32, seeds: &SeedStore) -> Result<Vec<Example>, Error> {
+    fn examples(
+        &self,
+        brief: &Brief<'_>,
+        kind: PromptKind,
+        draw: u32,
+        seeds: &SeedStore,
+    ) -> Result<Vec<Example>, Error> {
         let wanted = self.job.generate.examples as usize;
         let mut examples = Vec::with_capacity(wanted);
         if kind == PromptKind::NewQuestion && wanted > 0 {
@@ -207,7 +255,11 @@ impl Recipe {
     fn subject(&self, brief: &Brief<'_>) -> Subject {
         Subject {
             question: brief.question.to_owned(),
-            references: if self.has_reference(brief.strategy) { brief.seed.references.clone() } else { Vec::new() },
+            references: if self.has_reference(brief.strategy) {
+                brief.seed.references.clone()
+            } else {
+                Vec::new()
+            },
             passage: self.job.filter.grounding.as_ref().and(brief.seed.context.clone()),
             database: brief.seed.database.clone(),
         }
@@ -223,5 +275,9 @@ fn example(seed: &Seed) -> Example {
 }
 
 fn shown(answer: &Answer) -> String {
-    if answer.reasoning.is_empty() { answer.answer.clone() } else { format!("{}\n{}", answer.reasoning, answer.answer) }
+    if answer.reasoning.is_empty() {
+        answer.answer.clone()
+    } else {
+        format!("{}\n{}", answer.reasoning, answer.answer)
+    }
 }

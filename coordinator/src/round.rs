@@ -118,11 +118,18 @@ impl<'a> Round<'a> {
     }
 
     fn address(&self, index: u64, step: Step) -> Address {
-        Address { round: self.plan.round, index, step }
+        Address {
+            round: self.plan.round,
+            index,
+            step,
+        }
     }
 
     fn position(&self, index: u64) -> Position {
-        Position { round: self.plan.round, index }
+        Position {
+            round: self.plan.round,
+            index,
+        }
     }
 
     /// Starts the next candidate, if there is one and room for it.
@@ -130,14 +137,17 @@ impl<'a> Round<'a> {
         if self.active.len() >= UNDER_WAY_MAX {
             return Ok(false);
         }
-        let Some(spec) = self.visit.next() else { return Ok(false) };
+        let Some(spec) = self.visit.next() else {
+            return Ok(false);
+        };
         let index = spec.index;
         let seed_ordinal = self.seeds.anchor(spec.seed);
         let seed = Arc::new(self.seeds.read(seed_ordinal)?);
         let teacher = self.recipe.teacher(self.position(index).row_id(self.recipe.run));
         let asks = spec.strategy != Strategy::AnswerAugmentation;
         let phase = if asks { Phase::Asking } else { Phase::Answering };
-        self.active.insert(index, Candidate::new(spec, seed_ordinal, seed, teacher, phase));
+        self.active
+            .insert(index, Candidate::new(spec, seed_ordinal, seed, teacher, phase));
         self.started = index + 1;
         if asks {
             self.ready.insert((3, index, Step::Ask));
@@ -152,7 +162,11 @@ impl<'a> Round<'a> {
     /// Moves the cursors as far as what is known allows.
     fn advance(&mut self) -> Result<(), Error> {
         loop {
-            while self.active.get(&self.asked_to).is_some_and(|c| c.phase != Phase::Asking) {
+            while self
+                .active
+                .get(&self.asked_to)
+                .is_some_and(|c| c.phase != Phase::Asking)
+            {
                 self.asked_to += 1;
                 if self.asked_to.is_multiple_of(self.block) || self.asked_to == self.total {
                     self.embed_block((self.asked_to - 1) / self.block);
@@ -161,7 +175,9 @@ impl<'a> Round<'a> {
             while self.gated_to < self.asked_to && self.pass_gate(self.gated_to)? {
                 self.gated_to += 1;
             }
-            let Some(woken) = self.woken.pop_first() else { break };
+            let Some(woken) = self.woken.pop_first() else {
+                break;
+            };
             self.look_again(woken)?;
         }
         self.commit();
@@ -171,7 +187,11 @@ impl<'a> Round<'a> {
     /// Embeds the questions of a block whose candidates have all been asked for.
     fn embed_block(&mut self, block: u64) {
         let range = block * self.block..(block + 1) * self.block;
-        let asked = self.active.range(range).filter(|(_, c)| c.phase == Phase::Asked).map(|(index, _)| *index);
+        let asked = self
+            .active
+            .range(range)
+            .filter(|(_, c)| c.phase == Phase::Asked)
+            .map(|(index, _)| *index);
         let members: Vec<u64> = asked.collect();
         if self.embeds() && !members.is_empty() {
             self.batches.insert(block, members);
@@ -181,7 +201,9 @@ impl<'a> Round<'a> {
 
     /// Brings a candidate to the question gate, in its turn; false while its vector is missing.
     fn pass_gate(&mut self, index: u64) -> Result<bool, Error> {
-        let Some(candidate) = self.active.get(&index) else { return Ok(true) };
+        let Some(candidate) = self.active.get(&index) else {
+            return Ok(true);
+        };
         if candidate.phase != Phase::Asked {
             return Ok(true);
         }
@@ -201,7 +223,11 @@ impl<'a> Round<'a> {
         loop {
             let end = ((self.committed_to / self.block + 1) * self.block).min(self.total);
             let block = self.committed_to..end;
-            let done = |index| self.active.get(&index).is_some_and(|c| c.decided() && c.outstanding == 0);
+            let done = |index| {
+                self.active
+                    .get(&index)
+                    .is_some_and(|c| c.decided() && c.outstanding == 0)
+            };
             if block.is_empty() || end > self.gated_to || !block.clone().all(done) {
                 return;
             }
@@ -238,10 +264,19 @@ impl<'a> Round<'a> {
             | Phase::Judging => None,
         };
         if rejection.is_none() {
-            self.kept.keep(candidate.spec.strategy, candidate.seed_ordinal, &candidate.answer_shingles);
+            self.kept.keep(
+                candidate.spec.strategy,
+                candidate.seed_ordinal,
+                &candidate.answer_shingles,
+            );
         }
         let family = candidate.family();
-        let details = candidate.chosen.iter().map(|answer| answer.detail.clone()).filter(|d| !d.is_empty()).collect();
+        let details = candidate
+            .chosen
+            .iter()
+            .map(|answer| answer.detail.clone())
+            .filter(|d| !d.is_empty())
+            .collect();
         let (reasoning, answer, correct) = match candidate.chosen {
             Some(answer) => (answer.reasoning, answer.answer, answer.correct),
             None => (String::new(), candidate.last_text, None),
@@ -257,7 +292,13 @@ impl<'a> Round<'a> {
             question: candidate.question,
             reasoning,
             answer,
-            teacher: self.recipe.job.teacher.get(candidate.teacher).map(|t| t.spec.name()).unwrap_or_default(),
+            teacher: self
+                .recipe
+                .job
+                .teacher
+                .get(candidate.teacher)
+                .map(|t| t.spec.name())
+                .unwrap_or_default(),
             teacher_version: candidate.teacher_version,
             prompts: candidate.prompts,
             tasks: candidate.tasks.into_values().collect(),
@@ -314,15 +355,28 @@ impl Round<'_> {
         let address = self.address(index, step);
         if step == Step::Embed {
             let members = self.batches.get(&index).map(Vec::as_slice).unwrap_or_default();
-            let texts = members.iter().filter_map(|i| self.active.get(i)).map(|c| c.question.clone()).collect();
+            let texts = members
+                .iter()
+                .filter_map(|i| self.active.get(i))
+                .map(|c| c.question.clone())
+                .collect();
             let model = self.recipe.job.embed.model.clone();
-            return Ok(Some(Task { id: address.task_id(self.recipe.run), address, model, work: Work::Embed { texts } }));
+            return Ok(Some(Task {
+                id: address.task_id(self.recipe.run),
+                address,
+                model,
+                work: Work::Embed { texts },
+            }));
         }
-        let Some(candidate) = self.active.get_mut(&index) else { return Ok(None) };
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return Ok(None);
+        };
         if candidate.decided() {
             return Ok(None);
         }
-        let (task, prompt) = self.recipe.task(address, &candidate.brief(), candidate.chosen.as_ref(), self.seeds)?;
+        let (task, prompt) =
+            self.recipe
+                .task(address, &candidate.brief(), candidate.chosen.as_ref(), self.seeds)?;
         if !candidate.prompts.contains(&prompt) {
             candidate.prompts.push(prompt);
         }
@@ -338,7 +392,10 @@ impl Round<'_> {
             first.costs.push((Stage::Embed, cost));
         }
         let failure = match brought {
-            Ok(Report { output: Output::Vectors(vectors), .. }) if vectors.len() == members.len() => {
+            Ok(Report {
+                output: Output::Vectors(vectors),
+                ..
+            }) if vectors.len() == members.len() => {
                 for (index, vector) in members.iter().zip(vectors) {
                     if let Some(candidate) = self.active.get_mut(index) {
                         candidate.vector = Some(vector);
@@ -358,5 +415,12 @@ impl Round<'_> {
 /// The rejection of a candidate whose task failed for good.
 fn call_failed(reason: &str) -> Rejection {
     let unfunded = reason.strip_prefix(crate::engine::UNFUNDED);
-    Rejection::new(if unfunded.is_some() { Reason::Unfunded } else { Reason::CallFailed }, reason)
+    Rejection::new(
+        if unfunded.is_some() {
+            Reason::Unfunded
+        } else {
+            Reason::CallFailed
+        },
+        reason,
+    )
 }

@@ -91,7 +91,9 @@ impl Coordinator<'_> {
     /// Runs to the end, or goes on where an earlier start stopped.
     pub async fn run(self) -> Result<Finished, Error> {
         if self.seeds.anchors() == 0 {
-            return Err(Error::NoAnchor { rows: self.seeds.len() });
+            return Err(Error::NoAnchor {
+                rows: self.seeds.len(),
+            });
         }
         let run = self.recipe.run;
         self.ledger.create(self.account.clone()).await?;
@@ -101,7 +103,11 @@ impl Coordinator<'_> {
             AccountState::Active | AccountState::Closed => {}
             // Starting the run again is the word to go on.
             AccountState::Paused { .. } => self.ledger.resume(run).await?,
-            AccountState::Frozen { reason, .. } => return Err(Error::Frozen { reason: reason.clone() }),
+            AccountState::Frozen { reason, .. } => {
+                return Err(Error::Frozen {
+                    reason: reason.clone(),
+                });
+            }
             AccountState::Cancelled => return Err(Error::Cancelled),
         }
         let policy = forecast::policy(self.recipe, self.seeds)?;
@@ -136,7 +142,11 @@ impl Coordinator<'_> {
             self.round(&mut site, &mut standing, &policy, plan).await?;
         };
         self.close(&site).await?;
-        Ok(Finished { end, rounds: standing.rounds, policy })
+        Ok(Finished {
+            end,
+            rounds: standing.rounds,
+            policy,
+        })
     }
 
     /// Embeds the seeds and fills the corpus with them.
@@ -144,9 +154,13 @@ impl Coordinator<'_> {
         let embeds = self.recipe.job.embed.source() != EmbedSource::Off;
         let mut vectors = Vec::new();
         if embeds {
-            self.progress.send_modify(|progress| progress.phase = "embedding seeds".into());
+            self.progress
+                .send_modify(|progress| progress.phase = "embedding seeds".into());
             let mut preparation = Preparation::new(self.recipe, self.seeds);
-            Engine::new(site, Address::PREPARATION).await?.drive(&mut preparation, |_| {}).await?;
+            Engine::new(site, Address::PREPARATION)
+                .await?
+                .drive(&mut preparation, |_| {})
+                .await?;
             vectors = preparation.into_vectors();
         }
         let filter = &self.recipe.job.filter;
@@ -165,13 +179,32 @@ impl Coordinator<'_> {
             corpus.add_seed(&self.seeds.read(ordinal)?.question, vector)?;
         }
         let snapshot = forecast::snapshot_before(self.seeds, limit);
-        Ok(Standing { corpus, kept: Kept::default(), snapshot, rounds: Vec::new() })
+        Ok(Standing {
+            corpus,
+            kept: Kept::default(),
+            snapshot,
+            rounds: Vec::new(),
+        })
     }
 
     /// Carries one round out, or what is left of it.
-    async fn round(&self, site: &mut Site<'_>, standing: &mut Standing, policy: &Policy, plan: Plan) -> Result<(), Error> {
-        let mut report = RoundReport { plan, decided: 0, accepted: 0 };
-        for name in site.journal.segments(SegmentKind::Rows, report.plan.round).await? {
+    async fn round(
+        &self,
+        site: &mut Site<'_>,
+        standing: &mut Standing,
+        policy: &Policy,
+        plan: Plan,
+    ) -> Result<(), Error> {
+        let mut report = RoundReport {
+            plan,
+            decided: 0,
+            accepted: 0,
+        };
+        for name in site
+            .journal
+            .segments(SegmentKind::Rows, report.plan.round)
+            .await?
+        {
             for record in site.journal.rows(&name).await? {
                 self.recall(standing, &record.value, record.vectors.into_iter().next())?;
                 note(&mut report, &mut standing.snapshot, &self.progress, &record.value);
@@ -184,9 +217,16 @@ impl Coordinator<'_> {
             site.ledger.allocate(site.run, &site.epoch, limits).await?;
             let engine = Engine::new(site, report.plan.round).await?;
             let plan = report.plan.clone();
-            let Standing { corpus, kept, snapshot, .. } = standing;
+            let Standing {
+                corpus,
+                kept,
+                snapshot,
+                ..
+            } = standing;
             let mut round = Round::new(&plan, self.recipe, self.seeds, corpus, kept, report.decided)?;
-            engine.drive(&mut round, |row| note(&mut report, snapshot, &self.progress, row)).await?;
+            engine
+                .drive(&mut round, |row| note(&mut report, snapshot, &self.progress, row))
+                .await?;
         }
         standing.snapshot.rounds_done += 1;
         standing.snapshot.last_round = (report.decided, report.accepted);
@@ -206,7 +246,11 @@ impl Coordinator<'_> {
         }
         let mut shingles = Vec::new();
         if row.strategy == Strategy::AnswerAugmentation {
-            shingles = kept::shingles(&row.reasoning, &row.answer, self.recipe.job.filter.near_duplicates.shingle_words);
+            shingles = kept::shingles(
+                &row.reasoning,
+                &row.answer,
+                self.recipe.job.filter.near_duplicates.shingle_words,
+            );
         } else {
             let probe = standing.corpus.probe(&row.question, vector);
             standing.corpus.insert(&probe, row.family)?;
@@ -258,7 +302,10 @@ fn note(report: &mut RoundReport, snapshot: &mut Snapshot, progress: &watch::Sen
     report.decided += 1;
     report.accepted += u64::from(row.accepted());
     let costs: Vec<(Stage, Amount)> = row.costs.clone();
-    if let Some(i) = Strategy::ALL.iter().position(|strategy| *strategy == row.strategy) {
+    if let Some(i) = Strategy::ALL
+        .iter()
+        .position(|strategy| *strategy == row.strategy)
+    {
         snapshot.tallies[i].add(row.accepted(), &costs);
     }
     progress.send_modify(|progress| progress.count(row));

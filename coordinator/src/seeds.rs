@@ -145,7 +145,9 @@ impl Intake {
 
     /// Draws the splits.
     pub fn finish(mut self, holdout: &Holdout) -> Result<SeedStore, Error> {
-        let groups: Vec<u64> = (0..self.parent.len()).map(|row| u64::from(self.find(row as u32))).collect();
+        let groups: Vec<u64> = (0..self.parent.len())
+            .map(|row| u64::from(self.find(row as u32)))
+            .collect();
         let strata: Vec<&str> = self.strata.iter().map(String::as_str).collect();
         let splits = split(&groups, &strata, holdout.validation, holdout.test, holdout.seed);
         let file = self.writer.into_inner().map_err(|e| scratch(e.into_error()))?;
@@ -164,7 +166,11 @@ impl Intake {
 }
 
 fn stratum(seed: &Seed) -> String {
-    seed.concepts.first().or(seed.database.as_ref()).cloned().unwrap_or_default()
+    seed.concepts
+        .first()
+        .or(seed.database.as_ref())
+        .cloned()
+        .unwrap_or_default()
 }
 
 impl SeedStore {
@@ -222,7 +228,10 @@ impl SeedStore {
 
     /// What a row serves.
     pub fn split(&self, ordinal: u64) -> Split {
-        self.splits.get(ordinal as usize).copied().unwrap_or(Split::Anchor)
+        self.splits
+            .get(ordinal as usize)
+            .copied()
+            .unwrap_or(Split::Anchor)
     }
 
     /// Identity of all rows in their order: what a run's id is made of.
@@ -235,7 +244,10 @@ impl SeedStore {
     pub fn read(&self, ordinal: u64) -> Result<Seed, Error> {
         let i = ordinal as usize;
         let (Some(start), Some(end)) = (self.starts.get(i), self.starts.get(i + 1)) else {
-            return Err(Error::NoSuchSeed { ordinal, rows: self.len() });
+            return Err(Error::NoSuchSeed {
+                ordinal,
+                rows: self.len(),
+            });
         };
         let mut bytes = vec![0; (end - start) as usize];
         self.file.read_exact_at(&mut bytes, *start).map_err(scratch)?;
@@ -257,10 +269,17 @@ impl SeedStore {
         for first in (0..self.len()).step_by(SEGMENT_ROWS) {
             let last = (first + SEGMENT_ROWS as u64).min(self.len());
             let records = (first..last)
-                .map(|ordinal| Ok(Record::plain(Stored { split: self.split(ordinal), seed: self.read(ordinal)? })))
+                .map(|ordinal| {
+                    Ok(Record::plain(Stored {
+                        split: self.split(ordinal),
+                        seed: self.read(ordinal)?,
+                    }))
+                })
                 .collect::<Result<Vec<_>, Error>>()?;
             let bytes = Segment::encode(SegmentKind::Seeds, &records)?;
-            blobs.create(&format!("seeds/{:08}.seg", first / SEGMENT_ROWS as u64), bytes).await?;
+            blobs
+                .create(&format!("seeds/{:08}.seg", first / SEGMENT_ROWS as u64), bytes)
+                .await?;
         }
         let summary = serde_json::to_vec(&self.summary)?;
         blobs.create(COMPLETE, summary).await?;

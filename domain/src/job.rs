@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
-pub use model::{Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured, Teacher, TokenLimitKey};
+pub use model::{
+    Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
+    Structured, Teacher, TokenLimitKey,
+};
 
 use crate::filter::Rules;
 
@@ -142,7 +145,12 @@ pub struct Holdout {
 
 impl Default for Holdout {
     fn default() -> Self {
-        Self { validation: 0.1, test: 0.1, group_jaccard: 0.7, seed: 0 }
+        Self {
+            validation: 0.1,
+            test: 0.1,
+            group_jaccard: 0.7,
+            seed: 0,
+        }
     }
 }
 
@@ -179,7 +187,14 @@ pub struct Generate {
     pub rounds: u32,
     /// Template files that replace built-in prompts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(transform = prompt_names)]
     pub prompts: BTreeMap<PromptKind, PathBuf>,
+}
+
+/// The derived schema of a map leaves its keys open; these are known.
+fn prompt_names(schema: &mut schemars::Schema) {
+    let names = PromptKind::json_schema(&mut schemars::SchemaGenerator::default());
+    schema.insert("propertyNames".into(), names.to_value());
 }
 
 impl Default for Generate {
@@ -245,7 +260,10 @@ pub struct Agreement {
 
 impl Default for Agreement {
     fn default() -> Self {
-        Self { lead: 2, max_samples: 6 }
+        Self {
+            lead: 2,
+            max_samples: 6,
+        }
     }
 }
 
@@ -312,7 +330,11 @@ pub struct NearDuplicates {
 
 impl Default for NearDuplicates {
     fn default() -> Self {
-        Self { jaccard: 0.8, answer_jaccard: 0.9, shingle_words: 2 }
+        Self {
+            jaccard: 0.8,
+            answer_jaccard: 0.9,
+            shingle_words: 2,
+        }
     }
 }
 
@@ -344,7 +366,11 @@ pub struct Decontaminate {
 
 impl Default for Decontaminate {
     fn default() -> Self {
-        Self { ngram: 8, coverage: 0.5, cosine: 0.95 }
+        Self {
+            ngram: 8,
+            coverage: 0.5,
+            cosine: 0.95,
+        }
     }
 }
 
@@ -394,7 +420,11 @@ pub struct Anchor {
 
 impl Default for Anchor {
     fn default() -> Self {
-        Self { max_synthetic_share: 0.95, max_repeats: 1, self_improvement: false }
+        Self {
+            max_synthetic_share: 0.95,
+            max_repeats: 1,
+            self_improvement: false,
+        }
     }
 }
 
@@ -419,7 +449,14 @@ pub struct Output {
 
 impl Default for Output {
     fn default() -> Self {
-        Self { dir: "out".into(), layout: Layout::Messages, jsonl: true, context: true, system: None, shard_rows: 100_000 }
+        Self {
+            dir: "out".into(),
+            layout: Layout::Messages,
+            jsonl: true,
+            context: true,
+            system: None,
+            shard_rows: 100_000,
+        }
     }
 }
 

@@ -169,20 +169,28 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     let estimates = current(snapshot, policy);
     let (mix, budget_ratio, reason) = choose(snapshot, policy, &estimates);
     let first_production = u32::from(policy.pilot > 0.0);
-    let purpose =
-        if snapshot.rounds_done < first_production { Purpose::Pilot } else { Purpose::Production };
-    let mix = if purpose == Purpose::Pilot { pilot_mix(policy, &mix, budget_ratio, snapshot.seeds) } else { mix };
+    let purpose = if snapshot.rounds_done < first_production {
+        Purpose::Pilot
+    } else {
+        Purpose::Production
+    };
+    let mix = if purpose == Purpose::Pilot {
+        pilot_mix(policy, &mix, budget_ratio, snapshot.seeds)
+    } else {
+        mix
+    };
     let affordable = affordable(snapshot, &estimates, &mix);
     let size = match purpose {
         Purpose::Pilot => (affordable * policy.pilot).floor().max(1.0).min(affordable),
         Purpose::Production => {
             let done = snapshot.rounds_done - first_production;
             let left = policy.rounds.saturating_sub(done).max(1);
-            let cautious = if left == 1 && !certain(snapshot, policy, &mix) && done < policy.rounds + EXTRA_ROUNDS {
-                (affordable * CAUTION).max(affordable.min(1.0))
-            } else {
-                affordable
-            };
+            let cautious =
+                if left == 1 && !certain(snapshot, policy, &mix) && done < policy.rounds + EXTRA_ROUNDS {
+                    (affordable * CAUTION).max(affordable.min(1.0))
+                } else {
+                    affordable
+                };
             (cautious / f64::from(left)).ceil().min(affordable)
         }
     };
@@ -215,9 +223,17 @@ pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
     let (mix, _, _) = choose(snapshot, policy, &estimates);
     let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
     let wanted = policy.rows_max.saturating_sub(accepted) as f64;
-    let acceptance: f64 = mix.shares().iter().zip(&estimates).map(|(share, e)| share * e.acceptance).sum();
+    let acceptance: f64 = mix
+        .shares()
+        .iter()
+        .zip(&estimates)
+        .map(|(share, e)| share * e.acceptance)
+        .sum();
     let samples = affordable(snapshot, &estimates, &mix).min(wanted / acceptance.max(0.01));
-    expect(&estimates, cap_rephrasings(snapshot, policy, mix.split(samples as u64)))
+    expect(
+        &estimates,
+        cap_rephrasings(snapshot, policy, mix.split(samples as u64)),
+    )
 }
 
 fn current(snapshot: &Snapshot, policy: &Policy) -> [Estimate; 3] {
@@ -226,7 +242,10 @@ fn current(snapshot: &Snapshot, policy: &Policy) -> [Estimate; 3] {
 
 /// The mix, the budget ratio behind it, and the reason in words.
 fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> (Mix, f64, String) {
-    let total = Snapshot { used: Amount::ZERO, ..snapshot.clone() };
+    let total = Snapshot {
+        used: Amount::ZERO,
+        ..snapshot.clone()
+    };
     let forced = match policy.strategy {
         StrategyChoice::Auto => None,
         StrategyChoice::AnswerAugmentation => Some(Strategy::AnswerAugmentation),
@@ -236,11 +255,18 @@ fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> (M
     if let Some(strategy) = forced {
         let mix = Mix::only(strategy);
         let ratio = affordable(&total, estimates, &mix) / snapshot.seeds.max(1) as f64;
-        let reason = format!("The job forces {strategy}; the budget affords {ratio:.1} samples a seed over {} seeds.", snapshot.seeds);
+        let reason = format!(
+            "The job forces {strategy}; the budget affords {ratio:.1} samples a seed over {} seeds.",
+            snapshot.seeds
+        );
         return (mix, ratio, reason);
     }
     let asked = &snapshot.tallies[2];
-    let observed = strategy::Observed { samples: asked.candidates, accepted: asked.accepted, spent: 0.0 };
+    let observed = strategy::Observed {
+        samples: asked.candidates,
+        accepted: asked.accepted,
+        spent: 0.0,
+    };
     let situation = Situation {
         seeds: snapshot.seeds,
         uncovered_share: snapshot.uncovered_share,
@@ -260,19 +286,31 @@ fn pilot_mix(policy: &Policy, mix: &Mix, ratio: f64, seeds: u64) -> Mix {
         return *mix;
     }
     let third = 1.0 / 3.0;
-    Mix { answer_augmentation: third, rephrasing: third, new_question: third }
+    Mix {
+        answer_augmentation: third,
+        rephrasing: third,
+        new_question: third,
+    }
 }
 
 /// Candidates that what is left pays for, by a mix.
 fn affordable(snapshot: &Snapshot, estimates: &[Estimate; 3], mix: &Mix) -> f64 {
     let mean = |cost: fn(&Estimate) -> f64| -> f64 {
-        mix.shares().iter().zip(estimates).map(|(share, estimate)| share * cost(estimate)).sum()
+        mix.shares()
+            .iter()
+            .zip(estimates)
+            .map(|(share, estimate)| share * cost(estimate))
+            .sum()
     };
     let axis = |limit: Option<u64>, used: u64, cost: f64| match limit {
         Some(limit) if cost > 0.0 => limit.saturating_sub(used) as f64 / cost,
         Some(_) | None => f64::INFINITY,
     };
-    let usd = axis(snapshot.limit.usd.map(|usd| usd.0), snapshot.used.usd.0, mean(Estimate::usd_micros));
+    let usd = axis(
+        snapshot.limit.usd.map(|usd| usd.0),
+        snapshot.used.usd.0,
+        mean(Estimate::usd_micros),
+    );
     let calls = axis(snapshot.limit.calls, snapshot.used.calls, mean(Estimate::calls));
     // Free models under a limit of money alone: only the wanted rows bound the run.
     usd.min(calls).min(1.0e12)
@@ -281,7 +319,11 @@ fn affordable(snapshot: &Snapshot, estimates: &[Estimate; 3], mix: &Mix) -> f64 
 /// True when every candidate costs the same number of calls and calls are all that is limited.
 fn certain(snapshot: &Snapshot, policy: &Policy, mix: &Mix) -> bool {
     snapshot.limit.usd.is_none()
-        && mix.shares().iter().zip(&policy.prior).all(|(share, estimate)| *share == 0.0 || estimate.fixed_calls)
+        && mix
+            .shares()
+            .iter()
+            .zip(&policy.prior)
+            .all(|(share, estimate)| *share == 0.0 || estimate.fixed_calls)
 }
 
 fn cap_rephrasings(snapshot: &Snapshot, policy: &Policy, mut candidates: [u64; 3]) -> [u64; 3] {
@@ -315,19 +357,32 @@ fn expect(estimates: &[Estimate; 3], candidates: [u64; 3]) -> Expected {
 /// What generating may use of the run's limit: all but what the later stages have used and will need.
 fn generate_limit(snapshot: &Snapshot, expected: &Expected) -> Limit {
     let later = |of: &dyn Fn(&StageCost) -> f64| -> f64 {
-        snapshot.tallies.iter().flat_map(|tally| &tally.stages[1..]).map(of).sum()
+        snapshot
+            .tallies
+            .iter()
+            .flat_map(|tally| &tally.stages[1..])
+            .map(of)
+            .sum()
     };
     let needed = |values: &[f64; 3]| (values[1..].iter().sum::<f64>() * LATER_STAGES_MARGIN).ceil();
     let calls = later(&|cost| cost.calls) + needed(&expected.calls);
     let usd = later(&|cost| cost.usd_micros) + needed(&expected.usd_micros);
     Limit {
-        usd: snapshot.limit.usd.map(|limit| MicroUsd(limit.0.saturating_sub(usd as u64))),
-        calls: snapshot.limit.calls.map(|limit| limit.saturating_sub(calls as u64)),
+        usd: snapshot
+            .limit
+            .usd
+            .map(|limit| MicroUsd(limit.0.saturating_sub(usd as u64))),
+        calls: snapshot
+            .limit
+            .calls
+            .map(|limit| limit.saturating_sub(calls as u64)),
     }
 }
 
 fn describe_change(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3], mix: &Mix) -> String {
-    let Some(before) = snapshot.last_mix else { return String::new() };
+    let Some(before) = snapshot.last_mix else {
+        return String::new();
+    };
     let mut words: Vec<String> = Vec::new();
     for (i, strategy) in Strategy::ALL.into_iter().enumerate() {
         let tally = &snapshot.tallies[i];
@@ -343,7 +398,9 @@ fn describe_change(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 
         }
         let (from, to) = (100.0 * before.share(strategy), 100.0 * mix.share(strategy));
         if (from - to).abs() >= 0.5 {
-            words.push(format!("{strategy} goes from {from:.0} % to {to:.0} % of the samples"));
+            words.push(format!(
+                "{strategy} goes from {from:.0} % to {to:.0} % of the samples"
+            ));
         }
     }
     words.join("; ")

@@ -21,14 +21,21 @@ impl Gcra {
         // A sixtieth of the limit at once, and a little less than that as room for the jitter of arrival.
         let burst = (limit / 60).max(1);
         let room = limit.saturating_sub(burst + (limit / 75).min(burst)).max(1);
-        Self { interval: Duration::from_secs(60) / room, burst }
+        Self {
+            interval: Duration::from_secs(60) / room,
+            burst,
+        }
     }
 
     /// Admits one request at `now` (time since any fixed start), or says how long to wait.
     pub fn admit(&self, state: State, now: Duration) -> Result<State, Duration> {
         let due = state.0.max(now);
         let allowed_from = due.saturating_sub(self.interval * (self.burst - 1));
-        if allowed_from > now { Err(allowed_from - now) } else { Ok(State(due + self.interval)) }
+        if allowed_from > now {
+            Err(allowed_from - now)
+        } else {
+            Ok(State(due + self.interval))
+        }
     }
 }
 
@@ -39,6 +46,12 @@ mod tests {
     #[test]
     fn six_hundred_a_minute_is_582_with_a_burst_of_ten() {
         let rate = Gcra::per_minute(600);
-        assert_eq!((rate.burst, Duration::from_secs(60).div_duration_f64(rate.interval).round()), (10, 582.0));
+        assert_eq!(
+            (
+                rate.burst,
+                Duration::from_secs(60).div_duration_f64(rate.interval).round()
+            ),
+            (10, 582.0)
+        );
     }
 }

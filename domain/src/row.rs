@@ -21,7 +21,12 @@ pub struct Position {
 impl Position {
     /// The id of the row that the candidate becomes, accepted or not.
     pub fn row_id(self, run: RunId) -> ContentId {
-        ContentId::of(&[b"row", run.as_bytes(), &self.round.to_le_bytes(), &self.index.to_le_bytes()])
+        ContentId::of(&[
+            b"row",
+            run.as_bytes(),
+            &self.round.to_le_bytes(),
+            &self.index.to_le_bytes(),
+        ])
     }
 }
 

@@ -45,7 +45,12 @@ pub struct Place {
 
 impl Seed {
     /// Identity by content: the same row in two files is one seed.
-    pub fn content_id(question: &str, context: Option<&str>, answer: &str, database: Option<&str>) -> ContentId {
+    pub fn content_id(
+        question: &str,
+        context: Option<&str>,
+        answer: &str,
+        database: Option<&str>,
+    ) -> ContentId {
         ContentId::of(&[
             question.as_bytes(),
             context.unwrap_or_default().as_bytes(),
@@ -122,9 +127,21 @@ mod tests {
         let groups: Vec<u64> = (0..1000).collect();
         let splits = split(&groups, &concepts, 0.1, 0.2, 7);
         for concept in ["a", "b", "c", "d"] {
-            let count = |wanted| (0..1000).filter(|i| concepts[*i] == concept && splits[*i] == wanted).count();
-            assert!((24..=26).contains(&count(Split::Validation)), "{concept}: {}", count(Split::Validation));
-            assert!((49..=51).contains(&count(Split::Test)), "{concept}: {}", count(Split::Test));
+            let count = |wanted| {
+                (0..1000)
+                    .filter(|i| concepts[*i] == concept && splits[*i] == wanted)
+                    .count()
+            };
+            assert!(
+                (24..=26).contains(&count(Split::Validation)),
+                "{concept}: {}",
+                count(Split::Validation)
+            );
+            assert!(
+                (49..=51).contains(&count(Split::Test)),
+                "{concept}: {}",
+                count(Split::Test)
+            );
         }
     }
 

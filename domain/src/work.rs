@@ -71,7 +71,13 @@ impl Address {
             Step::Answer(sample) => (3, sample),
             Step::Judge(sample) => (4, sample),
         };
-        TaskId::of(&[run.as_bytes(), &self.round.to_le_bytes(), &self.index.to_le_bytes(), &[step], &sample.to_le_bytes()])
+        TaskId::of(&[
+            run.as_bytes(),
+            &self.round.to_le_bytes(),
+            &self.index.to_le_bytes(),
+            &[step],
+            &sample.to_le_bytes(),
+        ])
     }
 }
 
@@ -189,7 +195,16 @@ impl Judgement {
         if !self.correct {
             return 0;
         }
-        [self.relevant, self.substantial, self.useful, self.clear, self.expert].iter().map(|point| u32::from(*point)).sum()
+        [
+            self.relevant,
+            self.substantial,
+            self.useful,
+            self.clear,
+            self.expert,
+        ]
+        .iter()
+        .map(|point| u32::from(*point))
+        .sum()
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! The crate owns no behaviour. Contract suites that every implementation must pass stand beside the traits.
 
-pub mod ledger;
-pub mod model;
 pub mod blob;
+pub mod ledger;
 pub mod limiter;
+pub mod model;
 pub mod queue;
 pub mod sql;

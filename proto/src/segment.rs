@@ -52,7 +52,10 @@ pub struct Record<T> {
 impl<T> Record<T> {
     /// A record without vectors.
     pub fn plain(value: T) -> Self {
-        Self { value, vectors: Vec::new() }
+        Self {
+            value,
+            vectors: Vec::new(),
+        }
     }
 }
 
@@ -65,11 +68,15 @@ impl Segment {
     pub fn encode<T: Serialize>(kind: SegmentKind, records: &[Record<T>]) -> Result<Vec<u8>, Error> {
         let mut plain = Vec::new();
         for record in records {
-            let json = serde_json::to_vec(&record.value).map_err(|source| Error::Json { what: WHAT, source })?;
+            let json =
+                serde_json::to_vec(&record.value).map_err(|source| Error::Json { what: WHAT, source })?;
             let vectors = (!record.vectors.is_empty()).then(|| pack(&record.vectors));
             plain.extend(v1::SegmentRecord { json, vectors }.encode_length_delimited_to_vec());
         }
-        let damaged = |e: std::io::Error| Error::Damaged { what: WHAT, detail: e.to_string() };
+        let damaged = |e: std::io::Error| Error::Damaged {
+            what: WHAT,
+            detail: e.to_string(),
+        };
         let body = zstd::encode_all(plain.as_slice(), ZSTD_LEVEL).map_err(damaged)?;
         let header = v1::SegmentHeader {
             version: VERSION,
@@ -89,16 +96,24 @@ impl Segment {
     /// Decodes a segment file's bytes, having checked their digest.
     pub fn decode<T: DeserializeOwned>(kind: SegmentKind, bytes: &[u8]) -> Result<Vec<Record<T>>, Error> {
         let damaged = |detail: String| Error::Damaged { what: WHAT, detail };
-        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not start as a segment does".into()))?;
-        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("it ends in its header".into()))?;
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .ok_or_else(|| damaged("it does not start as a segment does".into()))?;
+        let (length, rest) = rest
+            .split_first_chunk::<4>()
+            .ok_or_else(|| damaged("it ends in its header".into()))?;
         let length = u32::from_le_bytes(*length) as usize;
         if rest.len() < length {
             return Err(damaged("it ends in its header".into()));
         }
         let (header, body) = rest.split_at(length);
-        let header = v1::SegmentHeader::decode(header).map_err(|source| Error::Protobuf { what: WHAT, source })?;
+        let header =
+            v1::SegmentHeader::decode(header).map_err(|source| Error::Protobuf { what: WHAT, source })?;
         if header.version != VERSION {
-            return Err(Error::Version { what: WHAT, found: header.version });
+            return Err(Error::Version {
+                what: WHAT,
+                found: header.version,
+            });
         }
         if header.kind != kind.name() {
             return Err(damaged(format!("it holds {}, not {}", header.kind, kind.name())));
@@ -112,12 +127,19 @@ impl Segment {
         while !rest.is_empty() {
             let wire = v1::SegmentRecord::decode_length_delimited(&mut rest)
                 .map_err(|source| Error::Protobuf { what: WHAT, source })?;
-            let value = serde_json::from_slice(&wire.json).map_err(|source| Error::Json { what: WHAT, source })?;
-            let vectors = wire.vectors.map_or(Ok(Vec::new()), |packed| unpack(&packed, WHAT))?;
+            let value =
+                serde_json::from_slice(&wire.json).map_err(|source| Error::Json { what: WHAT, source })?;
+            let vectors = wire
+                .vectors
+                .map_or(Ok(Vec::new()), |packed| unpack(&packed, WHAT))?;
             records.push(Record { value, vectors });
         }
         if records.len() != header.records as usize {
-            return Err(damaged(format!("{} records instead of {}", records.len(), header.records)));
+            return Err(damaged(format!(
+                "{} records instead of {}",
+                records.len(),
+                header.records
+            )));
         }
         Ok(records)
     }
@@ -130,17 +152,34 @@ mod tests {
     #[test]
     fn a_segment_round_trips_and_damage_is_found() {
         let records = vec![
-            Record { value: "a".to_owned(), vectors: vec![vec![0.1, 0.2], vec![0.3, 0.4]] },
+            Record {
+                value: "a".to_owned(),
+                vectors: vec![vec![0.1, 0.2], vec![0.3, 0.4]],
+            },
             Record::plain("b".to_owned()),
         ];
         let mut bytes = Segment::encode(SegmentKind::Rows, &records).unwrap();
-        assert_eq!(Segment::decode::<String>(SegmentKind::Rows, &bytes).unwrap(), records);
-        assert!(Segment::decode::<String>(SegmentKind::Seeds, &bytes).is_err(), "another kind");
+        assert_eq!(
+            Segment::decode::<String>(SegmentKind::Rows, &bytes).unwrap(),
+            records
+        );
+        assert!(
+            Segment::decode::<String>(SegmentKind::Seeds, &bytes).is_err(),
+            "another kind"
+        );
         for i in 0..bytes.len() {
-            assert!(Segment::decode::<String>(SegmentKind::Rows, &bytes[..i]).is_err(), "cut at {i}");
+            assert!(
+                Segment::decode::<String>(SegmentKind::Rows, &bytes[..i]).is_err(),
+                "cut at {i}"
+            );
         }
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
-        assert!(Segment::decode::<String>(SegmentKind::Rows, &bytes).unwrap_err().to_string().contains("digest"));
+        assert!(
+            Segment::decode::<String>(SegmentKind::Rows, &bytes)
+                .unwrap_err()
+                .to_string()
+                .contains("digest")
+        );
     }
 }

@@ -23,7 +23,10 @@ pub struct Envelope {
 impl Envelope {
     /// Encodes the envelope.
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
-        let work = serde_json::to_vec(&self.task).map_err(|source| Error::Json { what: "task envelope", source })?;
+        let work = serde_json::to_vec(&self.task).map_err(|source| Error::Json {
+            what: "task envelope",
+            source,
+        })?;
         Ok(v1::TaskEnvelope {
             version: VERSION,
             run: self.run.as_bytes().to_vec(),
@@ -38,18 +41,31 @@ impl Envelope {
     /// Decodes an envelope.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         const WHAT: &str = "task envelope";
-        let wire = v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
+        let wire =
+            v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
         if wire.version != VERSION {
-            return Err(Error::Version { what: WHAT, found: wire.version });
+            return Err(Error::Version {
+                what: WHAT,
+                found: wire.version,
+            });
         }
-        let damaged = |detail: &str| Error::Damaged { what: WHAT, detail: detail.to_owned() };
+        let damaged = |detail: &str| Error::Damaged {
+            what: WHAT,
+            detail: detail.to_owned(),
+        };
         let run = RunId::from_bytes(&wire.run).ok_or_else(|| damaged("the run's id has the wrong length"))?;
-        let id = TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
-        let task: Task = serde_json::from_slice(&wire.work).map_err(|source| Error::Json { what: WHAT, source })?;
+        let id =
+            TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
+        let task: Task =
+            serde_json::from_slice(&wire.work).map_err(|source| Error::Json { what: WHAT, source })?;
         if task.id != id || task.address.task_id(run) != id {
             return Err(damaged("the task's id does not belong to its run and address"));
         }
-        Ok(Self { run, task, trace: wire.trace.into_iter().collect() })
+        Ok(Self {
+            run,
+            task,
+            trace: wire.trace.into_iter().collect(),
+        })
     }
 }
 
@@ -66,7 +82,10 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
     const WHAT: &str = "task report";
     let (json, vectors) = match &report.output {
         Output::Vectors(vectors) => {
-            let bare = Report { output: Output::Vectors(Vec::new()), model_version: report.model_version.clone() };
+            let bare = Report {
+                output: Output::Vectors(Vec::new()),
+                model_version: report.model_version.clone(),
+            };
             (serde_json::to_vec(&bare), Some(pack(vectors)))
         }
         Output::Question(_)
@@ -76,7 +95,12 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
         | Output::Rejected { .. } => (serde_json::to_vec(report), None),
     };
     let report = json.map_err(|source| Error::Json { what: WHAT, source })?;
-    Ok(v1::TaskReport { version: VERSION, report, vectors }.encode_to_vec())
+    Ok(v1::TaskReport {
+        version: VERSION,
+        report,
+        vectors,
+    }
+    .encode_to_vec())
 }
 
 /// Decodes a report.
@@ -84,9 +108,13 @@ pub fn decode_report(bytes: &[u8]) -> Result<Report, Error> {
     const WHAT: &str = "task report";
     let wire = v1::TaskReport::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
     if wire.version != VERSION {
-        return Err(Error::Version { what: WHAT, found: wire.version });
+        return Err(Error::Version {
+            what: WHAT,
+            found: wire.version,
+        });
     }
-    let mut report: Report = serde_json::from_slice(&wire.report).map_err(|source| Error::Json { what: WHAT, source })?;
+    let mut report: Report =
+        serde_json::from_slice(&wire.report).map_err(|source| Error::Json { what: WHAT, source })?;
     if let (Output::Vectors(vectors), Some(packed)) = (&mut report.output, wire.vectors) {
         *vectors = unpack(&packed, WHAT)?;
     }
@@ -95,7 +123,9 @@ pub fn decode_report(bytes: &[u8]) -> Result<Report, Error> {
 
 pub(crate) fn pack(vectors: &[Vec<f32>]) -> v1::Vectors {
     v1::Vectors {
-        dimensions: vectors.first().map_or(0, |v| u32::try_from(v.len()).unwrap_or(u32::MAX)),
+        dimensions: vectors
+            .first()
+            .map_or(0, |v| u32::try_from(v.len()).unwrap_or(u32::MAX)),
         values: vectors.concat(),
     }
 }
@@ -103,7 +133,14 @@ pub(crate) fn pack(vectors: &[Vec<f32>]) -> v1::Vectors {
 pub(crate) fn unpack(packed: &v1::Vectors, what: &'static str) -> Result<Vec<Vec<f32>>, Error> {
     let dimensions = packed.dimensions as usize;
     if dimensions == 0 || !packed.values.len().is_multiple_of(dimensions) {
-        return Err(Error::Damaged { what, detail: format!("{} values in rows of {dimensions}", packed.values.len()) });
+        return Err(Error::Damaged {
+            what,
+            detail: format!("{} values in rows of {dimensions}", packed.values.len()),
+        });
     }
-    Ok(packed.values.chunks_exact(dimensions).map(<[f32]>::to_vec).collect())
+    Ok(packed
+        .values
+        .chunks_exact(dimensions)
+        .map(<[f32]>::to_vec)
+        .collect())
 }

@@ -40,7 +40,10 @@ fn domains(data: &Path) -> [Domain; 3] {
         Domain {
             name: "numbers",
             seeds: gsm8k.clone(),
-            key: KeyFiles { gsm8k: vec![gsm8k], ..KeyFiles::default() },
+            key: KeyFiles {
+                gsm8k: vec![gsm8k],
+                ..KeyFiles::default()
+            },
             fields: "{}",
             validator: "{kind: number}".into(),
             calls: 3_000,
@@ -48,7 +51,10 @@ fn domains(data: &Path) -> [Domain; 3] {
         Domain {
             name: "labels",
             seeds: pubmedqa.clone(),
-            key: KeyFiles { pubmedqa: vec![pubmedqa], ..KeyFiles::default() },
+            key: KeyFiles {
+                pubmedqa: vec![pubmedqa],
+                ..KeyFiles::default()
+            },
             fields: "{answer: long_answer, references: final_decision, context: contexts, concept: meshes, source: pmid}",
             validator: "{kind: label, labels: [yes, no, maybe]}".into(),
             calls: 3_000,
@@ -56,7 +62,10 @@ fn domains(data: &Path) -> [Domain; 3] {
         Domain {
             name: "queries",
             seeds: sql.join("questions.jsonl"),
-            key: KeyFiles { sql_questions: vec![sql.join("questions.jsonl")], ..KeyFiles::default() },
+            key: KeyFiles {
+                sql_questions: vec![sql.join("questions.jsonl")],
+                ..KeyFiles::default()
+            },
             fields: "{answer: accepted_queries, references: accepted_queries, database: db, concept: concept}",
             validator: format!("{{kind: sql, databases: {}}}", sql.display()),
             calls: 1_000,
@@ -67,11 +76,20 @@ fn domains(data: &Path) -> [Domain; 3] {
 /// Every second of the first 1,000 seeds, beginning with `half`.
 fn seeds(domain: &Domain, half: usize) -> String {
     let text = std::fs::read_to_string(&domain.seeds).unwrap();
-    text.lines().take(1_000).skip(half).step_by(2).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .take(1_000)
+        .skip(half)
+        .step_by(2)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn run(domain: &Domain, half: usize, strategy: &str, lead: u32) -> Figures {
-    let config = Config { key: domain.key.clone(), seed: 100 + half as u64, ..Config::default() };
+    let config = Config {
+        key: domain.key.clone(),
+        seed: 100 + half as u64,
+        ..Config::default()
+    };
     let bench = Bench::new(config).unwrap();
     bench.write("seeds.jsonl", &seeds(domain, half)).unwrap();
     let job = format!(
@@ -87,7 +105,9 @@ fn run(domain: &Domain, half: usize, strategy: &str, lead: u32) -> Figures {
     let summary = bench.run_job("job.yaml", &["--progress", "none"]).unwrap();
     let mut figures = Figures::default();
     for row in bench.rows("train").unwrap() {
-        let Some((_, question, answer)) = synthetic(&row) else { continue };
+        let Some((_, question, answer)) = synthetic(&row) else {
+            continue;
+        };
         figures.accepted += 1;
         figures.right += u64::from(bench.sim.key().is_right(&question, &answer) == Some(true));
     }
@@ -98,7 +118,12 @@ fn run(domain: &Domain, half: usize, strategy: &str, lead: u32) -> Figures {
         }
         figures.rejected.insert(reason.to_owned(), rows);
     }
-    figures.calls = summary["spend"].as_array().unwrap().iter().map(|part| part["calls"].as_u64().unwrap()).sum();
+    figures.calls = summary["spend"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["calls"].as_u64().unwrap())
+        .sum();
     figures
 }
 
@@ -144,7 +169,11 @@ fn main() {
     }
     println!("chosen: a lead of {chosen}; odd seeds judge it");
     for domain in &domains {
-        show(domain.name, &chosen.to_string(), &run(domain, 1, "new_question", chosen));
+        show(
+            domain.name,
+            &chosen.to_string(),
+            &run(domain, 1, "new_question", chosen),
+        );
     }
     println!("with a reference, odd seeds");
     for strategy in ["answer_augmentation", "rephrasing"] {

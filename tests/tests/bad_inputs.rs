@@ -24,54 +24,214 @@ struct Case {
     says: &'static [&'static str],
 }
 
-const fn case(name: &'static str, change: &'static [(&'static str, &'static str)], says: &'static [&'static str]) -> Case {
-    Case { name, change, seeds: None, files: &[], args: &["run", "job.yaml"], code: 3, says }
+const fn case(
+    name: &'static str,
+    change: &'static [(&'static str, &'static str)],
+    says: &'static [&'static str],
+) -> Case {
+    Case {
+        name,
+        change,
+        seeds: None,
+        files: &[],
+        args: &["run", "job.yaml"],
+        code: 3,
+        says,
+    }
 }
 
 const fn seeds(name: &'static str, text: &'static [u8], says: &'static [&'static str]) -> Case {
-    Case { name, change: &[], seeds: Some(text), files: &[], args: &["run", "job.yaml"], code: 3, says }
+    Case {
+        name,
+        change: &[],
+        seeds: Some(text),
+        files: &[],
+        args: &["run", "job.yaml"],
+        code: 3,
+        says,
+    }
 }
 
-const fn call(name: &'static str, args: &'static [&'static str], code: i32, says: &'static [&'static str]) -> Case {
-    Case { name, change: &[], seeds: None, files: &[], args, code, says }
+const fn call(
+    name: &'static str,
+    args: &'static [&'static str],
+    code: i32,
+    says: &'static [&'static str],
+) -> Case {
+    Case {
+        name,
+        change: &[],
+        seeds: None,
+        files: &[],
+        args,
+        code,
+        says,
+    }
 }
 
 static CASES: &[Case] = &[
-    case("broken YAML", &[("seeds: {path", "seeds: {path: [")], &["not closed", "job.yaml:"]),
-    case("tab in YAML", &[("seeds: {path: seeds.jsonl}", "seeds:\n\tpath: seeds.jsonl")], &["job.yaml:2"]),
-    case("unknown section", &[("budget:", "bugdet:")], &["bugdet", "budget"]),
-    case("unknown key", &[("model: sim", "modell: sim")], &["modell", "model", "job.yaml:2"]),
-    case("key of another section", &[("budget: {calls: 50}", "budget: {calls: 50, rows: 5}")], &["rows", "generate"]),
-    case("key twice", &[("budget: {calls: 50}", "budget: {calls: 50}\nbudget: {calls: 60}")], &["budget", "job.yaml:6"]),
-    case("no seeds section", &[("seeds: {path: seeds.jsonl}\n", "")], &["seeds"]),
+    case(
+        "broken YAML",
+        &[("seeds: {path", "seeds: {path: [")],
+        &["not closed", "job.yaml:"],
+    ),
+    case(
+        "tab in YAML",
+        &[("seeds: {path: seeds.jsonl}", "seeds:\n\tpath: seeds.jsonl")],
+        &["job.yaml:2"],
+    ),
+    case(
+        "unknown section",
+        &[("budget:", "bugdet:")],
+        &["bugdet", "budget"],
+    ),
+    case(
+        "unknown key",
+        &[("model: sim", "modell: sim")],
+        &["modell", "model", "job.yaml:2"],
+    ),
+    case(
+        "key of another section",
+        &[("budget: {calls: 50}", "budget: {calls: 50, rows: 5}")],
+        &["rows", "generate"],
+    ),
+    case(
+        "key twice",
+        &[("budget: {calls: 50}", "budget: {calls: 50}\nbudget: {calls: 60}")],
+        &["budget", "job.yaml:6"],
+    ),
+    case(
+        "no seeds section",
+        &[("seeds: {path: seeds.jsonl}\n", "")],
+        &["seeds"],
+    ),
     case("no budget", &[("budget: {calls: 50}\n", "")], &["budget"]),
-    case("empty budget", &[("budget: {calls: 50}", "budget: {}")], &["budget.usd", "budget.calls"]),
+    case(
+        "empty budget",
+        &[("budget: {calls: 50}", "budget: {}")],
+        &["budget.usd", "budget.calls"],
+    ),
     case("budget of nothing", &[("calls: 50", "calls: 0")], &["calls"]),
     case("negative budget", &[("calls: 50", "calls: -5")], &["calls"]),
-    case("absurd budget", &[("calls: 50", "calls: 99999999999999999999999")], &["calls"]),
-    case("budget in words", &[("calls: 50", "calls: many")], &["calls", "many"]),
+    case(
+        "absurd budget",
+        &[("calls: 50", "calls: 99999999999999999999999")],
+        &["calls"],
+    ),
+    case(
+        "budget in words",
+        &[("calls: 50", "calls: many")],
+        &["calls", "many"],
+    ),
     case("infinite dollars", &[("calls: 50", "usd: .inf")], &["usd"]),
-    case("dollars without a price", &[("calls: 50", "usd: 5")], &["price", "sim"]),
-    case("negative price", &[("model: sim", "model: sim, price: {input: -1, output: 2}")], &["price"]),
-    case("share over one", &[("budget:", "holdout: {test: 1.5}\nbudget:")], &["holdout.test", "1.5"]),
-    case("everything held out", &[("budget:", "holdout: {test: 0.6, validation: 0.4}\nbudget:")], &["held out"]),
-    case("unknown strategy", &[("budget:", "generate: {strategy: telepathy}\nbudget:")], &["telepathy"]),
-    case("unknown validator", &[("kind: number", "kind: numbr")], &["numbr", "number"]),
-    case("nothing checks answers", &[("filter: {validator: {kind: number}}\n", "")], &["validator"]),
-    case("queries without a database column", &[("kind: number", "kind: sql, databases: .")], &["database"]),
-    case("one label", &[("kind: number", "kind: label, labels: [yes]")], &["label"]),
-    case("grounding without passages", &[("filter: {", "filter: {grounding: {min_share: 0.8}, ")], &["passage", "context"]),
-    case("all synthetic", &[("budget:", "anchor: {max_synthetic_share: 1}\nbudget:")], &["real"]),
-    case("inert key of a local model", &[("base_url: URL, model: sim", "local: m.gguf, key_env: K")], &["key_env"]),
-    case("endpoint and local model", &[("model: sim", "model: sim, local: x.gguf")], &["local"]),
-    case("no HTTP address", &[("base_url: URL", "base_url: ftp://x")], &["ftp://x"]),
-    case("nobody listens", &[("base_url: URL", "base_url: http://127.0.0.1:9/v1")], &["127.0.0.1:9"]),
-    case("name that does not resolve", &[("base_url: URL", "base_url: http://no.such.host.invalid/v1")], &["no.such.host.invalid"]),
-    case("key variable not set", &[("model: sim", "model: sim, key_env: GRISTMILL_TEST_NO_KEY")], &["GRISTMILL_TEST_NO_KEY"]),
-    case("key file missing", &[("model: sim", "model: sim, key_file: nokey.txt")], &["nokey.txt"]),
-    case("seed file missing", &[("seeds.jsonl", "seads.jsonl")], &["seads.jsonl", "seeds.jsonl"]),
-    case("unknown column", &[("{path: seeds.jsonl}", "{path: seeds.jsonl, fields: {answer: reply}}")], &["reply", "question"]),
-    case("prompt file missing", &[("budget:", "generate: {prompts: {answer: none.txt}}\nbudget:")], &["none.txt"]),
+    case(
+        "dollars without a price",
+        &[("calls: 50", "usd: 5")],
+        &["price", "sim"],
+    ),
+    case(
+        "negative price",
+        &[("model: sim", "model: sim, price: {input: -1, output: 2}")],
+        &["price"],
+    ),
+    case(
+        "share over one",
+        &[("budget:", "holdout: {test: 1.5}\nbudget:")],
+        &["holdout.test", "1.5"],
+    ),
+    case(
+        "everything held out",
+        &[("budget:", "holdout: {test: 0.6, validation: 0.4}\nbudget:")],
+        &["held out"],
+    ),
+    case(
+        "unknown strategy",
+        &[("budget:", "generate: {strategy: telepathy}\nbudget:")],
+        &["telepathy"],
+    ),
+    case(
+        "unknown validator",
+        &[("kind: number", "kind: numbr")],
+        &["numbr", "number"],
+    ),
+    case(
+        "nothing checks answers",
+        &[("filter: {validator: {kind: number}}\n", "")],
+        &["validator"],
+    ),
+    case(
+        "queries without a database column",
+        &[("kind: number", "kind: sql, databases: .")],
+        &["database"],
+    ),
+    case(
+        "one label",
+        &[("kind: number", "kind: label, labels: [yes]")],
+        &["label"],
+    ),
+    case(
+        "grounding without passages",
+        &[("filter: {", "filter: {grounding: {min_share: 0.8}, ")],
+        &["passage", "context"],
+    ),
+    case(
+        "all synthetic",
+        &[("budget:", "anchor: {max_synthetic_share: 1}\nbudget:")],
+        &["real"],
+    ),
+    case(
+        "inert key of a local model",
+        &[("base_url: URL, model: sim", "local: m.gguf, key_env: K")],
+        &["key_env"],
+    ),
+    case(
+        "endpoint and local model",
+        &[("model: sim", "model: sim, local: x.gguf")],
+        &["local"],
+    ),
+    case(
+        "no HTTP address",
+        &[("base_url: URL", "base_url: ftp://x")],
+        &["ftp://x"],
+    ),
+    case(
+        "nobody listens",
+        &[("base_url: URL", "base_url: http://127.0.0.1:9/v1")],
+        &["127.0.0.1:9"],
+    ),
+    case(
+        "name that does not resolve",
+        &[("base_url: URL", "base_url: http://no.such.host.invalid/v1")],
+        &["no.such.host.invalid"],
+    ),
+    case(
+        "key variable not set",
+        &[("model: sim", "model: sim, key_env: GRISTMILL_TEST_NO_KEY")],
+        &["GRISTMILL_TEST_NO_KEY"],
+    ),
+    case(
+        "key file missing",
+        &[("model: sim", "model: sim, key_file: nokey.txt")],
+        &["nokey.txt"],
+    ),
+    case(
+        "seed file missing",
+        &[("seeds.jsonl", "seads.jsonl")],
+        &["seads.jsonl", "seeds.jsonl"],
+    ),
+    case(
+        "unknown column",
+        &[(
+            "{path: seeds.jsonl}",
+            "{path: seeds.jsonl, fields: {answer: reply}}",
+        )],
+        &["reply", "question"],
+    ),
+    case(
+        "prompt file missing",
+        &[("budget:", "generate: {prompts: {answer: none.txt}}\nbudget:")],
+        &["none.txt"],
+    ),
     Case {
         name: "prompt with an unknown name",
         change: &[("budget:", "generate: {prompts: {answer: p.txt}}\nbudget:")],
@@ -81,21 +241,71 @@ static CASES: &[Case] = &[
         code: 3,
         says: &["Answer"],
     },
-    Case { name: "job file that is no text", change: &[], seeds: None, files: &[("job.yaml", b"\xff\xfe\x00\x01")], args: &["run", "job.yaml"], code: 3, says: &["UTF-8"] },
-    Case { name: "empty job file", change: &[], seeds: None, files: &[("job.yaml", b"")], args: &["run", "job.yaml"], code: 3, says: &["empty"] },
+    Case {
+        name: "job file that is no text",
+        change: &[],
+        seeds: None,
+        files: &[("job.yaml", b"\xff\xfe\x00\x01")],
+        args: &["run", "job.yaml"],
+        code: 3,
+        says: &["UTF-8"],
+    },
+    Case {
+        name: "empty job file",
+        change: &[],
+        seeds: None,
+        files: &[("job.yaml", b"")],
+        args: &["run", "job.yaml"],
+        code: 3,
+        says: &["empty"],
+    },
     seeds("empty seeds", b"", &["seeds.jsonl"]),
-    seeds("seeds that are no JSON", b"question,answer\nx,y\n", &["seeds.jsonl:1"]),
-    seeds("seeds in another encoding", b"{\"question\": \"caf\xe9?\", \"answer\": \"#### 1\"}\n", &["seeds.jsonl:1", "UTF-8"]),
-    seeds("seeds with an empty answer", b"{\"question\": \"x?\", \"answer\": \"\"}\n", &["seeds.jsonl:1", "answer"]),
+    seeds(
+        "seeds that are no JSON",
+        b"question,answer\nx,y\n",
+        &["seeds.jsonl:1"],
+    ),
+    seeds(
+        "seeds in another encoding",
+        b"{\"question\": \"caf\xe9?\", \"answer\": \"#### 1\"}\n",
+        &["seeds.jsonl:1", "UTF-8"],
+    ),
+    seeds(
+        "seeds with an empty answer",
+        b"{\"question\": \"x?\", \"answer\": \"\"}\n",
+        &["seeds.jsonl:1", "answer"],
+    ),
     seeds("seeds that are a list", b"[1, 2]\n", &["seeds.jsonl:1", "object"]),
     call("job file missing", &["run", "jobb.yaml"], 3, &["jobb.yaml"]),
     call("no job named", &["run"], 2, &["<JOB>", "Usage"]),
     call("unknown verb", &["rn", "job.yaml"], 2, &["rn"]),
-    call("override of an unknown key", &["run", "job.yaml", "--set", "budget.cals=5"], 3, &["cals", "calls"]),
-    call("override without a value", &["run", "job.yaml", "--set", "budget.calls"], 3, &["budget.calls"]),
+    call(
+        "override of an unknown key",
+        &["run", "job.yaml", "--set", "budget.cals=5"],
+        3,
+        &["cals", "calls"],
+    ),
+    call(
+        "override without a value",
+        &["run", "job.yaml", "--set", "budget.calls"],
+        3,
+        &["budget.calls"],
+    ),
     call("status of no run", &["status", "out/none"], 3, &["out/none"]),
     call("trace in no run", &["trace", "out/none", "abc"], 3, &["out/none"]),
-    call("init with a wrong budget", &["init", "seeds.jsonl", "--teacher", "smollm2-135m-instruct", "--budget", "5 pounds"], 3, &["pounds"]),
+    call(
+        "init with a wrong budget",
+        &[
+            "init",
+            "seeds.jsonl",
+            "--teacher",
+            "smollm2-135m-instruct",
+            "--budget",
+            "5 pounds",
+        ],
+        3,
+        &["pounds"],
+    ),
 ];
 
 #[test]
@@ -109,32 +319,64 @@ fn every_bad_input_gets_its_error() {
             assert!(job.contains(from), "{}: the good job has no `{from}`", case.name);
             job = job.replacen(from, to, 1);
         }
-        std::fs::write(bench.folder.path().join("seeds.jsonl"), case.seeds.unwrap_or(SEEDS.as_bytes())).unwrap();
-        bench.write("job.yaml", &job.replace("URL", &bench.url())).unwrap();
+        std::fs::write(
+            bench.folder.path().join("seeds.jsonl"),
+            case.seeds.unwrap_or(SEEDS.as_bytes()),
+        )
+        .unwrap();
+        bench
+            .write("job.yaml", &job.replace("URL", &bench.url()))
+            .unwrap();
         for (name, bytes) in case.files {
             std::fs::write(bench.folder.path().join(name), bytes).unwrap();
         }
         let output = bench.gristmill(case.args).unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        println!("{:<34} {:?}  {}", case.name, output.status.code(), text.lines().take(3).collect::<Vec<_>>().join(" ⏎ "));
+        println!(
+            "{:<34} {:?}  {}",
+            case.name,
+            output.status.code(),
+            text.lines().take(3).collect::<Vec<_>>().join(" ⏎ ")
+        );
         let missing: Vec<_> = case.says.iter().filter(|part| !text.contains(**part)).collect();
         if output.status.code() != Some(case.code) || !missing.is_empty() || text.contains("panicked") {
-            wrong.push(format!("{}: exit {:?} (want {}), missing {missing:?}\n{text}", case.name, output.status.code(), case.code));
+            wrong.push(format!(
+                "{}: exit {:?} (want {}), missing {missing:?}\n{text}",
+                case.name,
+                output.status.code(),
+                case.code
+            ));
         }
     }
     assert_eq!(bench.sim.bill().total.calls, 0, "nothing was spent");
-    assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), CASES.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n\n{}",
+        wrong.len(),
+        CASES.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn a_wrong_key_stops_the_run_and_shows_no_key() {
-    let bench = Bench::new(Config { api_key: Some("right".into()), ..Config::default() }).unwrap();
+    let bench = Bench::new(Config {
+        api_key: Some("right".into()),
+        ..Config::default()
+    })
+    .unwrap();
     bench.write("seeds.jsonl", SEEDS).unwrap();
     bench.write("key.txt", "canary-wrong-key\n").unwrap();
-    let job = GOOD.replace("URL", &bench.url()).replace("model: sim", "model: sim, key_file: key.txt");
+    let job = GOOD
+        .replace("URL", &bench.url())
+        .replace("model: sim", "model: sim, key_file: key.txt");
     bench.write("job.yaml", &job).unwrap();
     let output = bench.gristmill(&["run", "job.yaml"]).unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.contains("401") && !text.contains("canary"), "{text}");
     assert_eq!(bench.sim.bill().total.calls, 0);
@@ -144,7 +386,9 @@ fn a_wrong_key_stops_the_run_and_shows_no_key() {
 fn a_run_that_cannot_write_keeps_what_was_there() {
     let bench = Bench::new(Config::default()).unwrap();
     bench.write("seeds.jsonl", SEEDS).unwrap();
-    bench.write("job.yaml", &GOOD.replace("URL", &bench.url())).unwrap();
+    bench
+        .write("job.yaml", &GOOD.replace("URL", &bench.url()))
+        .unwrap();
     // A file stands where the folder of runs should be.
     bench.write("out", "mine").unwrap();
     let output = bench.gristmill(&["run", "job.yaml"]).unwrap();
@@ -152,6 +396,9 @@ fn a_run_that_cannot_write_keeps_what_was_there() {
     assert_ne!(output.status.code(), Some(0));
     assert!(text.contains("out"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
-    assert_eq!(std::fs::read_to_string(bench.folder.path().join("out")).unwrap(), "mine");
+    assert_eq!(
+        std::fs::read_to_string(bench.folder.path().join("out")).unwrap(),
+        "mine"
+    );
     assert_eq!(bench.sim.bill().total.calls, 0);
 }

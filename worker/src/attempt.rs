@@ -52,7 +52,10 @@ impl Bench {
         let done = match Envelope::decode(&delivery.envelope) {
             Err(error) => delivery.receipt.dead_letter(&error.to_string()).await,
             Ok(envelope) if envelope.run != self.kit.run => {
-                delivery.receipt.dead_letter(&format!("run {} is not worked on here", envelope.run)).await
+                delivery
+                    .receipt
+                    .dead_letter(&format!("run {} is not worked on here", envelope.run))
+                    .await
             }
             Ok(envelope) => match self.handle(&envelope.task).await {
                 Ok(()) => delivery.receipt.ack().await,
@@ -61,7 +64,10 @@ impl Bench {
         };
         if let Err(error) = done {
             // The message comes again, and begin will say that there is nothing to do.
-            tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not take the receipt");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the queue did not take the receipt"
+            );
         }
     }
 
@@ -69,9 +75,10 @@ impl Bench {
     async fn handle(&self, task: &Task) -> Result<(), Unworkable> {
         match &task.work {
             Work::Embed { texts } => self.embed(task.id, texts).await,
-            Work::Ask { request } | Work::Verify { request } | Work::Judge { request } | Work::Answer { request, .. } => {
-                self.complete(task, request).await
-            }
+            Work::Ask { request }
+            | Work::Verify { request }
+            | Work::Judge { request }
+            | Work::Answer { request, .. } => self.complete(task, request).await,
         }
     }
 
@@ -82,12 +89,17 @@ impl Bench {
             .get(&task.model)
             .ok_or_else(|| Unworkable(format!("model `{}` is not configured here", task.model)))?;
         if let Permit::Wait(wait) = self.limiter.acquire(&task.model).await {
-            self.tell("defer", || self.ledger.defer(self.kit.run, task.id, millis(wait))).await;
+            self.tell("defer", || self.ledger.defer(self.kit.run, task.id, millis(wait)))
+                .await;
             return Ok(());
         }
-        let Ok(_slot) = model.slots.acquire().await else { return Ok(()) };
+        let Ok(_slot) = model.slots.acquire().await else {
+            return Ok(());
+        };
         let worst = model.price.worst_case(request);
-        let Some(fence) = self.begin(task.id, worst).await else { return Ok(()) };
+        let Some(fence) = self.begin(task.id, worst).await else {
+            return Ok(());
+        };
         let held = self.leases.hold(fence);
         let end = self.call(model, task, request, worst, fence).await;
         drop(held);
@@ -97,11 +109,16 @@ impl Bench {
 
     async fn begin(&self, task: TaskId, worst: Amount) -> Option<Fence> {
         let nonce = Nonce(rand::random());
-        let begin = self.tell("begin", || self.ledger.begin(self.kit.run, task, nonce, worst)).await?;
+        let begin = self
+            .tell("begin", || self.ledger.begin(self.kit.run, task, nonce, worst))
+            .await?;
         match begin {
             Begin::Granted { fence, .. } => Some(fence),
             Begin::NoBudgetNow(_) => {
-                self.tell("defer", || self.ledger.defer(self.kit.run, task, NO_BUDGET_WAIT_MS)).await;
+                self.tell("defer", || {
+                    self.ledger.defer(self.kit.run, task, NO_BUDGET_WAIT_MS)
+                })
+                .await;
                 None
             }
             Begin::Busy { .. }
@@ -121,8 +138,15 @@ impl Bench {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return self.failed(task, error, fence.attempt).await,
             Err(_) => {
-                let reason = format!("`{}` did not answer within {} s", task.model, model.timeout.as_secs());
-                return End::Burn { reason, wait: backoff(fence.attempt) };
+                let reason = format!(
+                    "`{}` did not answer within {} s",
+                    task.model,
+                    model.timeout.as_secs()
+                );
+                return End::Burn {
+                    reason,
+                    wait: backoff(fence.attempt),
+                };
             }
         };
         // Without a word on usage the worst case is what it may have cost: never zero.
@@ -131,7 +155,9 @@ impl Bench {
             Ok(output) => done(output, response.model_version),
             Err(unverifiable) => {
                 tracing::error!(reason = unverifiable.0, "an answer could not be verified");
-                Outcome::Failed { reason: unverifiable.0 }
+                Outcome::Failed {
+                    reason: unverifiable.0,
+                }
             }
         };
         End::Settled { actual, outcome }
@@ -143,17 +169,32 @@ impl Bench {
                 if let Some(pause) = retry_after {
                     self.limiter.cool_down(&task.model, pause).await;
                 }
-                End::Burn { reason, wait: retry_after.unwrap_or_else(|| backoff(attempt)) }
+                End::Burn {
+                    reason,
+                    wait: retry_after.unwrap_or_else(|| backoff(attempt)),
+                }
             }
-            CallError::NotBilled { reason, retry_after, scope } => match scope {
-                Scope::Request => End::Settled { actual: Amount::ZERO, outcome: Outcome::Failed { reason } },
+            CallError::NotBilled {
+                reason,
+                retry_after,
+                scope,
+            } => match scope {
+                Scope::Request => End::Settled {
+                    actual: Amount::ZERO,
+                    outcome: Outcome::Failed { reason },
+                },
                 Scope::Endpoint | Scope::Quota => {
-                    self.tell("pause", || self.ledger.pause(self.kit.run, &reason)).await;
-                    End::Void { reason, wait: Duration::ZERO }
+                    self.tell("pause", || self.ledger.pause(self.kit.run, &reason))
+                        .await;
+                    End::Void {
+                        reason,
+                        wait: Duration::ZERO,
+                    }
                 }
                 Scope::Throttled => {
                     if attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none() {
-                        self.tell("pause", || self.ledger.pause(self.kit.run, &reason)).await;
+                        self.tell("pause", || self.ledger.pause(self.kit.run, &reason))
+                            .await;
                     }
                     let wait = retry_after.map_or_else(|| backoff(attempt), spread);
                     if let Some(pause) = retry_after {
@@ -166,23 +207,47 @@ impl Bench {
     }
 
     async fn embed(&self, task: TaskId, texts: &[String]) -> Result<(), Unworkable> {
-        let embedder =
-            self.kit.embedder.as_ref().ok_or_else(|| Unworkable("no embedding model is configured here".into()))?;
+        let embedder = self
+            .kit
+            .embedder
+            .as_ref()
+            .ok_or_else(|| Unworkable("no embedding model is configured here".into()))?;
         let bytes: usize = texts.iter().map(String::len).sum();
         // A byte is at least a token; each text adds its two markers.
-        let worst = Amount { calls: 1, input_tokens: (bytes + 2 * texts.len()) as u64, ..Amount::ZERO };
-        let Some(fence) = self.begin(task, worst).await else { return Ok(()) };
+        let worst = Amount {
+            calls: 1,
+            input_tokens: (bytes + 2 * texts.len()) as u64,
+            ..Amount::ZERO
+        };
+        let Some(fence) = self.begin(task, worst).await else {
+            return Ok(());
+        };
         let held = self.leases.hold(fence);
         let end = match embedder.embed(texts).await {
             Ok(embedded) => End::Settled {
-                actual: Amount { calls: 1, input_tokens: embedded.input_tokens, ..Amount::ZERO },
+                actual: Amount {
+                    calls: 1,
+                    input_tokens: embedded.input_tokens,
+                    ..Amount::ZERO
+                },
                 outcome: done(Output::Vectors(embedded.vectors), embedder.model().to_owned()),
             },
-            Err(CallError::NotBilled { reason, scope: Scope::Request, .. }) => {
-                End::Settled { actual: Amount::ZERO, outcome: Outcome::Failed { reason } }
-            }
-            Err(CallError::NotBilled { reason, .. }) => End::Void { reason, wait: backoff(fence.attempt) },
-            Err(CallError::Unknown { reason, .. }) => End::Burn { reason, wait: backoff(fence.attempt) },
+            Err(CallError::NotBilled {
+                reason,
+                scope: Scope::Request,
+                ..
+            }) => End::Settled {
+                actual: Amount::ZERO,
+                outcome: Outcome::Failed { reason },
+            },
+            Err(CallError::NotBilled { reason, .. }) => End::Void {
+                reason,
+                wait: backoff(fence.attempt),
+            },
+            Err(CallError::Unknown { reason, .. }) => End::Burn {
+                reason,
+                wait: backoff(fence.attempt),
+            },
         };
         drop(held);
         self.finish(fence, end).await;
@@ -193,16 +258,23 @@ impl Bench {
         let run = self.kit.run;
         match end {
             End::Settled { actual, outcome } => {
-                self.tell("settle", || self.ledger.settle(run, fence, actual, outcome.clone())).await;
+                self.tell("settle", || {
+                    self.ledger.settle(run, fence, actual, outcome.clone())
+                })
+                .await;
             }
             End::Void { reason, wait } => {
                 tracing::debug!(reason, "not billed");
                 let proof = VoidProof { reason };
-                self.tell("void", || self.ledger.void(run, fence, proof.clone(), millis(wait))).await;
+                self.tell("void", || {
+                    self.ledger.void(run, fence, proof.clone(), millis(wait))
+                })
+                .await;
             }
             End::Burn { reason, wait } => {
                 tracing::warn!(reason, "the cost is unknown: the worst case is booked");
-                self.tell("burn", || self.ledger.burn(run, fence, &reason, millis(wait))).await;
+                self.tell("burn", || self.ledger.burn(run, fence, &reason, millis(wait)))
+                    .await;
             }
         }
     }
@@ -223,13 +295,21 @@ impl Bench {
                 Ok(value) => return Some(value),
                 Err(error @ gristmill_ports::ledger::Error::Store { .. }) => match pauses.next_backoff() {
                     Some(pause) => {
-                        tracing::warn!(verb, error = &error as &dyn std::error::Error, "the ledger failed; the same is sent again");
+                        tracing::warn!(
+                            verb,
+                            error = &error as &dyn std::error::Error,
+                            "the ledger failed; the same is sent again"
+                        );
                         tokio::time::sleep(pause).await;
                     }
                     None => return None,
                 },
                 Err(error) => {
-                    tracing::error!(verb, error = &error as &dyn std::error::Error, "the ledger refused");
+                    tracing::error!(
+                        verb,
+                        error = &error as &dyn std::error::Error,
+                        "the ledger refused"
+                    );
                     return None;
                 }
             }
@@ -241,9 +321,14 @@ impl Bench {
 struct Unworkable(String);
 
 fn done(output: Output, model_version: String) -> Outcome {
-    match encode_report(&Report { output, model_version }) {
+    match encode_report(&Report {
+        output,
+        model_version,
+    }) {
         Ok(bytes) => Outcome::Done(bytes),
-        Err(error) => Outcome::Failed { reason: error.to_string() },
+        Err(error) => Outcome::Failed {
+            reason: error.to_string(),
+        },
     }
 }
 
@@ -253,7 +338,11 @@ fn millis(wait: Duration) -> u64 {
 
 /// Half a second, doubled with each attempt up to a minute, spread by a quarter so that workers do not come back together.
 fn backoff(attempt: u32) -> Duration {
-    spread(Duration::from_millis(500).saturating_mul(1 << attempt.saturating_sub(1).min(7)).min(Duration::from_secs(60)))
+    spread(
+        Duration::from_millis(500)
+            .saturating_mul(1 << attempt.saturating_sub(1).min(7))
+            .min(Duration::from_secs(60)),
+    )
 }
 
 fn spread(wait: Duration) -> Duration {

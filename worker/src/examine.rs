@@ -33,9 +33,10 @@ impl From<Rejection> for Stop {
 pub(crate) async fn examine(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Unverifiable> {
     match read(kit, work, response).await {
         Ok(output) => Ok(output),
-        Err(Stop::Rejected(rejection)) => {
-            Ok(Output::Rejected { rejection, text: response.text.chars().take(KEPT_CHARS).collect() })
-        }
+        Err(Stop::Rejected(rejection)) => Ok(Output::Rejected {
+            rejection,
+            text: response.text.chars().take(KEPT_CHARS).collect(),
+        }),
         Err(Stop::Unverifiable(reason)) => Err(reason),
     }
 }
@@ -46,7 +47,9 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
         Work::Ask { request } => {
             whole(&kit.filter.rules.question_refusals, request, response)?;
             let question = reply::question(request, text)?;
-            kit.filter.rules.check_question(&question, Finish::Stop, kind(&kit.filter.validator))?;
+            kit.filter
+                .rules
+                .check_question(&question, Finish::Stop, kind(&kit.filter.validator))?;
             Ok(Output::Question(question))
         }
         Work::Verify { request } => {
@@ -61,7 +64,9 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
             verify(kit, subject, answered).await.map(Output::Answer)
         }
         // An embedding is no completion; the attempt never brings it here.
-        Work::Embed { .. } => Err(Rejection::new(Reason::Format, "an embedding task got a completion").into()),
+        Work::Embed { .. } => {
+            Err(Rejection::new(Reason::Format, "an embedding task got a completion").into())
+        }
     }
 }
 
@@ -91,7 +96,12 @@ fn kind(validator: &Validator) -> Kind {
 
 fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(), Rejection> {
     let check = |answer: &str, kind| {
-        kit.filter.rules.check(&Text { question: None, answer, finish: Finish::Stop, kind })
+        kit.filter.rules.check(&Text {
+            question: None,
+            answer,
+            finish: Finish::Stop,
+            kind,
+        })
     };
     check(&answered.answer, kind(&kit.filter.validator))?;
     if !answered.reasoning.is_empty() {
@@ -101,9 +111,14 @@ fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(),
     if let (Some(grounding), Some(passage)) = (&kit.filter.grounding, &subject.passage) {
         let found = answer::grounding::check(&answered.answer, passage);
         if !found.holds(grounding.min_share) {
-            let missing = [&found.missing_numbers, &found.missing_names, &found.missing_words].map(|items| items.join(", "));
+            let missing = [&found.missing_numbers, &found.missing_names, &found.missing_words]
+                .map(|items| items.join(", "));
             let missing: Vec<_> = missing.into_iter().filter(|items| !items.is_empty()).collect();
-            let detail = format!("{:.0} % stands in the passage; missing: {}", 100.0 * found.score, missing.join("; "));
+            let detail = format!(
+                "{:.0} % stands in the passage; missing: {}",
+                100.0 * found.score,
+                missing.join("; ")
+            );
             return Err(Rejection::new(Reason::Ungrounded, detail));
         }
     }
@@ -119,35 +134,61 @@ async fn verify(kit: &Kit, subject: &Subject, answered: reply::Answered) -> Resu
         Validator::None => (answer::text::normalize(&answer), None, String::new()),
         Validator::Number => {
             let found = number::extract(&answer).map_err(unreadable)?;
-            let golds: Vec<_> = references.iter().filter_map(|text| number::reference(text)).collect();
+            let golds: Vec<_> = references
+                .iter()
+                .filter_map(|text| number::reference(text))
+                .collect();
             let correct = (!golds.is_empty()).then_some(golds.contains(&found));
             let golds: Vec<_> = golds.iter().map(ToString::to_string).collect();
             (found.to_string(), correct, compared(&found.to_string(), &golds))
         }
         Validator::Label { .. } => {
             let Some(labels) = &kit.labels else {
-                return Err(Stop::Unverifiable(Unverifiable("the labels are not loaded".into())));
+                return Err(Stop::Unverifiable(Unverifiable(
+                    "the labels are not loaded".into(),
+                )));
             };
             let found = labels.find(&answer).map_err(unreadable)?;
-            let golds: Vec<_> = references.iter().filter_map(|text| labels.exact(text).map(str::to_owned)).collect();
+            let golds: Vec<_> = references
+                .iter()
+                .filter_map(|text| labels.exact(text).map(str::to_owned))
+                .collect();
             let correct = (!golds.is_empty()).then(|| golds.iter().any(|gold| gold == found));
             (found.to_owned(), correct, compared(found, &golds))
         }
         Validator::Text { min_f1 } => {
             let score = answer::text::score(&answer, references);
             let correct = (!references.is_empty()).then_some(score.f1 >= *min_f1);
-            (answer::text::normalize(&answer), correct, format!("F1 {:.2} with the reference", score.f1))
+            (
+                answer::text::normalize(&answer),
+                correct,
+                format!("F1 {:.2} with the reference", score.f1),
+            )
         }
         Validator::Sql { .. } => verify_query(kit, subject, &answer).await?,
     };
-    Ok(Answer { reasoning, answer, canonical, correct, detail })
+    Ok(Answer {
+        reasoning,
+        answer,
+        canonical,
+        correct,
+        detail,
+    })
 }
 
 fn compared(found: &str, golds: &[String]) -> String {
-    if golds.is_empty() { format!("{found}, no reference") } else { format!("{found}, reference {}", golds.join(" or ")) }
+    if golds.is_empty() {
+        format!("{found}, no reference")
+    } else {
+        format!("{found}, reference {}", golds.join(" or "))
+    }
 }
 
-async fn verify_query(kit: &Kit, subject: &Subject, answer: &str) -> Result<(String, Option<bool>, String), Stop> {
+async fn verify_query(
+    kit: &Kit,
+    subject: &Subject,
+    answer: &str,
+) -> Result<(String, Option<bool>, String), Stop> {
     let broken = |reason: String| Stop::Unverifiable(Unverifiable(reason));
     let (Some(engine), Some(database)) = (&kit.sql, &subject.database) else {
         return Err(broken("no database is configured for this query".into()));
@@ -161,7 +202,11 @@ async fn verify_query(kit: &Kit, subject: &Subject, answer: &str) -> Result<(Str
     for reference in &subject.references {
         let gold = match run(reference).await {
             Ok(gold) => gold,
-            Err(e) => return Err(broken(format!("the reference query does not run on `{database}`: {e}"))),
+            Err(e) => {
+                return Err(broken(format!(
+                    "the reference query does not run on `{database}`: {e}"
+                )));
+            }
         };
         match sql::same(&gold, &table, sql::ordered(reference)) {
             Ok(()) => {
@@ -184,7 +229,11 @@ async fn verify_query(kit: &Kit, subject: &Subject, answer: &str) -> Result<(Str
 
 fn blame(error: SqlError, subject: &Subject) -> Stop {
     if error.is_querys_fault() {
-        let reason = if subject.references.is_empty() { Reason::Format } else { Reason::Wrong };
+        let reason = if subject.references.is_empty() {
+            Reason::Format
+        } else {
+            Reason::Wrong
+        };
         Stop::Rejected(Rejection::new(reason, error.to_string()))
     } else {
         Stop::Unverifiable(Unverifiable(error.to_string()))

@@ -33,11 +33,20 @@ impl Leases {
     /// Starts to keep an attempt's lease alive.
     pub(crate) fn hold(self: &Arc<Self>, fence: Fence) -> Held {
         self.lock().insert(fence);
-        Held { leases: Arc::clone(self), fence }
+        Held {
+            leases: Arc::clone(self),
+            fence,
+        }
     }
 
     /// Renews all leases every `beat` until told to stop.
-    pub(crate) async fn keep(&self, run: RunId, ledger: &dyn Ledger, beat: Duration, stop: CancellationToken) {
+    pub(crate) async fn keep(
+        &self,
+        run: RunId,
+        ledger: &dyn Ledger,
+        beat: Duration,
+        stop: CancellationToken,
+    ) {
         let mut ticks = tokio::time::interval(beat);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -57,15 +57,26 @@ pub(crate) fn question(request: &Request, text: &str) -> Result<String, Rejectio
     }
     let text = text.trim();
     let text = text.strip_prefix("Question:").unwrap_or(text).trim();
-    let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text).trim();
-    if bare.is_empty() { Err(malformed("the reply is empty")) } else { Ok(bare.to_owned()) }
+    let bare = text
+        .strip_prefix('"')
+        .and_then(|t| t.strip_suffix('"'))
+        .unwrap_or(text)
+        .trim();
+    if bare.is_empty() {
+        Err(malformed("the reply is empty"))
+    } else {
+        Ok(bare.to_owned())
+    }
 }
 
 /// An answer: members of the object, or what follows the last `Answer:`; raw prompts are continued by the answer itself.
 pub(crate) fn answer(request: &Request, text: &str) -> Result<Answered, Rejection> {
     if let Some(object) = asked_object(request, text)? {
         let reasoning = text_member(&object, "reasoning").unwrap_or_default();
-        return Ok(Answered { reasoning, answer: required(&object, "answer")? });
+        return Ok(Answered {
+            reasoning,
+            answer: required(&object, "answer")?,
+        });
     }
     let text = text.trim();
     let (reasoning, answer) = match (&request.prompt, text.rfind("Answer:")) {
@@ -76,7 +87,10 @@ pub(crate) fn answer(request: &Request, text: &str) -> Result<Answered, Rejectio
     if answer.is_empty() {
         return Err(malformed("the answer is empty"));
     }
-    Ok(Answered { reasoning: reasoning.to_owned(), answer: answer.to_owned() })
+    Ok(Answered {
+        reasoning: reasoning.to_owned(),
+        answer: answer.to_owned(),
+    })
 }
 
 /// Whether the question can be answered, and why.
@@ -93,7 +107,10 @@ pub(crate) fn verification(request: &Request, text: &str) -> Result<(bool, Strin
 pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Rejection> {
     if let Some(object) = asked_object(request, text)? {
         let point = |name: &str| {
-            object.get(name).and_then(Value::as_bool).ok_or_else(|| malformed(format!("the reply has no `{name}`")))
+            object
+                .get(name)
+                .and_then(Value::as_bool)
+                .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
         };
         return read_points(point, text_member(&object, "reason").unwrap_or_default());
     }
@@ -102,17 +119,28 @@ pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Reje
         return read_points(|_| Ok(correct), reason);
     }
     let line = |name: &str| {
-        text.lines().find_map(|line| line.trim().strip_prefix(name)?.trim_start().strip_prefix(':').map(str::trim))
+        text.lines().find_map(|line| {
+            line.trim()
+                .strip_prefix(name)?
+                .trim_start()
+                .strip_prefix(':')
+                .map(str::trim)
+        })
     };
     let point = |name: &str| match line(name).map(str::to_ascii_lowercase).as_deref() {
         Some("true" | "yes") => Ok(true),
         Some("false" | "no") => Ok(false),
-        _ => Err(malformed(format!("the reply has no line `{name}: true` or `{name}: false`"))),
+        _ => Err(malformed(format!(
+            "the reply has no line `{name}: true` or `{name}: false`"
+        ))),
     };
     read_points(point, line("reason").unwrap_or_default().to_owned())
 }
 
-fn read_points(point: impl Fn(&str) -> Result<bool, Rejection>, reason: String) -> Result<Judgement, Rejection> {
+fn read_points(
+    point: impl Fn(&str) -> Result<bool, Rejection>,
+    reason: String,
+) -> Result<Judgement, Rejection> {
     Ok(Judgement {
         relevant: point("relevant")?,
         substantial: point("substantial")?,
@@ -132,7 +160,13 @@ fn yes_or_no(text: &str) -> Result<(bool, String), Rejection> {
         "no" => false,
         _ => return Err(malformed("the reply is neither yes nor no")),
     };
-    Ok((answerable, text[end..].trim_start_matches([':', ',', '.', ' ']).trim().to_owned()))
+    Ok((
+        answerable,
+        text[end..]
+            .trim_start_matches([':', ',', '.', ' '])
+            .trim()
+            .to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -144,7 +178,10 @@ mod tests {
     fn request(chat: bool, schema: bool) -> Request {
         Request {
             prompt: if chat {
-                Prompt::Chat(vec![Message { role: Role::User, content: String::new() }])
+                Prompt::Chat(vec![Message {
+                    role: Role::User,
+                    content: String::new(),
+                }])
             } else {
                 Prompt::Raw(String::new())
             },
@@ -153,19 +190,32 @@ mod tests {
             top_p: 1.0,
             seed: 0,
             stop: vec![],
-            schema: schema.then(|| OutputSchema { name: "x".into(), schema: Value::Null }),
+            schema: schema.then(|| OutputSchema {
+                name: "x".into(),
+                schema: Value::Null,
+            }),
         }
     }
 
     #[test]
     fn answers_are_read_from_objects_lines_and_raw_text() {
-        let read = |chat, schema, text: &str| answer(&request(chat, schema), text).map(|a| (a.reasoning, a.answer));
+        let read =
+            |chat, schema, text: &str| answer(&request(chat, schema), text).map(|a| (a.reasoning, a.answer));
         let both = |r: &str, a: &str| Ok((r.to_owned(), a.to_owned()));
-        assert_eq!(read(true, true, r#"{"reasoning": "2+2", "answer": 4}"#), both("2+2", "4"));
-        assert_eq!(read(true, true, "```json\n{\"answer\": \"4\"}\n```"), both("", "4"));
+        assert_eq!(
+            read(true, true, r#"{"reasoning": "2+2", "answer": 4}"#),
+            both("2+2", "4")
+        );
+        assert_eq!(
+            read(true, true, "```json\n{\"answer\": \"4\"}\n```"),
+            both("", "4")
+        );
         assert_eq!(read(true, false, "2+2 is 4.\nAnswer: 4"), both("2+2 is 4.", "4"));
         assert_eq!(read(false, false, " Paris \n"), both("", "Paris"));
-        assert!(read(true, true, "{\"answer\": \"4").is_err(), "an object cut short");
+        assert!(
+            read(true, true, "{\"answer\": \"4").is_err(),
+            "an object cut short"
+        );
         assert!(read(true, true, r#"{"answer": ""}"#).is_err());
         assert!(read(true, false, "It is 4.").is_err(), "no final answer is named");
     }

@@ -33,7 +33,15 @@ impl Worker {
     /// A worker with its tools.
     pub fn new(kit: Kit, ledger: Arc<dyn Ledger>, limiter: Arc<dyn Limiter>, options: Options) -> Self {
         let leases = Arc::new(Leases::default());
-        Self { bench: Arc::new(Bench { kit, ledger, limiter, leases }), options }
+        Self {
+            bench: Arc::new(Bench {
+                kit,
+                ledger,
+                limiter,
+                leases,
+            }),
+            options,
+        }
     }
 
     /// Works on what the consumers bring, each with its number of slots, until `stop` or until all queues have gone; then lets
@@ -41,12 +49,27 @@ impl Worker {
     pub async fn run(self, consumers: Vec<(Box<dyn Consumer>, usize)>, stop: CancellationToken) {
         let keeper_stop = CancellationToken::new();
         let keeper = tokio::spawn({
-            let (bench, stop, beat) = (Arc::clone(&self.bench), keeper_stop.clone(), self.options.renew_every);
-            async move { bench.leases.keep(bench.kit.run, bench.ledger.as_ref(), beat, stop).await }
+            let (bench, stop, beat) = (
+                Arc::clone(&self.bench),
+                keeper_stop.clone(),
+                self.options.renew_every,
+            );
+            async move {
+                bench
+                    .leases
+                    .keep(bench.kit.run, bench.ledger.as_ref(), beat, stop)
+                    .await
+            }
         });
         let mut pumps = JoinSet::new();
         for (consumer, slots) in consumers {
-            pumps.spawn(pump(Arc::clone(&self.bench), consumer, slots, stop.clone(), self.options.grace));
+            pumps.spawn(pump(
+                Arc::clone(&self.bench),
+                consumer,
+                slots,
+                stop.clone(),
+                self.options.grace,
+            ));
         }
         while pumps.join_next().await.is_some() {}
         keeper_stop.cancel();
@@ -55,7 +78,13 @@ impl Worker {
     }
 }
 
-async fn pump(bench: Arc<Bench>, mut consumer: Box<dyn Consumer>, slots: usize, stop: CancellationToken, grace: Duration) {
+async fn pump(
+    bench: Arc<Bench>,
+    mut consumer: Box<dyn Consumer>,
+    slots: usize,
+    stop: CancellationToken,
+    grace: Duration,
+) {
     let free = Arc::new(Semaphore::new(slots));
     let mut attempts = JoinSet::new();
     loop {
@@ -87,7 +116,10 @@ async fn pump(bench: Arc<Bench>, mut consumer: Box<dyn Consumer>, slots: usize, 
     }
     let drained = tokio::time::timeout(grace, async { while attempts.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::warn!(attempts = attempts.len(), "the grace period is over: what is in hand is given up");
+        tracing::warn!(
+            attempts = attempts.len(),
+            "the grace period is over: what is in hand is given up"
+        );
         attempts.shutdown().await;
     }
 }

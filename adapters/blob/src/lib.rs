@@ -22,8 +22,18 @@ impl LocalBlobs {
         Self { root: root.into() }
     }
 
-    fn failed(&self, doing: &'static str, name: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        Error::Store { place: self.root.display().to_string(), doing, name: name.to_owned(), source: source.into() }
+    fn failed(
+        &self,
+        doing: &'static str,
+        name: &str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::Store {
+            place: self.root.display().to_string(),
+            doing,
+            name: name.to_owned(),
+            source: source.into(),
+        }
     }
 
     /// Runs file work where waiting for a disk holds nobody up.
@@ -37,7 +47,10 @@ impl LocalBlobs {
         match tokio::task::spawn_blocking(move || work(&root)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(source)) if source.kind() == io::ErrorKind::NotFound && doing == "reading" => {
-                Err(Error::Missing { name: name.to_owned(), place: self.root.display().to_string() })
+                Err(Error::Missing {
+                    name: name.to_owned(),
+                    place: self.root.display().to_string(),
+                })
             }
             Ok(Err(source)) => Err(self.failed(doing, name, source)),
             Err(source) => Err(self.failed(doing, name, source)),
@@ -49,17 +62,20 @@ impl LocalBlobs {
 impl Blobs for LocalBlobs {
     async fn create(&self, name: &str, bytes: Vec<u8>) -> Result<Create, Error> {
         let file_name = name.to_owned();
-        self.blocking("writing", name, move |root| create(&root.join(file_name), &bytes)).await
+        self.blocking("writing", name, move |root| create(&root.join(file_name), &bytes))
+            .await
     }
 
     async fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
         let file_name = name.to_owned();
-        self.blocking("reading", name, move |root| std::fs::read(root.join(file_name))).await
+        self.blocking("reading", name, move |root| std::fs::read(root.join(file_name)))
+            .await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let wanted = prefix.to_owned();
-        self.blocking("listing", prefix, move |root| list(root, &wanted)).await
+        self.blocking("listing", prefix, move |root| list(root, &wanted))
+            .await
     }
 }
 
@@ -91,7 +107,11 @@ fn list(root: &Path, prefix: &str) -> io::Result<Vec<String>> {
     for entry in entries {
         let entry = entry?;
         let file = entry.file_name().to_string_lossy().into_owned();
-        let name = if folder.is_empty() { file.clone() } else { format!("{folder}/{file}") };
+        let name = if folder.is_empty() {
+            file.clone()
+        } else {
+            format!("{folder}/{file}")
+        };
         if !file.starts_with(".part-") && name.starts_with(prefix) && entry.file_type()?.is_file() {
             names.push(name);
         }
@@ -109,9 +129,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blobs = LocalBlobs::new(folder.path());
         assert_eq!(blobs.list("rows/").await.unwrap(), Vec::<String>::new());
-        assert_eq!(blobs.create("rows/2", b"b".to_vec()).await.unwrap(), Create::Created);
-        assert_eq!(blobs.create("rows/1", b"a".to_vec()).await.unwrap(), Create::Created);
-        assert_eq!(blobs.create("rows/1", b"other".to_vec()).await.unwrap(), Create::Exists);
+        assert_eq!(
+            blobs.create("rows/2", b"b".to_vec()).await.unwrap(),
+            Create::Created
+        );
+        assert_eq!(
+            blobs.create("rows/1", b"a".to_vec()).await.unwrap(),
+            Create::Created
+        );
+        assert_eq!(
+            blobs.create("rows/1", b"other".to_vec()).await.unwrap(),
+            Create::Exists
+        );
         assert_eq!(blobs.read("rows/1").await.unwrap(), b"a");
         std::fs::write(folder.path().join("rows/.part-x"), b"torn").unwrap();
         assert_eq!(blobs.list("rows/").await.unwrap(), ["rows/1", "rows/2"]);

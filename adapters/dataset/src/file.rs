@@ -3,9 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
@@ -36,6 +39,8 @@ pub(crate) struct Sink {
     file: File,
     hash: Sha256,
     bytes: u64,
+    /// The system's number for the first failure, 0 for none: the Parquet library passes some failures on as text only.
+    failure: Arc<AtomicI32>,
 }
 
 impl Sink {
@@ -49,6 +54,7 @@ impl Sink {
             file,
             hash: Sha256::new(),
             bytes: 0,
+            failure: Arc::default(),
         }
     }
 
@@ -66,7 +72,13 @@ impl Sink {
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = self.file.write(bytes).inspect_err(|error| {
+            // An interrupted call is made again by the caller.
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.failure
+                    .store(error.raw_os_error().unwrap_or(0), Ordering::Relaxed);
+            }
+        })?;
         self.hash.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)
@@ -89,6 +101,7 @@ pub(crate) struct ParquetFile<T: Columns> {
     path: PathBuf,
     shape: T::Shape,
     writer: ArrowWriter<Sink>,
+    failure: Arc<AtomicI32>,
     held: Vec<T>,
     held_bytes: usize,
     rows: u64,
@@ -105,6 +118,7 @@ impl<T: Columns> ParquetFile<T> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .build();
+        let failure = Arc::clone(&sink.failure);
         let schema = T::schema(shape).map_err(|e| Error::parquet(&path, e.into()))?;
         let writer =
             ArrowWriter::try_new(sink, schema, Some(properties)).map_err(|e| Error::parquet(&path, e))?;
@@ -112,6 +126,7 @@ impl<T: Columns> ParquetFile<T> {
             path,
             shape,
             writer,
+            failure,
             held: Vec::new(),
             held_bytes: 0,
             rows: 0,
@@ -134,7 +149,7 @@ impl<T: Columns> ParquetFile<T> {
     }
 
     fn write_held(&mut self) -> Result<(), Error> {
-        let fail = |error| Error::parquet(&self.path, error);
+        let fail = |error| fault(&self.path, &self.failure, error);
         let batch = T::batch(self.shape, &self.held).map_err(|e| fail(e.into()))?;
         self.writer.write(&batch).map_err(fail)?;
         self.held.clear();
@@ -149,12 +164,18 @@ impl<T: Columns> ParquetFile<T> {
         if !self.held.is_empty() {
             self.write_held()?;
         }
-        let sink = self
-            .writer
-            .into_inner()
-            .map_err(|e| Error::parquet(&self.path, e))?;
+        let sink = self.writer.into_inner();
+        let sink = sink.map_err(|error| fault(&self.path, &self.failure, error))?;
         sink.finish(self.rows)
             .map_err(Error::at(&self.path, "force it to disk"))
+    }
+}
+
+/// What stopped a Parquet writer: the system, where it noted a failure, and the library otherwise.
+fn fault(path: &Path, failure: &AtomicI32, error: ParquetError) -> Error {
+    match failure.load(Ordering::Relaxed) {
+        0 => Error::parquet(path, error),
+        number => Error::io(path, "write it", io::Error::from_raw_os_error(number)),
     }
 }
 

@@ -167,11 +167,13 @@ fn tile<S: Simd, const HEIGHT: usize>(
 ) -> [[S::f32s; PANEL_REGISTERS]; HEIGHT] {
     let mut sums = [[simd.splat_f32s(0.0); PANEL_REGISTERS]; HEIGHT];
     for (column, row) in a.iter().zip(panel) {
-        for r in 0..HEIGHT {
-            let x = simd.splat_f32s(column[r]);
-            for c in 0..PANEL_REGISTERS {
-                sums[r][c] = simd.mul_add_f32s(x, row[c], sums[r][c]);
-            }
+        // Iterators and patterns, not indices: with overflow checks on, indexed accumulators go through memory each time.
+        let [left, middle, right] = *row;
+        for (x, [first, second, third]) in column.iter().zip(&mut sums) {
+            let x = simd.splat_f32s(*x);
+            *first = simd.mul_add_f32s(x, left, *first);
+            *second = simd.mul_add_f32s(x, middle, *second);
+            *third = simd.mul_add_f32s(x, right, *third);
         }
     }
     sums

@@ -40,13 +40,17 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A header's name or value is not allowed in HTTP.
-    #[error("the header `{name}` cannot be sent: names are letters, digits and `-`, values are visible characters")]
+    #[error(
+        "the header `{name}` cannot be sent: names are letters, digits and `-`, values are visible characters"
+    )]
     Header {
         /// Its name.
         name: String,
     },
     /// The key has characters that no header can carry.
-    #[error("the key for `{base_url}` has characters that cannot be sent: is the right file or variable named?")]
+    #[error(
+        "the key for `{base_url}` has characters that cannot be sent: is the right file or variable named?"
+    )]
     Key {
         /// The endpoint.
         base_url: String,
@@ -77,8 +81,10 @@ impl Endpoint {
             headers.insert(header, value);
         }
         if let Some(key) = options.key.as_ref().filter(|key| !key.is_empty()) {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose()))
-                .map_err(|_| Error::Key { base_url: options.base_url.clone() })?;
+            let mut value =
+                HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| Error::Key {
+                    base_url: options.base_url.clone(),
+                })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -93,7 +99,11 @@ impl Endpoint {
             .map_err(Error::Client)?;
         options.base_url = options.base_url.trim_end_matches('/').to_owned();
         let place = format!("`{}` at {}", options.model, options.base_url);
-        Ok(Self { client, options, place })
+        Ok(Self {
+            client,
+            options,
+            place,
+        })
     }
 
     /// Asks the endpoint for its models: free, and proof that it is there and knows the key. Endpoints without such a list pass.
@@ -113,7 +123,13 @@ impl Endpoint {
         let bytes = read(answer).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let said = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
-        let member = |name: &str| said.as_ref()?.get("error")?.get(name)?.as_str().map(str::to_owned);
+        let member = |name: &str| {
+            said.as_ref()?
+                .get("error")?
+                .get(name)?
+                .as_str()
+                .map(str::to_owned)
+        };
         // The code tells a used-up quota from a rate limit; the message is for people.
         let message = match (member("message"), member("code").or_else(|| member("type"))) {
             (Some(message), Some(code)) => format!("{message} ({code})"),
@@ -121,7 +137,11 @@ impl Endpoint {
             (None, _) => text.into_owned(),
         };
         let message: String = message.chars().take(MESSAGE_CHARS).collect();
-        let message = self.options.key.as_ref().map_or_else(|| message.clone(), |key| key.redact(&message));
+        let message = self
+            .options
+            .key
+            .as_ref()
+            .map_or_else(|| message.clone(), |key| key.redact(&message));
         failure::status(status, &headers, message.trim(), &self.place)
     }
 }
@@ -141,15 +161,32 @@ async fn read(mut answer: reqwest::Response) -> Option<Vec<u8>> {
 #[async_trait]
 impl ChatModel for Endpoint {
     async fn complete(&self, request: &Request) -> Result<Response, CallError> {
-        let Options { model, structured, token_limit_key, body, base_url, .. } = &self.options;
+        let Options {
+            model,
+            structured,
+            token_limit_key,
+            body,
+            base_url,
+            ..
+        } = &self.options;
         let (path, body) = wire::body(request, model, *structured, *token_limit_key, body);
-        let answer = self.client.post(format!("{base_url}{path}")).json(&body).send().await;
+        let answer = self
+            .client
+            .post(format!("{base_url}{path}"))
+            .json(&body)
+            .send()
+            .await;
         let answer = answer.map_err(|e| failure::transport(&e, &self.place))?;
         if !answer.status().is_success() {
             return Err(self.refused(answer).await);
         }
-        let unknown = |what: String| CallError::Unknown { reason: format!("{}: {what}", self.place), retry_after: None };
-        let bytes = read(answer).await.ok_or_else(|| unknown("its answer broke off or was too large".into()))?;
+        let unknown = |what: String| CallError::Unknown {
+            reason: format!("{}: {what}", self.place),
+            retry_after: None,
+        };
+        let bytes = read(answer)
+            .await
+            .ok_or_else(|| unknown("its answer broke off or was too large".into()))?;
         wire::response(&bytes, model).map_err(unknown)
     }
 }

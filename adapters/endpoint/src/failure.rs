@@ -20,9 +20,16 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 pub(crate) fn transport(error: &reqwest::Error, place: &str) -> CallError {
     let reason = format!("{place}: {}", chain(error));
     if error.is_connect() || error.is_builder() {
-        CallError::NotBilled { reason, retry_after: None, scope: Scope::Throttled }
+        CallError::NotBilled {
+            reason,
+            retry_after: None,
+            scope: Scope::Throttled,
+        }
     } else {
-        CallError::Unknown { reason, retry_after: None }
+        CallError::Unknown {
+            reason,
+            retry_after: None,
+        }
     }
 }
 
@@ -34,7 +41,13 @@ fn chain(error: &reqwest::Error) -> String {
         parts.push(error.to_string());
         source = error.source();
     }
-    parts.pop().unwrap_or_else(|| if error.is_timeout() { "no answer in time".into() } else { "the connection broke".into() })
+    parts.pop().unwrap_or_else(|| {
+        if error.is_timeout() {
+            "no answer in time".into()
+        } else {
+            "the connection broke".into()
+        }
+    })
 }
 
 /// An HTTP status other than success, with the provider's message.
@@ -44,22 +57,33 @@ pub(crate) fn status(status: u16, headers: &HeaderMap, message: &str, place: &st
     let scope = match status {
         400 | 413 | 422 => Scope::Request,
         401 | 403 | 404 | 405 => Scope::Endpoint,
-        429 if message.contains("insufficient_quota") || message.contains("exceeded your current quota") => Scope::Quota,
+        429 if message.contains("insufficient_quota") || message.contains("exceeded your current quota") => {
+            Scope::Quota
+        }
         402 => Scope::Quota,
         429 | 529 => Scope::Throttled,
         _ => return CallError::Unknown { reason, retry_after },
     };
-    CallError::NotBilled { reason, retry_after, scope }
+    CallError::NotBilled {
+        reason,
+        retry_after,
+        scope,
+    }
 }
 
 /// `Retry-After` in seconds or as a date, or `retry-after-ms`.
 fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
-    let millis = text("retry-after-ms").and_then(|t| t.parse::<f64>().ok()).map(|ms| ms / 1e3);
+    let millis = text("retry-after-ms")
+        .and_then(|t| t.parse::<f64>().ok())
+        .map(|ms| ms / 1e3);
     let seconds = millis.or_else(|| text("retry-after")?.parse::<f64>().ok());
     let pause = match seconds {
         Some(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        None => httpdate::parse_http_date(text("retry-after")?).ok()?.duration_since(now).ok()?,
+        None => httpdate::parse_http_date(text("retry-after")?)
+            .ok()?
+            .duration_since(now)
+            .ok()?,
     };
     Some(pause.min(PAUSE_MAX))
 }
@@ -69,7 +93,10 @@ mod tests {
     use super::*;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(reqwest::header::HeaderName::from_static(name), value.parse().unwrap())])
+        HeaderMap::from_iter([(
+            reqwest::header::HeaderName::from_static(name),
+            value.parse().unwrap(),
+        )])
     }
 
     #[test]
@@ -78,7 +105,10 @@ mod tests {
         let read = |name, value: &str| pause(&headers(name, value), now);
         assert_eq!(read("retry-after", "2"), Some(Duration::from_secs(2)));
         assert_eq!(read("retry-after-ms", "250"), Some(Duration::from_millis(250)));
-        assert_eq!(read("retry-after", "Mon, 12 Jan 1970 13:47:00 GMT"), Some(Duration::from_secs(20)));
+        assert_eq!(
+            read("retry-after", "Mon, 12 Jan 1970 13:47:00 GMT"),
+            Some(Duration::from_secs(20))
+        );
         assert_eq!(read("retry-after", "1e9"), Some(PAUSE_MAX));
         assert_eq!(read("retry-after", "soon"), None);
         assert_eq!(read("retry-after", "-1"), None);

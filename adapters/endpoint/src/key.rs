@@ -23,7 +23,11 @@ impl Key {
 
     /// Takes the key out of a text that a provider may have repeated it in.
     pub(crate) fn redact(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "[key]") }
+        if self.0.is_empty() {
+            text.to_owned()
+        } else {
+            text.replace(&self.0, "[key]")
+        }
     }
 }
 

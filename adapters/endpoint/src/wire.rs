@@ -17,7 +17,10 @@ pub(crate) fn body(
     body.insert("model".into(), json!(model));
     let path = match &request.prompt {
         Prompt::Chat(messages) => {
-            let messages: Vec<Value> = messages.iter().map(|Message { role, content }| json!({"role": role, "content": content})).collect();
+            let messages: Vec<Value> = messages
+                .iter()
+                .map(|Message { role, content }| json!({"role": role, "content": content}))
+                .collect();
             body.insert("messages".into(), Value::Array(messages));
             "/chat/completions"
         }
@@ -40,7 +43,10 @@ pub(crate) fn body(
     match (structured, &request.schema) {
         (Structured::JsonSchema, Some(schema)) => {
             let schema = json!({"name": schema.name, "strict": true, "schema": schema.schema});
-            body.insert("response_format".into(), json!({"type": "json_schema", "json_schema": schema}));
+            body.insert(
+                "response_format".into(),
+                json!({"type": "json_schema", "json_schema": schema}),
+            );
         }
         (Structured::JsonObject, _) => {
             body.insert("response_format".into(), json!({"type": "json_object"}));
@@ -101,10 +107,19 @@ struct PromptDetails {
 
 /// Reads a completion; the error says what is missing.
 pub(crate) fn response(bytes: &[u8], model: &str) -> Result<Response, String> {
-    let completion: Completion = serde_json::from_slice(bytes).map_err(|e| format!("its answer is no completion: {e}"))?;
-    let choice = completion.choices.into_iter().next().ok_or("its answer has no choice")?;
+    let completion: Completion =
+        serde_json::from_slice(bytes).map_err(|e| format!("its answer is no completion: {e}"))?;
+    let choice = completion
+        .choices
+        .into_iter()
+        .next()
+        .ok_or("its answer has no choice")?;
     let text = match (choice.message, choice.text) {
-        (Some(message), _) => message.content.filter(|text| !text.is_empty()).or(message.refusal).unwrap_or_default(),
+        (Some(message), _) => message
+            .content
+            .filter(|text| !text.is_empty())
+            .or(message.refusal)
+            .unwrap_or_default(),
         (None, Some(text)) => text,
         (None, None) => return Err("its answer has neither a message nor a text".into()),
     };
@@ -116,8 +131,15 @@ pub(crate) fn response(bytes: &[u8], model: &str) -> Result<Response, String> {
     };
     let usage = completion.usage.map(|usage| Usage {
         input_tokens: usage.prompt_tokens,
-        cached_input_tokens: usage.prompt_tokens_details.map_or(0, |details| details.cached_tokens),
+        cached_input_tokens: usage
+            .prompt_tokens_details
+            .map_or(0, |details| details.cached_tokens),
         output_tokens: usage.completion_tokens,
     });
-    Ok(Response { text, finish, usage, model_version: completion.model.unwrap_or_else(|| model.to_owned()) })
+    Ok(Response {
+        text,
+        finish,
+        usage,
+        model_version: completion.model.unwrap_or_else(|| model.to_owned()),
+    })
 }

@@ -50,9 +50,16 @@ impl FromStr for BudgetChoice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let mut budget = Self { usd: None, calls: None };
+        let mut budget = Self {
+            usd: None,
+            calls: None,
+        };
         let text = without_thousands(&text.to_lowercase().replace(" and ", ","));
-        for part in text.split([',', '+']).map(str::trim).filter(|part| !part.is_empty()) {
+        for part in text
+            .split([',', '+'])
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
             match amount(part)? {
                 Amount::Usd(_) if budget.usd.is_some() => return Err(Error::Twice("dollars")),
                 Amount::Calls(_) if budget.calls.is_some() => return Err(Error::Twice("calls")),
@@ -60,7 +67,11 @@ impl FromStr for BudgetChoice {
                 Amount::Calls(calls) => budget.calls = Some(calls),
             }
         }
-        if budget.usd.is_none() && budget.calls.is_none() { Err(Error::Empty) } else { Ok(budget) }
+        if budget.usd.is_none() && budget.calls.is_none() {
+            Err(Error::Empty)
+        } else {
+            Ok(budget)
+        }
     }
 }
 
@@ -74,14 +85,23 @@ fn amount(part: &str) -> Result<Amount, Error> {
         Some(rest) => (true, rest.trim_start()),
         None => (false, part),
     };
-    let end = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_' | '-'))).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_' | '-')))
+        .unwrap_or(rest.len());
     let digits = rest[..end].replace('_', "");
     let value: f64 = digits.parse().map_err(|_| Error::NoNumber(part.to_owned()))?;
     let unit = rest[end..].trim();
     match (dollars, unit) {
         (true, "" | "usd" | "dollar" | "dollars") | (false, "$" | "usd" | "dollar" | "dollars") => {
             let fits = value > 0.0 && value <= USD_MAX;
-            if fits { Ok(Amount::Usd(value)) } else { Err(Error::Range { part: part.to_owned(), max: "10,000,000 usd" }) }
+            if fits {
+                Ok(Amount::Usd(value))
+            } else {
+                Err(Error::Range {
+                    part: part.to_owned(),
+                    max: "10,000,000 usd",
+                })
+            }
         }
         (false, "call" | "calls") => {
             if digits.contains('.') {
@@ -89,7 +109,10 @@ fn amount(part: &str) -> Result<Amount, Error> {
             }
             match digits.parse::<u64>() {
                 Ok(calls) if (1..=CALLS_MAX).contains(&calls) => Ok(Amount::Calls(calls)),
-                _ => Err(Error::Range { part: part.to_owned(), max: "1,000,000,000 calls" }),
+                _ => Err(Error::Range {
+                    part: part.to_owned(),
+                    max: "1,000,000,000 calls",
+                }),
             }
         }
         (false, "") => Err(Error::NoUnit(digits)),
@@ -101,6 +124,13 @@ fn amount(part: &str) -> Result<Amount, Error> {
 fn without_thousands(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
-    let separates = |at: usize| at > 0 && digit(at - 1) && digit(at + 1) && digit(at + 2) && digit(at + 3) && !digit(at + 4);
-    chars.iter().enumerate().filter(|(at, c)| **c != ',' || !separates(*at)).map(|(_, c)| *c).collect()
+    let separates = |at: usize| {
+        at > 0 && digit(at - 1) && digit(at + 1) && digit(at + 2) && digit(at + 3) && !digit(at + 4)
+    };
+    chars
+        .iter()
+        .enumerate()
+        .filter(|(at, c)| **c != ',' || !separates(*at))
+        .map(|(_, c)| *c)
+        .collect()
 }

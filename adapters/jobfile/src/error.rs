@@ -45,7 +45,13 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(code: Code, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: help.into(), place: None, other: None }
+        Self {
+            code,
+            message: message.into(),
+            help: help.into(),
+            place: None,
+            other: None,
+        }
     }
 
     pub(crate) fn at(mut self, place: Place) -> Self {
@@ -115,7 +121,10 @@ impl Errors {
     /// `[{code, message, file, line, column, help}]`; an error from an override has `override` in place of the last four but `help`.
     pub fn to_json(&self) -> serde_json::Value {
         let items = self.errors.iter().map(|error| {
-            let source = error.place.as_ref().and_then(|place| self.sources.get(place.source()));
+            let source = error
+                .place
+                .as_ref()
+                .and_then(|place| self.sources.get(place.source()));
             let (line, column) = self.line_column(error).unzip();
             let mut item = serde_json::json!({
                 "code": error.code.as_str(),
@@ -128,7 +137,10 @@ impl Errors {
             if let (Some(source), Some(members)) = (source, item.as_object_mut())
                 && source.kind == Kind::Override
             {
-                members.insert("override".into(), crate::secret::redact(&source.name).into_owned().into());
+                members.insert(
+                    "override".into(),
+                    crate::secret::redact(&source.name).into_owned().into(),
+                );
             }
             item
         });
@@ -171,4 +183,15 @@ pub(crate) fn quoted(text: &str) -> String {
         short.push('…');
     }
     format!("`{short}`")
+}
+
+/// A path in backticks, whole; hidden where a part of it looks like a key.
+pub(crate) fn quoted_path(path: &std::path::Path) -> String {
+    if path
+        .iter()
+        .any(|part| crate::secret::looks_like_key(&part.to_string_lossy()))
+    {
+        return "(hidden: it looks like a key)".to_owned();
+    }
+    format!("`{}`", path.display())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use gristmill_domain::job::{EmbedSource, Job, ModelSpec, TableFormat, Validator};
 use gristmill_tables::{Format, Options, Reader};
 
-use crate::error::{Code, Error, quoted};
+use crate::error::{Code, Error, quoted, quoted_path};
 use crate::load::place_of;
 use crate::near::nearest;
 use crate::secret::looks_like_key;
@@ -15,7 +15,13 @@ use crate::yaml::Node;
 const ENTRIES_MAX: usize = 10_000;
 
 /// Tells every file and variable that the job names and that is not there.
-pub(crate) fn check(job: &Job, base: &Path, tree: &Node, is_set: &dyn Fn(&str) -> bool, errors: &mut Vec<Error>) {
+pub(crate) fn check(
+    job: &Job,
+    base: &Path,
+    tree: &Node,
+    is_set: &dyn Fn(&str) -> bool,
+    errors: &mut Vec<Error>,
+) {
     let mut tell = |path: &str, error: Error| errors.push(error.at(place_of(tree, path)));
     let format = match job.seeds.format {
         None => Format::Auto,
@@ -24,8 +30,16 @@ pub(crate) fn check(job: &Job, base: &Path, tree: &Node, is_set: &dyn Fn(&str) -
         Some(TableFormat::Parquet) => Format::Parquet,
     };
     for (i, pattern) in job.seeds.path.iter().enumerate() {
-        let path = if job.seeds.path.len() == 1 { "seeds.path".to_owned() } else { format!("seeds.path.{i}") };
-        let options = Options { format, base: Some(base.to_owned()), ..Options::default() };
+        let path = if job.seeds.path.len() == 1 {
+            "seeds.path".to_owned()
+        } else {
+            format!("seeds.path.{i}")
+        };
+        let options = Options {
+            format,
+            base: Some(base.to_owned()),
+            ..Options::default()
+        };
         if let Err(error) = Reader::open_with(&[pattern], &options) {
             tell(&path, seeds_error(&error));
         }
@@ -37,7 +51,10 @@ pub(crate) fn check(job: &Job, base: &Path, tree: &Node, is_set: &dyn Fn(&str) -
         model("judge", &judge.spec, base, is_set, &mut tell);
     }
     for (kind, file) in &job.generate.prompts {
-        let name = serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        let name = serde_json::to_value(kind)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default();
         if let Some(error) = missing_file(&base.join(file), "prompt template") {
             tell(&format!("generate.prompts.{name}"), error);
         }
@@ -52,22 +69,49 @@ pub(crate) fn check(job: &Job, base: &Path, tree: &Node, is_set: &dyn Fn(&str) -
         && !base.join(name).is_dir()
     {
         let help = nearest_file(&base.join(name));
-        tell("embed.model", Error::new(Code::File, format!("there is no folder {}", quoted(name)), help));
+        tell(
+            "embed.model",
+            Error::new(Code::File, format!("there is no folder {}", quoted(name)), help),
+        );
     }
 }
 
-fn model(path: &str, spec: &ModelSpec, base: &Path, is_set: &dyn Fn(&str) -> bool, tell: &mut impl FnMut(&str, Error)) {
+fn model(
+    path: &str,
+    spec: &ModelSpec,
+    base: &Path,
+    is_set: &dyn Fn(&str) -> bool,
+    tell: &mut impl FnMut(&str, Error),
+) {
     if let Some(name) = &spec.key_env {
         let path = format!("{path}.key_env");
-        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit());
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
         if looks_like_key(name) {
             let help = "put the key into a variable of the environment, and that variable's name here";
-            tell(&path, Error::new(Code::Key, "`key_env` holds what looks like the key itself", help));
+            tell(
+                &path,
+                Error::new(Code::Key, "`key_env` holds what looks like the key itself", help),
+            );
         } else if name.is_empty() || !is_name {
-            tell(&path, Error::new(Code::Key, format!("{} is no name of an environment variable", quoted(name)), "give a name such as OPENAI_API_KEY"));
+            tell(
+                &path,
+                Error::new(
+                    Code::Key,
+                    format!("{} is no name of an environment variable", quoted(name)),
+                    "give a name such as OPENAI_API_KEY",
+                ),
+            );
         } else if !is_set(name) {
             let help = format!("set it (`export {name}=…`), or name a file in `key_file`");
-            tell(&path, Error::new(Code::Key, format!("the environment variable `{name}` is not set"), help));
+            tell(
+                &path,
+                Error::new(
+                    Code::Key,
+                    format!("the environment variable `{name}` is not set"),
+                    help,
+                ),
+            );
         }
     }
     if let Some(file) = &spec.key_file {
@@ -76,12 +120,26 @@ fn model(path: &str, spec: &ModelSpec, base: &Path, is_set: &dyn Fn(&str) -> boo
             let empty = std::fs::read(&full).map(|bytes| bytes.trim_ascii().is_empty());
             match empty {
                 Ok(false) => None,
-                Ok(true) => Some(Error::new(Code::Key, format!("the key file {} is empty", quoted(&file.display().to_string())), "write the key into it")),
-                Err(error) => Some(Error::new(Code::Key, format!("the key file {} cannot be read: {error}", quoted(&file.display().to_string())), "make it readable for this user")),
+                Ok(true) => Some(Error::new(
+                    Code::Key,
+                    format!("the key file {} is empty", quoted_path(file)),
+                    "write the key into it",
+                )),
+                Err(error) => Some(Error::new(
+                    Code::Key,
+                    format!("the key file {} cannot be read: {error}", quoted_path(file)),
+                    "make it readable for this user",
+                )),
             }
         });
         if let Some(error) = error {
-            tell(&format!("{path}.key_file"), Error { code: Code::Key, ..error });
+            tell(
+                &format!("{path}.key_file"),
+                Error {
+                    code: Code::Key,
+                    ..error
+                },
+            );
         }
     }
     if let Some(local) = spec.local.as_ref().filter(|local| local.is_path())
@@ -102,36 +160,79 @@ fn seeds_error(error: &gristmill_tables::Error) -> Error {
 }
 
 fn missing_file(path: &Path, what: &str) -> Option<Error> {
-    let shown = quoted(&path.display().to_string());
+    let shown = quoted_path(path);
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => None,
-        Ok(_) => Some(Error::new(Code::File, format!("the {what} {shown} is a folder"), "name a file in it")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Some(Error::new(Code::File, format!("there is no {what} {shown}"), nearest_file(path)))
-        }
-        Err(error) => Some(Error::new(Code::File, format!("the {what} {shown} cannot be read: {error}"), "make it readable for this user")),
+        Ok(_) => Some(Error::new(
+            Code::File,
+            format!("the {what} {shown} is a folder"),
+            "name a file in it",
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Error::new(
+            Code::File,
+            format!("there is no {what} {shown}"),
+            nearest_file(path),
+        )),
+        Err(error) => Some(Error::new(
+            Code::File,
+            format!("the {what} {shown} cannot be read: {error}"),
+            "make it readable for this user",
+        )),
     }
 }
 
 fn missing_databases(folder: &Path) -> Option<Error> {
-    let shown = quoted(&folder.display().to_string());
+    let shown = quoted_path(folder);
     let Ok(entries) = std::fs::read_dir(folder) else {
-        let help = if folder.is_file() { "name the folder that holds it".to_owned() } else { nearest_file(folder) };
-        return Some(Error::new(Code::File, format!("there is no folder of databases {shown}"), help));
+        let help = if folder.is_file() {
+            "name the folder that holds it".to_owned()
+        } else {
+            nearest_file(folder)
+        };
+        return Some(Error::new(
+            Code::File,
+            format!("there is no folder of databases {shown}"),
+            help,
+        ));
     };
-    let is_database = |name: &Path| name.extension().is_some_and(|end| end == "sql" || end == "sqlite");
-    let any = entries.flatten().take(ENTRIES_MAX).any(|entry| is_database(Path::new(&entry.file_name())));
-    (!any).then(|| Error::new(Code::File, format!("the folder {shown} holds no database"), "put `NAME.sql` dumps or `NAME.sqlite` files into it"))
+    let is_database = |name: &Path| {
+        name.extension()
+            .is_some_and(|end| end == "sql" || end == "sqlite")
+    };
+    let any = entries
+        .flatten()
+        .take(ENTRIES_MAX)
+        .any(|entry| is_database(Path::new(&entry.file_name())));
+    (!any).then(|| {
+        Error::new(
+            Code::File,
+            format!("the folder {shown} holds no database"),
+            "put `NAME.sql` dumps or `NAME.sqlite` files into it",
+        )
+    })
 }
 
 /// The most similar name beside a missing file, or the first folder on the way that does not exist; empty where nothing is near.
 pub(crate) fn nearest_file(path: &Path) -> String {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     if !parent.is_dir() {
-        let missing = parent.ancestors().take_while(|folder| !folder.is_dir() && !folder.as_os_str().is_empty()).last();
-        return missing.map_or_else(String::new, |folder| format!("there is no folder `{}`; paths are relative to the job file", folder.display()));
+        let missing = parent
+            .ancestors()
+            .take_while(|folder| !folder.is_dir() && !folder.as_os_str().is_empty())
+            .last();
+        return missing.map_or_else(String::new, |folder| {
+            format!(
+                "there is no folder `{}`; paths are relative to the job file",
+                folder.display()
+            )
+        });
     }
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { return String::new() };
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+        return String::new();
+    };
     let names: Vec<String> = std::fs::read_dir(parent)
         .into_iter()
         .flatten()

@@ -26,8 +26,18 @@ pub enum TeacherChoice {
 /// this machine needs its price filled in where the file says so.
 pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> String {
     let mut page = Page::default();
-    let rows = if sample.complete { format!("the {} rows", sample.rows) } else { format!("the first {} rows", sample.rows) };
-    page.line(0, &format!("# Written by `gristmill init` from {rows} of {}.", one_line(&sample.path)));
+    let rows = if sample.complete {
+        format!("the {} rows", sample.rows)
+    } else {
+        format!("the first {} rows", sample.rows)
+    };
+    page.line(
+        0,
+        &format!(
+            "# Written by `gristmill init` from {rows} of {}.",
+            one_line(&sample.path)
+        ),
+    );
     page.line(0, "# `gristmill plan FILE` shows what it would do and spends nothing; `gristmill schema` knows every other key.");
     seeds(&mut page, sample);
     page.line(0, "");
@@ -35,14 +45,23 @@ pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> 
     model(&mut page, teacher, budget);
     if judged(sample) {
         page.line(0, "");
-        page.line(0, "judge:  # nothing else can check an open answer; another model than the teacher judges better");
+        page.line(
+            0,
+            "judge:  # nothing else can check an open answer; another model than the teacher judges better",
+        );
         model(&mut page, teacher, budget);
     }
     page.line(0, "");
     page.line(0, "generate:");
-    page.line(1, "strategy: auto  # the mix follows from the budget and the number of seeds");
+    page.line(
+        1,
+        "strategy: auto  # the mix follows from the budget and the number of seeds",
+    );
     page.line(1, "# rows: 1000  # left out: what the budget allows");
-    page.line(1, "# subject: a few words that tell the teacher what the data is about");
+    page.line(
+        1,
+        "# subject: a few words that tell the teacher what the data is about",
+    );
     if matches!(sample.check, Check::Label(_) | Check::Text | Check::Sql(_)) && sample.reasoning.is_none() {
         page.line(1, "reasoning: false  # the seeds' answers have none");
     }
@@ -67,11 +86,31 @@ fn seeds(page: &mut Page, sample: &Sample) {
         ("question", Some(&sample.question), ""),
         ("answer", Some(&sample.answer), ""),
         ("reasoning", sample.reasoning.as_ref(), ""),
-        ("references", sample.references.as_ref(), "  # what an answer is checked against"),
-        ("context", sample.context.as_ref(), "  # the passage that the question rests on"),
-        ("concept", sample.concept.as_ref(), "  # what coverage is counted by"),
-        ("source", sample.source.as_ref(), "  # rows of one source stay in one split"),
-        ("database", sample.database.as_ref(), "  # which database the query runs on"),
+        (
+            "references",
+            sample.references.as_ref(),
+            "  # what an answer is checked against",
+        ),
+        (
+            "context",
+            sample.context.as_ref(),
+            "  # the passage that the question rests on",
+        ),
+        (
+            "concept",
+            sample.concept.as_ref(),
+            "  # what coverage is counted by",
+        ),
+        (
+            "source",
+            sample.source.as_ref(),
+            "  # rows of one source stay in one split",
+        ),
+        (
+            "database",
+            sample.database.as_ref(),
+            "  # which database the query runs on",
+        ),
     ] {
         if let Some(column) = column {
             page.line(2, &format!("{name}: {}{why}", scalar(column)));
@@ -81,12 +120,24 @@ fn seeds(page: &mut Page, sample: &Sample) {
 
 fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
     match teacher {
-        TeacherChoice::Local(name) => page.line(1, &format!("local: {}  # runs in this process; costs calls, no money", scalar(name))),
+        TeacherChoice::Local(name) => page.line(
+            1,
+            &format!(
+                "local: {}  # runs in this process; costs calls, no money",
+                scalar(name)
+            ),
+        ),
         TeacherChoice::Endpoint { url, model, key_env } => {
             page.line(1, &format!("base_url: {}", scalar(url)));
             page.line(1, &format!("model: {}", scalar(model)));
             if let Some(name) = key_env {
-                page.line(1, &format!("key_env: {}  # the variable's name, never the key itself", scalar(name)));
+                page.line(
+                    1,
+                    &format!(
+                        "key_env: {}  # the variable's name, never the key itself",
+                        scalar(name)
+                    ),
+                );
             }
             if on_this_machine(url) {
                 page.line(1, "price: {input: 0, output: 0}  # on this machine");
@@ -101,7 +152,10 @@ fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
 fn filter(page: &mut Page, sample: &Sample) {
     let validator = match &sample.check {
         Check::Number => "{kind: number}  # the final number must equal the seed's".to_owned(),
-        Check::Sql(folder) => format!("{{kind: sql, databases: {}}}  # run, and compared by result", scalar(folder)),
+        Check::Sql(folder) => format!(
+            "{{kind: sql, databases: {}}}  # run, and compared by result",
+            scalar(folder)
+        ),
         Check::Label(labels) => {
             let labels: Vec<String> = labels.iter().map(|label| quoted(label)).collect();
             format!("{{kind: label, labels: [{}]}}", labels.join(", "))
@@ -132,8 +186,15 @@ fn on_this_machine(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split('/').next().unwrap_or(host);
     // `localhost.example.com` and `user@host` are other machines.
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
-    name == "localhost" || name == "[::1]" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
+    name == "localhost"
+        || name == "[::1]"
+        || name
+            .parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A value as YAML: bare where every reader takes it for the same text, in quotes otherwise.
@@ -142,7 +203,12 @@ fn scalar(text: &str) -> String {
     let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '.');
     // Older readers take these words for truth values.
     let word = ["yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
-    if text.starts_with(first) && text.chars().all(bare) && !text.ends_with(':') && !word && is_plain_text(text) {
+    if text.starts_with(first)
+        && text.chars().all(bare)
+        && !text.ends_with(':')
+        && !word
+        && is_plain_text(text)
+    {
         text.to_owned()
     } else {
         quoted(text)
@@ -155,7 +221,9 @@ fn quoted(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[derive(Default)]

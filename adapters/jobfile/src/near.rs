@@ -1,13 +1,22 @@
 //! The nearest known name, for help that a typing error needs.
 
-/// The candidate most like `name`, if it is like enough to be meant: a third of its letters may differ.
+/// The candidate most like `name`, if it is like enough to be meant: a third of its letters may differ, or its ending.
 pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let plain = plain(name);
     let allowed = (plain.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&plain, &self::plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&plain, &self::plain(candidate)),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| {
+            // The same beginning counts for more in long names: `rephrase` means `rephrasing`.
+            let alike = plain.len() >= 5 && strsim::jaro_winkler(&plain, candidate) >= 0.92;
+            alike || (*distance <= allowed && *distance < candidate.chars().count())
+        })
         .min_by_key(|(distance, candidate)| (*distance, candidate.len()))
         .map(|(_, candidate)| candidate)
 }

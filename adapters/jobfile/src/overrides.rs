@@ -12,14 +12,30 @@ use crate::yaml::{Data, Key, Node, parse};
 /// # Errors
 /// A missing `=`, a value that is not YAML, an unknown path, a list item that is not there.
 pub(crate) fn apply(root: &mut Node, shape: &Shape, text: &str, sources: &mut Sources) -> Result<(), Error> {
-    let source = sources.add(Source { name: text.to_owned(), text: text.to_owned(), kind: Kind::Override });
-    let whole = |error: Error| Error { place: Some(Place::Whole(source)), other: None, ..error };
+    let source = sources.add(Source {
+        name: text.to_owned(),
+        text: text.to_owned(),
+        kind: Kind::Override,
+    });
+    let whole = |error: Error| Error {
+        place: Some(Place::Whole(source)),
+        other: None,
+        ..error
+    };
     let Some((path, value)) = text.split_once('=') else {
-        return Err(whole(Error::new(Code::Config, "an override without `=`", "write `--set key.path=value`")));
+        return Err(whole(Error::new(
+            Code::Config,
+            "an override without `=`",
+            "write `--set key.path=value`",
+        )));
     };
     let path = path.trim();
     if path.is_empty() || path.split('.').any(str::is_empty) {
-        return Err(whole(Error::new(Code::Config, format!("{} is no key path", quoted(path)), "write `--set key.path=value`")));
+        return Err(whole(Error::new(
+            Code::Config,
+            format!("{} is no key path", quoted(path)),
+            "write `--set key.path=value`",
+        )));
     }
     let mut value = parse(source, value).map_err(whole)?;
     relocate(&mut value, source);
@@ -53,7 +69,14 @@ struct Step<'s> {
 }
 
 impl Step<'_> {
-    fn set(&self, node: &mut Node, shape: &Shape, path: &str, parts: &[&str], value: Node) -> Result<(), Error> {
+    fn set(
+        &self,
+        node: &mut Node,
+        shape: &Shape,
+        path: &str,
+        parts: &[&str],
+        value: Node,
+    ) -> Result<(), Error> {
         let Some((part, rest)) = parts.split_first() else {
             *node = value;
             return Ok(());
@@ -69,7 +92,10 @@ impl Step<'_> {
                 ([only], Some(item)) => self.set(only, item, path, parts, value),
                 (many, _) => Err(fail(
                     format!("`{path}` is a list of {}", many.len()),
-                    format!("say which one, counted from 0: `--set {path}.0.{}=…`", parts.join(".")),
+                    format!(
+                        "say which one, counted from 0: `--set {path}.0.{}=…`",
+                        parts.join(".")
+                    ),
                 )),
             };
         }
@@ -79,10 +105,15 @@ impl Step<'_> {
             Data::Null { .. } => *node = Node::empty_map(self.source),
             Data::Map(_) => {}
             _ => {
-                return Err(fail(format!("`{path}` is {}, so it has no `{part}`", node.words()), format!("set `{path}` as a whole: `--set '{path}={{…}}'`")));
+                return Err(fail(
+                    format!("`{path}` is {}, so it has no `{part}`", node.words()),
+                    format!("set `{path}` as a whole: `--set '{path}={{…}}'`"),
+                ));
             }
         }
-        let Data::Map(entries) = &mut node.data else { return Ok(()) };
+        let Data::Map(entries) = &mut node.data else {
+            return Ok(());
+        };
         let at = entries.iter().position(|(key, _)| key.name == *part);
         if rest.is_empty() && matches!(value.data, Data::Null { .. }) {
             entries.retain(|(key, _)| key.name != *part);
@@ -92,20 +123,38 @@ impl Step<'_> {
             Some((key, child)) => {
                 if rest.is_empty() {
                     // What is said about the key is now about the override.
-                    *key = Key { name: key.name.clone(), source: self.source, span: 0..0 };
+                    *key = Key {
+                        name: key.name.clone(),
+                        source: self.source,
+                        span: 0..0,
+                    };
                 }
                 self.set(child, &inner, &below, rest, value)
             }
             None => {
                 let mut child = Node::empty_map(self.source);
                 self.set(&mut child, &inner, &below, rest, value)?;
-                entries.push((Key { name: (*part).to_owned(), source: self.source, span: 0..0 }, child));
+                entries.push((
+                    Key {
+                        name: (*part).to_owned(),
+                        source: self.source,
+                        span: 0..0,
+                    },
+                    child,
+                ));
                 Ok(())
             }
         }
     }
 
-    fn set_item(&self, node: &mut Node, (shape, index): (&Shape, usize), path: &str, rest: &[&str], value: Node) -> Result<(), Error> {
+    fn set_item(
+        &self,
+        node: &mut Node,
+        (shape, index): (&Shape, usize),
+        path: &str,
+        rest: &[&str],
+        value: Node,
+    ) -> Result<(), Error> {
         let path_of_item = join(path, &index.to_string());
         match &mut node.data {
             Data::List(items) => {
@@ -123,7 +172,10 @@ impl Step<'_> {
             }
             // One value stands for a list of one.
             _ if index == 0 => self.set(node, shape, path, rest, value),
-            _ => Err(fail(format!("`{path}` has no item {index}"), "it is a single value: item 0, or no number at all")),
+            _ => Err(fail(
+                format!("`{path}` has no item {index}"),
+                "it is a single value: item 0, or no number at all",
+            )),
         }
     }
 
@@ -131,14 +183,24 @@ impl Step<'_> {
         match shape {
             Shape::Any => Ok(Shape::Any),
             Shape::Map { keys: None, value } => Ok((**value).clone()),
-            Shape::Map { keys: Some(words), value } if words.iter().any(|word| word == part) => Ok((**value).clone()),
-            Shape::Map { keys: Some(words), .. } => Err(self.unknown(part, words.iter().map(String::as_str), path)),
-            Shape::Tagged { tag, variants } if part == tag => Ok(Shape::Choice(variants.iter().map(|(word, _)| word.clone()).collect())),
+            Shape::Map {
+                keys: Some(words),
+                value,
+            } if words.iter().any(|word| word == part) => Ok((**value).clone()),
+            Shape::Map {
+                keys: Some(words), ..
+            } => Err(self.unknown(part, words.iter().map(String::as_str), path)),
+            Shape::Tagged { tag, variants } if part == tag => Ok(Shape::Choice(
+                variants.iter().map(|(word, _)| word.clone()).collect(),
+            )),
             _ => {
                 let fields = shape.fields();
                 match fields.iter().find(|field| field.name == part) {
                     Some(field) => Ok(field.shape.clone()),
-                    None if fields.is_empty() => Err(fail(format!("`{path}` holds {}, so it has no `{part}`", shape.words()), format!("write `--set {path}=value`"))),
+                    None if fields.is_empty() => Err(fail(
+                        format!("`{path}` holds {}, so it has no `{part}`", shape.words()),
+                        format!("write `--set {path}=value`"),
+                    )),
                     None => Err(self.unknown(part, fields.iter().map(|field| field.name.as_str()), path)),
                 }
             }

@@ -21,7 +21,11 @@ pub(crate) enum Place {
 impl Place {
     /// A range, or the whole text where there is nothing to underline.
     pub(crate) fn at(source: SourceId, span: Range<usize>) -> Self {
-        if span.end == 0 { Self::Whole(source) } else { Self::Range(source, span) }
+        if span.end == 0 {
+            Self::Whole(source)
+        } else {
+            Self::Range(source, span)
+        }
     }
 
     pub(crate) fn source(&self) -> SourceId {
@@ -76,10 +80,15 @@ impl Sources {
 
     /// Line and column, both from 1, the column in characters; `None` for an override and for a text as a whole.
     pub(crate) fn line_column(&self, place: &Place) -> Option<(usize, usize)> {
-        let Place::Range(id, span) = place else { return None };
+        let Place::Range(id, span) = place else {
+            return None;
+        };
         let source = self.get(*id).filter(|source| source.kind == Kind::File)?;
         let before = source.text.get(..span.start)?;
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+        Some((
+            before.matches('\n').count() + 1,
+            before[line_start..].chars().count() + 1,
+        ))
     }
 }

@@ -23,9 +23,15 @@ pub(crate) fn fill(job: &mut Job, base: &Path, tree: &Node, sources: &mut Source
     // A price file that cannot be read leaves every price open: told once is enough.
     let readable = errors.len() == before;
     let in_dollars = job.budget.usd.is_some();
-    let file = job.budget.price_file.as_ref().map(|file| file.display().to_string());
+    let file = job
+        .budget
+        .price_file
+        .as_ref()
+        .map(|file| file.display().to_string());
     for (path, spec) in models(job) {
-        let Some(ModelSource::Endpoint { model, .. }) = spec.source() else { continue };
+        let Some(ModelSource::Endpoint { model, .. }) = spec.source() else {
+            continue;
+        };
         if spec.price.is_some() {
             continue;
         }
@@ -38,18 +44,38 @@ pub(crate) fn fill(job: &mut Job, base: &Path, tree: &Node, sources: &mut Source
                 (None, _) => "give it here in dollars a million tokens, `price: {input: …, output: …}`, or name a `budget.price_file`".to_owned(),
             };
             let place = place_of(tree, &format!("{path}.model"));
-            errors.push(Error::new(Code::Price, format!("the price of `{model}` is unknown, and the budget is in dollars"), help).at(place));
+            errors.push(
+                Error::new(
+                    Code::Price,
+                    format!("the price of `{model}` is unknown, and the budget is in dollars"),
+                    help,
+                )
+                .at(place),
+            );
         }
     }
 }
 
 /// Every model that is asked, by its key path.
 fn models(job: &mut Job) -> impl Iterator<Item = (String, &mut ModelSpec)> {
-    let teachers = job.teacher.iter_mut().enumerate().map(|(i, teacher)| (format!("teacher.{i}"), &mut teacher.spec));
-    teachers.chain(job.judge.iter_mut().map(|judge| ("judge".to_owned(), &mut judge.spec)))
+    let teachers = job
+        .teacher
+        .iter_mut()
+        .enumerate()
+        .map(|(i, teacher)| (format!("teacher.{i}"), &mut teacher.spec));
+    teachers.chain(
+        job.judge
+            .iter_mut()
+            .map(|judge| ("judge".to_owned(), &mut judge.spec)),
+    )
 }
 
-fn read(file: &Path, tree: &Node, sources: &mut Sources, errors: &mut Vec<Error>) -> BTreeMap<String, ModelPrice> {
+fn read(
+    file: &Path,
+    tree: &Node,
+    sources: &mut Sources,
+    errors: &mut Vec<Error>,
+) -> BTreeMap<String, ModelPrice> {
     let named = place_of(tree, "budget.price_file");
     let text = match read_file(file, "price file").and_then(|bytes| decode(bytes, file)) {
         Ok(text) => text,
@@ -58,7 +84,11 @@ fn read(file: &Path, tree: &Node, sources: &mut Sources, errors: &mut Vec<Error>
             return BTreeMap::new();
         }
     };
-    let source = sources.add(Source { name: file.display().to_string(), text, kind: Kind::File });
+    let source = sources.add(Source {
+        name: file.display().to_string(),
+        text,
+        kind: Kind::File,
+    });
     let node = match parse(source, sources.text(source)) {
         Ok(node) => node,
         Err(error) => {
@@ -67,24 +97,45 @@ fn read(file: &Path, tree: &Node, sources: &mut Sources, errors: &mut Vec<Error>
         }
     };
     let one = schemars::schema_for!(ModelPrice).to_value();
-    let shape = Shape::Map { keys: None, value: Box::new(Shape::of(&one)) };
+    let shape = Shape::Map {
+        keys: None,
+        value: Box::new(Shape::of(&one)),
+    };
     let mut walk = Walk::new(&shape, "the price file");
     let value = walk.run(&node);
     let bad = !walk.errors.is_empty();
     errors.append(&mut walk.errors);
-    let Some(value) = value.filter(|_| !bad) else { return BTreeMap::new() };
+    let Some(value) = value.filter(|_| !bad) else {
+        return BTreeMap::new();
+    };
     let table: BTreeMap<String, ModelPrice> = match serde_json::from_value(value) {
         Ok(table) => table,
         Err(error) => {
-            errors.push(Error::new(Code::Config, format!("the price file cannot be used: {error}"), "").at(Place::Whole(source)));
+            errors.push(
+                Error::new(
+                    Code::Config,
+                    format!("the price file cannot be used: {error}"),
+                    "",
+                )
+                .at(Place::Whole(source)),
+            );
             return BTreeMap::new();
         }
     };
     for (model, price) in &table {
         let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
         if !(sane(price.input) && sane(price.output) && price.cached_input.is_none_or(sane)) {
-            let place = node.get(model).map_or(Place::Whole(source), |(key, _)| key.place());
-            errors.push(Error::new(Code::Config, format!("a price of `{model}` is negative or absurd"), "give US dollars a million tokens, from 0 to 100,000").at(place));
+            let place = node
+                .get(model)
+                .map_or(Place::Whole(source), |(key, _)| key.place());
+            errors.push(
+                Error::new(
+                    Code::Config,
+                    format!("a price of `{model}` is negative or absurd"),
+                    "give US dollars a million tokens, from 0 to 100,000",
+                )
+                .at(place),
+            );
         }
     }
     table

@@ -18,7 +18,11 @@ const AROUND_CHARS: usize = 100;
 ///
 /// What looks like a key is shown as asterisks.
 pub fn render(errors: &Errors, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let shown: Vec<String> = errors
         .errors
         .iter()
@@ -27,9 +31,15 @@ pub fn render(errors: &Errors, color: bool) -> String {
         .collect();
     let mut text = shown.join("\n\n");
     if errors.errors.len() > SHOWN_MAX {
-        text.push_str(&format!("\n\nand {} more errors", errors.errors.len() - SHOWN_MAX));
+        text.push_str(&format!(
+            "\n\nand {} more errors",
+            errors.errors.len() - SHOWN_MAX
+        ));
     }
-    let job = errors.sources.get(crate::place::JOB).map_or("job.yaml", |source| source.name.as_str());
+    let job = errors
+        .sources
+        .get(crate::place::JOB)
+        .map_or("job.yaml", |source| source.name.as_str());
     let way_on = format!("nothing was spent; check with `gristmill plan {job}`");
     text.push_str(if errors.errors.len() > 1 { "\n\n" } else { "\n" });
     text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(way_on))]));
@@ -38,9 +48,14 @@ pub fn render(errors: &Errors, color: bool) -> String {
 }
 
 fn group<'a>(error: &'a Error, sources: &'a Sources) -> Group<'a> {
-    let title = Level::ERROR.primary_title(error.message.as_str()).id(error.code.as_str());
+    let title = Level::ERROR
+        .primary_title(error.message.as_str())
+        .id(error.code.as_str());
     let mut group = Group::with_title(title);
-    let located = error.place.as_ref().and_then(|place| Some((place, sources.get(place.source())?)));
+    let located = error
+        .place
+        .as_ref()
+        .and_then(|place| Some((place, sources.get(place.source())?)));
     match located {
         Some((Place::Range(_, span), source)) if source.kind == Kind::File => {
             group = group.element(snippet(source, span, &error.help, true));
@@ -73,18 +88,39 @@ fn snippet<'a>(
     let text = source.text.as_str();
     let (start, end) = (floor(text, span.start), floor(text, span.end));
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+    let line_end = text[start..]
+        .find('\n')
+        .map_or(text.len(), |newline| start + newline);
     let line = text[line_start..line_end].trim_end_matches('\r');
-    let marked = start.min(line_start + line.len()) - line_start..end.min(line_start + line.len()).max(start.min(line_start + line.len())) - line_start;
+    let marked = start.min(line_start + line.len()) - line_start
+        ..end
+            .min(line_start + line.len())
+            .max(start.min(line_start + line.len()))
+            - line_start;
     let marked = marked.start..marked.start + line[marked.clone()].trim_end().len();
     let redacted = redact(line);
     // Asterisks are one byte each; a line that lost longer characters is underlined by its characters' count.
-    let marked = if redacted.len() == line.len() { marked } else { by_chars(line, &redacted, &marked) };
+    let marked = if redacted.len() == line.len() {
+        marked
+    } else {
+        by_chars(line, &redacted, &marked)
+    };
     let (cut, marked) = cut(redacted, marked);
-    let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let kind = if primary {
+        AnnotationKind::Primary
+    } else {
+        AnnotationKind::Context
+    };
     let annotation = kind.span(marked);
-    let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-    Snippet::source(cut).path(source.name.as_str()).line_start(text[..line_start].matches('\n').count() + 1).annotation(annotation)
+    let annotation = if label.is_empty() {
+        annotation
+    } else {
+        annotation.label(label)
+    };
+    Snippet::source(cut)
+        .path(source.name.as_str())
+        .line_start(text[..line_start].matches('\n').count() + 1)
+        .annotation(annotation)
 }
 
 fn floor(text: &str, at: usize) -> usize {
@@ -98,7 +134,10 @@ fn floor(text: &str, at: usize) -> usize {
 fn by_chars(line: &str, redacted: &str, marked: &Range<usize>) -> Range<usize> {
     let at = |byte: usize| {
         let chars = line[..byte].chars().count();
-        redacted.char_indices().nth(chars).map_or(redacted.len(), |(byte, _)| byte)
+        redacted
+            .char_indices()
+            .nth(chars)
+            .map_or(redacted.len(), |(byte, _)| byte)
     };
     at(marked.start)..at(marked.end)
 }
@@ -125,7 +164,9 @@ fn bare(line: &str) -> String {
     let mut rest = line;
     while let Some(escape) = rest.find('\u{1b}') {
         out.push_str(&rest[..escape]);
-        rest = rest[escape..].find('m').map_or("", |end| &rest[escape + end + 1..]);
+        rest = rest[escape..]
+            .find('m')
+            .map_or("", |end| &rest[escape + end + 1..]);
     }
     out.push_str(rest);
     out.trim().to_owned()

@@ -18,14 +18,60 @@ const LABEL_ROWS_MIN: u64 = 20;
 const SHORT_CHARS: f64 = 60.0;
 
 /// Names by which columns are known, the likeliest first.
-const QUESTION: &[&str] = &["question", "instruction", "problem", "query", "prompt", "input", "text"];
-const ANSWER: &[&str] =
-    &["answer", "final_answer", "output", "response", "completion", "solution", "target", "final_decision", "label", "accepted_queries", "sql", "answers"];
-const REFERENCES: &[&str] = &["references", "reference", "accepted_queries", "accepted_answers", "gold"];
+const QUESTION: &[&str] = &[
+    "question",
+    "instruction",
+    "problem",
+    "query",
+    "prompt",
+    "input",
+    "text",
+];
+const ANSWER: &[&str] = &[
+    "answer",
+    "final_answer",
+    "output",
+    "response",
+    "completion",
+    "solution",
+    "target",
+    "final_decision",
+    "label",
+    "accepted_queries",
+    "sql",
+    "answers",
+];
+const REFERENCES: &[&str] = &[
+    "references",
+    "reference",
+    "accepted_queries",
+    "accepted_answers",
+    "gold",
+];
 const REASONING: &[&str] = &["reasoning", "rationale", "chain_of_thought", "cot"];
-const CONTEXT: &[&str] = &["context", "contexts", "passage", "passages", "document", "abstract"];
-const CONCEPT: &[&str] = &["concept", "concepts", "meshes", "topic", "topics", "category", "categories", "tags"];
-const SOURCE: &[&str] = &["source", "pmid", "doc_id", "document_id", "source_id", "article_id", "doi", "url"];
+const CONTEXT: &[&str] = &[
+    "context", "contexts", "passage", "passages", "document", "abstract",
+];
+const CONCEPT: &[&str] = &[
+    "concept",
+    "concepts",
+    "meshes",
+    "topic",
+    "topics",
+    "category",
+    "categories",
+    "tags",
+];
+const SOURCE: &[&str] = &[
+    "source",
+    "pmid",
+    "doc_id",
+    "document_id",
+    "source_id",
+    "article_id",
+    "doi",
+    "url",
+];
 const DATABASE: &[&str] = &["database", "db", "db_id", "database_id"];
 
 /// How an answer can be checked, as far as the seeds show.
@@ -87,7 +133,9 @@ pub enum Error {
         first_bad: String,
     },
     /// A column that every job needs cannot be told from the names.
-    #[error("which column holds the {what} cannot be told: the columns are {columns}; rename one to `{what}`, or name it in `seeds.fields.{what}` of a job written by hand")]
+    #[error(
+        "which column holds the {what} cannot be told: the columns are {columns}; rename one to `{what}`, or name it in `seeds.fields.{what}` of a job written by hand"
+    )]
     NoColumn {
         /// `question` or `answer`.
         what: &'static str,
@@ -102,21 +150,47 @@ impl Sample {
     /// # Errors
     /// Unreadable or empty seeds, and seeds in which no question or no answer can be found.
     pub fn read(path: &str, base: &Path) -> Result<Self, Error> {
-        let options = Options { base: Some(base.to_owned()), ..Options::default() };
+        let options = Options {
+            base: Some(base.to_owned()),
+            ..Options::default()
+        };
         let profile = sniff(&[path], &options)?;
         if profile.rows == 0 {
-            let first_bad = profile.bad.first().map_or_else(String::new, |row| format!(": {row}"));
-            return Err(Error::NoRows { path: path.to_owned(), first_bad });
+            let first_bad = profile
+                .bad
+                .first()
+                .map_or_else(String::new, |row| format!(": {row}"));
+            return Err(Error::NoRows {
+                path: path.to_owned(),
+                first_bad,
+            });
         }
         let columns = &profile.columns;
-        let by_name = |names: &[&str]| names.iter().find_map(|name| columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)));
-        let missing = |what| Error::NoColumn { what, columns: list(columns.iter().map(|column| column.name.as_str()), "and") };
-        let question = by_name(QUESTION).ok_or_else(|| missing("question"))?;
-        let answer = by_name(ANSWER).filter(|column| column.name != question.name).ok_or_else(|| missing("answer"))?;
-        let name = |names: &[&str]| {
-            by_name(names).filter(|column| ![&question.name, &answer.name].contains(&&column.name) && column.null_share() < 0.5).map(|column| column.name.clone())
+        let by_name = |names: &[&str]| {
+            names.iter().find_map(|name| {
+                columns
+                    .iter()
+                    .find(|column| column.name.eq_ignore_ascii_case(name))
+            })
         };
-        let references = by_name(REFERENCES).filter(|column| column.name != question.name).map(|column| column.name.clone());
+        let missing = |what| Error::NoColumn {
+            what,
+            columns: list(columns.iter().map(|column| column.name.as_str()), "and"),
+        };
+        let question = by_name(QUESTION).ok_or_else(|| missing("question"))?;
+        let answer = by_name(ANSWER)
+            .filter(|column| column.name != question.name)
+            .ok_or_else(|| missing("answer"))?;
+        let name = |names: &[&str]| {
+            by_name(names)
+                .filter(|column| {
+                    ![&question.name, &answer.name].contains(&&column.name) && column.null_share() < 0.5
+                })
+                .map(|column| column.name.clone())
+        };
+        let references = by_name(REFERENCES)
+            .filter(|column| column.name != question.name)
+            .map(|column| column.name.clone());
         let answers = answers(path, &options, &answer.name)?;
         let database = name(DATABASE);
         let databases = database.as_ref().and_then(|_| databases_beside(path, base));
@@ -151,16 +225,24 @@ fn answers(path: &str, options: &Options, column: &str) -> Result<Vec<String>, g
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    Ok(rows.filter_map(|row| row.value.get(column).and_then(text)).collect())
+    Ok(rows
+        .filter_map(|row| row.value.get(column).and_then(text))
+        .collect())
 }
 
 fn check(column: &Column, rows: u64, answers: &[String]) -> Check {
     let most = |count: usize| count > 0 && count * 20 >= answers.len() * 19;
-    let marked = answers.iter().filter(|answer| ends_in_marked_number(answer)).count();
+    let marked = answers
+        .iter()
+        .filter(|answer| ends_in_marked_number(answer))
+        .count();
     let numeric = usize::try_from(column.numeric).unwrap_or(0);
     let labels: BTreeSet<&str> = answers.iter().map(|answer| answer.trim()).collect();
     let texts = column.kinds.get(&Kind::Text).copied().unwrap_or(0);
-    let repeated = labels.len() >= 2 && labels.len() <= LABELS_MAX && rows >= LABEL_ROWS_MIN && rows >= 5 * labels.len() as u64;
+    let repeated = labels.len() >= 2
+        && labels.len() <= LABELS_MAX
+        && rows >= LABEL_ROWS_MIN
+        && rows >= 5 * labels.len() as u64;
     if most(marked) {
         Check::Number
     } else if repeated && texts > 0 && column.chars_mean <= SHORT_CHARS && !labels.contains("") {
@@ -176,18 +258,30 @@ fn check(column: &Column, rows: u64, answers: &[String]) -> Check {
 
 /// The last line is `#### 72`, as in GSM8K (Cobbe et al. 2021).
 fn ends_in_marked_number(answer: &str) -> bool {
-    answer.trim_end().rsplit_once("####").is_some_and(|(_, number)| number.trim().replace([',', '$'], "").parse::<f64>().is_ok())
+    answer
+        .trim_end()
+        .rsplit_once("####")
+        .is_some_and(|(_, number)| number.trim().replace([',', '$'], "").parse::<f64>().is_ok())
 }
 
 /// The folder of databases: that of the seeds, or one in it, as a path relative to the job file.
 fn databases_beside(path: &str, base: &Path) -> Option<String> {
-    let beside = Path::new(path).parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = Path::new(path)
+        .parent()
+        .map(|parent| parent.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let beside = if beside.is_empty() { ".".to_owned() } else { beside };
     let inside = ["databases", "database", "db"].map(|name| format!("{beside}/{name}"));
     let holds = |folder: &str| {
-        std::fs::read_dir(base.join(folder)).into_iter().flatten().flatten().any(|entry| {
-            Path::new(&entry.file_name()).extension().is_some_and(|end| end == "sql" || end == "sqlite")
-        })
+        std::fs::read_dir(base.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| {
+                Path::new(&entry.file_name())
+                    .extension()
+                    .is_some_and(|end| end == "sql" || end == "sqlite")
+            })
     };
     std::iter::once(beside).chain(inside).find(|folder| holds(folder))
 }

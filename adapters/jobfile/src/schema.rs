@@ -19,7 +19,10 @@ pub fn schema() -> Value {
     finish(&mut schema);
     if let Some(root) = schema.as_object_mut() {
         root.insert("title".into(), "Gristmill job".into());
-        root.insert("description".into(), "Real seeds and a hard budget in; a filtered, traceable dataset out.".into());
+        root.insert(
+            "description".into(),
+            "Real seeds and a hard budget in; a filtered, traceable dataset out.".into(),
+        );
         root.insert("examples".into(), json!([example()]));
     }
     schema
@@ -40,7 +43,10 @@ fn finish(value: &mut Value) {
     match value {
         Value::Object(members) => {
             let named = members.get("properties").is_some_and(Value::is_object);
-            if named && !members.contains_key("additionalProperties") && members.get("type") == Some(&json!("object")) {
+            if named
+                && !members.contains_key("additionalProperties")
+                && members.get("type") == Some(&json!("object"))
+            {
                 members.remove("unevaluatedProperties");
                 members.insert("additionalProperties".into(), false.into());
             }

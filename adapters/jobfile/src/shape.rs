@@ -10,18 +10,27 @@ use serde_json::Value;
 pub(crate) enum Shape {
     Any,
     Bool,
-    Integer { min: i128, max: i128 },
+    Integer {
+        min: i128,
+        max: i128,
+    },
     Number,
     Text,
     /// One of a set of words.
     Choice(Vec<String>),
     List(Box<Shape>),
     /// Keys of the user's own, or of a set.
-    Map { keys: Option<Vec<String>>, value: Box<Shape> },
+    Map {
+        keys: Option<Vec<String>>,
+        value: Box<Shape>,
+    },
     /// Named keys, and no others.
     Group(Vec<Field>),
     /// Named keys that depend on the word under one of them.
-    Tagged { tag: String, variants: Vec<(String, Vec<Field>)> },
+    Tagged {
+        tag: String,
+        variants: Vec<(String, Vec<Field>)>,
+    },
     /// Left out, or this.
     Optional(Box<Shape>),
     /// The first that fits the kind of value found.
@@ -65,7 +74,11 @@ impl Shape {
             }
             Self::Optional(inner) => inner.fields(),
             Self::List(item) => item.fields(),
-            Self::OneOf(forms) => forms.iter().map(Self::fields).find(|fields| !fields.is_empty()).unwrap_or_default(),
+            Self::OneOf(forms) => forms
+                .iter()
+                .map(Self::fields)
+                .find(|fields| !fields.is_empty())
+                .unwrap_or_default(),
             _ => Vec::new(),
         }
     }
@@ -131,7 +144,13 @@ fn read(schema: &Value, root: &Value, depth: usize) -> Shape {
         return read(only);
     }
     if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-        return Shape::Choice(words.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        return Shape::Choice(
+            words
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+        );
     }
     if let Some(word) = schema.get("const").and_then(Value::as_str) {
         return Shape::Choice(vec![word.to_owned()]);
@@ -146,7 +165,11 @@ fn read(schema: &Value, root: &Value, depth: usize) -> Shape {
         Some("object") => object(schema, root, depth),
         _ => Shape::Any,
     };
-    if optional { Shape::Optional(Box::new(shape)) } else { shape }
+    if optional {
+        Shape::Optional(Box::new(shape))
+    } else {
+        shape
+    }
 }
 
 fn resolve<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
@@ -163,7 +186,10 @@ fn type_of(schema: &Value) -> (Option<&str>, bool) {
         Some(Value::String(name)) => (Some(name), false),
         Some(Value::Array(names)) => {
             let names = || names.iter().filter_map(Value::as_str);
-            (names().find(|name| *name != "null"), names().any(|name| name == "null"))
+            (
+                names().find(|name| *name != "null"),
+                names().any(|name| name == "null"),
+            )
         }
         _ => (None, false),
     }
@@ -179,35 +205,56 @@ fn integer(schema: &Value) -> Shape {
         _ => (0, i128::from(u64::MAX)),
     };
     let bound = |word: &str| schema.get(word).and_then(Value::as_i64).map(i128::from);
-    Shape::Integer { min: bound("minimum").unwrap_or(min), max: bound("maximum").unwrap_or(max) }
+    Shape::Integer {
+        min: bound("minimum").unwrap_or(min),
+        max: bound("maximum").unwrap_or(max),
+    }
 }
 
 fn object(schema: &Value, root: &Value, depth: usize) -> Shape {
     if schema.get("properties").is_some() {
         return Shape::Group(fields(schema, root, depth));
     }
-    let value = schema.get("additionalProperties").filter(|value| value.is_object());
-    let by_pattern = schema.get("patternProperties").and_then(Value::as_object).and_then(|patterns| patterns.values().next());
-    let keys = schema.get("propertyNames").map(|names| read(names, root, depth + 1));
+    let value = schema
+        .get("additionalProperties")
+        .filter(|value| value.is_object());
+    let by_pattern = schema
+        .get("patternProperties")
+        .and_then(Value::as_object)
+        .and_then(|patterns| patterns.values().next());
+    let keys = schema
+        .get("propertyNames")
+        .map(|names| read(names, root, depth + 1));
     Shape::Map {
         keys: match keys {
             Some(Shape::Choice(words)) => Some(words),
             _ => None,
         },
-        value: Box::new(value.or(by_pattern).map_or(Shape::Any, |value| read(value, root, depth + 1))),
+        value: Box::new(
+            value
+                .or(by_pattern)
+                .map_or(Shape::Any, |value| read(value, root, depth + 1)),
+        ),
     }
 }
 
 fn fields(schema: &Value, root: &Value, depth: usize) -> Vec<Field> {
     let required = |name: &str| {
-        schema.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|known| known == name))
+        schema
+            .get("required")
+            .and_then(Value::as_array)
+            .is_some_and(|names| names.iter().any(|known| known == name))
     };
     schema
         .get("properties")
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-        .map(|(name, value)| Field { name: name.clone(), shape: read(value, root, depth + 1), required: required(name) })
+        .map(|(name, value)| Field {
+            name: name.clone(),
+            shape: read(value, root, depth + 1),
+            required: required(name),
+        })
         .collect()
 }
 
@@ -228,15 +275,25 @@ fn alternatives(forms: &[Value], root: &Value, depth: usize) -> Shape {
     if !words.is_empty() {
         shapes.insert(0, Shape::Choice(words));
     }
-    let shape = if shapes.len() == 1 { shapes.remove(0) } else { Shape::OneOf(shapes) };
-    if optional { Shape::Optional(Box::new(shape)) } else { shape }
+    let shape = if shapes.len() == 1 {
+        shapes.remove(0)
+    } else {
+        Shape::OneOf(shapes)
+    };
+    if optional {
+        Shape::Optional(Box::new(shape))
+    } else {
+        shape
+    }
 }
 
 /// Objects that each fix one property to a word of their own.
 fn tagged(forms: &[Value], root: &Value, depth: usize) -> Option<Shape> {
     let fixed = |form: &Value| {
         let properties = resolve(form, root).get("properties")?.as_object()?;
-        properties.iter().find_map(|(name, value)| Some((name.clone(), value.get("const")?.as_str()?.to_owned())))
+        properties
+            .iter()
+            .find_map(|(name, value)| Some((name.clone(), value.get("const")?.as_str()?.to_owned())))
     };
     let (tag, _) = fixed(forms.first()?)?;
     let mut variants = Vec::new();

@@ -19,7 +19,11 @@ pub(crate) struct Walk<'s> {
 
 impl<'s> Walk<'s> {
     pub(crate) fn new(root: &'s Shape, whole: &'s str) -> Self {
-        Self { root, whole, errors: Vec::new() }
+        Self {
+            root,
+            whole,
+            errors: Vec::new(),
+        }
     }
 
     /// The whole tree.
@@ -48,7 +52,9 @@ impl<'s> Walk<'s> {
             (Shape::Map { .. }, Data::Null { .. }) => Some(Value::Object(Map::new())),
             (Shape::Group(fields), Data::Map(entries)) => self.group(entries, fields, shape, node, at),
             (Shape::Group(fields), Data::Null { .. }) => self.group(&[], fields, shape, node, at),
-            (Shape::Tagged { tag, variants }, Data::Map(entries)) => self.tagged(entries, tag, variants, shape, node, at),
+            (Shape::Tagged { tag, variants }, Data::Map(entries)) => {
+                self.tagged(entries, tag, variants, shape, node, at)
+            }
             _ => self.wrong(node, shape, at),
         }
     }
@@ -67,12 +73,29 @@ impl<'s> Walk<'s> {
     fn items(&mut self, items: &[Node], shape: &Shape, at: &At<'_>) -> Option<Value> {
         let values = items.iter().enumerate().map(|(i, item)| {
             let path = join(at.path, &i.to_string());
-            self.value(item, shape, &At { path: &path, key: at.key })
+            self.value(
+                item,
+                shape,
+                &At {
+                    path: &path,
+                    key: at.key,
+                },
+            )
         });
-        values.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
+        values
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .map(Value::Array)
     }
 
-    fn map(&mut self, entries: &[(Key, Node)], keys: Option<&[String]>, shape: &Shape, at: &At<'_>) -> Option<Value> {
+    fn map(
+        &mut self,
+        entries: &[(Key, Node)],
+        keys: Option<&[String]>,
+        shape: &Shape,
+        at: &At<'_>,
+    ) -> Option<Value> {
         let mut out = Map::new();
         for (key, node) in entries {
             if let Some(words) = keys
@@ -83,32 +106,49 @@ impl<'s> Walk<'s> {
                 continue;
             }
             let path = join(at.path, &key.name);
-            if let Some(value) = self.value(node, shape, &At { path: &path, key: Some(key) }) {
+            if let Some(value) = self.value(
+                node,
+                shape,
+                &At {
+                    path: &path,
+                    key: Some(key),
+                },
+            ) {
                 out.insert(key.name.clone(), value);
             }
         }
         Some(Value::Object(out))
     }
 
-    fn group(&mut self, entries: &[(Key, Node)], fields: &[Field], shape: &Shape, node: &Node, at: &At<'_>) -> Option<Value> {
+    fn group(
+        &mut self,
+        entries: &[(Key, Node)],
+        fields: &[Field],
+        shape: &Shape,
+        node: &Node,
+        at: &At<'_>,
+    ) -> Option<Value> {
         let mut out = Map::new();
         let known: Vec<&str> = shape.fields().iter().map(|field| field.name.as_str()).collect();
-        let before = self.errors.len();
+        // A key that is missing because it is misspelled has been told already.
+        let mut told = false;
         for (key, value) in entries {
             let Some(field) = fields.iter().find(|field| field.name == key.name) else {
                 self.unknown(key, &known, at);
+                told = true;
                 continue;
             };
             let path = join(at.path, &key.name);
-            let here = At { path: &path, key: Some(key) };
+            let here = At {
+                path: &path,
+                key: Some(key),
+            };
             if let Data::Null { written } = value.data {
                 self.nothing(field, written, &here, &mut out);
             } else if let Some(value) = self.value(value, &field.shape, &here) {
                 out.insert(key.name.clone(), value);
             }
         }
-        // A key that is missing because it is misspelled has been told already.
-        let told = self.errors[before..].iter().any(|error| error.message.starts_with("unknown key"));
         for field in fields.iter().filter(|field| field.required && !told) {
             if !entries.iter().any(|(key, _)| key.name == field.name) {
                 let message = match at.path {
@@ -117,7 +157,8 @@ impl<'s> Walk<'s> {
                 };
                 let place = at.key.map_or_else(|| Place::Whole(node.source), Key::place);
                 let help = format!("add `{}`: {}", field.name, field.shape.words());
-                self.errors.push(Error::new(Code::Config, message, help).at(place));
+                self.errors
+                    .push(Error::new(Code::Config, message, help).at(place));
             }
         }
         Some(Value::Object(out))
@@ -128,7 +169,10 @@ impl<'s> Walk<'s> {
         let section = matches!(field.shape.present(), Shape::Group(_));
         let help = match &field.shape {
             // `judge:` with nothing under it is no judge, and hardly what was meant.
-            Shape::Optional(_) if section && !written => format!("write `{}: {{}}` for its defaults, or take the line out", field.name),
+            Shape::Optional(_) if section && !written => format!(
+                "write `{}: {{}}` for its defaults, or take the line out",
+                field.name
+            ),
             shape if field.required && !matches!(shape, Shape::Group(_)) => format!("give {}", shape.words()),
             shape if field.required => {
                 let empty = Node::empty_map(at.key.map_or(crate::place::JOB, |key| key.source));
@@ -156,49 +200,83 @@ impl<'s> Walk<'s> {
         let Some((key, value)) = entries.iter().find(|(key, _)| key.name == tag) else {
             let known: Vec<&str> = shape.fields().iter().map(|field| field.name.as_str()).collect();
             let before = self.errors.len();
-            for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
+            for (key, _) in entries
+                .iter()
+                .filter(|(key, _)| !known.contains(&key.name.as_str()))
+            {
                 self.unknown(key, &known, at);
             }
             if self.errors.len() == before {
                 let help = format!("add `{tag}`: {}", list(words.iter().map(String::as_str), "or"));
                 let place = at.key.map_or_else(|| node.place(), Key::place);
-                self.push(Error::new(Code::Config, format!("`{}` has no `{tag}`", at.path), help), Some(place));
+                self.push(
+                    Error::new(Code::Config, format!("`{}` has no `{tag}`", at.path), help),
+                    Some(place),
+                );
             }
             return None;
         };
         let path = join(at.path, tag);
-        let word = match self.value(value, &Shape::Choice(words), &At { path: &path, key: Some(key) })? {
+        let word = match self.value(
+            value,
+            &Shape::Choice(words),
+            &At {
+                path: &path,
+                key: Some(key),
+            },
+        )? {
             Value::String(word) => word,
             _ => return None,
         };
         let (_, fields) = variants.iter().find(|(name, _)| *name == word)?;
-        for (key, _) in entries.iter().filter(|(key, _)| !fields.iter().any(|field| field.name == key.name)) {
-            let owners = variants.iter().filter(|(_, fields)| fields.iter().any(|field| field.name == key.name));
+        for (key, _) in entries
+            .iter()
+            .filter(|(key, _)| !fields.iter().any(|field| field.name == key.name))
+        {
+            let owners = variants
+                .iter()
+                .filter(|(_, fields)| fields.iter().any(|field| field.name == key.name));
             if let Some((owner, _)) = owners.into_iter().next() {
-                let error = Error::new(Code::Config, format!("`{}` does nothing with `{tag}: {word}`", key.name), format!("it belongs to `{tag}: {owner}`"));
+                let error = Error::new(
+                    Code::Config,
+                    format!("`{}` does nothing with `{tag}: {word}`", key.name),
+                    format!("it belongs to `{tag}: {owner}`"),
+                );
                 self.push(error, Some(key.place()));
             } else {
                 let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
                 self.unknown(key, &known, at);
             }
         }
-        let known: Vec<(Key, Node)> =
-            entries.iter().filter(|(key, _)| fields.iter().any(|field| field.name == key.name)).cloned().collect();
+        let known: Vec<(Key, Node)> = entries
+            .iter()
+            .filter(|(key, _)| fields.iter().any(|field| field.name == key.name))
+            .cloned()
+            .collect();
         self.group(&known, fields, &Shape::Group(fields.clone()), node, at)
     }
 
     fn unknown(&mut self, key: &Key, known: &[&str], at: &At<'_>) {
         let help = unknown_help(self.root, &key.name, known, at.path);
-        self.push(Error::new(Code::Config, format!("unknown key {}", quoted(&key.name)), help), Some(key.place()));
+        self.push(
+            Error::new(Code::Config, format!("unknown key {}", quoted(&key.name)), help),
+            Some(key.place()),
+        );
     }
 
     fn integer(&mut self, node: &Node, value: i128, min: i128, max: i128, at: &At<'_>) -> Option<Value> {
         let fits = (min..=max).contains(&value);
-        let number = u64::try_from(value).map(Number::from).or_else(|_| i64::try_from(value).map(Number::from));
+        let number = u64::try_from(value)
+            .map(Number::from)
+            .or_else(|_| i64::try_from(value).map(Number::from));
         match number {
             Ok(number) if fits => Some(Value::Number(number)),
             _ => {
-                let error = Error::new(Code::Config, format!("`{}` is {value}", at.path), format!("give a whole number from {min} to {max}"));
+                let error = Error::new(
+                    Code::Config,
+                    format!("`{}` is {value}", at.path),
+                    format!("give a whole number from {min} to {max}"),
+                );
                 self.push(error, Some(at.value_or_key(node)));
                 None
             }
@@ -215,7 +293,11 @@ impl<'s> Walk<'s> {
             _ => None,
         };
         if number.is_none() {
-            let error = Error::new(Code::Config, format!("`{}` is not a finite number", at.path), "give a number such as 0.5");
+            let error = Error::new(
+                Code::Config,
+                format!("`{}` is not a finite number", at.path),
+                "give a number such as 0.5",
+            );
             self.push(error, Some(at.value_or_key(node)));
         }
         number.map(Value::Number)
@@ -230,15 +312,27 @@ impl<'s> Walk<'s> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("give {}", list(known(), "or")),
         };
-        let error = Error::new(Code::Config, format!("`{}` cannot be {}", at.path, quoted(text)), help);
+        let error = Error::new(
+            Code::Config,
+            format!("`{}` cannot be {}", at.path, quoted(text)),
+            help,
+        );
         self.push(error, Some(at.value_or_key(node)));
         None
     }
 
     fn wrong(&mut self, node: &Node, shape: &Shape, at: &At<'_>) -> Option<Value> {
-        let subject = if at.path.is_empty() { self.whole.to_owned() } else { format!("`{}`", at.path) };
+        let subject = if at.path.is_empty() {
+            self.whole.to_owned()
+        } else {
+            format!("`{}`", at.path)
+        };
         let help = way_out(&node.data, shape, at.path);
-        let error = Error::new(Code::Config, format!("{subject} must be {}, not {}", shape.words(), node.words()), help);
+        let error = Error::new(
+            Code::Config,
+            format!("{subject} must be {}, not {}", shape.words(), node.words()),
+            help,
+        );
         self.push(error, Some(at.value_or_key(node)));
         None
     }
@@ -278,7 +372,10 @@ pub(crate) fn unknown_help(root: &Shape, name: &str, known: &[&str], path: &str)
     }
     let homes = root.homes_of(name);
     if !homes.is_empty() {
-        let homes: Vec<&str> = homes.iter().map(|home| if home.is_empty() { "top" } else { home.as_str() }).collect();
+        let homes: Vec<&str> = homes
+            .iter()
+            .map(|home| if home.is_empty() { "top" } else { home.as_str() })
+            .collect();
         return match homes.as_slice() {
             ["top"] => format!("`{name}` is a section of its own: take the indentation away"),
             many => format!("`{name}` belongs to {}", list(many.iter().copied(), "or")),
@@ -291,7 +388,11 @@ pub(crate) fn unknown_help(root: &Shape, name: &str, known: &[&str], path: &str)
 }
 
 pub(crate) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 fn accepts(shape: &Shape, data: &Data) -> bool {
@@ -314,30 +415,47 @@ fn accepts(shape: &Shape, data: &Data) -> bool {
 fn way_out(data: &Data, shape: &Shape, path: &str) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
     match (shape.present(), data) {
-        (Shape::OneOf(forms), data) if forms.iter().any(|form| matches!(form, Shape::Text)) && is_word(data) => quote(data),
+        (Shape::OneOf(forms), data)
+            if forms.iter().any(|form| matches!(form, Shape::Text)) && is_word(data) =>
+        {
+            quote(data)
+        }
         (Shape::Text | Shape::Choice(_), data) if is_word(data) => quote(data),
         (Shape::Bool, Data::Text(text)) => match text.to_lowercase().as_str() {
             "yes" | "y" | "on" => "write `true`".into(),
             "no" | "n" | "off" => "write `false`".into(),
             _ => "write `true` or `false`".into(),
         },
-        (Shape::Integer { .. }, Data::Float(value)) if value.fract() == 0.0 && value.abs() < 1.0e15 => format!("write `{value:.0}`"),
+        (Shape::Integer { .. }, Data::Float(value)) if value.fract() == 0.0 && value.abs() < 1.0e15 => {
+            format!("write `{value:.0}`")
+        }
         (Shape::Integer { .. } | Shape::Number, Data::Text(text)) => {
-            let digits: String = text.chars().filter(|c| !matches!(c, '_' | ',' | ' ' | '$' | '\'')).collect();
+            let digits: String = text
+                .chars()
+                .filter(|c| !matches!(c, '_' | ',' | ' ' | '$' | '\''))
+                .collect();
             match digits.parse::<f64>() {
                 Ok(value) if value.is_finite() => format!("write `{digits}`"),
                 _ => format!("give {}", shape.words()),
             }
         }
-        (Shape::Tagged { tag, variants }, Data::Text(text)) if variants.iter().any(|(word, _)| word == text) => {
+        (Shape::Tagged { tag, variants }, Data::Text(text))
+            if variants.iter().any(|(word, _)| word == text) =>
+        {
             format!("write `{name}: {{{tag}: {text}}}`")
         }
         (Shape::Tagged { tag, variants }, _) => {
-            format!("write `{name}: {{{tag}: …}}` with {}", list(variants.iter().map(|(word, _)| word.as_str()), "or"))
+            format!(
+                "write `{name}: {{{tag}: …}}` with {}",
+                list(variants.iter().map(|(word, _)| word.as_str()), "or")
+            )
         }
         (Shape::List(_), _) => format!("write `{name}: [first, second]`"),
         (Shape::Group(_) | Shape::OneOf(_), _) if !shape.fields().is_empty() => {
-            format!("its keys are {}", list(shape.fields().iter().map(|field| field.name.as_str()), "and"))
+            format!(
+                "its keys are {}",
+                list(shape.fields().iter().map(|field| field.name.as_str()), "and")
+            )
         }
         _ => format!("give {}", shape.words()),
     }

@@ -29,7 +29,9 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Data {
     /// Nothing, or `null` where that is written out.
-    Null { written: bool },
+    Null {
+        written: bool,
+    },
     Bool(bool),
     Int(i128),
     Float(f64),
@@ -49,12 +51,19 @@ pub(crate) struct Key {
 impl Node {
     /// An empty mapping, for a file or a path that has nothing yet.
     pub(crate) fn empty_map(source: SourceId) -> Self {
-        Self { source, span: 0..0, data: Data::Map(Vec::new()) }
+        Self {
+            source,
+            span: 0..0,
+            data: Data::Map(Vec::new()),
+        }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<(&Key, &Self)> {
         match &self.data {
-            Data::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(key, node)| (key, node)),
+            Data::Map(entries) => entries
+                .iter()
+                .find(|(key, _)| key.name == name)
+                .map(|(key, node)| (key, node)),
             _ => None,
         }
     }
@@ -115,8 +124,20 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(source: SourceId, text: &'t str) -> Self {
-        let offsets = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(at, _)| at).collect() };
-        Self { source, text, offsets, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None }
+        let offsets = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(at, _)| at).collect()
+        };
+        Self {
+            source,
+            text,
+            offsets,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            root: None,
+        }
     }
 
     fn run(mut self) -> Result<Node, Error> {
@@ -125,60 +146,109 @@ impl<'t> Builder<'t> {
                 Ok(event) => event,
                 Err(error) => return Err(self.syntax(&error)),
             };
-            let span = self.byte(span.start.index())..self.byte(span.end.index()).max(self.byte(span.start.index()));
+            let span =
+                self.byte(span.start.index())..self.byte(span.end.index()).max(self.byte(span.start.index()));
             self.event(event, span)?;
         }
-        Ok(self.root.unwrap_or(Node { source: self.source, span: 0..0, data: Data::Null { written: false } }))
+        Ok(self.root.unwrap_or(Node {
+            source: self.source,
+            span: 0..0,
+            data: Data::Null { written: false },
+        }))
     }
 
     fn event(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Error> {
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
-            Event::DocumentStart(_) if self.root.is_some() => {
-                Err(self.fail("a second document begins here", span, "one file is one document: take the line `---` out"))
-            }
+            Event::DocumentStart(_) if self.root.is_some() => Err(self.fail(
+                "a second document begins here",
+                span,
+                "one file is one document: take the line `---` out",
+            )),
             Event::DocumentStart(_) => Ok(()),
             Event::Scalar(text, style, anchor, tag) => {
                 let data = self.scalar(text, style, tag.as_deref(), &span)?;
-                let node = Node { source: self.source, span, data };
+                let node = Node {
+                    source: self.source,
+                    span,
+                    data,
+                };
                 self.count(1, &node.span)?;
                 if anchor > 0 {
                     self.anchors.insert(anchor, (node.clone(), 1));
                 }
                 self.put(node)
             }
-            Event::SequenceStart(anchor, tag) => self.begin(Data::List(Vec::new()), anchor, tag.as_deref(), "seq", span),
-            Event::MappingStart(anchor, tag) => self.begin(Data::Map(Vec::new()), anchor, tag.as_deref(), "map", span),
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(Data::List(Vec::new()), anchor, tag.as_deref(), "seq", span)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.begin(Data::Map(Vec::new()), anchor, tag.as_deref(), "map", span)
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(&span),
             Event::Alias(anchor) => self.alias(anchor, span),
         }
     }
 
-    fn begin(&mut self, data: Data, anchor: usize, tag: Option<&Tag>, plain: &str, span: Range<usize>) -> Result<(), Error> {
+    fn begin(
+        &mut self,
+        data: Data,
+        anchor: usize,
+        tag: Option<&Tag>,
+        plain: &str,
+        span: Range<usize>,
+    ) -> Result<(), Error> {
         if tag.is_some_and(|tag| !(tag.is_yaml_core_schema() && tag.suffix == plain)) {
-            return Err(self.fail("a tag means nothing here", span, "take the word that begins with `!` out"));
+            return Err(self.fail(
+                "a tag means nothing here",
+                span,
+                "take the word that begins with `!` out",
+            ));
         }
         if self.open.len() >= DEPTH_MAX {
-            return Err(self.fail(format!("nested deeper than {DEPTH_MAX} levels"), span, "no setting is that deep: check the brackets and the indentation"));
+            return Err(self.fail(
+                format!("nested deeper than {DEPTH_MAX} levels"),
+                span,
+                "no setting is that deep: check the brackets and the indentation",
+            ));
         }
         self.count(1, &span)?;
-        let node = Node { source: self.source, span, data };
-        self.open.push(Open { node, key: None, anchor, nodes_before: self.nodes, seen: HashMap::new() });
+        let node = Node {
+            source: self.source,
+            span,
+            data,
+        };
+        self.open.push(Open {
+            node,
+            key: None,
+            anchor,
+            nodes_before: self.nodes,
+            seen: HashMap::new(),
+        });
         Ok(())
     }
 
     fn end(&mut self, span: &Range<usize>) -> Result<(), Error> {
-        let Some(mut open) = self.open.pop() else { return Ok(()) };
+        let Some(mut open) = self.open.pop() else {
+            return Ok(());
+        };
         open.node.span.end = span.end.max(open.node.span.start);
         if open.anchor > 0 {
-            self.anchors.insert(open.anchor, (open.node.clone(), self.nodes - open.nodes_before + 1));
+            self.anchors.insert(
+                open.anchor,
+                (open.node.clone(), self.nodes - open.nodes_before + 1),
+            );
         }
         self.put(open.node)
     }
 
     fn alias(&mut self, anchor: usize, span: Range<usize>) -> Result<(), Error> {
         let Some(size) = self.anchors.get(&anchor).map(|(_, size)| *size) else {
-            return Err(self.fail("an alias inside the value it stands for", span, "write the value out"));
+            return Err(self.fail(
+                "an alias inside the value it stands for",
+                span,
+                "write the value out",
+            ));
         };
         // Counted before it is copied: a bomb ends here, not in memory.
         self.count(size, &span)?;
@@ -194,7 +264,11 @@ impl<'t> Builder<'t> {
     fn count(&mut self, more: usize, span: &Range<usize>) -> Result<(), Error> {
         self.nodes = self.nodes.saturating_add(more);
         if self.nodes > NODES_MAX {
-            return Err(self.fail(format!("more than {NODES_MAX} values, aliases written out"), span.clone(), "no job is that long: take the aliases out"));
+            return Err(self.fail(
+                format!("more than {NODES_MAX} values, aliases written out"),
+                span.clone(),
+                "no job is that long: take the aliases out",
+            ));
         }
         Ok(())
     }
@@ -222,32 +296,61 @@ impl<'t> Builder<'t> {
         let name = match node.data {
             Data::Text(name) => name,
             // A word such as `null` or `1` is a name where a name belongs.
-            Data::Null { .. } | Data::Bool(_) | Data::Int(_) | Data::Float(_) => self.slice(&span).trim_matches(['"', '\'']).to_owned(),
+            Data::Null { .. } | Data::Bool(_) | Data::Int(_) | Data::Float(_) => {
+                self.slice(&span).trim_matches(['"', '\'']).to_owned()
+            }
             Data::List(_) | Data::Map(_) => {
-                return Err(self.fail("a list or a group of keys stands where a key belongs", span, "write `key: value`"));
+                return Err(self.fail(
+                    "a list or a group of keys stands where a key belongs",
+                    span,
+                    "write `key: value`",
+                ));
             }
         };
         if name == "<<" {
-            return Err(self.fail("merge keys (`<<`) are not part of YAML 1.2", span, "write the keys out, or give an alias as a whole value"));
+            return Err(self.fail(
+                "merge keys (`<<`) are not part of YAML 1.2",
+                span,
+                "write the keys out, or give an alias as a whole value",
+            ));
         }
-        let earlier = self.open.last_mut().and_then(|open| open.seen.insert(name.clone(), span.clone()));
+        let earlier = self
+            .open
+            .last_mut()
+            .and_then(|open| open.seen.insert(name.clone(), span.clone()));
         match earlier {
             Some(first) => {
                 let error = self.fail(format!("`{name}` is given twice"), span, "keep one of the two");
                 Err(error.with_other(Place::at(self.source, first), "first given here"))
             }
-            None => Ok(Key { name, source: self.source, span }),
+            None => Ok(Key {
+                name,
+                source: self.source,
+                span,
+            }),
         }
     }
 
-    fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, span: &Range<usize>) -> Result<Data, Error> {
-        let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
+    fn scalar(
+        &self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: &Range<usize>,
+    ) -> Result<Data, Error> {
+        let core = tag
+            .filter(|tag| tag.is_yaml_core_schema())
+            .map(|tag| tag.suffix.as_str());
         match (tag, core) {
             (None, _) if style == ScalarStyle::Plain => Ok(plain(&text)),
             (None, _) | (_, Some("str")) => Ok(Data::Text(text.into_owned())),
             (_, Some("int" | "float" | "bool" | "null")) => Ok(plain(&text)),
             (Some(tag), _) if tag.handle.is_empty() && tag.suffix == "!" => Ok(Data::Text(text.into_owned())),
-            (Some(_), _) => Err(self.fail("a tag means nothing here", span.clone(), "take the word that begins with `!` out; quote a text that begins with it")),
+            (Some(_), _) => Err(self.fail(
+                "a tag means nothing here",
+                span.clone(),
+                "take the word that begins with `!` out; quote a text that begins with it",
+            )),
         }
     }
 
@@ -258,10 +361,18 @@ impl<'t> Builder<'t> {
         let indent = &line[..line.len() - line.trim_start().len()];
         if let Some(tab) = indent.find('\t') {
             let tab = line_start + tab;
-            return self.fail("a tab in the indentation", tab..tab + 1, "YAML is indented with spaces only");
+            return self.fail(
+                "a tab in the indentation",
+                tab..tab + 1,
+                "YAML is indented with spaces only",
+            );
         }
         let (message, help) = crate::syntax::words(error.info(), line);
-        let end = self.text[at..].chars().next().filter(|c| *c != '\n').map_or(at, |c| at + c.len_utf8());
+        let end = self.text[at..]
+            .chars()
+            .next()
+            .filter(|c| *c != '\n')
+            .map_or(at, |c| at + c.len_utf8());
         self.fail(message, at..end, help)
     }
 
@@ -310,7 +421,11 @@ fn number(text: &str) -> Option<Data> {
         return None;
     }
     if unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().ok().map(Data::Int).or_else(|| text.parse().ok().map(Data::Float));
+        return text
+            .parse()
+            .ok()
+            .map(Data::Int)
+            .or_else(|| text.parse().ok().map(Data::Float));
     }
     text.parse().ok().map(Data::Float)
 }

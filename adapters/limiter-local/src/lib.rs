@@ -24,9 +24,18 @@ impl LocalLimiter {
     /// A limiter with the models' rates; a model that is not named is not limited.
     pub fn new(rates: impl IntoIterator<Item = (String, Gcra)>) -> Self {
         let models = rates.into_iter().map(|(name, rate)| {
-            (name, Model { rate: Some((rate, State::default())), cool_until: Duration::ZERO })
+            (
+                name,
+                Model {
+                    rate: Some((rate, State::default())),
+                    cool_until: Duration::ZERO,
+                },
+            )
         });
-        Self { start: Instant::now(), models: Mutex::new(models.collect()) }
+        Self {
+            start: Instant::now(),
+            models: Mutex::new(models.collect()),
+        }
     }
 
     fn with<T>(&self, model: &str, act: impl FnOnce(&mut Model, Duration) -> T) -> T {
@@ -35,7 +44,10 @@ impl LocalLimiter {
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let known = match models.get_mut(model) {
             Some(known) => known,
-            None => models.entry(model.to_owned()).or_insert(Model { rate: None, cool_until: Duration::ZERO }),
+            None => models.entry(model.to_owned()).or_insert(Model {
+                rate: None,
+                cool_until: Duration::ZERO,
+            }),
         };
         act(known, now)
     }
@@ -62,7 +74,9 @@ impl Limiter for LocalLimiter {
     }
 
     async fn cool_down(&self, model: &str, pause: Duration) {
-        self.with(model, |model, now| model.cool_until = model.cool_until.max(now + pause));
+        self.with(model, |model, now| {
+            model.cool_until = model.cool_until.max(now + pause)
+        });
     }
 }
 
@@ -82,7 +96,10 @@ mod tests {
             }
         }
         let most = granted.iter().map(|from| {
-            granted.iter().filter(|t| **t >= *from && **t < *from + Duration::from_secs(60)).count()
+            granted
+                .iter()
+                .filter(|t| **t >= *from && **t < *from + Duration::from_secs(60))
+                .count()
         });
         let most = most.max().unwrap();
         assert!((570..=600).contains(&most), "{most} in a minute");

@@ -41,9 +41,15 @@ impl Queues {
     pub fn new(capacity: usize) -> Self {
         let channel = || {
             let (sender, receiver) = mpsc::channel(capacity.max(1));
-            Channel { sender, receiver: Arc::new(AsyncMutex::new(receiver)) }
+            Channel {
+                sender,
+                receiver: Arc::new(AsyncMutex::new(receiver)),
+            }
         };
-        Self { channels: Stage::ALL.into_iter().map(|stage| (stage, channel())).collect(), dead: Arc::default() }
+        Self {
+            channels: Stage::ALL.into_iter().map(|stage| (stage, channel())).collect(),
+            dead: Arc::default(),
+        }
     }
 
     /// A consumer of one stage; several share its messages.
@@ -66,8 +72,18 @@ impl Queues {
 #[async_trait]
 impl Publisher for Queues {
     async fn publish(&self, stage: Stage, envelope: Vec<u8>) -> Result<(), Error> {
-        let gone = || Error { stage, doing: "has no consumer left".into(), source: None };
-        self.channels.get(&stage).ok_or_else(gone)?.sender.send(envelope).await.map_err(|_| gone())
+        let gone = || Error {
+            stage,
+            doing: "has no consumer left".into(),
+            source: None,
+        };
+        self.channels
+            .get(&stage)
+            .ok_or_else(gone)?
+            .sender
+            .send(envelope)
+            .await
+            .map_err(|_| gone())
     }
 }
 
@@ -82,14 +98,19 @@ struct MemoryConsumer {
 #[async_trait]
 impl Consumer for MemoryConsumer {
     async fn next(&mut self) -> Result<Option<Delivery>, Error> {
-        let Some(envelope) = self.receiver.lock().await.recv().await else { return Ok(None) };
+        let Some(envelope) = self.receiver.lock().await.recv().await else {
+            return Ok(None);
+        };
         let receipt = MemoryReceipt {
             stage: self.stage,
             envelope: Some(envelope.clone()),
             sender: self.sender.clone(),
             dead: Arc::clone(&self.dead),
         };
-        Ok(Some(Delivery { envelope, receipt: Box::new(receipt) }))
+        Ok(Some(Delivery {
+            envelope,
+            receipt: Box::new(receipt),
+        }))
     }
 }
 
@@ -113,7 +134,11 @@ impl Receipt for MemoryReceipt {
         if let Some(envelope) = self.envelope.take() {
             let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
             if dead.len() < Queues::DEAD_LETTERS {
-                dead.push(DeadLetter { stage: self.stage, envelope, reason: reason.to_owned() });
+                dead.push(DeadLetter {
+                    stage: self.stage,
+                    envelope,
+                    reason: reason.to_owned(),
+                });
             }
         }
         Ok(())
@@ -155,7 +180,11 @@ mod tests {
         queues.publish(Stage::Judge, b"?".to_vec()).await.unwrap();
         let delivery = consumer.next().await.unwrap().unwrap();
         delivery.receipt.dead_letter("not protobuf").await.unwrap();
-        let expected = DeadLetter { stage: Stage::Judge, envelope: b"?".to_vec(), reason: "not protobuf".into() };
+        let expected = DeadLetter {
+            stage: Stage::Judge,
+            envelope: b"?".to_vec(),
+            reason: "not protobuf".into(),
+        };
         assert_eq!(queues.dead_letters(), [expected]);
     }
 }

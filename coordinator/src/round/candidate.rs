@@ -71,7 +71,11 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn new(spec: Spec, seed_ordinal: u64, seed: Arc<Seed>, teacher: usize, phase: Phase) -> Self {
         // Further answers are answers to the seed's own question.
-        let question = if phase == Phase::Answering { seed.question.clone() } else { String::new() };
+        let question = if phase == Phase::Answering {
+            seed.question.clone()
+        } else {
+            String::new()
+        };
         Self {
             spec,
             seed_ordinal,
@@ -99,7 +103,12 @@ impl Candidate {
     }
 
     pub(super) fn brief(&self) -> Brief<'_> {
-        Brief { strategy: self.spec.strategy, seed: &self.seed, teacher: self.teacher, question: &self.question }
+        Brief {
+            strategy: self.spec.strategy,
+            seed: &self.seed,
+            teacher: self.teacher,
+            question: &self.question,
+        }
     }
 
     /// Number of its seed in the anchor, and so in the corpus.
@@ -113,7 +122,12 @@ impl Candidate {
 
     /// Averaged points of five, over the judgements that could be read; `None` without one.
     pub(super) fn points(&self) -> Option<f64> {
-        let points: Vec<f64> = self.judgements.values().flatten().map(|j| f64::from(j.points())).collect();
+        let points: Vec<f64> = self
+            .judgements
+            .values()
+            .flatten()
+            .map(|j| f64::from(j.points()))
+            .collect();
         (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)
     }
 }

@@ -3,16 +3,21 @@
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::strategy::Strategy;
 
-use super::candidate::Phase;
 use super::Round;
+use super::candidate::Phase;
 use crate::Error;
 use crate::kept::{self, jaccard};
 
 impl Round<'_> {
     /// The question gate, in the order of numbers: held-out rows, then what is kept, then what is still undecided before it.
     pub(super) fn enter_question_gate(&mut self, index: u64) -> Result<(), Error> {
-        let Some(candidate) = self.active.get(&index) else { return Ok(()) };
-        if let Some(rejection) = self.corpus.contaminated(&candidate.question, candidate.vector.as_deref())? {
+        let Some(candidate) = self.active.get(&index) else {
+            return Ok(());
+        };
+        if let Some(rejection) = self
+            .corpus
+            .contaminated(&candidate.question, candidate.vector.as_deref())?
+        {
             self.decide(index, Some(rejection));
             return Ok(());
         }
@@ -58,16 +63,26 @@ impl Round<'_> {
     }
 
     fn leave_question_gate(&mut self, index: u64) {
-        let Some(candidate) = self.active.get(&index) else { return };
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
         let strategy = candidate.spec.strategy;
-        let duplicate = candidate.alike.iter().find(|(other, _)| self.accepted.contains(other));
+        let duplicate = candidate
+            .alike
+            .iter()
+            .find(|(other, _)| self.accepted.contains(other));
         if let Some((_, rejection)) = duplicate {
             let rejection = rejection.clone();
             self.decide(index, Some(rejection));
             return;
         }
         let undecided = |other: &u64| self.active.get(other).is_some_and(|c| !c.decided());
-        let mut blockers: Vec<u64> = candidate.alike.iter().map(|(other, _)| *other).filter(undecided).collect();
+        let mut blockers: Vec<u64> = candidate
+            .alike
+            .iter()
+            .map(|(other, _)| *other)
+            .filter(undecided)
+            .collect();
         if strategy == Strategy::Rephrasing {
             match self.parent_cap(index) {
                 Ok(pending) => blockers.extend(pending),
@@ -79,10 +94,15 @@ impl Round<'_> {
         }
         let verify = strategy == Strategy::NewQuestion && self.recipe.job.generate.verify;
         if let Some(candidate) = self.active.get_mut(&index) {
-            candidate.phase = if verify { Phase::Verifying } else { Phase::Answering };
+            candidate.phase = if verify {
+                Phase::Verifying
+            } else {
+                Phase::Answering
+            };
         }
         if verify {
-            self.ready.insert((2, index, gristmill_domain::work::Step::Verify));
+            self.ready
+                .insert((2, index, gristmill_domain::work::Step::Verify));
         } else {
             self.ask_first_answers(index);
         }
@@ -91,22 +111,40 @@ impl Round<'_> {
     /// Candidates before this one that decide whether its seed has room for another rephrasing; none when it has room anyway.
     fn parent_cap(&self, index: u64) -> Result<Vec<u64>, Rejection> {
         let cap = self.recipe.job.generate.rephrasings_per_seed as usize;
-        let Some(candidate) = self.active.get(&index) else { return Ok(Vec::new()) };
+        let Some(candidate) = self.active.get(&index) else {
+            return Ok(Vec::new());
+        };
         let siblings = self.of_seed.get(&candidate.seed_ordinal);
         let before: Vec<u64> = siblings
             .into_iter()
             .flat_map(|siblings| siblings.range(..index))
             .copied()
-            .filter(|other| self.active.get(other).is_some_and(|c| c.spec.strategy == Strategy::Rephrasing))
+            .filter(|other| {
+                self.active
+                    .get(other)
+                    .is_some_and(|c| c.spec.strategy == Strategy::Rephrasing)
+            })
             .collect();
-        let accepted = before.iter().filter(|other| self.accepted.contains(other)).count();
+        let accepted = before
+            .iter()
+            .filter(|other| self.accepted.contains(other))
+            .count();
         let kept = self.kept.rephrasings(candidate.seed_ordinal) + accepted;
         if kept >= cap {
-            return Err(Rejection::new(Reason::ParentCap, format!("{kept} rephrasings of this seed are kept")));
+            return Err(Rejection::new(
+                Reason::ParentCap,
+                format!("{kept} rephrasings of this seed are kept"),
+            ));
         }
-        let pending: Vec<u64> =
-            before.into_iter().filter(|other| self.active.get(other).is_some_and(|c| !c.decided())).collect();
-        Ok(if kept + pending.len() >= cap { pending } else { Vec::new() })
+        let pending: Vec<u64> = before
+            .into_iter()
+            .filter(|other| self.active.get(other).is_some_and(|c| !c.decided()))
+            .collect();
+        Ok(if kept + pending.len() >= cap {
+            pending
+        } else {
+            Vec::new()
+        })
     }
 
     /// The answer gate of further answers to one question: compared with what is kept, and with those before it.
@@ -124,38 +162,69 @@ impl Round<'_> {
     }
 
     fn leave_answer_gate(&mut self, index: u64) {
-        let Some(candidate) = self.active.get(&index) else { return };
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
         let near = &self.recipe.job.filter.near_duplicates;
         let duplicate = |similarity: f64| {
-            let reason = if similarity >= 1.0 { Reason::ExactDuplicate } else { Reason::NearDuplicate };
-            Some(Rejection::new(reason, format!("Jaccard {similarity:.2} with another answer to its question")))
+            let reason = if similarity >= 1.0 {
+                Reason::ExactDuplicate
+            } else {
+                Reason::NearDuplicate
+            };
+            Some(Rejection::new(
+                reason,
+                format!("Jaccard {similarity:.2} with another answer to its question"),
+            ))
         };
         let mine = &candidate.answer_shingles;
         let seed = &candidate.seed;
-        let human = kept::shingles(seed.reasoning.as_deref().unwrap_or_default(), &seed.answer, near.shingle_words);
-        let stored = self.kept.answers(candidate.seed_ordinal).map(|other| jaccard(mine, other));
+        let human = kept::shingles(
+            seed.reasoning.as_deref().unwrap_or_default(),
+            &seed.answer,
+            near.shingle_words,
+        );
+        let stored = self
+            .kept
+            .answers(candidate.seed_ordinal)
+            .map(|other| jaccard(mine, other));
         let closest = stored.chain([jaccard(mine, &human)]).fold(0.0, f64::max);
         if closest >= near.answer_jaccard {
             return self.decide(index, duplicate(closest));
         }
         let mut blockers = Vec::new();
-        for other in self.of_seed.get(&candidate.seed_ordinal).into_iter().flat_map(|s| s.range(..index)) {
-            let Some(before) = self.active.get(other) else { continue };
+        for other in self
+            .of_seed
+            .get(&candidate.seed_ordinal)
+            .into_iter()
+            .flat_map(|s| s.range(..index))
+        {
+            let Some(before) = self.active.get(other) else {
+                continue;
+            };
             if before.spec.strategy != Strategy::AnswerAugmentation {
                 continue;
             }
             let similarity = jaccard(mine, &before.answer_shingles);
             match &before.phase {
                 // Its answer is not known yet.
-                Phase::Asking | Phase::Asked | Phase::QuestionWaits | Phase::Verifying | Phase::Answering => blockers.push(*other),
-                Phase::AnswerWaits | Phase::Judging if similarity >= near.answer_jaccard => blockers.push(*other),
+                Phase::Asking | Phase::Asked | Phase::QuestionWaits | Phase::Verifying | Phase::Answering => {
+                    blockers.push(*other)
+                }
+                Phase::AnswerWaits | Phase::Judging if similarity >= near.answer_jaccard => {
+                    blockers.push(*other)
+                }
                 Phase::Decided(None) if similarity >= near.answer_jaccard => {
                     return self.decide(index, duplicate(similarity));
                 }
                 Phase::AnswerWaits | Phase::Judging | Phase::Decided(_) => {}
             }
         }
-        if blockers.is_empty() { self.judge_or_accept(index) } else { self.wait(index, blockers) }
+        if blockers.is_empty() {
+            self.judge_or_accept(index)
+        } else {
+            self.wait(index, blockers)
+        }
     }
 
     fn wait(&mut self, index: u64, blockers: Vec<u64>) {
@@ -171,7 +240,9 @@ impl Round<'_> {
 
     /// Decides a candidate. A rejected one is withdrawn from the corpus, so that nothing is dropped for being like it.
     pub(super) fn decide(&mut self, index: u64, rejection: Option<Rejection>) {
-        let Some(candidate) = self.active.get_mut(&index) else { return };
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return;
+        };
         if rejection.is_none() {
             self.accepted.insert(index);
         } else if let Some(key) = candidate.key.take() {

@@ -15,22 +15,35 @@ use crate::engine::Brought;
 
 impl Round<'_> {
     /// Takes what a candidate's task brought.
-    pub(super) fn absorb_step(&mut self, address: Address, brought: Brought, cost: Amount) -> Result<(), Error> {
+    pub(super) fn absorb_step(
+        &mut self,
+        address: Address,
+        brought: Brought,
+        cost: Amount,
+    ) -> Result<(), Error> {
         let Address { index, step, .. } = address;
-        let Some(candidate) = self.active.get_mut(&index) else { return Ok(()) };
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return Ok(());
+        };
         candidate.costs.push((step.stage(), cost));
         candidate.outstanding = candidate.outstanding.saturating_sub(1);
         if candidate.decided() {
             return Ok(());
         }
         let output = match brought {
-            Ok(Report { output, model_version }) => {
+            Ok(Report {
+                output,
+                model_version,
+            }) => {
                 if !matches!(step, Step::Judge(_)) {
                     candidate.teacher_version = model_version;
                 }
                 output
             }
-            Err(reason) => Output::Rejected { rejection: call_failed(&reason), text: String::new() },
+            Err(reason) => Output::Rejected {
+                rejection: call_failed(&reason),
+                text: String::new(),
+            },
         };
         if let Output::Rejected { rejection, text } = &output {
             candidate.last_rejection = Some(rejection.clone());
@@ -51,7 +64,13 @@ impl Round<'_> {
                 candidate.phase = Phase::Answering;
                 self.ask_first_answers(index);
             }
-            (Step::Verify, Output::Verified { answerable: false, reason }) => {
+            (
+                Step::Verify,
+                Output::Verified {
+                    answerable: false,
+                    reason,
+                },
+            ) => {
                 self.decide(index, Some(Rejection::new(Reason::Unanswerable, reason)));
             }
             (Step::Answer(sample), Output::Answer(answer)) => {
@@ -74,7 +93,13 @@ impl Round<'_> {
                 self.decide(index, Some(rejection));
             }
             (Step::Ask | Step::Verify | Step::Embed, _) => {
-                self.decide(index, Some(Rejection::new(Reason::Format, "the task brought something else than was asked for")));
+                self.decide(
+                    index,
+                    Some(Rejection::new(
+                        Reason::Format,
+                        "the task brought something else than was asked for",
+                    )),
+                );
             }
         }
         Ok(())
@@ -87,13 +112,21 @@ impl Round<'_> {
 
     /// Asks for as many answers as the quickest decision needs.
     pub(super) fn ask_first_answers(&mut self, index: u64) {
-        let Some(candidate) = self.active.get(&index) else { return };
-        let wanted = if self.votes(candidate.spec.strategy) { self.rule.lead() } else { 1 };
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        let wanted = if self.votes(candidate.spec.strategy) {
+            self.rule.lead()
+        } else {
+            1
+        };
         self.ask_answers(index, wanted);
     }
 
     fn ask_answers(&mut self, index: u64, count: u32) {
-        let Some(candidate) = self.active.get_mut(&index) else { return };
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return;
+        };
         let first = candidate.asked_answers;
         candidate.asked_answers += count;
         for sample in first..first + count {
@@ -103,7 +136,9 @@ impl Round<'_> {
 
     /// Decides on the answers once all that were asked for are there, so that no decision depends on their order of arrival.
     fn weigh_answers(&mut self, index: u64) {
-        let Some(candidate) = self.active.get(&index) else { return };
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
         if (candidate.answers.len() as u32) < candidate.asked_answers {
             return;
         }
@@ -130,12 +165,22 @@ impl Round<'_> {
     }
 
     fn count_votes(&mut self, index: u64) {
-        let Some(candidate) = self.active.get(&index) else { return };
-        let canonical: Vec<Option<&str>> =
-            candidate.answers.values().map(|answer| answer.as_ref().map(|a| a.canonical.as_str())).collect();
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        let canonical: Vec<Option<&str>> = candidate
+            .answers
+            .values()
+            .map(|answer| answer.as_ref().map(|a| a.canonical.as_str()))
+            .collect();
         match agreement::step(&self.rule, &canonical) {
             Agreement::Agreed { canonical, votes, of } => {
-                let winner = candidate.answers.values().flatten().find(|answer| answer.canonical == canonical).cloned();
+                let winner = candidate
+                    .answers
+                    .values()
+                    .flatten()
+                    .find(|answer| answer.canonical == canonical)
+                    .cloned();
                 if let Some(answer) = winner {
                     self.choose(index, answer, Some((votes, of)));
                     self.judge_or_accept(index);
@@ -148,15 +193,26 @@ impl Round<'_> {
             }
             Agreement::Split if canonical.iter().all(Option::is_none) => self.decide_by_last(index),
             Agreement::Split => {
-                let given = candidate.answers.values().flatten().map(|a| a.canonical.clone()).collect::<Vec<_>>();
-                self.decide(index, Some(Rejection::new(Reason::Disagreement, given.join(" / "))));
+                let given = candidate
+                    .answers
+                    .values()
+                    .flatten()
+                    .map(|a| a.canonical.clone())
+                    .collect::<Vec<_>>();
+                self.decide(
+                    index,
+                    Some(Rejection::new(Reason::Disagreement, given.join(" / "))),
+                );
             }
         }
     }
 
     fn decide_by_last(&mut self, index: u64) {
         let last = self.active.get(&index).and_then(|c| c.last_rejection.clone());
-        self.decide(index, Some(last.unwrap_or_else(|| Rejection::new(Reason::Format, "no answer could be read"))));
+        self.decide(
+            index,
+            Some(last.unwrap_or_else(|| Rejection::new(Reason::Format, "no answer could be read"))),
+        );
     }
 
     fn choose(&mut self, index: u64, answer: Answer, votes: Option<(u32, u32)>) {
@@ -168,8 +224,11 @@ impl Round<'_> {
 
     /// The judge comes last, and only for what nothing cheaper has settled, unless the job wants every row judged.
     pub(super) fn judge_or_accept(&mut self, index: u64) {
-        let Some(candidate) = self.active.get_mut(&index) else { return };
-        let verified = candidate.votes.is_some() || candidate.chosen.as_ref().and_then(|a| a.correct) == Some(true);
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return;
+        };
+        let verified =
+            candidate.votes.is_some() || candidate.chosen.as_ref().and_then(|a| a.correct) == Some(true);
         match &self.recipe.job.judge {
             Some(judge) if judge.when == JudgeWhen::Always || !verified => {
                 candidate.phase = Phase::Judging;
@@ -182,14 +241,22 @@ impl Round<'_> {
     }
 
     fn weigh_judgements(&mut self, index: u64) {
-        let (Some(candidate), Some(judge)) = (self.active.get(&index), &self.recipe.job.judge) else { return };
+        let (Some(candidate), Some(judge)) = (self.active.get(&index), &self.recipe.job.judge) else {
+            return;
+        };
         if (candidate.judgements.len() as u32) < judge.samples {
             return;
         }
         match candidate.points() {
             Some(points) if points >= judge.accept_at => self.decide(index, None),
             Some(points) => {
-                let reason = candidate.judgements.values().flatten().next().map(|j| j.reason.clone()).unwrap_or_default();
+                let reason = candidate
+                    .judgements
+                    .values()
+                    .flatten()
+                    .next()
+                    .map(|j| j.reason.clone())
+                    .unwrap_or_default();
                 let detail = format!("{points:.1} of {:.1} points: {reason}", judge.accept_at);
                 self.decide(index, Some(Rejection::new(Reason::JudgedLow, detail)));
             }

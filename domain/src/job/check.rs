@@ -16,9 +16,19 @@ pub struct Problem {
 struct Report(Vec<Problem>);
 
 impl Report {
-    fn when(&mut self, wrong: bool, path: impl Into<String>, message: impl Into<String>, help: impl Into<String>) {
+    fn when(
+        &mut self,
+        wrong: bool,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         if wrong {
-            self.0.push(Problem { path: path.into(), message: message.into(), help: help.into() });
+            self.0.push(Problem {
+                path: path.into(),
+                message: message.into(),
+                help: help.into(),
+            });
         }
     }
 
@@ -32,7 +42,12 @@ impl Report {
     }
 
     fn at_least(&mut self, path: &str, value: u64, least: u64) {
-        self.when(value < least, path, format!("`{path}` is {value}"), format!("give at least {least}"));
+        self.when(
+            value < least,
+            path,
+            format!("`{path}` is {value}"),
+            format!("give at least {least}"),
+        );
     }
 }
 
@@ -50,7 +65,12 @@ impl Job {
     }
 
     fn check_seeds(&self, report: &mut Report) {
-        report.when(self.seeds.path.is_empty(), "seeds.path", "no seed file is named", "name a file, a glob, or a list of them");
+        report.when(
+            self.seeds.path.is_empty(),
+            "seeds.path",
+            "no seed file is named",
+            "name a file, a glob, or a list of them",
+        );
         report.share("seeds.max_bad_share", self.seeds.max_bad_share);
         let fields = &self.seeds.fields;
         report.when(
@@ -66,15 +86,27 @@ impl Job {
         report.when(
             holdout.validation + holdout.test > 0.9,
             "holdout",
-            format!("{:.0} % of the real rows are held out", 100.0 * (holdout.validation + holdout.test)),
+            format!(
+                "{:.0} % of the real rows are held out",
+                100.0 * (holdout.validation + holdout.test)
+            ),
             "leave at least 10 % as the anchor that is generated from",
         );
     }
 
     fn check_models(&self, report: &mut Report) {
-        report.when(self.teacher.is_empty(), "teacher", "no teacher is named", "give a `base_url` and a `model`, or `local`");
+        report.when(
+            self.teacher.is_empty(),
+            "teacher",
+            "no teacher is named",
+            "give a `base_url` and a `model`, or `local`",
+        );
         for (i, teacher) in self.teacher.iter().enumerate() {
-            let path = if self.teacher.len() == 1 { "teacher".to_owned() } else { format!("teacher.{i}") };
+            let path = if self.teacher.len() == 1 {
+                "teacher".to_owned()
+            } else {
+                format!("teacher.{i}")
+            };
             check_model(report, &path, &teacher.spec);
             report.when(
                 !(teacher.weight.is_finite() && teacher.weight > 0.0),
@@ -82,7 +114,9 @@ impl Job {
                 format!("a weight of {}", teacher.weight),
                 "give a number above 0, or leave the teacher out",
             );
-            let twin = self.teacher[..i].iter().any(|other| other.spec.name() == teacher.spec.name());
+            let twin = self.teacher[..i]
+                .iter()
+                .any(|other| other.spec.name() == teacher.spec.name());
             report.when(
                 twin,
                 path,
@@ -101,7 +135,12 @@ impl Job {
             report.at_least("judge.samples", judge.samples.into(), 1);
         }
         report.at_least("embed.batch", self.embed.batch.into(), 1);
-        report.when(self.embed.batch > 256, "embed.batch", format!("{} texts in one call", self.embed.batch), "give at most 256");
+        report.when(
+            self.embed.batch > 256,
+            "embed.batch",
+            format!("{} texts in one call", self.embed.batch),
+            "give at most 256",
+        );
     }
 
     fn check_generate(&self, report: &mut Report) {
@@ -112,7 +151,10 @@ impl Job {
         report.when(
             generate.agreement.max_samples < generate.agreement.lead,
             "generate.agreement.max_samples",
-            format!("{} answers can never lead by {}", generate.agreement.max_samples, generate.agreement.lead),
+            format!(
+                "{} answers can never lead by {}",
+                generate.agreement.max_samples, generate.agreement.lead
+            ),
             "draw at least as many answers as the lead asks for",
         );
         report.when(
@@ -156,9 +198,19 @@ impl Job {
     fn check_filter(&self, report: &mut Report) {
         let filter = &self.filter;
         report.share("filter.near_duplicates.jaccard", filter.near_duplicates.jaccard);
-        report.share("filter.near_duplicates.answer_jaccard", filter.near_duplicates.answer_jaccard);
-        report.at_least("filter.near_duplicates.shingle_words", filter.near_duplicates.shingle_words.into(), 1);
-        report.share("filter.semantic_duplicates.cosine", filter.semantic_duplicates.cosine);
+        report.share(
+            "filter.near_duplicates.answer_jaccard",
+            filter.near_duplicates.answer_jaccard,
+        );
+        report.at_least(
+            "filter.near_duplicates.shingle_words",
+            filter.near_duplicates.shingle_words.into(),
+            1,
+        );
+        report.share(
+            "filter.semantic_duplicates.cosine",
+            filter.semantic_duplicates.cosine,
+        );
         report.share("filter.decontaminate.coverage", filter.decontaminate.coverage);
         report.share("filter.decontaminate.cosine", filter.decontaminate.cosine);
         report.at_least("filter.decontaminate.ngram", filter.decontaminate.ngram.into(), 2);
@@ -187,7 +239,12 @@ impl Job {
                 );
             }
             Validator::Label { labels } => {
-                report.when(labels.len() < 2, "filter.validator.labels", "fewer than two labels", "list every label that an answer may have");
+                report.when(
+                    labels.len() < 2,
+                    "filter.validator.labels",
+                    "fewer than two labels",
+                    "list every label that an answer may have",
+                );
             }
             Validator::Text { min_f1 } => report.share("filter.validator.min_f1", *min_f1),
             Validator::None => report.when(
@@ -223,10 +280,20 @@ impl Job {
             );
         }
         if let Some(calls) = budget.calls {
-            report.when(calls == 0 || calls > 1_000_000_000, "budget.calls", format!("a budget of {calls} calls"), "give a number from 1 to 1,000,000,000");
+            report.when(
+                calls == 0 || calls > 1_000_000_000,
+                "budget.calls",
+                format!("a budget of {calls} calls"),
+                "give a number from 1 to 1,000,000,000",
+            );
         }
         report.at_least("budget.max_attempts", budget.max_attempts.into(), 1);
-        report.when(budget.max_attempts > 100, "budget.max_attempts", format!("{} attempts at one task", budget.max_attempts), "give at most 100");
+        report.when(
+            budget.max_attempts > 100,
+            "budget.max_attempts",
+            format!("{} attempts at one task", budget.max_attempts),
+            "give at most 100",
+        );
         let anchor = &self.anchor;
         report.share("anchor.max_synthetic_share", anchor.max_synthetic_share);
         report.when(
@@ -242,13 +309,20 @@ impl Job {
             "give at most 0.9; 0.7 and below is safe practice",
         );
         report.at_least("anchor.max_repeats", anchor.max_repeats.into(), 1);
-        report.when(anchor.max_repeats > 4, "anchor.max_repeats", format!("a real row up to {} times", anchor.max_repeats), "give at most 4");
+        report.when(
+            anchor.max_repeats > 4,
+            "anchor.max_repeats",
+            format!("a real row up to {} times", anchor.max_repeats),
+            "give at most 4",
+        );
     }
 
     fn check_output(&self, report: &mut Report) {
         report.at_least("output.shard_rows", self.output.shard_rows, 1);
         report.when(
-            self.judge.as_ref().is_some_and(|judge| judge.when == JudgeWhen::Unverified)
+            self.judge
+                .as_ref()
+                .is_some_and(|judge| judge.when == JudgeWhen::Unverified)
                 && self.generate.strategy == StrategyChoice::AnswerAugmentation
                 && !matches!(self.filter.validator, Validator::None),
             "judge",
@@ -285,9 +359,24 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         "the key is named twice, by `key_env` and by `key_file`",
         "keep one of them",
     );
-    report.when(spec.concurrency == Some(0), key("concurrency"), "no request may be open", "give at least 1");
-    report.when(spec.requests_per_minute == Some(0), key("requests_per_minute"), "no request may be sent", "give at least 1");
-    report.when(spec.timeout_s == Some(0), key("timeout_s"), "every request would be given up at once", "give at least 1");
+    report.when(
+        spec.concurrency == Some(0),
+        key("concurrency"),
+        "no request may be open",
+        "give at least 1",
+    );
+    report.when(
+        spec.requests_per_minute == Some(0),
+        key("requests_per_minute"),
+        "no request may be sent",
+        "give at least 1",
+    );
+    report.when(
+        spec.timeout_s == Some(0),
+        key("timeout_s"),
+        "every request would be given up at once",
+        "give at least 1",
+    );
     if let Some(price) = spec.price {
         let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
         report.when(
@@ -298,8 +387,18 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         );
     }
     if let Some(local) = &spec.local {
-        report.when(local.slots == 0 || local.slots > 256, key("local.slots"), format!("{} sequences at once", local.slots), "give a number from 1 to 256");
-        report.when(local.context_tokens < 64, key("local.context_tokens"), format!("{} tokens of context", local.context_tokens), "give at least 64");
+        report.when(
+            local.slots == 0 || local.slots > 256,
+            key("local.slots"),
+            format!("{} sequences at once", local.slots),
+            "give a number from 1 to 256",
+        );
+        report.when(
+            local.context_tokens < 64,
+            key("local.context_tokens"),
+            format!("{} tokens of context", local.context_tokens),
+            "give at least 64",
+        );
         for (set, name) in [
             (spec.key_env.is_some(), "key_env"),
             (spec.key_file.is_some(), "key_file"),
@@ -314,7 +413,11 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
                 set,
                 key(name),
                 format!("`{name}` does nothing for a local model"),
-                if name == "concurrency" { "set `local.slots` instead" } else { "leave it out" },
+                if name == "concurrency" {
+                    "set `local.slots` instead"
+                } else {
+                    "leave it out"
+                },
             );
         }
     }

@@ -30,7 +30,9 @@ enum NameOrModel {
     Model(LocalModel),
 }
 
-pub(super) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(super) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     /// Looks at the first token only, so that errors inside keep their own words instead of "matched no variant".
     struct Visitor<T>(std::marker::PhantomData<T>);
 
@@ -153,12 +155,20 @@ impl ModelSpec {
 
     /// Form of the prompts: raw for local models unless the job says otherwise.
     pub fn prompt_form(&self) -> PromptForm {
-        self.prompt_form.unwrap_or(if self.local.is_some() { PromptForm::Raw } else { PromptForm::Chat })
+        self.prompt_form.unwrap_or(if self.local.is_some() {
+            PromptForm::Raw
+        } else {
+            PromptForm::Chat
+        })
     }
 
     /// How structured answers are asked for: by JSON Schema at endpoints, not at all in this process.
     pub fn structured(&self) -> Structured {
-        self.structured.unwrap_or(if self.local.is_some() { Structured::None } else { Structured::JsonSchema })
+        self.structured.unwrap_or(if self.local.is_some() {
+            Structured::None
+        } else {
+            Structured::JsonSchema
+        })
     }
 
     /// Requests open at once.
@@ -203,9 +213,16 @@ impl LocalModel {
 
     /// The file's stem for a path, the name itself otherwise.
     pub fn name(&self) -> String {
-        std::path::Path::new(&self.name).file_stem().map_or_else(|| self.name.clone(), |stem| {
-            if self.is_path() { stem.to_string_lossy().into_owned() } else { self.name.clone() }
-        })
+        std::path::Path::new(&self.name).file_stem().map_or_else(
+            || self.name.clone(),
+            |stem| {
+                if self.is_path() {
+                    stem.to_string_lossy().into_owned()
+                } else {
+                    self.name.clone()
+                }
+            },
+        )
     }
 
     /// True for the path of a file, false for a name of the catalogue.
@@ -248,9 +265,18 @@ impl<'de> Deserialize<'de> for LocalModel {
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<LocalModel, A::Error> {
-                let Full { name, slots, context_tokens, threads } =
-                    Full::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(LocalModel { name, slots, context_tokens, threads })
+                let Full {
+                    name,
+                    slots,
+                    context_tokens,
+                    threads,
+                } = Full::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(LocalModel {
+                    name,
+                    slots,
+                    context_tokens,
+                    threads,
+                })
             }
         }
 
@@ -402,6 +428,9 @@ impl Embed {
 
 impl Default for Embed {
     fn default() -> Self {
-        Self { model: "all-minilm-l6-v2".into(), batch: 32 }
+        Self {
+            model: "all-minilm-l6-v2".into(),
+            batch: 32,
+        }
     }
 }

@@ -28,7 +28,12 @@ pub struct Visit {
 impl Visit {
     /// The candidates of a plan over so many anchor seeds.
     pub fn new(plan: &Plan, seeds: u64) -> Self {
-        Self { candidates: plan.candidates, visited: plan.visited, given: [0; 3], seeds: seeds.max(1) }
+        Self {
+            candidates: plan.candidates,
+            visited: plan.visited,
+            given: [0; 3],
+            seeds: seeds.max(1),
+        }
     }
 }
 
@@ -37,12 +42,20 @@ impl Iterator for Visit {
 
     fn next(&mut self) -> Option<Spec> {
         // The strategy that is furthest behind its share goes next.
-        let behind = |i: usize| (u128::from(self.given[i]) * 2 + 1) * 1_000_000 / u128::from(self.candidates[i]);
-        let i = (0..3).filter(|i| self.given[*i] < self.candidates[*i]).min_by_key(|i| behind(*i))?;
+        let behind =
+            |i: usize| (u128::from(self.given[i]) * 2 + 1) * 1_000_000 / u128::from(self.candidates[i]);
+        let i = (0..3)
+            .filter(|i| self.given[*i] < self.candidates[*i])
+            .min_by_key(|i| behind(*i))?;
         let index = self.given.iter().sum();
         let turn = self.visited[i] + self.given[i];
         self.given[i] += 1;
-        Some(Spec { index, strategy: Strategy::ALL[i], turn, seed: permute(turn, self.seeds) })
+        Some(Spec {
+            index,
+            strategy: Strategy::ALL[i],
+            turn,
+            seed: permute(turn, self.seeds),
+        })
     }
 }
 

@@ -48,7 +48,7 @@ prop_compose! {
     fn any_row()(
         texts in prop::collection::vec(text(), 6),
         list in prop::collection::vec(text(), 0..3),
-        verdicts in prop::collection::vec((text(), prop::num::f64::NORMAL, text()), 0..3),
+        verdicts in prop::collection::vec((text(), (any::<i32>().prop_map(|n| f64::from(n) / 8.0)), text()), 0..3),
         (cost, depth, human) in (any::<u64>(), any::<u8>(), any::<bool>()),
         sparse: bool,
     ) -> Row {

@@ -7,77 +7,357 @@ use super::{Folder, HEAD};
 /// Job text, `line:column` (`-` for none), a part of the message, a part of the help. The first error is looked at.
 const TABLE: &[(&str, &str, &str, &str)] = &[
     // Unknown keys.
-    ("+teachr: {}", "5:1", "unknown key `teachr`", "did you mean `teacher`?"),
-    ("+rows: 5", "5:1", "unknown key `rows`", "`rows` belongs to `generate`"),
-    ("+generate:\n  maxTokens: 5", "6:3", "unknown key `maxTokens`", "did you mean `max_tokens`?"),
-    ("+generate:\n  budget: 5", "6:3", "unknown key `budget`", "a section of its own"),
-    ("+generate:\n  agreement: {leed: 2}", "6:15", "unknown key `leed`", "did you mean `lead`?"),
-    ("+generate:\n  prompts: {answr: answer.txt}", "6:13", "unknown key `answr`", "did you mean `answer`?"),
+    (
+        "+teachr: {}",
+        "5:1",
+        "unknown key `teachr`",
+        "did you mean `teacher`?",
+    ),
+    (
+        "+rows: 5",
+        "5:1",
+        "unknown key `rows`",
+        "`rows` belongs to `generate`",
+    ),
+    (
+        "+generate:\n  maxTokens: 5",
+        "6:3",
+        "unknown key `maxTokens`",
+        "did you mean `max_tokens`?",
+    ),
+    (
+        "+generate:\n  budget: 5",
+        "6:3",
+        "unknown key `budget`",
+        "a section of its own",
+    ),
+    (
+        "+generate:\n  agreement: {leed: 2}",
+        "6:15",
+        "unknown key `leed`",
+        "did you mean `lead`?",
+    ),
+    (
+        "+generate:\n  prompts: {answr: answer.txt}",
+        "6:13",
+        "unknown key `answr`",
+        "did you mean `answer`?",
+    ),
     ("+zzz: 1", "5:1", "unknown key `zzz`", "the sections are"),
-    ("~teacher: {local: smollm2-135m-instruct, wieght: 2}", "2:42", "unknown key `wieght`", "did you mean `weight`?"),
-    ("~teacher:\n  - local: a\n  - local: b\n    modle: c", "4:5", "unknown key `modle`", "did you mean `model`?"),
-    ("~teacher: {base_url: 'http://h/v1', model: m, api_key: abc}", "2:47", "unknown key `api_key`", "environment variable in `key_env`"),
-    ("~teacher: {local: {name: a, slotz: 3}}", "2:29", "unknown key `slotz`", "did you mean `slots`?"),
-    ("~filter: {validator: {kind: number, labels: [a, b]}}", "4:37", "`labels` does nothing with `kind: number`", "it belongs to `kind: label`"),
+    (
+        "~teacher: {local: smollm2-135m-instruct, wieght: 2}",
+        "2:41",
+        "unknown key `wieght`",
+        "did you mean `weight`?",
+    ),
+    (
+        "~teacher:\n  - local: a\n  - local: b\n    modle: c",
+        "5:5",
+        "unknown key `modle`",
+        "did you mean `model`?",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m, api_key: abc}",
+        "2:46",
+        "unknown key `api_key`",
+        "environment variable in `key_env`",
+    ),
+    (
+        "~teacher: {local: {name: a, slotz: 3}}",
+        "2:28",
+        "unknown key `slotz`",
+        "did you mean `slots`?",
+    ),
+    (
+        "~filter: {validator: {kind: number, labels: [a, b]}}",
+        "4:36",
+        "`labels` does nothing with `kind: number`",
+        "it belongs to `kind: label`",
+    ),
     // Wrong types.
-    ("+generate:\n  rows: many", "6:9", "`generate.rows` must be a whole number, not the text `many`", "give a whole number"),
-    ("+generate:\n  rows: 1_000", "6:9", "not the text `1_000`", "write `1000`"),
-    ("+generate:\n  rows: 5.0", "6:9", "`generate.rows` must be a whole number", "write `5`"),
-    ("+generate:\n  rows: -5", "6:9", "`generate.rows` is -5", "from 0 to"),
-    ("+generate:\n  max_tokens: 99999999999", "6:15", "`generate.max_tokens` is 99999999999", "from 0 to 4294967295"),
-    ("+generate:\n  reasoning: yes", "6:14", "must be `true` or `false`", "write `true`"),
-    ("+generate:\n  strategy: rephrase", "6:13", "`generate.strategy` cannot be `rephrase`", "did you mean `rephrasing`?"),
-    ("+generate: [1]", "5:1", "`generate` must be a group of keys, not a list of 1", "its keys are"),
-    ("+embed: {model: 7}", "5:17", "`embed.model` must be a text, not the number `7`", "put it in quotes: \"7\""),
-    ("+holdout: {validation: .nan}", "5:24", "not a finite number", "0.5"),
-    ("~filter: {validator: number}", "4:22", "`filter.validator` must be a group of keys", "write `validator: {kind: number}`"),
-    ("~filter: {validator: {kind: nmber}}", "4:29", "cannot be `nmber`", "did you mean `number`?"),
-    ("~filter: {validator: {labels: [a, b]}}", "4:10", "`filter.validator` has no `kind`", "`sql`"),
-    ("~filter: {validator: {kind: label}}", "4:10", "`filter.validator` has no `labels`", "add `labels`: a list"),
-    ("~filter: {validator: {kind: number}, rules: {refusals: ['(']}}", "4:45", "`filter.rules.refusals` cannot be used", "leave it out"),
-    ("~teacher: 7", "2:10", "`teacher` must be a group of keys or a list", "its keys are"),
+    (
+        "+generate:\n  rows: many",
+        "6:9",
+        "`generate.rows` must be a whole number, not the text `many`",
+        "give a whole number",
+    ),
+    (
+        "+generate:\n  rows: 1_000",
+        "6:9",
+        "not the text `1_000`",
+        "write `1000`",
+    ),
+    (
+        "+generate:\n  rows: 5.0",
+        "6:9",
+        "`generate.rows` must be a whole number",
+        "write `5`",
+    ),
+    (
+        "+generate:\n  rows: -5",
+        "6:9",
+        "`generate.rows` is -5",
+        "from 0 to",
+    ),
+    (
+        "+generate:\n  max_tokens: 99999999999",
+        "6:15",
+        "`generate.max_tokens` is 99999999999",
+        "from 0 to 4294967295",
+    ),
+    (
+        "+generate:\n  reasoning: yes",
+        "6:14",
+        "must be `true` or `false`",
+        "write `true`",
+    ),
+    (
+        "+generate:\n  strategy: rephrase",
+        "6:13",
+        "`generate.strategy` cannot be `rephrase`",
+        "did you mean `rephrasing`?",
+    ),
+    (
+        "+generate: [1]",
+        "5:1",
+        "`generate` must be a group of keys, not a list of 1",
+        "its keys are",
+    ),
+    (
+        "+embed: {model: 7}",
+        "5:16",
+        "`embed.model` must be a text, not the number `7`",
+        "put it in quotes: \"7\"",
+    ),
+    (
+        "+holdout: {validation: .nan}",
+        "5:23",
+        "not a finite number",
+        "0.5",
+    ),
+    (
+        "~filter: {validator: number}",
+        "4:21",
+        "`filter.validator` must be a group of keys",
+        "write `validator: {kind: number}`",
+    ),
+    (
+        "~filter: {validator: {kind: nmber}}",
+        "4:28",
+        "cannot be `nmber`",
+        "did you mean `number`?",
+    ),
+    (
+        "~filter: {validator: {labels: [a, b]}}",
+        "4:10",
+        "`filter.validator` has no `kind`",
+        "`sql`",
+    ),
+    (
+        "~filter: {validator: {kind: label}}",
+        "4:10",
+        "`filter.validator` has no `labels`",
+        "add `labels`: a list",
+    ),
+    (
+        "~filter: {validator: {kind: number}, rules: {refusals: ['(']}}",
+        "4:45",
+        "`filter.rules.refusals` cannot be used",
+        "leave it out",
+    ),
+    (
+        "~teacher: 7",
+        "2:10",
+        "`teacher` must be a group of keys or a list",
+        "its keys are",
+    ),
     ("~seeds: {path: seeds.jsonl, fields: }", "-", "", ""),
     ("~seeds:", "1:1", "`seeds` has no `path`", "add `path`"),
     ("~budget:", "3:1", "the budget has no limit", "`budget.usd`"),
     ("+judge:", "5:1", "`judge` is empty", "take the line out"),
-    ("seeds: {path: seeds.jsonl}", "-", "the job has no `budget`", "add `budget`"),
-    ("[1, 2]", "1:1", "the job must be a group of keys, not a list of 2", "its keys are"),
+    ("seeds: {path: seeds.jsonl}", "-", "the job has no `", "add `"),
+    (
+        "[1, 2]",
+        "1:1",
+        "the job must be a group of keys, not a list of 2",
+        "its keys are",
+    ),
     ("", "-", "the job is empty", "gristmill init"),
     ("# nothing\n", "-", "the job is empty", "gristmill init"),
     // Contradictions and ranges, at the key or the nearest one above.
-    ("+holdout: {test: 1.5}", "5:18", "`holdout.test` is a share", "from 0 to 1"),
-    ("~filter: {}", "4:1", "nothing checks what an answer says", "judge"),
-    ("~teacher: [{local: a}, {local: a}]", "2:24", "two teachers are called `a`", "give each model once"),
-    ("~teacher: [{local: a, weight: 0}]", "2:31", "a weight of 0", "above 0"),
-    ("~teacher: {local: a, concurrency: 3}", "2:35", "does nothing for a local model", "`local.slots`"),
-    ("~teacher: {base_url: 'ftp://x', model: m}", "2:22", "is no HTTP address", "/v1"),
-    ("~budget: {usd: -1}", "3:16", "a budget of -1", "above 0"),
+    (
+        "+holdout: {group_jaccard: 1.5}",
+        "5:26",
+        "`holdout.group_jaccard` is a share",
+        "from 0 to 1",
+    ),
+    (
+        "~filter: {}",
+        "4:1",
+        "nothing checks what an answer says",
+        "judge",
+    ),
+    (
+        "~teacher: [{local: a}, {local: a}]",
+        "2:23",
+        "two teachers are called `a`",
+        "give each model once",
+    ),
+    (
+        "~teacher: [{local: a, weight: 0}]",
+        "2:30",
+        "a weight of 0",
+        "above 0",
+    ),
+    (
+        "~teacher: {local: a, concurrency: 3}",
+        "2:34",
+        "does nothing for a local model",
+        "`local.slots`",
+    ),
+    (
+        "~teacher: {base_url: 'ftp://x', model: m}",
+        "2:21",
+        "is no HTTP address",
+        "/v1",
+    ),
+    ("~budget: {usd: -1}", "3:15", "a budget of -1", "above 0"),
     // Files, keys and prices.
-    ("~seeds: {path: seed.jsonl}", "1:15", "no such file", "relative to the job file"),
-    ("~seeds: {path: [seeds.jsonl, '*.csv']}", "1:30", "no file matches `*.csv`", "relative to the job file"),
-    ("+generate: {prompts: {answer: anser.txt}}", "5:31", "there is no prompt template", "answer.txt`?"),
-    ("+generate: {prompts: {answer: dbs}}", "5:31", "is a folder", "name a file in it"),
-    ("~teacher: {base_url: 'http://h/v1', model: m, key_env: NO_KEY}", "2:56", "the environment variable `NO_KEY` is not set", "export NO_KEY"),
-    ("~teacher: {base_url: 'http://h/v1', model: m, key_env: sk-proj-1234567890abcdef}", "2:56", "what looks like the key itself", "variable"),
-    ("~teacher: {base_url: 'http://h/v1', model: m, key_file: teachr.key}", "2:57", "there is no key file", "teacher.key`?"),
-    ("~teacher: {base_url: 'http://h/v1', model: m, key_file: empty.key}", "2:57", "is empty", "write the key into it"),
-    ("~teacher: {base_url: 'http://h/v1', model: m}\nbudget: {usd: 5}", "2:44", "the price of `m` is unknown", "`budget.price_file`"),
-    ("~teacher: {base_url: 'http://h/v1', model: gpt-4o-mni}\nbudget: {usd: 5, price_file: prices.yaml}", "2:44", "the price of `gpt-4o-mni` is unknown", "prices.yaml has `gpt-4o-mini`"),
-    ("~budget: {calls: 5, price_file: price.yaml}", "3:33", "there is no price file", "prices.yaml`?"),
-    ("~teacher: {local: none/model.gguf}", "2:19", "there is no model file", "there is no folder"),
-    ("~seeds: {path: seeds.jsonl, fields: {database: db}}\nfilter: {validator: {kind: sql, databases: db}}", "2:44", "there is no folder of databases", "dbs`?"),
-    ("~seeds: {path: seeds.jsonl, fields: {database: db}}\nfilter: {validator: {kind: sql, databases: nodbs}}", "2:44", "holds no database", "NAME.sql"),
+    (
+        "~seeds: {path: seed.jsonl}",
+        "1:15",
+        "no such file",
+        "relative to the job file",
+    ),
+    (
+        "~seeds: {path: [seeds.jsonl, '*.csv']}",
+        "1:29",
+        "no file matches `*.csv`",
+        "relative to the job file",
+    ),
+    (
+        "+generate: {prompts: {answer: anser.txt}}",
+        "5:30",
+        "there is no prompt template",
+        "answer.txt`?",
+    ),
+    (
+        "+generate: {prompts: {answer: dbs}}",
+        "5:30",
+        "is a folder",
+        "name a file in it",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m, key_env: NO_KEY}",
+        "2:55",
+        "the environment variable `NO_KEY` is not set",
+        "export NO_KEY",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m, key_env: sk-proj-1234567890abcdef}",
+        "2:55",
+        "what looks like the key itself",
+        "variable",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m, key_file: teachr.key}",
+        "2:56",
+        "there is no key file",
+        "teacher.key`?",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m, key_file: empty.key}",
+        "2:56",
+        "is empty",
+        "write the key into it",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m}\nbudget: {usd: 5}",
+        "2:43",
+        "the price of `m` is unknown",
+        "`budget.price_file`",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: gpt-4o-mni}\nbudget: {usd: 5, price_file: prices.yaml}",
+        "2:43",
+        "the price of `gpt-4o-mni` is unknown",
+        "prices.yaml has `gpt-4o-mini`",
+    ),
+    (
+        "~budget: {calls: 5, price_file: price.yaml}",
+        "3:32",
+        "there is no price file",
+        "prices.yaml`?",
+    ),
+    (
+        "~teacher: {local: none/model.gguf}",
+        "2:18",
+        "there is no model file",
+        "there is no folder",
+    ),
+    (
+        "~seeds: {path: seeds.jsonl, fields: {database: db}}\nfilter: {validator: {kind: sql, databases: db}}",
+        "2:44",
+        "there is no folder of databases",
+        "dbs`?",
+    ),
+    (
+        "~seeds: {path: seeds.jsonl, fields: {database: db}}\nfilter: {validator: {kind: sql, databases: nodbs}}",
+        "2:44",
+        "holds no database",
+        "NAME.sql",
+    ),
     // YAML.
-    ("+budget: {calls: 1}", "5:1", "`budget` is given twice", "keep one of the two"),
-    ("+generate:\n\trows: 5", "6:1", "a tab in the indentation", "spaces only"),
-    ("+generate: {rows: 5", "*", "a `{` or `[` is not closed", "close it"),
-    ("+generate:\n  subject: 'abc", "*", "a quote is not closed", "close it"),
-    ("+generate:\n  subject: maths: easy", "*", "a second `:` in one line", "quotes"),
+    (
+        "+budget: {calls: 1}",
+        "5:1",
+        "`budget` is given twice",
+        "keep one of the two",
+    ),
+    (
+        "+generate:\n\trows: 5",
+        "6:1",
+        "a tab in the indentation",
+        "spaces only",
+    ),
+    (
+        "+generate: {rows: 5",
+        "*",
+        "a `{` or `[` is not closed",
+        "close it",
+    ),
+    (
+        "+generate:\n  subject: 'abc",
+        "*",
+        "a quote is not closed",
+        "close it",
+    ),
+    (
+        "+generate:\n  subject: maths: easy",
+        "*",
+        "a second `:` in one line",
+        "quotes",
+    ),
     ("+generate: *nothing", "*", "an alias to nothing", "quote"),
     ("+---\nseeds: {}", "5:1", "a second document", "one document"),
-    ("+generate: !ruby/object {}", "5:12", "a tag means nothing here", "take the word"),
-    ("+generate:\n  <<: {rows: 5}", "6:3", "merge keys", "write the keys out"),
-    ("+generate:\n  [a, b]: 5", "6:3", "stands where a key belongs", "key: value"),
+    (
+        "+generate: !ruby/object {}",
+        "5:11",
+        "a tag means nothing here",
+        "take the word",
+    ),
+    (
+        "+generate:\n  <<: {rows: 5}",
+        "6:3",
+        "merge keys",
+        "write the keys out",
+    ),
+    (
+        "+generate:\n  [a, b]: 5",
+        "6:3",
+        "stands where a key belongs",
+        "key: value",
+    ),
 ];
 
 /// `+` adds to the common head; `~` replaces the sections it begins with, one a line; without either it stands alone.
@@ -85,7 +365,9 @@ fn job(text: &str) -> String {
     if let Some(more) = text.strip_prefix('+') {
         return format!("{HEAD}{more}\n");
     }
-    let Some(more) = text.strip_prefix('~') else { return text.to_owned() };
+    let Some(more) = text.strip_prefix('~') else {
+        return text.to_owned();
+    };
     let section = |line: &str| line.split(':').next().unwrap_or("").to_owned();
     let replaced: Vec<(String, String)> = more
         .split('\n')
@@ -99,10 +381,12 @@ fn job(text: &str) -> String {
         .into_iter()
         .map(|block| (section(&block), block))
         .collect();
-    let head = HEAD.lines().map(|line| match replaced.iter().find(|(name, _)| *name == section(line)) {
-        Some((_, block)) => format!("{block}\n"),
-        None => format!("{line}\n"),
-    });
+    let head = HEAD.lines().map(
+        |line| match replaced.iter().find(|(name, _)| *name == section(line)) {
+            Some((_, block)) => format!("{block}\n"),
+            None => format!("{line}\n"),
+        },
+    );
     head.collect()
 }
 
@@ -118,15 +402,33 @@ fn each_bad_job_is_told_where_and_how_to_mend_it() {
             (Ok(_), _) => wrong.push(format!("accepted:\n{text}")),
             (Err(errors), _) => {
                 let first = errors.iter().next().unwrap();
-                let found = errors.line_column(first).map_or("-".to_owned(), |(line, column)| format!("{line}:{column}"));
-                let place_fits = *place == "*" && found != "-" || *place == found || place_of_second(&text, place) == found;
-                if !(place_fits && !message.is_empty() && first.message().contains(message) && first.help().contains(help)) {
-                    wrong.push(format!("{text}=> {found} (wanted {place}) {} | {}", first.message(), first.help()));
+                let found = errors
+                    .line_column(first)
+                    .map_or("-".to_owned(), |(line, column)| format!("{line}:{column}"));
+                let place_fits = *place == "*" && found != "-"
+                    || *place == found
+                    || place_of_second(&text, place) == found;
+                if !(place_fits
+                    && !message.is_empty()
+                    && first.message().contains(message)
+                    && first.help().contains(help))
+                {
+                    wrong.push(format!(
+                        "{text}=> {found} (wanted {place}) {} | {}",
+                        first.message(),
+                        first.help()
+                    ));
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), TABLE.len(), wrong.join("\n\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        TABLE.len(),
+        wrong.join("\n\n")
+    );
 }
 
 /// Where `2:…` names the second of two replaced sections, and that is the validator in line 4.
@@ -140,7 +442,12 @@ fn place_of_second(text: &str, place: &str) -> String {
 #[test]
 fn everything_is_told_in_one_go() {
     let folder = Folder::new();
-    let errors = folder.load(format!("{HEAD}teachr: {{}}\ngenerate: {{row: 5, reasoning: on, max_tokens: x}}\n"), &[]).unwrap_err();
+    let errors = folder
+        .load(
+            format!("{HEAD}teachr: {{}}\ngenerate: {{row: 5, reasoning: on, max_tokens: x}}\n"),
+            &[],
+        )
+        .unwrap_err();
     let messages: Vec<&str> = errors.iter().map(crate::Error::message).collect();
     assert_eq!(messages.len(), 4, "{messages:?}");
     let text = "seeds: {path: none.jsonl}\nteacher: {base_url: 'http://h/v1', model: m, key_env: NO_KEY}\nbudget: {usd: 5}\nholdout: {test: 2}\n";
@@ -153,9 +460,16 @@ fn everything_is_told_in_one_go() {
 
 #[test]
 fn a_key_given_twice_names_both_places() {
-    let errors = Folder::new().load(format!("{HEAD}budget: {{calls: 1}}\n"), &[]).unwrap_err();
+    let errors = Folder::new()
+        .load(format!("{HEAD}budget: {{calls: 1}}\n"), &[])
+        .unwrap_err();
     let text = crate::render(&errors, false);
-    assert!(text.contains(":5:1") && text.contains("first given here") && text.contains("3 | budget: {calls: 100}"), "{text}");
+    assert!(
+        text.contains(":5:1")
+            && text.contains("first given here")
+            && text.contains("3 | budget: {calls: 100}"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -174,12 +488,17 @@ fn what_is_too_much_is_refused_early() {
     assert!(long.to_string().contains("longer than 1024 KiB"), "{long}");
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for i in 1..12 {
-        bomb.push_str(&format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", ")));
+        bomb.push_str(&format!(
+            "a{i}: &a{i} [{}]\n",
+            vec![format!("*a{}", i - 1); 10].join(", ")
+        ));
     }
     let bomb = folder.load(bomb, &[]).unwrap_err();
     assert!(bomb.to_string().contains("aliases written out"), "{bomb}");
-    let deep = folder.load("[".repeat(100_000), &[]).unwrap_err();
-    assert!(deep.to_string().contains("deeper than 64"), "{deep}");
+    for levels in [70, 100_000] {
+        let deep = folder.load("[".repeat(levels), &[]).unwrap_err();
+        assert!(deep.to_string().contains("deeper than 64"), "{deep}");
+    }
     let itself = folder.load("a: &a [*a]\n", &[]).unwrap_err();
     assert!(itself.to_string().contains("alias"), "{itself}");
 }
@@ -190,7 +509,10 @@ fn missing_files_are_told_with_the_nearest_name() {
     folder.write("job.yaml", HEAD);
     let error = crate::load(&folder.path("jb.yaml"), &[]).unwrap_err();
     let first = error.iter().next().unwrap();
-    assert!(first.message().contains("there is no job file") && first.help().contains("job.yaml`?"), "{first:?}");
+    assert!(
+        first.message().contains("there is no job file") && first.help().contains("job.yaml`?"),
+        "{first:?}"
+    );
     let error = crate::load(folder.0.path(), &[]).unwrap_err();
     assert!(error.to_string().contains("is a folder"), "{error}");
 }
@@ -199,9 +521,17 @@ fn missing_files_are_told_with_the_nearest_name() {
 fn overrides_are_named_when_they_are_wrong() {
     let folder = Folder::new();
     for (text, message, help) in [
-        ("generate.rws=5", "unknown key `generate.rws`", "did you mean `generate.rows`?"),
+        (
+            "generate.rws=5",
+            "unknown key `generate.rws`",
+            "did you mean `generate.rows`?",
+        ),
         ("rows=5", "unknown key `rows`", "belongs to `generate`"),
-        ("generate.rows=many", "`generate.rows` must be a whole number", "give a whole number"),
+        (
+            "generate.rows=many",
+            "`generate.rows` must be a whole number",
+            "give a whole number",
+        ),
         ("generate.rows", "without `=`", "--set key.path=value"),
         ("=5", "is no key path", "--set key.path=value"),
         ("generate..rows=5", "is no key path", "--set key.path=value"),
@@ -214,12 +544,22 @@ fn overrides_are_named_when_they_are_wrong() {
     ] {
         let errors = folder.load(HEAD, &[text]).unwrap_err();
         let first = errors.iter().next().unwrap();
-        assert!(first.message().contains(message) && first.help().contains(help), "{text}: {first:?}");
+        assert!(
+            first.message().contains(message) && first.help().contains(help),
+            "{text}: {first:?}"
+        );
         assert_eq!(errors.line_column(first), None, "{text}");
-        assert!(crate::render(&errors, false).contains(&format!("from `--set {text}`")), "{}", crate::render(&errors, false));
+        assert!(
+            crate::render(&errors, false).contains(&format!("from `--set {text}`")),
+            "{}",
+            crate::render(&errors, false)
+        );
         assert_eq!(errors.to_json()[0]["override"], text);
     }
-    let two = format!("{}\n", HEAD.replace("{local: smollm2-135m-instruct}", "[{local: a}, {local: b}]"));
+    let two = format!(
+        "{}\n",
+        HEAD.replace("{local: smollm2-135m-instruct}", "[{local: a}, {local: b}]")
+    );
     let error = folder.load(&two, &["teacher.weight=2"]).unwrap_err();
     assert!(error.to_string().contains("`teacher` is a list of 2"), "{error}");
     let error = folder.load(&two, &["teacher.2.weight=2"]).unwrap_err();
@@ -233,7 +573,11 @@ fn a_price_file_is_checked_like_a_job() {
     for (prices, place, message) in [
         ("m: {input: 1, ouput: 2}\n", (1, 15), "unknown key `ouput`"),
         ("m: {input: 1}\n", (1, 1), "`m` has no `output`"),
-        ("m: {input: -1, output: 2}\n", (1, 1), "a price of `m` is negative"),
+        (
+            "m: {input: -1, output: 2}\n",
+            (1, 1),
+            "a price of `m` is negative",
+        ),
         ("m: {input: a, output: 2}\n", (1, 12), "must be a number"),
         ("m: [1\n", (2, 1), "not closed"),
     ] {

@@ -9,7 +9,10 @@ fn a_short_job_is_completed_by_defaults() {
     let folder = Folder::new();
     let loaded = folder.load(HEAD, &[]).unwrap();
     assert_eq!(loaded.base, folder.0.path());
-    assert_eq!(loaded.text_hash, blake3::hash(HEAD.as_bytes()).to_hex().to_string());
+    assert_eq!(
+        loaded.text_hash,
+        blake3::hash(HEAD.as_bytes()).to_hex().to_string()
+    );
     assert_eq!(loaded.job.generate, gristmill_domain::job::Generate::default());
     assert_eq!(loaded.job.teacher[0].weight, 1.0);
     assert_eq!(loaded.job.seeds.path, ["seeds.jsonl"]);
@@ -19,7 +22,9 @@ fn a_short_job_is_completed_by_defaults() {
 fn empty_sections_are_defaults() {
     let folder = Folder::new();
     let plain = folder.load(HEAD, &[]).unwrap().job;
-    let empty = format!("{HEAD}holdout:\nembed: {{}}\ngenerate: ~\nanchor:\n  # max_repeats: 2\noutput:\n  jsonl:\njudge: null\n");
+    let empty = format!(
+        "{HEAD}holdout:\nembed: {{}}\ngenerate: ~\nanchor:\n  # max_repeats: 2\noutput:\n  jsonl:\njudge: null\n"
+    );
     assert_eq!(folder.load(empty, &[]).unwrap().job, plain);
 }
 
@@ -27,8 +32,16 @@ fn empty_sections_are_defaults() {
 fn a_byte_order_mark_and_windows_lines_change_nothing() {
     let folder = Folder::new();
     let plain = folder.load(HEAD, &[]).unwrap().job;
-    assert_eq!(folder.load(format!("\u{feff}{}", HEAD.replace('\n', "\r\n")), &[]).unwrap().job, plain);
-    let errors = folder.load(format!("\u{feff}{}größe: 1\r\n", HEAD.replace('\n', "\r\n")), &[]).unwrap_err();
+    assert_eq!(
+        folder
+            .load(format!("\u{feff}{}", HEAD.replace('\n', "\r\n")), &[])
+            .unwrap()
+            .job,
+        plain
+    );
+    let errors = folder
+        .load(format!("\u{feff}{}größe: 1\r\n", HEAD.replace('\n', "\r\n")), &[])
+        .unwrap_err();
     assert_eq!(errors.line_column(errors.iter().next().unwrap()), Some((5, 1)));
 }
 
@@ -41,16 +54,35 @@ fn one_teacher_or_several_and_aliases() {
     assert_eq!(job.teacher[0].weight, 3.0);
     assert_eq!(job.teacher[1].spec.local.as_ref().unwrap().slots, 2);
     let body = &job.judge.unwrap().spec.body;
-    assert_eq!(serde_json::to_value(body).unwrap(), serde_json::json!({"x": [1, 2.5, true, null]}));
-    let alias = format!("{HEAD}generate: {{agreement: &n {{lead: 3, max_samples: 9}}}}\nembed: {{batch: &b 8}}\noutput: {{shard_rows: *b}}\n");
+    assert_eq!(
+        serde_json::to_value(body).unwrap(),
+        serde_json::json!({"x": [1, 2.5, true, null]})
+    );
+    let alias = format!(
+        "{HEAD}generate: {{agreement: &n {{lead: 3, max_samples: 9}}}}\nembed: {{batch: &b 8}}\noutput: {{shard_rows: *b}}\n"
+    );
     let job = folder.load(alias, &[]).unwrap().job;
-    assert_eq!((job.output.shard_rows, job.generate.agreement.max_samples), (8, 9));
+    assert_eq!(
+        (job.output.shard_rows, job.generate.agreement.max_samples),
+        (8, 9)
+    );
 }
 
 #[test]
 fn words_that_older_yaml_takes_for_truth_values_are_texts() {
-    let job = Folder::new().load(HEAD.replace("kind: number", "kind: label, labels: [yes, no, maybe]"), &[]).unwrap().job;
-    assert_eq!(job.filter.validator, Validator::Label { labels: vec!["yes".into(), "no".into(), "maybe".into()] });
+    let job = Folder::new()
+        .load(
+            HEAD.replace("kind: number", "kind: label, labels: [yes, no, maybe]"),
+            &[],
+        )
+        .unwrap()
+        .job;
+    assert_eq!(
+        job.filter.validator,
+        Validator::Label {
+            labels: vec!["yes".into(), "no".into(), "maybe".into()]
+        }
+    );
 }
 
 #[test]
@@ -71,22 +103,36 @@ fn overrides_change_add_and_take_away() {
         "generate.prompts.answer=answer.txt",
     ];
     let job = folder.load(HEAD, &set).unwrap().job;
-    assert_eq!((job.generate.rows, job.budget.calls, job.teacher[0].weight), (None, Some(10), 3.0));
+    assert_eq!(
+        (job.generate.rows, job.budget.calls, job.teacher[0].weight),
+        (None, Some(10), 3.0)
+    );
     assert_eq!(job.filter.rules.answer_words.min, 1);
     assert_eq!(job.output.dir.to_str(), Some("elsewhere"));
     assert!(job.judge.is_some() && job.generate.prompts.len() == 1);
     assert!(matches!(job.filter.validator, Validator::Label { .. }));
     let two = HEAD.replace("{local: smollm2-135m-instruct}", "[{local: a}, {local: b}]");
-    assert_eq!(folder.load(two, &["teacher.1.weight=4"]).unwrap().job.teacher[1].weight, 4.0);
+    assert_eq!(
+        folder.load(two, &["teacher.1.weight=4"]).unwrap().job.teacher[1].weight,
+        4.0
+    );
     // A file with nothing in it can be completed from the command line.
-    let all = ["seeds.path=seeds.jsonl", "teacher.local=smollm2-135m-instruct", "budget.calls=5", "filter.validator.kind=number"];
+    let all = [
+        "seeds.path=seeds.jsonl",
+        "teacher.local=smollm2-135m-instruct",
+        "budget.calls=5",
+        "filter.validator.kind=number",
+    ];
     assert_eq!(folder.load("", &all).unwrap().job.budget.calls, Some(5));
 }
 
 #[test]
 fn the_price_file_fills_what_the_job_leaves_open() {
     let folder = Folder::new();
-    folder.write("prices.yaml", "m: {input: 0.15, output: 0.6}\nj: {input: 1, cached_input: 0.5, output: 2}\n");
+    folder.write(
+        "prices.yaml",
+        "m: {input: 0.15, output: 0.6}\nj: {input: 1, cached_input: 0.5, output: 2}\n",
+    );
     let text = "seeds: {path: seeds.jsonl}\nteacher: {base_url: 'http://h/v1', model: m}\njudge: {base_url: 'http://h/v1', model: j, price: {input: 9, output: 9}}\nbudget: {usd: 5, price_file: prices.yaml}\n";
     let job = folder.load(text, &[]).unwrap().job;
     assert_eq!(job.teacher[0].spec.price.unwrap().output, 0.6);
@@ -96,7 +142,10 @@ fn the_price_file_fills_what_the_job_leaves_open() {
 #[test]
 fn what_was_loaded_loads_again_as_the_same() {
     let folder = Folder::new();
-    for text in [HEAD.to_owned(), format!("{HEAD}judge: {{base_url: 'http://h/v1', model: j, headers: {{X-A: b}}}}\n")] {
+    for text in [
+        HEAD.to_owned(),
+        format!("{HEAD}judge: {{base_url: 'http://h/v1', model: j, headers: {{X-A: b}}}}\n"),
+    ] {
         let job = folder.load(&text, &[]).unwrap().job;
         let json = serde_json::to_string_pretty(&job).unwrap();
         assert_eq!(folder.load(json, &[]).unwrap().job, job);

@@ -42,6 +42,15 @@ fn csv_rows_span_lines_and_each_fault_has_its_place() {
 }
 
 #[test]
+fn numbers_are_read_to_the_last_bit() {
+    let rows = Folder::with(&[("s.jsonl", b"{\"n\":1.0325499687442447e245}")]).rows("s.jsonl");
+    assert_eq!(
+        rows[0].as_ref().unwrap().value["n"].as_f64(),
+        Some(1.0325499687442447e245)
+    );
+}
+
+#[test]
 fn a_last_row_without_a_line_end_counts_and_bare_quotes_are_text() {
     assert_eq!(
         Folder::with(&[("s.tsv", b"a\tb\n5\" nail\t7")]).shown("s.tsv"),

@@ -1,0 +1,119 @@
+//! The chat template that a model carries, rendered as its authors' own tools render it (Jinja, with Python's string methods).
+//!
+//! llama.cpp's built-in rendering recognises a template by its look and drops what it does not know, such as the default
+//! system prompt of SmolLM2, which changes the answers.
+
+use gristmill_domain::chat::{Message, Role};
+use minijinja::{Environment, Error, ErrorKind, context};
+use serde::Serialize;
+
+/// A parsed chat template.
+#[derive(Debug)]
+pub(crate) struct Template {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+}
+
+#[derive(Serialize)]
+struct Turn<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+/// The only template of an environment.
+const NAME: &str = "chat";
+
+impl Template {
+    /// Parses a template; `bos` and `eos` are the texts that it may place at the beginning and end.
+    pub(crate) fn new(source: String, bos: String, eos: String) -> Result<Self, String> {
+        let mut environment = Environment::new();
+        // As the reference implementation sets it; templates are written against this.
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", |reason: String| -> Result<String, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, reason))
+        });
+        environment
+            .add_template_owned(NAME, source)
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(Self {
+            environment,
+            bos,
+            eos,
+        })
+    }
+
+    /// The prompt's text, ending where the assistant's turn begins.
+    pub(crate) fn render(&self, messages: &[Message]) -> Result<String, String> {
+        let turns: Vec<Turn<'_>> = messages
+            .iter()
+            .map(|message| Turn {
+                role: match message.role {
+                    Role::System => "system",
+                    Role::User => "user",
+                    Role::Assistant => "assistant",
+                },
+                content: &message.content,
+            })
+            .collect();
+        let context = context! {
+            messages => turns,
+            add_generation_prompt => true,
+            bos_token => self.bos,
+            eos_token => self.eos,
+        };
+        let template = self
+            .environment
+            .get_template(NAME)
+            .map_err(|error| error.to_string())?;
+        template.render(context).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(role: Role, content: &str) -> Message {
+        Message {
+            role,
+            content: content.to_owned(),
+        }
+    }
+
+    fn template(source: &str) -> Template {
+        Template::new(source.to_owned(), "<s>".to_owned(), "</s>".to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_default_system_prompt_is_kept_and_replaced() {
+        let chatml = template(
+            "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nDefault<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+        );
+        let asked = message(Role::User, "Hi");
+        assert_eq!(
+            chatml.render(std::slice::from_ref(&asked)).unwrap(),
+            "<|im_start|>system\nDefault<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        );
+        assert_eq!(
+            chatml.render(&[message(Role::System, "Own"), asked]).unwrap(),
+            "<|im_start|>system\nOwn<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn python_methods_and_refusals_work() {
+        let strict = template(
+            "{{ bos_token }}{% for m in messages %}\n  {% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}\n{{ m.content.strip() | upper }}{{ eos_token }}{% endfor %}",
+        );
+        assert_eq!(
+            strict.render(&[message(Role::User, "  hi ")]).unwrap(),
+            "<s>\n\nHI</s>"
+        );
+        let told = strict.render(&[message(Role::System, "x")]).unwrap_err();
+        assert!(told.contains("no system role"), "{told}");
+        assert!(Template::new("{% if %}".into(), String::new(), String::new()).is_err());
+    }
+}
