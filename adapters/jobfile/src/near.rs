@@ -14,7 +14,7 @@ pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c s
         })
         .filter(|(distance, candidate)| {
             // The same beginning counts for more in long names: `rephrase` means `rephrasing`.
-            let alike = plain.len() >= 5 && strsim::jaro_winkler(&plain, candidate) >= 0.92;
+            let alike = plain.len() >= 5 && strsim::jaro_winkler(&plain, candidate) >= 0.9;
             alike || (*distance <= allowed && *distance < candidate.chars().count())
         })
         .min_by_key(|(distance, candidate)| (*distance, candidate.len()))
