@@ -3,6 +3,7 @@
 mod bad;
 mod budget;
 mod good;
+mod limits;
 mod rendering;
 mod written;
 
