@@ -247,7 +247,7 @@ async fn feed(
                 && start.job.filter.validator != job::Validator::None;
             tallies.see(&row, referenced);
             let item = if row.accepted() {
-                Item::Row(Split::Train, Box::new(synthetic(start, row, &seeds)?))
+                Item::Row(Split::Train, Box::new(synthetic(start, row, seeds)?))
             } else {
                 Item::Rejected(Box::new(rejected(row)))
             };

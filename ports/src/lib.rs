@@ -3,6 +3,8 @@
 //! The crate owns no behaviour. Contract suites that every implementation must pass stand beside the traits.
 
 pub mod blob;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod ledger;
 pub mod limiter;
 pub mod model;

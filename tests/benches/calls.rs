@@ -4,7 +4,13 @@
 //!
 //! The service is a process of its own, so that its work is in nobody's figures. The program runs with rules, exact and MinHash duplicates
 //! on; pilot, judge and embedder off; each further answer is a call.
-#![allow(clippy::print_stdout, reason = "a benchmark's figures go to standard output")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

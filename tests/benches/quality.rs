@@ -4,7 +4,13 @@
 //!
 //! Even seeds choose the lead that several answers need; odd seeds, with other draws, judge the choice. Rows with a reference and rows
 //! without are told apart, with 95 % Wilson intervals, then the confusion by filter.
-#![allow(clippy::print_stdout, reason = "a benchmark's figures go to standard output")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,12 @@
 //! Bad input, as people bring it: each gets an error that names the thing, a non-zero exit and no panic, spends nothing, and loses
 //! nothing that was there. `cargo test -p gristmill-tests --test bad_inputs -- --nocapture` prints the table.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use gristmill_tests::harness::Bench;
 use gristmill_tests::sim::Config;

@@ -2,6 +2,13 @@
 //!
 //! Thresholds are the product's defaults; the bounds are those of the promise. Rows with a reference and rows without are
 //! graded apart, by the service's own key.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use std::collections::BTreeMap;
 

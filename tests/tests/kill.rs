@@ -2,6 +2,13 @@
 //!
 //! The oracle is the service's own bill. B: billed ≤ started + spent + burned ≤ limit, the bill read first; R: one accepted result a
 //! task; L: planned = done + failed + open, open reaches 0; S: totals equal their parts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use std::path::Path;
 use std::process::Stdio;

@@ -1,4 +1,11 @@
 //! Arrows between the crates point down only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -24,6 +24,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 const BATCH_ROWS: usize = 1_000;
 /// Memory of one open row group: when it is reached, the group is written out.
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
+/// Text in one row group: repetitive text takes little memory here, and all of its length where a group is read at once.
+const GROUP_TEXT_BYTES: usize = 128 * 1024 * 1024;
 
 /// What a finished file came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +106,7 @@ pub(crate) struct ParquetFile<T: Columns> {
     failure: Arc<AtomicI32>,
     held: Vec<T>,
     held_bytes: usize,
+    group_text_bytes: usize,
     rows: u64,
 }
 
@@ -129,6 +132,7 @@ impl<T: Columns> ParquetFile<T> {
             failure,
             held: Vec::new(),
             held_bytes: 0,
+            group_text_bytes: 0,
             rows: 0,
         })
     }
@@ -153,9 +157,10 @@ impl<T: Columns> ParquetFile<T> {
         let batch = T::batch(self.shape, &self.held).map_err(|e| fail(e.into()))?;
         self.writer.write(&batch).map_err(fail)?;
         self.held.clear();
-        self.held_bytes = 0;
-        if self.writer.memory_size() >= GROUP_BYTES {
+        self.group_text_bytes += std::mem::take(&mut self.held_bytes);
+        if self.writer.memory_size() >= GROUP_BYTES || self.group_text_bytes >= GROUP_TEXT_BYTES {
             self.writer.flush().map_err(fail)?;
+            self.group_text_bytes = 0;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! (few-shot examples, a passage asked about twice) reads only what differs. A token's block and place in it never depend on
 //! that, and neither does what is computed for it.
 
+use std::num::NonZeroU32;
 use std::sync::mpsc::SyncSender;
 
 use gristmill_domain::chat::{Finish, Request, Response, Usage};
@@ -41,15 +42,11 @@ pub(crate) fn run(
     mut queue: mpsc::Receiver<Job>,
     ready: &SyncSender<Result<(), Error>>,
 ) {
-    let loaded = load(backend, options);
-    let model = match &loaded {
+    let model = match load(backend, options) {
         Ok(model) => model,
-        Err(_) => {
-            tell_ready(ready, loaded.map(|_| ()));
-            return;
-        }
+        Err(error) => return tell_ready(ready, Err(error)),
     };
-    match Engine::new(backend, model, options) {
+    match Engine::new(backend, &model, options) {
         Ok(mut engine) => {
             tell_ready(ready, Ok(()));
             engine.work(&mut queue);
@@ -125,9 +122,11 @@ impl<'a> Engine<'a> {
         };
         // llama.cpp rounds a slot's share up to this anyway.
         let total = context
+            .get()
             .checked_next_multiple_of(256)
-            .and_then(|slot| slot.checked_mul(slots.get()));
-        let total = total.ok_or_else(too_large)?;
+            .and_then(|slot| slot.checked_mul(slots.get()))
+            .and_then(NonZeroU32::new)
+            .ok_or_else(too_large)?;
         let threads =
             i32::try_from(options.threads.get()).map_err(|_| wrong("too many threads".to_owned()))?;
         let batch = BLOCK_TOKENS.max(slots.get() as usize);

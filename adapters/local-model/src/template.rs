@@ -4,8 +4,8 @@
 //! system prompt of SmolLM2, which changes the answers.
 
 use gristmill_domain::chat::{Message, Role};
-use minijinja::{Environment, Error, ErrorKind, context};
-use serde::Serialize;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind, Value, context};
 
 /// A parsed chat template.
 #[derive(Debug)]
@@ -13,12 +13,6 @@ pub(crate) struct Template {
     environment: Environment<'static>,
     bos: String,
     eos: String,
-}
-
-#[derive(Serialize)]
-struct Turn<'a> {
-    role: &'static str,
-    content: &'a str,
 }
 
 /// The only template of an environment.
@@ -29,8 +23,11 @@ impl Template {
     pub(crate) fn new(source: String, bos: String, eos: String) -> Result<Self, String> {
         let mut environment = Environment::new();
         // As the reference implementation sets it; templates are written against this.
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
+        environment.set_syntax(syntax.map_err(|error| format!("{error:#}"))?);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |reason: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, reason))
@@ -47,22 +44,22 @@ impl Template {
 
     /// The prompt's text, ending where the assistant's turn begins.
     pub(crate) fn render(&self, messages: &[Message]) -> Result<String, String> {
-        let turns: Vec<Turn<'_>> = messages
+        let turns: Value = messages
             .iter()
-            .map(|message| Turn {
-                role: match message.role {
+            .map(|message| {
+                let role = match message.role {
                     Role::System => "system",
                     Role::User => "user",
                     Role::Assistant => "assistant",
-                },
-                content: &message.content,
+                };
+                context! { role => role, content => message.content.as_str() }
             })
             .collect();
         let context = context! {
             messages => turns,
             add_generation_prompt => true,
-            bos_token => self.bos,
-            eos_token => self.eos,
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
         };
         let template = self
             .environment

@@ -1,4 +1,5 @@
 //! The engine on a real small model, fetched through the model cache.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

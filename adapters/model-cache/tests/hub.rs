@@ -1,4 +1,11 @@
 //! Hubs, played by a small server that can break off, refuse, and count.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 use std::path::Path;
 use std::sync::Arc;

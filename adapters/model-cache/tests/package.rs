@@ -1,4 +1,11 @@
 //! Packages: what the client does well, and each way it fails, played by a script in its place.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 #![cfg(unix)]
 
 use std::io::Write;

@@ -204,10 +204,17 @@ fn large_texts_pass_and_split_into_row_groups() {
         },
     )
     .unwrap();
-    // 40 different megabytes, so that no dictionary makes them one.
+    // 40 megabytes that do not compress away.
     let big = |at: u32| {
-        let line = format!("{at} 😀\u{202e}\0 ");
-        line.repeat(1_000_000 / line.len())
+        let mut state = u64::from(at) + 0x9e37_79b9;
+        let mut text = String::from("😀\u{202e}\0 ");
+        while text.len() < 1_000_000 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            text += &format!("{state:x}");
+        }
+        text
     };
     for at in 0..40 {
         writer

@@ -19,7 +19,8 @@ use super::{
 use crate::ledger::{Begin, Decision, Epoch, Error, Fence, Ledger, NewTask, Nonce, Outcome, VoidProof};
 
 const TASKS: u32 = 6;
-const LIMIT: u64 = 60;
+/// Low, so that histories run into it.
+const LIMIT: u64 = 20;
 
 /// What a worker says about one of the attempts granted so far; the amounts come from the bill.
 #[derive(Debug, Clone, Copy)]
