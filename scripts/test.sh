@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# Runs every check of the project. Installs what it needs with apt-get when that is missing and allowed.
+# Runs the project's checks. Installs what it needs with apt-get when that is missing and allowed.
+#
+#   test.sh        everyday: formatting, lints, all tests but those of the local model
+#   test.sh full   also builds llama.cpp and runs a real model through it; needs cmake and clang
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scripts/need.sh cmake clang libclang-dev g++ python3 python3-pip python3-venv
 export CARGO_TERM_COLOR=never
+what=(--workspace --exclude gristmill-local-model --locked)
+if [ "${1:-}" = full ]; then
+    what=(--workspace --all-features --locked)
+    scripts/need.sh cmake clang libclang-dev
+fi
+scripts/need.sh g++ python3 python3-pip
 cargo fmt --all --check
-cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
-cargo test --workspace --all-features --locked
+cargo clippy "${what[@]}" --all-targets -- -D warnings
+# The system tests run the program that stands beside them.
+cargo build "${what[@]}" --bins
+cargo test "${what[@]}"
