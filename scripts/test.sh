@@ -14,6 +14,6 @@ fi
 scripts/need.sh g++ python3 python3-pip
 cargo fmt --all --check
 cargo clippy "${what[@]}" --all-targets -- -D warnings
-# The system tests run the program that stands beside them.
-cargo build "${what[@]}" --bins
+# The system tests run the program that stands beside them. Built together with the tests, nothing is compiled twice.
+cargo build "${what[@]}" --bins --tests
 cargo test "${what[@]}"
