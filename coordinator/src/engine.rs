@@ -56,8 +56,8 @@ pub struct Options {
     pub sweep_every: Duration,
 }
 
-/// Attempts that cost nothing which a task may have: a provider that throttles for an hour must not fail it.
-const MAX_VOIDS: u32 = 1_000;
+/// Attempts that cost nothing which a task may have: with waits of up to a minute, a provider may throttle for an hour.
+const MAX_VOIDS: u32 = 64;
 /// Results that are stored together.
 const CHECKPOINT_RESULTS: usize = 256;
 /// Time after which fewer are stored as well.
