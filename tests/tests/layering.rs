@@ -12,13 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What each layer may depend on, itself excepted.
 fn allowed(layer: &str) -> &'static [&'static str] {
     match layer {
-        "domain" | "index" => &[],
+        "domain" | "index" | "measure" => &[],
         "proto" | "ports" => &["domain"],
         "adapter" => &["ports", "proto", "domain"],
-        "coordinator" | "worker" => &["ports", "proto", "domain", "index"],
+        "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "cli" => &[
             "domain",
             "index",
+            "measure",
             "ports",
             "proto",
             "adapter",

@@ -1,0 +1,1 @@
+//! Documents in: Markdown, HTML, PDF, DOCX and plain text, cut into passages.

@@ -1,0 +1,1 @@
+//! RabbitMQ: the queues of a cluster.

@@ -1,0 +1,1 @@
+//! Redis: the ledger, the fleet's limits and the register of runs of a cluster.

@@ -1,0 +1,1 @@
+//! Traces, metrics and logs for those who operate a cluster.

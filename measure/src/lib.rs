@@ -1,0 +1,1 @@
+//! Measures of diversity and coverage: pure arithmetic over vectors and texts.

@@ -1,0 +1,1 @@
+//! Real RabbitMQ and Redis servers on free ports, for tests: started, broken on purpose, and cleaned up.
