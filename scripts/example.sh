@@ -6,4 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/need.sh cmake clang libclang-dev g++ python3 python3-pip
 examples/handbook/fetch.sh
 cargo build --release --locked -p gristmill --features local-model
-exec target/release/gristmill run examples/handbook/job.yaml "$@"
+exec "${CARGO_TARGET_DIR:-target}/release/gristmill" run examples/handbook/job.yaml "$@"

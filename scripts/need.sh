@@ -27,5 +27,6 @@ if ! command -v apt-get >/dev/null; then
 fi
 printf 'need.sh: installing %s\n' "${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
+# A fresh machine is often busy upgrading itself: wait for its turn.
 "${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+"${as_root[@]}" apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}" >/dev/null
