@@ -9,4 +9,5 @@ pub mod ledger;
 pub mod limiter;
 pub mod model;
 pub mod queue;
+pub mod register;
 pub mod sql;

@@ -1,0 +1,195 @@
+//! The register of a cluster: which runs there are, who coordinates each, which workers work, and what lies dead.
+//!
+//! It knows nothing of money and verdicts: what may be spent is the ledger's to say, what was decided lies in the run's segments. What is
+//! lost with the register is found again there. Times are milliseconds of the register's own clock; no caller's clock is used.
+//! Every operation is safe to send again.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::id::RunId;
+use gristmill_domain::stage::Stage;
+
+/// The register failed: whether the operation was carried out is unknown. Send the same one again.
+#[derive(Debug, thiserror::Error)]
+#[error("the register failed while it {doing}")]
+pub struct Error {
+    /// What it was doing.
+    pub doing: &'static str,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A run to enter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its id: a hash of all that decides its outcome, so that the same job is the same run.
+    pub run: RunId,
+    /// What people call it: the job file's name.
+    pub name: String,
+    /// What it is started with, in the submitter's own format: the job, its prompts, its prices. At most [`SPEC_BYTES_MAX`].
+    pub spec: Vec<u8>,
+    /// The submitter's key: the same key never enters two runs.
+    pub request_id: String,
+}
+
+/// The largest spec that is taken, bytes.
+pub const SPEC_BYTES_MAX: usize = 1 << 20;
+
+/// Whether a run was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is new.
+    Created,
+    /// It was there and goes on: the first entry's spec stays. One that had failed is taken up again.
+    Known,
+    /// The submitter's key was used for another run.
+    KeyTaken(RunId),
+}
+
+/// How a run ended; while it goes on, whether it is paused or frozen is the ledger's to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Its dataset is there.
+    Finished,
+    /// It was cancelled.
+    Cancelled,
+    /// It cannot go on until a person acts; submitting it again takes it up.
+    Failed {
+        /// Why, and the way out.
+        reason: String,
+    },
+}
+
+/// A run as the register knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its id.
+    pub run: RunId,
+    /// What people call it.
+    pub name: String,
+    /// When it was entered.
+    pub submitted_ms: u64,
+    /// When it ended.
+    pub ended_ms: Option<u64>,
+    /// How it ended; `None` while it goes on.
+    pub ending: Option<Ending>,
+    /// Who coordinates it, while a lease holds.
+    pub holder: Option<String>,
+    /// What its coordinator last reported, in the coordinator's own format; empty before.
+    pub report: Vec<u8>,
+    /// When that was.
+    pub reported_ms: u64,
+}
+
+/// A worker's word that it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// Its name: one process, one name.
+    pub worker: String,
+    /// Host, version, stages, slots and what is in hand, in the worker's own format.
+    pub report: Vec<u8>,
+}
+
+/// A worker as the register knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its name.
+    pub worker: String,
+    /// What it last said.
+    pub report: Vec<u8>,
+    /// When it said so first.
+    pub since_ms: u64,
+    /// When it said so last.
+    pub beat_ms: u64,
+    /// It was told to take nothing more.
+    pub draining: bool,
+}
+
+/// A message that nobody could work on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// The queue that it came from.
+    pub stage: Stage,
+    /// The run, where the message still says so.
+    pub run: Option<RunId>,
+    /// Why.
+    pub reason: String,
+    /// The message.
+    pub envelope: Vec<u8>,
+}
+
+/// A dead letter that was buried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grave {
+    /// Its number.
+    pub number: u64,
+    /// The letter.
+    pub dead: Dead,
+    /// When it was buried.
+    pub buried_ms: u64,
+    /// When it was put back into its queue, last.
+    pub retried_ms: Option<u64>,
+}
+
+/// Dead letters that are kept; the oldest go first.
+pub const GRAVES_MAX: usize = 10_000;
+
+/// The register; see the module for what holds for every operation.
+#[async_trait]
+pub trait Register: Send + Sync {
+    /// Enters a run.
+    async fn submit(&self, new: NewRun) -> Result<Submitted, Error>;
+
+    /// What a run was started with; `None` when it is not known.
+    async fn spec(&self, run: RunId) -> Result<Option<Vec<u8>>, Error>;
+
+    /// A run.
+    async fn get(&self, run: RunId) -> Result<Option<Run>, Error>;
+
+    /// Runs, the newest first, at most `limit`, without the first `skip`.
+    async fn list(&self, skip: usize, limit: usize) -> Result<Vec<Run>, Error>;
+
+    /// Runs that have not ended, the oldest first.
+    async fn active(&self) -> Result<Vec<Run>, Error>;
+
+    /// Takes the lease of a run that has not ended and that nobody else holds; true when `holder` has it now.
+    async fn claim(&self, run: RunId, holder: &str, lease: Duration) -> Result<bool, Error>;
+
+    /// Extends the leases that `holder` has; returns those it still has.
+    async fn renew(&self, holder: &str, runs: &[RunId], lease: Duration) -> Result<Vec<RunId>, Error>;
+
+    /// Gives a lease back, if `holder` has it.
+    async fn release(&self, run: RunId, holder: &str) -> Result<(), Error>;
+
+    /// Stores what the coordinator reports, if `holder` has the lease.
+    async fn report(&self, run: RunId, holder: &str, report: Vec<u8>) -> Result<(), Error>;
+
+    /// Ends a run, if `holder` has the lease; true when it has ended so.
+    async fn end(&self, run: RunId, holder: &str, ending: Ending) -> Result<bool, Error>;
+
+    /// Takes a worker's beat, which holds for `ttl`; true when it shall take nothing more.
+    async fn beat(&self, beat: Beat, ttl: Duration) -> Result<bool, Error>;
+
+    /// Workers whose beat still holds, by name.
+    async fn workers(&self) -> Result<Vec<Worker>, Error>;
+
+    /// Tells a worker to take nothing more; false when there is none by that name.
+    async fn drain(&self, worker: &str) -> Result<bool, Error>;
+
+    /// Keeps a dead letter and returns its number.
+    async fn bury(&self, dead: Dead) -> Result<u64, Error>;
+
+    /// Dead letters, the newest first, at most `limit`, those below number `before` (`None`: all).
+    async fn graves(&self, before: Option<u64>, limit: usize) -> Result<Vec<Grave>, Error>;
+
+    /// A dead letter.
+    async fn grave(&self, number: u64) -> Result<Option<Grave>, Error>;
+
+    /// Marks a dead letter as put back into its queue.
+    async fn retried(&self, number: u64) -> Result<(), Error>;
+
+    /// Drops dead letters; returns how many there were.
+    async fn drop_graves(&self, numbers: &[u64]) -> Result<u64, Error>;
+}
