@@ -12,6 +12,9 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/gristmill.v1.rs"));
 }
 
+/// The compiled definitions, for servers that describe themselves (gRPC reflection).
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gristmill.v1.bin"));
+
 pub use segment::{Record, Segment, SegmentKind};
 pub use task::{Envelope, decode_report, encode_report};
 
