@@ -7,6 +7,7 @@ pub mod blob;
 pub mod contract;
 pub mod ledger;
 pub mod limiter;
+pub mod metric;
 pub mod model;
 pub mod queue;
 pub mod register;
