@@ -1,0 +1,109 @@
+//! Scores of sets of different size, made comparable.
+
+use std::num::NonZeroUsize;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Settings, blocked};
+use crate::draw::Draw;
+use crate::{Error, UnitVectors};
+
+/// How often and how many rows are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draws {
+    /// Draws, at least 1.
+    pub draws: usize,
+    /// Rows of a draw, each at most once: with repeated rows a small set would score less than a large one of the same kind.
+    pub size: usize,
+    /// Chooses the rows.
+    pub seed: u64,
+}
+
+impl Default for Draws {
+    /// Ten draws of 1,000 rows.
+    fn default() -> Self {
+        Self {
+            draws: 10,
+            size: 1_000,
+            seed: 0,
+        }
+    }
+}
+
+/// The score at a fixed number of rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AtFixedSize {
+    /// Mean over the draws.
+    pub mean: f64,
+    /// Of the draws, the .025 quantile (linear between draws).
+    pub low: f64,
+    /// Of the draws, the .975 quantile.
+    pub high: f64,
+    /// The draws; their size is the `n` of the score.
+    pub draws: Draws,
+    /// Rows there were to draw from.
+    pub of: usize,
+    /// How each draw was scored.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Name of the embedding model.
+    pub model: String,
+}
+
+/// Scores draws of one size. Compare only what was drawn at one size; a draw of all rows has an interval without width.
+///
+/// # Errors
+/// [`Error::Setting`]; [`Error::TooFew`] when there are fewer rows than a draw takes.
+pub fn at_fixed_size(
+    vectors: &UnitVectors,
+    settings: Settings,
+    draws: Draws,
+    threads: NonZeroUsize,
+) -> Result<AtFixedSize, Error> {
+    let rows = vectors.as_vectors();
+    for (name, value) in [("draws", draws.draws), ("size of a draw", draws.size)] {
+        if value == 0 {
+            return Err(Error::Setting {
+                name,
+                value: 0.0,
+                must: "at least 1",
+            });
+        }
+    }
+    rows.at_least(draws.size, "DCScore at a fixed size")?;
+    let mut scores = Vec::with_capacity(draws.draws);
+    for number in 0..draws.draws {
+        let chosen = Draw::numbered(draws.seed, number as u64).sample(rows.len(), draws.size);
+        scores.push(blocked(&vectors.select(&chosen)?, settings, threads)?.value);
+    }
+    scores.sort_by(f64::total_cmp);
+    Ok(AtFixedSize {
+        mean: scores.iter().sum::<f64>() / scores.len() as f64,
+        low: quantile(&scores, 0.025),
+        high: quantile(&scores, 0.975),
+        draws,
+        of: rows.len(),
+        settings,
+        model: rows.model().to_string(),
+    })
+}
+
+/// Of sorted values, linear between them (Hyndman and Fan 1996, type 7).
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * sorted.len().saturating_sub(1) as f64;
+    let at = |place: f64| sorted.get(place as usize).copied().unwrap_or(f64::NAN);
+    let (below, above) = (at(place.floor()), at(place.ceil()));
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantile;
+
+    #[test]
+    fn quantiles_are_linear_between_values() {
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 1.0), 4.0);
+        assert_eq!(quantile(&[5.0], 0.3), 5.0);
+    }
+}
