@@ -7,4 +7,7 @@
     reason = "this is test code that ships as a library; a scenario's name says what it shows"
 )]
 
+pub mod blob;
 pub mod ledger;
+pub mod queue;
+pub mod register;
