@@ -4,7 +4,7 @@
 //! journal or the ledger already holds are handed to the producer the moment it asks for their task, so that recovery is not
 //! a path of its own: a restarted producer asks for the same tasks again, and those that are paid for answer at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::journal::{Journal, TaskResult};
 use crate::progress::Progress;
+use crate::window::Window;
 
 /// What a task brought: its report, or why it failed for good.
 pub(crate) type Brought = Result<Report, String>;
@@ -31,7 +32,7 @@ pub(crate) type Brought = Result<Report, String>;
 pub(crate) const UNFUNDED: &str = "unfunded: ";
 
 /// Wants tasks done and takes what they brought.
-pub(crate) trait Producer {
+pub(crate) trait Producer: Send {
     /// At most `room` further tasks; fewer when others must be absorbed first.
     fn next_tasks(&mut self, room: usize) -> Result<Vec<Task>, Error>;
 
@@ -48,8 +49,8 @@ pub(crate) trait Producer {
 /// How the loop runs.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Tasks that may be open, settled but not stored ones included.
-    pub window: usize,
+    /// Tasks that may be open.
+    pub window: Window,
     /// Attempts at one task that may cost something.
     pub max_attempts: u32,
     /// Time between two sweeps.
@@ -174,6 +175,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             .site
             .options
             .window
+            .tasks()
             .saturating_sub(self.in_flight.len() + self.results.len());
         let tasks = producer.next_tasks(room.min(OPEN_BATCH))?;
         let mut more = tasks.len() == OPEN_BATCH;
@@ -246,8 +248,12 @@ impl<'a, 'b> Engine<'a, 'b> {
                 .due(self.site.run, &self.site.epoch, OPEN_BATCH)
                 .await?;
             let last = due.len() < OPEN_BATCH;
+            let mut batches: BTreeMap<Stage, Vec<Vec<u8>>> = BTreeMap::new();
             for task in due {
-                self.site.queue.publish(task.stage, task.payload).await?;
+                batches.entry(task.stage).or_default().push(task.payload);
+            }
+            for (stage, envelopes) in batches {
+                self.site.queue.publish_all(stage, envelopes).await?;
             }
             if last {
                 return Ok(());

@@ -3,10 +3,13 @@
 //! It owns the order of decisions and the journal. It calls no model and knows no neighbour but through a port; what may be
 //! spent is the ledger's to say. Everything it needs after a crash is in the journal and the ledger.
 
+mod api;
 mod corpus;
 mod engine;
 mod error;
+mod fleet;
 mod forecast;
+mod history;
 mod journal;
 mod kept;
 mod prepare;
@@ -15,12 +18,19 @@ mod recipe;
 mod round;
 mod run;
 mod seeds;
+mod start;
+mod window;
 
+pub use api::{Access, AccessError, Api, Role};
 pub use engine::Options;
 pub use error::Error;
+pub use fleet::{Assembler, Fleet, FleetOptions, Ground, States, bury};
 pub use forecast::{policy, snapshot_before};
+pub use history::{Found, History};
 pub use journal::{Journal, TaskResult};
 pub use progress::Progress;
 pub use recipe::Recipe;
 pub use run::{Coordinator, Finished, RoundReport};
 pub use seeds::{Intake, SeedStore, Summary};
+pub use start::{LEASE_MS, REPUBLISH_MS, Start, limit, run_id, specs};
+pub use window::Window;

@@ -7,9 +7,10 @@ use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
+use serde::{Deserialize, Serialize};
 
 /// A run at a glance; sent whenever it changes, never waited for.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is being done: "embedding seeds", "pilot", "round 2".
     pub phase: String,

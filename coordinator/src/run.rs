@@ -101,8 +101,11 @@ impl Coordinator<'_> {
         let account = self.ledger.account(run).await?;
         match &account.state {
             AccountState::Active | AccountState::Closed => {}
-            // Starting the run again is the word to go on.
-            AccountState::Paused { .. } => self.ledger.resume(run).await?,
+            AccountState::Paused { reason } => {
+                return Err(Error::Paused {
+                    reason: reason.clone(),
+                });
+            }
             AccountState::Frozen { reason, .. } => {
                 return Err(Error::Frozen {
                     reason: reason.clone(),

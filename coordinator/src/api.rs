@@ -1,0 +1,78 @@
+//! The service that people and programs speak to: `gristmill.v1.Coordinator`.
+//!
+//! Any coordinator answers for all runs: what it says comes from the register, the ledger and the store. It owns no state of its own.
+
+mod auth;
+mod show;
+mod submit;
+mod verbs;
+
+use gristmill_domain::id::RunId;
+use gristmill_ports::ledger::Error as LedgerError;
+use tonic::{Code, Status};
+
+use crate::fleet::Ground;
+
+pub use auth::{Access, AccessError, Role};
+
+/// The service.
+#[derive(Clone)]
+pub struct Api {
+    ground: Ground,
+    access: Access,
+}
+
+impl Api {
+    /// A service on this ground, for whom `access` lets in.
+    pub fn new(ground: Ground, access: Access) -> Self {
+        Self { ground, access }
+    }
+}
+
+/// An id in a request.
+fn run_id(text: &str) -> Result<RunId, Status> {
+    text.parse()
+        .map_err(|error| Status::invalid_argument(format!("`run`: {error}")))
+}
+
+fn unknown_run(run: RunId) -> Status {
+    Status::not_found(format!(
+        "there is no run {run}: `gristmill runs` lists those there are"
+    ))
+}
+
+/// The right code for what the ledger says: whether trying again is of use is told apart by it.
+fn ledger_status(error: &LedgerError) -> Status {
+    let code = match error {
+        LedgerError::UnknownRun(_) => Code::NotFound,
+        LedgerError::StaleEpoch { .. } => Code::Aborted,
+        LedgerError::PricesChanged { .. } => Code::FailedPrecondition,
+        LedgerError::Invalid(_) => Code::InvalidArgument,
+        LedgerError::Store { .. } => Code::Unavailable,
+    };
+    Status::new(code, told(error))
+}
+
+fn register_status(error: &gristmill_ports::register::Error) -> Status {
+    Status::unavailable(told(error))
+}
+
+fn run_status(error: &crate::Error) -> Status {
+    match error {
+        crate::Error::Ledger(error) => ledger_status(error),
+        crate::Error::Blob(_) => Status::unavailable(told(error)),
+        other => Status::internal(told(other)),
+    }
+}
+
+/// An error with what caused it.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

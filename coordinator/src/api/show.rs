@@ -1,0 +1,166 @@
+//! Runs, workers and dead letters as the service shows them.
+
+use gristmill_domain::amount::{Amount, Limit, MicroUsd};
+use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
+use gristmill_domain::stage::Stage;
+use gristmill_ports::ledger::Error as LedgerError;
+use gristmill_ports::register::{Ending, Grave, Run, Worker};
+use gristmill_proto::v1;
+use tonic::Status;
+
+use super::{Api, ledger_status};
+use crate::Progress;
+use crate::fleet::ACCOUNT;
+
+impl Api {
+    /// A run with its books: the ledger's, or those it was archived with.
+    pub(super) async fn show(&self, run: &Run) -> Result<v1::Run, Status> {
+        let account = match self.ground.ledger.account(run.run).await {
+            Ok(account) => Some(account),
+            Err(LedgerError::UnknownRun(_)) => self.archived(run).await,
+            Err(error) => return Err(ledger_status(&error)),
+        };
+        Ok(shown(run, account.as_ref()))
+    }
+
+    async fn archived(&self, run: &Run) -> Option<Account> {
+        run.ending.as_ref()?;
+        let bytes = (self.ground.states)(run.run).read(ACCOUNT).await.ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+}
+
+fn shown(run: &Run, account: Option<&Account>) -> v1::Run {
+    let progress: Progress = serde_json::from_slice(&run.report).unwrap_or_default();
+    let (state, reason) = state(run, account);
+    let books = account.map(Account::total).unwrap_or_default();
+    v1::Run {
+        run: run.run.to_string(),
+        name: run.name.clone(),
+        state: state.into(),
+        reason,
+        submitted_ms: run.submitted_ms,
+        ended_ms: run.ended_ms,
+        coordinator: run.holder.clone().unwrap_or_default(),
+        progress: (!run.report.is_empty()).then(|| progress_out(&progress)),
+        limit: account.map(|account| limit_out(account.limit)),
+        spent: Some(amount(books.spent)),
+        burned: Some(amount(books.burned)),
+        held: Some(amount(books.started)),
+        account: account.map_or_else(Vec::new, |account| {
+            serde_json::to_vec(account).unwrap_or_default()
+        }),
+    }
+}
+
+fn state(run: &Run, account: Option<&Account>) -> (v1::RunState, String) {
+    match &run.ending {
+        Some(Ending::Finished) => return (v1::RunState::Finished, String::new()),
+        Some(Ending::Cancelled) => return (v1::RunState::Cancelled, String::new()),
+        Some(Ending::Failed { reason }) => return (v1::RunState::Failed, reason.clone()),
+        None => {}
+    }
+    match account.map(|account| &account.state) {
+        Some(AccountState::Paused { reason }) => (v1::RunState::Paused, reason.clone()),
+        Some(AccountState::Frozen { reason, .. }) => (v1::RunState::Frozen, reason.clone()),
+        Some(AccountState::Cancelled) => (v1::RunState::Cancelled, String::new()),
+        Some(AccountState::Active | AccountState::Closed) | None if run.holder.is_some() => {
+            (v1::RunState::Running, String::new())
+        }
+        Some(AccountState::Active | AccountState::Closed) | None => (v1::RunState::Waiting, String::new()),
+    }
+}
+
+fn progress_out(progress: &Progress) -> v1::Progress {
+    let stages = |counts: &std::collections::BTreeMap<Stage, u64>| {
+        counts
+            .iter()
+            .map(|(stage, count)| (stage.to_string(), *count))
+            .collect()
+    };
+    v1::Progress {
+        phase: progress.phase.clone(),
+        accepted: progress.accepted,
+        decided: progress.decided,
+        expected_rows: progress.expected_rows,
+        rejected: progress
+            .rejected
+            .iter()
+            .map(|(reason, count)| (reason.as_str().to_owned(), *count))
+            .collect(),
+        running: stages(&progress.running),
+        open: stages(&progress.open),
+    }
+}
+
+pub(super) fn amount(amount: Amount) -> v1::Amount {
+    v1::Amount {
+        usd_micros: amount.usd.0,
+        calls: amount.calls,
+        input_tokens: amount.input_tokens,
+        output_tokens: amount.output_tokens,
+    }
+}
+
+fn limit_out(limit: Limit) -> v1::Limit {
+    v1::Limit {
+        usd_micros: limit.usd.map(|usd| usd.0),
+        calls: limit.calls,
+    }
+}
+
+pub(super) fn limit_in(limit: Option<v1::Limit>) -> Limit {
+    let limit = limit.unwrap_or_default();
+    Limit {
+        usd: limit.usd_micros.map(MicroUsd),
+        calls: limit.calls,
+    }
+}
+
+pub(super) fn attempt(attempt: &Attempt) -> v1::Attempt {
+    let state = match attempt.state {
+        AttemptState::Started { .. } => "started",
+        AttemptState::Settled { .. } => "settled",
+        AttemptState::Voided => "voided",
+        AttemptState::Burned => "burned",
+        AttemptState::LateSettled { .. } => "late_settled",
+    };
+    v1::Attempt {
+        attempt: attempt.number,
+        state: state.to_owned(),
+        worst: Some(amount(attempt.worst)),
+        started_ms: attempt.begun_ms,
+        ended_ms: attempt.ended_ms,
+        note: attempt.note.clone(),
+    }
+}
+
+pub(super) fn worker(worker: Worker) -> v1::Worker {
+    v1::Worker {
+        worker: worker.worker,
+        since_ms: worker.since_ms,
+        beat_ms: worker.beat_ms,
+        draining: worker.draining,
+        report: worker.report,
+    }
+}
+
+pub(super) fn letter(grave: Grave) -> v1::DeadLetter {
+    v1::DeadLetter {
+        number: grave.number,
+        stage: stage(grave.dead.stage).into(),
+        run: grave.dead.run.map(|run| run.to_string()).unwrap_or_default(),
+        reason: grave.dead.reason,
+        buried_ms: grave.buried_ms,
+        retried_ms: grave.retried_ms,
+        envelope: grave.dead.envelope,
+    }
+}
+
+fn stage(stage: Stage) -> v1::Stage {
+    match stage {
+        Stage::Generate => v1::Stage::Generate,
+        Stage::Judge => v1::Stage::Judge,
+        Stage::Embed => v1::Stage::Embed,
+    }
+}

@@ -1,0 +1,358 @@
+//! The service's verbs.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use gristmill_domain::id::{RunId, TaskId};
+use gristmill_ports::ledger::Raise;
+use gristmill_proto::v1;
+use gristmill_proto::v1::coordinator_server::Coordinator;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, unknown_run};
+use crate::history::Found;
+use crate::{Journal, SeedStore};
+
+/// Time between two looks at a watched run.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Entries of a page, asked for and at most.
+const PAGE: (u32, u32) = (50, 500);
+
+impl Api {
+    /// A run as it stands.
+    pub(super) async fn one(&self, run: RunId) -> Result<v1::Run, Status> {
+        let entry = self
+            .ground
+            .register
+            .get(run)
+            .await
+            .map_err(|error| register_status(&error))?
+            .ok_or_else(|| unknown_run(run))?;
+        self.show(&entry).await
+    }
+
+    /// Changes the account of a run that is known and has not ended, and shows the run after it.
+    async fn change<F>(&self, run: &str, act: impl FnOnce(RunId) -> F) -> Result<Response<v1::Run>, Status>
+    where
+        F: Future<Output = Result<(), gristmill_ports::ledger::Error>>,
+    {
+        let run = run_id(run)?;
+        let before = self.one(run).await?;
+        if before.ended_ms.is_some() {
+            return Err(Status::failed_precondition(format!(
+                "run {run} has ended: nothing about it can be changed"
+            )));
+        }
+        match act(run).await {
+            Ok(()) => {}
+            // Entered a moment ago: its first driver opens the account.
+            Err(gristmill_ports::ledger::Error::UnknownRun(_)) => {
+                return Err(Status::unavailable(format!(
+                    "run {run} has not begun yet: try again in a moment"
+                )));
+            }
+            Err(error) => return Err(ledger_status(&error)),
+        }
+        self.one(run).await.map(Response::new)
+    }
+}
+
+fn page(limit: u32) -> usize {
+    (if limit == 0 { PAGE.0 } else { limit.min(PAGE.1) }) as usize
+}
+
+#[tonic::async_trait]
+impl Coordinator for Api {
+    async fn submit(
+        &self,
+        request: Request<Streaming<v1::SubmitRequest>>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        self.take_submission(request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn list_runs(
+        &self,
+        request: Request<v1::ListRunsRequest>,
+    ) -> Result<Response<v1::ListRunsResponse>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        let wanted = request.into_inner();
+        let entries = self
+            .ground
+            .register
+            .list(wanted.skip as usize, page(wanted.limit))
+            .await
+            .map_err(|error| register_status(&error))?;
+        let mut runs = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            runs.push(self.show(entry).await?);
+        }
+        Ok(Response::new(v1::ListRunsResponse { runs }))
+    }
+
+    async fn get_run(&self, request: Request<v1::GetRunRequest>) -> Result<Response<v1::Run>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        self.one(run_id(&request.get_ref().run)?).await.map(Response::new)
+    }
+
+    type WatchRunStream = Pin<Box<dyn Stream<Item = Result<v1::Run, Status>> + Send>>;
+
+    async fn watch_run(
+        &self,
+        request: Request<v1::WatchRunRequest>,
+    ) -> Result<Response<Self::WatchRunStream>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        let run = run_id(&request.get_ref().run)?;
+        let first = self.one(run).await?;
+        // A slow reader skips states; it never makes this side hold them.
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let looking = self.clone();
+        tokio::spawn(async move {
+            let mut last = first.clone();
+            let mut now = Ok(first);
+            loop {
+                let ended = now.as_ref().map_or(true, |run: &v1::Run| run.ended_ms.is_some());
+                if sender.send(now).await.is_err() || ended {
+                    return;
+                }
+                now = loop {
+                    tokio::select! {
+                        () = sender.closed() => return,
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                    }
+                    match looking.one(run).await {
+                        Ok(run) if run == last => {}
+                        Ok(run) => {
+                            last = run.clone();
+                            break Ok(run);
+                        }
+                        Err(status) => break Err(status),
+                    }
+                };
+            }
+        });
+        Ok(Response::new(Box::pin(
+            tokio_stream::wrappers::ReceiverStream::new(receiver),
+        )))
+    }
+
+    async fn pause_run(&self, request: Request<v1::PauseRunRequest>) -> Result<Response<v1::Run>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let v1::PauseRunRequest { run, reason } = request.into_inner();
+        let reason = if reason.is_empty() {
+            "by an operator".to_owned()
+        } else {
+            reason
+        };
+        self.change(&run, async |run| self.ground.ledger.pause(run, &reason).await)
+            .await
+    }
+
+    async fn resume_run(&self, request: Request<v1::ResumeRunRequest>) -> Result<Response<v1::Run>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        self.change(&request.into_inner().run, async |run| {
+            self.ground.ledger.resume(run).await
+        })
+        .await
+    }
+
+    async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Result<Response<v1::Run>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        self.change(&request.into_inner().run, async |run| {
+            self.ground.ledger.cancel(run).await
+        })
+        .await
+    }
+
+    async fn raise_budget(
+        &self,
+        request: Request<v1::RaiseBudgetRequest>,
+    ) -> Result<Response<v1::Run>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let wanted = request.into_inner();
+        let run = run_id(&wanted.run)?;
+        if wanted.request_id.is_empty() {
+            return Err(Status::invalid_argument(
+                "`request_id` is missing: it makes a raise safe to send again",
+            ));
+        }
+        let (expected, limit) = (show::limit_in(wanted.expected), show::limit_in(wanted.limit));
+        let ledger = &self.ground.ledger;
+        match ledger
+            .raise(run, &wanted.request_id, expected, limit)
+            .await
+            .map_err(|error| ledger_status(&error))?
+        {
+            Raise::Raised | Raise::Already => {}
+            Raise::Mismatch { .. } => {
+                return Err(Status::aborted(
+                    "the limit is another one by now: look again with `gristmill budget`",
+                ));
+            }
+            Raise::BelowUsed { used } => {
+                return Err(Status::failed_precondition(format!(
+                    "{} and {} calls are used already: a limit cannot go below that",
+                    used.usd, used.calls
+                )));
+            }
+            Raise::Closed => {
+                return Err(Status::failed_precondition(
+                    "the run is finished: its limit no longer matters",
+                ));
+            }
+        }
+        // Setting a limit is a person's word that the books were looked at.
+        ledger
+            .unfreeze(run)
+            .await
+            .map_err(|error| ledger_status(&error))?;
+        self.one(run).await.map(Response::new)
+    }
+
+    async fn trace_row(
+        &self,
+        request: Request<v1::TraceRowRequest>,
+    ) -> Result<Response<v1::TraceRowResponse>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        let v1::TraceRowRequest { run, row } = request.into_inner();
+        let run = run_id(&run)?;
+        let state = (self.ground.states)(run);
+        let seeds = SeedStore::load(state.as_ref())
+            .await
+            .map_err(|error| run_status(&error))?
+            .ok_or_else(|| unknown_run(run))?;
+        match Journal::new(state.as_ref())
+            .history(&row, &seeds)
+            .await
+            .map_err(|error| run_status(&error))?
+        {
+            Found::One(history) => Ok(Response::new(v1::TraceRowResponse {
+                trace: serde_json::to_vec(&history).map_err(|error| Status::internal(error.to_string()))?,
+            })),
+            Found::None => Err(Status::not_found(format!(
+                "no decided row has an id that begins with `{row}`"
+            ))),
+            Found::Several => Err(Status::failed_precondition(format!(
+                "several rows begin with `{row}`: give more digits"
+            ))),
+        }
+    }
+
+    async fn explain_task(
+        &self,
+        request: Request<v1::ExplainTaskRequest>,
+    ) -> Result<Response<v1::ExplainTaskResponse>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        let wanted = request.into_inner();
+        let run = run_id(&wanted.run)?;
+        let task: TaskId = wanted
+            .task
+            .parse()
+            .map_err(|error| Status::invalid_argument(format!("`task`: {error}")))?;
+        let attempts = self
+            .ground
+            .ledger
+            .attempts(run, task)
+            .await
+            .map_err(|error| ledger_status(&error))?;
+        Ok(Response::new(v1::ExplainTaskResponse {
+            attempts: attempts.iter().map(show::attempt).collect(),
+        }))
+    }
+
+    async fn list_workers(
+        &self,
+        request: Request<v1::ListWorkersRequest>,
+    ) -> Result<Response<v1::ListWorkersResponse>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        let workers = self
+            .ground
+            .register
+            .workers()
+            .await
+            .map_err(|error| register_status(&error))?;
+        Ok(Response::new(v1::ListWorkersResponse {
+            workers: workers.into_iter().map(show::worker).collect(),
+        }))
+    }
+
+    async fn drain_worker(
+        &self,
+        request: Request<v1::DrainWorkerRequest>,
+    ) -> Result<Response<v1::DrainWorkerResponse>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let worker = request.into_inner().worker;
+        match self.ground.register.drain(&worker).await {
+            Ok(true) => Ok(Response::new(v1::DrainWorkerResponse {})),
+            Ok(false) => Err(Status::not_found(format!(
+                "there is no worker `{worker}`: `gristmill workers` lists those there are"
+            ))),
+            Err(error) => Err(register_status(&error)),
+        }
+    }
+
+    async fn list_dead(
+        &self,
+        request: Request<v1::ListDeadRequest>,
+    ) -> Result<Response<v1::ListDeadResponse>, Status> {
+        self.access.check(&request, Role::Viewer)?;
+        let wanted = request.into_inner();
+        let before = (wanted.before > 0).then_some(wanted.before);
+        let graves = self
+            .ground
+            .register
+            .graves(before, page(wanted.limit))
+            .await
+            .map_err(|error| register_status(&error))?;
+        Ok(Response::new(v1::ListDeadResponse {
+            letters: graves.into_iter().map(show::letter).collect(),
+        }))
+    }
+
+    async fn retry_dead(
+        &self,
+        request: Request<v1::RetryDeadRequest>,
+    ) -> Result<Response<v1::RetryDeadResponse>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let mut retried = 0;
+        for number in request.into_inner().numbers {
+            let grave = self
+                .ground
+                .register
+                .grave(number)
+                .await
+                .map_err(|error| register_status(&error))?
+                .ok_or_else(|| Status::not_found(format!("there is no dead letter {number}")))?;
+            self.ground
+                .queue
+                .publish(grave.dead.stage, grave.dead.envelope)
+                .await
+                .map_err(|error| Status::unavailable(super::told(&error)))?;
+            self.ground
+                .register
+                .retried(number)
+                .await
+                .map_err(|error| register_status(&error))?;
+            retried += 1;
+        }
+        Ok(Response::new(v1::RetryDeadResponse { retried }))
+    }
+
+    async fn drop_dead(
+        &self,
+        request: Request<v1::DropDeadRequest>,
+    ) -> Result<Response<v1::DropDeadResponse>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let numbers = request.into_inner().numbers;
+        let dropped = self
+            .ground
+            .register
+            .drop_graves(&numbers)
+            .await
+            .map_err(|error| register_status(&error))?;
+        Ok(Response::new(v1::DropDeadResponse { dropped }))
+    }
+}

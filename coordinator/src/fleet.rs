@@ -1,0 +1,278 @@
+//! A coordinator among others: which runs of the register it drives, and how it gives them back.
+//!
+//! A run is driven by whoever holds its lease in the register; the ledger's epoch fences those who lost it without noticing. A driver
+//! that stops for whatever reason gives its run back, and whoever claims it next goes on from what is stored: recovery is the path that
+//! always runs. What a person has to mend (a paused or frozen account) is left alone until the ledger says otherwise.
+
+mod dead;
+mod drive;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::id::RunId;
+use gristmill_domain::ledger::Account;
+use gristmill_ports::blob::Blobs;
+use gristmill_ports::ledger::{AccountState, Ledger};
+use gristmill_ports::queue::Publisher;
+use gristmill_ports::register::{Register, Run};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Finished, SeedStore, Start, Window};
+
+pub use dead::bury;
+pub(crate) use drive::ACCOUNT;
+
+/// Writes the dataset of a finished run where it belongs.
+#[async_trait]
+pub trait Assembler: Send + Sync {
+    /// Assembles the dataset from the run's journal; what was there before stays until the new one is whole.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    async fn assemble(
+        &self,
+        start: &Start,
+        seeds: &SeedStore,
+        finished: &Finished,
+        account: &Account,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Where the state of each run lies.
+pub type States = Arc<dyn Fn(RunId) -> Arc<dyn Blobs> + Send + Sync>;
+
+/// What the coordinators of a cluster share.
+#[derive(Clone)]
+pub struct Ground {
+    /// Which runs there are.
+    pub register: Arc<dyn Register>,
+    /// What they may spend.
+    pub ledger: Arc<dyn Ledger>,
+    /// Where their tasks go.
+    pub queue: Arc<dyn Publisher>,
+    /// Where their state lies.
+    pub states: States,
+}
+
+/// How a coordinator shares the runs with others.
+#[derive(Debug, Clone)]
+pub struct FleetOptions {
+    /// This process's name: a restarted process is another.
+    pub holder: String,
+    /// Time after which a run whose coordinator is silent is taken over.
+    pub lease: Duration,
+    /// Tasks that all runs of the cluster together may have open.
+    pub window: usize,
+    /// Time between two looks at the register.
+    pub tick: Duration,
+}
+
+/// Open tasks that each run may have, however many runs there are: below that, round trips would be all that is seen of it.
+const WINDOW_MIN: usize = 64;
+
+/// A coordinator among others.
+pub struct Fleet {
+    ground: Ground,
+    assembler: Arc<dyn Assembler>,
+    options: FleetOptions,
+}
+
+/// A run that this process drives.
+struct Driven {
+    stop: CancellationToken,
+    window: Window,
+}
+
+/// How a driver let its run go.
+enum LetGo {
+    /// The register knows its ending.
+    Ended,
+    /// Somebody may go on at once: it was told to stop, or lost its lease.
+    Free,
+    /// Something failed that may be over soon, or needs a person.
+    Stuck,
+}
+
+impl Fleet {
+    /// A coordinator that drives runs on this ground.
+    pub fn new(ground: Ground, assembler: Arc<dyn Assembler>, options: FleetOptions) -> Self {
+        Self {
+            ground,
+            assembler,
+            options,
+        }
+    }
+
+    /// Drives runs until told to stop, then gives them back.
+    pub async fn run(self, stop: CancellationToken) {
+        let fleet = Arc::new(self);
+        let mut driven: HashMap<RunId, Driven> = HashMap::new();
+        let mut drivers: JoinSet<(RunId, LetGo)> = JoinSet::new();
+        // Runs that nobody takes up before then, here: they failed a moment ago.
+        let mut resting: HashMap<RunId, Instant> = HashMap::new();
+        let mut renewed = Instant::now();
+        while !stop.is_cancelled() {
+            while let Some(ended) = drivers.try_join_next() {
+                fleet.reap(ended, &mut driven, &mut resting).await;
+            }
+            if renewed.elapsed() >= fleet.options.lease / 4 {
+                renewed = Instant::now();
+                fleet.renew(&driven).await;
+            }
+            match fleet.ground.register.active().await {
+                Ok(active) => {
+                    resting.retain(|_, until| *until > Instant::now());
+                    fleet.share(&active, &driven);
+                    if let Some(run) = fleet.claim(&active, &driven, &resting).await {
+                        let window = Window::new(fleet.part(&active));
+                        let stop = CancellationToken::new();
+                        fleet.start(&mut drivers, &run, window.clone(), stop.clone());
+                        driven.insert(run.run, Driven { stop, window });
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the register does not answer"
+                    );
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(fleet.options.tick) => {}
+            }
+        }
+        driven.values().for_each(|driven| driven.stop.cancel());
+        while let Some(ended) = drivers.join_next().await {
+            fleet.reap(ended, &mut driven, &mut resting).await;
+        }
+    }
+
+    /// Drives a run on a thread of its own: deciding on rows is work for a processor, and nobody else waits for it there.
+    fn start(
+        self: &Arc<Self>,
+        drivers: &mut JoinSet<(RunId, LetGo)>,
+        run: &Run,
+        window: Window,
+        stop: CancellationToken,
+    ) {
+        let (fleet, id, name) = (Arc::clone(self), run.run, run.name.clone());
+        let runtime = tokio::runtime::Handle::current();
+        tracing::info!(run = %id, name, "taken up");
+        drivers.spawn_blocking(move || (id, runtime.block_on(fleet.drive(id, window, stop))));
+    }
+
+    async fn reap(
+        &self,
+        ended: Result<(RunId, LetGo), tokio::task::JoinError>,
+        driven: &mut HashMap<RunId, Driven>,
+        resting: &mut HashMap<RunId, Instant>,
+    ) {
+        let Ok((run, how)) = ended else {
+            // A panic in a driver: its lease runs out, and the run is taken up again.
+            tracing::error!("a driver ended by a panic");
+            return;
+        };
+        driven.remove(&run);
+        match how {
+            LetGo::Ended => return,
+            LetGo::Free => {}
+            LetGo::Stuck => {
+                resting.insert(run, Instant::now() + self.options.lease / 4);
+            }
+        }
+        if let Err(error) = self.ground.register.release(run, &self.options.holder).await {
+            tracing::warn!(%run, error = &error as &dyn std::error::Error, "the lease could not be given back: it runs out");
+        }
+    }
+
+    /// Extends the leases; drivers of runs that are lost stop.
+    async fn renew(&self, driven: &HashMap<RunId, Driven>) {
+        let runs: Vec<RunId> = driven.keys().copied().collect();
+        if runs.is_empty() {
+            return;
+        }
+        match self
+            .ground
+            .register
+            .renew(&self.options.holder, &runs, self.options.lease)
+            .await
+        {
+            Ok(held) => {
+                for (run, driven) in driven.iter().filter(|(run, _)| !held.contains(run)) {
+                    tracing::warn!(%run, "another coordinator has it now");
+                    driven.stop.cancel();
+                }
+            }
+            // The ledger's epoch fences whoever goes on too long.
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "leases were not renewed"
+                );
+            }
+        }
+    }
+
+    /// What one run may have open: an even part of the cluster's window.
+    fn part(&self, active: &[Run]) -> usize {
+        let driven = active.iter().filter(|run| run.holder.is_some()).count();
+        (self.options.window / driven.max(1)).max(WINDOW_MIN)
+    }
+
+    fn share(&self, active: &[Run], driven: &HashMap<RunId, Driven>) {
+        let part = self.part(active);
+        driven.values().for_each(|driven| driven.window.set(part));
+    }
+
+    /// Claims the oldest run that nobody drives, one a look, so that several coordinators share them.
+    async fn claim<'a>(
+        &self,
+        active: &'a [Run],
+        driven: &HashMap<RunId, Driven>,
+        resting: &HashMap<RunId, Instant>,
+    ) -> Option<&'a Run> {
+        for run in active {
+            if run.holder.is_some() || driven.contains_key(&run.run) || resting.contains_key(&run.run) {
+                continue;
+            }
+            if self.waits_for_a_person(run.run).await {
+                continue;
+            }
+            match self
+                .ground
+                .register
+                .claim(run.run, &self.options.holder, self.options.lease)
+                .await
+            {
+                Ok(true) => return Some(run),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(run = %run.run, error = &error as &dyn std::error::Error, "it could not be claimed");
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    async fn waits_for_a_person(&self, run: RunId) -> bool {
+        match self.ground.ledger.account(run).await {
+            Ok(account) => match account.state {
+                AccountState::Paused { .. } | AccountState::Frozen { .. } => true,
+                AccountState::Active | AccountState::Cancelled | AccountState::Closed => false,
+            },
+            // No account yet: its first driver opens it.
+            Err(gristmill_ports::ledger::Error::UnknownRun(_)) => false,
+            Err(error) => {
+                tracing::warn!(%run, error = &error as &dyn std::error::Error, "the ledger does not answer");
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a run is started with: everything that decides it besides its seeds, stored before anything is spent.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use gristmill_domain::amount::{Limit, MicroUsd};
+use gristmill_domain::chat::Price;
+use gristmill_domain::id::{ContentId, RunId};
+use gristmill_domain::job::{Budget, Job, ModelSpec, Output, PromptKind, Validator};
+use gristmill_ports::ledger::NewAccount;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Recipe};
+
+/// Time an attempt has between two renewals of its lease, milliseconds.
+pub const LEASE_MS: u64 = 30_000;
+/// Time after which a task without progress is published again, milliseconds.
+pub const REPUBLISH_MS: u64 = 10_000;
+
+/// What a run is started with; `state/run.json` of its folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Start {
+    /// The run.
+    pub run: RunId,
+    /// The program's version.
+    pub version: String,
+    /// The effective configuration.
+    pub job: Job,
+    /// The job file, for messages.
+    pub job_file: String,
+    /// Where relative paths of the job start, on the machine that read it.
+    pub base: PathBuf,
+    /// The limit it was started with.
+    pub limit: Limit,
+    /// Versions of the prompts.
+    pub prompts: Vec<String>,
+    /// Rows of the seed files that could not be used.
+    pub bad_rows: u64,
+    /// Texts of the user's own prompts.
+    #[serde(default)]
+    pub templates: BTreeMap<PromptKind, String>,
+    /// Definition statements by database, for the validator `sql`.
+    #[serde(default)]
+    pub schemas: BTreeMap<String, String>,
+}
+
+impl Start {
+    /// What is asked, by this start.
+    ///
+    /// # Errors
+    /// A template of the user's own that cannot be used.
+    pub fn recipe(&self) -> Result<Recipe, Error> {
+        Recipe::new(self.run, self.job.clone(), &self.templates, self.schemas.clone())
+    }
+
+    /// The account that the run starts with.
+    pub fn account(&self) -> NewAccount {
+        NewAccount {
+            run: self.run,
+            limit: self.limit,
+            price_hash: self.price_hash(),
+            lease_ms: LEASE_MS,
+            republish_ms: REPUBLISH_MS,
+        }
+    }
+
+    /// Prices by model name.
+    pub fn prices(&self) -> HashMap<String, Price> {
+        specs(&self.job)
+            .map(|spec| (spec.name(), spec.price().unwrap_or(Price::FREE)))
+            .collect()
+    }
+
+    /// Hash of the price table, frozen with the run.
+    fn price_hash(&self) -> String {
+        let mut prices: Vec<_> = self.prices().into_iter().collect();
+        prices.sort_by(|a, b| a.0.cmp(&b.0));
+        let text = serde_json::to_vec(&prices).unwrap_or_default();
+        ContentId::of(&[b"prices", &text]).to_string()
+    }
+}
+
+/// All models of a job: its teachers, and the judge.
+pub fn specs(job: &Job) -> impl Iterator<Item = &ModelSpec> {
+    job.teacher
+        .iter()
+        .map(|teacher| &teacher.spec)
+        .chain(job.judge.iter().map(|judge| &judge.spec))
+}
+
+/// The limit that a job sets.
+pub fn limit(job: &Job) -> Limit {
+    Limit {
+        usd: job.budget.usd.and_then(MicroUsd::from_usd_ceil),
+        calls: job.budget.calls,
+    }
+}
+
+/// The run's name: everything that decides what it asks and keeps. Its budget may be raised, and where things lie, how fast they go
+/// and with which key they are opened may change from start to start.
+pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
+    let mut decisive = job.clone();
+    decisive.seeds.path.clear();
+    decisive.budget = Budget {
+        usd: None,
+        calls: None,
+        max_attempts: 1,
+        price_file: None,
+    };
+    decisive.output = Output::default();
+    decisive.generate.prompts.clear();
+    if let Validator::Sql { databases, .. } = &mut decisive.filter.validator {
+        databases.clear();
+    }
+    let judge = decisive.judge.iter_mut().map(|judge| &mut judge.spec);
+    for spec in decisive
+        .teacher
+        .iter_mut()
+        .map(|teacher| &mut teacher.spec)
+        .chain(judge)
+    {
+        (spec.key_env, spec.key_file) = (None, None);
+        (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
+        spec.base_url = spec.base_url.take().map(|_| String::new());
+        if let Some(local) = &mut spec.local {
+            (local.slots, local.threads) = (1, None);
+        }
+    }
+    let text = serde_json::to_vec(&decisive).unwrap_or_default();
+    RunId::of(&[&text, seeds.as_bytes(), prompts.join("\n").as_bytes()])
+}
