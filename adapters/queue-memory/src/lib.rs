@@ -1,111 +1,134 @@
-//! The queues of a run that works alone: bounded channels in this process, one a stage.
+//! The queues of a run that works alone: bounded, in this process, one a stage and one for dead letters.
 //!
-//! Like a broker's, a delivery that is dropped without an acknowledgement is delivered again. Unlike a broker's, nothing
-//! survives the process: the coordinator's sweep publishes again what the ledger holds open.
+//! Like a broker's, a delivery that is dropped without an acknowledgement is delivered again, before what came after it. Unlike a
+//! broker's, nothing survives the process: the coordinator's sweep publishes again what the ledger holds open.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod lane;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use gristmill_domain::stage::Stage;
-use gristmill_ports::queue::{Consumer, Delivery, Error, Publisher, Receipt};
-use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use gristmill_ports::queue::{
+    Cause, Consumer, DeadLetter, DeadLetters, DeadReceipt, Delivery, Depth, Depths, Error, Publisher, Receipt,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A message that no worker could understand, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The queue that it came from.
-    pub stage: Stage,
-    /// The message.
-    pub envelope: Vec<u8>,
-    /// Why it is here.
-    pub reason: String,
-}
+use crate::lane::{Lane, Seat};
 
-/// The queues.
+/// The queues. They end when this is dropped: consumers get what still waits, and then nothing.
 pub struct Queues {
-    channels: BTreeMap<Stage, Channel>,
-    dead: Arc<Mutex<Vec<DeadLetter>>>,
+    stages: [Arc<Lane<Vec<u8>>>; Stage::ALL.len()],
+    dead: Arc<Lane<Dead>>,
 }
 
-struct Channel {
-    sender: mpsc::Sender<Vec<u8>>,
-    receiver: Arc<AsyncMutex<mpsc::Receiver<Vec<u8>>>>,
+/// A dead letter while it waits.
+struct Dead {
+    origin: Stage,
+    envelope: Vec<u8>,
+    reason: String,
+    died_at_ms: u64,
 }
 
 impl Queues {
     /// Dead letters that are kept; what comes after is only logged.
     const DEAD_LETTERS: usize = 1_000;
 
-    /// Queues that hold up to `capacity` messages each; publishing waits while one is full.
+    /// Queues that hold up to `capacity` messages each, besides those in hand; publishing waits while one is full.
     pub fn new(capacity: usize) -> Self {
-        let channel = || {
-            let (sender, receiver) = mpsc::channel(capacity.max(1));
-            Channel {
-                sender,
-                receiver: Arc::new(AsyncMutex::new(receiver)),
-            }
-        };
         Self {
-            channels: Stage::ALL.into_iter().map(|stage| (stage, channel())).collect(),
-            dead: Arc::default(),
+            stages: Stage::ALL.map(|_| Lane::new(capacity)),
+            dead: Lane::new(Self::DEAD_LETTERS),
         }
     }
 
-    /// A consumer of one stage; several share its messages.
-    pub fn consumer(&self, stage: Stage) -> Option<Box<dyn Consumer>> {
-        let channel = self.channels.get(&stage)?;
-        Some(Box::new(MemoryConsumer {
-            stage,
-            receiver: Arc::clone(&channel.receiver),
-            sender: channel.sender.downgrade(),
-            dead: Arc::clone(&self.dead),
-        }))
+    fn lane(&self, stage: Stage) -> &Arc<Lane<Vec<u8>>> {
+        let [generate, judge, embed] = &self.stages;
+        match stage {
+            Stage::Generate => generate,
+            Stage::Judge => judge,
+            Stage::Embed => embed,
+        }
     }
 
-    /// What could not be understood so far.
-    pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.dead.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// A consumer of one stage that hands out whatever it is asked for: whoever asks bounds what is in hand. Several share a stage's
+    /// messages.
+    pub fn consumer(&self, stage: Stage) -> Option<Box<dyn Consumer>> {
+        Some(self.consumer_with(stage, Semaphore::MAX_PERMITS))
+    }
+
+    /// A consumer of one stage with so many unsettled deliveries at most.
+    pub fn consumer_with(&self, stage: Stage, slots: usize) -> Box<dyn Consumer> {
+        Box::new(MemoryConsumer {
+            stage,
+            seat: self.lane(stage).seat(),
+            dead: Arc::clone(&self.dead),
+            slots: Arc::new(Semaphore::new(slots)),
+        })
+    }
+
+    /// A consumer of the dead letters.
+    pub fn dead(&self) -> Box<dyn DeadLetters> {
+        Box::new(MemoryDead {
+            seat: self.dead.seat(),
+        })
+    }
+}
+
+impl Drop for Queues {
+    fn drop(&mut self) {
+        self.stages.iter().for_each(|lane| lane.close());
+        self.dead.close();
     }
 }
 
 #[async_trait]
 impl Publisher for Queues {
     async fn publish(&self, stage: Stage, envelope: Vec<u8>) -> Result<(), Error> {
-        let gone = || Error {
+        self.lane(stage).put(envelope).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Depths for Queues {
+    async fn depths(&self) -> Result<Vec<Depth>, Error> {
+        let depth = |stage, (waiting, consumers)| Depth {
             stage,
-            doing: "has no consumer left".into(),
-            source: None,
+            waiting,
+            consumers,
         };
-        self.channels
-            .get(&stage)
-            .ok_or_else(gone)?
-            .sender
-            .send(envelope)
-            .await
-            .map_err(|_| gone())
+        Ok(Stage::ALL
+            .into_iter()
+            .map(|stage| depth(Some(stage), self.lane(stage).depth()))
+            .chain([depth(None, self.dead.depth())])
+            .collect())
     }
 }
 
 struct MemoryConsumer {
     stage: Stage,
-    receiver: Arc<AsyncMutex<mpsc::Receiver<Vec<u8>>>>,
-    /// Weak, so that a queue ends when its publisher has gone.
-    sender: mpsc::WeakSender<Vec<u8>>,
-    dead: Arc<Mutex<Vec<DeadLetter>>>,
+    seat: Seat<Vec<u8>>,
+    dead: Arc<Lane<Dead>>,
+    slots: Arc<Semaphore>,
 }
 
 #[async_trait]
 impl Consumer for MemoryConsumer {
     async fn next(&mut self) -> Result<Option<Delivery>, Error> {
-        let Some(envelope) = self.receiver.lock().await.recv().await else {
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return Ok(None);
+        };
+        let Some(envelope) = self.seat.take().await else {
             return Ok(None);
         };
         let receipt = MemoryReceipt {
             stage: self.stage,
             envelope: Some(envelope.clone()),
-            sender: self.sender.clone(),
+            lane: Arc::clone(self.seat.lane()),
             dead: Arc::clone(&self.dead),
+            _slot: slot,
         };
         Ok(Some(Delivery {
             envelope,
@@ -118,8 +141,9 @@ struct MemoryReceipt {
     stage: Stage,
     /// Taken once the delivery is settled.
     envelope: Option<Vec<u8>>,
-    sender: mpsc::WeakSender<Vec<u8>>,
-    dead: Arc<Mutex<Vec<DeadLetter>>>,
+    lane: Arc<Lane<Vec<u8>>>,
+    dead: Arc<Lane<Dead>>,
+    _slot: OwnedSemaphorePermit,
 }
 
 #[async_trait]
@@ -131,15 +155,18 @@ impl Receipt for MemoryReceipt {
 
     async fn dead_letter(mut self: Box<Self>, reason: &str) -> Result<(), Error> {
         tracing::error!(stage = %self.stage, reason, "a message is a dead letter");
-        if let Some(envelope) = self.envelope.take() {
-            let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
-            if dead.len() < Queues::DEAD_LETTERS {
-                dead.push(DeadLetter {
-                    stage: self.stage,
-                    envelope,
-                    reason: reason.to_owned(),
-                });
-            }
+        let Some(envelope) = self.envelope.take() else {
+            return Ok(());
+        };
+        let died_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let letter = Dead {
+            origin: self.stage,
+            envelope,
+            reason: reason.to_owned(),
+            died_at_ms: u64::try_from(died_at.as_millis()).unwrap_or(u64::MAX),
+        };
+        if !self.dead.try_put(letter) {
+            tracing::warn!(stage = %self.stage, "there are too many dead letters to keep this one");
         }
         Ok(())
     }
@@ -147,11 +174,50 @@ impl Receipt for MemoryReceipt {
 
 impl Drop for MemoryReceipt {
     fn drop(&mut self) {
-        if let (Some(envelope), Some(sender)) = (self.envelope.take(), self.sender.upgrade()) {
-            // A full queue loses the message; the coordinator's sweep brings the task back.
-            if sender.try_send(envelope).is_err() {
-                tracing::warn!(stage = %self.stage, "a dropped delivery did not fit back into its queue");
-            }
+        if let Some(envelope) = self.envelope.take() {
+            self.lane.give_back(envelope);
+        }
+    }
+}
+
+struct MemoryDead {
+    seat: Seat<Dead>,
+}
+
+#[async_trait]
+impl DeadLetters for MemoryDead {
+    async fn next(&mut self) -> Result<Option<DeadLetter>, Error> {
+        Ok(self.seat.take().await.map(|dead| DeadLetter {
+            origin: Some(dead.origin),
+            envelope: dead.envelope.clone(),
+            cause: Cause::Refused(dead.reason.clone()),
+            died_at_ms: Some(dead.died_at_ms),
+            receipt: Box::new(MemoryDeadReceipt {
+                dead: Some(dead),
+                lane: Arc::clone(self.seat.lane()),
+            }),
+        }))
+    }
+}
+
+struct MemoryDeadReceipt {
+    /// Taken once the letter is recorded.
+    dead: Option<Dead>,
+    lane: Arc<Lane<Dead>>,
+}
+
+#[async_trait]
+impl DeadReceipt for MemoryDeadReceipt {
+    async fn ack(mut self: Box<Self>) -> Result<(), Error> {
+        self.dead = None;
+        Ok(())
+    }
+}
+
+impl Drop for MemoryDeadReceipt {
+    fn drop(&mut self) {
+        if let Some(dead) = self.dead.take() {
+            self.lane.give_back(dead);
         }
     }
 }
@@ -161,30 +227,42 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_dropped_delivery_comes_again_and_an_acked_one_does_not() {
+    async fn queues_that_are_gone_give_what_waits_and_then_nothing() {
         let queues = Queues::new(4);
         let mut consumer = queues.consumer(Stage::Generate).unwrap();
         queues.publish(Stage::Generate, b"a".to_vec()).await.unwrap();
-        drop(consumer.next().await.unwrap().unwrap());
-        let again = consumer.next().await.unwrap().unwrap();
-        assert_eq!(again.envelope, b"a");
-        again.receipt.ack().await.unwrap();
         drop(queues);
+        consumer
+            .next()
+            .await
+            .unwrap()
+            .unwrap()
+            .receipt
+            .ack()
+            .await
+            .unwrap();
         assert!(consumer.next().await.unwrap().is_none());
     }
 
     #[tokio::test]
-    async fn a_dead_letter_is_kept_with_its_reason() {
-        let queues = Queues::new(4);
-        let mut consumer = queues.consumer(Stage::Judge).unwrap();
-        queues.publish(Stage::Judge, b"?".to_vec()).await.unwrap();
-        let delivery = consumer.next().await.unwrap().unwrap();
-        delivery.receipt.dead_letter("not protobuf").await.unwrap();
-        let expected = DeadLetter {
-            stage: Stage::Judge,
-            envelope: b"?".to_vec(),
-            reason: "not protobuf".into(),
-        };
-        assert_eq!(queues.dead_letters(), [expected]);
+    async fn a_full_queue_holds_its_publisher_and_takes_back_what_was_dropped() {
+        let queues = Queues::new(1);
+        let mut consumer = queues.consumer(Stage::Generate).unwrap();
+        queues.publish(Stage::Generate, b"a".to_vec()).await.unwrap();
+        let held = consumer.next().await.unwrap().unwrap();
+        queues.publish(Stage::Generate, b"b".to_vec()).await.unwrap();
+        let mut third = Box::pin(queues.publish(Stage::Generate, b"c".to_vec()));
+        assert!(
+            tokio::time::timeout(std::time::Duration::ZERO, &mut third)
+                .await
+                .is_err()
+        );
+        drop(held);
+        for expected in [b"a", b"b"] {
+            let delivery = consumer.next().await.unwrap().unwrap();
+            assert_eq!(delivery.envelope, expected);
+            delivery.receipt.ack().await.unwrap();
+        }
+        third.await.unwrap();
     }
 }
