@@ -14,29 +14,41 @@ use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Request;
-use gristmill_domain::id::TaskId;
 use gristmill_domain::work::{Output, Report, Task, Work};
-use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Outcome, VoidProof};
+use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Outcome, Settle, VoidProof};
 use gristmill_ports::limiter::{Limiter, Permit};
 use gristmill_ports::model::{CallError, Scope};
 use gristmill_ports::queue::Delivery;
 use gristmill_proto::{Envelope, encode_report};
 
+use crate::board::Handle;
 use crate::examine::examine;
-use crate::kit::{Kit, Model};
+use crate::kit::{Kit, Kits, Model, NoKit};
 use crate::lease::Leases;
+use crate::pace::{backoff, millis, spread};
+use crate::tell::tell;
 
 /// Wait before a task is tried again when the budget is held by others.
 const NO_BUDGET_WAIT_MS: u64 = 200;
 /// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
 const REFUSALS_BEFORE_PAUSE: u32 = 8;
+/// Wait before a task is tried again whose run cannot be worked on yet.
+const NO_KIT_WAIT: Duration = Duration::from_secs(5);
 
-/// Everything an attempt needs.
+/// What all attempts of a worker share.
 pub(crate) struct Bench {
-    pub(crate) kit: Kit,
+    pub(crate) kits: Arc<dyn Kits>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) handle: Handle,
+}
+
+/// One delivery's place at the bench.
+struct Place<'a> {
+    bench: &'a Bench,
+    kit: &'a Kit,
+    task: &'a Task,
 }
 
 /// How an attempt ended, before the ledger is told.
@@ -51,13 +63,7 @@ impl Bench {
     pub(crate) async fn work_on(&self, delivery: Delivery) {
         let done = match Envelope::decode(&delivery.envelope) {
             Err(error) => delivery.receipt.dead_letter(&error.to_string()).await,
-            Ok(envelope) if envelope.run != self.kit.run => {
-                delivery
-                    .receipt
-                    .dead_letter(&format!("run {} is not worked on here", envelope.run))
-                    .await
-            }
-            Ok(envelope) => match self.handle(&envelope.task).await {
+            Ok(envelope) => match self.handle(&envelope).await {
                 Ok(()) => delivery.receipt.ack().await,
                 Err(Unworkable(reason)) => delivery.receipt.dead_letter(&reason).await,
             },
@@ -71,54 +77,82 @@ impl Bench {
         }
     }
 
-    #[tracing::instrument(name = "attempt", skip_all, fields(task = %task.id, model = %task.model, stage = %task.address.step.stage()))]
-    async fn handle(&self, task: &Task) -> Result<(), Unworkable> {
+    #[tracing::instrument(
+        name = "attempt",
+        skip_all,
+        fields(run = %envelope.run, task = %envelope.task.id, model = %envelope.task.model, stage = %envelope.task.address.step.stage())
+    )]
+    async fn handle(&self, envelope: &Envelope) -> Result<(), Unworkable> {
+        let task = &envelope.task;
+        let _in_hand = self.handle.take(task.address.step.stage());
+        let kit = match self.kits.kit(envelope.run).await {
+            Ok(kit) => kit,
+            Err(NoKit::NotYet(reason)) => {
+                tracing::warn!(reason, "the task is put off");
+                let wait = millis(spread(NO_KIT_WAIT));
+                tell("defer", || self.ledger.defer(envelope.run, task.id, wait)).await;
+                return Ok(());
+            }
+            Err(NoKit::Never(reason)) => return Err(Unworkable(reason)),
+        };
+        let place = Place {
+            bench: self,
+            kit: &kit,
+            task,
+        };
         match &task.work {
-            Work::Embed { texts } => self.embed(task.id, texts).await,
+            Work::Embed { texts } => place.embed(texts).await,
             Work::Ask { request }
             | Work::Verify { request }
             | Work::Judge { request }
-            | Work::Answer { request, .. } => self.complete(task, request).await,
+            | Work::Answer { request, .. } => place.complete(request).await,
         }
     }
+}
 
-    async fn complete(&self, task: &Task, request: &Request) -> Result<(), Unworkable> {
+impl Place<'_> {
+    async fn complete(&self, request: &Request) -> Result<(), Unworkable> {
+        let name = &self.task.model;
         let model = self
             .kit
             .models
-            .get(&task.model)
-            .ok_or_else(|| Unworkable(format!("model `{}` is not configured here", task.model)))?;
-        if let Permit::Wait(wait) = self.limiter.acquire(&task.model).await {
-            self.tell("defer", || self.ledger.defer(self.kit.run, task.id, millis(wait)))
-                .await;
+            .get(name)
+            .ok_or_else(|| Unworkable(format!("model `{name}` is not configured here")))?;
+        if let Permit::Wait(wait) = self.bench.limiter.acquire(name).await {
+            self.defer(millis(wait)).await;
             return Ok(());
         }
         let Ok(_slot) = model.slots.acquire().await else {
             return Ok(());
         };
         let worst = model.price.worst_case(request);
-        let Some(fence) = self.begin(task.id, worst).await else {
+        let Some(fence) = self.begin(worst).await else {
             return Ok(());
         };
-        let held = self.leases.hold(fence);
-        let end = self.call(model, task, request, worst, fence).await;
+        let held = self.bench.leases.hold(self.kit.run, fence);
+        let end = self.call(model, request, worst, fence).await;
         drop(held);
         self.finish(fence, end).await;
         Ok(())
     }
 
-    async fn begin(&self, task: TaskId, worst: Amount) -> Option<Fence> {
+    async fn defer(&self, wait_ms: u64) {
+        let (ledger, run, task) = (&self.bench.ledger, self.kit.run, self.task.id);
+        tell("defer", || ledger.defer(run, task, wait_ms)).await;
+    }
+
+    async fn pause(&self, reason: &str) {
+        let (ledger, run) = (&self.bench.ledger, self.kit.run);
+        tell("pause", || ledger.pause(run, reason)).await;
+    }
+
+    async fn begin(&self, worst: Amount) -> Option<Fence> {
+        let (ledger, run, task) = (&self.bench.ledger, self.kit.run, self.task.id);
         let nonce = Nonce(rand::random());
-        let begin = self
-            .tell("begin", || self.ledger.begin(self.kit.run, task, nonce, worst))
-            .await?;
-        match begin {
+        match tell("begin", || ledger.begin(run, task, nonce, worst)).await? {
             Begin::Granted { fence, .. } => Some(fence),
             Begin::NoBudgetNow(_) => {
-                self.tell("defer", || {
-                    self.ledger.defer(self.kit.run, task, NO_BUDGET_WAIT_MS)
-                })
-                .await;
+                self.defer(NO_BUDGET_WAIT_MS).await;
                 None
             }
             Begin::Busy { .. }
@@ -133,14 +167,14 @@ impl Bench {
         }
     }
 
-    async fn call(&self, model: &Model, task: &Task, request: &Request, worst: Amount, fence: Fence) -> End {
+    async fn call(&self, model: &Model, request: &Request, worst: Amount, fence: Fence) -> End {
         let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return self.failed(task, error, fence.attempt).await,
+            Ok(Err(error)) => return self.failed(error, fence.attempt).await,
             Err(_) => {
                 let reason = format!(
                     "`{}` did not answer within {} s",
-                    task.model,
+                    self.task.model,
                     model.timeout.as_secs()
                 );
                 return End::Burn {
@@ -151,7 +185,7 @@ impl Bench {
         };
         // Without a word on usage the worst case is what it may have cost: never zero.
         let actual = response.usage.map_or(worst, |usage| model.price.cost(usage));
-        let outcome = match examine(&self.kit, &task.work, &response).await {
+        let outcome = match examine(self.kit, &self.task.work, &response).await {
             Ok(output) => done(output, response.model_version),
             Err(unverifiable) => {
                 tracing::error!(reason = unverifiable.0, "an answer could not be verified");
@@ -163,11 +197,11 @@ impl Bench {
         End::Settled { actual, outcome }
     }
 
-    async fn failed(&self, task: &Task, error: CallError, attempt: u32) -> End {
+    async fn failed(&self, error: CallError, attempt: u32) -> End {
         match error {
             CallError::Unknown { reason, retry_after } => {
                 if let Some(pause) = retry_after {
-                    self.limiter.cool_down(&task.model, pause).await;
+                    self.bench.limiter.cool_down(&self.task.model, pause).await;
                 }
                 End::Burn {
                     reason,
@@ -184,8 +218,7 @@ impl Bench {
                     outcome: Outcome::Failed { reason },
                 },
                 Scope::Endpoint | Scope::Quota => {
-                    self.tell("pause", || self.ledger.pause(self.kit.run, &reason))
-                        .await;
+                    self.pause(&reason).await;
                     End::Void {
                         reason,
                         wait: Duration::ZERO,
@@ -193,12 +226,11 @@ impl Bench {
                 }
                 Scope::Throttled => {
                     if attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none() {
-                        self.tell("pause", || self.ledger.pause(self.kit.run, &reason))
-                            .await;
+                        self.pause(&reason).await;
                     }
                     let wait = retry_after.map_or_else(|| backoff(attempt), spread);
                     if let Some(pause) = retry_after {
-                        self.limiter.cool_down(&task.model, pause).await;
+                        self.bench.limiter.cool_down(&self.task.model, pause).await;
                     }
                     End::Void { reason, wait }
                 }
@@ -206,7 +238,7 @@ impl Bench {
         }
     }
 
-    async fn embed(&self, task: TaskId, texts: &[String]) -> Result<(), Unworkable> {
+    async fn embed(&self, texts: &[String]) -> Result<(), Unworkable> {
         let embedder = self
             .kit
             .embedder
@@ -219,10 +251,10 @@ impl Bench {
             input_tokens: (bytes + 2 * texts.len()) as u64,
             ..Amount::ZERO
         };
-        let Some(fence) = self.begin(task, worst).await else {
+        let Some(fence) = self.begin(worst).await else {
             return Ok(());
         };
-        let held = self.leases.hold(fence);
+        let held = self.bench.leases.hold(self.kit.run, fence);
         let end = match embedder.embed(texts).await {
             Ok(embedded) => End::Settled {
                 actual: Amount {
@@ -255,64 +287,27 @@ impl Bench {
     }
 
     async fn finish(&self, fence: Fence, end: End) {
-        let run = self.kit.run;
-        match end {
+        let (ledger, run) = (&self.bench.ledger, self.kit.run);
+        let told = match end {
             End::Settled { actual, outcome } => {
-                self.tell("settle", || {
-                    self.ledger.settle(run, fence, actual, outcome.clone())
-                })
-                .await;
+                tell("settle", || ledger.settle(run, fence, actual, outcome.clone())).await
             }
             End::Void { reason, wait } => {
                 tracing::debug!(reason, "not billed");
                 let proof = VoidProof { reason };
-                self.tell("void", || {
-                    self.ledger.void(run, fence, proof.clone(), millis(wait))
-                })
-                .await;
+                tell("void", || ledger.void(run, fence, proof.clone(), millis(wait))).await
             }
             End::Burn { reason, wait } => {
                 tracing::warn!(reason, "the cost is unknown: the worst case is booked");
-                self.tell("burn", || self.ledger.burn(run, fence, &reason, millis(wait)))
-                    .await;
+                tell("burn", || ledger.burn(run, fence, &reason, millis(wait))).await
             }
-        }
-    }
-
-    /// Sends one ledger operation, and the same again while the store fails. Given up, the lease runs out and the worst case
-    /// is booked: late, never wrong.
-    async fn tell<T, F>(&self, verb: &'static str, operation: impl Fn() -> F) -> Option<T>
-    where
-        F: Future<Output = Result<T, gristmill_ports::ledger::Error>>,
-    {
-        use backoff::backoff::Backoff;
-        let mut pauses = backoff::ExponentialBackoffBuilder::new()
-            .with_initial_interval(Duration::from_millis(50))
-            .with_max_elapsed_time(Some(Duration::from_secs(20)))
-            .build();
-        loop {
-            match operation().await {
-                Ok(value) => return Some(value),
-                Err(error @ gristmill_ports::ledger::Error::Store { .. }) => match pauses.next_backoff() {
-                    Some(pause) => {
-                        tracing::warn!(
-                            verb,
-                            error = &error as &dyn std::error::Error,
-                            "the ledger failed; the same is sent again"
-                        );
-                        tokio::time::sleep(pause).await;
-                    }
-                    None => return None,
-                },
-                Err(error) => {
-                    tracing::error!(
-                        verb,
-                        error = &error as &dyn std::error::Error,
-                        "the ledger refused"
-                    );
-                    return None;
-                }
-            }
+        };
+        match told {
+            // Given up: the lease burns it.
+            None => {}
+            Some(Settle::Booked { .. } | Settle::Corrected { .. } | Settle::Already | Settle::Closed) => {}
+            Some(Settle::Audited) => tracing::warn!("the run was closed before this attempt ended"),
+            Some(Settle::Unknown) => tracing::error!("the ledger never granted this attempt"),
         }
     }
 }
@@ -330,21 +325,4 @@ fn done(output: Output, model_version: String) -> Outcome {
             reason: error.to_string(),
         },
     }
-}
-
-fn millis(wait: Duration) -> u64 {
-    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Half a second, doubled with each attempt up to a minute, spread by a quarter so that workers do not come back together.
-fn backoff(attempt: u32) -> Duration {
-    spread(
-        Duration::from_millis(500)
-            .saturating_mul(1 << attempt.saturating_sub(1).min(7))
-            .min(Duration::from_secs(60)),
-    )
-}
-
-fn spread(wait: Duration) -> Duration {
-    wait.mul_f64(1.0 + 0.25 * rand::random::<f64>())
 }

@@ -1,9 +1,10 @@
-//! What a worker needs to work on one run.
+//! What a worker needs to work on a run, and where it has it from.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::RunId;
@@ -38,4 +39,47 @@ pub struct Model {
     pub slots: Arc<Semaphore>,
     /// Time after which a request is given up.
     pub timeout: Duration,
+}
+
+/// Why there is no kit for a run. Each has one answer at the queue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoKit {
+    /// The run cannot be worked on here yet: it is unknown so far, or cannot be read. The task is deferred.
+    #[error("the run cannot be worked on yet: {0}")]
+    NotYet(String),
+    /// The run can never be worked on here: its messages are dead letters.
+    #[error("the run can never be worked on here: {0}")]
+    Never(String),
+}
+
+/// Where a worker has the kits of its runs from.
+#[async_trait]
+pub trait Kits: Send + Sync {
+    /// The kit of a run. It is asked for with every delivery, by many at once: an implementation keeps what it has built, and
+    /// builds each kit once however many wait for it.
+    async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit>;
+}
+
+/// The kit of the one run that a process works on.
+pub struct Fixed(Arc<Kit>);
+
+impl Fixed {
+    /// Only this kit.
+    pub fn new(kit: Kit) -> Self {
+        Self(Arc::new(kit))
+    }
+}
+
+#[async_trait]
+impl Kits for Fixed {
+    async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit> {
+        if run == self.0.run {
+            Ok(Arc::clone(&self.0))
+        } else {
+            Err(NoKit::Never(format!(
+                "this process works on run {} only",
+                self.0.run
+            )))
+        }
+    }
 }

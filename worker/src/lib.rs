@@ -4,11 +4,15 @@
 //! truth about it: `settle` what was paid, `void` what provably cost nothing, `burn` the rest. It never talks to the coordinator.
 
 mod attempt;
+mod board;
 mod examine;
 mod kit;
 mod lease;
+mod pace;
 mod reply;
 mod service;
+mod tell;
 
-pub use kit::{Kit, Model};
+pub use board::Handle;
+pub use kit::{Fixed, Kit, Kits, Model, NoKit};
 pub use service::{Options, Worker};

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Bench;
-use crate::kit::Kit;
-use crate::lease::Leases;
+use crate::board::Handle;
+use crate::kit::Kits;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -23,25 +23,35 @@ pub struct Options {
     pub grace: Duration,
 }
 
-/// A worker on one run.
+/// A worker on any number of runs.
 pub struct Worker {
     bench: Arc<Bench>,
     options: Options,
 }
 
 impl Worker {
-    /// A worker with its tools.
-    pub fn new(kit: Kit, ledger: Arc<dyn Ledger>, limiter: Arc<dyn Limiter>, options: Options) -> Self {
-        let leases = Arc::new(Leases::default());
+    /// A worker that has its tools from `kits`.
+    pub fn new(
+        kits: Arc<dyn Kits>,
+        ledger: Arc<dyn Ledger>,
+        limiter: Arc<dyn Limiter>,
+        options: Options,
+    ) -> Self {
         Self {
             bench: Arc::new(Bench {
-                kit,
+                kits,
                 ledger,
                 limiter,
-                leases,
+                leases: Arc::default(),
+                handle: Handle::default(),
             }),
             options,
         }
+    }
+
+    /// What the worker has in hand, to look at while it runs.
+    pub fn handle(&self) -> Handle {
+        self.bench.handle.clone()
     }
 
     /// Works on what the consumers bring, each with its number of slots, until `stop` or until all queues have gone; then lets
@@ -54,12 +64,7 @@ impl Worker {
                 keeper_stop.clone(),
                 self.options.renew_every,
             );
-            async move {
-                bench
-                    .leases
-                    .keep(bench.kit.run, bench.ledger.as_ref(), beat, stop)
-                    .await
-            }
+            async move { bench.leases.keep(bench.ledger.as_ref(), beat, stop).await }
         });
         let mut pumps = JoinSet::new();
         for (consumer, slots) in consumers {
@@ -112,14 +117,32 @@ async fn pump(
             bench.work_on(delivery).await;
             drop(slot);
         });
-        while attempts.try_join_next().is_some() {}
+        while let Some(ended) = attempts.try_join_next() {
+            look_for_panic(ended);
+        }
     }
-    let drained = tokio::time::timeout(grace, async { while attempts.join_next().await.is_some() {} }).await;
+    bench.handle.drain();
+    let drained = tokio::time::timeout(grace, async {
+        while let Some(ended) = attempts.join_next().await {
+            look_for_panic(ended);
+        }
+    })
+    .await;
     if drained.is_err() {
         tracing::warn!(
             attempts = attempts.len(),
             "the grace period is over: what is in hand is given up"
         );
         attempts.shutdown().await;
+    }
+}
+
+/// A handler that panicked takes nobody with it: its delivery was dropped, so it comes again, and what it had begun burns when
+/// its lease runs out.
+fn look_for_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(error = &error as &dyn std::error::Error, "an attempt panicked");
     }
 }

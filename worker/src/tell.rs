@@ -1,0 +1,56 @@
+//! Speaks to the ledger, and says the same again while its store fails.
+
+use std::time::Duration;
+
+use gristmill_ports::ledger::Error;
+
+/// Time after which an operation is given up. The lease runs out then and the worst case is booked: late, never wrong.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
+
+/// Sends one ledger operation, and the same again while the store fails; `None` when it was given up or refused.
+pub(crate) async fn tell<T, F>(verb: &'static str, operation: impl Fn() -> F) -> Option<T>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    use backoff::backoff::Backoff;
+    let mut pauses = backoff::ExponentialBackoffBuilder::new()
+        .with_initial_interval(Duration::from_millis(50))
+        .with_max_elapsed_time(Some(GIVE_UP_AFTER))
+        .build();
+    loop {
+        match operation().await {
+            Ok(value) => return Some(value),
+            Err(error @ Error::Store { .. }) => match pauses.next_backoff() {
+                Some(pause) => {
+                    tracing::warn!(
+                        verb,
+                        error = &error as &dyn std::error::Error,
+                        "the ledger failed; the same is sent again"
+                    );
+                    tokio::time::sleep(pause).await;
+                }
+                None => {
+                    tracing::error!(
+                        verb,
+                        error = &error as &dyn std::error::Error,
+                        "the ledger keeps failing; this is given up"
+                    );
+                    return None;
+                }
+            },
+            Err(
+                error @ (Error::UnknownRun(_)
+                | Error::StaleEpoch { .. }
+                | Error::PricesChanged { .. }
+                | Error::Invalid(_)),
+            ) => {
+                tracing::error!(
+                    verb,
+                    error = &error as &dyn std::error::Error,
+                    "the ledger refused"
+                );
+                return None;
+            }
+        }
+    }
+}
