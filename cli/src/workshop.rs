@@ -132,6 +132,7 @@ async fn chat_model(spec: &ModelSpec, base: &Path, view: &View) -> anyhow::Resul
     match spec.source() {
         Some(ModelSource::Endpoint { base_url, model }) => {
             let endpoint = Endpoint::new(gristmill_endpoint::Options {
+                api: spec.api(),
                 base_url: base_url.to_owned(),
                 model: model.to_owned(),
                 key: key(spec, base)?,

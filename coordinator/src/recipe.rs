@@ -161,7 +161,7 @@ impl Recipe {
             } else {
                 Vec::new()
             },
-            schema: (spec.structured() == Structured::JsonSchema)
+            schema: matches!(spec.structured(), Structured::JsonSchema | Structured::Tool)
                 .then(|| reply_schema(kind, generate.reasoning)),
         };
         let work = match kind {

@@ -146,10 +146,12 @@ impl Price {
     }
 
     /// Upper bound on the cost of a request: every prompt byte a token (byte-level tokenizers never emit more), plus a
-    /// fixed allowance for the chat template, at the dearest input price; `max_tokens` at the output price.
+    /// fixed allowance for the chat template and for what providers add to explain an output format (about 350 tokens for a
+    /// forced tool at Anthropic), at the dearest input price; `max_tokens` at the output price.
     pub fn worst_case(self, request: &Request) -> Amount {
         const TEMPLATE_TOKENS: u64 = 64;
         const TEMPLATE_TOKENS_A_MESSAGE: u64 = 16;
+        const SCHEMA_TOKENS: u64 = 512;
         let messages = match &request.prompt {
             Prompt::Chat(messages) => messages.len() as u64,
             Prompt::Raw(_) => 1,
@@ -157,7 +159,7 @@ impl Price {
         let schema = request
             .schema
             .as_ref()
-            .map_or(0, |s| s.schema.to_string().len() as u64);
+            .map_or(0, |s| SCHEMA_TOKENS + s.schema.to_string().len() as u64);
         let input_tokens = request.prompt.text_bytes() as u64
             + schema
             + TEMPLATE_TOKENS

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
 pub use model::{
-    Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
+    Api, Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
     Structured, Teacher, TokenLimitKey,
 };
 

@@ -4,8 +4,9 @@
 //! |---|---|---|
 //! | connection refused, name not found | none | everyone |
 //! | 400, 413, 422 | none | this request |
-//! | 401, 403, 404 | none | the endpoint |
-//! | 429, 529 | none | everyone; a used-up quota pauses the run |
+//! | 401, 403, 404, 405 | none | the endpoint |
+//! | 402, and any refusal that speaks of a used-up quota or credit | none | the run pauses |
+//! | 429, 529 | none | everyone |
 //! | other 5xx, reset, no answer | unknown | – |
 
 use std::time::{Duration, SystemTime};
@@ -15,6 +16,16 @@ use reqwest::header::HeaderMap;
 
 /// Longest pause that a provider is believed.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
+
+/// How providers say that an account has no money or quota left: OpenAI with 429 or 400, Anthropic with 400, 402 or 403.
+const EXHAUSTED: &[&str] = &[
+    "insufficient_quota",
+    "exceeded your current quota",
+    "billing_hard_limit_reached",
+    "credit balance is too low",
+    "billing_error",
+    "reached your specified API usage limits",
+];
 
 /// A call that brought no HTTP answer.
 pub(crate) fn transport(error: &reqwest::Error, place: &str) -> CallError {
@@ -55,12 +66,10 @@ pub(crate) fn status(status: u16, headers: &HeaderMap, message: &str, place: &st
     let reason = format!("{place} answered {status}: {message}");
     let retry_after = pause(headers, SystemTime::now());
     let scope = match status {
+        402 => Scope::Quota,
+        400 | 403 | 429 if EXHAUSTED.iter().any(|words| message.contains(words)) => Scope::Quota,
         400 | 413 | 422 => Scope::Request,
         401 | 403 | 404 | 405 => Scope::Endpoint,
-        429 if message.contains("insufficient_quota") || message.contains("exceeded your current quota") => {
-            Scope::Quota
-        }
-        402 => Scope::Quota,
         429 | 529 => Scope::Throttled,
         _ => return CallError::Unknown { reason, retry_after },
     };
@@ -124,7 +133,17 @@ mod tests {
         assert_eq!(scope(401, ""), Some(Scope::Endpoint));
         assert_eq!(scope(429, "slow down"), Some(Scope::Throttled));
         assert_eq!(scope(429, "insufficient_quota"), Some(Scope::Quota));
-        assert_eq!(scope(529, ""), Some(Scope::Throttled));
+        assert_eq!(
+            scope(529, "Overloaded (overloaded_error)"),
+            Some(Scope::Throttled)
+        );
+        assert_eq!(scope(402, "pay (billing_error)"), Some(Scope::Quota));
+        let credit = "Your credit balance is too low to access the API. (invalid_request_error)";
+        assert_eq!(scope(400, credit), Some(Scope::Quota));
+        assert_eq!(
+            scope(403, "not for you (permission_error)"),
+            Some(Scope::Endpoint)
+        );
         for code in [500, 502, 503, 504] {
             assert_eq!(scope(code, ""), None, "{code} may have been billed");
         }

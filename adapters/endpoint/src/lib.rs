@@ -1,12 +1,15 @@
-//! Chat models behind an OpenAI-compatible endpoint: OpenAI, vLLM, llama.cpp, Ollama and others.
+//! Chat models behind an endpoint: OpenAI and all that speak like it (vLLM, llama.cpp, Ollama and others), and Anthropic.
 //!
-//! The crate owns the wire format and one judgement: what a failed call may have cost. It never sends a request twice, and no key
+//! The crate owns the wire formats and one judgement: what a failed call may have cost. It never sends a request twice, and no key
 //! ever appears in an error, a log or a `Debug` output.
 
 mod client;
+mod connection;
 mod failure;
 mod key;
+mod span;
 mod wire;
 
-pub use client::{Endpoint, Error, Options};
+pub use client::{Endpoint, Options};
+pub use connection::Error;
 pub use key::Key;

@@ -1,145 +1,56 @@
-//! The OpenAI-compatible wire format.
+//! The two wire formats: what a request looks like, what an answer says.
 
-use gristmill_domain::chat::{Finish, Message, Prompt, Request, Response, Usage};
-use gristmill_domain::job::{Structured, TokenLimitKey};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+pub(crate) mod anthropic;
+pub(crate) mod openai;
 
-/// The request's body and the path below the base URL.
-pub(crate) fn body(
-    request: &Request,
-    model: &str,
-    structured: Structured,
-    limit_key: TokenLimitKey,
-    extra: &Map<String, Value>,
-) -> (&'static str, Value) {
-    let mut body = Map::new();
-    body.insert("model".into(), json!(model));
-    let path = match &request.prompt {
-        Prompt::Chat(messages) => {
-            let messages: Vec<Value> = messages
-                .iter()
-                .map(|Message { role, content }| json!({"role": role, "content": content}))
-                .collect();
-            body.insert("messages".into(), Value::Array(messages));
-            "/chat/completions"
+use gristmill_domain::chat::{Request, Response};
+use gristmill_domain::job::{Api, Structured, TokenLimitKey};
+use gristmill_ports::model::{CallError, Scope};
+use serde_json::{Map, Value};
+
+/// How one model is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    pub(crate) api: Api,
+    pub(crate) model: String,
+    pub(crate) structured: Structured,
+    pub(crate) token_limit_key: TokenLimitKey,
+    /// Members of a user's own.
+    pub(crate) body: Map<String, Value>,
+}
+
+impl Wire {
+    /// The path below the base URL, and the body.
+    pub(crate) fn request(&self, request: &Request, place: &str) -> Result<(&'static str, Value), CallError> {
+        let (path, mut body) = match self.api {
+            Api::Openai => openai::body(self, request),
+            Api::Anthropic => anthropic::body(self, request).ok_or_else(|| CallError::NotBilled {
+                reason: format!("{place}: Anthropic's API takes messages only, no raw text"),
+                retry_after: None,
+                scope: Scope::Request,
+            })?,
+        };
+        // A user's own members come last: they may replace any of the others, or with `null` take it out.
+        for (name, value) in &self.body {
+            if value.is_null() {
+                body.remove(name);
+            } else {
+                body.insert(name.clone(), value.clone());
+            }
         }
-        Prompt::Raw(text) => {
-            body.insert("prompt".into(), json!(text));
-            "/completions"
-        }
-    };
-    let limit_key = match limit_key {
-        TokenLimitKey::MaxTokens => "max_tokens",
-        TokenLimitKey::MaxCompletionTokens => "max_completion_tokens",
-    };
-    body.insert(limit_key.into(), json!(request.max_tokens));
-    body.insert("temperature".into(), json!(rounded(request.temperature)));
-    body.insert("top_p".into(), json!(rounded(request.top_p)));
-    body.insert("seed".into(), json!(request.seed));
-    if !request.stop.is_empty() {
-        body.insert("stop".into(), json!(request.stop));
+        Ok((path, Value::Object(body)))
     }
-    match (structured, &request.schema) {
-        (Structured::JsonSchema, Some(schema)) => {
-            let schema = json!({"name": schema.name, "strict": true, "schema": schema.schema});
-            body.insert(
-                "response_format".into(),
-                json!({"type": "json_schema", "json_schema": schema}),
-            );
+
+    /// Reads an answer; the error says what is missing.
+    pub(crate) fn response(&self, bytes: &[u8]) -> Result<Response, String> {
+        match self.api {
+            Api::Openai => openai::response(bytes, &self.model),
+            Api::Anthropic => anthropic::response(bytes, &self.model),
         }
-        (Structured::JsonObject, _) => {
-            body.insert("response_format".into(), json!({"type": "json_object"}));
-        }
-        (Structured::JsonSchema, None) | (Structured::None, _) => {}
     }
-    // A user's own members come last: they may replace any of the above.
-    body.extend(extra.clone());
-    (path, Value::Object(body))
 }
 
 /// .8 as .8, not as the nearest f32 spelled out.
 fn rounded(value: f32) -> f64 {
     (f64::from(value) * 1e4).round() / 1e4
-}
-
-#[derive(Deserialize)]
-struct Completion {
-    #[serde(default)]
-    model: Option<String>,
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    message: Option<WireMessage>,
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireMessage {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: u64,
-}
-
-/// Reads a completion; the error says what is missing.
-pub(crate) fn response(bytes: &[u8], model: &str) -> Result<Response, String> {
-    let completion: Completion =
-        serde_json::from_slice(bytes).map_err(|e| format!("its answer is no completion: {e}"))?;
-    let choice = completion
-        .choices
-        .into_iter()
-        .next()
-        .ok_or("its answer has no choice")?;
-    let text = match (choice.message, choice.text) {
-        (Some(message), _) => message
-            .content
-            .filter(|text| !text.is_empty())
-            .or(message.refusal)
-            .unwrap_or_default(),
-        (None, Some(text)) => text,
-        (None, None) => return Err("its answer has neither a message nor a text".into()),
-    };
-    let finish = match choice.finish_reason.as_deref() {
-        Some("stop") | None => Finish::Stop,
-        Some("length") => Finish::Length,
-        Some("content_filter") => Finish::ContentFilter,
-        Some(_) => Finish::Other,
-    };
-    let usage = completion.usage.map(|usage| Usage {
-        input_tokens: usage.prompt_tokens,
-        cached_input_tokens: usage
-            .prompt_tokens_details
-            .map_or(0, |details| details.cached_tokens),
-        output_tokens: usage.completion_tokens,
-    });
-    Ok(Response {
-        text,
-        finish,
-        usage,
-        model_version: completion.model.unwrap_or_else(|| model.to_owned()),
-    })
 }

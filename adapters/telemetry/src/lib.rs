@@ -1,1 +1,16 @@
-//! Traces, metrics and logs for those who operate a cluster.
+//! What a program tells about itself: logs on standard error, spans over OTLP, metrics for Prometheus.
+//!
+//! [`init`] sets all of it up once a process. No prompt, completion or key leaves: fields whose names speak of such are
+//! withheld in logs and spans alike, and metrics carry the labels of [`gristmill_ports::metric`] and no others. The crate serves no
+//! HTTP; [`Metrics::render`] gives the text to whoever does.
+
+mod context;
+mod init;
+mod lines;
+mod metrics;
+mod otlp;
+mod private;
+
+pub use context::W3c;
+pub use init::{Error, Form, Guard, Options, init};
+pub use metrics::Metrics;

@@ -1,6 +1,6 @@
 //! What no single value can show: contradictions, numbers out of range, settings that would do nothing.
 
-use super::{Job, JudgeWhen, ModelSpec, StrategyChoice, Validator};
+use super::{Api, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice, Structured, Validator};
 
 /// Something wrong with a job, at a key path such as `teacher.0.price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,6 +377,9 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         "every request would be given up at once",
         "give at least 1",
     );
+    if spec.api() == Api::Anthropic {
+        check_anthropic(report, path, spec);
+    }
     if let Some(price) = spec.price {
         let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
         report.when(
@@ -402,6 +405,7 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         for (set, name) in [
             (spec.key_env.is_some(), "key_env"),
             (spec.key_file.is_some(), "key_file"),
+            (spec.api.is_some(), "api"),
             (!spec.headers.is_empty(), "headers"),
             (!spec.body.is_empty(), "body"),
             (spec.structured.is_some(), "structured"),
@@ -421,4 +425,33 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
             );
         }
     }
+}
+
+/// What Anthropic's Messages do not have.
+fn check_anthropic(report: &mut Report, path: &str, spec: &ModelSpec) {
+    let key = |name: &str| format!("{path}.{name}");
+    report.when(
+        spec.prompt_form() == PromptForm::Raw && spec.local.is_none(),
+        key("prompt_form"),
+        "Anthropic's API takes messages only, no raw text",
+        "leave `prompt_form` out",
+    );
+    report.when(
+        spec.structured == Some(Structured::JsonObject),
+        key("structured"),
+        "Anthropic's API has no output format for any JSON object",
+        "say `json_schema`, `tool` or `none`",
+    );
+    report.when(
+        spec.token_limit_key.is_some(),
+        key("token_limit_key"),
+        "`token_limit_key` does nothing here: Anthropic's API knows `max_tokens` only",
+        "leave it out",
+    );
+    report.when(
+        spec.body.contains_key("cache_control"),
+        key("body.cache_control"),
+        "writing to the prompt cache costs more than the input price that the budget reckons with",
+        "leave it out",
+    );
 }

@@ -63,9 +63,12 @@ pub(super) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// Base URL of an OpenAI-compatible endpoint, up to and including `/v1`.
+    /// Base URL of an endpoint, up to and including `/v1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// What the endpoint speaks; `openai` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
     /// Model name as the endpoint knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -82,7 +85,7 @@ pub struct ModelSpec {
     /// Headers sent with every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Members added to every request's body.
+    /// Members added to every request's body; with `null`, members left out of it.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub body: serde_json::Map<String, serde_json::Value>,
     /// Price in US dollars a million tokens.
@@ -111,7 +114,7 @@ pub struct ModelSpec {
 /// Where a model runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSource<'a> {
-    /// An OpenAI-compatible endpoint.
+    /// An endpoint.
     Endpoint {
         /// Base URL.
         base_url: &'a str,
@@ -177,6 +180,11 @@ impl ModelSpec {
             Some(local) => local.slots,
             None => Self::DEFAULT_CONCURRENCY,
         })
+    }
+
+    /// What the endpoint speaks.
+    pub fn api(&self) -> Api {
+        self.api.unwrap_or_default()
     }
 
     /// Seconds after which a request is given up.
@@ -309,12 +317,26 @@ impl ModelPrice {
     }
 }
 
+/// What an endpoint speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Api {
+    /// OpenAI's chat completions, which vLLM, llama.cpp, Ollama and most others speak, too.
+    #[default]
+    Openai,
+    /// Anthropic's Messages. It knows no sampling seed, temperatures up to 1, and either a temperature or `top_p`: `generate.top_p` is
+    /// sent at temperature 1 only.
+    Anthropic,
+}
+
 /// How structured answers are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Structured {
-    /// `response_format` with a JSON Schema.
+    /// The API's output format with a JSON Schema.
     JsonSchema,
+    /// A tool that the model must call, with the JSON Schema as its input: for models without an output format.
+    Tool,
     /// `response_format` for any JSON object; the prompt names the members.
     JsonObject,
     /// Plain text, parsed by its last line.

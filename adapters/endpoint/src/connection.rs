@@ -1,0 +1,206 @@
+//! HTTP to one endpoint: its address, its key, and what its refusals mean.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gristmill_domain::job::Api;
+use gristmill_ports::model::CallError;
+use reqwest::RequestBuilder;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+
+use crate::failure;
+use crate::key::Key;
+
+/// Bytes of an answer that are read at most: far beyond any completion, far below what hurts.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// Characters of a provider's error message that are kept.
+const MESSAGE_CHARS: usize = 300;
+/// The version of Anthropic's API that is spoken, sent with every request unless the job's headers say otherwise.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// The client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A header's name or value is not allowed in HTTP.
+    #[error(
+        "the header `{name}` cannot be sent: names are letters, digits and `-`, values are visible characters"
+    )]
+    Header {
+        /// Its name.
+        name: String,
+    },
+    /// The key has characters that no header can carry.
+    #[error(
+        "the key for `{base_url}` has characters that cannot be sent: is the right file or variable named?"
+    )]
+    Key {
+        /// The endpoint.
+        base_url: String,
+    },
+    /// The HTTP client could not be built.
+    #[error("the HTTP client cannot be started")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A connection to an endpoint, for one model.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    client: reqwest::Client,
+    base_url: String,
+    key: Option<Key>,
+    /// The model at the endpoint, for messages.
+    pub(crate) place: String,
+}
+
+impl Connection {
+    /// A client; nothing is sent yet.
+    pub(crate) fn new(
+        api: Api,
+        base_url: &str,
+        model: &str,
+        key: Option<&Key>,
+        headers: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let key = key.filter(|key| !key.is_empty());
+        let client = reqwest::Client::builder()
+            .default_headers(self::headers(api, base_url, key, headers)?)
+            .connect_timeout(Duration::from_secs(10))
+            .tcp_nodelay(true)
+            .pool_idle_timeout(Duration::from_secs(60))
+            // A redirect would send the key to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(Error::Client)?;
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Ok(Self {
+            client,
+            place: format!("`{model}` at {base_url}"),
+            base_url,
+            key: key.cloned(),
+        })
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.base_url))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base_url))
+    }
+
+    /// Sends a request once, and returns the answer if it is one of success.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, CallError> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| failure::transport(&e, &self.place))?;
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(self.refused(answer).await)
+        }
+    }
+
+    /// Sends a request once; fails where nobody answers or the caller is not known, and takes any other answer.
+    pub(crate) async fn probe(&self, request: RequestBuilder) -> Result<(), CallError> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| failure::transport(&e, &self.place))?;
+        match answer.status().as_u16() {
+            401 | 403 => Err(self.refused(answer).await),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a request once, and reads the whole answer.
+    pub(crate) async fn fetch(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
+        let answer = self.send(request).await?;
+        read(answer)
+            .await
+            .ok_or_else(|| self.unknown("its answer broke off or was too large"))
+    }
+
+    /// An answer that says nothing about what was billed.
+    pub(crate) fn unknown(&self, what: impl std::fmt::Display) -> CallError {
+        CallError::Unknown {
+            reason: format!("{}: {what}", self.place),
+            retry_after: None,
+        }
+    }
+
+    /// What an answer other than success means.
+    pub(crate) async fn refused(&self, answer: reqwest::Response) -> CallError {
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        let bytes = read(answer).await.unwrap_or_default();
+        let message = message(&bytes);
+        let message = self
+            .key
+            .as_ref()
+            .map_or_else(|| message.clone(), |key| key.redact(&message));
+        let message: String = message.chars().take(MESSAGE_CHARS).collect();
+        failure::status(status, &headers, message.trim(), &self.place)
+    }
+}
+
+fn headers(
+    api: Api,
+    base_url: &str,
+    key: Option<&Key>,
+    own: &BTreeMap<String, String>,
+) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    if api == Api::Anthropic {
+        headers.insert("anthropic-version", HeaderValue::from_static(ANTHROPIC_VERSION));
+    }
+    for (name, value) in own {
+        let wrong = || Error::Header { name: name.clone() };
+        let header: HeaderName = name.parse().map_err(|_| wrong())?;
+        let mut value: HeaderValue = value.parse().map_err(|_| wrong())?;
+        // Headers carry keys at some providers.
+        value.set_sensitive(true);
+        headers.insert(header, value);
+    }
+    if let Some(key) = key {
+        let (name, text) = match api {
+            Api::Openai => (AUTHORIZATION, format!("Bearer {}", key.expose())),
+            Api::Anthropic => (HeaderName::from_static("x-api-key"), key.expose().to_owned()),
+        };
+        let mut value = HeaderValue::try_from(text).map_err(|_| Error::Key {
+            base_url: base_url.to_owned(),
+        })?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// The provider's message with its code, which tells a used-up quota from a rate limit; the whole text where there is none.
+fn message(bytes: &[u8]) -> String {
+    let said = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let member = |name: &str| {
+        said.as_ref()?
+            .get("error")?
+            .get(name)?
+            .as_str()
+            .map(str::to_owned)
+    };
+    match (member("message"), member("code").or_else(|| member("type"))) {
+        (Some(message), Some(code)) => format!("{message} ({code})"),
+        (Some(message), None) => message,
+        (None, _) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// Reads a body up to the bound; `None` when it breaks off or is larger.
+async fn read(mut answer: reqwest::Response) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.ok()? {
+        if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return None;
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Some(bytes)
+}

@@ -1,0 +1,96 @@
+//! The span of a model call, as the semantic conventions for generative AI name it (OpenTelemetry semantic conventions 1.37,
+//! "Semantic conventions for generative client AI spans"). What was said is never part of it.
+
+use gristmill_domain::chat::{Finish, Prompt, Request, Response};
+use gristmill_domain::job::Api;
+use gristmill_ports::model::{CallError, Scope};
+use tracing::Span;
+use tracing::field::Empty;
+
+/// Opens the span of one call.
+pub(crate) fn open(api: Api, model: &str, base_url: &str, request: &Request) -> Span {
+    let operation = match request.prompt {
+        Prompt::Chat(_) => "chat",
+        Prompt::Raw(_) => "text_completion",
+    };
+    // What the client speaks, whoever answers behind it.
+    let provider = match api {
+        Api::Openai => "openai",
+        Api::Anthropic => "anthropic",
+    };
+    tracing::info_span!(
+        "model_call",
+        otel.name = format!("{operation} {model}"),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        gen_ai.operation.name = operation,
+        gen_ai.provider.name = provider,
+        gen_ai.request.model = model,
+        gen_ai.request.max_tokens = request.max_tokens,
+        gen_ai.request.temperature = request.temperature,
+        gen_ai.response.model = Empty,
+        gen_ai.response.finish_reasons = Empty,
+        gen_ai.usage.input_tokens = Empty,
+        gen_ai.usage.output_tokens = Empty,
+        gen_ai.usage.cache_read.input_tokens = Empty,
+        "error.type" = Empty,
+        server.address = host(base_url),
+    )
+}
+
+/// The host of a URL, without user, port or path.
+fn host(base_url: &str) -> &str {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+    }
+}
+
+/// Records how the call ended.
+pub(crate) fn close(span: &Span, result: &Result<Response, CallError>) {
+    match result {
+        Ok(response) => {
+            span.record("gen_ai.response.model", response.model_version.as_str());
+            let finish = match response.finish {
+                Finish::Stop => "stop",
+                Finish::Length => "length",
+                Finish::ContentFilter => "content_filter",
+                Finish::Other => "other",
+            };
+            span.record("gen_ai.response.finish_reasons", finish);
+            if let Some(usage) = response.usage {
+                span.record("gen_ai.usage.input_tokens", usage.input_tokens);
+                span.record("gen_ai.usage.output_tokens", usage.output_tokens);
+                span.record("gen_ai.usage.cache_read.input_tokens", usage.cached_input_tokens);
+            }
+        }
+        Err(error) => {
+            let kind = match error {
+                CallError::NotBilled { scope, .. } => match scope {
+                    Scope::Throttled => "throttled",
+                    Scope::Request => "request_refused",
+                    Scope::Endpoint => "endpoint_refused",
+                    Scope::Quota => "quota",
+                },
+                CallError::Unknown { .. } => "unknown_outcome",
+            };
+            span.record("error.type", kind);
+            span.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn hosts_come_without_what_stands_around_them() {
+        assert_eq!(host("https://api.example.com/v1"), "api.example.com");
+        assert_eq!(host("http://user:pass@127.0.0.1:8000/v1"), "127.0.0.1");
+        assert_eq!(host("http://[::1]:8000"), "::1");
+    }
+}

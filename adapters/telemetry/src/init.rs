@@ -1,0 +1,165 @@
+//! Setting it all up, once a process.
+
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::ExporterBuildError;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::lines::{Kept, Lines};
+use crate::metrics::{Metrics, Upkeep};
+use crate::otlp;
+
+/// The variable that says what is logged, such as `info` or `warn,gristmill_worker=debug`.
+const LOG: &str = "GRISTMILL_LOG";
+/// Longest wait for the last spans to go out when the program ends.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// What a program tells about itself.
+pub struct Options {
+    /// Name of the service in traces: `gristmill-coordinator`, `gristmill-worker`.
+    pub service: &'static str,
+    /// How log lines look.
+    pub form: Form,
+    /// What is logged where `GRISTMILL_LOG` does not say.
+    pub level: &'static str,
+    /// Where log lines go; standard error when left out.
+    pub writer: Option<BoxMakeWriter>,
+    /// The OTLP collector; `OTEL_EXPORTER_OTLP_ENDPOINT` when left out, and no traces without either.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// Telemetry does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `GRISTMILL_LOG` says nothing that is understood.
+    #[error(
+        "`GRISTMILL_LOG` is no filter: write a level (`info`) or levels by crate (`warn,gristmill_worker=debug`)"
+    )]
+    Filter(#[source] tracing_subscriber::filter::ParseError),
+    /// The collector cannot be spoken to.
+    #[error("traces cannot be sent to `{endpoint}`")]
+    Collector {
+        /// Where.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: ExporterBuildError,
+    },
+    /// A way to speak OTLP that is not built in.
+    #[error("`OTEL_EXPORTER_OTLP_PROTOCOL` is `{0}`: there are http/protobuf and grpc")]
+    Protocol(String),
+    /// OTLP over gRPC needs an event loop.
+    #[error("traces over gRPC need telemetry to be set up inside the async runtime")]
+    NoRuntime,
+    /// Somebody set a subscriber or a recorder before.
+    #[error("telemetry was set up before in this process")]
+    Twice,
+    /// The catalogue of metrics has a histogram without bounds.
+    #[error("the metrics cannot be set up")]
+    Metrics(#[source] metrics_exporter_prometheus::BuildError),
+    /// No thread could be had.
+    #[error("the thread that keeps the metrics tidy does not start")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Keeps telemetry alive. Dropped, it sends the last spans, for at most five seconds.
+#[must_use = "dropped, it ends telemetry"]
+pub struct Guard {
+    traces: Option<SdkTracerProvider>,
+    metrics: Metrics,
+    _upkeep: Upkeep,
+}
+
+impl Guard {
+    /// The metrics, to be rendered.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
+    /// True when spans go to a collector.
+    pub fn traces(&self) -> bool {
+        self.traces.is_some()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.traces
+            && let Err(error) = provider.shutdown_with_timeout(FLUSH)
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last spans may be lost"
+            );
+        }
+    }
+}
+
+/// Sets up logs, traces and metrics for the whole process. To be called once, inside the async runtime where traces go over gRPC.
+pub fn init(options: Options) -> Result<Guard, Error> {
+    let metrics = Metrics::new()?;
+    let (subscriber, traces) = subscriber(options)?;
+    subscriber.try_init().map_err(|_| Error::Twice)?;
+    metrics.install()?;
+    Ok(Guard {
+        traces,
+        _upkeep: Upkeep::start(metrics.clone()).map_err(Error::Thread)?,
+        metrics,
+    })
+}
+
+type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Logs and traces as a subscriber.
+fn subscriber(
+    options: Options,
+) -> Result<
+    (
+        impl SubscriberInitExt + Into<tracing::Dispatch>,
+        Option<SdkTracerProvider>,
+    ),
+    Error,
+> {
+    let filter = match std::env::var(LOG) {
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(Error::Filter)?,
+        Ok(_) | Err(_) => EnvFilter::new(options.level),
+    };
+    let writer = options
+        .writer
+        .unwrap_or_else(|| BoxMakeWriter::new(std::io::stderr));
+    let logs: Boxed = tracing_subscriber::fmt::layer()
+        .fmt_fields(Kept)
+        .event_format(Lines(options.form))
+        .with_writer(writer)
+        .with_filter(filter)
+        .boxed();
+    let provider = otlp::provider(options.otlp_endpoint.as_deref(), options.service)?;
+    let traces: Option<Boxed> = provider.as_ref().map(|provider| {
+        // Our own spans only: those of the exporter's HTTP client would make further ones.
+        let ours = Targets::new().with_target("gristmill", Level::INFO);
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("gristmill"))
+            .with_threads(false)
+            .with_location(false)
+            .with_filter(ours)
+            .boxed()
+    });
+    let layers: Vec<Boxed> = std::iter::once(logs).chain(traces).collect();
+    Ok((tracing_subscriber::registry().with(layers), provider))
+}
