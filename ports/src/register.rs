@@ -3,6 +3,12 @@
 //! It knows nothing of money and verdicts: what may be spent is the ledger's to say, what was decided lies in the run's segments. What is
 //! lost with the register is found again there. Times are milliseconds of the register's own clock; no caller's clock is used.
 //! Every operation is safe to send again.
+//!
+//! A lease is lost the moment that it runs out, whether or not somebody else has taken it: it is claimed again, never renewed. It tells who
+//! works on a run, and keeps others from doing it too; it fences nothing. A holder who woke up late is stopped by the ledger's epoch.
+//!
+//! Nothing in it grows without end: of ended runs, dead letters and submitters' keys it keeps what the constants here say, a report replaces the
+//! one before, and a worker that is silent is forgotten. Runs that go on are as many as were submitted.
 
 use std::time::Duration;
 
@@ -10,7 +16,7 @@ use async_trait::async_trait;
 use gristmill_domain::id::RunId;
 use gristmill_domain::stage::Stage;
 
-/// The register failed: whether the operation was carried out is unknown. Send the same one again.
+/// The register failed: whether the operation was carried out is unknown. Send the same one again, unless its source is [`TooLarge`].
 #[derive(Debug, thiserror::Error)]
 #[error("the register failed while it {doing}")]
 pub struct Error {
@@ -19,6 +25,28 @@ pub struct Error {
     /// Why.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What was to be kept is larger than the register takes; nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{bytes} bytes are more than the {max} that are taken")]
+pub struct TooLarge {
+    /// Its size, bytes.
+    pub bytes: usize,
+    /// The largest size, bytes.
+    pub max: usize,
+}
+
+/// Refuses what is too large, the same way for every register.
+///
+/// # Errors
+/// One whose source is [`TooLarge`].
+pub fn check_size(doing: &'static str, bytes: usize, max: usize) -> Result<(), Error> {
+    if bytes <= max {
+        return Ok(());
+    }
+    let source = Box::new(TooLarge { bytes, max });
+    Err(Error { doing, source })
 }
 
 /// A run to enter.
@@ -30,19 +58,26 @@ pub struct NewRun {
     pub name: String,
     /// What it is started with, in the submitter's own format: the job, its prompts, its prices. At most [`SPEC_BYTES_MAX`].
     pub spec: Vec<u8>,
-    /// The submitter's key: the same key never enters two runs.
+    /// The submitter's key: the same key never enters two runs. It is remembered for [`KEPT`] after it was last sent.
     pub request_id: String,
 }
 
 /// The largest spec that is taken, bytes.
 pub const SPEC_BYTES_MAX: usize = 1 << 20;
+/// The largest report of a coordinator or a worker that is taken, bytes.
+pub const REPORT_BYTES_MAX: usize = 1 << 16;
+/// Ended runs that are kept; those that ended first go first.
+pub const ENDED_RUNS_MAX: usize = 10_000;
+/// How long the spec of an ended run and the key of a submitter stay.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Whether a run was entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submitted {
     /// It is new.
     Created,
-    /// It was there and goes on: the first entry's spec stays. One that had failed is taken up again.
+    /// It was there: the first entry's name and spec stay. One that goes on does so, one that had failed is taken up again, and one that was
+    /// finished or cancelled stays so.
     Known,
     /// The submitter's key was used for another run.
     KeyTaken(RunId),
@@ -77,9 +112,9 @@ pub struct Run {
     pub ending: Option<Ending>,
     /// Who coordinates it, while a lease holds.
     pub holder: Option<String>,
-    /// What its coordinator last reported, in the coordinator's own format; empty before.
+    /// What its coordinator last reported, in the coordinator's own format; empty before. It stays when the run ends.
     pub report: Vec<u8>,
-    /// When that was.
+    /// When that was; 0 before.
     pub reported_ms: u64,
 }
 
@@ -108,7 +143,7 @@ pub struct Worker {
 }
 
 /// A message that nobody could work on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Dead {
     /// The queue that it came from.
     pub stage: Stage,
@@ -129,12 +164,14 @@ pub struct Grave {
     pub dead: Dead,
     /// When it was buried.
     pub buried_ms: u64,
-    /// When it was put back into its queue, last.
+    /// When it was put back into its queue, if it has not died again since.
     pub retried_ms: Option<u64>,
 }
 
 /// Dead letters that are kept; the oldest go first.
 pub const GRAVES_MAX: usize = 10_000;
+/// Bytes of dead letters' messages that are kept, together; the oldest go first. The newest stays, however large.
+pub const GRAVES_BYTES_MAX: usize = 64 << 20;
 
 /// The register; see the module for what holds for every operation.
 #[async_trait]
@@ -142,7 +179,7 @@ pub trait Register: Send + Sync {
     /// Enters a run.
     async fn submit(&self, new: NewRun) -> Result<Submitted, Error>;
 
-    /// What a run was started with; `None` when it is not known.
+    /// What a run was started with; `None` when the run is not known, or ended longer than [`KEPT`] ago.
     async fn spec(&self, run: RunId) -> Result<Option<Vec<u8>>, Error>;
 
     /// A run.
@@ -154,10 +191,10 @@ pub trait Register: Send + Sync {
     /// Runs that have not ended, the oldest first.
     async fn active(&self) -> Result<Vec<Run>, Error>;
 
-    /// Takes the lease of a run that has not ended and that nobody else holds; true when `holder` has it now.
+    /// Takes the lease of a run that has not ended and that nobody else holds; true when `holder` has it now, for `lease` from now on.
     async fn claim(&self, run: RunId, holder: &str, lease: Duration) -> Result<bool, Error>;
 
-    /// Extends the leases that `holder` has; returns those it still has.
+    /// Extends the leases that `holder` has, to `lease` from now; returns those it still has.
     async fn renew(&self, holder: &str, runs: &[RunId], lease: Duration) -> Result<Vec<RunId>, Error>;
 
     /// Gives a lease back, if `holder` has it.
@@ -166,7 +203,7 @@ pub trait Register: Send + Sync {
     /// Stores what the coordinator reports, if `holder` has the lease.
     async fn report(&self, run: RunId, holder: &str, report: Vec<u8>) -> Result<(), Error>;
 
-    /// Ends a run, if `holder` has the lease; true when it has ended so.
+    /// Ends a run, if `holder` has the lease, which ends with it; true when the run has ended so, now or before.
     async fn end(&self, run: RunId, holder: &str, ending: Ending) -> Result<bool, Error>;
 
     /// Takes a worker's beat, which holds for `ttl`; true when it shall take nothing more.
@@ -175,10 +212,12 @@ pub trait Register: Send + Sync {
     /// Workers whose beat still holds, by name.
     async fn workers(&self) -> Result<Vec<Worker>, Error>;
 
-    /// Tells a worker to take nothing more; false when there is none by that name.
+    /// Tells a worker to take nothing more, at each of its beats from now on; false when there is none by that name. It is remembered through
+    /// silences of up to [`KEPT`].
     async fn drain(&self, worker: &str) -> Result<bool, Error>;
 
-    /// Keeps a dead letter and returns its number.
+    /// Keeps a dead letter and returns its number. One that lies there already, the same in everything, keeps its number; if it had been put back,
+    /// it has died again.
     async fn bury(&self, dead: Dead) -> Result<u64, Error>;
 
     /// Dead letters, the newest first, at most `limit`, those below number `before` (`None`: all).
@@ -187,9 +226,9 @@ pub trait Register: Send + Sync {
     /// A dead letter.
     async fn grave(&self, number: u64) -> Result<Option<Grave>, Error>;
 
-    /// Marks a dead letter as put back into its queue.
+    /// Marks a dead letter as put back into its queue, if it is there.
     async fn retried(&self, number: u64) -> Result<(), Error>;
 
-    /// Drops dead letters; returns how many there were.
+    /// Drops dead letters; returns how many of them there were.
     async fn drop_graves(&self, numbers: &[u64]) -> Result<u64, Error>;
 }
