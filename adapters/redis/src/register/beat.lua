@@ -1,0 +1,8 @@
+-- ARGV: worker, report, how long the beat holds, how long a drain is remembered. Returns 1 when the worker shall take nothing more.
+local name, worker, now = ARGV[1], key('worker:' .. ARGV[1]), now_ms()
+forget_silent(now)
+local since = beats(name, now) and redis.call('HGET', worker, 'since') or now
+redis.call('HSET', worker, 'report', ARGV[2], 'since', since, 'beat', now)
+redis.call('ZADD', key('beats'), now + tonumber(ARGV[3]), name)
+redis.call('ZADD', key('names'), 0, name)
+return redis.call('PEXPIRE', key('drain:' .. name), ARGV[4])

@@ -1,0 +1,265 @@
+//! The register of a cluster in Redis.
+//!
+//! Each operation is one script; one that is handed a long list, or returns one, is a script a page of it. All keys carry the hash tag
+//! `{register}`, and the only clock is the server's. Every operation is safe to send again, so each is sent again while the connection is
+//! made anew ([`Redis::call_again`]).
+
+mod reply;
+mod scripts;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::id::RunId;
+use gristmill_ports::register::{
+    Beat, Dead, ENDED_RUNS_MAX, Ending, Error, GRAVES_BYTES_MAX, GRAVES_MAX, Grave, KEPT, NewRun,
+    REPORT_BYTES_MAX, Register, Run, SPEC_BYTES_MAX, Submitted, Worker, check_size,
+};
+use redis::Value;
+
+use crate::connection::Redis;
+use crate::script::{Call, Script};
+
+/// What each key begins with.
+const PREFIX: &str = "gm:{register}";
+/// Entries that one script reads or changes at most.
+const PAGE: usize = 100;
+
+/// The register in Redis.
+#[derive(Debug, Clone)]
+pub struct RedisRegister {
+    redis: Redis,
+}
+
+impl RedisRegister {
+    /// The one register of a server's database.
+    pub fn new(redis: Redis) -> Self {
+        Self { redis }
+    }
+
+    async fn call(&self, doing: &'static str, call: Call<'_>) -> Result<Value, Error> {
+        self.redis.call_again(&call).await.map_err(failed(doing))
+    }
+
+    async fn yes(&self, doing: &'static str, call: Call<'_>) -> Result<bool, Error> {
+        let reply = self.call(doing, call).await?;
+        Ok(reply::number(reply).map_err(failed(doing))? != 0)
+    }
+}
+
+/// A call of one of the register's scripts.
+fn script(script: &'static Script) -> Call<'static> {
+    Call::new(script).key(PREFIX)
+}
+
+fn failed(doing: &'static str) -> impl FnOnce(crate::error::Error) -> Error {
+    move |source| Error {
+        doing,
+        source: Box::new(source),
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn run_arg(run: RunId) -> Vec<u8> {
+    run.to_string().into_bytes()
+}
+
+#[async_trait]
+impl Register for RedisRegister {
+    async fn submit(&self, new: NewRun) -> Result<Submitted, Error> {
+        let doing = "entered a run";
+        check_size(doing, new.spec.len(), SPEC_BYTES_MAX)?;
+        let call = script(&scripts::SUBMIT)
+            .arg(run_arg(new.run))
+            .arg(new.name)
+            .arg(new.spec)
+            .arg(new.request_id)
+            .number(millis(KEPT));
+        reply::submitted(self.call(doing, call).await?).map_err(failed(doing))
+    }
+
+    async fn spec(&self, run: RunId) -> Result<Option<Vec<u8>>, Error> {
+        let doing = "read what a run was started with";
+        let call = script(&scripts::SPEC).arg(run_arg(run));
+        reply::bytes(self.call(doing, call).await?).map_err(failed(doing))
+    }
+
+    async fn get(&self, run: RunId) -> Result<Option<Run>, Error> {
+        let doing = "read a run";
+        let call = script(&scripts::GET).arg(run_arg(run));
+        let mut runs = reply::runs(self.call(doing, call).await?).map_err(failed(doing))?;
+        Ok(runs.pop().map(|(_, run)| run))
+    }
+
+    async fn list(&self, skip: usize, limit: usize) -> Result<Vec<Run>, Error> {
+        let doing = "listed the runs";
+        let (mut runs, mut skip, mut highest) = (Vec::new(), skip as u64, "+inf".to_owned());
+        loop {
+            let page = PAGE.min(limit - runs.len());
+            let call = script(&scripts::LIST)
+                .arg(highest)
+                .number(skip)
+                .number(page as u64);
+            let found = reply::runs(self.call(doing, call).await?).map_err(failed(doing))?;
+            let whole = found.len() == page;
+            // The next page begins below this one's last run, so that runs that are entered meanwhile move nothing.
+            (skip, highest) = (0, below(found.last().map(|(place, _)| *place)));
+            runs.extend(found.into_iter().map(|(_, run)| run));
+            if !whole || runs.len() == limit {
+                return Ok(runs);
+            }
+        }
+    }
+
+    async fn active(&self) -> Result<Vec<Run>, Error> {
+        let doing = "listed the runs that go on";
+        let (mut runs, mut lowest) = (Vec::new(), "-inf".to_owned());
+        loop {
+            let call = script(&scripts::ACTIVE).arg(lowest).number(PAGE as u64);
+            let found = reply::runs(self.call(doing, call).await?).map_err(failed(doing))?;
+            let last = found.last().map(|(place, _)| *place);
+            let whole = found.len() == PAGE;
+            runs.extend(found.into_iter().map(|(_, run)| run));
+            match last {
+                Some(place) if whole => lowest = format!("({place}"),
+                _ => return Ok(runs),
+            }
+        }
+    }
+
+    async fn claim(&self, run: RunId, holder: &str, lease: Duration) -> Result<bool, Error> {
+        let call = script(&scripts::CLAIM)
+            .arg(run_arg(run))
+            .arg(holder)
+            .number(millis(lease));
+        self.yes("claimed a run", call).await
+    }
+
+    async fn renew(&self, holder: &str, runs: &[RunId], lease: Duration) -> Result<Vec<RunId>, Error> {
+        let doing = "renewed leases";
+        let mut held = Vec::new();
+        for page in runs.chunks(PAGE) {
+            let call = script(&scripts::RENEW).arg(holder).number(millis(lease));
+            let call = page.iter().fold(call, |call, run| call.arg(run_arg(*run)));
+            held.extend(reply::ids(self.call(doing, call).await?).map_err(failed(doing))?);
+        }
+        Ok(held)
+    }
+
+    async fn release(&self, run: RunId, holder: &str) -> Result<(), Error> {
+        let call = script(&scripts::RELEASE).arg(run_arg(run)).arg(holder);
+        self.call("gave a run back", call).await.map(drop)
+    }
+
+    async fn report(&self, run: RunId, holder: &str, report: Vec<u8>) -> Result<(), Error> {
+        let doing = "took a run's report";
+        check_size(doing, report.len(), REPORT_BYTES_MAX)?;
+        let call = script(&scripts::REPORT)
+            .arg(run_arg(run))
+            .arg(holder)
+            .arg(report);
+        self.call(doing, call).await.map(drop)
+    }
+
+    async fn end(&self, run: RunId, holder: &str, ending: Ending) -> Result<bool, Error> {
+        let (ending, reason) = reply::ending_words(ending);
+        let call = script(&scripts::END)
+            .arg(run_arg(run))
+            .arg(holder)
+            .arg(ending)
+            .arg(reason)
+            .number(millis(KEPT))
+            .number(ENDED_RUNS_MAX as u64);
+        self.yes("ended a run", call).await
+    }
+
+    async fn beat(&self, beat: Beat, ttl: Duration) -> Result<bool, Error> {
+        let doing = "took a worker's beat";
+        check_size(doing, beat.report.len(), REPORT_BYTES_MAX)?;
+        let call = script(&scripts::BEAT)
+            .arg(beat.worker)
+            .arg(beat.report)
+            .number(millis(ttl))
+            .number(millis(KEPT));
+        self.yes(doing, call).await
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>, Error> {
+        let doing = "listed the workers";
+        let (mut workers, mut first) = (Vec::new(), b"-".to_vec());
+        loop {
+            let call = script(&scripts::WORKERS).arg(first).number(PAGE as u64);
+            let page = reply::workers(self.call(doing, call).await?).map_err(failed(doing))?;
+            workers.extend(page.workers);
+            if !page.more {
+                return Ok(workers);
+            }
+            first = [b"(", &page.last[..]].concat();
+        }
+    }
+
+    async fn drain(&self, worker: &str) -> Result<bool, Error> {
+        let call = script(&scripts::DRAIN).arg(worker).number(millis(KEPT));
+        self.yes("told a worker to take nothing more", call).await
+    }
+
+    async fn bury(&self, dead: Dead) -> Result<u64, Error> {
+        let doing = "buried a dead letter";
+        let call = script(&scripts::BURY)
+            .arg(dead.stage.name())
+            .arg(dead.run.map(run_arg).unwrap_or_default())
+            .arg(dead.reason)
+            .arg(dead.envelope)
+            .number(GRAVES_MAX as u64)
+            .number(GRAVES_BYTES_MAX as u64);
+        reply::number(self.call(doing, call).await?).map_err(failed(doing))
+    }
+
+    async fn graves(&self, before: Option<u64>, limit: usize) -> Result<Vec<Grave>, Error> {
+        let doing = "listed the dead letters";
+        let (mut graves, mut highest) = (Vec::new(), below(before));
+        loop {
+            let page = PAGE.min(limit - graves.len());
+            let call = script(&scripts::GRAVES).arg(highest).number(page as u64);
+            let found = reply::graves(self.call(doing, call).await?).map_err(failed(doing))?;
+            let whole = found.len() == page;
+            highest = below(found.last().map(|grave| grave.number));
+            graves.extend(found);
+            if !whole || graves.len() == limit {
+                return Ok(graves);
+            }
+        }
+    }
+
+    async fn grave(&self, number: u64) -> Result<Option<Grave>, Error> {
+        let doing = "read a dead letter";
+        let call = script(&scripts::GRAVE).number(number);
+        let mut graves = reply::graves(self.call(doing, call).await?).map_err(failed(doing))?;
+        Ok(graves.pop())
+    }
+
+    async fn retried(&self, number: u64) -> Result<(), Error> {
+        let call = script(&scripts::RETRIED).number(number);
+        self.call("marked a dead letter as put back", call).await.map(drop)
+    }
+
+    async fn drop_graves(&self, numbers: &[u64]) -> Result<u64, Error> {
+        let doing = "dropped dead letters";
+        let mut dropped = 0;
+        for page in numbers.chunks(PAGE) {
+            let call = page
+                .iter()
+                .fold(script(&scripts::DROP), |call, number| call.number(*number));
+            dropped += reply::number(self.call(doing, call).await?).map_err(failed(doing))?;
+        }
+        Ok(dropped)
+    }
+}
+
+/// The end of a range of sorted numbers: everything below one, or everything.
+fn below(number: Option<u64>) -> String {
+    number.map_or_else(|| "+inf".to_owned(), |number| format!("({number}"))
+}

@@ -1,0 +1,30 @@
+-- ARGV: run, name, spec, submitter's key, how long keys are remembered. Returns 1 when it is new, 0 when it was there, or the run whose key it is.
+local id, name, spec, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
+local request, run, spec_key = key('request:' .. ARGV[4]), key('run:' .. id), key('spec:' .. id)
+
+local named = redis.call('GET', request)
+if named and named ~= id then
+  return named
+end
+redis.call('SET', request, id, 'PX', kept)
+
+local known = redis.call('HMGET', run, 'order', 'ending')
+if not known[1] then
+  local order = redis.call('INCR', key('count'))
+  redis.call('HSET', run, 'name', name, 'order', order, 'submitted', now_ms())
+  redis.call('SET', spec_key, spec)
+  redis.call('ZADD', key('runs'), order, id)
+  redis.call('ZADD', key('active'), order, id)
+  return 1
+end
+if known[2] == 'failed' then
+  if redis.call('EXISTS', spec_key) == 1 then
+    redis.call('PERSIST', spec_key)
+  else
+    redis.call('SET', spec_key, spec)
+  end
+  redis.call('ZADD', key('active'), known[1], id)
+  redis.call('ZREM', key('ended'), id)
+  redis.call('HDEL', run, 'ending', 'reason', 'ended')
+end
+return 0
