@@ -1,1 +1,19 @@
 //! Redis: the ledger, the fleet's limits and the register of runs of a cluster.
+//!
+//! One [`Redis`] is shared by all of them: a connection that is made again when it breaks, and that says which server process it
+//! leads to. Everything that decides is a Lua script, since a script is the one thing that Redis carries out alone; see
+//! [`connection`] for how a module brings its own.
+
+pub mod address;
+pub mod connection;
+mod error;
+pub mod ledger;
+pub mod register;
+pub mod script;
+
+pub use address::{Address, Sentinel};
+pub use connection::{Options, Redis, ServerId};
+pub use error::Error;
+pub use ledger::RedisLedger;
+pub use register::RedisRegister;
+pub use script::{Call, Script};

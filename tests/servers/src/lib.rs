@@ -6,3 +6,4 @@
 pub mod guardian;
 pub mod ports;
 pub mod rabbitmq;
+pub mod redis;

@@ -1,0 +1,250 @@
+//! Where Redis is: one server by its URL, or the primary that Sentinel knows.
+
+use std::fmt;
+
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsMode};
+
+use crate::error::Error;
+
+const SENTINEL: &str = "redis+sentinel://";
+const SENTINEL_TLS: &str = "rediss+sentinel://";
+const SENTINEL_PORT: u16 = 26_379;
+
+/// Where Redis is. Its `Debug` and `Display` leave user and password out.
+#[derive(Clone)]
+pub struct Address(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Server(ConnectionInfo),
+    Sentinel(Sentinel),
+}
+
+/// A primary known to Sentinel.
+#[derive(Clone)]
+pub struct Sentinel {
+    sentinels: Vec<(String, u16)>,
+    service: String,
+    /// User, password and database of the servers.
+    server: ConnectionInfo,
+    /// User and password of the sentinels themselves.
+    own: Option<(String, String)>,
+    tls: bool,
+}
+
+impl Address {
+    /// Reads an address: `redis://user:password@host:6379/0` (a user and a database may be left out), `rediss://` with TLS, the system's
+    /// certificates and the host's name checked, or `redis+sentinel://user:password@host:26379,host:26379/service/0`
+    /// (`rediss+sentinel://` with TLS to sentinels and servers).
+    ///
+    /// # Errors
+    /// [`Error::Address`].
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        for (scheme, tls) in [(SENTINEL, false), (SENTINEL_TLS, true)] {
+            if let Some(rest) = text.strip_prefix(scheme) {
+                return Sentinel::parse(rest, tls).map(|sentinel| Self(Kind::Sentinel(sentinel)));
+            }
+        }
+        connection_info(text).map(|info| Self(Kind::Server(info)))
+    }
+
+    /// Credentials of the sentinels themselves, where they ask for some; no effect on a single server.
+    #[must_use]
+    pub fn with_sentinel_login(mut self, user: &str, password: &str) -> Self {
+        if let Kind::Sentinel(sentinel) = &mut self.0 {
+            sentinel.own = Some((user.to_owned(), password.to_owned()));
+        }
+        self
+    }
+
+    fn is_tls(&self) -> bool {
+        match &self.0 {
+            Kind::Server(info) => matches!(info.addr(), ConnectionAddr::TcpTls { .. }),
+            Kind::Sentinel(sentinel) => sentinel.tls,
+        }
+    }
+
+    pub(crate) fn source(&self) -> Result<Source, Error> {
+        if self.is_tls() {
+            choose_cryptography();
+        }
+        match &self.0 {
+            Kind::Server(info) => Client::open(info.clone()).map(Source::Server),
+            Kind::Sentinel(sentinel) => sentinel.client().map(|client| Source::Sentinel(Box::new(client))),
+        }
+        .map_err(|error| Error::Address {
+            detail: error.to_string(),
+        })
+    }
+}
+
+/// What connections are made from.
+pub(crate) enum Source {
+    Server(Client),
+    Sentinel(Box<SentinelClient>),
+}
+
+impl Source {
+    /// A client for the server that is written to now.
+    pub(crate) async fn client(&mut self) -> redis::RedisResult<Client> {
+        match self {
+            Self::Server(client) => Ok(client.clone()),
+            Self::Sentinel(client) => client.async_get_client().await,
+        }
+    }
+}
+
+impl Sentinel {
+    fn parse(rest: &str, tls: bool) -> Result<Self, Error> {
+        let wrong = |detail: &str| Error::Address {
+            detail: detail.to_owned(),
+        };
+        let (login, rest) = match rest.rsplit_once('@') {
+            Some((login, rest)) => (format!("{login}@"), rest),
+            None => (String::new(), rest),
+        };
+        let (hosts, path) = rest.split_once('/').ok_or_else(|| wrong("it names no service"))?;
+        let (service, database) = path.split_once('/').unwrap_or((path, ""));
+        if service.is_empty() {
+            return Err(wrong("it names no service"));
+        }
+        let sentinels = hosts
+            .split(',')
+            .map(|host| match host.rsplit_once(':') {
+                Some((name, port)) if !name.is_empty() => port
+                    .parse()
+                    .map(|port| (name.to_owned(), port))
+                    .map_err(|_| wrong("a sentinel's port is no number")),
+                None if !host.is_empty() => Ok((host.to_owned(), SENTINEL_PORT)),
+                Some(_) | None => Err(wrong("a sentinel has no host")),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            sentinels,
+            service: service.to_owned(),
+            server: connection_info(&format!("redis://{login}server/{database}"))?,
+            own: None,
+            tls,
+        })
+    }
+
+    fn client(&self) -> redis::RedisResult<SentinelClient> {
+        let addresses = self.sentinels.iter().cloned().map(|(host, port)| {
+            if self.tls {
+                ConnectionAddr::TcpTls {
+                    host,
+                    port,
+                    insecure: false,
+                    tls_params: None,
+                }
+            } else {
+                ConnectionAddr::Tcp(host, port)
+            }
+        });
+        let settings = self.server.redis_settings();
+        let mut builder = SentinelClientBuilder::new(addresses, &self.service, SentinelServerType::Master)?
+            .set_client_to_redis_db(settings.db());
+        if self.tls {
+            builder = builder
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+        }
+        if let Some(user) = settings.username() {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = settings.password() {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some((user, password)) = &self.own {
+            builder = builder.set_client_to_sentinel_password(password);
+            if !user.is_empty() {
+                builder = builder.set_client_to_sentinel_username(user);
+            }
+        }
+        builder.build()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Server(info) => write!(f, "{}", info.addr()),
+            Kind::Sentinel(sentinel) => {
+                write!(f, "`{}` by the sentinels", sentinel.service)?;
+                sentinel
+                    .sentinels
+                    .iter()
+                    .try_for_each(|(host, port)| write!(f, " {host}:{port}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+impl fmt::Debug for Sentinel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sentinel({})", self.service)
+    }
+}
+
+fn connection_info(url: &str) -> Result<ConnectionInfo, Error> {
+    url.into_connection_info().map_err(|error| Error::Address {
+        detail: error.to_string(),
+    })
+}
+
+/// The client library asks for the process's default; whoever has chosen one keeps it.
+fn choose_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // An error means that another thread was faster.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_shown_without_their_passwords() {
+        let shown = |text: &str| Address::parse(text).map(|address| format!("{address:?}"));
+        assert_eq!(
+            shown("redis://me:secret@host:7000/2").expect("reads"),
+            "Address(host:7000)"
+        );
+        assert_eq!(shown("redis://host").expect("reads"), "Address(host:6379)");
+        let text = "redis+sentinel://me:secret@a:1,b/main/3";
+        assert_eq!(
+            shown(text).expect("reads"),
+            "Address(`main` by the sentinels a:1 b:26379)"
+        );
+        let Kind::Sentinel(sentinel) = Address::parse(text).expect("reads").0 else {
+            panic!("a sentinel");
+        };
+        let settings = sentinel.server.redis_settings();
+        assert_eq!(
+            (settings.username(), settings.password(), settings.db()),
+            (Some("me"), Some("secret"), 3)
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_showing_it() {
+        for text in [
+            "http://me:secret@host",
+            "redis+sentinel://me:secret@host",
+            "redis+sentinel://me:secret@host:x/main",
+            "redis://me:secret@host/database",
+            "host:6379",
+        ] {
+            let error = Address::parse(text).expect_err(text).to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+-- Extends leases. ARGV[5..], three an attempt: task, number, nonce. Answers the places in this list of those still in flight.
+local refusal = enter()
+if refusal then
+    return refusal
+end
+local alive = {}
+for at = 5, #ARGV, 3 do
+    local task = load_task(ARGV[at])
+    local attempt = task and find(task.attempts, tonumber(ARGV[at + 1]), ARGV[at + 2])
+    if attempt and attempt.state == 'started' then
+        attempt.lease = math.max(attempt.lease, later(now, account.lease))
+        save_task(ARGV[at])
+        alive[#alive + 1] = (at - 5) / 3
+    end
+end
+leave(false)
+return reply('ok', alive)
