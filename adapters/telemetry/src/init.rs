@@ -127,39 +127,38 @@ pub fn init(options: Options) -> Result<Guard, Error> {
 type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Logs and traces as a subscriber.
-fn subscriber(
-    options: Options,
-) -> Result<
-    (
-        impl SubscriberInitExt + Into<tracing::Dispatch>,
-        Option<SdkTracerProvider>,
-    ),
-    Error,
-> {
+fn subscriber(options: Options) -> Result<(tracing::Dispatch, Option<SdkTracerProvider>), Error> {
     let filter = match std::env::var(LOG) {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(Error::Filter)?,
         Ok(_) | Err(_) => EnvFilter::new(options.level),
     };
+    let provider = otlp::provider(options.otlp_endpoint.as_deref(), options.service)?;
     let writer = options
         .writer
         .unwrap_or_else(|| BoxMakeWriter::new(std::io::stderr));
-    let logs: Boxed = tracing_subscriber::fmt::layer()
+    let logs = logs(options.form, writer).with_filter(filter).boxed();
+    let layers: Vec<Boxed> = std::iter::once(logs)
+        .chain(provider.as_ref().map(traces))
+        .collect();
+    Ok((tracing_subscriber::registry().with(layers).into(), provider))
+}
+
+/// Lines without private fields.
+pub(crate) fn logs(form: Form, writer: BoxMakeWriter) -> Boxed {
+    tracing_subscriber::fmt::layer()
         .fmt_fields(Kept)
-        .event_format(Lines(options.form))
+        .event_format(Lines(form))
         .with_writer(writer)
-        .with_filter(filter)
-        .boxed();
-    let provider = otlp::provider(options.otlp_endpoint.as_deref(), options.service)?;
-    let traces: Option<Boxed> = provider.as_ref().map(|provider| {
-        // Our own spans only: those of the exporter's HTTP client would make further ones.
-        let ours = Targets::new().with_target("gristmill", Level::INFO);
-        tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer("gristmill"))
-            .with_threads(false)
-            .with_location(false)
-            .with_filter(ours)
-            .boxed()
-    });
-    let layers: Vec<Boxed> = std::iter::once(logs).chain(traces).collect();
-    Ok((tracing_subscriber::registry().with(layers), provider))
+        .boxed()
+}
+
+/// Spans of our own only: those of the exporter's HTTP client would make further ones.
+pub(crate) fn traces(provider: &SdkTracerProvider) -> Boxed {
+    let ours = Targets::new().with_target("gristmill", Level::INFO);
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("gristmill"))
+        .with_threads(false)
+        .with_location(false)
+        .with_filter(ours)
+        .boxed()
 }

@@ -10,6 +10,8 @@ mod lines;
 mod metrics;
 mod otlp;
 mod private;
+#[cfg(test)]
+mod tests;
 
 pub use context::W3c;
 pub use init::{Error, Form, Guard, Options, init};

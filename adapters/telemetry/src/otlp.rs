@@ -18,7 +18,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use crate::init::Error;
 use crate::private::{WITHHELD, is_private};
 
-/// A provider that sends to the collector; `None` where no collector is named.
+/// A provider that sends to the collector that the option or the environment names; `None` where neither does.
 pub(crate) fn provider(
     endpoint: Option<&str>,
     service: &'static str,
@@ -26,39 +26,46 @@ pub(crate) fn provider(
     let Some(endpoint) = endpoint.map(str::to_owned).or_else(|| variable("ENDPOINT")) else {
         return Ok(None);
     };
-    let failed = |source| Error::Collector {
-        endpoint: endpoint.clone(),
-        source,
+    let protocol = match variable("PROTOCOL").as_deref() {
+        None | Some("http/protobuf") => Protocol::HttpBinary,
+        Some("grpc") => Protocol::Grpc,
+        Some(other) => return Err(Error::Protocol(other.to_owned())),
     };
-    let exporter = match variable("PROTOCOL").as_deref() {
-        None | Some("http/protobuf") => Otlp::builder()
-            .with_http()
-            .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
-            .build()
-            .map_err(failed)?,
-        Some("grpc") => {
+    provider_to(&endpoint, protocol, service).map(Some)
+}
+
+/// A provider that sends to a collector.
+pub(crate) fn provider_to(
+    endpoint: &str,
+    protocol: Protocol,
+    service: &'static str,
+) -> Result<SdkTracerProvider, Error> {
+    let exporter = match protocol {
+        Protocol::Grpc => {
             if tokio::runtime::Handle::try_current().is_err() {
                 return Err(Error::NoRuntime);
             }
-            Otlp::builder()
-                .with_tonic()
-                .with_endpoint(&endpoint)
-                .build()
-                .map_err(failed)?
+            Otlp::builder().with_tonic().with_endpoint(endpoint).build()
         }
-        Some(other) => return Err(Error::Protocol(other.to_owned())),
+        // The only other one that is built in.
+        _ => Otlp::builder()
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+            .build(),
     };
+    let exporter = exporter.map_err(|source| Error::Collector {
+        endpoint: endpoint.to_owned(),
+        source,
+    })?;
     let resource = Resource::builder()
         .with_service_name(service)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
-    Ok(Some(
-        SdkTracerProvider::builder()
-            .with_resource(resource)
-            .with_batch_exporter(Scrubbed(exporter))
-            .build(),
-    ))
+    Ok(SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_batch_exporter(Scrubbed(exporter))
+        .build())
 }
 
 fn variable(end: &str) -> Option<String> {
