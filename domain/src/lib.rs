@@ -9,6 +9,7 @@ pub mod filter;
 pub mod id;
 pub mod job;
 pub mod ledger;
+pub mod passage;
 pub mod plan;
 pub mod prompt;
 pub mod rate;
