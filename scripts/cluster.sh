@@ -1,0 +1,268 @@
+#!/usr/bin/env bash
+# Runs a whole cluster on this machine without containers: RabbitMQ, Redis, coordinators and workers as processes of their own, on free
+# ports, with their data in one folder. Prints where to submit to, waits, and on Ctrl-C stops all of it in order.
+# Installs RabbitMQ and Redis with apt-get when they are missing and allowed.
+#
+#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--store PATH_OR_URL] [--program PATH] [--folder PATH] [--keep]
+#
+#   --workers N          worker processes (2)
+#   --coordinators N     coordinator processes (1)
+#   --slots N            tasks that a worker has in hand at once (64)
+#   --stages LIST        what the workers do (generate,judge,embed)
+#   --store PATH_OR_URL  where seeds, segments and datasets go (a folder beside the other data)
+#   --program PATH       the `gristmill` to run (the release build; built when it is not there)
+#   --folder PATH        where everything is kept (a new temporary folder); an old one goes on where it stopped
+#   --keep               leave the folder there at the end; one that was given with --folder or --store is never removed
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+workers=2 coordinators=1 slots=64 stages=generate,judge,embed store='' program='' folder='' keep=''
+
+fail() {
+    printf 'cluster.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --keep) keep=yes ;;
+    --workers | --coordinators | --slots | --stages | --store | --program | --folder)
+        [ $# -ge 2 ] || fail "$1 needs a value"
+        printf -v "${1#--}" %s "$2"
+        shift
+        ;;
+    -h | --help)
+        sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    *) fail "there is no option $1; --help names them" ;;
+    esac
+    shift
+done
+for number in "$workers" "$coordinators" "$slots"; do
+    [[ $number =~ ^[1-9][0-9]{0,3}$ ]] || fail "$number is no number of processes or slots"
+done
+
+"$here/scripts/need.sh" redis-server rabbitmq-server
+if [ -z "$program" ]; then
+    program=${CARGO_TARGET_DIR:-$here/target}/release/gristmill
+    [ -x "$program" ] || (cd "$here" && cargo build --release --locked -p gristmill)
+fi
+program=$(realpath -e -- "$program") || fail 'there is no such program'
+
+if [ -n "$folder" ]; then
+    mkdir -p -- "$folder"
+    keep=yes
+else
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/gristmill-cluster-XXXXXX")
+fi
+folder=$(realpath -- "$folder")
+mkdir -p "$folder"/{redis,rabbitmq,logs,store}
+store=${store:-$folder/store}
+
+# ---- processes -------------------------------------------------------------------------------------------------------------------------
+
+names=() pids=() # in the order of their start
+epmd_was_there=''
+if command -v epmd >/dev/null && epmd -names >/dev/null 2>&1; then epmd_was_there=yes; fi
+
+# Starts a command of a name in a session of its own, so that Ctrl-C reaches this script only, which stops things in order.
+start() {
+    local name=$1
+    shift
+    setsid "$@" >"$folder/logs/$name.log" 2>&1 </dev/null &
+    names+=("$name")
+    pids+=($!)
+}
+
+runs() { kill -0 "$1" 2>/dev/null; }
+
+show_log() {
+    printf 'cluster.sh: %s ended; the last of its log (%s):\n' "$1" "$folder/logs/$1.log" >&2
+    tail -n 20 "$folder/logs/$1.log" >&2 || true
+}
+
+# Asks what starts with a name to end, all of it at once, and waits; what does not end in time is killed with all of its group.
+stop() {
+    local what=$1 seconds=$2 i deadline
+    for i in "${!names[@]}"; do
+        [[ ${names[i]} != "$what"* ]] || kill -TERM "${pids[i]}" 2>/dev/null || true
+    done
+    deadline=$((SECONDS + seconds))
+    for i in "${!names[@]}"; do
+        [[ ${names[i]} == "$what"* ]] || continue
+        while runs "${pids[i]}" && [ "$SECONDS" -lt "$deadline" ] && [ -z "$hurry" ]; do sleep 0.1; done
+        if runs "${pids[i]}"; then printf 'cluster.sh: %s is killed\n' "${names[i]}" >&2; fi
+        kill -KILL -- "-${pids[i]}" 2>/dev/null || true
+        wait "${pids[i]}" 2>/dev/null || true
+    done
+}
+
+hurry=''
+finish() {
+    local status=$?
+    trap - EXIT
+    # A second Ctrl-C does not wait for work in hand.
+    trap 'hurry=yes' INT TERM
+    [ ${#pids[@]} -eq 0 ] || printf 'cluster.sh: stopping (again for at once)\n' >&2
+    stop worker 120
+    stop coordinator 30
+    stop rabbitmq 60
+    stop redis 30
+    # Erlang's port mapper stays behind its first node; it refuses to go while other nodes use it.
+    [ -n "$epmd_was_there" ] || epmd -kill >/dev/null 2>&1 || true
+    if [ -n "$keep" ]; then
+        printf 'cluster.sh: everything is in %s\n' "$folder" >&2
+    else
+        rm -rf -- "$folder"
+    fi
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# ---- ports ------------------------------------------------------------------------------------------------------------------------------
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+taken=' '
+# Finds a port on which nobody listens, below those that systems give to outgoing connections.
+free_port() {
+    local try
+    for try in {1..200}; do
+        port=$((15000 + RANDOM % 15000))
+        if [[ $taken != *" $port "* ]] && ! listens "$port"; then
+            taken+="$port "
+            return
+        fi
+    done
+    fail "no port is free after $try tries"
+}
+
+# Waits until a check passes; gives up when the process that it is about has ended, or in time.
+await() {
+    local name=$1 seconds=$2 deadline=$((SECONDS + $2)) pid=${pids[-1]}
+    shift 2
+    until "$@"; do
+        if ! runs "$pid"; then
+            show_log "$name"
+            exit 1
+        fi
+        [ "$SECONDS" -lt "$deadline" ] || fail "$name is not ready after $seconds s; its log is $folder/logs/$name.log"
+        sleep 0.1
+    done
+}
+
+# Whether a process says that it is ready.
+ready() {
+    local line=''
+    {
+        exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+            printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 &&
+            read -r -t 5 line <&3
+        exec 3>&-
+    } 2>/dev/null || return 1
+    [[ $line == *' 200 '* ]]
+}
+
+pongs() { [ "$(redis-cli -h 127.0.0.1 -p "$1" ping 2>/dev/null)" = PONG ]; }
+
+# Whether the broker answers a client's greeting with a frame (AMQP 0-9-1, section 4.2.2): it listens, and its applications are up.
+greets() {
+    local byte=''
+    {
+        exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+            printf 'AMQP\x00\x00\x09\x01' >&3 &&
+            byte=$(timeout 5 head -c 1 <&3 | od -An -tu1)
+        exec 3>&-
+    } 2>/dev/null || return 1
+    [ "${byte// /}" = 1 ]
+}
+
+# ---- Redis: every write on disk before it is answered, and nothing evicted ---------------------------------------------------------------
+
+free_port
+redis_port=$port
+start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$folder/redis" \
+    --appendonly yes --appendfsync always --save '' --maxmemory-policy noeviction
+await redis 30 pongs "$redis_port"
+redis="redis://127.0.0.1:$redis_port/0"
+
+# ---- RabbitMQ: a node apart from the system's --------------------------------------------------------------------------------------------
+
+rabbit=$folder/rabbitmq
+cat >"$rabbit/rabbitmq.conf" <<'CONF'
+loopback_users = none
+vm_memory_high_watermark.absolute = 1GB
+disk_free_limit.absolute = 1GB
+CONF
+printf '[].\n' >"$rabbit/enabled_plugins"
+printf '[].\n' >"$rabbit/advanced.config"
+: >"$rabbit/environment"
+as_rabbit=()
+if [ "$(id -u)" = 0 ]; then
+    # Erlang's distribution is better not root, and the node must reach its folder.
+    chmod 711 "$folder"
+    chown -R rabbitmq: "$rabbit"
+    as_rabbit=(setpriv --reuid rabbitmq --regid rabbitmq --init-groups)
+fi
+# The start scripts on the path insist on being root or `rabbitmq`; these are the server's own.
+programs=/usr/lib/rabbitmq/bin
+[ -x $programs/rabbitmq-server ] || programs=$(dirname "$(command -v rabbitmq-server)")
+
+free_port
+broker_port=$port
+free_port
+# A folder that is used again must find its node under the old name.
+[ -s "$rabbit/node" ] || printf 'gristmill-cluster-%s@localhost' "$broker_port" >"$rabbit/node"
+start rabbitmq env -C "$rabbit" -i "${as_rabbit[@]}" env PATH="$PATH" LANG=C.UTF-8 HOME="$rabbit" \
+    RABBITMQ_NODENAME="$(cat "$rabbit/node")" \
+    RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$broker_port" RABBITMQ_DIST_PORT="$port" \
+    RABBITMQ_MNESIA_BASE="$rabbit/data" RABBITMQ_LOG_BASE="$rabbit/log" RABBITMQ_LOGS=- \
+    RABBITMQ_FEATURE_FLAGS_FILE="$rabbit/feature_flags" RABBITMQ_ENABLED_PLUGINS_FILE="$rabbit/enabled_plugins" \
+    RABBITMQ_PID_FILE="$rabbit/pid" RABBITMQ_CONF_ENV_FILE="$rabbit/environment" \
+    RABBITMQ_CONFIG_FILE="$rabbit/rabbitmq.conf" RABBITMQ_ADVANCED_CONFIG_FILE="$rabbit/advanced.config" \
+    "$programs/rabbitmq-server"
+await rabbitmq 120 greets "$broker_port"
+broker="amqp://guest:guest@127.0.0.1:$broker_port/%2f"
+
+# ---- Gristmill ---------------------------------------------------------------------------------------------------------------------------
+
+export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store
+"$program" broker setup >"$folder/logs/setup.log" 2>&1 || {
+    cat "$folder/logs/setup.log" >&2
+    fail 'the broker could not be set up'
+}
+
+servers=() watched=()
+for number in $(seq "$coordinators"); do
+    free_port
+    listen=$port
+    free_port
+    start "coordinator-$number" "$program" coordinator --listen "127.0.0.1:$listen" --http "127.0.0.1:$port"
+    await "coordinator-$number" 60 ready "$port"
+    servers+=("http://127.0.0.1:$listen")
+    watched+=("coordinator-$number http://127.0.0.1:$port/metrics")
+done
+for number in $(seq "$workers"); do
+    free_port
+    start "worker-$number" "$program" worker --stages "$stages" --slots "$slots" --http "127.0.0.1:$port"
+    await "worker-$number" 60 ready "$port"
+    watched+=("worker-$number http://127.0.0.1:$port/metrics")
+done
+
+printf '%s\n' "${servers[@]}"
+{
+    printf 'Submit a job:  %s submit JOB.yaml --server %s\n' "$program" "${servers[0]}"
+    printf 'Redis %s   RabbitMQ %s   store %s   logs %s/logs\n' "$redis" "$broker" "$store" "$folder"
+    printf '%s\n' "${watched[@]}"
+    printf 'Ctrl-C stops everything.\n'
+} >&2
+
+# Whatever ends by itself takes the rest with it.
+wait -n -p ended || true
+for i in "${!pids[@]}"; do
+    [ "${pids[i]}" != "${ended:-}" ] || show_log "${names[i]}"
+done
+exit 1
