@@ -43,28 +43,50 @@ fn main() -> Result<(), Failure> {
 
 fn compare(path: &Path, dimensions: &str, tau: &str, python: Option<&str>) -> Result<(), Failure> {
     let path = path.to_str().ok_or("the temporary folder's name is no text")?;
+    println!("DCScore of {dimensions} dimensions at τ = {tau}: score, seconds, processor seconds, peak MB");
+    let mut ours = Vec::new();
     for precision in ["single", "double"] {
-        let ours = Command::new(std::env::current_exe()?)
-            .args(["--score", path, dimensions, tau, precision])
-            .output()?;
-        print!("{}", String::from_utf8_lossy(&ours.stdout));
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--score", path, dimensions, tau, precision]);
+        ours.push(measure(&format!("gristmill, {precision}"), command)?);
     }
     let Some(python) = python else {
         return Ok(());
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers/dcscore.py");
     for way in ["whole rows", "each pair once"] {
-        let theirs = Command::new(python)
-            .arg(&script)
-            .args([path, dimensions, tau, way])
-            .output()?;
-        print!(
-            "{}{}",
-            String::from_utf8_lossy(&theirs.stdout),
-            String::from_utf8_lossy(&theirs.stderr)
-        );
+        let mut command = Command::new(python);
+        command.arg(&script).args([path, dimensions, tau, way]);
+        let [_, wall, cpu, peak] = measure(&format!("numpy, {way}"), command)?;
+        for ([_, own_wall, own_cpu, own_peak], precision) in ours.iter().zip(["single", "double"]) {
+            println!(
+                "  ours in {precision} precision to this: time {:.2}, processors {:.2}, peak memory {:.2}",
+                own_wall / wall,
+                own_cpu / cpu,
+                own_peak / peak
+            );
+        }
     }
     Ok(())
+}
+
+/// Score, seconds, processor seconds and peak MB of a process that prints them, the peak in kB.
+fn measure(name: &str, mut command: Command) -> Result<[f64; 4], Failure> {
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let said = String::from_utf8(output.stdout)?;
+    let figures: Vec<f64> = said
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [score, wall, cpu, peak] = figures[..] else {
+        return Err(format!("`{name}` said {said:?}").into());
+    };
+    let peak = peak / 1024.0;
+    println!("{name:24} {score:.9}  {wall:7.2} s  {cpu:7.2} s  {peak:5.0} MB");
+    Ok([score, wall, cpu, peak])
 }
 
 /// Rows like sentence embeddings of one domain: a common direction, one of 1,000 topics, and a part of their own.
@@ -127,13 +149,11 @@ fn score(path: &Path, dimensions: usize, tau: f64, double: bool) -> Result<(), F
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let score = blocked(&vectors, settings, threads)?;
     println!(
-        "gristmill {:?}: DCScore {:.9} of {} × {dimensions} at τ = {tau}: {:.2} s, {:.2} s of processors; peak {}",
-        settings.precision,
+        "{} {} {} {}",
         score.value,
-        score.n,
         started.elapsed().as_secs_f64(),
         processor_seconds(),
-        peak_memory(),
+        peak_kb()
     );
     Ok(())
 }
@@ -151,8 +171,10 @@ fn processor_seconds() -> f64 {
     ticks / 100.0
 }
 
-fn peak_memory() -> String {
+/// The process's largest resident size, 0 where the system does not tell.
+fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or("unknown".into(), |size| size.trim().to_owned())
+    line.and_then(|size| size.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
