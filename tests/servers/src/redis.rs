@@ -156,7 +156,11 @@ impl Server {
             .process_group(0);
         if self.options.movable_clock {
             command
-                .env("LD_PRELOAD", faketime()?)
+                // The C library's own allocator goes first: Redis's (jemalloc) asks for the time before libfaketime is ready.
+                .env(
+                    "LD_PRELOAD",
+                    format!("libc_malloc_debug.so.0:{}", faketime()?.display()),
+                )
                 .env("FAKETIME_TIMESTAMP_FILE", self.clock_file())
                 .env("FAKETIME_NO_CACHE", "1")
                 .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
@@ -359,7 +363,7 @@ fn faketime() -> anyhow::Result<PathBuf> {
     let folders = fs::read_dir("/usr/lib").context("the system's libraries")?;
     folders
         .flatten()
-        .map(|entry| entry.path().join("faketime/libfaketime.so.1"))
+        .map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"))
         .find(|library| library.exists())
         .context("there is no libfaketime here: run `scripts/need.sh faketime`")
 }
