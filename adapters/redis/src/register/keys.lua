@@ -1,5 +1,5 @@
--- What the register's scripts share: names of keys, the time, and who has a run. Every key begins with KEYS[1], `gm:{register}`, so that all
--- of them lie on one node of a cluster.
+-- What the register's scripts share: names of keys, the time, and who has a run. Every key begins with KEYS[1], `gm:{register}` where the
+-- namespace is `gm`, so that all of them lie on one node of a cluster.
 --
 --   count               numbers what is put into an order
 --   run:ID              a hash: name, order, submitted; holder, until, lease; report, reported; ending, reason, ended

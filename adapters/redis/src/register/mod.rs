@@ -20,8 +20,6 @@ use redis::Value;
 use crate::connection::Redis;
 use crate::script::{Call, Script};
 
-/// What each key begins with.
-const PREFIX: &str = "gm:{register}";
 /// Entries that one script reads or changes at most.
 const PAGE: usize = 100;
 
@@ -29,12 +27,20 @@ const PAGE: usize = 100;
 #[derive(Debug, Clone)]
 pub struct RedisRegister {
     redis: Redis,
+    /// What each key begins with.
+    prefix: String,
 }
 
 impl RedisRegister {
-    /// The one register of a server's database.
+    /// The one register under the names of these connections ([`crate::Options::namespace`]).
     pub fn new(redis: Redis) -> Self {
-        Self { redis }
+        let prefix = format!("{}:{{register}}", redis.options().namespace);
+        Self { redis, prefix }
+    }
+
+    /// A call of one of the register's scripts.
+    fn script(&self, script: &'static Script) -> Call<'static> {
+        Call::new(script).key(&self.prefix)
     }
 
     async fn call(&self, doing: &'static str, call: Call<'_>) -> Result<Value, Error> {
@@ -45,11 +51,6 @@ impl RedisRegister {
         let reply = self.call(doing, call).await?;
         Ok(reply::number(reply).map_err(failed(doing))? != 0)
     }
-}
-
-/// A call of one of the register's scripts.
-fn script(script: &'static Script) -> Call<'static> {
-    Call::new(script).key(PREFIX)
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(crate::error::Error) -> Error {
@@ -72,7 +73,8 @@ impl Register for RedisRegister {
     async fn submit(&self, new: NewRun) -> Result<Submitted, Error> {
         let doing = "entered a run";
         check_size(doing, new.spec.len(), SPEC_BYTES_MAX)?;
-        let call = script(&scripts::SUBMIT)
+        let call = self
+            .script(&scripts::SUBMIT)
             .arg(run_arg(new.run))
             .arg(new.name)
             .arg(new.spec)
@@ -83,13 +85,13 @@ impl Register for RedisRegister {
 
     async fn spec(&self, run: RunId) -> Result<Option<Vec<u8>>, Error> {
         let doing = "read what a run was started with";
-        let call = script(&scripts::SPEC).arg(run_arg(run));
+        let call = self.script(&scripts::SPEC).arg(run_arg(run));
         reply::bytes(self.call(doing, call).await?).map_err(failed(doing))
     }
 
     async fn get(&self, run: RunId) -> Result<Option<Run>, Error> {
         let doing = "read a run";
-        let call = script(&scripts::GET).arg(run_arg(run));
+        let call = self.script(&scripts::GET).arg(run_arg(run));
         let mut runs = reply::runs(self.call(doing, call).await?).map_err(failed(doing))?;
         Ok(runs.pop().map(|(_, run)| run))
     }
@@ -99,7 +101,8 @@ impl Register for RedisRegister {
         let (mut runs, mut skip, mut highest) = (Vec::new(), skip as u64, "+inf".to_owned());
         loop {
             let page = PAGE.min(limit - runs.len());
-            let call = script(&scripts::LIST)
+            let call = self
+                .script(&scripts::LIST)
                 .arg(highest)
                 .number(skip)
                 .number(page as u64);
@@ -118,7 +121,7 @@ impl Register for RedisRegister {
         let doing = "listed the runs that go on";
         let (mut runs, mut lowest) = (Vec::new(), "-inf".to_owned());
         loop {
-            let call = script(&scripts::ACTIVE).arg(lowest).number(PAGE as u64);
+            let call = self.script(&scripts::ACTIVE).arg(lowest).number(PAGE as u64);
             let found = reply::runs(self.call(doing, call).await?).map_err(failed(doing))?;
             let last = found.last().map(|(place, _)| *place);
             let whole = found.len() == PAGE;
@@ -131,7 +134,8 @@ impl Register for RedisRegister {
     }
 
     async fn claim(&self, run: RunId, holder: &str, lease: Duration) -> Result<bool, Error> {
-        let call = script(&scripts::CLAIM)
+        let call = self
+            .script(&scripts::CLAIM)
             .arg(run_arg(run))
             .arg(holder)
             .number(millis(lease));
@@ -142,7 +146,7 @@ impl Register for RedisRegister {
         let doing = "renewed leases";
         let mut held = Vec::new();
         for page in runs.chunks(PAGE) {
-            let call = script(&scripts::RENEW).arg(holder).number(millis(lease));
+            let call = self.script(&scripts::RENEW).arg(holder).number(millis(lease));
             let call = page.iter().fold(call, |call, run| call.arg(run_arg(*run)));
             held.extend(reply::ids(self.call(doing, call).await?).map_err(failed(doing))?);
         }
@@ -150,14 +154,15 @@ impl Register for RedisRegister {
     }
 
     async fn release(&self, run: RunId, holder: &str) -> Result<(), Error> {
-        let call = script(&scripts::RELEASE).arg(run_arg(run)).arg(holder);
+        let call = self.script(&scripts::RELEASE).arg(run_arg(run)).arg(holder);
         self.call("gave a run back", call).await.map(drop)
     }
 
     async fn report(&self, run: RunId, holder: &str, report: Vec<u8>) -> Result<(), Error> {
         let doing = "took a run's report";
         check_size(doing, report.len(), REPORT_BYTES_MAX)?;
-        let call = script(&scripts::REPORT)
+        let call = self
+            .script(&scripts::REPORT)
             .arg(run_arg(run))
             .arg(holder)
             .arg(report);
@@ -166,7 +171,8 @@ impl Register for RedisRegister {
 
     async fn end(&self, run: RunId, holder: &str, ending: Ending) -> Result<bool, Error> {
         let (ending, reason) = reply::ending_words(ending);
-        let call = script(&scripts::END)
+        let call = self
+            .script(&scripts::END)
             .arg(run_arg(run))
             .arg(holder)
             .arg(ending)
@@ -179,7 +185,8 @@ impl Register for RedisRegister {
     async fn beat(&self, beat: Beat, ttl: Duration) -> Result<bool, Error> {
         let doing = "took a worker's beat";
         check_size(doing, beat.report.len(), REPORT_BYTES_MAX)?;
-        let call = script(&scripts::BEAT)
+        let call = self
+            .script(&scripts::BEAT)
             .arg(beat.worker)
             .arg(beat.report)
             .number(millis(ttl))
@@ -191,7 +198,7 @@ impl Register for RedisRegister {
         let doing = "listed the workers";
         let (mut workers, mut first) = (Vec::new(), b"-".to_vec());
         loop {
-            let call = script(&scripts::WORKERS).arg(first).number(PAGE as u64);
+            let call = self.script(&scripts::WORKERS).arg(first).number(PAGE as u64);
             let page = reply::workers(self.call(doing, call).await?).map_err(failed(doing))?;
             workers.extend(page.workers);
             if !page.more {
@@ -202,13 +209,14 @@ impl Register for RedisRegister {
     }
 
     async fn drain(&self, worker: &str) -> Result<bool, Error> {
-        let call = script(&scripts::DRAIN).arg(worker).number(millis(KEPT));
+        let call = self.script(&scripts::DRAIN).arg(worker).number(millis(KEPT));
         self.yes("told a worker to take nothing more", call).await
     }
 
     async fn bury(&self, dead: Dead) -> Result<u64, Error> {
         let doing = "buried a dead letter";
-        let call = script(&scripts::BURY)
+        let call = self
+            .script(&scripts::BURY)
             .arg(dead.stage.name())
             .arg(dead.run.map(run_arg).unwrap_or_default())
             .arg(dead.reason)
@@ -223,7 +231,7 @@ impl Register for RedisRegister {
         let (mut graves, mut highest) = (Vec::new(), below(before));
         loop {
             let page = PAGE.min(limit - graves.len());
-            let call = script(&scripts::GRAVES).arg(highest).number(page as u64);
+            let call = self.script(&scripts::GRAVES).arg(highest).number(page as u64);
             let found = reply::graves(self.call(doing, call).await?).map_err(failed(doing))?;
             let whole = found.len() == page;
             highest = below(found.last().map(|grave| grave.number));
@@ -236,14 +244,16 @@ impl Register for RedisRegister {
 
     async fn grave(&self, number: u64) -> Result<Option<Grave>, Error> {
         let doing = "read a dead letter";
-        let call = script(&scripts::GRAVE).number(number);
+        let call = self.script(&scripts::GRAVE).number(number);
         let mut graves = reply::graves(self.call(doing, call).await?).map_err(failed(doing))?;
         Ok(graves.pop())
     }
 
     async fn retried(&self, number: u64) -> Result<(), Error> {
-        let call = script(&scripts::RETRIED).number(number);
-        self.call("marked a dead letter as put back", call).await.map(drop)
+        let call = self.script(&scripts::RETRIED).number(number);
+        self.call("marked a dead letter as put back", call)
+            .await
+            .map(drop)
     }
 
     async fn drop_graves(&self, numbers: &[u64]) -> Result<u64, Error> {
@@ -252,7 +262,7 @@ impl Register for RedisRegister {
         for page in numbers.chunks(PAGE) {
             let call = page
                 .iter()
-                .fold(script(&scripts::DROP), |call, number| call.number(*number));
+                .fold(self.script(&scripts::DROP), |call, number| call.number(*number));
             dropped += reply::number(self.call(doing, call).await?).map_err(failed(doing))?;
         }
         Ok(dropped)

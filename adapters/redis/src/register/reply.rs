@@ -98,19 +98,21 @@ fn ending(word: &str, reason: Option<String>) -> Result<Ending, Error> {
 pub(super) fn runs(reply: Value) -> Result<Vec<(u64, Run)>, Error> {
     let rows: Vec<RunRow> = read(reply)?;
     rows.into_iter()
-        .map(|(run, name, submitted_ms, ended_ms, word, reason, holder, report, reported_ms, place)| {
-            let run = Run {
-                run: id(&run)?,
-                name,
-                submitted_ms,
-                ended_ms,
-                ending: word.map(|word| ending(&word, reason)).transpose()?,
-                holder,
-                report,
-                reported_ms,
-            };
-            Ok((place, run))
-        })
+        .map(
+            |(run, name, submitted_ms, ended_ms, word, reason, holder, report, reported_ms, place)| {
+                let run = Run {
+                    run: id(&run)?,
+                    name,
+                    submitted_ms,
+                    ended_ms,
+                    ending: word.map(|word| ending(&word, reason)).transpose()?,
+                    holder,
+                    report,
+                    reported_ms,
+                };
+                Ok((place, run))
+            },
+        )
         .collect()
 }
 
