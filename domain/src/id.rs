@@ -103,6 +103,10 @@ hash_id!(
     /// A seed or row by its content.
     ContentId, "content id", 16
 );
+hash_id!(
+    /// A line to a model: hash of endpoint, key and model, which gives none of them away.
+    LineId, "line", 16
+);
 
 impl TaskId {
     /// A stable number for a request's sampling seed: from the task, never from the attempt.

@@ -4,11 +4,13 @@
 
 pub mod amount;
 pub mod answer;
+pub mod breaker;
 pub mod chat;
 pub mod filter;
 pub mod id;
 pub mod job;
 pub mod ledger;
+pub mod pace;
 pub mod passage;
 pub mod plan;
 pub mod prompt;

@@ -1,57 +1,89 @@
-//! The generic cell rate algorithm (ITU-T I.371): a rate limit without a bucket to refill.
+//! How fast a line to a model may be used, so that no sliding minute ever sees more than its provider allows.
+//!
+//! A provider's limits hold for an endpoint, a key and a model together: a [`Line`]. Requests are paced by the generic cell rate
+//! algorithm ([`Gcra`]). Tokens are known in advance only as bounds, charged at them and corrected after the call, and a GCRA cannot give
+//! back what it charged: credit returned late is credit for a minute that has passed, and is spent in one where it does not belong. So
+//! tokens are counted in a [`Window`] of seconds, where what is given back goes to the second that it was charged to.
+//!
+//! [`State::acquire`] looks at every dimension before it takes anything from one. Times are microseconds of whoever keeps the state;
+//! a clock that steps back is followed without handing out the past a second time.
+
+mod gcra;
+mod state;
+#[cfg(test)]
+mod tests;
+mod window;
 
 use std::time::Duration;
 
-/// A rate with a burst, set so that no sliding window of a minute ever sees more than a provider's limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gcra {
-    interval: Duration,
-    burst: u32,
+use serde::{Deserialize, Serialize};
+
+pub use gcra::Gcra;
+pub use state::{PAUSE_MAX, Permit, State, Ticket};
+pub use window::{Charge, Claim, Window};
+
+use crate::id::LineId;
+
+/// How long after it was asked for a permit may be used. A request that leaves later counts in a minute that has no room kept for it.
+pub const PERMIT_VALID: Duration = Duration::from_millis(750);
+
+/// A minute, the time that a permit may lie, and as much again as a fifth of that for the way to the provider; microseconds.
+const SPAN_US: u64 = 60_900_000;
+/// Microseconds in a second.
+const SECOND_US: u64 = 1_000_000;
+
+/// A line to a model: endpoint, key and model, by a hash that gives none of them away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Its name: the same for all who share the provider's limits.
+    pub id: LineId,
+    /// What the provider allows.
+    pub limits: Limits,
 }
 
-/// When the next permit would come at an even pace.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct State(Duration);
+/// What a provider allows in a minute; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Limits {
+    /// Requests.
+    pub requests: Option<u32>,
+    /// Prompt tokens.
+    pub input_tokens: Option<u64>,
+    /// Completion tokens.
+    pub output_tokens: Option<u64>,
+}
 
-impl Gcra {
-    /// Stays within `limit` permits in every window of a minute: rate × window + burst + jitter ≤ limit. 600 a minute
-    /// becomes 582 with a burst of 10; a plain 600 with a full bucket would let 1,199 through.
-    pub fn per_minute(limit: u32) -> Self {
-        let limit = limit.max(1);
-        // A sixtieth of the limit at once, and a little less than that as room for the jitter of arrival.
-        let burst = (limit / 60).max(1);
-        let room = limit.saturating_sub(burst + (limit / 75).min(burst)).max(1);
-        Self {
-            interval: Duration::from_secs(60) / room,
-            burst,
-        }
+impl Limits {
+    /// No limit at all.
+    pub const NONE: Self = Self {
+        requests: None,
+        input_tokens: None,
+        output_tokens: None,
+    };
+
+    /// True when nothing is limited.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
     }
 
-    /// Admits one request at `now` (time since any fixed start), or says how long to wait.
-    pub fn admit(&self, state: State, now: Duration) -> Result<State, Duration> {
-        let due = state.0.max(now);
-        let allowed_from = due.saturating_sub(self.interval * (self.burst - 1));
-        if allowed_from > now {
-            Err(allowed_from - now)
-        } else {
-            Ok(State(due + self.interval))
-        }
+    /// True when tokens are limited, so that what was not used is worth giving back.
+    pub fn counts_tokens(self) -> bool {
+        self.input_tokens.is_some() || self.output_tokens.is_some()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What one request may use at most, or has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Demand {
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Completion tokens.
+    pub output_tokens: u64,
+}
 
-    #[test]
-    fn six_hundred_a_minute_is_582_with_a_burst_of_ten() {
-        let rate = Gcra::per_minute(600);
-        assert_eq!(
-            (
-                rate.burst,
-                Duration::from_secs(60).div_duration_f64(rate.interval).round()
-            ),
-            (10, 582.0)
-        );
-    }
+impl Demand {
+    /// Nothing: the request never left.
+    pub const NONE: Self = Self {
+        input_tokens: 0,
+        output_tokens: 0,
+    };
 }

@@ -3,22 +3,33 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use gristmill_domain::rate::{Demand, Limits, Line, PERMIT_VALID, Permit, Ticket};
 
-/// Whether a call may be made now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permit {
-    /// Now.
-    Granted,
-    /// Not before this much time has passed; nothing was taken.
-    Wait(Duration),
+/// The limiter's store failed: whether a permit was taken is unknown, and nobody calls without one.
+#[derive(Debug, thiserror::Error)]
+#[error("the limiter's store failed while it {doing}")]
+pub struct Error {
+    /// What it was doing.
+    pub doing: &'static str,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// The limits of each model.
+/// The limits of the lines to models; the rules are those of [`gristmill_domain::rate::State`].
+///
+/// Whatever shares a limiter's store shares its limits: no sliding minute sees more requests or tokens of a line than is allowed, summed over
+/// all processes. Only the store's clock counts, never a caller's.
 #[async_trait]
 pub trait Limiter: Send + Sync {
-    /// Asks for one request to a model. A permit is taken before an attempt begins and is not given back.
-    async fn acquire(&self, model: &str) -> Permit;
+    /// Asks for one request with at most so many tokens: all dimensions admit it, or nothing is taken. A permit is taken before an
+    /// attempt begins, is used within [`PERMIT_VALID`] of the asking, and is not given back. After an error it may have been taken, and is lost.
+    async fn acquire(&self, line: &Line, demand: Demand) -> Result<Permit, Error>;
 
-    /// The provider asked for a pause: nobody calls the model until it is over.
-    async fn cool_down(&self, model: &str, pause: Duration);
+    /// Says what the call of a permit has used in truth, less or more, for the tokens of the next. It is sent once: after an error it is
+    /// not sent again, since giving back twice would let too much through.
+    async fn refund(&self, line: &Line, ticket: Ticket, used: Demand) -> Result<(), Error>;
+
+    /// The provider asked for a pause: nobody gets a permit until it is over. One that is already longer stays. Safe to send again.
+    async fn cool_down(&self, line: &Line, pause: Duration) -> Result<(), Error>;
 }

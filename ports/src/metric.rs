@@ -37,7 +37,7 @@ pub const THROTTLED: &str = "gristmill_throttled_total";
 pub const LIMITER_WAIT_SECONDS: &str = "gristmill_limiter_wait_seconds";
 /// Attempts under way in this process.
 pub const IN_FLIGHT: &str = "gristmill_in_flight";
-/// Slots of this process, as its pace allows now.
+/// Slots of this process.
 pub const SLOTS: &str = "gristmill_slots";
 /// 1 while a model's circuit breaker keeps calls back.
 pub const BREAKER_OPEN: &str = "gristmill_breaker_open";
@@ -102,7 +102,7 @@ pub const ALL: &[Metric] = &[
     gauge(IN_FLIGHT, "Attempts under way in this process.", &["stage"]),
     gauge(
         SLOTS,
-        "Attempts that this process may have open at once, as its pace allows now.",
+        "Attempts that this process may have open at once.",
         &["stage"],
     ),
     gauge(

@@ -99,18 +99,64 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
         version: VERSION,
         report,
         vectors,
+        blob: String::new(),
     }
     .encode_to_vec())
 }
 
+/// Encodes the name of the blob that an encoded report was put into, for the ledger.
+pub fn encode_pointer(blob: &str) -> Vec<u8> {
+    v1::TaskReport {
+        version: VERSION,
+        report: Vec::new(),
+        vectors: None,
+        blob: blob.to_owned(),
+    }
+    .encode_to_vec()
+}
+
+/// What a task was settled with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    /// Its report.
+    Report(Report),
+    /// Name of the blob that holds the encoded report.
+    Blob(String),
+}
+
+/// Decodes what a task was settled with.
+pub fn decode_settlement(bytes: &[u8]) -> Result<Settlement, Error> {
+    let wire = report_of(bytes)?;
+    if wire.blob.is_empty() {
+        unpack_report(wire).map(Settlement::Report)
+    } else {
+        Ok(Settlement::Blob(wire.blob))
+    }
+}
+
 /// Decodes a report.
 pub fn decode_report(bytes: &[u8]) -> Result<Report, Error> {
+    unpack_report(report_of(bytes)?)
+}
+
+fn report_of(bytes: &[u8]) -> Result<v1::TaskReport, Error> {
     const WHAT: &str = "task report";
     let wire = v1::TaskReport::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
     if wire.version != VERSION {
         return Err(Error::Version {
             what: WHAT,
             found: wire.version,
+        });
+    }
+    Ok(wire)
+}
+
+fn unpack_report(wire: v1::TaskReport) -> Result<Report, Error> {
+    const WHAT: &str = "task report";
+    if !wire.blob.is_empty() {
+        return Err(Error::Damaged {
+            what: WHAT,
+            detail: "it names a blob where the report itself is expected".to_owned(),
         });
     }
     let mut report: Report =

@@ -1,4 +1,6 @@
-//! One delivery, from the queue's hands to the ledger's books: permit → begin → one request → examine → settle → ack.
+//! One delivery, from the queue's hands to the ledger's books: place → permit → begin → one request → examine → settle → ack.
+//!
+//! Without a kit, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held.
 //!
 //! | begin answers | the delivery |
 //! |---|---|
@@ -14,59 +16,85 @@ use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Request;
-use gristmill_domain::work::{Output, Report, Task, Work};
-use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Outcome, Settle, VoidProof};
-use gristmill_ports::limiter::{Limiter, Permit};
-use gristmill_ports::model::{CallError, Scope};
+use gristmill_domain::work::{Task, Work};
+use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Settle, VoidProof};
+use gristmill_ports::limiter::{Demand, Limiter, PERMIT_VALID, Permit, Ticket};
 use gristmill_ports::queue::Delivery;
-use gristmill_proto::{Envelope, encode_report};
+use gristmill_ports::trace::Propagator;
+use gristmill_proto::Envelope;
+use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::board::Handle;
-use crate::examine::examine;
+use crate::call::{Called, End};
+use crate::gate::{Entry, Gates};
 use crate::kit::{Kit, Kits, Model, NoKit};
 use crate::lease::Leases;
-use crate::pace::{backoff, millis, spread};
+use crate::meter::{self, Booked};
 use crate::tell::tell;
+use crate::wait::{millis, spread};
 
 /// Wait before a task is tried again when the budget is held by others.
 const NO_BUDGET_WAIT_MS: u64 = 200;
-/// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
-const REFUSALS_BEFORE_PAUSE: u32 = 8;
 /// Wait before a task is tried again whose run cannot be worked on yet.
 const NO_KIT_WAIT: Duration = Duration::from_secs(5);
+/// Wait before a task is tried again for which the limiter could not be asked.
+const NO_LIMITER_WAIT: Duration = Duration::from_secs(2);
 
 /// What all attempts of a worker share.
 pub(crate) struct Bench {
     pub(crate) kits: Arc<dyn Kits>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) limiter: Arc<dyn Limiter>,
+    pub(crate) propagator: Arc<dyn Propagator>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) gates: Gates,
     pub(crate) handle: Handle,
 }
 
 /// One delivery's place at the bench.
-struct Place<'a> {
-    bench: &'a Bench,
-    kit: &'a Kit,
-    task: &'a Task,
+pub(crate) struct Place<'a> {
+    pub(crate) bench: &'a Bench,
+    pub(crate) kit: &'a Kit,
+    pub(crate) task: &'a Task,
 }
 
-/// How an attempt ended, before the ledger is told.
-enum End {
-    Settled { actual: Amount, outcome: Outcome },
-    Void { reason: String, wait: Duration },
-    Burn { reason: String, wait: Duration },
+/// A permit in hand.
+struct Permitted {
+    ticket: Ticket,
+    asked_at: Instant,
 }
+
+impl Permitted {
+    /// True when a call that leaves now would count in a minute that has no room kept for it.
+    fn has_lapsed(&self) -> bool {
+        self.asked_at.elapsed() > PERMIT_VALID
+    }
+}
+
+/// The message can never be worked on here.
+struct Unworkable(String);
 
 impl Bench {
     /// Works on one delivery. Whatever happens, the ledger can tell what it cost.
     pub(crate) async fn work_on(&self, delivery: Delivery) {
         let done = match Envelope::decode(&delivery.envelope) {
             Err(error) => delivery.receipt.dead_letter(&error.to_string()).await,
-            Ok(envelope) => match self.handle(&envelope).await {
-                Ok(()) => delivery.receipt.ack().await,
-                Err(Unworkable(reason)) => delivery.receipt.dead_letter(&reason).await,
-            },
+            Ok(envelope) => {
+                let task = &envelope.task;
+                let span = tracing::info_span!(
+                    "attempt",
+                    run = %envelope.run,
+                    task = %task.id,
+                    model = %task.model,
+                    stage = %task.address.step.stage()
+                );
+                self.propagator.adopt(&span, &envelope.trace);
+                match self.handle(&envelope).instrument(span).await {
+                    Ok(()) => delivery.receipt.ack().await,
+                    Err(Unworkable(reason)) => delivery.receipt.dead_letter(&reason).await,
+                }
+            }
         };
         if let Err(error) = done {
             // The message comes again, and begin will say that there is nothing to do.
@@ -77,11 +105,6 @@ impl Bench {
         }
     }
 
-    #[tracing::instrument(
-        name = "attempt",
-        skip_all,
-        fields(run = %envelope.run, task = %envelope.task.id, model = %envelope.task.model, stage = %envelope.task.address.step.stage())
-    )]
     async fn handle(&self, envelope: &Envelope) -> Result<(), Unworkable> {
         let task = &envelope.task;
         let _in_hand = self.handle.take(task.address.step.stage());
@@ -118,22 +141,75 @@ impl Place<'_> {
             .models
             .get(name)
             .ok_or_else(|| Unworkable(format!("model `{name}` is not configured here")))?;
-        if let Permit::Wait(wait) = self.bench.limiter.acquire(name).await {
-            self.defer(millis(wait)).await;
-            return Ok(());
-        }
-        let Ok(_slot) = model.slots.acquire().await else {
-            return Ok(());
+        let pass = match self.bench.gates.enter(name, model).await {
+            Entry::Pass(pass) => pass,
+            Entry::Wait(wait) => {
+                self.defer(millis(spread(wait))).await;
+                return Ok(());
+            }
         };
         let worst = model.price.worst_case(request);
+        let Some(permitted) = self.permit(model, worst).await else {
+            return Ok(());
+        };
         let Some(fence) = self.begin(worst).await else {
+            self.give_back(model, &permitted, Demand::NONE).await;
             return Ok(());
         };
         let held = self.bench.leases.hold(self.kit.run, fence);
-        let end = self.call(model, request, worst, fence).await;
+        let began = Instant::now();
+        let called = if permitted.has_lapsed() {
+            Called::lapsed()
+        } else {
+            self.call(model, request, worst, fence).await
+        };
+        pass.end(called.line);
+        self.finish(fence, called.end, began).await;
         drop(held);
-        self.finish(fence, end).await;
+        if let Some(used) = called.used {
+            self.give_back(model, &permitted, used).await;
+        }
         Ok(())
+    }
+
+    /// A permit for one request of at most this size; without one the task is deferred.
+    async fn permit(&self, model: &Model, worst: Amount) -> Option<Permitted> {
+        let demand = Demand {
+            input_tokens: worst.input_tokens,
+            output_tokens: worst.output_tokens,
+        };
+        let asked_at = Instant::now();
+        match self.bench.limiter.acquire(&model.line, demand).await {
+            Ok(Permit::Granted(ticket)) => {
+                meter::limiter_wait(&self.task.model, asked_at.elapsed());
+                Some(Permitted { ticket, asked_at })
+            }
+            Ok(Permit::Wait(wait)) => {
+                meter::limiter_wait(&self.task.model, wait);
+                // The limiter tells each its own time: nothing is added to it.
+                self.defer(millis(wait)).await;
+                None
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "no permit without the limiter: the task is put off"
+                );
+                self.defer(millis(spread(NO_LIMITER_WAIT))).await;
+                None
+            }
+        }
+    }
+
+    async fn give_back(&self, model: &Model, permitted: &Permitted, used: Demand) {
+        let told = self.bench.limiter.refund(&model.line, permitted.ticket, used);
+        if let Err(error) = told.await {
+            // The charge stands for a minute: slower, never too fast.
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "what was not used is not given back"
+            );
+        }
     }
 
     async fn defer(&self, wait_ms: u64) {
@@ -141,7 +217,7 @@ impl Place<'_> {
         tell("defer", || ledger.defer(run, task, wait_ms)).await;
     }
 
-    async fn pause(&self, reason: &str) {
+    pub(crate) async fn pause(&self, reason: &str) {
         let (ledger, run) = (&self.bench.ledger, self.kit.run);
         tell("pause", || ledger.pause(run, reason)).await;
     }
@@ -167,77 +243,6 @@ impl Place<'_> {
         }
     }
 
-    async fn call(&self, model: &Model, request: &Request, worst: Amount, fence: Fence) -> End {
-        let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return self.failed(error, fence.attempt).await,
-            Err(_) => {
-                let reason = format!(
-                    "`{}` did not answer within {} s",
-                    self.task.model,
-                    model.timeout.as_secs()
-                );
-                return End::Burn {
-                    reason,
-                    wait: backoff(fence.attempt),
-                };
-            }
-        };
-        // Without a word on usage the worst case is what it may have cost: never zero.
-        let actual = response.usage.map_or(worst, |usage| model.price.cost(usage));
-        let outcome = match examine(self.kit, &self.task.work, &response).await {
-            Ok(output) => done(output, response.model_version),
-            Err(unverifiable) => {
-                tracing::error!(reason = unverifiable.0, "an answer could not be verified");
-                Outcome::Failed {
-                    reason: unverifiable.0,
-                }
-            }
-        };
-        End::Settled { actual, outcome }
-    }
-
-    async fn failed(&self, error: CallError, attempt: u32) -> End {
-        match error {
-            CallError::Unknown { reason, retry_after } => {
-                if let Some(pause) = retry_after {
-                    self.bench.limiter.cool_down(&self.task.model, pause).await;
-                }
-                End::Burn {
-                    reason,
-                    wait: retry_after.unwrap_or_else(|| backoff(attempt)),
-                }
-            }
-            CallError::NotBilled {
-                reason,
-                retry_after,
-                scope,
-            } => match scope {
-                Scope::Request => End::Settled {
-                    actual: Amount::ZERO,
-                    outcome: Outcome::Failed { reason },
-                },
-                Scope::Endpoint | Scope::Quota => {
-                    self.pause(&reason).await;
-                    End::Void {
-                        reason,
-                        wait: Duration::ZERO,
-                    }
-                }
-                Scope::Throttled => {
-                    if attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none() {
-                        self.pause(&reason).await;
-                    }
-                    let wait = retry_after.map_or_else(|| backoff(attempt), spread);
-                    if let Some(pause) = retry_after {
-                        self.bench.limiter.cool_down(&self.task.model, pause).await;
-                    }
-                    End::Void { reason, wait }
-                }
-            },
-        }
-    }
-
     async fn embed(&self, texts: &[String]) -> Result<(), Unworkable> {
         let embedder = self
             .kit
@@ -255,74 +260,48 @@ impl Place<'_> {
             return Ok(());
         };
         let held = self.bench.leases.hold(self.kit.run, fence);
-        let end = match embedder.embed(texts).await {
-            Ok(embedded) => End::Settled {
-                actual: Amount {
-                    calls: 1,
-                    input_tokens: embedded.input_tokens,
-                    ..Amount::ZERO
-                },
-                outcome: done(Output::Vectors(embedded.vectors), embedder.model().to_owned()),
-            },
-            Err(CallError::NotBilled {
-                reason,
-                scope: Scope::Request,
-                ..
-            }) => End::Settled {
-                actual: Amount::ZERO,
-                outcome: Outcome::Failed { reason },
-            },
-            Err(CallError::NotBilled { reason, .. }) => End::Void {
-                reason,
-                wait: backoff(fence.attempt),
-            },
-            Err(CallError::Unknown { reason, .. }) => End::Burn {
-                reason,
-                wait: backoff(fence.attempt),
-            },
-        };
+        let began = Instant::now();
+        let end = self.call_embedder(embedder.as_ref(), texts, fence).await;
+        self.finish(fence, end, began).await;
         drop(held);
-        self.finish(fence, end).await;
         Ok(())
     }
 
-    async fn finish(&self, fence: Fence, end: End) {
+    async fn finish(&self, fence: Fence, end: End, began: Instant) {
         let (ledger, run) = (&self.bench.ledger, self.kit.run);
-        let told = match end {
+        let (booked, told) = match end {
             End::Settled { actual, outcome } => {
-                tell("settle", || ledger.settle(run, fence, actual, outcome.clone())).await
+                let told = tell("settle", || ledger.settle(run, fence, actual, outcome.clone())).await;
+                (Booked::Settled, told)
             }
             End::Void { reason, wait } => {
                 tracing::debug!(reason, "not billed");
                 let proof = VoidProof { reason };
-                tell("void", || ledger.void(run, fence, proof.clone(), millis(wait))).await
+                let told = tell("void", || ledger.void(run, fence, proof.clone(), millis(wait))).await;
+                (Booked::Void, told)
             }
             End::Burn { reason, wait } => {
                 tracing::warn!(reason, "the cost is unknown: the worst case is booked");
-                tell("burn", || ledger.burn(run, fence, &reason, millis(wait))).await
+                let told = tell("burn", || ledger.burn(run, fence, &reason, millis(wait))).await;
+                (Booked::Burned, told)
             }
         };
-        match told {
-            // Given up: the lease burns it.
-            None => {}
-            Some(Settle::Booked { .. } | Settle::Corrected { .. } | Settle::Already | Settle::Closed) => {}
-            Some(Settle::Audited) => tracing::warn!("the run was closed before this attempt ended"),
-            Some(Settle::Unknown) => tracing::error!("the ledger never granted this attempt"),
-        }
-    }
-}
-
-/// The message can never be worked on here.
-struct Unworkable(String);
-
-fn done(output: Output, model_version: String) -> Outcome {
-    match encode_report(&Report {
-        output,
-        model_version,
-    }) {
-        Ok(bytes) => Outcome::Done(bytes),
-        Err(error) => Outcome::Failed {
-            reason: error.to_string(),
-        },
+        let booked = match told {
+            Some(Settle::Booked { .. } | Settle::Corrected { .. } | Settle::Already | Settle::Closed) => {
+                booked
+            }
+            Some(Settle::Audited) => {
+                tracing::warn!("the run was closed before this attempt ended");
+                booked
+            }
+            Some(Settle::Unknown) => {
+                tracing::error!("the ledger never granted this attempt");
+                booked
+            }
+            // Given up: its lease runs out, and it burns.
+            None => Booked::Burned,
+        };
+        let stage = self.task.address.step.stage();
+        meter::attempt(stage, &self.task.model, booked, began.elapsed());
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use gristmill_domain::stage::Stage;
 use tokio::time::Instant;
 
+use crate::meter;
+
 /// A cheap look at a running worker: as good as the moment it is taken.
 #[derive(Debug, Clone, Default)]
 pub struct Handle(Arc<Board>);
@@ -57,6 +59,7 @@ impl Handle {
         hands.taken += 1;
         let number = hands.taken;
         hands.busy.insert(number, (stage, Instant::now()));
+        meter::in_flight(stage, 1.0);
         InHand {
             handle: self.clone(),
             number,
@@ -78,7 +81,9 @@ pub(crate) struct InHand {
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.handle.hands().busy.remove(&self.number);
+        if let Some((stage, _)) = self.handle.hands().busy.remove(&self.number) {
+            meter::in_flight(stage, -1.0);
+        }
     }
 }
 

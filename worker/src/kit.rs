@@ -9,9 +9,10 @@ use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::Filter;
+use gristmill_ports::blob::Blobs;
+use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{ChatModel, Embedder};
 use gristmill_ports::sql::SqlEngine;
-use tokio::sync::Semaphore;
 
 /// The tools of one run: its models by name, and what answers are examined with.
 pub struct Kit {
@@ -27,6 +28,8 @@ pub struct Kit {
     pub labels: Option<Labels>,
     /// What is let through.
     pub filter: Filter,
+    /// The run's blobs, for reports that are too large for the ledger: where its coordinator reads.
+    pub blobs: Arc<dyn Blobs>,
 }
 
 /// A chat model, its price and its limits in this worker.
@@ -35,8 +38,10 @@ pub struct Model {
     pub chat: Arc<dyn ChatModel>,
     /// Its price.
     pub price: Price,
-    /// Requests that may be open at once.
-    pub slots: Arc<Semaphore>,
+    /// The endpoint, key and model that it stands for, with the provider's limits: models of one line share its places.
+    pub line: Line,
+    /// Requests that this worker may have open at once; fewer while the endpoint turns some away.
+    pub concurrency: u32,
     /// Time after which a request is given up.
     pub timeout: Duration,
 }

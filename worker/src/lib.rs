@@ -5,14 +5,18 @@
 
 mod attempt;
 mod board;
+mod call;
 mod examine;
+mod gate;
 mod kit;
+mod large;
 mod lease;
-mod pace;
+mod meter;
 mod reply;
 mod service;
 mod tell;
+mod wait;
 
 pub use board::Handle;
 pub use kit::{Fixed, Kit, Kits, Model, NoKit};
-pub use service::{Options, Worker};
+pub use service::{Options, Source, Worker};

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::limiter::Limiter;
 use gristmill_ports::queue::Consumer;
+use gristmill_ports::trace::{Propagator, Untraced};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Bench;
 use crate::board::Handle;
+use crate::gate::Gates;
 use crate::kit::Kits;
+use crate::meter;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +27,19 @@ pub struct Options {
     pub grace: Duration,
 }
 
+/// A queue that a worker takes its work from.
+pub struct Source {
+    /// Whose tasks come from it.
+    pub stage: Stage,
+    /// The queue.
+    pub consumer: Box<dyn Consumer>,
+    /// Deliveries that may be in hand at once.
+    pub slots: usize,
+}
+
 /// A worker on any number of runs.
 pub struct Worker {
-    bench: Arc<Bench>,
+    bench: Bench,
     options: Options,
 }
 
@@ -38,15 +52,24 @@ impl Worker {
         options: Options,
     ) -> Self {
         Self {
-            bench: Arc::new(Bench {
+            bench: Bench {
                 kits,
                 ledger,
                 limiter,
+                propagator: Arc::new(Untraced),
                 leases: Arc::default(),
+                gates: Gates::default(),
                 handle: Handle::default(),
-            }),
+            },
             options,
         }
+    }
+
+    /// Attempts become part of the traces that their messages carry.
+    #[must_use]
+    pub fn traced(mut self, propagator: Arc<dyn Propagator>) -> Self {
+        self.bench.propagator = propagator;
+        self
     }
 
     /// What the worker has in hand, to look at while it runs.
@@ -54,43 +77,31 @@ impl Worker {
         self.bench.handle.clone()
     }
 
-    /// Works on what the consumers bring, each with its number of slots, until `stop` or until all queues have gone; then lets
-    /// attempts in hand finish within the grace period. What is cut off burns when its lease runs out.
-    pub async fn run(self, consumers: Vec<(Box<dyn Consumer>, usize)>, stop: CancellationToken) {
+    /// Works on what the sources bring until `stop` or until all queues have gone; then lets attempts in hand finish within the
+    /// grace period. What is cut off burns when its lease runs out.
+    pub async fn run(self, sources: Vec<Source>, stop: CancellationToken) {
+        let bench = Arc::new(self.bench);
+        let Options { renew_every, grace } = self.options;
         let keeper_stop = CancellationToken::new();
         let keeper = tokio::spawn({
-            let (bench, stop, beat) = (
-                Arc::clone(&self.bench),
-                keeper_stop.clone(),
-                self.options.renew_every,
-            );
-            async move { bench.leases.keep(bench.ledger.as_ref(), beat, stop).await }
+            let (bench, stop) = (Arc::clone(&bench), keeper_stop.clone());
+            async move { bench.leases.keep(bench.ledger.as_ref(), renew_every, stop).await }
         });
         let mut pumps = JoinSet::new();
-        for (consumer, slots) in consumers {
-            pumps.spawn(pump(
-                Arc::clone(&self.bench),
-                consumer,
-                slots,
-                stop.clone(),
-                self.options.grace,
-            ));
+        for source in sources {
+            meter::slots(source.stage, source.slots);
+            pumps.spawn(pump(Arc::clone(&bench), source, stop.clone(), grace));
         }
         while pumps.join_next().await.is_some() {}
+        bench.handle.drain();
         keeper_stop.cancel();
         // The keeper only ever ends by being told to.
         let _ended = keeper.await;
     }
 }
 
-async fn pump(
-    bench: Arc<Bench>,
-    mut consumer: Box<dyn Consumer>,
-    slots: usize,
-    stop: CancellationToken,
-    grace: Duration,
-) {
-    let free = Arc::new(Semaphore::new(slots));
+async fn pump(bench: Arc<Bench>, mut source: Source, stop: CancellationToken, grace: Duration) {
+    let free = Arc::new(Semaphore::new(source.slots));
     let mut attempts = JoinSet::new();
     loop {
         // A message is taken only when a slot is free to work on it.
@@ -103,7 +114,7 @@ async fn pump(
         };
         let delivery = tokio::select! {
             () = stop.cancelled() => break,
-            next = consumer.next() => match next {
+            next = source.consumer.next() => match next {
                 Ok(Some(delivery)) => delivery,
                 Ok(None) => break,
                 Err(error) => {
@@ -121,7 +132,9 @@ async fn pump(
             look_for_panic(ended);
         }
     }
-    bench.handle.drain();
+    if stop.is_cancelled() {
+        bench.handle.drain();
+    }
     let drained = tokio::time::timeout(grace, async {
         while let Some(ended) = attempts.join_next().await {
             look_for_panic(ended);
@@ -139,7 +152,7 @@ async fn pump(
 
 /// A handler that panicked takes nobody with it: its delivery was dropped, so it comes again, and what it had begun burns when
 /// its lease runs out.
-fn look_for_panic(ended: Result<(), tokio::task::JoinError>) {
+fn look_for_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {

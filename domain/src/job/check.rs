@@ -2,6 +2,9 @@
 
 use super::{Api, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice, Structured, Validator};
 
+/// The largest limit on tokens that a limiter counts exactly.
+const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
+
 /// Something wrong with a job, at a key path such as `teacher.0.price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -371,6 +374,17 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         "no request may be sent",
         "give at least 1",
     );
+    for (limit, name) in [
+        (spec.input_tokens_per_minute, "input_tokens_per_minute"),
+        (spec.output_tokens_per_minute, "output_tokens_per_minute"),
+    ] {
+        report.when(
+            limit.is_some_and(|limit| !(1..=TOKENS_PER_MINUTE_MAX).contains(&limit)),
+            key(name),
+            "no provider has such a limit",
+            "give a number from 1 to 1,000,000,000,000, or leave it out",
+        );
+    }
     report.when(
         spec.timeout_s == Some(0),
         key("timeout_s"),
@@ -411,6 +425,8 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
             (spec.structured.is_some(), "structured"),
             (spec.token_limit_key.is_some(), "token_limit_key"),
             (spec.requests_per_minute.is_some(), "requests_per_minute"),
+            (spec.input_tokens_per_minute.is_some(), "input_tokens_per_minute"),
+            (spec.output_tokens_per_minute.is_some(), "output_tokens_per_minute"),
             (spec.concurrency.is_some(), "concurrency"),
         ] {
             report.when(

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::chat::Price;
+use crate::rate::Limits;
 
 /// One value, or a list of them.
 #[derive(Deserialize, JsonSchema)]
@@ -97,6 +98,12 @@ pub struct ModelSpec {
     /// Requests a minute at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
+    /// Prompt tokens a minute at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens_per_minute: Option<u64>,
+    /// Completion tokens a minute at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens_per_minute: Option<u64>,
     /// Seconds after which a request is given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<u32>,
@@ -185,6 +192,15 @@ impl ModelSpec {
     /// What the endpoint speaks.
     pub fn api(&self) -> Api {
         self.api.unwrap_or_default()
+    }
+
+    /// What the provider allows in a minute.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            requests: self.requests_per_minute,
+            input_tokens: self.input_tokens_per_minute,
+            output_tokens: self.output_tokens_per_minute,
+        }
     }
 
     /// Seconds after which a request is given up.

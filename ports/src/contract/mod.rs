@@ -9,5 +9,6 @@
 
 pub mod blob;
 pub mod ledger;
+pub mod limiter;
 pub mod queue;
 pub mod register;

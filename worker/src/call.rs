@@ -1,0 +1,234 @@
+//! One request and what came of it: what it cost, what it says of its line, and what its task settles with.
+
+use std::time::Duration;
+
+use gristmill_domain::amount::Amount;
+use gristmill_domain::chat::{Request, Usage};
+use gristmill_domain::work::{Output, Report};
+use gristmill_ports::ledger::{Fence, Outcome};
+use gristmill_ports::limiter::Demand;
+use gristmill_ports::model::{CallError, Embedder, Scope};
+use gristmill_proto::encode_report;
+
+use crate::attempt::Place;
+use crate::examine::examine;
+use crate::gate::CallEnd;
+use crate::kit::Model;
+use crate::large::put_away;
+use crate::meter;
+use crate::wait::{backoff, millis, spread};
+
+/// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
+const REFUSALS_BEFORE_PAUSE: u32 = 8;
+/// Pause of the whole line after a refusal that named none.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+/// Wait before a task is tried again whose permit had lapsed.
+const LAPSED_WAIT: Duration = Duration::from_millis(250);
+/// Wait before a task is tried again whose report could not be stored.
+const NOT_STORED_WAIT: Duration = Duration::from_secs(10);
+
+/// How an attempt ended, before the ledger is told.
+pub(crate) enum End {
+    /// It cost this and came to that.
+    Settled { actual: Amount, outcome: Outcome },
+    /// It provably cost nothing.
+    Void { reason: String, wait: Duration },
+    /// Nobody knows what it cost.
+    Burn { reason: String, wait: Duration },
+}
+
+/// A call that is over.
+pub(crate) struct Called {
+    /// For the ledger.
+    pub(crate) end: End,
+    /// For the line.
+    pub(crate) line: CallEnd,
+    /// For the limiter: tokens really used; `None` where nobody knows, so that the bound stays charged.
+    pub(crate) used: Option<Demand>,
+}
+
+impl Called {
+    /// The call was never made: its permit had lapsed before the reservation stood.
+    pub(crate) fn lapsed() -> Self {
+        Self {
+            end: End::Void {
+                reason: "its permit had lapsed before the request could leave".to_owned(),
+                wait: spread(LAPSED_WAIT),
+            },
+            line: CallEnd::Unsaid,
+            used: Some(Demand::NONE),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Sends the one request of an attempt.
+    pub(crate) async fn call(&self, model: &Model, request: &Request, worst: Amount, fence: Fence) -> Called {
+        let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return self.failed(model, error, fence.attempt).await,
+            Err(_) => {
+                let (name, seconds) = (&self.task.model, model.timeout.as_secs());
+                return Called {
+                    end: End::Burn {
+                        reason: format!("`{name}` did not answer within {seconds} s"),
+                        wait: backoff(fence.attempt),
+                    },
+                    line: CallEnd::TimedOut,
+                    used: None,
+                };
+            }
+        };
+        if let Some(usage) = response.usage {
+            meter::tokens(&self.task.model, usage);
+        }
+        // Without a word on usage the worst case is what it may have cost: never zero.
+        let actual = response.usage.map_or(worst, |usage| model.price.cost(usage));
+        let outcome = match examine(self.kit, &self.task.work, &response).await {
+            Ok(output) => self.done(output, response.model_version).await,
+            Err(unverifiable) => {
+                tracing::error!(reason = unverifiable.0, "an answer could not be verified");
+                Outcome::Failed {
+                    reason: unverifiable.0,
+                }
+            }
+        };
+        Called {
+            end: End::Settled { actual, outcome },
+            line: CallEnd::Answered,
+            used: response.usage.map(demand),
+        }
+    }
+
+    async fn failed(&self, model: &Model, error: CallError, attempt: u32) -> Called {
+        match error {
+            CallError::Unknown { reason, retry_after } => {
+                if let Some(pause) = retry_after {
+                    self.cool_down(model, pause).await;
+                }
+                Called {
+                    end: End::Burn {
+                        reason,
+                        wait: retry_after.map_or_else(|| backoff(attempt), spread),
+                    },
+                    line: CallEnd::Failed,
+                    used: None,
+                }
+            }
+            CallError::NotBilled {
+                reason,
+                retry_after,
+                scope,
+            } => {
+                let (line, end) = self.not_billed(model, scope, reason, retry_after, attempt).await;
+                Called {
+                    end,
+                    line,
+                    used: Some(Demand::NONE),
+                }
+            }
+        }
+    }
+
+    async fn not_billed(
+        &self,
+        model: &Model,
+        scope: Scope,
+        reason: String,
+        retry_after: Option<Duration>,
+        attempt: u32,
+    ) -> (CallEnd, End) {
+        match scope {
+            Scope::Request => {
+                let outcome = Outcome::Failed { reason };
+                let actual = Amount::ZERO;
+                (CallEnd::Answered, End::Settled { actual, outcome })
+            }
+            Scope::Endpoint | Scope::Quota => {
+                self.pause(&reason).await;
+                let wait = Duration::ZERO;
+                (CallEnd::Answered, End::Void { reason, wait })
+            }
+            Scope::Throttled => {
+                meter::throttled(&self.task.model);
+                if attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none() {
+                    self.pause(&reason).await;
+                }
+                self.cool_down(model, retry_after.unwrap_or(REFUSED_PAUSE)).await;
+                let wait = retry_after.map_or_else(|| backoff(attempt), spread);
+                (CallEnd::Refused, End::Void { reason, wait })
+            }
+        }
+    }
+
+    /// Has everybody who shares the line stay away, spread a little so that a provider's second does not end too soon.
+    async fn cool_down(&self, model: &Model, pause: Duration) {
+        if let Err(error) = self.bench.limiter.cool_down(&model.line, spread(pause)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a pause is not shared");
+        }
+    }
+
+    /// Embeds the texts of a task.
+    pub(crate) async fn call_embedder(&self, embedder: &dyn Embedder, texts: &[String], fence: Fence) -> End {
+        match embedder.embed(texts).await {
+            Ok(embedded) => {
+                let actual = Amount {
+                    calls: 1,
+                    input_tokens: embedded.input_tokens,
+                    ..Amount::ZERO
+                };
+                let output = Output::Vectors(embedded.vectors);
+                let outcome = self.done(output, embedder.model().to_owned()).await;
+                End::Settled { actual, outcome }
+            }
+            Err(CallError::NotBilled {
+                reason,
+                scope: Scope::Request,
+                ..
+            }) => End::Settled {
+                actual: Amount::ZERO,
+                outcome: Outcome::Failed { reason },
+            },
+            Err(CallError::NotBilled { reason, .. }) => End::Void {
+                reason,
+                wait: backoff(fence.attempt),
+            },
+            Err(CallError::Unknown { reason, .. }) => End::Burn {
+                reason,
+                wait: backoff(fence.attempt),
+            },
+        }
+    }
+
+    /// What a task settles with that brought something.
+    async fn done(&self, output: Output, model_version: String) -> Outcome {
+        let report = match encode_report(&Report {
+            output,
+            model_version,
+        }) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return Outcome::Failed {
+                    reason: error.to_string(),
+                };
+            }
+        };
+        match put_away(self.kit.blobs.as_ref(), self.task.id, report).await {
+            Ok(bytes) => Outcome::Done(bytes),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a large report is lost");
+                Outcome::Retry {
+                    reason: "its report, too large for the ledger, could not be stored".to_owned(),
+                    wait_ms: millis(spread(NOT_STORED_WAIT)),
+                }
+            }
+        }
+    }
+}
+
+fn demand(usage: Usage) -> Demand {
+    Demand {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+    }
+}

@@ -1,0 +1,203 @@
+//! A worker's own side of its lines: how many calls are open at each, and whether its endpoint works.
+//!
+//! The provider's limits are the fleet's to keep ([`gristmill_ports::limiter`]); what an endpoint carries and whether it answers at all
+//! shows in its answers, and each worker goes by those that it gets.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gristmill_domain::breaker::{Breaker, Effect, Ended, Event};
+use gristmill_domain::id::LineId;
+use gristmill_domain::pace::Pace;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::kit::Model;
+use crate::meter;
+
+/// How long a delivery waits for a place before its task is put off, so that one line's crowd does not hold another's slots.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
+
+/// The lines of this worker. There are as many as there are endpoints and keys, and each is small.
+pub(crate) struct Gates {
+    start: Instant,
+    lines: Mutex<HashMap<LineId, Arc<Gate>>>,
+}
+
+struct Gate {
+    start: Instant,
+    line: Mutex<Line>,
+    freed: Notify,
+}
+
+struct Line {
+    open: u32,
+    pace: Pace,
+    breaker: Breaker,
+}
+
+/// Whether a call may be made.
+pub(crate) enum Entry {
+    /// Now.
+    Pass(Pass),
+    /// Not before this has passed.
+    Wait(Duration),
+}
+
+/// One call's place at a line, until it says how the call ended.
+pub(crate) struct Pass {
+    gate: Arc<Gate>,
+    model: String,
+    most: u32,
+    probe: bool,
+    began: Duration,
+    ended: bool,
+}
+
+/// How a call ended, as far as its line goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallEnd {
+    /// It was answered, be it with a refusal of this request.
+    Answered,
+    /// It was refused as one too many, or for overload.
+    Refused,
+    /// It took too long.
+    TimedOut,
+    /// The endpoint failed.
+    Failed,
+    /// It was never made.
+    Unsaid,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            lines: Mutex::default(),
+        }
+    }
+}
+
+impl Gates {
+    /// A place for one call to a model, or how long to stay away.
+    pub(crate) async fn enter(&self, name: &str, model: &Model) -> Entry {
+        let gate = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let gate = lines.entry(model.line.id).or_insert_with(|| {
+                Arc::new(Gate {
+                    start: self.start,
+                    line: Mutex::new(Line {
+                        open: 0,
+                        pace: Pace::new(model.concurrency),
+                        breaker: Breaker::default(),
+                    }),
+                    freed: Notify::new(),
+                })
+            });
+            Arc::clone(gate)
+        };
+        let deadline = Instant::now() + PLACE_WAIT;
+        loop {
+            if let Some(entry) = gate.try_enter(name, model) {
+                return entry;
+            }
+            if tokio::time::timeout_at(deadline, gate.freed.notified())
+                .await
+                .is_err()
+            {
+                return Entry::Wait(PLACE_WAIT);
+            }
+        }
+    }
+}
+
+impl Gate {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Each change leaves the line whole: a panic elsewhere leaves nothing half-done.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing while all places are taken.
+    fn try_enter(self: &Arc<Self>, name: &str, model: &Model) -> Option<Entry> {
+        let now = self.start.elapsed();
+        let mut line = self.line();
+        if line.open >= line.pace.places(model.concurrency) {
+            return None;
+        }
+        let timeout = model.timeout;
+        let probe = match line.ask(Event::Asked { timeout }, now, name) {
+            Some(Effect::Wait(wait)) => return Some(Entry::Wait(wait)),
+            Some(Effect::Probe) => true,
+            Some(Effect::Call) | None => false,
+        };
+        line.open += 1;
+        Some(Entry::Pass(Pass {
+            gate: Arc::clone(self),
+            model: name.to_owned(),
+            most: model.concurrency,
+            probe,
+            began: now,
+            ended: false,
+        }))
+    }
+}
+
+impl Line {
+    fn ask(&mut self, event: Event, now: Duration, model: &str) -> Option<Effect> {
+        let was_open = self.breaker.is_open();
+        let (next, effect) = self.breaker.apply(event, now);
+        self.breaker = next;
+        if was_open != next.is_open() {
+            meter::breaker(model, next.is_open());
+            if next.is_open() {
+                tracing::warn!(
+                    model,
+                    "half of the last calls failed: the model is left alone for a while"
+                );
+            } else {
+                tracing::info!(model, "the model works again");
+            }
+        }
+        effect
+    }
+}
+
+impl Pass {
+    /// Says how the call ended.
+    pub(crate) fn end(mut self, end: CallEnd) {
+        self.tell(end);
+    }
+
+    fn tell(&mut self, end: CallEnd) {
+        self.ended = true;
+        let now = self.gate.start.elapsed();
+        let mut line = self.gate.line();
+        let (pace, how) = match end {
+            CallEnd::Answered => (line.pace.answered(line.open, self.most), Ended::Worked),
+            CallEnd::Refused => (line.pace.refused(self.began, now), Ended::Unsaid),
+            CallEnd::TimedOut => (line.pace.refused(self.began, now), Ended::Failed),
+            CallEnd::Failed => (line.pace, Ended::Failed),
+            CallEnd::Unsaid => (line.pace, Ended::Unsaid),
+        };
+        let more = pace.places(self.most) > line.pace.places(self.most);
+        line.pace = pace;
+        line.open = line.open.saturating_sub(1);
+        let probe = self.probe;
+        line.ask(Event::Ended { probe, how }, now, &self.model);
+        drop(line);
+        self.gate.freed.notify_one();
+        if more {
+            self.gate.freed.notify_one();
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.ended {
+            // Cut off, or a panic: nobody knows whether the call would have worked.
+            self.tell(CallEnd::Unsaid);
+        }
+    }
+}

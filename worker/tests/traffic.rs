@@ -1,0 +1,215 @@
+//! What a provider's limits, storms and failures make of the calls.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+mod stand;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_limiter_local::LocalLimiter;
+use gristmill_ports::limiter::{Demand, Error, Limiter, Limits, Line, Permit, Ticket};
+use gristmill_ports::model::{CallError, Scope};
+use stand::{Scripted, Stand};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn limiter() -> Arc<dyn Limiter> {
+    Arc::new(LocalLimiter::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_kept_in_every_minute_and_nearly_used() {
+    let stand = Stand::new(1_300).await;
+    let model = Arc::new(Scripted::new(async |_, _| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok("yes".to_owned())
+    }));
+    let calls = Arc::clone(&model.calls);
+    let limiter = limiter();
+    let limits = Limits {
+        requests: Some(300),
+        ..Limits::NONE
+    };
+    let workers: Vec<_> = (0..2)
+        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 8, limits), &limiter, 8))
+        .collect();
+    stand.sweep_to_the_end(10 * MINUTE).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls.len(), 1_300, "nobody called twice");
+    let within = |from: Duration| {
+        calls
+            .iter()
+            .filter(|at| **at >= from && **at <= from + MINUTE)
+            .count()
+    };
+    let most = calls.iter().map(|at| within(*at)).max().unwrap();
+    assert!(most <= 300, "{most} in a minute");
+    let took = *calls.last().unwrap();
+    assert!(took.as_secs_f64() < 60.0 * 1_300.0 / 300.0 / 0.95, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_were_not_used_are_spent_by_others() {
+    // A bound of 180 tokens in and 100 out for each call, of which 10 and 5 are used: without refunds ten calls a minute.
+    let stand = Stand::new(60).await;
+    let model = Arc::new(Scripted::new(async |_, _| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok("yes".to_owned())
+    }));
+    let limiter = limiter();
+    let limits = Limits {
+        output_tokens: Some(1_000),
+        ..Limits::NONE
+    };
+    let worker = stand.work(stand.kit(model, 32, limits), &limiter, 32);
+    let began = tokio::time::Instant::now();
+    stand.sweep_to_the_end(10 * MINUTE).await;
+    assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_refusals_costs_few_calls() {
+    let stand = Stand::new(200).await;
+    // From the third second on, for half a minute, everything is refused.
+    let model = Arc::new(Scripted::new(async |_, at: Duration| {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if (3..33).contains(&at.as_secs()) {
+            return Err(CallError::NotBilled {
+                reason: "429 from the provider".to_owned(),
+                retry_after: Some(Duration::from_secs(10)),
+                scope: Scope::Throttled,
+            });
+        }
+        Ok("yes".to_owned())
+    }));
+    let calls = Arc::clone(&model.calls);
+    let limiter = limiter();
+    let workers: Vec<_> = (0..2)
+        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 4, Limits::NONE), &limiter, 8))
+        .collect();
+    for task in 0..200 {
+        stand.publish(task).await;
+    }
+    stand.sweep_to_the_end(10 * MINUTE).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let calls = calls.lock().unwrap().len();
+    assert!(calls <= 220, "{calls} calls for 200 tasks");
+    let total = stand.account().await.total();
+    assert_eq!(
+        (total.spent.calls, total.burned.calls),
+        (200, 0),
+        "refusals cost nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_fails_is_left_alone_until_it_works() {
+    let stand = Stand::new(100).await;
+    let model = Arc::new(Scripted::new(async |_, at: Duration| {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if at < Duration::from_secs(120) {
+            return Err(CallError::Unknown {
+                reason: "502 from the provider".to_owned(),
+                retry_after: None,
+            });
+        }
+        Ok("yes".to_owned())
+    }));
+    let calls = Arc::clone(&model.calls);
+    let limiter = limiter();
+    let worker = stand.work(stand.kit(model, 4, Limits::NONE), &limiter, 8);
+    for task in 0..100 {
+        stand.publish(task).await;
+    }
+    stand.sweep_to_the_end(10 * MINUTE).await;
+    let calls = calls.lock().unwrap();
+    let broken = calls.iter().filter(|at| at.as_secs() < 120).count();
+    // Eight to be sure, those beside them, and a probe after 5, 10, 20, 40 and 80 seconds.
+    assert!(broken <= 20, "{broken} calls to a broken endpoint");
+    assert_eq!(stand.account().await.total().burned.calls, broken as u64);
+    worker.stop().await;
+}
+
+/// A limiter whose store is away.
+struct Away;
+
+fn away() -> Error {
+    Error {
+        doing: "gave out a permit",
+        source: "no connection".into(),
+    }
+}
+
+#[async_trait]
+impl Limiter for Away {
+    async fn acquire(&self, _: &Line, _: Demand) -> Result<Permit, Error> {
+        Err(away())
+    }
+
+    async fn refund(&self, _: &Line, _: Ticket, _: Demand) -> Result<(), Error> {
+        Err(away())
+    }
+
+    async fn cool_down(&self, _: &Line, _: Duration) -> Result<(), Error> {
+        Err(away())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_limiter_nobody_calls_and_nothing_is_lost() {
+    let stand = Stand::new(10).await;
+    let model = Arc::new(Scripted::new(async |_, _| Ok("yes".to_owned())));
+    let calls = Arc::clone(&model.calls);
+    let away: Arc<dyn Limiter> = Arc::new(Away);
+    let kit = |stand: &Stand| stand.kit(Arc::clone(&model) as _, 4, Limits::NONE);
+    let worker = stand.work(kit(&stand), &away, 4);
+    for _ in 0..60 {
+        stand.sweep().await;
+    }
+    assert!(calls.lock().unwrap().is_empty());
+    let total = stand.account().await.total();
+    assert_eq!((total.started.calls, total.burned.calls), (0, 0));
+    worker.stop().await;
+    let worker = stand.work(kit(&stand), &limiter(), 4);
+    stand.sweep_to_the_end(MINUTE).await;
+    assert_eq!(calls.lock().unwrap().len(), 10);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exhausted_quota_pauses_the_run_with_its_reason() {
+    let stand = Stand::new(5).await;
+    let model = Arc::new(Scripted::new(async |_, _| {
+        Err(CallError::NotBilled {
+            reason: "the account's quota is used up".to_owned(),
+            retry_after: None,
+            scope: Scope::Quota,
+        })
+    }));
+    let calls = Arc::clone(&model.calls);
+    let limiter = limiter();
+    let worker = stand.work(stand.kit(model, 1, Limits::NONE), &limiter, 1);
+    for _ in 0..60 {
+        stand.sweep().await;
+    }
+    let account = stand.account().await;
+    assert!(
+        format!("{:?}", account.state).contains("quota is used up"),
+        "{:?}",
+        account.state
+    );
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    assert_eq!(account.total().burned.calls, 0);
+    worker.stop().await;
+}
