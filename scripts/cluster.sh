@@ -260,9 +260,14 @@ printf '%s\n' "${servers[@]}"
     printf 'Ctrl-C stops everything.\n'
 } >&2
 
-# Whatever ends by itself takes the rest with it.
-wait -n -p ended || true
-for i in "${!pids[@]}"; do
-    [ "${pids[i]}" != "${ended:-}" ] || show_log "${names[i]}"
+# Those who are left go on without one that ended, as a cluster does; without a server, or without the last of a kind, there is nothing to wait for.
+while wait -n -p ended "${pids[@]}" 2>/dev/null || [ -n "${ended:-}" ]; do
+    for i in "${!pids[@]}"; do
+        [ "${pids[i]}" = "$ended" ] || continue
+        name=${names[i]}
+        unset 'pids[i]' 'names[i]'
+    done
+    show_log "$name"
+    [[ " ${names[*]}" == *" ${name%-*}"* ]] || break
 done
 exit 1
