@@ -1,8 +1,9 @@
 //! A map: rows as points in the plane, near ones near each other.
 //!
-//! 1. Principal components, fitted on some of the rows, take rows to at most [`COMPONENTS`] numbers each: what the later steps read.
+//! 1. Principal components, fitted on at most 20,000 rows, take rows to at most [`COMPONENTS`] numbers each.
 //! 2. The first two are the points' places to start from, so that the large picture is that of the data.
-//! 3. Each row's nearest rows, found exactly, pull; rows drawn at random push (after UMAP: McInnes, Healy, Melville, arXiv 1802.03426).
+//! 3. Each row's nearest rows, found exactly (past 20,000 rows by their components), pull; rows drawn at random push (after UMAP: McInnes,
+//!    Healy, Melville, arXiv 1802.03426).
 //! 4. Rows past [`MapSettings::laid_out_max`] are placed amid their nearest rows of those laid out.
 //!
 //! The same for the same rows and seed, on any number of threads. Near points are near rows; distances across the map, and sizes of its
@@ -16,11 +17,13 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::Draw;
-use crate::neighbors::{nearest, neighbors};
+use crate::neighbors::{Neighbors, nearest, neighbors};
 use crate::{Error, Vectors};
 
 /// Numbers a row is reduced to, at most.
 pub const COMPONENTS: usize = 50;
+/// Rows up to which neighbors are found by all numbers of a row: past it that takes minutes.
+const WHOLE: usize = 20_000;
 /// Laid-out rows that a later one is placed amid.
 const AMID: usize = 3;
 
@@ -85,11 +88,13 @@ pub fn map(vectors: &Vectors, settings: MapSettings, threads: NonZeroUsize) -> R
     } else {
         let reduced = pca::reduce(vectors, COMPONENTS, &mut draw, threads)?;
         if n <= settings.laid_out_max {
-            (laid_out(&reduced, settings.neighbors, &mut draw, threads)?, n)
+            let near = near(vectors, &reduced, settings.neighbors, threads)?;
+            (settled(&reduced, near, &mut draw), n)
         } else {
             let chosen = draw.sample(n, settings.laid_out_max);
             let some = reduced.select(&chosen)?;
-            let places = laid_out(&some, settings.neighbors, &mut draw, threads)?;
+            let near = near(&vectors.select(&chosen)?, &some, settings.neighbors, threads)?;
+            let places = settled(&some, near, &mut draw);
             (amid(&reduced, &some, &places, threads)?, chosen.len())
         }
     };
@@ -102,18 +107,27 @@ pub fn map(vectors: &Vectors, settings: MapSettings, threads: NonZeroUsize) -> R
     })
 }
 
-fn laid_out(
+/// The neighbors of rows to lay out: by all their numbers, or by their components where there are many. None for fewer than four rows.
+fn near(
+    vectors: &Vectors,
     reduced: &Vectors,
     wanted: usize,
-    draw: &mut Draw,
     threads: NonZeroUsize,
-) -> Result<Vec<[f32; 2]>, Error> {
-    let start = start(reduced);
-    if reduced.len() < 4 {
-        return Ok(start);
+) -> Result<Option<Neighbors>, Error> {
+    let n = vectors.len();
+    if n < 4 {
+        return Ok(None);
     }
-    let near = neighbors(reduced, wanted.min(reduced.len() - 1), threads)?;
-    Ok(layout::settle(start, &layout::pulls(&near), draw))
+    let by = if n > WHOLE { reduced } else { vectors };
+    neighbors(by, wanted.min(n - 1), threads).map(Some)
+}
+
+fn settled(reduced: &Vectors, near: Option<Neighbors>, draw: &mut Draw) -> Vec<[f32; 2]> {
+    let start = start(reduced);
+    match near {
+        Some(near) => layout::settle(start, &layout::pulls(&near), draw),
+        None => start,
+    }
 }
 
 /// The first two components, ten units across.
