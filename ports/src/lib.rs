@@ -2,6 +2,7 @@
 //!
 //! The crate owns no behaviour. Contract suites that every implementation must pass stand beside the traits.
 
+pub mod batch;
 pub mod blob;
 #[cfg(feature = "contract")]
 pub mod contract;

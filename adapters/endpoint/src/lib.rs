@@ -3,6 +3,7 @@
 //! The crate owns the wire formats and one judgement: what a failed call may have cost. It never sends a request twice, and no key
 //! ever appears in an error, a log or a `Debug` output.
 
+mod batch;
 mod client;
 mod connection;
 mod failure;
@@ -10,6 +11,7 @@ mod key;
 mod span;
 mod wire;
 
+pub use batch::BatchEndpoint;
 pub use client::{Endpoint, Options};
 pub use connection::Error;
 pub use key::Key;

@@ -9,7 +9,7 @@ use gristmill_tests::sim::{Config, Sim};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A simulated, OpenAI-compatible model service that knows the right answers and keeps its own bill.
+/// A simulated model service (OpenAI's and Anthropic's APIs) that knows the right answers and keeps its own bill.
 #[derive(Debug, Parser, Serialize)]
 #[command(name = "gristmill-sim", version)]
 struct Flags {
@@ -137,6 +137,12 @@ overrides!(FaultFlags, "Faults (shares from 0 to 1)",
     latency_ms_spread: f64,
     /// How long a hanging call hangs, in milliseconds
     hang_ms: u64,
+    /// Time from a batch's submission to its end, in milliseconds
+    batch_ms: u64,
+    /// Requests of a batch that fail, not billed
+    batch_errored: f64,
+    /// Requests of a batch that are not worked on in time, not billed
+    batch_expired: f64,
 );
 
 #[derive(Debug, Args, Serialize)]

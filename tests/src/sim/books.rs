@@ -1,6 +1,7 @@
 //! What the service billed, call by call, kept apart from whatever its callers believe.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -127,12 +128,19 @@ pub(crate) struct Books {
     requests: u64,
     open: u64,
     open_max: u64,
+    /// When each request came.
+    arrivals: Vec<Instant>,
     /// Keyed by static names, so that counting allocates nothing.
     counts: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl Books {
+    pub(crate) fn arrivals(&self) -> Vec<Instant> {
+        self.arrivals.clone()
+    }
+
     pub(crate) fn opened(&mut self) {
+        self.arrivals.push(Instant::now());
         self.requests += 1;
         self.open += 1;
         self.open_max = self.open_max.max(self.open);

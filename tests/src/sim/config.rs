@@ -234,6 +234,12 @@ pub struct Faults {
     pub latency_ms_spread: f64,
     /// How long a hanging call hangs, in milliseconds.
     pub hang_ms: u64,
+    /// Time from a batch's submission to its end, in milliseconds.
+    pub batch_ms: u64,
+    /// Of a batch's requests, how many fail; not billed.
+    pub batch_errored: f64,
+    /// Of a batch's requests, how many are not worked on in time; not billed.
+    pub batch_expired: f64,
 }
 
 impl Default for Faults {
@@ -255,6 +261,9 @@ impl Default for Faults {
             latency_ms_mean: 0.0,
             latency_ms_spread: 0.0,
             hang_ms: 3_600_000,
+            batch_ms: 0,
+            batch_errored: 0.0,
+            batch_expired: 0.0,
         }
     }
 }
@@ -277,6 +286,10 @@ impl Faults {
             ("faults.over_report", self.over_report),
             ("faults.missing_usage", self.missing_usage),
             ("sum of the fault shares", transient),
+            (
+                "faults.batch_errored + batch_expired",
+                self.batch_errored + self.batch_expired,
+            ),
         ])?;
         for (name, value) in [
             ("faults.latency_ms_mean", self.latency_ms_mean),

@@ -10,21 +10,25 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 
+use super::batch;
 use super::books::{Bill, BillPage, Stats};
 use super::config::{self, Config, Faults};
 use super::key::{self, AnswerKey};
 use super::service::{Outcome, Planned, Service};
+use super::speech::Speech;
 use super::wire::Refusal;
 
 /// Largest request body taken in, in bytes.
 const BODY_MAX: usize = 16 << 20;
+/// Largest body of a batch.
+const BATCH_MAX: usize = 256 << 20;
 /// Most calls on one page of the log.
 const PAGE_MAX: usize = 10_000;
 
@@ -110,7 +114,7 @@ impl Sim {
         })
     }
 
-    /// Base URL for OpenAI clients, ending in `/v1`.
+    /// Base URL for both APIs, ending in `/v1`.
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
@@ -138,6 +142,11 @@ impl Sim {
     /// What happened so far.
     pub fn stats(&self) -> Stats {
         self.service.books().stats()
+    }
+
+    /// When each request came, refused ones included.
+    pub fn arrivals(&self) -> Vec<std::time::Instant> {
+        self.service.books().arrivals()
     }
 
     /// The faults in force.
@@ -248,39 +257,81 @@ impl Drop for Open<'_> {
 
 async fn handle(service: &Service, reset: &Notify, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
-    let model_call = matches!(head.uri.path(), "/v1/chat/completions" | "/v1/embeddings");
+    let path = head.uri.path();
+    let model_call = matches!(path, "/v1/chat/completions" | "/v1/embeddings" | "/v1/messages");
     let _open = model_call.then(|| Open::new(service));
-    let body = match Limited::new(body, BODY_MAX).collect().await {
+    let speech = if path == "/v1/messages" || path.starts_with("/v1/messages/") {
+        Speech::Anthropic
+    } else {
+        Speech::Openai
+    };
+    let most = if path == "/v1/files" || path == "/v1/messages/batches" {
+        BATCH_MAX
+    } else {
+        BODY_MAX
+    };
+    let body = match Limited::new(body, most).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => {
-            let refusal = Refusal::new(
-                413,
-                "too_large",
-                format!("The body is over {BODY_MAX} bytes or broke off."),
-            );
-            return plain(413, &refusal.body());
+            let message = format!("The body is over {most} bytes or broke off.");
+            let (status, body) = speech.refusal(&Refusal::new(413, "too_large", message));
+            return plain(status, &body);
         }
     };
-    let authorized = service.config.api_key.as_ref().is_none_or(|key| {
-        head.headers
-            .get(AUTHORIZATION)
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.strip_prefix("Bearer "))
-            == Some(key)
-    });
-    if head.uri.path().starts_with("/v1/") && !authorized {
-        let refusal = Refusal::new(401, "invalid_api_key", "Incorrect API key provided.");
-        return send(service.refused(refusal), reset).await;
+    if path.starts_with("/v1/")
+        && let Err(refusal) = admitted(service, speech, path, &head.headers)
+    {
+        return send(service.refused(speech, refusal), reset).await;
     }
-    match (&head.method, head.uri.path()) {
-        (&Method::POST, "/v1/chat/completions") => send(service.chat(&body), reset).await,
+    match (&head.method, path) {
+        (&Method::POST, "/v1/chat/completions" | "/v1/messages") => {
+            send(service.chat(speech, &body), reset).await
+        }
         (&Method::POST, "/v1/embeddings") => send(service.embeddings(&body), reset).await,
         (&Method::GET, "/v1/models") => {
             let model = json!({ "id": service.config.model, "object": "model", "owned_by": "gristmill" });
             plain(200, &json!({ "object": "list", "data": [model] }))
         }
-        (method, path) => control(service, method, path, head.uri.query().unwrap_or_default(), &body),
+        (method, path) => {
+            let content_type = head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+            match service.batch(method.as_str(), path, content_type.unwrap_or_default(), &body) {
+                Some(batch::Reply::Json(status, body)) => plain(status, &body),
+                Some(batch::Reply::Lines(lines)) => {
+                    Response::new(Either::Left(Full::new(Bytes::from(lines))))
+                }
+                None => control(service, method, path, head.uri.query().unwrap_or_default(), &body),
+            }
+        }
     }
+}
+
+/// Whether a call carries the key, in the header of its API; both are good where the two APIs share a path.
+fn admitted(
+    service: &Service,
+    speech: Speech,
+    path: &str,
+    headers: &hyper::HeaderMap,
+) -> Result<(), Refusal> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let keys = match speech {
+        Speech::Anthropic => [header("x-api-key"), None],
+        Speech::Openai if path == "/v1/models" => [bearer, header("x-api-key")],
+        Speech::Openai => [bearer, None],
+    };
+    let wanted = service.config.api_key.as_deref();
+    if wanted.is_some_and(|wanted| !keys.contains(&Some(wanted))) {
+        return Err(Refusal::new(
+            401,
+            "invalid_api_key",
+            "Incorrect API key provided.",
+        ));
+    }
+    if speech == Speech::Anthropic && header("anthropic-version").is_none() {
+        let message = "anthropic-version: header is required";
+        return Err(Refusal::new(400, "invalid_request", message));
+    }
+    Ok(())
 }
 
 /// The routes by which harnesses look and steer.
@@ -315,7 +366,7 @@ fn control(service: &Service, method: &Method, path: &str, query: &str, body: &[
         }
         (method, path) => {
             let message = format!(
-                "No {method} {path}. There are POST /v1/chat/completions, POST /v1/embeddings, GET /v1/models, GET /sim/bill, \
+                "No {method} {path}. There are POST /v1/chat/completions, POST /v1/messages, POST /v1/embeddings, GET /v1/models, both APIs' batches, GET /sim/bill, \
                  GET /sim/bill/calls?offset=0&limit=1000, GET /sim/stats, GET and POST /sim/faults, POST /sim/reset."
             );
             plain(404, &Refusal::new(404, "not_found", message).body())

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::batch::Batches;
 use super::books::{Amounts, Books, Delivery, Entry};
 use super::config::{Config, Faults};
 use super::draw::{Draw, hash64};
@@ -13,6 +14,7 @@ use super::embed::embed;
 use super::key::AnswerKey;
 use super::prompt::Kind;
 use super::reply::{Model, Reply};
+use super::speech::Speech;
 use super::wire::{self, Chat, Refusal};
 
 /// The window of the real rate limit.
@@ -46,11 +48,12 @@ pub(crate) struct Planned {
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) key: Arc<AnswerKey>,
-    model: Model,
+    pub(crate) model: Model,
     faults: RwLock<Faults>,
     books: Mutex<Books>,
     /// When the chat requests of the last window were let in.
     window: Mutex<VecDeque<Instant>>,
+    pub(crate) batches: Mutex<Batches>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,7 @@ impl Service {
             config,
             books: Mutex::default(),
             window: Mutex::default(),
+            batches: Mutex::default(),
         }
     }
 
@@ -91,18 +95,28 @@ impl Service {
 
     /// Plans the outcome of a chat request and bills it, before any of the waiting: what a provider has taken in it charges, whether or not the
     /// caller is still there at the end.
-    pub(crate) fn chat(&self, body: &[u8]) -> Planned {
-        match self.try_chat(body) {
+    pub(crate) fn chat(&self, speech: Speech, body: &[u8]) -> Planned {
+        match self.try_chat(speech, body) {
             Ok(planned) => planned,
-            Err(refusal) => self.refused(refusal),
+            Err(refusal) => self.refused(speech, refusal),
         }
     }
 
-    fn try_chat(&self, body: &[u8]) -> Result<Planned, Refusal> {
-        let chat = wire::chat(body, &self.config)?;
+    /// The request's sample: what it says, or how often its text came before.
+    pub(crate) fn sample(&self, chat: &Chat) -> u64 {
+        chat.sample.unwrap_or_else(|| {
+            self.books()
+                .attempt(hash64(&[b"unseeded", chat.text.as_bytes()]))
+                .into()
+        })
+    }
+
+    fn try_chat(&self, speech: Speech, body: &[u8]) -> Result<Planned, Refusal> {
+        let chat = speech.read(body, &self.config)?;
         let faults = self.faults();
         self.admit(&faults)?;
-        let request = hash64(&[chat.text.as_bytes(), &chat.sample.to_le_bytes()]);
+        let sample = self.sample(&chat);
+        let request = hash64(&[chat.text.as_bytes(), &sample.to_le_bytes()]);
         let attempt = self.books().attempt(request);
         let draw = Draw::new(request ^ self.config.seed.rotate_left(17)).at(u64::from(attempt));
         let fault = drawn(&faults, draw.of("fault"));
@@ -117,7 +131,7 @@ impl Service {
                 ..Refusal::new(status, code, message)
             });
         }
-        let mut reply = self.model.reply(&chat.text, chat.sample, chat.schema.as_ref());
+        let mut reply = self.model.reply(&chat.text, sample, chat.schema.as_ref());
         limit(&mut reply, chat.max_tokens);
         let factor = if draw.of("over").chance(faults.over_report) {
             faults.over_report_factor
@@ -126,11 +140,12 @@ impl Service {
         };
         let amounts = self.price(&chat, &reply, factor);
         let with_usage = !draw.of("usage").chance(faults.missing_usage);
-        let body = completion(&self.config.model, request, &reply, with_usage.then_some(amounts));
-        let (delivery, outcome) = deliver(fault, body);
+        let usage = with_usage.then_some(amounts);
+        let body = speech.answer(&self.config.model, request, &reply, chat.tool.as_deref(), usage);
+        let (delivery, outcome) = deliver(speech, fault, body);
         if delivery != Delivery::ServerError || faults.bill_server_errors {
             let outcome = reply.outcome.name();
-            let (kind, sample) = (reply.kind, chat.sample);
+            let kind = reply.kind;
             self.books().charge(Entry {
                 request,
                 kind,
@@ -156,7 +171,7 @@ impl Service {
         })
     }
 
-    fn price(&self, chat: &Chat, reply: &Reply, factor: f64) -> Amounts {
+    pub(crate) fn price(&self, chat: &Chat, reply: &Reply, factor: f64) -> Amounts {
         let scale = |tokens: u64| {
             if factor == 1.0 {
                 tokens
@@ -216,7 +231,7 @@ impl Service {
     pub(crate) fn embeddings(&self, body: &[u8]) -> Planned {
         let texts = match wire::embeddings(body, &self.config) {
             Ok(texts) => texts,
-            Err(refusal) => return self.refused(refusal),
+            Err(refusal) => return self.refused(Speech::Openai, refusal),
         };
         let input_tokens = texts.iter().map(|text| wire::tokens(text)).sum::<u64>();
         let micro_usd = (input_tokens * self.config.price.embedding).div_ceil(1_000_000);
@@ -254,7 +269,7 @@ impl Service {
     }
 
     /// Counts a refusal and turns it into a reply.
-    pub(crate) fn refused(&self, refusal: Refusal) -> Planned {
+    pub(crate) fn refused(&self, speech: Speech, refusal: Refusal) -> Planned {
         let name = match (refusal.status, refusal.code) {
             (429, "insufficient_quota") => "quota",
             (429, _) => "429",
@@ -264,13 +279,13 @@ impl Service {
             _ => "400",
         };
         self.books().count("status", name);
-        let (status, retry_after_ms) = (refusal.status, refusal.retry_after_ms);
+        let (status, body) = speech.refusal(&refusal);
         Planned {
             delay: Duration::ZERO,
             outcome: Outcome::Json {
                 status,
-                body: refusal.body(),
-                retry_after_ms,
+                body,
+                retry_after_ms: refusal.retry_after_ms,
             },
         }
     }
@@ -303,7 +318,7 @@ fn answered(body: Value) -> Outcome {
     }
 }
 
-fn deliver(fault: Fault, body: Value) -> (Delivery, Outcome) {
+fn deliver(speech: Speech, fault: Fault, body: Value) -> (Delivery, Outcome) {
     match fault {
         // Refusals have left by now.
         Fault::None | Fault::TooMany | Fault::Overloaded => (Delivery::Answered, answered(body)),
@@ -317,7 +332,7 @@ fn deliver(fault: Fault, body: Value) -> (Delivery, Outcome) {
                 Delivery::ServerError,
                 Outcome::Json {
                     status: 500,
-                    body: refusal.body(),
+                    body: speech.refusal(&refusal).1,
                     retry_after_ms: None,
                 },
             )
@@ -339,7 +354,7 @@ fn delivery_name(delivery: Delivery) -> &'static str {
 }
 
 /// Keeps a reply within the caller's limit.
-fn limit(reply: &mut Reply, max_tokens: Option<u64>) {
+pub(crate) fn limit(reply: &mut Reply, max_tokens: Option<u64>) {
     let bytes = max_tokens.map_or(usize::MAX, |tokens| {
         usize::try_from(tokens.saturating_mul(4)).unwrap_or(usize::MAX)
     });
@@ -354,8 +369,25 @@ fn limit(reply: &mut Reply, max_tokens: Option<u64>) {
     }
 }
 
-fn completion(model: &str, request: u64, reply: &Reply, usage: Option<Amounts>) -> Value {
-    let finish = if reply.cut { "length" } else { "stop" };
+/// The body of an OpenAI completion.
+pub(crate) fn completion(
+    model: &str,
+    request: u64,
+    reply: &Reply,
+    tool: Option<&str>,
+    usage: Option<Amounts>,
+) -> Value {
+    let (message, natural) = match tool {
+        Some(name) => {
+            let function = json!({ "name": name, "arguments": reply.content });
+            let call =
+                json!({ "id": format!("call_{request:016x}"), "type": "function", "function": function });
+            let message = json!({ "role": "assistant", "content": null, "tool_calls": [call] });
+            (message, "tool_calls")
+        }
+        None => (json!({ "role": "assistant", "content": reply.content }), "stop"),
+    };
+    let finish = if reply.cut { "length" } else { natural };
     let mut body = json!({
         "id": format!("chatcmpl-{request:016x}"),
         "object": "chat.completion",
@@ -364,7 +396,7 @@ fn completion(model: &str, request: u64, reply: &Reply, usage: Option<Amounts>) 
         "model": model,
         "choices": [{
             "index": 0,
-            "message": { "role": "assistant", "content": reply.content },
+            "message": message,
             "finish_reason": finish,
         }],
     });

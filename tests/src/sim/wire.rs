@@ -52,6 +52,20 @@ struct RawChat {
     seed: Option<i64>,
     #[serde(default)]
     response_format: Option<RawFormat>,
+    #[serde(default)]
+    tools: Vec<RawTool>,
+}
+
+#[derive(Deserialize)]
+struct RawTool {
+    function: RawFunction,
+}
+
+#[derive(Deserialize)]
+struct RawFunction {
+    name: String,
+    #[serde(default)]
+    parameters: Value,
 }
 
 #[derive(Deserialize)]
@@ -73,9 +87,12 @@ struct RawFormat {
 pub(crate) struct Chat {
     /// All messages' texts, in order.
     pub(crate) text: String,
-    pub(crate) sample: u64,
+    /// The request's `seed`; `None` where the API has none, and then each asking of a text is another sample.
+    pub(crate) sample: Option<u64>,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) schema: Option<Value>,
+    /// The tool that takes what the schema describes; without one it is the answer's text.
+    pub(crate) tool: Option<String>,
     pub(crate) input_tokens: u64,
 }
 
@@ -114,6 +131,11 @@ pub(crate) fn chat(body: &[u8], config: &Config) -> Result<Chat, Refusal> {
         .map(|format| schema(format, config))
         .transpose()?
         .flatten();
+    // Whoever brings a tool wants it called: nothing else is asked for here.
+    let (schema, tool) = match raw.tools.into_iter().next() {
+        Some(RawTool { function }) => (Some(function.parameters), Some(function.name)),
+        None => (schema, None),
+    };
     let mut text = String::new();
     for message in &raw.messages {
         let content = content(&message.content).ok_or_else(|| {
@@ -131,15 +153,16 @@ pub(crate) fn chat(body: &[u8], config: &Config) -> Result<Chat, Refusal> {
     let input_tokens = tokens(&text) + overhead + schema.as_ref().map_or(0, |s| tokens(&s.to_string()));
     Ok(Chat {
         text,
-        sample: raw.seed.unwrap_or_default() as u64,
+        sample: Some(raw.seed.unwrap_or_default() as u64),
         max_tokens,
         schema,
+        tool,
         input_tokens,
     })
 }
 
 /// Text content, plain or in parts.
-fn content(value: &Value) -> Option<String> {
+pub(crate) fn content(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Array(parts) => parts
@@ -183,7 +206,7 @@ fn schema(format: RawFormat, config: &Config) -> Result<Option<Value>, Refusal> 
     }
 }
 
-fn model(name: &str, config: &Config) -> Result<(), Refusal> {
+pub(crate) fn model(name: &str, config: &Config) -> Result<(), Refusal> {
     if config.strict_model && name != config.model {
         let message = format!(
             "The model `{name}` does not exist; this service has `{}`",
@@ -240,7 +263,7 @@ mod tests {
         let good = read(json!({ "messages": message, "seed": 7, "max_completion_tokens": 9 })).unwrap();
         assert_eq!(
             (good.text.as_str(), good.sample, good.max_tokens),
-            ("hello", 7, Some(9))
+            ("hello", Some(7), Some(9))
         );
         let refused = [
             (json!({ "messages": [] }), "empty"),

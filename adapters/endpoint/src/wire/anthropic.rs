@@ -153,3 +153,130 @@ pub(super) fn response(bytes: &[u8], model: &str) -> Result<Response, String> {
         model_version: answer.model.unwrap_or_else(|| model.to_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::chat::OutputSchema;
+    use gristmill_domain::job::{Api, TokenLimitKey};
+
+    use super::*;
+
+    fn wire(structured: Structured, body: Value) -> Wire {
+        Wire {
+            api: Api::Anthropic,
+            model: "claude".into(),
+            structured,
+            token_limit_key: TokenLimitKey::MaxTokens,
+            body: body.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    fn request(temperature: f32, top_p: f32) -> Request {
+        let said = |role, content: &str| Message {
+            role,
+            content: content.into(),
+        };
+        Request {
+            prompt: Prompt::Chat(vec![said(Role::System, "Be brief."), said(Role::User, "Why?")]),
+            max_tokens: 99,
+            temperature,
+            top_p,
+            seed: 7,
+            stop: vec!["\n".into(), "END".into()],
+            schema: Some(OutputSchema {
+                name: "reply".into(),
+                schema: json!({"type": "object"}),
+            }),
+        }
+    }
+
+    fn sent(wire: &Wire, request: &Request) -> Value {
+        wire.request(request, "here").unwrap().1
+    }
+
+    #[test]
+    fn requests_take_the_form_of_messages() {
+        assert_eq!(
+            sent(&wire(Structured::JsonSchema, Value::Null), &request(0.8, 0.95)),
+            json!({
+                "model": "claude", "max_tokens": 99, "system": "Be brief.", "temperature": 0.8,
+                "messages": [{"role": "user", "content": "Why?"}], "stop_sequences": ["END"],
+                "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+            })
+        );
+        let tool = sent(&wire(Structured::Tool, Value::Null), &request(1.4, 1.0));
+        assert_eq!(tool["temperature"], 1.0, "the API's highest");
+        assert_eq!(tool["tool_choice"], json!({"type": "tool", "name": "reply"}));
+        assert_eq!(tool["tools"][0]["input_schema"], json!({"type": "object"}));
+        let own = wire(
+            Structured::None,
+            json!({"top_p": null, "temperature": 0.1, "thinking": {"type": "disabled"}}),
+        );
+        let own = sent(&own, &request(1.0, 0.5));
+        assert_eq!(own.get("top_p"), None);
+        assert_eq!(
+            (&own["temperature"], &own["thinking"]["type"]),
+            (&json!(0.1), &json!("disabled"))
+        );
+        let nucleus = sent(&wire(Structured::None, Value::Null), &request(1.0, 0.5));
+        assert_eq!(
+            (nucleus.get("temperature"), &nucleus["top_p"]),
+            (None, &json!(0.5))
+        );
+        let raw = Request {
+            prompt: Prompt::Raw("Q:".into()),
+            ..request(0.0, 1.0)
+        };
+        assert!(matches!(
+            wire(Structured::None, Value::Null).request(&raw, "here"),
+            Err(gristmill_ports::model::CallError::NotBilled { .. })
+        ));
+    }
+
+    fn read(content: Value, stop: &str, usage: Value) -> Response {
+        let body = json!({"model": "claude-1", "content": content, "stop_reason": stop, "usage": usage});
+        response(body.to_string().as_bytes(), "claude").unwrap()
+    }
+
+    #[test]
+    fn answers_are_read_with_all_that_was_billed() {
+        let text = json!([
+            {"type": "thinking", "thinking": "hm", "signature": "x"},
+            {"type": "text", "text": "Be"}, {"type": "text", "text": "cause."},
+        ]);
+        let usage = json!({"input_tokens": 10, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 0, "output_tokens": 5});
+        let answer = read(text.clone(), "end_turn", usage);
+        assert_eq!((answer.text.as_str(), answer.finish), ("Because.", Finish::Stop));
+        assert_eq!(
+            answer.usage,
+            Some(Usage {
+                input_tokens: 40,
+                cached_input_tokens: 30,
+                output_tokens: 5
+            })
+        );
+        let written = json!({"input_tokens": 10, "cache_creation_input_tokens": 2000, "output_tokens": 5});
+        assert_eq!(
+            read(text.clone(), "end_turn", written).usage,
+            None,
+            "dearer than any price here"
+        );
+        let plain = json!({"input_tokens": 10, "output_tokens": 5});
+        for (stop, finish) in [
+            ("stop_sequence", Finish::Stop),
+            ("max_tokens", Finish::Length),
+            ("model_context_window_exceeded", Finish::Length),
+            ("refusal", Finish::ContentFilter),
+            ("pause_turn", Finish::Other),
+        ] {
+            assert_eq!(read(text.clone(), stop, plain.clone()).finish, finish, "{stop}");
+        }
+        let tool = json!([{"type": "text", "text": "Here:"}, {"type": "tool_use", "id": "t", "name": "reply", "input": {"a": 1}}]);
+        assert_eq!(read(tool, "tool_use", plain).text, "{\"a\":1}");
+        assert!(
+            response(b"{\"content\": 3}", "claude")
+                .unwrap_err()
+                .contains("no message")
+        );
+    }
+}

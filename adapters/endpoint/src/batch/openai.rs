@@ -1,0 +1,213 @@
+//! OpenAI's batches (its API reference, "Batch": up to 50,000 requests in a file of 200 MB, within 24 hours, at half the price).
+
+use std::fmt::Write;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use gristmill_ports::batch::{BatchLimits, BatchRequest, BatchResult, BatchState};
+use gristmill_ports::model::{CallError, Scope};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{BatchEndpoint, LOOK, Named, SUBMIT, lines};
+use crate::failure;
+
+pub(super) const LIMITS: BatchLimits = BatchLimits {
+    requests: 50_000,
+    bytes: 200_000_000,
+};
+/// Ends the parts of the form. Lines of JSON start with `{`, so none can be taken for it.
+const BOUNDARY: &str = "gristmill-batch-part";
+
+/// Uploads the requests as a file, then makes a batch of it.
+pub(super) async fn submit(endpoint: &BatchEndpoint, requests: &[BatchRequest]) -> Result<Named, CallError> {
+    let mut form = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
+         --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
+         Content-Type: application/jsonl\r\n\r\n"
+    );
+    let mut route = None;
+    for BatchRequest { custom_id, request } in requests {
+        let (path, body) = endpoint.wire.request(request, &endpoint.connection.place)?;
+        if *route.get_or_insert(path) != path {
+            let what = "a batch holds either conversations or raw texts";
+            return Err(endpoint.refused(Scope::Request, what));
+        }
+        let line =
+            json!({"custom_id": custom_id, "method": "POST", "url": format!("/v1{path}"), "body": body});
+        // Writing to a text cannot fail.
+        let _ = writeln!(form, "{line}");
+        endpoint.check_bytes(form.len())?;
+    }
+    let _ = write!(form, "\r\n--{BOUNDARY}--\r\n");
+    let upload = endpoint
+        .connection
+        .post("/files")
+        .header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"))
+        .timeout(SUBMIT)
+        .body(form);
+    // A file costs nothing, whatever became of it.
+    let file: Named = endpoint.json(upload).await.map_err(free)?;
+    let batch = json!({
+        "input_file_id": file.id,
+        "endpoint": format!("/v1{}", route.unwrap_or_default()),
+        "completion_window": "24h",
+    });
+    endpoint
+        .json(endpoint.connection.post("/batches").timeout(SUBMIT).json(&batch))
+        .await
+}
+
+/// The same failure, of a call that is not billed.
+fn free(error: CallError) -> CallError {
+    match error {
+        CallError::Unknown { reason, retry_after } => CallError::NotBilled {
+            reason,
+            retry_after,
+            scope: Scope::Throttled,
+        },
+        billed @ CallError::NotBilled { .. } => billed,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Batch {
+    status: String,
+    #[serde(default)]
+    output_file_id: Option<String>,
+    #[serde(default)]
+    error_file_id: Option<String>,
+    #[serde(default)]
+    request_counts: Counts,
+    #[serde(default)]
+    errors: Option<Errors>,
+}
+
+#[derive(Default, Deserialize)]
+struct Counts {
+    #[serde(default)]
+    total: u64,
+    #[serde(default)]
+    completed: u64,
+    #[serde(default)]
+    failed: u64,
+}
+
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(default)]
+    data: Vec<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(default)]
+    message: String,
+}
+
+impl Batch {
+    pub(super) fn state(self) -> BatchState {
+        let Counts {
+            total,
+            completed,
+            failed,
+        } = self.request_counts;
+        match self.status.as_str() {
+            "completed" | "expired" | "cancelled" => BatchState::Ended {
+                answered: completed,
+                total,
+            },
+            "failed" => {
+                let problems = self.errors.map(|errors| errors.data).unwrap_or_default();
+                let first = problems.into_iter().map(|problem| problem.message).next();
+                BatchState::Refused {
+                    reason: first.unwrap_or_else(|| "the provider did not say why".to_owned()),
+                }
+            }
+            // Validating, in progress, finalizing, cancelling, and what may come.
+            _ => BatchState::Working {
+                ended: completed + failed,
+                total,
+            },
+        }
+    }
+}
+
+pub(super) async fn look(endpoint: &BatchEndpoint, id: &str) -> Result<Batch, CallError> {
+    let path = format!("/batches/{id}");
+    endpoint.json(endpoint.connection.get(&path).timeout(LOOK)).await
+}
+
+/// Answers first, then errors: they lie in two files, each of which may be missing.
+pub(super) async fn results(
+    endpoint: &BatchEndpoint,
+    id: &str,
+) -> Result<BoxStream<'static, Result<BatchResult, CallError>>, CallError> {
+    let batch = look(endpoint, id).await?;
+    let mut streams = Vec::new();
+    for file in [batch.output_file_id, batch.error_file_id].into_iter().flatten() {
+        let path = format!("/files/{}/content", endpoint.id(&file)?);
+        let answer = endpoint.connection.send(endpoint.connection.get(&path)).await?;
+        streams.push(lines::results(endpoint, answer, read));
+    }
+    Ok(stream::iter(streams).flatten().boxed())
+}
+
+#[derive(Deserialize)]
+struct Line {
+    custom_id: String,
+    #[serde(default)]
+    response: Option<Answer>,
+    #[serde(default)]
+    error: Option<LineError>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status_code: u16,
+    #[serde(default)]
+    body: Value,
+}
+
+#[derive(Deserialize)]
+struct LineError {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+fn read(endpoint: &BatchEndpoint, line: &[u8]) -> Result<BatchResult, String> {
+    let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    let result = match (line.response, line.error) {
+        (
+            Some(Answer {
+                status_code: 200,
+                body,
+            }),
+            _,
+        ) => endpoint
+            .wire
+            .response(body.to_string().as_bytes())
+            .map_err(|what| endpoint.connection.unknown(what)),
+        (Some(Answer { status_code, body }), _) => {
+            let message = body["error"]["message"].as_str().unwrap_or_default();
+            let error = failure::status(
+                status_code,
+                &HeaderMap::new(),
+                message,
+                &endpoint.connection.place,
+            );
+            // What is not answered in a batch is not billed.
+            Err(free(error))
+        }
+        (None, Some(LineError { code, message })) => {
+            Err(endpoint.refused(Scope::Throttled, format_args!("{message} ({code})")))
+        }
+        (None, None) => return Err("it has neither a response nor an error".into()),
+    };
+    Ok(BatchResult {
+        custom_id: line.custom_id,
+        result,
+    })
+}

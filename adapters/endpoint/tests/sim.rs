@@ -1,0 +1,353 @@
+//! Endpoints and batches against the simulated service, by both APIs, with the service's own bill as the judge.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt;
+use gristmill_domain::chat::{Finish, Message, OutputSchema, Price, Prompt, Request, Response, Role};
+use gristmill_domain::job::{Api, Structured, TokenLimitKey};
+use gristmill_endpoint::{BatchEndpoint, Endpoint, Key, Options};
+use gristmill_ports::batch::{BatchId, BatchModel, BatchRequest, BatchResult, BatchState};
+use gristmill_ports::model::{CallError, ChatModel, Scope};
+use gristmill_tests::sim::{Config, Faults, Quality, Sim};
+use serde_json::json;
+
+const KEY: &str = "sk-canary-71c0";
+const PRICE: Price = Price {
+    input: 150_000,
+    cached_input: 150_000,
+    output: 600_000,
+};
+
+fn start(faults: Faults) -> Sim {
+    Sim::start(Config {
+        seed: 5,
+        api_key: Some(KEY.to_owned()),
+        quality: Quality::perfect(),
+        faults,
+        ..Config::default()
+    })
+    .unwrap()
+}
+
+fn options(sim: &Sim, api: Api, structured: Structured) -> Options {
+    Options {
+        api,
+        base_url: sim.url(),
+        model: "sim".into(),
+        key: Some(Key::new(KEY)),
+        headers: BTreeMap::new(),
+        body: serde_json::Map::new(),
+        structured,
+        token_limit_key: TokenLimitKey::MaxTokens,
+    }
+}
+
+fn request(number: u32) -> Request {
+    let question = format!("Nora has {number} pens and buys as many again. How many pens does she have?");
+    let said = |role, content: String| Message { role, content };
+    let schema = json!({
+        "type": "object", "required": ["reasoning", "answer"], "additionalProperties": false,
+        "properties": { "reasoning": { "type": "string" }, "answer": { "type": "string" } },
+    });
+    Request {
+        prompt: Prompt::Chat(vec![
+            said(Role::System, "You solve problems.".into()),
+            said(
+                Role::User,
+                format!("Answer the question. <question>{question}</question>"),
+            ),
+        ]),
+        max_tokens: 400,
+        temperature: 0.8,
+        top_p: 0.95,
+        seed: number,
+        stop: Vec::new(),
+        schema: Some(OutputSchema {
+            name: "answer".into(),
+            schema,
+        }),
+    }
+}
+
+/// The reply has the asked members.
+fn is_whole(response: &Response) -> bool {
+    let reply: serde_json::Value = serde_json::from_str(&response.text).unwrap();
+    ["reasoning", "answer"]
+        .iter()
+        .all(|name| reply[name].as_str().is_some_and(|text| !text.is_empty()))
+}
+
+#[tokio::test]
+async fn both_apis_answer_in_both_structures_within_the_worst_case() {
+    for api in [Api::Openai, Api::Anthropic] {
+        for structured in [Structured::JsonSchema, Structured::Tool] {
+            let sim = start(Faults::default());
+            let endpoint = Endpoint::new(options(&sim, api, structured)).unwrap();
+            endpoint.probe().await.unwrap();
+            let mut spent = 0;
+            for number in 1..=20 {
+                let request = request(number);
+                let response = endpoint.complete(&request).await.unwrap();
+                assert!(is_whole(&response), "{api:?} {structured:?}: {}", response.text);
+                assert_eq!(
+                    (response.finish, response.model_version.as_str()),
+                    (Finish::Stop, "sim")
+                );
+                let cost = PRICE.cost(response.usage.unwrap());
+                assert!(cost.fits_in(PRICE.worst_case(&request)));
+                spent += cost.usd.0;
+            }
+            assert_eq!(spent, sim.bill().total.micro_usd, "{api:?} {structured:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn failures_say_what_they_cost() {
+    type Expected = fn(&CallError) -> bool;
+    let throttled: Expected = |error| {
+        let CallError::NotBilled {
+            retry_after, scope, ..
+        } = error
+        else {
+            return false;
+        };
+        *scope == Scope::Throttled && *retry_after == Some(Duration::from_secs(1))
+    };
+    let quota: Expected = |error| {
+        matches!(
+            error,
+            CallError::NotBilled {
+                scope: Scope::Quota,
+                ..
+            }
+        )
+    };
+    let unknown: Expected = |error| matches!(error, CallError::Unknown { .. });
+    let none = Faults::default;
+    let cases: [(Faults, Expected); 6] = [
+        (
+            Faults {
+                too_many: 1.0,
+                ..none()
+            },
+            throttled,
+        ),
+        (
+            Faults {
+                overloaded: 1.0,
+                ..none()
+            },
+            throttled,
+        ),
+        (
+            Faults {
+                quota_calls: Some(0),
+                ..none()
+            },
+            quota,
+        ),
+        (
+            Faults {
+                server_error: 1.0,
+                ..none()
+            },
+            unknown,
+        ),
+        (Faults { reset: 1.0, ..none() }, unknown),
+        (Faults { cut: 1.0, ..none() }, unknown),
+    ];
+    for api in [Api::Openai, Api::Anthropic] {
+        let sim = start(Faults::default());
+        let endpoint = Endpoint::new(options(&sim, api, Structured::JsonSchema)).unwrap();
+        for (faults, expected) in &cases {
+            sim.set_faults(faults.clone()).unwrap();
+            let before = sim.bill().total.calls;
+            let error = endpoint.complete(&request(1)).await.unwrap_err();
+            assert!(expected(&error), "{api:?} {faults:?}: {error:?}");
+            let billed = sim.bill().total.calls > before;
+            assert_eq!(billed, matches!(error, CallError::Unknown { .. }), "{faults:?}");
+        }
+        let wrong = Options {
+            key: Some(Key::new("sk-wrong-0000")),
+            ..options(&sim, api, Structured::None)
+        };
+        let wrong = Endpoint::new(wrong).unwrap();
+        for error in [
+            wrong.probe().await.unwrap_err(),
+            wrong.complete(&request(1)).await.unwrap_err(),
+        ] {
+            assert!(
+                matches!(
+                    error,
+                    CallError::NotBilled {
+                        scope: Scope::Endpoint,
+                        ..
+                    }
+                ),
+                "{error:?}"
+            );
+        }
+        assert!(!format!("{endpoint:?}").contains(KEY));
+    }
+}
+
+fn batch_of(count: u32) -> Vec<BatchRequest> {
+    (1..=count)
+        .map(|number| BatchRequest {
+            custom_id: format!("task-{number}"),
+            request: request(number),
+        })
+        .collect()
+}
+
+async fn ended(batches: &BatchEndpoint, id: &BatchId) -> BatchState {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match batches.poll(id).await.unwrap() {
+            BatchState::Working { total, .. } => assert!(total > 0 && Instant::now() < deadline),
+            state @ (BatchState::Ended { .. } | BatchState::Refused { .. }) => return state,
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn read(batches: &BatchEndpoint, id: &BatchId) -> BTreeMap<String, Result<Response, CallError>> {
+    let results: Vec<BatchResult> = batches.results(id).await.unwrap().try_collect().await.unwrap();
+    let count = results.len();
+    let by_id: BTreeMap<_, _> = results.into_iter().map(|r| (r.custom_id, r.result)).collect();
+    assert_eq!(by_id.len(), count, "each request has one result");
+    by_id
+}
+
+#[tokio::test]
+async fn a_batch_ends_later_with_a_result_for_each_request_at_half_the_price() {
+    for api in [Api::Openai, Api::Anthropic] {
+        let sim = start(Faults {
+            batch_ms: 400,
+            batch_errored: 0.1,
+            batch_expired: 0.1,
+            ..Faults::default()
+        });
+        let batches = BatchEndpoint::new(options(&sim, api, Structured::JsonSchema)).unwrap();
+        let id = batches.submit(&batch_of(300)).await.unwrap();
+        let working = batches.poll(&id).await.unwrap();
+        assert_eq!(working, BatchState::Working { ended: 0, total: 300 });
+        assert_eq!(sim.bill().total.calls, 0);
+        let state = ended(&batches, &id).await;
+        let results = read(&batches, &id).await;
+        assert_eq!(results.len(), 300);
+        let (mut answered, mut spent) = (0, 0);
+        for number in 1..=300 {
+            match &results[&format!("task-{number}")] {
+                Ok(response) => {
+                    assert!(is_whole(response));
+                    answered += 1;
+                    spent += PRICE.cost(response.usage.unwrap()).usd.0.div_ceil(2);
+                }
+                Err(error) => {
+                    assert!(
+                        matches!(
+                            error,
+                            CallError::NotBilled {
+                                scope: Scope::Throttled,
+                                ..
+                            }
+                        ),
+                        "{error:?}"
+                    );
+                }
+            }
+        }
+        assert_eq!(state, BatchState::Ended { answered, total: 300 });
+        assert!((200..290).contains(&answered), "{answered}");
+        assert_eq!(
+            (sim.bill().total.calls, sim.bill().total.micro_usd),
+            (answered, spent)
+        );
+        assert_eq!(
+            read(&batches, &id).await,
+            results,
+            "reading again costs nothing and says the same"
+        );
+        assert_eq!(sim.bill().total.calls, answered);
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_batch_is_not_billed_and_says_so() {
+    for api in [Api::Openai, Api::Anthropic] {
+        let sim = start(Faults {
+            batch_ms: 3_600_000,
+            ..Faults::default()
+        });
+        let batches = BatchEndpoint::new(options(&sim, api, Structured::Tool)).unwrap();
+        let id = batches.submit(&batch_of(3)).await.unwrap();
+        batches.cancel(&id).await.unwrap();
+        assert_eq!(
+            ended(&batches, &id).await,
+            BatchState::Ended {
+                answered: 0,
+                total: 3
+            }
+        );
+        let results = read(&batches, &id).await;
+        assert!(
+            results.len() == 3
+                && results
+                    .values()
+                    .all(|result| matches!(result, Err(CallError::NotBilled { .. })))
+        );
+        assert_eq!(sim.bill().total.calls, 0);
+        let unknown = BatchId("../files".into());
+        assert!(matches!(
+            batches.poll(&unknown).await,
+            Err(CallError::NotBilled {
+                scope: Scope::Request,
+                ..
+            })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn what_no_provider_takes_is_not_sent_and_what_one_refuses_is_told() {
+    let sim = start(Faults::default());
+    for api in [Api::Openai, Api::Anthropic] {
+        let batches = BatchEndpoint::new(options(&sim, api, Structured::None)).unwrap();
+        let mut named = batch_of(2);
+        named[1].custom_id = "two words".into();
+        for requests in [Vec::new(), named] {
+            let error = batches.submit(&requests).await.unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    CallError::NotBilled {
+                        scope: Scope::Request,
+                        ..
+                    }
+                ),
+                "{error:?}"
+            );
+        }
+        let mut twice = batch_of(2);
+        twice[1].custom_id = twice[0].custom_id.clone();
+        // OpenAI looks at the file later, Anthropic at once.
+        let reason = match batches.submit(&twice).await {
+            Ok(id) => match ended(&batches, &id).await {
+                BatchState::Refused { reason } => reason,
+                other => panic!("{other:?}"),
+            },
+            Err(CallError::NotBilled {
+                reason,
+                scope: Scope::Request,
+                ..
+            }) => reason,
+            Err(other) => panic!("{other:?}"),
+        };
+        assert!(reason.contains("stands twice"), "{reason}");
+    }
+    assert_eq!(sim.bill().total.calls, 0);
+}
