@@ -10,7 +10,7 @@ use crate::register::{Dead, GRAVES_BYTES_MAX, GRAVES_MAX, Register};
 fn letter(number: usize) -> Dead {
     Dead {
         stage: Stage::ALL[number % 3],
-        run: (number % 2 == 0).then(|| id(number)),
+        run: number.is_multiple_of(2).then(|| id(number)),
         reason: "no version 9 known".to_owned(),
         envelope: number.to_be_bytes().to_vec(),
     }

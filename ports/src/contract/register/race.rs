@@ -137,7 +137,7 @@ impl Coordinator {
                 // Nobody asks who has a run before claiming it in earnest: any of all will do, now and then.
                 count => {
                     let any = usize::try_from(self.roll(1 << 30)).unwrap();
-                    let run = if any % 3 == 0 {
+                    let run = if any.is_multiple_of(3) {
                         active[any % active.len()].run
                     } else {
                         free[any % count].run
