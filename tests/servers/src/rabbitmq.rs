@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -190,15 +190,33 @@ impl Server {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Makes this node, which must be new, one of another's cluster.
+    pub fn join(&self, other: &Self) -> anyhow::Result<()> {
+        self.control(&["stop_app"])?;
+        self.control(&["join_cluster", &other.node])?;
+        self.control(&["start_app"]).map(drop)
+    }
+
+    /// The node's name.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
     /// Makes the disk look full, or, with `false`, not.
     pub fn fill_disk(&self, full: bool) -> anyhow::Result<()> {
         let limit = if full { "1000TB" } else { "1MB" };
         self.control(&["set_disk_free_limit", limit]).map(drop)
     }
 
-    /// Closes every client's connection from the broker's side.
-    pub fn close_connections(&self) -> anyhow::Result<()> {
-        self.control(&["close_all_connections", "a test"]).map(drop)
+    /// Closes every client's connection to a virtual host from the broker's side.
+    pub fn close_connections(&self, vhost: &str) -> anyhow::Result<()> {
+        self.control(&["close_all_connections", "--vhost", vhost, "a test"])
+            .map(drop)
+    }
+
+    /// Deletes a queue with all that is in it.
+    pub fn delete_queue(&self, vhost: &str, queue: &str) -> anyhow::Result<()> {
+        self.control(&["delete_queue", "--vhost", vhost, queue]).map(drop)
     }
 
     /// Kills the process, as a crash would, and returns once it is gone.
@@ -324,6 +342,10 @@ impl Server {
             config.push(format!("consumer_timeout = {}", timeout.as_millis()));
             advanced.push_str("{channel_tick_interval, 1000}");
         }
+        // One cookie for all nodes of a test program, so that they can form a cluster.
+        self.write(".erlang.cookie", &format!("GRISTMILL{}", std::process::id()))?;
+        let cookie = self.folder.join(".erlang.cookie");
+        fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).context("the cookie's mode")?;
         self.write("rabbitmq.conf", &(config.join("\n") + "\n"))?;
         self.write("advanced.config", &format!("[{{rabbit, [{advanced}]}}].\n"))?;
         self.write("enabled_plugins", "[].\n")?;

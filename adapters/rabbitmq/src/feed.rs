@@ -1,0 +1,245 @@
+//! A subscription that comes back: whatever ends it (a lost connection, a closed channel, a deleted queue), the next call makes another.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Acker, BasicProperties, Channel, Consumer};
+use tokio::time::timeout;
+
+use crate::broker::Shared;
+use crate::error::{Error, NOT_FOUND, reply};
+use crate::link::STEP;
+use crate::retry::Retry;
+use crate::topology::{Queue, declare};
+
+/// Messages of one queue, with so many out at once at most.
+pub(crate) struct Feed {
+    shared: Arc<Shared>,
+    queue: Queue,
+    prefetch: u16,
+    open: Option<Subscription>,
+    /// Goes on where it was when a call is cancelled.
+    opening: Option<BoxFuture<'static, Result<Subscription, Error>>>,
+    retry: Retry,
+}
+
+struct Subscription {
+    channel: Arc<Channel>,
+    messages: Consumer,
+}
+
+/// One message and the duty to settle it. Dropped unsettled, it goes back to its queue.
+pub(crate) struct Taken {
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) properties: BasicProperties,
+    pub(crate) hold: Hold,
+}
+
+/// The broker's side of a message in hand.
+pub(crate) struct Hold {
+    /// `None` once settled.
+    acker: Option<Acker>,
+    /// A channel lives as long as someone may settle through it.
+    _channel: Arc<Channel>,
+}
+
+impl Feed {
+    pub(crate) fn new(shared: Arc<Shared>, queue: Queue, prefetch: u16) -> Self {
+        let retry = Retry::new(shared.patience);
+        Self {
+            shared,
+            queue,
+            prefetch,
+            open: None,
+            opening: None,
+            retry,
+        }
+    }
+
+    /// Subscribes now, if that is not done.
+    pub(crate) async fn subscribe(&mut self) -> Result<(), Error> {
+        while self.open.is_none() {
+            self.retry.pause().await;
+            let opening = self
+                .opening
+                .get_or_insert_with(|| open(Arc::clone(&self.shared), self.queue, self.prefetch).boxed());
+            let opened = opening.await;
+            self.opening = None;
+            match opened {
+                Ok(subscription) => {
+                    self.retry.worked();
+                    self.open = Some(subscription);
+                }
+                Err(error) => self.retry.failed(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message. Cancelling loses none.
+    pub(crate) async fn next(&mut self) -> Result<Taken, Error> {
+        loop {
+            self.subscribe().await?;
+            let Some(subscription) = &mut self.open else {
+                continue;
+            };
+            let failure = match subscription.messages.next().await {
+                Some(Ok(delivery)) => return Ok(subscription.taken(delivery)),
+                Some(Err(source)) => Error::of("consuming", source),
+                // The broker ends a subscription when its queue is deleted.
+                None => Error::Unroutable {
+                    queue: self.shared.names.of(self.queue),
+                },
+            };
+            self.open = None;
+            self.retry.failed(failure)?;
+        }
+    }
+}
+
+/// Subscribes on a channel of its own; declares the queue if it is not there.
+async fn open(shared: Arc<Shared>, queue: Queue, prefetch: u16) -> Result<Subscription, Error> {
+    let live = shared.consuming.live().await?;
+    let subscribing = async {
+        let channel = live.channel().await?;
+        match subscribe_on(&channel, &shared, queue, prefetch).await {
+            Ok(messages) => Ok(Subscription {
+                channel: Arc::new(channel),
+                messages,
+            }),
+            // Asked first, so that a worker needs no right to declare queues.
+            Err(Error::Failed { source, .. })
+                if reply(&source).is_some_and(|(code, _)| code == NOT_FOUND) =>
+            {
+                let channel = live.channel().await?;
+                tracing::warn!(
+                    queue = shared.names.of(queue),
+                    "the queue is not there: it is declared"
+                );
+                declare(&channel, &shared.names, queue).await?;
+                let messages = subscribe_on(&channel, &shared, queue, prefetch).await?;
+                Ok(Subscription {
+                    channel: Arc::new(channel),
+                    messages,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    };
+    timeout(STEP, subscribing).await.unwrap_or_else(|_| {
+        shared.consuming.give_up(&live);
+        Err(Error::TimedOut {
+            doing: "subscribing".into(),
+            after: STEP,
+        })
+    })
+}
+
+async fn subscribe_on(
+    channel: &Channel,
+    shared: &Shared,
+    queue: Queue,
+    prefetch: u16,
+) -> Result<Consumer, Error> {
+    let failed = |source| Error::of(format!("consuming `{}`", shared.names.of(queue)), source);
+    channel
+        .basic_qos(prefetch, BasicQosOptions::default())
+        .await
+        .map_err(failed)?;
+    channel
+        .basic_consume(
+            shared.names.short(queue),
+            // The broker thinks of a name that nobody has.
+            ShortString::default(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .map_err(failed)
+}
+
+impl Subscription {
+    fn taken(&self, delivery: Delivery) -> Taken {
+        Taken {
+            envelope: delivery.data,
+            properties: delivery.properties,
+            hold: Hold {
+                acker: Some(delivery.acker),
+                _channel: Arc::clone(&self.channel),
+            },
+        }
+    }
+}
+
+impl Drop for Feed {
+    /// Gives back at once what came and was not taken: messages in hand keep the channel open, perhaps for long.
+    fn drop(&mut self) {
+        let Some(mut subscription) = self.open.take() else {
+            return;
+        };
+        // Without a runtime nothing is in hand any more, and the channel ends here.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
+            let tag = subscription.messages.tag();
+            let cancelling = subscription
+                .channel
+                .basic_cancel(tag, BasicCancelOptions::default());
+            // If the broker does not answer, its connection goes, and everything with it.
+            let _gone = timeout(STEP, cancelling).await;
+            while let Some(Some(Ok(delivery))) = subscription.messages.next().now_or_never() {
+                drop(subscription.taken(delivery));
+            }
+        });
+    }
+}
+
+impl Hold {
+    /// Settles the message as done.
+    pub(crate) async fn ack(mut self) -> Result<(), Error> {
+        let Some(acker) = self.acker.take() else {
+            return Ok(());
+        };
+        settled(acker.ack(Default::default()).await, "acknowledging")
+    }
+
+    /// Has the broker put the message among the dead letters.
+    pub(crate) async fn reject(mut self) -> Result<(), Error> {
+        let Some(acker) = self.acker.take() else {
+            return Ok(());
+        };
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: false,
+        };
+        settled(acker.nack(options).await, "rejecting")
+    }
+}
+
+/// The library says `false` when the channel of the delivery is gone.
+fn settled(answer: lapin::Result<bool>, doing: &str) -> Result<(), Error> {
+    match answer {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::Late),
+        Err(source) => Err(Error::of(doing, source)),
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(acker) = self.acker.take() {
+            let options = BasicNackOptions {
+                multiple: false,
+                requeue: true,
+            };
+            // The first poll hands the frame over; there is nothing to wait for. On a channel that is gone the message comes back by
+            // itself.
+            let _sent = acker.nack(options).now_or_never();
+        }
+    }
+}
