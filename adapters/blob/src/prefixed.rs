@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use gristmill_domain::id::RunId;
+use gristmill_domain::id::RunId;
 use gristmill_ports::blob::{Blobs, Create, Error, check_name, check_prefix};
 
 /// The blobs below a folder of another store: one run's, in the store of all.
@@ -15,6 +17,14 @@ pub struct Prefixed {
 }
 
 impl Prefixed {
+    /// The state of a run in a store of many, laid out as in the folder of a run that works alone.
+    pub fn state(store: Arc<dyn Blobs>, run: RunId) -> Self {
+        Self {
+            inner: store,
+            folder: format!("{run}/state/"),
+        }
+    }
+
     /// The blobs whose names in `inner` start with `folder/`.
     pub fn new(inner: Arc<dyn Blobs>, folder: &str) -> Result<Self, Error> {
         check_name(folder)?;

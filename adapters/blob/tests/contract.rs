@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gristmill_blob::{LocalBlobs, Prefixed};
+use gristmill_domain::id::RunId;
 use gristmill_ports::contract::blob::{Harness, Rig};
 
 struct Local;
@@ -40,6 +41,18 @@ impl Harness for Scope {
             keep,
         }
     }
+}
+
+#[tokio::test]
+async fn a_run_has_its_state_where_its_id_says() {
+    let Rig { blobs, keep: _keep } = Local.start().await;
+    let run = RunId::of(&[b"a run"]);
+    let state = Prefixed::state(Arc::clone(&blobs), run);
+    state.create("plans/1.seg", b"x".to_vec()).await.unwrap();
+    assert_eq!(
+        blobs.list("").await.unwrap(),
+        [format!("{run}/state/plans/1.seg")]
+    );
 }
 
 mod local {
