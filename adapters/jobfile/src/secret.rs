@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 /// Names of settings that hold a key's name, or count tokens, and so may be shown.
-const HARMLESS: [&str; 5] = [
+const HARMLESS: [&str; 7] = [
     "key_env",
     "key_file",
     "max_tokens",
     "token_limit_key",
     "context_tokens",
+    "input_tokens_per_minute",
+    "output_tokens_per_minute",
 ];
 const SECRET: [&str; 6] = ["key", "token", "secret", "password", "authorization", "bearer"];
 

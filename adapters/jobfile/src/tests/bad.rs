@@ -214,6 +214,18 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "`local.slots`",
     ),
     (
+        "~teacher: {local: a, input_tokens_per_minute: 3000}",
+        "2:46",
+        "does nothing for a local model",
+        "leave it out",
+    ),
+    (
+        "~teacher: {base_url: 'http://h/v1', model: m, price: {input: 1, output: 1}, output_tokens_per_minute: 0}",
+        "2:102",
+        "no provider has such a limit",
+        "from 1 to",
+    ),
+    (
         "~teacher: {base_url: 'ftp://x', model: m}",
         "2:21",
         "is no HTTP address",

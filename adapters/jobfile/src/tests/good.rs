@@ -46,6 +46,19 @@ fn a_byte_order_mark_and_windows_lines_change_nothing() {
 }
 
 #[test]
+fn limits_a_minute_are_read_and_shown() {
+    let folder = Folder::new();
+    let text = "seeds: {path: seeds.jsonl}\nteacher: {base_url: 'http://h/v1', model: m, price: {input: 1, output: 1}, requests_per_minute: 500, input_tokens_per_minute: 200000, output_tokens_per_minute: 40000}\nfilter: {validator: {kind: number}}\nbudget: {calls: 7}\n";
+    let job = folder.load(text, &[]).unwrap().job;
+    let limits = job.teacher[0].spec.limits();
+    assert_eq!(
+        (limits.requests, limits.input_tokens, limits.output_tokens),
+        (Some(500), Some(200_000), Some(40_000))
+    );
+    assert!(!crate::secret::is_secret_name("teacher.0.input_tokens_per_minute"));
+}
+
+#[test]
 fn one_teacher_or_several_and_aliases() {
     let folder = Folder::new();
     let text = "seeds: {path: [seeds.jsonl]}\nteacher:\n  - &t {base_url: 'http://h/v1', model: a, key_env: SET_KEY, weight: 3}\n  - local: {name: smollm2-135m-instruct, slots: 2}\njudge: {base_url: 'http://h/v1', model: j, key_file: teacher.key, body: {x: [1, 2.5, true, null]}}\nbudget: {calls: 7}\n";
