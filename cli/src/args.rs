@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod cluster;
+
+pub(crate) use cluster::*;
+
 /// Turns real examples and a hard budget into a filtered, traceable dataset that is safe to train on.
 #[derive(Debug, Parser)]
 #[command(name = "gristmill", version, propagate_version = true)]
@@ -53,13 +57,39 @@ pub(crate) enum Command {
     /// Print the job file's JSON Schema, for editors.
     Schema,
     /// Show where a run stands.
-    Status(RunArgs),
+    Status(StatusArgs),
     /// Show a run's budget, or change its limit.
     Budget(BudgetArgs),
     /// Print a row's whole history.
     Trace(TraceArgs),
     /// Write a run's dataset again, in another layout or place.
     Export(ExportArgs),
+    /// Send a job to a cluster.
+    Submit(SubmitArgs),
+    /// List a cluster's runs, the newest first.
+    Runs(ServerArgs),
+    /// Watch a run of a cluster.
+    Watch(RemoteRunArgs),
+    /// Stop a run of a cluster from beginning anything new.
+    Pause(PauseArgs),
+    /// Let a paused run go on.
+    Resume(RemoteRunArgs),
+    /// Stop a run of a cluster for good.
+    Cancel(RemoteRunArgs),
+    /// Show what became of a task.
+    Explain(ExplainArgs),
+    /// List a cluster's workers.
+    Workers(ServerArgs),
+    /// Have a worker finish what it has and take nothing more.
+    Drain(DrainArgs),
+    /// Look at messages that nobody could work on; put them back, or drop them.
+    Dead(DeadArgs),
+    /// Coordinate runs of a cluster.
+    Coordinator(CoordinatorArgs),
+    /// Work on tasks of a cluster.
+    Worker(WorkerArgs),
+    /// Set up a cluster's message broker.
+    Broker(BrokerArgs),
 }
 
 /// A job file with overrides.
@@ -94,30 +124,36 @@ pub(crate) struct InitArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// A run's folder.
+/// What `status` needs.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// The run's folder (`out/RUN`).
+pub(crate) struct StatusArgs {
+    /// The run's folder (`out/RUN`), or its id with `--server`.
     pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) server: MaybeServerArgs,
 }
 
 /// What `budget` needs.
 #[derive(Debug, Args)]
 pub(crate) struct BudgetArgs {
-    /// The run's folder (`out/RUN`).
+    /// The run's folder (`out/RUN`), or its id with `--server`.
     pub(crate) run: PathBuf,
-    /// The new limit, absolute: `10usd`, `5000calls`, or both joined by a comma. The run must not be running.
+    /// The new limit, absolute: `10usd`, `5000calls`, or both joined by a comma. A run in a folder must not be running.
     #[arg(long)]
     pub(crate) raise: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: MaybeServerArgs,
 }
 
 /// What `trace` needs.
 #[derive(Debug, Args)]
 pub(crate) struct TraceArgs {
-    /// The run's folder (`out/RUN`).
+    /// The run's folder (`out/RUN`), or its id with `--server`.
     pub(crate) run: PathBuf,
     /// The row's id, or its first digits.
     pub(crate) row: String,
+    #[command(flatten)]
+    pub(crate) server: MaybeServerArgs,
 }
 
 /// What `export` needs.

@@ -2,10 +2,10 @@
 //! splits, the rejected rows, the manifest and the card.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, bail};
-use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Finished, Journal, SeedStore};
+use gristmill_coordinator::{Finished, Journal, SeedStore, Start};
 use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Split, Verdict, Writer};
 use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::filter::Reason;
@@ -13,11 +13,11 @@ use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::{self, Seed};
+use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
 use crate::card;
-use crate::folder::{RunFolder, Start};
 
 /// Rows handed to the writing thread at once.
 const QUEUE: usize = 256;
@@ -151,21 +151,21 @@ impl Tallies {
 
 /// Writes the dataset and returns its manifest. What was there before stays until the new one is whole.
 pub(crate) async fn assemble(
-    folder: &RunFolder,
+    state: &dyn Blobs,
+    target: &Path,
     start: &Start,
     seeds: &SeedStore,
     finished: &Finished,
     account: &Account,
 ) -> anyhow::Result<Manifest> {
-    let blobs = LocalBlobs::new(folder.state());
-    let journal = Journal::new(&blobs);
+    let journal = Journal::new(state);
     let options = Options {
         layout: layout(start.job.output.layout),
         shard_rows: start.job.output.shard_rows,
         jsonl: start.job.output.jsonl,
         ..Options::default()
     };
-    let target = folder.dataset();
+    let target = target.to_owned();
     let (sender, mut receiver) = tokio::sync::mpsc::channel::<Item>(QUEUE);
     let writing = tokio::task::spawn_blocking(move || -> anyhow::Result<gristmill_dataset::Finished> {
         let mut writer = Writer::create(&target, options)?;

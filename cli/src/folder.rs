@@ -5,36 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use gristmill_domain::amount::Limit;
+use gristmill_coordinator::Start;
 use gristmill_domain::id::RunId;
-use gristmill_domain::job::Job;
-use serde::{Deserialize, Serialize};
 
 /// A run's folder.
 #[derive(Debug, Clone)]
 pub(crate) struct RunFolder {
     root: PathBuf,
-}
-
-/// What a run was started with, stored before anything is spent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Start {
-    /// The run.
-    pub(crate) run: RunId,
-    /// The program's version.
-    pub(crate) version: String,
-    /// The effective configuration.
-    pub(crate) job: Job,
-    /// The job file, for messages.
-    pub(crate) job_file: String,
-    /// Where relative paths of the job start.
-    pub(crate) base: PathBuf,
-    /// The limit it was started with.
-    pub(crate) limit: Limit,
-    /// Versions of the prompts.
-    pub(crate) prompts: Vec<String>,
-    /// Rows of the seed files that could not be used.
-    pub(crate) bad_rows: u64,
 }
 
 impl RunFolder {

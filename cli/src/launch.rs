@@ -1,141 +1,43 @@
 //! `gristmill run`: one process, coordinator and worker together.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Coordinator, Error, Finished, Options, Progress, Recipe, SeedStore};
-use gristmill_domain::amount::{Limit, MicroUsd};
-use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{EmbedSource, Job, PromptKind, Validator};
-use gristmill_domain::ledger::{Account, NewAccount};
+use gristmill_coordinator::{Coordinator, Error, Finished, LEASE_MS, Options, Progress, Start, Window};
+use gristmill_domain::job::EmbedSource;
+use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::End;
 use gristmill_domain::stage::Stage;
 use gristmill_ledger_sqlite::SqliteLedger;
+use gristmill_limiter_local::LocalLimiter;
 use gristmill_ports::ledger::Ledger;
+use gristmill_ports::trace::Untraced;
 use gristmill_queue_memory::Queues;
-use gristmill_worker::Worker;
+use gristmill_worker::{Fixed, Source, Worker};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{JobArgs, OutputStyle};
 use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
-use crate::folder::{RunFolder, Start};
+use crate::folder::RunFolder;
+use crate::prepare::{Prepared, prepare};
+use crate::print;
 use crate::view::{View, duration, thousands};
-use crate::{intake, print, workshop};
+use crate::workshop::{self, Place, Workshop};
 
-/// Time an attempt has between two renewals of its lease.
-const LEASE_MS: u64 = 30_000;
-/// Time after which a task without progress is published again.
-const REPUBLISH_MS: u64 = 10_000;
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// A job, read and made ready: all that can be known before anything is spent.
-pub(crate) struct Prepared {
-    pub(crate) job: Job,
-    pub(crate) base: PathBuf,
-    pub(crate) job_file: PathBuf,
-    pub(crate) seeds: SeedStore,
-    pub(crate) bad_rows: intake::BadRows,
-    pub(crate) recipe: Recipe,
-    pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
-}
-
-/// Reads the job, its seeds, its prompts and its databases.
-pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
-    let loaded =
-        gristmill_jobfile::load(&args.job, &args.set).map_err(|errors| print::job_errors(&errors))?;
-    let (job, base) = (loaded.job, loaded.base);
-    let sandbox = workshop::sandbox(&job, &base).await.map_err(Failure::Input)?;
-    let schemas = workshop::schemas(sandbox.as_deref())
-        .await
-        .map_err(Failure::Input)?;
-    let prompts = job
-        .generate
-        .prompts
-        .iter()
-        .map(|(kind, path)| {
-            let path = base.join(path);
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("the prompt {} cannot be read", path.display()))?;
-            Ok((*kind, text))
-        })
-        .collect::<anyhow::Result<std::collections::BTreeMap<PromptKind, String>>>()
-        .map_err(Failure::Input)?;
-    let (seeds, bad_rows) = {
-        let (job, base) = (job.clone(), base.clone());
-        tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
-            .await
-            .map_err(|e| Failure::Other(anyhow!(e)))?
-            .map_err(Failure::Input)?
-    };
-    // The versions come from the templates, so the recipe is made once to know them, and once with the run's name.
-    let unnamed = Recipe::new(RunId::of(&[]), job.clone(), &prompts, schemas.clone());
-    let versions = unnamed.map_err(|e| Failure::Input(e.into()))?.prompt_versions();
-    let run = run_id(&job, seeds.digest(), &versions);
-    let recipe = Recipe::new(run, job.clone(), &prompts, schemas).map_err(|e| Failure::Input(e.into()))?;
-    Ok(Prepared {
-        job,
-        base,
-        job_file: args.job.clone(),
-        seeds,
-        bad_rows,
-        recipe,
-        sandbox,
-    })
-}
-
-/// The run's name: everything that decides what it asks and keeps. Its budget may be raised, and where things lie, how fast they go
-/// and with which key they are opened may change from start to start.
-fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
-    let mut decisive = job.clone();
-    decisive.seeds.path.clear();
-    decisive.budget = gristmill_domain::job::Budget {
-        usd: None,
-        calls: None,
-        max_attempts: 1,
-        price_file: None,
-    };
-    decisive.output = gristmill_domain::job::Output::default();
-    decisive.generate.prompts.clear();
-    if let Validator::Sql { databases, .. } = &mut decisive.filter.validator {
-        databases.clear();
-    }
-    let judge = decisive.judge.iter_mut().map(|judge| &mut judge.spec);
-    for spec in decisive
-        .teacher
-        .iter_mut()
-        .map(|teacher| &mut teacher.spec)
-        .chain(judge)
-    {
-        (spec.key_env, spec.key_file) = (None, None);
-        (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
-        spec.base_url = spec.base_url.take().map(|_| String::new());
-        if let Some(local) = &mut spec.local {
-            (local.slots, local.threads) = (1, None);
-        }
-    }
-    let text = serde_json::to_vec(&decisive).unwrap_or_default();
-    RunId::of(&[&text, seeds.as_bytes(), prompts.join("\n").as_bytes()])
-}
-
-/// The limit that a job sets.
-pub(crate) fn limit(job: &Job) -> Limit {
-    Limit {
-        usd: job.budget.usd.and_then(MicroUsd::from_usd_ceil),
-        calls: job.budget.calls,
-    }
-}
 
 /// Runs a job to its end, or goes on where an earlier start stopped.
 pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let began = Instant::now();
     let prepared = prepare(args).await?;
-    let folder = RunFolder::of(&prepared.base.join(&prepared.job.output.dir), prepared.recipe.run);
+    let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
+    let folder = RunFolder::of(&output_dir, prepared.start.run);
     if let Some(manifest) = folder.manifest()? {
         let manifest: Manifest =
             serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
@@ -145,17 +47,8 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     for line in prepared.bad_rows.lines() {
         view.say(&format!("warning: {line}"));
     }
-    let start = Start {
-        run: prepared.recipe.run,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        job: prepared.job.clone(),
-        job_file: prepared.job_file.display().to_string(),
-        base: prepared.base.clone(),
-        limit: limit(&prepared.job),
-        prompts: prepared.recipe.prompt_versions(),
-        bad_rows: prepared.bad_rows.count,
-    };
-    folder.begin(&start)?;
+    let start = &prepared.start;
+    folder.begin(start)?;
     let blobs = LocalBlobs::new(folder.state());
     prepared
         .seeds
@@ -172,10 +65,18 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone(), view.clone()));
     let (finished, account) = carry_out(&prepared, &folder, &blobs, Arc::clone(&ledger), view, stop).await?;
-    let manifest = assemble::assemble(&folder, &start, &prepared.seeds, &finished, &account).await?;
+    let manifest = assemble::assemble(
+        &blobs,
+        &folder.dataset(),
+        start,
+        &prepared.seeds,
+        &finished,
+        &account,
+    )
+    .await?;
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     let accepted = manifest.rows.train_synthetic;
-    match (&finished.end, prepared.job.generate.rows) {
+    match (&finished.end, start.job.generate.rows) {
         (End::BudgetSpent, Some(wanted)) if accepted < wanted => Err(Failure::BudgetExhausted(format!(
             "the budget ended with {} of {} rows; raise it with `gristmill budget {} --raise AMOUNT` and run the job again",
             thousands(accepted),
@@ -194,18 +95,19 @@ async fn carry_out(
     view: View,
     stop: CancellationToken,
 ) -> Result<(Finished, Account), Failure> {
-    let Prepared {
-        job,
-        base,
-        seeds,
-        recipe,
-        ..
-    } = prepared;
-    let run = recipe.run;
-    let kit = workshop::kit(run, job, base, prepared.sandbox.clone(), &view)
+    let Start { run, job, base, .. } = &prepared.start;
+    let run = *run;
+    let workshop = Workshop::new(Place::Own(base.clone()), view.clone());
+    let kit = workshop
+        .kit(
+            run,
+            job,
+            prepared.sandbox.clone(),
+            Arc::new(LocalBlobs::new(folder.state())),
+        )
         .await
         .map_err(Failure::Input)?;
-    let limiter = Arc::new(workshop::limiter(job));
+    let limiter = Arc::new(LocalLimiter::default());
     let (generate, judge) = workshop::slots(job);
     // Twice the slots keep workers fed while results are stored.
     let window = 2 * (generate + judge) + 256;
@@ -215,47 +117,64 @@ async fn carry_out(
     } else {
         4
     };
-    let consumers = [
+    let sources = [
         (Stage::Generate, generate),
         (Stage::Judge, judge),
         (Stage::Embed, embed),
     ]
     .into_iter()
     .filter(|(_, slots)| *slots > 0)
-    .filter_map(|(stage, slots)| Some((queues.consumer(stage)?, slots)))
+    .filter_map(|(stage, slots)| {
+        Some(Source {
+            stage,
+            consumer: queues.consumer(stage)?,
+            slots,
+        })
+    })
     .collect();
     let worker_options = gristmill_worker::Options {
         renew_every: Duration::from_millis(LEASE_MS / 4),
         grace: GRACE,
     };
-    let worker = Worker::new(kit, Arc::clone(&ledger), limiter, worker_options);
+    let worker = Worker::new(
+        Arc::new(Fixed::new(kit)),
+        Arc::clone(&ledger),
+        limiter,
+        worker_options,
+    );
     let worker_stop = CancellationToken::new();
-    let working = tokio::spawn(worker.run(consumers, worker_stop.clone()));
+    let working = tokio::spawn(worker.run(sources, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
     let watching = tokio::spawn(view.watch(format!("run={run}"), seen));
     let coordinator = Coordinator {
-        recipe,
-        seeds,
+        recipe: &prepared.recipe,
+        seeds: &prepared.seeds,
         ledger: ledger.as_ref(),
+        // SQLite keeps what it confirmed.
+        upkeep: None,
         queue: &queues,
         blobs,
-        account: NewAccount {
-            run,
-            limit: limit(job),
-            price_hash: price_hash(job),
-            lease_ms: LEASE_MS,
-            republish_ms: REPUBLISH_MS,
-        },
+        account: prepared.start.account(),
         holder: format!("embedded-{:016x}", rand::random::<u64>()),
-        prices: workshop::prices(job),
+        prices: prepared.start.prices(),
         options: Options {
-            window,
+            window: Window::new(window),
             max_attempts: job.budget.max_attempts,
             sweep_every: Duration::from_millis(500),
+            propagator: Arc::new(Untraced),
         },
         progress,
         stop,
     };
+    // Starting a paused run again is the word to go on.
+    ledger
+        .create(prepared.start.account())
+        .await
+        .map_err(|error| stopped(error.into(), prepared, folder))?;
+    ledger
+        .resume(run)
+        .await
+        .map_err(|error| stopped(error.into(), prepared, folder))?;
     let result = coordinator.run().await;
     worker_stop.cancel();
     // Neither task panics by itself; what they were cut off from burns when its lease ends.
@@ -266,16 +185,8 @@ async fn carry_out(
     Ok((finished, account))
 }
 
-/// Hash of the price table, frozen with the run.
-fn price_hash(job: &Job) -> String {
-    let mut prices: Vec<_> = workshop::prices(job).into_iter().collect();
-    prices.sort_by(|a, b| a.0.cmp(&b.0));
-    let text = serde_json::to_vec(&prices).unwrap_or_default();
-    ContentId::of(&[b"prices", &text]).to_string()
-}
-
 fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {
-    let resume = format!("go on with `gristmill run {}`", prepared.job_file.display());
+    let resume = format!("go on with `gristmill run {}`", prepared.start.job_file);
     let folder = folder.root().display();
     match error {
         Error::Interrupted => Failure::Interrupted(format!(
@@ -292,25 +203,27 @@ fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {
     }
 }
 
-/// The first signal lets requests in flight finish; the second ends at once.
-async fn stop_on_signal(stop: CancellationToken, view: View) {
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return;
+        return std::future::pending().await;
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// The first signal lets requests in flight finish; the second ends at once.
+async fn stop_on_signal(stop: CancellationToken, view: View) {
+    signal().await;
     view.say(&format!(
         "stopping: requests in flight get {} to finish; press Ctrl-C again to end at once",
         duration(GRACE.as_secs())
     ));
     stop.cancel();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+    signal().await;
     std::process::exit(130);
 }
 

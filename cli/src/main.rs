@@ -4,13 +4,17 @@
 mod args;
 mod assemble;
 mod card;
+mod cluster;
 mod failure;
 mod folder;
+mod history;
 mod inspect;
 mod intake;
 mod launch;
 mod plan;
+mod prepare;
 mod print;
+mod standing;
 mod view;
 mod workshop;
 
@@ -28,7 +32,10 @@ fn main() -> ExitCode {
         return gristmill_sandbox::child_main();
     }
     let cli = Cli::parse();
-    init_tracing();
+    // Servers set up more than lines.
+    if !matches!(cli.command, Command::Coordinator(_) | Command::Worker(_)) {
+        init_tracing();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -59,10 +66,32 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
             print::plain(&format!("{:#}\n", gristmill_jobfile::schema()));
             Ok(())
         }
-        Command::Status(args) => inspect::status(&args.run, cli.output),
-        Command::Budget(args) => inspect::budget(&args, cli.output).await,
-        Command::Trace(args) => inspect::trace(&args, cli.output).await,
+        Command::Status(args) => match args.server.server() {
+            Some(server) => cluster::verbs::status(&server, &args.run, cli.output).await,
+            None => inspect::status(&args.run, cli.output),
+        },
+        Command::Budget(args) => match args.server.server() {
+            Some(server) => cluster::verbs::budget(&server, &args, cli.output).await,
+            None => inspect::budget(&args, cli.output).await,
+        },
+        Command::Trace(args) => match args.server.server() {
+            Some(server) => cluster::verbs::trace(&server, &args, cli.output).await,
+            None => inspect::trace(&args, cli.output).await,
+        },
         Command::Export(args) => inspect::export(&args, cli.output),
+        Command::Submit(args) => cluster::submit::submit(&args, view, cli.output).await,
+        Command::Runs(server) => cluster::verbs::runs(&server, cli.output).await,
+        Command::Watch(args) => cluster::verbs::watch(&args, view, cli.output).await,
+        Command::Pause(args) => cluster::verbs::pause(&args, cli.output).await,
+        Command::Resume(args) => cluster::verbs::resume(&args, cli.output).await,
+        Command::Cancel(args) => cluster::verbs::cancel(&args, cli.output).await,
+        Command::Explain(args) => cluster::verbs::explain(&args, cli.output).await,
+        Command::Workers(server) => cluster::verbs::workers(&server, cli.output).await,
+        Command::Drain(args) => cluster::verbs::drain(&args, cli.output).await,
+        Command::Dead(args) => cluster::dead::dead(&args, cli.output).await,
+        Command::Coordinator(args) => cluster::coordinator::serve(&args).await,
+        Command::Worker(args) => cluster::worker::work(&args).await,
+        Command::Broker(args) => cluster::coordinator::broker(&args, cli.output).await,
     }
 }
 

@@ -9,13 +9,14 @@ use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
+use crate::prepare::prepare;
+use crate::print;
 use crate::view::thousands;
-use crate::{launch, print};
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = launch::prepare(args).await?;
-    let limit = launch::limit(&prepared.job);
+    let prepared = prepare(args).await?;
+    let limit = prepared.start.limit;
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let snapshot = snapshot_before(&prepared.seeds, limit);
     let outlook = outlook(&snapshot, &policy);

@@ -2,35 +2,32 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use gristmill_coordinator::specs;
 use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
-use gristmill_domain::id::RunId;
+use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::{EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator};
-use gristmill_domain::rate::Gcra;
 use gristmill_endpoint::{Endpoint, Key};
-use gristmill_limiter_local::LocalLimiter;
+use gristmill_ports::blob::Blobs;
+use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{ChatModel, Embedder};
 use gristmill_ports::sql::SqlEngine;
 use gristmill_sandbox::Sandbox;
 use gristmill_worker::{Kit, Model};
-use tokio::sync::Semaphore;
 
 use crate::view::View;
 
-/// The databases of a job with the validator `sql`.
-pub(crate) async fn sandbox(job: &Job, base: &Path) -> anyhow::Result<Option<Arc<Sandbox>>> {
-    let Validator::Sql { databases, timeout_s } = &job.filter.validator else {
-        return Ok(None);
-    };
-    let mut options = gristmill_sandbox::Options::from_folder(&base.join(databases))?;
-    options.limits.cpu = Duration::from_secs((*timeout_s).into());
+/// The databases in a folder, for the validator `sql`.
+pub(crate) async fn sandbox(folder: &Path, timeout_s: u32) -> anyhow::Result<Arc<Sandbox>> {
+    let mut options = gristmill_sandbox::Options::from_folder(folder)?;
+    options.limits.cpu = Duration::from_secs(timeout_s.into());
     options.limits.wall = options.limits.cpu * 4;
-    Ok(Some(Arc::new(Sandbox::open(options).await?)))
+    Ok(Arc::new(Sandbox::open(options).await?))
 }
 
 /// Definition statements by database, for the prompts.
@@ -49,26 +46,15 @@ pub(crate) async fn schemas(sandbox: Option<&Sandbox>) -> anyhow::Result<BTreeMa
     Ok(schemas)
 }
 
-/// All models of a job: its teachers, and the judge.
-pub(crate) fn specs(job: &Job) -> impl Iterator<Item = &ModelSpec> {
-    job.teacher
-        .iter()
-        .map(|teacher| &teacher.spec)
-        .chain(job.judge.iter().map(|judge| &judge.spec))
-}
-
-/// Prices by model name.
-pub(crate) fn prices(job: &Job) -> HashMap<String, Price> {
-    specs(job)
-        .map(|spec| (spec.name(), spec.price().unwrap_or(Price::FREE)))
-        .collect()
-}
-
-/// Rate limits of the models that have one.
-pub(crate) fn limiter(job: &Job) -> LocalLimiter {
-    LocalLimiter::new(
-        specs(job).filter_map(|spec| Some((spec.name(), Gcra::per_minute(spec.requests_per_minute?)))),
-    )
+/// The line that a model stands for: whoever shares endpoint, key and model shares the provider's limits.
+fn line(spec: &ModelSpec, key: Option<&str>) -> Line {
+    let name = spec.name();
+    let endpoint = spec.base_url.as_deref().unwrap_or("local").trim_end_matches('/');
+    let key = key.unwrap_or_default().trim();
+    Line {
+        id: LineId::of(&[endpoint.as_bytes(), key.as_bytes(), name.as_bytes()]),
+        limits: spec.limits(),
+    }
 }
 
 /// Attempts that generating and judging may have open at once.
@@ -82,90 +68,171 @@ pub(crate) fn slots(job: &Job) -> (usize, usize) {
     )
 }
 
-/// The tools that answers are made and examined with.
-pub(crate) async fn kit(
-    run: RunId,
-    job: &Job,
-    base: &Path,
-    sandbox: Option<Arc<Sandbox>>,
-    view: &View,
-) -> anyhow::Result<Kit> {
-    let mut models = HashMap::new();
-    let mut loaded: HashMap<String, Arc<dyn ChatModel>> = HashMap::new();
-    for spec in specs(job) {
-        let name = spec.name();
-        let chat = match loaded.get(&name) {
-            // A judge may be one of the teachers; a local model is loaded once.
-            Some(chat) if spec.local.is_some() => Arc::clone(chat),
-            Some(_) | None => chat_model(spec, base, view).await?,
-        };
-        loaded.insert(name.clone(), Arc::clone(&chat));
-        let timeout = Duration::from_secs(spec.timeout_s().into());
-        let slots = Arc::new(Semaphore::new(spec.concurrency() as usize));
-        models.insert(
-            name,
-            Model {
-                chat,
+/// What a job may name on the machine that works on it.
+pub(crate) enum Place {
+    /// The machine of the person who runs the job: any variable, and files beside the job.
+    Own(PathBuf),
+    /// A worker's: a job comes from somewhere else, and must not be able to send out what it was not given.
+    Worker {
+        /// Variables that may hold keys.
+        keys: Vec<String>,
+        /// Folder of the files that may hold keys.
+        key_folder: Option<PathBuf>,
+    },
+}
+
+/// Models that several runs share, by name.
+type Shared<T> = tokio::sync::Mutex<HashMap<String, Arc<T>>>;
+
+/// Builds kits. A local model or an embedder is loaded once, however many runs use it.
+pub(crate) struct Workshop {
+    place: Place,
+    view: View,
+    local_models: Shared<dyn ChatModel>,
+    embedders: Shared<dyn Embedder>,
+}
+
+impl Workshop {
+    /// A workshop on this machine.
+    pub(crate) fn new(place: Place, view: View) -> Self {
+        Self {
+            place,
+            view,
+            local_models: Shared::default(),
+            embedders: Shared::default(),
+        }
+    }
+
+    /// The tools that a run's answers are made and examined with.
+    pub(crate) async fn kit(
+        &self,
+        run: RunId,
+        job: &Job,
+        sandbox: Option<Arc<Sandbox>>,
+        blobs: Arc<dyn Blobs>,
+    ) -> anyhow::Result<Kit> {
+        let mut models = HashMap::new();
+        for spec in specs(job) {
+            let key = self.key(spec)?;
+            let model = Model {
+                line: line(spec, key.as_deref()),
+                chat: self.chat_model(spec, key).await?,
                 price: spec.price().unwrap_or(Price::FREE),
-                slots,
-                timeout,
-            },
-        );
-    }
-    let labels = match &job.filter.validator {
-        Validator::Label { labels } => {
-            Some(Labels::new(labels).context("`filter.validator.labels` cannot be used")?)
+                concurrency: spec.concurrency(),
+                timeout: Duration::from_secs(spec.timeout_s().into()),
+            };
+            models.insert(spec.name(), model);
         }
-        Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
-    };
-    Ok(Kit {
-        run,
-        models,
-        embedder: embedder(job, base, view).await?,
-        sql: sandbox.map(|sandbox| sandbox as Arc<dyn SqlEngine>),
-        labels,
-        filter: job.filter.clone(),
-    })
-}
+        let labels = match &job.filter.validator {
+            Validator::Label { labels } => {
+                Some(Labels::new(labels).context("`filter.validator.labels` cannot be used")?)
+            }
+            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
+        };
+        Ok(Kit {
+            run,
+            models,
+            embedder: self.embedder(job).await?,
+            sql: sandbox.map(|sandbox| sandbox as Arc<dyn SqlEngine>),
+            labels,
+            filter: job.filter.clone(),
+            blobs,
+        })
+    }
 
-async fn chat_model(spec: &ModelSpec, base: &Path, view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
-    match spec.source() {
-        Some(ModelSource::Endpoint { base_url, model }) => {
-            let endpoint = Endpoint::new(gristmill_endpoint::Options {
-                api: spec.api(),
-                base_url: base_url.to_owned(),
-                model: model.to_owned(),
-                key: key(spec, base)?,
-                headers: spec.headers.clone(),
-                body: spec.body.clone(),
-                structured: spec.structured(),
-                token_limit_key: spec.token_limit_key.unwrap_or_default(),
-            })?;
-            endpoint.probe().await.context("nothing was spent")?;
-            Ok(Arc::new(endpoint))
+    async fn chat_model(&self, spec: &ModelSpec, key: Option<String>) -> anyhow::Result<Arc<dyn ChatModel>> {
+        match spec.source() {
+            Some(ModelSource::Endpoint { base_url, model }) => {
+                let endpoint = Endpoint::new(gristmill_endpoint::Options {
+                    api: spec.api(),
+                    base_url: base_url.to_owned(),
+                    model: model.to_owned(),
+                    key: key.as_deref().map(Key::new),
+                    headers: spec.headers.clone(),
+                    body: spec.body.clone(),
+                    structured: spec.structured(),
+                    token_limit_key: spec.token_limit_key.unwrap_or_default(),
+                })?;
+                endpoint.probe().await.context("nothing was spent")?;
+                Ok(Arc::new(endpoint))
+            }
+            Some(ModelSource::Local(local)) => {
+                let mut loaded = self.local_models.lock().await;
+                if let Some(model) = loaded.get(&local.name) {
+                    return Ok(Arc::clone(model));
+                }
+                let model = local_model(local, self.base(&local.name)?, &self.view).await?;
+                loaded.insert(local.name.clone(), Arc::clone(&model));
+                Ok(model)
+            }
+            None => bail!("the model names neither an endpoint nor a local model"),
         }
-        Some(ModelSource::Local(local)) => local_model(local, base, view).await,
-        None => bail!("the model names neither an endpoint nor a local model"),
     }
-}
 
-fn key(spec: &ModelSpec, base: &Path) -> anyhow::Result<Option<Key>> {
-    let text = match (&spec.key_env, &spec.key_file) {
-        (Some(variable), _) => std::env::var(variable).with_context(|| {
-            format!("the environment variable `{variable}` that should hold the key cannot be read")
-        })?,
-        (None, Some(file)) => {
-            let file = base.join(file);
-            std::fs::read_to_string(&file)
-                .with_context(|| format!("the key file {} cannot be read", file.display()))?
+    /// Where relative paths start; a worker has no files for a job.
+    fn base(&self, name: &str) -> anyhow::Result<&Path> {
+        match &self.place {
+            Place::Own(base) => Ok(base),
+            Place::Worker { .. } if name.contains('/') => {
+                bail!("`{name}` is a path, which means nothing on a worker: name a model of the catalogue")
+            }
+            Place::Worker { .. } => Ok(Path::new("")),
         }
-        (None, None) => return Ok(None),
-    };
-    let key = Key::new(&text);
-    if key.is_empty() {
-        bail!("the key of `{}` is empty", spec.name());
     }
-    Ok(Some(key))
+
+    fn key(&self, spec: &ModelSpec) -> anyhow::Result<Option<String>> {
+        let text = match (&spec.key_env, &spec.key_file) {
+            (Some(variable), _) => self.variable(variable)?,
+            (None, Some(file)) => self.file(file)?,
+            (None, None) => return Ok(None),
+        };
+        if Key::new(&text).is_empty() {
+            bail!("the key of `{}` is empty", spec.name());
+        }
+        Ok(Some(text))
+    }
+
+    fn variable(&self, name: &str) -> anyhow::Result<String> {
+        if let Place::Worker { keys, .. } = &self.place
+            && !keys.iter().any(|allowed| allowed == name)
+        {
+            bail!("this worker gives no job the variable `{name}`: start it with `--keys {name}` if it may");
+        }
+        std::env::var(name).with_context(|| {
+            format!("the environment variable `{name}` that should hold the key cannot be read")
+        })
+    }
+
+    fn file(&self, file: &Path) -> anyhow::Result<String> {
+        let path = match &self.place {
+            Place::Own(base) => base.join(file),
+            Place::Worker { key_folder, .. } => {
+                let folder = key_folder.as_deref().with_context(|| {
+                    format!(
+                        "this worker has no key files: start it with `--key-folder` for `{}`",
+                        file.display()
+                    )
+                })?;
+                let name = file.file_name().context("the key file has no name")?;
+                folder.join(name)
+            }
+        };
+        std::fs::read_to_string(&path)
+            .with_context(|| format!("the key file {} cannot be read", path.display()))
+    }
+
+    async fn embedder(&self, job: &Job) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+        let EmbedSource::Local(name) = job.embed.source() else {
+            return Ok(None);
+        };
+        let mut loaded = self.embedders.lock().await;
+        if let Some(embedder) = loaded.get(name) {
+            return Ok(Some(Arc::clone(embedder)));
+        }
+        let embedder = embedder(name, self.base(name)?, &self.view).await?;
+        loaded.insert(name.to_owned(), Arc::clone(&embedder));
+        Ok(Some(embedder))
+    }
 }
 
 #[cfg(feature = "local-model")]
@@ -207,11 +274,8 @@ async fn local_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::
 }
 
 #[cfg(feature = "embedder")]
-async fn embedder(job: &Job, base: &Path, view: &View) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+async fn embedder(name: &str, base: &Path, view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
     use gristmill_embedder::{MiniLm, Options};
-    let EmbedSource::Local(name) = job.embed.source() else {
-        return Ok(None);
-    };
     let (folder, version) = if name.contains('/') {
         (base.join(name), name.to_owned())
     } else {
@@ -228,17 +292,14 @@ async fn embedder(job: &Job, base: &Path, view: &View) -> anyhow::Result<Option<
         threads: cores(),
     };
     let model = tokio::task::spawn_blocking(move || MiniLm::load(&options)).await??;
-    Ok(Some(Arc::new(model)))
+    Ok(Arc::new(model))
 }
 
 #[cfg(not(feature = "embedder"))]
-async fn embedder(job: &Job, _base: &Path, _view: &View) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
-    match job.embed.source() {
-        EmbedSource::Off => Ok(None),
-        EmbedSource::Local(name) => bail!(
-            "`{name}` cannot be run: this program was built without embeddings; build it with `--features embedder`, or set `embed.model: off`"
-        ),
-    }
+async fn embedder(name: &str, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
+    bail!(
+        "`{name}` cannot be run: this program was built without embeddings; build it with `--features embedder`, or set `embed.model: off`"
+    )
 }
 
 /// Fetches a model of the catalogue on first use, with a bar.
@@ -254,6 +315,6 @@ async fn fetch(name: &str, view: &View) -> anyhow::Result<gristmill_model_cache:
     artifact.with_context(|| format!("the model `{name}` cannot be had"))
 }
 
-fn cores() -> NonZeroUsize {
+pub(crate) fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

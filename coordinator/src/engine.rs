@@ -5,6 +5,7 @@
 //! a path of its own: a restarted producer asks for the same tasks again, and those that are paid for answer at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
@@ -15,13 +16,16 @@ use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Report, Task, Work};
 use gristmill_ports::ledger::{Account, AccountState, Decision, Epoch, Ledger, NewTask, Open, Settled};
 use gristmill_ports::queue::Publisher;
-use gristmill_proto::{Envelope, Record, SegmentKind, decode_report};
+use gristmill_ports::trace::Propagator;
+use gristmill_ports::upkeep::Standing;
+use gristmill_proto::{Envelope, Record, SegmentKind, Settlement, decode_report, decode_settlement};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::journal::{Journal, TaskResult};
+use crate::mend::Care;
 use crate::progress::Progress;
 use crate::window::Window;
 
@@ -47,7 +51,7 @@ pub(crate) trait Producer: Send {
 }
 
 /// How the loop runs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Tasks that may be open.
     pub window: Window,
@@ -55,6 +59,8 @@ pub struct Options {
     pub max_attempts: u32,
     /// Time between two sweeps.
     pub sweep_every: Duration,
+    /// Carries the trace of this process to those who do the work.
+    pub propagator: Arc<dyn Propagator>,
 }
 
 /// Attempts that cost nothing which a task may have: with waits of up to a minute, a provider may throttle for an hour.
@@ -64,7 +70,7 @@ const CHECKPOINT_RESULTS: usize = 256;
 /// Time after which fewer are stored as well.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(400);
 /// Tasks opened in one step.
-const OPEN_BATCH: usize = 128;
+pub(crate) const OPEN_BATCH: usize = 128;
 
 /// The neighbours of a run.
 pub(crate) struct Site<'a> {
@@ -81,6 +87,8 @@ pub(crate) struct Site<'a> {
     pub(crate) cursor: u64,
     /// Results that came for tasks which no producer has asked for yet, as after a restart.
     pub(crate) early: HashMap<TaskId, Settled>,
+    /// Where the ledger's store may lose writes.
+    pub(crate) care: Option<Care<'a>>,
 }
 
 struct InFlight {
@@ -90,7 +98,7 @@ struct InFlight {
 
 /// Carries out one producer's tasks.
 pub(crate) struct Engine<'a, 'b> {
-    site: &'b mut Site<'a>,
+    pub(crate) site: &'b mut Site<'a>,
     round: u32,
     in_flight: HashMap<TaskId, InFlight>,
     /// Results that are stored, of tasks that the producer has not asked for yet.
@@ -102,6 +110,8 @@ pub(crate) struct Engine<'a, 'b> {
     next_rows: u64,
     last_checkpoint: Instant,
     last_sweep: Instant,
+    /// The ledger was found whole, so that tasks may be opened.
+    whole: bool,
 }
 
 impl<'a, 'b> Engine<'a, 'b> {
@@ -131,6 +141,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             next_rows,
             last_checkpoint: Instant::now(),
             last_sweep: Instant::now(),
+            whole: false,
         })
     }
 
@@ -177,7 +188,25 @@ impl<'a, 'b> Engine<'a, 'b> {
             .window
             .tasks()
             .saturating_sub(self.in_flight.len() + self.results.len());
-        let tasks = producer.next_tasks(room.min(OPEN_BATCH))?;
+        let (mut fresh, more) = self.ask(producer, room.min(OPEN_BATCH)).await?;
+        if !fresh.is_empty() {
+            if !self.whole {
+                fresh = self.mend(producer, fresh).await?;
+                self.whole = true;
+            }
+            self.open(fresh).await?;
+        }
+        Ok(more)
+    }
+
+    /// Asks the producer for tasks. Those that are answered by what is stored, or came early, are absorbed at once; returns the others, and
+    /// whether there may be more at once: the batch was full, or an answered task may call for another.
+    pub(crate) async fn ask(
+        &mut self,
+        producer: &mut dyn Producer,
+        room: usize,
+    ) -> Result<(Vec<Task>, bool), Error> {
+        let tasks = producer.next_tasks(room)?;
         let mut more = tasks.len() == OPEN_BATCH;
         let mut fresh = Vec::new();
         for task in tasks {
@@ -185,43 +214,26 @@ impl<'a, 'b> Engine<'a, 'b> {
                 producer.absorb(task.address, result.brought, result.cost)?;
                 more = true;
             } else if let Some(settled) = self.site.early.remove(&task.id) {
-                self.take(producer, task.address, settled)?;
+                self.take(producer, task.address, settled).await?;
                 more = true;
             } else {
                 fresh.push(task);
             }
         }
-        if !fresh.is_empty() {
-            self.open(fresh).await?;
-        }
-        Ok(more)
+        Ok((fresh, more))
     }
 
+    /// Opens tasks and publishes them. A trace a batch: what becomes of its tasks hangs below it.
+    #[tracing::instrument(name = "dispatch", skip_all, fields(run = %self.site.run, round = self.round, tasks = tasks.len()))]
     async fn open(&mut self, tasks: Vec<Task>) -> Result<(), Error> {
         let mut opened = Vec::with_capacity(tasks.len());
         for task in tasks {
-            let stage = task.address.step.stage();
-            let worst = self.worst_case(&task);
+            opened.push(self.new_task(&task)?);
             let in_flight = InFlight {
                 address: task.address,
-                worst,
+                worst: self.worst_case(&task),
             };
-            let (id, model) = (task.id, task.model.clone());
-            let payload = Envelope {
-                run: self.site.run,
-                task,
-                trace: Default::default(),
-            }
-            .encode()?;
-            opened.push(NewTask {
-                id,
-                stage,
-                model,
-                payload,
-                max_attempts: self.site.options.max_attempts,
-                max_voids: MAX_VOIDS,
-            });
-            self.in_flight.insert(id, in_flight);
+            self.in_flight.insert(task.id, in_flight);
         }
         match self
             .site
@@ -236,6 +248,24 @@ impl<'a, 'b> Engine<'a, 'b> {
             }
         }
         self.publish_due().await
+    }
+
+    /// A task as the ledger holds it.
+    pub(crate) fn new_task(&self, task: &Task) -> Result<NewTask, Error> {
+        let payload = Envelope {
+            run: self.site.run,
+            task: task.clone(),
+            trace: self.site.options.propagator.inject(),
+        }
+        .encode()?;
+        Ok(NewTask {
+            id: task.id,
+            stage: task.address.step.stage(),
+            model: task.model.clone(),
+            payload,
+            max_attempts: self.site.options.max_attempts,
+            max_voids: MAX_VOIDS,
+        })
     }
 
     /// Publishes what is due: tasks just opened, and those whose wait is over or that show no progress. One way for all of them, so that the
@@ -261,7 +291,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         }
     }
 
-    fn worst_case(&self, task: &Task) -> Amount {
+    pub(crate) fn worst_case(&self, task: &Task) -> Amount {
         match &task.work {
             Work::Ask { request }
             | Work::Verify { request }
@@ -290,7 +320,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         for result in settled {
             self.site.cursor = self.site.cursor.max(result.seq);
             match self.in_flight.remove(&result.task) {
-                Some(in_flight) => self.take(producer, in_flight.address, result)?,
+                Some(in_flight) => self.take(producer, in_flight.address, result).await?,
                 // Stored before a crash, absorbed after it.
                 None if self.stored.contains(&result.task) => {
                     self.site
@@ -306,9 +336,17 @@ impl<'a, 'b> Engine<'a, 'b> {
         Ok(())
     }
 
-    fn take(&mut self, producer: &mut dyn Producer, address: Address, settled: Settled) -> Result<(), Error> {
+    pub(crate) async fn take(
+        &mut self,
+        producer: &mut dyn Producer,
+        address: Address,
+        settled: Settled,
+    ) -> Result<(), Error> {
         let brought = match settled.decision {
-            Decision::Done(bytes) => Ok(decode_report(&bytes)?),
+            Decision::Done(bytes) => Ok(match decode_settlement(&bytes)? {
+                Settlement::Report(report) => report,
+                Settlement::Blob(name) => decode_report(&self.site.journal.blob(&name).await?)?,
+            }),
             Decision::Failed { reason } => Err(reason),
         };
         self.results.push(TaskResult {
@@ -326,6 +364,9 @@ impl<'a, 'b> Engine<'a, 'b> {
     async fn checkpoint(&mut self, decided: &mut (impl FnMut(&Row) + Send)) -> Result<(), Error> {
         self.last_checkpoint = Instant::now();
         let ids: Vec<TaskId> = self.results.iter().map(|result| result.task).collect();
+        if let Some(care) = &mut self.site.care {
+            care.stored += ids.len() as u64;
+        }
         let results = std::mem::take(&mut self.results);
         self.site
             .journal
@@ -350,6 +391,12 @@ impl<'a, 'b> Engine<'a, 'b> {
     async fn sweep(&mut self) -> Result<(), Error> {
         self.last_sweep = Instant::now();
         let (run, epoch) = (self.site.run, self.site.epoch.clone());
+        if let Some(care) = &self.site.care
+            && care.upkeep.standing(run, &epoch, care.stored).await? != Standing::Whole
+        {
+            // Taken up again, the run looks into it before anything is opened.
+            return Err(Error::Shaken);
+        }
         let burned = self.site.ledger.expire(run, &epoch).await?;
         if burned > 0 {
             tracing::warn!(%run, attempts = burned, "leases ran out: their worst case is booked");
@@ -396,13 +443,24 @@ impl<'a, 'b> Engine<'a, 'b> {
         Ok(())
     }
 
+    /// Why the account lets nothing begin. Tasks of a cancelled run fail: nobody will ask for them again.
     async fn halted(&self) -> Result<Error, Error> {
         let account = self.site.ledger.account(self.site.run).await?;
         Ok(match account.state {
             AccountState::Paused { reason } => Error::Paused { reason },
             AccountState::Frozen { reason, .. } => Error::Frozen { reason },
-            AccountState::Cancelled => Error::Cancelled,
-            AccountState::Closed | AccountState::Active => Error::Interrupted,
+            AccountState::Cancelled => {
+                let ids: Vec<TaskId> = self.in_flight.keys().copied().collect();
+                if !ids.is_empty() {
+                    self.site
+                        .ledger
+                        .fail(self.site.run, &self.site.epoch, &ids, "cancelled")
+                        .await?;
+                }
+                Error::Cancelled
+            }
+            AccountState::Closed => Error::Interrupted,
+            AccountState::Active => Error::Shaken,
         })
     }
 }

@@ -24,6 +24,9 @@ pub enum Error {
     /// The run was cancelled for good.
     #[error("the run was cancelled")]
     Cancelled,
+    /// The ledger's store was restarted or replaced: the run must be taken up again, and looks into it then.
+    #[error("the ledger's store was restarted under the run")]
+    Shaken,
     /// The ledger refused or failed.
     #[error("the ledger does not go along")]
     Ledger(#[from] gristmill_ports::ledger::Error),

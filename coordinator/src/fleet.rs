@@ -18,6 +18,8 @@ use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Ledger};
 use gristmill_ports::queue::Publisher;
 use gristmill_ports::register::{Register, Run};
+use gristmill_ports::trace::Propagator;
+use gristmill_ports::upkeep::Upkeep;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,10 +55,14 @@ pub struct Ground {
     pub register: Arc<dyn Register>,
     /// What they may spend.
     pub ledger: Arc<dyn Ledger>,
+    /// The same ledger, whose store can lose writes and must give its memory back.
+    pub upkeep: Arc<dyn Upkeep>,
     /// Where their tasks go.
     pub queue: Arc<dyn Publisher>,
     /// Where their state lies.
     pub states: States,
+    /// Carries their traces to the workers.
+    pub propagator: Arc<dyn Propagator>,
 }
 
 /// How a coordinator shares the runs with others.

@@ -74,6 +74,11 @@ impl<'a> Journal<'a> {
             .map(|record| record.value))
     }
 
+    /// A report that was too large for the ledger, as its worker has stored it.
+    pub(crate) async fn blob(&self, name: &str) -> Result<Vec<u8>, Error> {
+        Ok(self.blobs.read(name).await?)
+    }
+
     /// Appends results of a round; `next` is the number of the next segment of its kind.
     pub(crate) async fn append_results(
         &self,
@@ -125,6 +130,16 @@ impl<'a> Journal<'a> {
     /// Names of all segments of a kind, in order.
     pub async fn all_segments(&self, kind: SegmentKind) -> Result<Vec<String>, Error> {
         Ok(self.blobs.list(&format!("{}/", kind.name())).await?)
+    }
+
+    /// Results that are stored, of all rounds.
+    pub(crate) async fn stored_results(&self) -> Result<u64, Error> {
+        let mut stored = 0;
+        for name in self.all_segments(SegmentKind::Results).await? {
+            let bytes = self.blobs.read(&name).await?;
+            stored += Segment::count(&bytes).map_err(|source| Error::Segment { name, source })?;
+        }
+        Ok(stored)
     }
 
     /// The rows of a segment, with the vector of each question where it was embedded.

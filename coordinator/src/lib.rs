@@ -12,6 +12,7 @@ mod forecast;
 mod history;
 mod journal;
 mod kept;
+mod mend;
 mod prepare;
 mod progress;
 mod recipe;

@@ -15,6 +15,7 @@ use gristmill_domain::work::Address;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Allocation, Close, Ledger, NewAccount};
 use gristmill_ports::queue::Publisher;
+use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use crate::engine::{Engine, Options, Site};
 use crate::forecast;
 use crate::journal::Journal;
 use crate::kept::{self, Kept};
+use crate::mend::Care;
 use crate::prepare::Preparation;
 use crate::recipe::Recipe;
 use crate::round::Round;
@@ -39,6 +41,8 @@ pub struct Coordinator<'a> {
     pub seeds: &'a SeedStore,
     /// The ledger.
     pub ledger: &'a dyn Ledger,
+    /// The same ledger, where its store can lose writes.
+    pub upkeep: Option<&'a dyn Upkeep>,
     /// The queues.
     pub queue: &'a dyn Publisher,
     /// Where the journal lies.
@@ -126,7 +130,15 @@ impl Coordinator<'_> {
             stop: self.stop.clone(),
             cursor: 0,
             early: HashMap::new(),
+            care: None,
         };
+        if let Some(upkeep) = self.upkeep {
+            site.care = Some(Care {
+                upkeep,
+                account: self.account.clone(),
+                stored: site.journal.stored_results().await?,
+            });
+        }
         let mut standing = self.prepare(&mut site, account.limit).await?;
         let end = loop {
             let round = standing.snapshot.rounds_done;

@@ -16,9 +16,7 @@ pub mod v1 {
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gristmill.v1.bin"));
 
 pub use segment::{Record, Segment, SegmentKind};
-pub use task::{
-    Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report,
-};
+pub use task::{Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report};
 
 /// The version that this program writes, and the only one that it reads.
 pub const VERSION: u32 = 1;

@@ -59,6 +59,34 @@ impl<T> Record<T> {
     }
 }
 
+/// The header, checked for its version, and what comes after it.
+fn head(bytes: &[u8]) -> Result<(v1::SegmentHeader, &[u8]), Error> {
+    let damaged = |detail: &str| Error::Damaged {
+        what: WHAT,
+        detail: detail.to_owned(),
+    };
+    let rest = bytes
+        .strip_prefix(MAGIC)
+        .ok_or_else(|| damaged("it does not start as a segment does"))?;
+    let (length, rest) = rest
+        .split_first_chunk::<4>()
+        .ok_or_else(|| damaged("it ends in its header"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if rest.len() < length {
+        return Err(damaged("it ends in its header"));
+    }
+    let (header, body) = rest.split_at(length);
+    let header =
+        v1::SegmentHeader::decode(header).map_err(|source| Error::Protobuf { what: WHAT, source })?;
+    if header.version != VERSION {
+        return Err(Error::Version {
+            what: WHAT,
+            found: header.version,
+        });
+    }
+    Ok((header, body))
+}
+
 /// A segment's contents.
 #[derive(Debug)]
 pub struct Segment;
@@ -93,28 +121,15 @@ impl Segment {
         Ok(bytes)
     }
 
+    /// Records that a segment file holds, by its header.
+    pub fn count(bytes: &[u8]) -> Result<u64, Error> {
+        Ok(head(bytes)?.0.records.into())
+    }
+
     /// Decodes a segment file's bytes, having checked their digest.
     pub fn decode<T: DeserializeOwned>(kind: SegmentKind, bytes: &[u8]) -> Result<Vec<Record<T>>, Error> {
         let damaged = |detail: String| Error::Damaged { what: WHAT, detail };
-        let rest = bytes
-            .strip_prefix(MAGIC)
-            .ok_or_else(|| damaged("it does not start as a segment does".into()))?;
-        let (length, rest) = rest
-            .split_first_chunk::<4>()
-            .ok_or_else(|| damaged("it ends in its header".into()))?;
-        let length = u32::from_le_bytes(*length) as usize;
-        if rest.len() < length {
-            return Err(damaged("it ends in its header".into()));
-        }
-        let (header, body) = rest.split_at(length);
-        let header =
-            v1::SegmentHeader::decode(header).map_err(|source| Error::Protobuf { what: WHAT, source })?;
-        if header.version != VERSION {
-            return Err(Error::Version {
-                what: WHAT,
-                found: header.version,
-            });
-        }
+        let (header, body) = head(bytes)?;
         if header.kind != kind.name() {
             return Err(damaged(format!("it holds {}, not {}", header.kind, kind.name())));
         }

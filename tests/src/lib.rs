@@ -3,5 +3,6 @@
 //! Owns the oracle of every fault test, [`sim`]. It depends on no other crate of the workspace, so that a mistake in the product cannot
 //! hide in its own judge.
 
+pub mod cluster;
 pub mod harness;
 pub mod sim;

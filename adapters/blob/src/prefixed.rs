@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
-use gristmill_domain::id::RunId;
 use gristmill_ports::blob::{Blobs, Create, Error, check_name, check_prefix};
 
 /// The blobs below a folder of another store: one run's, in the store of all.

@@ -1,10 +1,11 @@
 //! One run, driven from what is stored to its ending, or until it must be given back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill_domain::id::RunId;
+use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::Account;
-use gristmill_ports::ledger::Error as LedgerError;
+use gristmill_ports::ledger::{Close, Error as LedgerError};
 use gristmill_ports::register::Ending;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// Time between two reports to the register.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Time for which late settles still reach an ended run's audit record.
+const KEEP: Duration = Duration::from_secs(15 * 60);
 /// The account as it stood at the end, in a run's state: what the ledger forgets is still known.
 pub(crate) const ACCOUNT: &str = "account.json";
 
@@ -31,6 +34,8 @@ enum Failure {
     Start(#[source] Option<serde_json::Error>),
     #[error("its seeds are missing from the store: submit it again")]
     NoSeeds,
+    #[error("{0} calls of the cancelled run are still in flight")]
+    InFlight(u64),
     #[error("the dataset could not be assembled")]
     Assemble(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -44,7 +49,7 @@ impl Fleet {
         };
         let error = &failure as &dyn std::error::Error;
         let reason = match &failure {
-            Failure::Run(Error::Interrupted) => return LetGo::Free,
+            Failure::Run(Error::Interrupted | Error::Shaken) => return LetGo::Free,
             Failure::Run(Error::Usurped { .. } | Error::Ledger(LedgerError::StaleEpoch { .. })) => {
                 tracing::warn!(%run, error, "given up: another coordinator drives it");
                 return LetGo::Free;
@@ -70,6 +75,7 @@ impl Fleet {
                 | Error::Scratch { .. },
             )
             | Failure::Register(_)
+            | Failure::InFlight(_)
             | Failure::Assemble(_) => {
                 tracing::error!(%run, error, "it stopped, and is taken up again soon");
                 return LetGo::Stuck;
@@ -117,6 +123,7 @@ impl Fleet {
             recipe: &recipe,
             seeds: &seeds,
             ledger: self.ground.ledger.as_ref(),
+            upkeep: Some(self.ground.upkeep.as_ref()),
             queue: self.ground.queue.as_ref(),
             blobs: state.as_ref(),
             account: start.account(),
@@ -126,6 +133,7 @@ impl Fleet {
                 window,
                 max_attempts: start.job.budget.max_attempts,
                 sweep_every: SWEEP_EVERY,
+                propagator: Arc::clone(&self.ground.propagator),
             },
             progress,
             stop,
@@ -152,6 +160,7 @@ impl Fleet {
             .end(start.run, &self.options.holder, Ending::Finished)
             .await?;
         tracing::info!(run = %start.run, end = %finished.end, "finished");
+        self.release(start.run).await;
         Ok(())
     }
 
@@ -165,16 +174,48 @@ impl Fleet {
         Ok(())
     }
 
-    /// Ends a cancelled run: calls in flight are booked when they end, nothing new begins.
+    /// Ends a cancelled run: calls in flight are booked when they end, and nothing new begins.
     async fn cancelled(&self, run: RunId) -> Result<(), Failure> {
-        let account = self.ground.ledger.account(run).await.map_err(Error::from)?;
+        let ledger = self.ground.ledger.as_ref();
+        let epoch = ledger
+            .take_over(run, &self.options.holder)
+            .await
+            .map_err(Error::from)?;
+        let survivors = self
+            .ground
+            .upkeep
+            .survivors(run, &epoch)
+            .await
+            .map_err(Error::from)?;
+        let open: Vec<TaskId> = survivors
+            .iter()
+            .filter(|survivor| !survivor.decided)
+            .map(|survivor| survivor.id)
+            .collect();
+        ledger
+            .fail(run, &epoch, &open, "cancelled")
+            .await
+            .map_err(Error::from)?;
+        ledger.expire(run, &epoch).await.map_err(Error::from)?;
+        if let Close::NotYet { started, .. } = ledger.close(run, &epoch).await.map_err(Error::from)? {
+            return Err(Failure::InFlight(started));
+        }
+        let account = ledger.account(run).await.map_err(Error::from)?;
         self.archive(run, &account).await?;
         self.ground
             .register
             .end(run, &self.options.holder, Ending::Cancelled)
             .await?;
         tracing::info!(%run, "cancelled");
+        self.release(run).await;
         Ok(())
+    }
+
+    /// Gives back what the ledger holds of an ended run, once nothing more can come.
+    async fn release(&self, run: RunId) {
+        if let Err(error) = self.ground.upkeep.release(run, KEEP).await {
+            tracing::warn!(%run, error = &error as &dyn std::error::Error, "the ledger's memory was not given back");
+        }
     }
 
     /// Tells the register how the run goes, until its coordinator ends.

@@ -1,0 +1,243 @@
+//! The command line of a cluster: its servers, and those who speak to them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use gristmill_domain::stage::Stage;
+
+use super::JobArgs;
+
+/// The servers that coordinators and workers share.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterArgs {
+    /// Redis: `redis://[USER:PASSWORD@]HOST:PORT`, `rediss://…` with TLS.
+    #[arg(long, env = "GRISTMILL_REDIS", hide_env_values = true)]
+    pub(crate) redis: String,
+    /// RabbitMQ: `amqp://[USER:PASSWORD@]HOST:PORT/VHOST`, `amqps://…` with TLS.
+    #[arg(long, env = "GRISTMILL_BROKER", hide_env_values = true)]
+    pub(crate) broker: String,
+    /// Where runs lie: a folder that all share, `s3://BUCKET/PREFIX`, `gs://…` or `az://…`.
+    #[arg(long, env = "GRISTMILL_STORE")]
+    pub(crate) store: String,
+}
+
+/// What `coordinator` needs.
+#[derive(Debug, Args)]
+pub(crate) struct CoordinatorArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Address of the API (gRPC).
+    #[arg(long, default_value = "127.0.0.1:7071")]
+    pub(crate) listen: SocketAddr,
+    /// Address of `/livez`, `/readyz` and `/metrics`.
+    #[arg(long, default_value = "127.0.0.1:7070")]
+    pub(crate) http: SocketAddr,
+    /// File of tokens that are let in: `viewer TOKEN` or `operator TOKEN` a line. Without it, everyone who can reach the address is.
+    #[arg(long, env = "GRISTMILL_TOKENS")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// Certificate (PEM) of the API; with its key, the API speaks TLS.
+    #[arg(long, requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Key (PEM) of the certificate.
+    #[arg(long, requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Only clients with a certificate of this authority (PEM) are let in.
+    #[arg(long, requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Tasks that all runs of the cluster together may have open.
+    #[arg(long, default_value_t = 4096)]
+    pub(crate) window: usize,
+    /// Seconds after which another coordinator takes over the runs of a silent one.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) lease: u64,
+}
+
+/// What `worker` needs.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Stages that it works on.
+    #[arg(long, value_delimiter = ',', default_value = "generate,judge,embed")]
+    pub(crate) stages: Vec<Stage>,
+    /// Tasks that it has in hand at once, of each stage but embedding, which uses as many as there are processors.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) slots: u16,
+    /// Address of `/livez`, `/readyz` and `/metrics`.
+    #[arg(long, default_value = "127.0.0.1:7072")]
+    pub(crate) http: SocketAddr,
+    /// Seconds that calls in hand get after SIGTERM.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) grace: u64,
+    /// Environment variables that jobs may name as `key_env`: nothing else of the environment can be sent anywhere.
+    #[arg(long, env = "GRISTMILL_KEYS", value_delimiter = ',')]
+    pub(crate) keys: Vec<String>,
+    /// Folder of key files that jobs may name as `key_file`.
+    #[arg(long, env = "GRISTMILL_KEY_FOLDER")]
+    pub(crate) key_folder: Option<PathBuf>,
+    /// Its name among the workers; one is made up when left out.
+    #[arg(long, env = "GRISTMILL_WORKER")]
+    pub(crate) name: Option<String>,
+}
+
+/// What `broker` needs.
+#[derive(Debug, Args)]
+pub(crate) struct BrokerArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: BrokerVerb,
+}
+
+/// Verbs on the broker.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BrokerVerb {
+    /// Declare all queues, and print the policies to set.
+    Setup {
+        /// RabbitMQ: `amqp://[USER:PASSWORD@]HOST:PORT/VHOST`.
+        #[arg(long, env = "GRISTMILL_BROKER", hide_env_values = true)]
+        broker: String,
+    },
+}
+
+/// How a coordinator is reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArgs {
+    /// A coordinator: `http://HOST:PORT`, `https://…` with TLS.
+    #[arg(long, env = "GRISTMILL_SERVER")]
+    pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+/// A coordinator, for verbs that also work on a folder.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MaybeServerArgs {
+    /// A coordinator: `http://HOST:PORT`, `https://…` with TLS. The run is then named by its id.
+    #[arg(long, env = "GRISTMILL_SERVER")]
+    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+impl MaybeServerArgs {
+    /// The coordinator, if one is named.
+    pub(crate) fn server(&self) -> Option<ServerArgs> {
+        Some(ServerArgs {
+            server: self.server.clone()?,
+            access: self.access.clone(),
+        })
+    }
+}
+
+/// What a coordinator may ask for.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AccessArgs {
+    /// File that holds the token; or the variable GRISTMILL_TOKEN holds it.
+    #[arg(long)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Authority (PEM) that the server's certificate is checked against; the system's when left out.
+    #[arg(long)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate (PEM) to show to the server.
+    #[arg(long, requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// Key (PEM) of that certificate.
+    #[arg(long, requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
+}
+
+/// What `submit` needs.
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Makes sending the same again safe; the run's id when left out.
+    #[arg(long)]
+    pub(crate) request_id: Option<String>,
+    /// Watch the run to its end.
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// A run at a coordinator.
+#[derive(Debug, Args)]
+pub(crate) struct RemoteRunArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What `pause` needs.
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    pub(crate) run: RemoteRunArgs,
+    /// Why, for whoever finds it paused.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// What `explain` needs.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// The task's id.
+    pub(crate) task: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What `drain` needs.
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// The worker's name.
+    pub(crate) worker: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What `dead` needs.
+#[derive(Debug, Args)]
+pub(crate) struct DeadArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: DeadVerb,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Verbs on dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadVerb {
+    /// List them, the newest first; looking never consumes.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Show one.
+    Show {
+        /// Its number.
+        number: u64,
+    },
+    /// Put some back into their queues.
+    Retry {
+        /// Their numbers.
+        #[arg(required = true)]
+        numbers: Vec<u64>,
+    },
+    /// Drop some for good.
+    Drop {
+        /// Their numbers.
+        #[arg(required = true)]
+        numbers: Vec<u64>,
+        /// How many that are, as a check.
+        #[arg(long)]
+        count: usize,
+    },
+}

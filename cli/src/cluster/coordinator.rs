@@ -1,0 +1,224 @@
+//! `gristmill coordinator`: drives runs of the register, and answers for all of them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use gristmill_blob::Prefixed;
+use gristmill_coordinator::{
+    Access, Api, Assembler, Finished, Fleet, FleetOptions, Ground, SeedStore, Start, bury,
+};
+use gristmill_domain::ledger::Account;
+use gristmill_ports::blob::Blobs;
+use gristmill_ports::ledger::Ledger;
+use gristmill_ports::upkeep::Upkeep;
+use gristmill_proto::v1::coordinator_server::CoordinatorServer;
+use gristmill_telemetry::W3c;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+
+use super::servers::{self, Servers};
+use super::{http, watchman};
+use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
+use crate::assemble;
+use crate::failure::Failure;
+use crate::print;
+
+/// Time between two looks at the register.
+const TICK: Duration = Duration::from_millis(500);
+/// The largest request that is taken, bytes: a piece of a submission, with room for its head.
+const REQUEST_BYTES_MAX: usize = 4 << 20;
+/// The longest that a request may take; a submission sends gigabytes.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Coordinates until a signal comes.
+pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
+    let telemetry = super::telemetry("gristmill-coordinator")?;
+    let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
+    servers
+        .broker
+        .setup()
+        .await
+        .context("the queues cannot be declared")
+        .map_err(Failure::Input)?;
+    let store = gristmill_blob::open(&args.cluster.store).map_err(|e| Failure::Input(e.into()))?;
+    let access = access(args).map_err(Failure::Input)?;
+    let api_listener = http::listen(args.listen).await.map_err(Failure::Input)?;
+    let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
+    let ground = Ground {
+        register: Arc::clone(&servers.register),
+        ledger: Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
+        upkeep: Arc::clone(&servers.ledger) as Arc<dyn Upkeep>,
+        queue: Arc::new(servers.broker.publisher()),
+        states: servers.states.clone(),
+        propagator: Arc::new(W3c),
+    };
+    let options = FleetOptions {
+        holder: super::name("coordinator"),
+        lease: Duration::from_secs(args.lease),
+        window: args.window,
+        tick: TICK,
+    };
+    tracing::info!(holder = options.holder, api = %args.listen, http = %args.http, "coordinating");
+    let fleet = Fleet::new(ground.clone(), Arc::new(ToStore { store }), options);
+    let stop = super::stop_on_signal();
+    let (ready, readiness) = watch::channel(Some("starting".to_owned()));
+    let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let (fleet_stop, dead_stop, http_stop) = (stop.clone(), stop.clone(), stop.clone());
+    tasks.spawn(async move {
+        fleet.run(fleet_stop).await;
+        Ok(())
+    });
+    let letters = servers.broker.dead();
+    let dead_ground = ground.clone();
+    tasks.spawn(async move {
+        bury(dead_ground, Box::new(letters), dead_stop).await;
+        Ok(())
+    });
+    tasks.spawn(watchman::watch(
+        ground.clone(),
+        Arc::new(servers.broker.clone()),
+        ready,
+        stop.clone(),
+    ));
+    tasks.spawn(http::serve(
+        http_listener,
+        telemetry.metrics(),
+        readiness,
+        http_stop,
+    ));
+    let server = grpc(args).map_err(Failure::Input)?;
+    tasks.spawn(answer(
+        server,
+        api_listener,
+        Api::new(ground, access),
+        stop.clone(),
+    ));
+    let ended = super::until_one_ends(tasks, stop).await;
+    drop(telemetry);
+    ended.map_err(Failure::Other)
+}
+
+fn access(args: &CoordinatorArgs) -> anyhow::Result<Access> {
+    let Some(path) = &args.tokens else {
+        let open = args.client_ca.is_none() && !args.listen.ip().is_loopback();
+        anyhow::ensure!(
+            !open,
+            "everyone who can reach {} could spend money: pass `--tokens FILE` or `--client-ca FILE`",
+            args.listen
+        );
+        return Ok(Access::Everyone);
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Access::parse(&text).with_context(|| path.display().to_string())
+}
+
+fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {
+    let server = Server::builder()
+        .timeout(REQUEST_TIMEOUT)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)));
+    let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(server);
+    };
+    let read =
+        |path: &Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
+    let mut tls = ServerTlsConfig::new().identity(Identity::from_pem(read(cert)?, read(key)?));
+    if let Some(ca) = &args.client_ca {
+        tls = tls.client_ca_root(Certificate::from_pem(read(ca)?));
+    }
+    server.tls_config(tls).context("the certificate cannot be used")
+}
+
+/// Answers requests until told to stop.
+async fn answer(
+    mut server: Server,
+    listener: tokio::net::TcpListener,
+    api: Api,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<CoordinatorServer<Api>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(gristmill_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let service = CoordinatorServer::new(api).max_decoding_message_size(REQUEST_BYTES_MAX);
+    server
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .await
+        .context("the API failed")
+}
+
+/// Puts datasets into the store, beside the run's state.
+struct ToStore {
+    store: Arc<dyn Blobs>,
+}
+
+#[async_trait]
+impl Assembler for ToStore {
+    async fn assemble(
+        &self,
+        start: &Start,
+        seeds: &SeedStore,
+        finished: &Finished,
+        account: &Account,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let folder = tempfile::tempdir()?;
+        let target = folder.path().join("dataset");
+        let state = Prefixed::state(Arc::clone(&self.store), start.run);
+        assemble::assemble(&state, &target, start, seeds, finished, account).await?;
+        // The manifest comes last: a dataset without one is not whole.
+        let mut files = files(&target)?;
+        files.sort_by_key(|file| (file.ends_with("manifest.json"), file.clone()));
+        for file in files {
+            let path = target.join(&file);
+            self.store
+                .put_file(&format!("{}/dataset/{file}", start.run), &path)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Files below a folder, by their paths in it.
+fn files(root: &Path) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path
+                    .strip_prefix(root)?
+                    .to_str()
+                    .context("a file's name is no text")?;
+                found.push(name.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `gristmill broker setup`.
+pub(crate) async fn broker(args: &BrokerArgs, output: OutputStyle) -> Result<(), Failure> {
+    let BrokerVerb::Setup { broker } = &args.verb;
+    let broker = servers::broker(broker).await.map_err(Failure::Input)?;
+    let setup = broker
+        .setup()
+        .await
+        .context("the queues cannot be declared")
+        .map_err(Failure::Input)?;
+    let value = serde_json::json!({"queues": setup.queues, "policies": setup.policies});
+    print::either(output, &value, &setup.to_string());
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! `gristmill dead`: messages that nobody could work on.
+
+use anyhow::anyhow;
+use gristmill_proto::{Envelope, v1};
+
+use super::remote::{Remote, connect, refused};
+use crate::args::{DeadArgs, DeadVerb, OutputStyle};
+use crate::failure::Failure;
+use crate::{history, print};
+
+/// Looks at dead letters, puts them back, or drops them.
+pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Failure> {
+    let mut remote = connect(&args.server).await?;
+    match &args.verb {
+        DeadVerb::List { limit } => list(&mut remote, *limit, output).await,
+        DeadVerb::Show { number } => show(&mut remote, *number, output).await,
+        DeadVerb::Retry { numbers } => {
+            let request = v1::RetryDeadRequest {
+                numbers: numbers.clone(),
+            };
+            let answer = remote.retry_dead(request).await;
+            let retried = answer.map_err(|status| refused(&status))?.into_inner().retried;
+            print::either(
+                output,
+                &serde_json::json!({"retried": retried}),
+                &format!("{retried} put back"),
+            );
+            Ok(())
+        }
+        DeadVerb::Drop { numbers, count } if *count != numbers.len() => Err(Failure::Input(anyhow!(
+            "`--count {count}`, but {} are named: nothing was dropped",
+            numbers.len()
+        ))),
+        DeadVerb::Drop { numbers, .. } => {
+            let request = v1::DropDeadRequest {
+                numbers: numbers.clone(),
+            };
+            let answer = remote.drop_dead(request).await;
+            let dropped = answer.map_err(|status| refused(&status))?.into_inner().dropped;
+            print::either(
+                output,
+                &serde_json::json!({"dropped": dropped}),
+                &format!("{dropped} dropped"),
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn page(remote: &mut Remote, before: u64, limit: u32) -> Result<Vec<v1::DeadLetter>, Failure> {
+    let answer = remote.list_dead(v1::ListDeadRequest { before, limit }).await;
+    Ok(answer.map_err(|status| refused(&status))?.into_inner().letters)
+}
+
+fn value(letter: &v1::DeadLetter) -> serde_json::Value {
+    serde_json::json!({
+        "number": letter.number, "stage": letter.stage().as_str_name(), "run": letter.run, "reason": letter.reason,
+        "buried_ms": letter.buried_ms, "retried_ms": letter.retried_ms, "bytes": letter.envelope.len(),
+    })
+}
+
+fn line(letter: &v1::DeadLetter) -> String {
+    let run = if letter.run.is_empty() {
+        "unreadable"
+    } else {
+        &letter.run
+    };
+    let retried = letter.retried_ms.map_or("", |_| " (put back)");
+    format!(
+        "{:>6}  {:<9} {run:<12} {}{retried}",
+        letter.number,
+        letter
+            .stage()
+            .as_str_name()
+            .trim_start_matches("STAGE_")
+            .to_lowercase(),
+        history::one_line(&letter.reason)
+    )
+}
+
+async fn list(remote: &mut Remote, limit: u32, output: OutputStyle) -> Result<(), Failure> {
+    let letters = page(remote, 0, limit).await?;
+    if letters.is_empty() && output == OutputStyle::Text {
+        print::plain("no dead letters\n");
+    }
+    for letter in &letters {
+        print::either(output, &value(letter), &line(letter));
+    }
+    Ok(())
+}
+
+async fn show(remote: &mut Remote, number: u64, output: OutputStyle) -> Result<(), Failure> {
+    let found = page(remote, number + 1, 1).await?;
+    let letter = found
+        .first()
+        .filter(|letter| letter.number == number)
+        .ok_or_else(|| Failure::Input(anyhow!("there is no dead letter {number}")))?;
+    let (task, told) = match Envelope::decode(&letter.envelope) {
+        Ok(envelope) => (
+            serde_json::to_value(&envelope.task).unwrap_or_default(),
+            format!(
+                "task {} · {:?} · {}",
+                envelope.task.id, envelope.task.address.step, envelope.task.model
+            ),
+        ),
+        Err(error) => (
+            serde_json::Value::Null,
+            format!("{} bytes: {error}", letter.envelope.len()),
+        ),
+    };
+    let mut value = value(letter);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("task".into(), task);
+    }
+    print::either(output, &value, &format!("{}\n{told}", line(letter)));
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! `gristmill submit`: reads a job as `run` does, and hands it to a cluster with its seeds and databases.
+
+use std::path::Path;
+
+use anyhow::Context;
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::Start;
+use gristmill_domain::job::Validator;
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::v1;
+use gristmill_proto::v1::submit_request::Part;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::remote::{self, refused};
+use super::verbs;
+use crate::args::{OutputStyle, SubmitArgs};
+use crate::failure::Failure;
+use crate::prepare::{Prepared, prepare};
+use crate::print;
+use crate::view::View;
+
+/// Bytes of a file that are sent at once.
+const PIECE_BYTES: usize = 1 << 20;
+/// Pieces that wait to be sent.
+const PIECES: usize = 4;
+
+/// Submits a job.
+pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let prepared = prepare(&args.job).await?;
+    for line in prepared.bad_rows.lines() {
+        view.say(&format!("warning: {line}"));
+    }
+    let mut remote = remote::connect(&args.server).await?;
+    let start = Start {
+        // Paths of this machine mean nothing there.
+        base: Path::new("").to_owned(),
+        job_file: file_name(&prepared.start.job_file),
+        ..prepared.start.clone()
+    };
+    let head = v1::SubmitHead {
+        run: start.run.to_string(),
+        request_id: args.request_id.clone().unwrap_or_else(|| start.run.to_string()),
+        name: start.job_file.clone(),
+        start: serde_json::to_vec(&start).map_err(anyhow::Error::from)?,
+    };
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let sending = send_all(sender, head, &prepared);
+    let asking = remote.submit(ReceiverStream::new(receiver));
+    let (sent, answer) = tokio::join!(sending, asking);
+    // The server's word says more than a broken stream does.
+    let answer = answer.map_err(|status| refused(&status))?.into_inner();
+    sent.map_err(Failure::Input)?;
+    let run = start.run.to_string();
+    let value = serde_json::json!({"run": run, "created": answer.created});
+    let word = if answer.created {
+        "submitted"
+    } else {
+        "known there; it goes on"
+    };
+    if args.watch {
+        view.say(&format!("run {run} · {word}"));
+        return verbs::follow(&mut remote, &run, view, output).await;
+    }
+    print::either(
+        output,
+        &value,
+        &format!(
+            "run {run} · {word}\nNext: gristmill watch {run} --server {}",
+            args.server.server
+        ),
+    );
+    Ok(())
+}
+
+fn file_name(path: &str) -> String {
+    Path::new(path)
+        .file_name()
+        .map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Sends head, seeds and databases, a piece at a time.
+async fn send_all(
+    sender: mpsc::Sender<v1::SubmitRequest>,
+    head: v1::SubmitHead,
+    prepared: &Prepared,
+) -> anyhow::Result<()> {
+    let send = async |part| sender.send(v1::SubmitRequest { part: Some(part) }).await;
+    // A closed channel means that the server has answered already: its answer says why.
+    if send(Part::Head(head)).await.is_err() {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
+    let staged = LocalBlobs::new(folder.path());
+    prepared.seeds.publish(&staged).await?;
+    for name in staged.list("seeds/").await? {
+        let bytes = staged.read(&name).await?;
+        if !send_file(&sender, &name, bytes).await {
+            return Ok(());
+        }
+    }
+    if let Validator::Sql { databases, .. } = &prepared.start.job.filter.validator {
+        for path in gristmill_sandbox::Options::from_folder(&prepared.start.base.join(databases))?
+            .databases
+            .values()
+            .map(gristmill_sandbox::Source::path)
+        {
+            let bytes = tokio::fs::read(path)
+                .await
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            let name = format!("databases/{}", file_name(&path.to_string_lossy()));
+            if !send_file(&sender, &name, bytes).await {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends one file; false once nobody listens any more.
+async fn send_file(sender: &mpsc::Sender<v1::SubmitRequest>, name: &str, bytes: Vec<u8>) -> bool {
+    let pieces = bytes.chunks(PIECE_BYTES).count();
+    for (i, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
+        let part = Part::File(v1::FilePiece {
+            name: name.to_owned(),
+            bytes: piece.to_vec(),
+            last: i + 1 == pieces,
+        });
+        if sender.send(v1::SubmitRequest { part: Some(part) }).await.is_err() {
+            return false;
+        }
+    }
+    true
+}

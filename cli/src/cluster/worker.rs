@@ -1,0 +1,172 @@
+//! `gristmill worker`: works on tasks of any run, until a signal or an operator tells it to finish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use gristmill_coordinator::LEASE_MS;
+use gristmill_domain::stage::Stage;
+use gristmill_ports::ledger::Ledger;
+use gristmill_ports::register::{Beat, Register};
+use gristmill_redis::RedisLimiter;
+use gristmill_telemetry::W3c;
+use gristmill_worker::{Handle, Options, Source, Worker};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::http;
+use super::kits::ClusterKits;
+use super::servers::Servers;
+use crate::args::{ProgressStyle, WorkerArgs};
+use crate::failure::Failure;
+use crate::view::View;
+use crate::workshop::{Place, Workshop, cores};
+
+/// Time between two beats.
+const BEAT_EVERY: Duration = Duration::from_secs(3);
+/// Time for which a beat holds.
+const BEAT_HOLDS: Duration = Duration::from_secs(15);
+/// Embedding is work for processors: more at once would only wait for each other.
+fn slots(stage: Stage, slots: u16) -> usize {
+    match stage {
+        Stage::Generate | Stage::Judge => slots.into(),
+        Stage::Embed => cores().get(),
+    }
+}
+
+/// Works until told to finish.
+pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
+    let telemetry = super::telemetry("gristmill-worker")?;
+    let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
+    let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
+    let place = Place::Worker {
+        keys: args.keys.clone(),
+        key_folder: args.key_folder.clone(),
+    };
+    let workshop = Workshop::new(place, View::new(ProgressStyle::Plain));
+    let kits = ClusterKits::new(Arc::clone(&servers.register), servers.states.clone(), workshop);
+    let limiter = Arc::new(RedisLimiter::new(servers.redis.clone()));
+    let options = Options {
+        renew_every: Duration::from_millis(LEASE_MS / 4),
+        grace: Duration::from_secs(args.grace),
+    };
+    let worker = Worker::new(
+        Arc::new(kits),
+        Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
+        limiter,
+        options,
+    )
+    .traced(Arc::new(W3c));
+    let handle = worker.handle();
+    let mut stages = args.stages.clone();
+    stages.sort();
+    stages.dedup();
+    let mut sources = Vec::new();
+    for stage in &stages {
+        let slots = slots(*stage, args.slots);
+        let consumer = servers
+            .broker
+            .consumer(*stage, slots)
+            .await
+            .context("the queues cannot be consumed")
+            .map_err(Failure::Input)?;
+        sources.push(Source {
+            stage: *stage,
+            consumer: Box::new(consumer),
+            slots,
+        });
+    }
+    let name = args.name.clone().unwrap_or_else(|| super::name("worker"));
+    tracing::info!(name, ?stages, slots = args.slots, http = %args.http, "working");
+    let stop = super::stop_on_signal();
+    let (ready, readiness) = watch::channel(None);
+    let about = About {
+        name,
+        stages,
+        slots: args.slots,
+        handle,
+    };
+    let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    // The look-outs end when the work has: a draining worker still says that it is there.
+    let done = CancellationToken::new();
+    let (work_stop, work_done) = (stop.clone(), done.clone());
+    tasks.spawn(async move {
+        worker.run(sources, work_stop.clone()).await;
+        work_done.cancel();
+        anyhow::ensure!(
+            work_stop.is_cancelled(),
+            "the queues have gone: is RabbitMQ there?"
+        );
+        Ok(())
+    });
+    tasks.spawn(beat(
+        about,
+        Arc::clone(&servers.register),
+        ready,
+        stop.clone(),
+        done.clone(),
+    ));
+    tasks.spawn(http::serve(
+        http_listener,
+        telemetry.metrics(),
+        readiness,
+        done.clone(),
+    ));
+    let ended = super::until_one_ends(tasks, done).await;
+    tracing::info!("finished what was in hand");
+    drop(telemetry);
+    ended.map_err(Failure::Other)
+}
+
+/// What a worker says of itself.
+struct About {
+    name: String,
+    stages: Vec<Stage>,
+    slots: u16,
+    handle: Handle,
+}
+
+impl About {
+    fn report(&self) -> Vec<u8> {
+        let report = serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"), "stages": self.stages, "slots": self.slots,
+            "in_flight": self.handle.in_flight(),
+            "oldest_seconds": self.handle.oldest_attempt().map(|age| age.as_secs()),
+            "stopping": self.handle.draining(),
+        });
+        report.to_string().into_bytes()
+    }
+}
+
+/// Says that the worker is there, and hears whether it shall finish.
+async fn beat(
+    about: About,
+    register: Arc<dyn Register>,
+    ready: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+    done: CancellationToken,
+) -> anyhow::Result<()> {
+    while !done.is_cancelled() {
+        let beat = Beat {
+            worker: about.name.clone(),
+            report: about.report(),
+        };
+        let wrong = match register.beat(beat, BEAT_HOLDS).await {
+            Ok(true) if !stop.is_cancelled() => {
+                tracing::info!("told to finish");
+                stop.cancel();
+                Some("draining".to_owned())
+            }
+            Ok(_) if stop.is_cancelled() => Some("draining".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(format!("Redis does not answer: {error}")),
+        };
+        ready.send_replace(wrong);
+        tokio::select! {
+            () = done.cancelled() => {}
+            () = tokio::time::sleep(BEAT_EVERY) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Reads a job, its seeds, its prompts and its databases: all that can be known before anything is spent.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use gristmill_coordinator::{Recipe, SeedStore, Start, limit, run_id};
+use gristmill_domain::id::RunId;
+use gristmill_domain::job::{Job, PromptKind, Validator};
+
+use crate::args::JobArgs;
+use crate::failure::Failure;
+use crate::{intake, print, workshop};
+
+/// A job, read and made ready.
+pub(crate) struct Prepared {
+    pub(crate) start: Start,
+    pub(crate) seeds: SeedStore,
+    pub(crate) bad_rows: intake::BadRows,
+    pub(crate) recipe: Recipe,
+    pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
+}
+
+/// Reads the job and all that it names.
+pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
+    let loaded =
+        gristmill_jobfile::load(&args.job, &args.set).map_err(|errors| print::job_errors(&errors))?;
+    let (job, base) = (loaded.job, loaded.base);
+    let sandbox = match &job.filter.validator {
+        Validator::Sql { databases, timeout_s } => {
+            let opened = workshop::sandbox(&base.join(databases), *timeout_s).await;
+            Some(opened.map_err(Failure::Input)?)
+        }
+        Validator::None | Validator::Number | Validator::Label { .. } | Validator::Text { .. } => None,
+    };
+    let schemas = workshop::schemas(sandbox.as_deref())
+        .await
+        .map_err(Failure::Input)?;
+    let templates = templates(&job, &base).map_err(Failure::Input)?;
+    let (seeds, bad_rows) = {
+        let (job, base) = (job.clone(), base.clone());
+        tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
+            .await
+            .map_err(|e| Failure::Other(anyhow!(e)))?
+            .map_err(Failure::Input)?
+    };
+    let mut start = Start {
+        run: RunId::of(&[]),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        job_file: args.job.display().to_string(),
+        base,
+        limit: limit(&job),
+        prompts: Vec::new(),
+        bad_rows: bad_rows.count,
+        job,
+        templates,
+        schemas,
+    };
+    let recipe = |start: &Start| start.recipe().map_err(|e| Failure::Input(e.into()));
+    // The versions come from the templates, so the recipe is made once to know them, and once with the run's name.
+    start.prompts = recipe(&start)?.prompt_versions();
+    start.run = run_id(&start.job, seeds.digest(), &start.prompts);
+    Ok(Prepared {
+        recipe: recipe(&start)?,
+        start,
+        seeds,
+        bad_rows,
+        sandbox,
+    })
+}
+
+fn templates(job: &Job, base: &Path) -> anyhow::Result<BTreeMap<PromptKind, String>> {
+    let read = |(kind, path): (&PromptKind, &PathBuf)| {
+        let path = base.join(path);
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("the prompt {} cannot be read", path.display()))?;
+        Ok((*kind, text))
+    };
+    job.generate.prompts.iter().map(read).collect()
+}

@@ -1,0 +1,120 @@
+//! Where a run stands, and its books: the same picture of a run in a folder and of one at a coordinator.
+
+use gristmill_domain::amount::{Limit, MicroUsd};
+use gristmill_domain::ledger::Account;
+use gristmill_jobfile::BudgetChoice;
+
+use crate::args::OutputStyle;
+use crate::print;
+use crate::view::thousands;
+
+/// A run with its account.
+pub(crate) struct Standing {
+    /// Its id.
+    pub(crate) run: String,
+    /// What people call it: its job file.
+    pub(crate) name: String,
+    /// The limit it was started with.
+    pub(crate) limit: Limit,
+    /// Its account; `None` before its first task.
+    pub(crate) account: Option<Account>,
+}
+
+/// A limit as people write it: `10usd`, `5000calls`, or both joined by a comma.
+pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
+    let choice: BudgetChoice = text.parse()?;
+    Ok(Limit {
+        usd: choice.usd.and_then(MicroUsd::from_usd_ceil),
+        calls: choice.calls,
+    })
+}
+
+impl Standing {
+    fn limit(&self) -> Limit {
+        self.account.as_ref().map_or(self.limit, |account| account.limit)
+    }
+
+    /// What is spent, burned and held of the limit, in a line.
+    pub(crate) fn spent(&self) -> String {
+        let books = self.account.as_ref().map(Account::total).unwrap_or_default();
+        let limit = self.limit();
+        let mut parts = Vec::new();
+        if let Some(limit) = limit.usd {
+            parts.push(format!(
+                "{} spent + {} burned + {} held of {limit}",
+                books.spent.usd, books.burned.usd, books.started.usd
+            ));
+        }
+        let calls = books.gone().calls;
+        parts.push(match limit.calls {
+            Some(limit) => format!(
+                "{} + {} of {} calls",
+                thousands(calls),
+                books.started.calls,
+                thousands(limit)
+            ),
+            None => format!("{} calls", thousands(calls)),
+        });
+        parts.join(" · ")
+    }
+
+    /// Prints where the run stands.
+    pub(crate) fn print_status(&self, state: &str, rows: Option<&serde_json::Value>, output: OutputStyle) {
+        let account = self.account.as_ref();
+        let counts = account.map(Account::counts_total).unwrap_or_default();
+        let books = account.map(Account::total).unwrap_or_default();
+        let value = serde_json::json!({
+            "run": self.run, "state": state, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
+            "rows": rows, "alerts": account.map(|account| &account.alerts),
+        });
+        let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
+        text.push_str(&format!(
+            "tasks      {} planned = {} done + {} failed + {} open ({} running)\n",
+            thousands(counts.planned),
+            thousands(counts.done),
+            thousands(counts.failed),
+            thousands(counts.open),
+            counts.running
+        ));
+        text.push_str(&format!("spent      {}\n", self.spent()));
+        for alert in account.iter().flat_map(|account| &account.alerts) {
+            text.push_str(&format!("alert      {}\n", alert.text));
+        }
+        if let Some(rows) = rows {
+            text.push_str(&format!("rows       {rows}\n"));
+        }
+        print::either(output, &value, &text);
+    }
+
+    /// Prints the run's books by stage and model.
+    pub(crate) fn print_budget(&self, output: OutputStyle) {
+        let account = self.account.as_ref();
+        let mut text = format!("{}\n", self.spent());
+        if let Some(account) = account {
+            for (stage, models) in &account.books {
+                for (model, books) in models {
+                    let gone = books.gone();
+                    text.push_str(&format!(
+                        "  {stage:<9} {model:<32} {:>9} spent {:>9} burned {:>9} held {:>9} calls {:>12} tokens\n",
+                        books.spent.usd.to_string(),
+                        books.burned.usd.to_string(),
+                        books.started.usd.to_string(),
+                        thousands(gone.calls),
+                        thousands(gone.input_tokens + gone.output_tokens)
+                    ));
+                }
+            }
+            let counts = account.counts_total();
+            text.push_str(&format!(
+                "  attempts void {}, burned {}\n",
+                counts.voided, counts.burned
+            ));
+        }
+        let value = serde_json::json!({
+            "run": self.run, "limit": self.limit(), "total": account.map(Account::total),
+            "books": account.map(|a| &a.books), "counts": account.map(|a| &a.counts),
+            "state": account.map(|a| &a.state), "archived": account.map(|a| &a.archived),
+        });
+        print::either(output, &value, &text);
+    }
+}

@@ -1,0 +1,234 @@
+//! The same job on a cluster: real RabbitMQ and Redis, coordinators and workers as processes of their own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use gristmill_tests::cluster::{Cluster, get, rows};
+use gristmill_tests::harness::{Bench, data};
+use gristmill_tests::sim::{Config, Faults, KeyFiles};
+use serde_json::Value;
+
+const LONG: Duration = Duration::from_secs(240);
+
+fn medicine(data: &Path) -> KeyFiles {
+    KeyFiles {
+        pubmedqa: vec![data.join("pubmedqa/train.jsonl")],
+        ..KeyFiles::default()
+    }
+}
+
+fn numbers(data: &Path) -> KeyFiles {
+    KeyFiles {
+        gsm8k: vec![data.join("gsm8k/train.jsonl")],
+        ..KeyFiles::default()
+    }
+}
+
+fn sim(key: KeyFiles, latency_ms: f64) -> Config {
+    let faults = Faults {
+        latency_ms_mean: latency_ms,
+        latency_ms_spread: 0.5,
+        ..Faults::default()
+    };
+    Config {
+        key,
+        faults,
+        seed: 17,
+        ..Config::default()
+    }
+}
+
+/// A job on the medicine set that ends by its rows, so that a burned attempt changes no plan.
+fn medicine_job(data: &Path, url: &str, rows: u32) -> String {
+    format!(
+        "seeds:\n  path: {}/pubmedqa/train.jsonl\n  fields: {{answer: long_answer, references: final_decision, context: contexts, concept: meshes, source: pmid}}\n\
+         teacher: {{base_url: {url}, model: sim}}\njudge: {{base_url: {url}, model: sim-judge, when: always, samples: 1}}\nembed: {{model: off}}\n\
+         generate: {{subject: medicine, rows: {rows}, strategy: rephrasing, pilot: 0}}\n\
+         filter: {{validator: {{kind: label, labels: [yes, no, maybe]}}}}\n\
+         budget: {{calls: 20000}}\noutput: {{context: false}}\n",
+        data.display()
+    )
+}
+
+fn numbers_job(data: &Path, url: &str, seeds: &Path, calls: u32) -> String {
+    let text: String = std::fs::read_to_string(data.join("gsm8k/train.jsonl"))
+        .unwrap()
+        .lines()
+        .take(calls as usize / 4)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(seeds, text).unwrap();
+    format!(
+        "seeds: {{path: {}}}\nteacher: {{base_url: {url}, model: sim}}\nembed: {{model: off}}\n\
+         generate: {{pilot: 0, rounds: 2}}\nfilter: {{validator: {{kind: number}}}}\nbudget: {{calls: {calls}}}\n",
+        seeds.display()
+    )
+}
+
+/// L and B on a run as the coordinator shows it.
+fn balanced(status: &Value, billed_before: u64, limit: u64) {
+    let tasks = &status["tasks"];
+    let of = |name: &str| tasks[name].as_u64().unwrap();
+    assert_eq!(
+        of("planned"),
+        of("done") + of("failed") + of("open"),
+        "L: {status}"
+    );
+    let calls = |state: &str| status["books"][state]["calls"].as_u64().unwrap();
+    let used = calls("started") + calls("spent") + calls("burned");
+    assert!(
+        billed_before <= used,
+        "B: {billed_before} billed, {used} in the books"
+    );
+    assert!(used <= limit, "B: {used} used of {limit}");
+}
+
+#[test]
+fn a_cluster_makes_the_dataset_that_one_machine_makes() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let bench = Bench::new(sim(medicine(&data), 15.0)).unwrap();
+    let job = bench
+        .write("job.yaml", &medicine_job(&data, &bench.url(), 250))
+        .unwrap();
+    let alone = bench.run_job("job.yaml", &[]).unwrap();
+    let alone_folder = bench.run_folder().unwrap();
+
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    for _ in 0..4 {
+        cluster.worker(&["--slots", "8"]).unwrap();
+    }
+    let run = cluster.submit(&job).unwrap();
+    assert_eq!(
+        Some(run.as_str()),
+        alone["run"].as_str(),
+        "the same job is the same run"
+    );
+    cluster
+        .wait(&run, LONG, |status| status["tasks"]["done"].as_u64() > Some(150))
+        .unwrap();
+    cluster.workers[0].kill().unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    balanced(&status, 0, 20_000);
+    assert_eq!(status["tasks"]["open"], 0, "L: open reaches zero");
+
+    for split in ["train", "validation", "test"] {
+        let expected = rows(&alone_folder.join("dataset"), split).unwrap();
+        let found = rows(&cluster.dataset(&run), split).unwrap();
+        assert!(!expected.is_empty());
+        for (id, row) in &expected {
+            assert_eq!(found.get(id), Some(row), "row {id} of {split}");
+        }
+        assert_eq!(found.len(), expected.len(), "{split}");
+        println!("{split}: {} rows, the same to the letter", found.len());
+    }
+    let trace = cluster
+        .ask(&["trace", &run, &synthetic_row(&cluster.dataset(&run))])
+        .unwrap();
+    assert!(!trace[0]["tasks"].as_array().unwrap().is_empty());
+    let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
+    assert!(metrics.contains("gristmill_queue_ready"), "{metrics}");
+}
+
+fn synthetic_row(dataset: &Path) -> String {
+    let rows = rows(dataset, "train").unwrap();
+    rows.into_iter()
+        .find(|(_, row)| row["provenance"]["origin"] == "synthetic")
+        .map(|(id, _)| id)
+        .unwrap()
+}
+
+#[test]
+fn coordinators_take_over_from_each_other_and_share_the_window() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let window = 192;
+    let bench = Bench::new(sim(numbers(&data), 30.0)).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    let window_text = window.to_string();
+    for _ in 0..2 {
+        cluster.coordinator(&["--window", &window_text]).unwrap();
+    }
+    for _ in 0..3 {
+        cluster
+            .worker(&["--stages", "generate,judge", "--slots", "16"])
+            .unwrap();
+    }
+    let sizes = [2_400, 1_600, 400];
+    let mut runs = Vec::new();
+    for calls in sizes {
+        let seeds = bench.folder.path().join(format!("seeds-{calls}.jsonl"));
+        let job = bench
+            .write(
+                &format!("job-{calls}.yaml"),
+                &numbers_job(&data, &bench.url(), &seeds, calls),
+            )
+            .unwrap();
+        runs.push((cluster.submit(&job).unwrap(), u64::from(calls)));
+    }
+    let mut killed = 0;
+    let mut ended = Vec::new();
+    while ended.len() < runs.len() {
+        for (run, limit) in &runs {
+            let billed = bench.sim.bill().total.calls;
+            let status = cluster.status(run).unwrap();
+            balanced(&status, 0, *limit);
+            let held =
+                status["tasks"]["planned"].as_u64().unwrap() - status["tasks"]["archived"].as_u64().unwrap();
+            assert!(held <= window, "{held} tasks of one run are open: {status}");
+            let used: u64 = ["started", "spent", "burned"]
+                .map(|state| status["books"][state]["calls"].as_u64().unwrap())
+                .iter()
+                .sum();
+            assert!(used <= *limit && billed <= sizes.map(u64::from).iter().sum());
+            if status["state"] == "finished" && !ended.contains(run) {
+                ended.push(run.clone());
+            }
+        }
+        let done = |i: usize| {
+            cluster.status(&runs[i].0).unwrap()["tasks"]["done"]
+                .as_u64()
+                .unwrap()
+        };
+        // Each coordinator is killed once, in the middle of its work; another takes its place.
+        if killed < 2 && done(0) > 300 * (killed + 1) {
+            killed += 1;
+            cluster.coordinators[0].kill().unwrap();
+            drop(cluster.coordinators.remove(0));
+            cluster.coordinator(&["--window", &window_text]).unwrap();
+        }
+    }
+    assert_eq!(killed, 2, "both coordinators were killed while runs went on");
+    assert_eq!(
+        ended[0], runs[2].0,
+        "the small run is not starved by the large ones"
+    );
+    let billed = bench.sim.bill().total.calls;
+    let mut in_books = 0;
+    for (run, limit) in &runs {
+        let status = cluster.status(run).unwrap();
+        balanced(&status, 0, *limit);
+        assert_eq!(status["tasks"]["open"], 0);
+        in_books += ["spent", "burned"]
+            .map(|state| status["books"][state]["calls"].as_u64().unwrap())
+            .iter()
+            .sum::<u64>();
+        let found = rows(&cluster.dataset(run), "train").unwrap();
+        println!("run {run}: {} rows, {}", found.len(), status["tasks"]);
+    }
+    assert!(
+        billed <= in_books,
+        "B at close: {billed} billed, {in_books} in the books"
+    );
+}
