@@ -55,7 +55,9 @@ fn limits_a_minute_are_read_and_shown() {
         (limits.requests, limits.input_tokens, limits.output_tokens),
         (Some(500), Some(200_000), Some(40_000))
     );
-    assert!(!crate::secret::is_secret_name("teacher.0.input_tokens_per_minute"));
+    assert!(!crate::secret::is_secret_name(
+        "teacher.0.input_tokens_per_minute"
+    ));
 }
 
 #[test]
