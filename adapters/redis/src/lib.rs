@@ -8,12 +8,14 @@ pub mod address;
 pub mod connection;
 mod error;
 pub mod ledger;
+pub mod limiter;
 pub mod register;
 pub mod script;
 
-pub use address::{Address, Sentinel};
+pub use address::Address;
 pub use connection::{Options, Redis, ServerId};
 pub use error::Error;
 pub use ledger::RedisLedger;
+pub use limiter::RedisLimiter;
 pub use register::RedisRegister;
 pub use script::{Call, Script};
