@@ -10,7 +10,7 @@ use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Sp
 use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
-use gristmill_domain::ledger::Account;
+use gristmill_domain::ledger::{Account, Counts};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::{self, Seed};
 use gristmill_ports::blob::Blobs;
@@ -18,6 +18,7 @@ use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
 use crate::card;
+use crate::view::thousands;
 
 /// Rows handed to the writing thread at once.
 const QUEUE: usize = 256;
@@ -57,6 +58,9 @@ pub(crate) struct Manifest {
     pub(crate) prompts: Vec<String>,
     /// The effective configuration.
     pub(crate) job: job::Job,
+    /// What went otherwise than a user may expect.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
     /// Files with their hashes; this one is not among them.
     pub(crate) files: Vec<serde_json::Value>,
 }
@@ -487,8 +491,33 @@ fn manifest(
         seeds: seeds.summary().clone(),
         prompts: start.prompts.clone(),
         job: start.job.clone(),
+        warnings: warnings(start, account),
         files: Vec::new(),
     }
+}
+
+/// What a run's end should not hide.
+fn warnings(start: &Start, account: &Account) -> Vec<String> {
+    let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
+    let all = [
+        (start.bad_rows, "seed rows could not be used"),
+        (
+            sum(|counts| counts.voided),
+            "calls were refused without cost and tried again",
+        ),
+        (
+            sum(|counts| counts.burned),
+            "calls ended unknown and count at their worst case",
+        ),
+        (
+            account.alerts_total,
+            "alerts about the books: look at them with `gristmill budget`",
+        ),
+    ];
+    all.iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", thousands(*count)))
+        .collect()
 }
 
 /// Hash of the effective configuration.

@@ -51,7 +51,7 @@ fn stop_on_signal() -> CancellationToken {
         tracing::info!("stopping");
         told.cancel();
         crate::launch::signal().await;
-        std::process::exit(130);
+        crate::leave(130);
     });
     stop
 }

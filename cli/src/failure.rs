@@ -1,7 +1,5 @@
 //! How the program ends.
 
-use std::process::ExitCode;
-
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -27,14 +25,14 @@ impl From<anyhow::Error> for Failure {
 
 impl Failure {
     /// Exit codes, kept apart so that scripts can tell: 2 is the command line's own (clap).
-    pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub(crate) fn code(&self) -> u8 {
+        match self {
             Self::Other(_) => 1,
             Self::Job(_) | Self::Input(_) => 3,
             Self::BudgetExhausted(_) => 4,
             Self::Stopped(_) => 5,
             Self::Interrupted(_) => 130,
-        })
+        }
     }
 
     /// The name in `error[NAME]` and in JSON.

@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::prepare::{Prepared, prepare};
 use crate::print;
-use crate::view::{View, duration, thousands};
+use crate::view::{Head, View, duration, thousands};
 use crate::workshop::{self, Place, Workshop};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
@@ -63,7 +63,11 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     };
     let ledger: Arc<dyn Ledger> = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone(), view.clone()));
+    tokio::spawn(stop_on_signal(
+        stop.clone(),
+        view.clone(),
+        prepared.resume.clone(),
+    ));
     let (finished, account) = carry_out(&prepared, &folder, &blobs, Arc::clone(&ledger), view, stop).await?;
     let manifest = assemble::assemble(
         &blobs,
@@ -145,7 +149,7 @@ async fn carry_out(
     let worker_stop = CancellationToken::new();
     let working = tokio::spawn(worker.run(sources, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
-    let watching = tokio::spawn(view.watch(format!("run={run}"), seen));
+    let watching = tokio::spawn(view.watch(Head::of(run, Some(&prepared.start.job_file)), seen));
     let coordinator = Coordinator {
         recipe: &prepared.recipe,
         seeds: &prepared.seeds,
@@ -186,7 +190,7 @@ async fn carry_out(
 }
 
 fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {
-    let resume = format!("go on with `gristmill run {}`", prepared.start.job_file);
+    let resume = format!("go on with `{}`", prepared.resume);
     let folder = folder.root().display();
     match error {
         Error::Interrupted => Failure::Interrupted(format!(
@@ -216,7 +220,7 @@ pub(crate) async fn signal() {
 }
 
 /// The first signal lets requests in flight finish; the second ends at once.
-async fn stop_on_signal(stop: CancellationToken, view: View) {
+async fn stop_on_signal(stop: CancellationToken, view: View, resume: String) {
     signal().await;
     view.say(&format!(
         "stopping: requests in flight get {} to finish; press Ctrl-C again to end at once",
@@ -224,7 +228,11 @@ async fn stop_on_signal(stop: CancellationToken, view: View) {
     ));
     stop.cancel();
     signal().await;
-    std::process::exit(130);
+    view.clear();
+    view.say(&format!(
+        "interrupted; requests in flight count at their worst case\nhelp: go on with `{resume}`"
+    ));
+    crate::leave(130)
 }
 
 /// Paths relative to the working folder read better.

@@ -31,10 +31,13 @@ fn main() -> ExitCode {
     if gristmill_sandbox::is_child() {
         return gristmill_sandbox::child_main();
     }
+    #[cfg(feature = "local-model")]
+    start_again_patiently();
     let cli = Cli::parse();
+    let view = View::new(cli.progress);
     // Servers set up more than lines.
     if !matches!(cli.command, Command::Coordinator(_) | Command::Worker(_)) {
-        init_tracing();
+        init_tracing(&view);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -44,20 +47,50 @@ fn main() -> ExitCode {
         }
     };
     let output = cli.output;
-    let result = runtime.block_on(carry_out(cli));
+    let result = runtime.block_on(carry_out(cli, view));
     // A local model may still be in the middle of a batch that nobody waits for.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => leave(0),
         Err(failure) => {
             print::failure(&failure, output);
-            failure.code()
+            leave(failure.code())
         }
     }
 }
 
-async fn carry_out(cli: Cli) -> Result<(), Failure> {
-    let view = View::new(cli.progress);
+/// Ends the program at once. Exit handlers of a local model's library would run beside the threads that still use it.
+fn leave(code: u8) -> ! {
+    use std::io::Write;
+    // Who reads it may be gone.
+    let _gone = std::io::stdout().flush();
+    signal_hook::low_level::exit(i32::from(code))
+}
+
+/// Starts the program again, in this process, with threads of local models that wait for each other asleep after a short spin.
+///
+/// By default libgomp spins 300,000 times at each of hundreds of meeting points a token: on a machine that does anything else, that was
+/// eight times slower. 1,000 is its own bound for more threads than processors (`GOMP_SPINCOUNT` in its manual). The environment
+/// is read before `main`.
+#[cfg(feature = "local-model")]
+fn start_again_patiently() {
+    use std::os::unix::process::CommandExt;
+    if std::env::var_os("OMP_WAIT_POLICY").is_some() || std::env::var_os("GOMP_SPINCOUNT").is_some() {
+        return;
+    }
+    let mut args = std::env::args_os();
+    let (Some(name), Ok(program)) = (args.next(), std::env::current_exe()) else {
+        return;
+    };
+    // Returns only when it fails, and then the spinning is borne.
+    let _failed = std::process::Command::new(program)
+        .arg0(name)
+        .args(args)
+        .env("GOMP_SPINCOUNT", "1000")
+        .exec();
+}
+
+async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => launch::run(&args, view, cli.output).await,
         Command::Plan(args) => plan::plan(&args, cli.output).await,
@@ -96,12 +129,13 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Logs go to standard error, warnings and worse unless `GRISTMILL_LOG` says otherwise.
-fn init_tracing() {
+fn init_tracing(view: &View) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("GRISTMILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let view = view.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || view.log())
         .with_target(false)
         .init();
 }

@@ -20,6 +20,8 @@ pub(crate) struct Prepared {
     pub(crate) bad_rows: intake::BadRows,
     pub(crate) recipe: Recipe,
     pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
+    /// The command that goes on with the run.
+    pub(crate) resume: String,
 }
 
 /// Reads the job and all that it names.
@@ -67,7 +69,29 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
         seeds,
         bad_rows,
         sandbox,
+        resume: resume(args),
     })
+}
+
+/// The command that goes on with a run.
+fn resume(args: &JobArgs) -> String {
+    let mut command = format!("gristmill run {}", quoted(&args.job.display().to_string()));
+    for set in &args.set {
+        command.push_str(" --set ");
+        command.push_str(&quoted(set));
+    }
+    command
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    if word
+        .chars()
+        .all(|c| c.is_alphanumeric() || "/._=-+,:@%".contains(c))
+    {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn templates(job: &Job, base: &Path) -> anyhow::Result<BTreeMap<PromptKind, String>> {

@@ -13,11 +13,11 @@ use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
 
 use crate::args::OutputStyle;
-use crate::assemble::Manifest;
+use crate::assemble::{Loss, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::launch::shown;
-use crate::view::{duration, thousands};
+use crate::view::{counts, duration, thousands};
 
 /// The errors of a job file, as a failure.
 pub(crate) fn job_errors(errors: &gristmill_jobfile::Errors) -> Failure {
@@ -59,57 +59,36 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         let value = serde_json::json!({
             "run": manifest.run, "folder": place, "end": manifest.end, "rows": manifest.rows, "candidates": manifest.candidates,
             "rejected": manifest.rejected, "spend": manifest.spend, "by_reference": manifest.by_reference,
-            "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
+            "warnings": manifest.warnings, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
         });
         println!("{value}");
         return;
     }
     let accepted = manifest.rows.train_synthetic;
+    let wanted = manifest.job.generate.rows;
+    let rows = match wanted {
+        Some(wanted) => format!("{} of {} rows", thousands(accepted), thousands(wanted)),
+        None => format!("{} rows", thousands(accepted)),
+    };
     match took {
-        Some(took) => println!(
-            "Done in {}: {} rows   {place}",
-            duration(took.as_secs()),
-            thousands(accepted)
-        ),
-        None => println!("This run is finished: {} rows   {place}", thousands(accepted)),
+        Some(took) => println!("Done in {}: {rows}   {place}", duration(took.as_secs())),
+        None => println!("This run is finished: {rows}   {place}"),
     }
-    let usd: u64 = manifest
-        .spend
-        .iter()
-        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
-        .sum();
-    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
-    let acceptance = 100.0 * accepted as f64 / manifest.candidates.max(1) as f64;
     println!(
-        "  acceptance {acceptance:.1}% of {} candidates",
+        "  acceptance {:.1}% of {} candidates",
+        100.0 * accepted as f64 / manifest.candidates.max(1) as f64,
         thousands(manifest.candidates)
     );
-    let mut spent = Vec::new();
-    if let Some(limit) = manifest.limit.usd {
-        let a_row = MicroUsd(usd / accepted.max(1));
-        let lost: u64 = manifest.rejected.iter().map(|(_, loss)| loss.usd_micros).sum();
-        spent.push(format!(
-            "{} of {limit}, {a_row}/row, {} on rejects",
-            MicroUsd(usd),
-            MicroUsd(lost)
-        ));
-    }
-    spent.push(match manifest.limit.calls {
-        Some(limit) => format!("{} of {} calls", thousands(calls), thousands(limit)),
-        None => format!("{} calls", thousands(calls)),
-    });
-    println!("  spent      {}", spent.join(", "));
-    let mut rejected: Vec<_> = manifest.rejected.iter().collect();
-    rejected.sort_by_key(|(_, loss)| std::cmp::Reverse(loss.rows));
-    let parts: Vec<String> = rejected
+    println!("  spent      {}", spent(manifest));
+    let rejected = manifest
+        .rejected
         .iter()
-        .map(|(reason, loss)| format!("{reason} {}", thousands(loss.rows)))
-        .collect();
-    if !parts.is_empty() {
+        .map(|(reason, loss)| (*reason, loss.rows));
+    if manifest.rows.rejected > 0 {
         println!(
             "  rejected   {}: {}",
             thousands(manifest.rows.rejected),
-            parts.join(", ")
+            counts(rejected)
         );
     }
     println!(
@@ -121,7 +100,50 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         thousands(manifest.rows.test)
     );
     println!("  ended      {}", manifest.end);
+    if !manifest.warnings.is_empty() {
+        println!(
+            "  warnings   {}: {}",
+            manifest.warnings.len(),
+            manifest.warnings.join("; ")
+        );
+    }
     println!("Next: {place}/dataset/README.md, gristmill trace {place} ROW_ID");
+}
+
+/// Money and calls, against their limits, with what a row and the rejected ones cost.
+fn spent(manifest: &Manifest) -> String {
+    let accepted = manifest.rows.train_synthetic.max(1);
+    let usd: u64 = manifest
+        .spend
+        .iter()
+        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
+        .sum();
+    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let lost = |of: fn(&Loss) -> u64| manifest.rejected.iter().map(|(_, loss)| of(loss)).sum::<u64>();
+    let mut parts = Vec::new();
+    if usd > 0 || manifest.limit.usd.is_some() {
+        let limit = manifest
+            .limit
+            .usd
+            .map_or_else(String::new, |limit| format!(" of {limit}"));
+        parts.push(format!(
+            "{}{limit}, {}/row, {} on rejects",
+            MicroUsd(usd),
+            MicroUsd(usd / accepted),
+            MicroUsd(lost(|loss| loss.usd_micros))
+        ));
+    }
+    let limit = manifest
+        .limit
+        .calls
+        .map_or_else(String::new, |limit| format!(" of {}", thousands(limit)));
+    parts.push(format!(
+        "{}{limit} calls, {:.1}/row, {} on rejects",
+        thousands(calls),
+        calls as f64 / accepted as f64,
+        thousands(lost(|loss| loss.calls))
+    ));
+    parts.join("; ")
 }
 
 /// What is expected, as a table.

@@ -1,15 +1,21 @@
 //! What people see while a run works: bars on a terminal, plain lines elsewhere. All of it on standard error.
 
-use std::io::IsTerminal;
+mod words;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use gristmill_coordinator::Progress;
-use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::stage::Stage;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::args;
+pub(crate) use words::{counts, duration, thousands};
 
 /// Time between two plain lines when nothing changes.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -22,6 +28,8 @@ const NARROW: u16 = 80;
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     style: args::ProgressStyle,
+    /// Everything that is drawn; other lines go above it.
+    bars: MultiProgress,
 }
 
 impl View {
@@ -33,27 +41,43 @@ impl View {
             args::ProgressStyle::Auto => args::ProgressStyle::Plain,
             chosen => chosen,
         };
-        Self { style }
+        Self {
+            style,
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(4)),
+        }
     }
 
-    /// A line for a person, whatever the style, unless there is none.
+    /// A line for a person, whatever the style, unless there is none. It scrolls above the bars.
     #[allow(
         clippy::print_stderr,
         reason = "the terminal layer: this is where people are told"
     )]
     pub(crate) fn say(&self, text: &str) {
         if self.style != args::ProgressStyle::None {
-            eprintln!("{text}");
+            self.bars.suspend(|| eprintln!("{text}"));
         }
+    }
+
+    /// Where log lines go: standard error, above the bars.
+    pub(crate) fn log(&self) -> Log {
+        Log(self.bars.clone())
+    }
+
+    /// Takes the bars away, for a program that ends without waiting for them.
+    pub(crate) fn clear(&self) {
+        // The terminal may be gone; there is nobody to tell then.
+        let _gone = self.bars.clear();
     }
 
     /// Shows the fetching of a model.
     #[cfg(any(feature = "embedder", feature = "local-model"))]
     pub(crate) fn fetching(&self, name: &str) -> Fetching {
         let bar = (self.style == args::ProgressStyle::Bar).then(|| {
-            let bar = ProgressBar::new_spinner().with_message(format!("model {name}"));
-            bar.set_style(style("{msg} {bytes} of {total_bytes} {wide_bar} {bytes_per_sec}"));
-            bar
+            let bar = self.bars.add(ProgressBar::no_length());
+            bar.set_style(style(
+                "fetching {msg}  {bar:24} {bytes} of {total_bytes}  {bytes_per_sec}",
+            ));
+            bar.with_message(name.to_owned())
         });
         Fetching {
             bar,
@@ -64,73 +88,157 @@ impl View {
     }
 
     /// Shows a run until `progress` closes.
-    pub(crate) async fn watch(self, head: String, mut progress: watch::Receiver<Progress>) {
+    pub(crate) async fn watch(self, head: Head, mut progress: watch::Receiver<Progress>) {
         match self.style {
             args::ProgressStyle::None => while progress.changed().await.is_ok() {},
-            args::ProgressStyle::Bar => self.bars(head, progress).await,
-            args::ProgressStyle::Plain | args::ProgressStyle::Auto => self.lines(head, progress).await,
+            args::ProgressStyle::Bar => self.draw(&head, progress).await,
+            args::ProgressStyle::Plain | args::ProgressStyle::Auto => self.lines(&head, progress).await,
         }
     }
 
-    async fn lines(&self, head: String, mut progress: watch::Receiver<Progress>) {
-        let start = Instant::now();
-        let (mut phase, mut said) = (String::new(), start);
+    async fn lines(&self, head: &Head, mut progress: watch::Receiver<Progress>) {
+        let mut pace = Pace::default();
+        let (mut phase, mut said) = (String::new(), Instant::now());
         loop {
-            let open = tokio::time::timeout(LOOK_EVERY, progress.changed())
-                .await
-                .is_ok_and(|changed| changed.is_err());
+            let closed = changed_or_late(&mut progress).await;
             let now = progress.borrow_and_update().clone();
+            pace.see(Instant::now(), now.accepted);
             if !now.phase.is_empty() && (now.phase != phase || said.elapsed() >= PLAIN_EVERY) {
                 said = Instant::now();
                 phase.clone_from(&now.phase);
-                self.say(&line(&head, &now, start.elapsed()));
+                self.say(&words::line(head, &now, &pace));
             }
-            if open {
+            if closed {
                 return;
             }
         }
     }
 
-    async fn bars(&self, head: String, mut progress: watch::Receiver<Progress>) {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(4));
-        let wide = terminal_width() >= NARROW;
-        let title = bars.add(ProgressBar::new_spinner());
-        title.set_style(style("{msg}"));
-        let rows = bars.add(ProgressBar::new(0));
-        rows.set_style(style("rows     {bar:24} {msg}"));
-        let budget = bars.add(ProgressBar::new(0));
-        budget.set_style(style("budget   {bar:24} {msg}"));
-        let stages = bars.add(ProgressBar::new_spinner());
-        let rejects = bars.add(ProgressBar::new_spinner());
-        for line in [&stages, &rejects] {
-            line.set_style(style("{wide_msg}"));
-        }
-        let start = Instant::now();
+    async fn draw(&self, head: &Head, mut progress: watch::Receiver<Progress>) {
+        let add = |template: &str| {
+            let bar = self.bars.add(ProgressBar::new(0));
+            bar.set_style(style(template));
+            bar
+        };
+        let title = add("{wide_msg}");
+        let rows = add("rows     {bar:20} {wide_msg}");
+        let budget = add("budget   {bar:20} {wide_msg}");
+        let rejects = add("{wide_msg}");
+        // A stage gets its line when it first has work, and loses it when the terminal is narrow.
+        let mut stages: BTreeMap<Stage, ProgressBar> = BTreeMap::new();
+        let mut pace = Pace::default();
+        let mut drawn = Instant::now();
         loop {
-            let closed = tokio::time::timeout(LOOK_EVERY, progress.changed())
-                .await
-                .is_ok_and(|changed| changed.is_err());
-            let now = progress.borrow_and_update().clone();
-            title.set_message(format!("{head} · {}", now.phase));
-            rows.set_length(now.expected_rows.max(now.accepted));
-            rows.set_position(now.accepted);
-            rows.set_message(rows_text(&now, start.elapsed()));
-            let (used, limit) = budget_share(&now);
-            budget.set_length(limit);
-            budget.set_position(used);
-            budget.set_message(budget_text(&now));
-            if wide {
-                stages.set_message(stages_text(&now));
-                rejects.set_message(rejects_text(&now));
-            }
+            let closed = changed_or_late(&mut progress).await;
             if closed {
                 break;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep_until(drawn + LOOK_EVERY).await;
+            drawn = Instant::now();
+            let now = progress.borrow_and_update().clone();
+            pace.see(Instant::now(), now.accepted);
+            title.set_message(words::title(head, &now));
+            rows.set_length(now.expected_rows.max(now.accepted));
+            rows.set_position(now.accepted);
+            rows.set_message(words::rows(&now, &pace));
+            let (used, limit) = words::budget_share(&now);
+            budget.set_length(limit);
+            budget.set_position(used);
+            budget.set_message(words::budget(&now));
+            rejects.set_message(words::rejects(&now));
+            if terminal_width() < NARROW {
+                stages.values().for_each(ProgressBar::finish_and_clear);
+                stages.clear();
+                continue;
+            }
+            for stage in Stage::ALL {
+                if now.open.get(&stage).copied().unwrap_or(0) > 0 && !stages.contains_key(&stage) {
+                    // In the order of the stages, above the rejects.
+                    let bar = self.bars.insert_before(
+                        stages.range(stage..).next().map_or(&rejects, |(_, below)| below),
+                        ProgressBar::new(0),
+                    );
+                    bar.set_style(style("{wide_msg}"));
+                    stages.insert(stage, bar);
+                }
+            }
+            for (stage, bar) in &stages {
+                bar.set_message(words::stage(*stage, &now));
+            }
         }
-        for bar in [title, rows, budget, stages, rejects] {
+        for bar in [title, rows, budget, rejects].iter().chain(stages.values()) {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// What a run is called on the screen.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    run: String,
+    job: Option<String>,
+}
+
+impl Head {
+    /// The head of a run, with the name of its job file where that is known.
+    pub(crate) fn of(run: impl Display, job_file: Option<&str>) -> Self {
+        let name = |path| Some(Path::new(path).file_name()?.to_string_lossy().into_owned());
+        Self {
+            run: run.to_string(),
+            job: job_file.and_then(name),
+        }
+    }
+}
+
+/// Waits for news, or for the next look; true when there will be none any more.
+async fn changed_or_late(progress: &mut watch::Receiver<Progress>) -> bool {
+    tokio::time::timeout(LOOK_EVERY, progress.changed())
+        .await
+        .is_ok_and(|changed| changed.is_err())
+}
+
+/// How fast rows come: over the last half minute, so that neither a start nor what an earlier start left counts for long.
+#[derive(Debug, Default)]
+struct Pace(std::collections::VecDeque<(Instant, u64)>);
+
+impl Pace {
+    const WINDOW: Duration = Duration::from_secs(30);
+
+    fn see(&mut self, now: Instant, accepted: u64) {
+        self.0.push_back((now, accepted));
+        while self.0.len() > 2 && self.0[1].0 + Self::WINDOW < now {
+            self.0.pop_front();
+        }
+    }
+
+    /// Rows a second.
+    fn rate(&self) -> f64 {
+        match (self.0.front(), self.0.back()) {
+            (Some((from, before)), Some((to, now))) if to > from => {
+                now.saturating_sub(*before) as f64 / (*to - *from).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Seconds until `missing` more rows are there.
+    fn seconds_for(&self, missing: u64) -> Option<u64> {
+        let rate = self.rate();
+        (rate > 0.0).then(|| (missing as f64 / rate).ceil() as u64)
+    }
+}
+
+/// Log lines on standard error; what is drawn there steps aside for each.
+pub(crate) struct Log(MultiProgress);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.suspend(|| std::io::stderr().write_all(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 
@@ -144,126 +252,6 @@ fn terminal_width() -> u16 {
     console::Term::stderr()
         .size_checked()
         .map_or(NARROW, |(_, columns)| columns)
-}
-
-fn rate(now: &Progress, elapsed: Duration) -> f64 {
-    now.accepted as f64 / elapsed.as_secs_f64().max(0.1)
-}
-
-fn eta(now: &Progress, elapsed: Duration) -> Option<u64> {
-    let missing = now.expected_rows.saturating_sub(now.accepted) as f64;
-    (now.accepted > 0).then(|| (missing / rate(now, elapsed)).ceil() as u64)
-}
-
-fn rows_text(now: &Progress, elapsed: Duration) -> String {
-    let left = eta(now, elapsed).map_or_else(String::new, |s| format!("  {} left", duration(s)));
-    format!(
-        "{}/{}  {:.1}/s{left}",
-        thousands(now.accepted),
-        thousands(now.expected_rows),
-        rate(now, elapsed)
-    )
-}
-
-fn budget_share(now: &Progress) -> (u64, u64) {
-    match (now.limit.usd, now.limit.calls) {
-        (Some(usd), _) => (now.gone.usd.0 + now.held.usd.0, usd.0),
-        (None, Some(calls)) => (now.gone.calls + now.held.calls, calls),
-        (None, None) => (0, 1),
-    }
-}
-
-fn budget_text(now: &Progress) -> String {
-    let mut parts = Vec::new();
-    if let Some(limit) = now.limit.usd {
-        parts.push(format!(
-            "{} spent + {} held of {limit}",
-            now.gone.usd, now.held.usd
-        ));
-    }
-    if let Some(limit) = now.limit.calls {
-        parts.push(format!(
-            "{} + {} of {} calls",
-            thousands(now.gone.calls),
-            now.held.calls,
-            thousands(limit)
-        ));
-    }
-    parts.join(" · ")
-}
-
-fn stages_text(now: &Progress) -> String {
-    let stage = |(stage, open): (&gristmill_domain::stage::Stage, &u64)| {
-        let running = now.running.get(stage).copied().unwrap_or(0);
-        format!("{stage} {running} out, {} queued", open.saturating_sub(running))
-    };
-    now.open.iter().map(stage).collect::<Vec<_>>().join(" · ")
-}
-
-fn rejects_text(now: &Progress) -> String {
-    let total: u64 = now.rejected.values().sum();
-    if total == 0 {
-        return String::new();
-    }
-    let mut reasons: Vec<_> = now.rejected.iter().collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let reasons: Vec<String> = reasons
-        .iter()
-        .map(|(reason, count)| format!("{reason} {}", thousands(**count)))
-        .collect();
-    format!("rejected {}: {}", thousands(total), reasons.join(", "))
-}
-
-fn line(head: &str, now: &Progress, elapsed: Duration) -> String {
-    let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
-    let accept = if now.decided > 0 {
-        format!(" accept={:.2}", now.accepted as f64 / now.decided as f64)
-    } else {
-        String::new()
-    };
-    let usd = now.limit.usd.map_or_else(String::new, |limit| {
-        let plain = |usd: MicroUsd| format!("{:.4}", usd.as_usd());
-        format!(
-            " spent={} held={} budget={}",
-            plain(now.gone.usd),
-            plain(now.held.usd),
-            plain(limit)
-        )
-    });
-    let calls = now.limit.calls.map_or_else(
-        || format!(" calls={}", now.gone.calls),
-        |limit| format!(" calls={}/{limit} open_calls={}", now.gone.calls, now.held.calls),
-    );
-    let eta = eta(now, elapsed).map_or_else(String::new, |s| format!(" eta={s}s"));
-    let phase = now.phase.replace(' ', "-");
-    format!(
-        "{time} progress {head} phase={phase} accepted={}/{} rate={:.1}/s{usd}{calls}{accept}{eta}",
-        now.accepted,
-        now.expected_rows,
-        rate(now, elapsed)
-    )
-}
-
-/// `3m15s`, `42s`.
-pub(crate) fn duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// `12,345`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The fetching of a model.
@@ -308,10 +296,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_durations_read_well() {
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(duration(195), "3m15s");
-        assert_eq!(duration(7_320), "2h02m");
+    fn the_pace_forgets_what_an_earlier_start_left() {
+        let (start, mut pace) = (Instant::now(), Pace::default());
+        pace.see(start, 5_000);
+        assert_eq!(pace.seconds_for(10), None, "one look is no pace");
+        for second in 1..=60 {
+            pace.see(start + Duration::from_secs(second), 5_000 + 2 * second);
+        }
+        assert!((pace.rate() - 2.0).abs() < 1e-9);
+        assert_eq!(pace.seconds_for(10), Some(5));
     }
 }

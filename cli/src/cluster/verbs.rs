@@ -15,7 +15,7 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::standing::{self, Standing};
-use crate::view::{View, thousands};
+use crate::view::{Head, View, thousands};
 use crate::{history, print};
 
 /// A run's state in a word.
@@ -163,7 +163,7 @@ pub(crate) async fn follow(
     let answer = remote.watch_run(request).await;
     let mut states = answer.map_err(|status| refused(&status))?.into_inner();
     let (progress, seen) = watch::channel(Progress::default());
-    let watching = tokio::spawn(view.watch(format!("run={run}"), seen));
+    let watching = tokio::spawn(view.watch(Head::of(run, None), seen));
     let mut last = None;
     while let Some(state) = states.message().await.map_err(|status| refused(&status))? {
         progress.send_replace(progress_of(&state));
