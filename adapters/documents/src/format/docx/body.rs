@@ -1,0 +1,291 @@
+//! From the events of a part to blocks.
+
+use quick_xml::events::{BytesStart, Event};
+
+use super::styles::{Meaning, Styles};
+use super::{attribute, is_on};
+use crate::block::{Block, Content, Kind, Why};
+use crate::clean;
+use crate::options::Limits;
+use crate::skip::Reason;
+
+/// A cell with more words than this belongs to a table that only lays out.
+const CELL_WORDS_MAX: usize = 80;
+
+/// What is being read. Paragraphs nest: a text box stands in a run of another paragraph.
+pub(super) struct Body<'s> {
+    styles: &'s Styles,
+    limits: Limits,
+    content: Content,
+    paragraphs: Vec<Paragraph>,
+    /// Open tables: the cells of the current row.
+    tables: Vec<Vec<String>>,
+    /// Open elements inside of one that is left out.
+    silent: usize,
+    /// Open elements inside of a table of contents.
+    contents: usize,
+    /// Text counts only inside of `t`.
+    in_text: bool,
+    in_run_properties: bool,
+    hidden: bool,
+    number: u32,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Paragraph {
+    text: String,
+    style: Option<String>,
+    level: Option<u8>,
+    in_list: bool,
+}
+
+impl<'s> Body<'s> {
+    pub(super) fn new(styles: &'s Styles, limits: &Limits) -> Self {
+        Self {
+            styles,
+            limits: *limits,
+            content: Content::default(),
+            paragraphs: vec![],
+            tables: vec![],
+            silent: 0,
+            contents: 0,
+            in_text: false,
+            in_run_properties: false,
+            hidden: false,
+            number: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<Content, Reason> {
+        while let Some(paragraph) = self.paragraphs.pop() {
+            self.paragraph(paragraph);
+        }
+        Ok(self.content)
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>) -> Result<(), Reason> {
+        match event {
+            Event::Start(element) => {
+                if self.silent > 0 || is_left_out(element) {
+                    self.silent += 1;
+                    return Ok(());
+                }
+                self.contents += usize::from(self.contents > 0);
+                self.start(element);
+            }
+            Event::Empty(element) if self.silent == 0 => {
+                self.start(element);
+                self.end(element.local_name().as_ref());
+            }
+            Event::End(_) if self.silent > 0 => self.silent -= 1,
+            Event::End(element) => {
+                self.contents = self.contents.saturating_sub(1);
+                self.end(element.local_name().as_ref());
+            }
+            Event::Text(text) if self.silent == 0 => self.push(&text.xml10_content())?,
+            Event::CData(text) if self.silent == 0 => self.push(&text.xml10_content())?,
+            Event::GeneralRef(reference) if self.silent == 0 => {
+                let resolved = match reference.resolve_char_ref() {
+                    Ok(Some(c)) => c.to_string(),
+                    _ => quick_xml::escape::resolve_predefined_entity(reference)
+                        .unwrap_or_default()
+                        .to_owned(),
+                };
+                self.push(&resolved)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), Reason> {
+        if !self.in_text || self.hidden {
+            return Ok(());
+        }
+        if let Some(paragraph) = self.paragraphs.last_mut() {
+            paragraph.text.push_str(text);
+            self.bytes += text.len();
+        }
+        if self.bytes > self.limits.text_bytes_max {
+            let what = format!(
+                "it has more than {} MiB of text",
+                self.limits.text_bytes_max >> 20
+            );
+            return Err(Reason::too_large(what, "text_bytes_max"));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, element: &BytesStart<'_>) {
+        let name = element.local_name();
+        match name.as_ref() {
+            "p" => self.paragraphs.push(Paragraph::default()),
+            "tbl" => self.tables.push(vec![]),
+            "r" => self.hidden = false,
+            "rPr" => self.in_run_properties = true,
+            "vanish" if self.in_run_properties => self.hidden = is_on(element),
+            "t" => self.in_text = true,
+            "docPartGallery"
+                if attribute(element, "val").is_some_and(|value| value == "Table of Contents") =>
+            {
+                // Until the properties and then the content control around them end: two levels up.
+                self.contents = 3;
+            }
+            _ => self.property(name.as_ref(), element),
+        }
+    }
+
+    fn property(&mut self, name: &str, element: &BytesStart<'_>) {
+        let Some(paragraph) = self.paragraphs.last_mut() else {
+            return;
+        };
+        match name {
+            "pStyle" => paragraph.style = attribute(element, "val"),
+            "outlineLvl" => paragraph.level = attribute(element, "val").and_then(|level| level.parse().ok()),
+            // A list with the number 0 is none.
+            "numId" => paragraph.in_list = attribute(element, "val").is_some_and(|id| id != "0"),
+            "tab" | "ptab" if !self.in_run_properties => paragraph.text.push('\t'),
+            "br" | "cr" => paragraph.text.push('\n'),
+            "noBreakHyphen" => paragraph.text.push('-'),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, name: &str) {
+        match name {
+            "t" => self.in_text = false,
+            "rPr" => self.in_run_properties = false,
+            "p" => {
+                if let Some(paragraph) = self.paragraphs.pop() {
+                    self.paragraph(paragraph);
+                }
+            }
+            "tr" => self.row(),
+            "tc" => {
+                // Each cell begins a new string.
+                if let Some(cells) = self.tables.last_mut() {
+                    cells.push(String::new());
+                }
+            }
+            "tbl" => {
+                self.row();
+                self.tables.pop();
+            }
+            _ => {}
+        }
+    }
+
+    fn paragraph(&mut self, paragraph: Paragraph) {
+        let meaning = paragraph
+            .style
+            .as_deref()
+            .and_then(|style| self.styles.meaning(style));
+        let text = match meaning {
+            Some(Meaning::Code) => clean::lines(&paragraph.text),
+            _ => clean::line(&paragraph.text),
+        };
+        if text.is_empty() {
+            return;
+        }
+        if self.contents > 0 || meaning == Some(Meaning::Contents) {
+            self.number += 1;
+            self.content.dropped.count(Why::Contents, &text);
+            return;
+        }
+        let level = paragraph.level.filter(|level| *level < 9).map(|level| level + 1);
+        let heading = match meaning {
+            Some(Meaning::Heading(level)) => Some(level),
+            _ => level,
+        };
+        if let Some(cells) = self.tables.last_mut() {
+            if cells.is_empty() {
+                cells.push(String::new());
+            }
+            if let Some(cell) = cells.last_mut() {
+                if !cell.is_empty() {
+                    cell.push(' ');
+                }
+                cell.push_str(&text);
+            }
+            return;
+        }
+        let kind = match (meaning, heading) {
+            (Some(Meaning::Title), _) if self.content.title.is_none() && self.content.blocks.is_empty() => {
+                self.number += 1;
+                self.content.title = Some(text);
+                return;
+            }
+            (Some(Meaning::Title), _) => Kind::Heading(1),
+            (_, Some(level)) => Kind::Heading(level),
+            (Some(Meaning::Code), _) => Kind::Code,
+            (Some(Meaning::Item), _) => Kind::Item,
+            _ if paragraph.in_list => Kind::Item,
+            _ => Kind::Paragraph,
+        };
+        // Numbers of lists are made by the program that shows them; the mark says that it is one of several.
+        let text = if kind == Kind::Item {
+            format!("- {text}")
+        } else {
+            text
+        };
+        self.emit(kind, text);
+    }
+
+    /// Ends a table's row. A row of a table inside of another is text of the outer one's cell.
+    fn row(&mut self) {
+        let Some(cells) = self.tables.last_mut().map(std::mem::take) else {
+            return;
+        };
+        let cells: Vec<String> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+        if cells.is_empty() {
+            return;
+        }
+        let depth = self.tables.len();
+        if depth > 1
+            && let Some(outer) = self.tables.get_mut(depth - 2)
+        {
+            if outer.is_empty() {
+                outer.push(String::new());
+            }
+            if let Some(cell) = outer.last_mut() {
+                let separator = if cell.is_empty() { "" } else { " " };
+                *cell = format!("{cell}{separator}{}", cells.join(" | "));
+            }
+            return;
+        }
+        let lays_out = cells.len() < 2
+            || cells
+                .iter()
+                .any(|cell| cell.split_whitespace().count() > CELL_WORDS_MAX);
+        if lays_out {
+            cells
+                .into_iter()
+                .for_each(|cell| self.emit(Kind::Paragraph, cell));
+        } else {
+            self.emit(Kind::Row, cells.join(" | "));
+        }
+    }
+
+    fn emit(&mut self, kind: Kind, text: String) {
+        self.number += 1;
+        self.content.blocks.push(Block {
+            kind,
+            text,
+            first: self.number,
+            last: self.number,
+        });
+    }
+}
+
+/// Deleted and moved-away text, the second of two renderings, codes of fields, objects of other programs, change records,
+/// the notes that only draw a line.
+fn is_left_out(element: &BytesStart<'_>) -> bool {
+    match element.local_name().as_ref() {
+        "del" | "moveFrom" | "Fallback" | "instrText" | "delText" | "delInstrText" | "pPrChange"
+        | "rPrChange" | "sectPrChange" | "tblPrChange" => true,
+        "footnote" => attribute(element, "type").is_some_and(|kind| kind != "normal"),
+        _ => false,
+    }
+}

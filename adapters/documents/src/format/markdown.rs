@@ -1,0 +1,288 @@
+//! Markdown: CommonMark with tables, footnotes, task lists and front matter.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, HeadingLevel, MetadataBlockKind, Options, Parser, Tag, TagEnd};
+
+use crate::block::{Block, Content, Kind, Why};
+use crate::clean;
+use crate::format::html;
+use crate::options::Limits;
+use crate::skip::Reason;
+
+/// Reads Markdown. Lines are those of the file; HTML inside is read as HTML.
+pub(super) fn read(text: &str, limits: &Limits) -> Result<Content, Reason> {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_HEADING_ATTRIBUTES
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
+    let mut reader = Reader::new(text, limits);
+    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+        reader.event(event, &range)?;
+    }
+    reader.flush(Kind::Paragraph, text.len());
+    Ok(reader.content)
+}
+
+struct Reader<'t> {
+    limits: &'t Limits,
+    content: Content,
+    /// Byte offsets of line starts.
+    lines: Vec<usize>,
+    text: String,
+    /// Characters of `text` that are links.
+    linked: usize,
+    /// Where `text` began in the file.
+    start: usize,
+    links: usize,
+    images: usize,
+    /// The next number of each open list; `None` for bullets.
+    lists: Vec<Option<u64>>,
+    /// The mark of an item whose text has not begun.
+    mark: Option<String>,
+    html: String,
+    in_metadata: bool,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &str, limits: &'t Limits) -> Self {
+        Self {
+            limits,
+            content: Content::default(),
+            lines: std::iter::once(0)
+                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .collect(),
+            text: String::new(),
+            linked: 0,
+            start: 0,
+            links: 0,
+            images: 0,
+            lists: vec![],
+            mark: None,
+            html: String::new(),
+            in_metadata: false,
+        }
+    }
+
+    fn line(&self, at: usize) -> u32 {
+        u32::try_from(self.lines.partition_point(|start| *start <= at)).unwrap_or(u32::MAX)
+    }
+
+    fn event(&mut self, event: Event<'_>, range: &Range<usize>) -> Result<(), Reason> {
+        match event {
+            Event::Start(tag) => self.begin(&tag, range),
+            Event::End(tag) => self.end(tag, range)?,
+            Event::Text(text) if self.in_metadata => self.metadata(&text),
+            Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+                self.push(&text, range)
+            }
+            Event::SoftBreak => self.push(" ", range),
+            Event::HardBreak => self.push("\n", range),
+            Event::Html(html) => self.html.push_str(&html),
+            // Tags between words; what they enclose is text of its own.
+            Event::InlineHtml(tag) if tag.starts_with("<br") => self.push("\n", range),
+            Event::InlineHtml(_) | Event::FootnoteReference(_) | Event::Rule | Event::TaskListMarker(_) => {}
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, text: &str, range: &Range<usize>) {
+        if self.images > 0 {
+            return;
+        }
+        if self.text.is_empty() {
+            self.start = range.start;
+        }
+        if self.links > 0 {
+            self.linked += text.chars().filter(|c| !c.is_whitespace()).count();
+        }
+        self.text.push_str(text);
+    }
+
+    fn begin(&mut self, tag: &Tag<'_>, range: &Range<usize>) {
+        match tag {
+            Tag::Link { .. } => self.links += 1,
+            Tag::Image { .. } => self.images += 1,
+            Tag::List(start) => {
+                self.flush_text(range.start);
+                self.lists.push(*start);
+            }
+            Tag::Item => {
+                self.flush_text(range.start);
+                self.mark = Some(match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        format!("{}. ", number.saturating_sub(1))
+                    }
+                    _ => "- ".to_owned(),
+                });
+            }
+            Tag::MetadataBlock(MetadataBlockKind::YamlStyle | MetadataBlockKind::PlusesStyle) => {
+                self.in_metadata = true
+            }
+            Tag::TableCell if !self.text.is_empty() => self.text.push_str(" | "),
+            Tag::Heading { .. }
+            | Tag::Paragraph
+            | Tag::BlockQuote(_)
+            | Tag::Table(_)
+            | Tag::HtmlBlock
+            | Tag::CodeBlock(_)
+            | Tag::FootnoteDefinition(_) => {
+                self.flush_text(range.start);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd, range: &Range<usize>) -> Result<(), Reason> {
+        match tag {
+            TagEnd::Link => self.links = self.links.saturating_sub(1),
+            TagEnd::Image => self.images = self.images.saturating_sub(1),
+            TagEnd::Heading(level) => self.flush(Kind::Heading(depth(level)), range.end),
+            TagEnd::Paragraph => self.flush_text(range.end),
+            TagEnd::Item => {
+                self.flush_text(range.end);
+                self.mark = None;
+            }
+            TagEnd::List(_) => {
+                self.lists.pop();
+            }
+            TagEnd::CodeBlock => {
+                self.flush(Kind::Code, range.end);
+            }
+            TagEnd::TableHead | TagEnd::TableRow => self.flush(Kind::Row, range.end),
+            TagEnd::MetadataBlock(_) => self.in_metadata = false,
+            TagEnd::HtmlBlock => self.html_block(range)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The title of front matter; the rest of it is settings of a site's generator.
+    fn metadata(&mut self, text: &str) {
+        let title = text.lines().find_map(|line| {
+            let value = line
+                .strip_prefix("title")?
+                .trim_start()
+                .strip_prefix([':', '='])?;
+            Some(clean::line(value.trim().trim_matches(['"', '\''])))
+        });
+        self.content.title = title.filter(|title| !title.is_empty());
+    }
+
+    fn html_block(&mut self, range: &Range<usize>) -> Result<(), Reason> {
+        let inner = html::read(&std::mem::take(&mut self.html), self.limits)?;
+        let (first, last) = (
+            self.line(range.start),
+            self.line(range.end.saturating_sub(1).max(range.start)),
+        );
+        self.content.dropped.add_all(&inner.dropped);
+        self.content.blocks.extend(
+            inner
+                .blocks
+                .into_iter()
+                .map(|block| Block { first, last, ..block }),
+        );
+        Ok(())
+    }
+
+    fn flush_text(&mut self, end: usize) {
+        let kind = if self.mark.is_some() {
+            Kind::Item
+        } else {
+            Kind::Paragraph
+        };
+        self.flush(kind, end);
+    }
+
+    /// Ends the block whose text was collected.
+    fn flush(&mut self, kind: Kind, end: usize) {
+        let text = std::mem::take(&mut self.text);
+        let linked = std::mem::take(&mut self.linked);
+        let clean = match kind {
+            Kind::Code => clean::lines(&text),
+            _ => text
+                .split('\n')
+                .map(clean::line)
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n"),
+        };
+        if clean.is_empty() {
+            return;
+        }
+        if matches!(kind, Kind::Paragraph | Kind::Item) && html::is_mostly_links(&clean, linked) {
+            self.content.dropped.count(Why::Links, &clean);
+            return;
+        }
+        let text = match (kind, self.mark.take()) {
+            (Kind::Item, Some(mark)) => mark + &clean,
+            _ => clean,
+        };
+        // The range of a block ends behind its line end.
+        let last = self.line(end.saturating_sub(1).max(self.start));
+        self.content.blocks.push(Block {
+            kind,
+            text,
+            first: self.line(self.start),
+            last,
+        });
+    }
+}
+
+const fn depth(level: HeadingLevel) -> u8 {
+    match level {
+        HeadingLevel::H1 => 1,
+        HeadingLevel::H2 => 2,
+        HeadingLevel::H3 => 3,
+        HeadingLevel::H4 => 4,
+        HeadingLevel::H5 => 5,
+        HeadingLevel::H6 => 6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(text: &str) -> Content {
+        read(text, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn structure_and_lines() {
+        let text = "---\ntitle: \"Guide\"\n---\n# One\n\nSome *text*\nwith `code`.\n\n1. first\n2. second\n   - inner\n\n```py\n  x = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
+        let content = content(text);
+        assert_eq!(content.title.as_deref(), Some("Guide"));
+        let blocks: Vec<_> = content
+            .blocks
+            .iter()
+            .map(|b| (b.kind, b.text.as_str(), b.first, b.last))
+            .collect();
+        assert_eq!(
+            blocks,
+            [
+                (Kind::Heading(1), "One", 4, 4),
+                (Kind::Paragraph, "Some text with code.", 6, 7),
+                (Kind::Item, "1. first", 9, 9),
+                (Kind::Item, "2. second", 10, 10),
+                (Kind::Item, "- inner", 11, 11),
+                (Kind::Code, "x = 1", 14, 15),
+                (Kind::Row, "a | b", 17, 17),
+                (Kind::Row, "1 | 2", 19, 19),
+            ]
+        );
+    }
+
+    #[test]
+    fn badges_and_pictures_go_and_html_is_read() {
+        let text = "[![build](https://x/y.svg)](https://x) [Docs](https://d)\n\n<div><p>Words in a page that count.</p><script>no</script></div>\n\nEnd of it.\n";
+        let content = content(text);
+        let texts: Vec<_> = content.blocks.iter().map(|block| block.text.as_str()).collect();
+        assert_eq!(texts, ["Words in a page that count.", "End of it."]);
+        assert_eq!(content.dropped.of(Why::Links).pieces, 1);
+    }
+}
