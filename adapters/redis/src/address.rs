@@ -3,7 +3,9 @@
 use std::fmt;
 
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsMode};
+use redis::{
+    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates, TlsMode,
+};
 
 use crate::error::Error;
 
@@ -11,9 +13,12 @@ const SENTINEL: &str = "redis+sentinel://";
 const SENTINEL_TLS: &str = "rediss+sentinel://";
 const SENTINEL_PORT: u16 = 26_379;
 
-/// Where Redis is. Its `Debug` and `Display` leave user and password out.
+/// Where Redis is. Its `Debug` and `Display` leave user, password and keys out.
 #[derive(Clone)]
-pub struct Address(Kind);
+pub struct Address {
+    kind: Kind,
+    certificates: Option<TlsCertificates>,
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -23,7 +28,7 @@ enum Kind {
 
 /// A primary known to Sentinel.
 #[derive(Clone)]
-pub struct Sentinel {
+struct Sentinel {
     sentinels: Vec<(String, u16)>,
     service: String,
     /// User, password and database of the servers.
@@ -34,8 +39,8 @@ pub struct Sentinel {
 }
 
 impl Address {
-    /// Reads an address: `redis://user:password@host:6379/0` (a user and a database may be left out), `rediss://` with TLS, the system's
-    /// certificates and the host's name checked, or `redis+sentinel://user:password@host:26379,host:26379/service/0`
+    /// Reads an address: `redis://user:password@host:6379/0` (a user and a database may be left out), `rediss://` with TLS, by the system's
+    /// authorities unless others are named, or `redis+sentinel://user:password@host:26379,host:26379/service/0`
     /// (`rediss+sentinel://` with TLS to sentinels and servers).
     ///
     /// # Errors
@@ -43,23 +48,44 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, Error> {
         for (scheme, tls) in [(SENTINEL, false), (SENTINEL_TLS, true)] {
             if let Some(rest) = text.strip_prefix(scheme) {
-                return Sentinel::parse(rest, tls).map(|sentinel| Self(Kind::Sentinel(sentinel)));
+                return Sentinel::parse(rest, tls).map(|sentinel| Self::of(Kind::Sentinel(sentinel)));
             }
         }
-        connection_info(text).map(|info| Self(Kind::Server(info)))
+        connection_info(text).map(|info| Self::of(Kind::Server(info)))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            certificates: None,
+        }
+    }
+
+    /// Trusts this authority instead of the system's, and shows a certificate of its own with its key, all in PEM; no effect without
+    /// TLS.
+    #[must_use]
+    pub fn with_certificates(mut self, authority: Option<Vec<u8>>, own: Option<(Vec<u8>, Vec<u8>)>) -> Self {
+        self.certificates = Some(TlsCertificates {
+            client_tls: own.map(|(client_cert, client_key)| ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
+            root_cert: authority,
+        });
+        self
     }
 
     /// Credentials of the sentinels themselves, where they ask for some; no effect on a single server.
     #[must_use]
     pub fn with_sentinel_login(mut self, user: &str, password: &str) -> Self {
-        if let Kind::Sentinel(sentinel) = &mut self.0 {
+        if let Kind::Sentinel(sentinel) = &mut self.kind {
             sentinel.own = Some((user.to_owned(), password.to_owned()));
         }
         self
     }
 
     fn is_tls(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Server(info) => matches!(info.addr(), ConnectionAddr::TcpTls { .. }),
             Kind::Sentinel(sentinel) => sentinel.tls,
         }
@@ -69,9 +95,15 @@ impl Address {
         if self.is_tls() {
             choose_cryptography();
         }
-        match &self.0 {
-            Kind::Server(info) => Client::open(info.clone()).map(Source::Server),
-            Kind::Sentinel(sentinel) => sentinel.client().map(|client| Source::Sentinel(Box::new(client))),
+        match &self.kind {
+            Kind::Server(info) => match (&self.certificates, self.is_tls()) {
+                (Some(certificates), true) => Client::build_with_tls(info.clone(), certificates.clone()),
+                (Some(_), false) | (None, _) => Client::open(info.clone()),
+            }
+            .map(Source::Server),
+            Kind::Sentinel(sentinel) => sentinel
+                .client(self.certificates.as_ref())
+                .map(|client| Source::Sentinel(Box::new(client))),
         }
         .map_err(|error| Error::Address {
             detail: error.to_string(),
@@ -129,7 +161,7 @@ impl Sentinel {
         })
     }
 
-    fn client(&self) -> redis::RedisResult<SentinelClient> {
+    fn client(&self, certificates: Option<&TlsCertificates>) -> redis::RedisResult<SentinelClient> {
         let addresses = self.sentinels.iter().cloned().map(|(host, port)| {
             if self.tls {
                 ConnectionAddr::TcpTls {
@@ -149,6 +181,11 @@ impl Sentinel {
             builder = builder
                 .set_client_to_redis_tls_mode(TlsMode::Secure)
                 .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+            if let Some(certificates) = certificates {
+                builder = builder
+                    .set_client_to_redis_certificates(certificates.clone())
+                    .set_client_to_sentinel_certificates(certificates.clone());
+            }
         }
         if let Some(user) = settings.username() {
             builder = builder.set_client_to_redis_username(user);
@@ -168,7 +205,7 @@ impl Sentinel {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Server(info) => write!(f, "{}", info.addr()),
             Kind::Sentinel(sentinel) => {
                 write!(f, "`{}` by the sentinels", sentinel.service)?;
@@ -184,12 +221,6 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({self})")
-    }
-}
-
-impl fmt::Debug for Sentinel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sentinel({})", self.service)
     }
 }
 
@@ -224,7 +255,7 @@ mod tests {
             shown(text).expect("reads"),
             "Address(`main` by the sentinels a:1 b:26379)"
         );
-        let Kind::Sentinel(sentinel) = Address::parse(text).expect("reads").0 else {
+        let Kind::Sentinel(sentinel) = Address::parse(text).expect("reads").kind else {
             panic!("a sentinel");
         };
         let settings = sentinel.server.redis_settings();

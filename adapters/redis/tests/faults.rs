@@ -259,8 +259,8 @@ async fn an_account_made_again_in_the_place_of_a_lost_one_is_found_out() {
 async fn an_operation_whose_reply_is_lost_is_sent_again_and_counts_once() {
     let server = server(ServerOptions::default());
     let hurried = Options {
-        response_timeout: Duration::from_millis(150),
-        connect_timeout: Duration::from_millis(150),
+        response_timeout: Duration::from_millis(400),
+        connect_timeout: Duration::from_millis(400),
         ..stand::named("gm")
     };
     let redis = stand::redis(&server, hurried).await;
@@ -268,7 +268,7 @@ async fn an_operation_whose_reply_is_lost_is_sent_again_and_counts_once() {
     set_up(&ledger(&server, "gm").await, 100, 8).await;
     for round in 0..4 {
         let before = books(&worker).await;
-        server.pause_clients(Duration::from_millis(400)).expect("pause");
+        server.pause_clients(Duration::from_millis(1_000)).expect("pause");
         let fence = granted(&worker, 2 * round, u64::from(round) + 1, 5).await;
         let reply = worker
             .settle(run(), fence, cost(3), done("a"))

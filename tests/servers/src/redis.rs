@@ -32,10 +32,25 @@ pub struct Options {
     pub password: Option<String>,
     /// Port of the primary that it copies.
     pub replica_of: Option<u16>,
+    /// Port of the primary that it watches as a Sentinel, under the name `main`.
+    pub sentinel_of: Option<u16>,
+    /// Certificates for a port with TLS.
+    pub tls: Option<Tls>,
     /// Whether [`Server::shift_clock`] works; needs Debian's `faketime`.
     pub movable_clock: bool,
     /// Lines for `redis.conf`; `user …` lines for ACL users.
     pub config: Vec<String>,
+}
+
+/// What a TLS port needs, in PEM.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The authority that clients' certificates are checked against: each must show one.
+    pub authority: String,
+    /// The server's certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
 }
 
 /// A running server. Dropping it ends the process and removes the folder.
@@ -45,6 +60,7 @@ pub struct Server {
     process: Mutex<Process>,
     folder: PathBuf,
     port: u16,
+    tls_port: Option<u16>,
     options: Options,
 }
 
@@ -91,6 +107,7 @@ impl Server {
             }),
             folder,
             port: ports::free()?,
+            tls_port: options.tls.is_some().then(ports::free).transpose()?,
             options: options.clone(),
         };
         server.write_settings()?;
@@ -107,6 +124,12 @@ impl Server {
             Some(password) => format!("redis://:{password}@127.0.0.1:{}/0", self.port),
             None => format!("redis://127.0.0.1:{}/0", self.port),
         }
+    }
+
+    /// The address through TLS, by the name `localhost`; `None` when the server has no such port.
+    pub fn tls_url(&self) -> Option<String> {
+        let port = self.tls_port?;
+        Some(format!("rediss://localhost:{port}/0"))
     }
 
     /// The port that clients connect to.
@@ -148,6 +171,7 @@ impl Server {
         let mut command = Command::new("redis-server");
         command
             .arg(self.folder.join("redis.conf"))
+            .args(self.options.sentinel_of.map(|_| "--sentinel"))
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("the server's output")?)
@@ -280,14 +304,39 @@ impl Server {
             format!("port {}", self.port),
             format!("dir {}", self.folder.display()),
             "daemonize no".to_owned(),
-            "save \"\"".to_owned(),
-            "appendonly yes".to_owned(),
-            "appendfsync always".to_owned(),
-            // A rewrite would move what a test cuts.
-            "auto-aof-rewrite-percentage 0".to_owned(),
-            "maxmemory-policy noeviction".to_owned(),
-            "repl-diskless-sync-delay 0".to_owned(),
         ];
+        match self.options.sentinel_of {
+            Some(primary) => lines.extend([
+                format!("sentinel monitor main 127.0.0.1 {primary} 1"),
+                // One sentinel, in a hurry.
+                "sentinel down-after-milliseconds main 500".to_owned(),
+                "sentinel failover-timeout main 1000".to_owned(),
+            ]),
+            None => lines.extend(
+                [
+                    "save \"\"",
+                    "appendonly yes",
+                    "appendfsync always",
+                    // A rewrite would move what a test cuts.
+                    "auto-aof-rewrite-percentage 0",
+                    "maxmemory-policy noeviction",
+                    "repl-diskless-sync-delay 0",
+                ]
+                .map(str::to_owned),
+            ),
+        }
+        if let (Some(tls), Some(port)) = (&self.options.tls, self.tls_port) {
+            lines.push(format!("tls-port {port}"));
+            for (setting, name, text) in [
+                ("tls-ca-cert-file", "authority.pem", &tls.authority),
+                ("tls-cert-file", "server.pem", &tls.certificate),
+                ("tls-key-file", "server.key", &tls.key),
+            ] {
+                let path = self.folder.join(name);
+                fs::write(&path, text).context("the server's certificates")?;
+                lines.push(format!("{setting} {}", path.display()));
+            }
+        }
         lines.extend(self.options.maxmemory.map(|bytes| format!("maxmemory {bytes}")));
         if let Some(password) = &self.options.password {
             lines.push(format!("requirepass {password}"));

@@ -2,8 +2,8 @@
 
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{
-    Account, AccountState, Alert, Begin, Books, Counts, Ending, Epoch, Fence, Open, Purse, Raise, Settle,
-    Subtotal,
+    Account, AccountState, Alert, Begin, Books, Counts, Decision, Ending, Epoch, Fence, Open, OpenTask,
+    Purse, Raise, Settle, Settled, Subtotal,
 };
 
 use super::reply::Reply;
@@ -209,4 +209,34 @@ pub(super) fn raise(reply: &mut Reply) -> Result<Raise, Error> {
         }),
         other => Err(reply.wrong(format!("`{other}` answers no raise"))),
     }
+}
+
+pub(super) fn open_task(fields: &mut Reply) -> Result<OpenTask, Error> {
+    Ok(OpenTask {
+        id: fields.task()?,
+        stage: fields.parsed()?,
+        model: fields.text()?,
+        payload: fields.bytes()?,
+        attempts: fields.count()?,
+    })
+}
+
+pub(super) fn settled(fields: &mut Reply) -> Result<Settled, Error> {
+    let (seq, task, stage, model) = (fields.number()?, fields.task()?, fields.parsed()?, fields.text()?);
+    let ending = ending(fields)?;
+    let text = fields.bytes()?;
+    Ok(Settled {
+        seq,
+        task,
+        stage,
+        model,
+        decision: match ending {
+            Ending::Done => Decision::Done(text),
+            Ending::Failed => Decision::Failed {
+                reason: String::from_utf8_lossy(&text).into_owned(),
+            },
+        },
+        cost: fields.amount()?,
+        attempts: fields.attempts()?,
+    })
 }

@@ -26,8 +26,8 @@ use async_trait::async_trait;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::{
-    Absorbed, Account, Allocation, Attempt, Begin, Close, Decision, Ending, Epoch, Fence, NewAccount,
-    NewTask, Nonce, Open, OpenTask, Outcome, Raise, Settle, Settled, VoidProof,
+    Absorbed, Account, Allocation, Attempt, Begin, Close, Epoch, Fence, NewAccount, NewTask, Nonce, Open,
+    OpenTask, Outcome, Raise, Settle, Settled, VoidProof,
 };
 use gristmill_ports::ledger::{Error as PortError, Ledger, WAIT_MAX, check_tasks};
 use tokio::task::AbortHandle;
@@ -125,9 +125,9 @@ impl RedisLedger {
             .desk
             .request(run, &scripts::RESULTS)
             .number(after.min(NUMBER_MAX))
-            .number(limit as u64);
+            .number(limit.min(BATCH) as u64);
         let answer = self.desk.ask(run, "read the results", &call).await?;
-        answer.read(|reply| reply.each(settled))
+        answer.read(|reply| reply.each(account::settled))
     }
 }
 
@@ -320,7 +320,7 @@ impl Ledger for RedisLedger {
                 .led_request(run, epoch, &scripts::DUE)
                 .number(batch as u64);
             let answer = self.desk.ask_led(run, epoch, "handed tasks out", &call).await?;
-            let tasks = answer.read(|reply| reply.each(open_task))?;
+            let tasks = answer.read(|reply| reply.each(account::open_task))?;
             let last = tasks.len() < batch;
             due.extend(tasks);
             if last || due.len() >= limit {
@@ -477,34 +477,4 @@ fn with_task(call: Call<'_>, task: NewTask) -> Call<'_> {
         .arg(task.payload)
         .number(task.max_attempts.into())
         .number(task.max_voids.into())
-}
-
-fn open_task(fields: &mut Reply) -> Result<OpenTask, Error> {
-    Ok(OpenTask {
-        id: fields.task()?,
-        stage: fields.parsed()?,
-        model: fields.text()?,
-        payload: fields.bytes()?,
-        attempts: fields.count()?,
-    })
-}
-
-fn settled(fields: &mut Reply) -> Result<Settled, Error> {
-    let (seq, task, stage, model) = (fields.number()?, fields.task()?, fields.parsed()?, fields.text()?);
-    let ending = account::ending(fields)?;
-    let text = fields.bytes()?;
-    Ok(Settled {
-        seq,
-        task,
-        stage,
-        model,
-        decision: match ending {
-            Ending::Done => Decision::Done(text),
-            Ending::Failed => Decision::Failed {
-                reason: String::from_utf8_lossy(&text).into_owned(),
-            },
-        },
-        cost: fields.amount()?,
-        attempts: fields.attempts()?,
-    })
 }

@@ -15,6 +15,9 @@
 //! of the processes that are gone. With `replicas` a grant is given out only when that many replicas have it, so that a failover to
 //! one of them loses none. `WAIT` confirms memory, not disk (`WAITAOF` is Redis 7.2's): replicas need `appendfsync always` too where
 //! all machines may lose power at once.
+//!
+//! **What it costs.** A restart stops new calls for one lease. A run that is submitted again within an hour of its release with nothing kept
+//! counts as lost to processes that remember the old one, and is rebuilt: keep released runs for longer than that.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

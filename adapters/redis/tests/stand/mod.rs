@@ -30,9 +30,12 @@ pub(crate) async fn redis(server: &Server, options: Options) -> Redis {
 }
 
 pub(crate) fn named(namespace: &str) -> Options {
+    // Generous: machines that run tests may be busy with others.
     Options {
         namespace: namespace.to_owned(),
-        ..Options::default()
+        connect_timeout: PATIENCE,
+        response_timeout: PATIENCE,
+        patience: PATIENCE,
     }
 }
 

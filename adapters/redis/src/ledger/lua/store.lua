@@ -264,6 +264,8 @@ function leave(needs_room)
         if not task.archived then
             redis.call('HSET', results_key, decision.id, decision.text)
             redis.call('XADD', stream_key, string.format('%.0f-0', task.seq), 't', decision.id)
+            -- What is decided is not handed out again.
+            redis.call('HDEL', payloads_key, decision.id)
         end
     end
     for _, id in ipairs(touched) do
