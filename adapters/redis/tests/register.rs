@@ -1,5 +1,5 @@
 //! The suite every register must pass, against a real server, and what only a server can do to it.
-#![allow(clippy::expect_used, reason = "a test says what it expected")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expected")]
 
 mod stand;
 
