@@ -146,3 +146,48 @@ fn object(scheme: &str, bucket: &str, folder: &str, url: &str) -> Result<Arc<dyn
 fn object(_: &str, _: &str, _: &str, url: &str) -> Result<Arc<dyn Blobs>, Error> {
     Err(Error::NotBuilt { url: url.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> String {
+        match open(url) {
+            Ok(_) => format!("{url} was opened"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_names_no_store_is_refused_with_the_way_out() {
+        for (url, part) in [
+            ("ftp://host/folder", "there are a path or file://"),
+            ("http://bucket/folder", "there are a path or file://"),
+            ("file://host/folder", "file:///folder"),
+            ("s3:///folder", "s3://BUCKET/FOLDER"),
+            ("s3://bucket/folder?versionId=1", "s3://BUCKET/FOLDER"),
+            ("gs://bucket:80/folder", "gs://BUCKET/FOLDER"),
+            ("az://bucket/a%20b", "cannot be used"),
+        ] {
+            let said = refused(url);
+            assert!(said.contains(part), "{url}: {said}");
+        }
+        let said = refused("s3://user:canary-9d@bucket/folder");
+        assert!(said.contains("no password") && !said.contains("canary"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_path_and_a_file_url_are_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        open(path).unwrap().create("a", b"x".to_vec()).await.unwrap();
+        let again = open(&format!("file://{path}")).unwrap();
+        assert_eq!(again.list("").await.unwrap(), ["a"]);
+    }
+
+    #[cfg(feature = "object-storage")]
+    #[test]
+    fn buckets_open_without_a_word_sent() {
+        assert!(open("s3://bucket/some/folder").is_ok());
+    }
+}

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gristmill_blob::{LocalBlobs, Prefixed};
 use gristmill_domain::id::RunId;
+use gristmill_ports::blob::Blobs;
 use gristmill_ports::contract::blob::{Harness, Rig};
 
 struct Local;
@@ -96,6 +97,44 @@ mod object {
                 keep: Box::new(folder),
             }
         }
+    }
+
+    /// Runs against a real service where the environment names one, such as `s3://bucket` with its keys.
+    struct Named(String);
+
+    #[async_trait]
+    impl Harness for Named {
+        async fn start(&self) -> Rig {
+            let folder = tempfile::tempdir().unwrap();
+            // A name that no other run of the test has.
+            let scope = folder
+                .path()
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .replace('.', "");
+            let blobs = gristmill_blob::open(&format!("{}/contract/{scope}", self.0)).unwrap();
+            Rig {
+                blobs,
+                keep: Box::new(folder),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_store_that_the_environment_names_keeps_the_contract() {
+        use gristmill_ports::contract::blob as scenario;
+        let Ok(url) = std::env::var("GRISTMILL_TEST_BLOBS") else {
+            println!("passed over: `GRISTMILL_TEST_BLOBS` names no bucket");
+            return;
+        };
+        let harness = Named(url);
+        scenario::the_first_create_wins(&harness).await;
+        scenario::one_of_many_creators_wins_and_nobody_sees_a_part(&harness).await;
+        scenario::names_are_listed_in_order_by_prefix(&harness).await;
+        scenario::what_is_not_there_is_missing(&harness).await;
+        scenario::a_file_replaces_what_was_there(&harness).await;
+        scenario::names_that_lead_out_are_refused(&harness).await;
     }
 
     mod memory {

@@ -426,7 +426,10 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
             (spec.token_limit_key.is_some(), "token_limit_key"),
             (spec.requests_per_minute.is_some(), "requests_per_minute"),
             (spec.input_tokens_per_minute.is_some(), "input_tokens_per_minute"),
-            (spec.output_tokens_per_minute.is_some(), "output_tokens_per_minute"),
+            (
+                spec.output_tokens_per_minute.is_some(),
+                "output_tokens_per_minute",
+            ),
             (spec.concurrency.is_some(), "concurrency"),
         ] {
             report.when(
@@ -470,4 +473,38 @@ fn check_anthropic(report: &mut Report, path: &str, spec: &ModelSpec) {
         "writing to the prompt cache costs more than the input price that the budget reckons with",
         "leave it out",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(spec: serde_json::Value) -> Vec<String> {
+        let spec: ModelSpec = serde_json::from_value(spec).unwrap();
+        let mut report = Report(Vec::new());
+        check_model(&mut report, "teacher", &spec);
+        report.0.into_iter().map(|problem| problem.path).collect()
+    }
+
+    #[test]
+    fn what_anthropics_api_does_not_have_is_refused() {
+        let base = serde_json::json!({"base_url": "https://api.anthropic.com/v1", "model": "claude", "api": "anthropic"});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut spec = base.clone();
+            spec[name] = value;
+            problems(spec)
+        };
+        assert_eq!(problems(base.clone()), Vec::<String>::new());
+        assert_eq!(with("structured", "tool".into()), Vec::<String>::new());
+        assert_eq!(with("prompt_form", "raw".into()), ["teacher.prompt_form"]);
+        assert_eq!(with("structured", "json_object".into()), ["teacher.structured"]);
+        assert_eq!(
+            with("token_limit_key", "max_tokens".into()),
+            ["teacher.token_limit_key"]
+        );
+        let cache = serde_json::json!({"cache_control": {"type": "ephemeral"}});
+        assert_eq!(with("body", cache), ["teacher.body.cache_control"]);
+        let local = serde_json::json!({"local": "smollm2-135m-instruct", "api": "openai"});
+        assert_eq!(problems(local), ["teacher.api"]);
+    }
 }
