@@ -100,7 +100,7 @@ impl Address {
                 (Some(certificates), true) => Client::build_with_tls(info.clone(), certificates.clone()),
                 (Some(_), false) | (None, _) => Client::open(info.clone()),
             }
-            .map(Source::Server),
+            .map(|client| Source::Server(Box::new(client))),
             Kind::Sentinel(sentinel) => sentinel
                 .client(self.certificates.as_ref())
                 .map(|client| Source::Sentinel(Box::new(client))),
@@ -113,7 +113,7 @@ impl Address {
 
 /// What connections are made from.
 pub(crate) enum Source {
-    Server(Client),
+    Server(Box<Client>),
     Sentinel(Box<SentinelClient>),
 }
 
@@ -121,7 +121,7 @@ impl Source {
     /// A client for the server that is written to now.
     pub(crate) async fn client(&mut self) -> redis::RedisResult<Client> {
         match self {
-            Self::Server(client) => Ok(client.clone()),
+            Self::Server(client) => Ok(Client::clone(client)),
             Self::Sentinel(client) => client.async_get_client().await,
         }
     }

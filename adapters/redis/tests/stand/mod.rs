@@ -1,5 +1,6 @@
 //! Ledgers over the servers of these tests, and a run in them.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expected")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
