@@ -8,8 +8,8 @@
 //! - **Time** is the server's, never less than the latest that the account has seen.
 //! - **Memory.** `open` and `begin` are refused when Redis is full (`maxmemory`, with `noeviction`); `settle`, `void`, `burn` and all others
 //!   are carried out. So leave room: what waits in the ledger is at most the open tasks times the largest result. Measured
-//!   (`examples/throughput.rs`, Redis 7.0): 400 bytes an open task and 470 a settled one, besides payload or result; 1 KB a closed run, with a
-//!   few hundred bytes for each attempt that burned; nothing once it is released.
+//!   (`examples/throughput.rs`, Redis 7.0): 400 bytes an open task and 470 a settled one, besides payload or result; 1 KB a closed run and
+//!   what is kept of attempts that burned; nothing once it is released.
 //! - **Numbers** are doubles in Lua: an amount or a limit beyond 2^53 − 1 is refused, and one that a settle brings counts as that many.
 //! - **Durable** with `appendonly yes` and `appendfsync always`: Redis then answers after the disk has it. With replicas,
 //!   [`Options::replicas`] has a grant wait for them.
