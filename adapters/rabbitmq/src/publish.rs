@@ -172,6 +172,8 @@ impl Outlet {
                 Fate::Confirmed => continue,
                 Fate::Returned => missing = true,
                 Fate::Rejected => {
+                    // The broker keeps what it thinks of a queue by channel, also after a change of leader: a new channel asks anew.
+                    self.leave(queue, lane);
                     failure.get_or_insert(Error::Rejected {
                         queue: self.names.of(queue),
                     });

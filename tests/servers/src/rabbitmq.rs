@@ -204,8 +204,8 @@ impl Server {
 
     /// Makes the disk look full, or, with `false`, not.
     pub fn fill_disk(&self, full: bool) -> anyhow::Result<()> {
-        let limit = if full { "1000TB" } else { "1MB" };
-        self.control(&["set_disk_free_limit", limit]).map(drop)
+        let bytes = if full { "1000000000000000" } else { "1000000" };
+        self.control(&["set_disk_free_limit", bytes]).map(drop)
     }
 
     /// Closes every client's connection to a virtual host from the broker's side.
