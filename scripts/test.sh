@@ -11,7 +11,7 @@ if [ "${1:-}" = full ]; then
     what=(--workspace --all-features --locked)
     scripts/need.sh cmake clang libclang-dev
 fi
-scripts/need.sh g++ python3 python3-pip redis-server faketime
+scripts/need.sh g++ python3 python3-pip python3-venv redis-server rabbitmq-server faketime prometheus
 cargo fmt --all --check
 cargo clippy "${what[@]}" --all-targets -- -D warnings
 # The system tests run the program that stands beside them. Built together with the tests, nothing is compiled twice.

@@ -69,6 +69,8 @@ const MAX_VOIDS: u32 = 64;
 const CHECKPOINT_RESULTS: usize = 256;
 /// Time after which fewer are stored as well.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(400);
+/// Tasks that may be opened when none is in flight, however full the window is of results that came early.
+const ROOM_MIN: usize = 16;
 /// Tasks opened in one step.
 pub(crate) const OPEN_BATCH: usize = 128;
 
@@ -151,6 +153,8 @@ impl<'a, 'b> Engine<'a, 'b> {
         producer: &mut dyn Producer,
         mut decided: impl FnMut(&Row) + Send,
     ) -> Result<(), Error> {
+        // What an earlier coordinator left behind comes first: it takes room in the window.
+        while self.collect(producer, Duration::ZERO).await? {}
         loop {
             let dispatched = self.dispatch(producer).await?;
             self.rows
@@ -171,7 +175,8 @@ impl<'a, 'b> Engine<'a, 'b> {
                 return Err(Error::Interrupted);
             }
             if !dispatched {
-                self.collect(producer).await?;
+                let wait = self.site.options.sweep_every.min(CHECKPOINT_EVERY);
+                self.collect(producer, wait).await?;
             }
             if self.last_sweep.elapsed() >= self.site.options.sweep_every {
                 self.sweep().await?;
@@ -182,12 +187,11 @@ impl<'a, 'b> Engine<'a, 'b> {
     /// Opens and publishes what the window has room for; true when there may be more to dispatch at once: the batch was full, or a
     /// task was answered by what is stored, which may call for another.
     async fn dispatch(&mut self, producer: &mut dyn Producer) -> Result<bool, Error> {
-        let room = self
-            .site
-            .options
-            .window
-            .tasks()
-            .saturating_sub(self.in_flight.len() + self.results.len());
+        // What an earlier coordinator opened is in the ledger too, whether it was asked for again yet or not. Results that nobody will
+        // ask for must not stop the rest.
+        let held = self.in_flight.len() + self.results.len() + self.site.early.len();
+        let least = if self.in_flight.is_empty() { ROOM_MIN } else { 0 };
+        let room = self.site.options.window.tasks().saturating_sub(held).max(least);
         let (mut fresh, more) = self.ask(producer, room.min(OPEN_BATCH)).await?;
         if !fresh.is_empty() {
             if !self.whole {
@@ -310,13 +314,14 @@ impl<'a, 'b> Engine<'a, 'b> {
         }
     }
 
-    async fn collect(&mut self, producer: &mut dyn Producer) -> Result<(), Error> {
-        let wait = self.site.options.sweep_every.min(CHECKPOINT_EVERY);
+    /// Takes what is settled, waiting for the first; whether there was anything.
+    async fn collect(&mut self, producer: &mut dyn Producer, wait: Duration) -> Result<bool, Error> {
         let settled = self
             .site
             .ledger
             .results(self.site.run, self.site.cursor, 512, wait)
             .await?;
+        let some = !settled.is_empty();
         for result in settled {
             self.site.cursor = self.site.cursor.max(result.seq);
             match self.in_flight.remove(&result.task) {
@@ -333,7 +338,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                 }
             }
         }
-        Ok(())
+        Ok(some)
     }
 
     pub(crate) async fn take(

@@ -137,7 +137,7 @@ impl Fleet {
                     if let Some(run) = fleet.claim(&active, &driven, &resting).await {
                         let window = Window::new(fleet.part(&active));
                         let stop = CancellationToken::new();
-                        fleet.start(&mut drivers, &run, window.clone(), stop.clone());
+                        fleet.start(&mut drivers, run, window.clone(), stop.clone());
                         driven.insert(run.run, Driven { stop, window });
                     }
                 }

@@ -18,8 +18,8 @@ use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// Time between two reports to the register.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Time for which late settles still reach an ended run's audit record.
-const KEEP: Duration = Duration::from_secs(15 * 60);
+/// Time for which late settles still reach an ended run's audit record: longer than any process remembers what it was told of it.
+const KEEP: Duration = Duration::from_secs(2 * 60 * 60);
 /// The account as it stood at the end, in a run's state: what the ledger forgets is still known.
 pub(crate) const ACCOUNT: &str = "account.json";
 
