@@ -193,7 +193,11 @@ fn pieces(index: usize, block: &Block, after: Option<Kind>, how: &Cut, into: &mu
     };
     for whole in units(block) {
         // Lines of code keep their indentation.
-        let text = if block.kind == Kind::Code { whole.trim_end() } else { whole.trim() };
+        let text = if block.kind == Kind::Code {
+            whole.trim_end()
+        } else {
+            whole.trim()
+        };
         let mut end = 0;
         for part in fitting(text, how) {
             if end > 0 {

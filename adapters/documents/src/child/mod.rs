@@ -52,7 +52,8 @@ fn serve(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
     wire::write(&mut to, &Reply::Ready)?;
     while let Some(document) = wire::read::<Document>(&mut from, ORDER_BYTES_MAX)? {
         confine::allow_cpu(limits.cpu)?;
-        let mut bytes = Vec::new();
+        // At once: where that much cannot be had, the system's last words say so.
+        let mut bytes = Vec::with_capacity(usize::try_from(document.bytes).unwrap_or(usize::MAX));
         from.by_ref().take(document.bytes).read_to_end(&mut bytes)?;
         wire::write(&mut to, &read(&document, bytes, &limits))?;
     }

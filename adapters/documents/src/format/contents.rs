@@ -41,18 +41,13 @@ pub(super) fn is_index_entry(line: &str) -> bool {
 pub(super) fn running_key(line: &str) -> String {
     let mut key = String::new();
     for word in line.split_whitespace() {
-        let bare: &str = word.trim_matches(|c: char| !c.is_alphanumeric());
-        if bare.is_empty() && !word.is_empty() && !key.is_empty() && key.ends_with('#') {
-            continue;
-        }
-        if is_roman(bare) {
-            key.push('#');
-        } else {
-            key.extend(word.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }));
-        }
-    }
-    while key.contains("##") {
-        key = key.replace("##", "#");
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_number = bare
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '–' | '/'))
+            || is_roman(bare);
+        key.push_str(if is_number { "#" } else { word });
+        key.push(' ');
     }
     key
 }

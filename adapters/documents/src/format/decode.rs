@@ -47,7 +47,8 @@ pub(super) fn text(bytes: &[u8], hint: Option<Hint>) -> Result<String, Reason> {
             c == '\u{fffd}' || c.is_control() && !c.is_ascii_whitespace() && c != '\u{1b}' && c != '\u{8}',
         );
     }
-    if bad * 10 > all {
+    // A few in a short text say nothing.
+    if bad > 3 && bad * 10 > all {
         return Err(data());
     }
     Ok(text.into_owned())

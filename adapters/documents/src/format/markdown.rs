@@ -23,7 +23,7 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Content, Reason> {
     for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
         reader.event(event, &range)?;
     }
-    reader.flush(Kind::Paragraph, text.len());
+    reader.flush(Kind::Paragraph);
     Ok(reader.content)
 }
 
@@ -35,8 +35,9 @@ struct Reader<'t> {
     text: String,
     /// Characters of `text` that are links.
     linked: usize,
-    /// Where `text` began in the file.
+    /// Where `text` began and ended in the file.
     start: usize,
+    end: usize,
     links: usize,
     images: usize,
     /// The next number of each open list; `None` for bullets.
@@ -58,6 +59,7 @@ impl<'t> Reader<'t> {
             text: String::new(),
             linked: 0,
             start: 0,
+            end: 0,
             links: 0,
             images: 0,
             lists: vec![],
@@ -73,7 +75,7 @@ impl<'t> Reader<'t> {
 
     fn event(&mut self, event: Event<'_>, range: &Range<usize>) -> Result<(), Reason> {
         match event {
-            Event::Start(tag) => self.begin(&tag, range),
+            Event::Start(tag) => self.begin(&tag),
             Event::End(tag) => self.end(tag, range)?,
             Event::Text(text) if self.in_metadata => self.metadata(&text),
             Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
@@ -96,22 +98,23 @@ impl<'t> Reader<'t> {
         if self.text.is_empty() {
             self.start = range.start;
         }
+        self.end = range.end;
         if self.links > 0 {
             self.linked += text.chars().filter(|c| !c.is_whitespace()).count();
         }
         self.text.push_str(text);
     }
 
-    fn begin(&mut self, tag: &Tag<'_>, range: &Range<usize>) {
+    fn begin(&mut self, tag: &Tag<'_>) {
         match tag {
             Tag::Link { .. } => self.links += 1,
             Tag::Image { .. } => self.images += 1,
             Tag::List(start) => {
-                self.flush_text(range.start);
+                self.flush_text();
                 self.lists.push(*start);
             }
             Tag::Item => {
-                self.flush_text(range.start);
+                self.flush_text();
                 self.mark = Some(match self.lists.last_mut() {
                     Some(Some(number)) => {
                         *number += 1;
@@ -131,7 +134,7 @@ impl<'t> Reader<'t> {
             | Tag::HtmlBlock
             | Tag::CodeBlock(_)
             | Tag::FootnoteDefinition(_) => {
-                self.flush_text(range.start);
+                self.flush_text();
             }
             _ => {}
         }
@@ -141,19 +144,19 @@ impl<'t> Reader<'t> {
         match tag {
             TagEnd::Link => self.links = self.links.saturating_sub(1),
             TagEnd::Image => self.images = self.images.saturating_sub(1),
-            TagEnd::Heading(level) => self.flush(Kind::Heading(depth(level)), range.end),
-            TagEnd::Paragraph => self.flush_text(range.end),
+            TagEnd::Heading(level) => self.flush(Kind::Heading(depth(level))),
+            TagEnd::Paragraph => self.flush_text(),
             TagEnd::Item => {
-                self.flush_text(range.end);
+                self.flush_text();
                 self.mark = None;
             }
             TagEnd::List(_) => {
                 self.lists.pop();
             }
             TagEnd::CodeBlock => {
-                self.flush(Kind::Code, range.end);
+                self.flush(Kind::Code);
             }
-            TagEnd::TableHead | TagEnd::TableRow => self.flush(Kind::Row, range.end),
+            TagEnd::TableHead | TagEnd::TableRow => self.flush(Kind::Row),
             TagEnd::MetadataBlock(_) => self.in_metadata = false,
             TagEnd::HtmlBlock => self.html_block(range)?,
             _ => {}
@@ -189,17 +192,17 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn flush_text(&mut self, end: usize) {
+    fn flush_text(&mut self) {
         let kind = if self.mark.is_some() {
             Kind::Item
         } else {
             Kind::Paragraph
         };
-        self.flush(kind, end);
+        self.flush(kind);
     }
 
     /// Ends the block whose text was collected.
-    fn flush(&mut self, kind: Kind, end: usize) {
+    fn flush(&mut self, kind: Kind) {
         let text = std::mem::take(&mut self.text);
         let linked = std::mem::take(&mut self.linked);
         let clean = match kind {
@@ -223,7 +226,7 @@ impl<'t> Reader<'t> {
             _ => clean,
         };
         // The range of a block ends behind its line end.
-        let last = self.line(end.saturating_sub(1).max(self.start));
+        let last = self.line(self.end.saturating_sub(1).max(self.start));
         self.content.blocks.push(Block {
             kind,
             text,
@@ -270,7 +273,7 @@ mod tests {
                 (Kind::Item, "1. first", 9, 9),
                 (Kind::Item, "2. second", 10, 10),
                 (Kind::Item, "- inner", 11, 11),
-                (Kind::Code, "x = 1", 14, 15),
+                (Kind::Code, "x = 1", 14, 14),
                 (Kind::Row, "a | b", 17, 17),
                 (Kind::Row, "1 | 2", 19, 19),
             ]

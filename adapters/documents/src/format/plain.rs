@@ -174,6 +174,7 @@ impl Reader {
             }
         }
         if let [only] = rest
+            && !contents::is_entry(only.text)
             && let Some(level) = heading_level(only.text)
         {
             // Below the underlined ones.

@@ -148,7 +148,11 @@ impl Reader {
 
     fn start(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name: &str = &tag.name;
-        let role = elements::role(name);
+        let role = match elements::role(name) {
+            // An anchor leads nowhere.
+            Role::Link if !tag.attrs.iter().any(|attribute| &*attribute.name.local == "href") => Role::Inline,
+            role => role,
+        };
         self.close_implied(name, role);
         if role == Role::Break {
             // A line end in a paragraph; `wbr` is only where one may be.
@@ -159,7 +163,11 @@ impl Reader {
         }
         let mode = self.mode_in(tag, role);
         let is_plain = role == Role::Inline && mode == self.mode() && mode == Mode::Content;
-        if elements::is_void(name) || is_plain || tag.self_closing && role == Role::Silent {
+        if elements::is_void(name) || is_plain || tag.self_closing {
+            // XHTML closes what is empty, which HTML would leave open to the end of the page.
+            if tag.self_closing && mode == Mode::Content && role == Role::Block {
+                self.flush_text();
+            }
             return TokenSinkResult::Continue;
         }
         self.begin(role, mode);

@@ -40,7 +40,8 @@ pub(super) fn remove(pages: &mut [PageLines], dropped: &mut Dropped) {
             let line = &page.lines[at];
             let repeats = texts.get(&key(line)).is_some_and(|count| *count >= PAGES_MIN);
             // A sentence that happens to stand at the edge of three pages has letters of its own.
-            drop[at] = repeats && line.text.len() < 200 || is_page_number(&line.text);
+            drop[at] = repeats && line.text.len() < 200 && line.text.chars().any(char::is_alphabetic)
+                || is_page_number(&line.text);
         }
         for at in set_off(&page.lines) {
             let line = &page.lines[at];

@@ -19,6 +19,8 @@ const COLUMN_ROWS_MIN: usize = 3;
 const COLUMN_CHARACTERS_MIN: usize = 16;
 /// Share of a column's width that its rows fill, in the middle.
 const COLUMN_FILL_MIN: f64 = 0.55;
+/// Space over the whole width, in sizes, above which columns end: what comes below is read after both.
+const BAND_GAP: f64 = 2.8;
 /// Columns inside of columns.
 const COLUMNS_DEPTH_MAX: usize = 3;
 
@@ -277,7 +279,10 @@ fn read(rows: Vec<Row>, depth: usize, column: &mut usize, into: &mut Vec<Line>) 
         } else {
             band.push(row)
         }
-        let ends = rows.peek().is_none_or(|next| crosses(next) != is_wide);
+        let baseline = band.last().map_or(0.0, |row| row.baseline);
+        let ends = rows.peek().is_none_or(|next| {
+            crosses(next) != is_wide || !is_wide && next.baseline - baseline > BAND_GAP * size_of(next)
+        });
         if !ends {
             continue;
         }
@@ -295,6 +300,13 @@ fn read(rows: Vec<Row>, depth: usize, column: &mut usize, into: &mut Vec<Line>) 
         }
     }
     flush(&mut wide, column, into);
+}
+
+fn size_of(row: &Row) -> f64 {
+    row.segments
+        .iter()
+        .map(|segment| segment.size)
+        .fold(0.0, f64::max)
 }
 
 fn flush(rows: &mut Vec<Row>, column: &mut usize, into: &mut Vec<Line>) {

@@ -1,0 +1,283 @@
+//! Good documents: what is found, what is kept, where it says that it stands.
+
+mod support;
+
+use std::fs;
+
+use gristmill_documents::{Cut, Error, Event, Reader, Why};
+use gristmill_domain::passage::{Media, Place};
+use support::{Text, docx, options, passages, pdf_of, read_all, read_one, skipped};
+
+/// Prose of so many words that no other call gives.
+fn prose(name: &str, words: usize) -> String {
+    let words: Vec<String> = (1..words).map(|i| format!("{name}{i}")).collect();
+    format!("The {}.", words.join(" "))
+}
+
+#[test]
+fn folders_patterns_and_names_find_each_file_once_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir_all(root.join("b/c")).unwrap();
+    fs::create_dir_all(root.join(".hidden")).unwrap();
+    for name in [
+        "b/c/one.md",
+        "b/two.MD",
+        "a.txt",
+        ".hidden/no.md",
+        ".no.md",
+        "README",
+        "odd [1].md",
+        "x.rs",
+        "y.rs",
+    ] {
+        fs::write(root.join(name), prose(name.trim_matches('.'), 20)).unwrap();
+    }
+    let files = |patterns: &[&str]| -> (Vec<String>, Reader) {
+        let mut reader = Reader::open(patterns, &options(root)).unwrap();
+        let documents = reader.by_ref().filter_map(|event| match event {
+            Event::Document(document) => Some(
+                document
+                    .source
+                    .file
+                    .strip_prefix(root.to_str().unwrap())
+                    .unwrap()
+                    .to_owned(),
+            ),
+            _ => None,
+        });
+        (documents.collect(), reader)
+    };
+    let (all, reader) = files(&["."]);
+    assert_eq!(all, ["/a.txt", "/b/c/one.md", "/b/two.MD", "/odd [1].md"]);
+    assert_eq!(reader.summary().others, [("".into(), 1), ("rs".into(), 2)].into());
+    assert_eq!(
+        reader.summary().documents,
+        [(Media::Markdown, 3), (Media::Text, 1)].into()
+    );
+    assert_eq!(files(&["**/*.md"]).0, ["/b/c/one.md", "/odd [1].md"]);
+    assert_eq!(files(&["b/*"]).0, ["/b/two.MD"]);
+    assert_eq!(
+        files(&["odd [1].md", "README", "a.txt", "./a.txt"]).0,
+        ["/odd [1].md", "/README", "/a.txt"]
+    );
+    assert!(matches!(
+        Reader::open::<&str>(&[], &options(root)),
+        Err(Error::Nothing)
+    ));
+    assert!(matches!(
+        Reader::open(&["a[.md"], &options(root)),
+        Err(Error::Pattern { .. })
+    ));
+}
+
+#[test]
+fn sizes_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for cut in [
+        Cut {
+            target: 1,
+            ..Cut::default()
+        },
+        Cut {
+            most: 10,
+            ..Cut::default()
+        },
+        Cut {
+            overlap: 150,
+            ..Cut::default()
+        },
+        Cut {
+            least: 500,
+            ..Cut::default()
+        },
+    ] {
+        let options = gristmill_documents::Options {
+            cut,
+            ..options(folder.path())
+        };
+        assert!(matches!(Reader::open(&["."], &options), Err(Error::Cut { .. })));
+    }
+}
+
+#[test]
+fn a_program_that_is_no_child_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    options.program = Some("/bin/true".into());
+    let error = Reader::open(&["."], &options).unwrap_err();
+    assert!(error.to_string().contains("child_main"), "{error}");
+}
+
+#[test]
+fn doubles_boilerplate_and_fragments_are_dropped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let notice = "Permission is granted to copy and to change this text as long as this notice stays.";
+    for i in 0..4 {
+        let text = format!("# Page {i}\n\n{notice}\n\n{}\n", prose(&format!("p{i}x"), 60));
+        fs::write(folder.path().join(format!("{i}.md")), text).unwrap();
+    }
+    fs::write(folder.path().join("4.md"), prose("p3x", 60)).unwrap();
+    fs::write(folder.path().join("5.md"), "Too short.").unwrap();
+    let mut options = options(folder.path());
+    options.cut.least = 10;
+    let mut reader = Reader::open(&["."], &options).unwrap();
+    let events: Vec<Event> = reader.by_ref().collect();
+    let with_notice = passages(&events)
+        .iter()
+        .filter(|passage| passage.text.contains(notice))
+        .count();
+    assert_eq!(with_notice, 2);
+    let dropped = &reader.summary().dropped;
+    assert_eq!(dropped.of(Why::Boilerplate).pieces, 2);
+    assert_eq!(dropped.of(Why::Duplicate).pieces, 1);
+    assert_eq!(dropped.of(Why::Fragment).pieces, 1);
+    assert_eq!(reader.summary().passages, 4);
+}
+
+#[test]
+fn ids_are_of_the_text_and_not_of_the_file() {
+    let text = prose("word", 40);
+    let (one, two) = (
+        read_one("a.md", text.as_bytes()),
+        read_one("b.txt", text.as_bytes()),
+    );
+    assert_eq!(passages(&one)[0].id, passages(&two)[0].id);
+    assert_ne!(passages(&one)[0].source, passages(&two)[0].source);
+}
+
+#[test]
+fn a_word_document_is_read_by_its_styles() {
+    let styles = r#"<w:style w:type="paragraph" w:styleId="U1"><w:name w:val="heading 1"/></w:style>
+        <w:style w:type="paragraph" w:styleId="Mine"><w:name w:val="My Title"/><w:basedOn w:val="U1"/></w:style>
+        <w:style w:type="paragraph" w:styleId="V1"><w:name w:val="toc 1"/></w:style>"#;
+    let p = |style: &str, text: &str| {
+        format!(r#"<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"#)
+    };
+    let body = [
+        p("V1", "Chapter one	3"),
+        p("Mine", "Chapter &amp; verse"),
+        "<w:p><w:r><w:t>Seven words are in </w:t></w:r><w:del><w:r><w:delText>no </w:delText><w:t>not</w:t></w:r></w:del>".into(),
+        "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:r><w:t>this &#x201c;line&#x201d;.</w:t></w:r></w:p>".into(),
+        "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>Name</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>Age</w:t></w:r></w:p></w:tc></w:tr>".into(),
+        "<w:tr><w:tc><w:p><w:r><w:t>Ada</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>36</w:t></w:r></w:p></w:tc></w:tr></w:tbl>".into(),
+        "<w:p><w:pPr><w:numPr><w:numId w:val=\"1\"/></w:numPr></w:pPr><w:r><w:t>An item</w:t></w:r></w:p>".into(),
+    ]
+    .concat();
+    let events = read_one("a.docx", &docx(&body, styles));
+    let passages = passages(&events);
+    assert_eq!(passages.len(), 1, "{events:?}");
+    assert_eq!(passages[0].headings, ["Chapter & verse"]);
+    assert_eq!(
+        passages[0].text,
+        "Seven words are in this “line”.\n\nName | Age\nAda | 36\n\n- An item"
+    );
+    assert_eq!(passages[0].place, Place::Paragraphs { first: 3, last: 6 });
+    assert!(
+        matches!(events.last(), Some(Event::Document(document)) if document.dropped.of(Why::Contents).pieces == 1)
+    );
+}
+
+/// A page with a running head, a page number and lines of prose; the last line has no full stop.
+fn page<'t>(number: &'t str, head: &'t str, lines: &'t [String]) -> Vec<Text<'t>> {
+    let mut page = vec![Text(50, 770, 10, head), Text(300, 30, 10, number)];
+    page.extend(
+        lines
+            .iter()
+            .zip(0..)
+            .map(|(line, i)| Text(50, 700 - 14 * i, 11, line)),
+    );
+    page
+}
+
+#[test]
+#[cfg(feature = "pdf")]
+fn a_pdf_is_read_across_its_pages_without_running_heads() {
+    let line = |name: &str| {
+        (0..12)
+            .map(|i| format!("{name}{i}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let texts: Vec<Vec<String>> = (0..4)
+        .map(|page| {
+            let mut lines: Vec<String> = (0..6).map(|i| line(&format!("w{page}{i}x"))).collect();
+            lines[2].push_str(" exam-");
+            lines[3] = format!("ple {}", lines[3]);
+            lines
+        })
+        .collect();
+    let numbers = ["1", "2", "3", "4"];
+    let mut pages: Vec<Vec<Text<'_>>> = texts
+        .iter()
+        .zip(numbers)
+        .map(|(lines, number)| page(number, "The Manual of It", lines))
+        .collect();
+    pages[0].insert(0, Text(50, 740, 18, "A Chapter"));
+    let events = read_one("a.pdf", &pdf_of(&pages));
+    let passages = passages(&events);
+    assert!(
+        passages.iter().all(|passage| passage.headings == ["A Chapter"]),
+        "{passages:?}"
+    );
+    assert!(passages.iter().all(|passage| !passage.text.contains("Manual")));
+    assert!(passages[0].text.contains(" example w0"), "{}", passages[0].text);
+    assert!(
+        !passages[0].text.contains('\n'),
+        "one paragraph over four pages: {}",
+        passages[0].text
+    );
+    assert_eq!(passages[0].place, Place::Pages { first: 1, last: 4 });
+    let dropped = events.iter().find_map(|event| match event {
+        Event::Document(document) => Some(document.dropped.of(Why::RunningHead).pieces),
+        _ => None,
+    });
+    assert_eq!(dropped, Some(8));
+}
+
+#[test]
+#[cfg(feature = "pdf")]
+fn columns_are_read_one_after_the_other_and_tables_by_rows() {
+    let left: Vec<String> = (0..10)
+        .map(|i| format!("left{i} words of the first column here"))
+        .collect();
+    let right: Vec<String> = (0..10)
+        .map(|i| format!("right{i} words of the other column"))
+        .collect();
+    let mut page: Vec<Text<'_>> = Vec::new();
+    for (i, (left, right)) in left.iter().zip(&right).enumerate() {
+        page.push(Text(50, 600 - 14 * i as u32, 11, left));
+        page.push(Text(320, 600 - 14 * i as u32, 11, right));
+    }
+    for i in 0..6 {
+        page.push(Text(50, 400 - 14 * i, 11, "name"));
+        page.push(Text(320, 400 - 14 * i, 11, "42"));
+    }
+    let events = read_one("a.pdf", &pdf_of(&[page]));
+    let text: String = passages(&events)
+        .iter()
+        .map(|passage| passage.text.as_str())
+        .collect();
+    assert!(
+        text.find("left9").unwrap() < text.find("right0").unwrap(),
+        "{text}"
+    );
+    assert!(text.contains("name | 42"), "{text}");
+}
+
+#[test]
+fn a_summary_says_what_came_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.md"), prose("a", 40)).unwrap();
+    fs::write(
+        folder.path().join("b.html"),
+        format!("<nav>Home</nav><p>{}</p>", prose("b", 40)),
+    )
+    .unwrap();
+    fs::write(folder.path().join("c.txt"), "").unwrap();
+    let (events, reader) = read_all(folder.path());
+    let summary = reader.summary();
+    assert_eq!((summary.passages, summary.skipped, summary.words), (2, 1, 80));
+    assert_eq!(summary.dropped.of(Why::Navigation).words, 1);
+    assert_eq!(skipped(&events).len(), 1);
+}
