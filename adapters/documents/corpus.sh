@@ -61,11 +61,28 @@ fetch_distributions() {
     done
 }
 
+# Size and path of each candidate; DOCX by its text, since pictures make most of a file.
+candidates() {
+    if [ "$kind" = docx ]; then
+        python3 - "$corpus/tree" <<'PY'
+import pathlib, sys, zipfile
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.docx")):
+    try:
+        size = zipfile.ZipFile(path).getinfo("word/document.xml").file_size
+    except Exception:
+        continue
+    print(size, path)
+PY
+    else
+        find "$corpus/tree" -type f -regextype posix-extended -iregex "$pattern" -size "+$least" -size "-$most" -printf '%s %p\n'
+    fi
+}
+
 # Twenty of a kind: the largest from each package in turn, so that no package has more than a few.
 choose() {
     local kind=$1 pattern=$2 least=$3 most=$4
     [ "$(find "$corpus/$kind" -type f | wc -l)" -ge "$files_a_kind" ] && return
-    find "$corpus/tree" -type f -regextype posix-extended -iregex "$pattern" -size "+$least" -size "-$most" -printf '%s %p\n' |
+    candidates |
         sort -k1,1nr -k2,2 |
         awk -v root="$corpus/tree/" '{
             split(substr($2, length(root) + 1), at, "/")

@@ -216,7 +216,11 @@ impl Reader {
 
 fn is_illegible(text: &str) -> bool {
     let (mut signs, mut letters, mut unknown) = (0_usize, 0_usize, 0_usize);
-    for c in text.chars().filter(|c| !c.is_whitespace()) {
+    // Rules of tables drawn with characters say nothing of what is in the tables.
+    for c in text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '=' | '+' | '|' | '_' | '.' | '─'..='╿'))
+    {
         signs += 1;
         letters += usize::from(c.is_alphabetic());
         unknown += usize::from(c == '\u{fffd}');

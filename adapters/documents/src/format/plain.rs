@@ -120,12 +120,12 @@ impl Reader {
     fn paragraph(&mut self, lines: &[&Line<'_>], content: &mut Content) {
         let mut lines = self.headings(lines, content);
         while let Some((first, _)) = lines.split_first() {
-            if contents::is_entry(first.text) {
-                content.dropped.count(Why::Contents, first.text);
+            if is_ruler(first.text) {
                 lines = &lines[1..];
                 continue;
             }
-            if is_ruler(first.text) {
+            if contents::is_entry(first.text) {
+                content.dropped.count(Why::Contents, first.text);
                 lines = &lines[1..];
                 continue;
             }
@@ -223,7 +223,7 @@ fn is_underline(title: &str, line: &str) -> bool {
         && title.chars().any(char::is_alphanumeric)
 }
 
-/// The level of a line that stands alone and looks like a heading: `3.2 Title`, `CHAPTER`.
+/// The level of a line that stands alone and looks like a heading: `3.2 Title`, `Chapter 3. Title`, `== Title`, `TITLE`.
 fn heading_level(line: &str) -> Option<u8> {
     if line.starts_with([' ', '\t'])
         || line.chars().count() > HEADING_MAX
@@ -234,6 +234,18 @@ fn heading_level(line: &str) -> Option<u8> {
     }
     let mut words = line.split_whitespace();
     let first = words.next()?;
+    // AsciiDoc and Org.
+    if first.len() <= 6
+        && (first.chars().all(|c| c == '=') || first.chars().all(|c| c == '*') && first.len() > 1)
+    {
+        return words.next().map(|_| first.len() as u8);
+    }
+    if matches!(first, "Chapter" | "Appendix" | "Part") && line.split_whitespace().count() <= 12 {
+        let number = words.next()?.trim_end_matches(['.', ':']);
+        let is_number =
+            number.chars().all(|c| c.is_ascii_digit()) || number.len() == 1 || contents::is_roman(number);
+        return is_number.then_some(1);
+    }
     let number = first.trim_end_matches(['.', ')']);
     let is_number = number
         .split('.')

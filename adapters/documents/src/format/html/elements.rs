@@ -151,7 +151,6 @@ const FURNITURE: &[&str] = &[
     "topbar",
     "menu",
     "toc",
-    "toctree-wrapper",
     "table-of-contents",
     "tableofcontents",
     "contents_and_index",

@@ -20,8 +20,9 @@ use outline::Outline;
 const CHUNK_BYTES: usize = 64 << 10;
 /// A page that is this much more navigation than text by the names of its classes was misread by them.
 const NAVIGATION_SHARE: u64 = 9;
-/// A page with fewer words than this is one whose whole text may have been taken for navigation.
+/// A page with fewer words than this, or with more navigation than that, may have been taken for navigation as a whole.
 const WORDS_MIN: u64 = 30;
+const NAVIGATION_MAX: u64 = 5_000;
 
 /// Reads a page, or a part of one.
 pub(super) fn read(text: &str, limits: &Limits) -> Result<Content, Reason> {
@@ -32,7 +33,7 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Content, Reason> {
         .map(|block| block.text.split_whitespace().count() as u64)
         .sum();
     let navigation = content.dropped.of(Why::Navigation).words;
-    if words < WORDS_MIN && navigation > NAVIGATION_SHARE * words.max(1) {
+    if (words < WORDS_MIN || navigation > NAVIGATION_MAX) && navigation > NAVIGATION_SHARE * words.max(1) {
         // Class names are a page's own affair; the meaning of elements is not.
         return pass(text, limits, false);
     }

@@ -12,6 +12,8 @@ use crate::clean;
 use crate::options::Limits;
 use crate::skip::Reason;
 
+/// Share of links above which a table's row is one of an index.
+const ROW_LINKS_MAX: f64 = 0.8;
 /// A cell with more words than this belongs to a table that only lays out.
 const CELL_WORDS_MAX: usize = 80;
 
@@ -32,8 +34,16 @@ struct Reader {
     /// The next number of each open list; `None` for bullets.
     lists: Vec<Option<u64>>,
     mark: Option<String>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
     paragraph: u32,
+}
+
+/// A table's row.
+#[derive(Default)]
+struct Row {
+    cells: Vec<String>,
+    /// Characters of them that are links.
+    linked: usize,
 }
 
 struct Element {
@@ -306,7 +316,7 @@ impl Reader {
             Role::Inline | Role::Link | Role::Silent | Role::Navigation | Role::Break | Role::Cell => {}
             Role::Table => {
                 self.flush_cells();
-                self.rows.push(vec![]);
+                self.rows.push(Row::default());
             }
             Role::TableRow => self.flush_cells(),
             Role::List { ordered } => {
@@ -404,10 +414,9 @@ impl Reader {
     fn end_cell(&mut self) {
         if let Some(row) = self.rows.last_mut() {
             let cell = clean::line(&std::mem::take(&mut self.text));
-            // Links in a table name things as well as they lead somewhere.
-            self.linked = 0;
+            row.linked += std::mem::take(&mut self.linked);
             if !cell.is_empty() {
-                row.push(cell);
+                row.cells.push(cell);
             }
         } else {
             self.flush_text();
@@ -421,9 +430,20 @@ impl Reader {
             return;
         }
         self.end_cell();
-        let Some(cells) = self.rows.last_mut().map(std::mem::take) else {
+        let Some(Row { cells, linked }) = self.rows.last_mut().map(std::mem::take) else {
             return;
         };
+        // Links in a table name things as well as they lead somewhere: only a row of nothing else is an index.
+        let characters: usize = cells
+            .iter()
+            .flat_map(|cell| cell.chars())
+            .filter(|c| !c.is_whitespace())
+            .count();
+        if linked as f64 > ROW_LINKS_MAX * characters as f64 {
+            self.paragraph += 1;
+            self.content.dropped.count(Why::Links, &cells.join(" "));
+            return;
+        }
         let lays_out = cells.len() < 2
             || cells
                 .iter()
