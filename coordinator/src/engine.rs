@@ -190,7 +190,8 @@ impl<'a, 'b> Engine<'a, 'b> {
         // What an earlier coordinator opened is in the ledger too, whether it was asked for again yet or not. Results that nobody will
         // ask for must not stop the rest.
         let held = self.in_flight.len() + self.results.len() + self.site.early.len();
-        let least = if self.in_flight.is_empty() { ROOM_MIN } else { 0 };
+        let idle = self.in_flight.is_empty() && self.results.is_empty();
+        let least = if idle { ROOM_MIN } else { 0 };
         let room = self.site.options.window.tasks().saturating_sub(held).max(least);
         let (mut fresh, more) = self.ask(producer, room.min(OPEN_BATCH)).await?;
         if !fresh.is_empty() {
