@@ -13,7 +13,7 @@ use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
 
 use crate::args::OutputStyle;
-use crate::assemble::{Loss, Manifest};
+use crate::assemble::{Loss, Manifest, Spend};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::launch::shown;
@@ -79,7 +79,10 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         100.0 * accepted as f64 / manifest.candidates.max(1) as f64,
         thousands(manifest.candidates)
     );
-    println!("  spent      {}", spent(manifest));
+    if let Some(money) = money(manifest) {
+        println!("  spent      {money}");
+    }
+    println!("  calls      {}", calls(manifest));
     let rejected = manifest
         .rejected
         .iter()
@@ -110,40 +113,36 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
     println!("Next: {place}/dataset/README.md, gristmill trace {place} ROW_ID");
 }
 
-/// Money and calls, against their limits, with what a row and the rejected ones cost.
-fn spent(manifest: &Manifest) -> String {
-    let accepted = manifest.rows.train_synthetic.max(1);
-    let usd: u64 = manifest
-        .spend
-        .iter()
-        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
-        .sum();
-    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
-    let lost = |of: fn(&Loss) -> u64| manifest.rejected.iter().map(|(_, loss)| of(loss)).sum::<u64>();
-    let mut parts = Vec::new();
-    if usd > 0 || manifest.limit.usd.is_some() {
-        let limit = manifest
-            .limit
-            .usd
-            .map_or_else(String::new, |limit| format!(" of {limit}"));
-        parts.push(format!(
-            "{}{limit}, {}/row, {} on rejects",
+fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {
+    manifest.rejected.iter().map(|(_, loss)| of(loss)).sum()
+}
+
+/// Money against its limit, with what a row and the rejected ones cost; nothing where nothing costs money.
+fn money(manifest: &Manifest) -> Option<String> {
+    let spent = |part: &Spend| part.spent_usd_micros + part.burned_usd_micros;
+    let usd: u64 = manifest.spend.iter().map(spent).sum();
+    let limit = manifest.limit.usd;
+    (usd > 0 || limit.is_some()).then(|| {
+        format!(
+            "{}{}, {}/row, {} on rejects",
             MicroUsd(usd),
-            MicroUsd(usd / accepted),
-            MicroUsd(lost(|loss| loss.usd_micros))
-        ));
-    }
-    let limit = manifest
-        .limit
-        .calls
-        .map_or_else(String::new, |limit| format!(" of {}", thousands(limit)));
-    parts.push(format!(
-        "{}{limit} calls, {:.1}/row, {} on rejects",
+            limit.map_or_else(String::new, |limit| format!(" of {limit}")),
+            MicroUsd(usd / manifest.rows.train_synthetic.max(1)),
+            MicroUsd(lost(manifest, |loss| loss.usd_micros))
+        )
+    })
+}
+
+fn calls(manifest: &Manifest) -> String {
+    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let limit = manifest.limit.calls;
+    format!(
+        "{}{}, {:.1}/row, {} on rejects",
         thousands(calls),
-        calls as f64 / accepted as f64,
-        thousands(lost(|loss| loss.calls))
-    ));
-    parts.join("; ")
+        limit.map_or_else(String::new, |limit| format!(" of {}", thousands(limit))),
+        calls as f64 / manifest.rows.train_synthetic.max(1) as f64,
+        thousands(lost(manifest, |loss| loss.calls))
+    )
 }
 
 /// What is expected, as a table.

@@ -1,35 +1,30 @@
 //! What people see while a run works: bars on a terminal, plain lines elsewhere. All of it on standard error.
 
+mod screen;
 mod words;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use gristmill_coordinator::Progress;
-use gristmill_domain::stage::Stage;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::args;
+use screen::Screen;
 pub(crate) use words::{counts, duration, thousands};
 
 /// Time between two plain lines when nothing changes.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Time between two looks at the run: at most four draws a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Width under which the stage lines go.
-const NARROW: u16 = 80;
-
 /// How progress is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     style: args::ProgressStyle,
-    /// Everything that is drawn; other lines go above it.
-    bars: MultiProgress,
+    screen: Screen,
 }
 
 impl View {
@@ -43,44 +38,31 @@ impl View {
         };
         Self {
             style,
-            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(4)),
+            screen: Screen::new(),
         }
     }
 
     /// A line for a person, whatever the style, unless there is none. It scrolls above the bars.
-    #[allow(
-        clippy::print_stderr,
-        reason = "the terminal layer: this is where people are told"
-    )]
     pub(crate) fn say(&self, text: &str) {
         if self.style != args::ProgressStyle::None {
-            self.bars.suspend(|| eprintln!("{text}"));
+            self.screen.above(format!("{text}\n").as_bytes());
         }
     }
 
     /// Where log lines go: standard error, above the bars.
     pub(crate) fn log(&self) -> Log {
-        Log(self.bars.clone())
+        Log(self.screen.clone())
     }
 
     /// Takes the bars away, for a program that ends without waiting for them.
     pub(crate) fn clear(&self) {
-        // The terminal may be gone; there is nobody to tell then.
-        let _gone = self.bars.clear();
+        self.screen.draw(String::new());
     }
 
     /// Shows the fetching of a model.
     #[cfg(any(feature = "embedder", feature = "local-model"))]
     pub(crate) fn fetching(&self, name: &str) -> Fetching {
-        let bar = (self.style == args::ProgressStyle::Bar).then(|| {
-            let bar = self.bars.add(ProgressBar::no_length());
-            bar.set_style(style(
-                "fetching {msg}  {bar:24} {bytes} of {total_bytes}  {bytes_per_sec}",
-            ));
-            bar.with_message(name.to_owned())
-        });
         Fetching {
-            bar,
             name: name.to_owned(),
             view: self.clone(),
             said: None,
@@ -115,60 +97,16 @@ impl View {
     }
 
     async fn draw(&self, head: &Head, mut progress: watch::Receiver<Progress>) {
-        let add = |template: &str| {
-            let bar = self.bars.add(ProgressBar::new(0));
-            bar.set_style(style(template));
-            bar
-        };
-        let title = add("{wide_msg}");
-        let rows = add("rows     {bar:20} {wide_msg}");
-        let budget = add("budget   {bar:20} {wide_msg}");
-        let rejects = add("{wide_msg}");
-        // A stage gets its line when it first has work, and loses it when the terminal is narrow.
-        let mut stages: BTreeMap<Stage, ProgressBar> = BTreeMap::new();
-        let mut pace = Pace::default();
-        let mut drawn = Instant::now();
-        loop {
-            let closed = changed_or_late(&mut progress).await;
-            if closed {
-                break;
-            }
+        let (mut pace, mut drawn) = (Pace::default(), Instant::now());
+        while !changed_or_late(&mut progress).await {
             tokio::time::sleep_until(drawn + LOOK_EVERY).await;
             drawn = Instant::now();
             let now = progress.borrow_and_update().clone();
-            pace.see(Instant::now(), now.accepted);
-            title.set_message(words::title(head, &now));
-            rows.set_length(now.expected_rows.max(now.accepted));
-            rows.set_position(now.accepted);
-            rows.set_message(words::rows(&now, &pace));
-            let (used, limit) = words::budget_share(&now);
-            budget.set_length(limit);
-            budget.set_position(used);
-            budget.set_message(words::budget(&now));
-            rejects.set_message(words::rejects(&now));
-            if terminal_width() < NARROW {
-                stages.values().for_each(ProgressBar::finish_and_clear);
-                stages.clear();
-                continue;
-            }
-            for stage in Stage::ALL {
-                if now.open.get(&stage).copied().unwrap_or(0) > 0 && !stages.contains_key(&stage) {
-                    // In the order of the stages, above the rejects.
-                    let bar = self.bars.insert_before(
-                        stages.range(stage..).next().map_or(&rejects, |(_, below)| below),
-                        ProgressBar::new(0),
-                    );
-                    bar.set_style(style("{wide_msg}"));
-                    stages.insert(stage, bar);
-                }
-            }
-            for (stage, bar) in &stages {
-                bar.set_message(words::stage(*stage, &now));
-            }
+            pace.see(drawn, now.accepted);
+            self.screen
+                .draw(words::picture(head, &now, &pace, self.screen.width()));
         }
-        for bar in [title, rows, budget, rejects].iter().chain(stages.values()) {
-            bar.finish_and_clear();
-        }
+        self.clear();
     }
 }
 
@@ -229,11 +167,11 @@ impl Pace {
 }
 
 /// Log lines on standard error; what is drawn there steps aside for each.
-pub(crate) struct Log(MultiProgress);
+pub(crate) struct Log(Screen);
 
 impl Write for Log {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.suspend(|| std::io::stderr().write_all(line))?;
+        self.0.above(line);
         Ok(line.len())
     }
 
@@ -242,22 +180,9 @@ impl Write for Log {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━━─")
-}
-
-fn terminal_width() -> u16 {
-    console::Term::stderr()
-        .size_checked()
-        .map_or(NARROW, |(_, columns)| columns)
-}
-
 /// The fetching of a model.
 #[cfg(any(feature = "embedder", feature = "local-model"))]
 pub(crate) struct Fetching {
-    bar: Option<ProgressBar>,
     name: String,
     view: View,
     said: Option<Instant>,
@@ -267,11 +192,12 @@ pub(crate) struct Fetching {
 impl Fetching {
     /// So many bytes are there.
     pub(crate) fn at(&mut self, done: u64, total: Option<u64>) {
-        if let Some(bar) = &self.bar {
-            if let Some(total) = total {
-                bar.set_length(total);
+        if self.view.style == args::ProgressStyle::Bar {
+            if self.said.is_none_or(|said| said.elapsed() >= LOOK_EVERY) {
+                self.said = Some(Instant::now());
+                let screen = &self.view.screen;
+                screen.draw(words::fetching(&self.name, done, total, screen.width()));
             }
-            bar.set_position(done);
         } else if self.said.is_none_or(|said| said.elapsed() >= PLAIN_EVERY) {
             self.said = Some(Instant::now());
             let of = total.map_or_else(String::new, |total| format!(" of {}", thousands(total)));
@@ -285,9 +211,7 @@ impl Fetching {
 
     /// It is there.
     pub(crate) fn end(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
+        self.view.clear();
     }
 }
 

@@ -3,7 +3,7 @@
 //!     cargo bench -p gristmill-tests --bench quality
 //!
 //! Even seeds choose the lead that several answers need; odd seeds, with other draws, judge the choice. Rows with a reference and rows
-//! without are told apart, with 95 % Wilson intervals, then the confusion by filter.
+//! without are told apart, with 95 % Wilson intervals; then what each filter threw out, by the service's own key.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gristmill_tests::harness::{Bench, data, synthetic};
-use gristmill_tests::sim::{Config, KeyFiles};
+use gristmill_tests::sim::{AnswerKey, Config, KeyFiles};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+
+/// Budget of one run.
+const CALLS: u32 = 3_000;
 
 struct Domain {
     name: &'static str,
@@ -24,18 +29,81 @@ struct Domain {
     key: KeyFiles,
     fields: &'static str,
     validator: String,
-    calls: u32,
 }
 
-/// What a run came to.
+/// What the key says of candidates that met one fate.
+#[derive(Default, Clone, Copy)]
+struct Grades {
+    right: u64,
+    wrong: u64,
+    /// The question is one that the key knows, but there is no single answer to grade.
+    no_answer: u64,
+    /// There is no question, or none that anybody can answer.
+    no_question: u64,
+}
+
+impl Grades {
+    fn see(&mut self, key: &AnswerKey, question: &str, answer: &str) {
+        let known = key.domain(question).is_some();
+        *match key.is_right(question, answer) {
+            Some(_) if answer.is_empty() => &mut self.no_answer,
+            Some(true) => &mut self.right,
+            Some(false) => &mut self.wrong,
+            None if known => &mut self.no_answer,
+            None => &mut self.no_question,
+        } += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.right += other.right;
+        self.wrong += other.wrong;
+        self.no_answer += other.no_answer;
+        self.no_question += other.no_question;
+    }
+
+    fn all(&self) -> u64 {
+        self.right + self.wrong + self.no_answer + self.no_question
+    }
+}
+
+/// What runs came to: accepted rows, and rejected ones by the filter that threw them out.
 #[derive(Default)]
 struct Figures {
-    accepted: u64,
-    right: u64,
-    /// Candidates with a good question that were dropped after it: at most these were right and lost.
-    dropped: u64,
+    accepted: Grades,
+    rejected: BTreeMap<String, Grades>,
     calls: u64,
-    rejected: BTreeMap<String, u64>,
+}
+
+impl Figures {
+    /// Right rows that were lost for what they say, at most: those that the key calls right, and those whose answers disagree or
+    /// whose question was found unanswerable though the key has an answer. Duplicates and failed calls are lost for something else.
+    fn lost(&self) -> u64 {
+        let reasons = [
+            "wrong",
+            "disagreement",
+            "unanswerable",
+            "judged_low",
+            "ungrounded",
+            "format",
+            "repetition",
+            "quality",
+            "length",
+        ];
+        let lost = |reason: &&str| {
+            self.rejected
+                .get(*reason)
+                .map_or(0, |grades| grades.right + grades.no_answer)
+        };
+        reasons.iter().map(lost).sum()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.accepted.add(other.accepted);
+        self.calls += other.calls;
+        for (reason, grades) in &other.rejected {
+            self.rejected.entry(reason.clone()).or_default().add(*grades);
+        }
+    }
 }
 
 fn domains(data: &Path) -> [Domain; 3] {
@@ -52,7 +120,6 @@ fn domains(data: &Path) -> [Domain; 3] {
             },
             fields: "{}",
             validator: "{kind: number}".into(),
-            calls: 3_000,
         },
         Domain {
             name: "labels",
@@ -63,7 +130,6 @@ fn domains(data: &Path) -> [Domain; 3] {
             },
             fields: "{answer: long_answer, references: final_decision, context: contexts, concept: meshes, source: pmid}",
             validator: "{kind: label, labels: [yes, no, maybe]}".into(),
-            calls: 3_000,
         },
         Domain {
             name: "queries",
@@ -74,7 +140,6 @@ fn domains(data: &Path) -> [Domain; 3] {
             },
             fields: "{answer: accepted_queries, references: accepted_queries, database: db, concept: concept}",
             validator: format!("{{kind: sql, databases: {}}}", sql.display()),
-            calls: 1_000,
         },
     ]
 }
@@ -90,7 +155,7 @@ fn seeds(domain: &Domain, half: usize) -> String {
         .collect()
 }
 
-fn run(domain: &Domain, half: usize, strategy: &str, lead: u32) -> Figures {
+fn run(domain: &Domain, half: usize, strategy: &str, lead: u32, judged: bool) -> Figures {
     let config = Config {
         key: domain.key.clone(),
         seed: 100 + half as u64,
@@ -98,31 +163,38 @@ fn run(domain: &Domain, half: usize, strategy: &str, lead: u32) -> Figures {
     };
     let bench = Bench::new(config).unwrap();
     bench.write("seeds.jsonl", &seeds(domain, half)).unwrap();
+    let judge = if judged {
+        format!(
+            "judge: {{base_url: {}, model: sim, when: always, samples: 1}}\n",
+            bench.url()
+        )
+    } else {
+        String::new()
+    };
     let job = format!(
-        "seeds: {{path: seeds.jsonl, fields: {}}}\nteacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
+        "seeds: {{path: seeds.jsonl, fields: {}}}\nteacher: {{base_url: {}, model: sim}}\n{judge}embed: {{model: off}}\n\
          generate: {{strategy: {strategy}, pilot: 0, agreement: {{lead: {lead}, max_samples: 6}}}}\n\
-         filter: {{validator: {}}}\nbudget: {{calls: {}}}\noutput: {{context: false}}\n",
+         filter: {{validator: {}}}\nbudget: {{calls: {CALLS}}}\noutput: {{context: false}}\n",
         domain.fields,
         bench.url(),
-        domain.validator,
-        domain.calls
+        domain.validator
     );
     bench.write("job.yaml", &job).unwrap();
     let summary = bench.run_job("job.yaml", &["--progress", "none"]).unwrap();
+    let key = bench.sim.key();
     let mut figures = Figures::default();
     for row in bench.rows("train").unwrap() {
-        let Some((_, question, answer)) = synthetic(&row) else {
-            continue;
-        };
-        figures.accepted += 1;
-        figures.right += u64::from(bench.sim.key().is_right(&question, &answer) == Some(true));
-    }
-    for entry in summary["rejected"].as_array().unwrap() {
-        let (reason, rows) = (entry[0].as_str().unwrap(), entry[1]["rows"].as_u64().unwrap());
-        if ["disagreement", "unanswerable", "judged_low", "ungrounded"].contains(&reason) {
-            figures.dropped += rows;
+        if let Some((_, question, answer)) = synthetic(&row) {
+            figures.accepted.see(key, &question, &answer);
         }
-        figures.rejected.insert(reason.to_owned(), rows);
+    }
+    for (reason, question, answer) in rejected(&bench.run_folder().unwrap().join("dataset/rejected.parquet"))
+    {
+        figures
+            .rejected
+            .entry(reason)
+            .or_default()
+            .see(key, &question, &answer);
     }
     figures.calls = summary["spend"]
         .as_array()
@@ -131,6 +203,25 @@ fn run(domain: &Domain, half: usize, strategy: &str, lead: u32) -> Figures {
         .map(|part| part["calls"].as_u64().unwrap())
         .sum();
     figures
+}
+
+/// Reason, question and answer of each rejected row.
+fn rejected(path: &Path) -> Vec<(String, String, String)> {
+    let reader = SerializedFileReader::try_from(path).unwrap();
+    let at = |name: &str| {
+        let schema = reader.metadata().file_metadata().schema_descr();
+        (0..schema.num_columns())
+            .find(|i| schema.column(*i).path().string() == name)
+            .unwrap()
+    };
+    let (reason, question, answer) = (at("reason"), at("question"), at("answer"));
+    let text = |row: &parquet::record::Row, at| row.get_string(at).unwrap().clone();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| {
+        let row = row.unwrap();
+        (text(&row, reason), text(&row, question), text(&row, answer))
+    })
+    .collect()
 }
 
 /// 95 % Wilson interval of a share, in percent.
@@ -142,51 +233,78 @@ fn wilson(right: u64, all: u64) -> (f64, f64) {
     (100.0 * (center - half) / scale, 100.0 * (center + half) / scale)
 }
 
-fn show(name: &str, lead: &str, figures: &Figures) {
-    let (low, high) = wilson(figures.right, figures.accepted);
-    let kept = figures.right as f64 / (figures.right + figures.dropped).max(1) as f64;
+fn show(name: &str, how: &str, figures: &Figures) {
+    let (right, all) = (figures.accepted.right, figures.accepted.all());
+    let (low, high) = wilson(right, all);
+    let kept = 100.0 * right as f64 / (right + figures.lost()).max(1) as f64;
     println!(
-        "  {name:<8} {lead:>4}  {:>5} accepted  {:>6.2} % right [{low:.2}, {high:.2}]  ≥ {:>5.1} % of the right kept  {:.2} calls a row",
-        figures.accepted,
-        100.0 * figures.right as f64 / figures.accepted.max(1) as f64,
-        100.0 * kept,
-        figures.calls as f64 / figures.accepted.max(1) as f64
+        "  {name:<8} {how:<19} {right:>5} of {all:>5} right  {:>6.2} % [{low:.2}, {high:.2}]   kept ≥ {kept:>5.1} %   {:.2} calls a row",
+        100.0 * right as f64 / all.max(1) as f64,
+        figures.calls as f64 / all.max(1) as f64
     );
+}
+
+fn confusion(title: &str, figures: &Figures) {
+    println!("{title}");
+    println!(
+        "  {:<20} {:>6} {:>6} {:>10} {:>12}",
+        "", "right", "wrong", "no answer", "no question"
+    );
+    let accepted = ("accepted".to_owned(), figures.accepted);
+    let rejected = figures
+        .rejected
+        .iter()
+        .map(|(reason, grades)| (format!("- {reason}"), *grades));
+    for (name, g) in std::iter::once(accepted).chain(rejected) {
+        println!(
+            "  {name:<20} {:>6} {:>6} {:>10} {:>12}",
+            g.right, g.wrong, g.no_answer, g.no_question
+        );
+    }
 }
 
 fn main() {
     let data = data().expect("the benchmark reads real seeds from ../shared/data, or GRISTMILL_DATA");
     let domains = domains(&data);
     println!("without a reference, even seeds: choosing the lead");
-    let mut chosen = 2;
+    let mut chosen = 3;
     for lead in [1, 2, 3] {
         let mut all = Figures::default();
         for domain in &domains {
-            let figures = run(domain, 0, "new_question", lead);
-            show(domain.name, &lead.to_string(), &figures);
-            all.accepted += figures.accepted;
-            all.right += figures.right;
+            let figures = run(domain, 0, "new_question", lead, false);
+            show(domain.name, &format!("lead {lead}"), &figures);
+            all.add(&figures);
         }
+        show("all", &format!("lead {lead}"), &all);
         // The least lead whose interval lies above the promise: a larger one only costs more.
-        if wilson(all.right, all.accepted).0 >= 96.0 {
+        if chosen == 3 && wilson(all.accepted.right, all.accepted.all()).0 >= 96.0 {
             chosen = lead;
-            break;
         }
     }
     println!("chosen: a lead of {chosen}; odd seeds judge it");
-    for domain in &domains {
-        show(
-            domain.name,
-            &chosen.to_string(),
-            &run(domain, 1, "new_question", chosen),
+    for judged in [false, true] {
+        let mut all = Figures::default();
+        let how = format!("lead {chosen}{}", if judged { ", judged" } else { "" });
+        for domain in &domains {
+            let figures = run(domain, 1, "new_question", chosen, judged);
+            show(domain.name, &how, &figures);
+            all.add(&figures);
+        }
+        show("all", &how, &all);
+        confusion(
+            &format!("what became of candidates without a reference, {how}"),
+            &all,
         );
     }
     println!("with a reference, odd seeds");
+    let mut all = Figures::default();
     for strategy in ["answer_augmentation", "rephrasing"] {
         for domain in &domains {
-            let figures = run(domain, 1, strategy, 2);
-            show(domain.name, &strategy[..4], &figures);
-            println!("           {:?}", figures.rejected);
+            let figures = run(domain, 1, strategy, 2, false);
+            show(domain.name, strategy, &figures);
+            all.add(&figures);
         }
     }
+    show("all", "", &all);
+    confusion("what became of candidates with a reference", &all);
 }

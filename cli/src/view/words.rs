@@ -9,8 +9,62 @@ use gristmill_domain::stage::Stage;
 
 use super::{Head, Pace};
 
+/// Width under which the stage lines go.
+const NARROW: usize = 80;
+/// Cells of a bar.
+const BAR: usize = 20;
+
+/// All that is drawn: at most seven lines, none longer than the terminal lets it be.
+pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> String {
+    let width = usize::from(width);
+    let expected = now.expected_rows.max(now.accepted);
+    let (used, limit) = budget_share(now);
+    let mut lines = vec![
+        title(head, now),
+        format!("rows     {} {}", bar(now.accepted, expected), rows(now, pace)),
+        format!("budget   {} {}", bar(used, limit), budget(now)),
+    ];
+    if width >= NARROW {
+        let known = Stage::ALL
+            .into_iter()
+            .filter(|stage| now.open.contains_key(stage));
+        lines.extend(known.map(|name| stage(name, now)));
+    }
+    lines.extend(rejects(now));
+    let lines: Vec<_> = lines.iter().map(|line| fitted(line, width)).collect();
+    lines.join("\n")
+}
+
+/// `fetching all-minilm-l6-v2  ━━━━───  12 of 93 MB`.
+#[cfg(any(feature = "embedder", feature = "local-model"))]
+pub(super) fn fetching(name: &str, done: u64, total: Option<u64>, width: u16) -> String {
+    let mb = |bytes: u64| bytes / 1_000_000;
+    let line = match total {
+        Some(total) => format!(
+            "fetching {name}  {} {} of {} MB",
+            bar(done, total),
+            mb(done),
+            mb(total)
+        ),
+        None => format!("fetching {name}  {} MB", mb(done)),
+    };
+    fitted(&line, usize::from(width))
+}
+
+/// A line that leaves the last column free, where some terminals would begin another.
+fn fitted(line: &str, width: usize) -> String {
+    console::truncate_str(line.trim_end(), width.saturating_sub(1), "…").into_owned()
+}
+
+/// `━━━━━━───`.
+fn bar(done: u64, all: u64) -> String {
+    let share = done as f64 / all.max(1) as f64;
+    let full = ((share * BAR as f64) as usize).min(BAR);
+    format!("{}{}", "━".repeat(full), "─".repeat(BAR - full))
+}
+
 /// `run 7f3a · med.yaml · round 2`.
-pub(super) fn title(head: &Head, now: &Progress) -> String {
+fn title(head: &Head, now: &Progress) -> String {
     let job = head
         .job
         .as_ref()
@@ -24,7 +78,10 @@ pub(super) fn title(head: &Head, now: &Progress) -> String {
 }
 
 /// `6,412/10,000  18.4/s  3m15s left`.
-pub(super) fn rows(now: &Progress, pace: &Pace) -> String {
+fn rows(now: &Progress, pace: &Pace) -> String {
+    if now.expected_rows == 0 {
+        return String::new();
+    }
     let left = left(now, pace).map_or_else(String::new, |s| format!("  {} left", duration(s)));
     format!(
         "{}/{}  {:.1}/s{left}",
@@ -39,7 +96,7 @@ fn left(now: &Progress, pace: &Pace) -> Option<u64> {
 }
 
 /// What is used and what there is, in the unit that runs out.
-pub(super) fn budget_share(now: &Progress) -> (u64, u64) {
+fn budget_share(now: &Progress) -> (u64, u64) {
     let usd = now
         .limit
         .usd
@@ -60,7 +117,7 @@ pub(super) fn budget_share(now: &Progress) -> (u64, u64) {
 }
 
 /// `$11.02 spent + $0.61 held of $25.00`.
-pub(super) fn budget(now: &Progress) -> String {
+fn budget(now: &Progress) -> String {
     let text = |gone: &dyn Display, held: &dyn Display, limit: &dyn Display, unit: &str| {
         format!("{gone} spent + {held} held of {limit}{unit}")
     };
@@ -76,7 +133,7 @@ pub(super) fn budget(now: &Progress) -> String {
 }
 
 /// `generate 256 out  1,204 queued`.
-pub(super) fn stage(stage: Stage, now: &Progress) -> String {
+fn stage(stage: Stage, now: &Progress) -> String {
     let running = now.running.get(&stage).copied().unwrap_or(0);
     let queued = now.open.get(&stage).copied().unwrap_or(0).saturating_sub(running);
     let accepts = match stage {
@@ -96,13 +153,10 @@ pub(super) fn stage(stage: Stage, now: &Progress) -> String {
 }
 
 /// `rejected 2,618: duplicate 1,490, wrong 702`.
-pub(super) fn rejects(now: &Progress) -> String {
+fn rejects(now: &Progress) -> Option<String> {
     let total: u64 = now.rejected.values().sum();
-    if total == 0 {
-        return String::new();
-    }
     let reasons = now.rejected.iter().map(|(reason, count)| (*reason, *count));
-    format!("rejected {}: {}", thousands(total), counts(reasons))
+    (total > 0).then(|| format!("rejected {}: {}", thousands(total), counts(reasons)))
 }
 
 /// `near duplicate 1,490, wrong 702`: what there is most of first.
@@ -178,6 +232,39 @@ mod tests {
         assert_eq!(thousands(999), "999");
         assert_eq!(duration(195), "3m15s");
         assert_eq!(duration(7_320), "2h02m");
+    }
+
+    #[test]
+    fn a_picture_fits_its_terminal() {
+        let now = Progress {
+            phase: "round 2".into(),
+            accepted: 6_412,
+            decided: 9_000,
+            expected_rows: 10_000,
+            rejected: [(Reason::Wrong, 702), (Reason::NearDuplicate, 1_490)].into(),
+            limit: Limit {
+                usd: MicroUsd::from_usd_ceil(25.0),
+                calls: None,
+            },
+            gone: Amount {
+                usd: MicroUsd(11_020_000),
+                ..Amount::ZERO
+            },
+            open: [(Stage::Generate, 1_460), (Stage::Judge, 95)].into(),
+            running: [(Stage::Generate, 256), (Stage::Judge, 64)].into(),
+            ..Progress::default()
+        };
+        let (head, pace) = (Head::of("7f3a", Some("jobs/med.yaml")), Pace::default());
+        let wide = "run 7f3a · med.yaml · round 2\n\
+                    rows     ━━━━━━━━━━━━──────── 6,412/10,000  0.0/s\n\
+                    budget   ━━━━━━━━──────────── $11.02 spent + $0.00 held of $25.00\n\
+                    generate   256 out    1,204 queued\n\
+                    judge       64 out       31 queued  accepts 71%\n\
+                    rejected 2,192: near duplicate 1,490, wrong 702";
+        assert_eq!(picture(&head, &now, &pace, 120), wide);
+        let narrow = picture(&head, &now, &pace, 40);
+        assert_eq!(narrow.lines().count(), 4, "without stages: {narrow}");
+        assert!(narrow.lines().all(|line| line.chars().count() < 40), "{narrow}");
     }
 
     #[test]

@@ -402,7 +402,7 @@ fn stated_label(answer: &str, label: &str, others: &[String]) -> Option<String> 
         .map(str::to_owned)
 }
 
-/// The query in an answer: after a final "Answer:", without a code fence.
+/// The query in an answer: after a final "Answer:", without a code fence; or the last line, below lines of reasoning.
 fn bare_query(answer: &str) -> &str {
     let tail = answer
         .rsplit_once("Answer:")
@@ -411,7 +411,17 @@ fn bare_query(answer: &str) -> &str {
     let inner = tail
         .split_once("```")
         .map_or(tail, |(_, rest)| rest.split("```").next().unwrap_or(rest));
-    inner.trim().strip_prefix("sql").unwrap_or(inner).trim()
+    let inner = inner.trim().strip_prefix("sql").unwrap_or(inner).trim();
+    let query = |text: &str| {
+        let word = text.split_whitespace().next().unwrap_or_default();
+        ["select", "with"]
+            .iter()
+            .any(|first| word.eq_ignore_ascii_case(first))
+    };
+    match inner.rsplit_once('\n') {
+        Some((reasoning, last)) if query(last) && !query(reasoning) => last.trim(),
+        _ => inner,
+    }
 }
 
 #[cfg(test)]
@@ -443,5 +453,10 @@ mod tests {
         );
         assert_eq!(stated_label("not known", "yes", &others), None);
         assert_eq!(bare_query("…\nAnswer: ```sql\nSELECT 1\n```"), "SELECT 1");
+        assert_eq!(bare_query("One row is asked for.\nSELECT 1"), "SELECT 1");
+        assert_eq!(
+            bare_query("SELECT 1\nUNION\nSELECT 2"),
+            "SELECT 1\nUNION\nSELECT 2"
+        );
     }
 }
