@@ -381,7 +381,7 @@ fn gutter(rows: &[Row]) -> Option<f64> {
     // The widest strip of those that the fewest cross.
     let (mut best, mut from) = (0..0, None);
     for at in middle.start..=middle.end {
-        let is_least = at < middle.end && coverage[at] == least;
+        let is_least = at < middle.end && coverage.get(at) == Some(&least);
         match (is_least, from) {
             (true, None) => from = Some(at),
             (false, Some(start)) => {
