@@ -26,6 +26,7 @@ pub struct Broker {
 pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) patience: Duration,
+    pub(crate) idle: Duration,
     pub(crate) consuming: Link,
     pub(crate) outlet: Outlet,
     vhost: String,
@@ -43,6 +44,7 @@ impl Broker {
         let addresses = options.addresses()?;
         let shared = Shared {
             patience: options.patience,
+            idle: options.idle,
             consuming: Link::new(&options, "consuming")?,
             outlet: Outlet::new(publishing, names.clone(), options.publish_timeout),
             names,

@@ -1,6 +1,13 @@
 //! A subscription that comes back: whatever ends it (a lost connection, a closed channel, a deleted queue), the next call makes another.
+//!
+//! One that nothing ends may be dead all the same. When a queue is deleted and declared again at once, RabbitMQ attaches the consumers of the
+//! old one to the new one by itself, and its channel then takes the first messages for ones that it has delivered already and drops them
+//! (seen on 3.10: `rabbit_channel` consumes again with the client state of the old queue). They stay unacknowledged, unseen, and use up the
+//! prefetch. So a subscription that has been quiet for long while nothing was in hand is made anew: what was stuck comes back with it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -8,7 +15,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, BasicProperties, Channel, Consumer};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::broker::Shared;
 use crate::error::{Error, NOT_FOUND, reply};
@@ -25,6 +32,9 @@ pub(crate) struct Feed {
     /// Goes on where it was when a call is cancelled.
     opening: Option<BoxFuture<'static, Result<Subscription, Error>>>,
     retry: Retry,
+    /// When the subscription was last known to work.
+    heard: Instant,
+    in_hand: Arc<AtomicUsize>,
 }
 
 struct Subscription {
@@ -45,6 +55,7 @@ pub(crate) struct Hold {
     acker: Option<Acker>,
     /// A channel lives as long as someone may settle through it.
     _channel: Arc<Channel>,
+    in_hand: Arc<AtomicUsize>,
 }
 
 impl Feed {
@@ -57,6 +68,8 @@ impl Feed {
             open: None,
             opening: None,
             retry,
+            heard: Instant::now(),
+            in_hand: Arc::default(),
         }
     }
 
@@ -72,6 +85,7 @@ impl Feed {
             match opened {
                 Ok(subscription) => {
                     self.retry.worked();
+                    self.heard = Instant::now();
                     self.open = Some(subscription);
                 }
                 Err(error) => self.retry.failed(error)?,
@@ -87,8 +101,21 @@ impl Feed {
             let Some(subscription) = &mut self.open else {
                 continue;
             };
-            let failure = match subscription.messages.next().await {
-                Some(Ok(delivery)) => return Ok(subscription.taken(delivery)),
+            let received = tokio::select! {
+                biased;
+                received = subscription.messages.next() => received,
+                () = quiet(self.heard, self.shared.idle, &self.in_hand) => {
+                    if let Some(subscription) = self.open.take() {
+                        subscription.leave(&self.in_hand);
+                    }
+                    continue;
+                }
+            };
+            let failure = match received {
+                Some(Ok(delivery)) => {
+                    self.heard = Instant::now();
+                    return Ok(subscription.taken(delivery, &self.in_hand));
+                }
                 Some(Err(source)) => Error::of("consuming", source),
                 // The broker ends a subscription when its queue is deleted.
                 None => Error::Unroutable {
@@ -98,6 +125,18 @@ impl Feed {
             self.open = None;
             self.retry.failed(failure)?;
         }
+    }
+}
+
+/// Waits until nothing came for so long, and nothing is in hand.
+async fn quiet(heard: Instant, idle: Duration, in_hand: &AtomicUsize) {
+    let mut due = heard + idle;
+    loop {
+        sleep_until(due).await;
+        if in_hand.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        due = Instant::now() + idle;
     }
 }
 
@@ -163,39 +202,43 @@ async fn subscribe_on(
 }
 
 impl Subscription {
-    fn taken(&self, delivery: Delivery) -> Taken {
+    fn taken(&self, delivery: Delivery, in_hand: &Arc<AtomicUsize>) -> Taken {
+        in_hand.fetch_add(1, Ordering::Relaxed);
         Taken {
             envelope: delivery.data,
             properties: delivery.properties,
             hold: Hold {
                 acker: Some(delivery.acker),
                 _channel: Arc::clone(&self.channel),
+                in_hand: Arc::clone(in_hand),
             },
         }
     }
-}
 
-impl Drop for Feed {
-    /// Gives back at once what came and was not taken: messages in hand keep the channel open, perhaps for long.
-    fn drop(&mut self) {
-        let Some(mut subscription) = self.open.take() else {
-            return;
-        };
+    /// Ends the subscription and gives back at once what came and was not taken: messages in hand keep the channel open, perhaps for long.
+    fn leave(mut self, in_hand: &Arc<AtomicUsize>) {
         // Without a runtime nothing is in hand any more, and the channel ends here.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        let in_hand = Arc::clone(in_hand);
         runtime.spawn(async move {
-            let tag = subscription.messages.tag();
-            let cancelling = subscription
-                .channel
-                .basic_cancel(tag, BasicCancelOptions::default());
+            let tag = self.messages.tag();
+            let cancelling = self.channel.basic_cancel(tag, BasicCancelOptions::default());
             // If the broker does not answer, its connection goes, and everything with it.
             let _gone = timeout(STEP, cancelling).await;
-            while let Some(Some(Ok(delivery))) = subscription.messages.next().now_or_never() {
-                drop(subscription.taken(delivery));
+            while let Some(Some(Ok(delivery))) = self.messages.next().now_or_never() {
+                drop(self.taken(delivery, &in_hand));
             }
         });
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        if let Some(subscription) = self.open.take() {
+            subscription.leave(&self.in_hand);
+        }
     }
 }
 
@@ -232,6 +275,7 @@ fn settled(answer: lapin::Result<bool>, doing: &str) -> Result<(), Error> {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        self.in_hand.fetch_sub(1, Ordering::Relaxed);
         if let Some(acker) = self.acker.take() {
             let options = BasicNackOptions {
                 multiple: false,

@@ -22,6 +22,8 @@ pub struct Options {
     pub publish_timeout: Duration,
     /// How long consumers try to get back to a broker that is away, before they give up.
     pub patience: Duration,
+    /// A consumer that got nothing for so long, and has nothing in hand, subscribes anew: the broker may have lost it without a word.
+    pub idle: Duration,
     /// A broker that is silent for two of these is taken for dead. Whole seconds.
     pub heartbeat: Duration,
     /// Certificates for `amqps`, besides the system's.
@@ -41,7 +43,8 @@ impl Options {
     /// The longest that a queue's name may begin with: names are at most 255 bytes (AMQP 0-9-1, section 4.2.5.3).
     const PREFIX_MAX: usize = 200;
 
-    /// The defaults for these addresses: 10 s to publish, 10 minutes to get back, a heartbeat every 10 s.
+    /// The defaults for these addresses: 10 s to publish, 10 minutes to get back, a new subscription
+    /// after a quiet minute, a heartbeat every 10 s.
     pub fn new(urls: impl Into<String>) -> Self {
         Self {
             urls: urls.into(),
@@ -49,6 +52,7 @@ impl Options {
             prefix: String::new(),
             publish_timeout: Duration::from_secs(10),
             patience: Duration::from_secs(600),
+            idle: Duration::from_secs(60),
             heartbeat: Duration::from_secs(10),
             tls: Tls::default(),
         }
@@ -99,6 +103,7 @@ impl fmt::Debug for Options {
             .field("prefix", &self.prefix)
             .field("publish_timeout", &self.publish_timeout)
             .field("patience", &self.patience)
+            .field("idle", &self.idle)
             .field("heartbeat", &self.heartbeat)
             .finish_non_exhaustive()
     }

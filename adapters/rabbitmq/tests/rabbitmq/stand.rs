@@ -48,10 +48,12 @@ impl Stand {
     }
 }
 
-/// Options for a server, with heartbeats and patience that suit tests.
+/// Options for a server, with patience that suits tests.
 pub(crate) fn options(server: &Server, vhost: &str) -> Options {
     let mut options = Options::new(server.url(vhost));
     options.patience = DEADLINE;
+    // Often, so that all tests run across it.
+    options.idle = Duration::from_secs(1);
     options
 }
 
