@@ -13,5 +13,5 @@ pub mod model;
 pub mod queue;
 pub mod register;
 pub mod sql;
-pub mod upkeep;
 pub mod trace;
+pub mod upkeep;
