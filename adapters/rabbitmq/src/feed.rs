@@ -112,6 +112,8 @@ impl Feed {
                 }
             };
             let failure = match received {
+                // Its channel has gone while it waited here: it comes again, and working on this copy would be for nothing.
+                Some(Ok(delivery)) if !delivery.acker.usable() => continue,
                 Some(Ok(delivery)) => {
                     self.heard = Instant::now();
                     return Ok(subscription.taken(delivery, &self.in_hand));
