@@ -109,5 +109,4 @@ choose md '.*\.(md|markdown)' 1k 900k
 choose docx '.*\.docx' 8k 9000k
 choose txt '.*\.txt(\.gz)?' 8k 2000k
 
-cargo build --release -q -p gristmill-documents --example corpus
-target/release/examples/corpus "$corpus"/{md,html,pdf,docx,txt} "$@"
+cargo run --release -q -p gristmill-documents --example corpus -- "$corpus"/{md,html,pdf,docx,txt} "$@"

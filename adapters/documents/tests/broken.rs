@@ -1,4 +1,10 @@
 //! Documents that nobody should give to a program: all are reported, none stops the reading, all end in time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! Bytes that are no documents, and documents with bytes changed: whatever they are, the reader answers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 mod support;
 
@@ -80,8 +86,16 @@ fn noise() -> impl Strategy<Value = (String, Vec<u8>)> {
     (prop::sample::select(ENDINGS.to_vec()), bytes).prop_map(|(ending, bytes)| (ending.to_owned(), bytes))
 }
 
+/// Folders tried: `GRISTMILL_FUZZ`, or few enough for every day.
+fn folders() -> u32 {
+    std::env::var("GRISTMILL_FUZZ")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(40)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: folders(), max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Each case is a folder of files, read by one reader: a file that kills the child would show as a crash.
     #[test]

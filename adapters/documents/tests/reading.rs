@@ -1,4 +1,10 @@
 //! Good documents: what is found, what is kept, where it says that it stands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 mod support;
 

@@ -152,6 +152,21 @@ fn cuts() -> impl Strategy<Value = Cut> {
     })
 }
 
+/// Found by the property below: what counts in part must not count more when put together.
+#[test]
+fn parts_of_mixed_scripts_stay_within_the_maximum() {
+    let text = "中。文中a。中字文b".repeat(40);
+    let how = Cut {
+        target: 25,
+        most: 25,
+        overlap: 0,
+        ..small()
+    };
+    for passage in cut(&source(), None, &[block(Kind::Code, &text, 1)], &how) {
+        assert!(how.unit.size(&passage.text) <= 25, "{}", passage.text);
+    }
+}
+
 fn letters(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }

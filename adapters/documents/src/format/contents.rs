@@ -1,25 +1,30 @@
 //! Lines that say where something stands instead of what it says: contents, indexes, running heads.
 
-/// True for a line of a table of contents: a title, a leader of dots, a page number.
+/// True for a line of a table of contents or a dotted index: a title, a leader of dots, page numbers.
 pub(super) fn is_entry(line: &str) -> bool {
     let line = line.trim();
-    let number = line
-        .chars()
-        .rev()
-        .take_while(|c| c.is_ascii_alphanumeric())
-        .count();
-    if number > 6 {
+    let Some(end) = line.rfind(is_dot) else {
         return false;
+    };
+    let (title, pages) = line.split_at(end + line[end..].chars().next().map_or(1, char::len_utf8));
+    let mut count = 0;
+    for page in pages.split([',', ' ', '–']).filter(|page| !page.is_empty()) {
+        // Documents of several parts count each by a letter.
+        let number = page.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        let is_number = page.len() - number.len() <= 1 && !number.is_empty() && number.len() <= 5;
+        if !(is_number && number.chars().all(|c| c.is_ascii_digit()) || is_roman(page)) {
+            return false;
+        }
+        count += 1;
     }
-    let (title, page) = line.split_at(line.len() - number);
-    let is_page = page.is_empty() || page.chars().all(|c| c.is_ascii_digit()) || is_roman(page);
-    let leader = title
-        .trim_end()
-        .chars()
-        .rev()
-        .take_while(|c| matches!(c, '.' | ' ' | '·' | '…' | '_'));
+    let leader = title.chars().rev().take_while(|c| *c == ' ' || is_dot(*c));
     let dots = leader.filter(|c| *c != ' ').count();
-    is_page && (dots >= 4 || dots >= 2 && !page.is_empty() && title.trim_end().ends_with(". ."))
+    // A sentence may end in four dots, and a number may follow three.
+    dots >= if count > 0 { 4 } else { 6 } || count > 0 && dots >= 2 && title.ends_with(". .")
+}
+
+const fn is_dot(c: char) -> bool {
+    matches!(c, '.' | '·' | '…' | '_')
 }
 
 /// True for a line of an index: terms followed by page numbers.
@@ -87,6 +92,8 @@ mod tests {
     fn entries_of_contents_and_indexes() {
         assert!(is_entry("1.2 Installing . . . . . . . . 12"));
         assert!(is_entry("Preface........iv"));
+        assert!(is_entry("AtEndDocument . . H69, U1029, W580, 205"));
+        assert!(!is_entry("And so on.... He left"));
         assert!(!is_entry("He went on... 12 times"));
         assert!(!is_entry("It rose to 3.14"));
         assert!(is_index_entry("files, opening of, 12, 45–47"));

@@ -24,8 +24,8 @@ pub(crate) fn read(media: Media, bytes: Vec<u8>, limits: &Limits) -> Result<Cont
     }
     magic::check(media, &bytes)?;
     let content = match media {
-        Media::Markdown => markdown::read(&decode::text(&bytes, None)?, limits)?,
-        Media::Text => plain::read(&decode::text(&bytes, None)?),
+        Media::Markdown => markdown::read(&bounded(decode::text(&bytes, None)?, limits)?, limits)?,
+        Media::Text => plain::read(&bounded(decode::text(&bytes, None)?, limits)?),
         Media::Html => html::read(&decode::text(&bytes, Some(decode::Hint::Html))?, limits)?,
         Media::Docx => docx::read(bytes, limits)?,
         #[cfg(feature = "pdf")]
@@ -39,8 +39,7 @@ pub(crate) fn read(media: Media, bytes: Vec<u8>, limits: &Limits) -> Result<Cont
         }
     };
     if content.text_bytes() > limits.text_bytes_max {
-        let what = format!("it has more than {} MiB of text", limits.text_bytes_max >> 20);
-        return Err(Reason::too_large(what, "text_bytes_max"));
+        return Err(too_much_text(limits));
     }
     if content.blocks.is_empty() && content.dropped.iter().next().is_none() {
         return Err(match media {
@@ -52,4 +51,17 @@ pub(crate) fn read(media: Media, bytes: Vec<u8>, limits: &Limits) -> Result<Cont
         });
     }
     Ok(content)
+}
+
+/// Text that is hardly more than what it says is not looked at when it is too long.
+fn bounded(text: String, limits: &Limits) -> Result<String, Reason> {
+    if text.len() > limits.text_bytes_max {
+        return Err(too_much_text(limits));
+    }
+    Ok(text)
+}
+
+fn too_much_text(limits: &Limits) -> Reason {
+    let what = format!("it has more than {} MiB of text", limits.text_bytes_max >> 20);
+    Reason::too_large(what, "text_bytes_max")
 }

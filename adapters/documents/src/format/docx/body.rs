@@ -109,11 +109,7 @@ impl<'s> Body<'s> {
             self.bytes += text.len();
         }
         if self.bytes > self.limits.text_bytes_max {
-            let what = format!(
-                "it has more than {} MiB of text",
-                self.limits.text_bytes_max >> 20
-            );
-            return Err(Reason::too_large(what, "text_bytes_max"));
+            return Err(crate::format::too_much_text(&self.limits));
         }
         Ok(())
     }

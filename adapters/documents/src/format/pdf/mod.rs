@@ -75,8 +75,7 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Content, Reason> {
         let lines = layout::lines(collected.glyphs);
         bytes += lines.iter().map(|line| line.text.len()).sum::<usize>();
         if bytes > limits.text_bytes_max {
-            let what = format!("it has more than {} MiB of text", limits.text_bytes_max >> 20);
-            return Err(Reason::too_large(what, "text_bytes_max"));
+            return Err(super::too_much_text(limits));
         }
         read.push(PageLines { number, lines });
     }
