@@ -5,8 +5,8 @@
 //! (seen on 3.10: `rabbit_channel` consumes again with the client state of the old queue). They stay unacknowledged, unseen, and use up the
 //! prefetch. So a subscription that has been quiet for long while nothing was in hand is made anew: what was stuck comes back with it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -15,7 +15,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, BasicProperties, Channel, Consumer};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::broker::Shared;
 use crate::error::{Error, NOT_FOUND, reply};
@@ -32,9 +32,14 @@ pub(crate) struct Feed {
     /// Goes on where it was when a call is cancelled.
     opening: Option<BoxFuture<'static, Result<Subscription, Error>>>,
     retry: Retry,
-    /// When the subscription was last known to work.
-    heard: Instant,
-    in_hand: Arc<AtomicUsize>,
+    hand: Arc<Hand>,
+}
+
+/// What this feed has handed out.
+struct Hand {
+    unsettled: AtomicUsize,
+    /// When a message was last taken or settled, or the subscription made.
+    moved: Mutex<Instant>,
 }
 
 struct Subscription {
@@ -55,7 +60,7 @@ pub(crate) struct Hold {
     acker: Option<Acker>,
     /// A channel lives as long as someone may settle through it.
     _channel: Arc<Channel>,
-    in_hand: Arc<AtomicUsize>,
+    hand: Arc<Hand>,
 }
 
 impl Feed {
@@ -68,8 +73,10 @@ impl Feed {
             open: None,
             opening: None,
             retry,
-            heard: Instant::now(),
-            in_hand: Arc::default(),
+            hand: Arc::new(Hand {
+                unsettled: AtomicUsize::new(0),
+                moved: Mutex::new(Instant::now()),
+            }),
         }
     }
 
@@ -85,7 +92,7 @@ impl Feed {
             match opened {
                 Ok(subscription) => {
                     self.retry.worked();
-                    self.heard = Instant::now();
+                    self.hand.touch();
                     self.open = Some(subscription);
                 }
                 Err(error) => self.retry.failed(error)?,
@@ -104,9 +111,9 @@ impl Feed {
             let received = tokio::select! {
                 biased;
                 received = subscription.messages.next() => received,
-                () = quiet(self.heard, self.shared.idle, &self.in_hand) => {
+                () = self.hand.quiet(self.shared.idle) => {
                     if let Some(subscription) = self.open.take() {
-                        subscription.leave(&self.in_hand);
+                        subscription.leave(&self.hand);
                     }
                     continue;
                 }
@@ -114,10 +121,7 @@ impl Feed {
             let failure = match received {
                 // Its channel has gone while it waited here: it comes again, and working on this copy would be for nothing.
                 Some(Ok(delivery)) if !delivery.acker.usable() => continue,
-                Some(Ok(delivery)) => {
-                    self.heard = Instant::now();
-                    return Ok(subscription.taken(delivery, &self.in_hand));
-                }
+                Some(Ok(delivery)) => return Ok(subscription.taken(delivery, &self.hand)),
                 Some(Err(source)) => Error::of("consuming", source),
                 // The broker ends a subscription when its queue is deleted.
                 None => Error::Unroutable {
@@ -130,15 +134,27 @@ impl Feed {
     }
 }
 
-/// Waits until nothing came for so long, and nothing is in hand.
-async fn quiet(heard: Instant, idle: Duration, in_hand: &AtomicUsize) {
-    let mut due = heard + idle;
-    loop {
-        sleep_until(due).await;
-        if in_hand.load(Ordering::Relaxed) == 0 {
-            return;
+impl Hand {
+    fn moved(&self) -> MutexGuard<'_, Instant> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn touch(&self) {
+        *self.moved() = Instant::now();
+    }
+
+    /// Waits until nothing is in hand and nothing has moved for so long.
+    async fn quiet(&self, idle: Duration) {
+        loop {
+            let due = *self.moved() + idle;
+            if Instant::now() < due {
+                sleep_until(due).await;
+            } else if self.unsettled.load(Ordering::Relaxed) == 0 {
+                return;
+            } else {
+                sleep(idle).await;
+            }
         }
-        due = Instant::now() + idle;
     }
 }
 
@@ -204,33 +220,34 @@ async fn subscribe_on(
 }
 
 impl Subscription {
-    fn taken(&self, delivery: Delivery, in_hand: &Arc<AtomicUsize>) -> Taken {
-        in_hand.fetch_add(1, Ordering::Relaxed);
+    fn taken(&self, delivery: Delivery, hand: &Arc<Hand>) -> Taken {
+        hand.unsettled.fetch_add(1, Ordering::Relaxed);
+        hand.touch();
         Taken {
             envelope: delivery.data,
             properties: delivery.properties,
             hold: Hold {
                 acker: Some(delivery.acker),
                 _channel: Arc::clone(&self.channel),
-                in_hand: Arc::clone(in_hand),
+                hand: Arc::clone(hand),
             },
         }
     }
 
     /// Ends the subscription and gives back at once what came and was not taken: messages in hand keep the channel open, perhaps for long.
-    fn leave(mut self, in_hand: &Arc<AtomicUsize>) {
+    fn leave(mut self, hand: &Arc<Hand>) {
         // Without a runtime nothing is in hand any more, and the channel ends here.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let in_hand = Arc::clone(in_hand);
+        let hand = Arc::clone(hand);
         runtime.spawn(async move {
             let tag = self.messages.tag();
             let cancelling = self.channel.basic_cancel(tag, BasicCancelOptions::default());
             // If the broker does not answer, its connection goes, and everything with it.
             let _gone = timeout(STEP, cancelling).await;
             while let Some(Some(Ok(delivery))) = self.messages.next().now_or_never() {
-                drop(self.taken(delivery, &in_hand));
+                drop(self.taken(delivery, &hand));
             }
         });
     }
@@ -239,7 +256,7 @@ impl Subscription {
 impl Drop for Feed {
     fn drop(&mut self) {
         if let Some(subscription) = self.open.take() {
-            subscription.leave(&self.in_hand);
+            subscription.leave(&self.hand);
         }
     }
 }
@@ -277,7 +294,8 @@ fn settled(answer: lapin::Result<bool>, doing: &str) -> Result<(), Error> {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.in_hand.fetch_sub(1, Ordering::Relaxed);
+        self.hand.unsettled.fetch_sub(1, Ordering::Relaxed);
+        self.hand.touch();
         if let Some(acker) = self.acker.take() {
             let options = BasicNackOptions {
                 multiple: false,
