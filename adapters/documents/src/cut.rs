@@ -173,7 +173,7 @@ fn says(title: &str, heading: &str) -> bool {
 fn pieces(index: usize, block: &Block, after: Option<Kind>, how: &Cut, into: &mut Vec<Piece>) {
     let close = matches!(
         (after, block.kind),
-        (Some(Kind::Item), Kind::Item) | (Some(Kind::Row), Kind::Row)
+        (Some(Kind::Item), Kind::Item) | (Some(Kind::Row), Kind::Row) | (Some(Kind::Code), Kind::Code)
     );
     let mut glue = if close { "\n" } else { "\n\n" };
     let mut push = |text: &str, glue: &'static str| {

@@ -28,6 +28,7 @@ const fn is_dot(c: char) -> bool {
 }
 
 /// True for a line of an index: terms followed by page numbers.
+#[cfg(any(feature = "pdf", test))]
 pub(super) fn is_index_entry(line: &str) -> bool {
     let mut parts = line.trim().rsplit(", ");
     let pages = parts
