@@ -15,9 +15,9 @@ trap '' INT TERM HUP
 group=
 while read -r line; do group=$line; done
 if [ -n "$group" ]; then
-    kill -9 -- "-$group" 2>/dev/null
+    kill -s KILL -- "-$group" 2>/dev/null
     tries=0
-    while kill -0 -- "-$group" 2>/dev/null && [ $tries -lt 40 ]; do sleep 0.05; tries=$((tries + 1)); done
+    while kill -s 0 -- "-$group" 2>/dev/null && [ $tries -lt 40 ]; do sleep 0.05; tries=$((tries + 1)); done
 fi
 rm -rf -- "$1"
 "#;
