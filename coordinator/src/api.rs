@@ -11,6 +11,7 @@ use gristmill_domain::id::RunId;
 use gristmill_ports::ledger::Error as LedgerError;
 use tonic::{Code, Status};
 
+use crate::error::told;
 use crate::fleet::Ground;
 
 pub use auth::{Access, AccessError, Role};
@@ -63,16 +64,4 @@ fn run_status(error: &crate::Error) -> Status {
         crate::Error::Blob(_) => Status::unavailable(told(error)),
         other => Status::internal(told(other)),
     }
-}
-
-/// An error with what caused it.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

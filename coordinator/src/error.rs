@@ -118,3 +118,18 @@ pub enum Error {
         reason: String,
     },
 }
+
+/// An error and what caused it, in one line; a cause that the line ends with already is not said twice.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

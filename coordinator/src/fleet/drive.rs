@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Fleet, LetGo};
 use crate::engine::Options;
+use crate::error::told;
 use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
 
 /// Time between two sweeps of a run's tasks.
@@ -97,7 +98,7 @@ impl Fleet {
                 | Error::Embedding { .. },
             )
             | Failure::Start(_)
-            | Failure::NoSeeds => chain(&failure),
+            | Failure::NoSeeds => told(&failure),
         };
         tracing::error!(%run, error, "it cannot go on until a person acts");
         let ending = Ending::Failed { reason };
@@ -238,19 +239,4 @@ impl Fleet {
             }
         }
     }
-}
-
-/// The error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
