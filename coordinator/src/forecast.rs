@@ -74,8 +74,7 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         limit,
         used: Amount::ZERO,
         tallies: std::array::from_fn(|_| Tally::default()),
-        last_round: (0, 0),
-        last_mix: None,
+        last: None,
     }
 }
 

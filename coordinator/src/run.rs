@@ -6,7 +6,7 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::plan::{self, End, Next, Plan, Policy, Snapshot};
+use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
 use gristmill_domain::stage::Stage;
@@ -70,6 +70,8 @@ pub struct RoundReport {
     pub decided: u64,
     /// Rows that were accepted.
     pub accepted: u64,
+    /// Candidates for which no money was left.
+    pub unfunded: u64,
 }
 
 /// A run at its end.
@@ -214,6 +216,7 @@ impl Coordinator<'_> {
             plan,
             decided: 0,
             accepted: 0,
+            unfunded: 0,
         };
         for name in site
             .journal
@@ -244,8 +247,13 @@ impl Coordinator<'_> {
                 .await?;
         }
         standing.snapshot.rounds_done += 1;
-        standing.snapshot.last_round = (report.decided, report.accepted);
-        standing.snapshot.last_mix = Some(report.plan.mix);
+        standing.snapshot.last = Some(LastRound {
+            candidates: report.decided,
+            accepted: report.accepted,
+            unfunded: report.unfunded,
+            limit: report.plan.limit,
+            mix: report.plan.mix,
+        });
         tracing::info!(
             run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,
             index_bytes = standing.corpus.bytes(), "round finished"
@@ -316,6 +324,7 @@ impl Coordinator<'_> {
 fn note(report: &mut RoundReport, snapshot: &mut Snapshot, progress: &watch::Sender<Progress>, row: &Row) {
     report.decided += 1;
     report.accepted += u64::from(row.accepted());
+    report.unfunded += u64::from(row.unfunded());
     let costs: Vec<(Stage, Amount)> = row.costs.clone();
     if let Some(i) = Strategy::ALL
         .iter()

@@ -5,6 +5,8 @@
 //! rows are there, the budget is spent, or a round brings nothing any more.
 
 mod estimate;
+#[cfg(test)]
+mod tests;
 mod visit;
 
 use std::collections::BTreeMap;
@@ -53,10 +55,23 @@ pub struct Snapshot {
     pub used: Amount,
     /// What each strategy brought, in the order of [`Strategy::ALL`].
     pub tallies: [Tally; 3],
-    /// Candidates and accepted rows of the last round.
-    pub last_round: (u64, u64),
-    /// The mix of the last round.
-    pub last_mix: Option<Mix>,
+    /// The last round, if there was one.
+    pub last: Option<LastRound>,
+}
+
+/// What a plan looks at in the round before it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LastRound {
+    /// Candidates that were decided.
+    pub candidates: u64,
+    /// Rows that were accepted.
+    pub accepted: u64,
+    /// Candidates for which no money was left: a call is only begun when its worst case is covered.
+    pub unfunded: u64,
+    /// The run's limit when it was planned.
+    pub limit: Option<Limit>,
+    /// Its mix.
+    pub mix: Mix,
 }
 
 /// What a round is for.
@@ -82,6 +97,9 @@ pub struct Plan {
     pub visited: [u64; 3],
     /// The mix that the candidates follow.
     pub mix: Mix,
+    /// The run's limit at this time; plans of older versions do not say.
+    #[serde(default)]
+    pub limit: Option<Limit>,
     /// Samples a seed that the budget affords.
     pub budget_ratio: f64,
     /// Why, in words.
@@ -162,9 +180,15 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if wanted == 0 {
         return Next::End(End::RowsReached(policy.rows_max_reason.clone()));
     }
-    let (candidates, gained) = snapshot.last_round;
-    if candidates >= BARREN_CANDIDATES && gained == 0 {
-        return Next::End(End::NothingGained);
+    if let Some(last) = &snapshot.last {
+        // A call costs less than its worst case, so that little is left over which expected costs still find affordable.
+        // Should the limit be raised, it pays for more.
+        if 2 * last.unfunded > last.candidates && last.limit.is_none_or(|limit| limit == snapshot.limit) {
+            return Next::End(End::BudgetSpent);
+        }
+        if last.candidates >= BARREN_CANDIDATES && last.accepted == 0 {
+            return Next::End(End::NothingGained);
+        }
     }
     let estimates = current(snapshot, policy);
     let (mix, budget_ratio, reason) = choose(snapshot, policy, &estimates);
@@ -209,6 +233,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         candidates,
         visited: snapshot.tallies.each_ref().map(|tally| tally.candidates),
         mix,
+        limit: Some(snapshot.limit),
         budget_ratio,
         reason,
         change: describe_change(snapshot, policy, &estimates, &mix),
@@ -380,7 +405,7 @@ fn generate_limit(snapshot: &Snapshot, expected: &Expected) -> Limit {
 }
 
 fn describe_change(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3], mix: &Mix) -> String {
-    let Some(before) = snapshot.last_mix else {
+    let Some(before) = snapshot.last.map(|last| last.mix) else {
         return String::new();
     };
     let mut words: Vec<String> = Vec::new();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
-use crate::filter::Rejection;
+use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
 use crate::stage::Stage;
 use crate::strategy::Strategy;
@@ -80,6 +80,13 @@ impl Row {
     /// True when it is in the dataset.
     pub fn accepted(&self) -> bool {
         self.rejection.is_none()
+    }
+
+    /// True when it was given up because no money was left for it.
+    pub fn unfunded(&self) -> bool {
+        self.rejection
+            .as_ref()
+            .is_some_and(|rejection| rejection.reason == Reason::Unfunded)
     }
 }
 

@@ -1,0 +1,132 @@
+//! What has to hold for any run: it ends, and it ends for the right reason.
+
+use proptest::prelude::{prop_assert, prop_assert_ne, proptest};
+
+use super::*;
+
+/// A service whose calls each cost the same, less than the worst case that is reserved for them.
+#[derive(Debug, Clone, Copy)]
+struct Service {
+    worst_micros: u64,
+    cost_micros: u64,
+    accepted_of_ten: u64,
+}
+
+fn policy(rounds: u32, pilot: f64, prior_micros: u64) -> Policy {
+    let mut prior = Estimate {
+        acceptance: 0.5,
+        ..Estimate::default()
+    };
+    prior.stages[0] = StageCost {
+        calls: 1.0,
+        usd_micros: prior_micros as f64,
+        ..StageCost::default()
+    };
+    Policy {
+        strategy: StrategyChoice::AnswerAugmentation,
+        rows_max: u64::MAX,
+        rows_max_reason: "no bound".to_owned(),
+        pilot,
+        rounds,
+        rephrasings_per_seed: 1,
+        prior: [prior; 3],
+    }
+}
+
+fn at_first(limit: u64) -> Snapshot {
+    Snapshot {
+        rounds_done: 0,
+        seeds: 100,
+        uncovered_share: 0.0,
+        limit: Limit {
+            usd: Some(MicroUsd(limit)),
+            calls: None,
+        },
+        used: Amount::ZERO,
+        tallies: std::array::from_fn(|_| Tally::default()),
+        last: None,
+    }
+}
+
+/// Carries a round out as the coordinator does: a candidate begins when its worst case is covered.
+fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
+    let mut last = LastRound {
+        candidates: 0,
+        accepted: 0,
+        unfunded: 0,
+        limit: plan.limit,
+        mix: plan.mix,
+    };
+    for _ in 0..plan.candidates.iter().sum::<u64>() {
+        let mut paid = Amount {
+            usd: MicroUsd(service.worst_micros),
+            calls: 1,
+            ..Amount::ZERO
+        };
+        let funded = snapshot.limit.covers(snapshot.used + paid);
+        last.candidates += 1;
+        if funded {
+            paid.usd = MicroUsd(service.cost_micros);
+            snapshot.used += paid;
+        } else {
+            paid = Amount::ZERO;
+            last.unfunded += 1;
+        }
+        let accepted = funded && last.candidates % 10 < service.accepted_of_ten;
+        last.accepted += u64::from(accepted);
+        snapshot.tallies[0].add(accepted, &[(Stage::Generate, paid)]);
+    }
+    snapshot.rounds_done += 1;
+    snapshot.last = Some(last);
+}
+
+/// Goes on to the end; returns it with the candidates that found no money.
+fn run(snapshot: &mut Snapshot, policy: &Policy, service: Service) -> (End, u64) {
+    let mut unfunded = 0;
+    for _ in 0..200 {
+        match next(snapshot, policy) {
+            Next::End(end) => return (end, unfunded),
+            Next::Round(plan) => carry_out(&plan, snapshot, service),
+        }
+        unfunded += snapshot.last.map_or(0, |last| last.unfunded);
+    }
+    panic!("no end in sight after 200 rounds: {snapshot:?}");
+}
+
+proptest! {
+    #[test]
+    fn every_run_ends(
+        limit in 1u64..2_000_000, worst_micros in 1u64..50_000, share in 1u64..=100, prior in 1u64..50_000,
+        accepted_of_ten in 0u64..=10, rounds in 1u32..12, pilot in 0.0f64..=0.05,
+    ) {
+        let cost_micros = (worst_micros * share / 100).max(1);
+        let service = Service { worst_micros, cost_micros, accepted_of_ten };
+        let mut snapshot = at_first(limit);
+        let (end, _) = run(&mut snapshot, &policy(rounds, pilot, prior), service);
+        prop_assert_ne!(end.clone(), End::SeedsUsedUp);
+        let rest = limit - snapshot.used.usd.0;
+        prop_assert!(end != End::BudgetSpent || rest < worst_micros + worst_micros.max(prior) , "{rest} left over");
+    }
+}
+
+/// A tenth of the worst case is what calls cost: what is left over seems to pay for ten of them, and pays for none.
+#[test]
+fn a_rest_that_covers_no_worst_case_ends_the_run() {
+    let service = Service {
+        worst_micros: 10_000,
+        cost_micros: 1_000,
+        accepted_of_ten: 5,
+    };
+    let policy = policy(4, 0.05, 1_000);
+    let mut snapshot = at_first(1_000_000);
+    let (end, unfunded) = run(&mut snapshot, &policy, service);
+    assert_eq!(end, End::BudgetSpent);
+    assert!(unfunded <= 30, "{unfunded} candidates were planned for nothing");
+
+    snapshot.limit.usd = Some(MicroUsd(1_100_000));
+    assert!(
+        matches!(next(&snapshot, &policy), Next::Round(_)),
+        "a raised budget pays for more"
+    );
+    assert_eq!(run(&mut snapshot, &policy, service).0, End::BudgetSpent);
+}
