@@ -12,7 +12,9 @@ mod watchman;
 pub(crate) mod worker;
 
 use std::io::IsTerminal;
+use std::path::Path;
 
+use anyhow::Context;
 use gristmill_telemetry::{Form, Guard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +36,11 @@ fn telemetry(service: &'static str) -> Result<Guard, Failure> {
         otlp_endpoint: None,
     })
     .map_err(|error| Failure::Input(error.into()))
+}
+
+/// A file of a certificate, a key or a token.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// A name for this process that no other had or will have.

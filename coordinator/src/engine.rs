@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::journal::{Journal, TaskResult};
 use crate::mend::Care;
+use crate::meter;
 use crate::progress::Progress;
 use crate::window::Window;
 
@@ -383,12 +384,16 @@ impl<'a, 'b> Engine<'a, 'b> {
             .journal
             .append_rows(self.round, &mut self.next_rows, &rows)
             .await?;
-        rows.iter().for_each(|row| decided(&row.value));
+        for row in &rows {
+            meter::decided(&row.value);
+            decided(&row.value);
+        }
         if !ids.is_empty() {
             self.site
                 .ledger
                 .absorb(self.site.run, &self.site.epoch, &ids)
                 .await?;
+            meter::absorbed(ids.len());
         }
         Ok(())
     }
@@ -405,6 +410,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         }
         let burned = self.site.ledger.expire(run, &epoch).await?;
         if burned > 0 {
+            meter::expired(burned);
             tracing::warn!(%run, attempts = burned, "leases ran out: their worst case is booked");
         }
         self.publish_due().await?;

@@ -13,6 +13,7 @@ mod history;
 mod journal;
 mod kept;
 mod mend;
+mod meter;
 mod prepare;
 mod progress;
 mod recipe;

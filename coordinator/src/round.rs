@@ -267,7 +267,7 @@ impl<'a> Round<'a> {
             self.kept.keep(
                 candidate.spec.strategy,
                 candidate.seed_ordinal,
-                &candidate.answer_shingles,
+                candidate.answer_shingles.clone(),
             );
         }
         let family = candidate.family();

@@ -267,7 +267,7 @@ impl Coordinator<'_> {
         if !row.accepted() {
             return Ok(());
         }
-        let mut shingles = Vec::new();
+        let mut shingles = Box::default();
         if row.strategy == Strategy::AnswerAugmentation {
             shingles = kept::shingles(
                 &row.reasoning,
@@ -278,7 +278,7 @@ impl Coordinator<'_> {
             let probe = standing.corpus.probe(&row.question, vector);
             standing.corpus.insert(&probe, row.family)?;
         }
-        standing.kept.keep(row.strategy, row.seed, &shingles);
+        standing.kept.keep(row.strategy, row.seed, shingles);
         Ok(())
     }
 

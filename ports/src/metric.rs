@@ -45,12 +45,10 @@ pub const BREAKER_OPEN: &str = "gristmill_breaker_open";
 pub const TOKENS: &str = "gristmill_tokens_total";
 /// Messages that wait in a queue.
 pub const QUEUE_READY: &str = "gristmill_queue_ready";
-/// Messages in the hands of workers.
-pub const QUEUE_UNACKED: &str = "gristmill_queue_unacked";
 /// Workers that listen to a queue.
 pub const QUEUE_CONSUMERS: &str = "gristmill_queue_consumers";
-/// Age of the oldest task that is due and not begun.
-pub const QUEUE_OLDEST_SECONDS: &str = "gristmill_queue_oldest_seconds";
+/// Time in the queue.
+pub const QUEUE_WAIT_SECONDS: &str = "gristmill_queue_wait_seconds";
 /// Tasks opened and not yet absorbed.
 pub const OPEN_TASKS: &str = "gristmill_open_tasks";
 /// Tasks absorbed.
@@ -67,8 +65,6 @@ pub const ROWS: &str = "gristmill_rows_total";
 pub const DEAD_LETTERS: &str = "gristmill_dead_letters_total";
 /// Runs by state.
 pub const RUNS: &str = "gristmill_runs";
-/// Times that a connection was lost: `neighbour` is broker, ledger or blobs.
-pub const RECONNECTS: &str = "gristmill_reconnects_total";
 
 const CALL_BOUNDS: &[f64] = &[
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0,
@@ -116,11 +112,11 @@ pub const ALL: &[Metric] = &[
         &["model", "direction"],
     ),
     gauge(QUEUE_READY, "Messages that wait in the queue.", &["stage"]),
-    gauge(QUEUE_UNACKED, "Messages in the hands of workers.", &["stage"]),
     gauge(QUEUE_CONSUMERS, "Workers that listen to the queue.", &["stage"]),
-    gauge(
-        QUEUE_OLDEST_SECONDS,
-        "Age of the oldest task that is due and not begun in seconds.",
+    histogram(
+        QUEUE_WAIT_SECONDS,
+        WAIT_BOUNDS,
+        "Time from a message's publishing to its delivery in seconds: queues are first in, first out, so the age of the oldest.",
         &["stage"],
     ),
     gauge(OPEN_TASKS, "Tasks opened and not yet absorbed.", &[]),
@@ -132,12 +128,12 @@ pub const ALL: &[Metric] = &[
     ),
     gauge(
         BUDGET_MICRO_USD,
-        "Money of the runs owned here in micro-dollars, by state (limit, started, spent, burned).",
+        "Money of the runs owned here in micro-dollars, by state (held, spent, burned).",
         &["state"],
     ),
     gauge(
         BUDGET_CALLS,
-        "Calls of the runs owned here, by state (limit, started, spent, burned).",
+        "Calls of the runs owned here, by state (held, spent, burned).",
         &["state"],
     ),
     counter(
@@ -151,11 +147,6 @@ pub const ALL: &[Metric] = &[
         &["stage"],
     ),
     gauge(RUNS, "Runs, by state.", &["state"]),
-    counter(
-        RECONNECTS,
-        "Connections lost, by neighbour (broker, ledger, blobs).",
-        &["neighbour"],
-    ),
 ];
 
 const fn counter(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Metric {
@@ -204,7 +195,6 @@ mod tests {
             "state",
             "verdict",
             "reason",
-            "neighbour",
         ];
         let mut names = std::collections::BTreeSet::new();
         for metric in ALL {

@@ -4,6 +4,7 @@
 //! and nothing else; the coordinator's sweep publishes again what shows no progress.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_domain::stage::Stage;
@@ -51,6 +52,8 @@ pub trait Consumer: Send {
 pub struct Delivery {
     /// The encoded task envelope.
     pub envelope: Vec<u8>,
+    /// Time since it was published, where the queue tells.
+    pub waited: Option<Duration>,
     /// How the queue is told. It may outlive the consumer.
     pub receipt: Box<dyn Receipt>,
 }

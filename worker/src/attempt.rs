@@ -82,6 +82,9 @@ impl Bench {
             Err(error) => delivery.receipt.dead_letter(&error.to_string()).await,
             Ok(envelope) => {
                 let task = &envelope.task;
+                if let Some(waited) = delivery.waited {
+                    meter::waited_in_queue(task.address.step.stage(), waited);
+                }
                 let span = tracing::info_span!(
                     "attempt",
                     run = %envelope.run,

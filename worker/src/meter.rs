@@ -38,6 +38,10 @@ pub(crate) fn throttled(model: &str) {
     counter!(metric::THROTTLED, "model" => model.to_owned()).increment(1);
 }
 
+pub(crate) fn waited_in_queue(stage: Stage, wait: Duration) {
+    histogram!(metric::QUEUE_WAIT_SECONDS, "stage" => stage.name()).record(wait.as_secs_f64());
+}
+
 pub(crate) fn limiter_wait(model: &str, wait: Duration) {
     histogram!(metric::LIMITER_WAIT_SECONDS, "model" => model.to_owned()).record(wait.as_secs_f64());
 }

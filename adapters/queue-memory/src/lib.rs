@@ -131,6 +131,7 @@ impl Consumer for MemoryConsumer {
             _slot: slot,
         };
         Ok(Some(Delivery {
+            waited: None,
             envelope,
             receipt: Box::new(receipt),
         }))

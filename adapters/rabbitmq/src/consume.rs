@@ -42,6 +42,7 @@ impl Consumer for RabbitConsumer {
             properties,
             hold,
         } = taken;
+        let waited = headers::age(&properties);
         let receipt = RabbitReceipt {
             shared: Arc::clone(&self.shared),
             stage: self.stage,
@@ -51,6 +52,7 @@ impl Consumer for RabbitConsumer {
         };
         Ok(Some(Delivery {
             envelope,
+            waited,
             receipt: Box::new(receipt),
         }))
     }

@@ -1,6 +1,6 @@
 //! What stands beside a message: its version and trace for those who look at the broker, and for a dead letter why it died.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gristmill_domain::id::TaskId;
 use gristmill_domain::stage::Stage;
@@ -52,6 +52,12 @@ pub(crate) fn of_task(envelope: &[u8]) -> BasicProperties {
         }
     }
     properties.with_headers(headers)
+}
+
+/// Time since a task's message was published, to the second: AMQP's timestamps are no finer.
+pub(crate) fn age(properties: &BasicProperties) -> Option<Duration> {
+    let published = (*properties.timestamp())?;
+    Some(Duration::from_secs((now_ms() / 1_000).saturating_sub(published)))
 }
 
 /// The properties of a dead letter, from those that the message came with.

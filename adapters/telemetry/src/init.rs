@@ -18,6 +18,8 @@ use crate::otlp;
 
 /// The variable that says what is logged, such as `info` or `warn,gristmill_worker=debug`.
 const LOG: &str = "GRISTMILL_LOG";
+/// Never logged, whatever is asked for: the AMQP client shows returned messages whole, and prompts are in them.
+const NEVER: &str = "lapin::returned_messages=off";
 /// Longest wait for the last spans to go out when the program ends.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -132,6 +134,7 @@ fn subscriber(options: Options) -> Result<(tracing::Dispatch, Option<SdkTracerPr
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(Error::Filter)?,
         Ok(_) | Err(_) => EnvFilter::new(options.level),
     };
+    let filter = filter.add_directive(NEVER.parse().map_err(Error::Filter)?);
     let provider = otlp::provider(options.otlp_endpoint.as_deref(), options.service)?;
     let writer = options
         .writer

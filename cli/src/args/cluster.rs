@@ -20,6 +20,22 @@ pub(crate) struct ClusterArgs {
     /// Where runs lie: a folder that all share, `s3://BUCKET/PREFIX`, `gs://…` or `az://…`.
     #[arg(long, env = "GRISTMILL_STORE")]
     pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) tls: ServersTlsArgs,
+}
+
+/// Certificates for `rediss://` and `amqps://`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServersTlsArgs {
+    /// Authority (PEM) that signed the certificates of Redis and RabbitMQ; the system's when left out.
+    #[arg(long, env = "GRISTMILL_SERVERS_CA")]
+    pub(crate) servers_ca: Option<PathBuf>,
+    /// Certificate (PEM) to show to Redis and RabbitMQ.
+    #[arg(long, env = "GRISTMILL_SERVERS_CERT", requires = "servers_key")]
+    pub(crate) servers_cert: Option<PathBuf>,
+    /// Key (PEM, PKCS #8) of that certificate.
+    #[arg(long, env = "GRISTMILL_SERVERS_KEY", requires = "servers_cert")]
+    pub(crate) servers_key: Option<PathBuf>,
 }
 
 /// What `coordinator` needs.
@@ -94,9 +110,11 @@ pub(crate) struct BrokerArgs {
 pub(crate) enum BrokerVerb {
     /// Declare all queues, and print the policies to set.
     Setup {
-        /// RabbitMQ: `amqp://[USER:PASSWORD@]HOST:PORT/VHOST`.
+        /// RabbitMQ: `amqp://[USER:PASSWORD@]HOST:PORT/VHOST`, `amqps://…` with TLS.
         #[arg(long, env = "GRISTMILL_BROKER", hide_env_values = true)]
         broker: String,
+        #[command(flatten)]
+        tls: ServersTlsArgs,
     },
 }
 

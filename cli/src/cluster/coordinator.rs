@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use super::servers::{self, Servers};
-use super::{http, watchman};
+use super::{http, read, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
 use crate::assemble;
 use crate::failure::Failure;
@@ -82,7 +82,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     });
     tasks.spawn(watchman::watch(
         ground.clone(),
-        Arc::new(servers.broker.clone()),
+        servers.broker.clone(),
         ready,
         stop.clone(),
     ));
@@ -125,8 +125,6 @@ fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {
     let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
         return Ok(server);
     };
-    let read =
-        |path: &Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
     let mut tls = ServerTlsConfig::new().identity(Identity::from_pem(read(cert)?, read(key)?));
     if let Some(ca) = &args.client_ca {
         tls = tls.client_ca_root(Certificate::from_pem(read(ca)?));
@@ -211,8 +209,8 @@ fn files(root: &Path) -> anyhow::Result<Vec<String>> {
 
 /// `gristmill broker setup`.
 pub(crate) async fn broker(args: &BrokerArgs, output: OutputStyle) -> Result<(), Failure> {
-    let BrokerVerb::Setup { broker } = &args.verb;
-    let broker = servers::broker(broker).await.map_err(Failure::Input)?;
+    let BrokerVerb::Setup { broker, tls } = &args.verb;
+    let broker = servers::broker(broker, tls).await.map_err(Failure::Input)?;
     let setup = broker
         .setup()
         .await

@@ -1,6 +1,5 @@
 //! Speaking to a coordinator.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -11,6 +10,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 
+use super::read;
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 
@@ -76,10 +76,6 @@ fn token(args: &ServerArgs) -> anyhow::Result<Token> {
         .map_err(|_| anyhow!("the token holds characters that no token has"))?;
     value.set_sensitive(true);
     Ok(Token(Some(value)))
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// What the server refused, as the way this program ends.

@@ -11,7 +11,8 @@ use gristmill_ports::register::Register;
 use gristmill_rabbitmq::Broker;
 use gristmill_redis::{Address, Redis, RedisLedger, RedisRegister};
 
-use crate::args::ClusterArgs;
+use super::read;
+use crate::args::{ClusterArgs, ServersTlsArgs};
 
 /// The servers that coordinators and workers share.
 pub(crate) struct Servers {
@@ -30,12 +31,18 @@ pub(crate) struct Servers {
 impl Servers {
     /// Connects to all of them.
     pub(crate) async fn connect(args: &ClusterArgs) -> anyhow::Result<Self> {
+        let tls = Certificates::read(&args.tls)?;
         let address = Address::parse(&args.redis).context("`--redis`")?;
+        let address = if tls.authority.is_none() && tls.own.is_none() {
+            address
+        } else {
+            address.with_certificates(tls.authority, tls.own)
+        };
         let redis = Redis::connect(address, gristmill_redis::Options::default())
             .await
             .context("Redis cannot be used")?;
         let ledger = RedisLedger::new(redis.clone(), gristmill_redis::ledger::Options::default())?;
-        let broker = broker(&args.broker).await?;
+        let broker = broker(&args.broker, &args.tls).await?;
         let store = gristmill_blob::open(&args.store).context("`--store`")?;
         Ok(Self {
             broker,
@@ -48,10 +55,34 @@ impl Servers {
 }
 
 /// Connects to the message broker.
-pub(crate) async fn broker(url: &str) -> anyhow::Result<Broker> {
-    Broker::connect(gristmill_rabbitmq::Options::new(url))
-        .await
-        .context("RabbitMQ cannot be used")
+pub(crate) async fn broker(url: &str, tls: &ServersTlsArgs) -> anyhow::Result<Broker> {
+    let text = |pem: Vec<u8>| String::from_utf8(pem).context("a certificate for RabbitMQ is no PEM");
+    let certificates = Certificates::read(tls)?;
+    let mut options = gristmill_rabbitmq::Options::new(url);
+    options.tls.authorities = certificates.authority.map(text).transpose()?;
+    options.tls.identity = match certificates.own {
+        Some((certificate, key)) => Some((text(certificate)?, text(key)?)),
+        None => None,
+    };
+    Broker::connect(options).await.context("RabbitMQ cannot be used")
+}
+
+/// Certificates for the servers, in PEM.
+struct Certificates {
+    authority: Option<Vec<u8>>,
+    own: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Certificates {
+    fn read(args: &ServersTlsArgs) -> anyhow::Result<Self> {
+        let own = args.servers_cert.as_deref().zip(args.servers_key.as_deref());
+        Ok(Self {
+            authority: args.servers_ca.as_deref().map(read).transpose()?,
+            own: own
+                .map(|(certificate, key)| anyhow::Ok((read(certificate)?, read(key)?)))
+                .transpose()?,
+        })
+    }
 }
 
 /// A run's folder in the store, laid out as that of a run that works alone.

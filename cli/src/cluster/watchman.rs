@@ -1,12 +1,13 @@
 //! Keeps an eye on a coordinator's neighbours: whether it is ready, and the gauges that dashboards draw.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_coordinator::Ground;
 use gristmill_domain::ledger::{Account, AccountState};
-use gristmill_ports::queue::Depths;
+use gristmill_ports::metric;
+use gristmill_ports::queue::Depths as _;
+use gristmill_rabbitmq::Broker;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -16,14 +17,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Looks until told to stop.
 pub(super) async fn watch(
     ground: Ground,
-    queues: Arc<dyn Depths>,
+    broker: Broker,
     ready: watch::Sender<Option<String>>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
-        let broker = look_at_queues(queues.as_ref()).await;
+        let queues = look_at_queues(&broker).await;
         let books = look_at_runs(&ground).await;
-        let wrong = [broker.err(), books.err()].into_iter().flatten().next();
+        let wrong = [queues.err(), books.err()].into_iter().flatten().next();
         ready.send_if_modified(|now| {
             let changed = *now != wrong;
             now.clone_from(&wrong);
@@ -39,8 +40,8 @@ pub(super) async fn watch(
     }
 }
 
-async fn look_at_queues(queues: &dyn Depths) -> Result<(), String> {
-    let depths = queues
+async fn look_at_queues(broker: &Broker) -> Result<(), String> {
+    let depths = broker
         .depths()
         .await
         .map_err(|error| format!("RabbitMQ does not answer: {error}"))?;
@@ -48,10 +49,14 @@ async fn look_at_queues(queues: &dyn Depths) -> Result<(), String> {
         let stage = depth
             .stage
             .map_or_else(|| "dead".to_owned(), |stage| stage.to_string());
-        metrics::gauge!("gristmill_queue_ready", "stage" => stage.clone()).set(depth.waiting as f64);
-        metrics::gauge!("gristmill_queue_consumers", "stage" => stage).set(depth.consumers as f64);
+        metrics::gauge!(metric::QUEUE_READY, "stage" => stage.clone()).set(depth.waiting as f64);
+        metrics::gauge!(metric::QUEUE_CONSUMERS, "stage" => stage).set(depth.consumers as f64);
     }
-    Ok(())
+    // A broker with a full disk still tells its depths.
+    broker
+        .ready()
+        .await
+        .map_err(|error| format!("RabbitMQ is not ready: {error}"))
 }
 
 async fn look_at_runs(ground: &Ground) -> Result<(), String> {
@@ -78,16 +83,16 @@ async fn look_at_runs(ground: &Ground) -> Result<(), String> {
         books = books.plus(account.as_ref().map(Account::total).unwrap_or_default());
     }
     for (state, runs) in states {
-        metrics::gauge!("gristmill_runs", "state" => state).set(runs as f64);
+        metrics::gauge!(metric::RUNS, "state" => state).set(runs as f64);
     }
-    metrics::gauge!("gristmill_open_tasks").set(open as f64);
+    metrics::gauge!(metric::OPEN_TASKS).set(open as f64);
     for (state, amount) in [
         ("held", books.started),
         ("spent", books.spent),
         ("burned", books.burned),
     ] {
-        metrics::gauge!("gristmill_budget_micro_usd", "state" => state).set(amount.usd.0 as f64);
-        metrics::gauge!("gristmill_budget_calls", "state" => state).set(amount.calls as f64);
+        metrics::gauge!(metric::BUDGET_MICRO_USD, "state" => state).set(amount.usd.0 as f64);
+        metrics::gauge!(metric::BUDGET_CALLS, "state" => state).set(amount.calls as f64);
     }
     Ok(())
 }

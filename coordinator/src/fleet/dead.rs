@@ -13,6 +13,7 @@ use gristmill_proto::Envelope;
 use tokio_util::sync::CancellationToken;
 
 use super::Ground;
+use crate::meter;
 
 /// Refusals after which a task is closed.
 const REFUSALS: u32 = 3;
@@ -46,7 +47,7 @@ async fn bury_one(ground: &Ground, letter: DeadLetter, refusals: &mut HashMap<Ta
     let reason = letter.cause.to_string();
     tracing::warn!(reason, stage = ?letter.origin, run = ?envelope.as_ref().map(|e| e.run), "a dead letter");
     let stage = letter.origin.unwrap_or(Stage::Generate);
-    metrics::counter!("gristmill_dead_letters_total", "stage" => stage.to_string()).increment(1);
+    meter::dead_letter(stage);
     let dead = Dead {
         stage,
         run: envelope.as_ref().map(|envelope| envelope.run),

@@ -54,7 +54,7 @@ pub(super) struct Candidate {
     pub(super) asked_answers: u32,
     /// The answer that was kept, with its shingles where answers to one question are compared.
     pub(super) chosen: Option<Answer>,
-    pub(super) answer_shingles: Vec<u64>,
+    pub(super) answer_shingles: Box<[u32]>,
     pub(super) votes: Option<(u32, u32)>,
     pub(super) judgements: BTreeMap<u32, Option<Judgement>>,
     /// The last useless completion, for the rejected row.
@@ -89,7 +89,7 @@ impl Candidate {
             answers: BTreeMap::new(),
             asked_answers: 0,
             chosen: None,
-            answer_shingles: Vec::new(),
+            answer_shingles: Box::default(),
             votes: None,
             judgements: BTreeMap::new(),
             last_text: String::new(),

@@ -6,7 +6,7 @@ use gristmill_domain::strategy::Strategy;
 use super::Round;
 use super::candidate::Phase;
 use crate::Error;
-use crate::kept::{self, jaccard};
+use crate::kept::{self, similarity};
 
 impl Round<'_> {
     /// The question gate, in the order of numbers: held-out rows, then what is kept, then what is still undecided before it.
@@ -187,8 +187,8 @@ impl Round<'_> {
         let stored = self
             .kept
             .answers(candidate.seed_ordinal)
-            .map(|other| jaccard(mine, other));
-        let closest = stored.chain([jaccard(mine, &human)]).fold(0.0, f64::max);
+            .map(|other| similarity(mine, other));
+        let closest = stored.chain([similarity(mine, &human)]).fold(0.0, f64::max);
         if closest >= near.answer_jaccard {
             return self.decide(index, duplicate(closest));
         }
@@ -205,7 +205,7 @@ impl Round<'_> {
             if before.spec.strategy != Strategy::AnswerAugmentation {
                 continue;
             }
-            let similarity = jaccard(mine, &before.answer_shingles);
+            let similarity = similarity(mine, &before.answer_shingles);
             match &before.phase {
                 // Its answer is not known yet.
                 Phase::Asking | Phase::Asked | Phase::QuestionWaits | Phase::Verifying | Phase::Answering => {

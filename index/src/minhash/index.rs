@@ -6,11 +6,11 @@
 //!
 //! Signatures are not kept: when a table must grow, or a row goes, they are made again from its shingles.
 
-use super::scheme::jaccard;
 use super::{Scheme, Sketch};
 use crate::Error;
 use crate::memory::{bytes, reserve_quarter};
 use crate::slots::Slots;
+use crate::text::jaccard;
 
 /// The link that ends a chain. No slot and tag make it: the highest slot that has room in a link is never given out.
 const END: u32 = u32::MAX;

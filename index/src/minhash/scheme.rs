@@ -80,16 +80,11 @@ impl Scheme {
     ///
     /// A set without shingles gets a sketch that is near nothing, not even to itself: empty texts are for the exact index.
     pub fn sketch(&self, shingles: &[u64]) -> Sketch {
-        let mut folded: Vec<u32> = shingles
-            .iter()
-            .map(|&shingle| (shingle ^ (shingle >> 32)) as u32)
-            .collect();
-        folded.sort_unstable();
-        folded.dedup();
+        let folded = text::folded(shingles);
         let bands = self.bands(&folded);
         Sketch {
             parameters: self.parameters,
-            shingles: folded.into_boxed_slice(),
+            shingles: folded,
             bands: bands.into_boxed_slice(),
         }
     }
@@ -173,23 +168,8 @@ impl Sketch {
         if self.parameters != other.parameters {
             return Err(Error::OtherScheme);
         }
-        Ok(jaccard(&self.shingles, &other.shingles))
+        Ok(text::jaccard(&self.shingles, &other.shingles))
     }
-}
-
-/// Exact Jaccard similarity of two ascending sets; 0 when either is empty.
-pub(super) fn jaccard(a: &[u32], b: &[u32]) -> f64 {
-    if a.is_empty() || b.is_empty() {
-        return 0.0;
-    }
-    let (mut i, mut j, mut shared) = (0, 0, 0usize);
-    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
-        // Without branches: which of the two is smaller is a coin toss that no processor predicts.
-        shared += usize::from(x == y);
-        i += usize::from(x <= y);
-        j += usize::from(y <= x);
-    }
-    shared as f64 / (a.len() + b.len() - shared) as f64
 }
 
 #[cfg(test)]
