@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Run(JobArgs),
     /// Show what a job would do and cost; nothing is spent.
     Plan(JobArgs),
+    /// Show what a job's seeds cover and what they lack; nothing is spent.
+    Audit(JobArgs),
     /// Write a job file from the data.
     Init(InitArgs),
     /// Print the job file's JSON Schema, for editors.

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use gristmill_coordinator::{Finished, Journal, SeedStore, Start};
 use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Split, Verdict, Writer};
 use gristmill_domain::chat::{Message, Role};
+use gristmill_domain::concept::{Assigned, Standing};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
 use gristmill_domain::ledger::{Account, Counts};
@@ -44,6 +45,9 @@ pub(crate) struct Manifest {
     pub(crate) rejected: Vec<(Reason, Loss)>,
     /// Rows with a reference to check against, and rows without, apart.
     pub(crate) by_reference: BTreeMap<String, Yield>,
+    /// Where each concept stands: rows wanted, real rows and synthetic ones that count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) concepts: Vec<Standing>,
     /// What each strategy brought.
     pub(crate) by_strategy: BTreeMap<String, Yield>,
     /// The limit in force at the end.
@@ -367,7 +371,8 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
         id: row.id.to_string(),
         messages: messages(
             start,
-            seed.context.as_deref(),
+            // A seed that lends its form alone lends no passage.
+            seed.context.as_deref().filter(|_| !row.borrowed),
             &row.question,
             &row.reasoning,
             &row.answer,
@@ -385,12 +390,20 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
             run: Some(start.run.to_string()),
             task_ids: row.tasks.iter().map(ToString::to_string).collect(),
             parents: Vec::new(),
-            concepts: seed.concepts,
+            concepts: concepts(&row.assigned, row.borrowed, seed.concepts),
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
         },
     })
+}
+
+/// A synthetic row's concepts: those that it was found to belong to, or else its seed's.
+fn concepts(assigned: &[Assigned], borrowed: bool, of_seed: Vec<String>) -> Vec<String> {
+    if assigned.is_empty() && !borrowed {
+        return of_seed;
+    }
+    assigned.iter().map(|assigned| assigned.concept.clone()).collect()
 }
 
 fn rejected(row: Row) -> Rejected {
@@ -485,19 +498,20 @@ fn manifest(
         rejected: tallies.rejected.into_iter().collect(),
         by_reference: tallies.by_reference,
         by_strategy: tallies.by_strategy,
+        concepts: finished.concepts.clone(),
         limit: account.limit,
         spend,
         rounds: finished.rounds.clone(),
         seeds: seeds.summary().clone(),
         prompts: start.prompts.clone(),
         job: start.job.clone(),
-        warnings: warnings(start, account),
+        warnings: warnings(start, finished, account),
         files: Vec::new(),
     }
 }
 
 /// What a run's end should not hide.
-fn warnings(start: &Start, account: &Account) -> Vec<String> {
+fn warnings(start: &Start, finished: &Finished, account: &Account) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
     let all = [
         (start.bad_rows, "seed rows could not be used"),
@@ -514,10 +528,48 @@ fn warnings(start: &Start, account: &Account) -> Vec<String> {
             "alerts about the books: look at them with `gristmill budget`",
         ),
     ];
-    all.iter()
+    let counted = all
+        .iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", thousands(*count)))
+        .map(|(count, what)| format!("{} {what}", thousands(*count)));
+    counted
+        .chain(open_concepts(&finished.concepts))
+        .chain(lopsided(start, finished))
         .collect()
+}
+
+/// Targets that are still open, in a line.
+fn open_concepts(concepts: &[Standing]) -> Option<String> {
+    let open: Vec<&Standing> = concepts.iter().filter(|concept| concept.open() > 0).collect();
+    let missing: u64 = open.iter().map(|concept| concept.open()).sum();
+    (!open.is_empty()).then(|| {
+        format!(
+            "{} concepts are under their target, by {} rows in all",
+            thousands(open.len() as u64),
+            thousands(missing)
+        )
+    })
+}
+
+/// Clusters that the seeds leave nearly empty, where the concepts were found in them.
+fn lopsided(start: &Start, finished: &Finished) -> Option<String> {
+    let settings = start
+        .job
+        .concepts
+        .as_ref()
+        .filter(|settings| settings.found.is_some())?;
+    let concepts = &finished.concepts;
+    let thin = concepts
+        .iter()
+        .filter(|concept| concept.real < settings.covered_from)
+        .count();
+    (thin as f64 > settings.max_uncovered * concepts.len() as f64).then(|| {
+        format!(
+            "{thin} of {} clusters of seeds have fewer than {} rows: the seeds may be narrow",
+            concepts.len(),
+            settings.covered_from
+        )
+    })
 }
 
 /// Hash of the effective configuration.

@@ -32,6 +32,7 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     )?;
     writeln!(text, "The run ended because {}.\n", manifest.end)?;
     funnel(text, manifest)?;
+    concepts(text, manifest)?;
     yields(text, manifest)?;
     spend(text, manifest)?;
     rounds(text, manifest)?;
@@ -48,6 +49,32 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         manifest.configuration,
         manifest.gristmill
     )
+}
+
+fn concepts(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    if manifest.concepts.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "## Concepts\n")?;
+    if let Some(coverage) = crate::print::coverage(&manifest.concepts) {
+        writeln!(text, "{coverage}.\n")?;
+    }
+    writeln!(
+        text,
+        "| concept | real | synthetic | target | open |\n|---|---:|---:|---:|---:|"
+    )?;
+    for concept in &manifest.concepts {
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            concept.concept.replace('|', "\\|"),
+            thousands(concept.real),
+            thousands(concept.synthetic),
+            thousands(concept.target),
+            thousands(concept.open())
+        )?;
+    }
+    writeln!(text)
 }
 
 fn funnel(text: &mut String, manifest: &Manifest) -> std::fmt::Result {

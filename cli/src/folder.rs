@@ -62,6 +62,11 @@ impl RunFolder {
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 
+    /// True when an earlier start got as far as storing what the run is started with.
+    pub(crate) fn begun(&self) -> bool {
+        self.start_file().exists()
+    }
+
     /// Stores what the run is started with, unless an earlier start did.
     pub(crate) fn begin(&self, start: &Start) -> anyhow::Result<()> {
         let state = self.state();

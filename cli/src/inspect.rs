@@ -6,9 +6,11 @@ use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Found, Journal, SeedStore, Start};
 use gristmill_dataset::{Layout, Options};
+use gristmill_domain::concept;
 use gristmill_domain::ledger::{Account, AccountState, Raise};
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::Ledger;
+use gristmill_proto::SegmentKind;
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
@@ -46,7 +48,7 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> String {
 }
 
 /// Shows where a run stands.
-pub(crate) fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
+pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start()?;
     let account = account(&folder, &start)?;
@@ -59,8 +61,31 @@ pub(crate) fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
         limit: start.limit,
         account,
     };
-    standing.print_status(&state, rows, output);
+    let concepts = concepts(&folder, manifest.as_ref()).await?;
+    standing.print_status(&state, rows, &concepts, output);
     Ok(())
+}
+
+/// Where each concept stands: at the end, or when the latest round was planned.
+async fn concepts(
+    folder: &RunFolder,
+    manifest: Option<&serde_json::Value>,
+) -> anyhow::Result<Vec<concept::Standing>> {
+    if let Some(manifest) = manifest {
+        let concepts = manifest
+            .get("concepts")
+            .cloned()
+            .unwrap_or_else(|| serde_json::json!([]));
+        return serde_json::from_value(concepts).context("the manifest of this run is damaged");
+    }
+    let blobs = LocalBlobs::new(folder.state());
+    let journal = Journal::new(&blobs);
+    let rounds = journal.all_segments(SegmentKind::Plans).await?.len();
+    let Some(latest) = rounds.checked_sub(1) else {
+        return Ok(Vec::new());
+    };
+    let plan = journal.plan(latest as u32).await?;
+    Ok(plan.map(|plan| plan.concepts).unwrap_or_default())
 }
 
 /// Shows a run's budget, or changes its limit.

@@ -25,9 +25,9 @@ use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::prepare::{Prepared, prepare};
-use crate::print;
 use crate::view::{Head, View, duration, thousands};
 use crate::workshop::{self, Place, Workshop};
+use crate::{print, survey};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -48,6 +48,9 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         view.say(&format!("warning: {line}"));
     }
     let start = &prepared.start;
+    if !folder.begun() {
+        survey::refuse_narrow(&prepared, &view).await?;
+    }
     folder.begin(start)?;
     let blobs = LocalBlobs::new(folder.state());
     prepared
@@ -80,6 +83,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     .await?;
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     let accepted = manifest.rows.train_synthetic;
+    let steers = start.job.concepts.as_ref().is_some_and(|concepts| concepts.steer);
     match (&finished.end, start.job.generate.rows) {
         (End::BudgetSpent, Some(wanted)) if accepted < wanted => Err(Failure::BudgetExhausted(format!(
             "the budget ended with {} of {} rows; raise it with `gristmill budget {} --raise AMOUNT` and run the job again",
@@ -87,6 +91,13 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
             thousands(wanted),
             folder.root().display()
         ))),
+        (End::BudgetSpent, None) if steers && manifest.concepts.iter().any(|concept| concept.open() > 0) => {
+            Err(Failure::BudgetExhausted(format!(
+                "the budget ended with {}; raise it with `gristmill budget {} --raise AMOUNT` and run the job again",
+                print::coverage(&manifest.concepts).unwrap_or_default(),
+                folder.root().display()
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod args;
 mod assemble;
+mod audit;
 mod card;
 mod cluster;
 mod failure;
@@ -15,6 +16,7 @@ mod plan;
 mod prepare;
 mod print;
 mod standing;
+mod survey;
 mod view;
 mod workshop;
 
@@ -93,7 +95,8 @@ fn start_again_patiently() {
 async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => launch::run(&args, view, cli.output).await,
-        Command::Plan(args) => plan::plan(&args, cli.output).await,
+        Command::Plan(args) => plan::plan(&args, &view, cli.output).await,
+        Command::Audit(args) => audit::audit(&args, &view, cli.output).await,
         Command::Init(args) => plan::init(&args),
         Command::Schema => {
             print::plain(&format!("{:#}\n", gristmill_jobfile::schema()));
@@ -101,7 +104,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         }
         Command::Status(args) => match args.server.server() {
             Some(server) => cluster::verbs::status(&server, &args.run, cli.output).await,
-            None => inspect::status(&args.run, cli.output),
+            None => inspect::status(&args.run, cli.output).await,
         },
         Command::Budget(args) => match args.server.server() {
             Some(server) => cluster::verbs::budget(&server, &args, cli.output).await,

@@ -1,7 +1,7 @@
 //! `gristmill plan` and `gristmill init`: what can be known and written before anything is spent.
 
 use anyhow::Context;
-use gristmill_coordinator::{policy, snapshot_before};
+use gristmill_coordinator::{policy, snapshot_before, uncovered_share};
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::plan::{Next, Purpose, next, outlook};
 use gristmill_domain::strategy::Strategy;
@@ -11,14 +11,19 @@ use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::prepare::prepare;
 use crate::print;
-use crate::view::thousands;
+use crate::survey::survey;
+use crate::view::{View, thousands};
 
 /// Shows what a job would do and cost.
-pub(crate) async fn plan(args: &JobArgs, output: OutputStyle) -> Result<(), Failure> {
+pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
     let prepared = prepare(args).await?;
     let limit = prepared.start.limit;
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
-    let snapshot = snapshot_before(&prepared.seeds, limit);
+    let mut snapshot = snapshot_before(&prepared.seeds, limit);
+    if let Some(concepts) = &prepared.start.job.concepts {
+        snapshot.concepts = survey(&prepared, view).await.map_err(Failure::Input)?.concepts;
+        snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
+    }
     let outlook = outlook(&snapshot, &policy);
     let first = next(&snapshot, &policy);
     // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.

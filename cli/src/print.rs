@@ -9,6 +9,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::concept::Standing;
 use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
 
@@ -16,6 +17,7 @@ use crate::args::OutputStyle;
 use crate::assemble::{Loss, Manifest, Spend};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
+use crate::history::one_line;
 use crate::launch::shown;
 use crate::view::{counts, duration, thousands};
 
@@ -58,7 +60,7 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
     if output == OutputStyle::Json {
         let value = serde_json::json!({
             "run": manifest.run, "folder": place, "end": manifest.end, "rows": manifest.rows, "candidates": manifest.candidates,
-            "rejected": manifest.rejected, "spend": manifest.spend, "by_reference": manifest.by_reference,
+            "rejected": manifest.rejected, "concepts": manifest.concepts, "spend": manifest.spend, "by_reference": manifest.by_reference,
             "warnings": manifest.warnings, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
         });
         println!("{value}");
@@ -94,6 +96,9 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
             counts(rejected)
         );
     }
+    if let Some(coverage) = coverage(&manifest.concepts) {
+        println!("  coverage   {coverage}");
+    }
     println!(
         "  share      {:.0}% synthetic (ceiling {:.0}%), {} real rows; held out {} + {}",
         100.0 * manifest.rows.synthetic_share,
@@ -111,6 +116,26 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         );
     }
     println!("Next: {place}/dataset/README.md, gristmill trace {place} ROW_ID");
+}
+
+/// `231/240 concepts at target; furthest: "renal dosing" 12/40`; nothing where no concept has a target.
+pub(crate) fn coverage(concepts: &[Standing]) -> Option<String> {
+    let wanted: Vec<&Standing> = concepts.iter().filter(|concept| concept.target > 0).collect();
+    let met = wanted.iter().filter(|concept| concept.open() == 0).count();
+    let furthest = wanted
+        .iter()
+        .copied()
+        .reduce(|a, b| if b.open() > a.open() { b } else { a })?;
+    let mut text = format!("{met}/{} concepts at target", wanted.len());
+    if furthest.open() > 0 {
+        let there = furthest.real + furthest.synthetic;
+        text.push_str(&format!(
+            "; furthest: \"{}\" {there}/{}",
+            one_line(&furthest.concept),
+            furthest.target
+        ));
+    }
+    Some(text)
 }
 
 fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {

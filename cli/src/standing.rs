@@ -1,6 +1,7 @@
 //! Where a run stands, and its books: the same picture of a run in a folder and of one at a coordinator.
 
 use gristmill_domain::amount::{Limit, MicroUsd};
+use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
 use gristmill_jobfile::BudgetChoice;
 
@@ -59,13 +60,19 @@ impl Standing {
     }
 
     /// Prints where the run stands.
-    pub(crate) fn print_status(&self, state: &str, rows: Option<&serde_json::Value>, output: OutputStyle) {
+    pub(crate) fn print_status(
+        &self,
+        state: &str,
+        rows: Option<&serde_json::Value>,
+        concepts: &[concept::Standing],
+        output: OutputStyle,
+    ) {
         let account = self.account.as_ref();
         let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
             "run": self.run, "state": state, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "rows": rows, "alerts": account.map(|account| &account.alerts),
+            "rows": rows, "concepts": concepts, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
@@ -79,6 +86,9 @@ impl Standing {
         text.push_str(&format!("spent      {}\n", self.spent()));
         for alert in account.iter().flat_map(|account| &account.alerts) {
             text.push_str(&format!("alert      {}\n", alert.text));
+        }
+        if let Some(coverage) = print::coverage(concepts) {
+            text.push_str(&format!("coverage   {coverage}\n"));
         }
         if let Some(rows) = rows {
             text.push_str(&format!("rows       {rows}\n"));

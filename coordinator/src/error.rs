@@ -63,6 +63,9 @@ pub enum Error {
     /// An index refused an entry.
     #[error("an index refused an entry")]
     Index(#[from] gristmill_index::Error),
+    /// Rows cannot be assigned to concepts.
+    #[error("rows cannot be assigned to concepts")]
+    Concepts(#[from] gristmill_measure::Error),
     /// A prompt template is wrong.
     #[error("the prompt `{kind:?}` cannot be used")]
     Prompt {

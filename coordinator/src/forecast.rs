@@ -2,8 +2,9 @@
 
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
-use gristmill_domain::job::{EmbedSource, JudgeWhen, ModelSpec, Validator};
-use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Tally};
+use gristmill_domain::concept::Outlook;
+use gristmill_domain::job::{Assign, Concepts, EmbedSource, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally};
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Work};
 
@@ -56,7 +57,31 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
         rounds: job.generate.rounds,
         rephrasings_per_seed: job.generate.rephrasings_per_seed,
         prior,
+        steering: job
+            .concepts
+            .as_ref()
+            .and_then(|concepts| steering(recipe, concepts)),
     })
+}
+
+/// How rounds aim at the concepts of a job, where it wants rows of them.
+fn steering(recipe: &Recipe, concepts: &Concepts) -> Option<Steering> {
+    (concepts.steer && concepts.wants_rows()).then(|| Steering {
+        min_gain: concepts.min_gain,
+        new_questions: concepts.assign == Assign::Embedding,
+        // An answer that must stand in a passage needs one that is about the concept.
+        seedless: recipe.job.filter.grounding.is_none(),
+        beyond: recipe.job.generate.rows.is_some(),
+    })
+}
+
+/// Share of concepts that fewer than `covered_from` seeds belong to.
+pub fn uncovered_share(outlooks: &[Outlook], covered_from: u64) -> f64 {
+    let uncovered = outlooks
+        .iter()
+        .filter(|concept| concept.seeds < covered_from)
+        .count();
+    uncovered as f64 / outlooks.len().max(1) as f64
 }
 
 /// The state of a run before its first round.
@@ -75,6 +100,7 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         used: Amount::ZERO,
         tallies: std::array::from_fn(|_| Tally::default()),
         last: None,
+        concepts: Vec::new(),
     }
 }
 
@@ -140,6 +166,9 @@ fn step_cost(
         seed: &seed,
         teacher: 0,
         question: &seed.question,
+        topic: None,
+        borrowed: false,
+        peers: None,
     };
     let human = Answer {
         reasoning: seed.reasoning.clone().unwrap_or_default(),

@@ -4,7 +4,9 @@
 //! spent is the ledger's to say. Everything it needs after a crash is in the journal and the ledger.
 
 mod api;
+mod assigner;
 mod corpus;
+mod coverage;
 mod engine;
 mod error;
 mod fleet;
@@ -24,10 +26,12 @@ mod start;
 mod window;
 
 pub use api::{Access, AccessError, Api, Role};
+pub use assigner::{Assigner, Belongs, Found as FoundConcepts};
+pub use coverage::by_seeds;
 pub use engine::Options;
 pub use error::Error;
 pub use fleet::{Assembler, Fleet, FleetOptions, Ground, States, bury};
-pub use forecast::{policy, snapshot_before};
+pub use forecast::{policy, snapshot_before, uncovered_share};
 pub use history::{Found, History};
 pub use journal::{Journal, TaskResult};
 pub use progress::Progress;

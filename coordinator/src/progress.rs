@@ -22,6 +22,9 @@ pub struct Progress {
     pub expected_rows: u64,
     /// Rejected rows by reason.
     pub rejected: BTreeMap<Reason, u64>,
+    /// Concepts at their target, and concepts that have one.
+    #[serde(default)]
+    pub concepts: (u64, u64),
     /// The budget.
     pub limit: Limit,
     /// What is spent and burned.

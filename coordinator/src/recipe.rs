@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use gristmill_domain::chat::Request;
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{Job, ModelSpec, PromptForm, PromptKind, Structured, Validator};
+use gristmill_domain::job::{Concept, Job, ModelSpec, PromptForm, PromptKind, Structured, Validator};
 use gristmill_domain::prompt::{Example, Template, Variables, reply_schema};
 use gristmill_domain::seed::Seed;
 use gristmill_domain::strategy::Strategy;
@@ -38,6 +38,19 @@ pub(crate) struct Brief<'a> {
     pub(crate) seed: &'a Seed,
     pub(crate) teacher: usize,
     pub(crate) question: &'a str,
+    /// The concept it is about, where the job has concepts.
+    pub(crate) topic: Option<&'a Concept>,
+    /// The seed lends its form alone: neither its passage nor its concept is the candidate's.
+    pub(crate) borrowed: bool,
+    /// Anchor numbers of seeds to show as examples; else those that share the seed's database or concept.
+    pub(crate) peers: Option<&'a [u64]>,
+}
+
+impl Brief<'_> {
+    /// The passage that the candidate rests on.
+    fn passage(&self) -> Option<String> {
+        self.seed.context.clone().filter(|_| !self.borrowed)
+    }
 }
 
 impl Recipe {
@@ -206,7 +219,7 @@ impl Recipe {
             },
             answer: answer.map(shown).unwrap_or_default(),
             reference,
-            context: brief.seed.context.clone().unwrap_or_default(),
+            context: brief.passage().unwrap_or_default(),
             schema: brief
                 .seed
                 .database
@@ -214,7 +227,14 @@ impl Recipe {
                 .and_then(|db| self.schemas.get(db))
                 .cloned()
                 .unwrap_or_default(),
-            concept: brief.seed.concepts.first().cloned().unwrap_or_default(),
+            concept: match brief.topic {
+                Some(concept) => concept.name.clone(),
+                None => brief.seed.concepts.first().cloned().unwrap_or_default(),
+            },
+            description: brief
+                .topic
+                .map(|concept| concept.description.clone())
+                .unwrap_or_default(),
             examples: Vec::new(),
             kind,
             labels,
@@ -223,7 +243,8 @@ impl Recipe {
         }
     }
 
-    /// Solved examples from the seed's own database or concept, other than itself; a new question's prompt shows the seed first.
+    /// Solved examples from the seed's own database or concept, other than itself; a new question's prompt shows the seed first, or
+    /// the concept's own examples where the seed is of another.
     fn examples(
         &self,
         brief: &Brief<'_>,
@@ -234,9 +255,22 @@ impl Recipe {
         let wanted = self.job.generate.examples as usize;
         let mut examples = Vec::with_capacity(wanted);
         if kind == PromptKind::NewQuestion && wanted > 0 {
+            let own = brief
+                .topic
+                .filter(|_| brief.borrowed)
+                .map(|concept| &concept.examples);
+            examples.extend(
+                own.into_iter()
+                    .flatten()
+                    .take(wanted - 1)
+                    .map(|question| Example {
+                        question: question.clone(),
+                        ..Example::default()
+                    }),
+            );
             examples.push(example(brief.seed));
         }
-        let peers = seeds.peers(brief.seed);
+        let peers = brief.peers.unwrap_or_else(|| seeds.peers(brief.seed));
         let mut place = draw as usize;
         // A stride through the peers finds others soon; a list of one peer, the seed itself, finds none.
         for _ in 0..peers.len().min(4 * wanted) {
@@ -260,7 +294,7 @@ impl Recipe {
             } else {
                 Vec::new()
             },
-            passage: self.job.filter.grounding.as_ref().and(brief.seed.context.clone()),
+            passage: self.job.filter.grounding.as_ref().and(brief.passage()),
             database: brief.seed.database.clone(),
         }
     }

@@ -19,7 +19,7 @@ use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::plan::{Plan, Visit};
+use gristmill_domain::plan::{Plan, Start, Visit};
 use gristmill_domain::row::{Checks, Position, Row};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
@@ -27,14 +27,22 @@ use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
 use crate::corpus::Corpus;
+use crate::coverage::Coverage;
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
 use crate::recipe::Recipe;
 use crate::seeds::SeedStore;
-use candidate::{Candidate, Phase};
+use candidate::{About, Candidate, Phase};
 
 /// Candidates that may be under way at once: bounds memory while one of them is slow.
 const UNDER_WAY_MAX: usize = 8_192;
+
+/// What finished rounds left behind, and this one adds to.
+pub(crate) struct Past<'a> {
+    pub(crate) corpus: &'a mut Corpus,
+    pub(crate) kept: &'a mut Kept,
+    pub(crate) coverage: Option<&'a mut Coverage>,
+}
 
 /// A round under way.
 pub(crate) struct Round<'a> {
@@ -43,6 +51,8 @@ pub(crate) struct Round<'a> {
     seeds: &'a SeedStore,
     corpus: &'a mut Corpus,
     kept: &'a mut Kept,
+    /// What is counted by concept, where the job has any.
+    coverage: Option<&'a mut Coverage>,
     rule: agreement::Rule,
     visit: Visit,
     total: u64,
@@ -81,8 +91,7 @@ impl<'a> Round<'a> {
         plan: &'a Plan,
         recipe: &'a Recipe,
         seeds: &'a SeedStore,
-        corpus: &'a mut Corpus,
-        kept: &'a mut Kept,
+        past: Past<'a>,
         committed: u64,
     ) -> Result<Self, Error> {
         let agreement = recipe.job.generate.agreement;
@@ -94,8 +103,9 @@ impl<'a> Round<'a> {
             plan,
             recipe,
             seeds,
-            corpus,
-            kept,
+            corpus: past.corpus,
+            kept: past.kept,
+            coverage: past.coverage,
             // A plain majority of all that may be drawn also decides; it can only come up when the lead is large.
             rule: agreement::Rule::new(agreement.lead, agreement.max_samples, 1.0)?,
             visit,
@@ -141,13 +151,24 @@ impl<'a> Round<'a> {
             return Ok(false);
         };
         let index = spec.index;
-        let seed_ordinal = self.seeds.anchor(spec.seed);
+        let direction = self.coverage.as_ref().map(|coverage| coverage.direction(&spec));
+        let (Start::Anchor(place) | Start::Own(place)) = spec.start;
+        let anchor = direction.as_ref().map_or(place, |direction| direction.anchor);
+        let seed_ordinal = self.seeds.anchor(anchor);
         let seed = Arc::new(self.seeds.read(seed_ordinal)?);
         let teacher = self.recipe.teacher(self.position(index).row_id(self.recipe.run));
         let asks = spec.strategy != Strategy::AnswerAugmentation;
         let phase = if asks { Phase::Asking } else { Phase::Answering };
-        self.active
-            .insert(index, Candidate::new(spec, seed_ordinal, seed, teacher, phase));
+        let mut candidate = Candidate::new(spec, anchor, seed_ordinal, seed, teacher, phase);
+        candidate.about = direction.and_then(|direction| {
+            Some(About {
+                topic: direction.topic?,
+                aimed: direction.aimed,
+                borrowed: direction.borrowed,
+                peers: direction.peers,
+            })
+        });
+        self.active.insert(index, candidate);
         self.started = index + 1;
         if asks {
             self.ready.insert((3, index, Step::Ask));
@@ -180,8 +201,7 @@ impl<'a> Round<'a> {
             };
             self.look_again(woken)?;
         }
-        self.commit();
-        Ok(())
+        self.commit()
     }
 
     /// Embeds the questions of a block whose candidates have all been asked for.
@@ -219,7 +239,7 @@ impl<'a> Round<'a> {
     }
 
     /// Hands out decided candidates, in order, a block at a time.
-    fn commit(&mut self) {
+    fn commit(&mut self) -> Result<(), Error> {
         loop {
             let end = ((self.committed_to / self.block + 1) * self.block).min(self.total);
             let block = self.committed_to..end;
@@ -229,12 +249,12 @@ impl<'a> Round<'a> {
                     .is_some_and(|c| c.decided() && c.outstanding == 0)
             };
             if block.is_empty() || end > self.gated_to || !block.clone().all(done) {
-                return;
+                return Ok(());
             }
             for index in block {
                 if let Some(candidate) = self.active.remove(&index) {
                     self.forget(index, &candidate);
-                    let row = self.row(index, candidate);
+                    let row = self.row(index, candidate)?;
                     self.rows.push(row);
                 }
             }
@@ -251,7 +271,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn row(&mut self, index: u64, candidate: Candidate) -> (Row, Option<Vec<f32>>) {
+    fn row(&mut self, index: u64, candidate: Candidate) -> Result<(Row, Option<Vec<f32>>), Error> {
         let position = self.position(index);
         let rejection = match &candidate.phase {
             Phase::Decided(rejection) => rejection.clone(),
@@ -271,6 +291,24 @@ impl<'a> Round<'a> {
             );
         }
         let family = candidate.family();
+        let assigned = match &mut self.coverage {
+            Some(coverage) => coverage.assess(
+                candidate.spec.strategy,
+                candidate.anchor,
+                &candidate.question,
+                candidate.vector.as_deref(),
+                rejection.is_none(),
+            )?,
+            None => Vec::new(),
+        };
+        let concept = match (&self.coverage, &candidate.about) {
+            (Some(_), about) => about
+                .as_ref()
+                .filter(|about| about.aimed)
+                .map(|about| about.topic.name.clone()),
+            (None, _) => candidate.seed.concepts.first().cloned(),
+        };
+        let borrowed = candidate.borrowed();
         let details = candidate
             .chosen
             .iter()
@@ -288,7 +326,9 @@ impl<'a> Round<'a> {
             family,
             seed_id: candidate.seed.id,
             strategy: candidate.spec.strategy,
-            concept: candidate.seed.concepts.first().cloned(),
+            concept,
+            borrowed,
+            assigned,
             question: candidate.question,
             reasoning,
             answer,
@@ -312,7 +352,7 @@ impl<'a> Round<'a> {
             depth: 1,
             rejection,
         };
-        (row, candidate.vector)
+        Ok((row, candidate.vector))
     }
 }
 

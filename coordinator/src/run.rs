@@ -1,11 +1,13 @@
 //! A run from its first plan to its last row.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::Price;
+use gristmill_domain::concept;
 use gristmill_domain::id::TaskId;
-use gristmill_domain::job::EmbedSource;
+use gristmill_domain::job::{Concepts, EmbedSource};
 use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
@@ -21,7 +23,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::assigner::{Assigner, Found};
 use crate::corpus::Corpus;
+use crate::coverage::Coverage;
 use crate::engine::{Engine, Options, Site};
 use crate::forecast;
 use crate::journal::Journal;
@@ -29,7 +33,7 @@ use crate::kept::{self, Kept};
 use crate::mend::Care;
 use crate::prepare::Preparation;
 use crate::recipe::Recipe;
-use crate::round::Round;
+use crate::round::{Past, Round};
 use crate::seeds::SeedStore;
 use crate::{Error, Progress};
 
@@ -72,6 +76,12 @@ pub struct RoundReport {
     pub accepted: u64,
     /// Candidates for which no money was left.
     pub unfunded: u64,
+    /// Candidates that were aimed at a concept.
+    #[serde(default)]
+    pub aimed: u64,
+    /// Those of them that count towards it.
+    #[serde(default)]
+    pub counted: u64,
 }
 
 /// A run at its end.
@@ -83,12 +93,18 @@ pub struct Finished {
     pub rounds: Vec<RoundReport>,
     /// The policy it followed.
     pub policy: Policy,
+    /// Where each concept stands, where the job has any.
+    #[serde(default)]
+    pub concepts: Vec<concept::Standing>,
 }
 
 /// What finished rounds left behind: what later ones are compared with, and what they are planned by.
 struct Standing {
     corpus: Corpus,
     kept: Kept,
+    coverage: Option<Coverage>,
+    /// Numbers of the concepts by name.
+    numbers: HashMap<String, u32>,
     snapshot: Snapshot,
     rounds: Vec<RoundReport>,
 }
@@ -161,6 +177,12 @@ impl Coordinator<'_> {
         self.close(&site).await?;
         Ok(Finished {
             end,
+            concepts: standing
+                .snapshot
+                .concepts
+                .iter()
+                .map(|concept| concept.standing.clone())
+                .collect(),
             rounds: standing.rounds,
             policy,
         })
@@ -169,17 +191,23 @@ impl Coordinator<'_> {
     /// Embeds the seeds and fills the corpus with them.
     async fn prepare(&self, site: &mut Site<'_>, limit: Limit) -> Result<Standing, Error> {
         let embeds = self.recipe.job.embed.source() != EmbedSource::Off;
-        let mut vectors = Vec::new();
+        let (mut vectors, mut known) = (Vec::new(), Vec::new());
+        let concepts = self.recipe.job.concepts.as_ref();
         if embeds {
             self.progress
                 .send_modify(|progress| progress.phase = "embedding seeds".into());
-            let mut preparation = Preparation::new(self.recipe, self.seeds);
+            let texts = concepts.map(Assigner::texts).unwrap_or_default();
+            let mut preparation = Preparation::new(self.recipe, self.seeds, texts);
             Engine::new(site, Address::PREPARATION)
                 .await?
                 .drive(&mut preparation, |_| {})
                 .await?;
-            vectors = preparation.into_vectors();
+            (vectors, known) = preparation.into_vectors();
         }
+        let coverage = match concepts {
+            Some(concepts) => Some(self.coverage(concepts, &vectors, known).await?),
+            None => None,
+        };
         let filter = &self.recipe.job.filter;
         let dimensions = vectors.first().map(Vec::len);
         let mut corpus = Corpus::new(filter, dimensions)?;
@@ -195,13 +223,49 @@ impl Coordinator<'_> {
             let vector = vectors.get_mut(ordinal as usize).map(std::mem::take);
             corpus.add_seed(&self.seeds.read(ordinal)?.question, vector)?;
         }
-        let snapshot = forecast::snapshot_before(self.seeds, limit);
+        let mut snapshot = forecast::snapshot_before(self.seeds, limit);
+        if let (Some(coverage), Some(concepts)) = (&coverage, concepts) {
+            snapshot.concepts = coverage.outlooks();
+            let met = concept::met(&snapshot.concepts);
+            self.progress.send_modify(|progress| progress.concepts = met);
+            snapshot.uncovered_share = forecast::uncovered_share(&snapshot.concepts, concepts.covered_from);
+            tracing::info!(run = %site.run, concepts = snapshot.concepts.len(), seeds = coverage.assigned(), "seeds assigned");
+        }
         Ok(Standing {
             corpus,
             kept: Kept::default(),
+            numbers: coverage.as_ref().map(|c| c.numbers().clone()).unwrap_or_default(),
+            coverage,
             snapshot,
             rounds: Vec::new(),
         })
+    }
+
+    /// Counts the anchor by concept.
+    async fn coverage(
+        &self,
+        concepts: &Concepts,
+        vectors: &[Vec<f32>],
+        known: Vec<Vec<f32>>,
+    ) -> Result<Coverage, Error> {
+        let model = &self.recipe.job.embed.model;
+        let assigner = if concepts.found.is_some() {
+            let anchor = |n: u64| self.seeds.anchor(n);
+            let of_anchor = (0..self.seeds.anchors())
+                .filter_map(|n| vectors.get(anchor(n) as usize).cloned())
+                .collect();
+            let (settings, name) = (concepts.clone(), model.clone());
+            let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+            let finding =
+                tokio::task::spawn_blocking(move || Found::find(&settings, &name, of_anchor, threads));
+            let found = finding.await.map_err(|_| Error::Interrupted)??;
+            Assigner::found(concepts, found, |n| {
+                Ok(self.seeds.read(anchor(n as u64))?.question)
+            })?
+        } else {
+            Assigner::new(concepts, model, known)?
+        };
+        Coverage::new(assigner, self.seeds, vectors, &self.recipe.job.filter)
     }
 
     /// Carries one round out, or what is left of it.
@@ -217,6 +281,8 @@ impl Coordinator<'_> {
             decided: 0,
             accepted: 0,
             unfunded: 0,
+            aimed: 0,
+            counted: 0,
         };
         for name in site
             .journal
@@ -225,7 +291,13 @@ impl Coordinator<'_> {
         {
             for record in site.journal.rows(&name).await? {
                 self.recall(standing, &record.value, record.vectors.into_iter().next())?;
-                note(&mut report, &mut standing.snapshot, &self.progress, &record.value);
+                note(
+                    &mut report,
+                    &mut standing.snapshot,
+                    &standing.numbers,
+                    &self.progress,
+                    &record.value,
+                );
             }
         }
         let total: u64 = report.plan.candidates.iter().sum();
@@ -238,12 +310,21 @@ impl Coordinator<'_> {
             let Standing {
                 corpus,
                 kept,
+                coverage,
+                numbers,
                 snapshot,
                 ..
             } = standing;
-            let mut round = Round::new(&plan, self.recipe, self.seeds, corpus, kept, report.decided)?;
+            let past = Past {
+                corpus,
+                kept,
+                coverage: coverage.as_mut(),
+            };
+            let mut round = Round::new(&plan, self.recipe, self.seeds, past, report.decided)?;
             engine
-                .drive(&mut round, |row| note(&mut report, snapshot, &self.progress, row))
+                .drive(&mut round, |row| {
+                    note(&mut report, snapshot, numbers, &self.progress, row)
+                })
                 .await?;
         }
         standing.snapshot.rounds_done += 1;
@@ -253,6 +334,8 @@ impl Coordinator<'_> {
             unfunded: report.unfunded,
             limit: report.plan.limit,
             mix: report.plan.mix,
+            aimed: report.aimed,
+            counted: report.counted,
         });
         tracing::info!(
             run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,
@@ -279,7 +362,10 @@ impl Coordinator<'_> {
             standing.corpus.insert(&probe, row.family)?;
         }
         standing.kept.keep(row.strategy, row.seed, shingles);
-        Ok(())
+        match &mut standing.coverage {
+            Some(coverage) => coverage.recall(row),
+            None => Ok(()),
+        }
     }
 
     fn announce(&self, report: &RoundReport, standing: &Standing, policy: &Policy) {
@@ -321,7 +407,13 @@ impl Coordinator<'_> {
     }
 }
 
-fn note(report: &mut RoundReport, snapshot: &mut Snapshot, progress: &watch::Sender<Progress>, row: &Row) {
+fn note(
+    report: &mut RoundReport,
+    snapshot: &mut Snapshot,
+    numbers: &HashMap<String, u32>,
+    progress: &watch::Sender<Progress>,
+    row: &Row,
+) {
     report.decided += 1;
     report.accepted += u64::from(row.accepted());
     report.unfunded += u64::from(row.unfunded());
@@ -332,5 +424,15 @@ fn note(report: &mut RoundReport, snapshot: &mut Snapshot, progress: &watch::Sen
     {
         snapshot.tallies[i].add(row.accepted(), &costs);
     }
-    progress.send_modify(|progress| progress.count(row));
+    if !snapshot.concepts.is_empty() {
+        let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);
+        report.aimed += u64::from(aimed);
+        report.counted += u64::from(counted);
+    }
+    let counts = row.assigned.iter().any(|assigned| assigned.counted);
+    let concepts = counts.then(|| concept::met(&snapshot.concepts));
+    progress.send_modify(|progress| {
+        progress.count(row);
+        progress.concepts = concepts.unwrap_or(progress.concepts);
+    });
 }

@@ -109,6 +109,10 @@ pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     };
     decisive.output = Output::default();
     decisive.generate.prompts.clear();
+    if let Some(concepts) = &mut decisive.concepts {
+        // Whether narrow seeds are accepted decides only whether the run starts.
+        concepts.accept = None;
+    }
     if let Validator::Sql { databases, .. } = &mut decisive.filter.validator {
         databases.clear();
     }

@@ -1,9 +1,10 @@
-//! The job: everything a user decides, in ten sections, with the defaults that make a short file work.
+//! The job: everything a user decides, in eleven sections, with the defaults that make a short file work.
 //!
 //! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
 //! settings mean and [`check`](Job::check)s what no single value can show.
 
 mod check;
+mod concepts;
 mod model;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
+pub use concepts::{Accept, Assign, Concept, Concepts, Listed, Wrong, folded, wrong};
 pub use model::{
     Api, Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
     Structured, Teacher, TokenLimitKey,
@@ -39,6 +41,9 @@ pub struct Job {
     /// The sentence-embedding model for semantic duplicates and decontamination.
     #[serde(default)]
     pub embed: Embed,
+    /// What the data should cover; left out, nothing is counted by concept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concepts: Option<Concepts>,
     /// What is generated, and how.
     #[serde(default)]
     pub generate: Generate,

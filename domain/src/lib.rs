@@ -6,6 +6,7 @@ pub mod amount;
 pub mod answer;
 pub mod breaker;
 pub mod chat;
+pub mod concept;
 pub mod filter;
 pub mod id;
 pub mod job;

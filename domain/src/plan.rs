@@ -4,6 +4,7 @@
 //! leaves whoever carries it out nothing to decide. A run is a pilot (at most 5 % of the budget), then rounds, until the wanted
 //! rows are there, the budget is spent, or a round brings nothing any more.
 
+mod aims;
 mod estimate;
 #[cfg(test)]
 mod tests;
@@ -14,12 +15,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Limit, MicroUsd};
+use crate::concept::{Outlook, Standing};
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
 use crate::strategy::{self, Mix, Situation, Strategy};
 
+use aims::Wanted;
+pub use aims::{Aim, Steering};
 pub use estimate::{Estimate, StageCost, Tally};
-pub use visit::{Spec, Visit};
+pub use visit::{Spec, Start, Visit};
 
 /// What is decided before a run and stays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +42,9 @@ pub struct Policy {
     pub rephrasings_per_seed: u32,
     /// What each strategy is expected to cost and bring before anything is observed, in the order of [`Strategy::ALL`].
     pub prior: [Estimate; 3],
+    /// How rounds aim at concepts under their target; `None` when nothing is aimed at.
+    #[serde(default)]
+    pub steering: Option<Steering>,
 }
 
 /// What a plan may look at: the verdicts and settled costs of finished rounds.
@@ -57,6 +64,8 @@ pub struct Snapshot {
     pub tallies: [Tally; 3],
     /// The last round, if there was one.
     pub last: Option<LastRound>,
+    /// Where each concept stands.
+    pub concepts: Vec<Outlook>,
 }
 
 /// What a plan looks at in the round before it.
@@ -72,6 +81,10 @@ pub struct LastRound {
     pub limit: Option<Limit>,
     /// Its mix.
     pub mix: Mix,
+    /// Candidates that were aimed at a concept.
+    pub aimed: u64,
+    /// Those of them that count towards it.
+    pub counted: u64,
 }
 
 /// What a round is for.
@@ -93,8 +106,14 @@ pub struct Plan {
     pub purpose: Purpose,
     /// Candidates by strategy, in the order of [`Strategy::ALL`].
     pub candidates: [u64; 3],
-    /// Candidates by strategy that earlier rounds planned: where the visit of the seeds goes on.
+    /// Candidates by strategy that earlier rounds planned and aimed at nothing: where the visit of the seeds goes on.
     pub visited: [u64; 3],
+    /// Those of the candidates that are aimed at concepts under their target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aims: Vec<Aim>,
+    /// Where each concept stood when the round was planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concepts: Vec<Standing>,
     /// The mix that the candidates follow.
     pub mix: Mix,
     /// The run's limit at this time; plans of older versions do not say.
@@ -110,6 +129,14 @@ pub struct Plan {
     pub expected: Expected,
     /// Limit of the generating stage: what judging and embedding this round's candidates will need is not for it to take.
     pub generate_limit: Limit,
+}
+
+impl Plan {
+    /// Candidates by strategy that are aimed at no concept.
+    pub fn free(&self) -> [u64; 3] {
+        let aimed = aims::total(&self.aims);
+        std::array::from_fn(|i| self.candidates[i].saturating_sub(aimed[i]))
+    }
 }
 
 /// What is expected of a round, or of all that is left of a run.
@@ -151,6 +178,15 @@ pub enum End {
     NothingGained,
     /// Every rephrasing that may be kept is there, and nothing else is allowed.
     SeedsUsedUp,
+    /// Every concept has the rows that are wanted of it.
+    TargetsMet,
+    /// Aiming at what is open does not bring enough any more: so many candidates were aimed, so many counted.
+    GainTooSmall {
+        /// Candidates.
+        aimed: u64,
+        /// Rows that count towards a target.
+        counted: u64,
+    },
 }
 
 impl std::fmt::Display for End {
@@ -160,6 +196,11 @@ impl std::fmt::Display for End {
             Self::BudgetSpent => write!(f, "the budget is spent"),
             Self::NothingGained => write!(f, "the last round brought no new row"),
             Self::SeedsUsedUp => write!(f, "every rephrasing that may be kept is there"),
+            Self::TargetsMet => write!(f, "every concept has the rows that are wanted of it"),
+            Self::GainTooSmall { aimed, counted } => write!(
+                f,
+                "only {counted} of {aimed} candidates that were aimed at open concepts count: another round is not worth its cost"
+            ),
         }
     }
 }
@@ -191,17 +232,28 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         }
     }
     let estimates = current(snapshot, policy);
-    let (mix, budget_ratio, reason) = choose(snapshot, policy, &estimates);
+    let beyond = policy.steering.is_none_or(|steering| steering.beyond);
+    let aims = match aims::wanted(snapshot, policy, &estimates) {
+        Wanted::Aims(aims) => aims,
+        Wanted::Met if !beyond => return Next::End(End::TargetsMet),
+        Wanted::OutOfReach { aimed, counted } if !beyond => {
+            return Next::End(End::GainTooSmall { aimed, counted });
+        }
+        Wanted::Nothing | Wanted::Met | Wanted::OutOfReach { .. } => Vec::new(),
+    };
+    let (free_mix, budget_ratio, reason) = choose(snapshot, policy, &estimates);
     let first_production = u32::from(policy.pilot > 0.0);
     let purpose = if snapshot.rounds_done < first_production {
         Purpose::Pilot
     } else {
         Purpose::Production
     };
-    let mix = if purpose == Purpose::Pilot {
-        pilot_mix(policy, &mix, budget_ratio, snapshot.seeds)
+    let mix = if !aims.is_empty() {
+        aims::mix(&aims)
+    } else if purpose == Purpose::Pilot {
+        pilot_mix(policy, &free_mix, budget_ratio, snapshot.seeds)
     } else {
-        mix
+        free_mix
     };
     let affordable = affordable(snapshot, &estimates, &mix);
     let size = match purpose {
@@ -222,7 +274,21 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if size == 0 {
         return Next::End(End::BudgetSpent);
     }
-    let candidates = cap_rephrasings(snapshot, policy, mix.split(size));
+    let reason = if aims.is_empty() {
+        reason
+    } else {
+        aims::reason(snapshot, &aims)
+    };
+    let steered = !aims.is_empty();
+    let aims = aims::limited(aims, size);
+    let aimed = aims::total(&aims);
+    let free = match size - aimed.iter().sum::<u64>() {
+        // What filling the gaps leaves of the round goes on only where more rows are wanted.
+        _ if steered && !beyond => [0; 3],
+        rest if steered => cap_rephrasings(snapshot, policy, free_mix.split(rest)),
+        rest => cap_rephrasings(snapshot, policy, mix.split(rest)),
+    };
+    let candidates: [u64; 3] = std::array::from_fn(|i| aimed[i] + free[i]);
     if candidates.iter().sum::<u64>() == 0 {
         return Next::End(End::SeedsUsedUp);
     }
@@ -231,7 +297,19 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         round: snapshot.rounds_done,
         purpose,
         candidates,
-        visited: snapshot.tallies.each_ref().map(|tally| tally.candidates),
+        visited: std::array::from_fn(|i| {
+            let aimed = snapshot
+                .concepts
+                .iter()
+                .map(|concept| concept.yields[i].tally.candidates);
+            snapshot.tallies[i].candidates.saturating_sub(aimed.sum())
+        }),
+        concepts: snapshot
+            .concepts
+            .iter()
+            .map(|concept| concept.standing.clone())
+            .collect(),
+        aims,
         mix,
         limit: Some(snapshot.limit),
         budget_ratio,
@@ -245,20 +323,34 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
 /// What all that is left of the budget is expected to bring, by the mix in force.
 pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
     let estimates = current(snapshot, policy);
-    let (mix, _, _) = choose(snapshot, policy, &estimates);
     let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
     let wanted = policy.rows_max.saturating_sub(accepted) as f64;
+    let rows = |candidates: [u64; 3]| expect(&estimates, candidates).rows;
+    let beyond = policy.steering.is_none_or(|steering| steering.beyond);
+    let aims = match aims::wanted(snapshot, policy, &estimates) {
+        Wanted::Aims(aims) => aims,
+        Wanted::Met | Wanted::OutOfReach { .. } if !beyond => return Expected::default(),
+        Wanted::Nothing | Wanted::Met | Wanted::OutOfReach { .. } => Vec::new(),
+    };
+    let mut aimed = [0; 3];
+    if !aims.is_empty() {
+        let affordable = affordable(snapshot, &estimates, &aims::mix(&aims));
+        aimed = aims::total(&aims::limited(aims, affordable as u64));
+        if !beyond {
+            return expect(&estimates, aimed);
+        }
+    }
+    let (mix, _, _) = choose(snapshot, policy, &estimates);
     let acceptance: f64 = mix
         .shares()
         .iter()
         .zip(&estimates)
         .map(|(share, e)| share * e.acceptance)
         .sum();
-    let samples = affordable(snapshot, &estimates, &mix).min(wanted / acceptance.max(0.01));
-    expect(
-        &estimates,
-        cap_rephrasings(snapshot, policy, mix.split(samples as u64)),
-    )
+    let still = (wanted - rows(aimed)).max(0.0) / acceptance.max(0.01);
+    let all = affordable(snapshot, &estimates, &mix) - aimed.iter().sum::<u64>() as f64;
+    let free = cap_rephrasings(snapshot, policy, mix.split(all.min(still).max(0.0) as u64));
+    expect(&estimates, std::array::from_fn(|i| aimed[i] + free[i]))
 }
 
 fn current(snapshot: &Snapshot, policy: &Policy) -> [Estimate; 3] {

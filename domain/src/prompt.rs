@@ -43,6 +43,8 @@ pub struct Variables {
     pub schema: String,
     /// The concept that is wanted.
     pub concept: String,
+    /// What the concept covers.
+    pub description: String,
     /// Solved examples.
     pub examples: Vec<Example>,
     /// What an answer is: `number`, `sql`, `label`, `text` or `open`.
@@ -237,6 +239,7 @@ impl Variables {
             reference: clean(&self.reference),
             context: clean(&self.context),
             concept: clean(&self.concept),
+            description: clean(&self.description),
             examples: self
                 .examples
                 .iter()
@@ -254,8 +257,10 @@ impl Variables {
 fn neutralise(text: &str) -> String {
     use std::sync::LazyLock;
     static TAG: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
-        regex::Regex::new(r"(?i)<(\s*/?\s*(?:question|answer|reference|passage|tables|example|concept)\s*)>")
-            .ok()
+        regex::Regex::new(
+            r"(?i)<(\s*/?\s*(?:question|answer|reference|passage|tables|example|concept|description)\s*)>",
+        )
+        .ok()
     });
     match &*TAG {
         Some(tag) => tag.replace_all(text, "‹$1›").into_owned(),

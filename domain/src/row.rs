@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
+use crate::concept::Assigned;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
 use crate::stage::Stage;
@@ -47,6 +48,12 @@ pub struct Row {
     pub strategy: Strategy,
     /// The concept that was aimed at.
     pub concept: Option<String>,
+    /// The seed lent its form alone: the row is about another concept, and not about the seed's passage.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub borrowed: bool,
+    /// The concepts that it was found to belong to, where the job has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<Assigned>,
     /// The question; empty when none was had.
     pub question: String,
     /// Reasoning that leads to the answer.

@@ -7,6 +7,7 @@
 //! [`UnitVectors`], so that nothing is measured on vectors that were not normalized.
 
 pub mod agent;
+pub mod assign;
 pub mod clusters;
 pub mod concepts;
 pub mod coverage;
@@ -18,6 +19,7 @@ mod gram;
 mod kernel;
 mod kernel_matrix;
 pub mod map;
+pub mod naming;
 pub mod neighbors;
 mod parallel;
 pub mod spread;

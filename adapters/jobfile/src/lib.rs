@@ -7,6 +7,7 @@
 //! spend anything. A key that was written into a job by mistake is shown as asterisks.
 
 mod budget;
+mod concepts;
 mod error;
 mod files;
 mod init;

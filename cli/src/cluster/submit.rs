@@ -17,8 +17,8 @@ use super::verbs;
 use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
 use crate::prepare::{Prepared, prepare};
-use crate::print;
 use crate::view::View;
+use crate::{print, survey};
 
 /// Bytes of a file that are sent at once.
 const PIECE_BYTES: usize = 1 << 20;
@@ -31,6 +31,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     for line in prepared.bad_rows.lines() {
         view.say(&format!("warning: {line}"));
     }
+    survey::refuse_narrow(&prepared, &view).await?;
     let mut remote = remote::connect(&args.server).await?;
     let start = Start {
         // Paths of this machine mean nothing there.

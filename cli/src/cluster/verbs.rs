@@ -57,7 +57,7 @@ fn id(path: &Path) -> Result<String, Failure> {
 }
 
 fn show(run: &v1::Run, output: OutputStyle) {
-    standing(run).print_status(&word(run), None, output);
+    standing(run).print_status(&word(run), None, &[], output);
 }
 
 async fn get(remote: &mut Remote, run: String) -> Result<v1::Run, Failure> {
@@ -228,6 +228,7 @@ fn progress_of(run: &v1::Run) -> Progress {
         held: amount(&run.held),
         running: stages(&shown.running),
         open: stages(&shown.open),
+        concepts: (shown.concepts_met, shown.concepts_wanted),
         ..Progress::default()
     }
 }

@@ -14,7 +14,7 @@ const NARROW: usize = 80;
 /// Cells of a bar.
 const BAR: usize = 20;
 
-/// All that is drawn: at most seven lines, none longer than the terminal lets it be.
+/// All that is drawn: at most eight lines, none longer than the terminal lets it be.
 pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> String {
     let width = usize::from(width);
     let expected = now.expected_rows.max(now.accepted);
@@ -31,6 +31,7 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
         lines.extend(known.map(|name| stage(name, now)));
     }
     lines.extend(rejects(now));
+    lines.extend(coverage(now));
     let lines: Vec<_> = lines.iter().map(|line| fitted(line, width)).collect();
     lines.join("\n")
 }
@@ -159,6 +160,18 @@ fn rejects(now: &Progress) -> Option<String> {
     (total > 0).then(|| format!("rejected {}: {}", thousands(total), counts(reasons)))
 }
 
+/// `coverage 183/240 concepts at target`.
+fn coverage(now: &Progress) -> Option<String> {
+    let (met, wanted) = now.concepts;
+    (wanted > 0).then(|| {
+        format!(
+            "coverage {}/{} concepts at target",
+            thousands(met),
+            thousands(wanted)
+        )
+    })
+}
+
 /// `near duplicate 1,490, wrong 702`: what there is most of first.
 pub(crate) fn counts(all: impl Iterator<Item = (Reason, u64)>) -> String {
     let mut all: Vec<_> = all.collect();
@@ -187,9 +200,13 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         || format!(" calls={}", now.gone.calls),
         |limit| format!(" calls={}/{limit} held_calls={}", now.gone.calls, now.held.calls),
     );
+    let coverage = match now.concepts {
+        (_, 0) => String::new(),
+        (met, wanted) => format!(" concepts={met}/{wanted}"),
+    };
     let eta = left(now, pace).map_or_else(String::new, |s| format!(" eta={s}s"));
     format!(
-        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{accept}{eta}",
+        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         now.accepted,

@@ -90,6 +90,8 @@ fn progress_out(progress: &Progress) -> v1::Progress {
             .collect(),
         running: stages(&progress.running),
         open: stages(&progress.open),
+        concepts_met: progress.concepts.0,
+        concepts_wanted: progress.concepts.1,
     }
 }
 

@@ -87,6 +87,7 @@ impl Fleet {
                 | Error::Segment { .. }
                 | Error::Torn { .. }
                 | Error::Index(_)
+                | Error::Concepts(_)
                 | Error::Prompt { .. }
                 | Error::Agreement(_)
                 | Error::NoModel { .. }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::filter::Rejection;
 use gristmill_domain::id::TaskId;
+use gristmill_domain::job::Concept;
 use gristmill_domain::plan::Spec;
 use gristmill_domain::seed::Seed;
 use gristmill_domain::stage::Stage;
@@ -34,12 +35,27 @@ pub(super) enum Phase {
     Decided(Option<Rejection>),
 }
 
+/// What a candidate is about, and whose seeds are its examples.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) topic: Arc<Concept>,
+    /// It is aimed at `topic`.
+    pub(super) aimed: bool,
+    /// The seed lends its form alone.
+    pub(super) borrowed: bool,
+    pub(super) peers: Arc<[u64]>,
+}
+
 /// A candidate.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) spec: Spec,
+    /// Number of its seed in the anchor, and so in the corpus.
+    pub(super) anchor: u64,
     pub(super) seed_ordinal: u64,
     pub(super) seed: Arc<Seed>,
+    /// What it is about, where the job has concepts.
+    pub(super) about: Option<About>,
     pub(super) teacher: usize,
     pub(super) phase: Phase,
     pub(super) question: String,
@@ -69,7 +85,14 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(spec: Spec, seed_ordinal: u64, seed: Arc<Seed>, teacher: usize, phase: Phase) -> Self {
+    pub(super) fn new(
+        spec: Spec,
+        anchor: u64,
+        seed_ordinal: u64,
+        seed: Arc<Seed>,
+        teacher: usize,
+        phase: Phase,
+    ) -> Self {
         // Further answers are answers to the seed's own question.
         let question = if phase == Phase::Answering {
             seed.question.clone()
@@ -78,8 +101,10 @@ impl Candidate {
         };
         Self {
             spec,
+            anchor,
             seed_ordinal,
             seed,
+            about: None,
             teacher,
             phase,
             question,
@@ -108,12 +133,24 @@ impl Candidate {
             seed: &self.seed,
             teacher: self.teacher,
             question: &self.question,
+            topic: self.about.as_ref().map(|about| about.topic.as_ref()),
+            borrowed: self.borrowed(),
+            // Queries need examples over their own database.
+            peers: match &self.about {
+                Some(about) if self.seed.database.is_none() && !about.peers.is_empty() => Some(&about.peers),
+                Some(_) | None => None,
+            },
         }
     }
 
     /// Number of its seed in the anchor, and so in the corpus.
     pub(super) fn family(&self) -> u32 {
-        u32::try_from(self.spec.seed).unwrap_or(u32::MAX)
+        u32::try_from(self.anchor).unwrap_or(u32::MAX)
+    }
+
+    /// True when its seed lends its form alone.
+    pub(super) fn borrowed(&self) -> bool {
+        self.about.as_ref().is_some_and(|about| about.borrowed)
     }
 
     pub(super) fn decided(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::stage::Stage;
 use crate::strategy::shrink;
 
 /// Candidates that a prior weighs: 64 rows of a pilot over three strategies outweigh it, five do not.
-const PRIOR_STRENGTH: f64 = 12.0;
+pub(super) const PRIOR_STRENGTH: f64 = 12.0;
 
 /// Mean cost of one candidate in one stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

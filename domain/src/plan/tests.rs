@@ -30,6 +30,7 @@ fn policy(rounds: u32, pilot: f64, prior_micros: u64) -> Policy {
         rounds,
         rephrasings_per_seed: 1,
         prior: [prior; 3],
+        steering: None,
     }
 }
 
@@ -45,6 +46,7 @@ fn at_first(limit: u64) -> Snapshot {
         used: Amount::ZERO,
         tallies: std::array::from_fn(|_| Tally::default()),
         last: None,
+        concepts: Vec::new(),
     }
 }
 
@@ -56,6 +58,8 @@ fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
         unfunded: 0,
         limit: plan.limit,
         mix: plan.mix,
+        aimed: 0,
+        counted: 0,
     };
     for _ in 0..plan.candidates.iter().sum::<u64>() {
         let mut paid = Amount {

@@ -1,4 +1,9 @@
 //! Which seed each candidate starts from: every seed once before any seed twice, in an order that no list is kept for.
+//!
+//! Candidates that are aimed at a concept start from its own seeds, and from any where it has none.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use crate::plan::Plan;
 use crate::strategy::Strategy;
@@ -10,28 +15,86 @@ pub struct Spec {
     pub index: u64,
     /// How it is made.
     pub strategy: Strategy,
-    /// Which candidate of its strategy it is within the run, from 0.
+    /// Which candidate of its strategy it is within the run, from 0; of its strategy and concept where it is aimed at one.
     pub turn: u64,
-    /// The anchor seed it starts from, as a number below the count of anchor seeds.
-    pub seed: u64,
+    /// Where it starts.
+    pub start: Start,
+    /// Number of the concept that it is aimed at.
+    pub concept: Option<u32>,
 }
 
-/// Walks through a plan's candidates in order, its strategies evenly interleaved.
+/// The seed that a candidate starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// An anchor seed, as a number below the count of anchor seeds.
+    Anchor(u64),
+    /// A seed of the concept aimed at, as a number below the count of its seeds.
+    Own(u64),
+}
+
+/// Candidates of one strategy, and of one concept where they are aimed.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    strategy: Strategy,
+    concept: Option<u32>,
+    candidates: u64,
+    given: u64,
+    visited: u64,
+    /// Seeds of the concept's own.
+    own: u64,
+}
+
+impl Group {
+    /// How far it is behind its share: the smallest goes next.
+    fn place(&self) -> u128 {
+        (u128::from(self.given) * 2 + 1) * 1_000_000 / u128::from(self.candidates)
+    }
+}
+
+/// Walks through a plan's candidates in order, its strategies and concepts evenly interleaved.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    candidates: [u64; 3],
-    visited: [u64; 3],
-    given: [u64; 3],
+    groups: Vec<Group>,
+    /// Groups with candidates left, the furthest behind first; of equals the earlier.
+    next: BinaryHeap<Reverse<(u128, usize)>>,
+    given: u64,
     seeds: u64,
 }
 
 impl Visit {
     /// The candidates of a plan over so many anchor seeds.
     pub fn new(plan: &Plan, seeds: u64) -> Self {
+        let aimed = plan.aims.iter().flat_map(|aim| {
+            (0..3).map(|i| Group {
+                strategy: Strategy::ALL[i],
+                concept: Some(aim.concept),
+                candidates: aim.candidates[i],
+                given: 0,
+                visited: aim.visited[i],
+                own: aim.seeds,
+            })
+        });
+        let free = (0..3).map(|i| Group {
+            strategy: Strategy::ALL[i],
+            concept: None,
+            candidates: plan.free()[i],
+            given: 0,
+            visited: plan.visited[i],
+            own: 0,
+        });
+        Self::over(free.chain(aimed).collect(), seeds)
+    }
+
+    fn over(groups: Vec<Group>, seeds: u64) -> Self {
+        let next = (0..)
+            .zip(&groups)
+            .filter(|(_, group)| group.candidates > 0)
+            .map(|(i, group)| Reverse((group.place(), i)))
+            .collect();
         Self {
-            candidates: plan.candidates,
-            visited: plan.visited,
-            given: [0; 3],
+            groups,
+            next,
+            given: 0,
             seeds: seeds.max(1),
         }
     }
@@ -41,20 +104,26 @@ impl Iterator for Visit {
     type Item = Spec;
 
     fn next(&mut self) -> Option<Spec> {
-        // The strategy that is furthest behind its share goes next.
-        let behind =
-            |i: usize| (u128::from(self.given[i]) * 2 + 1) * 1_000_000 / u128::from(self.candidates[i]);
-        let i = (0..3)
-            .filter(|i| self.given[*i] < self.candidates[*i])
-            .min_by_key(|i| behind(*i))?;
-        let index = self.given.iter().sum();
-        let turn = self.visited[i] + self.given[i];
-        self.given[i] += 1;
+        let Reverse((_, i)) = self.next.pop()?;
+        let group = self.groups.get_mut(i)?;
+        let turn = group.visited + group.given;
+        group.given += 1;
+        if group.given < group.candidates {
+            self.next.push(Reverse((group.place(), i)));
+        }
+        let index = self.given;
+        self.given += 1;
         Some(Spec {
             index,
-            strategy: Strategy::ALL[i],
+            strategy: group.strategy,
             turn,
-            seed: permute(turn, self.seeds),
+            start: if group.own > 0 {
+                Start::Own(permute(turn, group.own))
+            } else {
+                // Concepts without seeds of their own begin at different ones.
+                Start::Anchor(permute(turn + u64::from(group.concept.unwrap_or(0)), self.seeds))
+            },
+            concept: group.concept,
         })
     }
 }
@@ -93,7 +162,10 @@ mod tests {
 
         #[test]
         fn counts_are_met_and_interleaved(a in 0u64..200, b in 0u64..200, c in 0u64..200) {
-            let visit = Visit { candidates: [a, b, c], visited: [7, 0, 3], given: [0; 3], seeds: 10 };
+            let group = |i: usize, candidates, visited| Group {
+                strategy: Strategy::ALL[i], concept: None, candidates, given: 0, visited, own: 0,
+            };
+            let visit = Visit::over(vec![group(0, a, 7), group(1, b, 0), group(2, c, 3)], 10);
             let specs: Vec<Spec> = visit.collect();
             prop_assert_eq!(specs.len() as u64, a + b + c);
             for (i, count) in [a, b, c].into_iter().enumerate() {

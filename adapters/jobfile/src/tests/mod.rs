@@ -2,6 +2,7 @@
 
 mod bad;
 mod budget;
+mod concepts;
 mod good;
 mod limits;
 mod rendering;

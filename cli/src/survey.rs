@@ -1,0 +1,170 @@
+//! Which concepts a job's seeds belong to, before anything is spent: embedding runs in this process and is free.
+
+use std::num::NonZeroUsize;
+
+use anyhow::{Context, anyhow};
+use gristmill_coordinator::{Assigner, FoundConcepts, SeedStore, by_seeds, uncovered_share};
+use gristmill_domain::concept::Outlook;
+use gristmill_domain::job::{Accept, Concepts, EmbedSource, Job};
+use gristmill_domain::seed::Split;
+use gristmill_ports::model::Embedder;
+
+use crate::failure::Failure;
+use crate::prepare::Prepared;
+use crate::view::View;
+use crate::workshop;
+
+/// Concepts that a message names; the rest are counted.
+const NAMED: usize = 8;
+
+/// What is known of a job's seeds.
+pub(crate) struct Survey {
+    /// Where each concept stands by the seeds alone; empty when the job has none.
+    pub(crate) concepts: Vec<Outlook>,
+    /// Anchor seeds that belong to a concept.
+    pub(crate) assigned: u64,
+    /// Vectors of the anchor seeds by ordinal, empty ones for held-out rows; none where nothing is embedded.
+    pub(crate) vectors: Vec<Vec<f32>>,
+}
+
+/// Embeds a job's seeds and assigns them.
+pub(crate) async fn survey(prepared: &Prepared, view: &View) -> anyhow::Result<Survey> {
+    let job = &prepared.start.job;
+    let EmbedSource::Local(name) = job.embed.source() else {
+        return counted(prepared, Vec::new(), Vec::new()).await;
+    };
+    view.say("embedding seeds");
+    let embedder = workshop::embedder(name, &prepared.start.base, view).await?;
+    let vectors = anchor_vectors(&prepared.seeds, job, embedder.as_ref()).await?;
+    let mut known = Vec::new();
+    if let Some(concepts) = &job.concepts {
+        for texts in Assigner::texts(concepts).chunks(job.embed.batch as usize) {
+            known.extend(embed(embedder.as_ref(), texts).await?);
+        }
+    }
+    counted(prepared, vectors, known).await
+}
+
+async fn counted(
+    prepared: &Prepared,
+    vectors: Vec<Vec<f32>>,
+    known: Vec<Vec<f32>>,
+) -> anyhow::Result<Survey> {
+    let (mut concepts, mut assigned) = (Vec::new(), 0);
+    if let Some(settings) = &prepared.start.job.concepts {
+        let assigner = assigner(settings, prepared, &vectors, known).await?;
+        (concepts, assigned) = by_seeds(assigner, &prepared.seeds, &vectors, &prepared.start.job.filter)?;
+    }
+    Ok(Survey {
+        concepts,
+        assigned,
+        vectors,
+    })
+}
+
+async fn assigner(
+    settings: &Concepts,
+    prepared: &Prepared,
+    vectors: &[Vec<f32>],
+    known: Vec<Vec<f32>>,
+) -> anyhow::Result<Assigner> {
+    let model = prepared.start.job.embed.model.clone();
+    if settings.found.is_none() {
+        return Ok(Assigner::new(settings, &model, known)?);
+    }
+    let seeds = &prepared.seeds;
+    let of_anchor: Vec<Vec<f32>> = (0..seeds.anchors())
+        .filter_map(|n| vectors.get(seeds.anchor(n) as usize).cloned())
+        .collect();
+    let (owned, threads) = (settings.clone(), threads());
+    let found = tokio::task::spawn_blocking(move || FoundConcepts::find(&owned, &model, of_anchor, threads))
+        .await??;
+    Ok(Assigner::found(settings, found, |n| {
+        Ok(seeds.read(seeds.anchor(n as u64))?.question)
+    })?)
+}
+
+/// Threads that arithmetic may take.
+pub(crate) fn threads() -> NonZeroUsize {
+    workshop::cores()
+}
+
+async fn anchor_vectors(
+    seeds: &SeedStore,
+    job: &Job,
+    embedder: &dyn Embedder,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let anchors: Vec<u64> = (0..seeds.len())
+        .filter(|ordinal| seeds.split(*ordinal) == Split::Anchor)
+        .collect();
+    let mut vectors = vec![Vec::new(); seeds.len() as usize];
+    for batch in anchors.chunks(job.embed.batch as usize) {
+        let questions = batch.iter().map(|ordinal| Ok(seeds.read(*ordinal)?.question));
+        let questions = questions.collect::<anyhow::Result<Vec<String>>>()?;
+        for (ordinal, vector) in batch.iter().zip(embed(embedder, &questions).await?) {
+            vectors[*ordinal as usize] = vector;
+        }
+    }
+    Ok(vectors)
+}
+
+async fn embed(embedder: &dyn Embedder, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
+    let embedded = embedder.embed(texts).await.context("texts cannot be embedded")?;
+    Ok(embedded.vectors)
+}
+
+/// Why seeds are narrow, if they are: against a list that was given, more of its concepts than the job allows have hardly a seed.
+pub(crate) fn narrow(concepts: &[Outlook], settings: &Concepts) -> Option<String> {
+    let share = uncovered_share(concepts, settings.covered_from);
+    if concepts.is_empty() || share <= settings.max_uncovered {
+        return None;
+    }
+    let mut short: Vec<&Outlook> = concepts
+        .iter()
+        .filter(|concept| concept.seeds < settings.covered_from)
+        .collect();
+    short.sort_by_key(|concept| concept.seeds);
+    let named: Vec<String> = short
+        .iter()
+        .take(NAMED)
+        .map(|c| format!("{} {}", c.standing.concept, c.seeds))
+        .collect();
+    let more = match short.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "the seeds are narrow: {} of {} concepts have fewer than {} real rows to generate from, and `concepts.max_uncovered` allows {:.0} %: {}{more}",
+        short.len(),
+        concepts.len(),
+        settings.covered_from,
+        100.0 * settings.max_uncovered,
+        named.join(", ")
+    ))
+}
+
+/// Stops a job whose seeds are narrow against a list that was given, unless that is accepted by name.
+pub(crate) async fn refuse_narrow(prepared: &Prepared, view: &View) -> Result<(), Failure> {
+    let Some(settings) = &prepared.start.job.concepts else {
+        return Ok(());
+    };
+    if settings.found.is_some() || settings.accept == Some(Accept::Narrow) {
+        return Ok(());
+    }
+    // Labels cost nothing, and what they show is there whatever embedding may add.
+    let filter = &prepared.start.job.filter;
+    let (labelled, _) = by_seeds(Assigner::by_labels(settings), &prepared.seeds, &[], filter)
+        .map_err(|error| Failure::Input(error.into()))?;
+    if narrow(&labelled, settings).is_none() {
+        return Ok(());
+    }
+    let survey = survey(prepared, view).await.map_err(Failure::Input)?;
+    match narrow(&survey.concepts, settings) {
+        None => Ok(()),
+        Some(why) => Err(Failure::Input(anyhow!(
+            "{why}\nhelp: nothing was spent; look at `gristmill audit {}`, add seeds, or accept it by name with \
+             `--set concepts.accept=narrow`",
+            prepared.start.job_file
+        ))),
+    }
+}

@@ -1,0 +1,186 @@
+//! Which concepts rows belong to: by the labels they carry, by embedding with a stated confidence, or by the clusters found in them.
+
+use std::num::NonZeroUsize;
+
+use gristmill_domain::concept::Catalogue;
+use gristmill_domain::job::{Assign, Concept, Concepts};
+use gristmill_domain::seed::Seed;
+use gristmill_measure::assign::Prototypes;
+use gristmill_measure::clusters::Clusters;
+use gristmill_measure::naming::ClusterWords;
+use gristmill_measure::{UnitVectors, Vectors};
+
+use crate::Error;
+
+/// Rounds of finding clusters start from this.
+const CLUSTER_SEED: u64 = 0;
+/// Questions of a found concept that stand as its examples.
+const EXAMPLES: usize = 3;
+
+/// A concept that a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Belongs {
+    /// Its number.
+    pub concept: u32,
+    /// How sure that is, from 0 to 1; 1 where a label says so.
+    pub confidence: f64,
+}
+
+/// Assigns rows to concepts.
+pub struct Assigner {
+    catalogue: Catalogue,
+    prototypes: Option<Prototypes>,
+    confidence: f64,
+}
+
+impl Assigner {
+    /// Texts to embed for knowing a list's concepts by, in their order; none where labels alone decide, or where concepts are found.
+    pub fn texts(concepts: &Concepts) -> Vec<String> {
+        if concepts.assign == Assign::Labels {
+            return Vec::new();
+        }
+        concepts.leaves().flat_map(Catalogue::texts).collect()
+    }
+
+    /// An assigner of a list; `vectors` are those of [`texts`](Self::texts), by the model of that name.
+    ///
+    /// # Errors
+    /// Vectors that are none, or are not one a text.
+    pub fn new(concepts: &Concepts, model: &str, vectors: Vec<Vec<f32>>) -> Result<Self, Error> {
+        let catalogue = Catalogue::new(concepts);
+        let concept_of: Vec<u32> = (0..)
+            .zip(catalogue.concepts())
+            .flat_map(|(number, concept)| Catalogue::texts(concept).into_iter().map(move |_| number))
+            .collect();
+        let prototypes = match concepts.assign {
+            Assign::Labels => None,
+            Assign::Embedding => Some(Prototypes::new(unit(model, vectors)?, concept_of)?),
+        };
+        Ok(Self {
+            catalogue,
+            prototypes,
+            confidence: concepts.confidence,
+        })
+    }
+
+    /// An assigner by labels alone, also for concepts that are otherwise known by embedding.
+    pub fn by_labels(concepts: &Concepts) -> Self {
+        Self {
+            catalogue: Catalogue::new(concepts),
+            prototypes: None,
+            confidence: concepts.confidence,
+        }
+    }
+
+    /// An assigner of found clusters, each named by its own words; `question` tells a seed's question by its place among the vectors.
+    ///
+    /// # Errors
+    /// Those of `question`.
+    pub fn found(
+        concepts: &Concepts,
+        found: Found,
+        question: impl Fn(usize) -> Result<String, Error>,
+    ) -> Result<Self, Error> {
+        let mut words = ClusterWords::new(found.nearest.len());
+        for (row, &cluster) in found.cluster_of.iter().enumerate() {
+            words.add(cluster as usize, &question(row)?);
+        }
+        let mut named = Vec::with_capacity(found.nearest.len());
+        for (name, nearest) in words.names().into_iter().zip(&found.nearest) {
+            let concept = Concept {
+                name,
+                examples: nearest
+                    .iter()
+                    .map(|row| question(*row))
+                    .collect::<Result<_, _>>()?,
+                ..Concept::default()
+            };
+            named.push((concept, concepts.target.unwrap_or(0)));
+        }
+        Ok(Self {
+            catalogue: Catalogue::of(named),
+            prototypes: Some(found.centers),
+            confidence: concepts.confidence,
+        })
+    }
+
+    /// The concepts.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The concepts of a seed: those that its labels name, or else the one that it is near with confidence.
+    pub fn of_seed(&self, seed: &Seed, vector: Option<&[f32]>) -> Vec<Belongs> {
+        let labelled = self.catalogue.by_labels(&seed.concepts);
+        if labelled.is_empty() {
+            return self.of_vector(vector).into_iter().collect();
+        }
+        labelled
+            .into_iter()
+            .map(|concept| Belongs {
+                concept,
+                confidence: 1.0,
+            })
+            .collect()
+    }
+
+    /// The concept that a question is near with confidence.
+    pub fn of_vector(&self, vector: Option<&[f32]>) -> Option<Belongs> {
+        let fit = self.prototypes.as_ref()?.fit(vector?)?;
+        (fit.confidence >= self.confidence).then_some(Belongs {
+            concept: fit.concept,
+            confidence: fit.confidence,
+        })
+    }
+}
+
+/// Clusters found in seeds.
+pub struct Found {
+    centers: Prototypes,
+    cluster_of: Vec<u32>,
+    /// Of each cluster, the seeds nearest to its center, closest first.
+    nearest: Vec<Vec<usize>>,
+}
+
+impl Found {
+    /// Finds as many clusters as a job says, or as there are seeds. Takes seconds for many seeds.
+    ///
+    /// # Errors
+    /// Vectors that are none.
+    pub fn find(
+        concepts: &Concepts,
+        model: &str,
+        vectors: Vec<Vec<f32>>,
+        threads: NonZeroUsize,
+    ) -> Result<Self, Error> {
+        let seeds = unit(model, vectors)?;
+        let seeds = seeds.as_vectors();
+        let k = (concepts.found.unwrap_or(1) as usize).clamp(1, seeds.len().max(1));
+        let clusters = Clusters::fit(seeds, k, CLUSTER_SEED, threads)?;
+        let cluster_of = clusters.assign(seeds, threads)?;
+        let centers = clusters.centers().clone().normalized()?;
+        let nearest = (0..k)
+            .map(|cluster| {
+                let center = centers.as_vectors().row(cluster);
+                let cosine =
+                    |row: usize| -> f32 { seeds.row(row).iter().zip(center).map(|(x, y)| x * y).sum() };
+                let mut members: Vec<usize> = (0..cluster_of.len())
+                    .filter(|row| cluster_of[*row] as usize == cluster)
+                    .collect();
+                members.sort_by(|a, b| cosine(*b).total_cmp(&cosine(*a)).then(a.cmp(b)));
+                members.truncate(EXAMPLES);
+                members
+            })
+            .collect();
+        Ok(Self {
+            centers: Prototypes::new(centers, (0..k as u32).collect())?,
+            cluster_of,
+            nearest,
+        })
+    }
+}
+
+fn unit(model: &str, vectors: Vec<Vec<f32>>) -> Result<UnitVectors, Error> {
+    let dimensions = vectors.first().map_or(0, Vec::len);
+    Ok(Vectors::new(model, dimensions, vectors.concat())?.normalized()?)
+}

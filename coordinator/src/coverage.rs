@@ -1,0 +1,241 @@
+//! What is counted for each concept of a run: real rows first, then accepted ones in their order.
+//!
+//! A row counts for a concept when it belongs to it and its question is none of those that count for it already, by words, whatever
+//! numbers or names differ. A further answer to a seed's question is no other question, and never counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gristmill_domain::concept::{Assigned, Outlook};
+use gristmill_domain::job::{Concept, Filter};
+use gristmill_domain::plan::{Spec, Start};
+use gristmill_domain::row::Row;
+use gristmill_domain::strategy::Strategy;
+use gristmill_index::MinHashIndex;
+use gristmill_index::minhash::{Parameters, Scheme};
+
+use crate::Error;
+use crate::assigner::{Assigner, Belongs};
+use crate::seeds::SeedStore;
+
+/// Where a candidate starts, and what it is about.
+pub(crate) struct Direction {
+    /// Number of its seed in the anchor.
+    pub(crate) anchor: u64,
+    /// The concept it is aimed at, or else that of its seed.
+    pub(crate) topic: Option<Arc<Concept>>,
+    /// It is aimed at `topic`.
+    pub(crate) aimed: bool,
+    /// The seed lends its form alone: the concept has none of its own.
+    pub(crate) borrowed: bool,
+    /// Anchor numbers of the topic's seeds.
+    pub(crate) peers: Arc<[u64]>,
+}
+
+/// Where each concept stands by the seeds alone, and how many of the anchor's belong to one; `vectors` are those of the seeds by ordinal, or none.
+///
+/// # Errors
+/// Seeds that cannot be read.
+pub fn by_seeds(
+    assigner: Assigner,
+    seeds: &SeedStore,
+    vectors: &[Vec<f32>],
+    filter: &Filter,
+) -> Result<(Vec<Outlook>, u64), Error> {
+    let coverage = Coverage::new(assigner, seeds, vectors, filter)?;
+    Ok((coverage.outlooks(), coverage.assigned()))
+}
+
+/// Counts rows by concept.
+pub(crate) struct Coverage {
+    assigner: Assigner,
+    concepts: Vec<Arc<Concept>>,
+    numbers: HashMap<String, u32>,
+    /// Anchor numbers of each concept's seeds.
+    seeds: Vec<Arc<[u64]>>,
+    /// Concepts of each anchor seed.
+    of_anchor: Vec<Vec<Belongs>>,
+    real: Vec<u64>,
+    counted: MinHashIndex,
+    jaccard: f64,
+    /// The concepts that each entry of `counted` counts for.
+    counted_for: Vec<Box<[u32]>>,
+}
+
+impl Coverage {
+    /// Counts the anchor; `vectors` are those of all seeds by ordinal, or none.
+    pub(crate) fn new(
+        assigner: Assigner,
+        seeds: &SeedStore,
+        vectors: &[Vec<f32>],
+        filter: &Filter,
+    ) -> Result<Self, Error> {
+        let parameters = Parameters {
+            shingle: filter.near_duplicates.shingle_words as usize,
+            ..Parameters::default()
+        };
+        let concepts: Vec<Arc<Concept>> = assigner
+            .catalogue()
+            .concepts()
+            .iter()
+            .cloned()
+            .map(Arc::new)
+            .collect();
+        let numbers = (0..)
+            .zip(&concepts)
+            .map(|(number, concept)| (concept.name.clone(), number))
+            .collect();
+        let mut coverage = Self {
+            numbers,
+            real: vec![0; concepts.len()],
+            seeds: Vec::new(),
+            of_anchor: Vec::new(),
+            counted: MinHashIndex::new(Scheme::new(parameters)?),
+            jaccard: filter.near_duplicates.jaccard,
+            counted_for: Vec::new(),
+            concepts,
+            assigner,
+        };
+        let mut members = vec![Vec::new(); coverage.concepts.len()];
+        for n in 0..seeds.anchors() {
+            let ordinal = seeds.anchor(n);
+            let seed = seeds.read(ordinal)?;
+            let belongs = coverage
+                .assigner
+                .of_seed(&seed, vectors.get(ordinal as usize).map(Vec::as_slice));
+            for concept in coverage.count(&seed.question, &belongs)? {
+                coverage.real[concept as usize] += 1;
+            }
+            for belongs in &belongs {
+                members[belongs.concept as usize].push(n);
+            }
+            coverage.of_anchor.push(belongs);
+        }
+        coverage.seeds = members.into_iter().map(Arc::from).collect();
+        Ok(coverage)
+    }
+
+    /// What planning looks at before the first round.
+    pub(crate) fn outlooks(&self) -> Vec<Outlook> {
+        let mut outlooks = self.assigner.catalogue().outlooks();
+        for ((outlook, real), seeds) in outlooks.iter_mut().zip(&self.real).zip(&self.seeds) {
+            outlook.standing.real = *real;
+            outlook.seeds = seeds.len() as u64;
+        }
+        outlooks
+    }
+
+    /// Anchor seeds that belong to a concept.
+    pub(crate) fn assigned(&self) -> u64 {
+        self.of_anchor
+            .iter()
+            .filter(|belongs| !belongs.is_empty())
+            .count() as u64
+    }
+
+    /// Where a candidate starts, and what it is about.
+    pub(crate) fn direction(&self, spec: &Spec) -> Direction {
+        let aim = spec.concept.map(|concept| concept as usize);
+        let anchor = match (spec.start, aim.and_then(|concept| self.seeds.get(concept))) {
+            (Start::Own(place), Some(own)) => own.get(place as usize).copied().unwrap_or_default(),
+            (Start::Own(place), None) => place,
+            (Start::Anchor(anchor), _) => anchor,
+        };
+        let of_seed = || Some(self.of_anchor.get(anchor as usize)?.first()?.concept as usize);
+        let topic = aim.or_else(of_seed);
+        Direction {
+            anchor,
+            topic: topic.and_then(|concept| self.concepts.get(concept).cloned()),
+            aimed: aim.is_some(),
+            borrowed: aim.is_some() && matches!(spec.start, Start::Anchor(_)),
+            peers: topic
+                .and_then(|concept| self.seeds.get(concept).cloned())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The concepts of a decided row, and for which of them it counts; rows come in their order.
+    pub(crate) fn assess(
+        &mut self,
+        strategy: Strategy,
+        anchor: u64,
+        question: &str,
+        vector: Option<&[f32]>,
+        accepted: bool,
+    ) -> Result<Vec<Assigned>, Error> {
+        let belongs: Vec<Belongs> = match strategy {
+            // The same meaning, so the same concepts.
+            Strategy::AnswerAugmentation | Strategy::Rephrasing => {
+                self.of_anchor.get(anchor as usize).cloned().unwrap_or_default()
+            }
+            Strategy::NewQuestion => self.assigner.of_vector(vector).into_iter().collect(),
+        };
+        let counted = if accepted && strategy != Strategy::AnswerAugmentation {
+            self.count(question, &belongs)?
+        } else {
+            Vec::new()
+        };
+        let assigned = |belongs: &Belongs| {
+            Some(Assigned {
+                concept: self.concepts.get(belongs.concept as usize)?.name.clone(),
+                confidence: belongs.confidence,
+                counted: counted.contains(&belongs.concept),
+            })
+        };
+        Ok(belongs.iter().filter_map(assigned).collect())
+    }
+
+    /// The numbers of the concepts by their names.
+    pub(crate) fn numbers(&self) -> &HashMap<String, u32> {
+        &self.numbers
+    }
+
+    /// The number of a concept by its name.
+    fn number(&self, concept: &str) -> Option<u32> {
+        self.numbers.get(concept).copied()
+    }
+
+    /// Takes up a row that was assessed before.
+    pub(crate) fn recall(&mut self, row: &Row) -> Result<(), Error> {
+        let counted: Vec<u32> = row
+            .assigned
+            .iter()
+            .filter(|assigned| assigned.counted)
+            .filter_map(|assigned| self.number(&assigned.concept))
+            .collect();
+        self.keep(&row.question, counted)
+    }
+
+    /// The concepts for which a question counts; it is kept for those that come after it.
+    fn count(&mut self, question: &str, belongs: &[Belongs]) -> Result<Vec<u32>, Error> {
+        if belongs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sketch = self.counted.scheme().sketch_text(question);
+        let near = self.counted.near(&sketch, self.jaccard)?;
+        let taken = |concept: u32| {
+            near.iter().any(|found| {
+                let counts_for = self.counted_for.get(found.row as usize);
+                counts_for.is_some_and(|concepts| concepts.contains(&concept))
+            })
+        };
+        let counted: Vec<u32> = belongs
+            .iter()
+            .map(|belongs| belongs.concept)
+            .filter(|concept| !taken(*concept))
+            .collect();
+        self.keep(question, counted.clone())?;
+        Ok(counted)
+    }
+
+    fn keep(&mut self, question: &str, counted: Vec<u32>) -> Result<(), Error> {
+        if counted.is_empty() {
+            return Ok(());
+        }
+        let key = u32::try_from(self.counted_for.len()).map_err(|_| Error::TooManyRows)?;
+        let sketch = self.counted.scheme().sketch_text(question);
+        self.counted.insert(key, &sketch)?;
+        self.counted_for.push(counted.into());
+        Ok(())
+    }
+}

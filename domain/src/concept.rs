@@ -1,0 +1,229 @@
+//! Concepts as a run works with them: which there are, which a row's labels name, and where each stands.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{Concept, Concepts, folded};
+use crate::plan::Tally;
+use crate::row::Row;
+use crate::strategy::Strategy;
+
+/// The concepts that rows are assigned to, in their order; a concept's number is its place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalogue {
+    concepts: Vec<Concept>,
+    targets: Vec<u64>,
+    by_label: HashMap<String, Vec<u32>>,
+}
+
+/// A concept that a row belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// Its name.
+    pub concept: String,
+    /// How sure that is, from 0 to 1; 1 where a label says so.
+    pub confidence: f64,
+    /// It counts towards the concept's target: accepted, and its question is none of those counted before.
+    pub counted: bool,
+}
+
+/// Where a concept stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its name.
+    pub concept: String,
+    /// The concept that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Rows wanted; 0 when it is only counted.
+    pub target: u64,
+    /// Real rows of the anchor that count.
+    pub real: u64,
+    /// Accepted synthetic rows that count.
+    pub synthetic: u64,
+}
+
+impl Standing {
+    /// Rows that are still wanted.
+    pub fn open(&self) -> u64 {
+        self.target.saturating_sub(self.real + self.synthetic)
+    }
+}
+
+/// What the candidates that were aimed at a concept by one strategy brought.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Yield {
+    /// Candidates, accepted rows and costs.
+    pub tally: Tally,
+    /// Rows that count towards the concept.
+    pub counted: u64,
+}
+
+/// All that planning looks at of a concept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// Where it stands.
+    pub standing: Standing,
+    /// Anchor seeds that belong to it.
+    pub seeds: u64,
+    /// Rephrasings of these seeds that are kept.
+    pub rephrased: u64,
+    /// What was aimed at it so far, in the order of [`Strategy::ALL`].
+    pub yields: [Yield; Strategy::ALL.len()],
+}
+
+impl Catalogue {
+    /// The concepts of a list, each with the rows wanted of it.
+    pub fn new(concepts: &Concepts) -> Self {
+        Self::of(
+            concepts
+                .leaves()
+                .map(|concept| (concept.clone(), concepts.target_of(concept)))
+                .collect(),
+        )
+    }
+
+    /// Concepts with their targets.
+    pub fn of(list: Vec<(Concept, u64)>) -> Self {
+        let mut by_label: HashMap<String, Vec<u32>> = HashMap::new();
+        for (number, (concept, _)) in (0..).zip(&list) {
+            for label in std::iter::once(&concept.name).chain(&concept.labels) {
+                let known = by_label.entry(folded(label)).or_default();
+                if !known.contains(&number) {
+                    known.push(number);
+                }
+            }
+        }
+        let (concepts, targets) = list.into_iter().unzip();
+        Self {
+            concepts,
+            targets,
+            by_label,
+        }
+    }
+
+    /// Concepts.
+    pub fn len(&self) -> usize {
+        self.concepts.len()
+    }
+
+    /// True without a concept.
+    pub fn is_empty(&self) -> bool {
+        self.concepts.is_empty()
+    }
+
+    /// The concepts in their order.
+    pub fn concepts(&self) -> &[Concept] {
+        &self.concepts
+    }
+
+    /// A concept by its number.
+    pub fn get(&self, number: u32) -> Option<&Concept> {
+        self.concepts.get(number as usize)
+    }
+
+    /// The numbers of the concepts that labels name, ascending.
+    pub fn by_labels(&self, labels: &[String]) -> Vec<u32> {
+        let mut found: Vec<u32> = labels
+            .iter()
+            .filter_map(|label| self.by_label.get(&folded(label)))
+            .flatten()
+            .copied()
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Where each concept stands before anything is counted.
+    pub fn outlooks(&self) -> Vec<Outlook> {
+        let standing = |(concept, target): (&Concept, &u64)| Outlook {
+            standing: Standing {
+                concept: concept.name.clone(),
+                parent: concept.parent.clone(),
+                target: *target,
+                ..Standing::default()
+            },
+            ..Outlook::default()
+        };
+        self.concepts.iter().zip(&self.targets).map(standing).collect()
+    }
+
+    /// The texts that a concept is known by: its name, what it covers, its other names and its examples.
+    pub fn texts(concept: &Concept) -> Vec<String> {
+        let described =
+            (!concept.description.is_empty()).then(|| format!("{}: {}", concept.name, concept.description));
+        let mut texts = vec![concept.name.clone()];
+        texts.extend(described);
+        texts.extend(concept.labels.iter().cloned());
+        texts.extend(concept.examples.iter().cloned());
+        texts
+    }
+}
+
+/// Concepts at their target, and concepts that have one.
+pub fn met(outlooks: &[Outlook]) -> (u64, u64) {
+    let wanted = || {
+        outlooks
+            .iter()
+            .map(|outlook| &outlook.standing)
+            .filter(|standing| standing.target > 0)
+    };
+    let met = wanted().filter(|standing| standing.open() == 0).count();
+    (met as u64, wanted().count() as u64)
+}
+
+/// Adds a decided row to what is known of its concepts; `number` tells a concept's place by its name. True and true when it was aimed at
+/// one, and counts for that one.
+pub fn note(outlooks: &mut [Outlook], number: impl Fn(&str) -> Option<u32>, row: &Row) -> (bool, bool) {
+    let place = |name: &str| number(name).map(|number| number as usize);
+    for assigned in &row.assigned {
+        if let Some(outlook) = place(&assigned.concept).and_then(|at| outlooks.get_mut(at)) {
+            outlook.standing.synthetic += u64::from(assigned.counted);
+            outlook.rephrased += u64::from(row.accepted() && row.strategy == Strategy::Rephrasing);
+        }
+    }
+    let aim = row.concept.as_deref();
+    let strategy = Strategy::ALL
+        .iter()
+        .position(|strategy| *strategy == row.strategy);
+    let (Some(outlook), Some(strategy)) = (aim.and_then(place).and_then(|at| outlooks.get_mut(at)), strategy)
+    else {
+        return (false, false);
+    };
+    let counted = row
+        .assigned
+        .iter()
+        .any(|assigned| assigned.counted && Some(assigned.concept.as_str()) == aim);
+    let seen = &mut outlook.yields[strategy];
+    seen.tally.add(row.accepted(), &row.costs);
+    seen.counted += u64::from(counted);
+    (true, counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_name_concepts_whatever_their_case() {
+        let concept = |name: &str, labels: &[&str]| Concept {
+            name: name.into(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            ..Concept::default()
+        };
+        let concepts = Concepts {
+            list: vec![
+                concept("heart", &["Angina"]),
+                concept("pain", &["angina", "PAIN"]),
+            ],
+            target: Some(4),
+            ..Concepts::default()
+        };
+        let catalogue = Catalogue::new(&concepts);
+        assert_eq!(catalogue.by_labels(&["ANGINA ".into(), "Humans".into()]), [0, 1]);
+        assert_eq!(catalogue.by_labels(&["Pain".into(), "pain".into()]), [1]);
+        assert_eq!(catalogue.outlooks()[1].standing.open(), 4);
+    }
+}

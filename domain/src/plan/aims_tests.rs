@@ -1,0 +1,220 @@
+use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
+
+use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Visit, next};
+use super::*;
+use crate::amount::{Amount, Limit};
+use crate::concept::Standing;
+use crate::strategy::Strategy;
+
+fn estimate(calls: f64) -> Estimate {
+    let stage = StageCost {
+        calls,
+        ..StageCost::default()
+    };
+    Estimate {
+        acceptance: 0.6,
+        stages: [stage, StageCost::default(), StageCost::default()],
+        fixed_calls: false,
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        strategy: StrategyChoice::Auto,
+        rows_max: 10_000,
+        rows_max_reason: "the ceiling".into(),
+        pilot: 0.05,
+        rounds: 4,
+        rephrasings_per_seed: 4,
+        prior: [estimate(1.0), estimate(2.0), estimate(5.0)],
+        steering: Some(Steering {
+            min_gain: 0.02,
+            new_questions: true,
+            seedless: true,
+            beyond: false,
+        }),
+    }
+}
+
+fn concept(name: &str, target: u64, there: u64, seeds: u64) -> Outlook {
+    Outlook {
+        standing: Standing {
+            concept: name.into(),
+            target,
+            real: there,
+            ..Standing::default()
+        },
+        seeds,
+        ..Outlook::default()
+    }
+}
+
+fn snapshot(concepts: Vec<Outlook>) -> Snapshot {
+    Snapshot {
+        rounds_done: 1,
+        seeds: 50,
+        uncovered_share: 0.0,
+        limit: Limit {
+            usd: None,
+            calls: Some(100_000),
+        },
+        used: Amount::ZERO,
+        tallies: Default::default(),
+        last: None,
+        concepts,
+    }
+}
+
+fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
+    match next(snapshot, policy) {
+        Next::Round(plan) => *plan,
+        Next::End(end) => panic!("ended: {end}"),
+    }
+}
+
+fn last(aimed: u64, counted: u64) -> LastRound {
+    LastRound {
+        candidates: aimed,
+        accepted: aimed / 2,
+        unfunded: 0,
+        limit: None,
+        mix: Mix::only(Strategy::NewQuestion),
+        aimed,
+        counted,
+    }
+}
+
+#[test]
+fn gaps_are_aimed_at_where_they_are_by_what_fills_them() {
+    let concepts = vec![
+        concept("met", 20, 30, 30),
+        concept("seeded", 20, 12, 12),
+        concept("empty", 20, 0, 0),
+        concept("counted only", 0, 3, 3),
+    ];
+    let plan = plan(&snapshot(concepts), &policy());
+    let aims: Vec<(&str, u64, [u64; 3])> = plan
+        .aims
+        .iter()
+        .map(|aim| (aim.name.as_str(), aim.open, aim.candidates))
+        .collect();
+    // 8 rows at .6 by rephrasing; 20 rows at .6 × .7 by new questions.
+    assert_eq!(aims, [("seeded", 8, [0, 14, 0]), ("empty", 20, [0, 0, 48])]);
+    assert_eq!(
+        (plan.purpose, plan.candidates, plan.free()),
+        (Purpose::Production, [0, 14, 48], [0; 3])
+    );
+    assert!(
+        plan.reason.contains("1 of 3 concepts") && plan.reason.contains("\"empty\" 0/20"),
+        "{}",
+        plan.reason
+    );
+}
+
+#[test]
+fn a_concept_whose_rephrasings_are_used_up_gets_new_questions() {
+    let mut used = concept("few seeds", 20, 2, 2);
+    used.rephrased = 5;
+    let aim = &plan(&snapshot(vec![used]), &policy()).aims[0];
+    // Room for three more rephrasings, at .6 each; the rest by new questions.
+    assert_eq!(
+        aim.candidates,
+        [0, 3, ((18.0 - 3.0 * 0.6) / 0.42f64).ceil() as u64]
+    );
+}
+
+#[test]
+fn what_a_concept_yielded_is_learned() {
+    let mut poor = concept("poor", 20, 0, 0);
+    poor.yields[2].tally.candidates = 60;
+    poor.yields[2].counted = 6;
+    let aims = plan(&snapshot(vec![poor, concept("unknown", 20, 0, 0)]), &policy()).aims;
+    assert!(aims[0].candidates[2] > 120, "a tenth counts: {aims:?}");
+    assert!(
+        aims[1].candidates[2] > 60,
+        "others are believed to be poor too: {aims:?}"
+    );
+    assert!(aims[1].candidates[2] < aims[0].candidates[2]);
+}
+
+#[test]
+fn runs_end_when_targets_are_met_or_nothing_more_is_gained() {
+    let ended = |snapshot: &Snapshot, policy: &Policy| match next(snapshot, policy) {
+        Next::End(end) => Some(end),
+        Next::Round(_) => None,
+    };
+    let met = snapshot(vec![concept("met", 20, 20, 3)]);
+    assert_eq!(ended(&met, &policy()), Some(End::TargetsMet));
+    let mut beyond = policy();
+    beyond.steering.as_mut().unwrap().beyond = true;
+    assert_eq!(ended(&met, &beyond), None, "the job wants rows besides");
+    let mut stuck = snapshot(vec![concept("open", 20, 0, 0)]);
+    stuck.last = Some(last(400, 7));
+    assert_eq!(
+        ended(&stuck, &policy()),
+        Some(End::GainTooSmall {
+            aimed: 400,
+            counted: 7
+        })
+    );
+    stuck.last = Some(last(400, 8));
+    assert_eq!(ended(&stuck, &policy()), None);
+    let mut hopeless = concept("hopeless", 20, 0, 0);
+    hopeless.yields[2].tally.candidates = 300;
+    let end = ended(&snapshot(vec![hopeless.clone()]), &policy());
+    assert_eq!(
+        end,
+        Some(End::GainTooSmall {
+            aimed: 300,
+            counted: 0
+        })
+    );
+    let others = plan(&snapshot(vec![hopeless, concept("open", 20, 0, 0)]), &policy());
+    assert_eq!(others.aims.len(), 1, "the others are still aimed at");
+}
+
+#[test]
+fn an_answer_that_must_stand_in_a_passage_needs_seeds() {
+    let mut grounded = policy();
+    grounded.steering.as_mut().unwrap().seedless = false;
+    let aims = plan(
+        &snapshot(vec![concept("empty", 20, 0, 0), concept("seeded", 20, 1, 1)]),
+        &grounded,
+    )
+    .aims;
+    assert_eq!(
+        aims.iter().map(|aim| aim.name.as_str()).collect::<Vec<_>>(),
+        ["seeded"]
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_plan_never_exceeds_its_size_and_its_visit_is_its_aims(
+        gaps in prop::collection::vec((0u64..60, 0u64..40, 0u64..9), 1..40), calls in 1u64..4_000,
+    ) {
+        let concepts = gaps.iter().enumerate().map(|(i, (target, there, seeds))| concept(&i.to_string(), *target, *there, *seeds));
+        let mut snapshot = snapshot(concepts.collect());
+        snapshot.limit.calls = Some(calls);
+        if let Next::Round(plan) = next(&snapshot, &policy()) {
+            let total: u64 = plan.candidates.iter().sum();
+            prop_assert!(plan.expected.calls.iter().sum::<f64>() <= calls as f64 + 1.0);
+            if !plan.aims.is_empty() {
+                prop_assert_eq!(plan.free(), [0; 3]);
+            }
+            let specs: Vec<_> = Visit::new(&plan, 50).collect();
+            prop_assert_eq!(specs.len() as u64, total);
+            for aim in &plan.aims {
+                prop_assert!(aim.open > 0);
+                let own = specs.iter().filter(|spec| spec.concept == Some(aim.concept));
+                prop_assert_eq!(own.clone().count() as u64, aim.candidates.iter().sum::<u64>());
+                for spec in own {
+                    match spec.start {
+                        Start::Own(place) => prop_assert!(place < aim.seeds),
+                        Start::Anchor(place) => prop_assert!(aim.seeds == 0 && place < 50),
+                    }
+                }
+            }
+        }
+    }
+}
