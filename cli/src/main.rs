@@ -18,6 +18,7 @@ mod print;
 mod standing;
 mod survey;
 mod view;
+mod warnings;
 mod workshop;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@
 //! rows are there, the budget is spent, or a round brings nothing any more.
 
 mod aims;
+mod end;
 mod estimate;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::strategy::{self, Mix, Situation, Strategy};
 
 use aims::Wanted;
 pub use aims::{Aim, Steering};
+pub use end::End;
 pub use estimate::{Estimate, StageCost, Tally};
 pub use visit::{Spec, Start, Visit};
 
@@ -164,45 +166,6 @@ pub enum Next {
     Round(Box<Plan>),
     /// The run has reached its end.
     End(End),
-}
-
-/// Why a run has reached its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum End {
-    /// All rows that may be accepted are there; the words say what bounds them.
-    RowsReached(String),
-    /// What is left does not pay for another candidate.
-    BudgetSpent,
-    /// The last round brought nothing.
-    NothingGained,
-    /// Every rephrasing that may be kept is there, and nothing else is allowed.
-    SeedsUsedUp,
-    /// Every concept has the rows that are wanted of it.
-    TargetsMet,
-    /// Aiming at what is open does not bring enough any more: so many candidates were aimed, so many counted.
-    GainTooSmall {
-        /// Candidates.
-        aimed: u64,
-        /// Rows that count towards a target.
-        counted: u64,
-    },
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::RowsReached(bound) => write!(f, "all rows are there: {bound}"),
-            Self::BudgetSpent => write!(f, "the budget is spent"),
-            Self::NothingGained => write!(f, "the last round brought no new row"),
-            Self::SeedsUsedUp => write!(f, "every rephrasing that may be kept is there"),
-            Self::TargetsMet => write!(f, "every concept has the rows that are wanted of it"),
-            Self::GainTooSmall { aimed, counted } => write!(
-                f,
-                "only {counted} of {aimed} candidates that were aimed at open concepts count: another round is not worth its cost"
-            ),
-        }
-    }
 }
 
 /// Rounds beyond the planned ones that use up what estimates left over.

@@ -172,9 +172,9 @@ fn unknown_column(row: &Map<String, Value>) -> Option<(String, String)> {
         ));
     }
     let unknown = row.keys().find(|key| !COLUMNS.contains(&key.as_str()))?;
-    let help = match nearest(unknown, COLUMNS.into_iter()) {
+    let help = match nearest(unknown, COLUMNS) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the columns are {}", list(COLUMNS.into_iter(), "and")),
+        None => format!("the columns are {}", list(COLUMNS, "and")),
     };
     Some((format!("unknown column {}", quoted(unknown)), help))
 }

@@ -57,7 +57,7 @@ impl Default for Concepts {
             found: None,
             target: None,
             assign: Assign::Embedding,
-            confidence: 0.5,
+            confidence: 0.7,
             steer: true,
             min_gain: 0.02,
             covered_from: 5,

@@ -1,0 +1,69 @@
+//! What a run's end should not hide.
+
+use gristmill_coordinator::{Finished, Start};
+use gristmill_domain::concept::Standing;
+use gristmill_domain::ledger::{Account, Counts};
+
+use crate::view::thousands;
+
+/// All of it, a line each.
+pub(crate) fn of(start: &Start, finished: &Finished, account: &Account) -> Vec<String> {
+    let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
+    let all = [
+        (start.bad_rows, "seed rows could not be used"),
+        (
+            sum(|counts| counts.voided),
+            "calls were refused without cost and tried again",
+        ),
+        (
+            sum(|counts| counts.burned),
+            "calls ended unknown and count at their worst case",
+        ),
+        (
+            account.alerts_total,
+            "alerts about the books: look at them with `gristmill budget`",
+        ),
+    ];
+    let counted = all
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", thousands(*count)));
+    counted
+        .chain(open_concepts(&finished.concepts))
+        .chain(lopsided(start, finished))
+        .collect()
+}
+
+/// Targets that are still open, in a line.
+fn open_concepts(concepts: &[Standing]) -> Option<String> {
+    let open: Vec<&Standing> = concepts.iter().filter(|concept| concept.open() > 0).collect();
+    let missing: u64 = open.iter().map(|concept| concept.open()).sum();
+    (!open.is_empty()).then(|| {
+        format!(
+            "{} concepts are under their target, by {} rows in all",
+            thousands(open.len() as u64),
+            thousands(missing)
+        )
+    })
+}
+
+/// Clusters that the seeds leave nearly empty, where the concepts were found in them.
+fn lopsided(start: &Start, finished: &Finished) -> Option<String> {
+    let settings = start
+        .job
+        .concepts
+        .as_ref()
+        .filter(|settings| settings.found.is_some())?;
+    let concepts = &finished.concepts;
+    let thin = concepts
+        .iter()
+        .filter(|concept| concept.real < settings.covered_from)
+        .count();
+    (thin as f64 > settings.max_uncovered * concepts.len() as f64).then(|| {
+        format!(
+            "{thin} of {} clusters of seeds have fewer than {} rows: the seeds may be narrow",
+            concepts.len(),
+            settings.covered_from
+        )
+    })
+}
