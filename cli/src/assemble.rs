@@ -14,6 +14,7 @@ use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::{self, Seed};
+use gristmill_domain::strategy::Strategy;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
@@ -184,7 +185,7 @@ pub(crate) async fn assemble(
         }
         Ok(writer.finish()?)
     });
-    let fed = feed(start, seeds, &journal, &sender).await;
+    let fed = feed(start, seeds, &journal, repeats(start, seeds, finished), &sender).await;
     drop(sender);
     let mut written = writing.await.context("the writing thread ended early")??;
     let mut tallies = fed?;
@@ -215,11 +216,21 @@ pub(crate) async fn assemble(
     Ok(manifest)
 }
 
+/// How often each real row stands in the training set: as often as the ceiling on the synthetic share asks for, as far as the job allows.
+fn repeats(start: &Start, seeds: &SeedStore, finished: &Finished) -> u64 {
+    let accepted: u64 = finished.rounds.iter().map(|round| round.accepted).sum();
+    let share = start.job.anchor.max_synthetic_share;
+    let needed = accepted as f64 * (1.0 - share) / share.max(f64::MIN_POSITIVE);
+    let times = (needed / seeds.anchors().max(1) as f64).ceil() as u64;
+    times.clamp(1, u64::from(start.job.anchor.max_repeats.max(1)))
+}
+
 /// Streams real rows, then decided ones, to the writer.
 async fn feed(
     start: &Start,
     seeds: &SeedStore,
     journal: &Journal<'_>,
+    repeats: u64,
     sender: &tokio::sync::mpsc::Sender<Item>,
 ) -> anyhow::Result<Tallies> {
     // A closed channel means that the writer failed; its own error says why.
@@ -237,21 +248,31 @@ async fn feed(
             seed::Split::Validation => Split::Validation,
             seed::Split::Test => Split::Test,
         };
-        match split {
+        let times = match split {
             Split::Train => {
-                tallies.rows.train += 1;
-                tallies.rows.train_human += 1;
+                tallies.rows.train += repeats;
+                tallies.rows.train_human += repeats;
+                repeats
             }
-            Split::Validation => tallies.rows.validation += 1,
-            Split::Test => tallies.rows.test += 1,
+            Split::Validation => {
+                tallies.rows.validation += 1;
+                1
+            }
+            Split::Test => {
+                tallies.rows.test += 1;
+                1
+            }
+        };
+        let row = human(start, seed);
+        for _ in 0..times {
+            send(Item::Row(split, Box::new(row.clone()))).await?;
         }
-        send(Item::Row(split, Box::new(human(start, seed)))).await?;
     }
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             let row = record.value;
-            let referenced = row.strategy != gristmill_domain::strategy::Strategy::NewQuestion
-                && start.job.filter.validator != job::Validator::None;
+            let referenced =
+                row.strategy != Strategy::NewQuestion && start.job.filter.validator != job::Validator::None;
             tallies.see(&row, referenced);
             let item = if row.accepted() {
                 Item::Row(Split::Train, Box::new(synthetic(start, row, seeds)?))
@@ -366,6 +387,7 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
         });
     }
     let cost = row.cost().usd.0;
+    let judged = start.job.concepts.is_some() && row.strategy == Strategy::NewQuestion;
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
         messages: messages(
@@ -389,7 +411,7 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
             run: Some(start.run.to_string()),
             task_ids: row.tasks.iter().map(ToString::to_string).collect(),
             parents: Vec::new(),
-            concepts: concepts(&row.assigned, row.borrowed, seed.concepts),
+            concepts: concepts(&row.assigned, judged, seed.concepts),
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
@@ -397,9 +419,9 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
     })
 }
 
-/// A synthetic row's concepts: those that it was found to belong to, or else its seed's.
-fn concepts(assigned: &[Assigned], borrowed: bool, of_seed: Vec<String>) -> Vec<String> {
-    if assigned.is_empty() && !borrowed {
+/// A synthetic row's concepts: those that it was found to belong to. Else its seed's, unless it is a question of its own that was looked at.
+fn concepts(assigned: &[Assigned], judged: bool, of_seed: Vec<String>) -> Vec<String> {
+    if assigned.is_empty() && !judged {
         return of_seed;
     }
     assigned.iter().map(|assigned| assigned.concept.clone()).collect()

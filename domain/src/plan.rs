@@ -211,6 +211,10 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     } else {
         Purpose::Production
     };
+    let aims = match purpose {
+        Purpose::Pilot => aims::explored(aims, policy),
+        Purpose::Production => aims,
+    };
     let mix = if !aims.is_empty() {
         aims::mix(&aims)
     } else if purpose == Purpose::Pilot {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Words in a name.
 const WORDS: usize = 3;
-/// Clusters from which a word that more than half of them have names none: it is grammar.
+/// Clusters from which a word that half of them have names none: it is grammar.
 const GRAMMAR_FROM: usize = 3;
 /// Letters from which a word can stand in a name.
 const LETTERS_MIN: usize = 4;
@@ -57,7 +57,7 @@ impl ClusterWords {
         let named = self.clusters.iter().filter(|counts| !counts.is_empty()).count();
         let grammar = |word: &str| {
             let clusters = overall.get(word).map_or(0, |(_, clusters)| *clusters);
-            named >= GRAMMAR_FROM && 2 * clusters > named
+            named >= GRAMMAR_FROM && 2 * clusters >= named
         };
         let mean = all as f64 / self.clusters.len().max(1) as f64;
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

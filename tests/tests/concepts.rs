@@ -285,7 +285,10 @@ fn a_steered_run_that_was_killed_brings_the_same_rows() {
     };
     let job = |bench: &Bench| {
         let text = std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap();
-        let text = text.replace("target: 20", "target: 3");
+        let text = text.replace("target: 20", "target: 3").replace(
+            "max_synthetic_share: 0.98",
+            "max_repeats: 4, max_synthetic_share: 0.5",
+        );
         bench.write("job.yaml", &text).unwrap();
     };
     let whole = bench(&data, ", accept: narrow");

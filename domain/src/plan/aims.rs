@@ -196,6 +196,20 @@ fn candidates(
     planned
 }
 
+/// The aims of a pilot, which measures what might be used: where seeds could be rephrased, half of the candidates ask new questions, so
+/// that a teacher who fails at one thing is not given up for all.
+pub(super) fn explored(mut aims: Vec<Aim>, policy: &Policy) -> Vec<Aim> {
+    let asks = policy.steering.is_some_and(|steering| steering.new_questions);
+    if asks && policy.strategy == StrategyChoice::Auto {
+        for aim in &mut aims {
+            let [_, rephrased, new] = &mut aim.candidates;
+            let half = *rephrased / 2;
+            (*rephrased, *new) = (*rephrased - half, *new + half);
+        }
+    }
+    aims
+}
+
 /// Candidates of all aims by strategy.
 pub(super) fn total(aims: &[Aim]) -> [u64; 3] {
     aims.iter().fold([0; 3], |sum, aim| {

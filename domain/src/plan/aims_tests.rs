@@ -112,6 +112,14 @@ fn gaps_are_aimed_at_where_they_are_by_what_fills_them() {
 }
 
 #[test]
+fn a_pilot_tries_both_ways() {
+    let mut first = snapshot(vec![concept("seeded", 20, 12, 12)]);
+    first.rounds_done = 0;
+    let plan = plan(&first, &policy());
+    assert_eq!((plan.purpose, plan.candidates), (Purpose::Pilot, [0, 7, 7]));
+}
+
+#[test]
 fn a_concept_whose_rephrasings_are_used_up_gets_new_questions() {
     let mut used = concept("few seeds", 20, 2, 2);
     used.rephrased = 5;
