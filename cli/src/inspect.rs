@@ -13,7 +13,7 @@ use gristmill_ports::ledger::Ledger;
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
-use crate::standing::{self, Standing};
+use crate::standing::{self, Standing, State};
 use crate::{history, print};
 
 fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
@@ -31,16 +31,20 @@ fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>>
     Ok(Some(account))
 }
 
-fn state(account: Option<&Account>, folder: &RunFolder) -> String {
+fn state(account: Option<&Account>, folder: &RunFolder) -> State {
+    let why = |word, why: &str| State {
+        word,
+        why: why.to_owned(),
+    };
     match account.map(|account| &account.state) {
-        None => "not started".into(),
-        Some(AccountState::Paused { reason }) => format!("paused: {reason}"),
-        Some(AccountState::Frozen { reason, .. }) => format!("frozen: {reason}"),
-        Some(AccountState::Cancelled) => "cancelled".into(),
-        Some(AccountState::Closed) => "finished".into(),
+        None => State::of("not started"),
+        Some(AccountState::Paused { reason }) => why("paused", reason),
+        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
+        Some(AccountState::Cancelled) => State::of("cancelled"),
+        Some(AccountState::Closed) => State::of("finished"),
         Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
-            Some(by) => format!("running ({by})"),
-            None => "stopped; the same `gristmill run` goes on".into(),
+            Some(by) => why("running", &by),
+            None => why("stopped", "the same `gristmill run` goes on"),
         },
     }
 }

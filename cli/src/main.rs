@@ -33,6 +33,8 @@ fn main() -> ExitCode {
     }
     #[cfg(feature = "local-model")]
     start_again_patiently();
+    // Libraries ask for the process's choice, and panic where several would do. It is the first: nobody has chosen before.
+    let _chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let cli = Cli::parse();
     let view = View::new(cli.progress);
     // Servers set up more than lines.

@@ -29,6 +29,35 @@ pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
     })
 }
 
+/// What a run is doing, and why.
+pub(crate) struct State {
+    /// The state in a word or two, for programs too.
+    pub(crate) word: &'static str,
+    /// Why, or what to do; empty where the word says it all.
+    pub(crate) why: String,
+}
+
+impl State {
+    /// A state that says it all.
+    pub(crate) fn of(word: &'static str) -> Self {
+        Self {
+            word,
+            why: String::new(),
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word)?;
+        if self.why.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.why)
+        }
+    }
+}
+
 impl Standing {
     fn limit(&self) -> Limit {
         self.account.as_ref().map_or(self.limit, |account| account.limit)
@@ -59,12 +88,12 @@ impl Standing {
     }
 
     /// Prints where the run stands.
-    pub(crate) fn print_status(&self, state: &str, rows: Option<&serde_json::Value>, output: OutputStyle) {
+    pub(crate) fn print_status(&self, state: &State, rows: Option<&serde_json::Value>, output: OutputStyle) {
         let account = self.account.as_ref();
         let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
-            "run": self.run, "state": state, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
+            "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
             "rows": rows, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);

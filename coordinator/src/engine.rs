@@ -460,6 +460,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         let account = self.site.ledger.account(self.site.run).await?;
         Ok(match account.state {
             AccountState::Paused { reason } => Error::Paused { reason },
+            AccountState::Frozen { shaken: true, .. } => Error::Shaken,
             AccountState::Frozen { reason, .. } => Error::Frozen { reason },
             AccountState::Cancelled => {
                 let ids: Vec<TaskId> = self.in_flight.keys().copied().collect();

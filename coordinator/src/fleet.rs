@@ -270,7 +270,8 @@ impl Fleet {
     async fn waits_for_a_person(&self, run: RunId) -> bool {
         match self.ground.ledger.account(run).await {
             Ok(account) => match account.state {
-                AccountState::Paused { .. } | AccountState::Frozen { .. } => true,
+                AccountState::Paused { .. } => true,
+                AccountState::Frozen { shaken, .. } => !shaken,
                 AccountState::Active | AccountState::Cancelled | AccountState::Closed => false,
             },
             // No account yet: its first driver opens it.

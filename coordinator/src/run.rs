@@ -106,7 +106,8 @@ impl Coordinator<'_> {
         let epoch = self.ledger.take_over(run, &self.holder).await?;
         let account = self.ledger.account(run).await?;
         match &account.state {
-            AccountState::Active | AccountState::Closed => {}
+            // Before anything is opened in a shaken ledger, its books are made sure of.
+            AccountState::Active | AccountState::Closed | AccountState::Frozen { shaken: true, .. } => {}
             AccountState::Paused { reason } => {
                 return Err(Error::Paused {
                     reason: reason.clone(),
