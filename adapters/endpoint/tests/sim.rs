@@ -362,10 +362,10 @@ async fn a_batch_whose_receipt_was_lost_is_found_by_its_name_where_it_has_one() 
     for (api, named) in [(Api::Openai, true), (Api::Anthropic, false)] {
         let batches = BatchEndpoint::new(options(&sim, api, Structured::None)).unwrap();
         batches.probe().await.unwrap();
-        sim.set_faults(faults.clone());
+        sim.set_faults(faults.clone()).unwrap();
         let lost = batches.submit("mine", &batch_of(5)).await.unwrap_err();
         assert!(matches!(lost, CallError::Unknown { .. }), "{lost:?}");
-        sim.set_faults(Faults::default());
+        sim.set_faults(Faults::default()).unwrap();
         batches.submit("other", &batch_of(2)).await.unwrap();
         assert_eq!(batches.find("nobodys").await.unwrap(), None);
         let found = batches.find("mine").await.unwrap();

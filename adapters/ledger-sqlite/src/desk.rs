@@ -66,10 +66,15 @@ impl Desk<'_> {
     pub(crate) fn lend(&mut self, fences: &[Fence], lease_ms: u64) -> Result<Vec<Fence>, Failure> {
         let mut alive = Vec::with_capacity(fences.len());
         for fence in fences {
-            if let Some((key, mut task)) = rows::task(self.conn, self.key, fence.task)?
-                && self.account.lend(self.now_ms, &mut task, *fence, lease_ms)
-            {
-                rows::save_task(self.conn, self.key, key, &task, None)?;
+            let Some((key, mut task)) = rows::task(self.conn, self.key, fence.task)? else {
+                continue;
+            };
+            let before = task.lease_until_ms();
+            if self.account.lend(self.now_ms, &mut task, *fence, lease_ms) {
+                // A loan outlasts many renewals, which then need no write.
+                if task.lease_until_ms() != before {
+                    rows::save_task(self.conn, self.key, key, &task, None)?;
+                }
                 alive.push(*fence);
             }
         }

@@ -35,6 +35,7 @@ pub(crate) struct Batches {
 
 #[derive(Debug)]
 struct Batch {
+    id: String,
     speech: Speech,
     requests: Vec<Line>,
     submitted: Instant,
@@ -162,8 +163,8 @@ impl Service {
             Err(error) => (Vec::new(), Some(error)),
         };
         let id = shelf.name("batch_");
-        let batch = Batch::new(Speech::Openai, requests, invalid, wanted.metadata);
-        Ok(self.put(&mut shelf, id, batch))
+        let batch = Batch::new(id, Speech::Openai, requests, invalid, wanted.metadata);
+        Ok(self.put(&mut shelf, batch))
     }
 
     fn take_anthropic(&self, body: &[u8]) -> Result<Reply, Refusal> {
@@ -182,13 +183,13 @@ impl Service {
         }
         let mut shelf = self.shelf();
         let id = shelf.name("msgbatch_");
-        let batch = Batch::new(Speech::Anthropic, wanted.requests, None, Value::Null);
-        Ok(self.put(&mut shelf, id, batch))
+        let batch = Batch::new(id, Speech::Anthropic, wanted.requests, None, Value::Null);
+        Ok(self.put(&mut shelf, batch))
     }
 
     /// Takes a batch in, and says so unless the reply is lost.
-    fn put(&self, shelf: &mut Batches, id: String, batch: Batch) -> Reply {
-        let object = batch.object(&id);
+    fn put(&self, shelf: &mut Batches, batch: Batch) -> Reply {
+        let (id, object) = (batch.id.clone(), batch.object());
         let drawn = Draw::new(hash64(&[id.as_bytes()]) ^ self.config.seed)
             .of("lost")
             .unit();
@@ -219,7 +220,7 @@ impl Service {
         let data: Vec<Value> = found
             .by_ref()
             .take(limit)
-            .map(|(id, batch)| batch.object(id))
+            .map(|(_, batch)| batch.object())
             .collect();
         let more = found.next().is_some();
         Reply::Json(200, json!({ "object": "list", "data": data, "has_more": more }))
@@ -240,7 +241,8 @@ impl Service {
         let batch = shelf.batches.get_mut(id).ok_or_else(no_batch)?;
         change(batch);
         self.work(batch);
-        Ok(Reply::Json(200, batch.object(id)))
+        self.books().count("batch", "looked");
+        Ok(Reply::Json(200, batch.object()))
     }
 
     fn results(&self, id: &str) -> Result<Reply, Refusal> {
@@ -303,7 +305,7 @@ impl Service {
                 let fate = if batch.cancelled {
                     Fate::Cancelled
                 } else {
-                    self.fate(batch.speech, line, &faults)
+                    self.fate(batch, line, &faults)
                 };
                 (line.custom_id.clone(), fate)
             })
@@ -312,9 +314,12 @@ impl Service {
         batch.ended = Some(ended);
     }
 
-    fn fate(&self, speech: Speech, line: &Line, faults: &Faults) -> Fate {
+    fn fate(&self, batch: &Batch, line: &Line, faults: &Faults) -> Fate {
+        let speech = batch.speech;
         let body = line.body.to_string();
-        let base = hash64(&[line.custom_id.as_bytes(), body.as_bytes()]) ^ self.config.seed;
+        // By batch: what failed in one may succeed in another.
+        let base =
+            hash64(&[batch.id.as_bytes(), line.custom_id.as_bytes(), body.as_bytes()]) ^ self.config.seed;
         let drawn = Draw::new(base).of("batch").unit();
         if drawn < faults.batch_errored {
             return Fate::Errored(Refusal::new(500, "internal_error", "Internal server error"));
@@ -359,8 +364,15 @@ impl Service {
 }
 
 impl Batch {
-    fn new(speech: Speech, requests: Vec<Line>, invalid: Option<String>, metadata: Value) -> Self {
+    fn new(
+        id: String,
+        speech: Speech,
+        requests: Vec<Line>,
+        invalid: Option<String>,
+        metadata: Value,
+    ) -> Self {
         Self {
+            id,
             speech,
             requests,
             submitted: Instant::now(),
@@ -376,7 +388,8 @@ impl Batch {
     }
 
     /// The batch as its API shows it.
-    fn object(&self, id: &str) -> Value {
+    fn object(&self) -> Value {
+        let id = &self.id;
         let answered = self.count(|fate| matches!(fate, Fate::Answered(_)));
         let expired = self.count(|fate| matches!(fate, Fate::Expired));
         match self.speech {
