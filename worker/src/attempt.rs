@@ -37,8 +37,8 @@ use crate::meter::{self, Booked};
 use crate::tell::tell;
 use crate::wait::{millis, spread};
 
-/// Wait before a task is tried again when the budget is held by others.
-const NO_BUDGET_WAIT_MS: u64 = 200;
+/// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
+const NO_BUDGET_WAIT: Duration = Duration::from_millis(200);
 /// Wait before a task is tried again whose run cannot be worked on yet.
 const NO_KIT_WAIT: Duration = Duration::from_secs(5);
 /// Wait before a task is tried again for which the limiter could not be asked.
@@ -164,7 +164,7 @@ impl Place<'_> {
         let Some(permitted) = self.permit(model, worst).await else {
             return Ok(());
         };
-        let Some(fence) = self.begin(worst).await else {
+        let Some(fence) = self.begin(worst, NO_BUDGET_WAIT).await else {
             self.give_back(model, &permitted, Demand::NONE).await;
             return Ok(());
         };
@@ -234,13 +234,14 @@ impl Place<'_> {
         tell("pause", || ledger.pause(run, reason)).await;
     }
 
-    pub(crate) async fn begin(&self, worst: Amount) -> Option<Fence> {
+    /// Reserves the worst case and starts an attempt. Where the budget is held by others, the task is put off for `no_budget`.
+    pub(crate) async fn begin(&self, worst: Amount, no_budget: Duration) -> Option<Fence> {
         let (ledger, run, task) = (&self.bench.ledger, self.kit.run, self.task.id);
         let nonce = Nonce(rand::random());
         match tell("begin", || ledger.begin(run, task, nonce, worst)).await? {
             Begin::Granted { fence, .. } => Some(fence),
             Begin::NoBudgetNow(_) => {
-                self.defer(NO_BUDGET_WAIT_MS).await;
+                self.defer(millis(no_budget)).await;
                 None
             }
             Begin::Busy { .. }
@@ -268,7 +269,7 @@ impl Place<'_> {
             input_tokens: (bytes + 2 * texts.len()) as u64,
             ..Amount::ZERO
         };
-        let Some(fence) = self.begin(worst).await else {
+        let Some(fence) = self.begin(worst, NO_BUDGET_WAIT).await else {
             return Ok(());
         };
         let held = self.bench.leases.hold(self.kit.run, fence);

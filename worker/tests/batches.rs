@@ -23,6 +23,7 @@ use gristmill_ports::limiter::{Limiter, Limits};
 use gristmill_ports::model::{CallError, Scope};
 use gristmill_worker::{BatchLine, Kit};
 use stand::{Running, Scripted, Stand, until};
+use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -205,8 +206,8 @@ async fn a_batch_waits_for_hours_holds_no_slot_and_burns_nothing() {
     let (stand, scene) = (Stand::new(40).await, Scene::default());
     let worker = scene.worker(&stand);
     sweep_until(&stand, "the batch", || scene.handed_in() == 1).await;
-    let later = tokio::time::Instant::now() + 20 * HOUR;
-    while tokio::time::Instant::now() < later {
+    let later = Instant::now() + 20 * HOUR;
+    while Instant::now() < later {
         tokio::time::sleep(MINUTE).await;
         stand.sweep().await;
         assert!(worker.handle.in_flight().is_empty(), "it holds no slot");
@@ -229,7 +230,10 @@ async fn what_a_dead_worker_handed_in_is_booked_by_another() {
     let (stand, scene) = (Stand::new(30).await, Scene::default());
     let first = scene.worker(&stand);
     sweep_until(&stand, "the batch", || scene.handed_in() == 1).await;
-    first.ended.abort();
+    first.stop().await;
+    // As if it had died: its dockets are in its hands until their lease runs out.
+    let lease = Duration::from_secs(12);
+    assert_eq!(stand.dockets.claim("dead", lease).await.unwrap().len(), 1);
     let second = scene.worker(&stand);
     scene.set(|provider| provider.done = true);
     stand.sweep_to_the_end(10 * MINUTE).await;
@@ -303,10 +307,11 @@ async fn a_cancelled_run_calls_its_batches_back() {
     })
     .await;
     scene.set(|provider| provider.done = true);
-    until("what it had done is booked", || {
-        futures::executor::block_on(calls(&stand)) == (5, 0, 0)
-    })
-    .await;
+    let deadline = Instant::now() + HOUR;
+    while calls(&stand).await != (5, 0, 0) {
+        assert!(Instant::now() < deadline, "what it had done is not booked");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     assert_eq!(
         scene.see(|provider| provider.cancelled.len()),
         1,
@@ -321,13 +326,11 @@ async fn a_batch_that_its_provider_does_not_know_any_more_pauses_the_run_and_is_
     let worker = scene.worker(&stand);
     sweep_until(&stand, "the batch", || scene.handed_in() == 1).await;
     scene.set(|provider| provider.batches.clear());
-    until("a person is told", || {
-        matches!(
-            futures::executor::block_on(stand.account()).state,
-            AccountState::Paused { .. }
-        )
-    })
-    .await;
+    let deadline = Instant::now() + HOUR;
+    while !matches!(stand.account().await.state, AccountState::Paused { .. }) {
+        assert!(Instant::now() < deadline, "nobody is told");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     assert_eq!(calls(&stand).await, (0, 0, 5), "it may still be billed");
     for _ in 0..27 {
         tokio::time::sleep(HOUR).await;

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::batch::{self, BatchPrice, Batching, SwitchOrBatching};
-use crate::chat::Price;
+use crate::amount::{Amount, MicroUsd};
+use crate::chat::{Price, Usage};
 use crate::rate::Limits;
 
 /// One value, or a list of them.
@@ -172,6 +173,20 @@ impl ModelSpec {
             (None, Some(_)) => Some(Price::FREE),
             (None, None) => None,
         }
+    }
+
+    /// What single calls with the same tokens would have cost more than the batches that were paid; cached tokens are taken for fresh ones.
+    pub fn saved_by_batches(&self, paid: Amount) -> MicroUsd {
+        let full = self.price.and_then(ModelPrice::to_price);
+        let (Some(full), Some(price), Some(_)) = (full, self.price(), self.batch) else {
+            return MicroUsd::default();
+        };
+        let usage = Usage {
+            input_tokens: paid.input_tokens,
+            cached_input_tokens: 0,
+            output_tokens: paid.output_tokens,
+        };
+        MicroUsd(full.cost(usage).usd.0.saturating_sub(price.cost(usage).usd.0))
     }
 
     /// Form of the prompts: raw for local models unless the job says otherwise.

@@ -76,12 +76,16 @@ pub(super) fn worst_case(kit: &Kit, task: &Task) -> Amount {
 impl Lane {
     /// Begins the tasks, and hands those in that were granted.
     pub(super) async fn hand_in(&self, bench: &Bench, kit: &Kit, line: &BatchLine, batch: Vec<Waiting>) {
+        // Others' batches hold it: it is looked at as often as they are.
+        let no_budget = spread(line.poll_every);
         let begins: Vec<_> = batch
             .iter()
             .map(|waiting| {
                 let task = &waiting.task;
                 async move {
-                    let fence = Place { bench, kit, task }.begin(worst_case(kit, task)).await?;
+                    let fence = Place { bench, kit, task }
+                        .begin(worst_case(kit, task), no_budget)
+                        .await?;
                     let task = task.clone();
                     Some(Begun {
                         item: Item { fence, task },
