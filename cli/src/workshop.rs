@@ -13,6 +13,7 @@ use gristmill_domain::chat::Price;
 use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::{EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator};
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
+use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{ChatModel, Embedder};
@@ -81,8 +82,8 @@ async fn batch_line(spec: &ModelSpec, key: Option<&str>) -> anyhow::Result<Optio
         format!("`{model}` is to be asked in batches, and its endpoint shows no batch API; nothing was spent")
     })?;
     Ok(Some(BatchLine {
+        requests: batches.limits().requests.min(batch.requests as usize),
         model: Arc::new(batches),
-        requests: batch.requests as usize,
         poll_every: Duration::from_secs(batch.poll_s.into()),
     }))
 }

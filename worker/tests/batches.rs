@@ -64,20 +64,25 @@ impl Scene {
     }
 
     /// A kit whose model is asked in batches here.
-    fn kit(&self, stand: &Stand) -> Kit {
+    fn kit(&self, stand: &Stand, requests: usize) -> Kit {
         let nobody = Scripted::new(async |_, _| panic!("a single call"));
         let mut kit = stand.kit(Arc::new(nobody), 4, Limits::NONE);
         kit.models.get_mut("m").unwrap().batch = Some(BatchLine {
             model: Arc::new(self.clone()),
-            requests: 100,
+            requests,
             poll_every: Duration::from_secs(30),
         });
         kit
     }
 
     fn worker(&self, stand: &Stand) -> Running {
+        self.worker_of(stand, 100)
+    }
+
+    /// A worker whose batches hold so many requests.
+    fn worker_of(&self, stand: &Stand, requests: usize) -> Running {
         let limiter: Arc<dyn Limiter> = Arc::new(LocalLimiter::default());
-        stand.work(self.kit(stand), &limiter, 100)
+        stand.work(self.kit(stand, requests), &limiter, 100)
     }
 }
 
@@ -223,6 +228,20 @@ async fn a_batch_waits_for_hours_holds_no_slot_and_burns_nothing() {
         0,
         "its docket is struck"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_full_waits_for_no_others() {
+    let (stand, scene) = (Stand::new(25).await, Scene::default());
+    scene.set(|provider| provider.done = true);
+    let worker = scene.worker_of(&stand, 10);
+    stand.sweep_to_the_end(MINUTE).await;
+    let mut sizes: Vec<usize> =
+        scene.see(|provider| provider.batches.values().map(|(_, ids)| ids.len()).collect());
+    sizes.sort_unstable();
+    assert_eq!(sizes, [5, 10, 10]);
+    assert_eq!(calls(&stand).await, (25, 0, 0));
+    worker.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@ use super::{Api, Batching, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice
 /// The largest limit on tokens that a limiter counts exactly.
 const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
 
-/// The largest batch that every provider takes.
-const BATCH_REQUESTS_MAX: u32 = 50_000;
+/// The largest batch: as many slots as a worker may have, which every provider takes.
+const BATCH_REQUESTS_MAX: u32 = 10_000;
 
 /// Something wrong with a job, at a key path such as `teacher.0.price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -484,7 +484,7 @@ fn check_batching(report: &mut Report, path: &str, spec: &ModelSpec, batch: Batc
         !(1..=BATCH_REQUESTS_MAX).contains(&batch.requests),
         key("batch.requests"),
         format!("{} requests in a batch", batch.requests),
-        "give a number from 1 to 50,000",
+        "give a number from 1 to 10,000",
     );
     report.when(
         !(1..=3_600).contains(&batch.poll_s),

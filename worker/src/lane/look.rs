@@ -9,6 +9,8 @@ use gristmill_ports::batch::{BatchId, BatchResult, BatchState, Docket};
 use gristmill_ports::ledger::{AccountState, Outcome};
 use gristmill_ports::model::{CallError, Scope};
 
+use tracing::Instrument;
+
 use super::contents::{self, Item};
 use super::hand_in::{AT_ONCE, Group, insist, worst_case};
 use crate::attempt::{Bench, Place};
@@ -226,7 +228,7 @@ impl Looking<'_> {
             .map(|result| async {
                 let BatchResult { custom_id, result } = result?;
                 let told = match items.get(&custom_id) {
-                    Some(item) => self.book_one(item, result).await,
+                    Some(item) => self.book_one(item, result).instrument(self.span(item)).await,
                     // Booked by an earlier look, or never asked.
                     None => true,
                 };
@@ -267,6 +269,18 @@ impl Looking<'_> {
         let over = left.is_empty();
         tended.items = Some(left);
         Ok(over)
+    }
+
+    /// As that of a single call.
+    fn span(&self, item: &Item) -> tracing::Span {
+        let task = &item.task;
+        tracing::info_span!(
+            "attempt",
+            run = %self.docket.run,
+            task = %task.id,
+            model = %task.model,
+            stage = %task.address.step.stage()
+        )
     }
 
     async fn book_one(
