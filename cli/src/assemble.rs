@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use gristmill_coordinator::{Finished, Journal, SeedStore, Start};
+use gristmill_coordinator::{Finished, Journal, SeedStore, Start, specs};
 use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Split, Verdict, Writer};
 use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::filter::Reason;
@@ -101,6 +101,9 @@ pub(crate) struct Spend {
     pub(crate) model: String,
     pub(crate) spent_usd_micros: u64,
     pub(crate) burned_usd_micros: u64,
+    /// What single calls would have cost more, where the model was asked in batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) saved_usd_micros: Option<u64>,
     pub(crate) calls: u64,
     pub(crate) input_tokens: u64,
     pub(crate) output_tokens: u64,
@@ -468,6 +471,9 @@ fn manifest(
                 model: model.clone(),
                 spent_usd_micros: books.spent.usd.0,
                 burned_usd_micros: books.burned.usd.0,
+                saved_usd_micros: specs(&start.job)
+                    .find(|spec| spec.name() == *model && spec.batch.is_some())
+                    .map(|spec| spec.saved_by_batches(books.spent).0),
                 calls: gone.calls,
                 input_tokens: gone.input_tokens,
                 output_tokens: gone.output_tokens,

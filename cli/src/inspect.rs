@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Found, Journal, SeedStore, Start};
 use gristmill_dataset::{Layout, Options};
+use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Raise};
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::Ledger;
@@ -29,6 +30,14 @@ fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>>
     let account =
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", archived.display()))?;
     Ok(Some(account))
+}
+
+fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
+    if folder.state().join("ledger.sqlite").exists() {
+        Ok(ReadOnly::open(&folder.state())?.in_batches(run)?)
+    } else {
+        Ok(0)
+    }
 }
 
 fn state(account: Option<&Account>, folder: &RunFolder) -> State {
@@ -62,6 +71,7 @@ pub(crate) fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
         name: start.job_file,
         limit: start.limit,
         account,
+        in_batches: in_batches(&folder, start.run)?,
     };
     standing.print_status(&state, rows, output);
     Ok(())
@@ -80,6 +90,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         name: start.job_file,
         limit: start.limit,
         account,
+        in_batches: in_batches(&folder, start.run)?,
     };
     standing.print_budget(output);
     Ok(())

@@ -13,6 +13,7 @@ use gristmill_domain::plan::End;
 use gristmill_domain::stage::Stage;
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::trace::Untraced;
 use gristmill_queue_memory::Queues;
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
             .await
             .map_err(|e| Failure::Other(anyhow!(e)))?
     };
-    let ledger: Arc<dyn Ledger> = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
+    let ledger = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         stop.clone(),
@@ -95,7 +96,7 @@ async fn carry_out(
     prepared: &Prepared,
     folder: &RunFolder,
     blobs: &LocalBlobs,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<SqliteLedger>,
     view: View,
     stop: CancellationToken,
 ) -> Result<(Finished, Account), Failure> {
@@ -142,8 +143,9 @@ async fn carry_out(
     };
     let worker = Worker::new(
         Arc::new(Fixed::new(kit)),
-        Arc::clone(&ledger),
+        Arc::clone(&ledger) as Arc<dyn Ledger>,
         limiter,
+        Arc::clone(&ledger) as Arc<dyn Dockets>,
         worker_options,
     );
     let worker_stop = CancellationToken::new();
@@ -156,6 +158,7 @@ async fn carry_out(
         ledger: ledger.as_ref(),
         // SQLite keeps what it confirmed.
         upkeep: None,
+        dockets: ledger.as_ref(),
         queue: &queues,
         blobs,
         account: prepared.start.account(),

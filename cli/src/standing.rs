@@ -18,6 +18,8 @@ pub(crate) struct Standing {
     pub(crate) limit: Limit,
     /// Its account; `None` before its first task.
     pub(crate) account: Option<Account>,
+    /// Tasks that wait at providers, in batches.
+    pub(crate) in_batches: u64,
 }
 
 /// A limit as people write it: `10usd`, `5000calls`, or both joined by a comma.
@@ -94,7 +96,7 @@ impl Standing {
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "rows": rows, "alerts": account.map(|account| &account.alerts),
+            "in_batches": self.in_batches, "rows": rows, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
@@ -105,6 +107,10 @@ impl Standing {
             thousands(counts.open),
             counts.running
         ));
+        if self.in_batches > 0 {
+            let waiting = thousands(self.in_batches);
+            text.push_str(&format!("batches    {waiting} tasks wait at providers\n"));
+        }
         text.push_str(&format!("spent      {}\n", self.spent()));
         for alert in account.iter().flat_map(|account| &account.alerts) {
             text.push_str(&format!("alert      {}\n", alert.text));

@@ -121,6 +121,11 @@ pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     {
         (spec.key_env, spec.key_file) = (None, None);
         (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
+        // Slower and cheaper, with the same answers; the account's prices tell the two apart.
+        spec.batch = None;
+        if let Some(price) = &mut spec.price {
+            price.batch = None;
+        }
         (spec.input_tokens_per_minute, spec.output_tokens_per_minute) = (None, None);
         spec.base_url = spec.base_url.take().map(|_| String::new());
         if let Some(local) = &mut spec.local {

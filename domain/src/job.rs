@@ -3,6 +3,7 @@
 //! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
 //! settings mean and [`check`](Job::check)s what no single value can show.
 
+mod batch;
 mod check;
 mod model;
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use batch::{BatchPrice, Batching};
 pub use check::Problem;
 pub use model::{
     Api, Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,

@@ -54,6 +54,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         register: Arc::clone(&servers.register),
         ledger: Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
         upkeep: Arc::clone(&servers.ledger) as Arc<dyn Upkeep>,
+        dockets: Arc::clone(&servers.dockets),
         queue: Arc::new(servers.broker.publisher()),
         states: servers.states.clone(),
         propagator: Arc::new(W3c),

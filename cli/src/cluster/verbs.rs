@@ -45,6 +45,7 @@ fn standing(run: &v1::Run) -> Standing {
             calls: limit.calls,
         },
         account: serde_json::from_slice::<Account>(&run.account).ok(),
+        in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
     }
 }
 
@@ -226,6 +227,7 @@ fn progress_of(run: &v1::Run) -> Progress {
         held: amount(&run.held),
         running: stages(&shown.running),
         open: stages(&shown.open),
+        in_batches: shown.in_batches,
         ..Progress::default()
     }
 }

@@ -14,7 +14,7 @@ const NARROW: usize = 80;
 /// Cells of a bar.
 const BAR: usize = 20;
 
-/// All that is drawn: at most seven lines, none longer than the terminal lets it be.
+/// All that is drawn: at most eight lines, none longer than the terminal lets it be.
 pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> String {
     let width = usize::from(width);
     let expected = now.expected_rows.max(now.accepted);
@@ -29,6 +29,12 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
             .into_iter()
             .filter(|stage| now.open.contains_key(stage));
         lines.extend(known.map(|name| stage(name, now)));
+        if now.in_batches > 0 {
+            lines.push(format!(
+                "batches  {:>5} tasks wait at providers",
+                thousands(now.in_batches)
+            ));
+        }
     }
     lines.extend(rejects(now));
     let lines: Vec<_> = lines.iter().map(|line| fitted(line, width)).collect();
@@ -187,9 +193,14 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         || format!(" calls={}", now.gone.calls),
         |limit| format!(" calls={}/{limit} held_calls={}", now.gone.calls, now.held.calls),
     );
+    let batches = if now.in_batches > 0 {
+        format!(" in_batches={}", now.in_batches)
+    } else {
+        String::new()
+    };
     let eta = left(now, pace).map_or_else(String::new, |s| format!(" eta={s}s"));
     format!(
-        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{accept}{eta}",
+        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{batches}{accept}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         now.accepted,
@@ -265,6 +276,15 @@ mod tests {
         let narrow = picture(&head, &now, &pace, 40);
         assert_eq!(narrow.lines().count(), 4, "without stages: {narrow}");
         assert!(narrow.lines().all(|line| line.chars().count() < 40), "{narrow}");
+        let waiting = Progress {
+            in_batches: 1_000,
+            ..now
+        };
+        let shown = picture(&head, &waiting, &pace, 120);
+        assert!(
+            shown.contains("\nbatches  1,000 tasks wait at providers\n"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -90,6 +90,7 @@ fn progress_out(progress: &Progress) -> v1::Progress {
             .collect(),
         running: stages(&progress.running),
         open: stages(&progress.open),
+        in_batches: progress.in_batches,
     }
 }
 
