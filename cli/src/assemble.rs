@@ -114,8 +114,8 @@ enum Item {
 
 /// What is counted while rows go by.
 #[derive(Default)]
-struct Tallies {
-    rows: RowCounts,
+pub(crate) struct Tallies {
+    pub(crate) rows: RowCounts,
     candidates: u64,
     rejected: BTreeMap<Reason, Loss>,
     by_reference: BTreeMap<String, Yield>,
@@ -123,7 +123,8 @@ struct Tallies {
 }
 
 impl Tallies {
-    fn see(&mut self, row: &Row, referenced: bool) {
+    /// Counts a decided row.
+    pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
         let cost = row.cost();
         self.candidates += 1;
         if let Some(rejection) = &row.rejection {
@@ -192,7 +193,8 @@ pub(crate) async fn assemble(
             100.0 * tallies.rows.synthetic_share
         );
     }
-    let mut manifest = manifest(start, seeds, finished, account, tallies);
+    let (end, rounds) = (finished.end.to_string(), finished.rounds.clone());
+    let mut manifest = manifest(start, seeds, end, rounds, account, tallies);
     let about = About {
         pretty_name: Some(format!("Gristmill run {}", start.run)),
         languages: Vec::new(),
@@ -247,9 +249,7 @@ async fn feed(
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             let row = record.value;
-            let referenced = row.strategy != gristmill_domain::strategy::Strategy::NewQuestion
-                && start.job.filter.validator != job::Validator::None;
-            tallies.see(&row, referenced);
+            tallies.see(&row, has_reference(start, &row));
             let item = if row.accepted() {
                 Item::Row(Split::Train, Box::new(synthetic(start, row, seeds)?))
             } else {
@@ -259,6 +259,12 @@ async fn feed(
         }
     }
     Ok(tallies)
+}
+
+/// Whether a row's answer could be compared with a reference.
+pub(crate) fn has_reference(start: &Start, row: &Row) -> bool {
+    row.strategy != gristmill_domain::strategy::Strategy::NewQuestion
+        && start.job.filter.validator != job::Validator::None
 }
 
 fn layout(layout: job::Layout) -> Layout {
@@ -452,10 +458,12 @@ fn stage_of(reason: &str) -> &'static str {
     }
 }
 
-fn manifest(
+/// What a run can say of itself; `end` says why it ended.
+pub(crate) fn manifest(
     start: &Start,
     seeds: &SeedStore,
-    finished: &Finished,
+    end: String,
+    rounds: Vec<gristmill_coordinator::RoundReport>,
     account: &Account,
     tallies: Tallies,
 ) -> Manifest {
@@ -479,7 +487,7 @@ fn manifest(
         run: start.run.to_string(),
         gristmill: start.version.clone(),
         configuration: configuration_hash(&start.job),
-        end: finished.end.to_string(),
+        end,
         rows: tallies.rows,
         candidates: tallies.candidates,
         rejected: tallies.rejected.into_iter().collect(),
@@ -487,7 +495,7 @@ fn manifest(
         by_strategy: tallies.by_strategy,
         limit: account.limit,
         spend,
-        rounds: finished.rounds.clone(),
+        rounds,
         seeds: seeds.summary().clone(),
         prompts: start.prompts.clone(),
         job: start.job.clone(),

@@ -25,9 +25,9 @@ use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::prepare::{Prepared, prepare};
-use crate::print;
 use crate::view::{Head, View, duration, thousands};
 use crate::workshop::{self, Place, Workshop};
+use crate::{print, report};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -68,7 +68,15 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         view.clone(),
         prepared.resume.clone(),
     ));
-    let (finished, account) = carry_out(&prepared, &folder, &blobs, Arc::clone(&ledger), view, stop).await?;
+    let (finished, account) = carry_out(
+        &prepared,
+        &folder,
+        &blobs,
+        Arc::clone(&ledger),
+        view.clone(),
+        stop,
+    )
+    .await?;
     let manifest = assemble::assemble(
         &blobs,
         &folder.dataset(),
@@ -78,6 +86,10 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         &account,
     )
     .await?;
+    // The dataset is there: a report that cannot be made takes nothing from it.
+    if let Err(error) = report::write(&folder, &blobs, start, &prepared.seeds, &manifest).await {
+        view.say(&format!("warning: no report was written: {error:#}"));
+    }
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     let accepted = manifest.rows.train_synthetic;
     match (&finished.end, start.job.generate.rows) {
