@@ -86,8 +86,9 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         &account,
     )
     .await?;
+    let page = folder.root().join(report::FILE);
     // The dataset is there: a report that cannot be made takes nothing from it.
-    if let Err(error) = report::write(&folder, &blobs, start, &prepared.seeds, &manifest).await {
+    if let Err(error) = report::write(page, &blobs, start, &prepared.seeds, &manifest).await {
         view.say(&format!("warning: no report was written: {error:#}"));
     }
     print::done(&manifest, &folder, Some(began.elapsed()), output);

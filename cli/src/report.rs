@@ -8,7 +8,7 @@ mod measured;
 mod rounds;
 mod tell;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use gristmill_coordinator::{SeedStore, Start};
@@ -27,31 +27,42 @@ use crate::{inspect, print};
 pub(crate) const FILE: &str = "report.html";
 
 /// Makes a run's report.
-pub(crate) async fn make(
+async fn make(
     state: &dyn Blobs,
     start: &Start,
     seeds: &SeedStore,
     manifest: &Manifest,
 ) -> anyhow::Result<Report> {
-    let gathered = gather::gather(state, start, seeds).await?;
+    let mut gathered = gather::gather(state, start, seeds).await?;
     let (start, manifest) = (start.clone(), manifest.clone());
     let made = tokio::task::spawn_blocking(move || {
+        gathered.fill_in_vectors();
         let measured = measured::measure(&gathered)?;
         Ok(tell::report(&start, &manifest, &gathered, &measured))
     });
     made.await.context("the report's thread ended early")?
 }
 
-/// Writes the report of a run that has just ended beside its dataset, and returns where.
+/// Writes the page, and the pictures where they are wanted; returns where those are.
+async fn put(report: Report, file: PathBuf, target: Option<PathBuf>) -> anyhow::Result<Vec<String>> {
+    let written = tokio::task::spawn_blocking(move || {
+        out::write(&file, report.html()?.as_bytes())?;
+        target.map_or_else(|| Ok(Vec::new()), |target| pictures(&report, &target))
+    });
+    written.await.context("the report's thread ended early")?
+}
+
+/// Writes the report of a run that has just ended.
 pub(crate) async fn write(
-    folder: &RunFolder,
+    file: PathBuf,
     state: &dyn Blobs,
     start: &Start,
     seeds: &SeedStore,
     manifest: &Manifest,
 ) -> anyhow::Result<()> {
     let report = make(state, start, seeds, manifest).await?;
-    out::write(&folder.root().join(FILE), report.html()?.as_bytes())
+    put(report, file, None).await?;
+    Ok(())
 }
 
 /// `gristmill report`: makes the report of a run again, or of one that is not finished.
@@ -75,11 +86,7 @@ pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(),
     };
     let report = make(&blobs, &start, &seeds, &manifest).await?;
     let file = args.out.clone().unwrap_or_else(|| folder.root().join(FILE));
-    out::write(&file, report.html().context("the report")?.as_bytes())?;
-    let pictures = match &args.pictures {
-        Some(target) => pictures(&report, target)?,
-        None => Vec::new(),
-    };
+    let pictures = put(report, file.clone(), args.pictures.clone()).await?;
     let value = serde_json::json!({ "run": start.run.to_string(), "out": file, "pictures": pictures });
     let mut text = shown(&file);
     for picture in &pictures {

@@ -110,6 +110,8 @@ fn duplicates_go_and_say_what_they_are_like() {
         "--cosine",
         "off",
         "--ignore-facts",
+        "--jaccard",
+        "0.7",
         "--overwrite",
     ];
     assert_eq!(folder.json(&args)[0]["kept"], 2);

@@ -56,10 +56,8 @@ pub(super) struct Gathered {
     pub(super) real_of: u64,
     pub(super) made: Vec<Made>,
     pub(super) made_of: u64,
-    /// Name of the embedding model.
-    pub(super) model: String,
-    /// What the vectors are of.
-    pub(super) of: &'static str,
+    /// Name of the model that the run embedded with; `None` where it embedded nothing.
+    model: Option<String>,
     pub(super) accepted: Vec<Whole>,
     pub(super) rejected: Vec<Whole>,
     /// Accepted rows by concept.
@@ -67,6 +65,34 @@ pub(super) struct Gathered {
     pub(super) by_teacher: BTreeMap<String, Yield>,
     /// Rows by depth of lineage.
     pub(super) depths: BTreeMap<u8, u64>,
+}
+
+impl Gathered {
+    /// Gives rows vectors of their words where the run embedded nothing.
+    pub(super) fn fill_in_vectors(&mut self) {
+        if self.model.is_none() {
+            let of = |question: &str, answer: &str| hashed::of(&format!("{question}\n{answer}"));
+            for row in &mut self.real {
+                row.vector = of(&row.question, &row.answer);
+            }
+            for row in &mut self.made {
+                row.vector = of(&row.question, &row.answer);
+            }
+        }
+    }
+
+    /// What the vectors go under in figures.
+    pub(super) fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or(hashed::NAME)
+    }
+
+    /// What the vectors are of.
+    pub(super) fn vectors_of(&self) -> &'static str {
+        match self.model {
+            Some(_) => "questions",
+            None => "questions and answers",
+        }
+    }
 }
 
 /// What is drawn while rows go by.
@@ -113,24 +139,12 @@ pub(super) async fn gather(state: &dyn Blobs, start: &Start, seeds: &SeedStore) 
     let made_of = draws.made.seen();
     let mut made = draws.made.into_drawn();
     let model = embed(&journal, start, &mut real, &mut made).await?;
-    let of = if model.is_some() {
-        "questions"
-    } else {
-        "questions and answers"
-    };
-    if model.is_none() {
-        real.iter_mut()
-            .for_each(|row| row.vector = hashed::of(&format!("{}\n{}", row.question, row.answer)));
-        made.iter_mut()
-            .for_each(|row| row.vector = hashed::of(&format!("{}\n{}", row.question, row.answer)));
-    }
     Ok(Gathered {
         real,
         real_of,
         made,
         made_of,
-        model: model.unwrap_or_else(|| hashed::NAME.to_owned()),
-        of,
+        model,
         accepted: draws
             .accepted
             .into_drawn()
@@ -259,14 +273,15 @@ pub(super) async fn manifest_so_far(
             Split::Test => tallies.rows.test += 1,
         }
     }
-    let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    let mut counts: BTreeMap<u32, [u64; 3]> = BTreeMap::new();
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             let row = record.value;
             tallies.see(&row, assemble::has_reference(start, &row));
-            let (decided, accepted) = counts.entry(row.position.round).or_default();
+            let [decided, accepted, unfunded] = counts.entry(row.position.round).or_default();
             *decided += 1;
             *accepted += u64::from(row.accepted());
+            *unfunded += u64::from(row.unfunded());
         }
     }
     let mut rounds = Vec::new();
@@ -274,11 +289,12 @@ pub(super) async fn manifest_so_far(
         let Some(plan) = journal.plan(round).await? else {
             break;
         };
-        let (decided, accepted) = counts.get(&round).copied().unwrap_or_default();
+        let [decided, accepted, unfunded] = counts.get(&round).copied().unwrap_or_default();
         rounds.push(RoundReport {
             plan,
             decided,
             accepted,
+            unfunded,
         });
     }
     tallies.rows.synthetic_share = tallies.rows.train_synthetic as f64 / tallies.rows.train.max(1) as f64;

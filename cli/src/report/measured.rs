@@ -121,7 +121,7 @@ fn unit<'a>(
     if values.is_empty() {
         return Ok(None);
     }
-    Vectors::new(gathered.model.as_str(), dimensions, values)?
+    Vectors::new(gathered.model(), dimensions, values)?
         .normalized()
         .map(Some)
 }

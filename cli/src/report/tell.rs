@@ -182,7 +182,10 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
             |found| {
                 format!(
                     "k = {}, {} synthetic against {} real, {}",
-                    found.k, found.n, found.real, gathered.model
+                    found.k,
+                    found.n,
+                    found.real,
+                    gathered.model()
                 )
             },
         ),
@@ -275,7 +278,7 @@ fn facts(start: &Start, manifest: &Manifest, gathered: &Gathered) -> Table {
     let seeds = &manifest.seeds;
     rows.push(pair(
         "embedding",
-        format!("{}; vectors here by {}", start.job.embed.model, gathered.model),
+        format!("{}; vectors here by {}", start.job.embed.model, gathered.model()),
     ));
     rows.push(pair(
         "real rows",

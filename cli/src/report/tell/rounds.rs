@@ -89,7 +89,8 @@ pub(super) fn note(gathered: &Gathered, measured: &Measured) -> String {
     });
     format!(
         "Of all rows accepted up to a round: {drawn}vectors of {} by {}.{draws}",
-        gathered.of, gathered.model
+        gathered.vectors_of(),
+        gathered.model()
     )
 }
 

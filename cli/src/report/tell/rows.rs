@@ -52,7 +52,8 @@ pub(super) fn map(gathered: &Gathered, measured: &Measured) -> Map {
         title: "Map of real and synthetic rows.".to_owned(),
         note: format!(
             "Vectors of {} by {}. Near marks are near rows; distances across the map, and sizes of its patches, mean little.",
-            gathered.of, gathered.model
+            gathered.vectors_of(),
+            gathered.model()
         ),
         points,
         told,
