@@ -369,21 +369,36 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
         });
     }
     let cost = row.cost().usd.0;
+    // What it was asked about, where that is no part of its seed.
+    let passage = match &row.passage {
+        Some(cited) => Some(seeds.passages().read(cited.number)?),
+        None => None,
+    };
+    let context = passage
+        .as_ref()
+        .map(|passage| passage.text.as_str())
+        .or(seed.context.as_deref());
+    let (source, place) = match &row.passage {
+        Some(cited) => (
+            Some(cited.source.clone()),
+            format!("{}: {}", cited.source, cited.place),
+        ),
+        None => (seed.source, format!("{}:{}", seed.place.file, seed.place.line)),
+    };
+    let concepts = if row.passage.is_some() {
+        Vec::new()
+    } else {
+        seed.concepts
+    };
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
-        messages: messages(
-            start,
-            seed.context.as_deref(),
-            &row.question,
-            &row.reasoning,
-            &row.answer,
-        ),
+        messages: messages(start, context, &row.question, &row.reasoning, &row.answer),
         reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
         provenance: Provenance {
             origin: Origin::Synthetic,
             seed_id: Some(row.seed_id.to_string()),
-            seed_source: seed.source,
-            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
+            seed_source: source,
+            source_place: Some(place),
             strategy: Some(row.strategy.to_string()),
             prompt_versions: row.prompts,
             teacher: Some(row.teacher),
@@ -391,7 +406,7 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
             run: Some(start.run.to_string()),
             task_ids: row.tasks.iter().map(ToString::to_string).collect(),
             parents: Vec::new(),
-            concepts: seed.concepts,
+            concepts,
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
@@ -509,6 +524,7 @@ fn warnings(start: &Start, account: &Account) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
     let all = [
         (start.bad_rows, "seed rows could not be used"),
+        (start.skipped_documents, "documents could not be read"),
         (
             sum(|counts| counts.voided),
             "calls were refused without cost and tried again",

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         print::done(&manifest, &folder, None, output);
         return Ok(());
     }
-    for line in prepared.bad_rows.lines() {
+    for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
     }
     let start = &prepared.start;

@@ -33,6 +33,11 @@ fn main() -> ExitCode {
     if gristmill_sandbox::is_child() {
         return gristmill_sandbox::child_main();
     }
+    // And so is the one that reads documents.
+    #[cfg(feature = "documents")]
+    if gristmill_documents::is_child() {
+        return gristmill_documents::child_main();
+    }
     #[cfg(feature = "local-model")]
     start_again_patiently();
     let cli = Cli::parse();

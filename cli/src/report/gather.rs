@@ -187,8 +187,11 @@ impl Draws {
             return Ok(());
         }
         *self.depths.entry(row.depth).or_default() += 1;
-        for concept in seeds.read(row.seed)?.concepts {
-            *self.concepts.entry(concept).or_default() += 1;
+        // A question about a document's passage has its seed's form, and not its concepts.
+        if row.passage.is_none() {
+            for concept in seeds.read(row.seed)?.concepts {
+                *self.concepts.entry(concept).or_default() += 1;
+            }
         }
         self.made.see(|| Made {
             id: row.id.to_string(),

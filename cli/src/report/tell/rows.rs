@@ -110,6 +110,9 @@ pub(super) fn sample(whole: &Whole) -> Sample {
         "seed stands at",
         format!("{}:{}", seed.place.file, seed.place.line),
     );
+    if let Some(cited) = &row.passage {
+        line("passage", format!("{}: {}", cited.source, cited.place));
+    }
     line("source", seed.source.clone().unwrap_or_default());
     line("teacher", format!("{} ({})", row.teacher, row.teacher_version));
     line("prompts", row.prompts.join(", "));
