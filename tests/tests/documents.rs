@@ -114,7 +114,7 @@ fn new_questions_are_asked_about_passages_and_name_them() {
             "{source}"
         );
         assert!(
-            place.starts_with(source) && place.contains("lines ") && place.contains("Part "),
+            place.starts_with(source) && place.contains(": line") && place.contains("Part "),
             "{place}"
         );
     }
@@ -130,7 +130,7 @@ fn new_questions_are_asked_about_passages_and_name_them() {
         .unwrap();
     let trace = String::from_utf8(trace.stdout).unwrap();
     assert!(
-        trace.contains("passage ") && trace.contains(".md: lines"),
+        trace.contains("passage ") && trace.contains(".md: line"),
         "{trace}"
     );
     // The same again is the same run.
