@@ -117,8 +117,8 @@ enum Item {
 
 /// What is counted while rows go by.
 #[derive(Default)]
-struct Tallies {
-    rows: RowCounts,
+pub(crate) struct Tallies {
+    pub(crate) rows: RowCounts,
     candidates: u64,
     rejected: BTreeMap<Reason, Loss>,
     by_reference: BTreeMap<String, Yield>,
@@ -126,7 +126,8 @@ struct Tallies {
 }
 
 impl Tallies {
-    fn see(&mut self, row: &Row, referenced: bool) {
+    /// Counts a decided row.
+    pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
         let cost = row.cost();
         self.candidates += 1;
         if let Some(rejection) = &row.rejection {
@@ -195,7 +196,8 @@ pub(crate) async fn assemble(
             100.0 * tallies.rows.synthetic_share
         );
     }
-    let mut manifest = manifest(start, seeds, finished, account, tallies);
+    let (end, rounds) = (finished.end.to_string(), finished.rounds.clone());
+    let mut manifest = manifest(start, seeds, end, rounds, account, tallies);
     let about = About {
         pretty_name: Some(format!("Gristmill run {}", start.run)),
         languages: Vec::new(),
@@ -250,9 +252,7 @@ async fn feed(
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             let row = record.value;
-            let referenced = row.strategy != gristmill_domain::strategy::Strategy::NewQuestion
-                && start.job.filter.validator != job::Validator::None;
-            tallies.see(&row, referenced);
+            tallies.see(&row, has_reference(start, &row));
             let item = if row.accepted() {
                 Item::Row(Split::Train, Box::new(synthetic(start, row, seeds)?))
             } else {
@@ -262,6 +262,12 @@ async fn feed(
         }
     }
     Ok(tallies)
+}
+
+/// Whether a row's answer could be compared with a reference.
+pub(crate) fn has_reference(start: &Start, row: &Row) -> bool {
+    row.strategy != gristmill_domain::strategy::Strategy::NewQuestion
+        && start.job.filter.validator != job::Validator::None
 }
 
 fn layout(layout: job::Layout) -> Layout {
@@ -366,21 +372,36 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
         });
     }
     let cost = row.cost().usd.0;
+    // What it was asked about, where that is no part of its seed.
+    let passage = match &row.passage {
+        Some(cited) => Some(seeds.passages().read(cited.number)?),
+        None => None,
+    };
+    let context = passage
+        .as_ref()
+        .map(|passage| passage.text.as_str())
+        .or(seed.context.as_deref());
+    let (source, place) = match &row.passage {
+        Some(cited) => (
+            Some(cited.source.clone()),
+            format!("{}: {}", cited.source, cited.place),
+        ),
+        None => (seed.source, format!("{}:{}", seed.place.file, seed.place.line)),
+    };
+    let concepts = if row.passage.is_some() {
+        Vec::new()
+    } else {
+        seed.concepts
+    };
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
-        messages: messages(
-            start,
-            seed.context.as_deref(),
-            &row.question,
-            &row.reasoning,
-            &row.answer,
-        ),
+        messages: messages(start, context, &row.question, &row.reasoning, &row.answer),
         reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
         provenance: Provenance {
             origin: Origin::Synthetic,
             seed_id: Some(row.seed_id.to_string()),
-            seed_source: seed.source,
-            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
+            seed_source: source,
+            source_place: Some(place),
             strategy: Some(row.strategy.to_string()),
             prompt_versions: row.prompts,
             teacher: Some(row.teacher),
@@ -388,7 +409,7 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
             run: Some(start.run.to_string()),
             task_ids: row.tasks.iter().map(ToString::to_string).collect(),
             parents: Vec::new(),
-            concepts: seed.concepts,
+            concepts,
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
@@ -455,10 +476,12 @@ fn stage_of(reason: &str) -> &'static str {
     }
 }
 
-fn manifest(
+/// What a run can say of itself; `end` says why it ended.
+pub(crate) fn manifest(
     start: &Start,
     seeds: &SeedStore,
-    finished: &Finished,
+    end: String,
+    rounds: Vec<gristmill_coordinator::RoundReport>,
     account: &Account,
     tallies: Tallies,
 ) -> Manifest {
@@ -485,7 +508,7 @@ fn manifest(
         run: start.run.to_string(),
         gristmill: start.version.clone(),
         configuration: configuration_hash(&start.job),
-        end: finished.end.to_string(),
+        end,
         rows: tallies.rows,
         candidates: tallies.candidates,
         rejected: tallies.rejected.into_iter().collect(),
@@ -493,7 +516,7 @@ fn manifest(
         by_strategy: tallies.by_strategy,
         limit: account.limit,
         spend,
-        rounds: finished.rounds.clone(),
+        rounds,
         seeds: seeds.summary().clone(),
         prompts: start.prompts.clone(),
         job: start.job.clone(),
@@ -507,6 +530,7 @@ fn warnings(start: &Start, account: &Account) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
     let all = [
         (start.bad_rows, "seed rows could not be used"),
+        (start.skipped_documents, "documents could not be read"),
         (
             sum(|counts| counts.voided),
             "calls were refused without cost and tried again",

@@ -17,7 +17,8 @@ use crate::folder::RunFolder;
 use crate::standing::{self, Standing, State};
 use crate::{history, print};
 
-fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
+/// A run's books; `None` before its first task.
+pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
     if folder.state().join("ledger.sqlite").exists() {
         return Ok(ReadOnly::open(&folder.state())?.account(start.run)?);
     }

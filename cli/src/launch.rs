@@ -26,9 +26,9 @@ use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::prepare::{Prepared, prepare};
-use crate::print;
 use crate::view::{Head, View, duration, thousands};
 use crate::workshop::{self, Place, Workshop};
+use crate::{print, report};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         print::done(&manifest, &folder, None, output);
         return Ok(());
     }
-    for line in prepared.bad_rows.lines() {
+    for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
     }
     let start = &prepared.start;
@@ -69,7 +69,15 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         view.clone(),
         prepared.resume.clone(),
     ));
-    let (finished, account) = carry_out(&prepared, &folder, &blobs, Arc::clone(&ledger), view, stop).await?;
+    let (finished, account) = carry_out(
+        &prepared,
+        &folder,
+        &blobs,
+        Arc::clone(&ledger),
+        view.clone(),
+        stop,
+    )
+    .await?;
     let manifest = assemble::assemble(
         &blobs,
         &folder.dataset(),
@@ -79,6 +87,11 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         &account,
     )
     .await?;
+    let page = folder.root().join(report::FILE);
+    // The dataset is there: a report that cannot be made takes nothing from it.
+    if let Err(error) = report::write(page, &blobs, start, &prepared.seeds, &manifest).await {
+        view.say(&format!("warning: no report was written: {error:#}"));
+    }
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     let accepted = manifest.rows.train_synthetic;
     match (&finished.end, start.job.generate.rows) {

@@ -5,6 +5,7 @@ mod args;
 mod assemble;
 mod card;
 mod cluster;
+mod data;
 mod failure;
 mod folder;
 mod history;
@@ -14,6 +15,7 @@ mod launch;
 mod plan;
 mod prepare;
 mod print;
+mod report;
 mod standing;
 mod view;
 mod workshop;
@@ -30,6 +32,11 @@ fn main() -> ExitCode {
     // A sandbox's child is this program, started again under limits.
     if gristmill_sandbox::is_child() {
         return gristmill_sandbox::child_main();
+    }
+    // And so is the one that reads documents.
+    #[cfg(feature = "documents")]
+    if gristmill_documents::is_child() {
+        return gristmill_documents::child_main();
     }
     #[cfg(feature = "local-model")]
     start_again_patiently();
@@ -114,6 +121,12 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
             None => inspect::trace(&args, cli.output).await,
         },
         Command::Export(args) => inspect::export(&args, cli.output),
+        Command::Measure(args) => data::measure(args, view, cli.output).await,
+        Command::Dedup(args) => data::dedup(args, view, cli.output).await,
+        Command::Filter(args) => data::filter(args, view, cli.output).await,
+        Command::Decontaminate(args) => data::decontaminate(args, view, cli.output).await,
+        Command::Map(args) => data::map(args, view, cli.output).await,
+        Command::Report(args) => report::report(&args, cli.output).await,
         Command::Submit(args) => cluster::submit::submit(&args, view, cli.output).await,
         Command::Runs(server) => cluster::verbs::runs(&server, cli.output).await,
         Command::Watch(args) => cluster::verbs::watch(&args, view, cli.output).await,

@@ -110,7 +110,7 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
             manifest.warnings.join("; ")
         );
     }
-    println!("Next: {place}/dataset/README.md, gristmill trace {place} ROW_ID");
+    println!("Next: {place}/report.html, gristmill trace {place} ROW_ID");
 }
 
 fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {

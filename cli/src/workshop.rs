@@ -297,7 +297,7 @@ async fn local_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::
 }
 
 #[cfg(feature = "embedder")]
-async fn embedder(name: &str, base: &Path, view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
+pub(crate) async fn embedder(name: &str, base: &Path, view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
     use gristmill_embedder::{MiniLm, Options};
     let (folder, version) = if name.contains('/') {
         (base.join(name), name.to_owned())
@@ -319,7 +319,7 @@ async fn embedder(name: &str, base: &Path, view: &View) -> anyhow::Result<Arc<dy
 }
 
 #[cfg(not(feature = "embedder"))]
-async fn embedder(name: &str, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
+pub(crate) async fn embedder(name: &str, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
     bail!(
         "`{name}` cannot be run: this program was built without embeddings; build it with `--features embedder`, or set `embed.model: off`"
     )

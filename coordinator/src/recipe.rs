@@ -38,6 +38,17 @@ pub(crate) struct Brief<'a> {
     pub(crate) seed: &'a Seed,
     pub(crate) teacher: usize,
     pub(crate) question: &'a str,
+    /// The passage of a document that it is asked about; the seed then lends its form alone.
+    pub(crate) passage: Option<&'a str>,
+}
+
+impl Brief<'_> {
+    /// The passage that the candidate rests on.
+    fn passage(&self) -> Option<String> {
+        self.passage
+            .map(str::to_owned)
+            .or_else(|| self.seed.context.clone())
+    }
 }
 
 impl Recipe {
@@ -206,7 +217,7 @@ impl Recipe {
             },
             answer: answer.map(shown).unwrap_or_default(),
             reference,
-            context: brief.seed.context.clone().unwrap_or_default(),
+            context: brief.passage().unwrap_or_default(),
             schema: brief
                 .seed
                 .database
@@ -214,7 +225,11 @@ impl Recipe {
                 .and_then(|db| self.schemas.get(db))
                 .cloned()
                 .unwrap_or_default(),
-            concept: brief.seed.concepts.first().cloned().unwrap_or_default(),
+            concept: match brief.passage {
+                // What a document's passage is about, it says itself.
+                Some(_) => String::new(),
+                None => brief.seed.concepts.first().cloned().unwrap_or_default(),
+            },
             examples: Vec::new(),
             kind,
             labels,
@@ -260,7 +275,7 @@ impl Recipe {
             } else {
                 Vec::new()
             },
-            passage: self.job.filter.grounding.as_ref().and(brief.seed.context.clone()),
+            passage: self.job.filter.grounding.as_ref().and(brief.passage()),
             database: brief.seed.database.clone(),
         }
     }

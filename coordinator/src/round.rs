@@ -19,7 +19,8 @@ use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::plan::{Plan, Visit};
+use gristmill_domain::passage::Passage;
+use gristmill_domain::plan::{Plan, Spec, Visit};
 use gristmill_domain::row::{Checks, Position, Row};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
@@ -29,6 +30,7 @@ use crate::Error;
 use crate::corpus::Corpus;
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
+use crate::passages::cited;
 use crate::recipe::Recipe;
 use crate::seeds::SeedStore;
 use candidate::{Candidate, Phase};
@@ -146,8 +148,9 @@ impl<'a> Round<'a> {
         let teacher = self.recipe.teacher(self.position(index).row_id(self.recipe.run));
         let asks = spec.strategy != Strategy::AnswerAugmentation;
         let phase = if asks { Phase::Asking } else { Phase::Answering };
-        self.active
-            .insert(index, Candidate::new(spec, seed_ordinal, seed, teacher, phase));
+        let mut candidate = Candidate::new(spec, seed_ordinal, seed, teacher, phase);
+        candidate.passage = self.passage(&spec)?;
+        self.active.insert(index, candidate);
         self.started = index + 1;
         if asks {
             self.ready.insert((3, index, Step::Ask));
@@ -157,6 +160,16 @@ impl<'a> Round<'a> {
         self.of_seed.entry(seed_ordinal).or_default().insert(index);
         self.advance()?;
         Ok(true)
+    }
+
+    /// The passage that a new question is asked about: all of them in turn, over all rounds.
+    fn passage(&self, spec: &Spec) -> Result<Option<(u64, Arc<Passage>)>, Error> {
+        let passages = self.seeds.passages();
+        if spec.strategy != Strategy::NewQuestion || passages.is_empty() {
+            return Ok(None);
+        }
+        let number = spec.turn % passages.len();
+        Ok(Some((number, Arc::new(passages.read(number)?))))
     }
 
     /// Moves the cursors as far as what is known allows.
@@ -271,6 +284,11 @@ impl<'a> Round<'a> {
             );
         }
         let family = candidate.family();
+        let concept = candidate.concept();
+        let passage = candidate
+            .passage
+            .as_ref()
+            .map(|(number, passage)| cited(*number, passage));
         let details = candidate
             .chosen
             .iter()
@@ -288,7 +306,8 @@ impl<'a> Round<'a> {
             family,
             seed_id: candidate.seed.id,
             strategy: candidate.spec.strategy,
-            concept: candidate.seed.concepts.first().cloned(),
+            concept,
+            passage,
             question: candidate.question,
             reasoning,
             answer,

@@ -36,6 +36,9 @@ pub struct Start {
     pub prompts: Vec<String>,
     /// Rows of the seed files that could not be used.
     pub bad_rows: u64,
+    /// Documents that could not be read.
+    #[serde(default)]
+    pub skipped_documents: u64,
     /// Texts of the user's own prompts.
     #[serde(default)]
     pub templates: BTreeMap<PromptKind, String>,
@@ -101,6 +104,9 @@ pub fn limit(job: &Job) -> Limit {
 pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     let mut decisive = job.clone();
     decisive.seeds.path.clear();
+    if let Some(documents) = &mut decisive.seeds.documents {
+        documents.path.clear();
+    }
     decisive.budget = Budget {
         usd: None,
         calls: None,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
+use crate::passage::Cited;
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 use crate::work::Judgement;
@@ -47,6 +48,9 @@ pub struct Row {
     pub strategy: Strategy,
     /// The concept that was aimed at.
     pub concept: Option<String>,
+    /// The passage of a document that the question was asked about; the seed then lends its form alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<Cited>,
     /// The question; empty when none was had.
     pub question: String,
     /// Reasoning that leads to the answer.

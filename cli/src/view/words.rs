@@ -57,6 +57,13 @@ pub(super) fn fetching(name: &str, done: u64, total: Option<u64>, width: u16) ->
     fitted(&line, usize::from(width))
 }
 
+/// `embedding rows  ━━━━───  12,000 of 50,000  81.3/s`.
+pub(super) fn counting(what: &str, done: u64, total: Option<u64>, rate: f64, width: u16) -> String {
+    let bar = total.map_or_else(String::new, |total| format!("{}  ", bar(done, total)));
+    let line = format!("{what}  {bar}{}  {rate:.1}/s", super::counting::of(done, total));
+    fitted(&line, usize::from(width))
+}
+
 /// A line that leaves the last column free, where some terminals would begin another.
 fn fitted(line: &str, width: usize) -> String {
     console::truncate_str(line.trim_end(), width.saturating_sub(1), "…").into_owned()

@@ -92,6 +92,7 @@ impl Fleet {
                 | Error::NoModel { .. }
                 | Error::Json(_)
                 | Error::NoSuchSeed { .. }
+                | Error::NoSuchPassage { .. }
                 | Error::TooManySeeds
                 | Error::TooManyRows
                 | Error::NoAnchor { .. }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::filter::Rejection;
 use gristmill_domain::id::TaskId;
+use gristmill_domain::passage::Passage;
 use gristmill_domain::plan::Spec;
 use gristmill_domain::seed::Seed;
 use gristmill_domain::stage::Stage;
@@ -40,6 +41,8 @@ pub(super) struct Candidate {
     pub(super) spec: Spec,
     pub(super) seed_ordinal: u64,
     pub(super) seed: Arc<Seed>,
+    /// The passage of a document that it is asked about, with its number.
+    pub(super) passage: Option<(u64, Arc<Passage>)>,
     pub(super) teacher: usize,
     pub(super) phase: Phase,
     pub(super) question: String,
@@ -80,6 +83,7 @@ impl Candidate {
             spec,
             seed_ordinal,
             seed,
+            passage: None,
             teacher,
             phase,
             question,
@@ -102,12 +106,21 @@ impl Candidate {
         }
     }
 
+    /// What the row is about, by its seed: nothing where a passage decides that.
+    pub(super) fn concept(&self) -> Option<String> {
+        match self.passage {
+            Some(_) => None,
+            None => self.seed.concepts.first().cloned(),
+        }
+    }
+
     pub(super) fn brief(&self) -> Brief<'_> {
         Brief {
             strategy: self.spec.strategy,
             seed: &self.seed,
             teacher: self.teacher,
             question: &self.question,
+            passage: self.passage.as_ref().map(|(_, passage)| passage.text.as_str()),
         }
     }
 

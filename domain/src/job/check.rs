@@ -78,6 +78,7 @@ impl Job {
             "name a file, a glob, or a list of them",
         );
         report.share("seeds.max_bad_share", self.seeds.max_bad_share);
+        self.check_documents(report);
         let fields = &self.seeds.fields;
         report.when(
             fields.question == fields.answer,
@@ -97,6 +98,48 @@ impl Job {
                 100.0 * (holdout.validation + holdout.test)
             ),
             "leave at least 10 % as the anchor that is generated from",
+        );
+    }
+
+    fn check_documents(&self, report: &mut Report) {
+        let Some(documents) = &self.seeds.documents else {
+            return;
+        };
+        report.when(
+            documents.path.is_empty(),
+            "seeds.documents.path",
+            "no document is named",
+            "name a file, a folder, a glob, or a list of them",
+        );
+        report.when(
+            matches!(
+                self.generate.strategy,
+                StrategyChoice::AnswerAugmentation | StrategyChoice::Rephrasing
+            ),
+            "seeds.documents",
+            "only new questions are asked about documents, and the strategy makes none",
+            "set `generate.strategy` to `auto` or `new_question`, or leave the documents out",
+        );
+        report.when(
+            matches!(self.filter.validator, Validator::Sql { .. }),
+            "seeds.documents",
+            "queries are asked about databases, not about documents",
+            "leave the documents out",
+        );
+        report.at_least("seeds.documents.words", documents.words.into(), 24);
+        report.at_least(
+            "seeds.documents.words_max",
+            documents.words_max.into(),
+            documents.words.into(),
+        );
+        report.when(
+            2 * documents.overlap > documents.words,
+            "seeds.documents.overlap",
+            format!(
+                "an overlap of {} words is more than half of a passage",
+                documents.overlap
+            ),
+            "lower it to half of `seeds.documents.words` or less",
         );
     }
 
