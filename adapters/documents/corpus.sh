@@ -44,6 +44,7 @@ fetch_sources() {
         (cd "$corpus/sources" && apt-get "${options[@]}" -qq source --download-only "$source")
     done
     for archive in "$corpus"/sources/*.orig.tar.*; do
+        case $archive in *.done) continue ;; esac
         [ -e "$archive.done" ] && continue
         tar -xf "$archive" -C "$corpus/tree" && touch "$archive.done"
     done

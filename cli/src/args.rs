@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod cluster;
+mod data;
 
 pub(crate) use cluster::*;
+pub(crate) use data::*;
 
 /// Turns real examples and a hard budget into a filtered, traceable dataset that is safe to train on.
 #[derive(Debug, Parser)]
@@ -66,6 +68,18 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Write a run's dataset again, in another layout or place.
     Export(ExportArgs),
+    /// Write a run's report: one page with its map, concepts, funnel, rounds, spending and rows.
+    Report(ReportArgs),
+    /// Measure how diverse rows are, and how well they cover real ones.
+    Measure(MeasureArgs),
+    /// Drop rows that are duplicates: the same words, nearly the same words, the same meaning.
+    Dedup(DedupArgs),
+    /// Drop rows that the rules reject: refusals, cut or repetitive texts, wrong form or language.
+    Filter(FilterArgs),
+    /// Drop rows that are too close to a test set.
+    Decontaminate(DecontaminateArgs),
+    /// Draw rows as points, near ones near each other: SVG, PNG or a page.
+    Map(MapArgs),
     /// Send a job to a cluster.
     Submit(SubmitArgs),
     /// List a cluster's runs, the newest first.

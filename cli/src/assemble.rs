@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use gristmill_coordinator::{Finished, Journal, SeedStore, Start};
+use gristmill_coordinator::{Finished, Journal, SeedStore, Start, specs};
 use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Split, Verdict, Writer};
 use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::concept::{Assigned, Standing};
@@ -105,6 +105,9 @@ pub(crate) struct Spend {
     pub(crate) model: String,
     pub(crate) spent_usd_micros: u64,
     pub(crate) burned_usd_micros: u64,
+    /// What single calls would have cost more, where the model was asked in batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) saved_usd_micros: Option<u64>,
     pub(crate) calls: u64,
     pub(crate) input_tokens: u64,
     pub(crate) output_tokens: u64,
@@ -118,8 +121,8 @@ enum Item {
 
 /// What is counted while rows go by.
 #[derive(Default)]
-struct Tallies {
-    rows: RowCounts,
+pub(crate) struct Tallies {
+    pub(crate) rows: RowCounts,
     candidates: u64,
     rejected: BTreeMap<Reason, Loss>,
     by_reference: BTreeMap<String, Yield>,
@@ -127,7 +130,8 @@ struct Tallies {
 }
 
 impl Tallies {
-    fn see(&mut self, row: &Row, referenced: bool) {
+    /// Counts a decided row.
+    pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
         let cost = row.cost();
         self.candidates += 1;
         if let Some(rejection) = &row.rejection {
@@ -196,7 +200,12 @@ pub(crate) async fn assemble(
             100.0 * tallies.rows.synthetic_share
         );
     }
-    let mut manifest = manifest(start, seeds, finished, account, tallies);
+    let course = Course {
+        end: finished.end.to_string(),
+        rounds: finished.rounds.clone(),
+        concepts: finished.concepts.clone(),
+    };
+    let mut manifest = manifest(start, seeds, course, account, tallies);
     let about = About {
         pretty_name: Some(format!("Gristmill run {}", start.run)),
         languages: Vec::new(),
@@ -271,9 +280,7 @@ async fn feed(
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             let row = record.value;
-            let referenced =
-                row.strategy != Strategy::NewQuestion && start.job.filter.validator != job::Validator::None;
-            tallies.see(&row, referenced);
+            tallies.see(&row, has_reference(start, &row));
             let item = if row.accepted() {
                 Item::Row(Split::Train, Box::new(synthetic(start, row, seeds)?))
             } else {
@@ -283,6 +290,11 @@ async fn feed(
         }
     }
     Ok(tallies)
+}
+
+/// Whether a row's answer could be compared with a reference.
+pub(crate) fn has_reference(start: &Start, row: &Row) -> bool {
+    row.strategy != Strategy::NewQuestion && start.job.filter.validator != job::Validator::None
 }
 
 fn layout(layout: job::Layout) -> Layout {
@@ -387,23 +399,34 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
         });
     }
     let cost = row.cost().usd.0;
+    // What it was asked about, where that is no part of its seed.
+    let passage = match &row.passage {
+        Some(cited) => Some(seeds.passages().read(cited.number)?),
+        None => None,
+    };
+    let context = passage
+        .as_ref()
+        .map(|passage| passage.text.as_str())
+        // A seed that lends its form alone lends no passage.
+        .or(seed.context.as_deref().filter(|_| !row.borrowed));
+    let (source, place) = match &row.passage {
+        Some(cited) => (
+            Some(cited.source.clone()),
+            format!("{}: {}", cited.source, cited.place),
+        ),
+        None => (seed.source, format!("{}:{}", seed.place.file, seed.place.line)),
+    };
     let judged = start.job.concepts.is_some() && row.strategy == Strategy::NewQuestion;
+    let concepts = concepts(&row.assigned, judged || row.passage.is_some(), seed.concepts);
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
-        messages: messages(
-            start,
-            // A seed that lends its form alone lends no passage.
-            seed.context.as_deref().filter(|_| !row.borrowed),
-            &row.question,
-            &row.reasoning,
-            &row.answer,
-        ),
+        messages: messages(start, context, &row.question, &row.reasoning, &row.answer),
         reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
         provenance: Provenance {
             origin: Origin::Synthetic,
             seed_id: Some(row.seed_id.to_string()),
-            seed_source: seed.source,
-            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
+            seed_source: source,
+            source_place: Some(place),
             strategy: Some(row.strategy.to_string()),
             prompt_versions: row.prompts,
             teacher: Some(row.teacher),
@@ -411,7 +434,7 @@ fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<grist
             run: Some(start.run.to_string()),
             task_ids: row.tasks.iter().map(ToString::to_string).collect(),
             parents: Vec::new(),
-            concepts: concepts(&row.assigned, judged, seed.concepts),
+            concepts,
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
@@ -486,10 +509,20 @@ fn stage_of(reason: &str) -> &'static str {
     }
 }
 
-fn manifest(
+/// How a run went.
+pub(crate) struct Course {
+    /// Why it ended, in words.
+    pub(crate) end: String,
+    pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
+    /// Where each concept stands.
+    pub(crate) concepts: Vec<Standing>,
+}
+
+/// What a run can say of itself.
+pub(crate) fn manifest(
     start: &Start,
     seeds: &SeedStore,
-    finished: &Finished,
+    course: Course,
     account: &Account,
     tallies: Tallies,
 ) -> Manifest {
@@ -502,6 +535,9 @@ fn manifest(
                 model: model.clone(),
                 spent_usd_micros: books.spent.usd.0,
                 burned_usd_micros: books.burned.usd.0,
+                saved_usd_micros: specs(&start.job)
+                    .find(|spec| spec.name() == *model && spec.batch.is_some())
+                    .map(|spec| spec.saved_by_batches(books.spent).0),
                 calls: gone.calls,
                 input_tokens: gone.input_tokens,
                 output_tokens: gone.output_tokens,
@@ -513,20 +549,20 @@ fn manifest(
         run: start.run.to_string(),
         gristmill: start.version.clone(),
         configuration: configuration_hash(&start.job),
-        end: finished.end.to_string(),
+        end: course.end,
         rows: tallies.rows,
         candidates: tallies.candidates,
         rejected: tallies.rejected.into_iter().collect(),
         by_reference: tallies.by_reference,
         by_strategy: tallies.by_strategy,
-        concepts: finished.concepts.clone(),
+        warnings: warnings::of(start, &course.concepts, account),
+        concepts: course.concepts,
         limit: account.limit,
         spend,
-        rounds: finished.rounds.clone(),
+        rounds: course.rounds,
         seeds: seeds.summary().clone(),
         prompts: start.prompts.clone(),
         job: start.job.clone(),
-        warnings: warnings::of(start, finished, account),
         files: Vec::new(),
     }
 }

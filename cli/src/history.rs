@@ -29,6 +29,12 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         one_line(&seed.question),
         one_line(&seed.answer)
     ));
+    if let Some(cited) = &row.passage {
+        text.push_str(&format!(
+            "passage    {}: {} ({})\n",
+            cited.source, cited.place, cited.id
+        ));
+    }
     text.push_str(&format!(
         "question   {}\nanswer     {}\n",
         one_line(&row.question),

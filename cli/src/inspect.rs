@@ -7,6 +7,7 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Found, Journal, SeedStore, Start};
 use gristmill_dataset::{Layout, Options};
 use gristmill_domain::concept;
+use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Raise};
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::Ledger;
@@ -15,10 +16,11 @@ use gristmill_proto::SegmentKind;
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
-use crate::standing::{self, Standing};
+use crate::standing::{self, Standing, State};
 use crate::{history, print};
 
-fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
+/// A run's books; `None` before its first task.
+pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
     if folder.state().join("ledger.sqlite").exists() {
         return Ok(ReadOnly::open(&folder.state())?.account(start.run)?);
     }
@@ -33,16 +35,28 @@ fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>>
     Ok(Some(account))
 }
 
-fn state(account: Option<&Account>, folder: &RunFolder) -> String {
+fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
+    if folder.state().join("ledger.sqlite").exists() {
+        Ok(ReadOnly::open(&folder.state())?.in_batches(run)?)
+    } else {
+        Ok(0)
+    }
+}
+
+fn state(account: Option<&Account>, folder: &RunFolder) -> State {
+    let why = |word, why: &str| State {
+        word,
+        why: why.to_owned(),
+    };
     match account.map(|account| &account.state) {
-        None => "not started".into(),
-        Some(AccountState::Paused { reason }) => format!("paused: {reason}"),
-        Some(AccountState::Frozen { reason, .. }) => format!("frozen: {reason}"),
-        Some(AccountState::Cancelled) => "cancelled".into(),
-        Some(AccountState::Closed) => "finished".into(),
+        None => State::of("not started"),
+        Some(AccountState::Paused { reason }) => why("paused", reason),
+        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
+        Some(AccountState::Cancelled) => State::of("cancelled"),
+        Some(AccountState::Closed) => State::of("finished"),
         Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
-            Some(by) => format!("running ({by})"),
-            None => "stopped; the same `gristmill run` goes on".into(),
+            Some(by) => why("running", &by),
+            None => why("stopped", "the same `gristmill run` goes on"),
         },
     }
 }
@@ -60,6 +74,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
         name: start.job_file,
         limit: start.limit,
         account,
+        in_batches: in_batches(&folder, start.run)?,
     };
     let concepts = concepts(&folder, manifest.as_ref()).await?;
     standing.print_status(&state, rows, &concepts, output);
@@ -101,6 +116,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         name: start.job_file,
         limit: start.limit,
         account,
+        in_batches: in_batches(&folder, start.run)?,
     };
     standing.print_budget(output);
     Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Intake, SeedStore};
-use gristmill_domain::job::{Fields, Job, TableFormat};
+use gristmill_domain::job::{Documents, Fields, Job, TableFormat};
 use gristmill_domain::seed::{Place, Seed};
 use gristmill_tables::{Format, Options, Reader, Record};
 use serde_json::{Map, Value};
@@ -33,8 +33,8 @@ impl BadRows {
     }
 }
 
-/// Reads all seeds and draws the splits; more bad rows than allowed are refused.
-pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, BadRows)> {
+/// Reads all seeds and documents and draws the splits; more bad rows than allowed are refused. Last come the documents that were skipped.
+pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, BadRows, BadRows)> {
     let format = match job.seeds.format {
         None => Format::Auto,
         Some(TableFormat::Jsonl) => Format::Jsonl,
@@ -74,11 +74,60 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
             }
         );
     }
+    let mut skipped = BadRows::default();
+    if let Some(documents) = &job.seeds.documents {
+        skipped = read_documents(documents, base, &mut intake)?;
+    }
     let store = intake.finish(&job.holdout)?;
     if store.is_empty() {
         bail!("the seed files hold no row: generation needs real examples to start from");
     }
-    Ok((store, bad))
+    if job.seeds.documents.is_some() && store.passages().is_empty() {
+        bail!(
+            "`seeds.documents` gives no passage to ask about: {} passages are left to held-out rows, and {} files were skipped{}",
+            store.summary().held_out_passages,
+            skipped.count,
+            skipped
+                .lines()
+                .iter()
+                .map(|line| format!("\n  {line}"))
+                .collect::<String>()
+        );
+    }
+    Ok((store, bad, skipped))
+}
+
+/// Cuts documents into passages. A file that cannot be read is skipped with its reason, and ends nothing.
+#[cfg(feature = "documents")]
+fn read_documents(documents: &Documents, base: &Path, intake: &mut Intake) -> anyhow::Result<BadRows> {
+    use gristmill_documents::{Cut, Event, Options, Reader};
+    let options = Options {
+        cut: Cut {
+            target: documents.words as usize,
+            most: documents.words_max as usize,
+            overlap: documents.overlap as usize,
+            ..Cut::default()
+        },
+        base: Some(base.to_owned()),
+        ..Options::default()
+    };
+    let reader = Reader::open(&documents.path, &options).context("the documents cannot be read")?;
+    let mut skipped = BadRows::default();
+    for event in reader {
+        match event {
+            Event::Passage(passage) => intake.push_passage(&passage)?,
+            Event::Skipped(file) => skipped.add(format!("{}: {}", file.file.display(), file.reason)),
+            Event::Document(_) => {}
+        }
+    }
+    Ok(skipped)
+}
+
+#[cfg(not(feature = "documents"))]
+fn read_documents(_: &Documents, _: &Path, _: &mut Intake) -> anyhow::Result<BadRows> {
+    bail!(
+        "`seeds.documents` cannot be read: this program was built without documents; build it with `--features documents`"
+    )
 }
 
 fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {

@@ -13,6 +13,7 @@ use gristmill_domain::plan::End;
 use gristmill_domain::stage::Stage;
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::trace::Untraced;
 use gristmill_queue_memory::Queues;
@@ -27,7 +28,7 @@ use crate::folder::RunFolder;
 use crate::prepare::{Prepared, prepare};
 use crate::view::{Head, View, duration, thousands};
 use crate::workshop::{self, Place, Workshop};
-use crate::{print, survey};
+use crate::{print, report, survey};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         print::done(&manifest, &folder, None, output);
         return Ok(());
     }
-    for line in prepared.bad_rows.lines() {
+    for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
     }
     let start = &prepared.start;
@@ -64,14 +65,22 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
             .await
             .map_err(|e| Failure::Other(anyhow!(e)))?
     };
-    let ledger: Arc<dyn Ledger> = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
+    let ledger = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         stop.clone(),
         view.clone(),
         prepared.resume.clone(),
     ));
-    let (finished, account) = carry_out(&prepared, &folder, &blobs, Arc::clone(&ledger), view, stop).await?;
+    let (finished, account) = carry_out(
+        &prepared,
+        &folder,
+        &blobs,
+        Arc::clone(&ledger),
+        view.clone(),
+        stop,
+    )
+    .await?;
     let manifest = assemble::assemble(
         &blobs,
         &folder.dataset(),
@@ -81,6 +90,11 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         &account,
     )
     .await?;
+    let page = folder.root().join(report::FILE);
+    // The dataset is there: a report that cannot be made takes nothing from it.
+    if let Err(error) = report::write(page, &blobs, start, &prepared.seeds, &manifest).await {
+        view.say(&format!("warning: no report was written: {error:#}"));
+    }
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     let accepted = manifest.rows.train_synthetic;
     let steers = start.job.concepts.as_ref().is_some_and(|concepts| concepts.steer);
@@ -106,7 +120,7 @@ async fn carry_out(
     prepared: &Prepared,
     folder: &RunFolder,
     blobs: &LocalBlobs,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<SqliteLedger>,
     view: View,
     stop: CancellationToken,
 ) -> Result<(Finished, Account), Failure> {
@@ -153,8 +167,9 @@ async fn carry_out(
     };
     let worker = Worker::new(
         Arc::new(Fixed::new(kit)),
-        Arc::clone(&ledger),
+        Arc::clone(&ledger) as Arc<dyn Ledger>,
         limiter,
+        Arc::clone(&ledger) as Arc<dyn Dockets>,
         worker_options,
     );
     let worker_stop = CancellationToken::new();
@@ -167,6 +182,7 @@ async fn carry_out(
         ledger: ledger.as_ref(),
         // SQLite keeps what it confirmed.
         upkeep: None,
+        dockets: ledger.as_ref(),
         queue: &queues,
         blobs,
         account: prepared.start.account(),

@@ -6,6 +6,7 @@ mod assemble;
 mod audit;
 mod card;
 mod cluster;
+mod data;
 mod failure;
 mod folder;
 mod history;
@@ -15,6 +16,7 @@ mod launch;
 mod plan;
 mod prepare;
 mod print;
+mod report;
 mod standing;
 mod survey;
 mod view;
@@ -34,8 +36,15 @@ fn main() -> ExitCode {
     if gristmill_sandbox::is_child() {
         return gristmill_sandbox::child_main();
     }
+    // And so is the one that reads documents.
+    #[cfg(feature = "documents")]
+    if gristmill_documents::is_child() {
+        return gristmill_documents::child_main();
+    }
     #[cfg(feature = "local-model")]
     start_again_patiently();
+    // Libraries ask for the process's choice, and panic where several would do. It is the first: nobody has chosen before.
+    let _chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let cli = Cli::parse();
     let view = View::new(cli.progress);
     // Servers set up more than lines.
@@ -116,6 +125,12 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
             None => inspect::trace(&args, cli.output).await,
         },
         Command::Export(args) => inspect::export(&args, cli.output),
+        Command::Measure(args) => data::measure(args, view, cli.output).await,
+        Command::Dedup(args) => data::dedup(args, view, cli.output).await,
+        Command::Filter(args) => data::filter(args, view, cli.output).await,
+        Command::Decontaminate(args) => data::decontaminate(args, view, cli.output).await,
+        Command::Map(args) => data::map(args, view, cli.output).await,
+        Command::Report(args) => report::report(&args, cli.output).await,
         Command::Submit(args) => cluster::submit::submit(&args, view, cli.output).await,
         Command::Runs(server) => cluster::verbs::runs(&server, cli.output).await,
         Command::Watch(args) => cluster::verbs::watch(&args, view, cli.output).await,

@@ -35,7 +35,8 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     };
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
-        "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count, "limit": limit,
+        "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
+        "skipped_documents": prepared.skipped.lines(), "limit": limit,
         "first_round": first, "strategy": production.as_ref().map(|plan| serde_json::json!({
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
         })),
@@ -56,6 +57,15 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         prepared.bad_rows.count,
         summary.concepts.len()
     ));
+    if prepared.start.job.seeds.documents.is_some() {
+        text.push_str(&format!(
+            "documents  {} passages of {} documents, {} passages left to held-out rows, {} files skipped\n",
+            thousands(summary.passages),
+            thousands(summary.documents),
+            thousands(summary.held_out_passages),
+            prepared.skipped.count
+        ));
+    }
     match (&production, &first) {
         (Some(plan), _) => {
             let mix: Vec<String> = Strategy::ALL

@@ -18,6 +18,8 @@ pub(crate) struct Prepared {
     pub(crate) start: Start,
     pub(crate) seeds: SeedStore,
     pub(crate) bad_rows: intake::BadRows,
+    /// Documents that could not be read.
+    pub(crate) skipped: intake::BadRows,
     pub(crate) recipe: Recipe,
     pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
     /// The command that goes on with the run.
@@ -40,7 +42,7 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
         .await
         .map_err(Failure::Input)?;
     let templates = templates(&job, &base).map_err(Failure::Input)?;
-    let (seeds, bad_rows) = {
+    let (seeds, bad_rows, skipped) = {
         let (job, base) = (job.clone(), base.clone());
         tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
             .await
@@ -55,6 +57,7 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
         limit: limit(&job),
         prompts: Vec::new(),
         bad_rows: bad_rows.count,
+        skipped_documents: skipped.count,
         job,
         templates,
         schemas,
@@ -68,6 +71,7 @@ pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
         start,
         seeds,
         bad_rows,
+        skipped,
         sandbox,
         resume: resume(args),
     })

@@ -115,7 +115,7 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
             manifest.warnings.join("; ")
         );
     }
-    println!("Next: {place}/dataset/README.md, gristmill trace {place} ROW_ID");
+    println!("Next: {place}/report.html, gristmill trace {place} ROW_ID");
 }
 
 /// `231/240 concepts at target; furthest: "renal dosing" 12/40`; nothing where no concept has a target.

@@ -19,6 +19,8 @@ pub(crate) struct Standing {
     pub(crate) limit: Limit,
     /// Its account; `None` before its first task.
     pub(crate) account: Option<Account>,
+    /// Tasks that wait at providers, in batches.
+    pub(crate) in_batches: u64,
 }
 
 /// A limit as people write it: `10usd`, `5000calls`, or both joined by a comma.
@@ -28,6 +30,35 @@ pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
         usd: choice.usd.and_then(MicroUsd::from_usd_ceil),
         calls: choice.calls,
     })
+}
+
+/// What a run is doing, and why.
+pub(crate) struct State {
+    /// The state in a word or two, for programs too.
+    pub(crate) word: &'static str,
+    /// Why, or what to do; empty where the word says it all.
+    pub(crate) why: String,
+}
+
+impl State {
+    /// A state that says it all.
+    pub(crate) fn of(word: &'static str) -> Self {
+        Self {
+            word,
+            why: String::new(),
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word)?;
+        if self.why.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.why)
+        }
+    }
 }
 
 impl Standing {
@@ -62,7 +93,7 @@ impl Standing {
     /// Prints where the run stands.
     pub(crate) fn print_status(
         &self,
-        state: &str,
+        state: &State,
         rows: Option<&serde_json::Value>,
         concepts: &[concept::Standing],
         output: OutputStyle,
@@ -71,8 +102,8 @@ impl Standing {
         let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
-            "run": self.run, "state": state, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "rows": rows, "concepts": concepts, "alerts": account.map(|account| &account.alerts),
+            "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
+            "in_batches": self.in_batches, "rows": rows, "concepts": concepts, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
@@ -83,6 +114,10 @@ impl Standing {
             thousands(counts.open),
             counts.running
         ));
+        if self.in_batches > 0 {
+            let waiting = thousands(self.in_batches);
+            text.push_str(&format!("batches    {waiting} tasks wait at providers\n"));
+        }
         text.push_str(&format!("spent      {}\n", self.spent()));
         for alert in account.iter().flat_map(|account| &account.alerts) {
             text.push_str(&format!("alert      {}\n", alert.text));

@@ -1,5 +1,6 @@
 //! What people see while a run works: bars on a terminal, plain lines elsewhere. All of it on standard error.
 
+mod counting;
 mod screen;
 mod words;
 
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::args;
+pub(crate) use counting::Counting;
 use screen::Screen;
 pub(crate) use words::{counts, duration, thousands};
 

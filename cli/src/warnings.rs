@@ -1,16 +1,17 @@
 //! What a run's end should not hide.
 
-use gristmill_coordinator::{Finished, Start};
+use gristmill_coordinator::Start;
 use gristmill_domain::concept::Standing;
 use gristmill_domain::ledger::{Account, Counts};
 
 use crate::view::thousands;
 
 /// All of it, a line each.
-pub(crate) fn of(start: &Start, finished: &Finished, account: &Account) -> Vec<String> {
+pub(crate) fn of(start: &Start, concepts: &[Standing], account: &Account) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
     let all = [
         (start.bad_rows, "seed rows could not be used"),
+        (start.skipped_documents, "documents could not be read"),
         (
             sum(|counts| counts.voided),
             "calls were refused without cost and tried again",
@@ -29,8 +30,8 @@ pub(crate) fn of(start: &Start, finished: &Finished, account: &Account) -> Vec<S
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{} {what}", thousands(*count)));
     counted
-        .chain(open_concepts(&finished.concepts))
-        .chain(lopsided(start, finished))
+        .chain(open_concepts(concepts))
+        .chain(lopsided(start, concepts))
         .collect()
 }
 
@@ -48,13 +49,12 @@ fn open_concepts(concepts: &[Standing]) -> Option<String> {
 }
 
 /// Clusters that the seeds leave nearly empty, where the concepts were found in them.
-fn lopsided(start: &Start, finished: &Finished) -> Option<String> {
+fn lopsided(start: &Start, concepts: &[Standing]) -> Option<String> {
     let settings = start
         .job
         .concepts
         .as_ref()
         .filter(|settings| settings.found.is_some())?;
-    let concepts = &finished.concepts;
     let thin = concepts
         .iter()
         .filter(|concept| concept.real < settings.covered_from)

@@ -12,13 +12,14 @@ use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::{EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator};
-use gristmill_endpoint::{Endpoint, Key};
+use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
+use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{ChatModel, Embedder};
 use gristmill_ports::sql::SqlEngine;
 use gristmill_sandbox::Sandbox;
-use gristmill_worker::{Kit, Model};
+use gristmill_worker::{BatchLine, Kit, Model};
 
 use crate::view::View;
 
@@ -55,6 +56,36 @@ fn line(spec: &ModelSpec, key: Option<&str>) -> Line {
         id: LineId::of(&[endpoint.as_bytes(), key.as_bytes(), name.as_bytes()]),
         limits: spec.limits(),
     }
+}
+
+/// How an endpoint is reached.
+fn endpoint(spec: &ModelSpec, base_url: &str, model: &str, key: Option<&str>) -> gristmill_endpoint::Options {
+    gristmill_endpoint::Options {
+        api: spec.api(),
+        base_url: base_url.to_owned(),
+        model: model.to_owned(),
+        key: key.map(Key::new),
+        headers: spec.headers.clone(),
+        body: spec.body.clone(),
+        structured: spec.structured(),
+        token_limit_key: spec.token_limit_key.unwrap_or_default(),
+    }
+}
+
+/// How a model is asked in batches, if it is.
+async fn batch_line(spec: &ModelSpec, key: Option<&str>) -> anyhow::Result<Option<BatchLine>> {
+    let (Some(batch), Some(ModelSource::Endpoint { base_url, model })) = (&spec.batch, spec.source()) else {
+        return Ok(None);
+    };
+    let batches = BatchEndpoint::new(endpoint(spec, base_url, model, key))?;
+    batches.probe().await.with_context(|| {
+        format!("`{model}` is to be asked in batches, and its endpoint shows no batch API; nothing was spent")
+    })?;
+    Ok(Some(BatchLine {
+        requests: batches.limits().requests.min(batch.requests as usize),
+        model: Arc::new(batches),
+        poll_every: Duration::from_secs(batch.poll_s.into()),
+    }))
 }
 
 /// Attempts that generating and judging may have open at once.
@@ -115,6 +146,7 @@ impl Workshop {
         for spec in specs(job) {
             let key = self.key(spec)?;
             let model = Model {
+                batch: batch_line(spec, key.as_deref()).await?,
                 line: line(spec, key.as_deref()),
                 chat: self.chat_model(spec, key).await?,
                 price: spec.price().unwrap_or(Price::FREE),
@@ -143,16 +175,7 @@ impl Workshop {
     async fn chat_model(&self, spec: &ModelSpec, key: Option<String>) -> anyhow::Result<Arc<dyn ChatModel>> {
         match spec.source() {
             Some(ModelSource::Endpoint { base_url, model }) => {
-                let endpoint = Endpoint::new(gristmill_endpoint::Options {
-                    api: spec.api(),
-                    base_url: base_url.to_owned(),
-                    model: model.to_owned(),
-                    key: key.as_deref().map(Key::new),
-                    headers: spec.headers.clone(),
-                    body: spec.body.clone(),
-                    structured: spec.structured(),
-                    token_limit_key: spec.token_limit_key.unwrap_or_default(),
-                })?;
+                let endpoint = Endpoint::new(endpoint(spec, base_url, model, key.as_deref()))?;
                 endpoint.probe().await.context("nothing was spent")?;
                 Ok(Arc::new(endpoint))
             }

@@ -14,6 +14,7 @@ use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Report, Task, Work};
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::{Account, AccountState, Decision, Epoch, Ledger, NewTask, Open, Settled};
 use gristmill_ports::queue::Publisher;
 use gristmill_ports::trace::Propagator;
@@ -92,6 +93,8 @@ pub(crate) struct Site<'a> {
     pub(crate) early: HashMap<TaskId, Settled>,
     /// Where the ledger's store may lose writes.
     pub(crate) care: Option<Care<'a>>,
+    /// Where it shows how many tasks wait in batches, if a model is asked in them.
+    pub(crate) dockets: Option<&'a dyn Dockets>,
 }
 
 struct InFlight {
@@ -420,10 +423,24 @@ impl<'a, 'b> Engine<'a, 'b> {
         }
         self.fail_unfunded(&account).await?;
         let in_flight = self.in_flight.len() as u64;
-        self.site
-            .progress
-            .send_modify(|progress| progress.see(&account, in_flight));
+        let in_batches = self.in_batches().await;
+        self.site.progress.send_modify(|progress| {
+            progress.see(&account, in_flight);
+            progress.in_batches = in_batches.unwrap_or(progress.in_batches);
+        });
         Ok(())
+    }
+
+    /// Tasks that wait in batches; `None` where that cannot be told.
+    async fn in_batches(&self) -> Option<u64> {
+        let dockets = self.site.dockets?;
+        match dockets.out(self.site.run).await {
+            Ok(tasks) => Some(tasks),
+            Err(error) => {
+                tracing::debug!(run = %self.site.run, error = &error as &dyn std::error::Error, "the tasks in batches were not counted");
+                None
+            }
+        }
     }
 
     /// With nothing started, nothing can be freed any more: tasks whose worst case does not fit into what is left fail.
@@ -460,6 +477,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         let account = self.site.ledger.account(self.site.run).await?;
         Ok(match account.state {
             AccountState::Paused { reason } => Error::Paused { reason },
+            AccountState::Frozen { shaken: true, .. } => Error::Shaken,
             AccountState::Frozen { reason, .. } => Error::Frozen { reason },
             AccountState::Cancelled => {
                 let ids: Vec<TaskId> = self.in_flight.keys().copied().collect();

@@ -102,6 +102,14 @@ pub enum Error {
         /// How many there are.
         rows: u64,
     },
+    /// A passage that does not exist was asked for.
+    #[error("there is no passage {number}: the run has {passages}")]
+    NoSuchPassage {
+        /// What was asked for.
+        number: u64,
+        /// How many there are.
+        passages: u64,
+    },
     /// More seeds than can be addressed.
     #[error("more than 4 billion seeds")]
     TooManySeeds,

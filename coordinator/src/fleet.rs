@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::Account;
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Ledger};
 use gristmill_ports::queue::Publisher;
@@ -57,6 +58,8 @@ pub struct Ground {
     pub ledger: Arc<dyn Ledger>,
     /// The same ledger, whose store can lose writes and must give its memory back.
     pub upkeep: Arc<dyn Upkeep>,
+    /// Their batches that are out, to show them.
+    pub dockets: Arc<dyn Dockets>,
     /// Where their tasks go.
     pub queue: Arc<dyn Publisher>,
     /// Where their state lies.
@@ -270,7 +273,8 @@ impl Fleet {
     async fn waits_for_a_person(&self, run: RunId) -> bool {
         match self.ground.ledger.account(run).await {
             Ok(account) => match account.state {
-                AccountState::Paused { .. } | AccountState::Frozen { .. } => true,
+                AccountState::Paused { .. } => true,
+                AccountState::Frozen { shaken, .. } => !shaken,
                 AccountState::Active | AccountState::Cancelled | AccountState::Closed => false,
             },
             // No account yet: its first driver opens it.

@@ -161,6 +161,13 @@ fn step_cost(
     step: Step,
 ) -> Result<StageCost, Error> {
     let seed = seeds.read(seeds.anchor(n * (seeds.anchors() / SAMPLE).max(1) % seeds.anchors().max(1)))?;
+    let passages = seeds.passages();
+    let passage = if strategy == Strategy::NewQuestion && !passages.is_empty() {
+        let number = n * (passages.len() / SAMPLE).max(1) % passages.len();
+        Some(passages.read(number)?)
+    } else {
+        None
+    };
     let brief = Brief {
         strategy,
         seed: &seed,
@@ -169,6 +176,7 @@ fn step_cost(
         topic: None,
         borrowed: false,
         peers: None,
+        passage: passage.as_ref().map(|passage| passage.text.as_str()),
     };
     let human = Answer {
         reasoning: seed.reasoning.clone().unwrap_or_default(),

@@ -37,6 +37,9 @@ pub struct Progress {
     pub open: BTreeMap<Stage, u64>,
     /// Tasks in flight.
     pub in_flight: u64,
+    /// Tasks that wait at providers, in batches.
+    #[serde(default)]
+    pub in_batches: u64,
     /// Attempts that brought nothing and cost nothing, and those whose cost is unknown.
     pub voided: u64,
     /// Attempts whose worst case is booked.

@@ -44,12 +44,15 @@ pub(crate) struct Brief<'a> {
     pub(crate) borrowed: bool,
     /// Anchor numbers of seeds to show as examples; else those that share the seed's database or concept.
     pub(crate) peers: Option<&'a [u64]>,
+    /// The passage of a document that it is asked about; the seed then lends its form alone.
+    pub(crate) passage: Option<&'a str>,
 }
 
 impl Brief<'_> {
     /// The passage that the candidate rests on.
     fn passage(&self) -> Option<String> {
-        self.seed.context.clone().filter(|_| !self.borrowed)
+        let of_seed = || self.seed.context.clone().filter(|_| !self.borrowed);
+        self.passage.map(str::to_owned).or_else(of_seed)
     }
 }
 
@@ -227,14 +230,16 @@ impl Recipe {
                 .and_then(|db| self.schemas.get(db))
                 .cloned()
                 .unwrap_or_default(),
-            concept: match brief.topic {
-                Some(concept) => concept.name.clone(),
-                None => brief.seed.concepts.first().cloned().unwrap_or_default(),
+            concept: match (brief.passage, brief.topic) {
+                // What a document's passage is about, it says itself.
+                (Some(_), _) => String::new(),
+                (None, Some(concept)) => concept.name.clone(),
+                (None, None) => brief.seed.concepts.first().cloned().unwrap_or_default(),
             },
-            description: brief
-                .topic
-                .map(|concept| concept.description.clone())
-                .unwrap_or_default(),
+            description: match (brief.passage, brief.topic) {
+                (None, Some(concept)) => concept.description.clone(),
+                (Some(_), _) | (None, None) => String::new(),
+            },
             examples: Vec::new(),
             kind,
             labels,

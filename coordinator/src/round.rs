@@ -19,7 +19,8 @@ use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::plan::{Plan, Start, Visit};
+use gristmill_domain::passage::Passage;
+use gristmill_domain::plan::{Plan, Spec, Start, Visit};
 use gristmill_domain::row::{Checks, Position, Row};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
@@ -30,6 +31,7 @@ use crate::corpus::Corpus;
 use crate::coverage::Coverage;
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
+use crate::passages::cited;
 use crate::recipe::Recipe;
 use crate::seeds::SeedStore;
 use candidate::{About, Candidate, Phase};
@@ -168,6 +170,7 @@ impl<'a> Round<'a> {
                 peers: direction.peers,
             })
         });
+        candidate.passage = self.passage(&spec)?;
         self.active.insert(index, candidate);
         self.started = index + 1;
         if asks {
@@ -178,6 +181,17 @@ impl<'a> Round<'a> {
         self.of_seed.entry(seed_ordinal).or_default().insert(index);
         self.advance()?;
         Ok(true)
+    }
+
+    /// The passage that a new question is asked about: all of them in turn, over all rounds.
+    fn passage(&self, spec: &Spec) -> Result<Option<(u64, Arc<Passage>)>, Error> {
+        let passages = self.seeds.passages();
+        // A question that is aimed at a concept is not asked about whatever passage is next.
+        if spec.strategy != Strategy::NewQuestion || spec.concept.is_some() || passages.is_empty() {
+            return Ok(None);
+        }
+        let number = spec.turn % passages.len();
+        Ok(Some((number, Arc::new(passages.read(number)?))))
     }
 
     /// Moves the cursors as far as what is known allows.
@@ -306,9 +320,13 @@ impl<'a> Round<'a> {
                 .as_ref()
                 .filter(|about| about.aimed)
                 .map(|about| about.topic.name.clone()),
-            (None, _) => candidate.seed.concepts.first().cloned(),
+            (None, _) => candidate.concept(),
         };
         let borrowed = candidate.borrowed();
+        let passage = candidate
+            .passage
+            .as_ref()
+            .map(|(number, passage)| cited(*number, passage));
         let details = candidate
             .chosen
             .iter()
@@ -329,6 +347,7 @@ impl<'a> Round<'a> {
             concept,
             borrowed,
             assigned,
+            passage,
             question: candidate.question,
             reasoning,
             answer,

@@ -14,6 +14,7 @@ use gristmill_domain::seed::Split;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::Address;
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Allocation, Close, Ledger, NewAccount};
 use gristmill_ports::queue::Publisher;
@@ -35,6 +36,7 @@ use crate::prepare::Preparation;
 use crate::recipe::Recipe;
 use crate::round::{Past, Round};
 use crate::seeds::SeedStore;
+use crate::start::specs;
 use crate::{Error, Progress};
 
 /// Coordinates one run.
@@ -47,6 +49,8 @@ pub struct Coordinator<'a> {
     pub ledger: &'a dyn Ledger,
     /// The same ledger, where its store can lose writes.
     pub upkeep: Option<&'a dyn Upkeep>,
+    /// The batches that are out, to show them.
+    pub dockets: &'a dyn Dockets,
     /// The queues.
     pub queue: &'a dyn Publisher,
     /// Where the journal lies.
@@ -122,7 +126,8 @@ impl Coordinator<'_> {
         let epoch = self.ledger.take_over(run, &self.holder).await?;
         let account = self.ledger.account(run).await?;
         match &account.state {
-            AccountState::Active | AccountState::Closed => {}
+            // Before anything is opened in a shaken ledger, its books are made sure of.
+            AccountState::Active | AccountState::Closed | AccountState::Frozen { shaken: true, .. } => {}
             AccountState::Paused { reason } => {
                 return Err(Error::Paused {
                     reason: reason.clone(),
@@ -149,6 +154,9 @@ impl Coordinator<'_> {
             cursor: 0,
             early: HashMap::new(),
             care: None,
+            dockets: specs(&self.recipe.job)
+                .any(|spec| spec.batch.is_some())
+                .then_some(self.dockets),
         };
         if let Some(upkeep) = self.upkeep {
             site.care = Some(Care {

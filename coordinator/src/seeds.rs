@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use gristmill_domain::id::ContentId;
 use gristmill_domain::job::Holdout;
+use gristmill_domain::passage::Passage;
 use gristmill_domain::seed::{Seed, Split, split};
 use gristmill_index::MinHashIndex;
 use gristmill_index::minhash::{Parameters, Scheme};
@@ -17,6 +18,7 @@ use gristmill_proto::{Record, Segment, SegmentKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::passages::{self, Forbidden, Gathering, Passages};
 
 /// Rows in a segment of seeds.
 const SEGMENT_ROWS: usize = 1_000;
@@ -44,6 +46,15 @@ pub struct Summary {
     pub groups: u64,
     /// Concepts with their rows in the anchor.
     pub concepts: BTreeMap<String, u64>,
+    /// Passages of documents that questions are asked about.
+    #[serde(default)]
+    pub passages: u64,
+    /// Documents that they are from.
+    #[serde(default)]
+    pub documents: u64,
+    /// Passages left out, since held-out rows rest on them.
+    #[serde(default)]
+    pub held_out_passages: u64,
 }
 
 /// Real rows by ordinal.
@@ -58,6 +69,7 @@ pub struct SeedStore {
     peers: HashMap<String, Vec<u64>>,
     ids: Vec<ContentId>,
     summary: Summary,
+    passages: Passages,
 }
 
 /// Takes rows in, one by one.
@@ -74,6 +86,7 @@ pub struct Intake {
     parent: Vec<u32>,
     sources: HashMap<String, u32>,
     strata: Vec<String>,
+    passages: Gathering,
 }
 
 fn scratch(source: std::io::Error) -> Error {
@@ -95,6 +108,7 @@ impl Intake {
             parent: Vec::new(),
             sources: HashMap::new(),
             strata: Vec::new(),
+            passages: Gathering::new()?,
         })
     }
 
@@ -118,6 +132,11 @@ impl Intake {
         self.strata.push(stratum(seed));
         self.ids.push(seed.id);
         self.write(seed)
+    }
+
+    /// Takes a passage of a document in.
+    pub fn push_passage(&mut self, passage: &Passage) -> Result<(), Error> {
+        self.passages.push(passage)
     }
 
     fn write(&mut self, seed: &Seed) -> Result<(), Error> {
@@ -152,15 +171,25 @@ impl Intake {
         let splits = split(&groups, &strata, holdout.validation, holdout.test, holdout.seed);
         let file = self.writer.into_inner().map_err(|e| scratch(e.into_error()))?;
         let distinct: HashSet<u64> = groups.iter().copied().collect();
-        let mut store = SeedStore::empty(file);
+        let mut store = SeedStore::empty(file)?;
         store.starts = self.starts;
         store.ids = self.ids;
         store.summary.repeated = self.repeated;
         store.summary.groups = distinct.len() as u64;
+        let mut forbidden = Forbidden::new();
         for split in splits {
             let seed = store.read(store.splits.len() as u64)?;
+            if split != Split::Anchor {
+                forbidden.add(&seed);
+            }
             store.note(split, &seed);
         }
+        let passages = self.passages.finish()?;
+        let all = passages.len();
+        store.passages = passages.without(&forbidden)?;
+        store.summary.passages = store.passages.len();
+        store.summary.held_out_passages = all - store.passages.len();
+        store.summary.documents = store.passages.documents()?.len() as u64;
         Ok(store)
     }
 }
@@ -174,8 +203,8 @@ fn stratum(seed: &Seed) -> String {
 }
 
 impl SeedStore {
-    fn empty(file: File) -> Self {
-        Self {
+    fn empty(file: File) -> Result<Self, Error> {
+        Ok(Self {
             file,
             starts: vec![0],
             splits: Vec::new(),
@@ -183,7 +212,13 @@ impl SeedStore {
             peers: HashMap::new(),
             ids: Vec::new(),
             summary: Summary::default(),
-        }
+            passages: Passages::none()?,
+        })
+    }
+
+    /// Passages that new questions are asked about.
+    pub fn passages(&self) -> &Passages {
+        &self.passages
     }
 
     fn note(&mut self, split: Split, seed: &Seed) {
@@ -236,8 +271,12 @@ impl SeedStore {
 
     /// Identity of all rows in their order: what a run's id is made of.
     pub fn digest(&self) -> ContentId {
-        let bytes: Vec<u8> = self.ids.iter().flat_map(|id| *id.as_bytes()).collect();
-        ContentId::of(&[b"seeds", &bytes])
+        let bytes = |ids: &[ContentId]| ids.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>();
+        let seeds = bytes(&self.ids);
+        if self.passages.is_empty() {
+            return ContentId::of(&[b"seeds", &seeds]);
+        }
+        ContentId::of(&[b"seeds", &seeds, &bytes(self.passages.ids())])
     }
 
     /// Reads a row.
@@ -281,6 +320,7 @@ impl SeedStore {
                 .create(&format!("seeds/{:08}.seg", first / SEGMENT_ROWS as u64), bytes)
                 .await?;
         }
+        self.passages.publish(blobs).await?;
         let summary = serde_json::to_vec(&self.summary)?;
         blobs.create(COMPLETE, summary).await?;
         Ok(())
@@ -294,9 +334,10 @@ impl SeedStore {
         }
         let summary: Summary = serde_json::from_slice(&blobs.read(COMPLETE).await?)?;
         let mut writer = BufWriter::new(tempfile::tempfile().map_err(scratch)?);
-        let mut store = Self::empty(tempfile::tempfile().map_err(scratch)?);
+        let mut store = Self::empty(tempfile::tempfile().map_err(scratch)?)?;
         let mut at = 0;
-        for name in names.iter().filter(|name| name.ends_with(".seg")) {
+        let is_seeds = |name: &&String| name.ends_with(".seg") && !name.starts_with(passages::PREFIX);
+        for name in names.iter().filter(is_seeds) {
             for record in Segment::decode::<Stored>(SegmentKind::Seeds, &blobs.read(name).await?)? {
                 let Stored { split, seed } = record.value;
                 let bytes = serde_json::to_vec(&seed)?;
@@ -310,6 +351,10 @@ impl SeedStore {
         store.file = writer.into_inner().map_err(|e| scratch(e.into_error()))?;
         store.summary.repeated = summary.repeated;
         store.summary.groups = summary.groups;
+        store.passages = Passages::load(blobs, &names).await?;
+        store.summary.passages = summary.passages;
+        store.summary.documents = summary.documents;
+        store.summary.held_out_passages = summary.held_out_passages;
         Ok(Some(store))
     }
 }

@@ -36,6 +36,9 @@ pub struct Start {
     pub prompts: Vec<String>,
     /// Rows of the seed files that could not be used.
     pub bad_rows: u64,
+    /// Documents that could not be read.
+    #[serde(default)]
+    pub skipped_documents: u64,
     /// Texts of the user's own prompts.
     #[serde(default)]
     pub templates: BTreeMap<PromptKind, String>,
@@ -101,6 +104,9 @@ pub fn limit(job: &Job) -> Limit {
 pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     let mut decisive = job.clone();
     decisive.seeds.path.clear();
+    if let Some(documents) = &mut decisive.seeds.documents {
+        documents.path.clear();
+    }
     decisive.budget = Budget {
         usd: None,
         calls: None,
@@ -125,6 +131,11 @@ pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
     {
         (spec.key_env, spec.key_file) = (None, None);
         (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
+        // Slower and cheaper, with the same answers; the account's prices tell the two apart.
+        spec.batch = None;
+        if let Some(price) = &mut spec.price {
+            price.batch = None;
+        }
         (spec.input_tokens_per_minute, spec.output_tokens_per_minute) = (None, None);
         spec.base_url = spec.base_url.take().map(|_| String::new());
         if let Some(local) = &mut spec.local {

@@ -3,6 +3,7 @@
 //! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
 //! settings mean and [`check`](Job::check)s what no single value can show.
 
+mod batch;
 mod check;
 mod concepts;
 mod model;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use batch::{BatchPrice, Batching};
 pub use check::Problem;
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, Wrong, folded, wrong};
 pub use model::{
@@ -74,9 +76,31 @@ pub struct Seeds {
     /// Which column holds what.
     #[serde(default)]
     pub fields: Fields,
+    /// Documents that new questions are asked about, beside the examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<Documents>,
     /// Largest share of unreadable rows before the run is refused (0 to 1).
     #[serde(default = "defaults::bad_rows")]
     pub max_bad_share: f64,
+}
+
+/// Documents (Markdown, HTML, PDF, DOCX, plain text), cut into passages: a new question is asked about one of them, and its row names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    /// A file, a folder, a glob, or a list of them; relative to the job file.
+    #[serde(deserialize_with = "model::one_or_many")]
+    #[schemars(with = "model::OneOrMany<String>")]
+    pub path: Vec<String>,
+    /// Words that a passage is aimed to have.
+    #[serde(default = "defaults::passage_words")]
+    pub words: u32,
+    /// Words that no passage exceeds.
+    #[serde(default = "defaults::passage_words_max")]
+    pub words_max: u32,
+    /// Words of the end of a passage that the next one of its section begins with.
+    #[serde(default = "defaults::passage_overlap")]
+    pub overlap: u32,
 }
 
 /// A table's file format.
@@ -478,6 +502,18 @@ pub enum Layout {
 }
 
 mod defaults {
+    pub(super) fn passage_words() -> u32 {
+        200
+    }
+
+    pub(super) fn passage_words_max() -> u32 {
+        320
+    }
+
+    pub(super) fn passage_overlap() -> u32 {
+        30
+    }
+
     pub(super) fn bad_rows() -> f64 {
         0.01
     }

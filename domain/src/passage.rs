@@ -28,6 +28,19 @@ impl Passage {
     }
 }
 
+/// A passage as a row names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cited {
+    /// The passage, by its content.
+    pub id: ContentId,
+    /// Its number among the run's passages.
+    pub number: u64,
+    /// The document: its file.
+    pub source: String,
+    /// Where in the document, in words.
+    pub place: String,
+}
+
 /// The document that a passage is from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source {

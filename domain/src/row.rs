@@ -6,6 +6,7 @@ use crate::amount::Amount;
 use crate::concept::Assigned;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
+use crate::passage::Cited;
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 use crate::work::Judgement;
@@ -54,6 +55,9 @@ pub struct Row {
     /// The concepts that it was found to belong to, where the job has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assigned: Vec<Assigned>,
+    /// The passage of a document that the question was asked about; the seed then lends its form alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<Cited>,
     /// The question; empty when none was had.
     pub question: String,
     /// Reasoning that leads to the answer.

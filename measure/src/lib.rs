@@ -16,6 +16,7 @@ mod draw;
 mod error;
 mod exp;
 mod gram;
+pub mod hashed;
 mod kernel;
 mod kernel_matrix;
 pub mod map;

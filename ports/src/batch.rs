@@ -1,8 +1,14 @@
 //! Batches: many requests handed to a provider at once, answered within hours at a lower price.
+//!
+//! A batch outlives whoever handed it in. What the next one must know of it is its [`Docket`]: entered before the batch is handed in, struck
+//! when all of its requests are booked.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use gristmill_domain::chat::{Request, Response};
+use gristmill_domain::id::RunId;
 
 use crate::model::CallError;
 
@@ -71,8 +77,12 @@ pub trait BatchModel: Send + Sync {
     /// Most that one batch may hold.
     fn limits(&self) -> BatchLimits;
 
-    /// Hands in a batch.
-    async fn submit(&self, requests: &[BatchRequest]) -> Result<BatchId, CallError>;
+    /// Hands in a batch under a name of the caller's own: 1 to 64 letters, digits, `-` and `_`.
+    async fn submit(&self, tag: &str, requests: &[BatchRequest]) -> Result<BatchId, CallError>;
+
+    /// Looks for a batch by the name that it was handed in under; `None` where there is none, or where the provider keeps no such names.
+    /// One that was handed in a moment ago may not be found yet. Free, and safe to repeat.
+    async fn find(&self, tag: &str) -> Result<Option<BatchId>, CallError>;
 
     /// Looks how far a batch is. Free, and safe to repeat.
     async fn poll(&self, batch: &BatchId) -> Result<BatchState, CallError>;
@@ -86,4 +96,56 @@ pub trait BatchModel: Send + Sync {
 
     /// Asks for the end of a batch. What was answered before is billed and can be read once the batch has ended.
     async fn cancel(&self, batch: &BatchId) -> Result<(), CallError>;
+}
+
+/// What is known of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Docket {
+    /// The batch's own name, which no other has.
+    pub tag: String,
+    /// The run that its tasks belong to.
+    pub run: RunId,
+    /// The model that is asked, by the name that tasks carry.
+    pub model: String,
+    /// Tasks in it.
+    pub tasks: u64,
+    /// What the provider calls it; `None` until it said so.
+    pub batch: Option<BatchId>,
+}
+
+/// The dockets failed: whether the operation was carried out is unknown. Send the same one again.
+#[derive(Debug, thiserror::Error)]
+#[error("the dockets of batches failed while one {doing}")]
+pub struct DocketError {
+    /// What was being done.
+    pub doing: &'static str,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Where dockets are kept, durably. Every operation is safe to send again.
+///
+/// A docket is in one holder's hands, by a lease, so that one worker looks after each batch. The lease fences nothing: what a batch brought is
+/// booked once, whoever books it.
+#[async_trait]
+pub trait Dockets: Send + Sync {
+    /// Enters a docket, in `holder`'s hands. One that is there stays as it is.
+    async fn enter(&self, docket: &Docket, holder: &str, lease: Duration) -> Result<(), DocketError>;
+
+    /// Writes down what the provider calls a batch; nothing when its docket was struck.
+    async fn name(&self, tag: &str, batch: &BatchId) -> Result<(), DocketError>;
+
+    /// Takes all dockets that are in nobody's hands, and keeps those that `holder` has, for `lease` from now; returns all that `holder` has
+    /// then, by tag.
+    async fn claim(&self, holder: &str, lease: Duration) -> Result<Vec<Docket>, DocketError>;
+
+    /// Gives back what `holder` has.
+    async fn release(&self, holder: &str) -> Result<(), DocketError>;
+
+    /// Forgets a docket.
+    async fn strike(&self, tag: &str) -> Result<(), DocketError>;
+
+    /// Tasks of a run that are in batches.
+    async fn out(&self, run: RunId) -> Result<u64, DocketError>;
 }

@@ -102,6 +102,10 @@ pub trait Ledger: Send + Sync {
     /// can be given up, or finished and settled late.
     async fn renew(&self, run: RunId, fences: &[Fence]) -> Result<Vec<Fence>, Error>;
 
+    /// Lends attempts to somebody who works on them for longer than a lease and whom no process waits for: their leases last at least
+    /// `lease_ms` from now. Returns those still in flight.
+    async fn lend(&self, run: RunId, fences: &[Fence], lease_ms: u64) -> Result<Vec<Fence>, Error>;
+
     /// Says what an attempt cost and what it came to. Money: first word by attempt wins; result: first by task wins.
     async fn settle(
         &self,

@@ -29,7 +29,7 @@ pub struct Metric {
 
 /// Attempts that ended: `outcome` is settled, void or burned.
 pub const ATTEMPTS: &str = "gristmill_attempts_total";
-/// Seconds from an attempt's begin to its settlement.
+/// Seconds from an attempt's begin to its settlement, of single calls.
 pub const ATTEMPT_SECONDS: &str = "gristmill_attempt_seconds";
 /// Requests that a provider refused as too many or for overload.
 pub const THROTTLED: &str = "gristmill_throttled_total";
@@ -43,6 +43,10 @@ pub const SLOTS: &str = "gristmill_slots";
 pub const BREAKER_OPEN: &str = "gristmill_breaker_open";
 /// Tokens as providers billed them: `direction` is input or output.
 pub const TOKENS: &str = "gristmill_tokens_total";
+/// Batches handed in at providers: `outcome` is handed_in, refused, unknown, lost or ended.
+pub const BATCHES: &str = "gristmill_batches_total";
+/// Tasks in batches that this worker looks after.
+pub const BATCH_TASKS: &str = "gristmill_batch_tasks";
 /// Messages that wait in a queue.
 pub const QUEUE_READY: &str = "gristmill_queue_ready";
 /// Workers that listen to a queue.
@@ -110,6 +114,16 @@ pub const ALL: &[Metric] = &[
         TOKENS,
         "Tokens as providers billed them, by direction (input, output).",
         &["model", "direction"],
+    ),
+    counter(
+        BATCHES,
+        "Batches at providers, by outcome (handed_in, refused, unknown, lost, ended).",
+        &["model", "outcome"],
+    ),
+    gauge(
+        BATCH_TASKS,
+        "Tasks in batches at providers that this worker looks after.",
+        &["model"],
     ),
     gauge(QUEUE_READY, "Messages that wait in the queue.", &["stage"]),
     gauge(QUEUE_CONSUMERS, "Workers that listen to the queue.", &["stage"]),

@@ -26,6 +26,8 @@ pub enum SegmentKind {
     Results,
     /// Decided rows, in the order of their candidates.
     Rows,
+    /// Tasks of a batch that is handed in at a provider.
+    Batches,
 }
 
 impl SegmentKind {
@@ -36,6 +38,7 @@ impl SegmentKind {
             Self::Plans => "plans",
             Self::Results => "results",
             Self::Rows => "rows",
+            Self::Batches => "batches",
         }
     }
 }

@@ -233,3 +233,76 @@ fn coordinators_take_over_from_each_other_and_share_the_window() {
         "B at close: {billed} billed, {in_books} in the books"
     );
 }
+
+#[test]
+fn a_batch_outlives_the_worker_that_handed_it_in() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let faults = |batch_ms: u64| Faults {
+        batch_ms,
+        ..Faults::default()
+    };
+    let single = Bench::new(sim(medicine(&data), 0.0)).unwrap();
+    single
+        .write("job.yaml", &medicine_job(&data, &single.url(), 60))
+        .unwrap();
+    single.run_job("job.yaml", &[]).unwrap();
+
+    let bench = Bench::new(Config {
+        faults: faults(3_600_000),
+        ..sim(medicine(&data), 0.0)
+    })
+    .unwrap();
+    let job = medicine_job(&data, &bench.url(), 60)
+        .replace("model: sim}", "model: sim, batch: {poll_s: 1}}")
+        .replace("model: sim-judge,", "model: sim-judge, batch: {poll_s: 1},");
+    let job = bench.write("job.yaml", &job).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    for _ in 0..2 {
+        cluster.worker(&["--slots", "64"]).unwrap();
+    }
+    let run = cluster.submit(&job).unwrap();
+    let count = |status: &Value, path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let status = cluster
+        .wait(&run, LONG, |status| {
+            count(status, "/in_batches") > 0 && count(status, "/in_batches") == count(status, "/tasks/open")
+        })
+        .unwrap();
+    let held = |worker: usize| {
+        let (_, metrics) = get(&cluster.workers[worker].http, "/metrics").unwrap();
+        metrics
+            .lines()
+            .filter(|line| line.starts_with("gristmill_batch_tasks"))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum::<f64>()
+    };
+    println!(
+        "{} tasks in batches, held {} and {}",
+        count(&status, "/in_batches"),
+        held(0),
+        held(1)
+    );
+    assert_eq!(
+        held(0) + held(1),
+        count(&status, "/in_batches") as f64,
+        "each batch is looked after by one"
+    );
+    let taken = bench.sim.stats().count("batch.taken");
+    cluster.workers[0].kill().unwrap();
+    drop(cluster.workers.remove(0));
+    bench.sim.set_faults(faults(0)).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    balanced(&status, bench.sim.bill().total.calls, 20_000);
+    assert_eq!(status["tasks"]["open"], 0, "L: open reaches zero");
+    assert_eq!(status["in_batches"], 0);
+    assert_eq!(status["books"]["burned"]["calls"], 0, "{status}");
+    assert_eq!(bench.sim.bill().repeated_calls, 0, "nothing is paid twice");
+    assert!(taken >= 1);
+    let folder = single.run_folder().unwrap();
+    for split in ["train", "validation", "test"] {
+        let expected = rows(&folder.join("dataset"), split).unwrap();
+        assert_eq!(rows(&cluster.dataset(&run), split).unwrap(), expected, "{split}");
+    }
+}

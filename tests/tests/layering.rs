@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What each layer may depend on, itself excepted.
 fn allowed(layer: &str) -> &'static [&'static str] {
     match layer {
-        "domain" | "index" | "measure" => &[],
+        "domain" | "index" | "measure" | "picture" => &[],
         "proto" | "ports" => &["domain"],
         "adapter" => &["ports", "proto", "domain"],
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
@@ -20,6 +20,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "domain",
             "index",
             "measure",
+            "picture",
             "ports",
             "proto",
             "adapter",

@@ -1,5 +1,7 @@
 //! One delivery, from the queue's hands to the ledger's books: place → permit → begin → one request → examine → settle → ack.
 //!
+//! A task whose model is asked in batches goes into the [`crate::lane`] instead.
+//!
 //! Without a kit, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held.
 //!
 //! | begin answers | the delivery |
@@ -29,13 +31,14 @@ use crate::board::Handle;
 use crate::call::{Called, End};
 use crate::gate::{Entry, Gates};
 use crate::kit::{Kit, Kits, Model, NoKit};
+use crate::lane::Lane;
 use crate::lease::Leases;
 use crate::meter::{self, Booked};
 use crate::tell::tell;
 use crate::wait::{millis, spread};
 
-/// Wait before a task is tried again when the budget is held by others.
-const NO_BUDGET_WAIT_MS: u64 = 200;
+/// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
+const NO_BUDGET_WAIT: Duration = Duration::from_millis(200);
 /// Wait before a task is tried again whose run cannot be worked on yet.
 const NO_KIT_WAIT: Duration = Duration::from_secs(5);
 /// Wait before a task is tried again for which the limiter could not be asked.
@@ -48,11 +51,13 @@ pub(crate) struct Bench {
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) propagator: Arc<dyn Propagator>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) lane: Lane,
     pub(crate) gates: Gates,
     pub(crate) handle: Handle,
 }
 
 /// One delivery's place at the bench.
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) bench: &'a Bench,
     pub(crate) kit: &'a Kit,
@@ -144,6 +149,10 @@ impl Place<'_> {
             .models
             .get(name)
             .ok_or_else(|| Unworkable(format!("model `{name}` is not configured here")))?;
+        if let Some(line) = &model.batch {
+            self.bench.lane.join(*self, line).await;
+            return Ok(());
+        }
         let pass = match self.bench.gates.enter(name, model).await {
             Entry::Pass(pass) => pass,
             Entry::Wait(wait) => {
@@ -155,7 +164,7 @@ impl Place<'_> {
         let Some(permitted) = self.permit(model, worst).await else {
             return Ok(());
         };
-        let Some(fence) = self.begin(worst).await else {
+        let Some(fence) = self.begin(worst, NO_BUDGET_WAIT).await else {
             self.give_back(model, &permitted, Demand::NONE).await;
             return Ok(());
         };
@@ -167,7 +176,7 @@ impl Place<'_> {
             self.call(model, request, worst, fence).await
         };
         pass.end(called.line);
-        self.finish(fence, called.end, began).await;
+        self.finish(fence, called.end, Some(began.elapsed())).await;
         drop(held);
         if let Some(used) = called.used {
             self.give_back(model, &permitted, used).await;
@@ -225,13 +234,14 @@ impl Place<'_> {
         tell("pause", || ledger.pause(run, reason)).await;
     }
 
-    async fn begin(&self, worst: Amount) -> Option<Fence> {
+    /// Reserves the worst case and starts an attempt. Where the budget is held by others, the task is put off for `no_budget`.
+    pub(crate) async fn begin(&self, worst: Amount, no_budget: Duration) -> Option<Fence> {
         let (ledger, run, task) = (&self.bench.ledger, self.kit.run, self.task.id);
         let nonce = Nonce(rand::random());
         match tell("begin", || ledger.begin(run, task, nonce, worst)).await? {
             Begin::Granted { fence, .. } => Some(fence),
             Begin::NoBudgetNow(_) => {
-                self.defer(NO_BUDGET_WAIT_MS).await;
+                self.defer(millis(no_budget)).await;
                 None
             }
             Begin::Busy { .. }
@@ -259,18 +269,19 @@ impl Place<'_> {
             input_tokens: (bytes + 2 * texts.len()) as u64,
             ..Amount::ZERO
         };
-        let Some(fence) = self.begin(worst).await else {
+        let Some(fence) = self.begin(worst, NO_BUDGET_WAIT).await else {
             return Ok(());
         };
         let held = self.bench.leases.hold(self.kit.run, fence);
         let began = Instant::now();
         let end = self.call_embedder(embedder.as_ref(), texts, fence).await;
-        self.finish(fence, end, began).await;
+        self.finish(fence, end, Some(began.elapsed())).await;
         drop(held);
         Ok(())
     }
 
-    async fn finish(&self, fence: Fence, end: End, began: Instant) {
+    /// Tells the ledger how an attempt ended, and how long it took where that says something; whether the ledger took it.
+    pub(crate) async fn finish(&self, fence: Fence, end: End, took: Option<Duration>) -> bool {
         let (ledger, run) = (&self.bench.ledger, self.kit.run);
         let (booked, told) = match end {
             End::Settled { actual, outcome } => {
@@ -289,6 +300,7 @@ impl Place<'_> {
                 (Booked::Burned, told)
             }
         };
+        let heard = told.is_some();
         let booked = match told {
             Some(Settle::Booked { .. } | Settle::Corrected { .. } | Settle::Already | Settle::Closed) => {
                 booked
@@ -305,6 +317,7 @@ impl Place<'_> {
             None => Booked::Burned,
         };
         let stage = self.task.address.step.stage();
-        meter::attempt(stage, &self.task.model, booked, began.elapsed());
+        meter::attempt(stage, &self.task.model, booked, took);
+        heard
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
-use gristmill_domain::chat::{Request, Usage};
+use gristmill_domain::chat::{Request, Response, Usage};
 use gristmill_domain::work::{Output, Report};
 use gristmill_ports::ledger::{Fence, Outcome};
 use gristmill_ports::limiter::Demand;
@@ -19,7 +19,7 @@ use crate::meter;
 use crate::wait::{backoff, millis, spread};
 
 /// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
-const REFUSALS_BEFORE_PAUSE: u32 = 8;
+pub(crate) const REFUSALS_BEFORE_PAUSE: u32 = 8;
 /// Pause of the whole line after a refusal that named none.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// Wait before a task is tried again whose permit had lapsed.
@@ -79,6 +79,16 @@ impl Place<'_> {
                 };
             }
         };
+        let used = response.usage.map(demand);
+        Called {
+            end: self.answered(model, response, worst).await,
+            line: CallEnd::Answered,
+            used,
+        }
+    }
+
+    /// What an answer cost, and what it is worth.
+    pub(crate) async fn answered(&self, model: &Model, response: Response, worst: Amount) -> End {
         if let Some(usage) = response.usage {
             meter::tokens(&self.task.model, usage);
         }
@@ -93,11 +103,7 @@ impl Place<'_> {
                 }
             }
         };
-        Called {
-            end: End::Settled { actual, outcome },
-            line: CallEnd::Answered,
-            used: response.usage.map(demand),
-        }
+        End::Settled { actual, outcome }
     }
 
     async fn failed(&self, model: &Model, error: CallError, attempt: u32) -> Called {

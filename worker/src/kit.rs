@@ -9,6 +9,7 @@ use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::Filter;
+use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{ChatModel, Embedder};
@@ -44,6 +45,18 @@ pub struct Model {
     pub concurrency: u32,
     /// Time after which a request is given up.
     pub timeout: Duration,
+    /// How it is asked in batches, where it is: then no request is made alone.
+    pub batch: Option<BatchLine>,
+}
+
+/// A model that is asked in batches.
+pub struct BatchLine {
+    /// Its provider's batch API.
+    pub model: Arc<dyn BatchModel>,
+    /// Requests of one batch at most.
+    pub requests: usize,
+    /// Time between the first looks at a batch that is worked on.
+    pub poll_every: Duration,
 }
 
 /// Why there is no kit for a run. Each has one answer at the queue.

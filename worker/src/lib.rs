@@ -9,6 +9,7 @@ mod call;
 mod examine;
 mod gate;
 mod kit;
+mod lane;
 mod large;
 mod lease;
 mod meter;
@@ -18,5 +19,5 @@ mod tell;
 mod wait;
 
 pub use board::Handle;
-pub use kit::{Fixed, Kit, Kits, Model, NoKit};
+pub use kit::{BatchLine, Fixed, Kit, Kits, Model, NoKit};
 pub use service::{Options, Source, Worker};

@@ -15,7 +15,34 @@ pub(crate) enum Booked {
     Burned,
 }
 
-pub(crate) fn attempt(stage: Stage, model: &str, booked: Booked, took: Duration) {
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Batched {
+    HandedIn,
+    Refused,
+    /// Nobody knows whether it was taken in.
+    Unknown,
+    /// It was never found again.
+    Lost,
+    Ended,
+}
+
+pub(crate) fn batch(model: &str, batched: Batched) {
+    let outcome = match batched {
+        Batched::HandedIn => "handed_in",
+        Batched::Refused => "refused",
+        Batched::Unknown => "unknown",
+        Batched::Lost => "lost",
+        Batched::Ended => "ended",
+    };
+    counter!(metric::BATCHES, "model" => model.to_owned(), "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn in_batches(model: &str, tasks: u64) {
+    gauge!(metric::BATCH_TASKS, "model" => model.to_owned()).set(tasks as f64);
+}
+
+pub(crate) fn attempt(stage: Stage, model: &str, booked: Booked, took: Option<Duration>) {
     let outcome = match booked {
         Booked::Settled => "settled",
         Booked::Void => "void",
@@ -24,8 +51,10 @@ pub(crate) fn attempt(stage: Stage, model: &str, booked: Booked, took: Duration)
     let stage = stage.name();
     counter!(metric::ATTEMPTS, "stage" => stage, "model" => model.to_owned(), "outcome" => outcome)
         .increment(1);
-    histogram!(metric::ATTEMPT_SECONDS, "stage" => stage, "model" => model.to_owned())
-        .record(took.as_secs_f64());
+    if let Some(took) = took {
+        histogram!(metric::ATTEMPT_SECONDS, "stage" => stage, "model" => model.to_owned())
+            .record(took.as_secs_f64());
+    }
 }
 
 pub(crate) fn tokens(model: &str, usage: Usage) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_domain::stage::Stage;
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::limiter::Limiter;
 use gristmill_ports::queue::Consumer;
@@ -16,6 +17,7 @@ use crate::attempt::Bench;
 use crate::board::Handle;
 use crate::gate::Gates;
 use crate::kit::Kits;
+use crate::lane::Lane;
 use crate::meter;
 
 /// How a worker works.
@@ -49,6 +51,7 @@ impl Worker {
         kits: Arc<dyn Kits>,
         ledger: Arc<dyn Ledger>,
         limiter: Arc<dyn Limiter>,
+        dockets: Arc<dyn Dockets>,
         options: Options,
     ) -> Self {
         Self {
@@ -58,6 +61,7 @@ impl Worker {
                 limiter,
                 propagator: Arc::new(Untraced),
                 leases: Arc::default(),
+                lane: Lane::new(dockets),
                 gates: Gates::default(),
                 handle: Handle::default(),
             },
@@ -87,6 +91,8 @@ impl Worker {
             let (bench, stop) = (Arc::clone(&bench), keeper_stop.clone());
             async move { bench.leases.keep(bench.ledger.as_ref(), renew_every, stop).await }
         });
+        let tender_stop = CancellationToken::new();
+        let tender = tokio::spawn(Arc::clone(&bench).tend(tender_stop.clone()));
         let mut pumps = JoinSet::new();
         for source in sources {
             meter::slots(source.stage, source.slots);
@@ -94,6 +100,13 @@ impl Worker {
         }
         while pumps.join_next().await.is_some() {}
         bench.handle.drain();
+        tender_stop.cancel();
+        if let Err(error) = tender.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "whoever looked after batches panicked"
+            );
+        }
         keeper_stop.cancel();
         // The keeper only ever ends by being told to.
         let _ended = keeper.await;

@@ -3,6 +3,7 @@
 //! | | OpenAI | Anthropic |
 //! |---|---|---|
 //! | submit | a file of lines to `/files`, then `/batches` | `/messages/batches` |
+//! | find | `/batches`, by a name in its metadata | cannot be found by name |
 //! | poll | `/batches/ID`: completed, expired and cancelled have results | `/messages/batches/ID`: ended has results |
 //! | results | the files of answers and of errors, one after the other | `/messages/batches/ID/results` |
 //! | not billed | errors, requests out of time or cancelled | the same |
@@ -45,6 +46,16 @@ impl BatchEndpoint {
         Ok(Self { connection, wire })
     }
 
+    /// Asks for the newest batch: free, and proof that the endpoint is there, knows the key and takes batches.
+    pub async fn probe(&self) -> Result<(), CallError> {
+        let path = match self.wire.api {
+            Api::Openai => "/batches?limit=1",
+            Api::Anthropic => "/messages/batches?limit=1",
+        };
+        let request = self.connection.get(path).timeout(Duration::from_secs(15));
+        self.json::<serde::de::IgnoredAny>(request).await.map(drop)
+    }
+
     /// A refusal that cost nothing.
     fn refused(&self, scope: Scope, what: impl std::fmt::Display) -> CallError {
         CallError::NotBilled {
@@ -64,7 +75,7 @@ impl BatchEndpoint {
     }
 
     /// Refuses what no provider would take.
-    fn check(&self, requests: &[BatchRequest]) -> Result<(), CallError> {
+    fn check(&self, tag: &str, requests: &[BatchRequest]) -> Result<(), CallError> {
         let limits = self.limits();
         if requests.is_empty() || requests.len() > limits.requests {
             let what = format!(
@@ -76,9 +87,10 @@ impl BatchEndpoint {
         }
         let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let good = |id: &str| (1..=64).contains(&id.len()) && id.chars().all(letter);
-        match requests.iter().find(|request| !good(&request.custom_id)) {
+        let names = requests.iter().map(|request| request.custom_id.as_str());
+        match names.chain([tag]).find(|name| !good(name)) {
             Some(wrong) => {
-                let what = format!("`{}` cannot name a request", wrong.custom_id);
+                let what = format!("`{wrong}` can name neither a request nor a batch");
                 Err(self.refused(Scope::Request, what))
             }
             None => Ok(()),
@@ -123,13 +135,21 @@ impl BatchModel for BatchEndpoint {
         }
     }
 
-    async fn submit(&self, requests: &[BatchRequest]) -> Result<BatchId, CallError> {
-        self.check(requests)?;
+    async fn submit(&self, tag: &str, requests: &[BatchRequest]) -> Result<BatchId, CallError> {
+        self.check(tag, requests)?;
         let named = match self.wire.api {
-            Api::Openai => openai::submit(self, requests).await?,
+            Api::Openai => openai::submit(self, tag, requests).await?,
             Api::Anthropic => anthropic::submit(self, requests).await?,
         };
         Ok(BatchId(named.id))
+    }
+
+    async fn find(&self, tag: &str) -> Result<Option<BatchId>, CallError> {
+        match self.wire.api {
+            Api::Openai => openai::find(self, tag).await,
+            // Its batches carry no name of the caller's.
+            Api::Anthropic => Ok(None),
+        }
     }
 
     async fn poll(&self, batch: &BatchId) -> Result<BatchState, CallError> {

@@ -232,7 +232,7 @@ async fn a_batch_ends_later_with_a_result_for_each_request_at_half_the_price() {
             ..Faults::default()
         });
         let batches = BatchEndpoint::new(options(&sim, api, Structured::JsonSchema)).unwrap();
-        let id = batches.submit(&batch_of(300)).await.unwrap();
+        let id = batches.submit("tag", &batch_of(300)).await.unwrap();
         let working = batches.poll(&id).await.unwrap();
         assert_eq!(working, BatchState::Working { ended: 0, total: 300 });
         assert_eq!(sim.bill().total.calls, 0);
@@ -284,7 +284,7 @@ async fn a_cancelled_batch_is_not_billed_and_says_so() {
             ..Faults::default()
         });
         let batches = BatchEndpoint::new(options(&sim, api, Structured::Tool)).unwrap();
-        let id = batches.submit(&batch_of(3)).await.unwrap();
+        let id = batches.submit("tag", &batch_of(3)).await.unwrap();
         batches.cancel(&id).await.unwrap();
         assert_eq!(
             ended(&batches, &id).await,
@@ -320,7 +320,7 @@ async fn what_no_provider_takes_is_not_sent_and_what_one_refuses_is_told() {
         let mut named = batch_of(2);
         named[1].custom_id = "two words".into();
         for requests in [Vec::new(), named] {
-            let error = batches.submit(&requests).await.unwrap_err();
+            let error = batches.submit("tag", &requests).await.unwrap_err();
             assert!(
                 matches!(
                     error,
@@ -335,7 +335,7 @@ async fn what_no_provider_takes_is_not_sent_and_what_one_refuses_is_told() {
         let mut twice = batch_of(2);
         twice[1].custom_id = twice[0].custom_id.clone();
         // OpenAI looks at the file later, Anthropic at once.
-        let reason = match batches.submit(&twice).await {
+        let reason = match batches.submit("tag", &twice).await {
             Ok(id) => match ended(&batches, &id).await {
                 BatchState::Refused { reason } => reason,
                 other => panic!("{other:?}"),
@@ -350,4 +350,34 @@ async fn what_no_provider_takes_is_not_sent_and_what_one_refuses_is_told() {
         assert!(reason.contains("stands twice"), "{reason}");
     }
     assert_eq!(sim.bill().total.calls, 0);
+}
+
+#[tokio::test]
+async fn a_batch_whose_receipt_was_lost_is_found_by_its_name_where_it_has_one() {
+    let faults = Faults {
+        batch_lost: 1.0,
+        ..Faults::default()
+    };
+    let sim = start(faults.clone());
+    for (api, named) in [(Api::Openai, true), (Api::Anthropic, false)] {
+        let batches = BatchEndpoint::new(options(&sim, api, Structured::None)).unwrap();
+        batches.probe().await.unwrap();
+        sim.set_faults(faults.clone()).unwrap();
+        let lost = batches.submit("mine", &batch_of(5)).await.unwrap_err();
+        assert!(matches!(lost, CallError::Unknown { .. }), "{lost:?}");
+        sim.set_faults(Faults::default()).unwrap();
+        batches.submit("other", &batch_of(2)).await.unwrap();
+        assert_eq!(batches.find("nobodys").await.unwrap(), None);
+        let found = batches.find("mine").await.unwrap();
+        assert_eq!(found.is_some(), named);
+        if let Some(id) = found {
+            assert_eq!(
+                ended(&batches, &id).await,
+                BatchState::Ended {
+                    answered: 5,
+                    total: 5
+                }
+            );
+        }
+    }
 }

@@ -36,7 +36,9 @@ pub(crate) fn fill(job: &mut Job, base: &Path, tree: &Node, sources: &mut Source
             continue;
         }
         if let Some(price) = table.get(model) {
-            spec.price = Some(*price);
+            // What batches cost is nothing to a model that is asked call by call.
+            let batch = price.batch.filter(|_| spec.batch.is_some());
+            spec.price = Some(ModelPrice { batch, ..*price });
         } else if in_dollars && readable {
             let help = match (&file, nearest(model, table.keys().map(String::as_str))) {
                 (Some(file), Some(near)) => format!("{file} has `{near}`; correct the name, or give the price here: `price: {{input: …, output: …}}`"),
@@ -123,8 +125,7 @@ fn read(
         }
     };
     for (model, price) in &table {
-        let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
-        if !(sane(price.input) && sane(price.output) && price.cached_input.is_none_or(sane)) {
+        if !price.is_sane() {
             let place = node
                 .get(model)
                 .map_or(Place::Whole(source), |(key, _)| key.place());

@@ -60,12 +60,21 @@ impl Desk<'_> {
     }
 
     pub(crate) fn renew(&mut self, fences: &[Fence]) -> Result<Vec<Fence>, Failure> {
+        self.lend(fences, self.account.lease_ms)
+    }
+
+    pub(crate) fn lend(&mut self, fences: &[Fence], lease_ms: u64) -> Result<Vec<Fence>, Failure> {
         let mut alive = Vec::with_capacity(fences.len());
         for fence in fences {
-            if let Some((key, mut task)) = rows::task(self.conn, self.key, fence.task)?
-                && self.account.renew(self.now_ms, &mut task, *fence)
-            {
-                rows::save_task(self.conn, self.key, key, &task, None)?;
+            let Some((key, mut task)) = rows::task(self.conn, self.key, fence.task)? else {
+                continue;
+            };
+            let before = task.lease_until_ms();
+            if self.account.lend(self.now_ms, &mut task, *fence, lease_ms) {
+                // A loan outlasts many renewals, which then need no write.
+                if task.lease_until_ms() != before {
+                    rows::save_task(self.conn, self.key, key, &task, None)?;
+                }
                 alive.push(*fence);
             }
         }
@@ -115,7 +124,7 @@ impl Desk<'_> {
         Ok(burned)
     }
 
-    /// Burns everything that runs; see [`Account::orphan`].
+    /// Burns everything that runs and was not lent; see [`Account::orphan`].
     pub(crate) fn orphan(&mut self, reason: &str) -> Result<u64, Failure> {
         let mut burned = 0;
         for (key, mut task) in rows::running(self.conn, self.key, u64::MAX)? {

@@ -74,7 +74,7 @@ impl SqliteLedger {
     }
 
     /// Has the writer carry out an operation; answers after the commit.
-    async fn call<T: Send + 'static>(
+    pub(crate) async fn call<T: Send + 'static>(
         &self,
         doing: &'static str,
         operation: impl FnOnce(&mut Store) -> Result<T, Failure> + Send + 'static,
@@ -157,6 +157,12 @@ impl Ledger for SqliteLedger {
     async fn renew(&self, run: RunId, fences: &[Fence]) -> Result<Vec<Fence>, PortError> {
         let fences = fences.to_vec();
         self.on(run, "renewed leases", move |desk| desk.renew(&fences))
+            .await
+    }
+
+    async fn lend(&self, run: RunId, fences: &[Fence], lease_ms: u64) -> Result<Vec<Fence>, PortError> {
+        let fences = fences.to_vec();
+        self.on(run, "lent attempts", move |desk| desk.lend(&fences, lease_ms))
             .await
     }
 

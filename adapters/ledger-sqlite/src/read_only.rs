@@ -7,7 +7,7 @@ use gristmill_domain::ledger::{Account, Attempt};
 use rusqlite::Connection;
 
 use crate::error::{Error, Fault};
-use crate::{rows, schema};
+use crate::{dockets, rows, schema};
 
 /// Reads committed state without the folder's lock, and cannot write. Each call sees the newest commit. Blocks on the disk.
 pub struct ReadOnly {
@@ -46,6 +46,11 @@ impl ReadOnly {
             return Ok(Vec::new());
         };
         rows::attempts(&self.conn, key, task).map_err(|fault| self.failed(fault))
+    }
+
+    /// Tasks of a run that are in batches.
+    pub fn in_batches(&self, run: RunId) -> Result<u64, Error> {
+        dockets::out(&self.conn, run).map_err(|fault| self.failed(fault))
     }
 
     fn failed(&self, source: Fault) -> Error {

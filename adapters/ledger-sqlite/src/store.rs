@@ -182,6 +182,18 @@ impl Store {
         outcome
     }
 
+    /// Carries out one statement or two that touch no account; says what time it is.
+    pub(crate) fn look<T>(
+        &mut self,
+        operation: impl FnOnce(&Connection, u64) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if let Some(fault) = &self.broken {
+            return Err(fault.clone());
+        }
+        // Half of it must not be committed with the others' work.
+        operation(&self.conn, (self.clock)()).inspect_err(|fault| self.broken = Some(fault.clone()))
+    }
+
     fn check(&self) -> Result<(), Failure> {
         self.broken
             .clone()

@@ -1,4 +1,4 @@
-//! Redis: the ledger, the fleet's limits and the register of runs of a cluster.
+//! Redis: the ledger, the fleet's limits, the register of runs and the dockets of batches of a cluster.
 //!
 //! One [`Redis`] is shared by all of them: a connection that is made again when it breaks, and that says which server process it
 //! leads to. Everything that decides is a Lua script, since a script is the one thing that Redis carries out alone; see
@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod connection;
+mod dockets;
 mod error;
 pub mod ledger;
 pub mod limiter;
@@ -14,6 +15,7 @@ pub mod script;
 
 pub use address::Address;
 pub use connection::{Options, Redis, ServerId};
+pub use dockets::RedisDockets;
 pub use error::Error;
 pub use ledger::RedisLedger;
 pub use limiter::RedisLimiter;

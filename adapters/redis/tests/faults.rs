@@ -77,7 +77,10 @@ async fn a_killed_server_loses_nothing_and_nothing_begins_before_the_coordinator
     assert_eq!(opened, Open::Frozen);
     assert_eq!(coordinator.due(run(), &epoch, 9).await.expect("due"), []);
     let state = coordinator.account(run()).await.expect("account").state;
-    assert!(matches!(state, AccountState::Frozen { .. }), "{state:?}");
+    assert!(
+        matches!(state, AccountState::Frozen { shaken: true, .. }),
+        "{state:?}"
+    );
     coordinator.unfreeze(run()).await.expect("unfreeze");
     assert_eq!(begin(&worker, 2, 3, 5).await, Begin::Frozen, "no person lifts it");
     let reply = worker

@@ -225,8 +225,6 @@ pub(crate) struct DeadArgs {
     /// What to do.
     #[command(subcommand)]
     pub(crate) verb: DeadVerb,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 /// Verbs on dead letters.
@@ -237,17 +235,23 @@ pub(crate) enum DeadVerb {
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+        #[command(flatten)]
+        server: ServerArgs,
     },
     /// Show one.
     Show {
         /// Its number.
         number: u64,
+        #[command(flatten)]
+        server: ServerArgs,
     },
     /// Put some back into their queues.
     Retry {
         /// Their numbers.
         #[arg(required = true)]
         numbers: Vec<u64>,
+        #[command(flatten)]
+        server: ServerArgs,
     },
     /// Drop some for good.
     Drop {
@@ -257,5 +261,7 @@ pub(crate) enum DeadVerb {
         /// How many that are, as a check.
         #[arg(long)]
         count: usize,
+        #[command(flatten)]
+        server: ServerArgs,
     },
 }

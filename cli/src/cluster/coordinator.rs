@@ -27,7 +27,7 @@ use super::{http, read, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
 use crate::assemble;
 use crate::failure::Failure;
-use crate::print;
+use crate::{print, report};
 
 /// Time between two looks at the register.
 const TICK: Duration = Duration::from_millis(500);
@@ -54,6 +54,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         register: Arc::clone(&servers.register),
         ledger: Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
         upkeep: Arc::clone(&servers.ledger) as Arc<dyn Upkeep>,
+        dockets: Arc::clone(&servers.dockets),
         queue: Arc::new(servers.broker.publisher()),
         states: servers.states.clone(),
         propagator: Arc::new(W3c),
@@ -172,7 +173,11 @@ impl Assembler for ToStore {
         let folder = tempfile::tempdir()?;
         let target = folder.path().join("dataset");
         let state = Prefixed::state(Arc::clone(&self.store), start.run);
-        assemble::assemble(&state, &target, start, seeds, finished, account).await?;
+        let manifest = assemble::assemble(&state, &target, start, seeds, finished, account).await?;
+        // The dataset is there: a report that cannot be made takes nothing from it.
+        if let Err(error) = self.report(folder.path(), &state, start, seeds, &manifest).await {
+            tracing::warn!(run = %start.run, error = format!("{error:#}"), "no report was written");
+        }
         // The manifest comes last: a dataset without one is not whole.
         let mut files = files(&target)?;
         files.sort_by_key(|file| (file.ends_with("manifest.json"), file.clone()));
@@ -182,6 +187,25 @@ impl Assembler for ToStore {
                 .put_file(&format!("{}/dataset/{file}", start.run), &path)
                 .await?;
         }
+        Ok(())
+    }
+}
+
+impl ToStore {
+    /// Puts the run's report beside its dataset.
+    async fn report(
+        &self,
+        scratch: &Path,
+        state: &dyn Blobs,
+        start: &Start,
+        seeds: &SeedStore,
+        manifest: &assemble::Manifest,
+    ) -> anyhow::Result<()> {
+        let path = scratch.join(report::FILE);
+        report::write(path.clone(), state, start, seeds, manifest).await?;
+        self.store
+            .put_file(&format!("{}/{}", start.run, report::FILE), &path)
+            .await?;
         Ok(())
     }
 }

@@ -10,15 +10,14 @@ use crate::{history, print};
 
 /// Looks at dead letters, puts them back, or drops them.
 pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Failure> {
-    let mut remote = connect(&args.server).await?;
     match &args.verb {
-        DeadVerb::List { limit } => list(&mut remote, *limit, output).await,
-        DeadVerb::Show { number } => show(&mut remote, *number, output).await,
-        DeadVerb::Retry { numbers } => {
+        DeadVerb::List { limit, server } => list(&mut connect(server).await?, *limit, output).await,
+        DeadVerb::Show { number, server } => show(&mut connect(server).await?, *number, output).await,
+        DeadVerb::Retry { numbers, server } => {
             let request = v1::RetryDeadRequest {
                 numbers: numbers.clone(),
             };
-            let answer = remote.retry_dead(request).await;
+            let answer = connect(server).await?.retry_dead(request).await;
             let retried = answer.map_err(|status| refused(&status))?.into_inner().retried;
             print::either(
                 output,
@@ -27,15 +26,15 @@ pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Fai
             );
             Ok(())
         }
-        DeadVerb::Drop { numbers, count } if *count != numbers.len() => Err(Failure::Input(anyhow!(
+        DeadVerb::Drop { numbers, count, .. } if *count != numbers.len() => Err(Failure::Input(anyhow!(
             "`--count {count}`, but {} are named: nothing was dropped",
             numbers.len()
         ))),
-        DeadVerb::Drop { numbers, .. } => {
+        DeadVerb::Drop { numbers, server, .. } => {
             let request = v1::DropDeadRequest {
                 numbers: numbers.clone(),
             };
-            let answer = remote.drop_dead(request).await;
+            let answer = connect(server).await?.drop_dead(request).await;
             let dropped = answer.map_err(|status| refused(&status))?.into_inner().dropped;
             print::either(
                 output,

@@ -6,10 +6,11 @@ use anyhow::Context;
 use gristmill_blob::Prefixed;
 use gristmill_coordinator::States;
 use gristmill_domain::id::RunId;
+use gristmill_ports::batch::Dockets;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::register::Register;
 use gristmill_rabbitmq::Broker;
-use gristmill_redis::{Address, Redis, RedisLedger, RedisRegister};
+use gristmill_redis::{Address, Redis, RedisDockets, RedisLedger, RedisRegister};
 
 use super::read;
 use crate::args::{ClusterArgs, ServersTlsArgs};
@@ -24,6 +25,8 @@ pub(crate) struct Servers {
     pub(crate) ledger: Arc<RedisLedger>,
     /// Which runs there are.
     pub(crate) register: Arc<dyn Register>,
+    /// Which batches are out.
+    pub(crate) dockets: Arc<dyn Dockets>,
     /// Where the state of each run lies.
     pub(crate) states: States,
 }
@@ -48,6 +51,7 @@ impl Servers {
             broker,
             ledger: Arc::new(ledger),
             register: Arc::new(RedisRegister::new(redis.clone())),
+            dockets: Arc::new(RedisDockets::new(redis.clone())),
             redis,
             states: states(store),
         })

@@ -14,12 +14,11 @@ use crate::args::{
     BudgetArgs, DrainArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs, TraceArgs,
 };
 use crate::failure::Failure;
-use crate::standing::{self, Standing};
+use crate::standing::{self, Standing, State};
 use crate::view::{Head, View, thousands};
 use crate::{history, print};
 
-/// A run's state in a word.
-fn word(run: &v1::Run) -> String {
+fn state(run: &v1::Run) -> State {
     let word = match run.state() {
         v1::RunState::Unspecified => "unknown",
         v1::RunState::Waiting => "waiting for a coordinator",
@@ -30,10 +29,9 @@ fn word(run: &v1::Run) -> String {
         v1::RunState::Cancelled => "cancelled",
         v1::RunState::Failed => "failed",
     };
-    if run.reason.is_empty() {
-        word.to_owned()
-    } else {
-        format!("{word}: {}", run.reason)
+    State {
+        word,
+        why: run.reason.clone(),
     }
 }
 
@@ -47,6 +45,7 @@ fn standing(run: &v1::Run) -> Standing {
             calls: limit.calls,
         },
         account: serde_json::from_slice::<Account>(&run.account).ok(),
+        in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
     }
 }
 
@@ -57,7 +56,7 @@ fn id(path: &Path) -> Result<String, Failure> {
 }
 
 fn show(run: &v1::Run, output: OutputStyle) {
-    standing(run).print_status(&word(run), None, &[], output);
+    standing(run).print_status(&state(run), None, &[], output);
 }
 
 async fn get(remote: &mut Remote, run: String) -> Result<v1::Run, Failure> {
@@ -140,7 +139,7 @@ pub(crate) async fn runs(server: &ServerArgs, output: OutputStyle) -> Result<(),
             thousands(progress.accepted),
             thousands(progress.expected_rows),
             standing(run).spent(),
-            word(run)
+            state(run)
         ));
     }
     Ok(())
@@ -180,7 +179,7 @@ pub(crate) async fn follow(
     show(&last, output);
     match last.state() {
         v1::RunState::Paused | v1::RunState::Frozen | v1::RunState::Failed | v1::RunState::Cancelled => {
-            Err(Failure::Stopped(format!("run {run} is {}", word(&last))))
+            Err(Failure::Stopped(format!("run {run} is {}", state(&last))))
         }
         v1::RunState::Unspecified
         | v1::RunState::Waiting
@@ -208,7 +207,7 @@ fn progress_of(run: &v1::Run) -> Progress {
     };
     Progress {
         phase: if shown.phase.is_empty() {
-            word(run)
+            state(run).to_string()
         } else {
             shown.phase
         },
@@ -229,6 +228,7 @@ fn progress_of(run: &v1::Run) -> Progress {
         running: stages(&shown.running),
         open: stages(&shown.open),
         concepts: (shown.concepts_met, shown.concepts_wanted),
+        in_batches: shown.in_batches,
         ..Progress::default()
     }
 }

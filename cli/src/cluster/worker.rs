@@ -55,6 +55,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         Arc::new(kits),
         Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
         limiter,
+        Arc::clone(&servers.dockets),
         options,
     )
     .traced(Arc::new(W3c));

@@ -29,6 +29,12 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
             .into_iter()
             .filter(|stage| now.open.contains_key(stage));
         lines.extend(known.map(|name| stage(name, now)));
+        if now.in_batches > 0 {
+            lines.push(format!(
+                "batches  {:>5} tasks wait at providers",
+                thousands(now.in_batches)
+            ));
+        }
     }
     lines.extend(rejects(now));
     lines.extend(coverage(now));
@@ -49,6 +55,13 @@ pub(super) fn fetching(name: &str, done: u64, total: Option<u64>, width: u16) ->
         ),
         None => format!("fetching {name}  {} MB", mb(done)),
     };
+    fitted(&line, usize::from(width))
+}
+
+/// `embedding rows  ━━━━───  12,000 of 50,000  81.3/s`.
+pub(super) fn counting(what: &str, done: u64, total: Option<u64>, rate: f64, width: u16) -> String {
+    let bar = total.map_or_else(String::new, |total| format!("{}  ", bar(done, total)));
+    let line = format!("{what}  {bar}{}  {rate:.1}/s", super::counting::of(done, total));
     fitted(&line, usize::from(width))
 }
 
@@ -204,9 +217,14 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         (_, 0) => String::new(),
         (met, wanted) => format!(" concepts={met}/{wanted}"),
     };
+    let batches = if now.in_batches > 0 {
+        format!(" in_batches={}", now.in_batches)
+    } else {
+        String::new()
+    };
     let eta = left(now, pace).map_or_else(String::new, |s| format!(" eta={s}s"));
     format!(
-        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{batches}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         now.accepted,
@@ -282,6 +300,15 @@ mod tests {
         let narrow = picture(&head, &now, &pace, 40);
         assert_eq!(narrow.lines().count(), 4, "without stages: {narrow}");
         assert!(narrow.lines().all(|line| line.chars().count() < 40), "{narrow}");
+        let waiting = Progress {
+            in_batches: 1_000,
+            ..now
+        };
+        let shown = picture(&head, &waiting, &pace, 120);
+        assert!(
+            shown.contains("\nbatches  1,000 tasks wait at providers\n"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         open: stages(&progress.open),
         concepts_met: progress.concepts.0,
         concepts_wanted: progress.concepts.1,
+        in_batches: progress.in_batches,
     }
 }
 

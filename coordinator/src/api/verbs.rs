@@ -326,16 +326,17 @@ impl Coordinator for Api {
                 .await
                 .map_err(|error| register_status(&error))?
                 .ok_or_else(|| Status::not_found(format!("there is no dead letter {number}")))?;
-            self.ground
-                .queue
-                .publish(grave.dead.stage, grave.dead.envelope)
-                .await
-                .map_err(|error| Status::unavailable(super::told(&error)))?;
+            // Marked first: it may die again before the broker's answer is here, and that takes the mark away.
             self.ground
                 .register
                 .retried(number)
                 .await
                 .map_err(|error| register_status(&error))?;
+            self.ground
+                .queue
+                .publish(grave.dead.stage, grave.dead.envelope)
+                .await
+                .map_err(|error| Status::unavailable(super::told(&error)))?;
             retried += 1;
         }
         Ok(Response::new(v1::RetryDeadResponse { retried }))

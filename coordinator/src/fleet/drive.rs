@@ -93,6 +93,7 @@ impl Fleet {
                 | Error::NoModel { .. }
                 | Error::Json(_)
                 | Error::NoSuchSeed { .. }
+                | Error::NoSuchPassage { .. }
                 | Error::TooManySeeds
                 | Error::TooManyRows
                 | Error::NoAnchor { .. }
@@ -126,6 +127,7 @@ impl Fleet {
             seeds: &seeds,
             ledger: self.ground.ledger.as_ref(),
             upkeep: Some(self.ground.upkeep.as_ref()),
+            dockets: self.ground.dockets.as_ref(),
             queue: self.ground.queue.as_ref(),
             blobs: state.as_ref(),
             account: start.account(),

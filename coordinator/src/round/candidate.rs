@@ -7,6 +7,7 @@ use gristmill_domain::amount::Amount;
 use gristmill_domain::filter::Rejection;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::job::Concept;
+use gristmill_domain::passage::Passage;
 use gristmill_domain::plan::Spec;
 use gristmill_domain::seed::Seed;
 use gristmill_domain::stage::Stage;
@@ -56,6 +57,8 @@ pub(super) struct Candidate {
     pub(super) seed: Arc<Seed>,
     /// What it is about, where the job has concepts.
     pub(super) about: Option<About>,
+    /// The passage of a document that it is asked about, with its number.
+    pub(super) passage: Option<(u64, Arc<Passage>)>,
     pub(super) teacher: usize,
     pub(super) phase: Phase,
     pub(super) question: String,
@@ -105,6 +108,7 @@ impl Candidate {
             seed_ordinal,
             seed,
             about: None,
+            passage: None,
             teacher,
             phase,
             question,
@@ -127,6 +131,14 @@ impl Candidate {
         }
     }
 
+    /// What the row is about, by its seed: nothing where a passage decides that.
+    pub(super) fn concept(&self) -> Option<String> {
+        match self.passage {
+            Some(_) => None,
+            None => self.seed.concepts.first().cloned(),
+        }
+    }
+
     pub(super) fn brief(&self) -> Brief<'_> {
         Brief {
             strategy: self.spec.strategy,
@@ -140,6 +152,7 @@ impl Candidate {
                 Some(about) if self.seed.database.is_none() && !about.peers.is_empty() => Some(&about.peers),
                 Some(_) | None => None,
             },
+            passage: self.passage.as_ref().map(|(_, passage)| passage.text.as_str()),
         }
     }
 

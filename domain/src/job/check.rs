@@ -2,12 +2,15 @@
 
 use super::concepts::wrong;
 use super::{
-    Api, Assign, Concepts, EmbedSource, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice, Structured,
-    Validator,
+    Api, Assign, Batching, Concepts, EmbedSource, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice,
+    Structured, Validator,
 };
 
 /// The largest limit on tokens that a limiter counts exactly.
 const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
+
+/// The largest batch: as many slots as a worker may have, which every provider takes.
+const BATCH_REQUESTS_MAX: u32 = 10_000;
 
 /// Something wrong with a job, at a key path such as `teacher.0.price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +85,7 @@ impl Job {
             "name a file, a glob, or a list of them",
         );
         report.share("seeds.max_bad_share", self.seeds.max_bad_share);
+        self.check_documents(report);
         let fields = &self.seeds.fields;
         report.when(
             fields.question == fields.answer,
@@ -101,6 +105,48 @@ impl Job {
                 100.0 * (holdout.validation + holdout.test)
             ),
             "leave at least 10 % as the anchor that is generated from",
+        );
+    }
+
+    fn check_documents(&self, report: &mut Report) {
+        let Some(documents) = &self.seeds.documents else {
+            return;
+        };
+        report.when(
+            documents.path.is_empty(),
+            "seeds.documents.path",
+            "no document is named",
+            "name a file, a folder, a glob, or a list of them",
+        );
+        report.when(
+            matches!(
+                self.generate.strategy,
+                StrategyChoice::AnswerAugmentation | StrategyChoice::Rephrasing
+            ),
+            "seeds.documents",
+            "only new questions are asked about documents, and the strategy makes none",
+            "set `generate.strategy` to `auto` or `new_question`, or leave the documents out",
+        );
+        report.when(
+            matches!(self.filter.validator, Validator::Sql { .. }),
+            "seeds.documents",
+            "queries are asked about databases, not about documents",
+            "leave the documents out",
+        );
+        report.at_least("seeds.documents.words", documents.words.into(), 24);
+        report.at_least(
+            "seeds.documents.words_max",
+            documents.words_max.into(),
+            documents.words.into(),
+        );
+        report.when(
+            2 * documents.overlap > documents.words,
+            "seeds.documents.overlap",
+            format!(
+                "an overlap of {} words is more than half of a passage",
+                documents.overlap
+            ),
+            "lower it to half of `seeds.documents.words` or less",
         );
     }
 
@@ -143,6 +189,17 @@ impl Job {
                 "give a number from 0 to 5",
             );
             report.at_least("judge.samples", judge.samples.into(), 1);
+            let differs =
+                |spec: &ModelSpec| spec.name() == judge.spec.name() && spec.batch != judge.spec.batch;
+            report.when(
+                self.teacher.iter().any(|teacher| differs(&teacher.spec)),
+                "judge",
+                format!(
+                    "`{}` teaches and judges, and is asked in batches for one of them",
+                    judge.spec.name()
+                ),
+                "books and prices go by name: give both the same `batch`",
+            );
         }
         report.at_least("embed.batch", self.embed.batch.into(), 1);
         report.when(
@@ -468,13 +525,21 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         check_anthropic(report, path, spec);
     }
     if let Some(price) = spec.price {
-        let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
         report.when(
-            !(sane(price.input) && sane(price.output) && price.cached_input.is_none_or(sane)),
+            !price.is_sane(),
             key("price"),
             "a price is negative or absurd",
             "give US dollars a million tokens, from 0 to 100,000",
         );
+        report.when(
+            price.batch.is_some() && spec.batch.is_none(),
+            key("price.batch"),
+            "a price of batches does nothing for a model that is asked call by call",
+            format!("set `{path}.batch: true`, or leave it out"),
+        );
+    }
+    if let Some(batch) = spec.batch {
+        check_batching(report, path, spec, batch);
     }
     if let Some(local) = &spec.local {
         report.when(
@@ -516,6 +581,53 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
                 },
             );
         }
+    }
+}
+
+/// What batches cannot be, and what does nothing in them.
+fn check_batching(report: &mut Report, path: &str, spec: &ModelSpec, batch: Batching) {
+    let key = |name: &str| format!("{path}.{name}");
+    if spec.local.is_some() {
+        report.when(
+            true,
+            key("batch"),
+            "a model in this process has no batch API",
+            "leave `batch` out",
+        );
+        return;
+    }
+    report.when(
+        !(1..=BATCH_REQUESTS_MAX).contains(&batch.requests),
+        key("batch.requests"),
+        format!("{} requests in a batch", batch.requests),
+        "give a number from 1 to 10,000",
+    );
+    report.when(
+        !(1..=3_600).contains(&batch.poll_s),
+        key("batch.poll_s"),
+        format!("a look every {} seconds", batch.poll_s),
+        "give a number from 1 to 3,600",
+    );
+    for (set, name) in [
+        (spec.concurrency.is_some(), "concurrency"),
+        (spec.requests_per_minute.is_some(), "requests_per_minute"),
+        (spec.input_tokens_per_minute.is_some(), "input_tokens_per_minute"),
+        (
+            spec.output_tokens_per_minute.is_some(),
+            "output_tokens_per_minute",
+        ),
+        (spec.timeout_s.is_some(), "timeout_s"),
+    ] {
+        report.when(
+            set,
+            key(name),
+            format!("`{name}` does nothing for a model that is asked in batches"),
+            if name == "concurrency" {
+                "set `batch.requests` instead"
+            } else {
+                "leave it out"
+            },
+        );
     }
 }
 
@@ -579,5 +691,30 @@ mod tests {
         assert_eq!(with("body", cache), ["teacher.body.cache_control"]);
         let local = serde_json::json!({"local": "smollm2-135m-instruct", "api": "openai"});
         assert_eq!(problems(local), ["teacher.api"]);
+    }
+
+    #[test]
+    fn what_batches_cannot_be_is_refused() {
+        let base = serde_json::json!({"base_url": "https://api.example.com/v1", "model": "m", "batch": true});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut spec = base.clone();
+            spec[name] = value;
+            problems(spec)
+        };
+        assert_eq!(problems(base.clone()), Vec::<String>::new());
+        assert_eq!(with("concurrency", 8.into()), ["teacher.concurrency"]);
+        assert_eq!(with("timeout_s", 8.into()), ["teacher.timeout_s"]);
+        let wrong = serde_json::json!({"requests": 0, "poll_s": 0});
+        assert_eq!(
+            with("batch", wrong),
+            ["teacher.batch.requests", "teacher.batch.poll_s"]
+        );
+        let priced = serde_json::json!({"input": 1, "output": 1, "batch": {"input": 1, "output": 1}});
+        assert_eq!(with("price", priced.clone()), Vec::<String>::new());
+        let mut single = base.clone();
+        (single["batch"], single["price"]) = (false.into(), priced);
+        assert_eq!(problems(single), ["teacher.price.batch"]);
+        let local = serde_json::json!({"local": "smollm2-135m-instruct", "batch": true});
+        assert_eq!(problems(local), ["teacher.batch"]);
     }
 }

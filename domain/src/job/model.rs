@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::chat::Price;
+use super::batch::{self, BatchPrice, Batching, SwitchOrBatching};
+use crate::amount::{Amount, MicroUsd};
+use crate::chat::{Price, Usage};
 use crate::rate::Limits;
 
 /// One value, or a list of them.
@@ -92,6 +94,14 @@ pub struct ModelSpec {
     /// Price in US dollars a million tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<ModelPrice>,
+    /// Asks through the provider's batch API (OpenAI's or Anthropic's): answers within a day, at half the price. `true`, or its settings.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "batch::switch"
+    )]
+    #[schemars(with = "Option<SwitchOrBatching>")]
+    pub batch: Option<Batching>,
     /// Requests open at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
@@ -154,13 +164,29 @@ impl ModelSpec {
         }
     }
 
-    /// The price in force: the job's, or nothing for a local model; `None` is unknown, never zero.
+    /// The price in force: the job's, that of batches where the model is asked in them, or nothing for a local model; `None` is unknown, never
+    /// zero.
     pub fn price(&self) -> Option<Price> {
         match (&self.price, &self.local) {
+            (Some(price), _) if self.batch.is_some() => price.to_batch_price(),
             (Some(price), _) => price.to_price(),
             (None, Some(_)) => Some(Price::FREE),
             (None, None) => None,
         }
+    }
+
+    /// What single calls with the same tokens would have cost more than the batches that were paid; cached tokens are taken for fresh ones.
+    pub fn saved_by_batches(&self, paid: Amount) -> MicroUsd {
+        let full = self.price.and_then(ModelPrice::to_price);
+        let (Some(full), Some(price), Some(_)) = (full, self.price(), self.batch) else {
+            return MicroUsd::default();
+        };
+        let usage = Usage {
+            input_tokens: paid.input_tokens,
+            cached_input_tokens: 0,
+            output_tokens: paid.output_tokens,
+        };
+        MicroUsd(full.cost(usage).usd.0.saturating_sub(price.cost(usage).usd.0))
     }
 
     /// Form of the prompts: raw for local models unless the job says otherwise.
@@ -181,11 +207,12 @@ impl ModelSpec {
         })
     }
 
-    /// Requests open at once.
+    /// Requests open at once, or in one batch.
     pub fn concurrency(&self) -> u32 {
-        self.concurrency.unwrap_or(match &self.local {
-            Some(local) => local.slots,
-            None => Self::DEFAULT_CONCURRENCY,
+        self.concurrency.unwrap_or(match (&self.local, &self.batch) {
+            (Some(local), _) => local.slots,
+            (None, Some(batch)) => batch.requests,
+            (None, None) => Self::DEFAULT_CONCURRENCY,
         })
     }
 
@@ -319,6 +346,9 @@ pub struct ModelPrice {
     pub cached_input: Option<f64>,
     /// Completion tokens.
     pub output: f64,
+    /// The price in batches; half of the others when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchPrice>,
 }
 
 impl ModelPrice {
@@ -330,6 +360,33 @@ impl ModelPrice {
             cached_input: micros(self.cached_input.unwrap_or(self.input))?,
             output: micros(self.output)?,
         })
+    }
+
+    /// That of requests in batches, in integers; `None` as above.
+    pub fn to_batch_price(self) -> Option<Price> {
+        match self.batch {
+            None => self.to_price().map(batch::half),
+            Some(BatchPrice {
+                input,
+                cached_input,
+                output,
+            }) => Self {
+                input,
+                cached_input,
+                output,
+                batch: None,
+            }
+            .to_price(),
+        }
+    }
+
+    /// True when every part of it is an amount that somebody may ask.
+    pub fn is_sane(self) -> bool {
+        let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
+        let batch = self.batch.is_none_or(|batch| {
+            sane(batch.input) && sane(batch.output) && batch.cached_input.is_none_or(sane)
+        });
+        sane(self.input) && sane(self.output) && self.cached_input.is_none_or(sane) && batch
     }
 }
 

@@ -28,6 +28,9 @@ pub enum AccountState {
     Frozen {
         /// Why.
         reason: String,
+        /// The ledger's store was restarted or has lost writes: whoever drives the run makes sure of the books and lifts it.
+        #[serde(default)]
+        shaken: bool,
         /// The pause that comes back when the freeze is lifted.
         paused: Option<String>,
     },

@@ -1,4 +1,4 @@
-//! From opened to started: open, hand out, defer, begin, renew.
+//! From opened to started: open, hand out, defer, begin, renew, lend.
 
 use super::Step;
 use super::account::{Account, AccountState, Books};
@@ -92,8 +92,12 @@ impl Account {
 
     /// Extends an attempt's lease. `false` when it is no longer in flight.
     pub fn renew(&mut self, now_ms: u64, task: &mut Task, fence: Fence) -> bool {
+        self.lend(now_ms, task, fence, self.lease_ms)
+    }
+
+    /// Extends an attempt's lease to this long from now, if it does not last longer already. `false` when it is no longer in flight.
+    pub fn lend(&mut self, now_ms: u64, task: &mut Task, fence: Fence, lease_ms: u64) -> bool {
         let now_ms = self.tick(now_ms);
-        let lease_ms = self.lease_ms;
         let Some(attempt) = find(task, fence) else {
             return false;
         };

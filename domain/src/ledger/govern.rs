@@ -121,6 +121,7 @@ impl Account {
         self.alert(now_ms, reason.to_owned());
         self.state = AccountState::Frozen {
             reason: reason.to_owned(),
+            shaken: false,
             paused,
         };
     }

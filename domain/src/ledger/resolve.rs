@@ -117,9 +117,18 @@ impl Account {
         }
     }
 
-    /// Burns the running attempt, whatever its lease says: the process that made the call is known to be gone. Whether one ran.
+    /// Burns the running attempt, unless it was lent: the process that made the call is known to be gone. Whether it burned.
+    ///
+    /// A lease that lasts longer than any renewal made it last is one that was lent: somebody else works on that attempt.
     pub fn orphan(&mut self, now_ms: u64, task: &mut Task, reason: &str) -> Step<bool> {
         let now_ms = self.tick(now_ms);
+        let renewed_ms = now_ms.saturating_add(self.lease_ms);
+        if task
+            .lease_until_ms()
+            .is_some_and(|until_ms| until_ms > renewed_ms)
+        {
+            return Step::plain(false);
+        }
         let Some(fence) = task.running().map(|attempt| attempt.fence(task.id)) else {
             return Step::plain(false);
         };

@@ -147,6 +147,7 @@ fn every_cell_of_the_account_table() {
     let active = AccountState::Active;
     let paused = || AccountState::Paused { reason: "p".into() };
     let frozen = |paused: Option<&str>| AccountState::Frozen {
+        shaken: false,
         reason: "f".into(),
         paused: paused.map(str::to_owned),
     };

@@ -8,6 +8,7 @@
 )]
 
 pub mod blob;
+pub mod dockets;
 pub mod ledger;
 pub mod limiter;
 pub mod queue;

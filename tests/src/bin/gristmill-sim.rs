@@ -139,6 +139,8 @@ overrides!(FaultFlags, "Faults (shares from 0 to 1)",
     hang_ms: u64,
     /// Time from a batch's submission to its end, in milliseconds
     batch_ms: u64,
+    /// Batches taken in whose confirmation is lost
+    batch_lost: f64,
     /// Requests of a batch that fail, not billed
     batch_errored: f64,
     /// Requests of a batch that are not worked on in time, not billed

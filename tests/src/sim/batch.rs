@@ -3,12 +3,13 @@
 //! | | OpenAI | Anthropic |
 //! |---|---|---|
 //! | submit | `POST /v1/files` (multipart), then `POST /v1/batches` | `POST /v1/messages/batches` |
+//! | list | `GET /v1/batches`, in pages, the newest first | `GET /v1/messages/batches`, the same |
 //! | look | `GET /v1/batches/ID` | `GET /v1/messages/batches/ID` |
 //! | read | `GET /v1/files/ID/content`, answers and errors apart | `GET /v1/messages/batches/ID/results` |
 //! | stop | `POST /v1/batches/ID/cancel` | `POST /v1/messages/batches/ID/cancel` |
 //!
-//! A batch is worked on, and billed, when it is first looked at after `Faults::batch_ms`: no clock of its own. Results come in another
-//! order than the requests, as providers warn.
+//! A batch is worked on, and billed, when it or the bill is first looked at after `Faults::batch_ms`: no clock of its own. Results come in
+//! another order than the requests, as providers warn.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::books::{Amounts, Delivery, Entry};
+use super::books::{Amounts, Bill, Delivery, Entry};
 use super::config::Faults;
 use super::draw::{Draw, hash64};
 use super::service::{Service, limit};
@@ -34,6 +35,7 @@ pub(crate) struct Batches {
 
 #[derive(Debug)]
 struct Batch {
+    id: String,
     speech: Speech,
     requests: Vec<Line>,
     submitted: Instant,
@@ -66,6 +68,8 @@ pub(crate) enum Reply {
     Json(u16, Value),
     /// One JSON value a line.
     Lines(String),
+    /// The connection is reset instead.
+    Reset,
 }
 
 impl Batches {
@@ -77,7 +81,17 @@ impl Batches {
 
 impl Service {
     /// Answers what concerns batches; `None` for any other path.
-    pub(crate) fn batch(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Option<Reply> {
+    pub(crate) fn batch(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Option<Reply> {
+        if !self.config.batches {
+            return None;
+        }
         let speech = if path.starts_with("/v1/messages/") {
             Speech::Anthropic
         } else {
@@ -89,6 +103,8 @@ impl Service {
             ("GET", ["files", id, "content"]) => self.file(id),
             ("POST", ["batches"]) => self.take_openai(body),
             ("POST", ["messages", "batches"]) => self.take_anthropic(body),
+            ("GET", ["batches"]) => Ok(self.list(Speech::Openai, query)),
+            ("GET", ["messages", "batches"]) => Ok(self.list(Speech::Anthropic, query)),
             ("GET", ["batches", id] | ["messages", "batches", id]) => self.look(id, |_| {}),
             ("POST", ["batches", id, "cancel"] | ["messages", "batches", id, "cancel"]) => {
                 self.look(id, |batch| batch.cancelled |= batch.ended.is_none())
@@ -147,10 +163,8 @@ impl Service {
             Err(error) => (Vec::new(), Some(error)),
         };
         let id = shelf.name("batch_");
-        let batch = Batch::new(Speech::Openai, requests, invalid, wanted.metadata);
-        let object = batch.object(&id);
-        shelf.batches.insert(id, batch);
-        Ok(Reply::Json(200, object))
+        let batch = Batch::new(id, Speech::Openai, requests, invalid, wanted.metadata);
+        Ok(self.put(&mut shelf, batch))
     }
 
     fn take_anthropic(&self, body: &[u8]) -> Result<Reply, Refusal> {
@@ -169,10 +183,56 @@ impl Service {
         }
         let mut shelf = self.shelf();
         let id = shelf.name("msgbatch_");
-        let batch = Batch::new(Speech::Anthropic, wanted.requests, None, Value::Null);
-        let object = batch.object(&id);
+        let batch = Batch::new(id, Speech::Anthropic, wanted.requests, None, Value::Null);
+        Ok(self.put(&mut shelf, batch))
+    }
+
+    /// Takes a batch in, and says so unless the reply is lost.
+    fn put(&self, shelf: &mut Batches, batch: Batch) -> Reply {
+        let (id, object) = (batch.id.clone(), batch.object());
+        let drawn = Draw::new(hash64(&[id.as_bytes()]) ^ self.config.seed)
+            .of("lost")
+            .unit();
         shelf.batches.insert(id, batch);
-        Ok(Reply::Json(200, object))
+        if drawn < self.faults().batch_lost {
+            self.books().count("batch", "lost");
+            Reply::Reset
+        } else {
+            self.books().count("batch", "taken");
+            Reply::Json(200, object)
+        }
+    }
+
+    fn list(&self, speech: Speech, query: &str) -> Reply {
+        let word = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(n, _)| *n == name).map(|(_, value)| value.to_owned())
+        };
+        let limit = word("limit").and_then(|n| n.parse().ok()).unwrap_or(20);
+        let after = word("after").or_else(|| word("after_id"));
+        let shelf = self.shelf();
+        let mut found = shelf
+            .batches
+            .iter()
+            .rev()
+            .filter(|(_, batch)| batch.speech == speech)
+            .skip_while(|(id, _)| after.as_ref().is_some_and(|after| *id >= after));
+        let data: Vec<Value> = found
+            .by_ref()
+            .take(limit)
+            .map(|(_, batch)| batch.object())
+            .collect();
+        let more = found.next().is_some();
+        Reply::Json(200, json!({ "object": "list", "data": data, "has_more": more }))
+    }
+
+    /// What was billed so far, in batches too.
+    pub(crate) fn bill(&self) -> Bill {
+        self.shelf()
+            .batches
+            .values_mut()
+            .for_each(|batch| self.work(batch));
+        self.books().bill()
     }
 
     /// Shows a batch after a change, worked on if its time has come.
@@ -181,7 +241,8 @@ impl Service {
         let batch = shelf.batches.get_mut(id).ok_or_else(no_batch)?;
         change(batch);
         self.work(batch);
-        Ok(Reply::Json(200, batch.object(id)))
+        self.books().count("batch", "looked");
+        Ok(Reply::Json(200, batch.object()))
     }
 
     fn results(&self, id: &str) -> Result<Reply, Refusal> {
@@ -244,7 +305,7 @@ impl Service {
                 let fate = if batch.cancelled {
                     Fate::Cancelled
                 } else {
-                    self.fate(batch.speech, line, &faults)
+                    self.fate(batch, line, &faults)
                 };
                 (line.custom_id.clone(), fate)
             })
@@ -253,9 +314,12 @@ impl Service {
         batch.ended = Some(ended);
     }
 
-    fn fate(&self, speech: Speech, line: &Line, faults: &Faults) -> Fate {
+    fn fate(&self, batch: &Batch, line: &Line, faults: &Faults) -> Fate {
+        let speech = batch.speech;
         let body = line.body.to_string();
-        let base = hash64(&[line.custom_id.as_bytes(), body.as_bytes()]) ^ self.config.seed;
+        // By batch: what failed in one may succeed in another.
+        let base =
+            hash64(&[batch.id.as_bytes(), line.custom_id.as_bytes(), body.as_bytes()]) ^ self.config.seed;
         let drawn = Draw::new(base).of("batch").unit();
         if drawn < faults.batch_errored {
             return Fate::Errored(Refusal::new(500, "internal_error", "Internal server error"));
@@ -300,8 +364,15 @@ impl Service {
 }
 
 impl Batch {
-    fn new(speech: Speech, requests: Vec<Line>, invalid: Option<String>, metadata: Value) -> Self {
+    fn new(
+        id: String,
+        speech: Speech,
+        requests: Vec<Line>,
+        invalid: Option<String>,
+        metadata: Value,
+    ) -> Self {
         Self {
+            id,
             speech,
             requests,
             submitted: Instant::now(),
@@ -317,7 +388,8 @@ impl Batch {
     }
 
     /// The batch as its API shows it.
-    fn object(&self, id: &str) -> Value {
+    fn object(&self) -> Value {
+        let id = &self.id;
         let answered = self.count(|fate| matches!(fate, Fate::Answered(_)));
         let expired = self.count(|fate| matches!(fate, Fate::Expired));
         match self.speech {

@@ -31,6 +31,8 @@ pub struct Config {
     pub require_max_completion_tokens: bool,
     /// Accept `response_format`; an endpoint without structured output answers 400.
     pub structured_output: bool,
+    /// Has batch APIs; without them their paths are answered 404.
+    pub batches: bool,
     /// Length of embedding vectors.
     pub dimensions: usize,
     /// The answer key's files.
@@ -55,6 +57,7 @@ impl Default for Config {
             api_key: None,
             require_max_completion_tokens: false,
             structured_output: true,
+            batches: true,
             dimensions: 256,
             key: KeyFiles::default(),
             quality: Quality::default(),
@@ -236,6 +239,8 @@ pub struct Faults {
     pub hang_ms: u64,
     /// Time from a batch's submission to its end, in milliseconds.
     pub batch_ms: u64,
+    /// Of the batches that are taken in, how many are never confirmed: the connection is reset instead.
+    pub batch_lost: f64,
     /// Of a batch's requests, how many fail; not billed.
     pub batch_errored: f64,
     /// Of a batch's requests, how many are not worked on in time; not billed.
@@ -262,6 +267,7 @@ impl Default for Faults {
             latency_ms_spread: 0.0,
             hang_ms: 3_600_000,
             batch_ms: 0,
+            batch_lost: 0.0,
             batch_errored: 0.0,
             batch_expired: 0.0,
         }
@@ -285,6 +291,7 @@ impl Faults {
             ("faults.cut", self.cut),
             ("faults.over_report", self.over_report),
             ("faults.missing_usage", self.missing_usage),
+            ("faults.batch_lost", self.batch_lost),
             ("sum of the fault shares", transient),
             (
                 "faults.batch_errored + batch_expired",

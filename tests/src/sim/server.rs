@@ -131,7 +131,7 @@ impl Sim {
 
     /// Everything billed so far.
     pub fn bill(&self) -> Bill {
-        self.service.books().bill()
+        self.service.bill()
     }
 
     /// Billed calls from the offset on, in the order of billing.
@@ -294,12 +294,20 @@ async fn handle(service: &Service, reset: &Notify, request: Request<Incoming>) -
         }
         (method, path) => {
             let content_type = head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-            match service.batch(method.as_str(), path, content_type.unwrap_or_default(), &body) {
+            let (query, content_type) = (
+                head.uri.query().unwrap_or_default(),
+                content_type.unwrap_or_default(),
+            );
+            match service.batch(method.as_str(), path, query, content_type, &body) {
                 Some(batch::Reply::Json(status, body)) => plain(status, &body),
+                Some(batch::Reply::Reset) => {
+                    reset.notify_one();
+                    std::future::pending().await
+                }
                 Some(batch::Reply::Lines(lines)) => {
                     Response::new(Either::Left(Full::new(Bytes::from(lines))))
                 }
-                None => control(service, method, path, head.uri.query().unwrap_or_default(), &body),
+                None => control(service, method, path, query, &body),
             }
         }
     }
@@ -337,7 +345,7 @@ fn admitted(
 /// The routes by which harnesses look and steer.
 fn control(service: &Service, method: &Method, path: &str, query: &str, body: &[u8]) -> Reply {
     match (method, path) {
-        (&Method::GET, "/sim/bill") => plain(200, &json!(service.books().bill())),
+        (&Method::GET, "/sim/bill") => plain(200, &json!(service.bill())),
         (&Method::GET, "/sim/bill/calls") => {
             let number = |name: &str, default: usize| {
                 let pair = query

@@ -13,6 +13,8 @@ use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::Filter;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Step, Task, Work};
+use gristmill_ports::batch::Dockets;
+use gristmill_ports::contract::dockets::MemoryDockets;
 use gristmill_ports::contract::ledger::{MemoryLedger, START_MS};
 use gristmill_ports::ledger::{Account, Epoch, Ledger, NewAccount, NewTask, Settled};
 use gristmill_ports::limiter::{Limiter, Limits, Line};
@@ -81,6 +83,7 @@ pub(crate) struct Stand {
     pub(crate) queues: Arc<Queues>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) blobs: Arc<LocalBlobs>,
+    pub(crate) dockets: Arc<MemoryDockets>,
     epoch: Epoch,
     start: Instant,
     _folder: tempfile::TempDir,
@@ -118,6 +121,7 @@ impl Stand {
             queues: Arc::new(Queues::new(4_096)),
             tasks,
             blobs: Arc::new(LocalBlobs::new(folder.path())),
+            dockets: Arc::default(),
             epoch,
             start: Instant::now(),
             _folder: folder,
@@ -162,6 +166,7 @@ impl Stand {
             },
             concurrency,
             timeout: Duration::from_secs(120),
+            batch: None,
         };
         Kit {
             run: self.run,
@@ -190,7 +195,8 @@ impl Stand {
             grace,
         };
         let ledger = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
-        let worker = Worker::new(kits, ledger, Arc::clone(limiter), options);
+        let dockets = Arc::clone(&self.dockets) as Arc<dyn Dockets>;
+        let worker = Worker::new(kits, ledger, Arc::clone(limiter), dockets, options);
         let source = Source {
             stage: Stage::Judge,
             consumer: self.queues.consumer(Stage::Judge).unwrap(),

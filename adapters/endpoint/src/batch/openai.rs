@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use gristmill_ports::batch::{BatchLimits, BatchRequest, BatchResult, BatchState};
+use gristmill_ports::batch::{BatchId, BatchLimits, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::Deserialize;
@@ -16,11 +16,19 @@ pub(super) const LIMITS: BatchLimits = BatchLimits {
     requests: 50_000,
     bytes: 200_000_000,
 };
+/// The metadata that holds the caller's name for a batch.
+const TAG: &str = "gristmill_batch";
+/// Pages of batches that are looked through for one: 2,000 of them.
+const PAGES_MAX: usize = 20;
 /// Ends the parts of the form. Lines of JSON start with `{`, so none can be taken for it.
 const BOUNDARY: &str = "gristmill-batch-part";
 
 /// Uploads the requests as a file, then makes a batch of it.
-pub(super) async fn submit(endpoint: &BatchEndpoint, requests: &[BatchRequest]) -> Result<Named, CallError> {
+pub(super) async fn submit(
+    endpoint: &BatchEndpoint,
+    tag: &str,
+    requests: &[BatchRequest],
+) -> Result<Named, CallError> {
     let mut form = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
          --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
@@ -52,10 +60,44 @@ pub(super) async fn submit(endpoint: &BatchEndpoint, requests: &[BatchRequest]) 
         "input_file_id": file.id,
         "endpoint": format!("/v1{}", route.unwrap_or_default()),
         "completion_window": "24h",
+        "metadata": { TAG: tag },
     });
     endpoint
         .json(endpoint.connection.post("/batches").timeout(SUBMIT).json(&batch))
         .await
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Listed>,
+    #[serde(default)]
+    has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    #[serde(default)]
+    metadata: Value,
+}
+
+/// Looks through the batches, the newest first.
+pub(super) async fn find(endpoint: &BatchEndpoint, tag: &str) -> Result<Option<BatchId>, CallError> {
+    let mut path = "/batches?limit=100".to_owned();
+    for _ in 0..PAGES_MAX {
+        let page: Page = endpoint
+            .json(endpoint.connection.get(&path).timeout(LOOK))
+            .await?;
+        let last = page.data.last().map(|batch| batch.id.clone());
+        if let Some(found) = page.data.into_iter().find(|batch| batch.metadata[TAG] == tag) {
+            return Ok(Some(BatchId(found.id)));
+        }
+        match last {
+            Some(last) if page.has_more => path = format!("/batches?limit=100&after={}", endpoint.id(&last)?),
+            _ => break,
+        }
+    }
+    Ok(None)
 }
 
 /// The same failure, of a call that is not billed.

@@ -155,11 +155,36 @@ fn the_price_file_fills_what_the_job_leaves_open() {
 }
 
 #[test]
+fn batches_are_switched_on_or_set_and_cost_half_or_what_the_price_file_says() {
+    let folder = Folder::new();
+    folder.write(
+        "prices.yaml",
+        "m: {input: 3, output: 15, batch: {input: 2, output: 10}}\nj: {input: 3, output: 15}\n",
+    );
+    let load = |teacher: &str, judge: &str| {
+        let text = format!(
+            "seeds: {{path: seeds.jsonl}}\nteacher: {{base_url: 'http://h/v1', model: m{teacher}}}\n\
+             judge: {{base_url: 'http://h/v1', model: j{judge}}}\nbudget: {{usd: 5, price_file: prices.yaml}}\n"
+        );
+        let job = folder.load(text, &[]).unwrap().job;
+        (job.teacher[0].spec.clone(), job.judge.unwrap().spec)
+    };
+    let (teacher, judge) = load(", batch: true", ", batch: {poll_s: 60}");
+    assert_eq!(judge.batch.unwrap().poll_s, 60);
+    assert_eq!(teacher.price().unwrap().output, 10_000_000);
+    assert_eq!(judge.price().unwrap().output, 7_500_000);
+    let (teacher, judge) = load(", batch: false", "");
+    assert_eq!((teacher.batch, judge.batch), (None, None));
+    assert_eq!(teacher.price().unwrap().output, 15_000_000);
+}
+
+#[test]
 fn what_was_loaded_loads_again_as_the_same() {
     let folder = Folder::new();
     for text in [
         HEAD.to_owned(),
         format!("{HEAD}judge: {{base_url: 'http://h/v1', model: j, headers: {{X-A: b}}}}\n"),
+        format!("{HEAD}judge: {{base_url: 'http://h/v1', model: j, batch: true}}\n"),
     ] {
         let job = folder.load(&text, &[]).unwrap().job;
         let json = serde_json::to_string_pretty(&job).unwrap();

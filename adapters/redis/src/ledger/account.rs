@@ -76,7 +76,11 @@ fn state(fields: &mut Reply) -> Result<AccountState, Error> {
     match state.as_str() {
         "active" => Ok(AccountState::Active),
         "paused" => Ok(AccountState::Paused { reason }),
-        "frozen" => Ok(AccountState::Frozen { reason, paused }),
+        "frozen" | "shaken" => Ok(AccountState::Frozen {
+            reason,
+            shaken: state == "shaken",
+            paused,
+        }),
         "cancelled" => Ok(AccountState::Cancelled),
         "closed" => Ok(AccountState::Closed),
         other => Err(fields.wrong(format!("`{other}` is no state of an account"))),

@@ -131,6 +131,44 @@ impl RedisLedger {
         let answer = self.desk.ask(run, "read the results", &call).await?;
         answer.read(|reply| reply.each(account::settled))
     }
+
+    /// Makes leases last one lease from now, or this long.
+    async fn extend(
+        &self,
+        run: RunId,
+        doing: &'static str,
+        fences: &[Fence],
+        lease_ms: Option<u64>,
+    ) -> Result<Vec<Fence>, PortError> {
+        let mut alive = Vec::with_capacity(fences.len());
+        for batch in batches(fences) {
+            let span = lease_ms.map(|ms| ms.min(NUMBER_MAX).to_string());
+            let mut call = self
+                .desk
+                .request(run, &scripts::RENEW)
+                .arg(span.unwrap_or_default());
+            for fence in batch {
+                call = call
+                    .arg(*fence.task.as_bytes())
+                    .number(fence.attempt.into())
+                    .arg(fence.nonce.0.to_be_bytes());
+            }
+            let answer = self.desk.ask(run, doing, &call).await?;
+            alive.extend(answer.read(|reply| {
+                let mut places = reply.list()?;
+                let mut renewed = Vec::new();
+                while !places.is_over() {
+                    let place: usize = places.count()?;
+                    let fence = batch
+                        .get(place)
+                        .ok_or_else(|| places.wrong("a place beyond the list"))?;
+                    renewed.push(*fence);
+                }
+                Ok(renewed)
+            })?);
+        }
+        Ok(alive)
+    }
 }
 
 /// What is said about an attempt; see `resolve.lua`.
@@ -208,30 +246,11 @@ impl Ledger for RedisLedger {
     }
 
     async fn renew(&self, run: RunId, fences: &[Fence]) -> Result<Vec<Fence>, PortError> {
-        let mut alive = Vec::with_capacity(fences.len());
-        for batch in batches(fences) {
-            let mut call = self.desk.request(run, &scripts::RENEW);
-            for fence in batch {
-                call = call
-                    .arg(*fence.task.as_bytes())
-                    .number(fence.attempt.into())
-                    .arg(fence.nonce.0.to_be_bytes());
-            }
-            let answer = self.desk.ask(run, "renewed leases", &call).await?;
-            alive.extend(answer.read(|reply| {
-                let mut places = reply.list()?;
-                let mut renewed = Vec::new();
-                while !places.is_over() {
-                    let place: usize = places.count()?;
-                    let fence = batch
-                        .get(place)
-                        .ok_or_else(|| places.wrong("a place beyond the list"))?;
-                    renewed.push(*fence);
-                }
-                Ok(renewed)
-            })?);
-        }
-        Ok(alive)
+        self.extend(run, "renewed leases", fences, None).await
+    }
+
+    async fn lend(&self, run: RunId, fences: &[Fence], lease_ms: u64) -> Result<Vec<Fence>, PortError> {
+        self.extend(run, "lent attempts", fences, Some(lease_ms)).await
     }
 
     async fn settle(

@@ -290,6 +290,19 @@ impl Ledger for MemoryLedger {
         })
     }
 
+    async fn lend(&self, run: RunId, fences: &[Fence], lease_ms: u64) -> Result<Vec<Fence>, Error> {
+        self.on(run, |shelf, now_ms| {
+            let mut alive = fences.to_vec();
+            alive.retain(|fence| {
+                shelf
+                    .tasks
+                    .get_mut(&fence.task)
+                    .is_some_and(|entry| shelf.account.lend(now_ms, &mut entry.task, *fence, lease_ms))
+            });
+            alive
+        })
+    }
+
     async fn settle(
         &self,
         run: RunId,

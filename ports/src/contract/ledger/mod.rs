@@ -74,6 +74,7 @@ macro_rules! ledger_contract {
             usage_over_the_reservation_freezes
             stages_keep_their_share
             leases_are_renewed_and_the_clock_never_goes_back
+            a_lent_attempt_outlasts_its_lease
             an_account_is_created_once
             tasks_open_once
             a_replaced_coordinator_is_refused

@@ -354,3 +354,34 @@ pub async fn leases_are_renewed_and_the_clock_never_goes_back(harness: &dyn Harn
     stand.rig.set_clock(until_ms + REPUBLISH_MS);
     assert_eq!(stand.ledger.expire(run(), &stand.epoch).await.unwrap(), 0, "once");
 }
+
+pub async fn a_lent_attempt_outlasts_its_lease(harness: &dyn Harness) {
+    let mut stand = Stand::new(harness, 100, 2).await;
+    let (lent, held) = (stand.granted(0, 5).await, stand.granted(1, 5).await);
+    let long = 10 * LEASE_MS;
+    let unknown = Fence { attempt: 7, ..lent };
+    assert_eq!(
+        stand.ledger.lend(run(), &[lent, unknown], long).await.unwrap(),
+        [lent],
+        "what does not run is not lent"
+    );
+    assert_eq!(
+        stand.ledger.renew(run(), &[lent, held]).await.unwrap(),
+        [lent, held],
+        "a renewal takes nothing of it away"
+    );
+    stand.rig.restart().await;
+    stand.ledger = stand.rig.ledger();
+    let burned = if stand.rig.restart_burns() { 5 } else { 0 };
+    assert_eq!(
+        stand.books().await,
+        (10 - burned, 0, burned),
+        "whoever works on what was lent did not end with the process"
+    );
+    stand.rig.set_clock(START_MS + long - 1);
+    stand.ledger.expire(run(), &stand.epoch).await.unwrap();
+    assert_eq!(stand.books().await, (5, 0, 5));
+    stand.rig.set_clock(START_MS + long);
+    assert_eq!(stand.ledger.expire(run(), &stand.epoch).await.unwrap(), 1);
+    assert_eq!(stand.books().await, (0, 0, 10), "nothing is lent for ever");
+}

@@ -49,6 +49,7 @@ enum Op {
         said: Said,
     },
     Renew,
+    Lend,
     Defer {
         task: u32,
     },
@@ -104,6 +105,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(task, fresh, worst, billed)| Op::Begin { task, fresh, worst, billed: billed.min(worst) }),
         16 => (0..64usize, said).prop_map(|(attempt, said)| Op::Say { attempt, said }),
         2 => Just(Op::Renew),
+        1 => Just(Op::Lend),
         2 => task().prop_map(|task| Op::Defer { task }),
         4 => by().prop_map(|by| Op::Expire { by }),
         4 => by().prop_map(|by| Op::Due { by }),
@@ -244,6 +246,10 @@ impl World {
             Op::Renew => {
                 let fences: Vec<_> = self.bill.iter().map(|(fence, _)| *fence).collect();
                 show(ledger.renew(run, &fences).await)
+            }
+            Op::Lend => {
+                let fences: Vec<_> = self.bill.iter().map(|(fence, _)| *fence).collect();
+                show(ledger.lend(run, &fences, 3 * LEASE_MS).await)
             }
             Op::Defer { task } => show(ledger.defer(run, task_id(task), 700).await),
             Op::Expire { by } => show(ledger.expire(run, &self.epochs[by]).await),

@@ -11,6 +11,7 @@ end
 
 local told, reason, paused = state(), account.reason or false, account.paused or false
 if told ~= account.state then
+    told = 'shaken'
     paused = account.state == 'paused' and account.reason
     reason = account.lost and 'Redis has lost writes that it had acknowledged: the coordinator rebuilds the books'
         or 'the Redis server was restarted or replaced: the coordinator makes sure that the books are whole'

@@ -1,0 +1,143 @@
+//! The dockets of a cluster's batches in Redis.
+//!
+//! Each operation is one script. All keys carry the hash tag `{dockets}`, and the only clock is the server's. Every operation is safe to send
+//! again, so each is sent again while the connection is made anew ([`Redis::call_again`]).
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_domain::id::RunId;
+use gristmill_ports::batch::{BatchId, Docket, DocketError, Dockets};
+use redis::Value;
+
+use crate::connection::Redis;
+use crate::error::Error;
+use crate::script::{Call, Script};
+
+const KEYS: &str = include_str!("dockets/keys.lua");
+
+macro_rules! scripts {
+    ($($name:ident $file:literal)*) => {$(
+        static $name: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(concat!("dockets/", $file), &[KEYS, include_str!(concat!("dockets/", $file, ".lua"))])
+        });
+    )*};
+}
+
+scripts! {
+    ENTER "enter"
+    NAME "name"
+    CLAIM "claim"
+    RELEASE "release"
+    STRIKE "strike"
+    OUT "out"
+}
+
+/// Dockets in Redis.
+#[derive(Debug, Clone)]
+pub struct RedisDockets {
+    redis: Redis,
+    /// What each key begins with.
+    prefix: String,
+}
+
+impl RedisDockets {
+    /// The dockets under the names of these connections ([`crate::Options::namespace`]).
+    pub fn new(redis: Redis) -> Self {
+        let prefix = format!("{}:{{dockets}}", redis.options().namespace);
+        Self { redis, prefix }
+    }
+
+    fn script(&self, script: &'static Script) -> Call<'static> {
+        Call::new(script).key(&self.prefix)
+    }
+
+    async fn call(&self, doing: &'static str, call: Call<'_>) -> Result<Value, DocketError> {
+        self.redis.call_again(&call).await.map_err(failed(doing))
+    }
+}
+
+fn failed(doing: &'static str) -> impl Fn(Error) -> DocketError {
+    move |source| DocketError {
+        doing,
+        source: Box::new(source),
+    }
+}
+
+fn unreadable(detail: impl std::fmt::Display) -> Error {
+    Error::Reply {
+        what: "a script of the dockets",
+        detail: detail.to_string(),
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What `claim` returns: tag, run, model, tasks, batch; an empty batch is not known yet.
+type DocketRow = (String, String, String, u64, String);
+
+fn docket((tag, run, model, tasks, batch): DocketRow) -> Result<Docket, Error> {
+    Ok(Docket {
+        tag,
+        run: run.parse().map_err(unreadable)?,
+        model,
+        tasks,
+        batch: (!batch.is_empty()).then_some(BatchId(batch)),
+    })
+}
+
+#[async_trait]
+impl Dockets for RedisDockets {
+    async fn enter(&self, docket: &Docket, holder: &str, lease: Duration) -> Result<(), DocketError> {
+        let batch = docket.batch.clone().map(|batch| batch.0);
+        let call = self
+            .script(&ENTER)
+            .arg(docket.tag.as_str())
+            .arg(docket.run.to_string())
+            .arg(docket.model.as_str())
+            .number(docket.tasks)
+            .arg(batch.unwrap_or_default())
+            .arg(holder)
+            .number(millis(lease));
+        self.call("was entered", call).await.map(drop)
+    }
+
+    async fn name(&self, tag: &str, batch: &BatchId) -> Result<(), DocketError> {
+        let call = self.script(&NAME).arg(tag).arg(batch.0.as_str());
+        self.call("was named", call).await.map(drop)
+    }
+
+    async fn claim(&self, holder: &str, lease: Duration) -> Result<Vec<Docket>, DocketError> {
+        let doing = "was claimed";
+        let call = self.script(&CLAIM).arg(holder).number(millis(lease));
+        let rows: Vec<DocketRow> = redis::from_redis_value(self.call(doing, call).await?)
+            .map_err(|error| failed(doing)(unreadable(error)))?;
+        let mut held = rows
+            .into_iter()
+            .map(docket)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(failed(doing))?;
+        held.sort_by(|a, b| a.tag.cmp(&b.tag));
+        Ok(held)
+    }
+
+    async fn release(&self, holder: &str) -> Result<(), DocketError> {
+        let call = self.script(&RELEASE).arg(holder);
+        self.call("was given back", call).await.map(drop)
+    }
+
+    async fn strike(&self, tag: &str) -> Result<(), DocketError> {
+        let call = self.script(&STRIKE).arg(tag);
+        self.call("was struck", call).await.map(drop)
+    }
+
+    async fn out(&self, run: RunId) -> Result<u64, DocketError> {
+        let doing = "was counted";
+        let call = self.script(&OUT).arg(run.to_string());
+        let reply = self.call(doing, call).await?;
+        redis::from_redis_value(reply).map_err(|error| failed(doing)(unreadable(error)))
+    }
+}

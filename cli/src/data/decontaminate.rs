@@ -1,0 +1,160 @@
+//! `gristmill decontaminate`: rows that hold nothing of a test set.
+
+use std::num::NonZeroUsize;
+
+use gristmill_domain::filter::decontaminate::{HeldOut, How};
+use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_index::VectorIndex;
+
+use super::dedup::embed;
+use super::keep::{Sorted, Sorter};
+use super::scratch::Scratch;
+use super::source::{Row, Source};
+use super::task::Task;
+use super::vectors::{BATCH, Vectorizer};
+use crate::args::{DecontaminateArgs, OutputStyle};
+use crate::failure::Failure;
+use crate::view::{View, thousands};
+
+/// Drops rows that are too close to held-out items.
+pub(crate) async fn decontaminate(
+    args: DecontaminateArgs,
+    view: View,
+    output: OutputStyle,
+) -> Result<(), Failure> {
+    let settings = serde_json::json!({
+        "ngram": args.ngram, "coverage": args.coverage, "cosine": args.cosine.0, "against": args.against,
+    });
+    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
+    sorted.print(&settings, &said, output);
+    Ok(())
+}
+
+fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
+    let source = Source::new(&args.rows)?;
+    let mut rows = source.open()?;
+    let mut sorter = Sorter::create(&args.out)?;
+    let mut vectorizer = match args.cosine.0 {
+        Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
+        None => None,
+    };
+    let held_out_source = source
+        .of_files(&args.against)
+        .with_fields(args.against_field.clone());
+    let mut items = Items::read(args, &held_out_source, vectorizer.as_mut(), task)?;
+    let mut counter = task.counting("rows");
+    loop {
+        let batch = rows.batch(BATCH)?;
+        if batch.is_empty() {
+            break;
+        }
+        let near = items.near(&batch, vectorizer.as_mut(), task)?;
+        for (row, near) in batch.iter().zip(near) {
+            match items.words.check(&row.text) {
+                Some(found) => {
+                    let like = items.texts.like(found.item)?;
+                    let detail = match found.how {
+                        How::Ngrams => {
+                            format!(
+                                "shared word sequences cover {:.0} % of it",
+                                100.0 * found.coverage
+                            )
+                        }
+                        How::Contained => "the whole of it stands in the row".to_owned(),
+                        How::Equal => "the same words".to_owned(),
+                    };
+                    let rejection = Rejection::new(Reason::Contaminated, detail);
+                    sorter.drop(&row.place, &row.object, &rejection, Some(like))?;
+                }
+                None => match near {
+                    Some((item, cosine)) => {
+                        let rejection = Rejection::new(Reason::Contaminated, format!("cosine {cosine:.3}"));
+                        let like = items.texts.like(item)?;
+                        sorter.drop(&row.place, &row.object, &rejection, Some(like))?;
+                    }
+                    None => sorter.keep(&row.object)?,
+                },
+            }
+        }
+        counter.at(rows.read(), None)?;
+    }
+    drop(counter);
+    let mut said = vec![format!(
+        "text `{}`; {} held-out items, text `{}`",
+        rows.fields(),
+        thousands(items.texts.len() as u64),
+        items.field
+    )];
+    if let Some(vectorizer) = &vectorizer {
+        said.push(format!("vectors by {}", vectorizer.model()));
+    }
+    said.extend(rows.bad().warning());
+    Ok((sorter.finish(rows.bad())?, said))
+}
+
+/// Held-out items: 16 bytes a word, and 4 a dimension where they are embedded.
+struct Items {
+    words: HeldOut,
+    vectors: Option<VectorIndex>,
+    texts: Scratch,
+    cosine: f32,
+    field: String,
+}
+
+impl Items {
+    fn read(
+        args: &DecontaminateArgs,
+        source: &Source,
+        mut vectorizer: Option<&mut Vectorizer>,
+        task: &Task,
+    ) -> anyhow::Result<Self> {
+        let mut rows = source.open()?;
+        let mut items = Self {
+            words: HeldOut::new(args.ngram as usize, args.coverage),
+            vectors: None,
+            texts: Scratch::new()?,
+            cosine: args.cosine.0.unwrap_or(1.0) as f32,
+            field: String::new(),
+        };
+        let mut counter = task.counting("held-out items");
+        loop {
+            let batch = rows.batch(BATCH)?;
+            if batch.is_empty() {
+                break;
+            }
+            let vectors = match &mut vectorizer {
+                Some(vectorizer) => embed(vectorizer, &batch, task)?,
+                None => vec![None; batch.len()],
+            };
+            for (row, vector) in batch.iter().zip(vectors) {
+                let number = items.texts.push(&row.place, &row.text)?;
+                items.words.add(&row.text);
+                if let Some(vector) = vector {
+                    let dimensions = NonZeroUsize::new(vector.len()).unwrap_or(NonZeroUsize::MIN);
+                    let index = items.vectors.get_or_insert_with(|| VectorIndex::new(dimensions));
+                    index.insert(number, &vector)?;
+                }
+            }
+            counter.at(rows.read(), None)?;
+        }
+        items.field = rows.fields();
+        Ok(items)
+    }
+
+    /// The held-out item closest to each row, where one is close enough.
+    fn near(
+        &self,
+        batch: &[Row],
+        vectorizer: Option<&mut Vectorizer>,
+        task: &Task,
+    ) -> anyhow::Result<Vec<Option<(u32, f32)>>> {
+        let (Some(index), Some(vectorizer)) = (&self.vectors, vectorizer) else {
+            return Ok(vec![None; batch.len()]);
+        };
+        let vectors: Vec<Vec<f32>> = embed(vectorizer, batch, task)?.into_iter().flatten().collect();
+        let found = index.within_many(&vectors, self.cosine)?;
+        let closest =
+            |near: Vec<gristmill_index::vectors::Neighbor>| near.first().map(|near| (near.row, near.cosine));
+        Ok(found.into_iter().map(closest).collect())
+    }
+}

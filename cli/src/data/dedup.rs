@@ -1,0 +1,197 @@
+//! `gristmill dedup`: of rows that are alike, the first.
+
+use std::num::NonZeroUsize;
+
+use gristmill_domain::filter::dedup_policy::Facts;
+use gristmill_domain::filter::text::exact_key;
+use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_index::minhash::{Parameters, Scheme};
+use gristmill_index::vectors::cosine;
+use gristmill_index::{ExactIndex, MinHashIndex, VectorIndex};
+
+use super::keep::{Sorted, Sorter};
+use super::scratch::Scratch;
+use super::source::{Row, Source};
+use super::task::Task;
+use super::vectors::{BATCH, Vectorizer};
+use crate::args::{DedupArgs, OutputStyle};
+use crate::failure::Failure;
+use crate::view::View;
+
+/// Drops duplicates of rows before them.
+pub(crate) async fn dedup(args: DedupArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let settings = serde_json::json!({
+        "jaccard": args.jaccard.0, "shingle_words": args.shingle_words, "cosine": args.cosine.0, "ignore_facts": args.ignore_facts,
+    });
+    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
+    sorted.print(&settings, &said, output);
+    Ok(())
+}
+
+fn carry_out(args: &DedupArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
+    let source = Source::new(&args.rows)?;
+    let mut rows = source.open()?;
+    let mut sorter = Sorter::create(&args.out)?;
+    let mut vectorizer = match args.cosine.0 {
+        Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
+        None => None,
+    };
+    let mut kept = Kept::new(args)?;
+    let mut counter = task.counting("rows");
+    loop {
+        let batch = rows.batch(BATCH)?;
+        if batch.is_empty() {
+            break;
+        }
+        let vectors = match &mut vectorizer {
+            Some(vectorizer) => embed(vectorizer, &batch, task)?,
+            None => vec![None; batch.len()],
+        };
+        let before = kept.before_batch(&vectors)?;
+        for (place, (row, vector)) in batch.iter().zip(vectors).enumerate() {
+            match kept.decide(row, vector, before.get(place).map(Vec::as_slice))? {
+                None => sorter.keep(&row.object)?,
+                Some((number, rejection)) => {
+                    let like = kept.texts.like(number)?;
+                    sorter.drop(&row.place, &row.object, &rejection, Some(like))?;
+                }
+            }
+        }
+        counter.at(rows.read(), None)?;
+    }
+    drop(counter);
+    let mut said = vec![format!("text `{}`", rows.fields())];
+    if let Some(vectorizer) = &vectorizer {
+        said.push(format!("vectors by {}", vectorizer.model()));
+    }
+    said.extend(rows.bad().warning());
+    Ok((sorter.finish(rows.bad())?, said))
+}
+
+/// The vectors of a batch.
+pub(super) fn embed(
+    vectorizer: &mut Vectorizer,
+    batch: &[Row],
+    task: &Task,
+) -> anyhow::Result<Vec<Option<Vec<f32>>>> {
+    let texts: Vec<String> = batch.iter().map(|row| row.text.clone()).collect();
+    let own = batch
+        .iter()
+        .map(|row| {
+            vectorizer
+                .take(&row.object)
+                .map_err(|reason| anyhow::anyhow!("{}:{}: {reason}", row.place.file, row.place.line))
+        })
+        .collect::<Result<_, _>>()?;
+    let vectors = vectorizer.vectors(&texts, own, task)?;
+    Ok(vectors.into_iter().map(Some).collect())
+}
+
+/// Rows that are kept, by all that later ones are compared with.
+struct Kept {
+    exact: ExactIndex,
+    near: MinHashIndex,
+    vectors: Option<VectorIndex>,
+    texts: Scratch,
+    jaccard: Option<f64>,
+    cosine: Option<f64>,
+    ignore_facts: bool,
+    /// Rows kept of the batch in hand, with their vectors, which the index was not asked about.
+    fresh: Vec<(u32, Vec<f32>)>,
+}
+
+/// A kept row and the cosine to it.
+type Near = (u32, f32);
+
+impl Kept {
+    fn new(args: &DedupArgs) -> anyhow::Result<Self> {
+        let parameters = Parameters {
+            shingle: args.shingle_words as usize,
+            ..Parameters::default()
+        };
+        Ok(Self {
+            exact: ExactIndex::new(),
+            near: MinHashIndex::new(Scheme::new(parameters)?),
+            vectors: None,
+            texts: Scratch::new()?,
+            jaccard: args.jaccard.0,
+            cosine: args.cosine.0,
+            ignore_facts: args.ignore_facts,
+            fresh: Vec::new(),
+        })
+    }
+
+    /// Rows kept before a batch that its rows are near, asked for all at once: several times faster than one by one.
+    fn before_batch(&mut self, batch: &[Option<Vec<f32>>]) -> anyhow::Result<Vec<Vec<Near>>> {
+        self.fresh.clear();
+        let (Some(at_least), Some(index)) = (self.cosine, &self.vectors) else {
+            return Ok(Vec::new());
+        };
+        let queries: Vec<&[f32]> = batch.iter().filter_map(Option::as_deref).collect();
+        let found = index.within_many(&queries, at_least as f32)?;
+        let pairs = |near: Vec<gristmill_index::vectors::Neighbor>| {
+            near.into_iter().map(|near| (near.row, near.cosine)).collect()
+        };
+        Ok(found.into_iter().map(pairs).collect())
+    }
+
+    /// Keeps a row, or names the kept one that it is like. The cheapest test comes first.
+    fn decide(
+        &mut self,
+        row: &Row,
+        vector: Option<Vec<f32>>,
+        before: Option<&[Near]>,
+    ) -> anyhow::Result<Option<(u32, Rejection)>> {
+        let key = *exact_key(&[&row.text]).as_bytes();
+        if let Some(number) = self.exact.get(&key) {
+            let rejection = Rejection::new(Reason::ExactDuplicate, "the same words");
+            return Ok(Some((number, rejection)));
+        }
+        let facts = Facts::of(&row.text);
+        let sketch = self.near.scheme().sketch_text(&row.text);
+        if let Some(at_least) = self.jaccard {
+            for found in self.near.near(&sketch, at_least)? {
+                if self.same(&facts, found.row)? {
+                    let detail = format!("Jaccard {:.2}", found.jaccard);
+                    return Ok(Some((found.row, Rejection::new(Reason::NearDuplicate, detail))));
+                }
+            }
+        }
+        if let (Some(at_least), Some(vector)) = (self.cosine, &vector) {
+            let fresh = self
+                .fresh
+                .iter()
+                .map(|(number, other)| (*number, cosine(vector, other)));
+            let mut near: Vec<Near> = fresh.filter(|(_, close)| *close >= at_least as f32).collect();
+            near.extend(before.unwrap_or_default());
+            near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            for (number, close) in near {
+                if self.same(&facts, number)? {
+                    let detail = format!("cosine {close:.3}");
+                    return Ok(Some((number, Rejection::new(Reason::SemanticDuplicate, detail))));
+                }
+            }
+        }
+        let number = self.texts.push(&row.place, &row.text)?;
+        self.exact.insert(number, key)?;
+        if self.jaccard.is_some() {
+            self.near.insert(number, &sketch)?;
+        }
+        if let Some(vector) = vector {
+            let dimensions = NonZeroUsize::new(vector.len()).unwrap_or(NonZeroUsize::MIN);
+            let index = self.vectors.get_or_insert_with(|| VectorIndex::new(dimensions));
+            index.insert(number, &vector)?;
+            self.fresh.push((number, vector));
+        }
+        Ok(None)
+    }
+
+    /// False where numbers or names differ, which makes two rows of what is close.
+    fn same(&mut self, facts: &Facts, number: u32) -> anyhow::Result<bool> {
+        if self.ignore_facts {
+            return Ok(true);
+        }
+        let text = self.texts.text(number)?;
+        Ok(!facts.differ(&Facts::of(&text)))
+    }
+}

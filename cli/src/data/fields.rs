@@ -1,0 +1,183 @@
+//! Finding things in a row of any table: a field by its name, and the texts that fields hold.
+
+use serde_json::{Map, Value};
+
+/// A row of a table.
+pub(crate) type Object = Map<String, Value>;
+
+/// Where the provenance of our own datasets stands.
+const PROVENANCE: &str = "provenance";
+
+/// A text that tables name in several ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usual {
+    /// What is asked.
+    Question,
+    /// What is answered.
+    Answer,
+}
+
+impl Usual {
+    /// Fields that it is looked for in, in this order.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Question => &["question", "prompt", "instruction", "text"],
+            Self::Answer => &["answer", "completion", "output", "response"],
+        }
+    }
+
+    /// Whose part of a conversation it is.
+    fn role(self) -> &'static str {
+        match self {
+            Self::Question => "user",
+            Self::Answer => "assistant",
+        }
+    }
+
+    /// The field of a row that holds it.
+    pub(crate) fn find(self, row: &Object) -> Option<String> {
+        let named = self.names().iter().find(|name| row.contains_key(**name));
+        let found = named
+            .copied()
+            .or_else(|| row.contains_key("messages").then_some("messages"));
+        found.map(str::to_owned)
+    }
+
+    /// What a user can do when no field holds it.
+    pub(crate) fn missing(self, row: &Object) -> String {
+        format!(
+            "none of the fields `{}`, `messages` is there, and the row has {}",
+            self.names().join("`, `"),
+            names(row)
+        )
+    }
+}
+
+/// The value of a field: by its whole name, or by names joined by dots that lead into objects.
+pub(crate) fn value<'a>(row: &'a Object, field: &str) -> Option<&'a Value> {
+    if let Some(value) = row.get(field) {
+        return Some(value);
+    }
+    let (first, rest) = field.split_once('.')?;
+    value(row.get(first)?.as_object()?, rest)
+}
+
+/// The text of a field: texts of a list are joined, and of a conversation `role`'s parts are taken.
+pub(crate) fn text(row: &Object, field: &str, usual: Usual) -> Result<String, String> {
+    let found = value(row, field)
+        .ok_or_else(|| format!("there is no field `{field}`; the row has {}", names(row)))?;
+    text_of(found, usual.role())
+        .ok_or_else(|| format!("field `{field}` holds neither a text nor a list of texts or messages"))
+}
+
+fn text_of(value: &Value, role: &str) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(items) => {
+            let mut parts = Vec::new();
+            for item in items {
+                match item {
+                    Value::Object(message) => {
+                        let said_by = message.get("role")?.as_str()?;
+                        let content = message.get("content")?.as_str()?;
+                        if said_by == role {
+                            parts.push(content.trim().to_owned());
+                        }
+                    }
+                    Value::Array(_) => return None,
+                    single => parts.push(text_of(single, role)?),
+                }
+            }
+            Some(parts.join("\n"))
+        }
+        Value::Object(_) => None,
+    }
+}
+
+/// The values that a row is counted under: those of a field, or of the field of that name in the provenance. `concept` is found as
+/// `concepts`, too. Empty where there is none.
+pub(crate) fn labels(row: &Object, field: &str) -> Vec<String> {
+    let plural = format!("{field}s");
+    let places = [
+        field.to_owned(),
+        plural.clone(),
+        format!("{PROVENANCE}.{field}"),
+        format!("{PROVENANCE}.{plural}"),
+    ];
+    let found = places
+        .iter()
+        .filter_map(|place| value(row, place))
+        .find(|value| !value.is_null());
+    let one = |value: &Value| text_of(value, "").filter(|text| !text.is_empty());
+    match found {
+        Some(Value::Array(items)) => items.iter().filter_map(one).collect(),
+        Some(single) => one(single).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The vector of a field.
+pub(crate) fn vector(row: &Object, field: &str) -> Result<Vec<f32>, String> {
+    let found = value(row, field)
+        .ok_or_else(|| format!("there is no field `{field}`; the row has {}", names(row)))?;
+    let items = found
+        .as_array()
+        .ok_or_else(|| format!("field `{field}` holds no list of numbers"))?;
+    items
+        .iter()
+        .map(|item| item.as_f64().map(|number| number as f32))
+        .collect::<Option<Vec<f32>>>()
+        .filter(|vector| !vector.is_empty() && vector.iter().all(|x| x.is_finite()))
+        .ok_or_else(|| format!("field `{field}` holds something other than finite numbers"))
+}
+
+fn names(row: &Object) -> String {
+    let names: Vec<String> = row.keys().take(12).map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Object {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn usual_fields_are_found_and_others_named() {
+        let ours = row(
+            r#"{"messages": [{"role": "user", "content": " Why? "}, {"role": "assistant", "content": "So."}],
+                "provenance": {"strategy": "rephrasing", "concepts": ["a", "b"], "seed_id": null}}"#,
+        );
+        let field = Usual::Question.find(&ours).unwrap();
+        assert_eq!(text(&ours, &field, Usual::Question).unwrap(), "Why?");
+        assert_eq!(text(&ours, "messages", Usual::Answer).unwrap(), "So.");
+        assert_eq!(labels(&ours, "strategy"), ["rephrasing"]);
+        assert_eq!(labels(&ours, "concept"), ["a", "b"]);
+        assert_eq!(labels(&ours, "seed_id"), [""; 0]);
+        let other = row(r#"{"a.b": 1, "a": {"c": {"d": ["x", "y"]}}}"#);
+        assert_eq!(text(&other, "a.b", Usual::Question).unwrap(), "1");
+        assert_eq!(text(&other, "a.c.d", Usual::Question).unwrap(), "x\ny");
+        assert!(text(&other, "a.c", Usual::Question).is_err());
+        assert!(Usual::Question.find(&other).is_none());
+        assert!(text(&other, "z", Usual::Question).unwrap_err().contains("`a`"));
+    }
+
+    #[test]
+    fn vectors_are_lists_of_finite_numbers() {
+        assert_eq!(vector(&row(r#"{"v": [1, 0.5]}"#), "v").unwrap(), [1.0, 0.5]);
+        for wrong in [
+            r#"{"v": []}"#,
+            r#"{"v": [1, null]}"#,
+            r#"{"v": "1,2"}"#,
+            r#"{"v": [1e300]}"#,
+            "{}",
+        ] {
+            assert!(vector(&row(wrong), "v").is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Kept rows in one file, dropped ones in another, with why.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::seed::Place;
+use serde::Serialize;
+
+use super::fields::Object;
+use super::out::{self, Lines};
+use super::source::Bad;
+use super::table::Table;
+use crate::args::{OutArgs, OutputStyle};
+use crate::print;
+use crate::view::thousands;
+
+/// A row that was dropped.
+#[derive(Debug, Serialize)]
+struct Dropped<'a> {
+    file: &'a str,
+    line: u64,
+    reason: Reason,
+    detail: &'a str,
+    /// The row that it is like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    like: Option<Like>,
+    row: &'a Object,
+}
+
+/// A row that another is like.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Like {
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    pub(crate) text: String,
+}
+
+/// Both files, and what is counted while rows go by.
+pub(crate) struct Sorter {
+    kept: Lines,
+    dropped: Lines,
+    paths: (PathBuf, PathBuf),
+    counts: BTreeMap<Reason, u64>,
+}
+
+/// What came of it.
+pub(crate) struct Sorted {
+    pub(crate) kept: u64,
+    pub(crate) counts: BTreeMap<Reason, u64>,
+    pub(crate) bad: Bad,
+    paths: (PathBuf, PathBuf),
+}
+
+impl Sorter {
+    /// Begins both files; neither may be there, unless the user said that it may go.
+    pub(crate) fn create(args: &OutArgs) -> anyhow::Result<Self> {
+        let dropped = args.dropped.clone().unwrap_or_else(|| {
+            let name = args.out.file_name().unwrap_or_default().to_string_lossy();
+            let stem = name.split(".jsonl").next().unwrap_or(&name);
+            args.out.with_file_name(format!("{stem}.dropped.jsonl"))
+        });
+        if dropped == args.out {
+            bail!("kept and dropped rows cannot go to one file: name another with `--dropped`");
+        }
+        out::free(&args.out, args.overwrite)?;
+        out::free(&dropped, args.overwrite)?;
+        Ok(Self {
+            kept: Lines::create(&args.out)?,
+            dropped: Lines::create(&dropped)?,
+            paths: (args.out.clone(), dropped),
+            counts: BTreeMap::new(),
+        })
+    }
+
+    /// Keeps a row as it was read.
+    pub(crate) fn keep(&mut self, row: &Object) -> anyhow::Result<()> {
+        self.kept.push(row)
+    }
+
+    /// Drops a row.
+    pub(crate) fn drop(
+        &mut self,
+        place: &Place,
+        row: &Object,
+        rejection: &Rejection,
+        like: Option<Like>,
+    ) -> anyhow::Result<()> {
+        *self.counts.entry(rejection.reason).or_default() += 1;
+        self.dropped.push(&Dropped {
+            file: &place.file,
+            line: place.line,
+            reason: rejection.reason,
+            detail: &rejection.detail,
+            like,
+            row,
+        })
+    }
+
+    /// Puts both files in their places.
+    pub(crate) fn finish(self, bad: &Bad) -> anyhow::Result<Sorted> {
+        let kept = self.kept.rows;
+        let (first, second) = (self.kept.finish()?, self.dropped.finish()?);
+        // The dropped first: kept rows without the others would hide what is missing.
+        second.publish()?;
+        first.publish()?;
+        Ok(Sorted {
+            kept,
+            counts: self.counts,
+            bad: bad.clone(),
+            paths: self.paths,
+        })
+    }
+}
+
+impl Sorted {
+    /// Prints what came of it, with more that a verb has to say.
+    pub(crate) fn print(&self, settings: &serde_json::Value, said: &[String], output: OutputStyle) {
+        let dropped: u64 = self.counts.values().sum();
+        let all = self.kept + dropped;
+        let (kept_file, dropped_file) = (self.paths.0.display(), self.paths.1.display());
+        let value = serde_json::json!({
+            "rows": all, "kept": self.kept, "dropped": dropped, "by_reason": self.counts, "left_out": self.bad.count,
+            "settings": settings, "out": kept_file.to_string(), "dropped_out": dropped_file.to_string(),
+        });
+        let mut text = format!(
+            "kept {} of {} rows: {kept_file}\ndropped {}: {dropped_file}\n",
+            thousands(self.kept),
+            thousands(all),
+            thousands(dropped)
+        );
+        if !self.counts.is_empty() {
+            let mut table = Table::new(["dropped because", "rows", "share"]);
+            for (reason, count) in &self.counts {
+                let share = 100.0 * *count as f64 / all.max(1) as f64;
+                table.row([
+                    reason.label().to_owned(),
+                    thousands(*count),
+                    format!("{share:.2} %"),
+                ]);
+            }
+            text.push_str(&table.text());
+        }
+        for line in said {
+            text.push_str(line);
+            text.push('\n');
+        }
+        print::either(output, &value, &text);
+    }
+}

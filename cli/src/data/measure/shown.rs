@@ -1,0 +1,238 @@
+//! Figures on the terminal, each column with what it depends on.
+
+use gristmill_measure::Kernel;
+
+use super::{Report, Set};
+use crate::args::OutputStyle;
+use crate::data::table::Table;
+use crate::history::one_line;
+use crate::print;
+use crate::view::thousands;
+
+/// What a set is called.
+pub(super) fn name(of: Option<&(String, String)>) -> String {
+    match of {
+        None => "all rows".to_owned(),
+        Some((field, value)) => one_line(&format!("{field} {value}")),
+    }
+}
+
+/// A number with as many places as are worth reading.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0..10.0 => format!("{value:.3}"),
+        10.0..1000.0 => format!("{value:.1}"),
+        _ => thousands(value.round().max(0.0) as u64),
+    }
+}
+
+fn kernel(kernel: Kernel) -> String {
+    match kernel {
+        Kernel::Cosine => "cosine".to_owned(),
+        Kernel::Rbf { gamma } => format!("rbf γ={gamma}"),
+        Kernel::Laplacian { gamma } => format!("laplacian γ={gamma}"),
+        Kernel::Polynomial { degree } => format!("polynomial of degree {degree}"),
+    }
+}
+
+impl Report {
+    /// Prints a JSON object a set, or tables.
+    pub(super) fn print(&self, output: OutputStyle) {
+        if output == OutputStyle::Json {
+            for set in &self.sets {
+                let of = set
+                    .of
+                    .as_ref()
+                    .map(|(field, value)| serde_json::json!({ "field": field, "value": value }));
+                let mut value = serde_json::json!({ "of": of, "figures": set.figures });
+                if set.of.is_none() {
+                    value["concepts"] = serde_json::json!(self.concepts);
+                    value["read"] = serde_json::json!(self.head);
+                    value["left_out"] = serde_json::json!(self.left);
+                }
+                print::either(output, &value, "");
+            }
+            return;
+        }
+        let mut text = self.head.join("\n");
+        text.push_str("\n\n");
+        text.push_str(&self.diversity());
+        text.push('\n');
+        text.push_str(&self.vendi());
+        text.push('\n');
+        text.push_str(&self.wording());
+        if self.sets.iter().any(|set| set.figures.against_real.is_some()) {
+            text.push('\n');
+            text.push_str(&self.against());
+        }
+        if let Some(found) = &self.concepts {
+            text.push_str(&format!(
+                "\nof {} concepts, {:.0} % have {} real rows or more, {:.0} % synthetic ones, {:.0} % both together\n",
+                found.concepts,
+                100.0 * found.real,
+                found.at_least,
+                100.0 * found.synthetic,
+                100.0 * found.together
+            ));
+        }
+        for line in &self.left {
+            text.push_str(line);
+            text.push('\n');
+        }
+        print::either(output, &serde_json::Value::Null, &text);
+    }
+
+    fn table(&self, heads: Vec<String>, cells: impl Fn(&Set) -> Vec<Option<String>>) -> String {
+        let mut table = Table::of(heads);
+        for set in &self.sets {
+            let cells = cells(set)
+                .into_iter()
+                .map(|cell| cell.unwrap_or_else(|| "–".to_owned()));
+            table.row(
+                [name(set.of.as_ref()), thousands(set.figures.n as u64)]
+                    .into_iter()
+                    .chain(cells),
+            );
+        }
+        table.text()
+    }
+
+    fn diversity(&self) -> String {
+        let Some(whole) = self.sets.first() else {
+            return String::new();
+        };
+        let scores = &whole.figures.dcscore;
+        let mut heads = vec!["set".to_owned(), "n".to_owned()];
+        for score in scores {
+            heads.push(format!("DCScore τ={}", score.settings.tau));
+            if let Some(fixed) = whole.figures.dcscore_at_fixed_n.first() {
+                heads.push(format!("at n={}", fixed.draws.size));
+            }
+        }
+        let text = self.table(heads, |set| {
+            let figures = &set.figures;
+            let mut cells = Vec::new();
+            for place in 0..scores.len() {
+                cells.push(figures.dcscore.get(place).map(|score| number(score.value)));
+                if !whole.figures.dcscore_at_fixed_n.is_empty() {
+                    let fixed = figures.dcscore_at_fixed_n.get(place);
+                    cells.push(fixed.map(|fixed| {
+                        format!(
+                            "{} [{}, {}]",
+                            number(fixed.mean),
+                            number(fixed.low),
+                            number(fixed.high)
+                        )
+                    }));
+                }
+            }
+            cells
+        });
+        let kernel = scores
+            .first()
+            .map_or_else(String::new, |score| kernel(score.settings.kernel));
+        let draws = whole
+            .figures
+            .dcscore_at_fixed_n
+            .first()
+            .map_or_else(String::new, |fixed| {
+                format!(
+                    "; at n={}: mean of {} draws and their middle 95 %, seed {}",
+                    fixed.draws.size, fixed.draws.draws, fixed.draws.seed
+                )
+            });
+        format!("DCScore, from 1 to n, kernel {kernel}{draws}\n{text}")
+    }
+
+    fn vendi(&self) -> String {
+        let Some(whole) = self.sets.first() else {
+            return String::new();
+        };
+        let mut heads = vec!["set".to_owned(), "n".to_owned()];
+        heads.extend(whole.figures.vendi.iter().map(|score| {
+            let order = if score.order.is_finite() {
+                score.order.to_string()
+            } else {
+                "∞".to_owned()
+            };
+            format!("Vendi q={order}")
+        }));
+        heads.extend(["distance", "to nearest", "its median"].map(str::to_owned));
+        let orders = whole.figures.vendi.len();
+        let text = self.table(heads, |set| {
+            let figures = &set.figures;
+            let mut cells: Vec<Option<String>> = (0..orders)
+                .map(|place| figures.vendi.get(place).map(|score| number(score.value)))
+                .collect();
+            let spread = figures.spread.as_ref();
+            cells.push(spread.map(|spread| number(spread.mean)));
+            cells.push(spread.map(|spread| number(spread.nearest_mean)));
+            cells.push(spread.map(|spread| number(spread.nearest_median)));
+            cells
+        });
+        format!(
+            "Vendi scores, from 1 to n, and cosine distances: of all pairs, and to each row's nearest other\n{text}"
+        )
+    }
+
+    fn wording(&self) -> String {
+        let heads = [
+            "set",
+            "n",
+            "distinct-1",
+            "distinct-2",
+            "distinct-3",
+            "4 words shared",
+        ];
+        let text = self.table(heads.map(str::to_owned).to_vec(), |set| {
+            let words = &set.figures.words;
+            let shares = words.distinct.iter().copied().chain([words.self_similarity]);
+            shares.map(|share| Some(format!("{share:.3}"))).collect()
+        });
+        format!(
+            "Wording: distinct runs of words over all, and the share of a text's runs that others have. Falls as n grows\n{text}"
+        )
+    }
+
+    fn against(&self) -> String {
+        let heads = [
+            "set",
+            "n",
+            "precision",
+            "recall",
+            "density",
+            "coverage",
+            "clusters",
+            "evenness",
+            "empty",
+        ];
+        let text = self.table(heads.map(str::to_owned).to_vec(), |set| {
+            let Some(against) = &set.figures.against_real else {
+                return vec![None; 7];
+            };
+            let found = against.coverage.as_ref();
+            let cell = |of: fn(&gristmill_measure::coverage::Coverage) -> f64| {
+                found.map(|found| format!("{:.3}", of(found)))
+            };
+            vec![
+                cell(|found| found.precision),
+                cell(|found| found.recall),
+                cell(|found| found.density),
+                cell(|found| found.coverage),
+                Some(format!("{:.1}", against.clusters.effective)),
+                Some(format!("{:.3}", against.clusters.normalized)),
+                Some(against.clusters.empty.to_string()),
+            ]
+        });
+        let first = self.sets.iter().find_map(|set| set.figures.against_real.as_ref());
+        let k = first
+            .and_then(|against| against.coverage.as_ref())
+            .map_or_else(String::new, |found| {
+                format!("balls of the {} nearest real neighbours; ", found.k)
+            });
+        let clusters = first.map_or(0, |against| against.clusters.k);
+        format!(
+            "Against the real rows: {k}{clusters} clusters fitted on the real rows, effectively filled\n{text}"
+        )
+    }
+}

@@ -1,0 +1,152 @@
+//! Files that appear whole or not at all.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+/// A file could not be written: nothing is wrong with what was given.
+#[derive(Debug)]
+pub(crate) struct Unwritable(PathBuf);
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be written", self.0.display())
+    }
+}
+
+/// Refuses to write over a file that nobody said may go.
+pub(crate) fn free(path: &Path, overwrite: bool) -> anyhow::Result<()> {
+    if path.is_dir() {
+        bail!("{} is a folder: name a file", path.display());
+    }
+    if path.exists() && !overwrite {
+        bail!(
+            "{} exists: name another file, or add `--overwrite`",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// A file beside its place, until it is whole.
+pub(crate) struct Staged {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Staged {
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let file = tempfile::Builder::new()
+            .prefix(".gristmill-")
+            .suffix(".part")
+            .tempfile_in(parent.unwrap_or(Path::new(".")))
+            .with_context(|| Unwritable(path.to_owned()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    fn handle(&self) -> anyhow::Result<File> {
+        self.file
+            .as_file()
+            .try_clone()
+            .with_context(|| Unwritable(self.path.clone()))
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn publish(self) -> anyhow::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path;
+        let place = || -> std::io::Result<()> {
+            let file = self.file.as_file();
+            // A temporary file is for its owner alone; a result is for whom other files are.
+            file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+            file.sync_all()?;
+            self.file.persist(&path)?;
+            Ok(())
+        };
+        place().with_context(|| Unwritable(path.clone()))
+    }
+}
+
+/// Writes a whole file.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut staged = Staged::create(path)?;
+    let written = staged.file.write_all(bytes);
+    written.with_context(|| Unwritable(path.to_owned()))?;
+    staged.publish()
+}
+
+/// JSON lines, compressed where the name ends in `.zst`.
+pub(crate) struct Lines {
+    staged: Staged,
+    writer: Writer,
+    pub(crate) rows: u64,
+}
+
+enum Writer {
+    Plain(BufWriter<File>),
+    Zstd(BufWriter<zstd::Encoder<'static, File>>),
+}
+
+impl Lines {
+    /// Begins a file; its name must say that it holds JSON lines.
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let plain = name.strip_suffix(".zst").unwrap_or(&name);
+        if !(plain.ends_with(".jsonl") || plain.ends_with(".ndjson")) {
+            bail!(
+                "{} is to hold JSON lines: give it a name such as rows.jsonl or rows.jsonl.zst",
+                path.display()
+            );
+        }
+        let staged = Staged::create(path)?;
+        let file = staged.handle()?;
+        let writer = if name.ends_with(".zst") {
+            let encoder = zstd::Encoder::new(file, 0).with_context(|| Unwritable(path.to_owned()))?;
+            Writer::Zstd(BufWriter::new(encoder))
+        } else {
+            Writer::Plain(BufWriter::new(file))
+        };
+        Ok(Self {
+            staged,
+            writer,
+            rows: 0,
+        })
+    }
+
+    /// Adds a line.
+    pub(crate) fn push(&mut self, row: &impl Serialize) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(row)?;
+        line.push(b'\n');
+        let written = match &mut self.writer {
+            Writer::Plain(writer) => writer.write_all(&line),
+            Writer::Zstd(writer) => writer.write_all(&line),
+        };
+        written.with_context(|| Unwritable(self.staged.path.clone()))?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Ends the file, which is not in its place yet.
+    pub(crate) fn finish(self) -> anyhow::Result<Staged> {
+        let flush = || -> std::io::Result<()> {
+            match self.writer {
+                Writer::Plain(mut writer) => writer.flush(),
+                Writer::Zstd(writer) => {
+                    let encoder = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+                    encoder.finish().map(|_file| ())
+                }
+            }
+        };
+        flush().with_context(|| Unwritable(self.staged.path.clone()))?;
+        Ok(self.staged)
+    }
+}

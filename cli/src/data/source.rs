@@ -1,0 +1,206 @@
+//! Rows of tables or of a run's dataset, one by one, with errors that say where.
+
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use gristmill_domain::seed::Place;
+use gristmill_tables::{Format, Reader, Record};
+
+use super::fields::{self, Object, Usual};
+use crate::args::RowsArgs;
+use crate::folder::RunFolder;
+
+/// What is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    patterns: Vec<String>,
+    /// Rows of one origin only, of a run's training split.
+    origin: Option<&'static str>,
+    fields: Vec<String>,
+    skip_bad: bool,
+}
+
+/// A row as it was read, with its text.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) place: Place,
+    pub(crate) text: String,
+    pub(crate) object: Object,
+}
+
+impl Source {
+    /// What `rows` names; a run's folder stands for its synthetic rows.
+    pub(crate) fn new(rows: &RowsArgs) -> anyhow::Result<Self> {
+        let mut source = Self {
+            patterns: rows.files.clone(),
+            origin: None,
+            fields: rows.field.clone(),
+            skip_bad: rows.skip_bad,
+        };
+        if let [single] = rows.files.as_slice()
+            && Path::new(single).is_dir()
+        {
+            let run = RunFolder::open(Path::new(single))?;
+            if run.manifest()?.is_none() {
+                bail!("{single} has no dataset yet: the run is not finished");
+            }
+            source.patterns = vec![run.dataset().join("data/train-*.parquet").display().to_string()];
+            source.origin = Some("synthetic");
+        }
+        Ok(source)
+    }
+
+    /// Other tables, read the same way.
+    pub(crate) fn of_files(&self, files: &[String]) -> Self {
+        Self {
+            patterns: files.to_vec(),
+            origin: None,
+            ..self.clone()
+        }
+    }
+
+    /// The real rows of the same run; `None` where tables are read.
+    pub(crate) fn real(&self) -> Option<Self> {
+        self.origin.map(|_| Self {
+            origin: Some("human"),
+            ..self.clone()
+        })
+    }
+
+    /// Reads another field.
+    pub(crate) fn with_fields(mut self, fields: Vec<String>) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// Opens the tables: all of them are looked at before the first row.
+    pub(crate) fn open(&self) -> anyhow::Result<Rows> {
+        Ok(Rows {
+            reader: Reader::open(&self.patterns, Format::Auto)?,
+            source: self.clone(),
+            fields: self.fields.clone(),
+            bad: Bad::default(),
+            read: 0,
+        })
+    }
+}
+
+/// Rows that were left out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bad {
+    pub(crate) count: u64,
+    pub(crate) first: Option<String>,
+}
+
+impl Bad {
+    /// A line for the screen, where there is something to say.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let first = self.first.as_deref()?;
+        Some(format!(
+            "warning: {} rows were left out; the first: {first}",
+            self.count
+        ))
+    }
+}
+
+/// Rows being read.
+pub(crate) struct Rows {
+    reader: Reader,
+    source: Source,
+    /// The fields with the text; found in the first row where none was named.
+    fields: Vec<String>,
+    bad: Bad,
+    read: u64,
+}
+
+impl Rows {
+    /// Good rows that were read.
+    pub(crate) fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// Rows that were left out.
+    pub(crate) fn bad(&self) -> &Bad {
+        &self.bad
+    }
+
+    /// Where the text was found.
+    pub(crate) fn fields(&self) -> String {
+        self.fields.join("` + `")
+    }
+
+    fn row(&mut self, record: Record) -> Result<Row, String> {
+        let Record { file, line, value } = record;
+        if self.fields.is_empty() {
+            let found = Usual::Question.find(&value);
+            let missing = || format!("{}: name one with `--field`", Usual::Question.missing(&value));
+            let found = found.ok_or_else(missing)?;
+            self.fields.push(found);
+        }
+        let parts: Vec<String> = self
+            .fields
+            .iter()
+            .map(|field| fields::text(&value, field, Usual::Question))
+            .collect::<Result<_, _>>()?;
+        Ok(Row {
+            place: Place {
+                file: file.display().to_string(),
+                line,
+            },
+            text: parts.join("\n"),
+            object: value,
+        })
+    }
+
+    /// Reads the next row that can be used, and makes of it what `take` makes.
+    pub(crate) fn next_with<T>(
+        &mut self,
+        mut take: impl FnMut(Row) -> Result<T, String>,
+    ) -> anyhow::Result<Option<T>> {
+        while let Some(read) = self.reader.next() {
+            let made = match read {
+                Ok(record) => {
+                    if let Some(origin) = self.source.origin
+                        && fields::labels(&record.value, "origin") != [origin]
+                    {
+                        continue;
+                    }
+                    let at = format!("{}:{}", record.file.display(), record.line);
+                    let made = self.row(record).and_then(&mut take);
+                    made.map_err(|reason| format!("{at}: {reason}"))
+                }
+                // Rows behind it exist and were not seen: never only a bad row.
+                Err(bad) if bad.ends_file() => return Err(bad.into()),
+                Err(bad) => Err(bad.to_string()),
+            };
+            match made {
+                Ok(made) => {
+                    self.read += 1;
+                    return Ok(Some(made));
+                }
+                Err(reason) if self.source.skip_bad => {
+                    self.bad.count += 1;
+                    self.bad.first.get_or_insert(reason);
+                }
+                Err(reason) => {
+                    return Err(anyhow!(
+                        "{reason}; leave such rows out with `--skip-bad`, or mend the file"
+                    ));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the next rows, at most so many.
+    pub(crate) fn batch(&mut self, most: usize) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        while rows.len() < most {
+            match self.next_with(Ok)? {
+                Some(row) => rows.push(row),
+                None => break,
+            }
+        }
+        Ok(rows)
+    }
+}

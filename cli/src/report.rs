@@ -1,0 +1,109 @@
+//! The report of a run: what its journal, books and manifest say, as one page and as pictures.
+//!
+//! Everything is read from what is stored, so that a report can be made again at any time, and is the same each time. Of a large run a stated
+//! number of rows is drawn; counts are of all rows.
+
+mod gather;
+mod measured;
+mod rounds;
+mod tell;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use gristmill_coordinator::{SeedStore, Start};
+use gristmill_picture::report::Report;
+use gristmill_ports::blob::Blobs;
+
+use crate::args::{OutputStyle, ReportArgs};
+use crate::assemble::Manifest;
+use crate::data::out;
+use crate::failure::Failure;
+use crate::folder::RunFolder;
+use crate::launch::shown;
+use crate::{inspect, print};
+
+/// A run's page, by its name in the run's folder.
+pub(crate) const FILE: &str = "report.html";
+
+/// Makes a run's report.
+async fn make(
+    state: &dyn Blobs,
+    start: &Start,
+    seeds: &SeedStore,
+    manifest: &Manifest,
+) -> anyhow::Result<Report> {
+    let mut gathered = gather::gather(state, start, seeds).await?;
+    let (start, manifest) = (start.clone(), manifest.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        gathered.fill_in_vectors();
+        let measured = measured::measure(&gathered)?;
+        Ok(tell::report(&start, &manifest, &gathered, &measured))
+    });
+    made.await.context("the report's thread ended early")?
+}
+
+/// Writes the page, and the pictures where they are wanted; returns where those are.
+async fn put(report: Report, file: PathBuf, target: Option<PathBuf>) -> anyhow::Result<Vec<String>> {
+    let written = tokio::task::spawn_blocking(move || {
+        out::write(&file, report.html()?.as_bytes())?;
+        target.map_or_else(|| Ok(Vec::new()), |target| pictures(&report, &target))
+    });
+    written.await.context("the report's thread ended early")?
+}
+
+/// Writes the report of a run that has just ended.
+pub(crate) async fn write(
+    file: PathBuf,
+    state: &dyn Blobs,
+    start: &Start,
+    seeds: &SeedStore,
+    manifest: &Manifest,
+) -> anyhow::Result<()> {
+    let report = make(state, start, seeds, manifest).await?;
+    put(report, file, None).await?;
+    Ok(())
+}
+
+/// `gristmill report`: makes the report of a run again, or of one that is not finished.
+pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(), Failure> {
+    let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
+    let start = folder.start()?;
+    let blobs = gristmill_blob::LocalBlobs::new(folder.state());
+    let seeds = SeedStore::load(&blobs)
+        .await
+        .map_err(anyhow::Error::from)?
+        .context("the run has no seeds yet: there is nothing to report")
+        .map_err(Failure::Input)?;
+    let manifest = match folder.manifest()? {
+        Some(manifest) => serde_json::from_value(manifest).context("the manifest of this run is damaged")?,
+        None => {
+            let account = inspect::account(&folder, &start)?
+                .context("the run has no books yet: there is nothing to report")
+                .map_err(Failure::Input)?;
+            gather::manifest_so_far(&blobs, &start, &seeds, &account).await?
+        }
+    };
+    let report = make(&blobs, &start, &seeds, &manifest).await?;
+    let file = args.out.clone().unwrap_or_else(|| folder.root().join(FILE));
+    let pictures = put(report, file.clone(), args.pictures.clone()).await?;
+    let value = serde_json::json!({ "run": start.run.to_string(), "out": file, "pictures": pictures });
+    let mut text = shown(&file);
+    for picture in &pictures {
+        text.push_str(&format!("\n{picture}"));
+    }
+    print::either(output, &value, &text);
+    Ok(())
+}
+
+fn pictures(report: &Report, target: &Path) -> anyhow::Result<Vec<String>> {
+    std::fs::create_dir_all(target)
+        .with_context(|| format!("the folder {} cannot be made", target.display()))?;
+    let mut written = Vec::new();
+    for (name, svg) in report.pictures() {
+        let path = target.join(name);
+        out::write(&path, svg.as_bytes())?;
+        written.push(shown(&path));
+    }
+    Ok(written)
+}

@@ -1,0 +1,301 @@
+//! Turns figures into what a person reads.
+
+mod money;
+mod rounds;
+mod rows;
+
+use gristmill_coordinator::Start;
+use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::job::{EmbedSource, Validator};
+use gristmill_picture::report::{Gate, Headline, Report, Standing, Table};
+
+use super::gather::Gathered;
+use super::measured::Measured;
+use crate::assemble::Manifest;
+use crate::view::thousands;
+
+/// The report.
+pub(super) fn report(start: &Start, manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> Report {
+    let (standing, verdict) = verdict(start, manifest);
+    let (concepts, concepts_note) = rows::concepts(manifest, gathered);
+    Report {
+        title: title(start),
+        verdict,
+        standing,
+        gates: gates(start, manifest),
+        headlines: headlines(manifest, gathered, measured),
+        map: rows::map(gathered, measured),
+        concepts,
+        concepts_note,
+        funnel: money::funnel(manifest),
+        charts: rounds::charts(manifest, measured),
+        rounds: rounds::table(manifest, measured),
+        plans: Table {
+            heads: Vec::new(),
+            rows: manifest.rounds.iter().map(rounds::plan).collect(),
+        },
+        rounds_note: rounds::note(gathered, measured),
+        spending: money::spending(manifest),
+        yields: money::yields(manifest, gathered),
+        shares: shares(manifest, gathered),
+        accepted: gathered.accepted.iter().map(rows::sample).collect(),
+        rejected: gathered.rejected.iter().map(rows::sample).collect(),
+        warnings: manifest.warnings.clone(),
+        facts: facts(start, manifest, gathered),
+    }
+}
+
+fn title(start: &Start) -> String {
+    let job = std::path::Path::new(&start.job_file).file_name();
+    let job = job.map_or_else(String::new, |name| format!(" · {}", name.to_string_lossy()));
+    format!("Gristmill run {}{job}", start.run)
+}
+
+fn verdict(start: &Start, manifest: &Manifest) -> (Standing, String) {
+    let accepted = manifest.rows.train_synthetic;
+    let rows = match start.job.generate.rows {
+        Some(wanted) => format!("{} of {} rows", thousands(accepted), thousands(wanted)),
+        None => format!("{} rows", thousands(accepted)),
+    };
+    let short = start.job.generate.rows.is_some_and(|wanted| accepted < wanted);
+    let standing = match (accepted, short) {
+        (0, _) => Standing::Bad,
+        (_, true) => Standing::Warn,
+        (_, false) => Standing::Good,
+    };
+    (standing, format!("{rows} accepted; {}.", manifest.end))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn share_of(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// What the dataset is held to.
+fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
+    let rows = &manifest.rows;
+    let mut gates = Vec::new();
+    let mut gate = |standing: Standing, text: String| gates.push(Gate { standing, text });
+    let holds = |holds: bool| if holds { Standing::Good } else { Standing::Bad };
+    let ceiling = manifest.job.anchor.max_synthetic_share;
+    gate(
+        holds(rows.synthetic_share <= ceiling),
+        format!(
+            "{} of the training rows are synthetic, the ceiling is {}",
+            percent(rows.synthetic_share),
+            percent(ceiling)
+        ),
+    );
+    let spent: u64 = manifest
+        .spend
+        .iter()
+        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
+        .sum();
+    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let within = manifest.limit.usd.is_none_or(|limit| spent <= limit.0)
+        && manifest.limit.calls.is_none_or(|limit| calls <= limit);
+    gate(holds(within), format!("spent {}", money::spent_of(manifest)));
+    let held_out = rows.validation + rows.test;
+    if held_out == 0 {
+        gate(
+            Standing::Warn,
+            "no real row is held out: nothing is left to judge the student by".to_owned(),
+        );
+    } else {
+        gate(
+            Standing::Good,
+            format!(
+                "{} validation and {} test rows are real, and nothing was generated from them",
+                thousands(rows.validation),
+                thousands(rows.test)
+            ),
+        );
+    }
+    if start.job.embed.source() == EmbedSource::Off {
+        gate(
+            Standing::Warn,
+            "nothing was embedded: duplicates in meaning were not looked for".to_owned(),
+        );
+    }
+    if start.job.filter.validator == Validator::None && start.job.judge.is_none() {
+        gate(
+            Standing::Warn,
+            "no validator and no judge: nothing checked what answers say".to_owned(),
+        );
+    }
+    gates
+}
+
+fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> Vec<Headline> {
+    let mut all = Vec::new();
+    let mut headline = |name: &str, value: String, note: String| {
+        all.push(Headline {
+            name: name.to_owned(),
+            value,
+            note,
+        });
+    };
+    let accepted = manifest.rows.train_synthetic;
+    headline(
+        "accepted rows",
+        thousands(accepted),
+        format!("beside {} real ones", thousands(manifest.rows.train_human)),
+    );
+    headline(
+        "acceptance",
+        percent(share_of(accepted, manifest.candidates)),
+        format!("of {} candidates", thousands(manifest.candidates)),
+    );
+    let usd: u64 = manifest
+        .spend
+        .iter()
+        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
+        .sum();
+    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let a_row = calls as f64 / accepted.max(1) as f64;
+    if usd > 0 {
+        let cost = MicroUsd(usd / accepted.max(1));
+        headline(
+            "spent",
+            MicroUsd(usd).to_string(),
+            format!("{cost} an accepted row"),
+        );
+    } else {
+        headline("calls", thousands(calls), format!("{a_row:.1} an accepted row"));
+    }
+    let lost: u64 = manifest.rejected.iter().map(|(_, loss)| loss.calls).sum();
+    headline(
+        "calls on rejects",
+        percent(share_of(lost, calls)),
+        format!("{} of {} calls", thousands(lost), thousands(calls)),
+    );
+    let last = measured.last();
+    let covered = last.and_then(|last| last.coverage.as_ref());
+    headline(
+        "real rows covered",
+        covered.map_or_else(|| "–".to_owned(), |found| percent(found.coverage)),
+        covered.map_or_else(
+            || "too few rows to say".to_owned(),
+            |found| {
+                format!(
+                    "k = {}, {} synthetic against {} real, {}",
+                    found.k,
+                    found.n,
+                    found.real,
+                    gathered.model()
+                )
+            },
+        ),
+    );
+    let diversity = last.and_then(|last| last.diversity.as_ref());
+    headline(
+        "diversity (DCScore)",
+        diversity.map_or_else(|| "–".to_owned(), |found| format!("{:.1}", found.mean)),
+        diversity.map_or_else(
+            || "too few rows to say".to_owned(),
+            |found| {
+                let real = measured
+                    .real
+                    .as_ref()
+                    .map_or_else(String::new, |real| format!("; real rows {:.1}", real.mean));
+                format!("τ = {}, n = {}{real}", found.settings.tau, found.draws.size)
+            },
+        ),
+    );
+    all
+}
+
+fn pair(name: &str, value: impl Into<String>) -> Vec<String> {
+    vec![name.to_owned(), value.into()]
+}
+
+fn shares(manifest: &Manifest, gathered: &Gathered) -> Table {
+    let rows = &manifest.rows;
+    let depths: Vec<String> = gathered
+        .depths
+        .iter()
+        .map(|(depth, count)| format!("{} rows at depth {depth}", thousands(*count)))
+        .collect();
+    Table {
+        heads: Vec::new(),
+        rows: vec![
+            pair(
+                "real anchor",
+                format!(
+                    "{} rows, all of them in the training set",
+                    thousands(rows.train_human)
+                ),
+            ),
+            pair(
+                "synthetic share",
+                format!(
+                    "{}, ceiling {}",
+                    percent(rows.synthetic_share),
+                    percent(manifest.job.anchor.max_synthetic_share)
+                ),
+            ),
+            pair(
+                "held out",
+                format!(
+                    "{} validation, {} test",
+                    thousands(rows.validation),
+                    thousands(rows.test)
+                ),
+            ),
+            pair(
+                "lineage",
+                if depths.is_empty() {
+                    "no synthetic row".to_owned()
+                } else {
+                    depths.join(", ")
+                },
+            ),
+            pair(
+                "rejected",
+                format!("{} rows, kept with reason and cost", thousands(rows.rejected)),
+            ),
+        ],
+    }
+}
+
+fn facts(start: &Start, manifest: &Manifest, gathered: &Gathered) -> Table {
+    let mut rows = vec![
+        pair("run", manifest.run.clone()),
+        pair("configuration", manifest.configuration.clone()),
+        pair("gristmill", manifest.gristmill.clone()),
+    ];
+    let mut prices: Vec<_> = start.prices().into_iter().collect();
+    prices.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, price) in prices {
+        rows.push(pair(
+            "model and its price",
+            format!("{name}: {}", serde_json::to_string(&price).unwrap_or_default()),
+        ));
+    }
+    let seeds = &manifest.seeds;
+    rows.push(pair(
+        "embedding",
+        format!("{}; vectors here by {}", start.job.embed.model, gathered.model()),
+    ));
+    rows.push(pair(
+        "real rows",
+        format!(
+            "{} in {} groups, {} repeated ones left out",
+            thousands(seeds.rows),
+            thousands(seeds.groups),
+            seeds.repeated
+        ),
+    ));
+    rows.push(pair("prompts", manifest.prompts.join(", ")));
+    rows.push(pair(
+        "draw of the splits",
+        format!("seed {}", start.job.holdout.seed),
+    ));
+    Table {
+        heads: Vec::new(),
+        rows,
+    }
+}

@@ -1,0 +1,127 @@
+//! What candidates became, and what they cost.
+
+use gristmill_domain::amount::MicroUsd;
+use gristmill_picture::report::{Spending, Spent, Step, Table};
+
+use super::{percent, share_of};
+use crate::assemble::{Manifest, Spend, Yield};
+use crate::report::gather::Gathered;
+use crate::view::thousands;
+
+/// `$11.02 of $25.00, 812 of 1,000 calls`.
+pub(super) fn spent_of(manifest: &Manifest) -> String {
+    let usd: u64 = manifest
+        .spend
+        .iter()
+        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
+        .sum();
+    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let mut parts = Vec::new();
+    if usd > 0 || manifest.limit.usd.is_some() {
+        parts.push(match manifest.limit.usd {
+            Some(limit) => format!("{} of {limit}", MicroUsd(usd)),
+            None => MicroUsd(usd).to_string(),
+        });
+    }
+    parts.push(match manifest.limit.calls {
+        Some(limit) => format!("{} of {} calls", thousands(calls), thousands(limit)),
+        None => format!("{} calls", thousands(calls)),
+    });
+    parts.join(", ")
+}
+
+pub(super) fn funnel(manifest: &Manifest) -> Vec<Step> {
+    let all = manifest.candidates;
+    let mut left = all;
+    let mut steps = vec![Step {
+        name: "candidates".to_owned(),
+        rows: thousands(all),
+        left: 1.0,
+        lost: 0.0,
+        calls: String::new(),
+        cost: String::new(),
+    }];
+    for (reason, loss) in &manifest.rejected {
+        left = left.saturating_sub(loss.rows);
+        steps.push(Step {
+            name: format!("− {}", reason.label()),
+            rows: thousands(loss.rows),
+            left: share_of(left, all),
+            lost: share_of(loss.rows, all),
+            calls: thousands(loss.calls),
+            cost: MicroUsd(loss.usd_micros).to_string(),
+        });
+    }
+    steps.push(Step {
+        name: "accepted".to_owned(),
+        rows: thousands(manifest.rows.train_synthetic),
+        left: share_of(manifest.rows.train_synthetic, all),
+        lost: 0.0,
+        calls: String::new(),
+        cost: String::new(),
+    });
+    steps
+}
+
+pub(super) fn spending(manifest: &Manifest) -> Spending {
+    let usd = |part: &Spend| part.spent_usd_micros + part.burned_usd_micros;
+    let has_money = manifest.spend.iter().any(|part| usd(part) > 0);
+    let size = |part: &Spend| if has_money { usd(part) } else { part.calls };
+    let largest = manifest.spend.iter().map(size).max().unwrap_or(0);
+    let parts = manifest.spend.iter().map(|part| {
+        let burned = if has_money { part.burned_usd_micros } else { 0 };
+        Spent {
+            name: format!("{} · {}", part.stage, part.model),
+            spent: share_of(size(part) - burned, largest),
+            burned: share_of(burned, largest),
+            cells: vec![
+                MicroUsd(part.spent_usd_micros).to_string(),
+                MicroUsd(part.burned_usd_micros).to_string(),
+                thousands(part.calls),
+                thousands(part.input_tokens),
+                thousands(part.output_tokens),
+            ],
+        }
+    });
+    let heads = ["spent", "burned", "calls", "prompt tokens", "completion tokens"];
+    Spending {
+        of: format!(
+            "Bars are {}: {}",
+            if has_money { "money" } else { "calls" },
+            spent_of(manifest)
+        ),
+        heads: heads.map(str::to_owned).to_vec(),
+        parts: parts.collect(),
+    }
+}
+
+pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
+    let line = |(name, part): (&String, &Yield)| {
+        let rows = part.accepted.max(1);
+        vec![
+            name.replace('_', " "),
+            thousands(part.candidates),
+            thousands(part.accepted),
+            percent(share_of(part.accepted, part.candidates)),
+            format!("{:.2}", part.calls as f64 / rows as f64),
+            MicroUsd(part.usd_micros / rows).to_string(),
+        ]
+    };
+    let heads = [
+        "strategy, reference, teacher",
+        "candidates",
+        "accepted",
+        "share",
+        "calls a row",
+        "cost a row",
+    ];
+    let all = manifest
+        .by_strategy
+        .iter()
+        .chain(&manifest.by_reference)
+        .chain(&gathered.by_teacher);
+    Table {
+        heads: heads.map(str::to_owned).to_vec(),
+        rows: all.map(line).collect(),
+    }
+}

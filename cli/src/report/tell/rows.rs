@@ -1,0 +1,163 @@
+//! Rows themselves: on the map, by concept, and some of them whole.
+
+use gristmill_picture::cut;
+use gristmill_picture::map::{Map, Told};
+use gristmill_picture::points::{Class, Point, Points};
+use gristmill_picture::report::{Concept, Sample};
+
+use crate::assemble::Manifest;
+use crate::report::gather::{Gathered, Whole};
+use crate::report::measured::{Mark, Measured};
+use crate::view::thousands;
+
+/// Characters of a row that its mark on the map tells.
+const TOLD: usize = 180;
+
+/// Characters of a text of a row that is shown whole.
+const WHOLE: usize = 2_000;
+
+/// Concepts that are listed.
+const CONCEPTS: usize = 200;
+
+pub(super) fn map(gathered: &Gathered, measured: &Measured) -> Map {
+    let mut points = Points {
+        classes: vec![Class::new("real", 0, true), Class::new("synthetic", 1, false)],
+        points: Vec::new(),
+    };
+    let mut told = Vec::new();
+    for &(mark, [x, y]) in &measured.marks {
+        let (class, row) = match mark {
+            Mark::Real(number) => {
+                let row = &gathered.real[number];
+                (0, (&row.question, &row.answer, &row.from, &row.id))
+            }
+            Mark::Made(number) => {
+                let row = &gathered.made[number];
+                (1, (&row.question, &row.answer, &row.from, &row.id))
+            }
+        };
+        // The plane's second axis goes up, a page's down.
+        points.points.push(Point { x, y: 1.0 - y, class });
+        told.push(Told {
+            text: cut(row.0, TOLD),
+            more: cut(row.1, TOLD),
+            from: row.2.clone(),
+            id: row.3.clone(),
+        });
+    }
+    points.classes[0].of = gathered.real_of;
+    points.classes[1].of = gathered.made_of;
+    points.count();
+    Map {
+        title: "Map of real and synthetic rows.".to_owned(),
+        note: format!(
+            "Vectors of {} by {}. Near marks are near rows; distances across the map, and sizes of its patches, mean little.",
+            gathered.vectors_of(),
+            gathered.model()
+        ),
+        points,
+        told,
+    }
+}
+
+/// Concepts with most real rows first.
+pub(super) fn concepts(manifest: &Manifest, gathered: &Gathered) -> (Vec<Concept>, String) {
+    let mut all: Vec<Concept> = manifest
+        .seeds
+        .concepts
+        .iter()
+        .map(|(name, real)| Concept {
+            name: name.clone(),
+            real: *real,
+            synthetic: gathered.concepts.get(name).copied().unwrap_or(0),
+            target: None,
+        })
+        .collect();
+    let without = all.iter().filter(|concept| concept.synthetic == 0).count();
+    let count = all.len();
+    all.sort_by(|a, b| b.real.cmp(&a.real).then_with(|| a.name.cmp(&b.name)));
+    all.truncate(CONCEPTS);
+    let mut note = format!(
+        "{} concepts, {} of them without a synthetic row",
+        thousands(count as u64),
+        thousands(without as u64)
+    );
+    if count > CONCEPTS {
+        note.push_str(&format!("; the {CONCEPTS} with most real rows are listed"));
+    }
+    note.push('.');
+    (all, note)
+}
+
+pub(super) fn sample(whole: &Whole) -> Sample {
+    let Whole { row, seed } = whole;
+    let mut provenance = Vec::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            provenance.push((name.to_owned(), value));
+        }
+    };
+    line(
+        "strategy",
+        format!(
+            "{}, round {}",
+            row.strategy.to_string().replace('_', " "),
+            row.position.round
+        ),
+    );
+    line("concepts", seed.concepts.join(", "));
+    line(
+        "seed stands at",
+        format!("{}:{}", seed.place.file, seed.place.line),
+    );
+    if let Some(cited) = &row.passage {
+        line("passage", format!("{}: {}", cited.source, cited.place));
+    }
+    line("source", seed.source.clone().unwrap_or_default());
+    line("teacher", format!("{} ({})", row.teacher, row.teacher_version));
+    line("prompts", row.prompts.join(", "));
+    if let Some(correct) = row.checks.correct {
+        line(
+            "validator",
+            if correct {
+                "equals the reference"
+            } else {
+                "differs from the reference"
+            }
+            .to_owned(),
+        );
+    }
+    if let Some((votes, of)) = row.checks.votes {
+        line("agreement", format!("{votes} of {of} answers"));
+    }
+    let points: Vec<String> = row
+        .checks
+        .judgements
+        .iter()
+        .map(|judged| judged.points().to_string())
+        .collect();
+    line(
+        "judge",
+        if points.is_empty() {
+            String::new()
+        } else {
+            format!("{} of 5 points", points.join(", "))
+        },
+    );
+    line("cost", format!("{}, {} calls", row.cost().usd, row.cost().calls));
+    let answer = if row.reasoning.is_empty() {
+        row.answer.clone()
+    } else {
+        format!("{}\n\n{}", row.reasoning, row.answer)
+    };
+    Sample {
+        id: row.id.to_string(),
+        question: cut(&row.question, WHOLE),
+        answer: cut(&answer, WHOLE),
+        rejection: row.rejection.as_ref().map_or_else(String::new, |rejection| {
+            format!("{}: {}", rejection.reason.label(), cut(&rejection.detail, 200))
+        }),
+        seed: cut(&seed.question, WHOLE),
+        provenance,
+    }
+}

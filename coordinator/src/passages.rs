@@ -1,0 +1,276 @@
+//! Passages of documents: taken in once, kept as segments beside the seeds, read by number.
+//!
+//! Only eight bytes a passage stay in memory; the passages lie in a scratch file.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
+
+use gristmill_domain::filter::decontaminate::HeldOut;
+use gristmill_domain::id::ContentId;
+use gristmill_domain::passage::{Cited, Passage};
+use gristmill_domain::seed::Seed;
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::{Record, Segment, SegmentKind};
+
+use crate::Error;
+
+/// Passages in a segment.
+const SEGMENT_PASSAGES: usize = 1_000;
+/// What their segments' names begin with.
+pub(crate) const PREFIX: &str = "seeds/passages-";
+/// Words of the sequences by which a held-out row's passage is found in a document, and the share of it that they must cover (Tülu 3,
+/// arXiv 2411.15124).
+const HELD_OUT_NGRAM: usize = 8;
+const HELD_OUT_COVERAGE: f64 = 0.5;
+
+fn scratch(source: std::io::Error) -> Error {
+    Error::Scratch { source }
+}
+
+/// Passages by number.
+pub struct Passages {
+    file: File,
+    /// Where each passage starts, and where the last ends.
+    starts: Vec<u64>,
+    ids: Vec<ContentId>,
+}
+
+/// What rows are held out by: no question is asked about what they rest on.
+pub(crate) struct Forbidden {
+    sources: HashSet<String>,
+    texts: HeldOut,
+}
+
+impl Forbidden {
+    pub(crate) fn new() -> Self {
+        Self {
+            sources: HashSet::new(),
+            texts: HeldOut::new(HELD_OUT_NGRAM, HELD_OUT_COVERAGE),
+        }
+    }
+
+    /// Holds a row's document and passage out.
+    pub(crate) fn add(&mut self, seed: &Seed) {
+        self.sources.extend(seed.source.clone());
+        if let Some(context) = &seed.context {
+            self.texts.add(context);
+        }
+    }
+
+    /// True where a held-out row names the passage's document (by its path, or by its name), or rests on its text.
+    fn holds(&self, passage: &Passage) -> bool {
+        let path = std::path::Path::new(&passage.source.file);
+        let name = path.file_name().and_then(|name| name.to_str());
+        let named = [Some(passage.source.file.as_str()), name];
+        named
+            .into_iter()
+            .flatten()
+            .any(|name| self.sources.contains(name))
+            || self.texts.check(&passage.text).is_some()
+    }
+}
+
+/// Takes passages in, one by one.
+pub(crate) struct Gathering {
+    writer: BufWriter<File>,
+    starts: Vec<u64>,
+    seen: HashSet<ContentId>,
+    ids: Vec<ContentId>,
+}
+
+impl Gathering {
+    pub(crate) fn new() -> Result<Self, Error> {
+        Ok(Self {
+            writer: BufWriter::new(tempfile::tempfile().map_err(scratch)?),
+            starts: vec![0],
+            seen: HashSet::new(),
+            ids: Vec::new(),
+        })
+    }
+
+    /// Takes one in; one of the same words as one before is left out.
+    pub(crate) fn push(&mut self, passage: &Passage) -> Result<(), Error> {
+        if !self.seen.insert(passage.id) {
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(passage)?;
+        self.writer.write_all(&bytes).map_err(scratch)?;
+        let end = self.starts.last().copied().unwrap_or(0) + bytes.len() as u64;
+        self.starts.push(end);
+        self.ids.push(passage.id);
+        Ok(())
+    }
+
+    /// All that were taken in.
+    pub(crate) fn finish(self) -> Result<Passages, Error> {
+        Ok(Passages {
+            file: self.writer.into_inner().map_err(|e| scratch(e.into_error()))?,
+            starts: self.starts,
+            ids: self.ids,
+        })
+    }
+}
+
+impl Passages {
+    /// Without a passage.
+    pub(crate) fn none() -> Result<Self, Error> {
+        Gathering::new()?.finish()
+    }
+
+    /// Those that no held-out row rests on.
+    pub(crate) fn without(self, forbidden: &Forbidden) -> Result<Self, Error> {
+        let mut kept = Gathering::new()?;
+        for number in 0..self.len() {
+            let passage = self.read(number)?;
+            if !forbidden.holds(&passage) {
+                kept.push(&passage)?;
+            }
+        }
+        kept.finish()
+    }
+
+    /// Passages.
+    pub fn len(&self) -> u64 {
+        self.ids.len() as u64
+    }
+
+    /// True without a passage.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Identity of all passages in their order.
+    pub(crate) fn ids(&self) -> &[ContentId] {
+        &self.ids
+    }
+
+    /// Reads a passage.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPassage`], [`Error::Scratch`].
+    pub fn read(&self, number: u64) -> Result<Passage, Error> {
+        let at = number as usize;
+        let (Some(start), Some(end)) = (self.starts.get(at), self.starts.get(at + 1)) else {
+            return Err(Error::NoSuchPassage {
+                number,
+                passages: self.len(),
+            });
+        };
+        let mut bytes = vec![0; (end - start) as usize];
+        self.file.read_exact_at(&mut bytes, *start).map_err(scratch)?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Passages by document.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`].
+    pub(crate) fn documents(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let mut documents = BTreeMap::new();
+        for number in 0..self.len() {
+            *documents.entry(self.read(number)?.source.file).or_default() += 1;
+        }
+        Ok(documents)
+    }
+
+    /// Stores the passages as segments; those that are there stay.
+    pub(crate) async fn publish(&self, blobs: &dyn Blobs) -> Result<(), Error> {
+        for first in (0..self.len()).step_by(SEGMENT_PASSAGES) {
+            let last = (first + SEGMENT_PASSAGES as u64).min(self.len());
+            let records = (first..last)
+                .map(|number| Ok(Record::plain(self.read(number)?)))
+                .collect::<Result<Vec<_>, Error>>()?;
+            let bytes = Segment::encode(SegmentKind::Seeds, &records)?;
+            let name = format!("{PREFIX}{:08}.seg", first / SEGMENT_PASSAGES as u64);
+            blobs.create(&name, bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the passages among the names of a run's seeds.
+    pub(crate) async fn load(blobs: &dyn Blobs, names: &[String]) -> Result<Self, Error> {
+        let mut gathering = Gathering::new()?;
+        for name in names.iter().filter(|name| name.starts_with(PREFIX)) {
+            for record in Segment::decode::<Passage>(SegmentKind::Seeds, &blobs.read(name).await?)? {
+                gathering.push(&record.value)?;
+            }
+        }
+        gathering.finish()
+    }
+}
+
+/// A passage as a row names it.
+pub(crate) fn cited(number: u64, passage: &Passage) -> Cited {
+    let place = match passage.headings.last() {
+        Some(heading) => format!("{}, {heading}", passage.place),
+        None => passage.place.to_string(),
+    };
+    Cited {
+        id: passage.id,
+        number,
+        source: passage.source.file.clone(),
+        place,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::passage::{Media, Place, Source};
+
+    use super::*;
+
+    fn passage(file: &str, text: &str) -> Passage {
+        Passage {
+            id: Passage::content_id(text),
+            text: text.to_owned(),
+            headings: vec!["Guide".into(), "Tanks".into()],
+            source: Source {
+                file: file.to_owned(),
+                media: Media::Markdown,
+            },
+            place: Place::Lines { first: 3, last: 9 },
+        }
+    }
+
+    #[test]
+    fn what_held_out_rows_rest_on_is_not_asked_about() {
+        let shared = "The pump draws the water from the well and pushes it through the filter into the tank above the house.";
+        let mut gathering = Gathering::new().unwrap();
+        for one in [
+            passage(
+                "docs/a.md",
+                "Everything about pumps, and how they are mended when they fail.",
+            ),
+            passage(
+                "docs/b.md",
+                "Everything about wells, and how deep they have to be dug here.",
+            ),
+            passage("docs/c.md", &format!("{shared} There it stays.")),
+            passage(
+                "docs/d.md",
+                "Everything about wells, and how deep they have to be dug here.",
+            ),
+        ] {
+            gathering.push(&one).unwrap();
+        }
+        let all = gathering.finish().unwrap();
+        assert_eq!(all.len(), 3, "the same words count once");
+        let mut forbidden = Forbidden::new();
+        let mut seed: Seed = serde_json::from_value(serde_json::json!({
+            "id": ContentId::of(&[b"x"]), "question": "q", "answer": "a", "reasoning": null, "references": ["a"], "context": shared,
+            "concepts": [], "source": null, "database": null, "place": {"file": "s", "line": 1},
+        }))
+        .unwrap();
+        forbidden.add(&seed);
+        (seed.context, seed.source) = (None, Some("b.md".into()));
+        forbidden.add(&seed);
+        let left = all.without(&forbidden).unwrap();
+        assert_eq!(left.len(), 1);
+        let found = left.read(0).unwrap();
+        assert_eq!(found.source.file, "docs/a.md");
+        assert_eq!(cited(0, &found).place, "lines 3–9, Tanks");
+        assert!(left.read(1).is_err());
+    }
+}

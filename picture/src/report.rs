@@ -1,0 +1,362 @@
+//! The report of a run: one page, and its pictures as files.
+
+use serde::Serialize;
+
+use crate::bars::{self, Part, Row};
+use crate::lines::Chart;
+use crate::map::Map;
+use crate::text::thousands;
+use crate::{Error, page};
+
+/// How well something stands, always told by a word as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warn,
+    /// Not as it should be.
+    Bad,
+}
+
+/// A condition that the dataset is held to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// Whether it holds.
+    pub standing: Standing,
+    /// The condition with its numbers.
+    pub text: String,
+}
+
+/// A number that stands for the whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Headline {
+    /// What it is.
+    pub name: String,
+    /// The number.
+    pub value: String,
+    /// What it depends on.
+    pub note: String,
+}
+
+/// A concept with its rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Concept {
+    /// Its name.
+    pub name: String,
+    /// Real rows.
+    pub real: u64,
+    /// Synthetic rows.
+    pub synthetic: u64,
+    /// Rows wanted, where that is said.
+    pub target: Option<u64>,
+}
+
+/// A step of the funnel: what a test threw out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// The test.
+    pub name: String,
+    /// Candidates that it threw out, or that there were.
+    pub rows: String,
+    /// Share of the candidates left after it, from 0 to 1.
+    pub left: f64,
+    /// Share that it threw out.
+    pub lost: f64,
+    /// Calls made for those.
+    pub calls: String,
+    /// What they cost.
+    pub cost: String,
+}
+
+/// A part of what was spent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spent {
+    /// Stage and model, or strategy.
+    pub name: String,
+    /// Share of the largest, from 0 to 1.
+    pub spent: f64,
+    /// Of unknown outcome, counted at the worst case.
+    pub burned: f64,
+    /// Numbers of the other columns.
+    pub cells: Vec<String>,
+}
+
+/// A table of spending.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Spending {
+    /// What the bars are of.
+    pub of: String,
+    /// Heads of the columns behind the bar.
+    pub heads: Vec<String>,
+    /// Its parts.
+    pub parts: Vec<Spent>,
+}
+
+/// A plain table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Table {
+    /// Heads; the first column holds names.
+    pub heads: Vec<String>,
+    /// Cells by row.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A row of the dataset, or one that was rejected.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Sample {
+    /// Its id.
+    pub id: String,
+    /// The question.
+    pub question: String,
+    /// The answer, with its reasoning.
+    pub answer: String,
+    /// Why it was rejected; empty for an accepted row.
+    pub rejection: String,
+    /// The seed's question.
+    pub seed: String,
+    /// Where it comes from, by name: strategy, seed, prompt versions, teacher, verdicts, cost.
+    pub provenance: Vec<(String, String)>,
+}
+
+/// All that a report shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Title of the page.
+    pub title: String,
+    /// What came of the run, in a sentence.
+    pub verdict: String,
+    /// How well it ended.
+    pub standing: Standing,
+    /// Conditions.
+    pub gates: Vec<Gate>,
+    /// Six numbers.
+    pub headlines: Vec<Headline>,
+    /// Real and synthetic rows in the plane.
+    pub map: Map,
+    /// Concepts in the order in which they are to be read; empty where rows have none.
+    pub concepts: Vec<Concept>,
+    /// What is to be said of the concepts.
+    pub concepts_note: String,
+    /// Candidates first, then each test.
+    pub funnel: Vec<Step>,
+    /// Measures by round.
+    pub charts: Vec<Chart>,
+    /// The same as a table.
+    pub rounds: Table,
+    /// What each round was to do, and why.
+    pub plans: Table,
+    /// What figures of rounds depend on.
+    pub rounds_note: String,
+    /// Spending by stage and model.
+    pub spending: Spending,
+    /// What each strategy and teacher brought.
+    pub yields: Table,
+    /// Anchor, shares, lineage.
+    pub shares: Table,
+    /// Accepted rows, drawn.
+    pub accepted: Vec<Sample>,
+    /// Rejected rows, drawn.
+    pub rejected: Vec<Sample>,
+    /// What went otherwise than one may expect.
+    pub warnings: Vec<String>,
+    /// Configuration, models, prices, seeds, versions.
+    pub facts: Table,
+}
+
+/// Rows of a bar table with both bars' widths, of a hundred.
+#[derive(Debug, Serialize)]
+struct ConceptBar<'a> {
+    #[serde(flatten)]
+    concept: &'a Concept,
+    real_width: f64,
+    synthetic_width: f64,
+    target_at: Option<f64>,
+    real_text: String,
+    synthetic_text: String,
+    target_text: String,
+    short: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Data<'a> {
+    title: &'a str,
+    verdict: &'a str,
+    standing: Standing,
+    gates: &'a [Gate],
+    headlines: &'a [Headline],
+    map: crate::map::Shown<'a>,
+    concepts: Vec<ConceptBar<'a>>,
+    concepts_note: &'a str,
+    has_targets: bool,
+    funnel: &'a [Step],
+    rounds: &'a Table,
+    plans: &'a Table,
+    rounds_note: &'a str,
+    spending: &'a Spending,
+    yields: &'a Table,
+    shares: &'a Table,
+    accepted: &'a [Sample],
+    rejected: &'a [Sample],
+    warnings: &'a [String],
+    facts: &'a Table,
+}
+
+impl Report {
+    /// The largest number of a concept's rows, which a full bar stands for.
+    fn most(&self) -> f64 {
+        let largest = |concept: &Concept| {
+            let both = concept.real.max(concept.synthetic);
+            both.max(concept.target.unwrap_or(0))
+        };
+        self.concepts.iter().map(largest).max().unwrap_or(1).max(1) as f64
+    }
+
+    /// The page.
+    ///
+    /// # Errors
+    /// [`Error::Template`], [`Error::Data`].
+    pub fn html(&self) -> Result<String, Error> {
+        let most = self.most();
+        let width = |count: u64| (count as f64 / most * 1000.0).round() / 10.0;
+        let data = Data {
+            title: &self.title,
+            verdict: &self.verdict,
+            standing: self.standing,
+            gates: &self.gates,
+            headlines: &self.headlines,
+            map: self.map.shown(),
+            concepts: self
+                .concepts
+                .iter()
+                .map(|concept| ConceptBar {
+                    real_width: width(concept.real),
+                    synthetic_width: width(concept.synthetic),
+                    target_at: concept.target.map(width),
+                    real_text: thousands(concept.real),
+                    synthetic_text: thousands(concept.synthetic),
+                    target_text: concept.target.map_or_else(String::new, thousands),
+                    short: concept.target.is_some_and(|target| concept.synthetic < target),
+                    concept,
+                })
+                .collect(),
+            concepts_note: &self.concepts_note,
+            has_targets: self.concepts.iter().any(|concept| concept.target.is_some()),
+            funnel: &self.funnel,
+            rounds: &self.rounds,
+            plans: &self.plans,
+            rounds_note: &self.rounds_note,
+            spending: &self.spending,
+            yields: &self.yields,
+            shares: &self.shares,
+            accepted: &self.accepted,
+            rejected: &self.rejected,
+            warnings: &self.warnings,
+            facts: &self.facts,
+        };
+        let charts: Vec<String> = self
+            .charts
+            .iter()
+            .map(|chart| {
+                format!(
+                    "<figure><figcaption>{}</figcaption>{}</figure>",
+                    crate::text::escape(&chart.title),
+                    chart.inline()
+                )
+            })
+            .collect();
+        page::render(
+            "report.html",
+            &data,
+            &[("map", self.map.drawn()), ("charts", charts.concat())],
+        )
+    }
+
+    /// Each picture as an SVG file: its name, and its text.
+    pub fn pictures(&self) -> Vec<(String, String)> {
+        let mut files = vec![("map.svg".to_owned(), self.map.points.svg(&self.map.title))];
+        let most = self.most();
+        let solid = |share: f64, colour: usize| {
+            vec![Part {
+                share,
+                colour,
+                faint: false,
+            }]
+        };
+        if !self.concepts.is_empty() {
+            let rows: Vec<Row> = self
+                .concepts
+                .iter()
+                .map(|concept| Row {
+                    name: concept.name.clone(),
+                    bars: vec![
+                        solid(concept.real as f64 / most, 0),
+                        solid(concept.synthetic as f64 / most, 1),
+                    ],
+                    goal: concept.target.map(|target| target as f64 / most),
+                    number: match concept.target {
+                        Some(target) => format!("{} + {} / {target}", concept.real, concept.synthetic),
+                        None => format!("{} + {}", concept.real, concept.synthetic),
+                    },
+                })
+                .collect();
+            files.push((
+                "concepts.svg".to_owned(),
+                bars::svg("Concepts: real and synthetic rows", &rows),
+            ));
+        }
+        let rows: Vec<Row> = self
+            .funnel
+            .iter()
+            .map(|step| Row {
+                name: step.name.clone(),
+                bars: vec![vec![
+                    Part {
+                        share: step.left,
+                        colour: 1,
+                        faint: false,
+                    },
+                    Part {
+                        share: step.lost,
+                        colour: 1,
+                        faint: true,
+                    },
+                ]],
+                goal: None,
+                number: step.rows.clone(),
+            })
+            .collect();
+        files.push(("funnel.svg".to_owned(), bars::svg("What was let through", &rows)));
+        let rows: Vec<Row> = self
+            .spending
+            .parts
+            .iter()
+            .map(|part| Row {
+                name: part.name.clone(),
+                bars: vec![vec![
+                    Part {
+                        share: part.spent,
+                        colour: 6,
+                        faint: false,
+                    },
+                    Part {
+                        share: part.burned,
+                        colour: 6,
+                        faint: true,
+                    },
+                ]],
+                goal: None,
+                number: part.cells.first().cloned().unwrap_or_default(),
+            })
+            .collect();
+        files.push((
+            "spending.svg".to_owned(),
+            bars::svg(&format!("Spending: {}", self.spending.of), &rows),
+        ));
+        for (number, chart) in self.charts.iter().enumerate() {
+            files.push((format!("rounds-{}.svg", number + 1), chart.svg()));
+        }
+        files
+    }
+}

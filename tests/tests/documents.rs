@@ -1,0 +1,182 @@
+//! Documents as seeds: new questions are asked about their passages, rows name the passage, and nothing is asked about what held-out
+//! rows rest on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use gristmill_tests::harness::Bench;
+use gristmill_tests::sim::{Config, KeyFiles};
+use serde_json::{Value, json};
+
+/// Sections of a handbook, each its own passage.
+fn handbook(name: &str, sections: usize) -> String {
+    let words = [
+        "pump", "valve", "filter", "tank", "gauge", "hose", "motor", "frame", "wheel", "spring",
+    ];
+    let mut text = format!("# {name}\n\n");
+    for section in 0..sections {
+        text.push_str(&format!("## Part {section} of {name}\n\n"));
+        for sentence in 0..14 {
+            let (a, b) = (
+                words[(section + sentence) % 10],
+                words[(3 * section + sentence + 1) % 10],
+            );
+            text.push_str(&format!(
+                "In {name} the {a} number {section}{sentence} stands before the {b}, and it is looked at {} times a year. ",
+                sentence + section + 2
+            ));
+        }
+        text.push_str("\n\n");
+    }
+    text
+}
+
+fn seeds() -> String {
+    (0..60)
+        .map(|n| {
+            // Rows of the second handbook are many, so that some of them are held out.
+            let source = if n % 2 == 0 { "second.md" } else { "somewhere else" };
+            let row = json!({
+                "question": format!("Mill number {n} grinds {} sacks in a day and {} more at night. How many sacks are that?", n + 3, n + 5),
+                "answer": format!("They are {} + {} = {}.\n#### {}", n + 3, n + 5, 2 * n + 8, 2 * n + 8),
+                "source": format!("{source}{}", if n % 2 == 0 { String::new() } else { n.to_string() }),
+            });
+            format!("{row}\n")
+        })
+        .collect()
+}
+
+fn bench(holdout: &str) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("seeds.jsonl");
+    std::fs::write(&key, seeds()).unwrap();
+    let bench = Bench::new(Config {
+        key: KeyFiles {
+            gsm8k: vec![key],
+            ..KeyFiles::default()
+        },
+        seed: 9,
+        ..Config::default()
+    })
+    .unwrap();
+    bench.write("seeds.jsonl", &seeds()).unwrap();
+    bench.write("docs/first.md", &handbook("first", 8)).unwrap();
+    bench.write("docs/second.md", &handbook("second", 8)).unwrap();
+    bench
+        .write("docs/broken.pdf", "%PDF-1.7 and then nothing")
+        .unwrap();
+    let job = format!(
+        "seeds: {{path: seeds.jsonl, fields: {{source: source}}, documents: {{path: docs}}}}\nholdout: {holdout}\n\
+         teacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
+         generate: {{strategy: new_question, pilot: 0, verify: false}}\nfilter: {{validator: {{kind: number}}}}\nbudget: {{calls: 400}}\n",
+        bench.url()
+    );
+    bench.write("job.yaml", &job).unwrap();
+    bench
+}
+
+fn provenance(row: &Value) -> Option<(&str, &str)> {
+    let provenance = &row["provenance"];
+    (provenance["origin"] == "synthetic").then(|| {
+        (
+            provenance["seed_source"].as_str().unwrap(),
+            provenance["source_place"].as_str().unwrap(),
+        )
+    })
+}
+
+#[test]
+fn new_questions_are_asked_about_passages_and_name_them() {
+    let bench = bench("{validation: 0, test: 0}");
+    let plan = bench.gristmill(&["plan", "job.yaml"]).unwrap();
+    let plan = String::from_utf8(plan.stdout).unwrap();
+    assert!(
+        plan.contains("32 passages of 2 documents") && plan.contains("1 files skipped"),
+        "{plan}"
+    );
+    let summary = bench.run_job("job.yaml", &[]).unwrap();
+    assert!(
+        summary["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("1 documents could not be read"),
+        "{summary}"
+    );
+    let rows = bench.rows("train").unwrap();
+    let named: Vec<(&str, &str)> = rows.iter().filter_map(provenance).collect();
+    assert!(named.len() >= 20, "{}", named.len());
+    for (source, place) in &named {
+        assert!(
+            source.ends_with("first.md") || source.ends_with("second.md"),
+            "{source}"
+        );
+        assert!(
+            place.starts_with(source) && place.contains(": line") && place.contains("Part "),
+            "{place}"
+        );
+    }
+    let distinct: std::collections::BTreeSet<_> = named.iter().map(|(_, place)| place).collect();
+    assert!(distinct.len() >= 12, "passages take turns: {}", distinct.len());
+    // The passage stands in the row, and in its history.
+    let row = rows.iter().find(|row| provenance(row).is_some()).unwrap();
+    let question = row["messages"][0]["content"].as_str().unwrap();
+    assert!(question.contains("times a year."), "{question}");
+    let run = bench.run_folder().unwrap().display().to_string();
+    let trace = bench
+        .gristmill(&["trace", &run, row["id"].as_str().unwrap()])
+        .unwrap();
+    let trace = String::from_utf8(trace.stdout).unwrap();
+    assert!(
+        trace.contains("passage ") && trace.contains(".md: line"),
+        "{trace}"
+    );
+    // The same again is the same run.
+    let again = bench.run_job("job.yaml", &[]).unwrap();
+    assert_eq!(
+        (&again["run"], &again["finished_before"]),
+        (&summary["run"], &true.into())
+    );
+}
+
+#[test]
+fn nothing_is_asked_about_documents_of_held_out_rows() {
+    let bench = bench("{validation: 0.2, test: 0.2}");
+    bench.run_job("job.yaml", &[]).unwrap();
+    let held_out: Vec<Value> = ["validation", "test"]
+        .iter()
+        .flat_map(|split| bench.rows(split).unwrap())
+        .collect();
+    let sources: Vec<&str> = held_out
+        .iter()
+        .map(|row| row["provenance"]["seed_source"].as_str().unwrap())
+        .collect();
+    let rows = bench.rows("train").unwrap();
+    for (source, _) in rows.iter().filter_map(provenance) {
+        let name = source.rsplit('/').next().unwrap();
+        assert!(!sources.contains(&name), "{name} is held out");
+    }
+    assert!(rows.iter().any(|row| provenance(row).is_some()));
+}
+
+#[test]
+fn documents_that_would_do_nothing_are_refused() {
+    let bench = bench("{}");
+    for (set, words) in [
+        (
+            "generate.strategy=rephrasing",
+            "only new questions are asked about documents",
+        ),
+        ("seeds.documents.path=nowhere", "gives no passage to ask about"),
+        ("seeds.documents.overlap=150", "more than half of a passage"),
+    ] {
+        let output = bench.gristmill(&["plan", "job.yaml", "--set", set]).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(3) && said.contains(words),
+            "{set}: {said}"
+        );
+    }
+}

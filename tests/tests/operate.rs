@@ -1,0 +1,244 @@
+//! What an operator does to a cluster, and what its neighbours do to it: real RabbitMQ and Redis, real processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use gristmill_tests::cluster::{Cluster, balanced, calls, get, numbers, tasks};
+use gristmill_tests::harness::{data, program};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Connection, ConnectionProperties};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::Value;
+
+const LONG: Duration = Duration::from_secs(240);
+const CALLS: u64 = 1_200;
+
+#[test]
+fn an_operator_pauses_resumes_drains_and_cancels() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let (bench, job) = numbers(&data, CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8", "--name", "first"]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    assert_eq!(
+        cluster.submit(&job).unwrap(),
+        run,
+        "sent again, it is the same run"
+    );
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > 50)
+        .unwrap();
+
+    let paused = cluster.ask(&["pause", &run, "--reason", "lunch"]).unwrap();
+    assert_eq!(paused[0]["state"], "paused");
+    assert_eq!(paused[0]["reason"], "lunch");
+    cluster
+        .wait(&run, LONG, |status| calls(status, "started") == 0)
+        .unwrap();
+    let billed = bench.sim.bill().total.calls;
+    // A paused run asks for nothing: a worker that comes finds nothing to do.
+    cluster.worker(&["--slots", "8", "--name", "second"]).unwrap();
+    assert_eq!(bench.sim.bill().total.calls, billed);
+    cluster.ask(&["resume", &run]).unwrap();
+    let before = tasks(&cluster.status(&run).unwrap(), "done");
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > before + 50)
+        .unwrap();
+
+    let workers = cluster.ask(&["workers"]).unwrap();
+    let names: Vec<&str> = workers.iter().map(|w| w["worker"].as_str().unwrap()).collect();
+    assert_eq!(names, ["first", "second"]);
+    cluster.ask(&["drain", "first"]).unwrap();
+    let ended = cluster.workers[0].ended(LONG).unwrap();
+    assert!(ended.success(), "a drained worker ends well: {ended}");
+    // Left alone with SIGTERM, the other finishes what it has and gives back the rest.
+    cluster.workers[1].signal("TERM").unwrap();
+    assert!(cluster.workers[1].ended(LONG).unwrap().success());
+    let status = cluster
+        .wait(&run, LONG, |status| calls(status, "started") == 0)
+        .unwrap();
+    assert_eq!(calls(&status, "burned"), 0, "no call was cut off: {status}");
+
+    cluster.ask(&["cancel", &run]).unwrap();
+    let status = cluster
+        .wait(&run, LONG, |status| {
+            status["state"] == "cancelled" && status["tasks"]["open"] == 0
+        })
+        .unwrap();
+    balanced(&status, bench.sim.bill().total.calls, CALLS).unwrap();
+    let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
+    for name in [
+        "gristmill_rows_total",
+        "gristmill_absorbed_total",
+        "gristmill_queue_ready",
+    ] {
+        assert!(
+            metrics.contains(&format!("{name}{{")) || metrics.contains(&format!("{name} ")),
+            "{name}: {metrics}"
+        );
+    }
+    assert!(!metrics.contains(&run), "no ids as labels");
+}
+
+#[test]
+fn what_nobody_can_work_on_is_kept_shown_put_back_and_dropped() {
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster
+        .worker(&["--stages", "generate,judge", "--slots", "2"])
+        .unwrap();
+    let url = cluster.rabbit.url(&cluster.vhost);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let connection = Connection::connect(&url, ConnectionProperties::default())
+                .await
+                .unwrap();
+            let channel = connection.create_channel().await.unwrap();
+            for body in [&b"no envelope"[..], &[0x08, 0x63]] {
+                channel
+                    .basic_publish(
+                        "".into(),
+                        "generate".into(),
+                        BasicPublishOptions {
+                            mandatory: true,
+                            ..BasicPublishOptions::default()
+                        },
+                        body,
+                        BasicProperties::default(),
+                    )
+                    .await
+                    .unwrap();
+            }
+            connection.close(200, "done".into()).await.unwrap();
+        });
+    let until = Instant::now() + LONG;
+    let letters = loop {
+        let letters = cluster.ask(&["dead", "list"]).unwrap();
+        if letters.len() == 2 {
+            break letters;
+        }
+        assert!(Instant::now() < until, "{letters:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    println!("{letters:#?}");
+    let number = |i: usize| letters[i]["number"].to_string();
+    let shown = cluster.ask(&["dead", "show", &number(0)]).unwrap();
+    assert!(
+        shown[0]["reason"].as_str().unwrap().contains("version"),
+        "the newer one says what it is: {}",
+        shown[0]
+    );
+    cluster.ask(&["dead", "retry", &number(0)]).unwrap();
+    let until = Instant::now() + LONG;
+    // Put back, it dies again, under the number that it had.
+    let buried = |letters: &[Value]| letters[0]["buried_ms"].as_u64();
+    loop {
+        let again = cluster.ask(&["dead", "list"]).unwrap();
+        assert_eq!(again.len(), 2, "{again:?}");
+        if buried(&again) > buried(&letters) {
+            break;
+        }
+        assert!(Instant::now() < until, "{again:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (first, second) = (number(0), number(1));
+    let mut drop = ["dead", "drop", &first, &second, "--count", "1"];
+    assert!(cluster.ask(&drop).is_err(), "the count is a check");
+    drop[5] = "2";
+    cluster.ask(&drop).unwrap();
+    assert!(cluster.ask(&["dead", "list"]).unwrap().is_empty());
+}
+
+/// A certificate and its key, in files.
+fn issue(folder: &Path, name: &str, issuer: &Issuer<'_, KeyPair>) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let certificate = params.signed_by(&key, issuer).unwrap();
+    let path = |ending: &str| folder.join(format!("{name}.{ending}")).display().to_string();
+    std::fs::write(path("pem"), certificate.pem()).unwrap();
+    std::fs::write(path("key"), key.serialize_pem()).unwrap();
+    (path("pem"), path("key"))
+}
+
+#[test]
+fn only_those_who_may_are_let_in() {
+    let mut cluster = Cluster::start().unwrap();
+    let folder = cluster.folder.path().to_owned();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = folder.join("ca.pem").display().to_string();
+    std::fs::write(&authority, params.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(params, key);
+    let (server_pem, server_key) = issue(&folder, "server", &issuer);
+    let (client_pem, client_key) = issue(&folder, "client", &issuer);
+    let tokens = folder.join("tokens");
+    std::fs::write(
+        &tokens,
+        "viewer look-only-token-0001\noperator may-do-all-token-0001\n",
+    )
+    .unwrap();
+    cluster
+        .coordinator(&[
+            "--tokens",
+            &tokens.display().to_string(),
+            "--tls-cert",
+            &server_pem,
+            "--tls-key",
+            &server_key,
+            "--client-ca",
+            &authority,
+        ])
+        .unwrap();
+    let server = cluster.coordinators[0]
+        .api
+        .replace("http://127.0.0.1", "https://localhost");
+    let ask = |args: &[&str], token: &str, certificate: bool| {
+        let mut command = Command::new(program().unwrap());
+        command
+            .args(args)
+            .args(["--server", &server, "--output", "json", "--ca", &authority])
+            .env("GRISTMILL_TOKEN", token);
+        if certificate {
+            command.args(["--client-cert", &client_pem, "--client-key", &client_key]);
+        }
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let let_in = |(code, error): (Option<i32>, String)| assert_eq!(code, Some(0), "{error}");
+    let_in(ask(&["runs"], "look-only-token-0001", true));
+    let_in(ask(&["workers"], "may-do-all-token-0001", true));
+    let refused = |(code, error): (Option<i32>, String), word: &str| {
+        assert!(code.is_some_and(|code| code != 0), "let in");
+        assert!(error.contains(word), "{error}");
+        assert!(!error.contains("token-0001"), "no secret in it: {error}");
+    };
+    refused(ask(&["runs"], "made-up-token-000001", true), "token");
+    refused(ask(&["runs"], "", true), "token");
+    refused(
+        ask(&["cancel", "0123456789ab"], "look-only-token-0001", true),
+        "viewer",
+    );
+    refused(
+        ask(&["runs"], "may-do-all-token-0001", false),
+        "cannot be reached",
+    );
+}

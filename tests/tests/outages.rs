@@ -1,0 +1,68 @@
+//! Servers that go away and come back while a run is under way, and one that has forgotten what it was told.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::time::Duration;
+
+use gristmill_tests::cluster::{Cluster, balanced, calls, numbers, rows, tasks};
+use gristmill_tests::harness::data;
+use serde_json::Value;
+
+const LONG: Duration = Duration::from_secs(240);
+const CALLS: u64 = 1_200;
+
+#[test]
+fn servers_that_forget_or_go_away_cost_nothing_twice() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let (bench, job) = numbers(&data, CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    for _ in 0..2 {
+        cluster.worker(&["--slots", "8"]).unwrap();
+    }
+    let run = cluster.submit(&job).unwrap();
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > 100)
+        .unwrap();
+
+    cluster.rabbit.kill().unwrap();
+    cluster.rabbit.run().unwrap();
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > 200)
+        .unwrap();
+
+    cluster.redis.restart().unwrap();
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > 400)
+        .unwrap();
+
+    // The last tenth of what Redis wrote is gone: calls were made that it no longer knows of.
+    cluster.redis.kill().unwrap();
+    let bytes = cluster.redis.log_bytes().unwrap();
+    cluster.redis.cut_log(bytes - bytes / 10).unwrap();
+    cluster.redis.run().unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    let billed = bench.sim.bill().total.calls;
+    println!(
+        "{billed} billed, {} spent, {} burned",
+        calls(&status, "spent"),
+        calls(&status, "burned")
+    );
+    balanced(&status, billed, CALLS).unwrap();
+    let manifest = std::fs::read(cluster.dataset(&run).join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let rows = rows(&cluster.dataset(&run), "train").unwrap();
+    let synthetic = rows
+        .values()
+        .filter(|row| row["provenance"]["origin"] == "synthetic")
+        .count();
+    assert_eq!(manifest["rows"]["train_synthetic"], synthetic);
+    assert!(synthetic > 100, "{synthetic} rows");
+}

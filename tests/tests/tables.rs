@@ -1,0 +1,322 @@
+//! The verbs that work on any table, as a person calls them: what they keep, drop and say, and the pages and pictures they write.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gristmill_tests::harness::program;
+use serde_json::Value;
+
+/// A folder with files, and the program in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(program().unwrap());
+        command.args(args).current_dir(self.0.path()).env("CI", "1");
+        command.output().unwrap()
+    }
+
+    /// What a verb that must succeed printed as JSON, a value a line.
+    fn json(&self, args: &[&str]) -> Vec<Value> {
+        let args: Vec<&str> = args.iter().copied().chain(["--output", "json"]).collect();
+        let output = self.run(&args);
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// What a verb that must fail said, and its exit code.
+    fn refused(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), said)
+    }
+
+    fn lines(&self, name: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+}
+
+fn texts(rows: &[Value], field: &str) -> Vec<String> {
+    rows.iter()
+        .map(|row| row[field].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const ROWS: &str = r#"{"id": 1, "question": "How many apples does Tom have left after he eats 3 of his 12 apples at lunch?"}
+{"id": 2, "question": "how many  apples does tom have left after he eats 3 of his 12 apples at lunch?"}
+{"id": 3, "question": "So how many apples does Tom have left after he eats 3 of his 12 apples at lunch?"}
+{"id": 4, "question": "How many apples does Tom have left after he eats 5 of his 12 apples at lunch?"}
+{"id": 5, "question": "Which river flows through Paris and into the sea at Le Havre?"}
+"#;
+
+#[test]
+fn duplicates_go_and_say_what_they_are_like() {
+    let folder = Folder::new(&[("rows.jsonl", ROWS)]);
+    let said = folder.json(&["dedup", "rows.jsonl", "--out", "kept.jsonl", "--embed", "words"]);
+    assert_eq!((&said[0]["kept"], &said[0]["dropped"]), (&3.into(), &2.into()));
+    let kept = folder.lines("kept.jsonl");
+    let ids: Vec<i64> = kept.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [1, 4, 5], "other numbers make another row");
+    let dropped = folder.lines("kept.dropped.jsonl");
+    assert_eq!(texts(&dropped, "reason"), ["exact_duplicate", "near_duplicate"]);
+    for row in &dropped {
+        assert_eq!(row["like"]["line"], 1);
+        assert!(
+            row["like"]["text"]
+                .as_str()
+                .unwrap()
+                .starts_with("How many apples")
+        );
+    }
+    assert_eq!(dropped[1]["row"]["id"], 3, "the whole row is kept there");
+    // Without regard to facts, the one with other numbers goes as well.
+    let args = [
+        "dedup",
+        "rows.jsonl",
+        "--out",
+        "kept.jsonl",
+        "--cosine",
+        "off",
+        "--ignore-facts",
+        "--jaccard",
+        "0.7",
+        "--overwrite",
+    ];
+    assert_eq!(folder.json(&args)[0]["kept"], 2);
+    // Given vectors decide by themselves, and only within the kept.
+    let vectors = "{\"text\": \"a\", \"v\": [1, 0]}\n{\"text\": \"b\", \"v\": [0.99, 0.1]}\n{\"text\": \"c\", \"v\": [0, 2]}\n";
+    std::fs::write(folder.path("v.jsonl"), vectors).unwrap();
+    let said = folder.json(&["dedup", "v.jsonl", "--vectors", "v", "--out", "v.kept.jsonl.zst"]);
+    assert_eq!(said[0]["by_reason"]["semantic_duplicate"], 1);
+    assert_eq!(
+        &std::fs::read(folder.path("v.kept.jsonl.zst")).unwrap()[..4],
+        [0x28, 0xb5, 0x2f, 0xfd]
+    );
+}
+
+#[test]
+fn rules_drop_what_does_not_read_as_it_should() {
+    let rows = r#"{"prompt": "How does the water get into the tank?", "completion": "The pump draws it from the well and pushes it up to the tank."}
+{"prompt": "How does the water get into the tank?", "completion": "I'm sorry, but I can't help with that."}
+{"prompt": "How does the water get into the tank?", "completion": "It is pumped (through the"}
+"#;
+    let folder = Folder::new(&[("rows.jsonl", rows)]);
+    let said = folder.json(&["filter", "rows.jsonl", "--out", "kept.jsonl"]);
+    assert_eq!(said[0]["kept"], 1);
+    let dropped = folder.lines("kept.dropped.jsonl");
+    assert_eq!(texts(&dropped, "reason"), ["refusal", "truncated"]);
+    assert_eq!(dropped[0]["line"], 2);
+    let (code, said) = folder.refused(&[
+        "filter",
+        "rows.jsonl",
+        "--out",
+        "x.jsonl",
+        "--languages",
+        "klingon",
+    ]);
+    assert!(code == 3 && said.contains("klingon"), "{code} {said}");
+}
+
+#[test]
+fn rows_that_hold_test_items_go() {
+    let test = "{\"question\": \"Does aspirin prevent stroke?\"}\n{\"question\": \"How many apples does Tom have left after he eats 3 of his 12 apples at lunch on Monday?\"}\n";
+    let rows = r#"{"text": "In adults, does aspirin prevent stroke or death?"}
+{"text": "Say: how many apples does Tom have left after he eats 3 of his 12 apples at lunch?"}
+{"text": "Which river flows through Paris?"}
+"#;
+    let folder = Folder::new(&[("rows.jsonl", rows), ("test.jsonl", test)]);
+    let args = [
+        "decontaminate",
+        "rows.jsonl",
+        "--against",
+        "test.jsonl",
+        "--out",
+        "clean.jsonl",
+        "--cosine",
+        "off",
+    ];
+    assert_eq!(folder.json(&args)[0]["kept"], 1);
+    let dropped = folder.lines("clean.dropped.jsonl");
+    let like: Vec<i64> = dropped
+        .iter()
+        .map(|row| row["like"]["line"].as_i64().unwrap())
+        .collect();
+    assert_eq!(like, [1, 2]);
+    let near = [
+        &args[..6],
+        &["--embed", "words", "--cosine", "0.2", "--overwrite"],
+    ]
+    .concat();
+    assert!(folder.json(&near)[0]["kept"].as_u64().unwrap() <= 1);
+}
+
+#[test]
+fn figures_carry_what_they_depend_on() {
+    // Unit vectors at 0, 30, 90 and 180 degrees (FACTS of the field, section 2).
+    let rows = "{\"text\": \"a\", \"v\": [1, 0], \"strategy\": \"x\"}\n{\"text\": \"b\", \"v\": [0.8660254037844387, 0.5], \"strategy\": \"x\"}\n\
+                {\"text\": \"c\", \"v\": [0, 1], \"strategy\": \"y\"}\n{\"text\": \"d\", \"v\": [-2, 0], \"strategy\": \"y\"}\n";
+    let folder = Folder::new(&[("rows.jsonl", rows)]);
+    let args = [
+        "measure",
+        "rows.jsonl",
+        "--vectors",
+        "v",
+        "--vectors-of",
+        "by-hand",
+        "--tau",
+        "1",
+        "--by",
+        "strategy",
+        "--vendi",
+        "1",
+    ];
+    let said = folder.json(&args);
+    assert_eq!(said.len(), 3, "the whole and each strategy");
+    let score = &said[0]["figures"]["dcscore"][0];
+    assert!(
+        (score["value"].as_f64().unwrap() - 1.830018).abs() < 1e-6,
+        "{score}"
+    );
+    assert_eq!(
+        (&score["tau"], &score["n"], &score["model"]),
+        (&1.0.into(), &4.into(), &"by-hand".into())
+    );
+    let vendi = &said[0]["figures"]["vendi"][0];
+    assert!(
+        (vendi["value"].as_f64().unwrap() - 1.815249).abs() < 1e-6,
+        "{vendi}"
+    );
+    assert_eq!(said[1]["of"]["value"], "x");
+    let against = [&args[..8], &["--against", "rows.jsonl", "--k", "1"]].concat();
+    let covered = &folder.json(&against)[0]["figures"]["against_real"]["coverage"];
+    assert_eq!(
+        (&covered["coverage"], &covered["k"], &covered["real"]),
+        (&1.0.into(), &1.into(), &4.into())
+    );
+    let text = String::from_utf8(folder.run(&args).stdout).unwrap();
+    assert!(
+        text.contains("DCScore τ=1") && text.contains("vectors by by-hand") && text.contains("strategy x"),
+        "{text}"
+    );
+}
+
+#[test]
+fn maps_are_files_that_nothing_acts_in() {
+    let hostile =
+        "<script>alert('x')</script> \u{202e}evil <img src=http://example.invalid/x onerror=alert(1)>";
+    let rows: String = (0..40)
+        .map(|n| format!("{}\n", serde_json::json!({"text": format!("row {n} {hostile}"), "kind": format!("k{}</title>", n % 3)})))
+        .collect();
+    let folder = Folder::new(&[("rows.jsonl", &rows)]);
+    for name in ["map.svg", "map.png", "map.html", "again.html"] {
+        let said = folder.json(&[
+            "map",
+            "rows.jsonl",
+            "--embed",
+            "words",
+            "--by",
+            "kind",
+            "--out",
+            name,
+        ]);
+        assert_eq!(said[0]["points"], 40, "{name}");
+    }
+    assert_eq!(&std::fs::read(folder.path("map.png")).unwrap()[1..4], b"PNG");
+    let svg = folder.text("map.svg");
+    assert!(svg.contains("k1&lt;/title&gt;"), "{svg}");
+    let page = folder.text("map.html");
+    assert_eq!(page, folder.text("again.html"), "the same each time");
+    assert!(page.contains("&lt;script&gt;alert"));
+    assert!(!page.contains("<script>alert") && !page.contains("<img") && !page.contains('\u{202e}'));
+    assert!(
+        page.contains("default-src &#x27;none&#x27;"),
+        "nothing is fetched"
+    );
+}
+
+#[test]
+fn what_cannot_be_used_is_told_by_file_line_and_field() {
+    let rows =
+        "{\"question\": \"One?\"}\n{\"question\": {\"a\": 1}}\n{\"other\": 1}\n{\"question\": \"Two?\"}\n";
+    let folder = Folder::new(&[("rows.jsonl", rows)]);
+    let args = ["dedup", "rows.jsonl", "--out", "kept.jsonl", "--cosine", "off"];
+    let (code, said) = folder.refused(&args);
+    assert_eq!(code, 3);
+    assert!(said.contains("rows.jsonl:2: field `question`"), "{said}");
+    let left: Vec<_> = std::fs::read_dir(folder.0.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing is left behind: {left:?}");
+    let said = folder.json(&[&args[..], &["--skip-bad"]].concat());
+    assert_eq!((&said[0]["kept"], &said[0]["left_out"]), (&2.into(), &2.into()));
+    let (_, said) = folder.refused(&args);
+    assert!(
+        said.contains("kept.jsonl exists") && said.contains("--overwrite"),
+        "{said}"
+    );
+    for (args, words) in [
+        (vec!["measure", "none.jsonl", "--embed", "words"], "no such file"),
+        (
+            vec!["measure", "rows.jsonl", "--embed", "words", "--field", "other"],
+            "rows.jsonl:1: there is no field `other`",
+        ),
+        (
+            vec![
+                "measure",
+                "rows.jsonl",
+                "--embed",
+                "words",
+                "--skip-bad",
+                "--kernel",
+                "gauss",
+            ],
+            "there is no kernel `gauss`",
+        ),
+        (
+            vec!["dedup", "rows.jsonl", "--out", "kept.csv", "--cosine", "off"],
+            "kept.csv is to hold JSON lines",
+        ),
+        (
+            vec!["map", "rows.jsonl", "--out", "map.gif"],
+            ".svg, .png or .html",
+        ),
+        (
+            vec!["map", "rows.jsonl", "--vectors", "other", "--out", "map.svg"],
+            "rows.jsonl:1",
+        ),
+    ] {
+        let (code, said) = folder.refused(&args);
+        assert!(code == 3 && said.contains(words), "{args:?}: {code} {said}");
+    }
+    assert!(!Path::new(&folder.path("map.svg")).exists());
+}

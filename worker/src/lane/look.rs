@@ -1,0 +1,360 @@
+//! One look at a batch: how far it is, and once it has ended, what it brought.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use futures::stream::{BoxStream, StreamExt};
+use gristmill_domain::amount::Amount;
+use gristmill_ports::batch::{BatchId, BatchResult, BatchState, Docket};
+use gristmill_ports::ledger::{AccountState, Outcome};
+use gristmill_ports::model::{CallError, Scope};
+
+use tracing::Instrument;
+
+use super::contents::{self, Item};
+use super::hand_in::{AT_ONCE, Group, insist, worst_case};
+use crate::attempt::{Bench, Place};
+use crate::call::{End, REFUSALS_BEFORE_PAUSE};
+use crate::kit::{BatchLine, Kit, NoKit};
+use crate::lease::Held;
+use crate::meter::{self, Batched};
+use crate::tell::tell;
+use crate::wait::{backoff, spread};
+
+/// Wait before a batch is looked at again whose run cannot be worked on yet, or whose contents cannot be read.
+const NOT_YET_WAIT: Duration = Duration::from_secs(5);
+/// Looks become rarer up to so many times the first wait.
+const RARER_MAX: u32 = 10;
+/// Looks refused by an endpoint, one after the other, after which a person should know.
+const REFUSED_LOOKS: u32 = 3;
+
+/// What a worker knows of a batch that it looks after.
+#[derive(Default)]
+pub(super) struct Tended {
+    /// What is not booked yet, by the name that the provider knows it by; `None` until it is read.
+    items: Option<HashMap<String, Item>>,
+    /// Keeps the attempts alive beside the loan, and so shows the ledger what it was told.
+    held: Vec<Held>,
+    /// The last wait.
+    wait: Duration,
+    /// Refused looks, one after the other.
+    refused: u32,
+    /// The provider was told to end it.
+    cancelled: bool,
+}
+
+/// A batch after a look at it.
+pub(super) enum Look {
+    /// To be looked at again after this.
+    Again(Tended, Duration),
+    /// Everything in it is booked, or nothing of it ever will be.
+    Over,
+}
+
+/// A batch being looked at.
+struct Looking<'a> {
+    bench: &'a Bench,
+    kit: &'a Kit,
+    line: &'a BatchLine,
+    docket: &'a Docket,
+}
+
+impl Bench {
+    /// Looks at a batch.
+    pub(super) async fn look(&self, docket: &Docket, mut tended: Tended) -> Look {
+        let kit = match self.kits.kit(docket.run).await {
+            Ok(kit) => kit,
+            Err(NoKit::NotYet(reason)) => {
+                tracing::warn!(run = %docket.run, reason, "a batch waits");
+                return Look::Again(tended, spread(NOT_YET_WAIT));
+            }
+            Err(NoKit::Never(reason)) => {
+                tracing::error!(run = %docket.run, reason, "a batch is forgotten: nobody can book it any more");
+                self.lane.strike(&docket.tag).await;
+                return Look::Over;
+            }
+        };
+        let Some(line) = kit
+            .models
+            .get(&docket.model)
+            .and_then(|model| model.batch.as_ref())
+        else {
+            tracing::error!(run = %docket.run, model = docket.model, "a batch waits: its model is not asked in batches any more");
+            return Look::Again(tended, spread(NOT_YET_WAIT));
+        };
+        if tended.items.is_none() {
+            match contents::read(kit.blobs.as_ref(), &docket.tag).await {
+                Ok(items) => tended.take(self, docket, items),
+                Err(error) => {
+                    tracing::error!(run = %docket.run, error = &error as &dyn std::error::Error, "what is in a batch cannot be read");
+                    return Look::Again(tended, spread(NOT_YET_WAIT));
+                }
+            }
+        }
+        let looking = Looking {
+            bench: self,
+            kit: &kit,
+            line,
+            docket,
+        };
+        match looking.look(&mut tended).await {
+            Ok(true) => {
+                self.lane.strike(&docket.tag).await;
+                Look::Over
+            }
+            Ok(false) => {
+                let wait = tended.rarer(line.poll_every);
+                Look::Again(tended, spread(wait))
+            }
+            Err(error) => looking.refused(tended, error).await,
+        }
+    }
+}
+
+impl Tended {
+    fn take(&mut self, bench: &Bench, docket: &Docket, items: Vec<Item>) {
+        self.held = items
+            .iter()
+            .map(|item| bench.leases.hold(docket.run, item.fence))
+            .collect();
+        let named = items.into_iter().map(|item| (item.task.id.to_string(), item));
+        self.items = Some(named.collect());
+    }
+
+    fn rarer(&mut self, first: Duration) -> Duration {
+        self.wait = if self.wait.is_zero() {
+            first
+        } else {
+            (self.wait * 3 / 2).min(first * RARER_MAX)
+        };
+        self.wait
+    }
+
+    fn all(&self) -> Vec<Item> {
+        self.items.iter().flat_map(HashMap::values).cloned().collect()
+    }
+}
+
+impl Looking<'_> {
+    /// Whether everything is booked.
+    async fn look(&self, tended: &mut Tended) -> Result<bool, CallError> {
+        let Some(batch) = self.named().await? else {
+            tracing::warn!(run = %self.docket.run, model = self.docket.model, "a batch may have been handed in, and cannot be found: its worst case is booked");
+            meter::batch(&self.docket.model, Batched::Lost);
+            let items = tended.all();
+            return Ok(self
+                .group(&items)
+                .burn("nobody knows whether its batch was taken in")
+                .await);
+        };
+        let state = self.line.model.poll(&batch).await?;
+        match state {
+            BatchState::Working { ended, total } => {
+                tracing::debug!(run = %self.docket.run, model = self.docket.model, ended, total, "a batch is worked on");
+                self.cancel_with_its_run(tended, &batch).await?;
+                tended.refused = 0;
+                Ok(false)
+            }
+            BatchState::Refused { reason } => {
+                meter::batch(&self.docket.model, Batched::Refused);
+                let items = tended.all();
+                let group = self.group(&items);
+                if group.attempt() >= REFUSALS_BEFORE_PAUSE {
+                    group.pause(&reason).await;
+                }
+                Ok(group
+                    .void(&reason, backoff(group.attempt()).max(self.line.poll_every))
+                    .await)
+            }
+            BatchState::Ended { answered, total } => {
+                tracing::info!(run = %self.docket.run, model = self.docket.model, answered, total, "a batch has ended");
+                let results = self.line.model.results(&batch).await?;
+                let over = self.book(tended, results).await?;
+                tended.refused = 0;
+                if over {
+                    meter::batch(&self.docket.model, Batched::Ended);
+                }
+                Ok(over)
+            }
+        }
+    }
+
+    fn group<'g>(&'g self, items: &'g [Item]) -> Group<'g> {
+        Group {
+            bench: self.bench,
+            kit: self.kit,
+            items,
+        }
+    }
+
+    /// What the provider calls the batch. Whoever handed it in may have died, or heard nothing, before that was known.
+    async fn named(&self) -> Result<Option<BatchId>, CallError> {
+        if let Some(batch) = &self.docket.batch {
+            return Ok(Some(batch.clone()));
+        }
+        let Some(batch) = self.line.model.find(&self.docket.tag).await? else {
+            return Ok(None);
+        };
+        let dockets = &self.bench.lane.dockets;
+        if let Err(error) = insist(|| dockets.name(&self.docket.tag, &batch)).await {
+            // It is found again at the next look.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a docket was not completed"
+            );
+        }
+        Ok(Some(batch))
+    }
+
+    /// Nobody waits for what a cancelled run asked.
+    async fn cancel_with_its_run(&self, tended: &mut Tended, batch: &BatchId) -> Result<(), CallError> {
+        let run = self.docket.run;
+        let account = tell("account", || self.bench.ledger.account(run)).await;
+        if account.is_some_and(|account| account.state == AccountState::Cancelled) && !tended.cancelled {
+            self.line.model.cancel(batch).await?;
+            (tended.cancelled, tended.wait) = (true, Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    /// Books every result; whether nothing is left. What no result names has an unknown outcome.
+    async fn book(
+        &self,
+        tended: &mut Tended,
+        results: BoxStream<'static, Result<BatchResult, CallError>>,
+    ) -> Result<bool, CallError> {
+        let items = tended.items.take().unwrap_or_default();
+        let mut booked = results
+            .map(|result| async {
+                let BatchResult { custom_id, result } = result?;
+                let told = match items.get(&custom_id) {
+                    Some(item) => self.book_one(item, result).instrument(self.span(item)).await,
+                    // Booked by an earlier look, or never asked.
+                    None => true,
+                };
+                Ok((custom_id, told))
+            })
+            .buffer_unordered(AT_ONCE);
+        let (mut seen, mut told, mut broken) = (HashSet::new(), HashSet::new(), None);
+        while let Some(one) = booked.next().await {
+            match one {
+                Ok((name, was_told)) => {
+                    if was_told {
+                        told.insert(name.clone());
+                    }
+                    seen.insert(name);
+                }
+                Err(error) => broken = Some(error),
+            }
+        }
+        drop(booked);
+        let mut left = items;
+        left.retain(|name, _| !told.contains(name));
+        if let Some(error) = broken {
+            tended.items = Some(left);
+            return Err(error);
+        }
+        let unnamed: Vec<Item> = left
+            .iter()
+            .filter(|(name, _)| !seen.contains(*name))
+            .map(|(_, item)| item.clone())
+            .collect();
+        let burned = self
+            .group(&unnamed)
+            .burn("the batch has ended, and its results do not name the request")
+            .await;
+        if burned {
+            left.retain(|name, _| seen.contains(name));
+        }
+        let over = left.is_empty();
+        tended.items = Some(left);
+        Ok(over)
+    }
+
+    /// As that of a single call.
+    fn span(&self, item: &Item) -> tracing::Span {
+        let task = &item.task;
+        tracing::info_span!(
+            "attempt",
+            run = %self.docket.run,
+            task = %task.id,
+            model = %task.model,
+            stage = %task.address.step.stage()
+        )
+    }
+
+    async fn book_one(
+        &self,
+        item: &Item,
+        result: Result<gristmill_domain::chat::Response, CallError>,
+    ) -> bool {
+        let (bench, kit, task) = (self.bench, self.kit, &item.task);
+        let place = Place { bench, kit, task };
+        let end = match result {
+            Ok(response) => match kit.models.get(&task.model) {
+                Some(model) => place.answered(model, response, worst_case(kit, task)).await,
+                None => return false,
+            },
+            Err(error) => self.unanswered(item, error).await,
+        };
+        place.finish(item.fence, end, None).await
+    }
+
+    /// A request of a batch that brought no answer.
+    async fn unanswered(&self, item: &Item, error: CallError) -> End {
+        let attempt = item.fence.attempt;
+        match error {
+            CallError::Unknown { reason, .. } => End::Burn {
+                reason,
+                wait: backoff(attempt),
+            },
+            CallError::NotBilled {
+                reason,
+                scope: Scope::Request,
+                ..
+            } => End::Settled {
+                actual: Amount::ZERO,
+                outcome: Outcome::Failed { reason },
+            },
+            CallError::NotBilled { reason, scope, .. } => {
+                let tired = scope == Scope::Throttled && attempt >= REFUSALS_BEFORE_PAUSE;
+                if tired || matches!(scope, Scope::Endpoint | Scope::Quota) {
+                    self.group(std::slice::from_ref(item)).pause(&reason).await;
+                }
+                End::Void {
+                    reason,
+                    wait: backoff(attempt),
+                }
+            }
+        }
+    }
+
+    /// A look that brought nothing. It is free, so that it may be made again; a batch that the provider does not know any more is over once
+    /// nothing of it is in flight.
+    async fn refused(&self, mut tended: Tended, error: CallError) -> Look {
+        tended.refused += 1;
+        let (reason, wait, refusal) = match error {
+            CallError::Unknown { reason, retry_after } => (reason, retry_after, false),
+            CallError::NotBilled {
+                reason,
+                retry_after,
+                scope,
+            } => (reason, retry_after, scope != Scope::Throttled),
+        };
+        tracing::warn!(run = %self.docket.run, model = self.docket.model, reason, "a look at a batch brought nothing");
+        if refusal && tended.refused >= REFUSED_LOOKS {
+            let items = tended.all();
+            let fences: Vec<_> = items.iter().map(|item| item.fence).collect();
+            let (ledger, run) = (&self.bench.ledger, self.docket.run);
+            match tell("renew", || ledger.renew(run, &fences)).await {
+                Some(alive) if alive.is_empty() => {
+                    self.bench.lane.strike(&self.docket.tag).await;
+                    return Look::Over;
+                }
+                Some(_) | None => self.group(&items).pause(&reason).await,
+            }
+        }
+        let wait = wait.unwrap_or_else(|| tended.rarer(self.line.poll_every));
+        Look::Again(tended, spread(wait))
+    }
+}
