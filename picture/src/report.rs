@@ -49,7 +49,7 @@ pub struct Concept {
     pub real: u64,
     /// Synthetic rows.
     pub synthetic: u64,
-    /// Rows wanted, where that is said.
+    /// Rows wanted, real and synthetic together, where that is said.
     pub target: Option<u64>,
 }
 
@@ -204,10 +204,20 @@ struct Data<'a> {
 }
 
 impl Report {
+    /// With targets, which count both sorts, their bars stand behind each other; without, below each other.
+    fn has_targets(&self) -> bool {
+        self.concepts.iter().any(|concept| concept.target.is_some())
+    }
+
     /// The largest number of a concept's rows, which a full bar stands for.
     fn most(&self) -> f64 {
+        let stacked = self.has_targets();
         let largest = |concept: &Concept| {
-            let both = concept.real.max(concept.synthetic);
+            let both = if stacked {
+                concept.real + concept.synthetic
+            } else {
+                concept.real.max(concept.synthetic)
+            };
             both.max(concept.target.unwrap_or(0))
         };
         self.concepts.iter().map(largest).max().unwrap_or(1).max(1) as f64
@@ -237,12 +247,14 @@ impl Report {
                     real_text: thousands(concept.real),
                     synthetic_text: thousands(concept.synthetic),
                     target_text: concept.target.map_or_else(String::new, thousands),
-                    short: concept.target.is_some_and(|target| concept.synthetic < target),
+                    short: concept
+                        .target
+                        .is_some_and(|target| concept.real + concept.synthetic < target),
                     concept,
                 })
                 .collect(),
             concepts_note: &self.concepts_note,
-            has_targets: self.concepts.iter().any(|concept| concept.target.is_some()),
+            has_targets: self.has_targets(),
             funnel: &self.funnel,
             rounds: &self.rounds,
             plans: &self.plans,
@@ -290,10 +302,15 @@ impl Report {
                 .iter()
                 .map(|concept| Row {
                     name: concept.name.clone(),
-                    bars: vec![
-                        solid(concept.real as f64 / most, 0),
-                        solid(concept.synthetic as f64 / most, 1),
-                    ],
+                    bars: {
+                        let real = solid(concept.real as f64 / most, 0);
+                        let synthetic = solid(concept.synthetic as f64 / most, 1);
+                        if self.has_targets() {
+                            vec![[real, synthetic].concat()]
+                        } else {
+                            vec![real, synthetic]
+                        }
+                    },
                     goal: concept.target.map(|target| target as f64 / most),
                     number: match concept.target {
                         Some(target) => format!("{} + {} / {target}", concept.real, concept.synthetic),

@@ -1,5 +1,6 @@
 //! Rows themselves: on the map, by concept, and some of them whole.
 
+use gristmill_domain::concept::Standing;
 use gristmill_picture::cut;
 use gristmill_picture::map::{Map, Told};
 use gristmill_picture::points::{Class, Point, Points};
@@ -60,8 +61,21 @@ pub(super) fn map(gathered: &Gathered, measured: &Measured) -> Map {
     }
 }
 
-/// Concepts with most real rows first.
+/// The job's concepts, the largest gap first; else the seeds' labels, those with most real rows first.
 pub(super) fn concepts(manifest: &Manifest, gathered: &Gathered) -> (Vec<Concept>, String) {
+    if !manifest.concepts.is_empty() {
+        let note = crate::print::coverage(&manifest.concepts)
+            .unwrap_or_else(|| format!("{} concepts", thousands(manifest.concepts.len() as u64)));
+        let mut standings: Vec<_> = manifest.concepts.iter().collect();
+        standings.sort_by_key(|standing| std::cmp::Reverse(standing.open()));
+        let concept = |standing: &&Standing| Concept {
+            name: standing.concept.clone(),
+            real: standing.real,
+            synthetic: standing.synthetic,
+            target: (standing.target > 0).then_some(standing.target),
+        };
+        return (standings.iter().map(concept).collect(), format!("{note}."));
+    }
     let mut all: Vec<Concept> = manifest
         .seeds
         .concepts
