@@ -377,3 +377,44 @@ impl Report {
         files
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_concept_under_its_target_says_so() {
+        let concept = |real, synthetic| Concept {
+            name: "renal <dosing>".to_owned(),
+            real,
+            synthetic,
+            target: Some(40),
+        };
+        let report = Report {
+            title: "Run".to_owned(),
+            verdict: "Done.".to_owned(),
+            standing: Standing::Good,
+            gates: Vec::new(),
+            headlines: Vec::new(),
+            map: Map::default(),
+            concepts: vec![concept(10, 10), concept(20, 20)],
+            concepts_note: String::new(),
+            funnel: Vec::new(),
+            charts: Vec::new(),
+            rounds: Table::default(),
+            plans: Table::default(),
+            rounds_note: String::new(),
+            spending: Spending::default(),
+            yields: Table::default(),
+            shares: Table::default(),
+            accepted: Vec::new(),
+            rejected: Vec::new(),
+            warnings: Vec::new(),
+            facts: Table::default(),
+        };
+        let page = report.html().unwrap();
+        assert_eq!(page.matches("class=\"flag\"").count(), 1, "{page}");
+        assert!(page.contains("renal &lt;dosing&gt;"));
+        assert!(report.pictures().iter().any(|(name, _)| name == "concepts.svg"));
+    }
+}
