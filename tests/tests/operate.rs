@@ -16,7 +16,6 @@ use gristmill_tests::harness::{data, program};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use serde_json::Value;
 
 const LONG: Duration = Duration::from_secs(240);
 const CALLS: u64 = 1_200;
@@ -135,27 +134,28 @@ fn what_nobody_can_work_on_is_kept_shown_put_back_and_dropped() {
         std::thread::sleep(Duration::from_millis(50));
     };
     println!("{letters:#?}");
-    let number = |i: usize| letters[i]["number"].to_string();
-    let shown = cluster.ask(&["dead", "show", &number(0)]).unwrap();
-    assert!(
-        shown[0]["reason"].as_str().unwrap().contains("version"),
-        "the newer one says what it is: {}",
-        shown[0]
-    );
-    cluster.ask(&["dead", "retry", &number(0)]).unwrap();
+    // They were worked on at the same time: which came first is not said.
+    let newer = letters
+        .iter()
+        .find(|letter| letter["reason"].as_str().unwrap().contains("version 99"))
+        .expect("the newer one says what it is");
+    let number = newer["number"].to_string();
+    let shown = cluster.ask(&["dead", "show", &number]).unwrap();
+    assert_eq!(shown[0]["reason"], newer["reason"]);
+    cluster.ask(&["dead", "retry", &number]).unwrap();
     let until = Instant::now() + LONG;
     // Put back, it dies again, under the number that it had.
-    let buried = |letters: &[Value]| letters[0]["buried_ms"].as_u64();
     loop {
         let again = cluster.ask(&["dead", "list"]).unwrap();
         assert_eq!(again.len(), 2, "{again:?}");
-        if buried(&again) > buried(&letters) {
+        let found = again.iter().find(|letter| letter["number"] == newer["number"]);
+        if found.unwrap()["buried_ms"].as_u64() > newer["buried_ms"].as_u64() {
             break;
         }
         assert!(Instant::now() < until, "{again:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let (first, second) = (number(0), number(1));
+    let [first, second] = [0, 1].map(|i: usize| letters[i]["number"].to_string());
     let mut drop = ["dead", "drop", &first, &second, "--count", "1"];
     assert!(cluster.ask(&drop).is_err(), "the count is a check");
     drop[5] = "2";
@@ -237,8 +237,6 @@ fn only_those_who_may_are_let_in() {
         ask(&["cancel", "0123456789ab"], "look-only-token-0001", true),
         "viewer",
     );
-    refused(
-        ask(&["runs"], "may-do-all-token-0001", false),
-        "cannot be reached",
-    );
+    // Without a certificate the connection ends, before the token is looked at.
+    refused(ask(&["runs"], "may-do-all-token-0001", false), "coordinator");
 }

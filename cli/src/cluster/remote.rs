@@ -81,6 +81,13 @@ fn token(args: &ServerArgs) -> anyhow::Result<Token> {
 /// What the server refused, as the way this program ends.
 pub(crate) fn refused(status: &Status) -> Failure {
     let error = anyhow!("{}", status.message().to_owned());
+    // Not the coordinator's word: a server that refuses a certificate ends the connection, which shows with the first request.
+    if let Some(mut cause) = std::error::Error::source(status) {
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        return Failure::Other(anyhow!("the connection to the coordinator broke: {cause}"));
+    }
     match status.code() {
         Code::InvalidArgument
         | Code::NotFound
