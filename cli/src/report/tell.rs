@@ -155,16 +155,16 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
         .map(|part| part.spent_usd_micros + part.burned_usd_micros)
         .sum();
     let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
-    let a_row = calls as f64 / accepted.max(1) as f64;
+    let a_row = |told: String| match accepted {
+        0 => "for no row".to_owned(),
+        _ => format!("{told} an accepted row"),
+    };
     if usd > 0 {
         let cost = MicroUsd(usd / accepted.max(1));
-        headline(
-            "spent",
-            MicroUsd(usd).to_string(),
-            format!("{cost} an accepted row"),
-        );
+        headline("spent", MicroUsd(usd).to_string(), a_row(cost.to_string()));
     } else {
-        headline("calls", thousands(calls), format!("{a_row:.1} an accepted row"));
+        let cost = calls as f64 / accepted.max(1) as f64;
+        headline("calls", thousands(calls), a_row(format!("{cost:.1}")));
     }
     let lost: u64 = manifest.rejected.iter().map(|(_, loss)| loss.calls).sum();
     headline(

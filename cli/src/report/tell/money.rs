@@ -97,14 +97,17 @@ pub(super) fn spending(manifest: &Manifest) -> Spending {
 
 pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
     let line = |(name, part): (&String, &Yield)| {
-        let rows = part.accepted.max(1);
+        let a_row = |told: fn(&Yield) -> String| match part.accepted {
+            0 => "–".to_owned(),
+            _ => told(part),
+        };
         vec![
             name.replace('_', " "),
             thousands(part.candidates),
             thousands(part.accepted),
             percent(share_of(part.accepted, part.candidates)),
-            format!("{:.2}", part.calls as f64 / rows as f64),
-            MicroUsd(part.usd_micros / rows).to_string(),
+            a_row(|part| format!("{:.2}", part.calls as f64 / part.accepted as f64)),
+            a_row(|part| MicroUsd(part.usd_micros / part.accepted).to_string()),
         ]
     };
     let heads = [
