@@ -113,6 +113,25 @@ pub(crate) struct Spend {
     pub(crate) output_tokens: u64,
 }
 
+impl Spend {
+    /// What is gone in micro-dollars: spent, or burned.
+    pub(crate) fn usd_micros(&self) -> u64 {
+        self.spent_usd_micros + self.burned_usd_micros
+    }
+}
+
+impl Manifest {
+    /// What the whole run came to in micro-dollars.
+    pub(crate) fn usd_micros(&self) -> u64 {
+        self.spend.iter().map(Spend::usd_micros).sum()
+    }
+
+    /// The calls of the whole run.
+    pub(crate) fn calls(&self) -> u64 {
+        self.spend.iter().map(|part| part.calls).sum()
+    }
+}
+
 /// One thing to write.
 enum Item {
     Row(Split, Box<gristmill_dataset::Row>),

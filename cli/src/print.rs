@@ -14,7 +14,7 @@ use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
 
 use crate::args::OutputStyle;
-use crate::assemble::{Loss, Manifest, Spend};
+use crate::assemble::{Loss, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::history::one_line;
@@ -144,8 +144,7 @@ fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {
 
 /// Money against its limit, with what a row and the rejected ones cost; nothing where nothing costs money.
 fn money(manifest: &Manifest) -> Option<String> {
-    let spent = |part: &Spend| part.spent_usd_micros + part.burned_usd_micros;
-    let usd: u64 = manifest.spend.iter().map(spent).sum();
+    let usd = manifest.usd_micros();
     let limit = manifest.limit.usd;
     (usd > 0 || limit.is_some()).then(|| {
         format!(
@@ -159,7 +158,7 @@ fn money(manifest: &Manifest) -> Option<String> {
 }
 
 fn calls(manifest: &Manifest) -> String {
-    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let calls = manifest.calls();
     let limit = manifest.limit.calls;
     format!(
         "{}{}, {:.1}/row, {} on rejects",

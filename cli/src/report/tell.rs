@@ -89,12 +89,7 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
             percent(ceiling)
         ),
     );
-    let spent: u64 = manifest
-        .spend
-        .iter()
-        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
-        .sum();
-    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let (spent, calls) = (manifest.usd_micros(), manifest.calls());
     let within = manifest.limit.usd.is_none_or(|limit| spent <= limit.0)
         && manifest.limit.calls.is_none_or(|limit| calls <= limit);
     gate(holds(within), format!("spent {}", money::spent_of(manifest)));
@@ -149,12 +144,7 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
         percent(share_of(accepted, manifest.candidates)),
         format!("of {} candidates", thousands(manifest.candidates)),
     );
-    let usd: u64 = manifest
-        .spend
-        .iter()
-        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
-        .sum();
-    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let (usd, calls) = (manifest.usd_micros(), manifest.calls());
     let a_row = |told: String| match accepted {
         0 => "for no row".to_owned(),
         _ => format!("{told} an accepted row"),

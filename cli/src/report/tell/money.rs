@@ -10,12 +10,7 @@ use crate::view::thousands;
 
 /// `$11.02 of $25.00, 812 of 1,000 calls`.
 pub(super) fn spent_of(manifest: &Manifest) -> String {
-    let usd: u64 = manifest
-        .spend
-        .iter()
-        .map(|part| part.spent_usd_micros + part.burned_usd_micros)
-        .sum();
-    let calls: u64 = manifest.spend.iter().map(|part| part.calls).sum();
+    let (usd, calls) = (manifest.usd_micros(), manifest.calls());
     let mut parts = Vec::new();
     if usd > 0 || manifest.limit.usd.is_some() {
         parts.push(match manifest.limit.usd {
@@ -64,9 +59,8 @@ pub(super) fn funnel(manifest: &Manifest) -> Vec<Step> {
 }
 
 pub(super) fn spending(manifest: &Manifest) -> Spending {
-    let usd = |part: &Spend| part.spent_usd_micros + part.burned_usd_micros;
-    let has_money = manifest.spend.iter().any(|part| usd(part) > 0);
-    let size = |part: &Spend| if has_money { usd(part) } else { part.calls };
+    let has_money = manifest.usd_micros() > 0;
+    let size = |part: &Spend| if has_money { part.usd_micros() } else { part.calls };
     let largest = manifest.spend.iter().map(size).max().unwrap_or(0);
     let parts = manifest.spend.iter().map(|part| {
         let burned = if has_money { part.burned_usd_micros } else { 0 };
