@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Chain, Context, anyhow};
 use gristmill_proto::v1::coordinator_client::CoordinatorClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -82,10 +82,7 @@ fn token(args: &ServerArgs) -> anyhow::Result<Token> {
 pub(crate) fn refused(status: &Status) -> Failure {
     let error = anyhow!("{}", status.message().to_owned());
     // Not the coordinator's word: a server that refuses a certificate ends the connection, which shows with the first request.
-    if let Some(mut cause) = std::error::Error::source(status) {
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
+    if let Some(cause) = std::error::Error::source(status).and_then(|error| Chain::new(error).last()) {
         return Failure::Other(anyhow!("the connection to the coordinator broke: {cause}"));
     }
     match status.code() {
