@@ -2,21 +2,27 @@
 
 use std::time::Duration;
 
+use backoff::backoff::Backoff;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use gristmill_ports::ledger::Error;
 
 /// Time after which an operation is given up. The lease runs out then and the worst case is booked: late, never wrong.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
+
+/// Pauses before the same is sent again, until so much time has gone by.
+pub(crate) fn pauses(give_up_after: Duration) -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(Duration::from_millis(50))
+        .with_max_elapsed_time(Some(give_up_after))
+        .build()
+}
 
 /// Sends one ledger operation, and the same again while the store fails; `None` when it was given up or refused.
 pub(crate) async fn tell<T, F>(verb: &'static str, operation: impl Fn() -> F) -> Option<T>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    use backoff::backoff::Backoff;
-    let mut pauses = backoff::ExponentialBackoffBuilder::new()
-        .with_initial_interval(Duration::from_millis(50))
-        .with_max_elapsed_time(Some(GIVE_UP_AFTER))
-        .build();
+    let mut pauses = pauses(GIVE_UP_AFTER);
     loop {
         match operation().await {
             Ok(value) => return Some(value),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backoff::backoff::Backoff;
 use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::Amount;
 use gristmill_domain::work::{Task, Work};
@@ -17,7 +18,7 @@ use crate::call::{End, REFUSALS_BEFORE_PAUSE};
 use crate::kit::{BatchLine, Kit};
 use crate::lease::Held;
 use crate::meter::{self, Batched};
-use crate::tell::tell;
+use crate::tell::{pauses, tell};
 use crate::wait::{backoff, millis, spread};
 
 /// Attempts that are begun, and ended, at once.
@@ -38,11 +39,7 @@ pub(super) async fn insist<T, F>(operation: impl Fn() -> F) -> Result<T, DocketE
 where
     F: Future<Output = Result<T, DocketError>>,
 {
-    use backoff::backoff::Backoff;
-    let mut pauses = backoff::ExponentialBackoffBuilder::new()
-        .with_initial_interval(Duration::from_millis(50))
-        .with_max_elapsed_time(Some(GIVE_UP_AFTER))
-        .build();
+    let mut pauses = pauses(GIVE_UP_AFTER);
     loop {
         match operation().await {
             Ok(value) => return Ok(value),
