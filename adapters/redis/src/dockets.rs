@@ -13,14 +13,14 @@ use redis::Value;
 
 use crate::connection::Redis;
 use crate::error::Error;
-use crate::script::{Call, Script};
+use crate::script::{Call, NAMESPACE, Script};
 
 const KEYS: &str = include_str!("dockets/keys.lua");
 
 macro_rules! scripts {
     ($($name:ident $file:literal)*) => {$(
         static $name: LazyLock<Script> = LazyLock::new(|| {
-            Script::new(concat!("dockets/", $file), &[KEYS, include_str!(concat!("dockets/", $file, ".lua"))])
+            Script::new(concat!("dockets/", $file), &[NAMESPACE, KEYS, include_str!(concat!("dockets/", $file, ".lua"))])
         });
     )*};
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// What scripts share that keep all of their keys below the first.
+pub(crate) const NAMESPACE: &str = include_str!("namespace.lua");
+
 /// A Lua script: its name for messages, its text and its digest. Make each once, in a `LazyLock`.
 #[derive(Debug)]
 pub struct Script {

@@ -1,4 +1,4 @@
--- What the register's scripts share: names of keys, the time, and who has a run. Every key begins with KEYS[1], `gm:{register}` where the
+-- What the register's scripts share: who has a run, and how it is shown. Every key begins with KEYS[1], `gm:{register}` where the
 -- namespace is `gm`, so that all of them lie on one node of a cluster.
 --
 --   count               numbers what is put into an order
@@ -12,15 +12,6 @@
 --   grave:NUMBER        a hash: stage, run, reason, envelope, buried, retried, digest
 --   graves, digests     a sorted set of their numbers, a hash of number by digest
 --   graves:count, graves:bytes
-
-local function key(name)
-  return KEYS[1] .. ':' .. name
-end
-
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 -- Whether somebody has a run's lease now.
 local function holds(holder, run, now)

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::script::Script;
+use crate::script::{NAMESPACE, Script};
 
 const KEYS: &str = include_str!("keys.lua");
 const BEATS: &str = include_str!("beats.lua");
@@ -11,7 +11,7 @@ const LETTERS: &str = include_str!("letters.lua");
 macro_rules! scripts {
     ($($name:ident $file:literal [$($shared:ident)*])*) => {$(
         pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            Script::new(concat!("register/", $file), &[KEYS, $($shared,)* include_str!(concat!($file, ".lua"))])
+            Script::new(concat!("register/", $file), &[NAMESPACE, KEYS, $($shared,)* include_str!(concat!($file, ".lua"))])
         });
     )*};
 }
