@@ -12,7 +12,7 @@ use gristmill_domain::plan::{Spec, Start};
 use gristmill_domain::row::Row;
 use gristmill_domain::strategy::Strategy;
 use gristmill_index::MinHashIndex;
-use gristmill_index::minhash::{Parameters, Scheme};
+use gristmill_index::minhash::{Parameters, Scheme, Sketch};
 
 use crate::Error;
 use crate::assigner::{Assigner, Belongs};
@@ -203,7 +203,11 @@ impl Coverage {
             .filter(|assigned| assigned.counted)
             .filter_map(|assigned| self.number(&assigned.concept))
             .collect();
-        self.keep(&row.question, counted)
+        if counted.is_empty() {
+            return Ok(());
+        }
+        let sketch = self.counted.scheme().sketch_text(&row.question);
+        self.keep(&sketch, counted)
     }
 
     /// The concepts for which a question counts; it is kept for those that come after it.
@@ -224,17 +228,15 @@ impl Coverage {
             .map(|belongs| belongs.concept)
             .filter(|concept| !taken(*concept))
             .collect();
-        self.keep(question, counted.clone())?;
+        if !counted.is_empty() {
+            self.keep(&sketch, counted.clone())?;
+        }
         Ok(counted)
     }
 
-    fn keep(&mut self, question: &str, counted: Vec<u32>) -> Result<(), Error> {
-        if counted.is_empty() {
-            return Ok(());
-        }
+    fn keep(&mut self, sketch: &Sketch, counted: Vec<u32>) -> Result<(), Error> {
         let key = u32::try_from(self.counted_for.len()).map_err(|_| Error::TooManyRows)?;
-        let sketch = self.counted.scheme().sketch_text(question);
-        self.counted.insert(key, &sketch)?;
+        self.counted.insert(key, sketch)?;
         self.counted_for.push(counted.into());
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! Only eight bytes a passage stay in memory; the passages lie in a scratch file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -35,6 +35,7 @@ pub struct Passages {
     /// Where each passage starts, and where the last ends.
     starts: Vec<u64>,
     ids: Vec<ContentId>,
+    documents: u64,
 }
 
 /// What rows are held out by: no question is asked about what they rest on.
@@ -78,6 +79,7 @@ pub(crate) struct Gathering {
     starts: Vec<u64>,
     seen: HashSet<ContentId>,
     ids: Vec<ContentId>,
+    documents: HashSet<String>,
 }
 
 impl Gathering {
@@ -87,6 +89,7 @@ impl Gathering {
             starts: vec![0],
             seen: HashSet::new(),
             ids: Vec::new(),
+            documents: HashSet::new(),
         })
     }
 
@@ -100,6 +103,9 @@ impl Gathering {
         let end = self.starts.last().copied().unwrap_or(0) + bytes.len() as u64;
         self.starts.push(end);
         self.ids.push(passage.id);
+        if !self.documents.contains(&passage.source.file) {
+            self.documents.insert(passage.source.file.clone());
+        }
         Ok(())
     }
 
@@ -109,6 +115,7 @@ impl Gathering {
             file: self.writer.into_inner().map_err(|e| scratch(e.into_error()))?,
             starts: self.starts,
             ids: self.ids,
+            documents: self.documents.len() as u64,
         })
     }
 }
@@ -163,16 +170,9 @@ impl Passages {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// Passages by document.
-    ///
-    /// # Errors
-    /// [`Error::Scratch`].
-    pub(crate) fn documents(&self) -> Result<BTreeMap<String, u64>, Error> {
-        let mut documents = BTreeMap::new();
-        for number in 0..self.len() {
-            *documents.entry(self.read(number)?.source.file).or_default() += 1;
-        }
-        Ok(documents)
+    /// Documents that they are from.
+    pub(crate) fn documents(&self) -> u64 {
+        self.documents
     }
 
     /// Stores the passages as segments; those that are there stay.

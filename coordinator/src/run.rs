@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
-use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
 use gristmill_domain::id::TaskId;
@@ -425,12 +425,11 @@ fn note(
     report.decided += 1;
     report.accepted += u64::from(row.accepted());
     report.unfunded += u64::from(row.unfunded());
-    let costs: Vec<(Stage, Amount)> = row.costs.clone();
     if let Some(i) = Strategy::ALL
         .iter()
         .position(|strategy| *strategy == row.strategy)
     {
-        snapshot.tallies[i].add(row.accepted(), &costs);
+        snapshot.tallies[i].add(row.accepted(), &row.costs);
     }
     if !snapshot.concepts.is_empty() {
         let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);

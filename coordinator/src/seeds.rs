@@ -189,7 +189,7 @@ impl Intake {
         store.passages = passages.without(&forbidden)?;
         store.summary.passages = store.passages.len();
         store.summary.held_out_passages = all - store.passages.len();
-        store.summary.documents = store.passages.documents()?.len() as u64;
+        store.summary.documents = store.passages.documents();
         Ok(store)
     }
 }
@@ -349,12 +349,8 @@ impl SeedStore {
             }
         }
         store.file = writer.into_inner().map_err(|e| scratch(e.into_error()))?;
-        store.summary.repeated = summary.repeated;
-        store.summary.groups = summary.groups;
         store.passages = Passages::load(blobs, &names).await?;
-        store.summary.passages = summary.passages;
-        store.summary.documents = summary.documents;
-        store.summary.held_out_passages = summary.held_out_passages;
+        store.summary = summary;
         Ok(Some(store))
     }
 }
