@@ -1,7 +1,7 @@
 //! Runs the real program against the simulated service, as a user would: a job file in a folder, a process, its output.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -77,6 +77,15 @@ impl Bench {
             .env("CI", "1")
             .env_remove("GRISTMILL_LOG");
         Ok(command)
+    }
+
+    /// Starts a job, whose end nobody waits for.
+    pub fn start_job(&self, job: &str) -> anyhow::Result<Child> {
+        Ok(self
+            .command(&["run", job, "--progress", "none"])?
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?)
     }
 
     /// Runs the program to its end.

@@ -8,7 +8,6 @@
 )]
 
 use std::fmt::Write;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::rows;
@@ -171,13 +170,7 @@ fn killed_while_a_batch_is_out_a_run_goes_on_and_pays_nothing_twice() {
         let mut kills = 0;
         for kill in 1..=3 {
             let (taken, looked) = (seen("batch.taken"), seen("batch.looked"));
-            let mut child = bench
-                .command(&["run", "job.yaml", "--progress", "none"])
-                .unwrap()
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+            let mut child = bench.start_job("job.yaml").unwrap();
             if kill > 1 {
                 // What the process before left behind ends, and leads to the next batch.
                 until("the batch left behind is looked at", || {
@@ -248,13 +241,7 @@ fn a_batch_whose_receipt_was_lost_is_found_or_burned() {
             ..Faults::default()
         };
         let bench = bench(api, BATCH, faults);
-        let child = bench
-            .command(&["run", "job.yaml", "--progress", "none"])
-            .unwrap()
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child = bench.start_job("job.yaml").unwrap();
         until("a receipt is lost", || bench.sim.stats().count("batch.lost") > 0);
         bench.sim.set_faults(Faults::default()).unwrap();
         let output = child.wait_with_output().unwrap();

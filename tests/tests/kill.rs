@@ -11,7 +11,6 @@
 )]
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use gristmill_tests::harness::{Bench, data};
@@ -130,13 +129,7 @@ fn killed_at_random_moments_a_run_still_keeps_its_promises() {
     let bench = bench(&seeds, kills);
     let mut landed = 0;
     for kill in 0..kills {
-        let mut child = bench
-            .command(&["run", "job.yaml", "--progress", "none"])
-            .unwrap()
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = bench.start_job("job.yaml").unwrap();
         // The moment is part of the fault, not a wait for something to happen.
         std::thread::sleep(Duration::from_millis(40 + draw(kill) % 900));
         let alive = child.try_wait().unwrap().is_none();
