@@ -20,6 +20,16 @@ use crate::wait::{backoff, millis, spread};
 
 /// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
 pub(crate) const REFUSALS_BEFORE_PAUSE: u32 = 8;
+
+/// Whether the run waits for a person after such a refusal, alone or of a batch. An endpoint that says when to come again is obeyed.
+pub(crate) fn needs_a_person(scope: Scope, attempt: u32, retry_after: Option<Duration>) -> bool {
+    match scope {
+        Scope::Request => false,
+        Scope::Endpoint | Scope::Quota => true,
+        Scope::Throttled => attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none(),
+    }
+}
+
 /// Pause of the whole line after a refusal that named none.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// Wait before a task is tried again whose permit had lapsed.
@@ -144,6 +154,9 @@ impl Place<'_> {
         retry_after: Option<Duration>,
         attempt: u32,
     ) -> (CallEnd, End) {
+        if needs_a_person(scope, attempt, retry_after) {
+            self.pause(&reason).await;
+        }
         match scope {
             Scope::Request => {
                 let outcome = Outcome::Failed { reason };
@@ -151,15 +164,11 @@ impl Place<'_> {
                 (CallEnd::Answered, End::Settled { actual, outcome })
             }
             Scope::Endpoint | Scope::Quota => {
-                self.pause(&reason).await;
                 let wait = Duration::ZERO;
                 (CallEnd::Answered, End::Void { reason, wait })
             }
             Scope::Throttled => {
                 meter::throttled(&self.task.model);
-                if attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none() {
-                    self.pause(&reason).await;
-                }
                 self.cool_down(model, retry_after.unwrap_or(REFUSED_PAUSE)).await;
                 let wait = retry_after.map_or_else(|| backoff(attempt), spread);
                 (CallEnd::Refused, End::Void { reason, wait })

@@ -14,7 +14,7 @@ use super::contents::{self, Item};
 use super::gather::Waiting;
 use super::{HOLD, LENT, Lane};
 use crate::attempt::{Bench, Place};
-use crate::call::{End, REFUSALS_BEFORE_PAUSE};
+use crate::call::{End, needs_a_person};
 use crate::kit::{BatchLine, Kit};
 use crate::lease::Held;
 use crate::meter::{self, Batched};
@@ -179,10 +179,7 @@ impl Lane {
                 retry_after,
             }) => {
                 meter::batch(group.model(), Batched::Refused);
-                let tired = scope == Scope::Throttled
-                    && retry_after.is_none()
-                    && group.attempt() >= REFUSALS_BEFORE_PAUSE;
-                if tired || matches!(scope, Scope::Endpoint | Scope::Quota) {
+                if needs_a_person(scope, group.attempt(), retry_after) {
                     group.pause(&reason).await;
                 }
                 group

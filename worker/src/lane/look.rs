@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::contents::{self, Item};
 use super::hand_in::{AT_ONCE, Group, insist, worst_case};
 use crate::attempt::{Bench, Place};
-use crate::call::{End, REFUSALS_BEFORE_PAUSE};
+use crate::call::{End, REFUSALS_BEFORE_PAUSE, needs_a_person};
 use crate::kit::{BatchLine, Kit, NoKit};
 use crate::lease::Held;
 use crate::meter::{self, Batched};
@@ -316,14 +316,17 @@ impl Looking<'_> {
                 actual: Amount::ZERO,
                 outcome: Outcome::Failed { reason },
             },
-            CallError::NotBilled { reason, scope, .. } => {
-                let tired = scope == Scope::Throttled && attempt >= REFUSALS_BEFORE_PAUSE;
-                if tired || matches!(scope, Scope::Endpoint | Scope::Quota) {
+            CallError::NotBilled {
+                reason,
+                scope,
+                retry_after,
+            } => {
+                if needs_a_person(scope, attempt, retry_after) {
                     self.group(std::slice::from_ref(item)).pause(&reason).await;
                 }
                 End::Void {
                     reason,
-                    wait: backoff(attempt),
+                    wait: retry_after.map_or_else(|| backoff(attempt), spread),
                 }
             }
         }
