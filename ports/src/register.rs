@@ -10,11 +10,13 @@
 //! Nothing in it grows without end: of ended runs, dead letters and submitters' keys it keeps what the constants here say, a report replaces the
 //! one before, and a worker that is silent is forgotten. Runs that go on are as many as were submitted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
 use gristmill_domain::stage::Stage;
+use serde::{Deserialize, Serialize};
 
 /// The register failed: whether the operation was carried out is unknown. Send the same one again, unless its source is [`TooLarge`].
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +78,8 @@ pub const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub enum Submitted {
     /// It is new.
     Created,
-    /// It was there: the first entry's name and spec stay. One that goes on does so, one that had failed is taken up again, and one that was
-    /// finished or cancelled stays so.
+    /// It was there. One that goes on, or had failed and is taken up again, has this name and spec from now on: the same run may be
+    /// reached by other ways. One that was finished or cancelled stays as it is.
     Known,
     /// The submitter's key was used for another run.
     KeyTaken(RunId),
@@ -123,9 +125,32 @@ pub struct Run {
 pub struct Beat {
     /// Its name: one process, one name.
     pub worker: String,
-    /// Host, version, stages, slots and what is in hand, in the worker's own format.
+    /// A [`WorkerReport`] as JSON; a worker of another version may say more or less.
     pub report: Vec<u8>,
 }
+
+/// What a worker says of itself with every beat. What it leaves out has its default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkerReport {
+    /// The program's version.
+    pub version: String,
+    /// Stages that it takes tasks of.
+    pub stages: Vec<Stage>,
+    /// Tasks that it has in hand at once, of each stage but embedding.
+    pub slots: u16,
+    /// Tasks in hand.
+    pub in_flight: BTreeMap<Stage, usize>,
+    /// Age of the oldest task in hand, seconds.
+    pub oldest_seconds: Option<u64>,
+    /// It takes nothing more.
+    pub stopping: bool,
+    /// Runs whose tasks it puts off, and why: at most [`REFUSED_MAX`], each in a sentence.
+    pub refused: BTreeMap<RunId, String>,
+}
+
+/// Runs that a worker names as refused.
+pub const REFUSED_MAX: usize = 32;
 
 /// A worker as the register knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

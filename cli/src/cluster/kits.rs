@@ -1,16 +1,16 @@
 //! The kits of the runs that a worker meets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_coordinator::{Start, States};
-use gristmill_domain::id::RunId;
+use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::Validator;
-use gristmill_ports::register::Register;
+use gristmill_ports::register::{REFUSED_MAX, Register};
 use gristmill_sandbox::Sandbox;
 use gristmill_worker::{Kit, Kits, NoKit};
 use tempfile::TempDir;
@@ -20,6 +20,12 @@ use crate::workshop::{self, Workshop};
 
 /// Runs whose kits are kept; of more, those that were not asked for longest go.
 const KEPT: usize = 64;
+/// Time between two looks whether a run is reached by other ways now: a submitter may have sent it again.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Time for which it is said that a run was refused: its tasks come again sooner while it lives.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
+/// Characters of the reason.
+const REASON_CHARS_MAX: usize = 400;
 
 /// Builds a kit when the first task of its run comes, from what the run was started with.
 pub(crate) struct ClusterKits {
@@ -27,15 +33,25 @@ pub(crate) struct ClusterKits {
     states: States,
     workshop: Workshop,
     kept: Mutex<HashMap<RunId, Kept>>,
+    refused: Mutex<BTreeMap<RunId, Refusal>>,
 }
 
 struct Kept {
     asked: Instant,
+    looked: Instant,
     built: Arc<OnceCell<Built>>,
+}
+
+/// A run that could not be worked on.
+struct Refusal {
+    reason: String,
+    at: Instant,
 }
 
 struct Built {
     kit: Arc<Kit>,
+    /// What it was built from.
+    spec: ContentId,
     /// The run's databases, for as long as they are queried.
     _databases: Option<TempDir>,
 }
@@ -48,12 +64,31 @@ impl ClusterKits {
             states,
             workshop,
             kept: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
-    fn cell(&self, run: RunId) -> Arc<OnceCell<Built>> {
-        // Each change is a single insert or remove: a panic elsewhere leaves nothing half-done.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Runs that cannot be worked on here, and why.
+    pub(crate) fn refused(&self) -> BTreeMap<RunId, String> {
+        let mut refused = locked(&self.refused);
+        refused.retain(|_, refusal| refusal.at.elapsed() < REFUSAL_HOLDS);
+        let told = refused.iter().take(REFUSED_MAX);
+        told.map(|(run, refusal)| (*run, refusal.reason.clone()))
+            .collect()
+    }
+
+    fn refuse(&self, run: RunId, why: &NoKit) {
+        let (NoKit::NotYet(reason) | NoKit::Never(reason)) = why;
+        let refusal = Refusal {
+            reason: reason.chars().take(REASON_CHARS_MAX).collect(),
+            at: Instant::now(),
+        };
+        locked(&self.refused).insert(run, refusal);
+    }
+
+    /// The kit's place; and whether it is time to look if it is still the right one.
+    fn cell(&self, run: RunId) -> (Arc<OnceCell<Built>>, bool) {
+        let mut kept = locked(&self.kept);
         if kept.len() >= KEPT
             && !kept.contains_key(&run)
             && let Some(oldest) = kept
@@ -65,10 +100,31 @@ impl ClusterKits {
         }
         let entry = kept.entry(run).or_insert_with(|| Kept {
             asked: Instant::now(),
+            looked: Instant::now(),
             built: Arc::default(),
         });
         entry.asked = Instant::now();
-        Arc::clone(&entry.built)
+        let look = entry.looked.elapsed() >= LOOK_EVERY;
+        if look {
+            entry.looked = entry.asked;
+        }
+        (Arc::clone(&entry.built), look)
+    }
+
+    /// Forgets a kit whose run was sent again with other addresses or keys. A register that does not answer changes nothing.
+    async fn look_again(&self, run: RunId, cell: &Arc<OnceCell<Built>>) {
+        let Some(built) = cell.get() else {
+            return;
+        };
+        if let Ok(Some(spec)) = self.register.spec(run).await
+            && ContentId::of(&[&spec]) != built.spec
+        {
+            let mut kept = locked(&self.kept);
+            if kept.get(&run).is_some_and(|kept| Arc::ptr_eq(&kept.built, cell)) {
+                tracing::info!(%run, "it was sent again, and is worked on by what it says now");
+                kept.remove(&run);
+            }
+        }
     }
 
     async fn build(&self, run: RunId) -> Result<Built, NoKit> {
@@ -95,6 +151,7 @@ impl ClusterKits {
         tracing::info!(%run, job = start.job_file, "ready to work on it");
         Ok(Built {
             kit: Arc::new(kit),
+            spec: ContentId::of(&[&spec]),
             _databases: folder,
         })
     }
@@ -117,11 +174,28 @@ impl ClusterKits {
     }
 }
 
+/// Each change under these locks is a single insert or remove: a panic elsewhere leaves nothing half-done.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[async_trait]
 impl Kits for ClusterKits {
     async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit> {
-        let cell = self.cell(run);
-        let built = cell.get_or_try_init(|| self.build(run)).await?;
-        Ok(Arc::clone(&built.kit))
+        let (mut cell, look) = self.cell(run);
+        if look {
+            self.look_again(run, &cell).await;
+            (cell, _) = self.cell(run);
+        }
+        match cell.get_or_try_init(|| self.build(run)).await {
+            Ok(built) => {
+                locked(&self.refused).remove(&run);
+                Ok(Arc::clone(&built.kit))
+            }
+            Err(why) => {
+                self.refuse(run, &why);
+                Err(why)
+            }
+        }
     }
 }

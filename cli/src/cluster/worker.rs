@@ -7,10 +7,10 @@ use anyhow::Context;
 use gristmill_coordinator::LEASE_MS;
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Ledger;
-use gristmill_ports::register::{Beat, Register};
+use gristmill_ports::register::{Beat, Register, WorkerReport};
 use gristmill_redis::RedisLimiter;
 use gristmill_telemetry::W3c;
-use gristmill_worker::{Handle, Options, Source, Worker};
+use gristmill_worker::{Handle, Kits, Options, Source, Worker};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -45,14 +45,18 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         key_folder: args.key_folder.clone(),
     };
     let workshop = Workshop::new(place, View::new(ProgressStyle::Plain));
-    let kits = ClusterKits::new(Arc::clone(&servers.register), servers.states.clone(), workshop);
+    let kits = Arc::new(ClusterKits::new(
+        Arc::clone(&servers.register),
+        servers.states.clone(),
+        workshop,
+    ));
     let limiter = Arc::new(RedisLimiter::new(servers.redis.clone()));
     let options = Options {
         renew_every: Duration::from_millis(LEASE_MS / 4),
         grace: Duration::from_secs(args.grace),
     };
     let worker = Worker::new(
-        Arc::new(kits),
+        Arc::clone(&kits) as Arc<dyn Kits>,
         Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
         limiter,
         Arc::clone(&servers.dockets),
@@ -87,6 +91,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         stages,
         slots: args.slots,
         handle,
+        kits,
     };
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     // The look-outs end when the work has: a draining worker still says that it is there.
@@ -126,17 +131,21 @@ struct About {
     stages: Vec<Stage>,
     slots: u16,
     handle: Handle,
+    kits: Arc<ClusterKits>,
 }
 
 impl About {
     fn report(&self) -> Vec<u8> {
-        let report = serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"), "stages": self.stages, "slots": self.slots,
-            "in_flight": self.handle.in_flight(),
-            "oldest_seconds": self.handle.oldest_attempt().map(|age| age.as_secs()),
-            "stopping": self.handle.draining(),
-        });
-        report.to_string().into_bytes()
+        let report = WorkerReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            stages: self.stages.clone(),
+            slots: self.slots,
+            in_flight: self.handle.in_flight(),
+            oldest_seconds: self.handle.oldest_attempt().map(|age| age.as_secs()),
+            stopping: self.handle.draining(),
+            refused: self.kits.refused(),
+        };
+        serde_json::to_vec(&report).unwrap_or_default()
     }
 }
 

@@ -17,12 +17,12 @@ if not known[1] then
   redis.call('ZADD', key('active'), order, id)
   return 1
 end
+if known[2] == 'finished' or known[2] == 'cancelled' then
+  return 0
+end
+redis.call('HSET', run, 'name', name)
+redis.call('SET', spec_key, spec)
 if known[2] == 'failed' then
-  if redis.call('EXISTS', spec_key) == 1 then
-    redis.call('PERSIST', spec_key)
-  else
-    redis.call('SET', spec_key, spec)
-  end
   redis.call('ZADD', key('active'), known[1], id)
   redis.call('ZREM', key('ended'), id)
   redis.call('HDEL', run, 'ending', 'reason', 'ended')

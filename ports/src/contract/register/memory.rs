@@ -78,14 +78,13 @@ impl State {
         }
         *kept = until;
         if let Some(entry) = self.runs.get_mut(&new.run) {
-            if matches!(entry.run.ending, Some(Ending::Failed { .. })) {
-                if entry.spec(now_ms).is_none() {
-                    entry.spec = new.spec;
-                }
-                (entry.run.ending, entry.run.ended_ms, entry.spec_until_ms) = (None, None, None);
-                if let Some(place) = entry.ended.take() {
-                    self.ended.remove(&place);
-                }
+            if matches!(entry.run.ending, Some(Ending::Finished | Ending::Cancelled)) {
+                return Submitted::Known;
+            }
+            (entry.run.name, entry.spec) = (new.name, new.spec);
+            (entry.run.ending, entry.run.ended_ms, entry.spec_until_ms) = (None, None, None);
+            if let Some(place) = entry.ended.take() {
+                self.ended.remove(&place);
             }
             return Submitted::Known;
         }

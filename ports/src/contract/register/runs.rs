@@ -36,8 +36,12 @@ pub async fn a_run_is_entered_once(harness: &dyn Harness) {
         ..new_run(0)
     };
     assert_eq!(register.submit(other_words).await.unwrap(), Submitted::Known);
-    assert_eq!(known(register, 0).await, expected, "the first entry stays");
-    assert_eq!(register.spec(id(0)).await.unwrap().unwrap(), b"spec 0");
+    let renamed = Run {
+        name: "other".to_owned(),
+        ..expected
+    };
+    assert_eq!(known(register, 0).await, renamed, "the last word holds");
+    assert_eq!(register.spec(id(0)).await.unwrap().unwrap(), b"other");
     let bytes: Vec<u8> = (0..=255).collect();
     let binary = NewRun {
         spec: bytes.clone(),
@@ -84,10 +88,14 @@ pub async fn a_failed_run_is_taken_up_again(harness: &dyn Harness) {
     assert!(run.ended_ms.is_some_and(|ended| ended >= run.submitted_ms));
     assert_eq!((run.holder, &*run.report), (None, &b"half"[..]));
     assert_eq!(ids(&register.active().await.unwrap()), [id(0), id(2)]);
-    assert_eq!(register.submit(new_run(1)).await.unwrap(), Submitted::Known);
+    let mended = NewRun {
+        spec: b"mended".to_vec(),
+        ..new_run(1)
+    };
+    assert_eq!(register.submit(mended).await.unwrap(), Submitted::Known);
     let run = known(register, 1).await;
     assert_eq!((run.ending, run.ended_ms), (None, None));
-    assert_eq!(register.spec(id(1)).await.unwrap().unwrap(), b"spec 1");
+    assert_eq!(register.spec(id(1)).await.unwrap().unwrap(), b"mended");
     assert_eq!(
         ids(&register.active().await.unwrap()),
         [id(0), id(1), id(2)],
@@ -108,12 +116,19 @@ pub async fn a_finished_or_cancelled_run_stays_so(harness: &dyn Harness) {
     for (number, ending) in [Ending::Finished, Ending::Cancelled].into_iter().enumerate() {
         assert!(register.claim(id(number), "a", LONG).await.unwrap());
         assert!(register.end(id(number), "a", ending.clone()).await.unwrap());
-        assert_eq!(register.submit(new_run(number)).await.unwrap(), Submitted::Known);
-        assert_eq!(known(register, number).await.ending, Some(ending));
+        let before = known(register, number).await;
+        let again = NewRun {
+            name: "again".to_owned(),
+            spec: b"again".to_vec(),
+            ..new_run(number)
+        };
+        assert_eq!(register.submit(again).await.unwrap(), Submitted::Known);
+        assert_eq!(known(register, number).await, before);
+        let spec = register.spec(id(number)).await.unwrap().unwrap();
+        assert_eq!(spec, new_run(number).spec, "kept for a while");
     }
     assert_eq!(register.active().await.unwrap(), []);
     assert_eq!(ids(&register.list(0, 9).await.unwrap()), [id(1), id(0)]);
-    assert!(register.spec(id(0)).await.unwrap().is_some(), "kept for a while");
 }
 
 pub async fn runs_are_listed_the_newest_first(harness: &dyn Harness) {
