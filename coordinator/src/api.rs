@@ -3,12 +3,14 @@
 //! Any coordinator answers for all runs: what it says comes from the register, the ledger and the store. It owns no state of its own.
 
 mod auth;
+mod obstacles;
 mod show;
 mod submit;
 mod verbs;
 
 use gristmill_domain::id::RunId;
 use gristmill_ports::ledger::Error as LedgerError;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::error::told;
@@ -21,12 +23,13 @@ pub use auth::{Access, AccessError, Role};
 pub struct Api {
     ground: Ground,
     access: Access,
+    stop: CancellationToken,
 }
 
 impl Api {
-    /// A service on this ground, for whom `access` lets in.
-    pub fn new(ground: Ground, access: Access) -> Self {
-        Self { ground, access }
+    /// A service on this ground, for whom `access` lets in. Who watches a run is sent away by `stop`.
+    pub fn new(ground: Ground, access: Access, stop: CancellationToken) -> Self {
+        Self { ground, access, stop }
     }
 }
 

@@ -64,8 +64,17 @@ pub struct Ground {
     pub queue: Arc<dyn Publisher>,
     /// Where their state lies.
     pub states: States,
+    /// The store that states and datasets lie in, in words that people can look it up by.
+    pub store: String,
     /// Carries their traces to the workers.
     pub propagator: Arc<dyn Propagator>,
+}
+
+impl Ground {
+    /// Where a finished run's dataset lies.
+    pub(crate) fn dataset(&self, run: RunId) -> String {
+        format!("{}/{run}/dataset", self.store.trim_end_matches('/'))
+    }
 }
 
 /// How a coordinator shares the runs with others.

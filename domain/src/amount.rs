@@ -112,6 +112,18 @@ pub struct Limit {
     pub calls: Option<u64>,
 }
 
+impl fmt::Display for Limit {
+    /// `$5.00 and 600 calls`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.usd, self.calls) {
+            (Some(usd), Some(calls)) => write!(f, "{usd} and {calls} calls"),
+            (Some(usd), None) => write!(f, "{usd}"),
+            (None, Some(calls)) => write!(f, "{calls} calls"),
+            (None, None) => f.write_str("without a limit"),
+        }
+    }
+}
+
 impl Limit {
     /// True when the amount stays within every axis that is limited.
     pub fn covers(self, amount: Amount) -> bool {

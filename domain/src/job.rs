@@ -214,6 +214,9 @@ pub struct Generate {
     pub pilot: f64,
     /// Rounds after the pilot, over which the budget is spread; each re-fits the mix.
     pub rounds: u32,
+    /// Every draw of the run follows from it: another number makes another run of the same job, with the same held-out rows.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub seed: u64,
     /// Template files that replace built-in prompts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(transform = prompt_names)]
@@ -242,9 +245,14 @@ impl Default for Generate {
             top_p: 0.95,
             pilot: 0.05,
             rounds: 4,
+            seed: 0,
             prompts: BTreeMap::new(),
         }
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Which strategy generates.

@@ -1,5 +1,7 @@
 //! One unit of paid work: what a worker is told to do, and what it reports back.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::chat;
@@ -45,6 +47,19 @@ pub enum Step {
     Answer(u32),
     /// Asks for the nth judgement, from 0.
     Judge(u32),
+}
+
+impl fmt::Display for Step {
+    /// `answer 1`: samples are counted from 1 for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask => f.write_str("ask"),
+            Self::Embed => f.write_str("embed"),
+            Self::Verify => f.write_str("verify"),
+            Self::Answer(sample) => write!(f, "answer {}", sample + 1),
+            Self::Judge(sample) => write!(f, "judge {}", sample + 1),
+        }
+    }
 }
 
 impl Step {

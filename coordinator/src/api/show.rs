@@ -8,19 +8,34 @@ use gristmill_ports::register::{Ending, Grave, Run, Worker};
 use gristmill_proto::v1;
 use tonic::Status;
 
+use super::obstacles::obstacles;
 use super::{Api, ledger_status};
 use crate::Progress;
 use crate::fleet::ACCOUNT;
 
 impl Api {
     /// A run with its books: the ledger's, or those it was archived with.
-    pub(super) async fn show(&self, run: &Run) -> Result<v1::Run, Status> {
+    pub(super) async fn show(&self, run: &Run, workers: &[Worker]) -> Result<v1::Run, Status> {
         let account = match self.ground.ledger.account(run.run).await {
             Ok(account) => Some(account),
             Err(LedgerError::UnknownRun(_)) => self.archived(run).await,
             Err(error) => return Err(ledger_status(&error)),
         };
-        Ok(shown(run, account.as_ref()))
+        let mut shown = shown(run, account.as_ref());
+        match shown.state() {
+            v1::RunState::Running => {
+                let tasks = account.map(|account| account.counts).unwrap_or_default();
+                shown.obstacles = obstacles(run.run, &tasks, workers);
+            }
+            v1::RunState::Finished => shown.dataset = self.ground.dataset(run.run),
+            v1::RunState::Unspecified
+            | v1::RunState::Waiting
+            | v1::RunState::Paused
+            | v1::RunState::Frozen
+            | v1::RunState::Cancelled
+            | v1::RunState::Failed => {}
+        }
+        Ok(shown)
     }
 
     async fn archived(&self, run: &Run) -> Option<Account> {
@@ -50,6 +65,8 @@ fn shown(run: &Run, account: Option<&Account>) -> v1::Run {
         account: account.map_or_else(Vec::new, |account| {
             serde_json::to_vec(account).unwrap_or_default()
         }),
+        obstacles: Vec::new(),
+        dataset: String::new(),
     }
 }
 
@@ -63,7 +80,14 @@ fn state(run: &Run, account: Option<&Account>) -> (v1::RunState, String) {
     match account.map(|account| &account.state) {
         Some(AccountState::Paused { reason }) => (v1::RunState::Paused, reason.clone()),
         Some(AccountState::Frozen { reason, .. }) => (v1::RunState::Frozen, reason.clone()),
-        Some(AccountState::Cancelled) => (v1::RunState::Cancelled, String::new()),
+        Some(AccountState::Cancelled) => {
+            let calls = account.map_or(0, |account| account.counts_total().running);
+            let reason = match calls {
+                0 => String::new(),
+                calls => format!("{calls} calls are still in flight, and are booked when they end"),
+            };
+            (v1::RunState::Cancelled, reason)
+        }
         Some(AccountState::Active | AccountState::Closed) | None if run.holder.is_some() => {
             (v1::RunState::Running, String::new())
         }

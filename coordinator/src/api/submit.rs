@@ -5,12 +5,13 @@
 
 use gristmill_domain::id::RunId;
 use gristmill_ports::blob::{Blobs, Create};
+use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{NewRun, SPEC_BYTES_MAX, Submitted};
 use gristmill_proto::v1;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
-use super::{Api, register_status, run_status, told};
+use super::{Api, ledger_status, register_status, run_status, told};
 use crate::{SeedStore, Start};
 
 /// The largest file of a run's state, bytes.
@@ -46,6 +47,7 @@ impl Api {
         // Beside its files, so that the run's folder tells by itself what it is; what counts is the register's.
         let told = state.create(START, head.new.spec.clone()).await;
         told.map_err(|error| Status::unavailable(super::told(&error)))?;
+        self.same_prices(&head.start).await?;
         let created = match self
             .ground
             .register
@@ -66,6 +68,22 @@ impl Api {
             run: Some(self.one(run).await?),
             created,
         })
+    }
+
+    /// A run that has an account keeps the prices that it was opened with: its books are in them.
+    async fn same_prices(&self, start: &Start) -> Result<(), Status> {
+        let account = match self.ground.ledger.account(start.run).await {
+            Ok(account) => account,
+            Err(LedgerError::UnknownRun(_)) => return Ok(()),
+            Err(error) => return Err(ledger_status(&error)),
+        };
+        if account.price_hash == start.account().price_hash {
+            return Ok(());
+        }
+        Err(Status::failed_precondition(format!(
+            "run {} keeps the prices that it began with: submit it with those, or give `generate.seed` another number, which makes another run",
+            start.run
+        )))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Raise;
+use gristmill_ports::register::Worker;
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
@@ -20,6 +21,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAGE: (u32, u32) = (50, 500);
 
 impl Api {
+    async fn workers(&self) -> Result<Vec<Worker>, Status> {
+        let workers = self.ground.register.workers().await;
+        workers.map_err(|error| register_status(&error))
+    }
+
     /// A run as it stands.
     pub(super) async fn one(&self, run: RunId) -> Result<v1::Run, Status> {
         let entry = self
@@ -29,19 +35,29 @@ impl Api {
             .await
             .map_err(|error| register_status(&error))?
             .ok_or_else(|| unknown_run(run))?;
-        self.show(&entry).await
+        self.show(&entry, &self.workers().await?).await
     }
 
-    /// Changes the account of a run that is known and has not ended, and shows the run after it.
+    /// Changes the account of a run that is known and not over, and shows the run after it.
     async fn change<F>(&self, run: &str, act: impl FnOnce(RunId) -> F) -> Result<Response<v1::Run>, Status>
     where
         F: Future<Output = Result<(), gristmill_ports::ledger::Error>>,
     {
         let run = run_id(run)?;
         let before = self.one(run).await?;
-        if before.ended_ms.is_some() {
+        let over = match before.state() {
+            v1::RunState::Finished => Some("is finished"),
+            v1::RunState::Cancelled => Some("is cancelled"),
+            v1::RunState::Failed => Some("has failed; submitting it again takes it up"),
+            v1::RunState::Unspecified
+            | v1::RunState::Waiting
+            | v1::RunState::Running
+            | v1::RunState::Paused
+            | v1::RunState::Frozen => None,
+        };
+        if let Some(over) = over {
             return Err(Status::failed_precondition(format!(
-                "run {run} has ended: nothing about it can be changed"
+                "nothing about run {run} can be changed: it {over}"
             )));
         }
         match act(run).await {
@@ -55,6 +71,35 @@ impl Api {
             Err(error) => return Err(ledger_status(&error)),
         }
         self.one(run).await.map(Response::new)
+    }
+}
+
+/// Ids that are named where several would do.
+const NAMED: usize = 5;
+
+impl Api {
+    /// The one open task whose id begins so.
+    async fn open_task(&self, run: RunId, digits: &str) -> Result<TaskId, Status> {
+        let ledger = |error| ledger_status(&error);
+        let account = self.ground.ledger.account(run).await.map_err(ledger)?;
+        let tasks = self.ground.upkeep.survivors(run, &account.epoch).await;
+        let ids = tasks.map_err(ledger)?.into_iter().map(|task| task.id);
+        let mut found: Vec<TaskId> = ids.filter(|id| id.to_string().starts_with(digits)).collect();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Status::not_found(format!(
+                "run {run} has no open task whose id begins with `{digits}`; `gristmill trace` prints the tasks of decided rows"
+            ))),
+            several => {
+                let count = several.len();
+                found.sort();
+                let some: Vec<String> = found.iter().take(NAMED).map(TaskId::to_string).collect();
+                Err(Status::failed_precondition(format!(
+                    "{count} open tasks begin with `{digits}`, such as {}: give more digits",
+                    some.join(", ")
+                )))
+            }
+        }
     }
 }
 
@@ -86,9 +131,10 @@ impl Coordinator for Api {
             .list(wanted.skip as usize, page(wanted.limit))
             .await
             .map_err(|error| register_status(&error))?;
+        let workers = self.workers().await?;
         let mut runs = Vec::with_capacity(entries.len());
         for entry in &entries {
-            runs.push(self.show(entry).await?);
+            runs.push(self.show(entry, &workers).await?);
         }
         Ok(Response::new(v1::ListRunsResponse { runs }))
     }
@@ -121,6 +167,9 @@ impl Coordinator for Api {
                 now = loop {
                     tokio::select! {
                         () = sender.closed() => return,
+                        () = looking.stop.cancelled() => break Err(Status::unavailable(
+                            "this coordinator stops: watch again, and another one answers",
+                        )),
                         () = tokio::time::sleep(LOOK_EVERY) => {}
                     }
                     match looking.one(run).await {
@@ -248,10 +297,10 @@ impl Coordinator for Api {
         self.access.check(&request, Role::Viewer)?;
         let wanted = request.into_inner();
         let run = run_id(&wanted.run)?;
-        let task: TaskId = wanted
-            .task
-            .parse()
-            .map_err(|error| Status::invalid_argument(format!("`task`: {error}")))?;
+        let task = match wanted.task.parse() {
+            Ok(task) => task,
+            Err(_) => self.open_task(run, &wanted.task).await?,
+        };
         let attempts = self
             .ground
             .ledger
@@ -260,6 +309,7 @@ impl Coordinator for Api {
             .map_err(|error| ledger_status(&error))?;
         Ok(Response::new(v1::ExplainTaskResponse {
             attempts: attempts.iter().map(show::attempt).collect(),
+            task: task.to_string(),
         }))
     }
 
@@ -268,12 +318,7 @@ impl Coordinator for Api {
         request: Request<v1::ListWorkersRequest>,
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
         self.access.check(&request, Role::Viewer)?;
-        let workers = self
-            .ground
-            .register
-            .workers()
-            .await
-            .map_err(|error| register_status(&error))?;
+        let workers = self.workers().await?;
         Ok(Response::new(v1::ListWorkersResponse {
             workers: workers.into_iter().map(show::worker).collect(),
         }))

@@ -1,0 +1,113 @@
+//! Why the tasks of a run wait although it goes on: what its coordinator cannot see, and the workers know.
+
+use std::collections::BTreeMap;
+
+use gristmill_domain::id::RunId;
+use gristmill_domain::ledger::Counts;
+use gristmill_domain::stage::Stage;
+use gristmill_ports::register::{Worker, WorkerReport};
+use gristmill_proto::v1;
+
+/// What keeps the run's tasks waiting; what most workers say comes first.
+pub(super) fn obstacles(
+    run: RunId,
+    tasks: &BTreeMap<Stage, Counts>,
+    workers: &[Worker],
+) -> Vec<v1::Obstacle> {
+    let there: Vec<WorkerReport> = workers
+        .iter()
+        .filter(|worker| !worker.draining)
+        .filter_map(|worker| serde_json::from_slice(&worker.report).ok())
+        .filter(|report: &WorkerReport| !report.stopping)
+        .collect();
+    let of = there.len() as u32;
+    let mut found = Vec::new();
+    let open = |stage: &Stage| tasks.get(stage).is_some_and(|counts| counts.open > 0);
+    for stage in Stage::ALL.into_iter().filter(open) {
+        if !there.iter().any(|report| report.stages.contains(&stage)) {
+            let reason =
+                format!("no worker takes {stage} tasks: start one with `gristmill worker --stages {stage}`");
+            found.push(v1::Obstacle {
+                reason,
+                workers: of,
+                of,
+            });
+        }
+    }
+    let mut said: BTreeMap<&str, u32> = BTreeMap::new();
+    for reason in there.iter().filter_map(|report| report.refused.get(&run)) {
+        *said.entry(reason).or_default() += 1;
+    }
+    found.extend(said.into_iter().map(|(reason, workers)| v1::Obstacle {
+        reason: reason.to_owned(),
+        workers,
+        of,
+    }));
+    // Stable: a stage without workers stays before what as many say.
+    found.sort_by_key(|obstacle| std::cmp::Reverse(obstacle.workers));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(stages: &[Stage], refused: &[(RunId, &str)], draining: bool) -> Worker {
+        let refused = refused.iter().map(|(run, reason)| (*run, (*reason).to_owned()));
+        let report = WorkerReport {
+            stages: stages.to_vec(),
+            refused: refused.collect(),
+            ..WorkerReport::default()
+        };
+        Worker {
+            worker: "w".to_owned(),
+            report: serde_json::to_vec(&report).unwrap_or_default(),
+            since_ms: 1,
+            beat_ms: 2,
+            draining,
+        }
+    }
+
+    fn open(stages: &[Stage]) -> BTreeMap<Stage, Counts> {
+        let counts = Counts {
+            planned: 3,
+            open: 3,
+            ..Counts::default()
+        };
+        stages.iter().map(|stage| (*stage, counts)).collect()
+    }
+
+    fn words(obstacles: &[v1::Obstacle]) -> Vec<(&str, u32, u32)> {
+        obstacles
+            .iter()
+            .map(|o| (o.reason.as_str(), o.workers, o.of))
+            .collect()
+    }
+
+    #[test]
+    fn a_stage_that_no_worker_takes_is_named_while_it_has_tasks() {
+        let (run, tasks) = (RunId::of(&[b"run"]), open(&[Stage::Generate, Stage::Judge]));
+        let all = Stage::ALL;
+        assert_eq!(obstacles(run, &tasks, &[worker(&all, &[], false)]), []);
+        let leaves = worker(&all, &[], true);
+        let found = obstacles(run, &tasks, &[worker(&[Stage::Generate], &[], false), leaves]);
+        let reason = "no worker takes judge tasks: start one with `gristmill worker --stages judge`";
+        assert_eq!(words(&found), [(reason, 1, 1)]);
+        assert_eq!(obstacles(run, &tasks, &[]).len(), 2, "nobody is there");
+        assert_eq!(obstacles(run, &open(&[]), &[]), [], "nothing waits");
+    }
+
+    #[test]
+    fn what_workers_lack_is_said_once_with_how_many_say_so() {
+        let (run, other) = (RunId::of(&[b"run"]), RunId::of(&[b"other"]));
+        let key = "this worker gives no job the variable `KEY`";
+        let workers = [
+            worker(&Stage::ALL, &[(run, "no room")], false),
+            worker(&Stage::ALL, &[(run, key), (other, "x")], false),
+            worker(&Stage::ALL, &[(run, key)], false),
+            worker(&Stage::ALL, &[], false),
+        ];
+        let found = obstacles(run, &open(&[Stage::Generate]), &workers);
+        assert_eq!(words(&found), [(key, 2, 4), ("no room", 1, 4)]);
+    }
+}
