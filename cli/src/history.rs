@@ -1,6 +1,7 @@
 //! A row's whole history, for a person or a program.
 
 use gristmill_coordinator::History;
+use gristmill_domain::row::Checks;
 
 use crate::args::OutputStyle;
 use crate::print::either;
@@ -47,12 +48,7 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         row.prompts.join(", ")
     ));
     let checks = &row.checks;
-    text.push_str(&format!(
-        "checks     correct {:?}, votes {:?}, judgements {}\n",
-        checks.correct,
-        checks.votes,
-        checks.judgements.len()
-    ));
+    text.push_str(&format!("checks     {}\n", in_words(checks)));
     text.push_str(&format!(
         "cost       {}, {} calls\n",
         row.cost().usd,
@@ -64,7 +60,7 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
             Err(reason) => format!("failed: {reason}"),
         };
         text.push_str(&format!(
-            "  task {} {:?} {} · {} attempt(s) · {} · {}\n",
+            "  task {} {} {} · {} attempt(s) · {} · {}\n",
             result.task,
             result.address.step,
             result.model,
@@ -74,6 +70,25 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         ));
     }
     either(output, &value, &text);
+}
+
+/// `equals the reference, 3 of 4 votes, 1 judgement`.
+fn in_words(checks: &Checks) -> String {
+    let mut parts = Vec::new();
+    parts.extend(checks.correct.map(|correct| match correct {
+        true => "equals the reference".to_owned(),
+        false => "differs from the reference".to_owned(),
+    }));
+    parts.extend(checks.votes.map(|(votes, of)| format!("{votes} of {of} votes")));
+    match checks.judgements.len() {
+        0 => {}
+        1 => parts.push("1 judgement".to_owned()),
+        several => parts.push(format!("{several} judgements")),
+    }
+    match parts.is_empty() {
+        true => "by rules alone".to_owned(),
+        false => parts.join(", "),
+    }
 }
 
 pub(crate) fn one_line(text: &str) -> String {

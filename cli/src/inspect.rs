@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Found, Journal, SeedStore, Start};
 use gristmill_dataset::{Layout, Options};
+use gristmill_domain::amount::Limit;
 use gristmill_domain::concept;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Raise};
@@ -16,6 +17,7 @@ use gristmill_proto::SegmentKind;
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
+use crate::launch::shown;
 use crate::standing::{self, Standing, State};
 use crate::{history, print};
 
@@ -68,16 +70,19 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
     let account = account(&folder, &start)?;
     let manifest = folder.manifest()?;
     let state = state(account.as_ref(), &folder);
-    let rows = manifest.as_ref().and_then(|manifest| manifest.get("rows"));
     let standing = Standing {
         run: start.run.to_string(),
         name: start.job_file,
         limit: start.limit,
         account,
         in_batches: in_batches(&folder, start.run)?,
+        rows: manifest
+            .as_ref()
+            .and_then(|manifest| manifest.get("rows").cloned()),
+        dataset: manifest.is_some().then(|| shown(&folder.dataset())),
     };
     let concepts = concepts(&folder, manifest.as_ref()).await?;
-    standing.print_status(&state, rows, &concepts, output);
+    standing.print_status(&state, &concepts, output);
     Ok(())
 }
 
@@ -107,9 +112,10 @@ async fn concepts(
 pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
-    if let Some(text) = &args.raise {
-        raise(&folder, &start, text).await.map_err(Failure::Input)?;
-    }
+    let before = match &args.raise {
+        Some(text) => Some(raise(&folder, &start, text).await.map_err(Failure::Input)?),
+        None => None,
+    };
     let account = account(&folder, &start)?;
     let standing = Standing {
         run: start.run.to_string(),
@@ -117,12 +123,15 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         limit: start.limit,
         account,
         in_batches: in_batches(&folder, start.run)?,
+        rows: None,
+        dataset: None,
     };
-    standing.print_budget(output);
+    standing.print_budget(before, output);
     Ok(())
 }
 
-async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<()> {
+/// Changes the limit; returns the one before.
+async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<Limit> {
     let new = standing::limit(text)?;
     let state = folder.state();
     let ledger = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await??;
@@ -131,7 +140,7 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
     match ledger.raise(start.run, &request, current, new).await? {
         Raise::Raised | Raise::Already => {}
         Raise::Mismatch { current } => {
-            bail!("the limit is {current:?} by now: look again with `gristmill budget`")
+            bail!("the limit is {current} by now: look again with `gristmill budget`")
         }
         Raise::BelowUsed { used } => bail!(
             "{} and {} calls are used already: a limit cannot go below that",
@@ -146,7 +155,7 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
         // Setting a limit is a person's word that the books were looked at.
         ledger.unfreeze(start.run).await?;
     }
-    Ok(())
+    Ok(current)
 }
 
 /// Prints a row's whole history.

@@ -1,11 +1,7 @@
 //! Results on standard output, errors on standard error.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the terminal layer: this is where results are printed"
-)]
 
-use std::io::IsTerminal;
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use gristmill_domain::amount::MicroUsd;
@@ -21,6 +17,31 @@ use crate::history::one_line;
 use crate::launch::shown;
 use crate::view::{counts, duration, thousands};
 
+/// Writes a line to standard output.
+macro_rules! out {
+    ($($text:tt)*) => { put(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// Writes to standard output. A reader who has gone away (`| head`) has seen enough; a disk that is full ends the program with an error.
+fn put(text: Arguments<'_>) {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_fmt(text).and_then(|()| stdout.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            tell(format_args!(
+                "error[output]: standard output cannot be written: {error}\n"
+            ));
+            crate::leave(1);
+        }
+    }
+}
+
+/// Writes to standard error; where nobody listens, nobody is told.
+fn tell(text: Arguments<'_>) {
+    let _gone = io::stderr().lock().write_fmt(text);
+}
+
 /// The errors of a job file, as a failure.
 pub(crate) fn job_errors(errors: &gristmill_jobfile::Errors) -> Failure {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -31,27 +52,27 @@ pub(crate) fn job_errors(errors: &gristmill_jobfile::Errors) -> Failure {
 pub(crate) fn failure(failure: &Failure, output: OutputStyle) {
     let text = failure.text();
     match (output, failure) {
-        (OutputStyle::Json, _) => eprintln!(
-            "{}",
-            serde_json::json!({"error": failure.name(), "message": text})
-        ),
+        (OutputStyle::Json, _) => {
+            let value = serde_json::json!({"error": failure.name(), "message": text});
+            tell(format_args!("{value}\n"));
+        }
         // Rendered with its own heads.
-        (OutputStyle::Text, Failure::Job(_)) => eprint!("{text}"),
-        (OutputStyle::Text, _) => eprintln!("error[{}]: {text}", failure.name()),
+        (OutputStyle::Text, Failure::Job(_)) => tell(format_args!("{text}")),
+        (OutputStyle::Text, _) => tell(format_args!("error[{}]: {text}\n", failure.name())),
     }
 }
 
 /// Prints a value as one line of JSON, or the text.
 pub(crate) fn either(output: OutputStyle, value: &serde_json::Value, text: &str) {
     match output {
-        OutputStyle::Json => println!("{value}"),
-        OutputStyle::Text => println!("{}", text.trim_end()),
+        OutputStyle::Json => out!("{value}"),
+        OutputStyle::Text => out!("{}", text.trim_end()),
     }
 }
 
 /// Prints a text as it is.
 pub(crate) fn plain(text: &str) {
-    print!("{text}");
+    put(format_args!("{text}"));
 }
 
 /// Prints how a run ended.
@@ -63,7 +84,7 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
             "rejected": manifest.rejected, "concepts": manifest.concepts, "spend": manifest.spend, "by_reference": manifest.by_reference,
             "warnings": manifest.warnings, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
         });
-        println!("{value}");
+        out!("{value}");
         return;
     }
     let accepted = manifest.rows.train_synthetic;
@@ -73,33 +94,33 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         None => format!("{} rows", thousands(accepted)),
     };
     match took {
-        Some(took) => println!("Done in {}: {rows}   {place}", duration(took.as_secs())),
-        None => println!("This run is finished: {rows}   {place}"),
+        Some(took) => out!("Done in {}: {rows}   {place}", duration(took.as_secs())),
+        None => out!("This run is finished: {rows}   {place}"),
     }
-    println!(
+    out!(
         "  acceptance {:.1}% of {} candidates",
         100.0 * accepted as f64 / manifest.candidates.max(1) as f64,
         thousands(manifest.candidates)
     );
     if let Some(money) = money(manifest) {
-        println!("  spent      {money}");
+        out!("  spent      {money}");
     }
-    println!("  calls      {}", calls(manifest));
+    out!("  calls      {}", calls(manifest));
     let rejected = manifest
         .rejected
         .iter()
         .map(|(reason, loss)| (*reason, loss.rows));
     if manifest.rows.rejected > 0 {
-        println!(
+        out!(
             "  rejected   {}: {}",
             thousands(manifest.rows.rejected),
             counts(rejected)
         );
     }
     if let Some(coverage) = coverage(&manifest.concepts) {
-        println!("  coverage   {coverage}");
+        out!("  coverage   {coverage}");
     }
-    println!(
+    out!(
         "  share      {:.0}% synthetic (ceiling {:.0}%), {} real rows; held out {} + {}",
         100.0 * manifest.rows.synthetic_share,
         100.0 * manifest.job.anchor.max_synthetic_share,
@@ -107,15 +128,15 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         thousands(manifest.rows.validation),
         thousands(manifest.rows.test)
     );
-    println!("  ended      {}", manifest.end);
+    out!("  ended      {}", manifest.end);
     if !manifest.warnings.is_empty() {
-        println!(
+        out!(
             "  warnings   {}: {}",
             manifest.warnings.len(),
             manifest.warnings.join("; ")
         );
     }
-    println!("Next: {place}/report.html, gristmill trace {place} ROW_ID");
+    out!("Next: {place}/report.html, gristmill trace {place} ROW_ID");
 }
 
 /// `231/240 concepts at target; furthest: "renal dosing" 12/40`; nothing where no concept has a target.

@@ -21,6 +21,30 @@ pub(crate) struct Standing {
     pub(crate) account: Option<Account>,
     /// Tasks that wait at providers, in batches.
     pub(crate) in_batches: u64,
+    /// Rows, counted by what they are; `None` before there are any.
+    pub(crate) rows: Option<serde_json::Value>,
+    /// Where its dataset lies; `None` until it is finished.
+    pub(crate) dataset: Option<String>,
+}
+
+/// Counts of rows, and what they are called.
+const ROWS: [(&str, &str); 7] = [
+    ("accepted", "accepted"),
+    ("decided", "decided"),
+    ("train_synthetic", "synthetic"),
+    ("train_human", "real to train on"),
+    ("validation", "to validate"),
+    ("test", "to test"),
+    ("rejected", "rejected"),
+];
+
+/// `412 synthetic, 60 real to train on, 12 to validate, 12 to test, 1,204 rejected`.
+fn rows_in_words(rows: &serde_json::Value) -> String {
+    let known = ROWS.iter().filter_map(|(key, name)| {
+        let count = rows.get(key)?.as_u64()?;
+        Some(format!("{} {name}", thousands(count)))
+    });
+    known.collect::<Vec<_>>().join(", ")
 }
 
 /// A limit as people write it: `10usd`, `5000calls`, or both joined by a comma.
@@ -91,19 +115,13 @@ impl Standing {
     }
 
     /// Prints where the run stands.
-    pub(crate) fn print_status(
-        &self,
-        state: &State,
-        rows: Option<&serde_json::Value>,
-        concepts: &[concept::Standing],
-        output: OutputStyle,
-    ) {
+    pub(crate) fn print_status(&self, state: &State, concepts: &[concept::Standing], output: OutputStyle) {
         let account = self.account.as_ref();
         let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "in_batches": self.in_batches, "rows": rows, "concepts": concepts, "alerts": account.map(|account| &account.alerts),
+            "in_batches": self.in_batches, "rows": self.rows, "dataset": self.dataset, "concepts": concepts, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
@@ -125,16 +143,25 @@ impl Standing {
         if let Some(coverage) = print::coverage(concepts) {
             text.push_str(&format!("coverage   {coverage}\n"));
         }
-        if let Some(rows) = rows {
-            text.push_str(&format!("rows       {rows}\n"));
+        if let Some(rows) = &self.rows {
+            text.push_str(&format!("rows       {}\n", rows_in_words(rows)));
+        }
+        if let Some(dataset) = &self.dataset {
+            text.push_str(&format!("dataset    {dataset}\n"));
         }
         print::either(output, &value, &text);
     }
 
-    /// Prints the run's books by stage and model.
-    pub(crate) fn print_budget(&self, output: OutputStyle) {
+    /// Prints the run's books by stage and model, and how the limit was changed if it was: `before` it was another.
+    pub(crate) fn print_budget(&self, before: Option<Limit>, output: OutputStyle) {
         let account = self.account.as_ref();
-        let mut text = format!("{}\n", self.spent());
+        let mut text = match before {
+            Some(before) if before != self.limit() => {
+                format!("the limit is {} now; it was {before}\n", self.limit())
+            }
+            Some(_) | None => String::new(),
+        };
+        text.push_str(&format!("{}\n", self.spent()));
         if let Some(account) = account {
             for (stage, models) in &account.books {
                 for (model, books) in models {

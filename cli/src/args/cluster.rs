@@ -86,7 +86,7 @@ pub(crate) struct WorkerArgs {
     /// Seconds that calls in hand get after SIGTERM.
     #[arg(long, default_value_t = 60)]
     pub(crate) grace: u64,
-    /// Environment variables that jobs may name as `key_env`: nothing else of the environment can be sent anywhere.
+    /// Environment variables that jobs may name as `key_env`, joined by commas: nothing else of the environment can be sent anywhere.
     #[arg(long, env = "GRISTMILL_KEYS", value_delimiter = ',')]
     pub(crate) keys: Vec<String>,
     /// Folder of key files that jobs may name as `key_file`.
@@ -204,7 +204,8 @@ pub(crate) struct PauseArgs {
 pub(crate) struct ExplainArgs {
     /// The run's id.
     pub(crate) run: String,
-    /// The task's id.
+    /// The task's id, or the first digits of an open one's; left out, some open ones are named.
+    #[arg(default_value = "")]
     pub(crate) task: String,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

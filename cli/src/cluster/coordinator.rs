@@ -57,6 +57,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         dockets: Arc::clone(&servers.dockets),
         queue: Arc::new(servers.broker.publisher()),
         states: servers.states.clone(),
+        store: args.cluster.store.clone(),
         propagator: Arc::new(W3c),
     };
     let options = FleetOptions {
@@ -97,7 +98,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     tasks.spawn(answer(
         server,
         api_listener,
-        Api::new(ground, access),
+        Api::new(ground, access, stop.clone()),
         stop.clone(),
     ));
     let ended = super::until_one_ends(tasks, stop).await;

@@ -53,12 +53,33 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     let answer = answer.map_err(|status| refused(&status))?.into_inner();
     sent.map_err(Failure::Input)?;
     let run = start.run.to_string();
-    let value = serde_json::json!({"run": run, "created": answer.created});
-    let word = if answer.created {
-        "submitted"
-    } else {
-        "known there; it goes on"
+    let there = answer.run.unwrap_or_default();
+    let word = match (answer.created, verbs::state(&there)) {
+        (true, _) => "submitted".to_owned(),
+        (false, state) if matches!(there.state(), v1::RunState::Finished | v1::RunState::Cancelled) => {
+            format!(
+                "known there and {}: nothing was begun; another number as `generate.seed` makes another run of this job",
+                state.word
+            )
+        }
+        (false, state) => format!(
+            "known there and {}: it goes on by this job's addresses, keys and limits a minute",
+            state.word
+        ),
     };
+    let limit = verbs::limit(&there);
+    let kept = (!answer.created && there.limit.is_some() && limit != start.limit).then(|| {
+        format!(
+            "its budget stays {limit}, not {}: `gristmill budget {run} --raise …` sets it",
+            start.limit
+        )
+    });
+    let value = serde_json::json!({"run": run, "created": answer.created, "state": verbs::state(&there).word, "limit": limit});
+    let word = [Some(word), kept]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ");
     if args.watch {
         view.say(&format!("run {run} · {word}"));
         return verbs::follow(&mut remote, &run, view, output).await;

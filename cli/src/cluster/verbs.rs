@@ -1,13 +1,17 @@
 //! What people ask of a coordinator: the same verbs and the same output as for a run in a folder.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use backoff::backoff::Backoff;
 use gristmill_coordinator::{History, Progress};
 use gristmill_domain::amount::{Amount, Limit, MicroUsd};
 use gristmill_domain::ledger::Account;
+use gristmill_ports::register::WorkerReport;
 use gristmill_proto::v1;
 use tokio::sync::watch;
+use tonic::Code;
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
@@ -15,10 +19,13 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::standing::{self, Standing, State};
-use crate::view::{Head, View, thousands};
+use crate::view::{Head, View, duration, thousands};
 use crate::{history, print};
 
-fn state(run: &v1::Run) -> State {
+/// Time for which a watcher waits for a coordinator to answer again: more than a roll-out of a new version takes.
+const AWAY_MAX: Duration = Duration::from_secs(120);
+
+pub(crate) fn state(run: &v1::Run) -> State {
     let word = match run.state() {
         v1::RunState::Unspecified => "unknown",
         v1::RunState::Waiting => "waiting for a coordinator",
@@ -29,34 +36,61 @@ fn state(run: &v1::Run) -> State {
         v1::RunState::Cancelled => "cancelled",
         v1::RunState::Failed => "failed",
     };
-    State {
-        word,
-        why: run.reason.clone(),
+    let why = match (run.obstacles.first(), run.state()) {
+        (Some(first), _) => obstacle(first),
+        (None, v1::RunState::Paused) => {
+            format!("{}; `gristmill resume {}` lets it go on", run.reason, run.run)
+        }
+        (None, _) => run.reason.clone(),
+    };
+    State { word, why }
+}
+
+/// `3 of 4 workers: this worker gives no job the variable …`.
+fn obstacle(obstacle: &v1::Obstacle) -> String {
+    match obstacle {
+        v1::Obstacle { of: 0, reason, .. } => format!("tasks wait: {reason}"),
+        v1::Obstacle { reason, workers, of } => format!("tasks wait at {workers} of {of} workers: {reason}"),
+    }
+}
+
+/// The run's limit; without any before its first task.
+pub(crate) fn limit(run: &v1::Run) -> Limit {
+    let limit = run.limit.unwrap_or_default();
+    Limit {
+        usd: limit.usd_micros.map(MicroUsd),
+        calls: limit.calls,
     }
 }
 
 fn standing(run: &v1::Run) -> Standing {
-    let limit = run.limit.unwrap_or_default();
     Standing {
         run: run.run.clone(),
         name: run.name.clone(),
-        limit: Limit {
-            usd: limit.usd_micros.map(MicroUsd),
-            calls: limit.calls,
-        },
+        limit: limit(run),
         account: serde_json::from_slice::<Account>(&run.account).ok(),
         in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
+        rows: run
+            .progress
+            .as_ref()
+            .map(|progress| serde_json::json!({"accepted": progress.accepted, "decided": progress.decided})),
+        dataset: (!run.dataset.is_empty()).then(|| run.dataset.clone()),
     }
 }
 
+/// A run's id, where the command line would also take a folder.
 fn id(path: &Path) -> Result<String, Failure> {
-    path.to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Failure::Input(anyhow!("with `--server`, a run is named by its id")))
+    match path.to_str() {
+        Some(id) if !path.is_dir() && !id.contains('/') => Ok(id.to_owned()),
+        _ => Err(Failure::Input(anyhow!(
+            "{} is a folder, and a cluster's run is named by its id: leave out `--server` and unset GRISTMILL_SERVER to look at a folder",
+            path.display()
+        ))),
+    }
 }
 
 fn show(run: &v1::Run, output: OutputStyle) {
-    standing(run).print_status(&state(run), None, &[], output);
+    standing(run).print_status(&state(run), &[], output);
 }
 
 async fn get(remote: &mut Remote, run: String) -> Result<v1::Run, Failure> {
@@ -79,7 +113,9 @@ pub(crate) async fn budget(
 ) -> Result<(), Failure> {
     let mut remote = connect(server).await?;
     let mut run = get(&mut remote, id(&args.run)?).await?;
+    let mut before = None;
     if let Some(text) = &args.raise {
+        before = Some(limit(&run));
         let new = standing::limit(text).map_err(Failure::Input)?;
         let limit = v1::Limit {
             usd_micros: new.usd.map(|usd| usd.0),
@@ -97,7 +133,7 @@ pub(crate) async fn budget(
             .map_err(|status| refused(&status))?
             .into_inner();
     }
-    standing(&run).print_budget(output);
+    standing(&run).print_budget(before, output);
     Ok(())
 }
 
@@ -151,31 +187,20 @@ pub(crate) async fn watch(args: &RemoteRunArgs, view: View, output: OutputStyle)
     follow(&mut remote, &args.run, view, output).await
 }
 
-/// Shows a run whenever it changes, and how it ended.
+/// Shows a run whenever it changes, and how it ended. A coordinator that goes away is asked again, or another in its place.
 pub(crate) async fn follow(
     remote: &mut Remote,
     run: &str,
     view: View,
     output: OutputStyle,
 ) -> Result<(), Failure> {
-    let request = v1::WatchRunRequest { run: run.to_owned() };
-    let answer = remote.watch_run(request).await;
-    let mut states = answer.map_err(|status| refused(&status))?.into_inner();
     let (progress, seen) = watch::channel(Progress::default());
-    let watching = tokio::spawn(view.watch(Head::of(run, None), seen));
-    let mut last = None;
-    while let Some(state) = states.message().await.map_err(|status| refused(&status))? {
-        progress.send_replace(progress_of(&state));
-        let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
-        last = Some(state);
-        if waits {
-            break;
-        }
-    }
+    let watching = tokio::spawn(view.clone().watch(Head::of(run, None), seen));
+    let looked = look(remote, run, &view, &progress).await;
     drop(progress);
     // The view ends with its channel.
     let _ended = watching.await;
-    let last = last.context("the coordinator said nothing about the run")?;
+    let last = looked?;
     show(&last, output);
     match last.state() {
         v1::RunState::Paused | v1::RunState::Frozen | v1::RunState::Failed | v1::RunState::Cancelled => {
@@ -188,9 +213,71 @@ pub(crate) async fn follow(
     }
 }
 
+/// Looks at a run until it ends or stands still.
+async fn look(
+    remote: &mut Remote,
+    run: &str,
+    view: &View,
+    progress: &watch::Sender<Progress>,
+) -> Result<v1::Run, Failure> {
+    let mut pauses = backoff::ExponentialBackoffBuilder::new()
+        .with_max_elapsed_time(Some(AWAY_MAX))
+        .build();
+    let mut told = Vec::new();
+    let mut last: Option<v1::Run> = None;
+    loop {
+        let gone = match remote
+            .watch_run(v1::WatchRunRequest { run: run.to_owned() })
+            .await
+        {
+            Err(status) => status,
+            Ok(answer) => {
+                let mut states = answer.into_inner();
+                loop {
+                    match states.message().await {
+                        Ok(Some(state)) => {
+                            pauses.reset();
+                            progress.send_replace(progress_of(&state));
+                            if state.obstacles != told {
+                                told.clone_from(&state.obstacles);
+                                for one in &told {
+                                    view.say(&format!("warning: {}", obstacle(one)));
+                                }
+                            }
+                            let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
+                            if waits {
+                                return Ok(state);
+                            }
+                            last = Some(state);
+                        }
+                        Ok(None) => {
+                            return last
+                                .context("the coordinator said nothing about the run")
+                                .map_err(Failure::Other);
+                        }
+                        Err(status) => break status,
+                    }
+                }
+            }
+        };
+        // A connection that broke has its reason as source; what the coordinator says has none.
+        let away = gone.code() == Code::Unavailable || std::error::Error::source(&gone).is_some();
+        match pauses.next_backoff().filter(|_| away) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None if away => {
+                return Err(Failure::Other(anyhow!(
+                    "no coordinator has answered for {} s; the run goes on without a watcher: {}",
+                    AWAY_MAX.as_secs(),
+                    gone.message()
+                )));
+            }
+            None => return Err(refused(&gone)),
+        }
+    }
+}
+
 fn progress_of(run: &v1::Run) -> Progress {
     let shown = run.progress.clone().unwrap_or_default();
-    let limit = run.limit.unwrap_or_default();
     let amount = |amount: &Option<v1::Amount>| {
         amount.map_or(Amount::ZERO, |amount| Amount {
             usd: MicroUsd(amount.usd_micros),
@@ -219,10 +306,7 @@ fn progress_of(run: &v1::Run) -> Progress {
             .iter()
             .filter_map(|(reason, count)| Some((reason.parse().ok()?, *count)))
             .collect(),
-        limit: Limit {
-            usd: limit.usd_micros.map(MicroUsd),
-            calls: limit.calls,
-        },
+        limit: limit(run),
         gone: amount(&run.spent) + amount(&run.burned),
         held: amount(&run.held),
         running: stages(&shown.running),
@@ -271,23 +355,21 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
         task: args.task.clone(),
     };
     let answer = connect(&args.server).await?.explain_task(request).await;
-    let attempts = answer.map_err(|status| refused(&status))?.into_inner().attempts;
+    let v1::ExplainTaskResponse { attempts, task } = answer.map_err(|status| refused(&status))?.into_inner();
     if attempts.is_empty() {
-        let text = "no attempt is on the ledger's books: the task is unknown, or absorbed (`gristmill trace` tells of its row)";
-        print::either(
-            output,
-            &serde_json::json!({"task": args.task, "attempts": []}),
-            text,
+        let text = format!(
+            "task {task} has no attempt on the ledger's books: it is unknown, not begun yet, or absorbed (`gristmill trace` tells of its row)"
         );
+        print::either(output, &serde_json::json!({"task": task, "attempts": []}), &text);
     }
     for attempt in attempts {
         let worst = attempt.worst.unwrap_or_default();
         let value = serde_json::json!({
-            "task": args.task, "attempt": attempt.attempt, "state": attempt.state, "worst_usd_micros": worst.usd_micros,
+            "task": task, "attempt": attempt.attempt, "state": attempt.state, "worst_usd_micros": worst.usd_micros,
             "started_ms": attempt.started_ms, "ended_ms": attempt.ended_ms, "note": attempt.note,
         });
         let text = format!(
-            "attempt {} {:<12} worst {} · {}",
+            "task {task} attempt {} {:<12} worst {} · {}",
             attempt.attempt,
             attempt.state,
             MicroUsd(worst.usd_micros),
@@ -309,19 +391,49 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
         print::plain("no workers: start some with `gristmill worker`\n");
     }
     for worker in workers {
-        let report: serde_json::Value = serde_json::from_slice(&worker.report).unwrap_or_default();
+        let report: WorkerReport = serde_json::from_slice(&worker.report).unwrap_or_default();
         let value = serde_json::json!({
             "worker": worker.worker, "since_ms": worker.since_ms, "beat_ms": worker.beat_ms,
             "draining": worker.draining, "report": report,
         });
-        let state = if worker.draining { "draining" } else { "working" };
-        print::either(
-            output,
-            &value,
-            &format!("{:<32} {state:<9} {report}", worker.worker),
-        );
+        let mut text = format!("{:<32} {}", worker.worker, in_words(&report, worker.draining));
+        for (run, reason) in &report.refused {
+            text.push_str(&format!(
+                "\n  cannot work on run {run}: {}",
+                history::one_line(reason)
+            ));
+        }
+        print::either(output, &value, &text);
     }
     Ok(())
+}
+
+/// `working   generate 12, judge 3 in hand of 64 · generate, judge, embed · 0.1.0`.
+fn in_words(report: &WorkerReport, draining: bool) -> String {
+    let state = if draining || report.stopping {
+        "draining"
+    } else {
+        "working"
+    };
+    let hands: Vec<String> = report
+        .in_flight
+        .iter()
+        .map(|(stage, count)| format!("{stage} {count}"))
+        .collect();
+    let hands = match hands.is_empty() {
+        true => "nothing in hand".to_owned(),
+        false => format!("{} in hand", hands.join(", ")),
+    };
+    let oldest = report
+        .oldest_seconds
+        .map_or_else(String::new, |age| format!(", the oldest for {}", duration(age)));
+    let stages: Vec<String> = report.stages.iter().map(ToString::to_string).collect();
+    format!(
+        "{state:<9} {hands}{oldest} · takes {} · {} slots · {}",
+        stages.join(", "),
+        report.slots,
+        report.version
+    )
 }
 
 /// Has a worker finish what it has.
