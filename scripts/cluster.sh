@@ -3,20 +3,22 @@
 # ports, with their data in one folder. Prints where to submit to, waits, and on Ctrl-C stops all of it in order.
 # Installs RabbitMQ and Redis with apt-get when they are missing and allowed.
 #
-#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--store PATH_OR_URL] [--program PATH] [--folder PATH] [--keep]
+#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--keys LIST] [--store PATH_OR_URL] [--program PATH] [--folder PATH]
 #
 #   --workers N          worker processes (2)
 #   --coordinators N     coordinator processes (1)
 #   --slots N            tasks that a worker has in hand at once (64)
 #   --stages LIST        what the workers do (generate,judge,embed)
+#   --keys LIST          environment variables that jobs may name as `key_env`, joined by commas (those in GRISTMILL_KEYS; else none)
 #   --store PATH_OR_URL  where seeds, segments and datasets go (a folder beside the other data)
 #   --program PATH       the `gristmill` to run (the release build; built when it is not there)
 #   --folder PATH        where everything is kept (a new temporary folder); an old one goes on where it stopped
-#   --keep               leave the folder there at the end; one that was given with --folder or --store is never removed
+#
+# A folder that was made up is removed at the end if nothing was submitted; else it stays, and its name is printed.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-workers=2 coordinators=1 slots=64 stages=generate,judge,embed store='' program='' folder='' keep=''
+workers=2 coordinators=1 slots=64 stages=generate,judge,embed keys=${GRISTMILL_KEYS:-} store='' program='' folder='' made_up=''
 
 fail() {
     printf 'cluster.sh: %s\n' "$*" >&2
@@ -25,8 +27,7 @@ fail() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --keep) keep=yes ;;
-    --workers | --coordinators | --slots | --stages | --store | --program | --folder)
+    --workers | --coordinators | --slots | --stages | --keys | --store | --program | --folder)
         [ $# -ge 2 ] || fail "$1 needs a value"
         printf -v "${1#--}" %s "$2"
         shift
@@ -52,9 +53,9 @@ program=$(realpath -e -- "$program") || fail 'there is no such program'
 
 if [ -n "$folder" ]; then
     mkdir -p -- "$folder"
-    keep=yes
 else
     folder=$(mktemp -d "${TMPDIR:-/tmp}/gristmill-cluster-XXXXXX")
+    made_up=yes
 fi
 folder=$(realpath -- "$folder")
 mkdir -p "$folder"/{redis,rabbitmq,logs,store}
@@ -63,6 +64,7 @@ store=${store:-$folder/store}
 # ---- processes -------------------------------------------------------------------------------------------------------------------------
 
 names=() pids=() # in the order of their start
+servers=() submitted=''
 epmd_was_there=''
 if command -v epmd >/dev/null && epmd -names >/dev/null 2>&1; then epmd_was_there=yes; fi
 
@@ -105,16 +107,18 @@ finish() {
     # A second Ctrl-C does not wait for work in hand.
     trap 'hurry=yes' INT TERM
     [ ${#pids[@]} -eq 0 ] || printf 'cluster.sh: stopping (again for at once)\n' >&2
+    # What cannot be asked is taken for something.
+    [ ${#servers[@]} -gt 0 ] && [ -z "$("$program" runs --server "${servers[0]}" --output json 2>&1)" ] || submitted=${servers[0]:-}
     stop worker 120
     stop coordinator 30
     stop rabbitmq 60
     stop redis 30
     # Erlang's port mapper stays behind its first node; it refuses to go while other nodes use it.
     [ -n "$epmd_was_there" ] || epmd -kill >/dev/null 2>&1 || true
-    if [ -n "$keep" ]; then
-        printf 'cluster.sh: everything is in %s\n' "$folder" >&2
-    else
+    if [ -n "$made_up" ] && [ -z "$submitted" ]; then
         rm -rf -- "$folder"
+    else
+        printf 'cluster.sh: everything is in %s; `--folder %s` goes on with it\n' "$folder" "$folder" >&2
     fi
     exit "$status"
 }
@@ -229,13 +233,13 @@ broker="amqp://guest:guest@127.0.0.1:$broker_port/%2f"
 
 # ---- Gristmill ---------------------------------------------------------------------------------------------------------------------------
 
-export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store
+export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store GRISTMILL_KEYS=$keys
 "$program" broker setup >"$folder/logs/setup.log" 2>&1 || {
     cat "$folder/logs/setup.log" >&2
     fail 'the broker could not be set up'
 }
 
-servers=() watched=()
+watched=()
 for number in $(seq "$coordinators"); do
     free_port
     listen=$port
@@ -254,19 +258,36 @@ done
 
 printf '%s\n' "${servers[@]}"
 {
-    printf 'Submit a job:  %s submit JOB.yaml --server %s\n' "$program" "${servers[0]}"
-    printf 'Redis %s   RabbitMQ %s   store %s   logs %s/logs\n' "$redis" "$broker" "$store" "$folder"
+    printf 'Redis %s   RabbitMQ %s   logs %s/logs\n' "$redis" "$broker" "$folder"
     printf '%s\n' "${watched[@]}"
+    if [ -n "$keys" ]; then
+        printf 'Jobs may use the keys in %s.\n' "$keys"
+    else
+        printf 'Jobs may use no keys: start with --keys NAME, or GRISTMILL_KEYS, to let them name variables as `key_env`.\n'
+    fi
+    printf 'Runs, with datasets and reports, go to %s\n\n' "$store"
+    printf 'export GRISTMILL_SERVER=%s\n%s submit JOB.yaml --watch\n\n' "${servers[0]}" "$program"
     printf 'Ctrl-C stops everything.\n'
 } >&2
 
-# Those who are left go on without one that ended, as a cluster does; without a server, or without the last of a kind, there is nothing to wait for.
-while wait -n -p ended "${pids[@]}" 2>/dev/null || [ -n "${ended:-}" ]; do
+# Those who are left go on without one that ended, as a cluster does. Drained workers end well, and others can be started; without a server,
+# or once the last of a kind has failed, there is nothing to wait for.
+while [ ${#pids[@]} -gt 0 ]; do
+    ended='' status=0
+    wait -n -p ended "${pids[@]}" 2>/dev/null || status=$?
+    [ -n "$ended" ] || break
     for i in "${!pids[@]}"; do
         [ "${pids[i]}" = "$ended" ] || continue
         name=${names[i]}
         unset 'pids[i]' 'names[i]'
     done
+    if [[ $name == worker-* && $status = 0 ]]; then
+        printf 'cluster.sh: %s has finished what it had and ended\n' "$name" >&2
+        [[ " ${names[*]}" == *' worker-'* ]] ||
+            printf 'No worker is left. To start one:\n  GRISTMILL_REDIS=%q GRISTMILL_BROKER=%q GRISTMILL_STORE=%q GRISTMILL_KEYS=%q %q worker --http 127.0.0.1:0\n' \
+                "$redis" "$broker" "$store" "$keys" "$program" >&2
+        continue
+    fi
     show_log "$name"
     [[ " ${names[*]}" == *" ${name%-*}"* ]] || break
 done
