@@ -144,7 +144,12 @@ impl Cluster {
     /// Starts a coordinator and waits until it is ready. Its lease is short, so that tests see a take-over soon.
     pub fn coordinator(&mut self, more: &[&str]) -> anyhow::Result<()> {
         let api = format!("127.0.0.1:{}", ports::free()?);
-        let args: Vec<&str> = ["--listen", &api, "--lease", "4"]
+        self.coordinator_at(&api, more)
+    }
+
+    /// Starts a coordinator whose API has this address.
+    pub fn coordinator_at(&mut self, api: &str, more: &[&str]) -> anyhow::Result<()> {
+        let args: Vec<&str> = ["--listen", api, "--lease", "4"]
             .into_iter()
             .chain(more.iter().copied())
             .collect();

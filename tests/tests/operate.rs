@@ -7,8 +7,9 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-use std::path::Path;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::{Cluster, balanced, calls, get, numbers, tasks};
@@ -16,6 +17,7 @@ use gristmill_tests::harness::{data, program};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::Value;
 
 const LONG: Duration = Duration::from_secs(240);
 const CALLS: u64 = 1_200;
@@ -76,6 +78,11 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
         })
         .unwrap();
     balanced(&status, bench.sim.bill().total.calls, CALLS).unwrap();
+    let refused = cluster.ask(&["resume", &run]).unwrap_err().to_string();
+    assert!(refused.contains("it is cancelled"), "{refused}");
+    let again = cluster.ask(&["submit", &job.display().to_string()]).unwrap();
+    assert_eq!(again[0]["created"], false);
+    assert_eq!(again[0]["state"], "cancelled", "it is not said to go on");
     let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
     for name in [
         "gristmill_rows_total",
@@ -88,6 +95,117 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
         );
     }
     assert!(!metrics.contains(&run), "no ids as labels");
+}
+
+/// The job with another address and key of its teacher.
+fn reached_by(job: &Path, url: &str, more: &str) -> PathBuf {
+    let text = std::fs::read_to_string(job).unwrap();
+    let (before, after) = text.split_once("{base_url: ").unwrap();
+    let (_, after) = after.split_once(',').unwrap();
+    let changed = job.with_file_name("again.yaml");
+    std::fs::write(&changed, format!("{before}{{base_url: {url}, {more}{after}")).unwrap();
+    changed
+}
+
+#[test]
+fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let (bench, job) = numbers(&data, CALLS).unwrap();
+    let (other, _) = numbers(&data, CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    let locked = reached_by(&job, &bench.url(), "key_env: NO_SUCH_KEY, ");
+    let run = cluster.submit(&locked).unwrap();
+    let waits = |words: &'static str| {
+        move |status: &Value| {
+            status["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains(words))
+        }
+    };
+    cluster
+        .wait(&run, LONG, waits("no worker takes generate tasks"))
+        .unwrap();
+    cluster.worker(&["--slots", "4"]).unwrap();
+    let told = "1 of 1 workers: this worker gives no job the variable `NO_SUCH_KEY`";
+    let status = cluster.wait(&run, LONG, waits(told)).unwrap();
+    assert_eq!(status["state"], "running");
+    assert_eq!(bench.sim.bill().total.calls, 0);
+
+    // Without the key it is the same run, and what was in its way is gone.
+    assert_eq!(cluster.submit(&job).unwrap(), run);
+    cluster
+        .wait(&run, LONG, |status| {
+            tasks(status, "done") > 20 && status["reason"] == ""
+        })
+        .unwrap();
+    // A worker that has its tools already hears of another address as well.
+    let moved = reached_by(&job, &other.url(), "");
+    assert_eq!(cluster.submit(&moved).unwrap(), run);
+    cluster
+        .wait(&run, LONG, |_| other.sim.bill().total.calls > 0)
+        .unwrap();
+    // The address may change under a run, its prices may not.
+    let dearer = reached_by(&job, &bench.url(), "price: {input: 1, output: 1}, ");
+    let refused = cluster.submit(&dearer).unwrap_err().to_string();
+    assert!(refused.contains("keeps the prices"), "{refused}");
+    cluster.ask(&["cancel", &run]).unwrap();
+}
+
+#[test]
+fn a_coordinator_that_stops_does_not_wait_for_watchers_and_they_find_the_next_one() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let (_bench, job) = numbers(&data, 400).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    let server = cluster.api().unwrap().to_owned();
+    let watcher = Command::new(program().unwrap())
+        .args(["watch", &run, "--server", &server, "--output", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Without a worker the run goes on, and so does the watch: it is told why nothing happens.
+    let mut watcher = Watcher(watcher);
+    let mut lines = BufReader::new(watcher.0.stderr.take().unwrap()).lines();
+    let told = lines.find(|line| line.as_ref().unwrap().contains("no worker takes generate tasks"));
+    assert!(told.is_some(), "the watcher is told what the run waits for");
+    cluster.coordinators[0].signal("TERM").unwrap();
+    let ended = cluster.coordinators[0].ended(Duration::from_secs(10)).unwrap();
+    assert!(ended.success(), "{ended}");
+    let api = server.strip_prefix("http://").unwrap();
+    cluster.coordinator_at(api, &[]).unwrap();
+    cluster.worker(&[]).unwrap();
+    cluster.finished(&run, LONG).unwrap();
+    let mut shown = String::new();
+    watcher
+        .0
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut shown)
+        .unwrap();
+    assert!(watcher.0.wait().unwrap().success());
+    let last: Value = serde_json::from_str(shown.trim()).unwrap();
+    assert_eq!(last["state"], "finished");
+    let dataset = last["dataset"].as_str().unwrap();
+    assert!(Path::new(dataset).join("manifest.json").is_file(), "{dataset}");
+}
+
+/// Ends with the test.
+struct Watcher(Child);
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
+    }
 }
 
 #[test]
