@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::args::{JobArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::history::one_line;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{Survey, narrow, survey, threads};
 use crate::view::{View, thousands};
@@ -111,7 +111,7 @@ struct Diversity {
 
 /// Shows what a job's seeds cover and what they lack.
 pub(crate) async fn audit(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = prepare(args).await?;
+    let prepared = prepare(args, Keys::Elsewhere).await?;
     let survey = survey(&prepared, view).await.map_err(Failure::Input)?;
     let audit = tokio::task::spawn_blocking(move || look(&prepared, survey))
         .await

@@ -25,7 +25,7 @@ use crate::args::{JobArgs, OutputStyle};
 use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Keys, Prepared, prepare};
 use crate::view::{Head, View, duration, thousands};
 use crate::workshop::{self, Place, Workshop};
 use crate::{print, report, survey};
@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Runs a job to its end, or goes on where an earlier start stopped.
 pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let began = Instant::now();
-    let prepared = prepare(args).await?;
+    let prepared = prepare(args, Keys::Here).await?;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
     if let Some(manifest) = folder.manifest()? {

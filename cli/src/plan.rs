@@ -9,14 +9,14 @@ use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
-use crate::prepare::prepare;
+use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::survey;
 use crate::view::{View, thousands};
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = prepare(args).await?;
+    let prepared = prepare(args, Keys::Here).await?;
     let limit = prepared.start.limit;
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);

@@ -9,6 +9,8 @@ use gristmill_coordinator::{Recipe, SeedStore, Start, limit, run_id};
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::{Job, PromptKind, Validator};
 
+pub(crate) use gristmill_jobfile::Keys;
+
 use crate::args::JobArgs;
 use crate::failure::Failure;
 use crate::{intake, print, workshop};
@@ -26,10 +28,10 @@ pub(crate) struct Prepared {
     pub(crate) resume: String,
 }
 
-/// Reads the job and all that it names.
-pub(crate) async fn prepare(args: &JobArgs) -> Result<Prepared, Failure> {
+/// Reads the job and all that it names; its keys are looked for where it runs.
+pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Failure> {
     let loaded =
-        gristmill_jobfile::load(&args.job, &args.set).map_err(|errors| print::job_errors(&errors))?;
+        gristmill_jobfile::load(&args.job, &args.set, keys).map_err(|errors| print::job_errors(&errors))?;
     let (job, base) = (loaded.job, loaded.base);
     let sandbox = match &job.filter.validator {
         Validator::Sql { databases, timeout_s } => {

@@ -19,7 +19,7 @@ pub(crate) fn check(
     job: &Job,
     base: &Path,
     tree: &Node,
-    is_set: &dyn Fn(&str) -> bool,
+    is_set: Option<&dyn Fn(&str) -> bool>,
     errors: &mut Vec<Error>,
 ) {
     let mut tell = |path: &str, error: Error| errors.push(error.at(place_of(tree, path)));
@@ -80,7 +80,7 @@ fn model(
     path: &str,
     spec: &ModelSpec,
     base: &Path,
-    is_set: &dyn Fn(&str) -> bool,
+    is_set: Option<&dyn Fn(&str) -> bool>,
     tell: &mut impl FnMut(&str, Error),
 ) {
     if let Some(name) = &spec.key_env {
@@ -102,7 +102,7 @@ fn model(
                     "give a name such as OPENAI_API_KEY",
                 ),
             );
-        } else if !is_set(name) {
+        } else if is_set.is_some_and(|is_set| !is_set(name)) {
             let help = format!("set it (`export {name}=…`), or name a file in `key_file`");
             tell(
                 &path,
@@ -114,7 +114,9 @@ fn model(
             );
         }
     }
-    if let Some(file) = &spec.key_file {
+    if let Some(file) = &spec.key_file
+        && is_set.is_some()
+    {
         let full = base.join(file);
         let error = missing_file(&full, "key file").or_else(|| {
             let empty = std::fs::read(&full).map(|bytes| bytes.trim_ascii().is_empty());

@@ -28,7 +28,7 @@ mod yaml;
 pub use budget::{BudgetChoice, Error as BudgetError};
 pub use error::{Code, Error, Errors};
 pub use init::{TeacherChoice, init};
-pub use load::{Loaded, load};
+pub use load::{Keys, Loaded, load};
 pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;

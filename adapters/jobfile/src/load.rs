@@ -30,17 +30,28 @@ pub struct Loaded {
 ///
 /// # Errors
 /// Everything that is wrong, in one go; only what keeps the rest from being understood (broken YAML, wrong types) is told by itself.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Errors> {
-    load_with(path, overrides, &|name| {
-        std::env::var_os(name).is_some_and(|value| !value.is_empty())
-    })
+pub fn load(path: &Path, overrides: &[String], keys: Keys) -> Result<Loaded, Errors> {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match keys {
+        Keys::Here => load_with(path, overrides, Some(&is_set)),
+        Keys::Elsewhere => load_with(path, overrides, None),
+    }
 }
 
-/// [`load`] with another view of the environment: whether a variable is set and not empty.
+/// Where the keys are that a job names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// This process asks the models: variables and files must be there.
+    Here,
+    /// Others ask them, or nobody does: no key is looked for.
+    Elsewhere,
+}
+
+/// [`load`] with another view of the environment: whether a variable is set and not empty; `None` looks for no key.
 pub(crate) fn load_with(
     path: &Path,
     overrides: &[String],
-    is_set: &dyn Fn(&str) -> bool,
+    is_set: Option<&dyn Fn(&str) -> bool>,
 ) -> Result<Loaded, Errors> {
     let mut sources = Sources::default();
     let name = path.display().to_string();
@@ -60,7 +71,7 @@ pub(crate) fn load_with(
 fn read_job(
     path: &Path,
     texts: &[String],
-    is_set: &dyn Fn(&str) -> bool,
+    is_set: Option<&dyn Fn(&str) -> bool>,
     sources: &mut Sources,
     errors: &mut Vec<Error>,
 ) -> Option<Loaded> {

@@ -4,6 +4,7 @@ use anyhow::{Context, anyhow};
 use gristmill_domain::chat::Finish;
 use gristmill_domain::filter::{Kind, Rules, Text};
 use gristmill_domain::job::Validator;
+use gristmill_jobfile::Keys;
 
 use super::fields::{self, Usual};
 use super::keep::{Sorted, Sorter};
@@ -31,7 +32,8 @@ fn rules(args: &FilterArgs) -> Result<(Rules, Kind), Failure> {
     let (mut rules, job_kind) = match &args.job {
         None => (Rules::default(), Kind::Open),
         Some(path) => {
-            let loaded = gristmill_jobfile::load(path, &[]).map_err(|errors| print::job_errors(&errors))?;
+            let loaded = gristmill_jobfile::load(path, &[], Keys::Elsewhere)
+                .map_err(|errors| print::job_errors(&errors))?;
             let filter = loaded.job.filter;
             let kind = match filter.validator {
                 Validator::None => Kind::Open,

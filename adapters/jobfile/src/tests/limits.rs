@@ -39,13 +39,13 @@ fn what_is_too_much_is_refused_early() {
 fn missing_files_are_told_with_the_nearest_name() {
     let folder = Folder::new();
     folder.write("job.yaml", HEAD);
-    let error = crate::load(&folder.path("jb.yaml"), &[]).unwrap_err();
+    let error = crate::load(&folder.path("jb.yaml"), &[], crate::Keys::Here).unwrap_err();
     let first = error.iter().next().unwrap();
     assert!(
         first.message().contains("there is no job file") && first.help().contains("job.yaml`?"),
         "{first:?}"
     );
-    let error = crate::load(folder.0.path(), &[]).unwrap_err();
+    let error = crate::load(folder.0.path(), &[], crate::Keys::Here).unwrap_err();
     assert!(error.to_string().contains("is a folder"), "{error}");
 }
 

@@ -44,6 +44,10 @@ impl Folder {
     fn load(&self, text: impl AsRef<[u8]>, overrides: &[&str]) -> Result<Loaded, Errors> {
         self.write("job.yaml", text);
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-        load_with(&self.path("job.yaml"), &overrides, &|name| name == "SET_KEY")
+        load_with(
+            &self.path("job.yaml"),
+            &overrides,
+            Some(&|name| name == "SET_KEY"),
+        )
     }
 }

@@ -24,7 +24,7 @@ fn the_designs_own_example() {
         "med.yaml",
         format!("{head}  seeds: {{path: seeds.jsonl}}\n  teachr: gpt-4o\n  budget: {{calls: 5}}\n"),
     );
-    let errors = load_with(&folder.path("med.yaml"), &[], &|_| true).unwrap_err();
+    let errors = load_with(&folder.path("med.yaml"), &[], Some(&|_| true)).unwrap_err();
     let shown = render(&errors, false).replace(&format!("{}/", folder.0.path().display()), "");
     let wanted = "error[config]: unknown key `teachr`\n  --> med.yaml:14:3\n14 |   teachr: gpt-4o\n   |   ^^^^^^ did you mean `teacher`?\nhelp: nothing was spent; check with `gristmill plan med.yaml`\n";
     assert_eq!(shown, wanted);

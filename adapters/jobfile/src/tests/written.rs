@@ -34,7 +34,7 @@ fn round_trip(seeds: &str, base: &Path) -> Sample {
     ] {
         let text = init(&sample, &teacher, &budget.parse().unwrap());
         std::fs::write(base.join("written.yaml"), &text).unwrap();
-        let loaded = load_with(&base.join("written.yaml"), &[], &|_| true);
+        let loaded = load_with(&base.join("written.yaml"), &[], Some(&|_| true));
         if let Err(errors) = loaded {
             panic!("{text}\n{}", crate::render(&errors, false));
         }
