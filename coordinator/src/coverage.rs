@@ -30,6 +30,8 @@ pub(crate) struct Direction {
     pub(crate) borrowed: bool,
     /// Anchor numbers of the topic's seeds.
     pub(crate) peers: Arc<[u64]>,
+    /// Passages that are about the concept it is aimed at.
+    pub(crate) passages: Arc<[u64]>,
 }
 
 /// Where each concept stands by the seeds alone, and how many of the anchor's belong to one; `vectors` are those of the seeds by ordinal, or none.
@@ -53,6 +55,8 @@ pub(crate) struct Coverage {
     numbers: HashMap<String, u32>,
     /// Anchor numbers of each concept's seeds.
     seeds: Vec<Arc<[u64]>>,
+    /// Passages of each concept.
+    passages: Vec<Arc<[u64]>>,
     /// Concepts of each anchor seed.
     of_anchor: Vec<Vec<Belongs>>,
     real: Vec<u64>,
@@ -89,6 +93,7 @@ impl Coverage {
             numbers,
             real: vec![0; concepts.len()],
             seeds: Vec::new(),
+            passages: vec![Arc::default(); concepts.len()],
             of_anchor: Vec::new(),
             counted: MinHashIndex::new(Scheme::new(parameters)?),
             jaccard: filter.near_duplicates.jaccard,
@@ -115,12 +120,24 @@ impl Coverage {
         Ok(coverage)
     }
 
+    /// What rows are assigned by.
+    pub(crate) fn assigner(&self) -> &Assigner {
+        &self.assigner
+    }
+
+    /// Takes the passages that are about each concept.
+    pub(crate) fn place(&mut self, passages: Vec<Vec<u64>>) {
+        self.passages = passages.into_iter().map(Arc::from).collect();
+    }
+
     /// What planning looks at before the first round.
     pub(crate) fn outlooks(&self) -> Vec<Outlook> {
         let mut outlooks = self.assigner.catalogue().outlooks();
-        for ((outlook, real), seeds) in outlooks.iter_mut().zip(&self.real).zip(&self.seeds) {
+        let known = self.real.iter().zip(&self.seeds).zip(&self.passages);
+        for (outlook, ((real, seeds), passages)) in outlooks.iter_mut().zip(known) {
             outlook.standing.real = *real;
             outlook.seeds = seeds.len() as u64;
+            outlook.passages = passages.len() as u64;
         }
         outlooks
     }
@@ -150,6 +167,9 @@ impl Coverage {
             borrowed: aim.is_some() && matches!(spec.start, Start::Anchor(_)),
             peers: topic
                 .and_then(|concept| self.seeds.get(concept).cloned())
+                .unwrap_or_default(),
+            passages: aim
+                .and_then(|concept| self.passages.get(concept).cloned())
                 .unwrap_or_default(),
         }
     }

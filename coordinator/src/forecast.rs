@@ -66,10 +66,10 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
 
 /// How rounds aim at the concepts of a job, where it wants rows of them.
 fn steering(recipe: &Recipe, concepts: &Concepts) -> Option<Steering> {
-    (concepts.steer && concepts.wants_rows()).then(|| Steering {
+    concepts.steers().then(|| Steering {
         min_gain: concepts.min_gain,
         new_questions: concepts.assign == Assign::Embedding,
-        // An answer that must stand in a passage needs one that is about the concept.
+        // An answer that must stand in a passage needs one that is about the concept: a seed's, or a document's.
         seedless: recipe.job.filter.grounding.is_none(),
         beyond: recipe.job.generate.rows.is_some(),
     })

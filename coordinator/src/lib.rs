@@ -17,6 +17,7 @@ mod kept;
 mod mend;
 mod meter;
 mod passages;
+mod placing;
 mod prepare;
 mod progress;
 mod recipe;

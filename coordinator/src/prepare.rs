@@ -1,4 +1,7 @@
-//! Embeds the seeds, and what concepts are known by, before anything is generated from them.
+//! Embeds what is known before anything is generated: seeds, what concepts are known by, passages of documents.
+//!
+//! Each is embedded by tasks like any other, one kind after the other; their places within the preparation follow each other, so that a
+//! task names the same texts at every start.
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::row::Row;
@@ -7,74 +10,68 @@ use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 use crate::Error;
 use crate::engine::{Brought, Producer};
 use crate::recipe::Recipe;
-use crate::seeds::SeedStore;
 
-/// Wants every seed's question embedded, in batches in the order of the seeds, then the texts of concepts.
-pub(crate) struct Preparation<'a> {
+/// Texts by their place, and what becomes of their vectors.
+pub(crate) trait Texts: Send {
+    /// How many there are.
+    fn len(&self) -> u64;
+
+    /// One of them.
+    fn text(&self, place: u64) -> Result<String, Error>;
+
+    /// Takes the vector of one; each comes once, in no order.
+    fn take(&mut self, place: u64, vector: Vec<f32>);
+}
+
+/// Wants every text embedded, in batches in their order.
+pub(crate) struct Preparation<'a, T> {
     recipe: &'a Recipe,
-    seeds: &'a SeedStore,
+    texts: T,
     batch: u64,
+    /// Batches of what was embedded before.
+    first: u64,
     next: u64,
     batches: u64,
-    /// Batches of seeds come first.
-    seed_batches: u64,
-    texts: Vec<String>,
-    vectors: Vec<Vec<f32>>,
     missing: u64,
 }
 
-impl<'a> Preparation<'a> {
-    pub(crate) fn new(recipe: &'a Recipe, seeds: &'a SeedStore, texts: Vec<String>) -> Self {
+impl<'a, T: Texts> Preparation<'a, T> {
+    /// After so many batches of other texts.
+    pub(crate) fn new(recipe: &'a Recipe, texts: T, first: u64) -> Self {
         let batch = u64::from(recipe.job.embed.batch.max(1));
-        let seed_batches = seeds.len().div_ceil(batch);
-        let batches = seed_batches + (texts.len() as u64).div_ceil(batch);
+        let batches = texts.len().div_ceil(batch);
         Self {
             recipe,
-            seeds,
+            texts,
             batch,
+            first,
             next: 0,
             batches,
-            seed_batches,
-            vectors: vec![Vec::new(); seeds.len() as usize + texts.len()],
-            texts,
             missing: batches,
         }
     }
 
-    /// One vector a seed, in their order, and one a text.
-    pub(crate) fn into_vectors(mut self) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
-        let texts = self.vectors.split_off(self.seeds.len() as usize);
-        (self.vectors, texts)
+    /// The texts, and the number of batches that are embedded by now.
+    pub(crate) fn into_texts(self) -> (T, u64) {
+        (self.texts, self.first + self.batches)
     }
 
-    /// Places of a batch's vectors: seeds by their ordinals, texts behind them.
+    /// Places of a batch's texts.
     fn members(&self, batch: u64) -> std::ops::Range<u64> {
-        let seeds = self.seeds.len();
-        if batch < self.seed_batches {
-            return batch * self.batch..((batch + 1) * self.batch).min(seeds);
-        }
-        let first = seeds + (batch - self.seed_batches) * self.batch;
-        first..(first + self.batch).min(seeds + self.texts.len() as u64)
-    }
-
-    fn text(&self, place: u64) -> Result<String, Error> {
-        match place.checked_sub(self.seeds.len()) {
-            None => Ok(self.seeds.read(place)?.question),
-            Some(text) => Ok(self.texts.get(text as usize).cloned().unwrap_or_default()),
-        }
+        batch * self.batch..((batch + 1) * self.batch).min(self.texts.len())
     }
 }
 
-impl Producer for Preparation<'_> {
+impl<T: Texts> Producer for Preparation<'_, T> {
     fn next_tasks(&mut self, room: usize) -> Result<Vec<Task>, Error> {
         let mut tasks = Vec::new();
         while tasks.len() < room && self.next < self.batches {
             let address = Address {
                 round: Address::PREPARATION,
-                index: self.next,
+                index: self.first + self.next,
                 step: Step::Embed,
             };
-            let texts = self.members(self.next).map(|place| self.text(place));
+            let texts = self.members(self.next).map(|place| self.texts.text(place));
             let work = Work::Embed {
                 texts: texts.collect::<Result<_, Error>>()?,
             };
@@ -91,14 +88,14 @@ impl Producer for Preparation<'_> {
     }
 
     fn absorb(&mut self, address: Address, brought: Brought, _cost: Amount) -> Result<(), Error> {
-        let members = self.members(address.index);
+        let members = self.members(address.index - self.first);
         match brought {
             Ok(Report {
                 output: Output::Vectors(vectors),
                 ..
             }) if vectors.len() as u64 == members.end - members.start => {
-                for (ordinal, vector) in members.zip(vectors) {
-                    self.vectors[ordinal as usize] = vector;
+                for (place, vector) in members.zip(vectors) {
+                    self.texts.take(place, vector);
                 }
                 self.missing -= 1;
                 Ok(())

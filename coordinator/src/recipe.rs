@@ -230,16 +230,15 @@ impl Recipe {
                 .and_then(|db| self.schemas.get(db))
                 .cloned()
                 .unwrap_or_default(),
-            concept: match (brief.passage, brief.topic) {
-                // What a document's passage is about, it says itself.
-                (Some(_), _) => String::new(),
-                (None, Some(concept)) => concept.name.clone(),
+            concept: match (brief.topic, brief.passage) {
+                (Some(concept), _) => concept.name.clone(),
+                (None, Some(_)) => String::new(),
                 (None, None) => brief.seed.concepts.first().cloned().unwrap_or_default(),
             },
-            description: match (brief.passage, brief.topic) {
-                (None, Some(concept)) => concept.description.clone(),
-                (Some(_), _) | (None, None) => String::new(),
-            },
+            description: brief
+                .topic
+                .map(|concept| concept.description.clone())
+                .unwrap_or_default(),
             examples: Vec::new(),
             kind,
             labels,

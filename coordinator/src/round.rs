@@ -28,7 +28,7 @@ use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Direction};
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
 use crate::passages::cited;
@@ -162,6 +162,7 @@ impl<'a> Round<'a> {
         let asks = spec.strategy != Strategy::AnswerAugmentation;
         let phase = if asks { Phase::Asking } else { Phase::Answering };
         let mut candidate = Candidate::new(spec, anchor, seed_ordinal, seed, teacher, phase);
+        candidate.passage = self.passage(&spec, direction.as_ref())?;
         candidate.about = direction.and_then(|direction| {
             Some(About {
                 topic: direction.topic?,
@@ -170,7 +171,6 @@ impl<'a> Round<'a> {
                 peers: direction.peers,
             })
         });
-        candidate.passage = self.passage(&spec)?;
         self.active.insert(index, candidate);
         self.started = index + 1;
         if asks {
@@ -183,14 +183,27 @@ impl<'a> Round<'a> {
         Ok(true)
     }
 
-    /// The passage that a new question is asked about: all of them in turn, over all rounds.
-    fn passage(&self, spec: &Spec) -> Result<Option<(u64, Arc<Passage>)>, Error> {
+    /// The passage that a new question is asked about: all of them in turn, over all rounds; where it is aimed at a concept, those of the
+    /// concept in turn, and none where it has none.
+    fn passage(
+        &self,
+        spec: &Spec,
+        direction: Option<&Direction>,
+    ) -> Result<Option<(u64, Arc<Passage>)>, Error> {
         let passages = self.seeds.passages();
-        // A question that is aimed at a concept is not asked about whatever passage is next.
-        if spec.strategy != Strategy::NewQuestion || spec.concept.is_some() || passages.is_empty() {
+        if spec.strategy != Strategy::NewQuestion || passages.is_empty() {
             return Ok(None);
         }
-        let number = spec.turn % passages.len();
+        let number = match spec.concept {
+            None => spec.turn % passages.len(),
+            Some(_) => {
+                let own = direction.map_or(&[][..], |direction| &direction.passages);
+                let Some(turn) = spec.turn.checked_rem(own.len() as u64) else {
+                    return Ok(None);
+                };
+                own[turn as usize]
+            }
+        };
         Ok(Some((number, Arc::new(passages.read(number)?))))
     }
 

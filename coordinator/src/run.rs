@@ -7,7 +7,7 @@ use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
 use gristmill_domain::id::TaskId;
-use gristmill_domain::job::{Concepts, EmbedSource};
+use gristmill_domain::job::{Assign, Concepts, EmbedSource};
 use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
@@ -27,12 +27,13 @@ use tokio_util::sync::CancellationToken;
 use crate::assigner::{Assigner, Found};
 use crate::corpus::Corpus;
 use crate::coverage::Coverage;
-use crate::engine::{Engine, Options, Site};
+use crate::engine::{Engine, Options, Producer as _, Site};
 use crate::forecast;
 use crate::journal::Journal;
 use crate::kept::{self, Kept};
 use crate::mend::Care;
-use crate::prepare::Preparation;
+use crate::placing::{Known, Placing, Questions};
+use crate::prepare::{Preparation, Texts};
 use crate::recipe::Recipe;
 use crate::round::{Past, Round};
 use crate::seeds::SeedStore;
@@ -199,21 +200,29 @@ impl Coordinator<'_> {
     /// Embeds the seeds and fills the corpus with them.
     async fn prepare(&self, site: &mut Site<'_>, limit: Limit) -> Result<Standing, Error> {
         let embeds = self.recipe.job.embed.source() != EmbedSource::Off;
-        let (mut vectors, mut known) = (Vec::new(), Vec::new());
+        let (mut vectors, mut known, mut batches) = (Vec::new(), Vec::new(), 0);
         let concepts = self.recipe.job.concepts.as_ref();
         if embeds {
-            self.progress
-                .send_modify(|progress| progress.phase = "embedding seeds".into());
-            let texts = concepts.map(Assigner::texts).unwrap_or_default();
-            let mut preparation = Preparation::new(self.recipe, self.seeds, texts);
-            Engine::new(site, Address::PREPARATION)
-                .await?
-                .drive(&mut preparation, |_| {})
-                .await?;
-            (vectors, known) = preparation.into_vectors();
+            let texts = Questions::of(self.seeds);
+            let (questions, after) = self.embed(site, "embedding seeds", texts, 0).await?;
+            let texts = Known::by(concepts.map(Assigner::texts).unwrap_or_default());
+            let (texts, after) = self.embed(site, "embedding concepts", texts, after).await?;
+            (vectors, known, batches) = (questions.vectors, texts.vectors, after);
         }
         let coverage = match concepts {
-            Some(concepts) => Some(self.coverage(concepts, &vectors, known).await?),
+            Some(concepts) => {
+                let assigner = self.assigner(concepts, &vectors, known).await?;
+                let mut coverage = Coverage::new(assigner, self.seeds, &vectors, &self.recipe.job.filter)?;
+                let passages = self.seeds.passages();
+                if embeds && concepts.assign == Assign::Embedding && concepts.steers() && !passages.is_empty()
+                {
+                    let placing = Placing::new(passages, coverage.assigner());
+                    let (placed, _) = self.embed(site, "embedding passages", placing, batches).await?;
+                    let passages = placed.by_concept();
+                    coverage.place(passages);
+                }
+                Some(coverage)
+            }
             None => None,
         };
         let filter = &self.recipe.job.filter;
@@ -249,15 +258,35 @@ impl Coordinator<'_> {
         })
     }
 
-    /// Counts the anchor by concept.
-    async fn coverage(
+    /// Embeds texts, after so many batches of others; returns them with their vectors, and how many batches there are now.
+    async fn embed<T: Texts>(
+        &self,
+        site: &mut Site<'_>,
+        phase: &str,
+        texts: T,
+        after: u64,
+    ) -> Result<(T, u64), Error> {
+        let mut preparation = Preparation::new(self.recipe, texts, after);
+        if !preparation.finished() {
+            self.progress
+                .send_modify(|progress| progress.phase = phase.into());
+            Engine::new(site, Address::PREPARATION)
+                .await?
+                .drive(&mut preparation, |_| {})
+                .await?;
+        }
+        Ok(preparation.into_texts())
+    }
+
+    /// What rows are assigned to concepts by.
+    async fn assigner(
         &self,
         concepts: &Concepts,
         vectors: &[Vec<f32>],
         known: Vec<Vec<f32>>,
-    ) -> Result<Coverage, Error> {
+    ) -> Result<Assigner, Error> {
         let model = &self.recipe.job.embed.model;
-        let assigner = if concepts.found.is_some() {
+        if concepts.found.is_some() {
             let anchor = |n: u64| self.seeds.anchor(n);
             let of_anchor = (0..self.seeds.anchors())
                 .filter_map(|n| vectors.get(anchor(n) as usize).cloned())
@@ -269,11 +298,10 @@ impl Coordinator<'_> {
             let found = finding.await.map_err(|_| Error::Interrupted)??;
             Assigner::found(concepts, found, |n| {
                 Ok(self.seeds.read(anchor(n as u64))?.question)
-            })?
+            })
         } else {
-            Assigner::new(concepts, model, known)?
-        };
-        Coverage::new(assigner, self.seeds, vectors, &self.recipe.job.filter)
+            Assigner::new(concepts, model, known)
+        }
     }
 
     /// Carries one round out, or what is left of it.

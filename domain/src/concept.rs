@@ -67,6 +67,9 @@ pub struct Outlook {
     pub standing: Standing,
     /// Anchor seeds that belong to it.
     pub seeds: u64,
+    /// Passages of documents that are about it.
+    #[serde(default)]
+    pub passages: u64,
     /// Rephrasings of these seeds that are kept.
     pub rephrased: u64,
     /// What was aimed at it so far, in the order of [`Strategy::ALL`].

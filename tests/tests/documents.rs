@@ -141,6 +141,62 @@ fn new_questions_are_asked_about_passages_and_name_them() {
     );
 }
 
+/// A document of one theme, each section its own passage.
+fn themed(theme: &str, parts: &[&str]) -> String {
+    let mut text = format!("# {theme}\n\n");
+    for part in parts {
+        text.push_str(&format!("## {theme}: {part}\n\n"));
+        for step in 2..14 {
+            text.push_str(&format!(
+                "On step {step} of {theme}, the {part} is looked after {step} times before anything else is done about {theme}. "
+            ));
+        }
+        text.push_str("\n\n");
+    }
+    text
+}
+
+#[test]
+fn a_question_that_is_aimed_at_a_concept_is_asked_about_a_passage_of_it() {
+    let bench = bench("{validation: 0, test: 0}");
+    std::fs::remove_dir_all(bench.folder.path().join("docs")).unwrap();
+    let baking = ["dough", "oven", "yeast", "crust", "flour", "loaf", "rye", "salt"];
+    let cycling = [
+        "chain", "saddle", "brakes", "spokes", "pedal", "gears", "tube", "bell",
+    ];
+    let stone = [
+        "granite", "basalt", "quartz", "slate", "gneiss", "marble", "chalk", "flint",
+    ];
+    for (file, theme, parts) in [
+        ("baking.md", "baking bread", &baking),
+        ("cycling.md", "mending a bicycle", &cycling),
+        ("stone.md", "the geology of rocks", &stone),
+    ] {
+        bench
+            .write(&format!("docs/{file}"), &themed(theme, parts))
+            .unwrap();
+    }
+    let set = [
+        "embed.model=all-minilm-l6-v2",
+        "concepts.list=[{name: baking bread}, {name: mending a bicycle}]",
+        "concepts.target=12",
+        "concepts.accept=narrow",
+    ];
+    let set: Vec<&str> = set.into_iter().flat_map(|set| ["--set", set]).collect();
+    let summary = bench.run_job("job.yaml", &set).unwrap();
+    let rows = bench.rows("train").unwrap();
+    let mut by_file = std::collections::BTreeMap::new();
+    for (source, _) in rows.iter().filter_map(provenance) {
+        *by_file.entry(source.rsplit('/').next().unwrap()).or_insert(0) += 1;
+    }
+    assert!(
+        by_file.get("baking.md").is_some_and(|rows| *rows >= 8)
+            && by_file.get("cycling.md").is_some_and(|rows| *rows >= 8)
+            && !by_file.contains_key("stone.md"),
+        "{by_file:?} {summary}"
+    );
+}
+
 #[test]
 fn nothing_is_asked_about_documents_of_held_out_rows() {
     let bench = bench("{validation: 0.2, test: 0.2}");

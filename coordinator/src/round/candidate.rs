@@ -145,7 +145,12 @@ impl Candidate {
             seed: &self.seed,
             teacher: self.teacher,
             question: &self.question,
-            topic: self.about.as_ref().map(|about| about.topic.as_ref()),
+            topic: self
+                .about
+                .as_ref()
+                // A passage that is next in turn says itself what it is about.
+                .filter(|about| about.aimed || self.passage.is_none())
+                .map(|about| about.topic.as_ref()),
             borrowed: self.borrowed(),
             // Queries need examples over their own database.
             peers: match &self.about {

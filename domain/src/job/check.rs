@@ -350,10 +350,10 @@ impl Job {
         if let Some(grounding) = &filter.grounding {
             report.share("filter.grounding.min_share", grounding.min_share);
             report.when(
-                self.seeds.fields.context.is_none(),
+                self.seeds.fields.context.is_none() && self.seeds.documents.is_none(),
                 "filter.grounding",
                 "answers must stand in a passage, but the seeds have none",
-                "name the passage's column in `seeds.fields.context`, or leave `filter.grounding` out",
+                "name the passage's column in `seeds.fields.context`, or `seeds.documents`, or leave `filter.grounding` out",
             );
         }
         self.check_validator(report);

@@ -167,6 +167,11 @@ impl Concepts {
         concept.target.or(self.target).unwrap_or(0)
     }
 
+    /// True when rounds aim at concepts.
+    pub fn steers(&self) -> bool {
+        self.steer && self.wants_rows()
+    }
+
     /// True when some rows are wanted of some concept.
     pub fn wants_rows(&self) -> bool {
         self.target.is_some_and(|target| target > 0)

@@ -21,7 +21,7 @@ pub struct Steering {
     pub min_gain: f64,
     /// New questions can be assigned to concepts, and so count.
     pub new_questions: bool,
-    /// A concept without seeds can be aimed at: nothing that only seeds have (a passage to stand in) is needed.
+    /// A concept without seeds and passages can be aimed at: an answer needs no passage to stand in.
     pub seedless: bool,
     /// The job wants rows beyond the targets.
     pub beyond: bool,
@@ -183,7 +183,7 @@ fn candidates(
     for i in order.into_iter().filter(|i| may(*i)) {
         let most = match i {
             REPHRASING => room,
-            _ if concept.seeds > 0 || steering.seedless => u64::MAX,
+            _ if concept.seeds > 0 || concept.passages > 0 || steering.seedless => u64::MAX,
             _ => 0,
         };
         let needed = ((left / rate(i)).ceil().max(0.0) as u64).min(most);

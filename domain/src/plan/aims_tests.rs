@@ -182,17 +182,18 @@ fn runs_end_when_targets_are_met_or_nothing_more_is_gained() {
 }
 
 #[test]
-fn an_answer_that_must_stand_in_a_passage_needs_seeds() {
+fn an_answer_that_must_stand_in_a_passage_needs_seeds_or_passages() {
     let mut grounded = policy();
     grounded.steering.as_mut().unwrap().seedless = false;
-    let aims = plan(
-        &snapshot(vec![concept("empty", 20, 0, 0), concept("seeded", 20, 1, 1)]),
-        &grounded,
-    )
-    .aims;
+    let told = Outlook {
+        passages: 3,
+        ..concept("told", 20, 0, 0)
+    };
+    let concepts = vec![concept("empty", 20, 0, 0), concept("seeded", 20, 1, 1), told];
+    let aims = plan(&snapshot(concepts), &grounded).aims;
     assert_eq!(
         aims.iter().map(|aim| aim.name.as_str()).collect::<Vec<_>>(),
-        ["seeded"]
+        ["seeded", "told"]
     );
 }
 
