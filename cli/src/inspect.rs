@@ -47,18 +47,25 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
 
 fn state(account: Option<&Account>, folder: &RunFolder) -> State {
     let why = |word, why: &str| State {
-        word,
         why: why.to_owned(),
+        ..State::of(word)
     };
     match account.map(|account| &account.state) {
         None => State::of("not started"),
-        Some(AccountState::Paused { reason }) => why("paused", reason),
+        Some(AccountState::Paused { reason }) => State {
+            why: reason.clone(),
+            way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
+            ..State::of("paused")
+        },
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
         Some(AccountState::Cancelled) => State::of("cancelled"),
         Some(AccountState::Closed) => State::of("finished"),
         Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
             Some(by) => why("running", &by),
-            None => why("stopped", "the same `gristmill run` goes on"),
+            None => State {
+                way_out: "the same `gristmill run` goes on".to_owned(),
+                ..State::of("stopped")
+            },
         },
     }
 }

@@ -60,8 +60,10 @@ pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
 pub(crate) struct State {
     /// The state in a word or two, for programs too.
     pub(crate) word: &'static str,
-    /// Why, or what to do; empty where the word says it all.
+    /// Why; empty where the word says it all.
     pub(crate) why: String,
+    /// What to do, for people; empty where there is nothing.
+    pub(crate) way_out: String,
 }
 
 impl State {
@@ -70,6 +72,7 @@ impl State {
         Self {
             word,
             why: String::new(),
+            way_out: String::new(),
         }
     }
 }
@@ -77,11 +80,13 @@ impl State {
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.word)?;
-        if self.why.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.why)
+        if !self.why.is_empty() {
+            write!(f, ": {}", self.why)?;
         }
+        if !self.way_out.is_empty() {
+            write!(f, "; {}", self.way_out)?;
+        }
+        Ok(())
     }
 }
 

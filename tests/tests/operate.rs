@@ -147,10 +147,16 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
     cluster
         .wait(&run, LONG, |_| other.sim.bill().total.calls > 0)
         .unwrap();
-    // The address may change under a run, its prices may not.
-    let dearer = reached_by(&job, &bench.url(), "price: {input: 1, output: 1}, ");
-    let refused = cluster.submit(&dearer).unwrap_err().to_string();
+    // The address may change under a run, its prices may not: half the price in batches is another one.
+    let priced = reached_by(&job, &bench.url(), "price: {input: 1, output: 1}, ");
+    let dearer = cluster.submit(&priced).unwrap();
+    cluster
+        .wait(&dearer, LONG, |status| tasks(status, "planned") > 0)
+        .unwrap();
+    let halved = reached_by(&job, &bench.url(), "price: {input: 1, output: 1}, batch: true, ");
+    let refused = cluster.submit(&halved).unwrap_err().to_string();
     assert!(refused.contains("keeps the prices"), "{refused}");
+    cluster.ask(&["cancel", &dearer]).unwrap();
     cluster.ask(&["cancel", &run]).unwrap();
 }
 

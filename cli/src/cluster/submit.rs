@@ -16,7 +16,7 @@ use super::remote::{self, refused};
 use super::verbs;
 use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Keys, Prepared, prepare};
 use crate::view::View;
 use crate::{print, survey};
 
@@ -27,7 +27,7 @@ const PIECES: usize = 4;
 
 /// Submits a job.
 pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = prepare(&args.job).await?;
+    let prepared = prepare(&args.job, Keys::Elsewhere).await?;
     for line in prepared.bad_rows.lines() {
         view.say(&format!("warning: {line}"));
     }

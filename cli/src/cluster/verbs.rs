@@ -36,14 +36,21 @@ pub(crate) fn state(run: &v1::Run) -> State {
         v1::RunState::Cancelled => "cancelled",
         v1::RunState::Failed => "failed",
     };
-    let why = match (run.obstacles.first(), run.state()) {
-        (Some(first), _) => obstacle(first),
-        (None, v1::RunState::Paused) => {
-            format!("{}; `gristmill resume {}` lets it go on", run.reason, run.run)
-        }
-        (None, _) => run.reason.clone(),
+    let way_out = match run.state() {
+        v1::RunState::Paused => format!("`gristmill resume {}` lets it go on", run.run),
+        v1::RunState::Failed => "once mended, submitting it again takes it up".to_owned(),
+        v1::RunState::Unspecified
+        | v1::RunState::Waiting
+        | v1::RunState::Running
+        | v1::RunState::Frozen
+        | v1::RunState::Finished
+        | v1::RunState::Cancelled => String::new(),
     };
-    State { word, why }
+    State {
+        word,
+        why: run.obstacles.first().map_or_else(|| run.reason.clone(), obstacle),
+        way_out,
+    }
 }
 
 /// `3 of 4 workers: this worker gives no job the variable …`.
