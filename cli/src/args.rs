@@ -132,12 +132,39 @@ pub(crate) struct InitArgs {
     /// Environment variable that holds the endpoint's key.
     #[arg(long)]
     pub(crate) key_env: Option<String>,
+    /// Price of the model in dollars a million tokens, prompt and completion: `0.15,0.60`. A budget in dollars needs it.
+    #[arg(long, value_name = "IN,OUT", value_parser = price)]
+    pub(crate) price: Option<(f64, f64)>,
+    /// Names a column that cannot be told from its name: `--field answer=Verdict`. Repeatable; the fields are `question`, `answer`,
+    /// `reasoning`, `references`, `context`, `concept`, `source` and `database`.
+    #[arg(long = "field", value_name = "FIELD=COLUMN", value_parser = field)]
+    pub(crate) fields: Vec<(String, String)>,
     /// The budget: `5usd`, `2000calls`, or both joined by a comma.
     #[arg(long)]
     pub(crate) budget: String,
     /// Where to write the job; standard output when left out.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// `0.15,0.60`.
+fn price(text: &str) -> Result<(f64, f64), String> {
+    let number = |text: &str| {
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|price: &f64| *price >= 0.0 && price.is_finite())
+    };
+    let parts = text.split_once(',');
+    parts
+        .and_then(|(input, output)| Some((number(input)?, number(output)?)))
+        .ok_or_else(|| "write two prices, of prompt and completion: `0.15,0.60`".to_owned())
+}
+
+/// `answer=Verdict`.
+fn field(text: &str) -> Result<(String, String), String> {
+    let (field, column) = text.split_once('=').ok_or("write `FIELD=COLUMN`")?;
+    Ok((field.trim().to_owned(), column.to_owned()))
 }
 
 /// What `status` needs.

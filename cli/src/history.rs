@@ -2,6 +2,7 @@
 
 use gristmill_coordinator::History;
 use gristmill_domain::row::Checks;
+use gristmill_domain::work::Output;
 
 use crate::args::OutputStyle;
 use crate::print::either;
@@ -30,6 +31,9 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         one_line(&seed.question),
         one_line(&seed.answer)
     ));
+    if let Some(context) = seed.context.as_ref().filter(|_| row.passage.is_none()) {
+        text.push_str(&format!("passage    {}\n", one_line(context)));
+    }
     if let Some(cited) = &row.passage {
         text.push_str(&format!(
             "passage    {}: {} ({})\n",
@@ -49,6 +53,9 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
     ));
     let checks = &row.checks;
     text.push_str(&format!("checks     {}\n", in_words(checks)));
+    for detail in checks.details.iter().filter(|detail| !detail.is_empty()) {
+        text.push_str(&format!("           {}\n", one_line(detail)));
+    }
     text.push_str(&format!(
         "cost       {}, {} calls\n",
         row.cost().usd,
@@ -56,7 +63,7 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
     ));
     for result in tasks {
         let brought = match &result.brought {
-            Ok(report) => serde_json::to_string(&report.output).unwrap_or_default(),
+            Ok(report) => output_in_words(&report.output),
             Err(reason) => format!("failed: {reason}"),
         };
         text.push_str(&format!(
@@ -70,6 +77,31 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         ));
     }
     either(output, &value, &text);
+}
+
+/// What a task brought, without the form it came in.
+fn output_in_words(output: &Output) -> String {
+    match output {
+        Output::Question(question) => format!("question: {question}"),
+        Output::Verified {
+            answerable: true,
+            reason,
+        } => format!("can be answered: {reason}"),
+        Output::Verified {
+            answerable: false,
+            reason,
+        } => format!("cannot be answered: {reason}"),
+        Output::Answer(answer) if answer.reasoning.is_empty() => format!("answer: {}", answer.answer),
+        Output::Answer(answer) => format!("answer: {} (reasoning: {})", answer.answer, answer.reasoning),
+        Output::Judged(judgement) => format!(
+            "{} of 5 points, {}: {}",
+            judgement.points(),
+            if judgement.correct { "right" } else { "wrong" },
+            judgement.reason
+        ),
+        Output::Vectors(vectors) => format!("{} vectors", vectors.len()),
+        Output::Rejected { rejection, text } => format!("rejected: {rejection}: {text}"),
+    }
 }
 
 /// `equals the reference, 3 of 4 votes, 1 judgement`.

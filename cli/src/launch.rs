@@ -265,8 +265,9 @@ async fn stop_on_signal(stop: CancellationToken, view: View, resume: String) {
 /// Paths relative to the working folder read better.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    let path = here
+        .as_ref()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }

@@ -1,8 +1,11 @@
 //! `gristmill plan` and `gristmill init`: what can be known and written before anything is spent.
 
-use anyhow::Context;
-use gristmill_coordinator::{policy, snapshot_before, uncovered_share};
+use std::collections::BTreeSet;
+
+use anyhow::{Context, anyhow};
+use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::job::Job;
 use gristmill_domain::plan::{Next, Purpose, next, outlook};
 use gristmill_domain::strategy::Strategy;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
@@ -16,7 +19,12 @@ use crate::view::{View, thousands};
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = prepare(args, Keys::Here).await?;
+    let prepared = prepare(args, Keys::Elsewhere).await?;
+    for variable in missing_keys(&prepared.start.job) {
+        view.say(&format!(
+            "note: the environment variable `{variable}` is not set; `gristmill run` needs it"
+        ));
+    }
     let limit = prepared.start.limit;
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
@@ -85,8 +93,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         && plan.purpose == Purpose::Pilot
     {
         text.push_str(&format!(
-            "pilot      {} candidates\n",
-            plan.candidates.iter().sum::<u64>()
+            "pilot      {} candidates, {} calls at most\n",
+            thousands(plan.candidates.iter().sum()),
+            thousands(plan.expected.calls.iter().sum::<f64>().ceil() as u64)
         ));
     }
     text.push_str(&format!(
@@ -107,6 +116,14 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     Ok(())
 }
 
+/// Variables that should hold keys, and are not set here.
+fn missing_keys(job: &Job) -> BTreeSet<&str> {
+    specs(job)
+        .filter_map(|spec| spec.key_env.as_deref())
+        .filter(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+        .collect()
+}
+
 /// Writes a job file from the data.
 pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
     // The job's paths are relative to its own folder.
@@ -116,7 +133,8 @@ pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
         .and_then(std::path::Path::parent)
         .filter(|base| !base.as_os_str().is_empty());
     let seeds = args.seeds.display().to_string();
-    let sample = Sample::read(&seeds, base.unwrap_or(std::path::Path::new(".")))
+    let named = args.fields.iter().cloned().collect();
+    let sample = Sample::read(&seeds, base.unwrap_or(std::path::Path::new(".")), &named)
         .map_err(|e| Failure::Input(e.into()))?;
     let budget: BudgetChoice = args
         .budget
@@ -132,15 +150,21 @@ pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
             url: args.teacher.clone(),
             model,
             key_env: args.key_env.clone(),
+            price: args.price,
         }
     } else {
+        if budget.usd.is_some() {
+            return Err(Failure::Input(anyhow!(
+                "a model in this process costs no money: give the budget in calls, such as `--budget 2000calls`"
+            )));
+        }
         TeacherChoice::Local(args.teacher.clone())
     };
     let text = gristmill_jobfile::init(&sample, &teacher, &budget);
     match &args.out {
         None => print::plain(&text),
         Some(path) if path.exists() => {
-            return Err(Failure::Input(anyhow::anyhow!(
+            return Err(Failure::Input(anyhow!(
                 "{} exists: nothing was written",
                 path.display()
             )));

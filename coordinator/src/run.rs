@@ -408,10 +408,14 @@ impl Coordinator<'_> {
         let plan = &report.plan;
         let phase = match plan.purpose {
             plan::Purpose::Pilot => "pilot".to_owned(),
-            plan::Purpose::Production => format!("round {}", plan.round + u32::from(policy.pilot == 0.0)),
+            plan::Purpose::Production => format!("round {}", plan.round),
         };
         let outlook = plan::outlook(&standing.snapshot, policy);
-        let expected = (outlook.rows as u64 + self.progress.borrow().accepted).min(policy.rows_max);
+        // Rows that the job asks for are the goal; otherwise what the rest of the budget is expected to bring.
+        let expected = match self.recipe.job.generate.rows {
+            Some(_) => policy.rows_max,
+            None => (outlook.rows as u64 + self.progress.borrow().accepted).min(policy.rows_max),
+        };
         tracing::info!(run = %self.recipe.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
         self.progress.send_modify(|progress| {
             progress.phase = phase;

@@ -114,11 +114,14 @@ fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(),
             let missing = [&found.missing_numbers, &found.missing_names, &found.missing_words]
                 .map(|items| items.join(", "));
             let missing: Vec<_> = missing.into_iter().filter(|items| !items.is_empty()).collect();
-            let detail = format!(
-                "{:.0} % stands in the passage; missing: {}",
-                100.0 * found.score,
-                missing.join("; ")
-            );
+            let detail = match missing.is_empty() {
+                true => "it says nothing that could be looked for in the passage".to_owned(),
+                false => format!(
+                    "{:.0} % stands in the passage; missing: {}",
+                    100.0 * found.score,
+                    missing.join("; ")
+                ),
+            };
             return Err(Rejection::new(Reason::Ungrounded, detail));
         }
     }

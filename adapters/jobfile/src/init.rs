@@ -5,7 +5,7 @@ use crate::sample::{Check, Sample};
 use crate::yaml::is_plain_text;
 
 /// Who generates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TeacherChoice {
     /// An OpenAI-compatible endpoint.
     Endpoint {
@@ -15,6 +15,8 @@ pub enum TeacherChoice {
         model: String,
         /// Environment variable that holds the key; `None` for an endpoint that wants none.
         key_env: Option<String>,
+        /// Dollars a million prompt tokens and a million completion tokens, where known.
+        price: Option<(f64, f64)>,
     },
     /// A model in this process: a name of the catalogue, or a GGUF file.
     Local(String),
@@ -22,8 +24,8 @@ pub enum TeacherChoice {
 
 /// The job file's text.
 ///
-/// It loads without error as it stands, but for one thing that nobody may guess: with a budget in dollars, an endpoint that is not on
-/// this machine needs its price filled in where the file says so.
+/// It loads without error as it stands, but for one thing that nobody may guess: with a budget in dollars, an endpoint without a price
+/// needs it filled in where the file says so. An address on this machine says nothing: a proxy may stand there.
 pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> String {
     let mut page = Page::default();
     let rows = if sample.complete {
@@ -127,7 +129,12 @@ fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
                 scalar(name)
             ),
         ),
-        TeacherChoice::Endpoint { url, model, key_env } => {
+        TeacherChoice::Endpoint {
+            url,
+            model,
+            key_env,
+            price,
+        } => {
             page.line(1, &format!("base_url: {}", scalar(url)));
             page.line(1, &format!("model: {}", scalar(model)));
             if let Some(name) = key_env {
@@ -139,8 +146,11 @@ fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
                     ),
                 );
             }
-            if on_this_machine(url) {
-                page.line(1, "price: {input: 0, output: 0}  # on this machine");
+            if let Some((input, output)) = price {
+                page.line(
+                    1,
+                    &format!("price: {{input: {input}, output: {output}}}  # dollars a million tokens"),
+                );
             } else if budget.usd.is_some() {
                 page.line(1, "# Dollars a million tokens, from the provider's price list; a budget in dollars needs it:");
                 page.line(1, "# price: {input: …, output: …}");
@@ -180,21 +190,6 @@ fn filter(page: &mut Page, sample: &Sample) {
 /// Open answers without a passage: a judge is the only check.
 fn judged(sample: &Sample) -> bool {
     sample.check == Check::Open && sample.context.is_none()
-}
-
-fn on_this_machine(url: &str) -> bool {
-    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or(host);
-    // `localhost.example.com` and `user@host` are other machines.
-    let name = host
-        .rsplit_once(':')
-        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
-        .map_or(host, |(name, _)| name);
-    name == "localhost"
-        || name == "[::1]"
-        || name
-            .parse::<std::net::Ipv4Addr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A value as YAML: bare where every reader takes it for the same text, in quotes otherwise.

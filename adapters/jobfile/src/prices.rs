@@ -56,6 +56,27 @@ pub(crate) fn fill(job: &mut Job, base: &Path, tree: &Node, sources: &mut Source
             );
         }
     }
+    if in_dollars && errors.len() == before && models(job).all(|(_, spec)| is_free(spec)) {
+        errors.push(
+            Error::new(
+                Code::Price,
+                "a budget in dollars limits nothing: no model of this job costs any",
+                "give `budget.calls` instead; or, where money is spent after all, the price of each model: `price: {input: …, output: …}`",
+            )
+            .at(place_of(tree, "budget.usd")),
+        );
+    }
+}
+
+fn is_free(spec: &ModelSpec) -> bool {
+    match spec.source() {
+        Some(ModelSource::Local(_)) => true,
+        Some(ModelSource::Endpoint { .. }) => spec
+            .price
+            .as_ref()
+            .is_some_and(|price| price.input == 0.0 && price.output == 0.0),
+        None => false,
+    }
 }
 
 /// Every model that is asked, by its key path.

@@ -1,6 +1,6 @@
 //! What the seeds show about themselves: which column holds what, and how an answer can be checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gristmill_tables::{Column, Kind, Options, Reader, sniff};
@@ -134,22 +134,55 @@ pub enum Error {
     },
     /// A column that every job needs cannot be told from the names.
     #[error(
-        "which column holds the {what} cannot be told: the columns are {columns}; rename one to `{what}`, or name it in `seeds.fields.{what}` of a job written by hand"
+        "which column of `{path}` holds the {what} cannot be told: the columns are {columns}; name it with `--field {what}=COLUMN`"
     )]
     NoColumn {
+        /// The seeds.
+        path: String,
         /// `question` or `answer`.
         what: &'static str,
         /// The columns' names.
         columns: String,
     },
+    /// A column that was named is not there.
+    #[error("`{path}` has no column `{column}` for the {what}: the columns are {columns}")]
+    NoSuchColumn {
+        /// The seeds.
+        path: String,
+        /// The field that it was named for.
+        what: String,
+        /// The name.
+        column: String,
+        /// The columns' names.
+        columns: String,
+    },
+    /// A field that no seed has.
+    #[error("there is no field `{0}` of a seed: they are {fields}", fields = list(FIELDS, "and"))]
+    NoSuchField(String),
 }
 
+/// What a seed may have.
+const FIELDS: [&str; 8] = [
+    "question",
+    "answer",
+    "reasoning",
+    "references",
+    "context",
+    "concept",
+    "source",
+    "database",
+];
+
 impl Sample {
-    /// Looks at the first 1,000 rows of the seeds; `base` is the folder of the job file to be written.
+    /// Looks at the first 1,000 rows of the seeds; `base` is the folder of the job file to be written, `named` the columns that are known, by
+    /// field. The others are told by their names.
     ///
     /// # Errors
-    /// Unreadable or empty seeds, and seeds in which no question or no answer can be found.
-    pub fn read(path: &str, base: &Path) -> Result<Self, Error> {
+    /// Unreadable or empty seeds, seeds in which no question or no answer can be found, and named columns that are not there.
+    pub fn read(path: &str, base: &Path, named: &BTreeMap<String, String>) -> Result<Self, Error> {
+        if let Some(unknown) = named.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+            return Err(Error::NoSuchField(unknown.clone()));
+        }
         let options = Options {
             base: Some(base.to_owned()),
             ..Options::default()
@@ -166,33 +199,43 @@ impl Sample {
             });
         }
         let columns = &profile.columns;
-        let by_name = |names: &[&str]| {
-            names.iter().find_map(|name| {
-                columns
-                    .iter()
-                    .find(|column| column.name.eq_ignore_ascii_case(name))
+        let all = || list(columns.iter().map(|column| column.name.as_str()), "and");
+        let told = |field: &str| -> Result<Option<&Column>, Error> {
+            let Some(name) = named.get(field) else {
+                return Ok(None);
+            };
+            let found = columns.iter().find(|column| column.name == *name);
+            found.map(Some).ok_or_else(|| Error::NoSuchColumn {
+                path: path.to_owned(),
+                what: field.to_owned(),
+                column: name.clone(),
+                columns: all(),
             })
         };
         let missing = |what| Error::NoColumn {
+            path: path.to_owned(),
             what,
-            columns: list(columns.iter().map(|column| column.name.as_str()), "and"),
+            columns: all(),
         };
-        let question = by_name(QUESTION).ok_or_else(|| missing("question"))?;
-        let answer = by_name(ANSWER)
-            .filter(|column| column.name != question.name)
+        let question = told("question")?
+            .or_else(|| by_name(columns, QUESTION))
+            .ok_or_else(|| missing("question"))?;
+        let answer = told("answer")?
+            .or_else(|| by_name(columns, ANSWER).filter(|column| column.name != question.name))
             .ok_or_else(|| missing("answer"))?;
-        let name = |names: &[&str]| {
-            by_name(names)
-                .filter(|column| {
+        let name = |field: &str, names: &[&str]| -> Result<Option<String>, Error> {
+            let guessed = || {
+                by_name(columns, names).filter(|column| {
                     ![&question.name, &answer.name].contains(&&column.name) && column.null_share() < 0.5
                 })
-                .map(|column| column.name.clone())
+            };
+            Ok(told(field)?.or_else(guessed).map(|column| column.name.clone()))
         };
-        let references = by_name(REFERENCES)
-            .filter(|column| column.name != question.name)
+        let references = told("references")?
+            .or_else(|| by_name(columns, REFERENCES).filter(|column| column.name != question.name))
             .map(|column| column.name.clone());
         let answers = answers(path, &options, &answer.name)?;
-        let database = name(DATABASE);
+        let database = name("database", DATABASE)?;
         let databases = database.as_ref().and_then(|_| databases_beside(path, base));
         let check = match databases {
             Some(folder) => Check::Sql(folder),
@@ -204,16 +247,36 @@ impl Sample {
             complete: profile.complete,
             question: question.name.clone(),
             answer: answer.name.clone(),
-            reasoning: name(REASONING),
+            reasoning: name("reasoning", REASONING)?,
             references,
-            context: name(CONTEXT),
-            concept: name(CONCEPT),
-            source: name(SOURCE),
+            context: name("context", CONTEXT)?,
+            concept: name("concept", CONCEPT)?,
+            source: name("source", SOURCE)?,
             // Without databases to run on, the column would do nothing.
             database: database.filter(|_| matches!(check, Check::Sql(_))),
             check,
         })
     }
+}
+
+/// The column that has one of these names; or else the only one with such a word in its name (`Clinical question`).
+fn by_name<'a>(columns: &'a [Column], names: &[&str]) -> Option<&'a Column> {
+    let whole = |name: &&str| {
+        columns
+            .iter()
+            .find(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    let part = |name: &&str| {
+        let mut with = columns.iter().filter(|column| {
+            let mut words = column.name.split(|c: char| !c.is_alphanumeric());
+            words.any(|word| word.eq_ignore_ascii_case(name))
+        });
+        with.next().filter(|_| with.next().is_none())
+    };
+    names
+        .iter()
+        .find_map(whole)
+        .or_else(|| names.iter().find_map(part))
 }
 
 /// The first answers, whole; a list counts as its first item.

@@ -38,7 +38,8 @@ fn example() -> Value {
     })
 }
 
-/// Closes objects with named keys (flattened parts leave them open), and turns line breaks of doc comments into spaces.
+/// Closes objects with named keys (flattened parts leave them open), turns line breaks of doc comments into spaces and their links into
+/// names, and writes single-precision defaults as short as they were meant.
 fn finish(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -52,10 +53,23 @@ fn finish(value: &mut Value) {
             }
             if let Some(Value::String(text)) = members.get_mut("description") {
                 *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                *text = text.replace("[`", "`").replace("`]", "`");
             }
             members.values_mut().for_each(finish);
         }
         Value::Array(items) => items.iter_mut().for_each(finish),
+        Value::Number(number) => {
+            let short = number.as_f64().map(|wide| (wide, wide as f32));
+            if let Some((wide, narrow)) = short
+                && f64::from(narrow).to_bits() == wide.to_bits()
+                && let Ok(written) = narrow.to_string().parse::<f64>()
+                && let Some(shorter) = serde_json::Number::from_f64(written)
+                && !number.is_i64()
+                && !number.is_u64()
+            {
+                *number = shorter;
+            }
+        }
         _ => {}
     }
 }

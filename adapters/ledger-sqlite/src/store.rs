@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use gristmill_domain::id::RunId;
-use gristmill_domain::ledger::{Account, NewAccount};
+use gristmill_domain::ledger::{Account, AccountState, NewAccount};
 use gristmill_ports::ledger;
 use rusqlite::Connection;
 
@@ -113,11 +113,19 @@ impl Store {
         if let Some(fault) = self.broken.take() {
             return Err(fault);
         }
+        let mut closed = false;
         for held in self.accounts.values_mut().filter(|held| held.dirty) {
             rows::update_account(&self.conn, held.key, &held.account)?;
             held.dirty = false;
+            closed |= held.account.state == AccountState::Closed;
         }
         self.conn.prepare_cached("COMMIT")?.execute([])?;
+        if closed {
+            // A finished run's log would lie beside it for ever. Where a reader is in the way, it does.
+            let _busy = self
+                .conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
         Ok(())
     }
 

@@ -107,6 +107,7 @@ fn rows(now: &Progress, pace: &Pace) -> String {
 
 fn left(now: &Progress, pace: &Pace) -> Option<u64> {
     pace.seconds_for(now.expected_rows.saturating_sub(now.accepted))
+        .filter(|seconds| *seconds > 0)
 }
 
 /// What is used and what there is, in the unit that runs out.

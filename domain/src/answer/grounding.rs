@@ -68,8 +68,24 @@ pub fn check(answer: &str, passage: &str) -> Grounding {
         grounding.missing_words.len() + grounding.missing_numbers.len() + grounding.missing_names.len();
     if grounding.checked > 0 {
         grounding.score = (grounding.checked - missing) as f64 / grounding.checked as f64;
+    } else if is_code(answer.trim()) && stands_whole(answer.trim(), passage) {
+        (grounding.checked, grounding.score) = (1, 1.0);
     }
     grounding
+}
+
+/// An option, a path or an operator (`-i`, `/etc`, `~/.x`): what it is, its signs say.
+fn is_code(text: &str) -> bool {
+    text.starts_with(|c: char| !c.is_alphanumeric() && !c.is_whitespace() && !"\"'(“‘".contains(c))
+        && !text.contains(char::is_whitespace)
+}
+
+/// Whether the text stands in the passage by itself, not inside of something longer.
+fn stands_whole(text: &str, passage: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || "-_/".contains(c);
+    passage.match_indices(text).any(|(at, found)| {
+        !passage[..at].ends_with(inside) && !passage[at + found.len()..].starts_with(inside)
+    })
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -335,6 +351,21 @@ mod tests {
         ] {
             let grounding = check(answer, PASSAGE);
             assert!(grounding.holds(1.0), "{answer}: {grounding:?}");
+        }
+    }
+
+    #[test]
+    fn options_and_paths_are_looked_for_as_they_stand() {
+        let passage = "Call it with `-i`, or --inline, and it writes to /etc/mill.";
+        for (answer, stands) in [
+            ("-i", true),
+            ("/etc/mill", true),
+            ("-o", false),
+            ("-in", false),
+            ("/etc", false),
+            ("It.", false),
+        ] {
+            assert_eq!(check(answer, passage).holds(0.5), stands, "{answer}");
         }
     }
 

@@ -282,6 +282,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "write the key into it",
     ),
     (
+        "~teacher: {base_url: 'http://h/v1', model: m, price: {input: 0, output: 0}}\nbudget: {usd: 5}",
+        "3:15",
+        "a budget in dollars limits nothing",
+        "`budget.calls`",
+    ),
+    (
         "~teacher: {base_url: 'http://h/v1', model: m}\nbudget: {usd: 5}",
         "2:43",
         "the price of `m` is unknown",

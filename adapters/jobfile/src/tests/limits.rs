@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn damaged_jobs_never_panic(at in 0usize..400, junk in r#"[\[\]{}:,&*!|>'"%@`#\-? \t\r\né🦀\u{feff}\u{202e}~0-9a-z]{0,8}"#, drop in 0usize..12) {
-        let mut text: Vec<char> = "seeds:\n  path: seeds.jsonl\n  fields: &f {question: q, answer: a}\nteacher:\n  - local: smollm2-135m-instruct\n    weight: 2\nbudget: {calls: 100, usd: 5.5}\nfilter:\n  validator: {kind: label, labels: [\"yes\", 'no']}\n  rules:\n    answer_words: {min: 1, max: ~}\ngenerate:\n  subject: |\n    größer\n    🦀\n  reasoning: true\n".chars().collect();
+        let mut text: Vec<char> = "seeds:\n  path: seeds.jsonl\n  fields: &f {question: q, answer: a}\nteacher:\n  - local: smollm2-135m-instruct\n    weight: 2\nbudget: {calls: 100, max_attempts: 2}\nfilter:\n  validator: {kind: label, labels: [\"yes\", 'no']}\n  rules:\n    answer_words: {min: 1, max: ~}\ngenerate:\n  subject: |\n    größer\n    🦀\n  reasoning: true\n".chars().collect();
         let at = at.min(text.len());
         let end = (at + drop).min(text.len());
         text.splice(at..end, junk.chars());

@@ -1,5 +1,6 @@
 //! What `init` and `schema` write.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Folder, HEAD};
@@ -21,15 +22,22 @@ fn endpoint(url: &str) -> TeacherChoice {
         url: url.into(),
         model: "m: odd # name".into(),
         key_env: Some("SET_KEY".into()),
+        price: None,
     }
 }
 
 /// Each kind of seeds, with every teacher that needs no price: written, loaded, and the sample returned.
 fn round_trip(seeds: &str, base: &Path) -> Sample {
-    let sample = Sample::read(seeds, base).unwrap();
+    let sample = Sample::read(seeds, base, &BTreeMap::new()).unwrap();
+    let priced = TeacherChoice::Endpoint {
+        url: "http://127.0.0.1:8080/v1".into(),
+        model: "m".into(),
+        key_env: None,
+        price: Some((0.15, 0.6)),
+    };
     for (teacher, budget) in [
-        (TeacherChoice::Local("smollm2-135m-instruct".into()), "5usd"),
-        (endpoint("http://127.0.0.1:8080/v1"), "200 calls,5usd"),
+        (TeacherChoice::Local("smollm2-135m-instruct".into()), "200 calls"),
+        (priced, "200 calls,5usd"),
         (endpoint("https://api.example.com/v1"), "200 calls"),
     ] {
         let text = init(&sample, &teacher, &budget.parse().unwrap());
@@ -110,15 +118,12 @@ fn short_and_open_answers() {
 }
 
 #[test]
-fn a_hosted_endpoint_under_a_dollar_budget_is_asked_for_its_price_only() {
+fn an_endpoint_under_a_dollar_budget_is_asked_for_its_price_only() {
     let folder = Folder::new();
     folder.write("maths.jsonl", MATHS.repeat(30));
-    let sample = Sample::read("maths.jsonl", folder.0.path()).unwrap();
-    for url in [
-        "https://api.example.com/v1",
-        "http://localhost.example.com/v1",
-        "http://127.0.0.1@example.com/v1",
-    ] {
+    let sample = Sample::read("maths.jsonl", folder.0.path(), &BTreeMap::new()).unwrap();
+    // A proxy to a paid endpoint may stand on this machine too.
+    for url in ["https://api.example.com/v1", "http://127.0.0.1:4000/v1"] {
         let text = init(&sample, &endpoint(url), &budget("5usd"));
         let errors = folder.load(&text, &[]).unwrap_err();
         let codes: Vec<&str> = errors.iter().map(|error| error.code().as_str()).collect();
@@ -136,14 +141,36 @@ fn a_hosted_endpoint_under_a_dollar_budget_is_asked_for_its_price_only() {
 fn seeds_that_say_nothing_are_named() {
     let folder = Folder::new();
     folder.write("odd.jsonl", "{\"a\": 1, \"b\": 2}\n");
-    let error = Sample::read("odd.jsonl", folder.0.path()).unwrap_err();
+    let read = |named: &[(&str, &str)]| {
+        let named = named
+            .iter()
+            .map(|(field, column)| (field.to_string(), column.to_string()));
+        Sample::read("odd.jsonl", folder.0.path(), &named.collect())
+    };
+    let error = read(&[]).unwrap_err();
     assert!(
         matches!(&error, SampleError::NoColumn { what: "question", .. })
+            && error.to_string().contains("`odd.jsonl`")
             && error.to_string().contains("`a` and `b`"),
         "{error}"
     );
+    let error = read(&[("question", "c"), ("answer", "b")]).unwrap_err();
+    assert!(matches!(&error, SampleError::NoSuchColumn { .. }), "{error}");
+    let error = read(&[("qestion", "a")]).unwrap_err();
+    assert!(error.to_string().contains("`qestion`"), "{error}");
+    let sample = read(&[("question", "a"), ("answer", "b")]).unwrap();
+    assert_eq!((sample.question.as_str(), sample.answer.as_str()), ("a", "b"));
+    folder.write(
+        "clinic.csv",
+        "PubMed ID,Clinical question,Final answer\n1,Does it work?,yes\n",
+    );
+    let sample = Sample::read("clinic.csv", folder.0.path(), &BTreeMap::new()).unwrap();
+    assert_eq!(
+        (sample.question.as_str(), sample.answer.as_str()),
+        ("Clinical question", "Final answer")
+    );
     folder.write("empty.jsonl", "not json\n");
-    let error = Sample::read("empty.jsonl", folder.0.path()).unwrap_err();
+    let error = Sample::read("empty.jsonl", folder.0.path(), &BTreeMap::new()).unwrap_err();
     assert!(matches!(&error, SampleError::NoRows { .. }), "{error}");
 }
 
