@@ -251,9 +251,11 @@ for number in $(seq "$coordinators"); do
 done
 for number in $(seq "$workers"); do
     free_port
-    start "worker-$number" "$program" worker --stages "$stages" --slots "$slots" --http "127.0.0.1:$port"
-    await "worker-$number" 60 ready "$port"
-    watched+=("worker-$number http://127.0.0.1:$port/metrics")
+    # A name that no earlier start had: who was told to drain is remembered by name.
+    name=worker-$number-$$
+    start "$name" "$program" worker --name "$name" --stages "$stages" --slots "$slots" --http "127.0.0.1:$port"
+    await "$name" 60 ready "$port"
+    watched+=("$name http://127.0.0.1:$port/metrics")
 done
 
 printf '%s\n' "${servers[@]}"
@@ -289,6 +291,6 @@ while [ ${#pids[@]} -gt 0 ]; do
         continue
     fi
     show_log "$name"
-    [[ " ${names[*]}" == *" ${name%-*}"* ]] || break
+    [[ " ${names[*]}" == *" ${name%%-*}-"* ]] || break
 done
 exit 1

@@ -109,7 +109,7 @@ impl Standing {
         let calls = books.gone().calls;
         parts.push(match limit.calls {
             Some(limit) => format!(
-                "{} + {} of {} calls",
+                "{} gone + {} held of {} calls",
                 thousands(calls),
                 books.started.calls,
                 thousands(limit)

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::Start;
+use gristmill_domain::amount::Limit;
 use gristmill_domain::job::Validator;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
@@ -54,45 +55,49 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     sent.map_err(Failure::Input)?;
     let run = start.run.to_string();
     let there = answer.run.unwrap_or_default();
-    let word = match (answer.created, verbs::state(&there)) {
-        (true, _) => "submitted".to_owned(),
-        (false, state) if matches!(there.state(), v1::RunState::Finished | v1::RunState::Cancelled) => {
-            format!(
-                "known there and {}: nothing was begun; another number as `generate.seed` makes another run of this job",
-                state.word
-            )
-        }
-        (false, state) => format!(
-            "known there and {}: it goes on by this job's addresses, keys and limits a minute",
-            state.word
-        ),
-    };
-    let limit = verbs::limit(&there);
-    let kept = (!answer.created && there.limit.is_some() && limit != start.limit).then(|| {
-        format!(
-            "its budget stays {limit}, not {}: `gristmill budget {run} --raise …` sets it",
-            start.limit
-        )
-    });
-    let value = serde_json::json!({"run": run, "created": answer.created, "state": verbs::state(&there).word, "limit": limit});
-    let word = [Some(word), kept]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("; ");
+    let word = became(&there, answer.created, start.limit);
     if args.watch {
         view.say(&format!("run {run} · {word}"));
         return verbs::follow(&mut remote, &run, view, output).await;
     }
+    let value = serde_json::json!({
+        "run": run, "created": answer.created, "state": verbs::state(&there).word, "limit": verbs::limit(&there),
+    });
+    let verb = if is_over(&there) { "status" } else { "watch" };
+    let server = &args.server.server;
     print::either(
         output,
         &value,
-        &format!(
-            "run {run} · {word}\nNext: gristmill watch {run} --server {}",
-            args.server.server
-        ),
+        &format!("run {run} · {word}\nNext: gristmill {verb} {run} --server {server}"),
     );
     Ok(())
+}
+
+fn is_over(run: &v1::Run) -> bool {
+    matches!(run.state(), v1::RunState::Finished | v1::RunState::Cancelled)
+}
+
+/// What became of a submission with this limit.
+fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
+    let word = verbs::state(run).word;
+    if created {
+        return "submitted".to_owned();
+    }
+    if is_over(run) {
+        return format!(
+            "known there and {word}: nothing was begun; another number as `generate.seed` makes another run of this job"
+        );
+    }
+    let mut text =
+        format!("known there and {word}: it goes on by this job's addresses, keys and limits a minute");
+    let kept = verbs::limit(run);
+    if run.limit.is_some() && kept != limit {
+        text.push_str(&format!(
+            "; its budget stays {kept}, not {limit}: `gristmill budget {} --raise …` sets it",
+            run.run
+        ));
+    }
+    text
 }
 
 fn file_name(path: &str) -> String {

@@ -94,10 +94,13 @@ impl Api {
                 let count = several.len();
                 found.sort();
                 let some: Vec<String> = found.iter().take(NAMED).map(TaskId::to_string).collect();
-                Err(Status::failed_precondition(format!(
-                    "{count} open tasks begin with `{digits}`, such as {}: give more digits",
-                    some.join(", ")
-                )))
+                let some = some.join(", ");
+                Err(Status::failed_precondition(match digits {
+                    "" => format!("{count} tasks are open, such as {some}: name one by its first digits"),
+                    _ => {
+                        format!("{count} open tasks begin with `{digits}`, such as {some}: give more digits")
+                    }
+                }))
             }
         }
     }
