@@ -58,8 +58,8 @@ impl Prototypes {
         })
     }
 
-    /// The concept that fits a unit vector best; of equals the earlier. `None` for a vector of another length.
-    pub fn fit(&self, row: &[f32]) -> Option<Fit> {
+    /// The best cosine of each concept's texts with a unit vector; `None` for a vector of another length.
+    fn scores(&self, row: &[f32]) -> Option<Vec<f64>> {
         let known = self.vectors.as_vectors();
         if row.len() != known.dimensions() {
             return None;
@@ -70,6 +70,22 @@ impl Prototypes {
             let score = &mut scores[concept as usize];
             *score = score.max(cosine.into());
         }
+        Some(scores)
+    }
+
+    /// The numbers of the concepts nearest to a unit vector, ascending; at most so many.
+    pub fn nearest(&self, row: &[f32], most: usize) -> Vec<u32> {
+        let scores = self.scores(row).unwrap_or_default();
+        let mut numbers: Vec<u32> = (0..scores.len() as u32).collect();
+        numbers.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
+        numbers.truncate(most);
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The concept that fits a unit vector best; of equals the earlier. `None` for a vector of another length.
+    pub fn fit(&self, row: &[f32]) -> Option<Fit> {
+        let scores = self.scores(row)?;
         let (best, cosine) = scores
             .iter()
             .copied()
