@@ -18,7 +18,7 @@ use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::launch::shown;
-use crate::standing::{self, Standing, State};
+use crate::standing::{self, Concepts, Standing, State};
 use crate::{history, print};
 
 /// A run's books; `None` before its first task.
@@ -89,7 +89,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
         dataset: manifest.is_some().then(|| shown(&folder.dataset())),
     };
     let concepts = concepts(&folder, manifest.as_ref()).await?;
-    standing.print_status(&state, &concepts, output);
+    standing.print_status(&state, &Concepts::of(concepts), output);
     Ok(())
 }
 

@@ -147,8 +147,13 @@ pub(crate) fn coverage(concepts: &[Standing]) -> Option<String> {
         .iter()
         .copied()
         .reduce(|a, b| if b.open() > a.open() { b } else { a })?;
-    let mut text = format!("{met}/{} concepts at target", wanted.len());
-    if furthest.open() > 0 {
+    Some(coverage_of((met as u64, wanted.len() as u64), Some(furthest)))
+}
+
+/// The same of concepts at their target and those that have one, and of the one that is furthest from it.
+pub(crate) fn coverage_of((met, wanted): (u64, u64), furthest: Option<&Standing>) -> String {
+    let mut text = format!("{met}/{wanted} concepts at target");
+    if let Some(furthest) = furthest.filter(|furthest| furthest.open() > 0) {
         let there = furthest.real + furthest.synthetic;
         text.push_str(&format!(
             "; furthest: \"{}\" {there}/{}",
@@ -156,7 +161,7 @@ pub(crate) fn coverage(concepts: &[Standing]) -> Option<String> {
             furthest.target
         ));
     }
-    Some(text)
+    text
 }
 
 fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {

@@ -47,6 +47,36 @@ fn rows_in_words(rows: &serde_json::Value) -> String {
     known.collect::<Vec<_>>().join(", ")
 }
 
+/// Where a run's concepts stand.
+#[derive(Debug, Default)]
+pub(crate) struct Concepts {
+    /// Concepts at their target, and concepts that have one.
+    pub(crate) at_target: (u64, u64),
+    /// All concepts of the job.
+    pub(crate) all: u64,
+    /// Each of them, or those that are furthest from their targets.
+    pub(crate) list: Vec<concept::Standing>,
+}
+
+impl Concepts {
+    /// Of all concepts.
+    pub(crate) fn of(list: Vec<concept::Standing>) -> Self {
+        let wanted = || list.iter().filter(|concept| concept.target > 0);
+        let met = wanted().filter(|concept| concept.open() == 0).count();
+        Self {
+            at_target: (met as u64, wanted().count() as u64),
+            all: list.len() as u64,
+            list,
+        }
+    }
+
+    fn furthest(&self) -> Option<&concept::Standing> {
+        self.list
+            .iter()
+            .reduce(|a, b| if b.open() > a.open() { b } else { a })
+    }
+}
+
 /// A limit as people write it: `10usd`, `5000calls`, or both joined by a comma.
 pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
     let choice: BudgetChoice = text.parse()?;
@@ -120,13 +150,14 @@ impl Standing {
     }
 
     /// Prints where the run stands.
-    pub(crate) fn print_status(&self, state: &State, concepts: &[concept::Standing], output: OutputStyle) {
+    pub(crate) fn print_status(&self, state: &State, concepts: &Concepts, output: OutputStyle) {
         let account = self.account.as_ref();
         let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "in_batches": self.in_batches, "rows": self.rows, "dataset": self.dataset, "concepts": concepts, "alerts": account.map(|account| &account.alerts),
+            "in_batches": self.in_batches, "rows": self.rows, "dataset": self.dataset, "concepts": concepts.list,
+            "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
@@ -145,7 +176,8 @@ impl Standing {
         for alert in account.iter().flat_map(|account| &account.alerts) {
             text.push_str(&format!("alert      {}\n", alert.text));
         }
-        if let Some(coverage) = print::coverage(concepts) {
+        if concepts.at_target.1 > 0 {
+            let coverage = print::coverage_of(concepts.at_target, concepts.furthest());
             text.push_str(&format!("coverage   {coverage}\n"));
         }
         if let Some(rows) = &self.rows {

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::concept::{self, Outlook, Standing};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
+
+/// Concepts that are told one by one: a report to the register is bounded (64 KiB), and so are their names (120 characters).
+const STANDINGS: usize = 32;
 
 /// A run at a glance; sent whenever it changes, never waited for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,12 @@ pub struct Progress {
     /// Concepts at their target, and concepts that have one.
     #[serde(default)]
     pub concepts: (u64, u64),
+    /// All concepts of the job.
+    #[serde(default)]
+    pub concepts_all: u64,
+    /// Where those stand that are furthest from their targets, the furthest first.
+    #[serde(default)]
+    pub standings: Vec<Standing>,
     /// The budget.
     pub limit: Limit,
     /// What is spent and burned.
@@ -67,11 +77,52 @@ impl Progress {
         self.in_flight = in_flight;
     }
 
+    /// Tells where concepts stand.
+    pub(crate) fn tell(&mut self, outlooks: &[Outlook]) {
+        self.concepts = concept::met(outlooks);
+        self.concepts_all = outlooks.len() as u64;
+        self.standings = concept::furthest(outlooks, STANDINGS);
+    }
+
     pub(crate) fn count(&mut self, row: &Row) {
         self.decided += 1;
         match &row.rejection {
             None => self.accepted += 1,
             Some(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_ports::register::REPORT_BYTES_MAX;
+
+    use super::*;
+
+    #[test]
+    fn a_report_of_many_concepts_fits_the_register() {
+        let outlook = |n: u64| Outlook {
+            standing: Standing {
+                // What JSON writes longest, as long as a name may be.
+                concept: "\u{1}".repeat(120),
+                parent: Some("\u{1}".repeat(120)),
+                target: u64::MAX,
+                real: n,
+                synthetic: 0,
+            },
+            ..Outlook::default()
+        };
+        let outlooks: Vec<Outlook> = (0..1_000).map(outlook).collect();
+        let mut progress = Progress::default();
+        progress.tell(&outlooks);
+        assert_eq!(
+            (
+                progress.concepts,
+                progress.concepts_all,
+                progress.standings[0].real
+            ),
+            ((0, 1_000), 1_000, 0)
+        );
+        assert!(serde_json::to_vec(&progress).unwrap().len() < REPORT_BYTES_MAX);
     }
 }

@@ -243,8 +243,8 @@ impl Coordinator<'_> {
         let mut snapshot = forecast::snapshot_before(self.seeds, limit);
         if let (Some(coverage), Some(concepts)) = (&coverage, concepts) {
             snapshot.concepts = coverage.outlooks();
-            let met = concept::met(&snapshot.concepts);
-            self.progress.send_modify(|progress| progress.concepts = met);
+            self.progress
+                .send_modify(|progress| progress.tell(&snapshot.concepts));
             snapshot.uncovered_share = forecast::uncovered_share(&snapshot.concepts, concepts.covered_from);
             tracing::info!(run = %site.run, concepts = snapshot.concepts.len(), seeds = coverage.assigned(), "seeds assigned");
         }
@@ -469,9 +469,10 @@ fn note(
         report.counted += u64::from(counted);
     }
     let counts = row.assigned.iter().any(|assigned| assigned.counted);
-    let concepts = counts.then(|| concept::met(&snapshot.concepts));
     progress.send_modify(|progress| {
         progress.count(row);
-        progress.concepts = concepts.unwrap_or(progress.concepts);
+        if counts {
+            progress.tell(&snapshot.concepts);
+        }
     });
 }

@@ -22,7 +22,7 @@ pub struct Catalogue {
 pub struct Assigned {
     /// Its name.
     pub concept: String,
-    /// How sure that is, from 0 to 1; 1 where a label says so.
+    /// How sure that is, from 0 to 1; 1 where a label or a model says so.
     pub confidence: f64,
     /// It counts towards the concept's target: accepted, and its question is none of those counted before.
     pub counted: bool,
@@ -177,6 +177,25 @@ pub fn met(outlooks: &[Outlook]) -> (u64, u64) {
     (met as u64, wanted().count() as u64)
 }
 
+/// Where the concepts stand that are furthest from their targets, the furthest first; at most so many.
+pub fn furthest(outlooks: &[Outlook], most: usize) -> Vec<Standing> {
+    let mut places: Vec<usize> = (0..outlooks.len()).collect();
+    let filled = |place: &usize| {
+        let standing = &outlooks[*place].standing;
+        let there = standing.real + standing.synthetic;
+        (std::cmp::Reverse(standing.open()), there, *place)
+    };
+    if places.len() > most {
+        places.select_nth_unstable_by_key(most, filled);
+        places.truncate(most);
+    }
+    places.sort_unstable_by_key(filled);
+    places
+        .into_iter()
+        .map(|place| outlooks[place].standing.clone())
+        .collect()
+}
+
 /// Adds a decided row to what is known of its concepts; `number` tells a concept's place by its name. True and true when it was aimed at
 /// one, and counts for that one.
 pub fn note(outlooks: &mut [Outlook], number: impl Fn(&str) -> Option<u32>, row: &Row) -> (bool, bool) {
@@ -208,6 +227,32 @@ pub fn note(outlooks: &mut [Outlook], number: impl Fn(&str) -> Option<u32>, row:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_least_filled_come_first() {
+        let outlook = |name: &str, target, real| Outlook {
+            standing: Standing {
+                concept: name.into(),
+                target,
+                real,
+                ..Standing::default()
+            },
+            ..Outlook::default()
+        };
+        let outlooks = [
+            outlook("met", 5, 9),
+            outlook("empty", 5, 0),
+            outlook("half", 8, 4),
+            outlook("counted", 0, 2),
+        ];
+        let names = |most| -> Vec<String> {
+            let found = furthest(&outlooks, most);
+            found.into_iter().map(|standing| standing.concept).collect()
+        };
+        assert_eq!(names(2), ["empty", "half"]);
+        assert_eq!(names(9), ["empty", "half", "counted", "met"]);
+        assert_eq!(met(&outlooks), (1, 3));
+    }
 
     #[test]
     fn labels_name_concepts_whatever_their_case() {

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use backoff::backoff::Backoff;
 use gristmill_coordinator::{History, Progress};
 use gristmill_domain::amount::{Amount, Limit, MicroUsd};
+use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
 use gristmill_ports::register::WorkerReport;
 use gristmill_proto::v1;
@@ -18,7 +19,7 @@ use crate::args::{
     BudgetArgs, DrainArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs, TraceArgs,
 };
 use crate::failure::Failure;
-use crate::standing::{self, Standing, State};
+use crate::standing::{self, Concepts, Standing, State};
 use crate::view::{Head, View, duration, thousands};
 use crate::{history, print};
 
@@ -85,6 +86,24 @@ fn standing(run: &v1::Run) -> Standing {
     }
 }
 
+fn concepts(run: &v1::Run) -> Concepts {
+    let Some(progress) = &run.progress else {
+        return Concepts::default();
+    };
+    let standing = |concept: &v1::Concept| concept::Standing {
+        concept: concept.name.clone(),
+        parent: concept.parent.clone(),
+        target: concept.target,
+        real: concept.real,
+        synthetic: concept.synthetic,
+    };
+    Concepts {
+        at_target: (progress.concepts_met, progress.concepts_wanted),
+        all: progress.concepts_all,
+        list: progress.concepts.iter().map(standing).collect(),
+    }
+}
+
 /// A run's id, where the command line would also take a folder.
 fn id(path: &Path) -> Result<String, Failure> {
     match path.to_str() {
@@ -97,7 +116,7 @@ fn id(path: &Path) -> Result<String, Failure> {
 }
 
 fn show(run: &v1::Run, output: OutputStyle) {
-    standing(run).print_status(&state(run), &[], output);
+    standing(run).print_status(&state(run), &concepts(run), output);
 }
 
 async fn get(remote: &mut Remote, run: String) -> Result<v1::Run, Failure> {
@@ -319,6 +338,7 @@ fn progress_of(run: &v1::Run) -> Progress {
         running: stages(&shown.running),
         open: stages(&shown.open),
         concepts: (shown.concepts_met, shown.concepts_wanted),
+        concepts_all: shown.concepts_all,
         in_batches: shown.in_batches,
         ..Progress::default()
     }

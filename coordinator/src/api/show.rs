@@ -1,6 +1,7 @@
 //! Runs, workers and dead letters as the service shows them.
 
 use gristmill_domain::amount::{Amount, Limit, MicroUsd};
+use gristmill_domain::concept::Standing;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Error as LedgerError;
@@ -116,7 +117,19 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         open: stages(&progress.open),
         concepts_met: progress.concepts.0,
         concepts_wanted: progress.concepts.1,
+        concepts_all: progress.concepts_all,
+        concepts: progress.standings.iter().cloned().map(concept).collect(),
         in_batches: progress.in_batches,
+    }
+}
+
+fn concept(standing: Standing) -> v1::Concept {
+    v1::Concept {
+        name: standing.concept,
+        parent: standing.parent,
+        target: standing.target,
+        real: standing.real,
+        synthetic: standing.synthetic,
     }
 }
 

@@ -137,7 +137,12 @@ impl Coordinator for Api {
         let workers = self.workers().await?;
         let mut runs = Vec::with_capacity(entries.len());
         for entry in &entries {
-            runs.push(self.show(entry, &workers).await?);
+            let mut run = self.show(entry, &workers).await?;
+            // Those of five hundred runs would not fit a message.
+            run.progress
+                .iter_mut()
+                .for_each(|progress| progress.concepts.clear());
+            runs.push(run);
         }
         Ok(Response::new(v1::ListRunsResponse { runs }))
     }
