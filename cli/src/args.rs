@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Show what a job would do and cost; nothing is spent.
     Plan(JobArgs),
     /// Show what a job's seeds cover and what they lack; nothing is spent.
-    Audit(JobArgs),
+    Audit(AuditArgs),
     /// Write a job file from the data.
     Init(InitArgs),
     /// Print the job file's JSON Schema, for editors.
@@ -116,6 +116,16 @@ pub(crate) struct JobArgs {
     /// Overrides a setting: `--set budget.usd=2`. Repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// What `audit` needs.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+    /// Also writes what was found as one HTML page, with the seeds on a map; a file that is there is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
 }
 
 /// What `init` needs.

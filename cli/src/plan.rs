@@ -14,7 +14,7 @@ use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
-use crate::survey::survey;
+use crate::survey::{embedder, survey};
 use crate::view::{View, thousands};
 
 /// Shows what a job would do and cost.
@@ -29,7 +29,11 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
     if let Some(concepts) = &prepared.start.job.concepts {
-        snapshot.concepts = survey(&prepared, view).await.map_err(Failure::Input)?.concepts;
+        let survey = async {
+            let embedder = embedder(&prepared, view).await?;
+            survey(&prepared, embedder.as_deref(), view).await
+        };
+        snapshot.concepts = survey.await.map_err(Failure::Input)?.by_seeds.concepts;
         snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
     }
     let outlook = outlook(&snapshot, &policy);

@@ -1,12 +1,14 @@
 //! Which concepts a job's seeds belong to, before anything is spent: embedding runs in this process and is free.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{Assigner, FoundConcepts, SeedStore, by_seeds, uncovered_share};
+use gristmill_coordinator::{Assigner, BySeeds, FoundConcepts, SeedStore, by_seeds, uncovered_share};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Accept, Concepts, EmbedSource, Job};
-use gristmill_domain::seed::Split;
+use gristmill_domain::seed::{Seed, Split};
+use gristmill_measure::{UnitVectors, Vectors};
 use gristmill_ports::model::Embedder;
 
 use crate::failure::Failure;
@@ -19,27 +21,59 @@ const NAMED: usize = 8;
 
 /// What is known of a job's seeds.
 pub(crate) struct Survey {
-    /// Where each concept stands by the seeds alone; empty when the job has none.
-    pub(crate) concepts: Vec<Outlook>,
-    /// Anchor seeds that belong to a concept.
-    pub(crate) assigned: u64,
+    /// Where each concept stands, and the concepts of each anchor seed; empty when the job has none.
+    pub(crate) by_seeds: BySeeds,
     /// Vectors of the anchor seeds by ordinal, empty ones for held-out rows; none where nothing is embedded.
-    pub(crate) vectors: Vec<Vec<f32>>,
+    vectors: Vec<Vec<f32>>,
+}
+
+impl Survey {
+    /// Vectors of the anchor seeds in their order; nothing where nothing is embedded.
+    pub(crate) fn unit(&self, prepared: &Prepared) -> anyhow::Result<Option<UnitVectors>> {
+        let seeds = &prepared.seeds;
+        let of_anchor = (0..seeds.anchors()).filter_map(|n| self.vectors.get(seeds.anchor(n) as usize));
+        let vectors: Vec<&[f32]> = of_anchor.map(Vec::as_slice).collect();
+        let Some(dimensions) = vectors.first().map(|vector| vector.len()) else {
+            return Ok(None);
+        };
+        let model = prepared.start.job.embed.model.as_str();
+        let unit = Vectors::new(model, dimensions, vectors.concat())?.normalized()?;
+        Ok(Some(unit))
+    }
+}
+
+/// Where a seed stands: its file and line.
+pub(crate) fn place(seed: &Seed) -> String {
+    format!("{}:{}", seed.place.file, seed.place.line)
+}
+
+/// The job's embedding model; nothing where nothing is embedded.
+pub(crate) async fn embedder(prepared: &Prepared, view: &View) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    match prepared.start.job.embed.source() {
+        EmbedSource::Off => Ok(None),
+        EmbedSource::Local(name) => {
+            let embedder = workshop::embedder(name, &prepared.start.base, view).await?;
+            Ok(Some(embedder))
+        }
+    }
 }
 
 /// Embeds a job's seeds and assigns them.
-pub(crate) async fn survey(prepared: &Prepared, view: &View) -> anyhow::Result<Survey> {
+pub(crate) async fn survey(
+    prepared: &Prepared,
+    embedder: Option<&dyn Embedder>,
+    view: &View,
+) -> anyhow::Result<Survey> {
     let job = &prepared.start.job;
-    let EmbedSource::Local(name) = job.embed.source() else {
+    let Some(embedder) = embedder else {
         return counted(prepared, Vec::new(), Vec::new()).await;
     };
     view.say("embedding seeds");
-    let embedder = workshop::embedder(name, &prepared.start.base, view).await?;
-    let vectors = anchor_vectors(&prepared.seeds, job, embedder.as_ref()).await?;
+    let vectors = anchor_vectors(&prepared.seeds, job, embedder).await?;
     let mut known = Vec::new();
     if let Some(concepts) = &job.concepts {
         for texts in Assigner::texts(concepts).chunks(job.embed.batch as usize) {
-            known.extend(embed(embedder.as_ref(), texts).await?);
+            known.extend(embed(embedder, texts).await?);
         }
     }
     counted(prepared, vectors, known).await
@@ -50,14 +84,13 @@ async fn counted(
     vectors: Vec<Vec<f32>>,
     known: Vec<Vec<f32>>,
 ) -> anyhow::Result<Survey> {
-    let (mut concepts, mut assigned) = (Vec::new(), 0);
+    let mut found = BySeeds::default();
     if let Some(settings) = &prepared.start.job.concepts {
         let assigner = assigner(settings, prepared, &vectors, known).await?;
-        (concepts, assigned) = by_seeds(assigner, &prepared.seeds, &vectors, &prepared.start.job.filter)?;
+        found = by_seeds(assigner, &prepared.seeds, &vectors, &prepared.start.job.filter)?;
     }
     Ok(Survey {
-        concepts,
-        assigned,
+        by_seeds: found,
         vectors,
     })
 }
@@ -108,7 +141,8 @@ async fn anchor_vectors(
     Ok(vectors)
 }
 
-async fn embed(embedder: &dyn Embedder, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
+/// Vectors of texts, one each.
+pub(crate) async fn embed(embedder: &dyn Embedder, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
     let embedded = embedder.embed(texts).await.context("texts cannot be embedded")?;
     Ok(embedded.vectors)
 }
@@ -153,13 +187,16 @@ pub(crate) async fn refuse_narrow(prepared: &Prepared, view: &View) -> Result<()
     }
     // Labels cost nothing, and what they show is there whatever embedding may add.
     let filter = &prepared.start.job.filter;
-    let (labelled, _) = by_seeds(Assigner::by_labels(settings), &prepared.seeds, &[], filter)
+    let labelled = by_seeds(Assigner::by_labels(settings), &prepared.seeds, &[], filter)
         .map_err(|error| Failure::Input(error.into()))?;
-    if narrow(&labelled, settings).is_none() {
+    if narrow(&labelled.concepts, settings).is_none() {
         return Ok(());
     }
-    let survey = survey(prepared, view).await.map_err(Failure::Input)?;
-    match narrow(&survey.concepts, settings) {
+    let embedder = embedder(prepared, view).await.map_err(Failure::Input)?;
+    let survey = survey(prepared, embedder.as_deref(), view)
+        .await
+        .map_err(Failure::Input)?;
+    match narrow(&survey.by_seeds.concepts, settings) {
         None => Ok(()),
         Some(why) => Err(Failure::Input(anyhow!(
             "{why}\nhelp: nothing was spent; look at `gristmill audit {}`, add seeds, or accept it by name with \

@@ -34,7 +34,27 @@ pub(crate) struct Direction {
     pub(crate) passages: Arc<[u64]>,
 }
 
-/// Where each concept stands by the seeds alone, and how many of the anchor's belong to one; `vectors` are those of the seeds by ordinal, or none.
+/// What seeds alone say of a job's concepts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BySeeds {
+    /// Where each concept stands, by its number.
+    pub concepts: Vec<Outlook>,
+    /// The concepts of each anchor seed.
+    pub of_anchor: Vec<Vec<Belongs>>,
+}
+
+impl BySeeds {
+    /// Anchor seeds that belong to a concept.
+    pub fn assigned(&self) -> u64 {
+        assigned(&self.of_anchor)
+    }
+}
+
+fn assigned(of_anchor: &[Vec<Belongs>]) -> u64 {
+    of_anchor.iter().filter(|belongs| !belongs.is_empty()).count() as u64
+}
+
+/// What the seeds alone say; `vectors` are those of the seeds by ordinal, or none.
 ///
 /// # Errors
 /// Seeds that cannot be read.
@@ -43,9 +63,24 @@ pub fn by_seeds(
     seeds: &SeedStore,
     vectors: &[Vec<f32>],
     filter: &Filter,
-) -> Result<(Vec<Outlook>, u64), Error> {
+) -> Result<BySeeds, Error> {
     let coverage = Coverage::new(assigner, seeds, vectors, filter)?;
-    Ok((coverage.outlooks(), coverage.assigned()))
+    Ok(BySeeds {
+        concepts: coverage.outlooks(),
+        of_anchor: coverage.of_anchor,
+    })
+}
+
+/// A decided candidate as far as its concepts go.
+pub(crate) struct Decided<'a> {
+    pub(crate) strategy: Strategy,
+    /// Number of its seed in the anchor.
+    pub(crate) anchor: u64,
+    pub(crate) question: &'a str,
+    pub(crate) vector: Option<&'a [f32]>,
+    /// The concept that a model said a new question is about.
+    pub(crate) chosen: Option<&'a str>,
+    pub(crate) accepted: bool,
 }
 
 /// Counts rows by concept.
@@ -144,10 +179,7 @@ impl Coverage {
 
     /// Anchor seeds that belong to a concept.
     pub(crate) fn assigned(&self) -> u64 {
-        self.of_anchor
-            .iter()
-            .filter(|belongs| !belongs.is_empty())
-            .count() as u64
+        assigned(&self.of_anchor)
     }
 
     /// Where a candidate starts, and what it is about.

@@ -29,14 +29,14 @@ mod window;
 
 pub use api::{Access, AccessError, Api, Role};
 pub use assigner::{Assigner, Belongs, Found as FoundConcepts};
-pub use coverage::by_seeds;
+pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
 pub use error::Error;
 pub use fleet::{Assembler, Fleet, FleetOptions, Ground, States, bury};
 pub use forecast::{policy, snapshot_before, uncovered_share};
 pub use history::{Found, History};
 pub use journal::{Journal, TaskResult};
-pub use passages::Passages;
+pub use passages::{Grounds, Passages};
 pub use progress::Progress;
 pub use recipe::Recipe;
 pub use run::{Coordinator, Finished, RoundReport};

@@ -2,7 +2,7 @@
 //!
 //! Only eight bytes a passage stay in memory; the passages lie in a scratch file.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -20,10 +20,10 @@ use crate::Error;
 const SEGMENT_PASSAGES: usize = 1_000;
 /// What their segments' names begin with.
 pub(crate) const PREFIX: &str = "seeds/passages-";
-/// Words of the sequences by which a held-out row's passage is found in a document, and the share of it that they must cover (Tülu 3,
+/// Words of the sequences by which a row's passage is found in a document, and the share of it that they must cover (Tülu 3,
 /// arXiv 2411.15124).
-const HELD_OUT_NGRAM: usize = 8;
-const HELD_OUT_COVERAGE: f64 = 0.5;
+const NGRAM: usize = 8;
+const COVERAGE: f64 = 0.5;
 
 fn scratch(source: std::io::Error) -> Error {
     Error::Scratch { source }
@@ -38,38 +38,56 @@ pub struct Passages {
     documents: u64,
 }
 
-/// What rows are held out by: no question is asked about what they rest on.
-pub(crate) struct Forbidden {
-    sources: HashSet<String>,
+/// What rows rest on: the documents that they name, and the texts that they were asked about. No question is asked about what held-out rows
+/// rest on.
+pub struct Grounds {
+    /// Rows that name a source.
+    sources: HashMap<String, u64>,
     texts: HeldOut,
 }
 
-impl Forbidden {
-    pub(crate) fn new() -> Self {
+impl Default for Grounds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Grounds {
+    /// Of no row yet.
+    pub fn new() -> Self {
         Self {
-            sources: HashSet::new(),
-            texts: HeldOut::new(HELD_OUT_NGRAM, HELD_OUT_COVERAGE),
+            sources: HashMap::new(),
+            texts: HeldOut::new(NGRAM, COVERAGE),
         }
     }
 
-    /// Holds a row's document and passage out.
-    pub(crate) fn add(&mut self, seed: &Seed) {
-        self.sources.extend(seed.source.clone());
+    /// Adds a row's document and passage.
+    pub fn add(&mut self, seed: &Seed) {
+        if let Some(source) = &seed.source {
+            *self.sources.entry(source.clone()).or_default() += 1;
+        }
         if let Some(context) = &seed.context {
             self.texts.add(context);
         }
     }
 
-    /// True where a held-out row names the passage's document (by its path, or by its name), or rests on its text.
-    fn holds(&self, passage: &Passage) -> bool {
-        let path = std::path::Path::new(&passage.source.file);
-        let name = path.file_name().and_then(|name| name.to_str());
-        let named = [Some(passage.source.file.as_str()), name];
-        named
+    /// Rows that name the passage's document, by its path or by its name.
+    pub fn naming(&self, passage: &Passage) -> u64 {
+        let path = passage.source.file.as_str();
+        let name = std::path::Path::new(path)
+            .file_name()
+            .and_then(|name| name.to_str())
+            .filter(|name| *name != path);
+        [Some(path), name]
             .into_iter()
             .flatten()
-            .any(|name| self.sources.contains(name))
-            || self.texts.check(&passage.text).is_some()
+            .filter_map(|name| self.sources.get(name))
+            .sum()
+    }
+
+    /// True where a row rests on the passage's text.
+    pub fn rests_on(&self, passage: &Passage) -> bool {
+        self.texts.check(&passage.text).is_some()
     }
 }
 
@@ -127,11 +145,11 @@ impl Passages {
     }
 
     /// Those that no held-out row rests on.
-    pub(crate) fn without(self, forbidden: &Forbidden) -> Result<Self, Error> {
+    pub(crate) fn without(self, held_out: &Grounds) -> Result<Self, Error> {
         let mut kept = Gathering::new()?;
         for number in 0..self.len() {
             let passage = self.read(number)?;
-            if !forbidden.holds(&passage) {
+            if held_out.naming(&passage) == 0 && !held_out.rests_on(&passage) {
                 kept.push(&passage)?;
             }
         }
@@ -257,16 +275,16 @@ mod tests {
         }
         let all = gathering.finish().unwrap();
         assert_eq!(all.len(), 3, "the same words count once");
-        let mut forbidden = Forbidden::new();
+        let mut held_out = Grounds::new();
         let mut seed: Seed = serde_json::from_value(serde_json::json!({
             "id": ContentId::of(&[b"x"]), "question": "q", "answer": "a", "reasoning": null, "references": ["a"], "context": shared,
             "concepts": [], "source": null, "database": null, "place": {"file": "s", "line": 1},
         }))
         .unwrap();
-        forbidden.add(&seed);
+        held_out.add(&seed);
         (seed.context, seed.source) = (None, Some("b.md".into()));
-        forbidden.add(&seed);
-        let left = all.without(&forbidden).unwrap();
+        held_out.add(&seed);
+        let left = all.without(&held_out).unwrap();
         assert_eq!(left.len(), 1);
         let found = left.read(0).unwrap();
         assert_eq!(found.source.file, "docs/a.md");

@@ -18,7 +18,7 @@ use gristmill_proto::{Record, Segment, SegmentKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::passages::{self, Forbidden, Gathering, Passages};
+use crate::passages::{self, Gathering, Grounds, Passages};
 
 /// Rows in a segment of seeds.
 const SEGMENT_ROWS: usize = 1_000;
@@ -176,17 +176,17 @@ impl Intake {
         store.ids = self.ids;
         store.summary.repeated = self.repeated;
         store.summary.groups = distinct.len() as u64;
-        let mut forbidden = Forbidden::new();
+        let mut held_out = Grounds::new();
         for split in splits {
             let seed = store.read(store.splits.len() as u64)?;
             if split != Split::Anchor {
-                forbidden.add(&seed);
+                held_out.add(&seed);
             }
             store.note(split, &seed);
         }
         let passages = self.passages.finish()?;
         let all = passages.len();
-        store.passages = passages.without(&forbidden)?;
+        store.passages = passages.without(&held_out)?;
         store.summary.passages = store.passages.len();
         store.summary.held_out_passages = all - store.passages.len();
         store.summary.documents = store.passages.documents();

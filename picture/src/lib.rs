@@ -9,10 +9,12 @@
 //! **Never colour alone**: classes differ in shape as well, every picture has a title and a table that says the same, and pages work
 //! without script. Colours come from one style sheet, light and dark.
 
+pub mod audit;
 pub mod bars;
 pub mod lines;
 pub mod map;
 mod page;
+pub mod parts;
 mod png;
 pub mod points;
 pub mod report;

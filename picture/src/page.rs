@@ -12,9 +12,10 @@ use crate::style;
 use crate::text::clean_all;
 
 const SCRIPT: &str = include_str!("../page/points.js");
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("frame.html", include_str!("../page/frame.html")),
     ("parts.html", include_str!("../page/parts.html")),
+    ("audit.html", include_str!("../page/audit.html")),
     ("report.html", include_str!("../page/report.html")),
     ("map.html", include_str!("../page/map.html")),
 ];

@@ -5,53 +5,8 @@ use serde::Serialize;
 use crate::bars::{self, Part, Row};
 use crate::lines::Chart;
 use crate::map::Map;
-use crate::text::thousands;
+use crate::parts::{Bars, Concept, ConceptBars, Gate, Headline, Standing, Table, has_targets, most};
 use crate::{Error, page};
-
-/// How well something stands, always told by a word as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// As it should be.
-    Good,
-    /// Worth a look.
-    Warn,
-    /// Not as it should be.
-    Bad,
-}
-
-/// A condition that the dataset is held to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Gate {
-    /// Whether it holds.
-    pub standing: Standing,
-    /// The condition with its numbers.
-    pub text: String,
-}
-
-/// A number that stands for the whole.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Headline {
-    /// What it is.
-    pub name: String,
-    /// The number.
-    pub value: String,
-    /// What it depends on.
-    pub note: String,
-}
-
-/// A concept with its rows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Concept {
-    /// Its name.
-    pub name: String,
-    /// Real rows.
-    pub real: u64,
-    /// Synthetic rows.
-    pub synthetic: u64,
-    /// Rows wanted, real and synthetic together, where that is said.
-    pub target: Option<u64>,
-}
 
 /// A step of the funnel: what a test threw out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,39 +23,6 @@ pub struct Step {
     pub calls: String,
     /// What they cost.
     pub cost: String,
-}
-
-/// A part of what was spent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Spent {
-    /// Stage and model, or strategy.
-    pub name: String,
-    /// Share of the largest, from 0 to 1.
-    pub spent: f64,
-    /// Of unknown outcome, counted at the worst case.
-    pub burned: f64,
-    /// Numbers of the other columns.
-    pub cells: Vec<String>,
-}
-
-/// A table of spending.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Spending {
-    /// What the bars are of.
-    pub of: String,
-    /// Heads of the columns behind the bar.
-    pub heads: Vec<String>,
-    /// Its parts.
-    pub parts: Vec<Spent>,
-}
-
-/// A plain table.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Table {
-    /// Heads; the first column holds names.
-    pub heads: Vec<String>,
-    /// Cells by row.
-    pub rows: Vec<Vec<String>>,
 }
 
 /// A row of the dataset, or one that was rejected.
@@ -150,7 +72,7 @@ pub struct Report {
     /// What figures of rounds depend on.
     pub rounds_note: String,
     /// Spending by stage and model.
-    pub spending: Spending,
+    pub spending: Bars,
     /// What each strategy and teacher brought.
     pub yields: Table,
     /// Anchor, shares, lineage.
@@ -165,20 +87,6 @@ pub struct Report {
     pub facts: Table,
 }
 
-/// Rows of a bar table with both bars' widths, of a hundred.
-#[derive(Debug, Serialize)]
-struct ConceptBar<'a> {
-    #[serde(flatten)]
-    concept: &'a Concept,
-    real_width: f64,
-    synthetic_width: f64,
-    target_at: Option<f64>,
-    real_text: String,
-    synthetic_text: String,
-    target_text: String,
-    short: bool,
-}
-
 #[derive(Debug, Serialize)]
 struct Data<'a> {
     title: &'a str,
@@ -187,14 +95,12 @@ struct Data<'a> {
     gates: &'a [Gate],
     headlines: &'a [Headline],
     map: crate::map::Shown<'a>,
-    concepts: Vec<ConceptBar<'a>>,
-    concepts_note: &'a str,
-    has_targets: bool,
+    concepts: ConceptBars<'a>,
     funnel: &'a [Step],
     rounds: &'a Table,
     plans: &'a Table,
     rounds_note: &'a str,
-    spending: &'a Spending,
+    spending: &'a Bars,
     yields: &'a Table,
     shares: &'a Table,
     accepted: &'a [Sample],
@@ -204,32 +110,11 @@ struct Data<'a> {
 }
 
 impl Report {
-    /// With targets, which count both sorts, their bars stand behind each other; without, below each other.
-    fn has_targets(&self) -> bool {
-        self.concepts.iter().any(|concept| concept.target.is_some())
-    }
-
-    /// The largest number of a concept's rows, which a full bar stands for.
-    fn most(&self) -> f64 {
-        let stacked = self.has_targets();
-        let largest = |concept: &Concept| {
-            let both = if stacked {
-                concept.real + concept.synthetic
-            } else {
-                concept.real.max(concept.synthetic)
-            };
-            both.max(concept.target.unwrap_or(0))
-        };
-        self.concepts.iter().map(largest).max().unwrap_or(1).max(1) as f64
-    }
-
     /// The page.
     ///
     /// # Errors
     /// [`Error::Template`], [`Error::Data`].
     pub fn html(&self) -> Result<String, Error> {
-        let most = self.most();
-        let width = |count: u64| (count as f64 / most * 1000.0).round() / 10.0;
         let data = Data {
             title: &self.title,
             verdict: &self.verdict,
@@ -237,24 +122,7 @@ impl Report {
             gates: &self.gates,
             headlines: &self.headlines,
             map: self.map.shown(),
-            concepts: self
-                .concepts
-                .iter()
-                .map(|concept| ConceptBar {
-                    real_width: width(concept.real),
-                    synthetic_width: width(concept.synthetic),
-                    target_at: concept.target.map(width),
-                    real_text: thousands(concept.real),
-                    synthetic_text: thousands(concept.synthetic),
-                    target_text: concept.target.map_or_else(String::new, thousands),
-                    short: concept
-                        .target
-                        .is_some_and(|target| concept.real + concept.synthetic < target),
-                    concept,
-                })
-                .collect(),
-            concepts_note: &self.concepts_note,
-            has_targets: self.has_targets(),
+            concepts: ConceptBars::new(&self.concepts, &self.concepts_note, true),
             funnel: &self.funnel,
             rounds: &self.rounds,
             plans: &self.plans,
@@ -288,7 +156,7 @@ impl Report {
     /// Each picture as an SVG file: its name, and its text.
     pub fn pictures(&self) -> Vec<(String, String)> {
         let mut files = vec![("map.svg".to_owned(), self.map.points.svg(&self.map.title))];
-        let most = self.most();
+        let most = most(&self.concepts);
         let solid = |share: f64, colour: usize| {
             vec![Part {
                 share,
@@ -305,7 +173,7 @@ impl Report {
                     bars: {
                         let real = solid(concept.real as f64 / most, 0);
                         let synthetic = solid(concept.synthetic as f64 / most, 1);
-                        if self.has_targets() {
+                        if has_targets(&self.concepts) {
                             vec![[real, synthetic].concat()]
                         } else {
                             vec![real, synthetic]
@@ -347,18 +215,18 @@ impl Report {
         files.push(("funnel.svg".to_owned(), bars::svg("What was let through", &rows)));
         let rows: Vec<Row> = self
             .spending
-            .parts
+            .rows
             .iter()
             .map(|part| Row {
                 name: part.name.clone(),
                 bars: vec![vec![
                     Part {
-                        share: part.spent,
+                        share: part.full,
                         colour: 6,
                         faint: false,
                     },
                     Part {
-                        share: part.burned,
+                        share: part.faint,
                         colour: 6,
                         faint: true,
                     },
@@ -404,7 +272,7 @@ mod tests {
             rounds: Table::default(),
             plans: Table::default(),
             rounds_note: String::new(),
-            spending: Spending::default(),
+            spending: Bars::default(),
             yields: Table::default(),
             shares: Table::default(),
             accepted: Vec::new(),

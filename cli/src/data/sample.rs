@@ -23,6 +23,15 @@ pub(crate) fn lot(seed: u64, row: u64) -> u64 {
     mix(mix(seed) ^ row)
 }
 
+/// At most so many of the numbers below `n`, drawn evenly, in order.
+pub(crate) fn drawn(n: usize, most: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..n).collect();
+    numbers.sort_by_key(|&number| lot(0, number as u64));
+    numbers.truncate(most);
+    numbers.sort_unstable();
+    numbers
+}
+
 /// At most so many of all things seen.
 pub(crate) struct Drawn<T> {
     most: usize,

@@ -7,7 +7,7 @@ use gristmill_measure::{Error, UnitVectors, Vectors};
 
 use super::gather::Gathered;
 use super::rounds::Cumulative;
-use crate::data::sample::lot;
+use crate::data::sample::drawn;
 use crate::workshop::cores;
 
 /// Marks on the map, of each sort.
@@ -143,13 +143,4 @@ fn marks(gathered: &Gathered) -> Result<Vec<(Mark, [f32; 2])>, Error> {
     };
     let found = map(vectors.as_vectors(), MapSettings::default(), cores())?;
     Ok(marks.into_iter().zip(found.points).collect())
-}
-
-/// At most so many of the numbers below `n`, drawn evenly, in order.
-fn drawn(n: usize, most: usize) -> Vec<usize> {
-    let mut numbers: Vec<usize> = (0..n).collect();
-    numbers.sort_by_key(|&number| lot(0, number as u64));
-    numbers.truncate(most);
-    numbers.sort_unstable();
-    numbers
 }

@@ -7,7 +7,8 @@ mod rows;
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{EmbedSource, Validator};
-use gristmill_picture::report::{Gate, Headline, Report, Standing, Table};
+use gristmill_picture::parts::{Gate, Headline, Standing, Table};
+use gristmill_picture::report::Report;
 
 use super::gather::Gathered;
 use super::measured::Measured;

@@ -1,7 +1,8 @@
 //! What candidates became, and what they cost.
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_picture::report::{Spending, Spent, Step, Table};
+use gristmill_picture::parts::{Bar, Bars, Table};
+use gristmill_picture::report::Step;
 
 use super::{percent, share_of};
 use crate::assemble::{Manifest, Spend, Yield};
@@ -58,16 +59,16 @@ pub(super) fn funnel(manifest: &Manifest) -> Vec<Step> {
     steps
 }
 
-pub(super) fn spending(manifest: &Manifest) -> Spending {
+pub(super) fn spending(manifest: &Manifest) -> Bars {
     let has_money = manifest.usd_micros() > 0;
     let size = |part: &Spend| if has_money { part.usd_micros() } else { part.calls };
     let largest = manifest.spend.iter().map(size).max().unwrap_or(0);
     let parts = manifest.spend.iter().map(|part| {
         let burned = if has_money { part.burned_usd_micros } else { 0 };
-        Spent {
+        Bar {
             name: format!("{} · {}", part.stage, part.model),
-            spent: share_of(size(part) - burned, largest),
-            burned: share_of(burned, largest),
+            full: share_of(size(part) - burned, largest),
+            faint: share_of(burned, largest),
             cells: vec![
                 MicroUsd(part.spent_usd_micros).to_string(),
                 MicroUsd(part.burned_usd_micros).to_string(),
@@ -78,14 +79,14 @@ pub(super) fn spending(manifest: &Manifest) -> Spending {
         }
     });
     let heads = ["spent", "burned", "calls", "prompt tokens", "completion tokens"];
-    Spending {
+    Bars {
         of: format!(
             "Bars are {}: {}",
             if has_money { "money" } else { "calls" },
             spent_of(manifest)
         ),
         heads: heads.map(str::to_owned).to_vec(),
-        parts: parts.collect(),
+        rows: parts.collect(),
     }
 }
 

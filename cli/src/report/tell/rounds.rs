@@ -4,7 +4,7 @@ use gristmill_coordinator::RoundReport;
 use gristmill_domain::plan::Purpose;
 use gristmill_measure::coverage::Coverage;
 use gristmill_picture::lines::{Chart, Value};
-use gristmill_picture::report::Table;
+use gristmill_picture::parts::Table;
 
 use super::pair;
 use crate::assemble::Manifest;

@@ -3,8 +3,9 @@
 use gristmill_domain::concept::Standing;
 use gristmill_picture::cut;
 use gristmill_picture::map::{Map, Told};
+use gristmill_picture::parts::Concept;
 use gristmill_picture::points::{Class, Point, Points};
-use gristmill_picture::report::{Concept, Sample};
+use gristmill_picture::report::Sample;
 
 use crate::assemble::Manifest;
 use crate::report::gather::{Gathered, Whole};

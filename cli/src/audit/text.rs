@@ -1,0 +1,208 @@
+//! An audit as text.
+
+use gristmill_measure::dcscore::AtFixedSize;
+
+use super::seen::{Audit, Diversity, Documents};
+use crate::history::one_line;
+use crate::view::thousands;
+
+/// Documents without a touched passage that are named.
+const DOCUMENTS: usize = 10;
+
+/// The audit, a line a finding.
+pub(super) fn text(audit: &Audit) -> String {
+    let mut lines = vec![format!(
+        "run {} · {} seeds to generate from",
+        audit.run,
+        thousands(audit.seeds)
+    )];
+    concepts(audit, &mut lines);
+    if let Some(effective) = audit.clusters_effective {
+        lines.push(format!(
+            "clusters   {}, as even as {effective:.1}",
+            audit.clusters.len()
+        ));
+        for cluster in &audit.clusters {
+            lines.push(format!(
+                "  {:>7} {}",
+                thousands(cluster.seeds as u64),
+                one_line(&cluster.name)
+            ));
+        }
+    }
+    let near = &audit.near_duplicates;
+    lines.push(format!(
+        "duplicates {} seeds are nearly an earlier one (Jaccard {} of {} words)",
+        thousands(near.seeds),
+        near.jaccard,
+        near.shingle_words
+    ));
+    for pair in &near.shown {
+        lines.push(format!(
+            "  {} is like {} (Jaccard {:.2})",
+            pair.place, pair.like, pair.jaccard
+        ));
+    }
+    if let Some(outliers) = &audit.outliers {
+        lines.push(format!(
+            "outliers   {} of {} seeds lie over {:.3} from their nearest {} ({})",
+            thousands(outliers.seeds as u64),
+            thousands(outliers.n as u64),
+            outliers.distance,
+            outliers.neighbors,
+            outliers.model
+        ));
+        for outlier in &outliers.shown {
+            lines.push(format!(
+                "  {:.3} {} {}",
+                outlier.distance,
+                outlier.place,
+                one_line(&outlier.question)
+            ));
+        }
+    }
+    if let Some(diversity) = &audit.diversity {
+        for (name, value, depends) in figures(diversity) {
+            lines.push(format!("diversity  {name} {value} ({depends})"));
+        }
+    }
+    let [one, two, three] = audit.wording.distinct;
+    lines.push(format!(
+        "wording    distinct-1 {one:.3}, -2 {two:.3}, -3 {three:.3} over {} questions",
+        audit.wording.n
+    ));
+    if let Some(found) = &audit.documents {
+        documents(found, &mut lines);
+    }
+    for left in &audit.left_out {
+        lines.push(format!("left out   {}: {}", left.what, left.why));
+    }
+    for warning in &audit.warnings {
+        lines.push(format!("warning    {}", one_line_whole(warning)));
+    }
+    if audit.stops {
+        lines.push(
+            "a run would stop here: add seeds, or accept it by name with `--set concepts.accept=narrow`"
+                .to_owned(),
+        );
+    }
+    lines.push("nothing was spent".to_owned());
+    lines.join("\n")
+}
+
+fn concepts(audit: &Audit, lines: &mut Vec<String>) {
+    if audit.concepts.is_empty() {
+        return;
+    }
+    lines.push(format!("concepts   {}", belonging(audit)));
+    let names = audit.concepts.iter().map(|line| line.concept.chars().count());
+    let width = names.max().unwrap_or(0).clamp(8, 40);
+    lines.push(format!(
+        "  {:<width$} {:>7} {:>7} {:>7} {:>7}",
+        "concept", "seeds", "share", "target", "gap"
+    ));
+    for line in &audit.concepts {
+        lines.push(format!(
+            "  {:<width$} {:>7} {:>6.1}% {:>7} {:>7}",
+            one_line(&line.concept),
+            thousands(line.seeds),
+            100.0 * line.share,
+            thousands(line.target),
+            thousands(line.gap)
+        ));
+    }
+}
+
+/// `3 of 30 covered, 41 seeds belong to one, 540 rows missing`.
+pub(super) fn belonging(audit: &Audit) -> String {
+    let covered = audit.concepts.iter().filter(|concept| concept.covered).count();
+    format!(
+        "{covered} of {} covered, {} seeds belong to one, {} rows missing",
+        audit.concepts.len(),
+        thousands(audit.assigned),
+        thousands(audit.missing)
+    )
+}
+
+fn documents(found: &Documents, lines: &mut Vec<String>) {
+    lines.push(format!("documents  {}", touched(found)));
+    let untouched: Vec<_> = found.list.iter().filter(|line| !line.is_touched()).collect();
+    for line in untouched.iter().take(DOCUMENTS) {
+        lines.push(format!(
+            "  untouched {:>7} passages {}",
+            thousands(line.passages),
+            one_line(&line.document)
+        ));
+    }
+    if untouched.len() > DOCUMENTS {
+        lines.push(format!(
+            "  and {} more",
+            thousands((untouched.len() - DOCUMENTS) as u64)
+        ));
+    }
+}
+
+/// What the seeds touch, and by which rule.
+pub(super) fn touched(found: &Documents) -> String {
+    let drawn = if found.looked_at < found.passages {
+        format!(", drawn from {}", thousands(found.passages))
+    } else {
+        String::new()
+    };
+    let near = found.near.as_ref().map_or_else(String::new, |near| {
+        format!(
+            "; near is a cosine of {} with one of {} questions, by {}",
+            near.cosine,
+            thousands(near.n as u64),
+            near.model
+        )
+    });
+    format!(
+        "{} of {} passages ({:.1}%{drawn}) and {} of {} documents are touched by a seed{near}",
+        thousands(found.touched),
+        thousands(found.looked_at),
+        100.0 * found.touched_share,
+        thousands(found.documents_touched),
+        thousands(found.documents)
+    )
+}
+
+/// Figures of diversity: name, value, what it depends on.
+pub(super) fn figures(diversity: &Diversity) -> Vec<(String, String, String)> {
+    let score = &diversity.dcscore;
+    let mut figures = vec![(
+        "DCScore".to_owned(),
+        format!("{:.1} [{:.1}, {:.1}]", score.mean, score.low, score.high),
+        score_depends(score),
+    )];
+    for score in &diversity.vendi {
+        figures.push((
+            format!("Vendi, order {}", score.order),
+            format!("{:.1}", score.value),
+            format!("n = {}, {}", score.n, score.model),
+        ));
+    }
+    let spread = &diversity.spread;
+    let depends = format!("n = {}, {}", spread.n, spread.model);
+    for (name, value) in [
+        ("cosine distance, mean", spread.mean),
+        ("cosine distance to the nearest, mean", spread.nearest_mean),
+        ("cosine distance to the nearest, median", spread.nearest_median),
+    ] {
+        figures.push((name.to_owned(), format!("{value:.3}"), depends.clone()));
+    }
+    figures
+}
+
+/// `τ = 0.1, n = 1,000 …`: a score means nothing without.
+pub(super) fn score_depends(score: &AtFixedSize) -> String {
+    format!(
+        "τ = {}, n = {}, {} draws, {}",
+        score.settings.tau, score.draws.size, score.draws.draws, score.model
+    )
+}
+
+/// A warning names concepts, which are a user's own texts: on one line, whole.
+fn one_line_whole(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
