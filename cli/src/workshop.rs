@@ -11,7 +11,7 @@ use gristmill_coordinator::specs;
 use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::{LineId, RunId};
-use gristmill_domain::job::{EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator};
+use gristmill_domain::job::{Concepts, EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator};
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
@@ -91,12 +91,13 @@ async fn batch_line(spec: &ModelSpec, key: Option<&str>) -> anyhow::Result<Optio
 /// Attempts that generating and judging may have open at once.
 pub(crate) fn slots(job: &Job) -> (usize, usize) {
     let generate: u32 = job.teacher.iter().map(|teacher| teacher.spec.concurrency()).sum();
-    (
-        generate as usize,
-        job.judge
-            .as_ref()
-            .map_or(0, |judge| judge.spec.concurrency() as usize),
-    )
+    let judge = match &job.judge {
+        Some(judge) => judge.spec.concurrency(),
+        // Teachers say what accepted questions are about, in the judge's place.
+        None if job.concepts.as_ref().is_some_and(Concepts::by_model) => generate,
+        None => 0,
+    };
+    (generate as usize, judge as usize)
 }
 
 /// What a job may name on the machine that works on it.

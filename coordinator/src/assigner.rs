@@ -22,7 +22,7 @@ const EXAMPLES: usize = 3;
 pub struct Belongs {
     /// Its number.
     pub concept: u32,
-    /// How sure that is, from 0 to 1; 1 where a label says so.
+    /// How sure that is, from 0 to 1; 1 where a label or a model says so.
     pub confidence: f64,
 }
 
@@ -31,6 +31,8 @@ pub struct Assigner {
     catalogue: Catalogue,
     prototypes: Option<Prototypes>,
     confidence: f64,
+    /// Concepts that a model is shown, where one assigns new questions.
+    choices: Option<usize>,
 }
 
 impl Assigner {
@@ -42,7 +44,7 @@ impl Assigner {
         concepts.leaves().flat_map(Catalogue::texts).collect()
     }
 
-    /// An assigner of a list; `vectors` are those of [`texts`](Self::texts), by the model of that name.
+    /// An assigner of a list; `vectors` are those of [`texts`](Self::texts), by the model of that name, or none where nothing is embedded.
     ///
     /// # Errors
     /// Vectors that are none, or are not one a text.
@@ -54,12 +56,14 @@ impl Assigner {
             .collect();
         let prototypes = match concepts.assign {
             Assign::Labels => None,
-            Assign::Embedding => Some(Prototypes::new(unit(model, vectors)?, concept_of)?),
+            Assign::Model if vectors.is_empty() => None,
+            Assign::Embedding | Assign::Model => Some(Prototypes::new(unit(model, vectors)?, concept_of)?),
         };
         Ok(Self {
             catalogue,
             prototypes,
             confidence: concepts.confidence,
+            choices: choices(concepts),
         })
     }
 
@@ -69,6 +73,7 @@ impl Assigner {
             catalogue: Catalogue::new(concepts),
             prototypes: None,
             confidence: concepts.confidence,
+            choices: choices(concepts),
         }
     }
 
@@ -101,6 +106,7 @@ impl Assigner {
             catalogue: Catalogue::of(named),
             prototypes: Some(found.centers),
             confidence: concepts.confidence,
+            choices: choices(concepts),
         })
     }
 
@@ -124,6 +130,22 @@ impl Assigner {
             .collect()
     }
 
+    /// The concepts that a model is shown to assign a new question by; none where no model does.
+    pub(crate) fn choices(&self, vector: Option<&[f32]>) -> Vec<u32> {
+        let all = self.catalogue.len();
+        match (self.choices, &self.prototypes, vector) {
+            (None, _, _) => Vec::new(),
+            (Some(most), _, _) if all <= most => (0..all as u32).collect(),
+            (Some(most), Some(prototypes), Some(vector)) => prototypes.nearest(vector, most),
+            (Some(_), _, _) => Vec::new(),
+        }
+    }
+
+    /// True where a model assigns new questions.
+    pub(crate) fn asks(&self) -> bool {
+        self.choices.is_some()
+    }
+
     /// The concept that a question is near with confidence.
     pub fn of_vector(&self, vector: Option<&[f32]>) -> Option<Belongs> {
         let fit = self.prototypes.as_ref()?.fit(vector?)?;
@@ -132,6 +154,10 @@ impl Assigner {
             confidence: fit.confidence,
         })
     }
+}
+
+fn choices(concepts: &Concepts) -> Option<usize> {
+    concepts.by_model().then_some(concepts.choices as usize)
 }
 
 /// Clusters found in seeds.

@@ -207,23 +207,26 @@ impl Coverage {
     }
 
     /// The concepts of a decided row, and for which of them it counts; rows come in their order.
-    pub(crate) fn assess(
-        &mut self,
-        strategy: Strategy,
-        anchor: u64,
-        question: &str,
-        vector: Option<&[f32]>,
-        accepted: bool,
-    ) -> Result<Vec<Assigned>, Error> {
-        let belongs: Vec<Belongs> = match strategy {
+    pub(crate) fn assess(&mut self, decided: &Decided<'_>) -> Result<Vec<Assigned>, Error> {
+        let belongs: Vec<Belongs> = match decided.strategy {
             // The same meaning, so the same concepts.
-            Strategy::AnswerAugmentation | Strategy::Rephrasing => {
-                self.of_anchor.get(anchor as usize).cloned().unwrap_or_default()
+            Strategy::AnswerAugmentation | Strategy::Rephrasing => self
+                .of_anchor
+                .get(decided.anchor as usize)
+                .cloned()
+                .unwrap_or_default(),
+            Strategy::NewQuestion if self.assigner.asks() => {
+                let chosen = decided.chosen.and_then(|name| self.number(name));
+                let belongs = |concept| Belongs {
+                    concept,
+                    confidence: 1.0,
+                };
+                chosen.map(belongs).into_iter().collect()
             }
-            Strategy::NewQuestion => self.assigner.of_vector(vector).into_iter().collect(),
+            Strategy::NewQuestion => self.assigner.of_vector(decided.vector).into_iter().collect(),
         };
-        let counted = if accepted && strategy != Strategy::AnswerAugmentation {
-            self.count(question, &belongs)?
+        let counted = if decided.accepted && decided.strategy != Strategy::AnswerAugmentation {
+            self.count(decided.question, &belongs)?
         } else {
             Vec::new()
         };
@@ -235,6 +238,15 @@ impl Coverage {
             })
         };
         Ok(belongs.iter().filter_map(assigned).collect())
+    }
+
+    /// The concepts that a model is shown to assign a new question by; none where no model does.
+    pub(crate) fn choices(&self, vector: Option<&[f32]>) -> Vec<Arc<Concept>> {
+        let numbers = self.assigner.choices(vector);
+        numbers
+            .into_iter()
+            .filter_map(|number| self.concepts.get(number as usize).cloned())
+            .collect()
     }
 
     /// The numbers of the concepts by their names.

@@ -305,6 +305,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             Work::Ask { request }
             | Work::Verify { request }
             | Work::Judge { request }
+            | Work::Assign { request, .. }
             | Work::Answer { request, .. } => self
                 .site
                 .prices

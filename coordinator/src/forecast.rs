@@ -1,9 +1,11 @@
 //! What a run is expected to cost before anything is asked: from the prompts it would send and the prices in force.
 
+use std::sync::Arc;
+
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
-use gristmill_domain::job::{Assign, Concepts, EmbedSource, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::job::{Assign, Concept, Concepts, EmbedSource, JudgeWhen, ModelSpec, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally};
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Work};
@@ -68,7 +70,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
 fn steering(recipe: &Recipe, concepts: &Concepts) -> Option<Steering> {
     concepts.steers().then(|| Steering {
         min_gain: concepts.min_gain,
-        new_questions: concepts.assign == Assign::Embedding,
+        new_questions: concepts.assign != Assign::Labels,
         // An answer that must stand in a passage needs one that is about the concept: a seed's, or a document's.
         seedless: recipe.job.filter.grounding.is_none(),
         beyond: recipe.job.generate.rows.is_some(),
@@ -128,6 +130,9 @@ fn estimate(
     {
         steps.push((Step::Judge(0), f64::from(judge.samples) * JUDGED_SHARE));
     }
+    if strategy == Strategy::NewQuestion && job.concepts.as_ref().is_some_and(Concepts::by_model) {
+        steps.push((Step::Assign, acceptance));
+    }
     let mut stages = [StageCost::default(); 3];
     let sample = seeds.anchors().min(SAMPLE);
     for n in 0..sample {
@@ -168,6 +173,16 @@ fn step_cost(
     } else {
         None
     };
+    // As many as a model will be shown; clusters that are found have no names yet.
+    let choices: Vec<Arc<Concept>> = match (&recipe.job.concepts, step) {
+        (Some(concepts), Step::Assign) => concepts
+            .leaves()
+            .take(concepts.choices as usize)
+            .cloned()
+            .map(Arc::new)
+            .collect(),
+        _ => Vec::new(),
+    };
     let brief = Brief {
         strategy,
         seed: &seed,
@@ -177,6 +192,7 @@ fn step_cost(
         borrowed: false,
         peers: None,
         passage: passage.as_ref().map(|passage| passage.text.as_str()),
+        choices: &choices,
     };
     let human = Answer {
         reasoning: seed.reasoning.clone().unwrap_or_default(),
@@ -194,6 +210,7 @@ fn step_cost(
     let (Work::Ask { request }
     | Work::Verify { request }
     | Work::Judge { request }
+    | Work::Assign { request, .. }
     | Work::Answer { request, .. }) = task.work
     else {
         return Ok(StageCost::default());
@@ -201,6 +218,7 @@ fn step_cost(
     let said = match step {
         Step::Ask => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
         Step::Verify | Step::Judge(_) => 60.0,
+        Step::Assign => 10.0,
         Step::Answer(_) | Step::Embed if recipe.job.generate.reasoning => {
             1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0
         }
@@ -210,9 +228,10 @@ fn step_cost(
     let input_tokens = prompt_bytes(&request) / BYTES_A_TOKEN;
     let mean_price = |of: fn(gristmill_domain::chat::Price) -> u64| -> f64 {
         let price = |spec: &ModelSpec| spec.price().map_or(0.0, |price| of(price) as f64);
-        match step {
-            Step::Judge(_) => recipe.job.judge.as_ref().map_or(0.0, |judge| price(&judge.spec)),
-            Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed => {
+        match (step, &recipe.job.judge) {
+            (Step::Judge(_), None) => 0.0,
+            (Step::Judge(_) | Step::Assign, Some(judge)) => price(&judge.spec),
+            (Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed, _) | (Step::Assign, None) => {
                 let weights: f64 = recipe.job.teacher.iter().map(|t| t.weight).sum();
                 recipe
                     .job

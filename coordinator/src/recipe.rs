@@ -1,11 +1,14 @@
 //! Turns a candidate's next step into a task: fills prompts in, names the model, says what the answer is checked against.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use gristmill_domain::chat::Request;
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{Concept, Job, ModelSpec, PromptForm, PromptKind, Structured, Validator};
-use gristmill_domain::prompt::{Example, Template, Variables, reply_schema};
+use gristmill_domain::job::{
+    Concept, Concepts, Job, ModelSpec, PromptForm, PromptKind, Structured, Validator,
+};
+use gristmill_domain::prompt::{Choice, Example, Template, Variables, reply_schema};
 use gristmill_domain::seed::Seed;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work};
@@ -46,6 +49,8 @@ pub(crate) struct Brief<'a> {
     pub(crate) peers: Option<&'a [u64]>,
     /// The passage of a document that it is asked about; the seed then lends its form alone.
     pub(crate) passage: Option<&'a str>,
+    /// Concepts of which a model says one that it is about.
+    pub(crate) choices: &'a [Arc<Concept>],
 }
 
 impl Brief<'_> {
@@ -64,15 +69,17 @@ impl Recipe {
         user_prompts: &BTreeMap<PromptKind, String>,
         schemas: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        let assigns = job.concepts.as_ref().is_some_and(Concepts::by_model);
         let mut templates = HashMap::new();
         for form in [PromptForm::Chat, PromptForm::Raw] {
-            for kind in [
+            let kinds = [
                 PromptKind::Answer,
                 PromptKind::Rephrase,
                 PromptKind::NewQuestion,
                 PromptKind::Verify,
                 PromptKind::Judge,
-            ] {
+            ];
+            for kind in kinds.into_iter().chain(assigns.then_some(PromptKind::Assign)) {
                 let template = match user_prompts.get(&kind) {
                     Some(text) => Template::parse(kind, text),
                     None => Template::built_in(kind, form),
@@ -125,6 +132,7 @@ impl Recipe {
         let spec = match step {
             Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed => teacher(),
             Step::Judge(_) => self.job.judge.as_ref().map(|j| &j.spec),
+            Step::Assign => self.job.judge.as_ref().map(|j| &j.spec).or_else(teacher),
         };
         spec.ok_or(Error::NoModel { step })
     }
@@ -145,6 +153,7 @@ impl Recipe {
             Step::Ask => PromptKind::NewQuestion,
             Step::Verify => PromptKind::Verify,
             Step::Judge(_) => PromptKind::Judge,
+            Step::Assign => PromptKind::Assign,
             Step::Answer(_) | Step::Embed => PromptKind::Answer,
         };
         let template = self
@@ -160,11 +169,14 @@ impl Recipe {
             .render(&variables)
             .map_err(|source| Error::Prompt { kind, source })?;
         let generate = &self.job.generate;
-        let deciding = matches!(kind, PromptKind::Verify | PromptKind::Judge);
+        let deciding = matches!(kind, PromptKind::Verify | PromptKind::Judge | PromptKind::Assign);
+        let names: Vec<String> = brief.choices.iter().map(|concept| concept.name.clone()).collect();
         let max_tokens = match kind {
             PromptKind::Answer => generate.max_tokens,
             PromptKind::Rephrase | PromptKind::NewQuestion => QUESTION_TOKENS.min(generate.max_tokens),
-            PromptKind::Verify | PromptKind::Judge => VERDICT_TOKENS.min(generate.max_tokens),
+            PromptKind::Verify | PromptKind::Judge | PromptKind::Assign => {
+                VERDICT_TOKENS.min(generate.max_tokens)
+            }
         };
         let request = Request {
             prompt,
@@ -178,12 +190,13 @@ impl Recipe {
                 Vec::new()
             },
             schema: matches!(spec.structured(), Structured::JsonSchema | Structured::Tool)
-                .then(|| reply_schema(kind, generate.reasoning)),
+                .then(|| reply_schema(kind, generate.reasoning, &names)),
         };
         let work = match kind {
             PromptKind::Rephrase | PromptKind::NewQuestion => Work::Ask { request },
             PromptKind::Verify => Work::Verify { request },
             PromptKind::Judge => Work::Judge { request },
+            PromptKind::Assign => Work::Assign { request, names },
             PromptKind::Answer => Work::Answer {
                 request,
                 subject: self.subject(brief),
@@ -239,6 +252,14 @@ impl Recipe {
                 .topic
                 .map(|concept| concept.description.clone())
                 .unwrap_or_default(),
+            choices: brief
+                .choices
+                .iter()
+                .map(|concept| Choice {
+                    name: concept.name.clone(),
+                    description: concept.description.clone(),
+                })
+                .collect(),
             examples: Vec::new(),
             kind,
             labels,

@@ -28,7 +28,7 @@ use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::coverage::{Coverage, Direction};
+use crate::coverage::{Coverage, Decided, Direction};
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
 use crate::passages::cited;
@@ -308,7 +308,8 @@ impl<'a> Round<'a> {
             | Phase::Verifying
             | Phase::Answering
             | Phase::AnswerWaits
-            | Phase::Judging => None,
+            | Phase::Judging
+            | Phase::Assigning => None,
         };
         if rejection.is_none() {
             self.kept.keep(
@@ -319,13 +320,14 @@ impl<'a> Round<'a> {
         }
         let family = candidate.family();
         let assigned = match &mut self.coverage {
-            Some(coverage) => coverage.assess(
-                candidate.spec.strategy,
-                candidate.anchor,
-                &candidate.question,
-                candidate.vector.as_deref(),
-                rejection.is_none(),
-            )?,
+            Some(coverage) => coverage.assess(&Decided {
+                strategy: candidate.spec.strategy,
+                anchor: candidate.anchor,
+                question: &candidate.question,
+                vector: candidate.vector.as_deref(),
+                chosen: candidate.assigned.as_deref(),
+                accepted: rejection.is_none(),
+            })?,
             None => Vec::new(),
         };
         let concept = match (&self.coverage, &candidate.about) {

@@ -214,8 +214,7 @@ impl Coordinator<'_> {
                 let assigner = self.assigner(concepts, &vectors, known).await?;
                 let mut coverage = Coverage::new(assigner, self.seeds, &vectors, &self.recipe.job.filter)?;
                 let passages = self.seeds.passages();
-                if embeds && concepts.assign == Assign::Embedding && concepts.steers() && !passages.is_empty()
-                {
+                if embeds && concepts.assign != Assign::Labels && concepts.steers() && !passages.is_empty() {
                     let placing = Placing::new(passages, coverage.assigner());
                     let (placed, _) = self.embed(site, "embedding passages", placing, batches).await?;
                     let passages = placed.by_concept();

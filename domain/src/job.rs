@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use batch::{BatchPrice, Batching};
 pub use check::Problem;
-pub use concepts::{Accept, Assign, Concept, Concepts, Listed, Wrong, folded, wrong};
+pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
 pub use model::{
     Api, Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
     Structured, Teacher, TokenLimitKey,
@@ -283,6 +283,8 @@ pub enum PromptKind {
     Verify,
     /// Grades an answer.
     Judge,
+    /// Says which concept a question is about.
+    Assign,
 }
 
 /// Sequential majority over several answers to one question.

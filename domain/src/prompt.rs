@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use crate::chat::{Message, OutputSchema, Prompt, Role};
-use crate::job::{PromptForm, PromptKind};
+use crate::job::{NO_CONCEPT, PromptForm, PromptKind};
 
 /// What is wrong with a template.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,8 @@ pub struct Variables {
     pub concept: String,
     /// What the concept covers.
     pub description: String,
+    /// Concepts to choose from.
+    pub choices: Vec<Choice>,
     /// Solved examples.
     pub examples: Vec<Example>,
     /// What an answer is: `number`, `sql`, `label`, `text` or `open`.
@@ -55,6 +57,15 @@ pub struct Variables {
     pub reasoning: bool,
     /// The reply is a JSON object.
     pub json: bool,
+}
+
+/// A concept to choose.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Choice {
+    /// Its name.
+    pub name: String,
+    /// What it covers.
+    pub description: String,
 }
 
 /// A solved example.
@@ -76,7 +87,7 @@ pub struct Template {
     environment: Environment<'static>,
 }
 
-const BUILT_IN: [(PromptKind, PromptForm, &str); 10] = [
+const BUILT_IN: [(PromptKind, PromptForm, &str); 12] = [
     (
         PromptKind::Answer,
         PromptForm::Chat,
@@ -126,6 +137,16 @@ const BUILT_IN: [(PromptKind, PromptForm, &str); 10] = [
         PromptKind::Judge,
         PromptForm::Raw,
         include_str!("../prompts/judge.raw.txt"),
+    ),
+    (
+        PromptKind::Assign,
+        PromptForm::Chat,
+        include_str!("../prompts/assign.chat.txt"),
+    ),
+    (
+        PromptKind::Assign,
+        PromptForm::Raw,
+        include_str!("../prompts/assign.raw.txt"),
     ),
 ];
 
@@ -240,6 +261,14 @@ impl Variables {
             context: clean(&self.context),
             concept: clean(&self.concept),
             description: clean(&self.description),
+            choices: self
+                .choices
+                .iter()
+                .map(|choice| Choice {
+                    name: clean(&choice.name),
+                    description: clean(&choice.description),
+                })
+                .collect(),
             examples: self
                 .examples
                 .iter()
@@ -268,8 +297,9 @@ fn neutralise(text: &str) -> String {
     }
 }
 
-/// The JSON Schema of a structured reply, strict as endpoints want it: every member required, none beside them.
-pub fn reply_schema(kind: PromptKind, reasoning: bool) -> OutputSchema {
+/// The JSON Schema of a structured reply, strict as endpoints want it: every member required, none beside them. `names` are what a choice is
+/// between.
+pub fn reply_schema(kind: PromptKind, reasoning: bool, names: &[String]) -> OutputSchema {
     let members: &[(&str, &str)] = match (kind, reasoning) {
         (PromptKind::Answer, true) => &[("reasoning", "string"), ("answer", "string")],
         (PromptKind::Answer, false) => &[("answer", "string")],
@@ -284,17 +314,23 @@ pub fn reply_schema(kind: PromptKind, reasoning: bool) -> OutputSchema {
             ("correct", "boolean"),
             ("reason", "string"),
         ],
+        (PromptKind::Assign, _) => &[("concept", "string")],
     };
-    let properties: serde_json::Map<_, _> = members
+    let mut properties: serde_json::Map<_, _> = members
         .iter()
         .map(|(name, kind)| ((*name).to_owned(), serde_json::json!({ "type": kind })))
         .collect();
+    if kind == PromptKind::Assign {
+        let all: Vec<&str> = names.iter().map(String::as_str).chain([NO_CONCEPT]).collect();
+        properties["concept"]["enum"] = serde_json::json!(all);
+    }
     let required: Vec<_> = members.iter().map(|(name, _)| *name).collect();
     let name = match kind {
         PromptKind::Answer => "answer",
         PromptKind::Rephrase | PromptKind::NewQuestion => "question",
         PromptKind::Verify => "verification",
         PromptKind::Judge => "judgement",
+        PromptKind::Assign => "assignment",
     };
     OutputSchema {
         name: name.into(),

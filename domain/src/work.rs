@@ -47,6 +47,8 @@ pub enum Step {
     Answer(u32),
     /// Asks for the nth judgement, from 0.
     Judge(u32),
+    /// Asks which concept an accepted question is about.
+    Assign,
 }
 
 impl fmt::Display for Step {
@@ -58,6 +60,7 @@ impl fmt::Display for Step {
             Self::Verify => f.write_str("verify"),
             Self::Answer(sample) => write!(f, "answer {}", sample + 1),
             Self::Judge(sample) => write!(f, "judge {}", sample + 1),
+            Self::Assign => f.write_str("assign"),
         }
     }
 }
@@ -68,7 +71,7 @@ impl Step {
         match self {
             Self::Ask | Self::Verify | Self::Answer(_) => Stage::Generate,
             Self::Embed => Stage::Embed,
-            Self::Judge(_) => Stage::Judge,
+            Self::Judge(_) | Self::Assign => Stage::Judge,
         }
     }
 }
@@ -85,6 +88,7 @@ impl Address {
             Step::Verify => (2, 0),
             Step::Answer(sample) => (3, sample),
             Step::Judge(sample) => (4, sample),
+            Step::Assign => (5, 0),
         };
         TaskId::of(&[
             run.as_bytes(),
@@ -121,6 +125,13 @@ pub enum Work {
     Judge {
         /// What is sent.
         request: chat::Request,
+    },
+    /// Asks which concept a question is about.
+    Assign {
+        /// What is sent.
+        request: chat::Request,
+        /// The names that may be answered.
+        names: Vec<String>,
     },
     /// Embeds texts.
     Embed {
@@ -159,6 +170,8 @@ pub enum Output {
     Answer(Answer),
     /// A judgement.
     Judged(Judgement),
+    /// The concept that a question is about, as it was named; `None` when it is about none of them.
+    Assigned(Option<String>),
     /// One unit vector a text.
     Vectors(Vec<Vec<f32>>),
     /// The completion was paid for, and is of no use.

@@ -92,6 +92,7 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
         | Output::Verified { .. }
         | Output::Answer(_)
         | Output::Judged(_)
+        | Output::Assigned(_)
         | Output::Rejected { .. } => (serde_json::to_vec(report), None),
     };
     let report = json.map_err(|source| Error::Json { what: WHAT, source })?;

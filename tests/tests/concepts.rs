@@ -322,6 +322,57 @@ fn a_steered_run_that_was_killed_brings_the_same_rows() {
     );
 }
 
+#[test]
+fn a_model_says_what_new_questions_are_about() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let bench = bench(&data, ", accept: narrow, assign: model");
+    let text = std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap();
+    let text = text
+        .replace("target: 20", "target: 4")
+        .replace("calls: 9000", "calls: 2000");
+    bench.write("job.yaml", &text).unwrap();
+    let plan = bench.gristmill(&["plan", "job.yaml"]).unwrap();
+    let plan = String::from_utf8(plan.stdout).unwrap();
+    assert!(
+        plan.lines().any(|line| line.trim().starts_with("judge ")),
+        "its calls are planned: {plan}"
+    );
+    let summary = bench.run_job("job.yaml", &[]).unwrap();
+    let asked = bench.sim.bill().by_kind["assign"];
+    let (mut new, mut assigned) = (0, 0);
+    for row in bench.rows("train").unwrap() {
+        let Some(("new_question", question, _)) = synthetic(&row)
+            .as_ref()
+            .map(|(s, q, a)| (s.as_str(), q.to_lowercase(), a))
+        else {
+            continue;
+        };
+        new += 1;
+        let provenance = &row["provenance"];
+        let concepts = provenance["concepts"].as_array().unwrap();
+        let Some(concept) = concepts.first().and_then(Value::as_str) else {
+            continue;
+        };
+        assigned += 1;
+        // The simulated model answers with a concept whose words stand in the question, and the run takes its word.
+        let named = concept
+            .split_whitespace()
+            .any(|word| word.len() >= 4 && question.contains(word));
+        assert!(named, "{concept}: {question}");
+    }
+    println!(
+        "{asked:?} calls to assign; {new} new questions, {assigned} of them assigned; {}",
+        summary["end"]
+    );
+    assert!(new > 20 && assigned * 10 >= new * 7, "{assigned} of {new}");
+    // Asked once for each accepted new question, on the books like all else.
+    assert_eq!(asked.calls, new);
+    let again = bench.run_job("job.yaml", &[]).unwrap();
+    assert_eq!(again["run"], summary["run"]);
+}
+
 fn pairs(text: &str) -> HashSet<String> {
     let words: Vec<&str> = text
         .split(|c: char| !c.is_alphanumeric())

@@ -136,6 +136,7 @@ impl Bench {
             Work::Ask { request }
             | Work::Verify { request }
             | Work::Judge { request }
+            | Work::Assign { request, .. }
             | Work::Answer { request, .. } => place.complete(request).await,
         }
     }

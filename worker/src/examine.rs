@@ -57,6 +57,7 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
             Ok(Output::Verified { answerable, reason })
         }
         Work::Judge { request } => Ok(Output::Judged(reply::judgement(request, text)?)),
+        Work::Assign { request, names } => Ok(Output::Assigned(reply::choice(request, text, names)?)),
         Work::Answer { request, subject } => {
             whole(&kit.filter.rules.refusals, request, response)?;
             let answered = reply::answer(request, text)?;

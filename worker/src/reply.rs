@@ -2,6 +2,7 @@
 
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::job::{NO_CONCEPT, folded};
 use gristmill_domain::work::Judgement;
 use serde_json::Value;
 
@@ -137,6 +138,23 @@ pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Reje
     read_points(point, line("reason").unwrap_or_default().to_owned())
 }
 
+/// The one of the names that was answered; `None` for none of them. A reply that is neither is no answer.
+pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<Option<String>, Rejection> {
+    let said = match asked_object(request, text)? {
+        Some(object) => required(&object, "concept")?,
+        None => text.trim().to_owned(),
+    };
+    // Models put names in quotation marks, and a full stop behind them.
+    let bare = said.strip_suffix('.').unwrap_or(&said);
+    let bare = bare.trim_matches(['"', '\'', '`', '*']);
+    let named = |known: &&String| folded(known) == folded(&said) || folded(known) == folded(bare);
+    match names.iter().find(named) {
+        Some(name) => Ok(Some(name.clone())),
+        None if folded(bare) == NO_CONCEPT => Ok(None),
+        None => Err(malformed("the reply names none of the concepts")),
+    }
+}
+
 fn read_points(
     point: impl Fn(&str) -> Result<bool, Rejection>,
     reason: String,
@@ -227,6 +245,23 @@ mod tests {
         assert_eq!((read.points(), read.reason.as_str()), (3, "fine"));
         assert!(judgement(&request(true, false), "relevant: true").is_err());
         assert!(judgement(&request(true, true), r#"{"correct": true}"#).is_err());
+    }
+
+    #[test]
+    fn a_choice_is_one_of_the_names_or_none() {
+        let names = ["heart failure".to_owned(), "heart".to_owned(), "a. b.".to_owned()];
+        let read = |text: &str| choice(&request(true, false), text, &names);
+        let name = |name: &str| Ok(Some(name.to_owned()));
+        assert_eq!(read(" Heart failure\n"), name("heart failure"));
+        assert_eq!(read("**heart**."), name("heart"));
+        assert_eq!(read("A. b."), name("a. b."));
+        assert_eq!(read("None."), Ok(None));
+        assert!(read("heart failure, I think").is_err());
+        assert!(read("").is_err());
+        let object = |text: &str| choice(&request(true, true), text, &names);
+        assert_eq!(object(r#"{"concept": "heart"}"#), name("heart"));
+        assert_eq!(object(r#"{"concept": "none"}"#), Ok(None));
+        assert!(object(r#"{"concept": "lung"}"#).is_err());
     }
 
     #[test]

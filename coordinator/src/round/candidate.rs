@@ -32,6 +32,8 @@ pub(super) enum Phase {
     AnswerWaits,
     /// Judgements are asked for.
     Judging,
+    /// Good enough; a model is asked which concept it is about.
+    Assigning,
     /// Accepted, or rejected for a reason.
     Decided(Option<Rejection>),
 }
@@ -76,6 +78,10 @@ pub(super) struct Candidate {
     pub(super) answer_shingles: Box<[u32]>,
     pub(super) votes: Option<(u32, u32)>,
     pub(super) judgements: BTreeMap<u32, Option<Judgement>>,
+    /// Concepts that a model is shown to say what it is about.
+    pub(super) choices: Vec<Arc<Concept>>,
+    /// What the model said.
+    pub(super) assigned: Option<String>,
     /// The last useless completion, for the rejected row.
     pub(super) last_text: String,
     pub(super) last_rejection: Option<Rejection>,
@@ -121,6 +127,8 @@ impl Candidate {
             answer_shingles: Box::default(),
             votes: None,
             judgements: BTreeMap::new(),
+            choices: Vec::new(),
+            assigned: None,
             last_text: String::new(),
             last_rejection: None,
             teacher_version: String::new(),
@@ -158,6 +166,7 @@ impl Candidate {
                 Some(_) | None => None,
             },
             passage: self.passage.as_ref().map(|(_, passage)| passage.text.as_str()),
+            choices: &self.choices,
         }
     }
 

@@ -55,6 +55,7 @@ impl Round<'_> {
                 | Phase::Verifying
                 | Phase::Answering
                 | Phase::Judging
+                | Phase::Assigning
                 | Phase::Decided(_),
             )
             | None => {}
@@ -211,13 +212,15 @@ impl Round<'_> {
                 Phase::Asking | Phase::Asked | Phase::QuestionWaits | Phase::Verifying | Phase::Answering => {
                     blockers.push(*other)
                 }
-                Phase::AnswerWaits | Phase::Judging if similarity >= near.answer_jaccard => {
+                Phase::AnswerWaits | Phase::Judging | Phase::Assigning
+                    if similarity >= near.answer_jaccard =>
+                {
                     blockers.push(*other)
                 }
                 Phase::Decided(None) if similarity >= near.answer_jaccard => {
                     return self.decide(index, duplicate(similarity));
                 }
-                Phase::AnswerWaits | Phase::Judging | Phase::Decided(_) => {}
+                Phase::AnswerWaits | Phase::Judging | Phase::Assigning | Phase::Decided(_) => {}
             }
         }
         if blockers.is_empty() {

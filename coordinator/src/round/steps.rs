@@ -35,7 +35,7 @@ impl Round<'_> {
                 output,
                 model_version,
             }) => {
-                if !matches!(step, Step::Judge(_)) {
+                if !matches!(step, Step::Judge(_) | Step::Assign) {
                     candidate.teacher_version = model_version;
                 }
                 output
@@ -88,6 +88,13 @@ impl Round<'_> {
             (Step::Judge(sample), _) => {
                 candidate.judgements.insert(sample, None);
                 self.weigh_judgements(index);
+            }
+            // A row that is good enough is kept, whatever is known of what it is about.
+            (Step::Assign, output) => {
+                if let Output::Assigned(concept) = output {
+                    candidate.assigned = concept;
+                }
+                self.decide(index, None);
             }
             (Step::Ask | Step::Verify | Step::Embed, Output::Rejected { rejection, .. }) => {
                 self.decide(index, Some(rejection));
@@ -236,8 +243,23 @@ impl Round<'_> {
                     self.ready.insert((0, index, Step::Judge(sample)));
                 }
             }
-            Some(_) | None => self.decide(index, None),
+            Some(_) | None => self.assign_or_accept(index),
         }
+    }
+
+    /// A new question that is good enough, where a model assigns those: asks which concept it is about. Anything else is accepted.
+    fn assign_or_accept(&mut self, index: u64) {
+        if let (Some(candidate), Some(coverage)) = (self.active.get_mut(&index), &self.coverage)
+            && candidate.spec.strategy == Strategy::NewQuestion
+        {
+            candidate.choices = coverage.choices(candidate.vector.as_deref());
+            if !candidate.choices.is_empty() {
+                candidate.phase = Phase::Assigning;
+                self.ready.insert((0, index, Step::Assign));
+                return;
+            }
+        }
+        self.decide(index, None);
     }
 
     fn weigh_judgements(&mut self, index: u64) {
@@ -248,7 +270,7 @@ impl Round<'_> {
             return;
         }
         match candidate.points() {
-            Some(points) if points >= judge.accept_at => self.decide(index, None),
+            Some(points) if points >= judge.accept_at => self.assign_or_accept(index),
             Some(points) => {
                 let reason = candidate
                     .judgements

@@ -1,10 +1,8 @@
 //! What no single value can show: contradictions, numbers out of range, settings that would do nothing.
 
-use super::concepts::wrong;
-use super::{
-    Api, Assign, Batching, Concepts, EmbedSource, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice,
-    Structured, Validator,
-};
+mod concepts;
+
+use super::{Api, Batching, Job, JudgeWhen, ModelSpec, PromptForm, StrategyChoice, Structured, Validator};
 
 /// The largest limit on tokens that a limiter counts exactly.
 const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
@@ -207,72 +205,6 @@ impl Job {
             "embed.batch",
             format!("{} texts in one call", self.embed.batch),
             "give at most 256",
-        );
-    }
-
-    fn check_concepts(&self, concepts: &Concepts, report: &mut Report) {
-        let given = [
-            concepts.file.is_some(),
-            !concepts.list.is_empty(),
-            concepts.found.is_some(),
-        ];
-        report.when(
-            given.iter().filter(|given| **given).count() != 1,
-            "concepts",
-            "the concepts come from one place: a file, a list, or the data",
-            "set exactly one of `concepts.file`, `concepts.list` and `concepts.found`",
-        );
-        for wrong in wrong(&concepts.list) {
-            let path = format!("concepts.list.{}.{}", wrong.at, wrong.key);
-            report.when(true, path, wrong.message, wrong.help);
-        }
-        report.when(
-            concepts
-                .found
-                .is_some_and(|clusters| !(2..=1_000).contains(&clusters)),
-            "concepts.found",
-            format!("{} clusters", concepts.found.unwrap_or_default()),
-            "give a number from 2 to 1,000",
-        );
-        report.when(
-            concepts.target.is_some_and(|target| target > 1_000_000),
-            "concepts.target",
-            format!("{} rows of each concept", concepts.target.unwrap_or_default()),
-            "give at most 1,000,000",
-        );
-        report.share("concepts.confidence", concepts.confidence);
-        report.share("concepts.min_gain", concepts.min_gain);
-        report.share("concepts.max_uncovered", concepts.max_uncovered);
-        report.at_least("concepts.covered_from", concepts.covered_from, 1);
-        let embeds = self.embed.source() != EmbedSource::Off;
-        report.when(
-            !embeds && concepts.assign == Assign::Embedding,
-            "concepts.assign",
-            "rows are assigned by embedding, and nothing is embedded",
-            "set `embed.model`, or `concepts.assign: labels`",
-        );
-        report.when(
-            concepts.assign == Assign::Labels && concepts.found.is_some(),
-            "concepts.assign",
-            "no row carries the label of a cluster that is found in the data",
-            "leave `concepts.assign` out",
-        );
-        report.when(
-            concepts.assign == Assign::Labels && self.seeds.fields.concept.is_none(),
-            "concepts.assign",
-            "rows are assigned by their labels, and the seeds have none",
-            "name the labels' column in `seeds.fields.concept`, or leave `concepts.assign` out",
-        );
-        let fills = |strategy| match strategy {
-            StrategyChoice::Auto | StrategyChoice::Rephrasing => true,
-            StrategyChoice::NewQuestion => concepts.assign == Assign::Embedding,
-            StrategyChoice::AnswerAugmentation => false,
-        };
-        report.when(
-            concepts.steer && concepts.wants_rows() && !fills(self.generate.strategy),
-            "generate.strategy",
-            "this strategy alone cannot fill a concept's target",
-            "leave it out, or set `concepts.steer: false` to count only",
         );
     }
 

@@ -34,6 +34,8 @@ pub struct Concepts {
     pub target: Option<u64>,
     /// How rows are assigned to concepts.
     pub assign: Assign,
+    /// Concepts that a model is shown with `assign: model`: of more, those nearest to the question by embedding.
+    pub choices: u32,
     /// Confidence from which a row that is assigned by embedding belongs to its concept (0 to 1).
     pub confidence: f64,
     /// Rounds aim at concepts under their target; otherwise rows are only counted.
@@ -57,6 +59,7 @@ impl Default for Concepts {
             found: None,
             target: None,
             assign: Assign::Embedding,
+            choices: 12,
             confidence: 0.7,
             steer: true,
             min_gain: 0.02,
@@ -75,7 +78,13 @@ pub enum Assign {
     Embedding,
     /// By labels alone: rephrasings as their seed. New questions carry none, and count for no concept.
     Labels,
+    /// Seeds and rephrasings as by `embedding`, or by labels alone where nothing is embedded. An accepted new question by a model, the judge or
+    /// else its teacher, which is shown concepts and says which one it is about, or none: a call each, paid from the budget.
+    Model,
 }
+
+/// What a model answers when a question is about none of the concepts that it was shown.
+pub const NO_CONCEPT: &str = "none";
 
 /// What a user accepts by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -149,6 +158,11 @@ pub struct Wrong {
 }
 
 impl Concepts {
+    /// True where a model says what new questions are about.
+    pub fn by_model(&self) -> bool {
+        self.assign == Assign::Model
+    }
+
     /// The concepts that rows are assigned to: all but those that others name as their parent.
     pub fn leaves(&self) -> impl Iterator<Item = &Concept> {
         let parents: HashSet<String> = self

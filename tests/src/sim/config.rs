@@ -356,6 +356,8 @@ pub struct Markers {
     pub verify: String,
     /// The answer is to be graded.
     pub judge: String,
+    /// The question is to be put under one of the concepts shown.
+    pub assign: String,
     /// Tag around the question.
     pub question_tag: String,
     /// Tag around few-shot examples, which are ignored.
@@ -377,6 +379,7 @@ impl Default for Markers {
             new_question: "Write a new question".to_owned(),
             verify: "Can the question be answered".to_owned(),
             judge: "Grade the answer".to_owned(),
+            assign: "Which of these concepts".to_owned(),
             question_tag: "question".to_owned(),
             example_tag: "example".to_owned(),
             answer_tag: "answer".to_owned(),

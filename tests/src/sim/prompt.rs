@@ -18,6 +18,8 @@ pub enum Kind {
     Verify,
     /// Grade an answer.
     Judge,
+    /// Say which of the concepts shown a question is about.
+    Assign,
     /// Embed texts.
     Embed,
 }
@@ -31,6 +33,7 @@ impl Kind {
             Self::NewQuestion => "new_question",
             Self::Verify => "verify",
             Self::Judge => "judge",
+            Self::Assign => "assign",
             Self::Embed => "embed",
         }
     }
@@ -44,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) answer: String,
     pub(crate) reference: Option<String>,
     pub(crate) concept: Option<String>,
+    /// All concepts that are shown, in their order.
+    pub(crate) concepts: Vec<String>,
 }
 
 /// Takes a prompt's whole text apart. Never fails: what is not marked is an answer wanted to the whole text.
@@ -63,6 +68,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         (&markers.new_question, Kind::NewQuestion),
         (&markers.verify, Kind::Verify),
         (&markers.judge, Kind::Judge),
+        (&markers.assign, Kind::Assign),
     ]
     .into_iter()
     .find(|(phrase, _)| outside.contains(phrase.as_str()))
@@ -82,6 +88,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         answer: block(&bare, &markers.answer_tag).unwrap_or_default(),
         reference: block(&bare, &markers.reference_tag),
         concept: block(&bare, &markers.concept_tag).filter(|concept| !concept.is_empty()),
+        concepts: blocks(&bare, &markers.concept_tag),
     }
 }
 
@@ -106,6 +113,16 @@ fn block(text: &str, tag: &str) -> Option<String> {
         inner.to_owned()
     };
     Some(plain)
+}
+
+fn blocks(text: &str, tag: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let (Some(last), Some([start, ..])) = (block(rest, tag), place(rest, tag)) {
+        found.insert(0, last);
+        rest = &rest[..start];
+    }
+    found
 }
 
 fn strip(text: &str, tag: &str) -> String {
@@ -145,6 +162,12 @@ mod tests {
             read("Write a new question.<concept>Asthma</concept><example><question>a b</question></example>");
         assert_eq!((new.kind, new.question.as_str()), (Kind::NewQuestion, "a b"));
         assert_eq!(new.concept.as_deref(), Some("Asthma"));
+        let assign =
+            read("Which of these concepts?<concept>a</concept> <concept>b</concept><question>q</question>");
+        assert_eq!(
+            (assign.kind, assign.concepts),
+            (Kind::Assign, vec!["a".into(), "b".into()])
+        );
         assert_eq!(
             read("Can the question be answered?<question>a</question>").kind,
             Kind::Verify
@@ -156,7 +179,8 @@ mod tests {
                 question: "What is 2 + 2?".to_owned(),
                 answer: String::new(),
                 reference: None,
-                concept: None
+                concept: None,
+                concepts: Vec::new(),
             }
         );
     }

@@ -118,11 +118,12 @@ impl Model {
             Kind::NewQuestion => self.new_question(&parts, draw),
             Kind::Verify => self.verify(&parts, draw),
             Kind::Judge => self.judge(&parts, draw),
+            Kind::Assign => assign(&parts),
             Kind::Answer | Kind::Embed => self.answer(&parts, draw),
         };
         let q = self.quality();
         let (refusal, truncated, malformed) = match parts.kind {
-            Kind::Verify | Kind::Judge => (0.0, 0.0, q.judge_malformed),
+            Kind::Verify | Kind::Judge | Kind::Assign => (0.0, 0.0, q.judge_malformed),
             _ => (q.refusal, q.truncated, q.malformed),
         };
         // One draw for all three, so that the shares add up exactly.
@@ -343,6 +344,28 @@ impl Model {
                 Outcome::Wrong
             },
         }
+    }
+}
+
+/// The concept of which most words stand in the question, the first of equals; none where no word does.
+fn assign(parts: &Parts) -> Draft {
+    let question = parts.question.to_lowercase();
+    let stands = |name: &String| {
+        let name = name.to_lowercase();
+        let words = name.split_whitespace().filter(|word| word.len() >= 4);
+        words.filter(|word| question.contains(word)).count()
+    };
+    let best = parts
+        .concepts
+        .iter()
+        .rev()
+        .max_by_key(|name| stands(name))
+        .filter(|name| stands(name) > 0);
+    let said = best.map_or("none", String::as_str);
+    Draft {
+        fields: object(json!({ "concept": said })),
+        plain: said.to_owned(),
+        outcome: Outcome::Right,
     }
 }
 

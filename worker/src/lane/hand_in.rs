@@ -57,6 +57,7 @@ pub(super) fn request(task: &Task) -> Option<&gristmill_domain::chat::Request> {
         Work::Ask { request }
         | Work::Verify { request }
         | Work::Judge { request }
+        | Work::Assign { request, .. }
         | Work::Answer { request, .. } => Some(request),
         Work::Embed { .. } => None,
     }
