@@ -27,8 +27,6 @@ use seen::{Audit, ConceptLine, LeftOut};
 const SHOWN: usize = 10;
 /// Share of the seeds from which the largest cluster is worth a warning.
 const LOPSIDED: f64 = 0.5;
-/// Share of the passages from which it is worth a warning that no seed touches them.
-const UNTOUCHED: f64 = 0.5;
 
 /// Shows what a job's seeds cover and what they lack.
 pub(crate) async fn audit(args: &AuditArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
@@ -200,15 +198,6 @@ fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
             largest.name,
             thousands(largest.seeds as u64),
             thousands(audit.seeds)
-        ));
-    }
-    if let Some(documents) = &audit.documents
-        && documents.touched_share < 1.0 - UNTOUCHED
-    {
-        warnings.push(format!(
-            "the seeds touch {} of {} passages of the documents",
-            thousands(documents.touched),
-            thousands(documents.looked_at)
         ));
     }
     audit.warnings = warnings;

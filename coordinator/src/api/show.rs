@@ -204,3 +204,35 @@ fn stage(stage: Stage) -> v1::Stage {
         Stage::Embed => v1::Stage::Embed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_tells_where_its_concepts_stand() {
+        let progress = Progress {
+            concepts: (7, 40),
+            concepts_all: 41,
+            standings: vec![Standing {
+                concept: "renal dosing".to_owned(),
+                parent: Some("kidney".to_owned()),
+                target: 20,
+                real: 3,
+                synthetic: 4,
+            }],
+            ..Progress::default()
+        };
+        let told = progress_out(&progress);
+        assert_eq!(
+            (told.concepts_met, told.concepts_wanted, told.concepts_all),
+            (7, 40, 41)
+        );
+        let concept = &told.concepts[0];
+        assert_eq!(
+            (concept.name.as_str(), concept.parent.as_deref()),
+            ("renal dosing", Some("kidney"))
+        );
+        assert_eq!((concept.target, concept.real, concept.synthetic), (20, 3, 4));
+    }
+}

@@ -90,6 +90,9 @@ fn contradictions_are_refused() {
     assert!(first("{found: 1}").contains("1 clusters"));
     assert!(first("{list: [a], confidence: 1.5}").contains("is a share"));
     assert!(first("{list: [a], assign: labels}").contains("the seeds have none"));
+    assert!(first("{list: [a], choices: 5}").contains("no model chooses"));
+    assert!(first("{list: [a], assign: model, choices: 1}").contains("a choice of 1"));
+    assert!(first("{list: [a, None], assign: model}").contains("called `none`"));
     let job = format!("{HEAD}concepts: {{list: [a]}}\nembed: {{model: off}}\n");
     assert!(
         folder
