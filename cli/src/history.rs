@@ -100,6 +100,8 @@ fn output_in_words(output: &Output) -> String {
             judgement.reason
         ),
         Output::Vectors(vectors) => format!("{} vectors", vectors.len()),
+        Output::Assigned(Some(concept)) => format!("about {concept}"),
+        Output::Assigned(None) => "about none of the concepts".to_owned(),
         Output::Rejected { rejection, text } => format!("rejected: {rejection}: {text}"),
     }
 }

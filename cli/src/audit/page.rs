@@ -225,11 +225,11 @@ fn outliers(audit: &Audit) -> Part {
     };
     Part {
         note: format!(
-            "{} seeds lie over {:.3} from their {} nearest others on average, the farthest first: 3.5 robust deviations over the median of n = {}, {}.{}",
+            "{} of {} seeds lie over {:.3} from their {} nearest others on average, the farthest first: 3.5 robust deviations over the median, {}.{}",
             thousands(outliers.seeds as u64),
+            thousands(outliers.n as u64),
             outliers.distance,
             outliers.neighbors,
-            thousands(outliers.n as u64),
             outliers.model,
             shown(outliers.shown.len(), outliers.seeds as u64)
         ),
