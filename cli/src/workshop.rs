@@ -173,6 +173,12 @@ impl Workshop {
         })
     }
 
+    /// One model, ready to be asked.
+    pub(crate) async fn model(&self, spec: &ModelSpec) -> anyhow::Result<Arc<dyn ChatModel>> {
+        let key = self.key(spec)?;
+        self.chat_model(spec, key).await
+    }
+
     async fn chat_model(&self, spec: &ModelSpec, key: Option<String>) -> anyhow::Result<Arc<dyn ChatModel>> {
         match spec.source() {
             Some(ModelSource::Endpoint { base_url, model }) => {

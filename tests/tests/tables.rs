@@ -6,11 +6,174 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gristmill_tests::harness::program;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// An OpenAI-compatible endpoint that groups texts by their first word, holds every cluster of the word `odd` for invalid, and counts its calls.
+struct Grouper {
+    url: String,
+    calls: Arc<AtomicU64>,
+}
+
+impl Grouper {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let calls = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&calls);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || {
+                    if let Ok(stream) = stream {
+                        serve(&stream, &counted);
+                    }
+                });
+            }
+        });
+        Self { url, calls }
+    }
+}
+
+/// Answers requests of one connection until it ends.
+fn serve(stream: &TcpStream, calls: &AtomicU64) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut length, mut first) = (0, String::new());
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if first.is_empty() {
+                first.clone_from(&line);
+            }
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let answer = if first.starts_with("POST") {
+            calls.fetch_add(1, Ordering::SeqCst);
+            let asked: Value = serde_json::from_slice(&body).unwrap();
+            let content = grouped(asked["messages"][1]["content"].as_str().unwrap());
+            json!({
+                "id": "1", "object": "chat.completion", "model": "grouper-1", "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+            })
+        } else {
+            json!({"object": "list", "data": [{"id": "grouper"}]})
+        };
+        let answer = answer.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            answer.len()
+        );
+        let mut stream = stream;
+        if stream.write_all(format!("{head}{answer}").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn grouped(asked: &str) -> String {
+    let names: Vec<&str> = asked
+        .lines()
+        .filter_map(|line| line.split_once(". ")?.1.split_once(": texts "))
+        .map(|(name, _)| name)
+        .collect();
+    if asked.contains("<clusters>") {
+        let valid: Vec<bool> = names.iter().map(|name| *name != "odd").collect();
+        return json!({"valid": valid}).to_string();
+    }
+    let mut clusters: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let texts = asked.split("<text n=").skip(1);
+    for (number, text) in texts.enumerate() {
+        let word = text.lines().nth(1).unwrap().split(' ').next().unwrap();
+        clusters.entry(word).or_default().push(number + 1);
+    }
+    let clusters: Vec<Value> = clusters
+        .iter()
+        .map(|(name, rows)| json!({"name": name, "rows": rows}))
+        .collect();
+    json!({"clusters": clusters}).to_string()
+}
+
+#[test]
+fn a_paid_agent_counts_clusters_within_its_budget() {
+    let grouper = Grouper::start();
+    // Of every draw of all eight: three clusters of two that hold, and one that does not.
+    let rows: String = (0..8)
+        .map(|i| {
+            format!(
+                "{{\"text\": \"{} number {i} is told about here\"}}\n",
+                ["cats", "dogs", "fish", "odd"][i % 4]
+            )
+        })
+        .collect();
+    let job = format!(
+        "seeds: {{path: rows.jsonl, fields: {{question: text, answer: text}}}}\nteacher: {{base_url: {}, model: grouper, price: {{input: 1, output: 1}}}}\n\
+         filter: {{validator: {{kind: text}}}}\nbudget: {{calls: 9}}\n",
+        grouper.url
+    );
+    let folder = Folder::new(&[("rows.jsonl", &rows), ("job.yaml", &job)]);
+    let measure = [
+        "measure",
+        "rows.jsonl",
+        "--embed",
+        "words",
+        "--agent",
+        "job.yaml",
+        "--agent-rows",
+        "8",
+        "--agent-draws",
+        "5",
+    ];
+    let with = |budget: &'static str| {
+        measure
+            .iter()
+            .copied()
+            .chain(["--agent-budget", budget])
+            .collect::<Vec<_>>()
+    };
+    let found = folder.json(&with("100calls"))[0]["cluster_agent"].clone();
+    // Three clusters over two rows each.
+    assert_eq!(found["value"], 1.5, "{found}");
+    assert_eq!(
+        (&found["answered"], &found["dropped"], &found["clusters"]),
+        (&json!(5), &json!(5), &json!(20))
+    );
+    assert_eq!(
+        (&found["calls"], &found["usd_micros"]),
+        (&json!(10), &json!(1_100)),
+        "{found}"
+    );
+    assert_eq!(grouper.calls.swap(0, Ordering::SeqCst), 10);
+    // Seven calls are three draws and a half; what is over is not spent beyond.
+    let found = folder.json(&with("7calls"))[0]["cluster_agent"].clone();
+    let calls = grouper.calls.swap(0, Ordering::SeqCst);
+    assert!(calls <= 7 && found["calls"] == calls, "{calls}: {found}");
+    assert_eq!(
+        found["unanswered"].as_u64().unwrap() + found["answered"].as_u64().unwrap(),
+        5
+    );
+    let (code, said) = folder.refused(&measure);
+    assert!(code == 2 && said.contains("--agent-budget"), "{said}");
+    let (code, said) = folder.refused(&with("1calls"));
+    assert!(code == 3 && said.contains("1 calls were made"), "{said}");
+}
 
 /// A folder with files, and the program in it.
 struct Folder(tempfile::TempDir);

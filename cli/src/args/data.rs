@@ -79,6 +79,26 @@ pub(crate) struct MeasureArgs {
     pub(crate) vectors: VectorArgs,
     #[command(flatten)]
     pub(crate) settings: MeasureSettings,
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+}
+
+/// A model that is paid for looking at rows.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "LLM cluster agent (costs money)")]
+pub(crate) struct AgentArgs {
+    /// Job whose judge (or first teacher) groups rows into clusters and checks them (arXiv 2410.15226): its address, key and price are used.
+    #[arg(long, value_name = "JOB", requires = "agent_budget")]
+    pub(crate) agent: Option<PathBuf>,
+    /// What that may cost: `200calls`, `1usd`, or both joined by a comma. A draw is two calls.
+    #[arg(long, value_name = "BUDGET", requires = "agent")]
+    pub(crate) agent_budget: Option<String>,
+    /// Draws, as far as the budget reaches.
+    #[arg(long, default_value_t = 100, requires = "agent", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) agent_draws: u32,
+    /// Rows of a draw.
+    #[arg(long, default_value_t = 10, requires = "agent", value_parser = clap::value_parser!(u32).range(2..=50))]
+    pub(crate) agent_rows: u32,
 }
 
 /// What figures depend on.

@@ -1,5 +1,6 @@
 //! `gristmill measure`: how diverse rows are, and how well they cover real ones.
 
+mod agent;
 mod figures;
 mod shown;
 
@@ -19,6 +20,7 @@ use crate::args::{MeasureArgs, MeasureSettings, OutputStyle};
 use crate::failure::Failure;
 use crate::view::View;
 use crate::workshop::cores;
+use agent::Paid;
 use figures::{Figures, Reference};
 
 /// Values of a field that are measured apart, the commonest ones.
@@ -39,6 +41,8 @@ struct Report {
     head: Vec<String>,
     sets: Vec<Set>,
     concepts: Option<ConceptCoverage>,
+    /// What the cluster agent found in all rows, where it was asked.
+    agent: Option<Paid>,
     /// Values of fields that were not measured, being too many.
     left: Vec<String>,
 }
@@ -111,9 +115,11 @@ fn carry_out(args: &MeasureArgs, task: &Task) -> anyhow::Result<Report> {
         });
     }
     drop(counter);
+    let texts: Vec<&str> = rows.items.iter().map(|item| item.text.as_str()).collect();
     Ok(Report {
         head,
         sets,
+        agent: agent::score_texts(&args.agent, &texts, task).context("the cluster agent")?,
         concepts: real.as_ref().and_then(|real| concepts(&rows, real, args)),
         left,
     })

@@ -1,5 +1,6 @@
 //! Figures on the terminal, each column with what it depends on.
 
+use gristmill_domain::amount::MicroUsd;
 use gristmill_measure::Kernel;
 
 use super::{Report, Set};
@@ -47,6 +48,7 @@ impl Report {
                 let mut value = serde_json::json!({ "of": of, "figures": set.figures });
                 if set.of.is_none() {
                     value["concepts"] = serde_json::json!(self.concepts);
+                    value["cluster_agent"] = serde_json::json!(self.agent);
                     value["read"] = serde_json::json!(self.head);
                     value["left_out"] = serde_json::json!(self.left);
                 }
@@ -73,6 +75,24 @@ impl Report {
                 found.at_least,
                 100.0 * found.synthetic,
                 100.0 * found.together
+            ));
+        }
+        if let Some(found) = &self.agent {
+            let score = &found.score;
+            text.push_str(&format!(
+                "\nLLM cluster agent by {}: {} ± {} (clusters over rows a cluster, of {} rows a draw; standard error)\n  {} draws of {} answered, \
+                 {} clusters, {} dropped; {} calls, {}; {}\n",
+                score.judge,
+                number(score.value),
+                number(score.standard_error),
+                score.draws.rows,
+                score.answered,
+                score.answered + found.unanswered,
+                score.clusters,
+                score.dropped,
+                thousands(found.calls),
+                MicroUsd(found.usd_micros),
+                found.prompt
             ));
         }
         for line in &self.left {
