@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ fn medicine_job(data: &Path, url: &str, rows: u32) -> String {
          teacher: {{base_url: {url}, model: sim}}\njudge: {{base_url: {url}, model: sim-judge, when: always, samples: 1}}\nembed: {{model: off}}\n\
          generate: {{subject: medicine, rows: {rows}, strategy: rephrasing, pilot: 0}}\n\
          filter: {{validator: {{kind: label, labels: [yes, no, maybe]}}}}\n\
+         concepts: {{list: [Pregnancy, Breast Neoplasms, Obesity], target: 400, assign: labels, steer: false, accept: narrow}}\n\
          budget: {{calls: 20000}}\noutput: {{context: false}}\n",
         data.display()
     )
@@ -121,6 +123,8 @@ fn a_cluster_makes_the_dataset_that_one_machine_makes() {
     let status = cluster.finished(&run, LONG).unwrap();
     balanced(&status, 0, 20_000);
     assert_eq!(status["tasks"]["open"], 0, "L: open reaches zero");
+    assert_eq!(by_name(&status), by_name(&alone), "where concepts stand");
+    assert_eq!((&status["concepts_all"], by_name(&status).len()), (&3.into(), 3));
 
     for split in ["train", "validation", "test"] {
         let expected = rows(&alone_folder.join("dataset"), split).unwrap();
@@ -138,6 +142,14 @@ fn a_cluster_makes_the_dataset_that_one_machine_makes() {
     assert!(!trace[0]["tasks"].as_array().unwrap().is_empty());
     let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
     assert!(metrics.contains("gristmill_queue_ready"), "{metrics}");
+}
+
+/// Where each concept stands.
+fn by_name(told: &Value) -> BTreeMap<String, Value> {
+    let concepts = told["concepts"].as_array().unwrap().iter();
+    concepts
+        .map(|concept| (concept["concept"].as_str().unwrap().to_owned(), concept.clone()))
+        .collect()
 }
 
 fn synthetic_row(dataset: &Path) -> String {
