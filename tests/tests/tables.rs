@@ -124,7 +124,7 @@ fn a_paid_agent_counts_clusters_within_its_budget() {
         })
         .collect();
     let job = format!(
-        "seeds: {{path: rows.jsonl, fields: {{question: text, answer: text}}}}\nteacher: {{base_url: {}, model: grouper, price: {{input: 1, output: 1}}}}\n\
+        "seeds: {{path: rows.jsonl, fields: {{question: text, answer: kind}}}}\nteacher: {{base_url: {}, model: grouper, price: {{input: 1, output: 1}}}}\n\
          filter: {{validator: {{kind: text}}}}\nbudget: {{calls: 9}}\n",
         grouper.url
     );
