@@ -1,25 +1,26 @@
 //! Assembles the dataset of a finished run from its journal: the real anchor and the accepted rows under the ceiling, the held-out
 //! splits, the rejected rows, the manifest and the card.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Finished, Journal, SeedStore, Start, specs};
-use gristmill_dataset::{About, Layout, Options, Origin, Provenance, Rejected, Split, Verdict, Writer};
-use gristmill_domain::chat::{Message, Role};
-use gristmill_domain::concept::{Assigned, Standing};
+use gristmill_dataset::{About, Layout, Options, Rejected, Split, Writer};
+use gristmill_domain::concept::Standing;
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
-use gristmill_domain::seed::{self, Seed};
+use gristmill_domain::seed;
 use gristmill_domain::strategy::Strategy;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
-use crate::{card, warnings};
+use crate::{card, mutators, warnings};
 
 /// Rows handed to the writing thread at once.
 const QUEUE: usize = 256;
@@ -50,6 +51,9 @@ pub(crate) struct Manifest {
     pub(crate) concepts: Vec<Standing>,
     /// What each strategy brought.
     pub(crate) by_strategy: BTreeMap<String, Yield>,
+    /// What each mutator brought, where the job has any; a candidate counts under each of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) by_mutator: BTreeMap<String, Yield>,
     /// The limit in force at the end.
     pub(crate) limit: gristmill_domain::amount::Limit,
     /// Money, calls and tokens by stage and model.
@@ -96,6 +100,17 @@ pub(crate) struct Yield {
     pub(crate) accepted: u64,
     pub(crate) calls: u64,
     pub(crate) usd_micros: u64,
+}
+
+impl Yield {
+    /// Counts a decided row.
+    pub(crate) fn add(&mut self, row: &Row) {
+        let cost = row.cost();
+        self.candidates += 1;
+        self.accepted += u64::from(row.accepted());
+        self.calls += cost.calls;
+        self.usd_micros += cost.usd.0;
+    }
 }
 
 /// What one stage spent at one model.
@@ -146,6 +161,7 @@ pub(crate) struct Tallies {
     rejected: BTreeMap<Reason, Loss>,
     by_reference: BTreeMap<String, Yield>,
     by_strategy: BTreeMap<String, Yield>,
+    by_mutator: BTreeMap<String, Yield>,
 }
 
 impl Tallies {
@@ -172,11 +188,9 @@ impl Tallies {
             self.by_reference.entry(sort.to_owned()).or_default(),
             self.by_strategy.entry(row.strategy.to_string()).or_default(),
         ] {
-            part.candidates += 1;
-            part.accepted += u64::from(row.accepted());
-            part.calls += cost.calls;
-            part.usd_micros += cost.usd.0;
+            part.add(row);
         }
+        mutators::see(&mut self.by_mutator, row);
     }
 }
 
@@ -291,7 +305,7 @@ async fn feed(
                 1
             }
         };
-        let row = human(start, seed);
+        let row = rows::human(start, seed);
         for _ in 0..times {
             send(Item::Row(split, Box::new(row.clone()))).await?;
         }
@@ -301,9 +315,9 @@ async fn feed(
             let row = record.value;
             tallies.see(&row, has_reference(start, &row));
             let item = if row.accepted() {
-                Item::Row(Split::Train, Box::new(synthetic(start, row, seeds)?))
+                Item::Row(Split::Train, Box::new(rows::synthetic(start, row, seeds)?))
             } else {
-                Item::Rejected(Box::new(rejected(row)))
+                Item::Rejected(Box::new(rows::rejected(row)))
             };
             send(item).await?;
         }
@@ -321,210 +335,6 @@ fn layout(layout: job::Layout) -> Layout {
         job::Layout::Messages => Layout::Messages,
         job::Layout::PromptCompletion => Layout::PromptCompletion,
         job::Layout::Alpaca => Layout::Alpaca,
-    }
-}
-
-fn messages(
-    start: &Start,
-    context: Option<&str>,
-    question: &str,
-    reasoning: &str,
-    answer: &str,
-) -> Vec<Message> {
-    let output = &start.job.output;
-    let system = output.system.iter().map(|text| Message {
-        role: Role::System,
-        content: text.clone(),
-    });
-    let question = match context {
-        Some(context) if output.context => format!("{context}\n\n{question}"),
-        Some(_) | None => question.to_owned(),
-    };
-    let answer = if reasoning.is_empty() {
-        answer.to_owned()
-    } else {
-        format!("{reasoning}\n\n{answer}")
-    };
-    system
-        .chain([
-            Message {
-                role: Role::User,
-                content: question,
-            },
-            Message {
-                role: Role::Assistant,
-                content: answer,
-            },
-        ])
-        .collect()
-}
-
-fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
-    let reasoning = seed.reasoning.clone().unwrap_or_default();
-    gristmill_dataset::Row {
-        id: seed.id.to_string(),
-        messages: messages(
-            start,
-            seed.context.as_deref(),
-            &seed.question,
-            &reasoning,
-            &seed.answer,
-        ),
-        reasoning: seed.reasoning,
-        provenance: Provenance {
-            origin: Origin::Human,
-            seed_id: Some(seed.id.to_string()),
-            seed_source: seed.source,
-            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
-            run: Some(start.run.to_string()),
-            concepts: seed.concepts,
-            ..Provenance::default()
-        },
-    }
-}
-
-fn synthetic(start: &Start, row: Row, seeds: &SeedStore) -> anyhow::Result<gristmill_dataset::Row> {
-    let seed = seeds.read(row.seed)?;
-    let judge = start
-        .job
-        .judge
-        .as_ref()
-        .map(|judge| judge.spec.name())
-        .unwrap_or_default();
-    let mut verdicts: Vec<Verdict> = row
-        .checks
-        .judgements
-        .iter()
-        .map(|j| Verdict {
-            judge: judge.clone(),
-            score: f64::from(j.points()),
-            reason: j.reason.clone(),
-        })
-        .collect();
-    if let Some((votes, of)) = row.checks.votes {
-        let reason = format!("{votes} of {of} answers agree");
-        verdicts.push(Verdict {
-            judge: "agreement".into(),
-            score: f64::from(votes) / f64::from(of.max(1)),
-            reason,
-        });
-    }
-    if let Some(correct) = row.checks.correct {
-        let reason = row.checks.details.join("; ");
-        verdicts.push(Verdict {
-            judge: "validator".into(),
-            score: f64::from(u8::from(correct)),
-            reason,
-        });
-    }
-    let cost = row.cost().usd.0;
-    // What it was asked about, where that is no part of its seed.
-    let passage = match &row.passage {
-        Some(cited) => Some(seeds.passages().read(cited.number)?),
-        None => None,
-    };
-    let context = passage
-        .as_ref()
-        .map(|passage| passage.text.as_str())
-        // A seed that lends its form alone lends no passage.
-        .or(seed.context.as_deref().filter(|_| !row.borrowed));
-    let (source, place) = match &row.passage {
-        Some(cited) => (
-            Some(cited.source.clone()),
-            format!("{}: {}", cited.source, cited.place),
-        ),
-        None => (seed.source, format!("{}:{}", seed.place.file, seed.place.line)),
-    };
-    let judged = start.job.concepts.is_some() && row.strategy == Strategy::NewQuestion;
-    let concepts = concepts(&row.assigned, judged || row.passage.is_some(), seed.concepts);
-    Ok(gristmill_dataset::Row {
-        id: row.id.to_string(),
-        messages: messages(start, context, &row.question, &row.reasoning, &row.answer),
-        reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
-        provenance: Provenance {
-            origin: Origin::Synthetic,
-            seed_id: Some(row.seed_id.to_string()),
-            seed_source: source,
-            source_place: Some(place),
-            strategy: Some(row.strategy.to_string()),
-            prompt_versions: row.prompts,
-            teacher: Some(row.teacher),
-            teacher_version: Some(row.teacher_version),
-            run: Some(start.run.to_string()),
-            task_ids: row.tasks.iter().map(ToString::to_string).collect(),
-            parents: Vec::new(),
-            concepts,
-            verdicts,
-            cost_usd_micros: cost,
-            depth: row.depth,
-        },
-    })
-}
-
-/// A synthetic row's concepts: those that it was found to belong to. Else its seed's, unless it is a question of its own that was looked at.
-fn concepts(assigned: &[Assigned], judged: bool, of_seed: Vec<String>) -> Vec<String> {
-    if assigned.is_empty() && !judged {
-        return of_seed;
-    }
-    assigned.iter().map(|assigned| assigned.concept.clone()).collect()
-}
-
-fn rejected(row: Row) -> Rejected {
-    let cost = row.cost();
-    let stage = row.tasks.len();
-    let (reason, detail) = row
-        .rejection
-        .map_or((String::new(), None), |r| (r.reason.to_string(), Some(r.detail)));
-    Rejected {
-        id: row.id.to_string(),
-        stage: if stage == 0 {
-            "plan".into()
-        } else {
-            stage_of(&reason).to_owned()
-        },
-        reason,
-        detail,
-        question: row.question,
-        answer: row.answer,
-        strategy: Some(row.strategy.to_string()),
-        teacher: Some(row.teacher),
-        seed_id: Some(row.seed_id.to_string()),
-        cost_usd_micros: cost.usd.0,
-        calls: cost.calls,
-        task_ids: row.tasks.iter().map(ToString::to_string).collect(),
-    }
-}
-
-/// The kind of test that a reason belongs to.
-fn stage_of(reason: &str) -> &'static str {
-    match reason.parse::<Reason>() {
-        Ok(Reason::CallFailed | Reason::Unfunded) => "call",
-        Ok(
-            Reason::Refusal
-            | Reason::Truncated
-            | Reason::Format
-            | Reason::Repetition
-            | Reason::Length
-            | Reason::Quality
-            | Reason::Language,
-        ) => "rules",
-        Ok(
-            Reason::ExactDuplicate
-            | Reason::NearDuplicate
-            | Reason::SemanticDuplicate
-            | Reason::DuplicateOfSeed
-            | Reason::ParentCap,
-        ) => "duplicates",
-        Ok(Reason::Contaminated) => "decontamination",
-        Ok(
-            Reason::Changed
-            | Reason::Wrong
-            | Reason::Ungrounded
-            | Reason::Disagreement
-            | Reason::Unanswerable,
-        ) => "validators",
-        Ok(Reason::JudgedLow) => "judge",
-        Err(_) => "unknown",
     }
 }
 
@@ -574,6 +384,10 @@ pub(crate) fn manifest(
         rejected: tallies.rejected.into_iter().collect(),
         by_reference: tallies.by_reference,
         by_strategy: tallies.by_strategy,
+        by_mutator: match start.job.generate.mutators {
+            Some(_) => tallies.by_mutator,
+            None => BTreeMap::new(),
+        },
         warnings: warnings::of(start, &course.concepts, account),
         concepts: course.concepts,
         limit: account.limit,

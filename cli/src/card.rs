@@ -5,6 +5,7 @@ use std::fmt::Write;
 use gristmill_domain::amount::MicroUsd;
 
 use crate::assemble::Manifest;
+use crate::mutators;
 use crate::view::thousands;
 
 /// The card's Markdown, below its front matter.
@@ -34,12 +35,13 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     funnel(text, manifest)?;
     concepts(text, manifest)?;
     yields(text, manifest)?;
+    mutators(text, manifest)?;
     spend(text, manifest)?;
     rounds(text, manifest)?;
     writeln!(text, "## Provenance\n")?;
     writeln!(
         text,
-        "Each row carries where it came from in the column `provenance`: origin, seed and its place, strategy, prompt versions, teacher and \
+        "Each row carries where it came from in the column `provenance`: origin, seed and its place, strategy, mutators, prompt versions, teacher and \
          its version, tasks, verdicts, cost and depth. Rejected rows are in `rejected.parquet`, with the reason and what they cost.\n"
     )?;
     writeln!(
@@ -126,6 +128,37 @@ fn yields(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
             part.calls as f64 / rows,
             MicroUsd((part.usd_micros as f64 / rows) as u64)
         )?;
+    }
+    writeln!(text)
+}
+
+fn mutators(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    if manifest.by_mutator.is_empty() {
+        return Ok(());
+    }
+    let (listed, left) = mutators::shown(&manifest.by_mutator);
+    writeln!(text, "## By mutator\n")?;
+    writeln!(
+        text,
+        "A candidate counts under each of its mutators; `unvaried` are the questions that were asked for without one.\n"
+    )?;
+    writeln!(
+        text,
+        "| | candidates | accepted | share | calls a row |\n|---|---:|---:|---:|---:|"
+    )?;
+    for (name, part) in listed {
+        writeln!(
+            text,
+            "| {} | {} | {} | {:.1} % | {:.2} |",
+            name.replace('|', "\\|"),
+            thousands(part.candidates),
+            thousands(part.accepted),
+            100.0 * part.accepted as f64 / part.candidates.max(1) as f64,
+            part.calls as f64 / part.accepted.max(1) as f64
+        )?;
+    }
+    if left > 0 {
+        writeln!(text, "\n{left} more personas are in `manifest.json`.")?;
     }
     writeln!(text)
 }

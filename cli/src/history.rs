@@ -1,6 +1,7 @@
 //! A row's whole history, for a person or a program.
 
 use gristmill_coordinator::History;
+use gristmill_domain::passage::Second;
 use gristmill_domain::row::Checks;
 use gristmill_domain::work::Output;
 
@@ -35,9 +36,17 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         text.push_str(&format!("passage    {}\n", one_line(context)));
     }
     if let Some(cited) = &row.passage {
+        text.push_str(&format!("passage    {cited} ({})\n", cited.id));
+    }
+    match &row.second {
+        Some(Second::Document(cited)) => text.push_str(&format!("           {cited} ({})\n", cited.id)),
+        Some(Second::Seed { id, .. }) => text.push_str(&format!("passage    and that of seed {id}\n")),
+        None => {}
+    }
+    if let Some(mutation) = &row.mutation {
         text.push_str(&format!(
-            "passage    {}: {} ({})\n",
-            cited.source, cited.place, cited.id
+            "mutators   {}\n",
+            one_line(&mutation.names().join(", "))
         ));
     }
     text.push_str(&format!(

@@ -13,6 +13,7 @@ mod history;
 mod inspect;
 mod intake;
 mod launch;
+mod mutators;
 mod plan;
 mod prepare;
 mod print;

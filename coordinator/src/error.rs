@@ -75,6 +75,17 @@ pub enum Error {
         #[source]
         source: gristmill_domain::prompt::Error,
     },
+    /// Mutators that no question would show.
+    #[error(
+        "`generate.mutators.{kinds}` would do nothing: no prompt for a question that this job sends has a place for them (raw prompts have \
+         none; a template of your own needs `{{{{ {variable} }}}}`)"
+    )]
+    Mutators {
+        /// The key.
+        kinds: &'static str,
+        /// The variable that shows them.
+        variable: &'static str,
+    },
     /// The agreement rule is unusable.
     #[error("`generate.agreement` cannot be used")]
     Agreement(#[from] gristmill_domain::answer::agreement::Error),

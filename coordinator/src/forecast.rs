@@ -7,6 +7,7 @@ use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Assign, Concept, Concepts, EmbedSource, JudgeWhen, ModelSpec, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally};
+use gristmill_domain::row::Position;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Work};
 
@@ -183,6 +184,9 @@ fn step_cost(
             .collect(),
         _ => Vec::new(),
     };
+    // As many of the sample are varied as will be; a second passage is left out of the reckoning.
+    let row = Position { round: 0, index: n }.row_id(recipe.run);
+    let mutation = recipe.mutation(row, strategy, 0, false);
     let brief = Brief {
         strategy,
         seed: &seed,
@@ -193,6 +197,8 @@ fn step_cost(
         peers: None,
         passage: passage.as_ref().map(|passage| passage.text.as_str()),
         choices: &choices,
+        second: None,
+        mutation: mutation.as_ref(),
     };
     let human = Answer {
         reasoning: seed.reasoning.clone().unwrap_or_default(),

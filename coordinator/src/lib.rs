@@ -23,6 +23,7 @@ mod progress;
 mod recipe;
 mod round;
 mod run;
+mod second;
 mod seeds;
 mod start;
 mod window;

@@ -1,5 +1,7 @@
 //! Turns a candidate's next step into a task: fills prompts in, names the model, says what the answer is checked against.
 
+mod vary;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{
     Concept, Concepts, Job, ModelSpec, PromptForm, PromptKind, Structured, Validator,
 };
+use gristmill_domain::mutation::Mutation;
+use gristmill_domain::passage::joined;
 use gristmill_domain::prompt::{Choice, Example, Template, Variables, reply_schema};
 use gristmill_domain::seed::Seed;
 use gristmill_domain::strategy::Strategy;
@@ -51,13 +55,21 @@ pub(crate) struct Brief<'a> {
     pub(crate) passage: Option<&'a str>,
     /// Concepts of which a model says one that it is about.
     pub(crate) choices: &'a [Arc<Concept>],
+    /// A second passage that it draws on.
+    pub(crate) second: Option<&'a str>,
+    /// What its question is varied by.
+    pub(crate) mutation: Option<&'a Mutation>,
 }
 
 impl Brief<'_> {
-    /// The passage that the candidate rests on.
+    /// The passage that the candidate rests on, both of them where it rests on two.
     fn passage(&self) -> Option<String> {
-        let of_seed = || self.seed.context.clone().filter(|_| !self.borrowed);
-        self.passage.map(str::to_owned).or_else(of_seed)
+        let of_seed = || self.seed.context.as_deref().filter(|_| !self.borrowed);
+        let first = self.passage.or_else(of_seed)?;
+        Some(match self.second {
+            Some(second) => joined(first, second),
+            None => first.to_owned(),
+        })
     }
 }
 
@@ -89,18 +101,21 @@ impl Recipe {
             }
         }
         let weights = job.teacher.iter().map(|teacher| teacher.weight).collect();
-        Ok(Self {
+        let recipe = Self {
             run,
             job,
             schemas,
             templates,
             weights,
-        })
+        };
+        recipe.check_mutators()?;
+        Ok(recipe)
     }
 
     /// Versions of all templates, for the run's identity.
     pub fn prompt_versions(&self) -> Vec<String> {
         let mut versions: Vec<String> = self.templates.values().map(|t| t.version().to_owned()).collect();
+        versions.extend(self.job.generate.mutators.as_ref().map(|_| Mutation::version()));
         versions.sort();
         versions.dedup();
         versions
@@ -164,6 +179,9 @@ impl Recipe {
         variables.json = spec.structured() != Structured::None;
         if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) {
             variables.examples = self.examples(brief, kind, id.request_seed(), seeds)?;
+        }
+        if let (Step::Ask, Some(mutation)) = (step, brief.mutation) {
+            mutation.tell(&mut variables);
         }
         let prompt = template
             .render(&variables)
@@ -260,11 +278,10 @@ impl Recipe {
                     description: concept.description.clone(),
                 })
                 .collect(),
-            examples: Vec::new(),
             kind,
             labels,
             reasoning: self.job.generate.reasoning,
-            json: false,
+            ..Variables::default()
         }
     }
 

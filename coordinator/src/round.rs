@@ -8,36 +8,32 @@
 //! The type does no I/O. It says which tasks it wants ([`Round::next_tasks`]), takes what they brought ([`Round::absorb`]) and gives
 //! out decided rows ([`Round::take_rows`]).
 
+mod begin;
 mod candidate;
 mod gates;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::passage::Passage;
-use gristmill_domain::plan::{Plan, Spec, Start, Visit};
+use gristmill_domain::mutation::Mutation;
+use gristmill_domain::plan::{Plan, Visit};
 use gristmill_domain::row::{Checks, Position, Row};
 use gristmill_domain::stage::Stage;
-use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::coverage::{Coverage, Decided, Direction};
+use crate::coverage::{Coverage, Decided};
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
 use crate::passages::cited;
 use crate::recipe::Recipe;
 use crate::seeds::SeedStore;
-use candidate::{About, Candidate, Phase};
-
-/// Candidates that may be under way at once: bounds memory while one of them is slow.
-const UNDER_WAY_MAX: usize = 8_192;
+use candidate::{Candidate, Phase};
 
 /// What finished rounds left behind, and this one adds to.
 pub(crate) struct Past<'a> {
@@ -142,69 +138,6 @@ impl<'a> Round<'a> {
             round: self.plan.round,
             index,
         }
-    }
-
-    /// Starts the next candidate, if there is one and room for it.
-    fn start_next(&mut self) -> Result<bool, Error> {
-        if self.active.len() >= UNDER_WAY_MAX {
-            return Ok(false);
-        }
-        let Some(spec) = self.visit.next() else {
-            return Ok(false);
-        };
-        let index = spec.index;
-        let direction = self.coverage.as_ref().map(|coverage| coverage.direction(&spec));
-        let (Start::Anchor(place) | Start::Own(place)) = spec.start;
-        let anchor = direction.as_ref().map_or(place, |direction| direction.anchor);
-        let seed_ordinal = self.seeds.anchor(anchor);
-        let seed = Arc::new(self.seeds.read(seed_ordinal)?);
-        let teacher = self.recipe.teacher(self.position(index).row_id(self.recipe.run));
-        let asks = spec.strategy != Strategy::AnswerAugmentation;
-        let phase = if asks { Phase::Asking } else { Phase::Answering };
-        let mut candidate = Candidate::new(spec, anchor, seed_ordinal, seed, teacher, phase);
-        candidate.passage = self.passage(&spec, direction.as_ref())?;
-        candidate.about = direction.and_then(|direction| {
-            Some(About {
-                topic: direction.topic?,
-                aimed: direction.aimed,
-                borrowed: direction.borrowed,
-                peers: direction.peers,
-            })
-        });
-        self.active.insert(index, candidate);
-        self.started = index + 1;
-        if asks {
-            self.ready.insert((3, index, Step::Ask));
-        } else {
-            self.ask_first_answers(index);
-        }
-        self.of_seed.entry(seed_ordinal).or_default().insert(index);
-        self.advance()?;
-        Ok(true)
-    }
-
-    /// The passage that a new question is asked about: all of them in turn, over all rounds; where it is aimed at a concept, those of the
-    /// concept in turn, and none where it has none.
-    fn passage(
-        &self,
-        spec: &Spec,
-        direction: Option<&Direction>,
-    ) -> Result<Option<(u64, Arc<Passage>)>, Error> {
-        let passages = self.seeds.passages();
-        if spec.strategy != Strategy::NewQuestion || passages.is_empty() {
-            return Ok(None);
-        }
-        let number = match spec.concept {
-            None => spec.turn % passages.len(),
-            Some(_) => {
-                let own = direction.map_or(&[][..], |direction| &direction.passages);
-                let Some(turn) = spec.turn.checked_rem(own.len() as u64) else {
-                    return Ok(None);
-                };
-                own[turn as usize]
-            }
-        };
-        Ok(Some((number, Arc::new(passages.read(number)?))))
     }
 
     /// Moves the cursors as far as what is known allows.
@@ -363,6 +296,8 @@ impl<'a> Round<'a> {
             borrowed,
             assigned,
             passage,
+            second: candidate.second.map(|second| second.of),
+            mutation: candidate.mutation,
             question: candidate.question,
             reasoning,
             answer,
@@ -451,8 +386,11 @@ impl Round<'_> {
         let (task, prompt) =
             self.recipe
                 .task(address, &candidate.brief(), candidate.chosen.as_ref(), self.seeds)?;
-        if !candidate.prompts.contains(&prompt) {
-            candidate.prompts.push(prompt);
+        let instructions = (step == Step::Ask && candidate.mutation.is_some()).then(Mutation::version);
+        for version in [prompt].into_iter().chain(instructions) {
+            if !candidate.prompts.contains(&version) {
+                candidate.prompts.push(version);
+            }
         }
         candidate.tasks.insert(step, task.id);
         candidate.outstanding += 1;

@@ -7,6 +7,7 @@ mod batch;
 mod check;
 mod concepts;
 mod model;
+mod mutators;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use model::{
     Api, Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
     Structured, Teacher, TokenLimitKey,
 };
+pub use mutators::{Evolution, Mutators, Style, wrong_personas};
 
 use crate::filter::Rules;
 
@@ -217,6 +219,9 @@ pub struct Generate {
     /// Every draw of the run follows from it: another number makes another run of the same job, with the same held-out rows.
     #[serde(skip_serializing_if = "is_zero")]
     pub seed: u64,
+    /// How the prompts of questions are varied; left out, they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mutators: Option<Mutators>,
     /// Template files that replace built-in prompts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(transform = prompt_names)]
@@ -246,6 +251,7 @@ impl Default for Generate {
             pilot: 0.05,
             rounds: 4,
             seed: 0,
+            mutators: None,
             prompts: BTreeMap::new(),
         }
     }

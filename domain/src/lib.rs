@@ -11,6 +11,7 @@ pub mod filter;
 pub mod id;
 pub mod job;
 pub mod ledger;
+pub mod mutation;
 pub mod pace;
 pub mod passage;
 pub mod plan;

@@ -41,6 +41,32 @@ pub struct Cited {
     pub place: String,
 }
 
+impl fmt::Display for Cited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.place)
+    }
+}
+
+/// A second passage that a question draws on, as a row names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Second {
+    /// One of a document.
+    Document(Cited),
+    /// That of another seed.
+    Seed {
+        /// The seed's ordinal.
+        ordinal: u64,
+        /// The seed.
+        id: ContentId,
+    },
+}
+
+/// Two passages as one text: what a question about both is asked, answered, verified and judged with.
+pub fn joined(first: &str, second: &str) -> String {
+    format!("{first}\n\n* * *\n\n{second}")
+}
+
 /// The document that a passage is from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source {

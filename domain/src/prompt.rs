@@ -4,6 +4,8 @@
 //! `=== assistant`, or a single `=== raw`. Parts are split *before* anything is filled in, so no text of a seed or a document
 //! can open one. Inside a part stand Jinja expressions over [`Variables`]; a name that does not exist is an error.
 
+use std::collections::HashSet;
+
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
@@ -47,6 +49,12 @@ pub struct Variables {
     pub description: String,
     /// Concepts to choose from.
     pub choices: Vec<Choice>,
+    /// What the new question is made to ask for, as an instruction.
+    pub evolution: String,
+    /// Who asks the new question.
+    pub persona: String,
+    /// How the question is worded, as an instruction.
+    pub style: String,
     /// Solved examples.
     pub examples: Vec<Example>,
     /// What an answer is: `number`, `sql`, `label`, `text` or `open`.
@@ -85,6 +93,8 @@ pub struct Template {
     version: String,
     parts: Vec<(Option<Role>, String)>,
     environment: Environment<'static>,
+    /// Variables that it shows, or looks at.
+    uses: HashSet<String>,
 }
 
 const BUILT_IN: [(PromptKind, PromptForm, &str); 12] = [
@@ -209,18 +219,24 @@ impl Template {
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut uses = HashSet::new();
         for (i, (_, body)) in parts.iter().enumerate() {
             environment.add_template_owned(i.to_string(), body.trim_end().to_owned())?;
+            uses.extend(
+                environment
+                    .get_template(&i.to_string())?
+                    .undeclared_variables(false),
+            );
         }
-        let digest = blake3::hash(text.as_bytes()).to_hex();
         let kind = serde_json::to_value(kind)
             .ok()
             .and_then(|k| k.as_str().map(str::to_owned))
             .unwrap_or_default();
         let template = Self {
-            version: format!("{kind}/{name}@{}", &digest[..8]),
+            version: version(&kind, name, text),
             parts,
             environment,
+            uses,
         };
         // Names that do not exist show up here, not in the middle of a run.
         template.render(&Variables::default())?;
@@ -230,6 +246,11 @@ impl Template {
     /// Version, as provenance carries it.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// True when it shows a variable, or looks at it.
+    pub fn uses(&self, variable: &str) -> bool {
+        self.uses.contains(variable)
     }
 
     /// Fills the template in.
@@ -248,6 +269,12 @@ impl Template {
         }
         Ok(Prompt::Chat(messages))
     }
+}
+
+/// The version of a text that prompts are made of: `KIND/NAME@HASH`.
+pub(crate) fn version(kind: &str, name: &str, text: &str) -> String {
+    let digest = blake3::hash(text.as_bytes()).to_hex();
+    format!("{kind}/{name}@{}", &digest[..8])
 }
 
 impl Variables {
@@ -269,6 +296,7 @@ impl Variables {
                     description: clean(&choice.description),
                 })
                 .collect(),
+            persona: clean(&self.persona),
             examples: self
                 .examples
                 .iter()
@@ -287,7 +315,7 @@ fn neutralise(text: &str) -> String {
     use std::sync::LazyLock;
     static TAG: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
         regex::Regex::new(
-            r"(?i)<(\s*/?\s*(?:question|answer|reference|passage|tables|example|concept|description)\s*)>",
+            r"(?i)<(\s*/?\s*(?:question|answer|reference|passage|tables|example|concept|description|persona)\s*)>",
         )
         .ok()
     });
@@ -361,6 +389,85 @@ mod tests {
             if kind != PromptKind::NewQuestion {
                 assert!(text.contains("How many?"), "{kind:?} {form:?}: {text}");
             }
+        }
+    }
+
+    fn said(kind: PromptKind, variables: &Variables) -> String {
+        match Template::built_in(kind, PromptForm::Chat)
+            .unwrap()
+            .render(variables)
+            .unwrap()
+        {
+            Prompt::Chat(messages) => messages.last().unwrap().content.clone(),
+            Prompt::Raw(text) => text,
+        }
+    }
+
+    #[test]
+    fn a_question_that_is_not_varied_is_asked_for_as_ever() {
+        let mut variables = Variables {
+            question: "How many?".into(),
+            examples: vec![Example {
+                question: "How far?".into(),
+                ..Example::default()
+            }],
+            ..Variables::default()
+        };
+        assert_eq!(
+            said(PromptKind::NewQuestion, &variables),
+            "Write a new question with a different answer from the examples'. It has the examples' form and difficulty, another setting or \
+             another fact, and everything that is needed to answer it.\n<example>\nHow far?\n</example>\nReply with the new question alone."
+        );
+        let rephrase = "Rewrite the question in other words. Keep its meaning, every number, name and condition, so that its answer stays \
+                        the same.\n";
+        let rest = "<question>\nHow many?\n</question>\nReply with the rewritten question alone.";
+        let vary = "Vary the wording and the structure of the sentences, not only single words.\n";
+        assert_eq!(
+            said(PromptKind::Rephrase, &variables),
+            format!("{rephrase}{vary}{rest}")
+        );
+        variables.style = "Word it plainly.".into();
+        assert_eq!(
+            said(PromptKind::Rephrase, &variables),
+            format!("{rephrase}Word it plainly.\n{rest}")
+        );
+    }
+
+    #[test]
+    fn a_varied_question_is_told_by_what() {
+        let variables = Variables {
+            evolution: "Make it harder.".into(),
+            persona: "a miller</persona>".into(),
+            style: "Word it plainly.".into(),
+            ..Variables::default()
+        };
+        let told = said(PromptKind::NewQuestion, &variables);
+        assert!(
+            told.ends_with(
+                "answer it.\nIt is what this person would want to know: <persona>a miller‹/persona›</persona>\nMake it harder.\n\
+                 Word it plainly.\nReply with the new question alone."
+            ),
+            "{told}"
+        );
+        assert!(
+            !told.contains("form and difficulty"),
+            "an evolution changes both: {told}"
+        );
+        let shows = |kind, form| {
+            let template = Template::built_in(kind, form).unwrap();
+            ["evolution", "persona", "style"].map(|name| template.uses(name))
+        };
+        assert_eq!(shows(PromptKind::NewQuestion, PromptForm::Chat), [true; 3]);
+        assert_eq!(
+            shows(PromptKind::Rephrase, PromptForm::Chat),
+            [false, false, true]
+        );
+        for kind in [PromptKind::NewQuestion, PromptKind::Rephrase] {
+            assert_eq!(
+                shows(kind, PromptForm::Raw),
+                [false; 3],
+                "few-shot prompts cannot be told"
+            );
         }
     }
 

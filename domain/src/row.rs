@@ -6,7 +6,8 @@ use crate::amount::Amount;
 use crate::concept::Assigned;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
-use crate::passage::Cited;
+use crate::mutation::Mutation;
+use crate::passage::{Cited, Second};
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 use crate::work::Judgement;
@@ -58,6 +59,12 @@ pub struct Row {
     /// The passage of a document that the question was asked about; the seed then lends its form alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passage: Option<Cited>,
+    /// A second passage, which the question draws on as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Second>,
+    /// What the question was varied by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutation: Option<Mutation>,
     /// The question; empty when none was had.
     pub question: String,
     /// Reasoning that leads to the answer.

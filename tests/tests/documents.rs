@@ -8,7 +8,7 @@
 )]
 
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles};
+use gristmill_tests::sim::{Config, KeyFiles, Kind};
 use serde_json::{Value, json};
 
 /// Sections of a handbook, each its own passage.
@@ -59,6 +59,7 @@ fn bench(holdout: &str) -> Bench {
             ..KeyFiles::default()
         },
         seed: 9,
+        keep_prompts: true,
         ..Config::default()
     })
     .unwrap();
@@ -118,6 +119,11 @@ fn new_questions_are_asked_about_passages_and_name_them() {
             "{place}"
         );
     }
+    let untold = rows.iter().all(|row| mutators(row).is_empty());
+    assert!(
+        untold && prompts(&bench, Kind::NewQuestion, "<persona>") == 0,
+        "nothing is varied unasked"
+    );
     let distinct: std::collections::BTreeSet<_> = named.iter().map(|(_, place)| place).collect();
     assert!(distinct.len() >= 12, "passages take turns: {}", distinct.len());
     // The passage stands in the row, and in its history.
@@ -195,6 +201,147 @@ fn a_question_that_is_aimed_at_a_concept_is_asked_about_a_passage_of_it() {
             && !by_file.contains_key("stone.md"),
         "{by_file:?} {summary}"
     );
+}
+
+/// What a row's question was varied by.
+fn mutators(row: &Value) -> Vec<&str> {
+    let listed = row["provenance"]["mutators"].as_array().unwrap().iter();
+    listed.map(|name| name.as_str().unwrap()).collect()
+}
+
+/// Prompts of a kind that hold a text.
+fn prompts(bench: &Bench, kind: Kind, text: &str) -> u64 {
+    let said = bench.sim.prompts().into_iter();
+    said.filter(|(of, said)| *of == kind && said.contains(text))
+        .count() as u64
+}
+
+#[test]
+fn questions_are_varied_as_the_job_says_and_rows_say_by_what() {
+    let bench = bench("{validation: 0, test: 0}");
+    let set = "generate.mutators={evolutions: [constraints, multi_context], personas: [a miller], styles: [plain], share: 0.6}";
+    let more = ["--set", set, "--set", "generate.verify=true"];
+    let summary = bench.run_job("job.yaml", &more).unwrap();
+    let rows = bench.rows("train").unwrap();
+    let made: Vec<&Value> = rows.iter().filter(|row| provenance(row).is_some()).collect();
+    let (varied, plain): (Vec<&&Value>, Vec<&&Value>) =
+        made.iter().partition(|row| !mutators(row).is_empty());
+    assert!(
+        varied.len() >= 10 && plain.len() >= 5,
+        "{} {}",
+        varied.len(),
+        plain.len()
+    );
+    let mut of_two = 0;
+    for row in &varied {
+        let names = mutators(row);
+        assert_eq!(names[1..], ["persona:a miller", "style:plain"]);
+        let (source, place) = provenance(row).unwrap();
+        let question = row["messages"][0]["content"].as_str().unwrap();
+        let two = names[0] == "evolution:multi_context";
+        assert!(two || names[0] == "evolution:constraints", "{names:?}");
+        // Both passages stand in the row, and they are of one document.
+        assert_eq!(question.contains("\n\n* * *\n\n"), two, "{question}");
+        assert_eq!(place.matches(source).count(), if two { 2 } else { 1 }, "{place}");
+        let versions = row["provenance"]["prompt_versions"].to_string();
+        assert!(versions.contains("mutators/1@"), "{versions}");
+        of_two += usize::from(two);
+    }
+    assert!(
+        of_two > 0 && of_two < varied.len(),
+        "{of_two} of {}",
+        varied.len()
+    );
+    // The service was told, each time and of nothing else; who verifies and who answers sees both passages.
+    let run = bench.run_folder().unwrap();
+    let manifest = std::fs::read_to_string(run.join("dataset/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let brought = |name: &str| manifest["by_mutator"][name]["candidates"].as_u64().unwrap();
+    let unfunded = manifest["rejected"].as_array().unwrap().iter();
+    let unfunded = unfunded
+        .filter(|loss| loss[0] == "unfunded")
+        .map(|loss| loss[1]["rows"].as_u64().unwrap());
+    let unfunded: u64 = unfunded.sum();
+    for (name, text) in [
+        ("persona:a miller", "<persona>a miller</persona>"),
+        ("style:plain", "everyday words"),
+        ("evolution:constraints", "one more condition or limit"),
+        ("evolution:multi_context", "parted by a line of three stars"),
+        ("unvaried", "the examples' form and difficulty"),
+    ] {
+        let (asked, candidates) = (prompts(&bench, Kind::NewQuestion, text), brought(name));
+        assert!(
+            asked <= candidates && asked + unfunded >= candidates,
+            "{name}: asked {asked} times for {candidates} candidates, {unfunded} without money"
+        );
+    }
+    assert_eq!(
+        brought("persona:a miller"),
+        brought("evolution:constraints") + brought("evolution:multi_context")
+    );
+    for kind in [Kind::Verify, Kind::Answer] {
+        assert!(
+            prompts(&bench, kind, "\n\n* * *\n\n") >= of_two as u64,
+            "{kind:?}"
+        );
+        assert_eq!(prompts(&bench, kind, "a miller"), 0);
+    }
+    // People see what each brought.
+    let card = std::fs::read_to_string(run.join("dataset/README.md")).unwrap();
+    assert!(
+        card.contains("## By mutator") && card.contains("| persona:a miller |"),
+        "{card}"
+    );
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("evolution:constraints") && page.contains("mutator, teacher"));
+    let run_name = run.display().to_string();
+    let trace = bench
+        .gristmill(&["trace", &run_name, varied[0]["id"].as_str().unwrap()])
+        .unwrap();
+    let trace = String::from_utf8(trace.stdout).unwrap();
+    assert!(trace.contains("mutators   evolution:"), "{trace}");
+    // The same again is the same run.
+    let again = bench.run_job("job.yaml", &more).unwrap();
+    assert_eq!(
+        (&again["run"], &again["finished_before"]),
+        (&summary["run"], &true.into())
+    );
+}
+
+#[test]
+fn mutators_that_would_do_nothing_are_refused() {
+    let bench = bench("{}");
+    for (sets, words) in [
+        (
+            [
+                "generate.mutators={evolutions: [hypothetic]}",
+                "generate.rounds=2",
+            ],
+            "did you mean `hypothetical`?",
+        ),
+        (
+            ["generate.mutators={styles: [plain]}", "teacher.prompt_form=raw"],
+            "`generate.mutators.styles` would do nothing",
+        ),
+        (
+            [
+                "generate.mutators={styles: [plain], share: 0}",
+                "generate.rounds=2",
+            ],
+            "a share of 0",
+        ),
+    ] {
+        let args: Vec<&str> = ["plan", "job.yaml"]
+            .into_iter()
+            .chain(sets.iter().flat_map(|set| ["--set", *set]))
+            .collect();
+        let output = bench.gristmill(&args).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(3) && said.contains(words),
+            "{sets:?}: {said}"
+        );
+    }
 }
 
 #[test]

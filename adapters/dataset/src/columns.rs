@@ -80,6 +80,7 @@ impl Columns for Rejected {
         columns.counts("cost_usd_micros", rows.iter().map(|row| row.cost_usd_micros));
         columns.counts("calls", rows.iter().map(|row| row.calls));
         columns.lists("task_ids", rows.iter().map(|row| &row.task_ids))?;
+        columns.lists("mutators", rows.iter().map(|row| &row.mutators))?;
         columns.batch()
     }
 
@@ -161,6 +162,7 @@ fn provenance_column(rows: &[&Provenance]) -> Result<StructArray, ArrowError> {
     columns.optional("seed_source", rows.iter().map(|p| p.seed_source.as_deref()));
     columns.optional("source_place", rows.iter().map(|p| p.source_place.as_deref()));
     columns.optional("strategy", rows.iter().map(|p| p.strategy.as_deref()));
+    columns.lists("mutators", rows.iter().map(|p| &p.mutators))?;
     columns.lists("prompt_versions", rows.iter().map(|p| &p.prompt_versions))?;
     columns.optional("teacher", rows.iter().map(|p| p.teacher.as_deref()));
     columns.optional(

@@ -57,6 +57,7 @@ impl Decode for Rejected {
         let costs: &UInt64Array = columns.numbers::<UInt64Type>("cost_usd_micros")?;
         let calls: &UInt64Array = columns.numbers::<UInt64Type>("calls")?;
         let tasks = columns.lists("task_ids")?;
+        let mutators = columns.later_lists("mutators")?;
         (0..batch.num_rows())
             .map(|row| {
                 Ok(Self {
@@ -72,6 +73,7 @@ impl Decode for Rejected {
                     cost_usd_micros: costs.value(row),
                     calls: calls.value(row),
                     task_ids: texts_at(tasks, row, "task_ids")?,
+                    mutators: later_texts_at(mutators, row, "mutators")?,
                 })
             })
             .collect()
@@ -156,6 +158,7 @@ struct ProvenanceColumns<'a> {
     seed_source: &'a StringArray,
     source_place: &'a StringArray,
     strategy: &'a StringArray,
+    mutators: Option<&'a ListArray>,
     prompt_versions: &'a ListArray,
     teacher: &'a StringArray,
     teacher_version: &'a StringArray,
@@ -176,6 +179,7 @@ impl<'a> ProvenanceColumns<'a> {
             seed_source: columns.texts("seed_source")?,
             source_place: columns.texts("source_place")?,
             strategy: columns.texts("strategy")?,
+            mutators: columns.later_lists("mutators")?,
             prompt_versions: columns.lists("prompt_versions")?,
             teacher: columns.texts("teacher")?,
             teacher_version: columns.texts("teacher_version")?,
@@ -200,6 +204,7 @@ impl<'a> ProvenanceColumns<'a> {
             seed_source: optional(self.seed_source, row),
             source_place: optional(self.source_place, row),
             strategy: optional(self.strategy, row),
+            mutators: later_texts_at(self.mutators, row, "mutators")?,
             prompt_versions: texts_at(self.prompt_versions, row, "prompt_versions")?,
             teacher: optional(self.teacher, row),
             teacher_version: optional(self.teacher_version, row),
@@ -254,6 +259,14 @@ impl<'a> Columns<'a> {
         self.named(name, "list", |column| column.as_list_opt::<i32>())
     }
 
+    /// Lists of a column that older files do not have.
+    fn later_lists(self, name: &str) -> Result<Option<&'a ListArray>, Mismatch> {
+        match self.0.column_by_name(name) {
+            Some(_) => self.lists(name).map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn record(self, name: &str) -> Result<&'a StructArray, Mismatch> {
         self.named(name, "struct", |column| column.as_struct_opt())
     }
@@ -286,4 +299,72 @@ fn texts_at(lists: &ListArray, row: usize, column: &str) -> Result<Vec<String>, 
         .iter()
         .map(|text| text.unwrap_or_default().to_owned())
         .collect())
+}
+
+fn later_texts_at(lists: Option<&ListArray>, row: usize, column: &str) -> Result<Vec<String>, Mismatch> {
+    lists.map_or_else(|| Ok(Vec::new()), |lists| texts_at(lists, row, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+    use crate::columns::Columns as _;
+    use crate::layout::Layout;
+
+    /// A struct without one of its members.
+    fn without(record: &StructArray, name: &str) -> StructArray {
+        let (fields, arrays, nulls) = record.clone().into_parts();
+        let kept = fields
+            .iter()
+            .zip(arrays)
+            .filter(|(field, _)| field.name() != name);
+        let (fields, arrays): (Vec<_>, Vec<_>) =
+            kept.map(|(field, array)| (Arc::clone(field), array)).unzip();
+        StructArray::new(fields.into(), arrays, nulls)
+    }
+
+    #[test]
+    fn files_from_before_mutators_are_read() {
+        let message = |role, content: &str| Message {
+            role,
+            content: content.to_owned(),
+        };
+        let row = Row {
+            id: "r".into(),
+            messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
+            reasoning: None,
+            provenance: Provenance {
+                mutators: vec!["style:plain".into()],
+                strategy: Some("rephrasing".into()),
+                ..Provenance::default()
+            },
+        };
+        let batch = Row::batch(Layout::Messages, std::slice::from_ref(&row)).unwrap();
+        assert_eq!(Row::decode(&batch).unwrap(), std::slice::from_ref(&row));
+        let whole = StructArray::from(batch);
+        let at = whole.column_by_name("provenance").unwrap();
+        let old = without(at.as_struct(), "mutators");
+        let rest = without(&whole, "provenance");
+        let mut fields: Vec<_> = rest.fields().iter().map(Arc::clone).collect();
+        fields.push(Arc::new(Field::new("provenance", old.data_type().clone(), false)));
+        let mut arrays = rest.columns().to_vec();
+        arrays.push(Arc::new(old));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+        let mut expected = row;
+        expected.provenance.mutators.clear();
+        assert_eq!(Row::decode(&batch).unwrap(), [expected]);
+        let rejected = Rejected {
+            id: "x".into(),
+            mutators: vec!["style:plain".into()],
+            ..Rejected::default()
+        };
+        let batch = Rejected::batch((), std::slice::from_ref(&rejected)).unwrap();
+        assert_eq!(Rejected::decode(&batch).unwrap(), [rejected]);
+        let old = RecordBatch::from(without(&StructArray::from(batch), "mutators"));
+        assert!(Rejected::decode(&old).unwrap()[0].mutators.is_empty());
+    }
 }

@@ -87,6 +87,9 @@ pub struct Provenance {
     pub source_place: Option<String>,
     /// How it was made.
     pub strategy: Option<String>,
+    /// What its question was varied by: `evolution:NAME`, `persona:WHO`, `style:NAME`.
+    #[serde(default)]
+    pub mutators: Vec<String>,
     /// Versions of the prompts, in the order of use.
     pub prompt_versions: Vec<String>,
     /// Name of the teacher.
@@ -137,6 +140,9 @@ pub struct Rejected {
     pub answer: String,
     /// How it was made.
     pub strategy: Option<String>,
+    /// What its question was varied by, as in [`Provenance::mutators`].
+    #[serde(default)]
+    pub mutators: Vec<String>,
     /// Name of the teacher.
     pub teacher: Option<String>,
     /// The seed that it was made from.
@@ -155,7 +161,13 @@ impl Row {
         let p = &self.provenance;
         let messages: usize = self.messages.iter().map(|m| m.content.len()).sum();
         let verdicts: usize = p.verdicts.iter().map(|v| v.judge.len() + v.reason.len()).sum();
-        let lists = [&p.prompt_versions, &p.task_ids, &p.parents, &p.concepts];
+        let lists = [
+            &p.mutators,
+            &p.prompt_versions,
+            &p.task_ids,
+            &p.parents,
+            &p.concepts,
+        ];
         let listed: usize = lists.into_iter().flatten().map(String::len).sum();
         let single = [
             &self.reasoning,
@@ -178,6 +190,7 @@ impl Rejected {
         texts
             .into_iter()
             .chain(optional)
+            .chain(&self.mutators)
             .chain(&self.task_ids)
             .map(String::len)
             .sum()

@@ -14,6 +14,7 @@ mod init;
 mod load;
 mod near;
 mod overrides;
+mod personas;
 mod place;
 mod prices;
 mod render;

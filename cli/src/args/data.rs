@@ -72,7 +72,7 @@ pub(crate) struct MeasureArgs {
     /// Real rows to hold them against: precision, recall, density, coverage, and clusters fitted on the real rows.
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Vec<String>,
-    /// Measures each value of a field apart, too: `strategy`, `concept`, `teacher`, or any field. Repeatable.
+    /// Measures each value of a field apart, too: `strategy`, `concept`, `mutator`, `teacher`, or any field. Repeatable.
     #[arg(long, value_name = "FIELD")]
     pub(crate) by: Vec<String>,
     #[command(flatten)]

@@ -151,13 +151,14 @@ mod tests {
     fn usual_fields_are_found_and_others_named() {
         let ours = row(
             r#"{"messages": [{"role": "user", "content": " Why? "}, {"role": "assistant", "content": "So."}],
-                "provenance": {"strategy": "rephrasing", "concepts": ["a", "b"], "seed_id": null}}"#,
+                "provenance": {"strategy": "rephrasing", "concepts": ["a", "b"], "mutators": ["style:plain"], "seed_id": null}}"#,
         );
         let field = Usual::Question.find(&ours).unwrap();
         assert_eq!(text(&ours, &field, Usual::Question).unwrap(), "Why?");
         assert_eq!(text(&ours, "messages", Usual::Answer).unwrap(), "So.");
         assert_eq!(labels(&ours, "strategy"), ["rephrasing"]);
         assert_eq!(labels(&ours, "concept"), ["a", "b"]);
+        assert_eq!(labels(&ours, "mutator"), ["style:plain"]);
         assert_eq!(labels(&ours, "seed_id"), [""; 0]);
         let other = row(r#"{"a.b": 1, "a": {"c": {"d": ["x", "y"]}}}"#);
         assert_eq!(text(&other, "a.b", Usual::Question).unwrap(), "1");

@@ -176,12 +176,7 @@ fn of_seed(ordinal: u64, seed: Seed) -> Real {
 
 impl Draws {
     fn see(&mut self, row: Row, vector: Vec<f32>, seeds: &SeedStore) -> anyhow::Result<()> {
-        let cost = row.cost();
-        let part = self.by_teacher.entry(row.teacher.clone()).or_default();
-        part.candidates += 1;
-        part.accepted += u64::from(row.accepted());
-        part.calls += cost.calls;
-        part.usd_micros += cost.usd.0;
+        self.by_teacher.entry(row.teacher.clone()).or_default().add(&row);
         if !row.accepted() {
             self.rejected.see(|| row);
             return Ok(());

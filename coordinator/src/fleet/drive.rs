@@ -89,6 +89,7 @@ impl Fleet {
                 | Error::Index(_)
                 | Error::Concepts(_)
                 | Error::Prompt { .. }
+                | Error::Mutators { .. }
                 | Error::Agreement(_)
                 | Error::NoModel { .. }
                 | Error::Json(_)

@@ -7,6 +7,7 @@ use gristmill_domain::amount::Amount;
 use gristmill_domain::filter::Rejection;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::job::Concept;
+use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::Passage;
 use gristmill_domain::plan::Spec;
 use gristmill_domain::seed::Seed;
@@ -14,6 +15,7 @@ use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Answer, Judgement, Step};
 
 use crate::recipe::Brief;
+use crate::second::Beside;
 
 /// Where a candidate stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +63,10 @@ pub(super) struct Candidate {
     pub(super) about: Option<About>,
     /// The passage of a document that it is asked about, with its number.
     pub(super) passage: Option<(u64, Arc<Passage>)>,
+    /// A second passage that its question draws on.
+    pub(super) second: Option<Beside>,
+    /// What its question is varied by.
+    pub(super) mutation: Option<Mutation>,
     pub(super) teacher: usize,
     pub(super) phase: Phase,
     pub(super) question: String,
@@ -115,6 +121,8 @@ impl Candidate {
             seed,
             about: None,
             passage: None,
+            second: None,
+            mutation: None,
             teacher,
             phase,
             question,
@@ -167,6 +175,8 @@ impl Candidate {
             },
             passage: self.passage.as_ref().map(|(_, passage)| passage.text.as_str()),
             choices: &self.choices,
+            second: self.second.as_ref().map(|second| second.text.as_str()),
+            mutation: self.mutation.as_ref(),
         }
     }
 

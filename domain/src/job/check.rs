@@ -21,10 +21,10 @@ pub struct Problem {
     pub help: String,
 }
 
-struct Report(Vec<Problem>);
+pub(super) struct Report(Vec<Problem>);
 
 impl Report {
-    fn when(
+    pub(super) fn when(
         &mut self,
         wrong: bool,
         path: impl Into<String>,
@@ -258,6 +258,7 @@ impl Job {
             "several answers at temperature 0 are one answer several times",
             "give a temperature above 0 for answer augmentation",
         );
+        self.check_mutators(report);
     }
 
     fn check_filter(&self, report: &mut Report) {

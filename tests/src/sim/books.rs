@@ -128,6 +128,8 @@ pub(crate) struct Books {
     requests: u64,
     open: u64,
     open_max: u64,
+    /// What was said, where it is kept.
+    prompts: Vec<(Kind, String)>,
     /// When each request came.
     arrivals: Vec<Instant>,
     /// Keyed by static names, so that counting allocates nothing.
@@ -137,6 +139,14 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn arrivals(&self) -> Vec<Instant> {
         self.arrivals.clone()
+    }
+
+    pub(crate) fn prompts(&self) -> Vec<(Kind, String)> {
+        self.prompts.clone()
+    }
+
+    pub(crate) fn keep(&mut self, kind: Kind, text: &str) {
+        self.prompts.push((kind, text.to_owned()));
     }
 
     pub(crate) fn opened(&mut self) {

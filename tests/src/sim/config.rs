@@ -31,6 +31,8 @@ pub struct Config {
     pub require_max_completion_tokens: bool,
     /// Accept `response_format`; an endpoint without structured output answers 400.
     pub structured_output: bool,
+    /// Keeps the text of every chat request that it bills, for tests that look at what was said.
+    pub keep_prompts: bool,
     /// Has batch APIs; without them their paths are answered 404.
     pub batches: bool,
     /// Length of embedding vectors.
@@ -57,6 +59,7 @@ impl Default for Config {
             api_key: None,
             require_max_completion_tokens: false,
             structured_output: true,
+            keep_prompts: false,
             batches: true,
             dimensions: 256,
             key: KeyFiles::default(),

@@ -21,6 +21,7 @@ use super::batch;
 use super::books::{Bill, BillPage, Stats};
 use super::config::{self, Config, Faults};
 use super::key::{self, AnswerKey};
+use super::prompt::Kind;
 use super::service::{Outcome, Planned, Service};
 use super::speech::Speech;
 use super::wire::Refusal;
@@ -142,6 +143,11 @@ impl Sim {
     /// What happened so far.
     pub fn stats(&self) -> Stats {
         self.service.books().stats()
+    }
+
+    /// What was said in each billed chat request; empty unless [`Config::keep_prompts`] is set.
+    pub fn prompts(&self) -> Vec<(Kind, String)> {
+        self.service.books().prompts()
     }
 
     /// When each request came, refused ones included.

@@ -146,6 +146,9 @@ impl Service {
         if delivery != Delivery::ServerError || faults.bill_server_errors {
             let outcome = reply.outcome.name();
             let kind = reply.kind;
+            if self.config.keep_prompts {
+                self.books().keep(kind, &chat.text);
+            }
             self.books().charge(Entry {
                 request,
                 kind,

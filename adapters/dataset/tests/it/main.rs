@@ -35,6 +35,7 @@ fn row(id: &str, question: &str, answer: &str) -> Row {
             seed_source: text("handbook.md"),
             source_place: text("seeds.jsonl:7"),
             strategy: text("rephrase"),
+            mutators: vec!["persona:a nurse".to_owned(), "style:plain".to_owned()],
             prompt_versions: vec!["rephrase/2".to_owned(), "answer/1".to_owned()],
             teacher: text("teacher"),
             teacher_version: text("teacher-2026-01"),
@@ -80,6 +81,7 @@ fn rejected(id: &str) -> Rejected {
         cost_usd_micros: 12,
         calls: 2,
         task_ids: vec!["t".to_owned()],
+        mutators: vec!["style:plain".to_owned()],
         ..Rejected::default()
     }
 }

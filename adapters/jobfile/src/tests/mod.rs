@@ -5,6 +5,7 @@ mod budget;
 mod concepts;
 mod good;
 mod limits;
+mod mutators;
 mod rendering;
 mod written;
 

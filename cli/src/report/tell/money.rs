@@ -6,6 +6,7 @@ use gristmill_picture::report::Step;
 
 use super::{percent, share_of};
 use crate::assemble::{Manifest, Spend, Yield};
+use crate::mutators;
 use crate::report::gather::Gathered;
 use crate::view::thousands;
 
@@ -105,8 +106,13 @@ pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
             a_row(|part| MicroUsd(part.usd_micros / part.accepted).to_string()),
         ]
     };
+    let (mutated, _) = mutators::shown(&manifest.by_mutator);
     let heads = [
-        "strategy, reference, teacher",
+        if mutated.is_empty() {
+            "strategy, reference, teacher"
+        } else {
+            "strategy, reference, mutator, teacher"
+        },
         "candidates",
         "accepted",
         "share",
@@ -117,6 +123,7 @@ pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
         .by_strategy
         .iter()
         .chain(&manifest.by_reference)
+        .chain(mutated)
         .chain(&gathered.by_teacher);
     Table {
         heads: heads.map(str::to_owned).to_vec(),

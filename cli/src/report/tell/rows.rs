@@ -1,6 +1,8 @@
 //! Rows themselves: on the map, by concept, and some of them whole.
 
 use gristmill_domain::concept::Standing;
+use gristmill_domain::mutation::Mutation;
+use gristmill_domain::passage::Second;
 use gristmill_picture::cut;
 use gristmill_picture::map::{Map, Told};
 use gristmill_picture::parts::Concept;
@@ -126,8 +128,21 @@ pub(super) fn sample(whole: &Whole) -> Sample {
         format!("{}:{}", seed.place.file, seed.place.line),
     );
     if let Some(cited) = &row.passage {
-        line("passage", format!("{}: {}", cited.source, cited.place));
+        line("passage", cited.to_string());
     }
+    match &row.second {
+        Some(Second::Document(cited)) => line("second passage", cited.to_string()),
+        Some(Second::Seed { id, .. }) => line("second passage", format!("of seed {id}")),
+        None => {}
+    }
+    line(
+        "mutators",
+        row.mutation
+            .iter()
+            .flat_map(Mutation::names)
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     line("source", seed.source.clone().unwrap_or_default());
     line("teacher", format!("{} ({})", row.teacher, row.teacher_version));
     line("prompts", row.prompts.join(", "));

@@ -1,0 +1,171 @@
+//! What the questions of a recipe are varied by.
+
+use gristmill_domain::id::ContentId;
+use gristmill_domain::job::{PromptKind, StrategyChoice};
+use gristmill_domain::mutation::{Mutation, Takes};
+use gristmill_domain::strategy::Strategy;
+
+use super::Recipe;
+use crate::Error;
+
+impl Recipe {
+    /// What a row's question is varied by, as a function of the row's id; `second_passage` is whether it could draw on two.
+    pub(crate) fn mutation(
+        &self,
+        row: ContentId,
+        strategy: Strategy,
+        teacher: usize,
+        second_passage: bool,
+    ) -> Option<Mutation> {
+        let mutators = self.job.generate.mutators.as_ref()?;
+        mutators.draw(row, self.takes(strategy, teacher, second_passage))
+    }
+
+    /// What the prompt for a question has a place for. A rephrasing keeps its seed's answer, so nothing but its wording is varied.
+    fn takes(&self, strategy: Strategy, teacher: usize, second_passage: bool) -> Takes {
+        let kind = match strategy {
+            Strategy::AnswerAugmentation => return Takes::default(),
+            Strategy::Rephrasing => PromptKind::Rephrase,
+            Strategy::NewQuestion => PromptKind::NewQuestion,
+        };
+        let form = self
+            .job
+            .teacher
+            .get(teacher)
+            .map(|teacher| teacher.spec.prompt_form());
+        let template = form.and_then(|form| self.templates.get(&(kind, form)));
+        let shows = |variable| template.is_some_and(|template| template.uses(variable));
+        let new = strategy == Strategy::NewQuestion;
+        Takes {
+            evolution: new && shows("evolution"),
+            second_passage,
+            persona: new && shows("persona"),
+            style: shows("style"),
+        }
+    }
+
+    /// Refuses mutators that no question would show.
+    pub(super) fn check_mutators(&self) -> Result<(), Error> {
+        let Some(mutators) = &self.job.generate.mutators else {
+            return Ok(());
+        };
+        let made: &[Strategy] = match self.job.generate.strategy {
+            StrategyChoice::Auto => &[Strategy::Rephrasing, Strategy::NewQuestion],
+            StrategyChoice::AnswerAugmentation => &[],
+            StrategyChoice::Rephrasing => &[Strategy::Rephrasing],
+            StrategyChoice::NewQuestion => &[Strategy::NewQuestion],
+        };
+        let shown = |part: fn(Takes) -> bool| {
+            made.iter().any(|strategy| {
+                (0..self.job.teacher.len()).any(|teacher| part(self.takes(*strategy, teacher, true)))
+            })
+        };
+        for (kinds, variable, named, shown) in [
+            (
+                "evolutions",
+                "evolution",
+                !mutators.evolutions.is_empty(),
+                shown(|takes| takes.evolution),
+            ),
+            (
+                "personas",
+                "persona",
+                !mutators.personas.is_empty(),
+                shown(|takes| takes.persona),
+            ),
+            (
+                "styles",
+                "style",
+                !mutators.styles.is_empty(),
+                shown(|takes| takes.style),
+            ),
+        ] {
+            if named && !shown {
+                return Err(Error::Mutators { kinds, variable });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use gristmill_domain::id::RunId;
+    use gristmill_domain::job::Job;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A recipe of a chat teacher and a raw one.
+    fn recipe(generate: Value, prompt: Option<&str>) -> Result<Recipe, Error> {
+        let job = json!({
+            "seeds": {"path": "s.jsonl"},
+            "teacher": [
+                {"base_url": "http://h/v1", "model": "chat"},
+                {"base_url": "http://h/v1", "model": "raw", "prompt_form": "raw"},
+            ],
+            "generate": generate,
+            "budget": {"calls": 10},
+        });
+        let job: Job = serde_json::from_value(job).unwrap();
+        let prompts: BTreeMap<_, _> = prompt
+            .map(|text| (PromptKind::NewQuestion, text.to_owned()))
+            .into_iter()
+            .collect();
+        Recipe::new(RunId::of(&[]), job, &prompts, BTreeMap::new())
+    }
+
+    fn all() -> Value {
+        json!({"mutators": {"evolutions": ["breadth"], "personas": ["a miller"], "styles": ["plain"], "share": 1}})
+    }
+
+    #[test]
+    fn a_question_is_varied_as_far_as_its_prompt_and_its_reference_allow() {
+        let varied = recipe(all(), None).unwrap();
+        let names = |strategy, teacher| {
+            let mutation = varied.mutation(ContentId::of(&[b"row"]), strategy, teacher, true);
+            mutation.map(|mutation| mutation.names()).unwrap_or_default()
+        };
+        let whole = ["evolution:breadth", "persona:a miller", "style:plain"];
+        assert_eq!(names(Strategy::NewQuestion, 0), whole);
+        assert_eq!(names(Strategy::Rephrasing, 0), ["style:plain"]);
+        assert_eq!(names(Strategy::AnswerAugmentation, 0), [""; 0]);
+        assert_eq!(
+            names(Strategy::NewQuestion, 1),
+            [""; 0],
+            "raw prompts have no place for it"
+        );
+        let plain = recipe(json!({}), None).unwrap();
+        assert_eq!(
+            plain.mutation(ContentId::of(&[b"row"]), Strategy::NewQuestion, 0, true),
+            None
+        );
+        let versions = |recipe: &Recipe| {
+            let versions = recipe.prompt_versions();
+            versions
+                .iter()
+                .filter(|version| version.starts_with("mutators/"))
+                .count()
+        };
+        assert_eq!((versions(&varied), versions(&plain)), (1, 0));
+    }
+
+    #[test]
+    fn mutators_that_no_prompt_shows_are_refused() {
+        let refused = |generate, prompt| match recipe(generate, prompt) {
+            Err(error) => error.to_string(),
+            Ok(_) => String::new(),
+        };
+        let own = "version: mine\n=== user\n{{ evolution }} {{ context }}";
+        assert!(refused(all(), Some(own)).starts_with("`generate.mutators.personas` would do nothing"));
+        assert!(refused(all(), Some(own)).contains("`{{ persona }}`"));
+        let mut evolved = json!({"mutators": {"evolutions": ["breadth"]}});
+        assert_eq!(refused(evolved.clone(), Some(own)), "");
+        evolved["strategy"] = "new_question".into();
+        assert_eq!(refused(evolved.clone(), None), "");
+        let blind = "version: mine\n=== user\n{{ context }}";
+        assert!(refused(evolved, Some(blind)).contains("mutators.evolutions"));
+    }
+}
