@@ -21,7 +21,7 @@ use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{self, Survey, narrow, survey};
 use crate::view::{View, thousands};
-use seen::{Audit, ConceptLine, LeftOut};
+use seen::{Audit, ConceptLine, LabelLine, LeftOut};
 
 /// Seeds that are shown one by one, of each sort.
 const SHOWN: usize = 10;
@@ -79,6 +79,7 @@ fn look(
         assigned: survey.by_seeds.assigned(),
         missing: concepts.iter().map(|concept| concept.gap).sum(),
         concepts,
+        labels: labels(prepared),
         clusters: Vec::new(),
         clusters_effective: None,
         near_duplicates: wording.duplicates,
@@ -156,6 +157,23 @@ fn lines(survey: &Survey, settings: Option<&Concepts>, seeds: u64) -> Vec<Concep
             .then(a.seeds.cmp(&b.seeds))
             .then(a.concept.cmp(&b.concept))
     });
+    lines
+}
+
+/// Labels of the seeds, where nothing says which of them are wanted.
+fn labels(prepared: &Prepared) -> Vec<LabelLine> {
+    if prepared.start.job.concepts.is_some() {
+        return Vec::new();
+    }
+    let seeds = &prepared.seeds;
+    let line = |(label, count): (&String, &u64)| LabelLine {
+        label: label.clone(),
+        seeds: *count,
+        share: *count as f64 / seeds.anchors().max(1) as f64,
+    };
+    let mut lines: Vec<LabelLine> = seeds.summary().concepts.iter().map(line).collect();
+    // The order of equal counts is that of their names.
+    lines.sort_by_key(|line| std::cmp::Reverse(line.seeds));
     lines
 }
 

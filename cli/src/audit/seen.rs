@@ -15,6 +15,8 @@ pub(super) struct Audit {
     /// Of them, those that belong to a concept.
     pub(super) assigned: u64,
     pub(super) concepts: Vec<ConceptLine>,
+    /// Labels that seeds carry where the job names no concepts, the commonest first.
+    pub(super) labels: Vec<LabelLine>,
     /// Rows that the targets still want.
     pub(super) missing: u64,
     pub(super) clusters: Vec<ClusterLine>,
@@ -52,6 +54,14 @@ pub(super) struct ConceptLine {
     pub(super) target: u64,
     pub(super) gap: u64,
     pub(super) covered: bool,
+}
+
+/// A label that seeds carry.
+#[derive(Debug, Serialize)]
+pub(super) struct LabelLine {
+    pub(super) label: String,
+    pub(super) seeds: u64,
+    pub(super) share: f64,
 }
 
 /// A cluster of seeds, named by its own words.

@@ -8,6 +8,8 @@ use crate::view::thousands;
 
 /// Documents without a touched passage that are named.
 const DOCUMENTS: usize = 10;
+/// Labels that are named.
+const LABELS: usize = 20;
 
 /// The audit, a line a finding.
 pub(super) fn text(audit: &Audit) -> String {
@@ -17,9 +19,10 @@ pub(super) fn text(audit: &Audit) -> String {
         thousands(audit.seeds)
     )];
     concepts(audit, &mut lines);
+    labels(audit, &mut lines);
     if let Some(effective) = audit.clusters_effective {
         lines.push(format!(
-            "clusters   {}, as even as {effective:.1}",
+            "clusters   {}, as even as {effective:.1} of one size would be",
             audit.clusters.len()
         ));
         for cluster in &audit.clusters {
@@ -109,6 +112,31 @@ fn concepts(audit: &Audit, lines: &mut Vec<String>) {
             100.0 * line.share,
             thousands(line.target),
             thousands(line.gap)
+        ));
+    }
+}
+
+/// Labels that no concept asks for.
+fn labels(audit: &Audit, lines: &mut Vec<String>) {
+    if audit.labels.is_empty() {
+        return;
+    }
+    lines.push(format!(
+        "labels     {} that seeds carry; name them in `concepts` to count gaps against targets",
+        thousands(audit.labels.len() as u64)
+    ));
+    for line in audit.labels.iter().take(LABELS) {
+        lines.push(format!(
+            "  {:>7} {:>6.1}% {}",
+            thousands(line.seeds),
+            100.0 * line.share,
+            one_line(&line.label)
+        ));
+    }
+    if audit.labels.len() > LABELS {
+        lines.push(format!(
+            "  and {} more",
+            thousands((audit.labels.len() - LABELS) as u64)
         ));
     }
 }
