@@ -60,6 +60,9 @@ fi
 folder=$(realpath -- "$folder")
 mkdir -p "$folder"/{redis,rabbitmq,logs,store}
 store=${store:-$folder/store}
+# Two at once would be one broker under two names.
+exec 9>"$folder/lock"
+flock -n 9 || fail "another cluster.sh works in $folder: stop that one, or name another --folder"
 
 # ---- processes -------------------------------------------------------------------------------------------------------------------------
 
@@ -72,7 +75,7 @@ if command -v epmd >/dev/null && epmd -names >/dev/null 2>&1; then epmd_was_ther
 start() {
     local name=$1
     shift
-    setsid "$@" >"$folder/logs/$name.log" 2>&1 </dev/null &
+    setsid "$@" >"$folder/logs/$name.log" 2>&1 </dev/null 9>&- &
     names+=("$name")
     pids+=($!)
 }

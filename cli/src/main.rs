@@ -24,6 +24,7 @@ mod view;
 mod warnings;
 mod workshop;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -156,6 +157,8 @@ fn init_tracing(view: &View) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || view.log())
+        // Signs that colour a terminal are litter in a file.
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false)
         .init();
 }
