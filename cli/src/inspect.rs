@@ -155,7 +155,9 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
             used.calls
         ),
         Raise::Closed => {
-            bail!("the run is finished: its limit no longer matters; change the job to start another run")
+            bail!(
+                "the run is finished: its limit no longer matters; a larger budget and another number as `generate.seed` make another run"
+            )
         }
     }
     if let AccountState::Frozen { .. } = ledger.account(start.run).await?.state {

@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         let manifest: Manifest =
             serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
         print::done(&manifest, &folder, None, output);
-        return Ok(());
+        return reached(&manifest);
     }
     for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
@@ -96,24 +96,32 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         view.say(&format!("warning: no report was written: {error:#}"));
     }
     print::done(&manifest, &folder, Some(began.elapsed()), output);
-    let accepted = manifest.rows.train_synthetic;
-    let steers = start.job.concepts.as_ref().is_some_and(|concepts| concepts.steer);
-    match (&finished.end, start.job.generate.rows) {
-        (End::BudgetSpent, Some(wanted)) if accepted < wanted => Err(Failure::BudgetExhausted(format!(
-            "the budget ended with {} of {} rows; raise it with `gristmill budget {} --raise AMOUNT` and run the job again",
-            thousands(accepted),
-            thousands(wanted),
-            folder.root().display()
-        ))),
-        (End::BudgetSpent, None) if steers && manifest.concepts.iter().any(|concept| concept.open() > 0) => {
-            Err(Failure::BudgetExhausted(format!(
-                "the budget ended with {}; raise it with `gristmill budget {} --raise AMOUNT` and run the job again",
-                print::coverage(&manifest.concepts).unwrap_or_default(),
-                folder.root().display()
-            )))
-        }
-        _ => Ok(()),
+    reached(&manifest)
+}
+
+/// An error where the budget ended before what the job wants was there.
+fn reached(manifest: &Manifest) -> Result<(), Failure> {
+    if manifest.end != End::BudgetSpent.to_string() {
+        return Ok(());
     }
+    let accepted = manifest.rows.train_synthetic;
+    let steers = manifest
+        .job
+        .concepts
+        .as_ref()
+        .is_some_and(|concepts| concepts.steer);
+    let there = match manifest.job.generate.rows {
+        Some(wanted) if accepted < wanted => {
+            format!("{} of {} rows", thousands(accepted), thousands(wanted))
+        }
+        None if steers && manifest.concepts.iter().any(|concept| concept.open() > 0) => {
+            print::coverage(&manifest.concepts).unwrap_or_default()
+        }
+        Some(_) | None => return Ok(()),
+    };
+    Err(Failure::BudgetExhausted(format!(
+        "the budget ended with {there}; a run that has ended is not taken up again: give a larger budget, and `generate.seed` another number"
+    )))
 }
 
 async fn carry_out(

@@ -252,8 +252,8 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     let free = match size - aimed.iter().sum::<u64>() {
         // What filling the gaps leaves of the round goes on only where more rows are wanted.
         _ if steered && !beyond => [0; 3],
-        rest if steered => cap_rephrasings(snapshot, policy, free_mix.split(rest)),
-        rest => cap_rephrasings(snapshot, policy, mix.split(rest)),
+        rest if steered => cap_rephrasings(snapshot, policy, &estimates, free_mix.split(rest)),
+        rest => cap_rephrasings(snapshot, policy, &estimates, mix.split(rest)),
     };
     let candidates: [u64; 3] = std::array::from_fn(|i| aimed[i] + free[i]);
     if candidates.iter().sum::<u64>() == 0 {
@@ -316,7 +316,12 @@ pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
         .sum();
     let still = (wanted - rows(aimed)).max(0.0) / acceptance.max(0.01);
     let all = affordable(snapshot, &estimates, &mix) - aimed.iter().sum::<u64>() as f64;
-    let free = cap_rephrasings(snapshot, policy, mix.split(all.min(still).max(0.0) as u64));
+    let free = cap_rephrasings(
+        snapshot,
+        policy,
+        &estimates,
+        mix.split(all.min(still).max(0.0) as u64),
+    );
     expect(&estimates, std::array::from_fn(|i| aimed[i] + free[i]))
 }
 
@@ -410,14 +415,29 @@ fn certain(snapshot: &Snapshot, policy: &Policy, mix: &Mix) -> bool {
             .all(|(share, estimate)| *share == 0.0 || estimate.fixed_calls)
 }
 
-fn cap_rephrasings(snapshot: &Snapshot, policy: &Policy, mut candidates: [u64; 3]) -> [u64; 3] {
+fn cap_rephrasings(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    estimates: &[Estimate; 3],
+    mut candidates: [u64; 3],
+) -> [u64; 3] {
     let cap = snapshot.seeds.saturating_mul(policy.rephrasings_per_seed.into());
     let room = cap.saturating_sub(snapshot.tallies[1].accepted);
     let excess = candidates[1].saturating_sub(room);
     candidates[1] -= excess;
     if policy.strategy == StrategyChoice::Auto {
-        // Prompts run out before answers do: the excess goes where the mix already goes most.
-        candidates[if candidates[2] > candidates[0] { 2 } else { 0 }] += excess;
+        // Prompts run out before answers do: what the excess would have cost goes where the mix already goes most.
+        let other = if candidates[2] > candidates[0] { 2 } else { 0 };
+        let [ours, theirs] = [&estimates[1], &estimates[other]];
+        let ratio = |ours: f64, theirs: f64| if theirs > 0.0 { ours / theirs } else { 1.0 };
+        let mut share = 1.0f64;
+        if snapshot.limit.usd.is_some() {
+            share = share.min(ratio(ours.usd_micros(), theirs.usd_micros()));
+        }
+        if snapshot.limit.calls.is_some() {
+            share = share.min(ratio(ours.calls(), theirs.calls()));
+        }
+        candidates[other] += (excess as f64 * share) as u64;
     }
     candidates
 }

@@ -21,7 +21,10 @@ pub struct About {
 ///
 /// Only splits with rows are named: loaders take a pattern without a file for an error. Its configuration names
 /// `data/*.parquet` alone, so that `jsonl/` and `rejected.parquet` are not loaded as rows.
-pub fn front_matter(about: &About, splits: &[(Split, u64)]) -> String {
+///
+/// The configuration is called by its rows: `datasets` keeps what it has loaded by the folder's name and this one, and would give the rows of
+/// one run for those of another.
+pub fn front_matter(about: &About, rows_hash: &str, splits: &[(Split, u64)]) -> String {
     let mut yaml = String::from("---\n");
     for (key, value) in [("pretty_name", &about.pretty_name), ("license", &about.license)] {
         if let Some(value) = value {
@@ -46,7 +49,10 @@ pub fn front_matter(about: &About, splits: &[(Split, u64)]) -> String {
     let rows = splits.iter().map(|(_, rows)| rows).sum();
     line(&mut yaml, &format!("size_categories:\n- {}", size_category(rows)));
     if rows > 0 {
-        line(&mut yaml, "configs:\n- config_name: default\n  data_files:");
+        line(
+            &mut yaml,
+            &format!("configs:\n- config_name: rows-{rows_hash}\n  data_files:"),
+        );
     }
     for (split, _) in splits.iter().filter(|(_, rows)| *rows > 0) {
         line(
@@ -109,6 +115,7 @@ mod tests {
         };
         let card = front_matter(
             &about,
+            "0123abcd",
             &[(Split::Train, 1_000), (Split::Validation, 0), (Split::Test, 5)],
         );
         let expected = r##"---
@@ -125,7 +132,7 @@ tags:
 size_categories:
 - 1K<n<10K
 configs:
-- config_name: default
+- config_name: rows-0123abcd
   data_files:
   - split: train
     path: data/train-*.parquet

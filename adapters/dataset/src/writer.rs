@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::card::{About, front_matter};
 use crate::error::Error;
@@ -280,7 +281,17 @@ impl Finished {
     /// The head of the card: what makes the folder load with its splits and nothing else.
     pub fn front_matter(&self, about: &About) -> String {
         let splits = Split::ALL.map(|split| (split, self.rows(split)));
-        front_matter(about, &splits)
+        let mut digest = Sha256::new();
+        for file in self.files.iter().filter(|file| file.path.starts_with("data/")) {
+            digest.update(&file.sha256);
+        }
+        let hash: String = digest
+            .finalize()
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        front_matter(about, &hash, &splits)
     }
 
     /// Adds a file, such as `README.md`, `manifest.json` or `pictures/funnel.svg`.

@@ -257,7 +257,7 @@ impl Coordinator for Api {
             }
             Raise::Closed => {
                 return Err(Status::failed_precondition(
-                    "the run is finished: its limit no longer matters",
+                    "the run is finished: its limit no longer matters; a larger budget and another number as `generate.seed` make another run",
                 ));
             }
         }

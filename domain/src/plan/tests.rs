@@ -113,6 +113,27 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Rephrasings run out by the number of seeds, and what takes their place may cost several times as much.
+    #[test]
+    fn nothing_is_expected_to_cost_more_than_there_is(
+        limit in 10_000u64..5_000_000, seeds in 1u64..500, per_seed in 1u32..8, dearer in 1u64..8, calls in 1u64..4,
+    ) {
+        let mut policy = policy(4, 0.05, 200);
+        policy.strategy = StrategyChoice::Auto;
+        policy.rephrasings_per_seed = per_seed;
+        policy.prior[2].stages[0] = StageCost { calls: calls as f64, usd_micros: (200 * dearer) as f64, ..StageCost::default() };
+        let mut snapshot = at_first(limit);
+        snapshot.seeds = seeds;
+        let usd: f64 = outlook(&snapshot, &policy).usd_micros.iter().sum();
+        prop_assert!(usd <= limit as f64 + 1_600.0, "{usd} of {limit}");
+        if let Next::Round(plan) = next(&snapshot, &policy) {
+            let usd: f64 = plan.expected.usd_micros.iter().sum();
+            prop_assert!(usd <= limit as f64 + 1_600.0, "{usd} of {limit}");
+        }
+    }
+}
+
 /// A tenth of the worst case is what calls cost: what is left over seems to pay for ten of them, and pays for none.
 #[test]
 fn a_rest_that_covers_no_worst_case_ends_the_run() {
