@@ -191,7 +191,8 @@ pub(crate) struct StatusArgs {
 pub(crate) struct BudgetArgs {
     /// The run's folder (`out/RUN`), or its id with `--server`.
     pub(crate) run: PathBuf,
-    /// The new limit, absolute: `10usd`, `5000calls`, or both joined by a comma. A run in a folder must not be running.
+    /// The new limit, absolute: `10usd`, `5000calls`, or both joined by a comma; what is not named stays. A run in a folder must not be
+    /// running.
     #[arg(long)]
     pub(crate) raise: Option<String>,
     #[command(flatten)]

@@ -139,10 +139,10 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
 
 /// Changes the limit; returns the one before.
 async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<Limit> {
-    let new = standing::limit(text)?;
     let state = folder.state();
     let ledger = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await??;
     let current = ledger.account(start.run).await?.limit;
+    let new = standing::raised(current, text)?;
     let request = format!("{new:?} for {current:?}");
     match ledger.raise(start.run, &request, current, new).await? {
         Raise::Raised | Raise::Already => {}

@@ -86,6 +86,23 @@ pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
     })
 }
 
+/// A limit raised as people write it: what is not named stays.
+///
+/// # Errors
+/// What is no limit, and what is lower than the one there is: lowering it would end the run, and nothing takes an ended run up again.
+pub(crate) fn raised(current: Limit, text: &str) -> anyhow::Result<Limit> {
+    let named = limit(text)?;
+    let lower = |named: Option<u64>, current: Option<u64>| named.zip(current).is_some_and(|(n, c)| n < c);
+    let usd = |limit: Limit| limit.usd.map(|usd| usd.0);
+    if lower(usd(named), usd(current)) || lower(named.calls, current.calls) {
+        anyhow::bail!("the limit is {current}, and `--raise {text}` is lower: nothing was changed");
+    }
+    Ok(Limit {
+        usd: named.usd.or(current.usd),
+        calls: named.calls.or(current.calls),
+    })
+}
+
 /// What a run is doing, and why.
 pub(crate) struct State {
     /// The state in a word or two, for programs too.
@@ -225,5 +242,34 @@ impl Standing {
             "state": account.map(|a| &a.state), "archived": account.map(|a| &a.archived),
         });
         print::either(output, &value, &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raising_one_limit_leaves_the_other_and_lowers_none() {
+        let both = Limit {
+            usd: Some(MicroUsd(2_000_000)),
+            calls: Some(1_500),
+        };
+        let more_calls = raised(both, "1600calls").unwrap();
+        assert_eq!((more_calls.usd, more_calls.calls), (both.usd, Some(1_600)));
+        let more_money = raised(both, "2.5usd").unwrap();
+        assert_eq!(
+            (more_money.usd, more_money.calls),
+            (Some(MicroUsd(2_500_000)), Some(1_500))
+        );
+        for lower in ["5calls", "1usd", "1usd,1600calls"] {
+            assert!(
+                raised(both, lower)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("nothing was changed"),
+                "{lower}"
+            );
+        }
     }
 }

@@ -142,7 +142,7 @@ pub(crate) async fn budget(
     let mut before = None;
     if let Some(text) = &args.raise {
         before = Some(limit(&run));
-        let new = standing::limit(text).map_err(Failure::Input)?;
+        let new = standing::raised(limit(&run), text).map_err(Failure::Input)?;
         let limit = v1::Limit {
             usd_micros: new.usd.map(|usd| usd.0),
             calls: new.calls,

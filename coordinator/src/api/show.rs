@@ -80,7 +80,24 @@ fn state(run: &Run, account: Option<&Account>) -> (v1::RunState, String) {
     }
     match account.map(|account| &account.state) {
         Some(AccountState::Paused { reason }) => (v1::RunState::Paused, reason.clone()),
-        Some(AccountState::Frozen { reason, .. }) => (v1::RunState::Frozen, reason.clone()),
+        // Nobody need act: whoever drives the run lifts it when the books are whole.
+        Some(AccountState::Frozen {
+            reason, shaken: true, ..
+        }) => {
+            let state = match run.holder {
+                Some(_) => v1::RunState::Running,
+                None => v1::RunState::Waiting,
+            };
+            (
+                state,
+                format!("{reason}; it goes on by itself, within about half a minute"),
+            )
+        }
+        Some(AccountState::Frozen {
+            reason,
+            shaken: false,
+            ..
+        }) => (v1::RunState::Frozen, reason.clone()),
         Some(AccountState::Cancelled) => {
             let calls = account.map_or(0, |account| account.counts_total().running);
             let reason = match calls {
