@@ -4,13 +4,17 @@
 //! `=== assistant`, or a single `=== raw`. Parts are split *before* anything is filled in, so no text of a seed or a document
 //! can open one. Inside a part stand Jinja expressions over [`Variables`]; a name that does not exist is an error.
 
+mod reply;
+
 use std::collections::HashSet;
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use crate::chat::{Message, OutputSchema, Prompt, Role};
-use crate::job::{NO_CONCEPT, PromptForm, PromptKind};
+use crate::chat::{Message, Prompt, Role};
+use crate::job::{PromptForm, PromptKind};
+
+pub use reply::{reply_object, reply_schema};
 
 /// What is wrong with a template.
 #[derive(Debug, thiserror::Error)]
@@ -322,49 +326,6 @@ fn neutralise(text: &str) -> String {
     match &*TAG {
         Some(tag) => tag.replace_all(text, "‹$1›").into_owned(),
         None => text.to_owned(),
-    }
-}
-
-/// The JSON Schema of a structured reply, strict as endpoints want it: every member required, none beside them. `names` are what a choice is
-/// between.
-pub fn reply_schema(kind: PromptKind, reasoning: bool, names: &[String]) -> OutputSchema {
-    let members: &[(&str, &str)] = match (kind, reasoning) {
-        (PromptKind::Answer, true) => &[("reasoning", "string"), ("answer", "string")],
-        (PromptKind::Answer, false) => &[("answer", "string")],
-        (PromptKind::Rephrase | PromptKind::NewQuestion, _) => &[("question", "string")],
-        (PromptKind::Verify, _) => &[("answerable", "boolean"), ("reason", "string")],
-        (PromptKind::Judge, _) => &[
-            ("relevant", "boolean"),
-            ("substantial", "boolean"),
-            ("useful", "boolean"),
-            ("clear", "boolean"),
-            ("expert", "boolean"),
-            ("correct", "boolean"),
-            ("reason", "string"),
-        ],
-        (PromptKind::Assign, _) => &[("concept", "string")],
-    };
-    let mut properties: serde_json::Map<_, _> = members
-        .iter()
-        .map(|(name, kind)| ((*name).to_owned(), serde_json::json!({ "type": kind })))
-        .collect();
-    if kind == PromptKind::Assign {
-        let all: Vec<&str> = names.iter().map(String::as_str).chain([NO_CONCEPT]).collect();
-        properties["concept"]["enum"] = serde_json::json!(all);
-    }
-    let required: Vec<_> = members.iter().map(|(name, _)| *name).collect();
-    let name = match kind {
-        PromptKind::Answer => "answer",
-        PromptKind::Rephrase | PromptKind::NewQuestion => "question",
-        PromptKind::Verify => "verification",
-        PromptKind::Judge => "judgement",
-        PromptKind::Assign => "assignment",
-    };
-    OutputSchema {
-        name: name.into(),
-        schema: serde_json::json!({
-            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
-        }),
     }
 }
 

@@ -3,6 +3,7 @@
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{NO_CONCEPT, folded};
+use gristmill_domain::prompt::reply_object;
 use gristmill_domain::work::Judgement;
 use serde_json::Value;
 
@@ -15,16 +16,6 @@ pub(crate) struct Answered {
 
 fn malformed(detail: impl Into<String>) -> Rejection {
     Rejection::new(Reason::Format, detail)
-}
-
-/// The reply's JSON object: the whole text, or what stands between its first and last brace.
-fn object(text: &str) -> Option<serde_json::Map<String, Value>> {
-    let whole = serde_json::from_str(text.trim()).ok();
-    let braces = || serde_json::from_str(text.get(text.find('{')?..=text.rfind('}')?)?).ok();
-    match whole.or_else(braces)? {
-        Value::Object(object) => Some(object),
-        _ => None,
-    }
 }
 
 fn text_member(object: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
@@ -44,7 +35,7 @@ fn required(object: &serde_json::Map<String, Value>, name: &str) -> Result<Strin
 
 /// The JSON object of a reply to a request that asked for one.
 fn asked_object(request: &Request, text: &str) -> Result<Option<serde_json::Map<String, Value>>, Rejection> {
-    match (object(text), &request.schema) {
+    match (reply_object(text), &request.schema) {
         (Some(object), _) => Ok(Some(object)),
         (None, Some(_)) => Err(malformed("the reply is not the JSON object that was asked for")),
         (None, None) => Ok(None),

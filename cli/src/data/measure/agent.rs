@@ -12,6 +12,7 @@ use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Message, OutputSchema, Price, Prompt, Request, Role};
 use gristmill_domain::job::{ModelSpec, Structured};
+use gristmill_domain::prompt::reply_object;
 use gristmill_jobfile::Keys;
 use gristmill_measure::agent::{AgentDraws, AgentScore, NamedCluster, draws, score};
 use gristmill_ports::model::{CallError, ChatModel, Scope};
@@ -233,7 +234,7 @@ impl Agent {
                 Ok(Ok(response)) => {
                     let cost = response.usage.map_or(worst, |usage| self.price.cost(usage));
                     self.book(worst, cost);
-                    return Ok(object(&response.text));
+                    return Ok(reply_object(&response.text).map(Value::Object));
                 }
                 // Nobody knows what it cost: the worst case counts.
                 Err(_) | Ok(Err(CallError::Unknown { .. })) => {
@@ -304,12 +305,6 @@ fn valid_schema() -> Value {
     })
 }
 
-/// The object in a reply, whatever stands around it.
-fn object(text: &str) -> Option<Value> {
-    let (from, to) = (text.find('{')?, text.rfind('}')?);
-    serde_json::from_str(text.get(from..=to)?).ok()
-}
-
 /// Clusters with their names; `None` where one is none, or names a text that was not shown.
 fn read_clusters(reply: &Value, texts: usize) -> Option<Vec<(String, NamedCluster)>> {
     let one = |cluster: &Value| {
@@ -348,7 +343,7 @@ mod tests {
 
     #[test]
     fn only_whole_answers_are_read() {
-        let read = |text: &str| object(text).and_then(|reply| read_clusters(&reply, 3));
+        let read = |text: &str| reply_object(text).and_then(|reply| read_clusters(&Value::Object(reply), 3));
         let found =
             read("Here: ```json\n{\"clusters\": [{\"name\": \"a\", \"rows\": [1, 3]}, {\"name\": \"b\", \"rows\": [2]}]}\n```").unwrap();
         assert_eq!(
