@@ -51,4 +51,15 @@ impl Folder {
             Some(&|name| name == "SET_KEY"),
         )
     }
+
+    /// What is wrong with a job, and at which line and column.
+    fn errors(&self, text: impl AsRef<[u8]>) -> Vec<(String, Option<(usize, usize)>)> {
+        match self.load(text, &[]) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors
+                .iter()
+                .map(|error| (error.message().to_owned(), errors.line_column(error)))
+                .collect(),
+        }
+    }
 }

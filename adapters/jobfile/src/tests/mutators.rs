@@ -3,14 +3,7 @@
 use super::{Folder, HEAD};
 
 fn errors(folder: &Folder, mutators: &str) -> Vec<(String, Option<(usize, usize)>)> {
-    let job = format!("{HEAD}generate: {{mutators: {mutators}}}\n");
-    match folder.load(job, &[]) {
-        Ok(_) => Vec::new(),
-        Err(errors) => errors
-            .iter()
-            .map(|error| (error.message().to_owned(), errors.line_column(error)))
-            .collect(),
-    }
+    folder.errors(format!("{HEAD}generate: {{mutators: {mutators}}}\n"))
 }
 
 #[test]
