@@ -12,7 +12,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_ports::register::WorkerReport;
 use gristmill_proto::v1;
 use tokio::sync::watch;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
@@ -249,43 +249,24 @@ async fn look(
     let mut pauses = backoff::ExponentialBackoffBuilder::new()
         .with_max_elapsed_time(Some(AWAY_MAX))
         .build();
-    let mut told = Vec::new();
-    let mut last: Option<v1::Run> = None;
+    let mut look = Look {
+        view,
+        progress,
+        told: Vec::new(),
+        last: None,
+        heard: false,
+    };
     loop {
-        let gone = match remote
-            .watch_run(v1::WatchRunRequest { run: run.to_owned() })
-            .await
-        {
-            Err(status) => status,
-            Ok(answer) => {
-                let mut states = answer.into_inner();
-                loop {
-                    match states.message().await {
-                        Ok(Some(state)) => {
-                            pauses.reset();
-                            progress.send_replace(progress_of(&state));
-                            if state.obstacles != told {
-                                told.clone_from(&state.obstacles);
-                                for one in &told {
-                                    view.say(&format!("warning: {}", obstacle(one)));
-                                }
-                            }
-                            let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
-                            if waits {
-                                return Ok(state);
-                            }
-                            last = Some(state);
-                        }
-                        Ok(None) => {
-                            return last
-                                .context("the coordinator said nothing about the run")
-                                .map_err(Failure::Other);
-                        }
-                        Err(status) => break status,
-                    }
-                }
+        let gone = match look.once(remote, run).await {
+            Ok(()) => {
+                let last = look.last.context("the coordinator said nothing about the run");
+                return last.map_err(Failure::Other);
             }
+            Err(status) => status,
         };
+        if std::mem::take(&mut look.heard) {
+            pauses.reset();
+        }
         // A connection that broke has its reason as source; what the coordinator says has none.
         let away = gone.code() == Code::Unavailable || std::error::Error::source(&gone).is_some();
         match pauses.next_backoff().filter(|_| away) {
@@ -299,6 +280,41 @@ async fn look(
             }
             None => return Err(refused(&gone)),
         }
+    }
+}
+
+/// What a watcher has seen.
+struct Look<'a> {
+    view: &'a View,
+    progress: &'a watch::Sender<Progress>,
+    /// What the run was last said to wait for.
+    told: Vec<v1::Obstacle>,
+    last: Option<v1::Run>,
+    /// A coordinator has said something since this was last asked.
+    heard: bool,
+}
+
+impl Look<'_> {
+    /// Watches by one stream, until the run ends or stands still, or the stream breaks.
+    async fn once(&mut self, remote: &mut Remote, run: &str) -> Result<(), Status> {
+        let request = v1::WatchRunRequest { run: run.to_owned() };
+        let mut states = remote.watch_run(request).await?.into_inner();
+        while let Some(state) = states.message().await? {
+            self.heard = true;
+            self.progress.send_replace(progress_of(&state));
+            if state.obstacles != self.told {
+                self.told.clone_from(&state.obstacles);
+                for one in &self.told {
+                    self.view.say(&format!("warning: {}", obstacle(one)));
+                }
+            }
+            let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
+            self.last = Some(state);
+            if waits {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -35,7 +35,12 @@ impl Api {
             .await
             .map_err(|error| register_status(&error))?
             .ok_or_else(|| unknown_run(run))?;
-        self.show(&entry, &self.workers().await?).await
+        // Only of a run that goes on is it told what it waits for.
+        let workers = match entry.ending {
+            None => self.workers().await?,
+            Some(_) => Vec::new(),
+        };
+        self.show(&entry, &workers).await
     }
 
     /// Changes the account of a run that is known and not over, and shows the run after it.
