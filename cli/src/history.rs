@@ -23,10 +23,7 @@ pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
         None => "accepted\n".to_owned(),
         Some(rejection) => format!("rejected: {rejection}\n"),
     });
-    text.push_str(&format!(
-        "seed       {} at {}:{}\n",
-        seed.id, seed.place.file, seed.place.line
-    ));
+    text.push_str(&format!("seed       {} at {}\n", seed.id, seed.place));
     text.push_str(&format!(
         "  question {}\n  answer   {}\n",
         one_line(&seed.question),

@@ -1,6 +1,7 @@
 //! Seeds: real examples with known answers, and the three splits made of them before anything is generated.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -41,6 +42,13 @@ pub struct Place {
     pub file: String,
     /// Line of the file, from 1; the row's number in Parquet.
     pub line: u64,
+}
+
+impl fmt::Display for Place {
+    /// `seeds.jsonl:12`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
 }
 
 impl Seed {

@@ -62,7 +62,7 @@ pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
             origin: Origin::Human,
             seed_id: Some(seed.id.to_string()),
             seed_source: seed.source,
-            source_place: Some(format!("{}:{}", seed.place.file, seed.place.line)),
+            source_place: Some(seed.place.to_string()),
             run: Some(start.run.to_string()),
             concepts: seed.concepts,
             ..Provenance::default()
@@ -121,7 +121,7 @@ pub(super) fn synthetic(
         .or(seed.context.as_deref().filter(|_| !row.borrowed));
     let (source, mut place) = match &row.passage {
         Some(cited) => (Some(cited.source.clone()), cited.to_string()),
-        None => (seed.source, format!("{}:{}", seed.place.file, seed.place.line)),
+        None => (seed.source, seed.place.to_string()),
     };
     let second = match &row.second {
         Some(second) => Some(second_passage(second, seeds)?),
@@ -169,7 +169,7 @@ fn second_passage(second: &Second, seeds: &SeedStore) -> anyhow::Result<(String,
         Second::Document(cited) => (seeds.passages().read(cited.number)?.text, cited.to_string()),
         Second::Seed { ordinal, .. } => {
             let seed = seeds.read(*ordinal)?;
-            let place = format!("{}:{}", seed.place.file, seed.place.line);
+            let place = seed.place.to_string();
             (seed.context.unwrap_or_default(), place)
         }
     })

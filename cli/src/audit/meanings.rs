@@ -14,7 +14,7 @@ use super::SHOWN;
 use super::seen::{Audit, ClusterLine, Diversity, Mark, Marks, Outlier, Outliers};
 use crate::data::sample::drawn;
 use crate::prepare::Prepared;
-use crate::survey::{Survey, place, threads};
+use crate::survey::{Survey, threads};
 
 /// Neighbours whose mean distance says how far off a seed lies. With no more seeds than that, vectors say nothing.
 pub(super) const NEIGHBORS: usize = 5;
@@ -103,7 +103,7 @@ fn outliers(prepared: &Prepared, unit: &UnitVectors) -> anyhow::Result<Outliers>
     let shown = far.iter().take(SHOWN).map(|&n| {
         let seed = seed(prepared, n)?;
         Ok(Outlier {
-            place: place(&seed),
+            place: seed.place.to_string(),
             question: seed.question,
             distance: distances[n],
         })
@@ -162,7 +162,7 @@ fn marks(
         let seed = seed(prepared, n)?;
         Ok(Mark {
             at,
-            place: place(&seed),
+            place: seed.place.to_string(),
             question: seed.question,
             of: of(n),
         })

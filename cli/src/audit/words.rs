@@ -7,7 +7,6 @@ use gristmill_measure::words::{WordCounts, Wording};
 use super::SHOWN;
 use super::seen::{Duplicates, Pair};
 use crate::prepare::Prepared;
-use crate::survey::place;
 
 /// Near-duplicates, and how much of the wording repeats.
 pub(super) struct Words {
@@ -41,9 +40,9 @@ pub(super) fn look(prepared: &Prepared) -> anyhow::Result<Words> {
             if duplicates.shown.len() < SHOWN {
                 let like = seeds.read(seeds.anchor(first.row.into()))?;
                 duplicates.shown.push(Pair {
-                    place: place(&seed),
+                    place: seed.place.to_string(),
                     question: seed.question,
-                    like: place(&like),
+                    like: like.place.to_string(),
                     like_question: like.question,
                     jaccard: first.jaccard,
                 });

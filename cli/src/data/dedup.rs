@@ -80,7 +80,7 @@ pub(super) fn embed(
         .map(|row| {
             vectorizer
                 .take(&row.object)
-                .map_err(|reason| anyhow::anyhow!("{}:{}: {reason}", row.place.file, row.place.line))
+                .map_err(|reason| anyhow::anyhow!("{}: {reason}", row.place))
         })
         .collect::<Result<_, _>>()?;
     let vectors = vectorizer.vectors(&texts, own, task)?;

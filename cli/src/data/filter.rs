@@ -113,6 +113,6 @@ fn carry_out(
 fn answer(row: &Row, field: Option<&str>) -> anyhow::Result<Option<String>> {
     let Some(field) = field else { return Ok(None) };
     let text = fields::text(&row.object, field, Usual::Answer)
-        .map_err(|reason| anyhow!("{}:{}: {reason}", row.place.file, row.place.line))?;
+        .map_err(|reason| anyhow!("{}: {reason}", row.place))?;
     Ok(Some(text))
 }

@@ -170,7 +170,7 @@ fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
             let all = real.iter().flat_map(|real| &real.items).chain(&rows.items);
             let told = all.map(|item| Told {
                 text: cut(&item.text, TOLD),
-                from: format!("{}:{}", item.place.file, item.place.line),
+                from: item.place.to_string(),
                 ..Told::default()
             });
             let map = Map {

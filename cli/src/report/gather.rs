@@ -169,7 +169,7 @@ fn of_seed(ordinal: u64, seed: Seed) -> Real {
         id: seed.id.to_string(),
         question: seed.question,
         answer: seed.answer,
-        from: format!("{}:{}", seed.place.file, seed.place.line),
+        from: seed.place.to_string(),
         vector: Vec::new(),
     }
 }

@@ -123,10 +123,7 @@ pub(super) fn sample(whole: &Whole) -> Sample {
         ),
     );
     line("concepts", seed.concepts.join(", "));
-    line(
-        "seed stands at",
-        format!("{}:{}", seed.place.file, seed.place.line),
-    );
+    line("seed stands at", seed.place.to_string());
     if let Some(cited) = &row.passage {
         line("passage", cited.to_string());
     }
