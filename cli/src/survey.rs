@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{Assigner, BySeeds, FoundConcepts, SeedStore, by_seeds, uncovered_share};
+use gristmill_coordinator::{Assigner, BySeeds, SeedStore, by_seeds, uncovered_share};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Accept, Concepts, EmbedSource, Job};
-use gristmill_domain::seed::{Seed, Split};
+use gristmill_domain::seed::Split;
 use gristmill_measure::{UnitVectors, Vectors};
 use gristmill_ports::model::Embedder;
 
@@ -40,11 +40,6 @@ impl Survey {
         let unit = Vectors::new(model, dimensions, vectors.concat())?.normalized()?;
         Ok(Some(unit))
     }
-}
-
-/// Where a seed stands: its file and line.
-pub(crate) fn place(seed: &Seed) -> String {
-    format!("{}:{}", seed.place.file, seed.place.line)
 }
 
 /// The job's embedding model; nothing where nothing is embedded.
@@ -86,35 +81,14 @@ async fn counted(
 ) -> anyhow::Result<Survey> {
     let mut found = BySeeds::default();
     if let Some(settings) = &prepared.start.job.concepts {
-        let assigner = assigner(settings, prepared, &vectors, known).await?;
+        let model = &prepared.start.job.embed.model;
+        let assigner = Assigner::of_job(settings, model, &prepared.seeds, &vectors, known).await?;
         found = by_seeds(assigner, &prepared.seeds, &vectors, &prepared.start.job.filter)?;
     }
     Ok(Survey {
         by_seeds: found,
         vectors,
     })
-}
-
-async fn assigner(
-    settings: &Concepts,
-    prepared: &Prepared,
-    vectors: &[Vec<f32>],
-    known: Vec<Vec<f32>>,
-) -> anyhow::Result<Assigner> {
-    let model = prepared.start.job.embed.model.clone();
-    if settings.found.is_none() {
-        return Ok(Assigner::new(settings, &model, known)?);
-    }
-    let seeds = &prepared.seeds;
-    let of_anchor: Vec<Vec<f32>> = (0..seeds.anchors())
-        .filter_map(|n| vectors.get(seeds.anchor(n) as usize).cloned())
-        .collect();
-    let (owned, threads) = (settings.clone(), threads());
-    let found = tokio::task::spawn_blocking(move || FoundConcepts::find(&owned, &model, of_anchor, threads))
-        .await??;
-    Ok(Assigner::found(settings, found, |n| {
-        Ok(seeds.read(seeds.anchor(n as u64))?.question)
-    })?)
 }
 
 /// Threads that arithmetic may take.

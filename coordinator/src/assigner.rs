@@ -11,6 +11,7 @@ use gristmill_measure::naming::ClusterWords;
 use gristmill_measure::{UnitVectors, Vectors};
 
 use crate::Error;
+use crate::seeds::SeedStore;
 
 /// Rounds of finding clusters start from this.
 const CLUSTER_SEED: u64 = 0;
@@ -67,6 +68,33 @@ impl Assigner {
         })
     }
 
+    /// What a job's rows are assigned by: its list, or clusters found in its seeds, which takes seconds for many. `vectors` are those of the
+    /// seeds by ordinal, `known` those of [`texts`](Self::texts), all by the model of that name.
+    ///
+    /// # Errors
+    /// Vectors that are none, or are not one a text; seeds that cannot be read.
+    pub async fn of_job(
+        concepts: &Concepts,
+        model: &str,
+        seeds: &SeedStore,
+        vectors: &[Vec<f32>],
+        known: Vec<Vec<f32>>,
+    ) -> Result<Self, Error> {
+        if concepts.found.is_none() {
+            return Self::new(concepts, model, known);
+        }
+        let of_anchor = (0..seeds.anchors())
+            .filter_map(|n| vectors.get(seeds.anchor(n) as usize).cloned())
+            .collect();
+        let (settings, name) = (concepts.clone(), model.to_owned());
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let finding = tokio::task::spawn_blocking(move || Found::find(&settings, &name, of_anchor, threads));
+        let found = finding.await.map_err(|_| Error::Interrupted)??;
+        Self::found(concepts, found, |n| {
+            Ok(seeds.read(seeds.anchor(n as u64))?.question)
+        })
+    }
+
     /// An assigner by labels alone, also for concepts that are otherwise known by embedding.
     pub fn by_labels(concepts: &Concepts) -> Self {
         Self {
@@ -81,7 +109,7 @@ impl Assigner {
     ///
     /// # Errors
     /// Those of `question`.
-    pub fn found(
+    fn found(
         concepts: &Concepts,
         found: Found,
         question: impl Fn(usize) -> Result<String, Error>,
@@ -161,7 +189,7 @@ fn choices(concepts: &Concepts) -> Option<usize> {
 }
 
 /// Clusters found in seeds.
-pub struct Found {
+struct Found {
     centers: Prototypes,
     cluster_of: Vec<u32>,
     /// Of each cluster, the seeds nearest to its center, closest first.
@@ -173,7 +201,7 @@ impl Found {
     ///
     /// # Errors
     /// Vectors that are none.
-    pub fn find(
+    fn find(
         concepts: &Concepts,
         model: &str,
         vectors: Vec<Vec<f32>>,

@@ -29,7 +29,7 @@ mod start;
 mod window;
 
 pub use api::{Access, AccessError, Api, Role};
-pub use assigner::{Assigner, Belongs, Found as FoundConcepts};
+pub use assigner::{Assigner, Belongs};
 pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
 pub use error::Error;

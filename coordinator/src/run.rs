@@ -1,13 +1,12 @@
 //! A run from its first plan to its last row.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 
 use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
 use gristmill_domain::id::TaskId;
-use gristmill_domain::job::{Assign, Concepts, EmbedSource};
+use gristmill_domain::job::{Assign, EmbedSource};
 use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
@@ -24,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::assigner::{Assigner, Found};
+use crate::assigner::Assigner;
 use crate::corpus::Corpus;
 use crate::coverage::Coverage;
 use crate::engine::{Engine, Options, Producer as _, Site};
@@ -211,7 +210,8 @@ impl Coordinator<'_> {
         }
         let coverage = match concepts {
             Some(concepts) => {
-                let assigner = self.assigner(concepts, &vectors, known).await?;
+                let model = &self.recipe.job.embed.model;
+                let assigner = Assigner::of_job(concepts, model, self.seeds, &vectors, known).await?;
                 let mut coverage = Coverage::new(assigner, self.seeds, &vectors, &self.recipe.job.filter)?;
                 let passages = self.seeds.passages();
                 if embeds && concepts.assign != Assign::Labels && concepts.steers() && !passages.is_empty() {
@@ -275,32 +275,6 @@ impl Coordinator<'_> {
                 .await?;
         }
         Ok(preparation.into_texts())
-    }
-
-    /// What rows are assigned to concepts by.
-    async fn assigner(
-        &self,
-        concepts: &Concepts,
-        vectors: &[Vec<f32>],
-        known: Vec<Vec<f32>>,
-    ) -> Result<Assigner, Error> {
-        let model = &self.recipe.job.embed.model;
-        if concepts.found.is_some() {
-            let anchor = |n: u64| self.seeds.anchor(n);
-            let of_anchor = (0..self.seeds.anchors())
-                .filter_map(|n| vectors.get(anchor(n) as usize).cloned())
-                .collect();
-            let (settings, name) = (concepts.clone(), model.clone());
-            let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-            let finding =
-                tokio::task::spawn_blocking(move || Found::find(&settings, &name, of_anchor, threads));
-            let found = finding.await.map_err(|_| Error::Interrupted)??;
-            Assigner::found(concepts, found, |n| {
-                Ok(self.seeds.read(anchor(n as u64))?.question)
-            })
-        } else {
-            Assigner::new(concepts, model, known)
-        }
     }
 
     /// Carries one round out, or what is left of it.
