@@ -1,18 +1,63 @@
 //! A row's whole history, for a person or a program.
 
-use gristmill_coordinator::History;
+use gristmill_coordinator::{History, RealRow, Trace};
 use gristmill_domain::passage::Second;
 use gristmill_domain::row::Checks;
+use gristmill_domain::seed::Split;
 use gristmill_domain::work::Output;
 
 use crate::args::OutputStyle;
 use crate::print::either;
+use crate::view::thousands;
 
 /// Characters of a text that are shown on a line.
 const SHOWN: usize = 240;
 
 /// Prints a row's whole history.
-pub(crate) fn print(run: &str, history: &History, output: OutputStyle) {
+pub(crate) fn print(run: &str, trace: &Trace, output: OutputStyle) {
+    match trace {
+        Trace::Made(history) => print_made(run, history, output),
+        Trace::Real(real) => print_real(run, real, output),
+    }
+}
+
+fn print_real(run: &str, real: &RealRow, output: OutputStyle) {
+    let RealRow {
+        seed,
+        split,
+        accepted,
+        rejected,
+    } = real;
+    let value = serde_json::json!({
+        "run": run, "seed": seed, "split": split, "made": {"accepted": accepted, "rejected": rejected},
+    });
+    let serves = match split {
+        Split::Anchor => "to train on and to generate from",
+        Split::Validation => "held out, to validate: nothing is made from it",
+        Split::Test => "held out, to test: nothing is made from it",
+    };
+    let mut text = format!("row {} · real · {serves}\nread at    {}\n", seed.id, seed.place);
+    if let Some(source) = &seed.source {
+        text.push_str(&format!("source     {}\n", one_line(source)));
+    }
+    if !seed.concepts.is_empty() {
+        text.push_str(&format!("labels     {}\n", one_line(&seed.concepts.join(", "))));
+    }
+    text.push_str(&format!("question   {}\n", one_line(&seed.question)));
+    if let Some(context) = &seed.context {
+        text.push_str(&format!("passage    {}\n", one_line(context)));
+    }
+    text.push_str(&format!("answer     {}\n", one_line(&seed.answer)));
+    if *split == Split::Anchor {
+        let (accepted, rejected) = (thousands(*accepted), thousands(*rejected));
+        text.push_str(&format!(
+            "made       {accepted} accepted rows, {rejected} rejected\n"
+        ));
+    }
+    either(output, &value, &text);
+}
+
+fn print_made(run: &str, history: &History, output: OutputStyle) {
     let History { row, seed, tasks } = history;
     let value = serde_json::json!({"run": run, "row": row, "seed": seed, "tasks": tasks});
     let mut text = format!(

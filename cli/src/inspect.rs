@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Found, Journal, SeedStore, Start};
+use gristmill_coordinator::{Journal, SeedStore, Start};
 use gristmill_dataset::{Layout, Options};
 use gristmill_domain::amount::Limit;
 use gristmill_domain::concept;
@@ -177,25 +177,14 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
         .await
         .map_err(anyhow::Error::from)?
         .ok_or_else(|| anyhow!("the run has no seeds yet"))?;
-    let found = journal.history(&args.row, &seeds).await;
-    let history = match found.map_err(anyhow::Error::from)? {
-        Found::One(history) => *history,
-        Found::None => {
-            let wanted = &args.row;
-            return Err(Failure::Input(anyhow!(
-                "no decided row has an id that begins with `{wanted}`"
-            )));
-        }
-        Found::Several => {
-            let wanted = &args.row;
-            return Err(Failure::Input(anyhow!(
-                "several rows begin with `{wanted}`: give more digits"
-            )));
-        }
-    };
-    history::print(&start.run.to_string(), &history, output);
+    let found = journal.trace(&args.row, &seeds).await;
+    let trace = found
+        .map_err(anyhow::Error::from)?
+        .map_err(|none| Failure::Input(none.into()))?;
+    history::print(&start.run.to_string(), &trace, output);
     Ok(())
 }
+
 /// Writes a run's dataset again, in another layout or place.
 pub(crate) fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;

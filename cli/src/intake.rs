@@ -4,13 +4,17 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Intake, SeedStore};
-use gristmill_domain::job::{Documents, Fields, Job, TableFormat};
+use gristmill_domain::answer::label::Labels;
+use gristmill_domain::answer::number;
+use gristmill_domain::job::{Documents, Fields, Job, TableFormat, Validator};
 use gristmill_domain::seed::{Place, Seed};
 use gristmill_tables::{Format, Options, Reader, Record};
 use serde_json::{Map, Value};
 
 /// Bad rows that are shown one by one.
 const SHOWN: usize = 10;
+/// Characters of a text in a row's error.
+const SHOWN_CHARS: usize = 40;
 
 /// Rows that could not be used.
 #[derive(Debug, Default)]
@@ -47,13 +51,14 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
         ..Options::default()
     };
     let reader = Reader::open_with(&job.seeds.path, &options).context("the seeds cannot be read")?;
+    let reference = Reference::of(&job.filter.validator)?;
     let mut intake = Intake::new(&job.holdout)?;
     let mut bad = BadRows::default();
     let mut rows = 0u64;
     for row in reader {
         rows += 1;
         match row {
-            Ok(record) => match seed(&record, &job.seeds.fields) {
+            Ok(record) => match seed(&record, &job.seeds.fields).and_then(|seed| reference.checked(seed)) {
                 Ok(seed) => intake.push(&seed)?,
                 Err(reason) => bad.add(format!("{}:{}: {reason}", record.file.display(), record.line)),
             },
@@ -163,6 +168,52 @@ fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {
         question,
         answer,
     })
+}
+
+/// What the validator must be able to read in a seed's reference: else no answer would ever equal it.
+enum Reference {
+    Any,
+    Number,
+    Label(Labels),
+}
+
+impl Reference {
+    fn of(validator: &Validator) -> anyhow::Result<Self> {
+        Ok(match validator {
+            Validator::Number => Self::Number,
+            Validator::Label { labels } => {
+                Self::Label(Labels::new(labels).context("`filter.validator.labels` cannot be used")?)
+            }
+            Validator::None | Validator::Sql { .. } | Validator::Text { .. } => Self::Any,
+        })
+    }
+
+    /// The seed, unless all of its references are unreadable.
+    fn checked(&self, seed: Seed) -> Result<Seed, String> {
+        let readable = |text: &String| match self {
+            Self::Any => true,
+            Self::Number => number::reference(text).is_some(),
+            Self::Label(labels) => labels.exact(text).is_some(),
+        };
+        if seed.references.iter().any(readable) {
+            return Ok(seed);
+        }
+        let first: String = seed
+            .references
+            .iter()
+            .flat_map(|text| text.chars())
+            .take(SHOWN_CHARS)
+            .collect();
+        Err(match self {
+            Self::Label(labels) => format!(
+                "its reference `{first}` is none of `filter.validator.labels` ({})",
+                labels.names().collect::<Vec<_>>().join(", ")
+            ),
+            Self::Any | Self::Number => format!(
+                "its reference `{first}` is no number, as `filter.validator` wants: name a column of numbers in `seeds.fields.references`, or end answers with `#### 42`"
+            ),
+        })
+    }
 }
 
 /// The first text of a column that must be there and must not be empty.

@@ -1,5 +1,6 @@
 //! `gristmill run`: one process, coordinator and worker together.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::trace::Untraced;
 use gristmill_queue_memory::Queues;
-use gristmill_worker::{Fixed, Source, Worker};
+use gristmill_worker::{Fixed, Handle, Source, Worker};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,8 @@ use crate::{print, report, survey};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
+/// Time between two looks whether models answer.
+const SILENCE_LOOK: Duration = Duration::from_secs(1);
 
 /// Runs a job to its end, or goes on where an earlier start stopped.
 pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
@@ -39,7 +42,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let prepared = prepare(args, Keys::Here).await?;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
-    if let Some(manifest) = folder.manifest()? {
+    if let Some(manifest) = folder.manifest().map_err(Failure::Input)? {
         let manifest: Manifest =
             serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
         print::done(&manifest, &folder, None, output);
@@ -52,7 +55,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     if !folder.begun() {
         survey::refuse_narrow(&prepared, &view).await?;
     }
-    folder.begin(start)?;
+    folder.begin(start).map_err(Failure::Input)?;
     let blobs = LocalBlobs::new(folder.state());
     prepared
         .seeds
@@ -180,6 +183,7 @@ async fn carry_out(
         Arc::clone(&ledger) as Arc<dyn Dockets>,
         worker_options,
     );
+    let telling = tokio::spawn(tell_silences(worker.handle(), view.clone()));
     let worker_stop = CancellationToken::new();
     let working = tokio::spawn(worker.run(sources, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
@@ -219,9 +223,31 @@ async fn carry_out(
     // Neither task panics by itself; what they were cut off from burns when its lease ends.
     let _ended = working.await;
     let _ended = watching.await;
+    telling.abort();
     let finished = result.map_err(|error| stopped(error, prepared, folder))?;
     let account = ledger.account(run).await.context("the ledger cannot be read")?;
     Ok((finished, account))
+}
+
+/// Tells people when nothing is answered at a line any more, and when something is again.
+async fn tell_silences(worker: Handle, view: View) {
+    let mut told = BTreeSet::new();
+    loop {
+        tokio::time::sleep(SILENCE_LOOK).await;
+        let silences = worker.silences();
+        for silence in silences.iter().filter(|silence| told.insert(silence.line)) {
+            let lasts = duration(silence.lasts.as_secs());
+            view.say(&format!(
+                "warning: tasks wait: no call has been answered for {lasts}: {}",
+                silence.reason
+            ));
+        }
+        let before = told.len();
+        told.retain(|line| silences.iter().any(|silence| silence.line == *line));
+        if told.len() < before {
+            view.say("calls are answered again");
+        }
+    }
 }
 
 fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {

@@ -35,7 +35,7 @@ pub use engine::Options;
 pub use error::Error;
 pub use fleet::{Assembler, Fleet, FleetOptions, Ground, States, bury};
 pub use forecast::{policy, snapshot_before, uncovered_share};
-pub use history::{Found, History};
+pub use history::{History, NoTrace, RealRow, Trace};
 pub use journal::{Journal, TaskResult};
 pub use passages::{Grounds, Passages};
 pub use progress::Progress;

@@ -81,7 +81,8 @@ pub struct Seeds {
     /// Documents that new questions are asked about, beside the examples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<Documents>,
-    /// Largest share of unreadable rows before the run is refused (0 to 1).
+    /// Largest share of rows that cannot be used before the run is refused (0 to 1): unreadable ones, and those whose reference the
+    /// validator cannot read.
     #[serde(default = "defaults::bad_rows")]
     pub max_bad_share: f64,
 }

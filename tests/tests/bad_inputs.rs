@@ -283,6 +283,26 @@ static CASES: &[Case] = &[
         &["seeds.jsonl:1", "answer"],
     ),
     seeds("seeds that are a list", b"[1, 2]\n", &["seeds.jsonl:1", "object"]),
+    seeds(
+        "seeds whose answers are no numbers",
+        b"{\"question\": \"x?\", \"answer\": \"seven or so\"}\n",
+        &[
+            "seeds.jsonl:1",
+            "`seven or so` is no number",
+            "seeds.fields.references",
+        ],
+    ),
+    Case {
+        name: "seeds with a label that is not listed",
+        change: &[("{kind: number}", "{kind: label, labels: [yes, no]}")],
+        seeds: Some(
+            b"{\"question\": \"x?\", \"answer\": \"yes\"}\n{\"question\": \"y?\", \"answer\": \"Maybe\"}\n",
+        ),
+        files: &[],
+        args: &["plan", "job.yaml"],
+        code: 3,
+        says: &["seeds.jsonl:2", "`Maybe` is none of", "(yes, no)"],
+    },
     call("job file missing", &["run", "jobb.yaml"], 3, &["jobb.yaml"]),
     call("no job named", &["run"], 2, &["<JOB>", "Usage"]),
     call("unknown verb", &["rn", "job.yaml"], 2, &["rn"]),
@@ -400,7 +420,7 @@ fn a_run_that_cannot_write_keeps_what_was_there() {
     bench.write("out", "mine").unwrap();
     let output = bench.gristmill(&["run", "job.yaml"]).unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert_ne!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(3));
     assert!(text.contains("out"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
     assert_eq!(

@@ -140,6 +140,13 @@ fn a_cluster_makes_the_dataset_that_one_machine_makes() {
         .ask(&["trace", &run, &synthetic_row(&cluster.dataset(&run))])
         .unwrap();
     assert!(!trace[0]["tasks"].as_array().unwrap().is_empty());
+    let seed = trace[0]["seed"]["id"].as_str().unwrap();
+    let trace = cluster.ask(&["trace", &run, seed]).unwrap();
+    assert_eq!(
+        (&trace[0]["seed"]["id"], &trace[0]["split"]),
+        (&seed.into(), &"anchor".into())
+    );
+    assert!(trace[0]["made"]["accepted"].as_u64().unwrap() > 0, "{trace:?}");
     let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
     assert!(metrics.contains("gristmill_queue_ready"), "{metrics}");
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::{Cluster, balanced, calls, get, numbers, tasks};
 use gristmill_tests::harness::{data, program};
+use gristmill_tests::sim::Faults;
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -97,6 +98,14 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
     assert!(!metrics.contains(&run), "no ids as labels");
 }
 
+/// A service that lets nobody in.
+fn busy() -> Faults {
+    Faults {
+        too_many: 1.0,
+        ..Faults::default()
+    }
+}
+
 /// The job with another address and key of its teacher.
 fn reached_by(job: &Path, url: &str, more: &str) -> PathBuf {
     let text = std::fs::read_to_string(job).unwrap();
@@ -142,10 +151,21 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
         })
         .unwrap();
     // A worker that has its tools already hears of another address as well.
+    other.sim.set_faults(busy()).unwrap();
     let moved = reached_by(&job, &other.url(), "");
     assert_eq!(cluster.submit(&moved).unwrap(), run);
     cluster
-        .wait(&run, LONG, |_| other.sim.bill().total.calls > 0)
+        .wait(
+            &run,
+            LONG,
+            waits("1 of 1 workers: no call is answered: `sim` at "),
+        )
+        .unwrap();
+    other.sim.set_faults(Faults::default()).unwrap();
+    cluster
+        .wait(&run, LONG, |status| {
+            other.sim.bill().total.calls > 0 && status["reason"] == ""
+        })
         .unwrap();
     // The address may change under a run, its prices may not: half the price in batches is another one.
     let priced = reached_by(&job, &bench.url(), "price: {input: 1, output: 1}, ");

@@ -7,10 +7,13 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use gristmill_tests::cluster::{Cluster, balanced, calls, numbers, rows, tasks};
 use gristmill_tests::harness::data;
+use gristmill_tests::sim::Faults;
 use serde_json::Value;
 
 const LONG: Duration = Duration::from_secs(240);
@@ -65,4 +68,36 @@ fn servers_that_forget_or_go_away_cost_nothing_twice() {
         .count();
     assert_eq!(manifest["rows"]["train_synthetic"], synthetic);
     assert!(synthetic > 100, "{synthetic} rows");
+}
+
+#[test]
+fn a_run_says_that_its_teacher_answers_nothing_and_when_it_does_again() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let (bench, _) = numbers(&data, CALLS).unwrap();
+    let away = Faults {
+        too_many: 1.0,
+        ..Faults::default()
+    };
+    bench.sim.set_faults(away).unwrap();
+    let mut run = bench
+        .command(&["run", "job.yaml", "--progress", "plain"])
+        .unwrap()
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let told = lines.find(|line| line.contains("tasks wait")).unwrap();
+    assert!(
+        told.contains("`sim` at http") && told.contains("answered 429"),
+        "{told}"
+    );
+    bench.sim.set_faults(Faults::default()).unwrap();
+    assert!(lines.any(|line| line == "calls are answered again"));
+    let rest: Vec<String> = lines.collect();
+    assert!(run.wait().unwrap().success(), "{rest:#?}");
 }

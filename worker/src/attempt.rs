@@ -29,7 +29,7 @@ use tracing::Instrument;
 
 use crate::board::Handle;
 use crate::call::{Called, End};
-use crate::gate::{Entry, Gates};
+use crate::gate::{CallEnd, Entry, Gates};
 use crate::kit::{Kit, Kits, Model, NoKit};
 use crate::lane::Lane;
 use crate::lease::Leases;
@@ -177,6 +177,13 @@ impl Place<'_> {
             self.call(model, request, worst, fence).await
         };
         pass.end(called.line);
+        match (called.line, &called.end) {
+            (CallEnd::Answered, _) => self.bench.handle.answered(model.line.id),
+            (CallEnd::Unsaid, _) | (_, End::Settled { .. }) => {}
+            (_, End::Void { reason, .. } | End::Burn { reason, .. }) => {
+                self.bench.handle.not_answered(model.line.id, reason);
+            }
+        }
         self.finish(fence, called.end, Some(began.elapsed())).await;
         drop(held);
         if let Some(used) = called.used {

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gristmill_domain::id::LineId;
 use gristmill_domain::stage::Stage;
 use tokio::time::Instant;
 
 use crate::meter;
+
+/// How long nothing is answered at a line before people are told.
+const SILENT_FROM: Duration = Duration::from_secs(10);
 
 /// A cheap look at a running worker: as good as the moment it is taken.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +23,25 @@ struct Board {
     draining: AtomicBool,
     /// By order of arrival, so that the first is the oldest.
     hands: Mutex<Hands>,
+    /// Lines whose last call was not answered.
+    unanswered: Mutex<BTreeMap<LineId, Unanswered>>,
+}
+
+#[derive(Debug)]
+struct Unanswered {
+    since: Instant,
+    reason: String,
+}
+
+/// A line at which no call is answered, for as long as people should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// The line.
+    pub line: LineId,
+    /// Since the first call of them all that was not answered.
+    pub lasts: Duration,
+    /// Why the last was not, with the model and its address.
+    pub reason: String,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +72,32 @@ impl Handle {
         self.0.draining.load(Ordering::Relaxed)
     }
 
+    /// Lines at which no call is answered.
+    pub fn silences(&self) -> Vec<Silence> {
+        let unanswered = self.unanswered();
+        let silences = unanswered.iter().map(|(line, calls)| Silence {
+            line: *line,
+            lasts: calls.since.elapsed(),
+            reason: calls.reason.clone(),
+        });
+        silences.filter(|silence| silence.lasts >= SILENT_FROM).collect()
+    }
+
+    /// A call was answered at a line.
+    pub(crate) fn answered(&self, line: LineId) {
+        self.unanswered().remove(&line);
+    }
+
+    /// A call was not answered at a line.
+    pub(crate) fn not_answered(&self, line: LineId, reason: &str) {
+        let mut unanswered = self.unanswered();
+        let calls = unanswered.entry(line).or_insert_with(|| Unanswered {
+            since: Instant::now(),
+            reason: String::new(),
+        });
+        reason.clone_into(&mut calls.reason);
+    }
+
     pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
@@ -66,9 +115,14 @@ impl Handle {
         }
     }
 
-    fn hands(&self) -> std::sync::MutexGuard<'_, Hands> {
-        // Each change is a single insert or remove: a panic elsewhere leaves nothing half-done.
+    // Under both locks each change is a single step: a panic elsewhere leaves nothing half-done.
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
         self.0.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, BTreeMap<LineId, Unanswered>> {
+        self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,5 +162,24 @@ mod tests {
         assert_eq!(handle.oldest_attempt(), Some(Duration::ZERO));
         drop((second, third));
         assert!(handle.in_flight().is_empty());
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_line_is_silent_from_its_first_unanswered_call_to_its_next_answer() {
+        let (handle, line) = (Handle::default(), LineId::of(&[b"line"]));
+        handle.not_answered(line, "connection refused");
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(handle.silences(), [], "it may be a moment");
+        tokio::time::advance(Duration::from_secs(3)).await;
+        handle.not_answered(line, "no answer in time");
+        let silence = Silence {
+            line,
+            lasts: Duration::from_secs(12),
+            reason: "no answer in time".into(),
+        };
+        assert_eq!(handle.silences(), [silence]);
+        handle.answered(line);
+        assert_eq!(handle.silences(), []);
+        handle.not_answered(line, "again");
+        assert_eq!(handle.silences(), [], "counted anew");
     }
 }

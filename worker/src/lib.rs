@@ -18,6 +18,6 @@ mod service;
 mod tell;
 mod wait;
 
-pub use board::Handle;
+pub use board::{Handle, Silence};
 pub use kit::{BatchLine, Fixed, Kit, Kits, Model, NoKit};
 pub use service::{Options, Source, Worker};

@@ -12,7 +12,7 @@ use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::Validator;
 use gristmill_ports::register::{REFUSED_MAX, Register};
 use gristmill_sandbox::Sandbox;
-use gristmill_worker::{Kit, Kits, NoKit};
+use gristmill_worker::{Kit, Kits, NoKit, Silence};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -68,19 +68,42 @@ impl ClusterKits {
         }
     }
 
-    /// Runs that cannot be worked on here, and why.
-    pub(crate) fn refused(&self) -> BTreeMap<RunId, String> {
+    /// Runs whose tasks are put off here, and why: they cannot be worked on, or one of their models does not answer.
+    pub(crate) fn put_off(&self, silences: &[Silence]) -> BTreeMap<RunId, String> {
+        let silent = |kit: &Kit| {
+            let lines = || kit.models.values().map(|model| model.line.id);
+            silences
+                .iter()
+                .find(|silence| lines().any(|line| line == silence.line))
+        };
+        let mut put_off = BTreeMap::new();
+        if !silences.is_empty() {
+            let kept = locked(&self.kept);
+            let built = kept
+                .iter()
+                .filter_map(|(run, kept)| Some((run, silent(&kept.built.get()?.kit)?)));
+            put_off.extend(
+                built.map(|(run, silence)| (*run, format!("no call is answered: {}", silence.reason))),
+            );
+        }
         let mut refused = locked(&self.refused);
         refused.retain(|_, refusal| refusal.at.elapsed() < REFUSAL_HOLDS);
-        let told = refused.iter().take(REFUSED_MAX);
-        told.map(|(run, refusal)| (*run, refusal.reason.clone()))
+        put_off.extend(
+            refused
+                .iter()
+                .map(|(run, refusal)| (*run, refusal.reason.clone())),
+        );
+        put_off
+            .into_iter()
+            .take(REFUSED_MAX)
+            .map(|(run, reason)| (run, reason.chars().take(REASON_CHARS_MAX).collect()))
             .collect()
     }
 
     fn refuse(&self, run: RunId, why: &NoKit) {
         let (NoKit::NotYet(reason) | NoKit::Never(reason)) = why;
         let refusal = Refusal {
-            reason: reason.chars().take(REASON_CHARS_MAX).collect(),
+            reason: reason.clone(),
             at: Instant::now(),
         };
         locked(&self.refused).insert(run, refusal);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use backoff::backoff::Backoff;
-use gristmill_coordinator::{History, Progress};
+use gristmill_coordinator::{Progress, Trace};
 use gristmill_domain::amount::{Amount, Limit, MicroUsd};
 use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
@@ -172,7 +172,7 @@ pub(crate) async fn trace(server: &ServerArgs, args: &TraceArgs, output: OutputS
     };
     let answer = connect(server).await?.trace_row(request).await;
     let trace = answer.map_err(|status| refused(&status))?.into_inner().trace;
-    let found: History = serde_json::from_slice(&trace)
+    let found: Trace = serde_json::from_slice(&trace)
         .context("the coordinator's answer cannot be read: are both of the same version?")?;
     history::print(&run, &found, output);
     Ok(())

@@ -143,7 +143,7 @@ impl About {
             in_flight: self.handle.in_flight(),
             oldest_seconds: self.handle.oldest_attempt().map(|age| age.as_secs()),
             stopping: self.handle.draining(),
-            refused: self.kits.refused(),
+            refused: self.kits.put_off(&self.handle.silences()),
         };
         serde_json::to_vec(&report).unwrap_or_default()
     }

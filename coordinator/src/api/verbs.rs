@@ -12,7 +12,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, unknown_run};
-use crate::history::Found;
+use crate::history::NoTrace;
 use crate::{Journal, SeedStore};
 
 /// Time between two looks at a watched run.
@@ -286,20 +286,13 @@ impl Coordinator for Api {
             .await
             .map_err(|error| run_status(&error))?
             .ok_or_else(|| unknown_run(run))?;
-        match Journal::new(state.as_ref())
-            .history(&row, &seeds)
-            .await
-            .map_err(|error| run_status(&error))?
-        {
-            Found::One(history) => Ok(Response::new(v1::TraceRowResponse {
-                trace: serde_json::to_vec(&history).map_err(|error| Status::internal(error.to_string()))?,
+        let found = Journal::new(state.as_ref()).trace(&row, &seeds).await;
+        match found.map_err(|error| run_status(&error))? {
+            Ok(trace) => Ok(Response::new(v1::TraceRowResponse {
+                trace: serde_json::to_vec(&trace).map_err(|error| Status::internal(error.to_string()))?,
             })),
-            Found::None => Err(Status::not_found(format!(
-                "no decided row has an id that begins with `{row}`"
-            ))),
-            Found::Several => Err(Status::failed_precondition(format!(
-                "several rows begin with `{row}`: give more digits"
-            ))),
+            Err(none @ NoTrace::Unknown(_)) => Err(Status::not_found(none.to_string())),
+            Err(several @ NoTrace::Several(_)) => Err(Status::failed_precondition(several.to_string())),
         }
     }
 
