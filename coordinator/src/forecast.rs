@@ -33,8 +33,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
     let job = &recipe.job;
     let share = job.anchor.max_synthetic_share;
     let real = seeds.anchors() * u64::from(job.anchor.max_repeats);
-    // At most share of all rows: s ≤ share·(s + real).
-    let ceiling = (share / (1.0 - share) * real as f64).floor() as u64;
+    let ceiling = ceiling(share, real);
     let (rows_max, rows_max_reason) = match job.generate.rows {
         Some(rows) if rows <= ceiling => (rows, format!("the job wants {rows} rows")),
         Some(_) | None => {
@@ -47,8 +46,13 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             )
         }
     };
+    let answers = if job.answers_repeat() {
+        0.0
+    } else {
+        PRIOR_ACCEPTANCE[0]
+    };
     let prior = [
-        estimate(recipe, seeds, Strategy::AnswerAugmentation, PRIOR_ACCEPTANCE[0])?,
+        estimate(recipe, seeds, Strategy::AnswerAugmentation, answers)?,
         estimate(recipe, seeds, Strategy::Rephrasing, PRIOR_ACCEPTANCE[1])?,
         estimate(recipe, seeds, Strategy::NewQuestion, PRIOR_ACCEPTANCE[2])?,
     ];
@@ -65,6 +69,15 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             .as_ref()
             .and_then(|concepts| steering(recipe, concepts)),
     })
+}
+
+/// The most synthetic rows s beside `real` ones that are at most `share` of all: s ≤ share·(s + real).
+fn ceiling(share: f64, real: u64) -> u64 {
+    // In whole billionths: .95 / (1 - .95) · 160 is 3,040 but for the last bit.
+    let whole: u128 = 1_000_000_000;
+    let parts = (share * whole as f64).round() as u128;
+    let rows = (parts * u128::from(real)).checked_div(whole.saturating_sub(parts));
+    rows.map_or(u64::MAX, |rows| rows.try_into().unwrap_or(u64::MAX))
 }
 
 /// How rounds aim at the concepts of a job, where it wants rows of them.
@@ -265,4 +278,22 @@ fn prompt_bytes(request: &Request) -> f64 {
         Prompt::Raw(_) => 0,
     };
     (request.prompt.text_bytes() + overhead) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ceiling_is_reached_and_never_passed() {
+        assert_eq!(ceiling(0.95, 160), 3_040);
+        assert_eq!(ceiling(0.5, 7), 7);
+        assert_eq!(ceiling(0.0, 100), 0);
+        for (percent, real) in (1..100).flat_map(|percent| (1..60).map(move |real| (percent, real))) {
+            let rows = ceiling(f64::from(percent) / 100.0, real);
+            // In whole numbers: 100·s ≤ percent·(s + real).
+            let fits = |rows: u64| 100 * rows <= percent as u64 * (rows + real);
+            assert!(fits(rows) && !fits(rows + 1), "{percent} % beside {real}: {rows}");
+        }
+    }
 }

@@ -83,10 +83,21 @@ pub struct LastRound {
     pub limit: Option<Limit>,
     /// Its mix.
     pub mix: Mix,
-    /// Candidates that were aimed at a concept.
+    /// Candidates that were aimed at a concept, with those of the rounds right before it that were too few to be judged by.
     pub aimed: u64,
     /// Those of them that count towards it.
     pub counted: u64,
+}
+
+impl LastRound {
+    /// What the next round adds its own aims to: nothing once they are enough to tell whether aiming is worth it.
+    pub fn aimed_so_far(&self) -> (u64, u64) {
+        if self.aimed < BARREN_CANDIDATES {
+            (self.aimed, self.counted)
+        } else {
+            (0, 0)
+        }
+    }
 }
 
 /// What a round is for.
@@ -218,7 +229,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     let mix = if !aims.is_empty() {
         aims::mix(&aims)
     } else if purpose == Purpose::Pilot {
-        pilot_mix(policy, &free_mix, budget_ratio, snapshot.seeds)
+        pilot_mix(policy, &free_mix, budget_ratio, snapshot)
     } else {
         free_mix
     };
@@ -350,36 +361,44 @@ fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> (M
         );
         return (mix, ratio, reason);
     }
-    let asked = &snapshot.tallies[2];
-    let observed = strategy::Observed {
-        samples: asked.candidates,
-        accepted: asked.accepted,
-        spent: 0.0,
-    };
     let situation = Situation {
         seeds: snapshot.seeds,
         uncovered_share: snapshot.uncovered_share,
-        new_question_ok: asked.candidates == 0 || strategy::teacher_can_ask(&observed, NEW_QUESTION_FLOOR),
+        worth: worth(snapshot, policy),
     };
     // What the strategies cost is a property of the whole budget, not of what is left of it.
     let (mix, reason) = strategy::solve_mix(|mix| affordable(&total, estimates, mix), &situation);
     (mix, reason.budget_ratio, reason.to_string())
 }
 
-/// Acceptance of new questions under which rephrasing takes their share.
-const NEW_QUESTION_FLOOR: f64 = 0.3;
+/// Acceptance under which a strategy gives its share to others, in the order of [`Strategy::ALL`]: a new question costs several calls.
+const FLOORS: [f64; 3] = [0.1, 0.1, 0.3];
+
+/// Whether each strategy is worth sampling: something may come of it by what is known before, and by what came of it so far.
+fn worth(snapshot: &Snapshot, policy: &Policy) -> [bool; 3] {
+    std::array::from_fn(|i| {
+        let tally = &snapshot.tallies[i];
+        let observed = strategy::Observed {
+            samples: tally.candidates,
+            accepted: tally.accepted,
+            spent: 0.0,
+        };
+        policy.prior[i].acceptance > 0.0 && strategy::worth_sampling(&observed, FLOORS[i])
+    })
+}
 
 /// A pilot measures what might be used: the even mix, unless the budget is far from anything but further answers.
-fn pilot_mix(policy: &Policy, mix: &Mix, ratio: f64, seeds: u64) -> Mix {
-    if policy.strategy != StrategyChoice::Auto || ratio < strategy::lo(seeds) / 2.0 {
+fn pilot_mix(policy: &Policy, mix: &Mix, ratio: f64, snapshot: &Snapshot) -> Mix {
+    if policy.strategy != StrategyChoice::Auto || ratio < strategy::lo(snapshot.seeds) / 2.0 {
         return *mix;
     }
     let third = 1.0 / 3.0;
-    Mix {
+    let even = Mix {
         answer_augmentation: third,
         rephrasing: third,
         new_question: third,
-    }
+    };
+    even.given_to(worth(snapshot, policy))
 }
 
 /// Candidates that what is left pays for, by a mix.
@@ -427,7 +446,12 @@ fn cap_rephrasings(
     candidates[1] -= excess;
     if policy.strategy == StrategyChoice::Auto {
         // Prompts run out before answers do: what the excess would have cost goes where the mix already goes most.
-        let other = if candidates[2] > candidates[0] { 2 } else { 0 };
+        let other = match worth(snapshot, policy) {
+            [true, _, true] if candidates[2] > candidates[0] => 2,
+            [true, _, _] => 0,
+            [false, _, true] => 2,
+            [false, _, false] => return candidates,
+        };
         let [ours, theirs] = [&estimates[1], &estimates[other]];
         let ratio = |ours: f64, theirs: f64| if theirs > 0.0 { ours / theirs } else { 1.0 };
         let mut share = 1.0f64;
@@ -492,7 +516,7 @@ fn describe_change(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 
         let tally = &snapshot.tallies[i];
         if tally.candidates > 0 {
             words.push(format!(
-                "{strategy}: {} of {} accepted, so {:.0} % expected instead of {:.0} %, at {:.1} calls a candidate",
+                "{strategy}: {} of {} accepted so far, so {:.0} % expected ({:.0} % before the first round), at {:.1} calls a candidate",
                 tally.accepted,
                 tally.candidates,
                 100.0 * estimates[i].acceptance,

@@ -12,7 +12,8 @@
 //!
 //! Below `hi` the paper gives a crossing, not a slope; the ramp above it is this project's choice: as wide as the band in which the
 //! strategies change places, so that the mix has no jump and a small change of budget never turns the plan over.
-//! Where the teacher is too weak for new questions, rephrasings take their share everywhere.
+//! A strategy whose samples are proven to be thrown away gives its share to another ([`worth_sampling`]): new questions that the teacher
+//! is too weak for to rephrasings, answers that only repeat the seeds' to new prompts.
 
 use std::fmt;
 
@@ -89,6 +90,27 @@ impl Mix {
         Strategy::ALL.map(|strategy| self.share(strategy))
     }
 
+    /// The mix with the shares of strategies that are not worth sampling given to those that are: first to the nearest kind of new prompt.
+    /// Where none is, it stays as it is.
+    pub fn given_to(&self, worth: [bool; 3]) -> Self {
+        let [mut answers, mut rephrased, mut new] = [0.0; 3];
+        let [share_answers, share_rephrased, share_new] = self.shares();
+        match worth {
+            [true, true, true] | [false, false, false] => return *self,
+            [false, true, true] => (rephrased, new) = (share_rephrased + share_answers, share_new),
+            [true, false, true] => (answers, new) = (share_answers, share_new + share_rephrased),
+            [true, true, false] => (answers, rephrased) = (share_answers, share_rephrased + share_new),
+            [true, false, false] => answers = 1.0,
+            [false, true, false] => rephrased = 1.0,
+            [false, false, true] => new = 1.0,
+        }
+        Self {
+            answer_augmentation: answers,
+            rephrasing: rephrased,
+            new_question: new,
+        }
+    }
+
     /// Splits a number of samples by largest remainders, in the order of [`Strategy::ALL`]; the parts sum to `samples`.
     pub fn split(&self, samples: u64) -> [u64; 3] {
         let exact = self.shares().map(|share| share * samples as f64);
@@ -121,8 +143,8 @@ pub struct Reason {
     pub hi: f64,
     /// Share of the concepts that the seeds leave uncovered.
     pub uncovered_share: f64,
-    /// Whether the teacher is trusted with new questions.
-    pub new_question_ok: bool,
+    /// Whether each strategy is worth sampling, in the order of [`Strategy::ALL`].
+    pub worth: [bool; 3],
     /// The mix chosen.
     pub mix: Mix,
 }
@@ -141,42 +163,51 @@ impl fmt::Display for Reason {
             "The budget affords {budget_ratio:.1} samples a seed over {seeds} seeds"
         )?;
         if budget_ratio <= lo {
-            return write!(
+            write!(
                 f,
                 "; up to {lo:.1} for this many seeds, further answers to the seeds' own questions teach most per call."
-            );
-        }
-        let [answers, rephrased, new] = self.mix.shares().map(|share| 100.0 * share);
-        if budget_ratio < hi {
-            write!(
-                f,
-                ", between {lo:.1} (further answers are best) and {hi:.1} (new questions are best)"
-            )?;
-        } else {
-            write!(
-                f,
-                ", at or above {hi:.1}, from where new questions teach more than further answers"
-            )?;
-        }
-        write!(
-            f,
-            ": {answers:.0} % answer augmentation, {rephrased:.0} % rephrasing, {new:.0} % new questions."
-        )?;
-        if !self.new_question_ok {
-            write!(
-                f,
-                " The teacher is too weak for new questions, so rephrasing takes their share."
             )?;
         } else if budget_ratio < hi {
             write!(
                 f,
-                " New questions go to the {:.0} % of concepts that the seeds leave uncovered.",
-                100.0 * self.uncovered_share
+                ", between {lo:.1} (further answers are best) and {hi:.1} (new questions are best)."
+            )?;
+        } else {
+            write!(
+                f,
+                ", at or above {hi:.1}, from where new questions teach more than further answers."
             )?;
         }
-        Ok(())
+        let given_up: Vec<&str> = GIVEN_UP
+            .iter()
+            .zip(self.worth)
+            .filter_map(|(why, worth)| (!worth).then_some(*why))
+            .collect();
+        if !given_up.is_empty() {
+            write!(f, " But {}.", given_up.join(", and "))?;
+        }
+        let [answers, rephrased, new] = self.mix.shares().map(|share| 100.0 * share);
+        write!(
+            f,
+            " So {answers:.0} % answer augmentation, {rephrased:.0} % rephrasing, {new:.0} % new questions"
+        )?;
+        if given_up.is_empty() && budget_ratio > lo && budget_ratio < hi {
+            let uncovered = 100.0 * self.uncovered_share;
+            write!(
+                f,
+                ", these for the {uncovered:.0} % of concepts that the seeds leave uncovered"
+            )?;
+        }
+        write!(f, ".")
     }
 }
+
+/// Why a strategy is given up, in the order of [`Strategy::ALL`].
+const GIVEN_UP: [&str; 3] = [
+    "further answers are hardly ever kept",
+    "rephrasings are hardly ever kept",
+    "the teacher is too weak for new questions",
+];
 
 /// Piecewise linear in log10 of the seed count, clamped at both ends; the points are in rising order.
 fn interpolate(seeds: u64, points: &[(f64, f64)]) -> f64 {
@@ -210,8 +241,8 @@ pub struct Situation {
     pub seeds: u64,
     /// Share of the concepts that the seeds leave uncovered, 0 to 1.
     pub uncovered_share: f64,
-    /// Whether the teacher is trusted with new questions: see [`teacher_can_ask`].
-    pub new_question_ok: bool,
+    /// Whether each strategy is worth sampling, in the order of [`Strategy::ALL`]: see [`worth_sampling`].
+    pub worth: [bool; 3],
 }
 
 impl Situation {
@@ -227,16 +258,13 @@ impl Situation {
     fn mix_at(&self, place: f64) -> Mix {
         let new_prompts = place.clamp(0.0, 1.0);
         let beyond = (place - 1.0).clamp(0.0, 1.0);
-        let new_question = if self.new_question_ok {
-            new_prompts * (self.uncovered() + (1.0 - self.uncovered()) * beyond)
-        } else {
-            0.0
-        };
-        Mix {
+        let new_question = new_prompts * (self.uncovered() + (1.0 - self.uncovered()) * beyond);
+        let mix = Mix {
             answer_augmentation: 1.0 - new_prompts,
             rephrasing: new_prompts - new_question,
             new_question,
-        }
+        };
+        mix.given_to(self.worth)
     }
 
     fn place(&self, budget_ratio: f64) -> f64 {
@@ -251,7 +279,7 @@ impl Situation {
             lo: lo(self.seeds),
             hi: hi(self.seeds),
             uncovered_share: self.uncovered(),
-            new_question_ok: self.new_question_ok,
+            worth: self.worth,
             mix,
         }
     }
@@ -353,11 +381,11 @@ pub fn shrink(prior_mean: f64, prior_strength: f64, successes: f64, trials: f64)
     }
 }
 
-/// Whether to trust the teacher with new questions, by the share of them that a pilot verified and accepted.
+/// Whether a strategy is worth further samples, by the share of them that was accepted so far.
 ///
-/// The doubt must be proven: only when even the upper end of the 95 % Wilson interval is below `floor` is the teacher too weak,
-/// since new questions lead otherwise and a pilot of a few dozen rows is ± 16 points wide. Without observations it is trusted.
-pub fn teacher_can_ask(observed: &Observed, floor: f64) -> bool {
+/// The doubt must be proven: only when even the upper end of the 95 % Wilson interval is below `floor` is it given up, since a pilot of a
+/// few dozen rows is ± 16 points wide. Without observations it is worth them.
+pub fn worth_sampling(observed: &Observed, floor: f64) -> bool {
     stats::wilson(observed.accepted, observed.samples, stats::Z_95).is_none_or(|share| share.high >= floor)
 }
 

@@ -5,7 +5,7 @@ use super::*;
 const ALL_COVERED: Situation = Situation {
     seeds: 1_000,
     uncovered_share: 0.0,
-    new_question_ok: true,
+    worth: [true; 3],
 };
 
 #[track_caller]
@@ -58,7 +58,7 @@ fn the_three_stretches_of_the_rule() {
 #[test]
 fn a_weak_teacher_rephrases_instead() {
     let situation = Situation {
-        new_question_ok: false,
+        worth: [true, true, false],
         uncovered_share: 0.5,
         ..ALL_COVERED
     };
@@ -69,12 +69,36 @@ fn a_weak_teacher_rephrases_instead() {
 }
 
 #[test]
+fn answers_that_repeat_the_seeds_give_way_to_new_prompts() {
+    let situation = Situation {
+        worth: [false, true, true],
+        uncovered_share: 0.5,
+        ..ALL_COVERED
+    };
+    let (few, reason) = mix(2.0, &situation);
+    assert_eq!(few, Mix::only(Strategy::Rephrasing));
+    let told = "further answers are hardly ever kept. So 0 % answer augmentation, 100 % rephrasing";
+    assert!(reason.to_string().contains(told), "{reason}");
+    let more = mix(17.6, &situation).0;
+    near(more.rephrasing, 0.5, 1e-12);
+    near(more.new_question, 0.5, 1e-12);
+    let mixed = Mix {
+        answer_augmentation: 0.5,
+        rephrasing: 0.3,
+        new_question: 0.2,
+    };
+    assert_eq!(mixed.given_to([false; 3]), mixed, "somewhere it must go");
+    let only_new = Mix::only(Strategy::NewQuestion);
+    assert_eq!(mixed.given_to([false, false, true]), only_new);
+}
+
+#[test]
 fn the_reason_names_its_numbers() {
     let (_, few) = mix(5.0, &ALL_COVERED);
     assert_eq!(
         few.to_string(),
         "The budget affords 5.0 samples a seed over 1000 seeds; up to 12.0 for this many seeds, further answers to the \
-         seeds' own questions teach most per call."
+         seeds' own questions teach most per call. So 100 % answer augmentation, 0 % rephrasing, 0 % new questions."
     );
     let (_, some) = mix(
         14.8,
@@ -86,8 +110,8 @@ fn the_reason_names_its_numbers() {
     assert_eq!(
         some.to_string(),
         "The budget affords 14.8 samples a seed over 1000 seeds, between 12.0 (further answers are best) and 17.6 (new \
-         questions are best): 50 % answer augmentation, 40 % rephrasing, 10 % new questions. New questions go to the 20 % \
-         of concepts that the seeds leave uncovered."
+         questions are best). So 50 % answer augmentation, 40 % rephrasing, 10 % new questions, these for the 20 % of \
+         concepts that the seeds leave uncovered."
     );
 }
 
@@ -124,9 +148,9 @@ fn distrust_needs_evidence() {
         accepted,
         spent: 0.0,
     };
-    assert!(teacher_can_ask(&observed(0, 0), 0.5));
-    assert!(teacher_can_ask(&observed(8, 21), 0.5), "8 of 21 may well be half");
-    assert!(!teacher_can_ask(&observed(4, 21), 0.5));
+    assert!(worth_sampling(&observed(0, 0), 0.5));
+    assert!(worth_sampling(&observed(8, 21), 0.5), "8 of 21 may well be half");
+    assert!(!worth_sampling(&observed(4, 21), 0.5));
 }
 
 #[test]
@@ -154,12 +178,10 @@ fn the_mix_pays_for_itself() {
 }
 
 fn situation() -> impl Generator<Value = Situation> {
-    (0_u64..30_000, 0.0..=1.0_f64, any::<bool>()).prop_map(|(seeds, uncovered_share, new_question_ok)| {
-        Situation {
-            seeds,
-            uncovered_share,
-            new_question_ok,
-        }
+    (0_u64..30_000, 0.0..=1.0_f64, any::<[bool; 3]>()).prop_map(|(seeds, uncovered_share, worth)| Situation {
+        seeds,
+        uncovered_share,
+        worth,
     })
 }
 

@@ -193,7 +193,19 @@ impl Job {
             "several answers at temperature 0 are one answer several times",
             "give a temperature above 0 for answer augmentation",
         );
+        report.when(
+            generate.strategy == StrategyChoice::AnswerAugmentation && self.answers_repeat(),
+            "generate.strategy",
+            "further answers without reasoning would each repeat the seed's own: none would be kept",
+            "set `generate.reasoning: true`, or another strategy",
+        );
         self.check_mutators(report);
+    }
+
+    /// True where a right answer can only be what the seed's is: a bare label or number.
+    pub fn answers_repeat(&self) -> bool {
+        let exact = matches!(self.filter.validator, Validator::Label { .. } | Validator::Number);
+        exact && !self.generate.reasoning
     }
 
     fn check_filter(&self, report: &mut Report) {
