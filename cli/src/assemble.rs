@@ -222,7 +222,7 @@ pub(crate) async fn assemble(
         }
         Ok(writer.finish()?)
     });
-    let fed = feed(start, seeds, &journal, repeats(start, seeds, finished), &sender).await;
+    let fed = feed(start, seeds, &journal, finished, &sender).await;
     drop(sender);
     let mut written = writing.await.context("the writing thread ended early")??;
     let mut tallies = fed?;
@@ -272,7 +272,7 @@ async fn feed(
     start: &Start,
     seeds: &SeedStore,
     journal: &Journal<'_>,
-    repeats: u64,
+    finished: &Finished,
     sender: &tokio::sync::mpsc::Sender<Item>,
 ) -> anyhow::Result<Tallies> {
     // A closed channel means that the writer failed; its own error says why.
@@ -282,9 +282,20 @@ async fn feed(
             .await
             .map_err(|_| anyhow::anyhow!("the dataset could not be written"))
     };
+    let repeats = repeats(start, seeds, finished);
+    let mut of_anchor = finished.of_anchor.iter().flatten();
     let mut tallies = Tallies::default();
     for ordinal in 0..seeds.len() {
-        let seed = seeds.read(ordinal)?;
+        let mut seed = seeds.read(ordinal)?;
+        // The job's own concepts take the place of the labels that the seeds came with.
+        if seeds.split(ordinal) == seed::Split::Anchor
+            && let Some(numbers) = of_anchor.next()
+        {
+            let names = numbers
+                .iter()
+                .filter_map(|number| finished.concepts.get(*number as usize));
+            seed.concepts = names.map(|standing| standing.concept.clone()).collect();
+        }
         let split = match seeds.split(ordinal) {
             seed::Split::Anchor => Split::Train,
             seed::Split::Validation => Split::Validation,

@@ -182,6 +182,12 @@ impl Coverage {
         assigned(&self.of_anchor)
     }
 
+    /// Numbers of the concepts that each anchor seed belongs to.
+    pub(crate) fn of_anchor(&self) -> Vec<Vec<u32>> {
+        let numbers = |belongs: &Vec<Belongs>| belongs.iter().map(|belongs| belongs.concept).collect();
+        self.of_anchor.iter().map(numbers).collect()
+    }
+
     /// Where a candidate starts, and what it is about.
     pub(crate) fn direction(&self, spec: &Spec) -> Direction {
         let aim = spec.concept.map(|concept| concept as usize);

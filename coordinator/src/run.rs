@@ -100,6 +100,9 @@ pub struct Finished {
     /// Where each concept stands, where the job has any.
     #[serde(default)]
     pub concepts: Vec<concept::Standing>,
+    /// Numbers of the concepts that each anchor seed belongs to; `None` where the job has no concepts. It is not stored.
+    #[serde(skip)]
+    pub of_anchor: Option<Vec<Vec<u32>>>,
 }
 
 /// What finished rounds left behind: what later ones are compared with, and what they are planned by.
@@ -191,6 +194,7 @@ impl Coordinator<'_> {
                 .iter()
                 .map(|concept| concept.standing.clone())
                 .collect(),
+            of_anchor: standing.coverage.as_ref().map(Coverage::of_anchor),
             rounds: standing.rounds,
             policy,
         })
@@ -337,14 +341,16 @@ impl Coordinator<'_> {
                 .await?;
         }
         standing.snapshot.rounds_done += 1;
+        let before = standing.snapshot.last.map(|last| last.aimed_so_far());
+        let (aimed, counted) = before.unwrap_or_default();
         standing.snapshot.last = Some(LastRound {
             candidates: report.decided,
             accepted: report.accepted,
             unfunded: report.unfunded,
             limit: report.plan.limit,
             mix: report.plan.mix,
-            aimed: report.aimed,
-            counted: report.counted,
+            aimed: aimed + report.aimed,
+            counted: counted + report.counted,
         });
         tracing::info!(
             run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,

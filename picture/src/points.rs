@@ -186,8 +186,14 @@ impl Points {
 }
 
 impl Class {
+    /// Its colour on a light ground, as `#4477aa`.
+    pub fn hex(&self) -> String {
+        let [red, green, blue] = LIGHT[self.colour.min(OTHERS)];
+        format!("#{red:02x}{green:02x}{blue:02x}")
+    }
+
     /// `synthetic, 500 of 12,000`.
-    pub(crate) fn legend(&self) -> String {
+    pub fn legend(&self) -> String {
         let n = thousands(self.n as u64);
         if self.of > self.n as u64 {
             format!("{}, {n} of {}", self.name, thousands(self.of))

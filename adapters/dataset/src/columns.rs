@@ -187,6 +187,7 @@ fn provenance_column(rows: &[&Provenance]) -> Result<StructArray, ArrowError> {
     columns.counts("cost_usd_micros", rows.iter().map(|p| p.cost_usd_micros));
     let depths: UInt8Array = rows.iter().map(|p| Some(p.depth)).collect();
     columns.push("depth", Arc::new(depths), false);
+    columns.counts("passage_chars", rows.iter().map(|p| p.passage_chars));
     columns.record()
 }
 

@@ -169,6 +169,7 @@ struct ProvenanceColumns<'a> {
     verdicts: &'a ListArray,
     cost: &'a UInt64Array,
     depth: &'a UInt8Array,
+    passage_chars: Option<&'a UInt64Array>,
 }
 
 impl<'a> ProvenanceColumns<'a> {
@@ -190,6 +191,10 @@ impl<'a> ProvenanceColumns<'a> {
             verdicts: columns.lists("verdicts")?,
             cost: columns.numbers::<UInt64Type>("cost_usd_micros")?,
             depth: columns.numbers::<UInt8Type>("depth")?,
+            passage_chars: match columns.0.column_by_name("passage_chars") {
+                Some(_) => Some(columns.numbers::<UInt64Type>("passage_chars")?),
+                None => None,
+            },
         })
     }
 
@@ -215,6 +220,7 @@ impl<'a> ProvenanceColumns<'a> {
             verdicts: verdicts_at(self.verdicts, row)?,
             cost_usd_micros: self.cost.value(row),
             depth: self.depth.value(row),
+            passage_chars: self.passage_chars.map_or(0, |chars| chars.value(row)),
         })
     }
 }

@@ -110,6 +110,9 @@ pub struct Provenance {
     pub cost_usd_micros: u64,
     /// Synthetic ancestors between it and a real row, itself included; 0 for a real row.
     pub depth: u8,
+    /// Characters of the user's message before the question: the passage that it is about, and the blank line behind it.
+    #[serde(default)]
+    pub passage_chars: u64,
 }
 
 /// What one judge said.

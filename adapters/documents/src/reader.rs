@@ -126,7 +126,7 @@ impl Reader {
                 mib(found.len()),
                 mib(self.limits.file_bytes_max)
             );
-            return Err(Reason::too_large(what, "file_bytes_max"));
+            return Err(Reason::too_large(what));
         }
         if !self.read.insert((found.dev(), found.ino())) {
             return Err(Reason::Again);

@@ -94,13 +94,13 @@ pub enum Reason {
         way_out: String,
     },
     /// Over the time.
-    #[error("it was not read within {seconds} s; split it, or raise `limits.cpu`")]
+    #[error("it was not read within {seconds} s; split it")]
     TooSlow {
         /// The limit.
         seconds: u64,
     },
     /// Over the memory.
-    #[error("reading it took more than {mib} MiB of memory; split it, or raise `limits.memory_bytes_max`")]
+    #[error("reading it took more than {mib} MiB of memory; split it")]
     TooMuchMemory {
         /// The limit.
         mib: u64,
@@ -127,11 +127,11 @@ impl Reason {
         }
     }
 
-    /// `setting` is the limit's name.
-    pub(crate) fn too_large(what: String, setting: &str) -> Self {
+    /// The limits are fixed: only a smaller file helps.
+    pub(crate) fn too_large(what: String) -> Self {
         Self::TooLarge {
             what,
-            way_out: format!("split it, or raise `limits.{setting}`"),
+            way_out: "split it".to_owned(),
         }
     }
 

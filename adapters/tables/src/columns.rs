@@ -144,7 +144,9 @@ fn check_marks(mut file: &File) -> std::io::Result<Result<(), &'static str>> {
         (b"PAR1", b"PAR1") => Ok(()),
         (b"PAR1", b"PARE") | (b"PARE", _) => Err("it is encrypted; write it without encryption"),
         (b"PAR1", _) => Err("it has no footer, so it was cut off; copy or write the file again"),
-        _ => Err("it does not begin with the mark of a Parquet file; name the format if it is another"),
+        _ => {
+            Err("it does not begin with the mark of a Parquet file; if it is another, its name should say so")
+        }
     })
 }
 

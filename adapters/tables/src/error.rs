@@ -61,8 +61,8 @@ pub enum Error {
     },
     /// The extension says nothing about the format.
     #[error(
-        "{}: cannot tell the format from {}; name the format (jsonl, csv or parquet) or use one of the extensions \
-         .jsonl .ndjson .json .csv .tsv .parquet, the text ones optionally with .gz or .zst",
+        "{}: cannot tell the format from {}; use one of the extensions .jsonl .ndjson .json .csv .tsv .parquet, the text \
+         ones optionally with .gz or .zst; a job may name it in `seeds.format`",
         file.display(),
         extension.as_ref().map_or_else(|| "a name without extension".to_owned(), |e| format!("`.{e}`"))
     )]

@@ -111,5 +111,7 @@ fn nearest_name(folder: &Path, file: &Path) -> Option<String> {
         .ok()?
         .take(NEAREST_ENTRIES_MAX)
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        // Hidden files are nobody's data.
+        .filter(|name| !name.starts_with('.'))
         .max_by(|a, b| likeness(a).cmp(&likeness(b)).then_with(|| b.cmp(a)))
 }

@@ -200,7 +200,7 @@ pub(crate) struct FilterArgs {
     pub(crate) answer: Option<String>,
     #[command(flatten)]
     pub(crate) out: OutArgs,
-    /// Takes the rules, and the kind of answer, from a job file.
+    /// Takes the rules, the kind of answer, and where the rows have question and answer, from a job file.
     #[arg(long, value_name = "JOB", help_heading = "Rules")]
     pub(crate) job: Option<PathBuf>,
     /// What sort of answer it is; rules for prose would drop "yes", a number or a query. Left out: the job's, or `open`.

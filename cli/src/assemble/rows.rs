@@ -9,7 +9,13 @@ use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::{Second, joined};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Seed;
-use gristmill_domain::strategy::Strategy;
+
+/// What stands before a question in the user's message.
+fn before(start: &Start, context: Option<&str>) -> String {
+    context
+        .filter(|_| start.job.output.context)
+        .map_or_else(String::new, |context| format!("{context}\n\n"))
+}
 
 fn messages(
     start: &Start,
@@ -23,10 +29,7 @@ fn messages(
         role: Role::System,
         content: text.clone(),
     });
-    let question = match context {
-        Some(context) if output.context => format!("{context}\n\n{question}"),
-        Some(_) | None => question.to_owned(),
-    };
+    let question = format!("{}{question}", before(start, context));
     let answer = if reasoning.is_empty() {
         answer.to_owned()
     } else {
@@ -48,6 +51,7 @@ fn messages(
 
 pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
     let reasoning = seed.reasoning.clone().unwrap_or_default();
+    let passage_chars = before(start, seed.context.as_deref()).chars().count() as u64;
     gristmill_dataset::Row {
         id: seed.id.to_string(),
         messages: messages(
@@ -65,6 +69,7 @@ pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
             source_place: Some(seed.place.to_string()),
             run: Some(start.run.to_string()),
             concepts: seed.concepts,
+            passage_chars,
             ..Provenance::default()
         },
     }
@@ -136,8 +141,8 @@ pub(super) fn synthetic(
         _ => None,
     };
     let context = both.as_deref().or(first);
-    let judged = start.job.concepts.is_some() && row.strategy == Strategy::NewQuestion;
-    let concepts = concepts(&row.assigned, judged || row.passage.is_some(), seed.concepts);
+    let judged = start.job.concepts.is_some() || row.passage.is_some();
+    let concepts = concepts(&row.assigned, judged, seed.concepts);
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
         messages: messages(start, context, &row.question, &row.reasoning, &row.answer),
@@ -159,6 +164,7 @@ pub(super) fn synthetic(
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
+            passage_chars: before(start, context).chars().count() as u64,
         },
     })
 }
@@ -175,7 +181,7 @@ fn second_passage(second: &Second, seeds: &SeedStore) -> anyhow::Result<(String,
     })
 }
 
-/// A synthetic row's concepts: those that it was found to belong to. Else its seed's, unless it is a question of its own that was looked at.
+/// A synthetic row's concepts: those that it was found to belong to. Else its seed's labels, where nobody looked.
 fn concepts(assigned: &[Assigned], judged: bool, of_seed: Vec<String>) -> Vec<String> {
     if assigned.is_empty() && !judged {
         return of_seed;

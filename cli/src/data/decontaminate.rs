@@ -33,7 +33,7 @@ pub(crate) async fn decontaminate(
 fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
     let source = Source::new(&args.rows)?;
     let mut rows = source.open()?;
-    let mut sorter = Sorter::create(&args.out)?;
+    let mut sorter = Sorter::create(&args.out, &source)?;
     let mut vectorizer = match args.cosine.0 {
         Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
         None => None,
@@ -80,7 +80,7 @@ fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, V
     }
     drop(counter);
     let mut said = vec![format!(
-        "text `{}`; {} held-out items, text `{}`",
+        "{}; {} held-out items, {}",
         rows.fields(),
         thousands(items.texts.len() as u64),
         items.field

@@ -31,7 +31,7 @@ pub(crate) async fn dedup(args: DedupArgs, view: View, output: OutputStyle) -> R
 fn carry_out(args: &DedupArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
     let source = Source::new(&args.rows)?;
     let mut rows = source.open()?;
-    let mut sorter = Sorter::create(&args.out)?;
+    let mut sorter = Sorter::create(&args.out, &source)?;
     let mut vectorizer = match args.cosine.0 {
         Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
         None => None,
@@ -60,7 +60,7 @@ fn carry_out(args: &DedupArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<Strin
         counter.at(rows.read(), None)?;
     }
     drop(counter);
-    let mut said = vec![format!("text `{}`", rows.fields())];
+    let mut said = vec![rows.fields()];
     if let Some(vectorizer) = &vectorizer {
         said.push(format!("vectors by {}", vectorizer.model()));
     }

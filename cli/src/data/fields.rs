@@ -34,13 +34,14 @@ impl Usual {
         }
     }
 
-    /// The field of a row that holds it.
-    pub(crate) fn find(self, row: &Object) -> Option<String> {
-        let named = self.names().iter().find(|name| row.contains_key(**name));
-        let found = named
-            .copied()
-            .or_else(|| row.contains_key("messages").then_some("messages"));
-        found.map(str::to_owned)
+    /// The field of a row that holds it: `prefer`, or one of its usual names.
+    pub(crate) fn find(self, row: &Object, prefer: Option<&str>) -> Option<String> {
+        let names = prefer
+            .into_iter()
+            .chain(self.names().iter().copied())
+            .chain(["messages"]);
+        let mut found = names.filter(|name| row.contains_key(*name));
+        found.next().map(str::to_owned)
     }
 
     /// What a user can do when no field holds it.
@@ -94,6 +95,21 @@ fn text_of(value: &Value, role: &str) -> Option<String> {
             Some(parts.join("\n"))
         }
         Value::Object(_) => None,
+    }
+}
+
+/// Cuts off the passage that stands before a question in a message of ours; true if there was one.
+pub(crate) fn cut_passage(row: &Object, text: &mut String) -> bool {
+    let chars = value(row, "provenance.passage_chars")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    let start = text.char_indices().nth(chars as usize).map(|(at, _)| at);
+    match start {
+        Some(start) if chars > 0 => {
+            text.drain(..start);
+            true
+        }
+        Some(_) | None => false,
     }
 }
 
@@ -153,7 +169,7 @@ mod tests {
             r#"{"messages": [{"role": "user", "content": " Why? "}, {"role": "assistant", "content": "So."}],
                 "provenance": {"strategy": "rephrasing", "concepts": ["a", "b"], "mutators": ["style:plain"], "seed_id": null}}"#,
         );
-        let field = Usual::Question.find(&ours).unwrap();
+        let field = Usual::Question.find(&ours, None).unwrap();
         assert_eq!(text(&ours, &field, Usual::Question).unwrap(), "Why?");
         assert_eq!(text(&ours, "messages", Usual::Answer).unwrap(), "So.");
         assert_eq!(labels(&ours, "strategy"), ["rephrasing"]);
@@ -164,7 +180,7 @@ mod tests {
         assert_eq!(text(&other, "a.b", Usual::Question).unwrap(), "1");
         assert_eq!(text(&other, "a.c.d", Usual::Question).unwrap(), "x\ny");
         assert!(text(&other, "a.c", Usual::Question).is_err());
-        assert!(Usual::Question.find(&other).is_none());
+        assert!(Usual::Question.find(&other, None).is_none());
         assert!(text(&other, "z", Usual::Question).unwrap_err().contains("`a`"));
     }
 

@@ -20,59 +20,74 @@ const BATCH: usize = 256;
 
 /// Drops what the rules reject.
 pub(crate) async fn filter(args: FilterArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let (rules, kind) = rules(&args)?;
-    let settings = serde_json::json!({ "kind": kind, "rules": rules });
-    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, &rules, kind, task)).await?;
+    let by = By::of(&args)?;
+    let settings = serde_json::json!({ "kind": by.kind, "rules": by.rules });
+    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, &by, task)).await?;
     sorted.print(&settings, &said, output);
     Ok(())
 }
 
-/// The rules and the kind of answer: a job's, and what the command line says of them.
-fn rules(args: &FilterArgs) -> Result<(Rules, Kind), Failure> {
-    let (mut rules, job_kind) = match &args.job {
-        None => (Rules::default(), Kind::Open),
-        Some(path) => {
-            let loaded = gristmill_jobfile::load(path, &[], Keys::Elsewhere)
-                .map_err(|errors| print::job_errors(&errors))?;
-            let filter = loaded.job.filter;
-            let kind = match filter.validator {
-                Validator::None => Kind::Open,
-                Validator::Number => Kind::Number,
-                Validator::Sql { .. } => Kind::Query,
-                Validator::Label { .. } => Kind::Label,
-                Validator::Text { .. } => Kind::Short,
-            };
-            (filter.rules, kind)
-        }
-    };
-    if !args.languages.is_empty() {
-        rules.language.allowed = args
-            .languages
-            .iter()
-            .map(|code| serde_json::from_value(serde_json::Value::from(code.as_str())))
-            .collect::<Result<_, _>>()
-            .context("`--languages`")
-            .map_err(Failure::Input)?;
-    }
-    let kind = match args.kind {
-        None => job_kind,
-        Some(KindArg::Open) => Kind::Open,
-        Some(KindArg::Short) => Kind::Short,
-        Some(KindArg::Number) => Kind::Number,
-        Some(KindArg::Label) => Kind::Label,
-        Some(KindArg::Query) => Kind::Query,
-    };
-    Ok((rules, kind))
+/// What rows are filtered by: a job's rules, and what the command line says of them.
+struct By {
+    rules: Rules,
+    kind: Kind,
+    /// Where the job's seeds have question and answer: looked for first.
+    question: Option<String>,
+    answer: Option<String>,
 }
 
-fn carry_out(
-    args: &FilterArgs,
-    rules: &Rules,
-    kind: Kind,
-    task: &Task,
-) -> anyhow::Result<(Sorted, Vec<String>)> {
-    let mut rows = Source::new(&args.rows)?.open()?;
-    let mut sorter = Sorter::create(&args.out)?;
+impl By {
+    fn of(args: &FilterArgs) -> Result<Self, Failure> {
+        let mut by = match &args.job {
+            None => Self {
+                rules: Rules::default(),
+                kind: Kind::Open,
+                question: None,
+                answer: None,
+            },
+            Some(path) => {
+                let loaded = gristmill_jobfile::load(path, &[], Keys::Elsewhere)
+                    .map_err(|errors| print::job_errors(&errors))?;
+                let (filter, fields) = (loaded.job.filter, loaded.job.seeds.fields);
+                Self {
+                    kind: match filter.validator {
+                        Validator::None => Kind::Open,
+                        Validator::Number => Kind::Number,
+                        Validator::Sql { .. } => Kind::Query,
+                        Validator::Label { .. } => Kind::Label,
+                        Validator::Text { .. } => Kind::Short,
+                    },
+                    rules: filter.rules,
+                    question: Some(fields.question),
+                    answer: Some(fields.answer),
+                }
+            }
+        };
+        if !args.languages.is_empty() {
+            by.rules.language.allowed = args
+                .languages
+                .iter()
+                .map(|code| serde_json::from_value(serde_json::Value::from(code.as_str())))
+                .collect::<Result<_, _>>()
+                .context("`--languages`")
+                .map_err(Failure::Input)?;
+        }
+        by.kind = match args.kind {
+            None => by.kind,
+            Some(KindArg::Open) => Kind::Open,
+            Some(KindArg::Short) => Kind::Short,
+            Some(KindArg::Number) => Kind::Number,
+            Some(KindArg::Label) => Kind::Label,
+            Some(KindArg::Query) => Kind::Query,
+        };
+        Ok(by)
+    }
+}
+
+fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
+    let source = Source::new(&args.rows)?.preferring(by.question.clone());
+    let mut rows = source.open()?;
+    let mut sorter = Sorter::create(&args.out, &source)?;
     let mut counter = task.counting("rows");
     // Found in the first row, where none is named.
     let mut answer_field: Option<Option<String>> = args.answer.clone().map(Some);
@@ -82,16 +97,17 @@ fn carry_out(
             break;
         }
         for row in batch {
-            let field = answer_field.get_or_insert_with(|| Usual::Answer.find(&row.object));
+            let field =
+                answer_field.get_or_insert_with(|| Usual::Answer.find(&row.object, by.answer.as_deref()));
             let answer = answer(&row, field.as_deref())?;
             let checked = match &answer {
-                Some(answer) => rules.check(&Text {
+                Some(answer) => by.rules.check(&Text {
                     question: Some(&row.text),
                     answer,
                     finish: Finish::Stop,
-                    kind,
+                    kind: by.kind,
                 }),
-                None => rules.check_question(&row.text, Finish::Stop, kind),
+                None => by.rules.check_question(&row.text, Finish::Stop, by.kind),
             };
             match checked {
                 Ok(()) => sorter.keep(&row.object)?,
@@ -105,7 +121,7 @@ fn carry_out(
         Some(field) => format!("answer `{field}`"),
         None => "no answers".to_owned(),
     };
-    let mut said = vec![format!("question `{}`, {answers}", rows.fields())];
+    let mut said = vec![format!("question: {}; {answers}", rows.fields())];
     said.extend(rows.bad().warning());
     Ok((sorter.finish(rows.bad())?, said))
 }

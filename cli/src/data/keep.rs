@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::fields::Object;
 use super::out::{self, Lines};
-use super::source::Bad;
+use super::source::{Bad, Source};
 use super::table::Table;
 use crate::args::{OutArgs, OutputStyle};
 use crate::print;
@@ -54,8 +54,9 @@ pub(crate) struct Sorted {
 }
 
 impl Sorter {
-    /// Begins both files; neither may be there, unless the user said that it may go.
-    pub(crate) fn create(args: &OutArgs) -> anyhow::Result<Self> {
+    /// Begins both files; neither may be there, unless the user said that it may go. Rows may be kept in the file that they are read from,
+    /// never only what is dropped of them.
+    pub(crate) fn create(args: &OutArgs, source: &Source) -> anyhow::Result<Self> {
         let dropped = args.dropped.clone().unwrap_or_else(|| {
             let name = args.out.file_name().unwrap_or_default().to_string_lossy();
             let stem = name.split(".jsonl").next().unwrap_or(&name);
@@ -63,6 +64,12 @@ impl Sorter {
         });
         if dropped == args.out {
             bail!("kept and dropped rows cannot go to one file: name another with `--dropped`");
+        }
+        if source.reads(&dropped) {
+            bail!(
+                "{} is what is read, and dropped rows would replace it: name another file with `--dropped`",
+                dropped.display()
+            );
         }
         out::free(&args.out, args.overwrite)?;
         out::free(&dropped, args.overwrite)?;

@@ -51,13 +51,15 @@ struct Drawn {
     rows: usize,
     of: u64,
     note: String,
+    /// What the marks mean, where the picture does not say so itself.
+    legend: Vec<String>,
     warnings: Vec<String>,
 }
 
 impl Drawn {
     fn print(&self, output: OutputStyle) {
         let value = serde_json::json!({
-            "out": self.file, "points": self.rows, "rows": self.of, "note": self.note, "warnings": self.warnings,
+            "out": self.file, "points": self.rows, "rows": self.of, "note": self.note, "legend": self.legend, "warnings": self.warnings,
         });
         let mut text = format!(
             "{}: {} points of {} rows\n{}\n",
@@ -66,8 +68,8 @@ impl Drawn {
             thousands(self.of),
             self.note
         );
-        for warning in &self.warnings {
-            text.push_str(&format!("{warning}\n"));
+        for line in self.legend.iter().chain(&self.warnings) {
+            text.push_str(&format!("{line}\n"));
         }
         print::either(output, &value, &text);
     }
@@ -88,7 +90,7 @@ fn kind(path: &Path) -> anyhow::Result<Kind> {
 fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
     let kind = kind(&args.out)?;
     out::free(&args.out, args.overwrite)?;
-    let source = Source::new(&args.rows)?;
+    let source = Source::new(&args.rows)?.textless(args.vectors.vectors.is_some());
     let real_source = if args.against.is_empty() {
         source.real()
     } else {
@@ -127,7 +129,7 @@ fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
     counter.at(0, Some(vectors.len() as u64))?;
     let found = laid_out(&vectors, settings, cores())?;
     drop(counter);
-    let (classes, of_rows) = classes(&rows, real.as_ref(), args.by.as_deref());
+    let (classes, of_rows) = classes(&rows, real.as_ref(), args.by.as_deref())?;
     let first = real.as_ref().map_or(0, |real| real.items.len());
     let points = found.points.iter().enumerate().map(|(number, &[x, y])| Point {
         x,
@@ -145,20 +147,40 @@ fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
         None => "Map of rows.".to_owned(),
     };
     let note = format!(
-        "Vectors by {}, text `{}`; {} neighbours, seed {}. Near points are near rows; distances across the map mean little.",
+        "Vectors by {}, {}; {} neighbours, seed {}. Near points are near rows; distances across the map mean little.",
         vectorizer.model(),
         rows.field,
         args.neighbors,
         args.seed
     );
+    let several = rows
+        .items
+        .iter()
+        .filter(|item| item.labels.iter().any(|labels| labels.len() > 1));
+    let several = match (several.count(), &args.by) {
+        (0, _) | (_, None) => None,
+        (count, Some(field)) => Some(format!(
+            "warning: {} rows have several values of `{field}`: each is drawn by its first",
+            thousands(count as u64)
+        )),
+    };
+    let legend = |class: &Class| {
+        let mark = if class.square { "squares" } else { "dots" };
+        format!("  {} {mark:<8} {}", class.hex(), class.legend())
+    };
     let drawn = Drawn {
         file: args.out.display().to_string(),
         rows: points.points.len(),
         of: rows.of + real.as_ref().map_or(0, |real| real.of),
         note: note.clone(),
+        legend: match kind {
+            Kind::Png => points.classes.iter().map(legend).collect(),
+            Kind::Svg | Kind::Html => Vec::new(),
+        },
         warnings: rows
             .warning
             .iter()
+            .chain(&several)
             .chain(real.iter().filter_map(|real| real.warning.as_ref()))
             .cloned()
             .collect(),
@@ -187,7 +209,14 @@ fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
 }
 
 /// The classes, and the class of each row. Real rows are the first class where there are any; a field's commonest values have a class each.
-fn classes(rows: &Sample, real: Option<&Sample>, by: Option<&str>) -> (Vec<Class>, Vec<usize>) {
+///
+/// # Errors
+/// A field that no row has.
+fn classes(
+    rows: &Sample,
+    real: Option<&Sample>,
+    by: Option<&str>,
+) -> anyhow::Result<(Vec<Class>, Vec<usize>)> {
     let mut classes = Vec::new();
     if let Some(real) = real {
         let mut class = Class::new("real", 0, true);
@@ -199,7 +228,7 @@ fn classes(rows: &Sample, real: Option<&Sample>, by: Option<&str>) -> (Vec<Class
         let mut class = Class::new(if real.is_some() { "synthetic" } else { "rows" }, 1, false);
         class.of = rows.of;
         classes.push(class);
-        return (classes, vec![first; rows.items.len()]);
+        return Ok((classes, vec![first; rows.items.len()]));
     };
     let label = |row: usize| rows.items[row].labels.first().and_then(|labels| labels.first());
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -207,6 +236,9 @@ fn classes(rows: &Sample, real: Option<&Sample>, by: Option<&str>) -> (Vec<Class
         if let Some(label) = label(row) {
             *counts.entry(label).or_default() += 1;
         }
+    }
+    if counts.is_empty() {
+        bail!("no row has a `{field}`: name another field with `--by`");
     }
     let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -231,5 +263,5 @@ fn classes(rows: &Sample, real: Option<&Sample>, by: Option<&str>) -> (Vec<Class
         };
         classes.push(Class::new(format!("{name} ({field})"), CLASSES, false));
     }
-    (classes, of_rows)
+    Ok((classes, of_rows))
 }

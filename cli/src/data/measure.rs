@@ -25,6 +25,8 @@ use figures::{Figures, Reference};
 
 /// Values of a field that are measured apart, the commonest ones.
 const VALUES_MOST: usize = 50;
+/// What rows without a value are called.
+const WITHOUT: &str = "(none)";
 /// Rows that a draw has where nothing else is said.
 const AT: usize = 1_000;
 
@@ -62,7 +64,7 @@ struct Part {
 
 fn carry_out(args: &MeasureArgs, task: &Task) -> anyhow::Result<Report> {
     let kernel = kernel(&args.settings.kernel)?;
-    let source = Source::new(&args.rows)?;
+    let source = Source::new(&args.rows)?.textless(args.vectors.vectors.is_some());
     let mut vectorizer = Vectorizer::open(&args.vectors, task)?;
     let draw = Draw {
         most: args.settings.most as usize,
@@ -83,17 +85,13 @@ fn carry_out(args: &MeasureArgs, task: &Task) -> anyhow::Result<Report> {
         None => None,
     };
     let mut head = vec![format!(
-        "{} rows, text `{}`, vectors by {}",
+        "{} rows, {}, vectors by {}",
         rows.counted(),
         rows.field,
         vectorizer.model()
     )];
     if let Some(real) = &real {
-        head.push(format!(
-            "against {} real rows, text `{}`",
-            real.counted(),
-            real.field
-        ));
+        head.push(format!("against {} real rows, {}", real.counted(), real.field));
     }
     head.extend(rows.warning.clone());
     head.extend(real.as_ref().and_then(|real| real.warning.clone()));
@@ -163,10 +161,12 @@ fn parts(rows: &Sample, by: &[String]) -> (Vec<Part>, Vec<String>) {
     let mut left = Vec::new();
     for (place, field) in by.iter().enumerate() {
         let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut without = 0;
+        let mut without = Vec::new();
         for (number, item) in rows.items.iter().enumerate() {
             let labels = item.labels.get(place).map(Vec::as_slice).unwrap_or_default();
-            without += usize::from(labels.is_empty());
+            if labels.is_empty() {
+                without.push(number);
+            }
             for label in labels {
                 found.entry(label).or_default().push(number);
             }
@@ -180,13 +180,20 @@ fn parts(rows: &Sample, by: &[String]) -> (Vec<Part>, Vec<String>) {
                 found.len() - VALUES_MOST
             ));
         }
-        if without > 0 {
-            left.push(format!("{without} rows have no `{field}`"));
+        if found.is_empty() {
+            left.push(format!("no row has a `{field}`"));
+            continue;
         }
         parts.extend(found.into_iter().take(VALUES_MOST).map(|(value, rows)| Part {
             of: Some((field.clone(), value.to_owned())),
             rows,
         }));
+        if !without.is_empty() {
+            parts.push(Part {
+                of: Some((field.clone(), WITHOUT.to_owned())),
+                rows: without,
+            });
+        }
     }
     (parts, left)
 }

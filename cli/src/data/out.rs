@@ -42,6 +42,13 @@ pub(crate) struct Staged {
 impl Staged {
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.exists()) {
+            bail!(
+                "{}: the folder {} is not there: make it first",
+                path.display(),
+                parent.display()
+            );
+        }
         let file = tempfile::Builder::new()
             .prefix(".gristmill-")
             .suffix(".part")

@@ -123,8 +123,10 @@ pub(crate) struct Sample {
     pub(crate) vectors: UnitVectors,
     /// Rows there were to draw from.
     pub(crate) of: u64,
-    /// Where the text was found.
+    /// Where the text was found, in words.
     pub(crate) field: String,
+    /// Rows have texts, not only vectors.
+    pub(crate) worded: bool,
     /// What to say of rows that were left out.
     pub(crate) warning: Option<String>,
 }
@@ -176,6 +178,7 @@ impl Sample {
             items,
             of,
             field: rows.fields(),
+            worded: rows.worded(),
             warning: rows.bad().warning(),
         }))
     }

@@ -17,6 +17,10 @@ pub(crate) struct Source {
     /// Rows of one origin only, of a run's training split.
     origin: Option<&'static str>,
     fields: Vec<String>,
+    /// Where the text is looked for first, when no field is named.
+    prefer: Option<String>,
+    /// Rows need no text: they bring vectors.
+    textless: bool,
     skip_bad: bool,
 }
 
@@ -35,6 +39,8 @@ impl Source {
             patterns: rows.files.clone(),
             origin: None,
             fields: rows.field.clone(),
+            prefer: None,
+            textless: false,
             skip_bad: rows.skip_bad,
         };
         if let [single] = rows.files.as_slice()
@@ -48,6 +54,18 @@ impl Source {
             source.origin = Some("synthetic");
         }
         Ok(source)
+    }
+
+    /// True for a file that is among those that are read.
+    pub(crate) fn reads(&self, file: &Path) -> bool {
+        let same = |pattern: &String| {
+            let both = Path::new(pattern)
+                .canonicalize()
+                .ok()
+                .zip(file.canonicalize().ok());
+            both.is_some_and(|(read, written)| read == written)
+        };
+        self.patterns.iter().any(same)
     }
 
     /// Other tables, read the same way.
@@ -73,12 +91,25 @@ impl Source {
         self
     }
 
+    /// Looks for the text in this field first, when none is named.
+    pub(crate) fn preferring(mut self, field: Option<String>) -> Self {
+        self.prefer = field;
+        self
+    }
+
+    /// Takes rows without a text too.
+    pub(crate) fn textless(mut self, textless: bool) -> Self {
+        self.textless = textless;
+        self
+    }
+
     /// Opens the tables: all of them are looked at before the first row.
     pub(crate) fn open(&self) -> anyhow::Result<Rows> {
         Ok(Rows {
             reader: Reader::open(&self.patterns, Format::Auto)?,
             source: self.clone(),
             fields: self.fields.clone(),
+            cut: false,
             bad: Bad::default(),
             read: 0,
         })
@@ -109,6 +140,8 @@ pub(crate) struct Rows {
     source: Source,
     /// The fields with the text; found in the first row where none was named.
     fields: Vec<String>,
+    /// Passages were cut off.
+    cut: bool,
     bad: Bad,
     read: u64,
 }
@@ -124,24 +157,45 @@ impl Rows {
         &self.bad
     }
 
-    /// Where the text was found.
+    /// True where rows have a text.
+    pub(crate) fn worded(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// Where the text was found, in words.
     pub(crate) fn fields(&self) -> String {
-        self.fields.join("` + `")
+        match self.fields.as_slice() {
+            [] => "no text".to_owned(),
+            fields if self.cut => format!("text `{}` without passages", fields.join("` + `")),
+            fields => format!("text `{}`", fields.join("` + `")),
+        }
     }
 
     fn row(&mut self, record: Record) -> Result<Row, String> {
         let Record { file, line, value } = record;
         if self.fields.is_empty() {
-            let found = Usual::Question.find(&value);
-            let missing = || format!("{}: name one with `--field`", Usual::Question.missing(&value));
-            let found = found.ok_or_else(missing)?;
-            self.fields.push(found);
+            match Usual::Question.find(&value, self.source.prefer.as_deref()) {
+                Some(found) => self.fields.push(found),
+                None if self.source.textless => {}
+                None => {
+                    return Err(format!(
+                        "{}: name one with `--field`",
+                        Usual::Question.missing(&value)
+                    ));
+                }
+            }
         }
-        let parts: Vec<String> = self
+        let mut parts: Vec<String> = self
             .fields
             .iter()
             .map(|field| fields::text(&value, field, Usual::Question))
             .collect::<Result<_, _>>()?;
+        // Of our own rows the question is taken, as the run did, without the passage before it; unless whole messages are asked for.
+        if self.source.fields.is_empty() && self.fields == ["messages"] {
+            for part in &mut parts {
+                self.cut |= fields::cut_passage(&value, part);
+            }
+        }
         Ok(Row {
             place: Place {
                 file: file.display().to_string(),

@@ -57,6 +57,7 @@ fn row(id: &str, question: &str, answer: &str) -> Row {
             ],
             cost_usd_micros: u64::MAX,
             depth: 255,
+            passage_chars: 7,
         },
     }
 }

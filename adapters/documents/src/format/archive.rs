@@ -26,7 +26,7 @@ impl Archive {
                 zip.len(),
                 limits.entries_max
             );
-            return Err(Reason::too_large(what, "entries_max"));
+            return Err(Reason::too_large(what));
         }
         Ok(Self { zip, limits: *limits })
     }
@@ -70,7 +70,7 @@ pub(super) fn reason(error: &io::Error) -> Reason {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Bomb>()) {
         Some(bomb) => Reason::TooLarge {
             what: bomb.to_string(),
-            way_out: "do not trust it; else raise `limits.unpacked_bytes_max` and `limits.ratio_max`".into(),
+            way_out: "do not trust it; if it is yours, save it again as text".into(),
         },
         None => Reason::damaged(error),
     }

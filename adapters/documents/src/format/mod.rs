@@ -63,5 +63,5 @@ fn bounded(text: String, limits: &Limits) -> Result<String, Reason> {
 
 fn too_much_text(limits: &Limits) -> Reason {
     let what = format!("it has more than {} MiB of text", limits.text_bytes_max >> 20);
-    Reason::too_large(what, "text_bytes_max")
+    Reason::too_large(what)
 }

@@ -61,6 +61,12 @@ pub(super) fn score_texts(args: &AgentArgs, texts: &[&str], task: &Task) -> anyh
     let agent = Agent::open(job, standing::limit(budget)?, task)?;
     let answers = task.runtime.block_on(agent.answers(&drawn, texts, task))?;
     let used = agent.purse().used;
+    if answers.is_empty() && used.calls == 0 {
+        bail!(
+            "`--agent-budget {budget}` does not pay for one call of `{}` at its worst",
+            agent.name
+        );
+    }
     if answers.is_empty() {
         bail!(
             "`{}` brought no clusters that can be read in any of {} draws: {} calls were made",

@@ -39,7 +39,7 @@ pub(super) struct Figures {
     pub(super) dcscore_at_fixed_n: Vec<AtFixedSize>,
     pub(super) vendi: Vec<Vendi>,
     pub(super) spread: Option<Spread>,
-    pub(super) words: Wording,
+    pub(super) words: Option<Wording>,
     pub(super) against_real: Option<Against>,
 }
 
@@ -79,7 +79,7 @@ impl Figures {
             dcscore_at_fixed_n: Vec::new(),
             vendi: Vec::new(),
             spread: None,
-            words: words.figures(),
+            words: sample.worded.then(|| words.figures()),
             against_real: None,
         };
         if rows.len() < LEAST.min(sample.items.len()) {

@@ -205,7 +205,9 @@ impl Report {
             "4 words shared",
         ];
         let text = self.table(heads.map(str::to_owned).to_vec(), |set| {
-            let words = &set.figures.words;
+            let Some(words) = &set.figures.words else {
+                return vec![None; 4];
+            };
             let shares = words.distinct.iter().copied().chain([words.self_similarity]);
             shares.map(|share| Some(format!("{share:.3}"))).collect()
         });

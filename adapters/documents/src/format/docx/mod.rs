@@ -107,7 +107,7 @@ fn each_event(
                 depth += 1;
                 if depth > limits.depth_max {
                     let what = format!("more than {} elements inside of each other", limits.depth_max);
-                    return Err(Reason::too_large(what, "depth_max"));
+                    return Err(Reason::too_large(what));
                 }
             }
             Event::End(_) => depth = depth.saturating_sub(1),

@@ -146,13 +146,8 @@ impl Reader {
         }
         self.text.push_str(text);
         if self.text.len() > self.limits.text_bytes_max {
-            self.failed = Some(Reason::too_large(
-                format!(
-                    "a paragraph of more than {} MiB",
-                    self.limits.text_bytes_max >> 20
-                ),
-                "text_bytes_max",
-            ));
+            let mib = self.limits.text_bytes_max >> 20;
+            self.failed = Some(Reason::too_large(format!("a paragraph of more than {mib} MiB")));
         }
     }
 
@@ -187,13 +182,10 @@ impl Reader {
             mode,
         });
         if self.open.len() > self.limits.depth_max {
-            self.failed = Some(Reason::too_large(
-                format!(
-                    "more than {} elements inside of each other",
-                    self.limits.depth_max
-                ),
-                "depth_max",
-            ));
+            let depth = self.limits.depth_max;
+            self.failed = Some(Reason::too_large(format!(
+                "more than {depth} elements inside of each other"
+            )));
         }
         match name {
             "script" => TokenSinkResult::RawData(RawKind::ScriptData),

@@ -47,7 +47,7 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Content, Reason> {
     }
     if pages.len() > limits.pages_max {
         let what = format!("{} pages, more than {}", pages.len(), limits.pages_max);
-        return Err(Reason::too_large(what, "pages_max"));
+        return Err(Reason::too_large(what));
     }
     let mut content = Content {
         title: title(&pdf),
