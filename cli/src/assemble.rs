@@ -162,6 +162,8 @@ pub(crate) struct Tallies {
     by_reference: BTreeMap<String, Yield>,
     by_strategy: BTreeMap<String, Yield>,
     by_mutator: BTreeMap<String, Yield>,
+    /// Accepted new questions, and those of them that belong to no concept.
+    new_questions: (u64, u64),
 }
 
 impl Tallies {
@@ -178,6 +180,10 @@ impl Tallies {
         } else {
             self.rows.train += 1;
             self.rows.train_synthetic += 1;
+            if row.strategy == Strategy::NewQuestion {
+                self.new_questions.0 += 1;
+                self.new_questions.1 += u64::from(row.assigned.is_empty());
+            }
         }
         let sort = if referenced {
             "with_reference"
@@ -399,7 +405,7 @@ pub(crate) fn manifest(
             Some(_) => tallies.by_mutator,
             None => BTreeMap::new(),
         },
-        warnings: warnings::of(start, &course.concepts, account),
+        warnings: warnings::of(start, &course.concepts, account, tallies.new_questions),
         concepts: course.concepts,
         limit: account.limit,
         spend,

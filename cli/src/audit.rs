@@ -9,9 +9,12 @@ mod seen;
 mod text;
 mod words;
 
+use std::collections::HashSet;
+
 use anyhow::Context;
+use gristmill_coordinator::synthetic_ceiling;
 use gristmill_domain::concept::Outlook;
-use gristmill_domain::job::{Concepts, EmbedSource};
+use gristmill_domain::job::{Concepts, EmbedSource, folded};
 
 use crate::args::{AuditArgs, OutputStyle};
 use crate::data::out;
@@ -177,8 +180,47 @@ fn labels(prepared: &Prepared) -> Vec<LabelLine> {
     lines
 }
 
+/// Labels of concepts that no seed carries: a wrong word, or a wrong separator.
+fn unknown_labels(prepared: &Prepared, settings: &Concepts) -> Option<String> {
+    let carried: HashSet<String> = prepared
+        .seeds
+        .summary()
+        .concepts
+        .keys()
+        .map(|label| folded(label))
+        .collect();
+    if carried.is_empty() {
+        return None;
+    }
+    let unknown: Vec<String> = settings
+        .leaves()
+        .flat_map(|concept| concept.labels.iter().map(|label| (&concept.name, label)))
+        .filter(|(_, label)| !carried.contains(&folded(label)))
+        .map(|(name, label)| format!("`{label}` of {name}"))
+        .collect();
+    let more = unknown.len().saturating_sub(SHOWN);
+    (!unknown.is_empty()).then(|| {
+        let and = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        format!(
+            "no seed carries these labels of concepts: {}{and}; in CSV, labels are separated by `|`",
+            unknown[..unknown.len() - more].join(", ")
+        )
+    })
+}
+
 fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = Vec::new();
+    for (what, bad) in [("seed row", &prepared.bad_rows), ("document", &prepared.skipped)] {
+        warnings.extend(bad.lines().iter().map(|line| format!("{what} left out: {line}")));
+        let more = bad.count - bad.lines().len() as u64;
+        if more > 0 {
+            warnings.push(format!("{} more {what}s left out", thousands(more)));
+        }
+    }
     if let Some(settings) = &prepared.start.job.concepts {
         if settings.found.is_none()
             && let Some(why) = narrow(&survey.by_seeds.concepts, settings)
@@ -186,6 +228,7 @@ fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
             audit.stops = settings.accept.is_none();
             warnings.push(why);
         }
+        warnings.extend(unknown_labels(prepared, settings));
         let rows = prepared.start.job.generate.rows;
         if let Some(rows) = rows.filter(|rows| *rows < audit.missing) {
             let missing = thousands(audit.missing);
@@ -196,7 +239,7 @@ fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
         }
         let (share, real) = (prepared.start.job.anchor.max_synthetic_share, audit.seeds);
         let repeated = real * u64::from(prepared.start.job.anchor.max_repeats);
-        let ceiling = (share / (1.0 - share) * repeated as f64) as u64;
+        let ceiling = synthetic_ceiling(share, repeated);
         if audit.missing > ceiling {
             warnings.push(format!(
                 "the targets want {} more rows, and {} real ones allow {} under the ceiling of {:.0} %",

@@ -7,8 +7,8 @@ pub(crate) enum Failure {
     Job(String),
     /// Something that was given cannot be used.
     Input(anyhow::Error),
-    /// The budget ended before the rows that the job wants were there.
-    BudgetExhausted(String),
+    /// A run ended, of its budget or for another reason, before what the job wants was there.
+    Short(String),
     /// The run stopped until a person acts: an endpoint refuses, the account is frozen.
     Stopped(String),
     /// Ctrl-C, or a signal to end.
@@ -29,7 +29,7 @@ impl Failure {
         match self {
             Self::Other(_) => 1,
             Self::Job(_) | Self::Input(_) => 3,
-            Self::BudgetExhausted(_) => 4,
+            Self::Short(_) => 4,
             Self::Stopped(_) => 5,
             Self::Interrupted(_) => 130,
         }
@@ -40,7 +40,7 @@ impl Failure {
         match self {
             Self::Job(_) => "config",
             Self::Input(_) => "input",
-            Self::BudgetExhausted(_) => "budget",
+            Self::Short(_) => "short",
             Self::Stopped(_) => "stopped",
             Self::Interrupted(_) => "interrupted",
             Self::Other(_) => "failed",
@@ -51,7 +51,7 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Job(rendered) => rendered.clone(),
-            Self::BudgetExhausted(text) | Self::Stopped(text) | Self::Interrupted(text) => text.clone(),
+            Self::Short(text) | Self::Stopped(text) | Self::Interrupted(text) => text.clone(),
             Self::Input(error) | Self::Other(error) => {
                 let mut parts: Vec<String> = Vec::new();
                 for cause in error.chain() {

@@ -102,11 +102,8 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     reached(&manifest)
 }
 
-/// An error where the budget ended before what the job wants was there.
+/// An error where a run ended before what the job wants was there.
 fn reached(manifest: &Manifest) -> Result<(), Failure> {
-    if manifest.end != End::BudgetSpent.to_string() {
-        return Ok(());
-    }
     let accepted = manifest.rows.train_synthetic;
     let steers = manifest
         .job
@@ -120,10 +117,17 @@ fn reached(manifest: &Manifest) -> Result<(), Failure> {
         None if steers && manifest.concepts.iter().any(|concept| concept.open() > 0) => {
             print::coverage(&manifest.concepts).unwrap_or_default()
         }
+        None if accepted == 0 => "no new row".to_owned(),
         Some(_) | None => return Ok(()),
     };
-    Err(Failure::BudgetExhausted(format!(
-        "the budget ended with {there}; a run that has ended is not taken up again: give a larger budget, and `generate.seed` another number"
+    let end = &manifest.end;
+    let way_out = if *end == End::BudgetSpent.to_string() {
+        "a run that has ended is not taken up again: give a larger budget, and `generate.seed` another number"
+    } else {
+        "`dataset/README.md` shows what was rejected, and why"
+    };
+    Err(Failure::Short(format!(
+        "the run ended with {there}: {end}\nhelp: {way_out}"
     )))
 }
 

@@ -14,7 +14,7 @@ use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
-use crate::survey::{embedder, survey};
+use crate::survey::{embedder, narrow, stops_narrow, survey};
 use crate::view::{View, thousands};
 
 /// Shows what a job would do and cost.
@@ -25,6 +25,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             "note: the environment variable `{variable}` is not set; `gristmill run` needs it"
         ));
     }
+    for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
+        view.say(&format!("warning: {line}"));
+    }
     let limit = prepared.start.limit;
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
@@ -34,6 +37,13 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             survey(&prepared, embedder.as_deref(), view).await
         };
         snapshot.concepts = survey.await.map_err(Failure::Input)?.by_seeds.concepts;
+        if stops_narrow(concepts)
+            && let Some(why) = narrow(&snapshot.concepts, concepts)
+        {
+            view.say(&format!(
+                "warning: {why}; a run would stop, unless it is accepted by name with `--set concepts.accept=narrow`"
+            ));
+        }
         snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
     }
     let outlook = outlook(&snapshot, &policy);
@@ -61,7 +71,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         .map(|(split, rows)| format!("{rows} {split:?}").to_lowercase())
         .collect();
     text.push_str(&format!(
-        "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} concepts\n",
+        "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} labels\n",
         thousands(summary.rows),
         splits.join(", "),
         thousands(summary.groups),
@@ -173,9 +183,15 @@ pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
                 path.display()
             )));
         }
-        Some(path) => std::fs::write(path, text)
-            .with_context(|| format!("{} cannot be written", path.display()))
-            .map_err(Failure::Input)?,
+        Some(path) => {
+            std::fs::write(path, text)
+                .with_context(|| format!("{} cannot be written", path.display()))
+                .map_err(Failure::Input)?;
+            let job = path.display();
+            print::plain(&format!(
+                "wrote {job}\nNext: gristmill audit {job}, gristmill plan {job}\n"
+            ));
+        }
     }
     Ok(())
 }

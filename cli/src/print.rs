@@ -168,16 +168,24 @@ fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {
     manifest.rejected.iter().map(|(_, loss)| of(loss)).sum()
 }
 
+/// `, 4.8/row`; nothing without a row.
+fn a_row<T: std::fmt::Display>(manifest: &Manifest, part: impl Fn(u64) -> T) -> String {
+    match manifest.rows.train_synthetic {
+        0 => String::new(),
+        rows => format!(", {}/row", part(rows)),
+    }
+}
+
 /// Money against its limit, with what a row and the rejected ones cost; nothing where nothing costs money.
 fn money(manifest: &Manifest) -> Option<String> {
     let usd = manifest.usd_micros();
     let limit = manifest.limit.usd;
     (usd > 0 || limit.is_some()).then(|| {
         format!(
-            "{}{}, {}/row, {} on rejects",
+            "{}{}{}, {} on rejects",
             MicroUsd(usd),
             limit.map_or_else(String::new, |limit| format!(" of {limit}")),
-            MicroUsd(usd / manifest.rows.train_synthetic.max(1)),
+            a_row(manifest, |rows| MicroUsd(usd / rows)),
             MicroUsd(lost(manifest, |loss| loss.usd_micros))
         )
     })
@@ -187,10 +195,10 @@ fn calls(manifest: &Manifest) -> String {
     let calls = manifest.calls();
     let limit = manifest.limit.calls;
     format!(
-        "{}{}, {:.1}/row, {} on rejects",
+        "{}{}{}, {} on rejects",
         thousands(calls),
         limit.map_or_else(String::new, |limit| format!(" of {}", thousands(limit))),
-        calls as f64 / manifest.rows.train_synthetic.max(1) as f64,
+        a_row(manifest, |rows| format!("{:.1}", calls as f64 / rows as f64)),
         thousands(lost(manifest, |loss| loss.calls))
     )
 }

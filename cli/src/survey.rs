@@ -151,12 +151,17 @@ pub(crate) fn narrow(concepts: &[Outlook], settings: &Concepts) -> Option<String
     ))
 }
 
+/// True where narrow seeds stop a run: against a list that was given, and unless that is accepted.
+pub(crate) fn stops_narrow(settings: &Concepts) -> bool {
+    settings.found.is_none() && settings.accept != Some(Accept::Narrow)
+}
+
 /// Stops a job whose seeds are narrow against a list that was given, unless that is accepted by name.
 pub(crate) async fn refuse_narrow(prepared: &Prepared, view: &View) -> Result<(), Failure> {
     let Some(settings) = &prepared.start.job.concepts else {
         return Ok(());
     };
-    if settings.found.is_some() || settings.accept == Some(Accept::Narrow) {
+    if !stops_narrow(settings) {
         return Ok(());
     }
     // Labels cost nothing, and what they show is there whatever embedding may add.

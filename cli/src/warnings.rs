@@ -7,11 +7,18 @@ use gristmill_domain::ledger::{Account, Counts};
 use crate::view::thousands;
 
 /// All of it, a line each.
-pub(crate) fn of(start: &Start, concepts: &[Standing], account: &Account) -> Vec<String> {
+///
+/// `new_questions` are those that were accepted, and those of them that belong to no concept.
+pub(crate) fn of(
+    start: &Start,
+    concepts: &[Standing],
+    account: &Account,
+    new_questions: (u64, u64),
+) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
     let all = [
         (start.bad_rows, "seed rows could not be used"),
-        (start.skipped_documents, "documents could not be read"),
+        (start.skipped_documents, "documents gave nothing and were skipped"),
         (
             sum(|counts| counts.voided),
             "calls were refused without cost and tried again",
@@ -31,6 +38,7 @@ pub(crate) fn of(start: &Start, concepts: &[Standing], account: &Account) -> Vec
         .map(|(count, what)| format!("{} {what}", thousands(*count)));
     counted
         .chain(open_concepts(concepts))
+        .chain(strays(start, new_questions))
         .chain(lopsided(start, concepts))
         .collect()
 }
@@ -44,6 +52,23 @@ fn open_concepts(concepts: &[Standing]) -> Option<String> {
             "{} concepts are under their target, by {} rows in all",
             thousands(open.len() as u64),
             thousands(missing)
+        )
+    })
+}
+
+/// New questions that belong to no concept, where they are most.
+fn strays(start: &Start, (all, strays): (u64, u64)) -> Option<String> {
+    let concepts = start.job.concepts.as_ref()?;
+    let because = if concepts.by_model() {
+        "the model that assigns them named none: `gristmill trace` shows its replies"
+    } else {
+        "none is near enough, see `concepts.confidence`"
+    };
+    (2 * strays > all).then(|| {
+        format!(
+            "{} of {} accepted new questions belong to no concept and count for none: {because}",
+            thousands(strays),
+            thousands(all)
         )
     })
 }

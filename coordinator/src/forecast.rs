@@ -33,7 +33,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
     let job = &recipe.job;
     let share = job.anchor.max_synthetic_share;
     let real = seeds.anchors() * u64::from(job.anchor.max_repeats);
-    let ceiling = ceiling(share, real);
+    let ceiling = synthetic_ceiling(share, real);
     let (rows_max, rows_max_reason) = match job.generate.rows {
         Some(rows) if rows <= ceiling => (rows, format!("the job wants {rows} rows")),
         Some(_) | None => {
@@ -72,7 +72,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
 }
 
 /// The most synthetic rows s beside `real` ones that are at most `share` of all: s ≤ share·(s + real).
-fn ceiling(share: f64, real: u64) -> u64 {
+pub fn synthetic_ceiling(share: f64, real: u64) -> u64 {
     // In whole billionths: .95 / (1 - .95) · 160 is 3,040 but for the last bit.
     let whole: u128 = 1_000_000_000;
     let parts = (share * whole as f64).round() as u128;
@@ -286,11 +286,11 @@ mod tests {
 
     #[test]
     fn the_ceiling_is_reached_and_never_passed() {
-        assert_eq!(ceiling(0.95, 160), 3_040);
-        assert_eq!(ceiling(0.5, 7), 7);
-        assert_eq!(ceiling(0.0, 100), 0);
+        assert_eq!(synthetic_ceiling(0.95, 160), 3_040);
+        assert_eq!(synthetic_ceiling(0.5, 7), 7);
+        assert_eq!(synthetic_ceiling(0.0, 100), 0);
         for (percent, real) in (1..100).flat_map(|percent| (1..60).map(move |real| (percent, real))) {
-            let rows = ceiling(f64::from(percent) / 100.0, real);
+            let rows = synthetic_ceiling(f64::from(percent) / 100.0, real);
             // In whole numbers: 100·s ≤ percent·(s + real).
             let fits = |rows: u64| 100 * rows <= percent as u64 * (rows + real);
             assert!(fits(rows) && !fits(rows + 1), "{percent} % beside {real}: {rows}");

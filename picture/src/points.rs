@@ -86,6 +86,20 @@ impl Points {
         }
     }
 
+    /// Takes classes out that no point is of; their points are counted.
+    pub fn drop_empty(&mut self) {
+        let mut places = Vec::with_capacity(self.classes.len());
+        let mut next = 0;
+        for class in &self.classes {
+            places.push(next);
+            next += usize::from(class.n > 0);
+        }
+        self.classes.retain(|class| class.n > 0);
+        for point in &mut self.points {
+            point.class = places.get(point.class).copied().unwrap_or(point.class);
+        }
+    }
+
     /// Width of a class's marks in pixels: fewer points may be larger. Squares are wider, so that they are seen behind a dot at their place.
     fn mark(&self, class: &Class) -> f64 {
         let width = match self.points.len() {

@@ -132,7 +132,11 @@ pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Reje
 /// The one of the names that was answered; `None` for none of them. A reply that is neither is no answer.
 pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<Option<String>, Rejection> {
     let said = match asked_object(request, text)? {
-        Some(object) => required(&object, "concept")?,
+        Some(object) => match object.get("concept") {
+            Some(Value::String(said)) => said.trim().to_owned(),
+            Some(Value::Null) => String::new(),
+            Some(_) | None => return Err(malformed("the reply has no `concept`")),
+        },
         None => text.trim().to_owned(),
     };
     // Models put names in quotation marks, and a full stop behind them.
@@ -141,7 +145,7 @@ pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<
     let named = |known: &&String| folded(known) == folded(&said) || folded(known) == folded(bare);
     match names.iter().find(named) {
         Some(name) => Ok(Some(name.clone())),
-        None if folded(bare) == NO_CONCEPT => Ok(None),
+        None if bare.is_empty() || folded(bare) == NO_CONCEPT => Ok(None),
         None => Err(malformed("the reply names none of the concepts")),
     }
 }

@@ -450,6 +450,7 @@ fn way_out(data: &Data, shape: &Shape, path: &str) -> String {
                 list(variants.iter().map(|(word, _)| word.as_str()), "or")
             )
         }
+        (Shape::List(_), _) if name.is_empty() => "write a list: each item on a line, after `- `".to_owned(),
         (Shape::List(_), _) => format!("write `{name}: [first, second]`"),
         (Shape::Group(_) | Shape::OneOf(_), _) if !shape.fields().is_empty() => {
             format!(

@@ -26,15 +26,11 @@ pub(super) fn map(marks: &Marks) -> Map {
         .zip(&named)
         .map(|(colour, name)| Class::new(cut(name, LEGEND), colour, false))
         .collect();
-    let others = if counts.len() > named.len() {
-        format!("other {}s", marks.by)
-    } else {
-        format!("no {}", marks.by)
-    };
-    classes.push(Class::new(others, CLASSES, false));
-    let class = |of: Option<&str>| {
-        of.and_then(|of| named.iter().position(|name| *name == of))
-            .unwrap_or(named.len())
+    classes.push(Class::new(format!("other {}s", marks.by), CLASSES, false));
+    classes.push(Class::new(format!("no {}", marks.by), CLASSES, true));
+    let class = |of: Option<&str>| match of {
+        Some(of) => named.iter().position(|name| *name == of).unwrap_or(named.len()),
+        None => named.len() + 1,
     };
     let mut points = Points {
         points: marks
@@ -50,9 +46,7 @@ pub(super) fn map(marks: &Marks) -> Map {
         classes,
     };
     points.count();
-    if points.classes.last().is_some_and(|class| class.n == 0) {
-        points.classes.pop();
-    }
+    points.drop_empty();
     let told = marks.marks.iter().map(|mark| Told {
         text: cut(&mark.question, TOLD),
         from: match &mark.of {
