@@ -58,7 +58,7 @@ else
     made_up=yes
 fi
 folder=$(realpath -- "$folder")
-mkdir -p "$folder"/{redis,rabbitmq,logs,store}
+mkdir -p "$folder"/{redis,rabbitmq,logs,store,ports}
 store=${store:-$folder/store}
 # Two at once would be one broker under two names.
 exec 9>"$folder/lock"
@@ -145,6 +145,17 @@ free_port() {
         fi
     done
     fail "no port is free after $try tries"
+}
+
+# The port that a name had when the folder was last used, if it is free: whoever watches finds it again.
+kept_port() {
+    local file=$folder/ports/$1
+    if [ -s "$file" ] && port=$(<"$file") && ! listens "$port"; then
+        taken+="$port "
+    else
+        free_port
+    fi
+    printf '%s\n' "$port" >"$file"
 }
 
 # Waits until a check passes; gives up when the process that it is about has ended, or in time.
@@ -244,7 +255,7 @@ export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store GR
 
 watched=()
 for number in $(seq "$coordinators"); do
-    free_port
+    kept_port "coordinator-$number"
     listen=$port
     free_port
     start "coordinator-$number" "$program" coordinator --listen "127.0.0.1:$listen" --http "127.0.0.1:$port"
@@ -289,7 +300,7 @@ while [ ${#pids[@]} -gt 0 ]; do
     if [[ $name == worker-* && $status = 0 ]]; then
         printf 'cluster.sh: %s has finished what it had and ended\n' "$name" >&2
         [[ " ${names[*]}" == *' worker-'* ]] ||
-            printf 'No worker is left. To start one:\n  GRISTMILL_REDIS=%q GRISTMILL_BROKER=%q GRISTMILL_STORE=%q GRISTMILL_KEYS=%q %q worker --http 127.0.0.1:0\n' \
+            printf 'No worker is left. To start one, where the keys that it may give are set:\n  GRISTMILL_REDIS=%q GRISTMILL_BROKER=%q GRISTMILL_STORE=%q GRISTMILL_KEYS=%q %q worker --http 127.0.0.1:0\n' \
                 "$redis" "$broker" "$store" "$keys" "$program" >&2
         continue
     fi

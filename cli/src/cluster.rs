@@ -8,6 +8,7 @@ mod remote;
 mod servers;
 pub(crate) mod submit;
 pub(crate) mod verbs;
+pub(crate) mod watch;
 mod watchman;
 pub(crate) mod worker;
 

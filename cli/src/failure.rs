@@ -1,5 +1,7 @@
 //! How the program ends.
 
+use gristmill_domain::plan::End;
+
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -24,6 +26,16 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl Failure {
+    /// A run ended with less than its job wants.
+    pub(crate) fn short(there: &str, end: &str) -> Self {
+        let way_out = if end == End::BudgetSpent.to_string() {
+            "a run that has ended is not taken up again: give a larger budget, and `generate.seed` another number"
+        } else {
+            "the card, `dataset/README.md`, shows what was rejected and why"
+        };
+        Self::Short(format!("the run ended with {there}: {end}\nhelp: {way_out}"))
+    }
+
     /// Exit codes, kept apart so that scripts can tell: 2 is the command line's own (clap).
     pub(crate) fn code(&self) -> u8 {
         match self {

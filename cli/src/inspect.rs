@@ -37,6 +37,11 @@ pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Optio
     Ok(Some(account))
 }
 
+/// True for a run of a cluster's store that has not ended: rounds are planned, and there is no ledger beside them.
+fn is_of_a_cluster(folder: &RunFolder) -> bool {
+    folder.state().join("plans").exists() && !folder.state().join("ledger.sqlite").exists()
+}
+
 fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     if folder.state().join("ledger.sqlite").exists() {
         Ok(ReadOnly::open(&folder.state())?.in_batches(run)?)
@@ -51,6 +56,11 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
         ..State::of(word)
     };
     match account.map(|account| &account.state) {
+        None if is_of_a_cluster(folder) => State {
+            why: "its books are with its coordinator".to_owned(),
+            way_out: "`gristmill status RUN --server URL` shows them".to_owned(),
+            ..State::of("on a cluster")
+        },
         None => State::of("not started"),
         Some(AccountState::Paused { reason }) => State {
             why: reason.clone(),
@@ -86,6 +96,11 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
         rows: manifest
             .as_ref()
             .and_then(|manifest| manifest.get("rows").cloned()),
+        end: manifest
+            .as_ref()
+            .and_then(|manifest| manifest.get("end")?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
         dataset: manifest.is_some().then(|| shown(&folder.dataset())),
     };
     let concepts = concepts(&folder, manifest.as_ref()).await?;
@@ -120,6 +135,12 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
     let before = match &args.raise {
+        Some(_) if is_of_a_cluster(&folder) => {
+            return Err(Failure::Input(anyhow!(
+                "this is the run of a cluster, and its books are with its coordinator: `gristmill budget {} --raise … --server URL`",
+                start.run
+            )));
+        }
         Some(text) => Some(raise(&folder, &start, text).await.map_err(Failure::Input)?),
         None => None,
     };
@@ -131,6 +152,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         account,
         in_batches: in_batches(&folder, start.run)?,
         rows: None,
+        end: String::new(),
         dataset: None,
     };
     standing.print_budget(before, output);

@@ -10,7 +10,7 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Coordinator, Error, Finished, LEASE_MS, Options, Progress, Start, Window};
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::ledger::Account;
-use gristmill_domain::plan::End;
+use gristmill_domain::plan;
 use gristmill_domain::stage::Stage;
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
@@ -27,7 +27,7 @@ use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::prepare::{Keys, Prepared, prepare};
-use crate::view::{Head, View, duration, thousands};
+use crate::view::{Head, View, duration};
 use crate::workshop::{self, Place, Workshop};
 use crate::{print, report, survey};
 
@@ -104,31 +104,12 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
 
 /// An error where a run ended before what the job wants was there.
 fn reached(manifest: &Manifest) -> Result<(), Failure> {
-    let accepted = manifest.rows.train_synthetic;
-    let steers = manifest
-        .job
-        .concepts
-        .as_ref()
-        .is_some_and(|concepts| concepts.steer);
-    let there = match manifest.job.generate.rows {
-        Some(wanted) if accepted < wanted => {
-            format!("{} of {} rows", thousands(accepted), thousands(wanted))
-        }
-        None if steers && manifest.concepts.iter().any(|concept| concept.open() > 0) => {
-            print::coverage(&manifest.concepts).unwrap_or_default()
-        }
-        None if accepted == 0 => "no new row".to_owned(),
-        Some(_) | None => return Ok(()),
-    };
-    let end = &manifest.end;
-    let way_out = if *end == End::BudgetSpent.to_string() {
-        "a run that has ended is not taken up again: give a larger budget, and `generate.seed` another number"
-    } else {
-        "`dataset/README.md` shows what was rejected, and why"
-    };
-    Err(Failure::Short(format!(
-        "the run ended with {there}: {end}\nhelp: {way_out}"
-    )))
+    let job = &manifest.job;
+    let rows = manifest.rows.train_synthetic;
+    match plan::short(job.generate.rows, job.steers(), rows, &manifest.concepts) {
+        Some(there) => Err(Failure::short(&there, &manifest.end)),
+        None => Ok(()),
+    }
 }
 
 async fn carry_out(

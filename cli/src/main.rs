@@ -135,7 +135,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Report(args) => report::report(&args, cli.output).await,
         Command::Submit(args) => cluster::submit::submit(&args, view, cli.output).await,
         Command::Runs(server) => cluster::verbs::runs(&server, cli.output).await,
-        Command::Watch(args) => cluster::verbs::watch(&args, view, cli.output).await,
+        Command::Watch(args) => cluster::watch::watch(&args, view, cli.output).await,
         Command::Pause(args) => cluster::verbs::pause(&args, cli.output).await,
         Command::Resume(args) => cluster::verbs::resume(&args, cli.output).await,
         Command::Cancel(args) => cluster::verbs::cancel(&args, cli.output).await,

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
+use gristmill_coordinator::{policy, preparation_calls, snapshot_before, specs, uncovered_share};
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::job::Job;
+use gristmill_domain::job::{Job, Mutators};
 use gristmill_domain::plan::{Next, Purpose, next, outlook};
-use gristmill_domain::strategy::Strategy;
+use gristmill_domain::stage::Stage;
+use gristmill_domain::strategy::{Mix, Strategy};
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
@@ -46,7 +47,10 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         }
         snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
     }
-    let outlook = outlook(&snapshot, &policy);
+    let preparation = preparation_calls(&prepared.recipe, &prepared.seeds);
+    snapshot.used.calls = preparation;
+    let mut outlook = outlook(&snapshot, &policy);
+    outlook.calls[Stage::Embed as usize] += preparation as f64;
     let first = next(&snapshot, &policy);
     // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
     let mut whole = snapshot.clone();
@@ -103,6 +107,14 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         (None, Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
         (None, Next::Round(_)) => {}
     }
+    if let Some(mutators) = &prepared.start.job.generate.mutators {
+        text.push_str(&format!("mutators   {}\n", in_words(mutators)));
+        if let Some(plan) = &production
+            && !varies(mutators, &plan.mix)
+        {
+            view.say("warning: `generate.mutators` will vary nothing: this plan asks for no question that they apply to");
+        }
+    }
     if let Next::Round(plan) = &first
         && plan.purpose == Purpose::Pilot
     {
@@ -128,6 +140,38 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     ));
     print::either(output, &value, &text);
     Ok(())
+}
+
+/// `2 evolutions, 1 persona, 0 styles; half of the questions asked for`.
+fn in_words(mutators: &Mutators) -> String {
+    let names = |names: Vec<&str>| {
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
+    let personas = match &mutators.personas_file {
+        Some(file) => format!("{} and those in {}", mutators.personas.len(), file.display()),
+        None => mutators.personas.len().to_string(),
+    };
+    format!(
+        "evolutions {}; styles {}; personas {personas}; for {:.0} % of the questions",
+        names(
+            mutators
+                .evolutions
+                .iter()
+                .map(|evolution| evolution.as_str())
+                .collect()
+        ),
+        names(mutators.styles.iter().map(|style| style.as_str()).collect()),
+        100.0 * mutators.share
+    )
+}
+
+/// Whether a plan asks for questions that the mutators apply to: evolutions and personas to new ones, styles to rephrasings as well.
+fn varies(mutators: &Mutators, mix: &Mix) -> bool {
+    mix.new_question > 0.0 || (mix.rephrasing > 0.0 && !mutators.styles.is_empty())
 }
 
 /// Variables that should hold keys, and are not set here.

@@ -23,6 +23,8 @@ pub(crate) struct Standing {
     pub(crate) in_batches: u64,
     /// Rows, counted by what they are; `None` before there are any.
     pub(crate) rows: Option<serde_json::Value>,
+    /// Why it has ended; empty while it goes on.
+    pub(crate) end: String,
     /// Where its dataset lies; `None` until it is finished.
     pub(crate) dataset: Option<String>,
 }
@@ -173,7 +175,7 @@ impl Standing {
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "in_batches": self.in_batches, "rows": self.rows, "dataset": self.dataset, "concepts": concepts.list,
+            "in_batches": self.in_batches, "rows": self.rows, "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
             "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts),
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
@@ -199,6 +201,9 @@ impl Standing {
         }
         if let Some(rows) = &self.rows {
             text.push_str(&format!("rows       {}\n", rows_in_words(rows)));
+        }
+        if !self.end.is_empty() {
+            text.push_str(&format!("ended      {}\n", self.end));
         }
         if let Some(dataset) = &self.dataset {
             text.push_str(&format!("dataset    {dataset}\n"));

@@ -54,6 +54,12 @@ pub struct Progress {
     pub voided: u64,
     /// Attempts whose worst case is booked.
     pub burned: u64,
+    /// Why the run has ended; empty while it goes on.
+    #[serde(default)]
+    pub end: String,
+    /// What it has, where that is less than its job wants; else empty.
+    #[serde(default)]
+    pub short: String,
 }
 
 impl Progress {

@@ -6,7 +6,7 @@ use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
 use gristmill_domain::id::TaskId;
-use gristmill_domain::job::{Assign, EmbedSource};
+use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
@@ -186,14 +186,18 @@ impl Coordinator<'_> {
             self.round(&mut site, &mut standing, &policy, plan).await?;
         };
         self.close(&site).await?;
+        let outlooks = &standing.snapshot.concepts;
+        let concepts: Vec<concept::Standing> =
+            outlooks.iter().map(|outlook| outlook.standing.clone()).collect();
+        self.progress.send_modify(|progress| {
+            let job = &self.recipe.job;
+            let short = plan::short(job.generate.rows, job.steers(), progress.accepted, &concepts);
+            progress.end = end.to_string();
+            progress.short = short.unwrap_or_default();
+        });
         Ok(Finished {
             end,
-            concepts: standing
-                .snapshot
-                .concepts
-                .iter()
-                .map(|concept| concept.standing.clone())
-                .collect(),
+            concepts,
             of_anchor: standing.coverage.as_ref().map(Coverage::of_anchor),
             rounds: standing.rounds,
             policy,
@@ -218,7 +222,7 @@ impl Coordinator<'_> {
                 let assigner = Assigner::of_job(concepts, model, self.seeds, &vectors, known).await?;
                 let mut coverage = Coverage::new(assigner, self.seeds, &vectors, &self.recipe.job.filter)?;
                 let passages = self.seeds.passages();
-                if embeds && concepts.assign != Assign::Labels && concepts.steers() && !passages.is_empty() {
+                if embeds && forecast::places_passages(concepts) && !passages.is_empty() {
                     let placing = Placing::new(passages, coverage.assigner());
                     let (placed, _) = self.embed(site, "embedding passages", placing, batches).await?;
                     let passages = placed.by_concept();

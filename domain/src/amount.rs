@@ -45,6 +45,7 @@ impl fmt::Display for MicroUsd {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Amount {
     /// Money in micro-dollars.
+    #[serde(rename = "usd_micros", alias = "usd")]
     pub usd: MicroUsd,
     /// Requests sent to a model.
     pub calls: u64,
@@ -107,6 +108,7 @@ impl std::iter::Sum for Amount {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Ceiling in micro-dollars.
+    #[serde(rename = "usd_micros", alias = "usd")]
     pub usd: Option<MicroUsd>,
     /// Ceiling in requests.
     pub calls: Option<u64>,

@@ -23,7 +23,7 @@ use crate::strategy::{self, Mix, Situation, Strategy};
 
 use aims::Wanted;
 pub use aims::{Aim, Steering};
-pub use end::End;
+pub use end::{End, short};
 pub use estimate::{Estimate, StageCost, Tally};
 pub use visit::{Spec, Start, Visit};
 

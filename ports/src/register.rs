@@ -163,6 +163,8 @@ pub struct Worker {
     pub since_ms: u64,
     /// When it said so last.
     pub beat_ms: u64,
+    /// How long ago that is.
+    pub silent_ms: u64,
     /// It was told to take nothing more.
     pub draining: bool,
 }

@@ -132,7 +132,7 @@ fn batches_bring_the_rows_of_single_calls_at_half_the_price() {
         let spread = full.micro_usd.abs_diff(2 * half.micro_usd);
         assert!(spread <= 2 * half.calls, "{full:?} and {half:?}");
         let budget = balanced(&batched);
-        assert_eq!(sum(&budget, &["spent"], "usd"), half.micro_usd, "{budget}");
+        assert_eq!(sum(&budget, &["spent"], "usd_micros"), half.micro_usd, "{budget}");
         assert_eq!(sum(&budget, &["burned"], "calls"), 0, "{budget}");
         let saved: u64 = summary["spend"]
             .as_array()
@@ -205,7 +205,10 @@ fn killed_while_a_batch_is_out_a_run_goes_on_and_pays_nothing_twice() {
         let budget = balanced(&bench);
         assert_eq!(sum(&budget, &["burned"], "calls"), 0, "{api}: {budget}");
         assert_eq!(bench.sim.bill().repeated_calls, 0, "{api}: nothing is paid twice");
-        assert_eq!(sum(&budget, &["spent"], "usd"), bench.sim.bill().total.micro_usd);
+        assert_eq!(
+            sum(&budget, &["spent"], "usd_micros"),
+            bench.sim.bill().total.micro_usd
+        );
     }
 }
 

@@ -119,7 +119,7 @@ impl Bench {
         let kit = match self.kits.kit(envelope.run).await {
             Ok(kit) => kit,
             Err(NoKit::NotYet(reason)) => {
-                tracing::warn!(reason, "the task is put off");
+                tracing::debug!(reason, "the task is put off");
                 let wait = millis(spread(NO_KIT_WAIT));
                 tell("defer", || self.ledger.defer(envelope.run, task.id, wait)).await;
                 return Ok(());

@@ -1,5 +1,7 @@
 //! `gristmill dead`: messages that nobody could work on.
 
+use std::collections::BTreeSet;
+
 use anyhow::anyhow;
 use gristmill_proto::{Envelope, v1};
 
@@ -8,6 +10,9 @@ use crate::args::{DeadArgs, DeadVerb, OutputStyle};
 use crate::failure::Failure;
 use crate::{history, print};
 
+/// Bytes of an unreadable message that are shown.
+const SHOWN_BYTES: usize = 64;
+
 /// Looks at dead letters, puts them back, or drops them.
 pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Failure> {
     match &args.verb {
@@ -15,7 +20,7 @@ pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Fai
         DeadVerb::Show { number, server } => show(&mut connect(server).await?, *number, output).await,
         DeadVerb::Retry { numbers, server } => {
             let request = v1::RetryDeadRequest {
-                numbers: numbers.clone(),
+                numbers: distinct(numbers),
             };
             let answer = connect(server).await?.retry_dead(request).await;
             let retried = answer.map_err(|status| refused(&status))?.into_inner().retried;
@@ -26,16 +31,27 @@ pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Fai
             );
             Ok(())
         }
-        DeadVerb::Drop { numbers, count, .. } if *count != numbers.len() => Err(Failure::Input(anyhow!(
-            "`--count {count}`, but {} are named: nothing was dropped",
-            numbers.len()
-        ))),
-        DeadVerb::Drop { numbers, server, .. } => {
+        DeadVerb::Drop { numbers, count, .. } if *count != distinct(numbers).len() => {
+            Err(Failure::Input(anyhow!(
+                "`--count {count}`, but {} are named: nothing was dropped",
+                distinct(numbers).len()
+            )))
+        }
+        DeadVerb::Drop {
+            numbers,
+            server,
+            count,
+        } => {
             let request = v1::DropDeadRequest {
-                numbers: numbers.clone(),
+                numbers: distinct(numbers),
             };
             let answer = connect(server).await?.drop_dead(request).await;
             let dropped = answer.map_err(|status| refused(&status))?.into_inner().dropped;
+            if dropped < *count as u64 {
+                return Err(Failure::Input(anyhow!(
+                    "{dropped} dropped; no dead letter has one of the other numbers: `gristmill dead list` shows those there are"
+                )));
+            }
             print::either(
                 output,
                 &serde_json::json!({"dropped": dropped}),
@@ -46,16 +62,44 @@ pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Fai
     }
 }
 
+/// The numbers, each once.
+fn distinct(numbers: &[u64]) -> Vec<u64> {
+    let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
+    distinct.into_iter().collect()
+}
+
 async fn page(remote: &mut Remote, before: u64, limit: u32) -> Result<Vec<v1::DeadLetter>, Failure> {
     let answer = remote.list_dead(v1::ListDeadRequest { before, limit }).await;
     Ok(answer.map_err(|status| refused(&status))?.into_inner().letters)
 }
 
+fn stage(letter: &v1::DeadLetter) -> String {
+    letter
+        .stage()
+        .as_str_name()
+        .trim_start_matches("STAGE_")
+        .to_lowercase()
+}
+
 fn value(letter: &v1::DeadLetter) -> serde_json::Value {
     serde_json::json!({
-        "number": letter.number, "stage": letter.stage().as_str_name(), "run": letter.run, "reason": letter.reason,
+        "number": letter.number, "stage": stage(letter), "run": letter.run, "reason": letter.reason,
         "buried_ms": letter.buried_ms, "retried_ms": letter.retried_ms, "bytes": letter.envelope.len(),
     })
+}
+
+/// The first bytes of a message that cannot be read.
+fn beginning(envelope: &[u8]) -> String {
+    let text: String = envelope
+        .iter()
+        .take(SHOWN_BYTES)
+        .map(|byte| byte.escape_ascii().to_string())
+        .collect();
+    if envelope.len() > SHOWN_BYTES {
+        format!("{text}…")
+    } else {
+        text
+    }
 }
 
 fn line(letter: &v1::DeadLetter) -> String {
@@ -65,14 +109,14 @@ fn line(letter: &v1::DeadLetter) -> String {
         &letter.run
     };
     let retried = letter.retried_ms.map_or("", |_| " (put back)");
+    let buried = jiff::Timestamp::from_millisecond(letter.buried_ms as i64).map_or_else(
+        |_| String::new(),
+        |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    );
     format!(
-        "{:>6}  {:<9} {run:<12} {}{retried}",
+        "{:>6}  {buried}  {:<9} {run:<12} {}{retried}",
         letter.number,
-        letter
-            .stage()
-            .as_str_name()
-            .trim_start_matches("STAGE_")
-            .to_lowercase(),
+        stage(letter),
         history::one_line(&letter.reason)
     )
 }
@@ -104,7 +148,11 @@ async fn show(remote: &mut Remote, number: u64, output: OutputStyle) -> Result<(
         ),
         Err(error) => (
             serde_json::Value::Null,
-            format!("{} bytes: {error}", letter.envelope.len()),
+            format!(
+                "{} bytes ({}): {error}",
+                letter.envelope.len(),
+                beginning(&letter.envelope)
+            ),
         ),
     };
     let mut value = value(letter);

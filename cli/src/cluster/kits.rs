@@ -106,7 +106,12 @@ impl ClusterKits {
             reason: reason.clone(),
             at: Instant::now(),
         };
-        locked(&self.refused).insert(run, refusal);
+        let reason = refusal.reason.clone();
+        let before = locked(&self.refused).insert(run, refusal);
+        // Each of its tasks meets the same.
+        if before.is_none_or(|before| before.reason != reason || before.at.elapsed() >= REFUSAL_HOLDS) {
+            tracing::warn!(%run, reason, "its tasks are put off");
+        }
     }
 
     /// The kit's place; and whether it is time to look if it is still the right one.

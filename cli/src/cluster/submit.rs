@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::remote::{self, refused};
-use super::verbs;
+use super::{verbs, watch};
 use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
 use crate::prepare::{Keys, Prepared, prepare};
@@ -58,10 +58,10 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     let word = became(&there, answer.created, start.limit);
     if args.watch {
         view.say(&format!("run {run} · {word}"));
-        return verbs::follow(&mut remote, &run, view, output).await;
+        return watch::follow(&mut remote, &run, view, output).await;
     }
     let value = serde_json::json!({
-        "run": run, "created": answer.created, "state": verbs::state(&there).word, "limit": verbs::limit(&there),
+        "run": run, "created": answer.created, "state": verbs::state(&there).word, "limit": there.limit.map_or(start.limit, |_| verbs::limit(&there)),
     });
     let verb = if is_over(&there) { "status" } else { "watch" };
     let server = &args.server.server;

@@ -4,15 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use backoff::backoff::Backoff;
-use gristmill_coordinator::{Progress, Trace};
-use gristmill_domain::amount::{Amount, Limit, MicroUsd};
+use gristmill_coordinator::Trace;
+use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
 use gristmill_ports::register::WorkerReport;
 use gristmill_proto::v1;
-use tokio::sync::watch;
-use tonic::{Code, Status};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
@@ -20,11 +17,11 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::standing::{self, Concepts, Standing, State};
-use crate::view::{Head, View, duration, thousands};
+use crate::view::{duration, thousands};
 use crate::{history, print};
 
-/// Time for which a watcher waits for a coordinator to answer again: more than a roll-out of a new version takes.
-const AWAY_MAX: Duration = Duration::from_secs(120);
+/// Two of a worker's beats and a little.
+const SILENT_FROM: Duration = Duration::from_secs(7);
 
 pub(crate) fn state(run: &v1::Run) -> State {
     let word = match run.state() {
@@ -55,7 +52,7 @@ pub(crate) fn state(run: &v1::Run) -> State {
 }
 
 /// `3 of 4 workers: this worker gives no job the variable …`.
-fn obstacle(obstacle: &v1::Obstacle) -> String {
+pub(super) fn obstacle(obstacle: &v1::Obstacle) -> String {
     match obstacle {
         v1::Obstacle { of: 0, reason, .. } => format!("tasks wait: {reason}"),
         v1::Obstacle { reason, workers, of } => format!("tasks wait at {workers} of {of} workers: {reason}"),
@@ -82,6 +79,10 @@ fn standing(run: &v1::Run) -> Standing {
             .progress
             .as_ref()
             .map(|progress| serde_json::json!({"accepted": progress.accepted, "decided": progress.decided})),
+        end: run
+            .progress
+            .as_ref()
+            .map_or_else(String::new, |progress| progress.end.clone()),
         dataset: (!run.dataset.is_empty()).then(|| run.dataset.clone()),
     }
 }
@@ -115,7 +116,7 @@ fn id(path: &Path) -> Result<String, Failure> {
     }
 }
 
-fn show(run: &v1::Run, output: OutputStyle) {
+pub(super) fn show(run: &v1::Run, output: OutputStyle) {
     standing(run).print_status(&state(run), &concepts(run), output);
 }
 
@@ -207,159 +208,6 @@ pub(crate) async fn runs(server: &ServerArgs, output: OutputStyle) -> Result<(),
     Ok(())
 }
 
-/// Watches a run to its end.
-pub(crate) async fn watch(args: &RemoteRunArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let mut remote = connect(&args.server).await?;
-    follow(&mut remote, &args.run, view, output).await
-}
-
-/// Shows a run whenever it changes, and how it ended. A coordinator that goes away is asked again, or another in its place.
-pub(crate) async fn follow(
-    remote: &mut Remote,
-    run: &str,
-    view: View,
-    output: OutputStyle,
-) -> Result<(), Failure> {
-    let (progress, seen) = watch::channel(Progress::default());
-    let watching = tokio::spawn(view.clone().watch(Head::of(run, None), seen));
-    let looked = look(remote, run, &view, &progress).await;
-    drop(progress);
-    // The view ends with its channel.
-    let _ended = watching.await;
-    let last = looked?;
-    show(&last, output);
-    match last.state() {
-        v1::RunState::Paused | v1::RunState::Frozen | v1::RunState::Failed | v1::RunState::Cancelled => {
-            Err(Failure::Stopped(format!("run {run} is {}", state(&last))))
-        }
-        v1::RunState::Unspecified
-        | v1::RunState::Waiting
-        | v1::RunState::Running
-        | v1::RunState::Finished => Ok(()),
-    }
-}
-
-/// Looks at a run until it ends or stands still.
-async fn look(
-    remote: &mut Remote,
-    run: &str,
-    view: &View,
-    progress: &watch::Sender<Progress>,
-) -> Result<v1::Run, Failure> {
-    let mut pauses = backoff::ExponentialBackoffBuilder::new()
-        .with_max_elapsed_time(Some(AWAY_MAX))
-        .build();
-    let mut look = Look {
-        view,
-        progress,
-        told: Vec::new(),
-        last: None,
-        heard: false,
-    };
-    loop {
-        let gone = match look.once(remote, run).await {
-            Ok(()) => {
-                let last = look.last.context("the coordinator said nothing about the run");
-                return last.map_err(Failure::Other);
-            }
-            Err(status) => status,
-        };
-        if std::mem::take(&mut look.heard) {
-            pauses.reset();
-        }
-        // A connection that broke has its reason as source; what the coordinator says has none.
-        let away = gone.code() == Code::Unavailable || std::error::Error::source(&gone).is_some();
-        match pauses.next_backoff().filter(|_| away) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None if away => {
-                return Err(Failure::Other(anyhow!(
-                    "no coordinator has answered for {} s; the run goes on without a watcher: {}",
-                    AWAY_MAX.as_secs(),
-                    gone.message()
-                )));
-            }
-            None => return Err(refused(&gone)),
-        }
-    }
-}
-
-/// What a watcher has seen.
-struct Look<'a> {
-    view: &'a View,
-    progress: &'a watch::Sender<Progress>,
-    /// What the run was last said to wait for.
-    told: Vec<v1::Obstacle>,
-    last: Option<v1::Run>,
-    /// A coordinator has said something since this was last asked.
-    heard: bool,
-}
-
-impl Look<'_> {
-    /// Watches by one stream, until the run ends or stands still, or the stream breaks.
-    async fn once(&mut self, remote: &mut Remote, run: &str) -> Result<(), Status> {
-        let request = v1::WatchRunRequest { run: run.to_owned() };
-        let mut states = remote.watch_run(request).await?.into_inner();
-        while let Some(state) = states.message().await? {
-            self.heard = true;
-            self.progress.send_replace(progress_of(&state));
-            if state.obstacles != self.told {
-                self.told.clone_from(&state.obstacles);
-                for one in &self.told {
-                    self.view.say(&format!("warning: {}", obstacle(one)));
-                }
-            }
-            let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
-            self.last = Some(state);
-            if waits {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn progress_of(run: &v1::Run) -> Progress {
-    let shown = run.progress.clone().unwrap_or_default();
-    let amount = |amount: &Option<v1::Amount>| {
-        amount.map_or(Amount::ZERO, |amount| Amount {
-            usd: MicroUsd(amount.usd_micros),
-            calls: amount.calls,
-            input_tokens: amount.input_tokens,
-            output_tokens: amount.output_tokens,
-        })
-    };
-    let stages = |counts: &std::collections::HashMap<String, u64>| {
-        counts
-            .iter()
-            .filter_map(|(stage, count)| Some((stage.parse().ok()?, *count)))
-            .collect()
-    };
-    Progress {
-        phase: if shown.phase.is_empty() {
-            state(run).to_string()
-        } else {
-            shown.phase
-        },
-        accepted: shown.accepted,
-        decided: shown.decided,
-        expected_rows: shown.expected_rows,
-        rejected: shown
-            .rejected
-            .iter()
-            .filter_map(|(reason, count)| Some((reason.parse().ok()?, *count)))
-            .collect(),
-        limit: limit(run),
-        gone: amount(&run.spent) + amount(&run.burned),
-        held: amount(&run.held),
-        running: stages(&shown.running),
-        open: stages(&shown.open),
-        concepts: (shown.concepts_met, shown.concepts_wanted),
-        concepts_all: shown.concepts_all,
-        in_batches: shown.in_batches,
-        ..Progress::default()
-    }
-}
-
 /// Stops a run from beginning anything new.
 pub(crate) async fn pause(args: &PauseArgs, output: OutputStyle) -> Result<(), Failure> {
     let request = v1::PauseRunRequest {
@@ -398,11 +246,18 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
         task: args.task.clone(),
     };
     let answer = connect(&args.server).await?.explain_task(request).await;
-    let v1::ExplainTaskResponse { attempts, task } = answer.map_err(|status| refused(&status))?.into_inner();
-    if attempts.is_empty() {
-        let text = format!(
-            "task {task} has no attempt on the ledger's books: it is unknown, not begun yet, or absorbed (`gristmill trace` tells of its row)"
+    let answer = answer.map_err(|status| refused(&status))?.into_inner();
+    if args.task.is_empty() {
+        print::either(
+            output,
+            &serde_json::json!({"open": answer.open, "open_tasks": answer.open_all}),
+            &open_tasks(&answer),
         );
+        return Ok(());
+    }
+    let v1::ExplainTaskResponse { attempts, task, .. } = answer;
+    if attempts.is_empty() {
+        let text = format!("task {task} is open and has not begun");
         print::either(output, &serde_json::json!({"task": task, "attempts": []}), &text);
     }
     for attempt in attempts {
@@ -411,16 +266,32 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
             "task": task, "attempt": attempt.attempt, "state": attempt.state, "worst_usd_micros": worst.usd_micros,
             "started_ms": attempt.started_ms, "ended_ms": attempt.ended_ms, "note": attempt.note,
         });
-        let text = format!(
-            "task {task} attempt {} {:<12} worst {} · {}",
+        let mut text = format!(
+            "task {task} attempt {} {:<12} worst {}",
             attempt.attempt,
             attempt.state,
-            MicroUsd(worst.usd_micros),
-            history::one_line(&attempt.note)
+            MicroUsd(worst.usd_micros)
         );
+        if !attempt.note.is_empty() {
+            text.push_str(&format!(" · {}", history::one_line(&attempt.note)));
+        }
         print::either(output, &value, &text);
     }
     Ok(())
+}
+
+/// `39 tasks are open, such as`, and some of them, a line each.
+fn open_tasks(answer: &v1::ExplainTaskResponse) -> String {
+    let named = answer.open.len() as u64;
+    let mut text = match answer.open_all {
+        0 => "no task is open".to_owned(),
+        all if all > named => format!("{} tasks are open, such as", thousands(all)),
+        all => format!("{} tasks are open", thousands(all)),
+    };
+    for task in &answer.open {
+        text.push_str(&format!("\n  {task}"));
+    }
+    text
 }
 
 /// Lists workers.
@@ -437,9 +308,9 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
         let report: WorkerReport = serde_json::from_slice(&worker.report).unwrap_or_default();
         let value = serde_json::json!({
             "worker": worker.worker, "since_ms": worker.since_ms, "beat_ms": worker.beat_ms,
-            "draining": worker.draining, "report": report,
+            "silent_ms": worker.silent_ms, "draining": worker.draining, "report": report,
         });
-        let mut text = format!("{:<32} {}", worker.worker, in_words(&report, worker.draining));
+        let mut text = format!("{:<32} {}", worker.worker, in_words(&report, &worker));
         for (run, reason) in &report.refused {
             text.push_str(&format!(
                 "\n  cannot work on run {run}: {}",
@@ -452,8 +323,13 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
 }
 
 /// `working   generate 12, judge 3 in hand of 64 · generate, judge, embed · 0.1.0`.
-fn in_words(report: &WorkerReport, draining: bool) -> String {
-    let state = if draining || report.stopping {
+fn in_words(report: &WorkerReport, worker: &v1::Worker) -> String {
+    let silent = Duration::from_millis(worker.silent_ms);
+    if silent >= SILENT_FROM {
+        let lost = "if it is lost, what it had in hand begins again when its leases end";
+        return format!("silent    for {}; {lost}", duration(silent.as_secs()));
+    }
+    let state = if worker.draining || report.stopping {
         "draining"
     } else {
         "working"

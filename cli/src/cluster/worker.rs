@@ -25,8 +25,10 @@ use crate::workshop::{Place, Workshop, cores};
 
 /// Time between two beats.
 const BEAT_EVERY: Duration = Duration::from_secs(3);
-/// Time for which a beat holds.
-const BEAT_HOLDS: Duration = Duration::from_secs(15);
+/// Time for which a beat holds: one that is lost is shown as silent until its leases have ended.
+const BEAT_HOLDS: Duration = Duration::from_millis(LEASE_MS + 10_000);
+/// Time for which the last one does.
+const LAST_BEAT_HOLDS: Duration = Duration::from_millis(1);
 /// Embedding is work for processors: more at once would only wait for each other.
 fn slots(stage: Stage, slots: u16) -> usize {
     match stage {
@@ -83,7 +85,8 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         });
     }
     let name = args.name.clone().unwrap_or_else(|| super::name("worker"));
-    tracing::info!(name, ?stages, slots = args.slots, http = %args.http, "working");
+    let http = http_listener.local_addr().unwrap_or(args.http);
+    tracing::info!(name, ?stages, slots = args.slots, %http, "working");
     let stop = super::stop_on_signal();
     let (ready, readiness) = watch::channel(None);
     let about = About {
@@ -177,6 +180,17 @@ async fn beat(
             () = done.cancelled() => {}
             () = tokio::time::sleep(BEAT_EVERY) => {}
         }
+    }
+    // The last word: a worker that has ended is not looked for.
+    let last = Beat {
+        worker: about.name.clone(),
+        report: about.report(),
+    };
+    if let Err(error) = register.beat(last, LAST_BEAT_HOLDS).await {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "it is listed for a while yet"
+        );
     }
     Ok(())
 }

@@ -8,13 +8,19 @@ use gristmill_domain::stage::Stage;
 use gristmill_ports::register::{Worker, WorkerReport};
 use gristmill_proto::v1;
 
+/// Milliseconds without a beat from which a worker may be lost: two beats and a little.
+const SILENT_FROM_MS: u64 = 7_000;
+
 /// What keeps the run's tasks waiting; what most workers say comes first.
 pub(super) fn obstacles(
     run: RunId,
     tasks: &BTreeMap<Stage, Counts>,
     workers: &[Worker],
 ) -> Vec<v1::Obstacle> {
-    let there: Vec<WorkerReport> = workers
+    let (silent, heard): (Vec<&Worker>, Vec<&Worker>) = workers
+        .iter()
+        .partition(|worker| worker.silent_ms >= SILENT_FROM_MS);
+    let there: Vec<WorkerReport> = heard
         .iter()
         .filter(|worker| !worker.draining)
         .filter_map(|worker| serde_json::from_slice(&worker.report).ok())
@@ -43,6 +49,18 @@ pub(super) fn obstacles(
         workers,
         of,
     }));
+    found.extend(silent.iter().filter_map(|worker| {
+        let report: WorkerReport = serde_json::from_slice(&worker.report).ok()?;
+        let reason = format!(
+            "nothing is heard of worker {}: if it is lost, what it had in hand begins again when its leases end",
+            worker.worker
+        );
+        (!report.in_flight.is_empty()).then_some(v1::Obstacle {
+            reason,
+            workers: 0,
+            of: 0,
+        })
+    }));
     // Stable: a stage without workers stays before what as many say.
     found.sort_by_key(|obstacle| std::cmp::Reverse(obstacle.workers));
     found
@@ -64,6 +82,7 @@ mod tests {
             report: serde_json::to_vec(&report).unwrap_or_default(),
             since_ms: 1,
             beat_ms: 2,
+            silent_ms: 0,
             draining,
         }
     }
@@ -95,6 +114,33 @@ mod tests {
         assert_eq!(words(&found), [(reason, 1, 1)]);
         assert_eq!(obstacles(run, &tasks, &[]).len(), 2, "nobody is there");
         assert_eq!(obstacles(run, &open(&[]), &[]), [], "nothing waits");
+    }
+
+    #[test]
+    fn a_worker_that_is_silent_takes_nothing_and_is_named_for_what_it_had() {
+        let (run, tasks) = (RunId::of(&[b"run"]), open(&[Stage::Judge]));
+        let report = WorkerReport {
+            stages: Stage::ALL.to_vec(),
+            in_flight: [(Stage::Judge, 3)].into(),
+            ..WorkerReport::default()
+        };
+        let lost = Worker {
+            report: serde_json::to_vec(&report).unwrap(),
+            silent_ms: 9_000,
+            ..worker(&[], &[], false)
+        };
+        let reasons: Vec<String> = obstacles(run, &tasks, &[lost])
+            .into_iter()
+            .map(|o| o.reason)
+            .collect();
+        assert!(
+            reasons[0].starts_with("no worker takes judge tasks"),
+            "{reasons:?}"
+        );
+        assert!(
+            reasons[1].starts_with("nothing is heard of worker w"),
+            "{reasons:?}"
+        );
     }
 
     #[test]

@@ -137,6 +137,8 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         concepts_all: progress.concepts_all,
         concepts: progress.standings.iter().cloned().map(concept).collect(),
         in_batches: progress.in_batches,
+        end: progress.end.clone(),
+        short: progress.short.clone(),
     }
 }
 
@@ -199,6 +201,7 @@ pub(super) fn worker(worker: Worker) -> v1::Worker {
         beat_ms: worker.beat_ms,
         draining: worker.draining,
         report: worker.report,
+        silent_ms: worker.silent_ms,
     }
 }
 

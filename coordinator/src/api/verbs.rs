@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
-use gristmill_ports::ledger::Raise;
+use gristmill_ports::ledger::{Error as LedgerError, Raise};
 use gristmill_ports::register::Worker;
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
@@ -68,7 +68,7 @@ impl Api {
         match act(run).await {
             Ok(()) => {}
             // Entered a moment ago: its first driver opens the account.
-            Err(gristmill_ports::ledger::Error::UnknownRun(_)) => {
+            Err(LedgerError::UnknownRun(_)) => {
                 return Err(Status::unavailable(format!(
                     "run {run} has not begun yet: try again in a moment"
                 )));
@@ -80,34 +80,25 @@ impl Api {
 }
 
 /// Ids that are named where several would do.
-const NAMED: usize = 5;
+const NAMED: usize = 20;
 
 impl Api {
-    /// The one open task whose id begins so.
-    async fn open_task(&self, run: RunId, digits: &str) -> Result<TaskId, Status> {
-        let ledger = |error| ledger_status(&error);
-        let account = self.ground.ledger.account(run).await.map_err(ledger)?;
+    /// The tasks of a run that are on its books, and whether each is decided.
+    async fn tasks(&self, run: RunId) -> Result<Vec<(TaskId, bool)>, Status> {
+        let register = self.ground.register.get(run).await;
+        let known = register.map_err(|error| register_status(&error))?;
+        known.ok_or_else(|| unknown_run(run))?;
+        let account = match self.ground.ledger.account(run).await {
+            Ok(account) => account,
+            // Not begun, or ended so long ago that its books are archived.
+            Err(LedgerError::UnknownRun(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(ledger_status(&error)),
+        };
         let tasks = self.ground.upkeep.survivors(run, &account.epoch).await;
-        let ids = tasks.map_err(ledger)?.into_iter().map(|task| task.id);
-        let mut found: Vec<TaskId> = ids.filter(|id| id.to_string().starts_with(digits)).collect();
-        match found.as_slice() {
-            [one] => Ok(*one),
-            [] => Err(Status::not_found(format!(
-                "run {run} has no open task whose id begins with `{digits}`; `gristmill trace` prints the tasks of decided rows"
-            ))),
-            several => {
-                let count = several.len();
-                found.sort();
-                let some: Vec<String> = found.iter().take(NAMED).map(TaskId::to_string).collect();
-                let some = some.join(", ");
-                Err(Status::failed_precondition(match digits {
-                    "" => format!("{count} tasks are open, such as {some}: name one by its first digits"),
-                    _ => {
-                        format!("{count} open tasks begin with `{digits}`, such as {some}: give more digits")
-                    }
-                }))
-            }
-        }
+        let tasks = tasks.map_err(|error| ledger_status(&error))?;
+        let mut tasks: Vec<_> = tasks.into_iter().map(|task| (task.id, task.decided)).collect();
+        tasks.sort();
+        Ok(tasks)
     }
 }
 
@@ -261,9 +252,13 @@ impl Coordinator for Api {
                 )));
             }
             Raise::Closed => {
-                return Err(Status::failed_precondition(
-                    "the run is finished: its limit no longer matters; a larger budget and another number as `generate.seed` make another run",
-                ));
+                let word = match self.one(run).await?.state() {
+                    v1::RunState::Cancelled => "cancelled",
+                    _ => "finished",
+                };
+                return Err(Status::failed_precondition(format!(
+                    "the run is {word}: its limit no longer matters; a larger budget and another number as `generate.seed` make another run"
+                )));
             }
         }
         // Setting a limit is a person's word that the books were looked at.
@@ -303,20 +298,54 @@ impl Coordinator for Api {
         self.access.check(&request, Role::Viewer)?;
         let wanted = request.into_inner();
         let run = run_id(&wanted.run)?;
-        let task = match wanted.task.parse() {
-            Ok(task) => task,
-            Err(_) => self.open_task(run, &wanted.task).await?,
+        let tasks = self.tasks(run).await?;
+        if wanted.task.is_empty() {
+            let open = || tasks.iter().filter(|(_, decided)| !decided).map(|(id, _)| id);
+            return Ok(Response::new(v1::ExplainTaskResponse {
+                open: open().take(NAMED).map(TaskId::to_string).collect(),
+                open_all: open().count() as u64,
+                ..v1::ExplainTaskResponse::default()
+            }));
+        }
+        let like = |(id, _): &&(TaskId, bool)| id.to_string().starts_with(&wanted.task);
+        let found: Vec<TaskId> = tasks.iter().filter(like).map(|(id, _)| *id).collect();
+        // An absorbed task is off the books, but for what it burned.
+        let named = wanted.task.parse().ok();
+        let task = match found.as_slice() {
+            [one] => Some(*one),
+            [] => named,
+            several => {
+                let some: Vec<String> = several.iter().take(NAMED).map(TaskId::to_string).collect();
+                return Err(Status::failed_precondition(format!(
+                    "{} tasks begin with `{}`: give more digits of {}",
+                    several.len(),
+                    wanted.task,
+                    some.join(", ")
+                )));
+            }
         };
-        let attempts = self
-            .ground
-            .ledger
-            .attempts(run, task)
-            .await
-            .map_err(|error| ledger_status(&error))?;
-        Ok(Response::new(v1::ExplainTaskResponse {
-            attempts: attempts.iter().map(show::attempt).collect(),
-            task: task.to_string(),
-        }))
+        let attempts = match task {
+            Some(task) => self.ground.ledger.attempts(run, task).await,
+            None => Ok(Vec::new()),
+        };
+        let attempts = match attempts {
+            Ok(attempts) => attempts,
+            Err(LedgerError::UnknownRun(_)) => Vec::new(),
+            Err(error) => return Err(ledger_status(&error)),
+        };
+        match task {
+            Some(task) if !found.is_empty() || !attempts.is_empty() => {
+                Ok(Response::new(v1::ExplainTaskResponse {
+                    attempts: attempts.iter().map(show::attempt).collect(),
+                    task: task.to_string(),
+                    ..v1::ExplainTaskResponse::default()
+                }))
+            }
+            Some(_) | None => Err(Status::not_found(format!(
+                "no task whose id begins with `{}` is on the books of run {run}: it is unknown, or its row is decided; `gristmill trace` tells of rows and their tasks",
+                wanted.task
+            ))),
+        }
     }
 
     async fn list_workers(

@@ -202,6 +202,11 @@ impl Job {
         self.check_mutators(report);
     }
 
+    /// True where rounds aim at concepts under their target.
+    pub fn steers(&self) -> bool {
+        self.concepts.as_ref().is_some_and(super::Concepts::steers)
+    }
+
     /// True where a right answer can only be what the seed's is: a bare label or number.
     pub fn answers_repeat(&self) -> bool {
         let exact = matches!(self.filter.validator, Validator::Label { .. } | Validator::Number);

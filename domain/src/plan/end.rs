@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::concept::Standing;
+
 /// Why a run has reached its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +25,21 @@ pub enum End {
         /// Rows that count towards a target.
         counted: u64,
     },
+}
+
+/// What a run has that ended before what its job wants was there, in words: `27 of 1000 rows`. `rows` are those that the job wants, `steers`
+/// says whether it aims at concepts.
+pub fn short(rows: Option<u64>, steers: bool, accepted: u64, concepts: &[Standing]) -> Option<String> {
+    let wanted = || concepts.iter().filter(|concept| concept.target > 0);
+    let met = wanted().filter(|concept| concept.open() == 0).count();
+    match rows {
+        Some(rows) if accepted < rows => Some(format!("{accepted} of {rows} rows")),
+        None if steers && met < wanted().count() => {
+            Some(format!("{met} of {} concepts at their target", wanted().count()))
+        }
+        None if accepted == 0 => Some("no new row".to_owned()),
+        Some(_) | None => None,
+    }
 }
 
 impl std::fmt::Display for End {

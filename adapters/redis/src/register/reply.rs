@@ -23,8 +23,8 @@ type RunRow = (
 );
 /// A dead letter as `shown_letter` returns it.
 type GraveRow = (u64, String, Option<String>, String, Vec<u8>, u64, Option<u64>);
-/// A worker: name, report, since when, last beat, draining.
-type WorkerRow = (String, Vec<u8>, u64, u64, bool);
+/// A worker: name, report, since when, last beat, for how long silent, draining.
+type WorkerRow = (String, Vec<u8>, u64, u64, u64, bool);
 
 /// Some of the workers.
 pub(super) struct Page {
@@ -120,13 +120,16 @@ pub(super) fn workers(reply: Value) -> Result<Page, Error> {
     let (more, last, rows): (bool, Vec<u8>, Vec<WorkerRow>) = read(reply)?;
     let workers = rows
         .into_iter()
-        .map(|(worker, report, since_ms, beat_ms, draining)| Worker {
-            worker,
-            report,
-            since_ms,
-            beat_ms,
-            draining,
-        })
+        .map(
+            |(worker, report, since_ms, beat_ms, silent_ms, draining)| Worker {
+                worker,
+                report,
+                since_ms,
+                beat_ms,
+                silent_ms,
+                draining,
+            },
+        )
         .collect();
     Ok(Page { more, last, workers })
 }

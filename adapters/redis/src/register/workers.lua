@@ -7,7 +7,7 @@ for _, name in ipairs(names) do
   if beats(name, now) then
     local worker = redis.call('HMGET', key('worker:' .. name), 'report', 'since', 'beat')
     local draining = redis.call('EXISTS', key('drain:' .. name))
-    found[#found + 1] = {name, worker[1], worker[2], worker[3], draining}
+    found[#found + 1] = {name, worker[1], worker[2], worker[3], math.max(now - tonumber(worker[3]), 0), draining}
   end
 end
 return {#names == tonumber(ARGV[2]) and 1 or 0, last, found}

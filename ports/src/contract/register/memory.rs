@@ -297,6 +297,7 @@ impl Register for MemoryRegister {
             report: beat.report,
             since_ms,
             beat_ms: now_ms,
+            silent_ms: 0,
             draining,
         };
         state.workers.insert(beat.worker, (worker, after(now_ms, ttl)));
@@ -306,7 +307,11 @@ impl Register for MemoryRegister {
     async fn workers(&self) -> Result<Vec<Worker>, Error> {
         let (state, now_ms) = self.look();
         let there = state.workers.values().filter(|(_, until)| *until > now_ms);
-        Ok(there.map(|(worker, _)| worker.clone()).collect())
+        let told = |worker: &Worker| Worker {
+            silent_ms: now_ms.saturating_sub(worker.beat_ms),
+            ..worker.clone()
+        };
+        Ok(there.map(|(worker, _)| told(worker)).collect())
     }
 
     async fn drain(&self, worker: &str) -> Result<bool, Error> {

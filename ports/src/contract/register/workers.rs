@@ -35,6 +35,10 @@ pub async fn a_worker_is_there_while_it_beats(harness: &dyn Harness) {
         (&*workers[0].report, workers[0].since_ms),
         (&b"busy"[..], first.since_ms)
     );
+    until("a silent moment", async || {
+        register.workers().await.unwrap()[0].silent_ms > 0
+    })
+    .await;
     register.beat(beat("v", b""), LONG).await.unwrap();
     register.beat(beat("w", b"last"), SHORT).await.unwrap();
     until("silence", async || names(register).await == ["v"]).await;

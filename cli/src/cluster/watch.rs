@@ -1,0 +1,189 @@
+//! `gristmill watch`: a run followed to its end, over the comings and goings of coordinators.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use backoff::backoff::Backoff;
+use gristmill_coordinator::Progress;
+use gristmill_domain::amount::{Amount, MicroUsd};
+use gristmill_proto::v1;
+use tokio::sync::watch;
+use tonic::{Code, Status};
+
+use super::remote::{Remote, connect, refused};
+use super::verbs::{limit, obstacle, show, state};
+use crate::args::{OutputStyle, RemoteRunArgs};
+use crate::failure::Failure;
+use crate::view::{Head, View};
+
+/// Time for which a watcher waits for a coordinator to answer again: more than a roll-out of a new version takes.
+const AWAY_MAX: Duration = Duration::from_secs(120);
+
+/// Watches a run to its end.
+pub(crate) async fn watch(args: &RemoteRunArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let mut remote = connect(&args.server).await?;
+    follow(&mut remote, &args.run, view, output).await
+}
+
+/// Shows a run whenever it changes, and how it ended. A coordinator that goes away is asked again, or another in its place.
+pub(crate) async fn follow(
+    remote: &mut Remote,
+    run: &str,
+    view: View,
+    output: OutputStyle,
+) -> Result<(), Failure> {
+    let (progress, seen) = watch::channel(Progress::default());
+    let watching = tokio::spawn(view.clone().watch(Head::of(run, None), seen));
+    let looked = look(remote, run, &view, &progress).await;
+    drop(progress);
+    // The view ends with its channel.
+    let _ended = watching.await;
+    let last = looked?;
+    show(&last, output);
+    match last.state() {
+        v1::RunState::Paused | v1::RunState::Frozen | v1::RunState::Failed | v1::RunState::Cancelled => {
+            Err(Failure::Stopped(format!("run {run} is {}", state(&last))))
+        }
+        v1::RunState::Unspecified | v1::RunState::Waiting | v1::RunState::Running => Ok(()),
+        v1::RunState::Finished => match last.progress {
+            Some(progress) if !progress.short.is_empty() => {
+                Err(Failure::short(&progress.short, &progress.end))
+            }
+            Some(_) | None => Ok(()),
+        },
+    }
+}
+
+/// Looks at a run until it ends or stands still.
+async fn look(
+    remote: &mut Remote,
+    run: &str,
+    view: &View,
+    progress: &watch::Sender<Progress>,
+) -> Result<v1::Run, Failure> {
+    let mut pauses = backoff::ExponentialBackoffBuilder::new()
+        .with_max_elapsed_time(Some(AWAY_MAX))
+        .build();
+    let mut look = Look {
+        view,
+        progress,
+        told: Vec::new(),
+        last: None,
+        heard: false,
+    };
+    loop {
+        let gone = match look.once(remote, run).await {
+            Ok(()) => {
+                let last = look.last.context("the coordinator said nothing about the run");
+                return last.map_err(Failure::Other);
+            }
+            Err(status) => status,
+        };
+        // A connection that broke has its reason as source; what the coordinator says has none.
+        let away = gone.code() == Code::Unavailable || std::error::Error::source(&gone).is_some();
+        if away && std::mem::take(&mut look.heard) {
+            pauses.reset();
+            look.away();
+        }
+        match pauses.next_backoff().filter(|_| away) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None if away => {
+                return Err(Failure::Other(anyhow!(
+                    "no coordinator has answered for {} s; the run goes on without a watcher: {}",
+                    AWAY_MAX.as_secs(),
+                    gone.message()
+                )));
+            }
+            None => return Err(refused(&gone)),
+        }
+    }
+}
+
+/// What a watcher has seen.
+struct Look<'a> {
+    view: &'a View,
+    progress: &'a watch::Sender<Progress>,
+    /// What the run was last said to wait for.
+    told: Vec<v1::Obstacle>,
+    last: Option<v1::Run>,
+    /// A coordinator has said something since this was last asked.
+    heard: bool,
+}
+
+impl Look<'_> {
+    /// Says that the coordinator is gone: what was seen last is no progress any more.
+    fn away(&mut self) {
+        let seconds = AWAY_MAX.as_secs();
+        let way_out = "another one's address with `--server` shows the run as well";
+        self.view.say(&format!(
+            "warning: the coordinator does not answer; it is asked again for {seconds} s; {way_out}"
+        ));
+        self.progress
+            .send_modify(|progress| "coordinator away".clone_into(&mut progress.phase));
+        self.told.clear();
+    }
+
+    /// Watches by one stream, until the run ends or stands still, or the stream breaks.
+    async fn once(&mut self, remote: &mut Remote, run: &str) -> Result<(), Status> {
+        let request = v1::WatchRunRequest { run: run.to_owned() };
+        let mut states = remote.watch_run(request).await?.into_inner();
+        while let Some(state) = states.message().await? {
+            self.heard = true;
+            self.progress.send_replace(progress_of(&state));
+            if state.obstacles != self.told {
+                self.told.clone_from(&state.obstacles);
+                for one in &self.told {
+                    self.view.say(&format!("warning: {}", obstacle(one)));
+                }
+            }
+            let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
+            self.last = Some(state);
+            if waits {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn progress_of(run: &v1::Run) -> Progress {
+    let shown = run.progress.clone().unwrap_or_default();
+    let amount = |amount: &Option<v1::Amount>| {
+        amount.map_or(Amount::ZERO, |amount| Amount {
+            usd: MicroUsd(amount.usd_micros),
+            calls: amount.calls,
+            input_tokens: amount.input_tokens,
+            output_tokens: amount.output_tokens,
+        })
+    };
+    let stages = |counts: &std::collections::HashMap<String, u64>| {
+        counts
+            .iter()
+            .filter_map(|(stage, count)| Some((stage.parse().ok()?, *count)))
+            .collect()
+    };
+    Progress {
+        phase: if shown.phase.is_empty() {
+            state(run).to_string()
+        } else {
+            shown.phase
+        },
+        accepted: shown.accepted,
+        decided: shown.decided,
+        expected_rows: shown.expected_rows,
+        rejected: shown
+            .rejected
+            .iter()
+            .filter_map(|(reason, count)| Some((reason.parse().ok()?, *count)))
+            .collect(),
+        limit: limit(run),
+        gone: amount(&run.spent) + amount(&run.burned),
+        held: amount(&run.held),
+        running: stages(&shown.running),
+        open: stages(&shown.open),
+        concepts: (shown.concepts_met, shown.concepts_wanted),
+        concepts_all: shown.concepts_all,
+        in_batches: shown.in_batches,
+        ..Progress::default()
+    }
+}
