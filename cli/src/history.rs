@@ -8,7 +8,7 @@ use gristmill_domain::work::Output;
 
 use crate::args::OutputStyle;
 use crate::print::either;
-use crate::view::thousands;
+use crate::view::{many, thousands};
 
 /// Characters of a text that are shown on a line.
 const SHOWN: usize = 240;
@@ -108,9 +108,9 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
         text.push_str(&format!("           {}\n", one_line(detail)));
     }
     text.push_str(&format!(
-        "cost       {}, {} calls\n",
+        "cost       {}, {}\n",
         row.cost().usd,
-        row.cost().calls
+        many(row.cost().calls, "call")
     ));
     for result in tasks {
         let brought = match &result.brought {
@@ -118,11 +118,11 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
             Err(reason) => format!("failed: {reason}"),
         };
         text.push_str(&format!(
-            "  task {} {} {} · {} attempt(s) · {} · {}\n",
+            "  task {} {} {} · {} · {} · {}\n",
             result.task,
             result.address.step,
             result.model,
-            result.attempts,
+            many(result.attempts.into(), "attempt"),
             result.cost.usd,
             one_line(&brought)
         ));

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::{embedder, narrow, stops_narrow, survey};
-use crate::view::{View, thousands};
+use crate::view::{View, many, thousands};
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
@@ -85,11 +85,11 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     ));
     if prepared.start.job.seeds.documents.is_some() {
         text.push_str(&format!(
-            "documents  {} passages of {} documents, {} passages left to held-out rows, {} files skipped\n",
-            thousands(summary.passages),
-            thousands(summary.documents),
-            thousands(summary.held_out_passages),
-            prepared.skipped.count
+            "documents  {} of {}, {} left to held-out rows, {} skipped\n",
+            many(summary.passages, "passage"),
+            many(summary.documents, "document"),
+            many(summary.held_out_passages, "passage"),
+            many(prepared.skipped.count, "file")
         ));
     }
     match (&production, &first) {

@@ -4,7 +4,7 @@ use gristmill_coordinator::Start;
 use gristmill_domain::concept::Standing;
 use gristmill_domain::ledger::{Account, Counts};
 
-use crate::view::thousands;
+use crate::view::{many, thousands};
 
 /// All of it, a line each.
 ///
@@ -17,25 +17,32 @@ pub(crate) fn of(
 ) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
     let all = [
-        (start.bad_rows, "seed rows could not be used"),
-        (start.skipped_documents, "documents gave nothing and were skipped"),
+        (start.bad_rows, "seed row", "could not be used"),
+        (
+            start.skipped_documents,
+            "document",
+            "skipped, for want of anything to read",
+        ),
         (
             sum(|counts| counts.voided),
-            "calls were refused without cost and tried again",
+            "call",
+            "refused without cost and tried again",
         ),
         (
             sum(|counts| counts.burned),
-            "calls ended unknown and count at their worst case",
+            "call",
+            "with an unknown end, at the worst case",
         ),
         (
             account.alerts_total,
-            "alerts about the books: look at them with `gristmill budget`",
+            "alert",
+            "about the books: look at them with `gristmill budget`",
         ),
     ];
     let counted = all
         .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", thousands(*count)));
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, thing, what)| format!("{} {what}", many(*count, thing)));
     counted
         .chain(open_concepts(concepts))
         .chain(strays(start, new_questions))

@@ -95,7 +95,7 @@ fn new_questions_are_asked_about_passages_and_name_them() {
     let plan = bench.gristmill(&["plan", "job.yaml"]).unwrap();
     let plan = String::from_utf8(plan.stdout).unwrap();
     assert!(
-        plan.contains("32 passages of 2 documents") && plan.contains("1 files skipped"),
+        plan.contains("32 passages of 2 documents") && plan.contains("1 file skipped"),
         "{plan}"
     );
     let summary = bench.run_job("job.yaml", &[]).unwrap();
@@ -103,7 +103,7 @@ fn new_questions_are_asked_about_passages_and_name_them() {
         summary["warnings"][0]
             .as_str()
             .unwrap()
-            .contains("1 documents could not be read"),
+            .contains("1 document skipped"),
         "{summary}"
     );
     let rows = bench.rows("train").unwrap();

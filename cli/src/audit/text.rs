@@ -4,7 +4,7 @@ use gristmill_measure::dcscore::AtFixedSize;
 
 use super::seen::{Audit, Diversity, Documents};
 use crate::history::one_line;
-use crate::view::thousands;
+use crate::view::{many, thousands};
 
 /// Documents without a touched passage that are named.
 const DOCUMENTS: usize = 10;
@@ -157,8 +157,8 @@ fn documents(found: &Documents, lines: &mut Vec<String>) {
     let untouched: Vec<_> = found.list.iter().filter(|line| !line.is_touched()).collect();
     for line in untouched.iter().take(DOCUMENTS) {
         lines.push(format!(
-            "  untouched {:>7} passages {}",
-            thousands(line.passages),
+            "  untouched {:>16} {}",
+            many(line.passages, "passage"),
             one_line(&line.document)
         ));
     }

@@ -243,6 +243,12 @@ pub(crate) fn duration(seconds: u64) -> String {
     }
 }
 
+/// `1 call`, `12,345 calls`.
+pub(crate) fn many(number: u64, thing: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{s}", thousands(number))
+}
+
 /// `12,345`.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -266,6 +272,10 @@ mod tests {
     fn numbers_and_durations_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(999), "999");
+        assert_eq!(
+            (many(1, "call"), many(1_200, "call")),
+            ("1 call".into(), "1,200 calls".into())
+        );
         assert_eq!(duration(195), "3m15s");
         assert_eq!(duration(7_320), "2h02m");
     }
