@@ -139,6 +139,19 @@ fn new_questions_are_asked_about_passages_and_name_them() {
         trace.contains("passage ") && trace.contains(".md: line"),
         "{trace}"
     );
+    // What is measured of it is the question, as the run did; whole messages are where they are asked for.
+    let chars = usize::try_from(row["provenance"]["passage_chars"].as_u64().unwrap()).unwrap();
+    let (passage, asked) = question.split_at(question.char_indices().nth(chars).unwrap().0);
+    assert!(
+        passage.ends_with("\n\n") && passage.contains("times a year.") && !asked.contains("\n\n"),
+        "{question}"
+    );
+    let measured = |more: &[&str]| {
+        let args = [&["measure", &run, "--embed", "words"], more].concat();
+        String::from_utf8(bench.gristmill(&args).unwrap().stdout).unwrap()
+    };
+    assert!(measured(&[]).contains("text `messages` without passages"));
+    assert!(measured(&["--field", "messages"]).contains("text `messages`, vectors"));
     // The same again is the same run.
     let again = bench.run_job("job.yaml", &[]).unwrap();
     assert_eq!(

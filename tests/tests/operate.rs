@@ -181,6 +181,48 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
 }
 
 #[test]
+fn a_run_that_falls_short_ends_as_it_does_alone() {
+    let Some(data) = data() else {
+        return println!("skipped: no real data beside the repository");
+    };
+    let (bench, job) = numbers(&data, 40).unwrap();
+    let text = std::fs::read_to_string(&job).unwrap();
+    bench
+        .write("job.yaml", &text.replace("pilot: 0,", "pilot: 0, rows: 1000,"))
+        .unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let server = cluster.api().unwrap().to_owned();
+    let of_cluster = bench
+        .gristmill(&["submit", "job.yaml", "--watch", "--server", server.as_str()])
+        .unwrap();
+    let alone = bench.gristmill(&["run", "job.yaml"]).unwrap();
+    for output in [&of_cluster, &alone] {
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{told}");
+        assert!(told.contains("of 1000 rows: the budget is spent"), "{told}");
+    }
+    assert!(String::from_utf8_lossy(&of_cluster.stdout).contains("ended      the budget is spent"));
+    // Its folder in the store knows that the books are elsewhere, or has them.
+    let run = cluster.ask(&["runs"]).unwrap()[0]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let folder = cluster.store().join(&run);
+    let status = bench.gristmill(&["status", folder.to_str().unwrap()]).unwrap();
+    assert!(String::from_utf8_lossy(&status.stdout).contains("ended      the budget is spent"));
+    let open = cluster.ask(&["explain", &run]).unwrap();
+    assert_eq!(open[0]["open_tasks"], 0);
+    let none = cluster.ask(&["explain", &run, "00ff"]).unwrap_err().to_string();
+    assert!(none.contains("no task whose id begins with `00ff`"), "{none}");
+    // A worker that ends well is gone at once.
+    cluster.workers[0].signal("TERM").unwrap();
+    assert!(cluster.workers[0].ended(LONG).unwrap().success());
+    assert_eq!(cluster.ask(&["workers"]).unwrap(), Vec::<Value>::new());
+}
+
+#[test]
 fn a_coordinator_that_stops_does_not_wait_for_watchers_and_they_find_the_next_one() {
     let Some(data) = data() else {
         return println!("skipped: no real data beside the repository");

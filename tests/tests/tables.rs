@@ -287,6 +287,13 @@ fn duplicates_go_and_say_what_they_are_like() {
         &std::fs::read(folder.path("v.kept.jsonl.zst")).unwrap()[..4],
         [0x28, 0xb5, 0x2f, 0xfd]
     );
+    // What is read may be replaced by what is kept of it, never by what is dropped.
+    let into = ["dedup", "rows.jsonl", "--cosine", "off", "--overwrite", "--out"];
+    let (code, said) = folder.refused(&[&into[..], &["kept.jsonl", "--dropped", "./rows.jsonl"]].concat());
+    assert!(code == 3 && said.contains("is what is read"), "{said}");
+    assert_eq!(folder.text("rows.jsonl"), ROWS);
+    assert_eq!(folder.json(&[&into[..], &["rows.jsonl"]].concat())[0]["kept"], 3);
+    assert_eq!(folder.lines("rows.jsonl").len(), 3);
 }
 
 #[test]
@@ -382,6 +389,21 @@ fn figures_carry_what_they_depend_on() {
         "{vendi}"
     );
     assert_eq!(said[1]["of"]["value"], "x");
+    // Vectors need no texts; rows without a value are a set of their own.
+    let bare = rows.lines().map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let (vector, strategy) = (&row["v"], row["strategy"].as_str().filter(|name| *name == "x"));
+        format!("{}\n", json!({"v": vector, "strategy": strategy}))
+    });
+    let bare: String = bare.collect();
+    std::fs::write(folder.path("bare.jsonl"), bare).unwrap();
+    let of_bare = folder.json(&[&["measure", "bare.jsonl"], &args[2..]].concat());
+    assert_eq!(of_bare[0]["figures"]["dcscore"], said[0]["figures"]["dcscore"]);
+    assert_eq!(of_bare[0]["figures"]["words"], Value::Null);
+    assert_eq!(
+        (&of_bare[2]["of"]["value"], &of_bare[2]["figures"]["n"]),
+        (&"(none)".into(), &2.into())
+    );
     let against = [&args[..8], &["--against", "rows.jsonl", "--k", "1"]].concat();
     let covered = &folder.json(&against)[0]["figures"]["against_real"]["coverage"];
     assert_eq!(
@@ -415,6 +437,9 @@ fn maps_are_files_that_nothing_acts_in() {
             name,
         ]);
         assert_eq!(said[0]["points"], 40, "{name}");
+        // A PNG has no words of its own.
+        let legend = said[0]["legend"].as_array().unwrap();
+        assert_eq!(legend.len(), if name == "map.png" { 3 } else { 0 }, "{legend:?}");
     }
     assert_eq!(&std::fs::read(folder.path("map.png")).unwrap()[1..4], b"PNG");
     let svg = folder.text("map.svg");
@@ -442,6 +467,11 @@ fn what_cannot_be_used_is_told_by_file_line_and_field() {
     assert_eq!(left.len(), 1, "nothing is left behind: {left:?}");
     let said = folder.json(&[&args[..], &["--skip-bad"]].concat());
     assert_eq!((&said[0]["kept"], &said[0]["left_out"]), (&2.into(), &2.into()));
+    std::fs::write(
+        folder.path("good.jsonl"),
+        "{\"question\": \"One?\"}\n{\"question\": \"Two?\"}\n",
+    )
+    .unwrap();
     let (_, said) = folder.refused(&args);
     assert!(
         said.contains("kept.jsonl exists") && said.contains("--overwrite"),
@@ -468,6 +498,30 @@ fn what_cannot_be_used_is_told_by_file_line_and_field() {
         (
             vec!["dedup", "rows.jsonl", "--out", "kept.csv", "--cosine", "off"],
             "kept.csv is to hold JSON lines",
+        ),
+        (
+            vec![
+                "map",
+                "good.jsonl",
+                "--embed",
+                "words",
+                "--by",
+                "nope",
+                "--out",
+                "map.svg",
+            ],
+            "no row has a `nope`",
+        ),
+        (
+            vec![
+                "dedup",
+                "good.jsonl",
+                "--cosine",
+                "off",
+                "--out",
+                "none/kept.jsonl",
+            ],
+            "the folder none is not there",
         ),
         (
             vec!["map", "rows.jsonl", "--out", "map.gif"],

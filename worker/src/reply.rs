@@ -133,8 +133,10 @@ pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Reje
 pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<Option<String>, Rejection> {
     let said = match asked_object(request, text)? {
         Some(object) => match object.get("concept") {
+            // A name that is left empty is no name.
+            Some(Value::String(said)) if said.trim().is_empty() => return Ok(None),
+            Some(Value::Null) => return Ok(None),
             Some(Value::String(said)) => said.trim().to_owned(),
-            Some(Value::Null) => String::new(),
             Some(_) | None => return Err(malformed("the reply has no `concept`")),
         },
         None => text.trim().to_owned(),
@@ -145,7 +147,7 @@ pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<
     let named = |known: &&String| folded(known) == folded(&said) || folded(known) == folded(bare);
     match names.iter().find(named) {
         Some(name) => Ok(Some(name.clone())),
-        None if bare.is_empty() || folded(bare) == NO_CONCEPT => Ok(None),
+        None if folded(bare) == NO_CONCEPT => Ok(None),
         None => Err(malformed("the reply names none of the concepts")),
     }
 }
@@ -255,7 +257,13 @@ mod tests {
         assert!(read("").is_err());
         let object = |text: &str| choice(&request(true, true), text, &names);
         assert_eq!(object(r#"{"concept": "heart"}"#), name("heart"));
-        assert_eq!(object(r#"{"concept": "none"}"#), Ok(None));
+        for none in [
+            r#"{"concept": "none"}"#,
+            r#"{"concept": ""}"#,
+            r#"{"concept": null}"#,
+        ] {
+            assert_eq!(object(none), Ok(None), "{none}");
+        }
         assert!(object(r#"{"concept": "lung"}"#).is_err());
     }
 

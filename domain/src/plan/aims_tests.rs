@@ -182,6 +182,25 @@ fn runs_end_when_targets_are_met_or_nothing_more_is_gained() {
 }
 
 #[test]
+fn rounds_too_small_to_be_judged_by_are_judged_together() {
+    let one = last(20, 0);
+    assert_eq!(one.aimed_so_far(), (20, 0));
+    let two = last(one.aimed_so_far().0 + 31, 0);
+    let mut stuck = snapshot(vec![concept("open", 20, 0, 0)]);
+    stuck.last = Some(one);
+    assert!(matches!(next(&stuck, &policy()), Next::Round(_)));
+    stuck.last = Some(two);
+    assert!(matches!(
+        next(&stuck, &policy()),
+        Next::End(End::GainTooSmall {
+            aimed: 51,
+            counted: 0
+        })
+    ));
+    assert_eq!(two.aimed_so_far(), (0, 0), "and the next is counted anew");
+}
+
+#[test]
 fn an_answer_that_must_stand_in_a_passage_needs_seeds_or_passages() {
     let mut grounded = policy();
     grounded.steering.as_mut().unwrap().seedless = false;

@@ -155,3 +155,39 @@ fn a_rest_that_covers_no_worst_case_ends_the_run() {
     );
     assert_eq!(run(&mut snapshot, &policy, service).0, End::BudgetSpent);
 }
+
+#[test]
+fn a_strategy_whose_rows_are_not_kept_is_given_up() {
+    let auto = Policy {
+        strategy: StrategyChoice::Auto,
+        rephrasings_per_seed: 4,
+        ..policy(4, 0.0, 100)
+    };
+    let planned = |snapshot: &Snapshot, policy: &Policy| match next(snapshot, policy) {
+        Next::Round(plan) => (plan.candidates, plan.reason),
+        Next::End(end) => panic!("ended: {end}"),
+    };
+    // Five samples a seed: further answers, until they are proven to be thrown away.
+    let mut snapshot = at_first(50_000);
+    snapshot.rounds_done = 1;
+    let (candidates, _) = planned(&snapshot, &auto);
+    assert!(candidates[0] > 0 && candidates[1..] == [0, 0], "{candidates:?}");
+    snapshot.tallies[0].candidates = 60;
+    let (candidates, reason) = planned(&snapshot, &auto);
+    assert_eq!(candidates[0], 0, "{reason}");
+    assert!(
+        candidates[1] > 0 && reason.contains("hardly ever kept"),
+        "{reason}"
+    );
+    // What is known before needs no proof.
+    let mut known = auto.clone();
+    known.prior[0].acceptance = 0.0;
+    assert_eq!(planned(&at_first(50_000), &known).0[0], 0);
+    // Once every rephrasing that may be kept is there, new questions take over, not the answers.
+    let mut full = at_first(500_000);
+    full.rounds_done = 1;
+    full.tallies[1].accepted = 400;
+    full.tallies[1].candidates = 500;
+    let (candidates, _) = planned(&full, &known);
+    assert!(candidates[..2] == [0, 0] && candidates[2] > 0, "{candidates:?}");
+}
