@@ -6,8 +6,11 @@
 mod batch;
 mod check;
 mod concepts;
+mod filter;
+mod local;
 mod model;
 mod mutators;
+mod seeds;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,13 +21,14 @@ use serde::{Deserialize, Serialize};
 pub use batch::{BatchPrice, Batching};
 pub use check::Problem;
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
+pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates, Validator};
+pub use local::LocalModel;
 pub use model::{
-    Api, Embed, EmbedSource, Judge, JudgeWhen, LocalModel, ModelPrice, ModelSource, ModelSpec, PromptForm,
-    Structured, Teacher, TokenLimitKey,
+    Api, Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,
+    Teacher, TokenLimitKey,
 };
 pub use mutators::{Evolution, Mutators, Style, wrong_personas};
-
-use crate::filter::Rules;
+pub use seeds::{Documents, Fields, Holdout, Seeds, TableFormat};
 
 /// A job as written by a user, complete with defaults: the effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,128 +66,6 @@ pub struct Job {
     /// Where the dataset goes and how its rows look.
     #[serde(default)]
     pub output: Output,
-}
-
-/// Where the real examples come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Seeds {
-    /// A file, a glob, or a list of them; relative to the job file.
-    #[serde(deserialize_with = "model::one_or_many")]
-    #[schemars(with = "model::OneOrMany<String>")]
-    pub path: Vec<String>,
-    /// Format of the files; taken from the file name when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<TableFormat>,
-    /// Which column holds what.
-    #[serde(default)]
-    pub fields: Fields,
-    /// Documents that new questions are asked about, beside the examples.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub documents: Option<Documents>,
-    /// Largest share of rows that cannot be used before the run is refused (0 to 1): unreadable ones, and those whose reference the
-    /// validator cannot read.
-    #[serde(default = "defaults::bad_rows")]
-    pub max_bad_share: f64,
-}
-
-/// Documents (Markdown, HTML, PDF, DOCX, plain text), cut into passages: a new question is asked about one of them, and its row names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Documents {
-    /// A file, a folder, a glob, or a list of them; relative to the job file.
-    #[serde(deserialize_with = "model::one_or_many")]
-    #[schemars(with = "model::OneOrMany<String>")]
-    pub path: Vec<String>,
-    /// Words that a passage is aimed to have.
-    #[serde(default = "defaults::passage_words")]
-    pub words: u32,
-    /// Words that no passage exceeds.
-    #[serde(default = "defaults::passage_words_max")]
-    pub words_max: u32,
-    /// Words of the end of a passage that the next one of its section begins with.
-    #[serde(default = "defaults::passage_overlap")]
-    pub overlap: u32,
-}
-
-/// A table's file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TableFormat {
-    /// One JSON object a line.
-    Jsonl,
-    /// Comma-separated values with a header line.
-    Csv,
-    /// Apache Parquet.
-    Parquet,
-}
-
-/// Column names of a seed table. Only `question` and `answer` must exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Fields {
-    /// The question or instruction.
-    pub question: String,
-    /// The answer as a person wrote it; also the reference unless `references` names another column.
-    pub answer: String,
-    /// Reasoning that leads to the answer, when it stands apart.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning: Option<String>,
-    /// Reference answers to check against, a text or a list of texts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub references: Option<String>,
-    /// The passage that the question rests on, a text or a list of texts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-    /// Concept labels, a text or a list of texts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub concept: Option<String>,
-    /// Source document: rows of one source stay in one split.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Name of the database a query runs on (validator `sql`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub database: Option<String>,
-}
-
-impl Default for Fields {
-    fn default() -> Self {
-        Self {
-            question: "question".into(),
-            answer: "answer".into(),
-            reasoning: None,
-            references: None,
-            context: None,
-            concept: None,
-            source: None,
-            database: None,
-        }
-    }
-}
-
-/// Real rows kept for validation and test.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Holdout {
-    /// Share of the real rows for validation (0 to 1).
-    pub validation: f64,
-    /// Share of the real rows for test (0 to 1).
-    pub test: f64,
-    /// Questions at least this similar (Jaccard of word pairs) stay in one split.
-    pub group_jaccard: f64,
-    /// Seed of the draw.
-    pub seed: u64,
-}
-
-impl Default for Holdout {
-    fn default() -> Self {
-        Self {
-            validation: 0.1,
-            test: 0.1,
-            group_jaccard: 0.7,
-            seed: 0,
-        }
-    }
 }
 
 /// What is generated, and how.
@@ -310,127 +192,6 @@ impl Default for Agreement {
             lead: 2,
             max_samples: 6,
         }
-    }
-}
-
-/// What is let through.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Filter {
-    /// How an answer is verified.
-    pub validator: Validator,
-    /// Rules on the text of an answer.
-    pub rules: Rules,
-    /// Exact and near duplicates by words.
-    pub near_duplicates: NearDuplicates,
-    /// Near duplicates by meaning.
-    pub semantic_duplicates: SemanticDuplicates,
-    /// Rows too close to a held-out one.
-    pub decontaminate: Decontaminate,
-    /// Answers must stand in their passage; left out, they need not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grounding: Option<Grounding>,
-}
-
-/// How an answer is verified against its reference, and how several answers are compared.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Validator {
-    /// Nothing is verified; a judge is then the only check of what an answer says.
-    #[default]
-    None,
-    /// The final number equals the reference's.
-    Number,
-    /// The query runs on the row's database and brings the result of a reference.
-    Sql {
-        /// Folder of SQLite databases, `NAME.sql` dumps or `NAME.sqlite` files; relative to the job file.
-        databases: PathBuf,
-        /// Seconds after which a query is stopped.
-        #[serde(default = "defaults::sql_timeout_s")]
-        timeout_s: u32,
-    },
-    /// The answer ends in one of a set of labels, the reference's.
-    Label {
-        /// The labels.
-        labels: Vec<String>,
-    },
-    /// A short text, compared as SQuAD does.
-    Text {
-        /// Least token F1 with a reference.
-        #[serde(default = "defaults::text_f1")]
-        min_f1: f64,
-    },
-}
-
-/// Exact and near duplicates by words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct NearDuplicates {
-    /// Jaccard similarity of word shingles from which two questions count as one.
-    pub jaccard: f64,
-    /// Jaccard similarity from which two answers to one question count as one.
-    pub answer_jaccard: f64,
-    /// Words in a shingle.
-    pub shingle_words: u32,
-}
-
-impl Default for NearDuplicates {
-    fn default() -> Self {
-        Self {
-            jaccard: 0.8,
-            answer_jaccard: 0.9,
-            shingle_words: 2,
-        }
-    }
-}
-
-/// Near duplicates by meaning.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SemanticDuplicates {
-    /// Cosine similarity from which a new question counts as one that is there, unless its numbers or names differ.
-    pub cosine: f64,
-}
-
-impl Default for SemanticDuplicates {
-    fn default() -> Self {
-        Self { cosine: 0.92 }
-    }
-}
-
-/// Rows too close to a held-out one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Decontaminate {
-    /// Length of the compared word sequences.
-    pub ngram: u32,
-    /// Share of a held-out item's words that such sequences must cover for a row to count as contaminated; 0 is any of them.
-    pub coverage: f64,
-    /// Cosine similarity to a held-out question from which a question counts as contaminated.
-    pub cosine: f64,
-}
-
-impl Default for Decontaminate {
-    fn default() -> Self {
-        Self {
-            ngram: 8,
-            coverage: 0.5,
-            cosine: 0.95,
-        }
-    }
-}
-
-/// Answers must stand in their passage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Grounding {
-    /// Share of the answer's content words that the passage must hold; its numbers and names must all be there.
-    pub min_share: f64,
-}
-
-impl Default for Grounding {
-    fn default() -> Self {
-        Self { min_share: 0.8 }
     }
 }
 

@@ -16,6 +16,9 @@ const TOLD: usize = 180;
 /// Documents that are listed.
 const DOCUMENTS: usize = 200;
 
+/// Labels that are shown.
+const LABELS: usize = 40;
+
 /// The page.
 pub(super) fn page(prepared: &Prepared, audit: &Audit) -> picture::Audit {
     let (standing, verdict) = verdict(audit);
@@ -133,8 +136,24 @@ fn headlines(audit: &Audit) -> Vec<Headline> {
     all
 }
 
-/// Concepts by the order of the text: the largest gap first.
+/// Concepts by the order of the text: the largest gap first. Without any, the labels that seeds carry.
 fn concepts(audit: &Audit) -> (Vec<Concept>, String) {
+    if audit.concepts.is_empty() {
+        let list = audit.labels.iter().take(LABELS).map(|line| Concept {
+            name: line.label.clone(),
+            real: line.seeds,
+            synthetic: 0,
+            target: None,
+        });
+        let note = match audit.labels.len() {
+            0 => String::new(),
+            all => format!(
+                "The commonest of {} labels that seeds carry; named in `concepts`, they count against targets.",
+                thousands(all as u64)
+            ),
+        };
+        return (list.collect(), note);
+    }
     let list = audit.concepts.iter().map(|line| Concept {
         name: line.concept.clone(),
         real: line.seeds,

@@ -7,6 +7,7 @@ mod rows;
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{EmbedSource, Validator};
+use gristmill_domain::plan;
 use gristmill_picture::parts::{Gate, Headline, Standing, Table};
 use gristmill_picture::report::Report;
 
@@ -58,13 +59,17 @@ fn verdict(start: &Start, manifest: &Manifest) -> (Standing, String) {
         Some(wanted) => format!("{} of {} rows", thousands(accepted), thousands(wanted)),
         None => format!("{} rows", thousands(accepted)),
     };
-    let short = start.job.generate.rows.is_some_and(|wanted| accepted < wanted);
-    let standing = match (accepted, short) {
+    let job = &start.job;
+    let short = plan::short(job.generate.rows, job.steers(), accepted, &manifest.concepts);
+    let standing = match (accepted, &short) {
         (0, _) => Standing::Bad,
-        (_, true) => Standing::Warn,
-        (_, false) => Standing::Good,
+        (_, Some(_)) => Standing::Warn,
+        (_, None) => Standing::Good,
     };
-    (standing, format!("{rows} accepted; {}.", manifest.end))
+    // What is wanted of rows stands there already.
+    let short = short.filter(|_| job.generate.rows.is_none() && accepted > 0);
+    let short = short.map_or_else(String::new, |short| format!("{short}; "));
+    (standing, format!("{rows} accepted; {short}{}.", manifest.end))
 }
 
 fn percent(share: f64) -> String {
@@ -192,7 +197,10 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
                     .real
                     .as_ref()
                     .map_or_else(String::new, |real| format!("; real rows {:.1}", real.mean));
-                format!("τ = {}, n = {}{real}", found.settings.tau, found.draws.size)
+                format!(
+                    "τ = {}, n = {}, at which all rounds are compared{real}",
+                    found.settings.tau, found.draws.size
+                )
             },
         ),
     );
@@ -263,7 +271,12 @@ fn facts(start: &Start, manifest: &Manifest, gathered: &Gathered) -> Table {
     for (name, price) in prices {
         rows.push(pair(
             "model and its price",
-            format!("{name}: {}", serde_json::to_string(&price).unwrap_or_default()),
+            format!(
+                "{name}: {} in, {} in from a cache, {} out, a million tokens",
+                MicroUsd(price.input),
+                MicroUsd(price.cached_input),
+                MicroUsd(price.output)
+            ),
         ));
     }
     let seeds = &manifest.seeds;
