@@ -245,23 +245,32 @@ pub(crate) async fn assemble(
         concepts: finished.concepts.clone(),
     };
     let mut manifest = manifest(start, seeds, course, account, tallies);
+    label(&mut written, &mut manifest)?;
+    tokio::task::spawn_blocking(move || written.publish())
+        .await
+        .context("the publishing thread ended early")??;
+    Ok(manifest)
+}
+
+/// Adds card and manifest to a dataset that is written, and names its files in the manifest.
+pub(crate) fn label(
+    written: &mut gristmill_dataset::Finished,
+    manifest: &mut Manifest,
+) -> anyhow::Result<()> {
     let about = About {
-        pretty_name: Some(format!("Gristmill run {}", start.run)),
+        pretty_name: Some(format!("Gristmill run {}", manifest.run)),
         languages: Vec::new(),
         ..About::default()
     };
-    let text = format!("{}{}", written.front_matter(&about), card::card(&manifest));
+    let text = format!("{}{}", written.front_matter(&about), card::card(manifest));
     written.add("README.md", text.as_bytes())?;
     manifest.files = written
         .files()
         .iter()
         .map(serde_json::to_value)
         .collect::<Result<_, _>>()?;
-    written.add("manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
-    tokio::task::spawn_blocking(move || written.publish())
-        .await
-        .context("the publishing thread ended early")??;
-    Ok(manifest)
+    written.add("manifest.json", &serde_json::to_vec_pretty(manifest)?)?;
+    Ok(())
 }
 
 /// How often each real row stands in the training set: as often as the ceiling on the synthetic share asks for, as far as the job allows.

@@ -15,6 +15,7 @@ use gristmill_ports::ledger::Ledger;
 use gristmill_proto::SegmentKind;
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
+use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::launch::shown;
@@ -212,12 +213,14 @@ pub(crate) fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failu
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
     let source = folder.dataset();
-    if folder.manifest()?.is_none() {
+    let Some(manifest) = folder.manifest()? else {
         return Err(Failure::Input(anyhow!(
             "the run is not finished: {} holds no dataset yet",
             source.display()
         )));
-    }
+    };
+    let mut manifest: Manifest =
+        serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
     let layout = match args.layout {
         Some(LayoutArg::Messages) => Layout::Messages,
         Some(LayoutArg::PromptCompletion) => Layout::PromptCompletion,
@@ -234,8 +237,9 @@ pub(crate) fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failu
         jsonl: start.job.output.jsonl,
         ..Options::default()
     };
-    let written =
+    let mut written =
         gristmill_dataset::convert(&source, &args.target, options).map_err(|e| Failure::Input(e.into()))?;
+    assemble::label(&mut written, &mut manifest)?;
     let files = written.publish().map_err(|e| Failure::Input(e.into()))?;
     let value = serde_json::json!({"target": args.target, "files": files});
     print::either(

@@ -8,7 +8,7 @@
 
 use gristmill_tests::harness::Bench;
 use gristmill_tests::sim::{Config, KeyFiles};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a document may hold, and no page may do.
 const HOSTILE: &str =
@@ -99,6 +99,36 @@ fn a_run_leaves_its_report() {
             "{name}"
         );
     }
+    // Another layout is a dataset of its own, with card and manifest.
+    let output = bench
+        .gristmill(&["export", &run_name, "alpaca", "--layout", "alpaca"])
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let exported = bench.folder.path().join("alpaca");
+    let read = |folder: &std::path::Path| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap()
+    };
+    let (before, after) = (read(&run.join("dataset")), read(&exported));
+    assert_eq!(after["rows"], before["rows"]);
+    for file in after["files"].as_array().unwrap() {
+        assert!(exported.join(file["path"].as_str().unwrap()).is_file(), "{file}");
+    }
+    assert_ne!(after["files"], before["files"]);
+    let card = std::fs::read_to_string(exported.join("README.md")).unwrap();
+    assert!(
+        card.starts_with("---\n") && card.contains("# Gristmill run "),
+        "{card}"
+    );
+    let rows = std::fs::read_to_string(exported.join("jsonl/train.jsonl")).unwrap();
+    assert_eq!(
+        rows.lines().count() as u64,
+        after["rows"]["train"].as_u64().unwrap()
+    );
+    assert!(rows.starts_with("{") && rows.contains("\"instruction\":"));
     // Without its manifest the run counts as not finished, and the journal still tells what there is.
     std::fs::remove_file(run.join("dataset/manifest.json")).unwrap();
     let output = bench
