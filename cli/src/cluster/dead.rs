@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use gristmill_proto::{Envelope, v1};
 
 use super::remote::{Remote, connect, refused};
+use super::verbs;
 use crate::args::{DeadArgs, DeadVerb, OutputStyle};
 use crate::failure::Failure;
 use crate::{history, print};
@@ -109,13 +110,10 @@ fn line(letter: &v1::DeadLetter) -> String {
         &letter.run
     };
     let retried = letter.retried_ms.map_or("", |_| " (put back)");
-    let buried = jiff::Timestamp::from_millisecond(letter.buried_ms as i64).map_or_else(
-        |_| String::new(),
-        |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    );
     format!(
-        "{:>6}  {buried}  {:<9} {run:<12} {}{retried}",
+        "{:>6}  {}  {:<9} {run:<12} {}{retried}",
         letter.number,
+        verbs::time(letter.buried_ms),
         stage(letter),
         history::one_line(&letter.reason)
     )

@@ -17,7 +17,7 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::standing::{self, Concepts, Standing, State};
-use crate::view::{duration, thousands};
+use crate::view::{duration, many, thousands};
 use crate::{history, print};
 
 /// Two of a worker's beats and a little.
@@ -267,9 +267,10 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
             "started_ms": attempt.started_ms, "ended_ms": attempt.ended_ms, "note": attempt.note,
         });
         let mut text = format!(
-            "task {task} attempt {} {:<12} worst {}",
+            "task {task} attempt {} {:<12} begun {} worst {}",
             attempt.attempt,
             attempt.state,
+            time(attempt.started_ms),
             MicroUsd(worst.usd_micros)
         );
         if !attempt.note.is_empty() {
@@ -280,13 +281,24 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
     Ok(())
 }
 
-/// `39 tasks are open, such as`, and some of them, a line each.
+/// A moment of the servers' clock, as people write it.
+pub(super) fn time(ms: u64) -> String {
+    let time = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |time| {
+        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    })
+}
+
+/// `39 open tasks, such as`, and some of them, a line each.
 fn open_tasks(answer: &v1::ExplainTaskResponse) -> String {
     let named = answer.open.len() as u64;
+    let open = many(answer.open_all, "open task");
     let mut text = match answer.open_all {
         0 => "no task is open".to_owned(),
-        all if all > named => format!("{} tasks are open, such as", thousands(all)),
-        all => format!("{} tasks are open", thousands(all)),
+        all if all > named => format!("{open}, such as"),
+        _ => open,
     };
     for task in &answer.open {
         text.push_str(&format!("\n  {task}"));
@@ -324,11 +336,6 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
 
 /// `working   generate 12, judge 3 in hand of 64 · generate, judge, embed · 0.1.0`.
 fn in_words(report: &WorkerReport, worker: &v1::Worker) -> String {
-    let silent = Duration::from_millis(worker.silent_ms);
-    if silent >= SILENT_FROM {
-        let lost = "if it is lost, what it had in hand begins again when its leases end";
-        return format!("silent    for {}; {lost}", duration(silent.as_secs()));
-    }
     let state = if worker.draining || report.stopping {
         "draining"
     } else {
@@ -343,6 +350,14 @@ fn in_words(report: &WorkerReport, worker: &v1::Worker) -> String {
         true => "nothing in hand".to_owned(),
         false => format!("{} in hand", hands.join(", ")),
     };
+    let silent = Duration::from_millis(worker.silent_ms);
+    if silent >= SILENT_FROM {
+        let lost = "if it is lost, that begins again when its leases end";
+        return format!(
+            "silent    for {} with {hands}; {lost}",
+            duration(silent.as_secs())
+        );
+    }
     let oldest = report
         .oldest_seconds
         .map_or_else(String::new, |age| format!(", the oldest for {}", duration(age)));

@@ -8,6 +8,8 @@ use gristmill_domain::stage::Stage;
 use gristmill_ports::register::{Worker, WorkerReport};
 use gristmill_proto::v1;
 
+use crate::LEASE_MS;
+
 /// Milliseconds without a beat from which a worker may be lost: two beats and a little.
 const SILENT_FROM_MS: u64 = 7_000;
 
@@ -55,7 +57,8 @@ pub(super) fn obstacles(
             "nothing is heard of worker {}: if it is lost, what it had in hand begins again when its leases end",
             worker.worker
         );
-        (!report.in_flight.is_empty()).then_some(v1::Obstacle {
+        // Once its leases have ended, others have what it had.
+        (!report.in_flight.is_empty() && worker.silent_ms < LEASE_MS).then_some(v1::Obstacle {
             reason,
             workers: 0,
             of: 0,
