@@ -20,6 +20,7 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
+use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
 
 /// Rows handed to the writing thread at once.
@@ -167,6 +168,14 @@ pub(crate) struct Tallies {
 }
 
 impl Tallies {
+    fn asked(&self) -> Asked {
+        let any = |strategy: Strategy| self.by_strategy.contains_key(strategy.as_str());
+        Asked {
+            rephrasings: any(Strategy::Rephrasing),
+            new_questions: any(Strategy::NewQuestion),
+        }
+    }
+
     /// Counts a decided row.
     pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
         let cost = row.cost();
@@ -399,6 +408,13 @@ pub(crate) fn manifest(
             });
         }
     }
+    let warnings = warnings::of(
+        start,
+        &course.concepts,
+        account,
+        tallies.new_questions,
+        tallies.asked(),
+    );
     Manifest {
         version: 1,
         run: start.run.to_string(),
@@ -414,7 +430,7 @@ pub(crate) fn manifest(
             Some(_) => tallies.by_mutator,
             None => BTreeMap::new(),
         },
-        warnings: warnings::of(start, &course.concepts, account, tallies.new_questions),
+        warnings,
         concepts: course.concepts,
         limit: account.limit,
         spend,

@@ -33,6 +33,9 @@ const LOPSIDED: f64 = 0.5;
 
 /// Shows what a job's seeds cover and what they lack.
 pub(crate) async fn audit(args: &AuditArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
+    if let Some(file) = &args.page {
+        out::page_at(file).map_err(Failure::Input)?;
+    }
     let prepared = prepare(&args.job, Keys::Elsewhere).await?;
     let (survey, passages) = read(&prepared, view).await.map_err(Failure::Input)?;
     let page = args.page.clone();

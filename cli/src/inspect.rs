@@ -38,9 +38,16 @@ pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Optio
     Ok(Some(account))
 }
 
-/// True for a run of a cluster's store that has not ended: rounds are planned, and there is no ledger beside them.
-fn is_of_a_cluster(folder: &RunFolder) -> bool {
-    folder.state().join("plans").exists() && !folder.state().join("ledger.sqlite").exists()
+/// Refuses a run of a cluster's store that has not ended: rounds are planned, and its books are not beside them.
+fn of_one_machine(folder: &RunFolder, start: &Start) -> Result<(), Failure> {
+    let there = |name: &str| folder.state().join(name).exists();
+    if there("plans") && !there("ledger.sqlite") && !there("account.json") {
+        return Err(Failure::Input(anyhow!(
+            "run {} is a cluster's and goes on there, with its books: name it by its id, with `--server URL`",
+            start.run
+        )));
+    }
+    Ok(())
 }
 
 fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
@@ -57,11 +64,6 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
         ..State::of(word)
     };
     match account.map(|account| &account.state) {
-        None if is_of_a_cluster(folder) => State {
-            why: "its books are with its coordinator".to_owned(),
-            way_out: "`gristmill status RUN --server URL` shows them".to_owned(),
-            ..State::of("on a cluster")
-        },
         None => State::of("not started"),
         Some(AccountState::Paused { reason }) => State {
             why: reason.clone(),
@@ -70,9 +72,10 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
         },
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
         Some(AccountState::Cancelled) => State::of("cancelled"),
+        Some(AccountState::Closed) if !folder.dataset().exists() => State::of("ended without a dataset"),
         Some(AccountState::Closed) => State::of("finished"),
         Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
-            Some(by) => why("running", &by),
+            Some(by) => why("running", &format!("process {by} works on it")),
             None => State {
                 way_out: "the same `gristmill run` goes on".to_owned(),
                 ..State::of("stopped")
@@ -85,6 +88,7 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
 pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start()?;
+    of_one_machine(&folder, &start)?;
     let account = account(&folder, &start)?;
     let manifest = folder.manifest()?;
     let state = state(account.as_ref(), &folder);
@@ -135,13 +139,8 @@ async fn concepts(
 pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
+    of_one_machine(&folder, &start)?;
     let before = match &args.raise {
-        Some(_) if is_of_a_cluster(&folder) => {
-            return Err(Failure::Input(anyhow!(
-                "this is the run of a cluster, and its books are with its coordinator: `gristmill budget {} --raise … --server URL`",
-                start.run
-            )));
-        }
         Some(text) => Some(raise(&folder, &start, text).await.map_err(Failure::Input)?),
         None => None,
     };

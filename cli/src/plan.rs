@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{policy, preparation_calls, snapshot_before, specs, uncovered_share};
+use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{Job, Mutators};
 use gristmill_domain::plan::{Next, Purpose, next, outlook};
-use gristmill_domain::stage::Stage;
-use gristmill_domain::strategy::{Mix, Strategy};
+use gristmill_domain::strategy::Strategy;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
@@ -17,6 +16,7 @@ use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::{embedder, narrow, stops_narrow, survey};
 use crate::view::{View, many, thousands};
+use crate::warnings::{Asked, of_job};
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
@@ -47,10 +47,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         }
         snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
     }
-    let preparation = preparation_calls(&prepared.recipe, &prepared.seeds);
-    snapshot.used.calls = preparation;
-    let mut outlook = outlook(&snapshot, &policy);
-    outlook.calls[Stage::Embed as usize] += preparation as f64;
+    let outlook = outlook(&snapshot, &policy);
     let first = next(&snapshot, &policy);
     // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
     let mut whole = snapshot.clone();
@@ -59,6 +56,29 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         Next::Round(plan) => Some(plan),
         Next::End(_) => None,
     };
+    if let Some(plan) = &production {
+        let asked = Asked {
+            rephrasings: plan.mix.rephrasing > 0.0,
+            new_questions: plan.mix.new_question > 0.0,
+        };
+        for line in of_job(&prepared.start.job, asked) {
+            view.say(&format!("warning: {line}"));
+        }
+    }
+    let rows = outlook.rows.round() as u64;
+    if let Some(wanted) = prepared
+        .start
+        .job
+        .generate
+        .rows
+        .filter(|wanted| 10 * rows < 9 * wanted)
+    {
+        view.say(&format!(
+            "warning: the budget is expected to bring {} of the {} rows that `generate.rows` wants",
+            thousands(rows),
+            thousands(wanted)
+        ));
+    }
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
         "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
@@ -109,11 +129,6 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     }
     if let Some(mutators) = &prepared.start.job.generate.mutators {
         text.push_str(&format!("mutators   {}\n", in_words(mutators)));
-        if let Some(plan) = &production
-            && !varies(mutators, &plan.mix)
-        {
-            view.say("warning: `generate.mutators` will vary nothing: this plan asks for no question that they apply to");
-        }
     }
     if let Next::Round(plan) = &first
         && plan.purpose == Purpose::Pilot
@@ -126,7 +141,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     }
     text.push_str(&format!(
         "expected   {} rows of {} candidates, {} prompt + {} completion tokens, {}\n",
-        thousands(outlook.rows as u64),
+        thousands(rows),
         thousands(outlook.candidates as u64),
         thousands(outlook.input_tokens as u64),
         thousands(outlook.output_tokens as u64),
@@ -167,11 +182,6 @@ fn in_words(mutators: &Mutators) -> String {
         names(mutators.styles.iter().map(|style| style.as_str()).collect()),
         100.0 * mutators.share
     )
-}
-
-/// Whether a plan asks for questions that the mutators apply to: evolutions and personas to new ones, styles to rephrasings as well.
-fn varies(mutators: &Mutators, mix: &Mix) -> bool {
-    mix.new_question > 0.0 || (mix.rephrasing > 0.0 && !mutators.styles.is_empty())
 }
 
 /// Variables that should hold keys, and are not set here.

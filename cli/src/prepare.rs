@@ -60,6 +60,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         prompts: Vec::new(),
         bad_rows: bad_rows.count,
         skipped_documents: skipped.count,
+        skipped: skipped.lines().to_vec(),
         job,
         templates,
         schemas,

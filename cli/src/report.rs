@@ -84,6 +84,9 @@ pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(),
             gather::manifest_so_far(&blobs, &start, &seeds, &account).await?
         }
     };
+    if let Some(file) = &args.out {
+        out::page_at(file).map_err(Failure::Input)?;
+    }
     let report = make(&blobs, &start, &seeds, &manifest).await?;
     let file = args.out.clone().unwrap_or_else(|| folder.root().join(FILE));
     let pictures = put(report, file.clone(), args.pictures.clone()).await?;

@@ -2,6 +2,7 @@
 
 use gristmill_coordinator::Start;
 use gristmill_domain::concept::Standing;
+use gristmill_domain::job::{Job, Mutators, Validator};
 use gristmill_domain::ledger::{Account, Counts};
 
 use crate::view::{many, thousands};
@@ -14,15 +15,13 @@ pub(crate) fn of(
     concepts: &[Standing],
     account: &Account,
     new_questions: (u64, u64),
+    asked: Asked,
 ) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
+    let skipped = format!("skipped: {}", start.skipped.join("; "));
     let all = [
         (start.bad_rows, "seed row", "could not be used"),
-        (
-            start.skipped_documents,
-            "document",
-            "skipped, for want of anything to read",
-        ),
+        (start.skipped_documents, "document", &skipped),
         (
             sum(|counts| counts.voided),
             "call",
@@ -44,10 +43,47 @@ pub(crate) fn of(
         .filter(|(count, ..)| *count > 0)
         .map(|(count, thing, what)| format!("{} {what}", many(*count, thing)));
     counted
+        .chain(of_job(&start.job, asked))
         .chain(open_concepts(concepts))
         .chain(strays(start, new_questions))
         .chain(lopsided(start, concepts))
         .collect()
+}
+
+/// What a run asks for besides answers, or will.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) rephrasings: bool,
+    pub(crate) new_questions: bool,
+}
+
+/// What a job sets that does nothing where no more than this is asked for, and what makes its rows unlike each other.
+pub(crate) fn of_job(job: &Job, asked: Asked) -> Vec<String> {
+    let mut told = Vec::new();
+    if job.seeds.documents.is_some() && !asked.new_questions {
+        told.push(
+            "`seeds.documents` brings nothing: only new questions are asked about them, and none is planned; see `generate.strategy`",
+        );
+    }
+    // Evolutions and personas vary new questions alone, styles rephrasings as well.
+    let varied =
+        |mutators: &Mutators| asked.new_questions || asked.rephrasings && !mutators.styles.is_empty();
+    if job
+        .generate
+        .mutators
+        .as_ref()
+        .is_some_and(|mutators| !varied(mutators))
+    {
+        told.push("`generate.mutators` varies nothing: no question that they apply to is planned; see `generate.strategy`");
+    }
+    let bare =
+        job.seeds.fields.reasoning.is_none() && matches!(job.filter.validator, Validator::Label { .. });
+    if bare && job.generate.reasoning {
+        told.push(
+            "made answers carry their reasoning, and the real ones are bare labels: name the column of theirs in `seeds.fields.reasoning`, or set `generate.reasoning: false`",
+        );
+    }
+    told.into_iter().map(str::to_owned).collect()
 }
 
 /// Targets that are still open, in a line.

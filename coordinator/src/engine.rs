@@ -13,7 +13,7 @@ use gristmill_domain::chat::Price;
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::work::{Address, Report, Task, Work};
+use gristmill_domain::work::{Address, Report, Task, Work, embedding_worst_case};
 use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::{Account, AccountState, Decision, Epoch, Ledger, NewTask, Open, Settled};
 use gristmill_ports::queue::Publisher;
@@ -313,10 +313,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                 .copied()
                 .unwrap_or(Price::FREE)
                 .worst_case(request),
-            Work::Embed { .. } => Amount {
-                calls: 1,
-                ..Amount::ZERO
-            },
+            Work::Embed { texts } => embedding_worst_case(texts),
         }
     }
 

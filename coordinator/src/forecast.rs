@@ -5,14 +5,13 @@ use std::sync::Arc;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
-use gristmill_domain::job::{Assign, Concept, Concepts, EmbedSource, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::job::{Assign, Concept, Concepts, JudgeWhen, ModelSpec, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally};
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Work};
 
 use crate::Error;
-use crate::assigner::Assigner;
 use crate::recipe::{Brief, Recipe};
 use crate::seeds::SeedStore;
 
@@ -79,22 +78,6 @@ pub fn synthetic_ceiling(share: f64, real: u64) -> u64 {
     let parts = (share * whole as f64).round() as u128;
     let rows = (parts * u128::from(real)).checked_div(whole.saturating_sub(parts));
     rows.map_or(u64::MAX, |rows| rows.try_into().unwrap_or(u64::MAX))
-}
-
-/// Calls of the embedding model before the first round: for the seeds' questions, the texts of concepts, and the passages placed by concept.
-pub fn preparation_calls(recipe: &Recipe, seeds: &SeedStore) -> u64 {
-    let job = &recipe.job;
-    if job.embed.source() == EmbedSource::Off {
-        return 0;
-    }
-    let batches = |texts: u64| texts.div_ceil(u64::from(job.embed.batch.max(1)));
-    let concepts = job.concepts.as_ref();
-    let known = concepts.map_or(0, |concepts| Assigner::texts(concepts).len());
-    let placed = match concepts {
-        Some(concepts) if places_passages(concepts) => seeds.passages().len(),
-        Some(_) | None => 0,
-    };
-    batches(seeds.len()) + batches(known as u64) + batches(placed)
 }
 
 /// True where passages are told apart by the concept that each is about.
@@ -182,10 +165,7 @@ fn estimate(
             stage.output_tokens += weight * cost.output_tokens;
         }
     }
-    if asks && job.embed.source() != EmbedSource::Off {
-        stages[2].calls += 1.0 / f64::from(job.embed.batch);
-    }
-    let fixed_calls = steps.len() == 1 && !votes && stages[2].calls == 0.0;
+    let fixed_calls = steps.len() == 1 && !votes;
     Ok(Estimate {
         acceptance,
         stages,

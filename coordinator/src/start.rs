@@ -39,6 +39,9 @@ pub struct Start {
     /// Documents that could not be read.
     #[serde(default)]
     pub skipped_documents: u64,
+    /// The first of them, each with why.
+    #[serde(default)]
+    pub skipped: Vec<String>,
     /// Texts of the user's own prompts.
     #[serde(default)]
     pub templates: BTreeMap<PromptKind, String>,

@@ -202,7 +202,7 @@ pub struct Budget {
     /// Ceiling in US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd: Option<f64>,
-    /// Ceiling in model calls, those of local models included.
+    /// Ceiling in model calls, those of local models included; embedding is free, and none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u64>,
     /// Attempts at one task before it fails.

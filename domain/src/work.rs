@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::amount::Amount;
 use crate::chat;
 use crate::filter::Rejection;
 use crate::id::{RunId, TaskId};
@@ -97,6 +98,15 @@ impl Address {
             &[step],
             &sample.to_le_bytes(),
         ])
+    }
+}
+
+/// The most that embedding texts may use, in this process and so without a call: a byte is at least a token, and each text adds two markers.
+pub fn embedding_worst_case(texts: &[String]) -> Amount {
+    let bytes: usize = texts.iter().map(String::len).sum();
+    Amount {
+        input_tokens: (bytes + 2 * texts.len()) as u64,
+        ..Amount::ZERO
     }
 }
 

@@ -104,6 +104,22 @@ fn untouched(audit: &Value) -> Vec<String> {
 #[test]
 fn what_no_seed_touches_is_named() {
     let bench = bench("all-minilm-l6-v2");
+    let kept = std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap();
+    for (place, why) in [
+        ("job.yaml", "ends in .html"),
+        ("mine.html", "no page of Gristmill's"),
+    ] {
+        bench.write("mine.html", "<html>mine</html>").unwrap();
+        let refused = bench.gristmill(&["audit", "job.yaml", "--page", place]).unwrap();
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(3) && told.contains(why), "{told}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap(),
+        kept
+    );
+    audit(&bench, &["--page", "audit.html"]);
+    // Its own page is replaced.
     let found = audit(&bench, &["--page", "audit.html"]);
     let documents = &found["documents"];
     println!("{documents}");

@@ -134,9 +134,7 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
                 .is_some_and(|reason| reason.contains(words))
         }
     };
-    cluster
-        .wait(&run, LONG, waits("no worker takes generate tasks"))
-        .unwrap();
+    cluster.wait(&run, LONG, waits("there is no worker")).unwrap();
     cluster.worker(&["--slots", "4"]).unwrap();
     let told = "1 of 1 workers: this worker gives no job the variable `NO_SUCH_KEY`";
     let status = cluster.wait(&run, LONG, waits(told)).unwrap();
@@ -241,7 +239,7 @@ fn a_coordinator_that_stops_does_not_wait_for_watchers_and_they_find_the_next_on
     // Without a worker the run goes on, and so does the watch: it is told why nothing happens.
     let mut watcher = Watcher(watcher);
     let mut lines = BufReader::new(watcher.0.stderr.take().unwrap()).lines();
-    let told = lines.find(|line| line.as_ref().unwrap().contains("no worker takes generate tasks"));
+    let told = lines.find(|line| line.as_ref().unwrap().contains("there is no worker"));
     assert!(told.is_some(), "the watcher is told what the run waits for");
     cluster.coordinators[0].signal("TERM").unwrap();
     let ended = cluster.coordinators[0].ended(Duration::from_secs(10)).unwrap();

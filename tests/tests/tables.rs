@@ -291,6 +291,31 @@ fn duplicates_go_and_say_what_they_are_like() {
     let into = ["dedup", "rows.jsonl", "--cosine", "off", "--overwrite", "--out"];
     let (code, said) = folder.refused(&[&into[..], &["kept.jsonl", "--dropped", "./rows.jsonl"]].concat());
     assert!(code == 3 && said.contains("is what is read"), "{said}");
+    let (_, said) = folder.refused(&[
+        "dedup",
+        "rows.jsonl",
+        "--cosine",
+        "off",
+        "--out",
+        "./k.jsonl",
+        "--dropped",
+        "k.jsonl",
+    ]);
+    assert!(said.contains("cannot go to one file"), "{said}");
+    let against = [
+        "decontaminate",
+        "kept.jsonl",
+        "--embed",
+        "words",
+        "--overwrite",
+        "--against",
+        "rows.jsonl",
+        "--out",
+    ];
+    for target in [&["rows.jsonl"][..], &["clean.jsonl", "--dropped", "./rows.jsonl"]] {
+        let (_, said) = folder.refused(&[&against[..], target].concat());
+        assert!(said.contains("is what rows are held against"), "{said}");
+    }
     assert_eq!(folder.text("rows.jsonl"), ROWS);
     assert_eq!(folder.json(&[&into[..], &["rows.jsonl"]].concat())[0]["kept"], 3);
     assert_eq!(folder.lines("rows.jsonl").len(), 3);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Request;
-use gristmill_domain::work::{Task, Work};
+use gristmill_domain::work::{Task, Work, embedding_worst_case};
 use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Settle, VoidProof};
 use gristmill_ports::limiter::{Demand, Limiter, PERMIT_VALID, Permit, Ticket};
 use gristmill_ports::queue::Delivery;
@@ -270,13 +270,7 @@ impl Place<'_> {
             .embedder
             .as_ref()
             .ok_or_else(|| Unworkable("no embedding model is configured here".into()))?;
-        let bytes: usize = texts.iter().map(String::len).sum();
-        // A byte is at least a token; each text adds its two markers.
-        let worst = Amount {
-            calls: 1,
-            input_tokens: (bytes + 2 * texts.len()) as u64,
-            ..Amount::ZERO
-        };
+        let worst = embedding_worst_case(texts);
         let Some(fence) = self.begin(worst, NO_BUDGET_WAIT).await else {
             return Ok(());
         };

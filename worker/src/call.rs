@@ -188,7 +188,6 @@ impl Place<'_> {
         match embedder.embed(texts).await {
             Ok(embedded) => {
                 let actual = Amount {
-                    calls: 1,
                     input_tokens: embedded.input_tokens,
                     ..Amount::ZERO
                 };

@@ -25,4 +25,5 @@ mod source;
 pub use error::Error;
 pub use reader::{Format, Options, Reader};
 pub use row::{BadRow, Reason, Record};
+pub use select::files;
 pub use sniff::{Column, Kind, Profile, sniff};

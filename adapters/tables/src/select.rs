@@ -13,7 +13,7 @@ const NEAREST_ENTRIES_MAX: usize = 10_000;
 ///
 /// A pattern that names an existing path is that path, even with `*` or `[` in its name. Hidden files are matched only by
 /// patterns that begin with a dot. Relative patterns start at `base`, or at the current folder.
-pub(crate) fn files<P: AsRef<str>>(patterns: &[P], base: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
+pub fn files<P: AsRef<str>>(patterns: &[P], base: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
     let mut seen = HashSet::new();
     let mut files = Vec::new();
     for pattern in patterns {

@@ -9,6 +9,7 @@ use super::remote::{Remote, connect, refused};
 use super::verbs;
 use crate::args::{DeadArgs, DeadVerb, OutputStyle};
 use crate::failure::Failure;
+use crate::view::many;
 use crate::{history, print};
 
 /// Bytes of an unreadable message that are shown.
@@ -34,8 +35,8 @@ pub(crate) async fn dead(args: &DeadArgs, output: OutputStyle) -> Result<(), Fai
         }
         DeadVerb::Drop { numbers, count, .. } if *count != distinct(numbers).len() => {
             Err(Failure::Input(anyhow!(
-                "`--count {count}`, but {} are named: nothing was dropped",
-                distinct(numbers).len()
+                "`--count {count}`, and {} named: nothing was dropped",
+                many(distinct(numbers).len() as u64, "number")
             )))
         }
         DeadVerb::Drop {

@@ -200,7 +200,7 @@ pub(crate) async fn runs(server: &ServerArgs, output: OutputStyle) -> Result<(),
             run.run,
             run.name,
             thousands(progress.accepted),
-            thousands(progress.expected_rows),
+            thousands(progress.expected_rows.max(progress.accepted)),
             standing(run).spent(),
             state(run)
         ));

@@ -14,7 +14,7 @@ use super::remote::{Remote, connect, refused};
 use super::verbs::{limit, obstacle, show, state};
 use crate::args::{OutputStyle, RemoteRunArgs};
 use crate::failure::Failure;
-use crate::view::{Head, View};
+use crate::view::{Head, View, duration};
 
 /// Time for which a watcher waits for a coordinator to answer again: more than a roll-out of a new version takes.
 const AWAY_MAX: Duration = Duration::from_secs(120);
@@ -68,6 +68,7 @@ async fn look(
         view,
         progress,
         told: Vec::new(),
+        reason: String::new(),
         last: None,
         heard: false,
     };
@@ -89,8 +90,8 @@ async fn look(
             Some(pause) => tokio::time::sleep(pause).await,
             None if away => {
                 return Err(Failure::Other(anyhow!(
-                    "no coordinator has answered for {} s; the run goes on without a watcher: {}",
-                    AWAY_MAX.as_secs(),
+                    "no coordinator has answered for about {}: {}",
+                    duration(AWAY_MAX.as_secs()),
                     gone.message()
                 )));
             }
@@ -105,6 +106,8 @@ struct Look<'a> {
     progress: &'a watch::Sender<Progress>,
     /// What the run was last said to wait for.
     told: Vec<v1::Obstacle>,
+    /// Why it was last said to stand still.
+    reason: String,
     last: Option<v1::Run>,
     /// A coordinator has said something since this was last asked.
     heard: bool,
@@ -113,10 +116,9 @@ struct Look<'a> {
 impl Look<'_> {
     /// Says that the coordinator is gone: what was seen last is no progress any more.
     fn away(&mut self) {
-        let seconds = AWAY_MAX.as_secs();
-        let way_out = "another one's address with `--server` shows the run as well";
+        let long = duration(AWAY_MAX.as_secs());
         self.view.say(&format!(
-            "warning: the coordinator does not answer; it is asked again for {seconds} s; {way_out}"
+            "warning: the coordinator does not answer, and is asked again for {long}; another one shows the run as well (`--server`)"
         ));
         self.progress
             .send_modify(|progress| "coordinator away".clone_into(&mut progress.phase));
@@ -134,6 +136,12 @@ impl Look<'_> {
                 self.told.clone_from(&state.obstacles);
                 for one in &self.told {
                     self.view.say(&format!("warning: {}", obstacle(one)));
+                }
+            }
+            if state.reason != self.reason {
+                self.reason.clone_from(&state.reason);
+                if !self.reason.is_empty() {
+                    self.view.say(&format!("warning: {}", self.reason));
                 }
             }
             let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);

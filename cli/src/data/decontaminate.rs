@@ -33,7 +33,6 @@ pub(crate) async fn decontaminate(
 fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
     let source = Source::new(&args.rows)?;
     let mut rows = source.open()?;
-    let mut sorter = Sorter::create(&args.out, &source)?;
     let mut vectorizer = match args.cosine.0 {
         Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
         None => None,
@@ -41,6 +40,7 @@ fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, V
     let held_out_source = source
         .of_files(&args.against)
         .with_fields(args.against_field.clone());
+    let mut sorter = Sorter::create(&args.out, &source, Some(&held_out_source))?;
     let mut items = Items::read(args, &held_out_source, vectorizer.as_mut(), task)?;
     let mut counter = task.counting("rows");
     loop {

@@ -31,7 +31,7 @@ pub(crate) async fn dedup(args: DedupArgs, view: View, output: OutputStyle) -> R
 fn carry_out(args: &DedupArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
     let source = Source::new(&args.rows)?;
     let mut rows = source.open()?;
-    let mut sorter = Sorter::create(&args.out, &source)?;
+    let mut sorter = Sorter::create(&args.out, &source, None)?;
     let mut vectorizer = match args.cosine.0 {
         Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
         None => None,

@@ -87,7 +87,7 @@ impl By {
 fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
     let source = Source::new(&args.rows)?.preferring(by.question.clone());
     let mut rows = source.open()?;
-    let mut sorter = Sorter::create(&args.out, &source)?;
+    let mut sorter = Sorter::create(&args.out, &source, None)?;
     let mut counter = task.counting("rows");
     // Found in the first row, where none is named.
     let mut answer_field: Option<Option<String>> = args.answer.clone().map(Some);

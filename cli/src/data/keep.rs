@@ -56,13 +56,14 @@ pub(crate) struct Sorted {
 impl Sorter {
     /// Begins both files; neither may be there, unless the user said that it may go. Rows may be kept in the file that they are read from,
     /// never only what is dropped of them.
-    pub(crate) fn create(args: &OutArgs, source: &Source) -> anyhow::Result<Self> {
+    /// `held_out` is read too, and never written to.
+    pub(crate) fn create(args: &OutArgs, source: &Source, held_out: Option<&Source>) -> anyhow::Result<Self> {
         let dropped = args.dropped.clone().unwrap_or_else(|| {
             let name = args.out.file_name().unwrap_or_default().to_string_lossy();
             let stem = name.split(".jsonl").next().unwrap_or(&name);
             args.out.with_file_name(format!("{stem}.dropped.jsonl"))
         });
-        if dropped == args.out {
+        if out::same(&dropped, &args.out) {
             bail!("kept and dropped rows cannot go to one file: name another with `--dropped`");
         }
         if source.reads(&dropped) {
@@ -70,6 +71,14 @@ impl Sorter {
                 "{} is what is read, and dropped rows would replace it: name another file with `--dropped`",
                 dropped.display()
             );
+        }
+        for path in [&args.out, &dropped] {
+            if held_out.is_some_and(|held_out| held_out.reads(path)) {
+                bail!(
+                    "{} is what rows are held against: name another file",
+                    path.display()
+                );
+            }
         }
         out::free(&args.out, args.overwrite)?;
         out::free(&dropped, args.overwrite)?;

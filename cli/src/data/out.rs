@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
 use tempfile::NamedTempFile;
+
+/// Bytes in which a page says what made it, and how it does.
+const BEGINNING: u64 = 2_048;
+const GENERATOR: &str = "<meta name=\"generator\" content=\"Gristmill\">";
 
 /// A file could not be written: nothing is wrong with what was given.
 #[derive(Debug)]
@@ -31,6 +35,41 @@ pub(crate) fn free(path: &Path, overwrite: bool) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Refuses a page's place that is not one: another name than a page's, or a file that is no page of ours.
+pub(crate) fn page_at(path: &Path) -> anyhow::Result<()> {
+    if path.extension().is_none_or(|end| end != "html") {
+        bail!(
+            "{} is to hold a page: give it a name that ends in .html",
+            path.display()
+        );
+    }
+    let Ok(file) = File::open(path) else {
+        return Ok(());
+    };
+    let mut beginning = Vec::new();
+    // What cannot be read is no page of ours either.
+    let read = file.take(BEGINNING).read_to_end(&mut beginning);
+    if read.is_err() || !String::from_utf8_lossy(&beginning).contains(GENERATOR) {
+        bail!(
+            "{} is there, and no page of Gristmill's: name another file",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// True for two spellings of one file, there or to be.
+pub(crate) fn same(a: &Path, b: &Path) -> bool {
+    let whole = |path: &Path| {
+        path.canonicalize().ok().or_else(|| {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            Some(parent.join(path.file_name()?))
+        })
+    };
+    a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
 }
 
 /// A file beside its place, until it is whole.

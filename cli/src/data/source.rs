@@ -7,6 +7,7 @@ use gristmill_domain::seed::Place;
 use gristmill_tables::{Format, Reader, Record};
 
 use super::fields::{self, Object, Usual};
+use super::out;
 use crate::args::RowsArgs;
 use crate::folder::RunFolder;
 
@@ -58,14 +59,9 @@ impl Source {
 
     /// True for a file that is among those that are read.
     pub(crate) fn reads(&self, file: &Path) -> bool {
-        let same = |pattern: &String| {
-            let both = Path::new(pattern)
-                .canonicalize()
-                .ok()
-                .zip(file.canonicalize().ok());
-            both.is_some_and(|(read, written)| read == written)
-        };
-        self.patterns.iter().any(same)
+        // Names that match nothing are told when they are opened.
+        let read = gristmill_tables::files(&self.patterns, None).unwrap_or_default();
+        read.iter().any(|read| out::same(read, file))
     }
 
     /// Other tables, read the same way.

@@ -31,7 +31,17 @@ pub(super) fn obstacles(
     let of = there.len() as u32;
     let mut found = Vec::new();
     let open = |stage: &Stage| tasks.get(stage).is_some_and(|counts| counts.open > 0);
-    for stage in Stage::ALL.into_iter().filter(open) {
+    let waits: Vec<Stage> = Stage::ALL.into_iter().filter(open).collect();
+    if of == 0 && !waits.is_empty() {
+        let reason =
+            "there is no worker: start some with `gristmill worker`, beside the same servers and store";
+        found.push(v1::Obstacle {
+            reason: reason.to_owned(),
+            workers: 0,
+            of,
+        });
+    }
+    for stage in waits.into_iter().filter(|_| of > 0) {
         if !there.iter().any(|report| report.stages.contains(&stage)) {
             let reason =
                 format!("no worker takes {stage} tasks: start one with `gristmill worker --stages {stage}`");
@@ -115,7 +125,11 @@ mod tests {
         let found = obstacles(run, &tasks, &[worker(&[Stage::Generate], &[], false), leaves]);
         let reason = "no worker takes judge tasks: start one with `gristmill worker --stages judge`";
         assert_eq!(words(&found), [(reason, 1, 1)]);
-        assert_eq!(obstacles(run, &tasks, &[]).len(), 2, "nobody is there");
+        let nobody = obstacles(run, &tasks, &[]);
+        assert!(
+            nobody.len() == 1 && nobody[0].reason.starts_with("there is no worker"),
+            "{nobody:?}"
+        );
         assert_eq!(obstacles(run, &open(&[]), &[]), [], "nothing waits");
     }
 
@@ -136,10 +150,7 @@ mod tests {
             .into_iter()
             .map(|o| o.reason)
             .collect();
-        assert!(
-            reasons[0].starts_with("no worker takes judge tasks"),
-            "{reasons:?}"
-        );
+        assert!(reasons[0].starts_with("there is no worker"), "{reasons:?}");
         assert!(
             reasons[1].starts_with("nothing is heard of worker w"),
             "{reasons:?}"

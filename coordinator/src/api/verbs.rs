@@ -397,28 +397,30 @@ impl Coordinator for Api {
         request: Request<v1::RetryDeadRequest>,
     ) -> Result<Response<v1::RetryDeadResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
-        let mut retried = 0;
-        for number in request.into_inner().numbers {
-            let grave = self
-                .ground
-                .register
-                .grave(number)
-                .await
-                .map_err(|error| register_status(&error))?
-                .ok_or_else(|| Status::not_found(format!("there is no dead letter {number}")))?;
-            // Marked first: it may die again before the broker's answer is here, and that takes the mark away.
-            self.ground
-                .register
-                .retried(number)
+        let numbers = request.into_inner().numbers;
+        let register = &self.ground.register;
+        let mut graves = Vec::new();
+        // All of them are there, or none is touched.
+        for number in &numbers {
+            let grave = register
+                .grave(*number)
                 .await
                 .map_err(|error| register_status(&error))?;
+            graves.push(grave.ok_or_else(|| {
+                Status::not_found(format!("there is no dead letter {number}: nothing was put back"))
+            })?);
+        }
+        for grave in &graves {
+            // Marked first: it may die again before the broker's answer is here, and that takes the mark away.
+            let marked = register.retried(grave.number).await;
+            marked.map_err(|error| register_status(&error))?;
             self.ground
                 .queue
-                .publish(grave.dead.stage, grave.dead.envelope)
+                .publish(grave.dead.stage, grave.dead.envelope.clone())
                 .await
                 .map_err(|error| Status::unavailable(super::told(&error)))?;
-            retried += 1;
         }
+        let retried = graves.len() as u64;
         Ok(Response::new(v1::RetryDeadResponse { retried }))
     }
 
