@@ -123,7 +123,7 @@ pub(crate) struct JobArgs {
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) job: JobArgs,
-    /// Also writes what was found as one HTML page, with the seeds on a map; a page of an earlier audit is replaced.
+    /// Also writes what was found as one HTML page, with the seeds on a map; a page of Gristmill's that is there is replaced.
     #[arg(long, value_name = "FILE")]
     pub(crate) page: Option<PathBuf>,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use gristmill_coordinator::{Finished, Journal, SeedStore, Start, specs};
+use gristmill_coordinator::{Finished, Journal, SeedStore, Start, specs, synthetic_ceiling, synthetic_share};
 use gristmill_dataset::{About, Layout, Options, Rejected, Split, Writer};
 use gristmill_domain::concept::Standing;
 use gristmill_domain::filter::Reason;
@@ -241,7 +241,7 @@ pub(crate) async fn assemble(
     drop(sender);
     let mut written = writing.await.context("the writing thread ended early")??;
     let mut tallies = fed?;
-    tallies.rows.synthetic_share = tallies.rows.train_synthetic as f64 / tallies.rows.train.max(1) as f64;
+    tallies.rows.synthetic_share = synthetic_share(tallies.rows.train_synthetic, tallies.rows.train_human);
     if tallies.rows.synthetic_share > start.job.anchor.max_synthetic_share {
         bail!(
             "{:.1} % of the rows are synthetic, over the ceiling: nothing was written",
@@ -286,9 +286,9 @@ pub(crate) fn label(
 fn repeats(start: &Start, seeds: &SeedStore, finished: &Finished) -> u64 {
     let accepted: u64 = finished.rounds.iter().map(|round| round.accepted).sum();
     let share = start.job.anchor.max_synthetic_share;
-    let needed = accepted as f64 * (1.0 - share) / share.max(f64::MIN_POSITIVE);
-    let times = (needed / seeds.anchors().max(1) as f64).ceil() as u64;
-    times.clamp(1, u64::from(start.job.anchor.max_repeats.max(1)))
+    let most = u64::from(start.job.anchor.max_repeats.max(1));
+    let holds = |times: &u64| synthetic_ceiling(share, times * seeds.anchors()) >= accepted;
+    (1..=most).find(holds).unwrap_or(most)
 }
 
 /// Streams real rows, then decided ones, to the writer.

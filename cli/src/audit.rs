@@ -183,7 +183,7 @@ fn labels(prepared: &Prepared) -> Vec<LabelLine> {
     lines
 }
 
-/// Labels of concepts that no seed carries: a wrong word, or a wrong separator.
+/// Labels of concepts that no seed to generate from carries: a wrong word, or a wrong separator.
 fn unknown_labels(prepared: &Prepared, settings: &Concepts) -> Option<String> {
     let carried: HashSet<String> = prepared
         .seeds
@@ -209,7 +209,7 @@ fn unknown_labels(prepared: &Prepared, settings: &Concepts) -> Option<String> {
             String::new()
         };
         format!(
-            "no seed carries these labels of concepts: {}{and}; in CSV, labels are separated by `|`",
+            "no seed to generate from carries these labels of concepts: {}{and}; in CSV, labels are separated by `|`",
             unknown[..unknown.len() - more].join(", ")
         )
     })

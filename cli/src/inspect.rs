@@ -38,10 +38,15 @@ pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Optio
     Ok(Some(account))
 }
 
+/// True where no ledger stands beside a run's state: a cluster's is in Redis.
+fn of_a_cluster(folder: &RunFolder) -> bool {
+    !folder.state().join("ledger.sqlite").exists()
+}
+
 /// Refuses a run of a cluster's store that has not ended: rounds are planned, and its books are not beside them.
 fn of_one_machine(folder: &RunFolder, start: &Start) -> Result<(), Failure> {
     let there = |name: &str| folder.state().join(name).exists();
-    if there("plans") && !there("ledger.sqlite") && !there("account.json") {
+    if there("plans") && of_a_cluster(folder) && !there("account.json") {
         return Err(Failure::Input(anyhow!(
             "run {} is a cluster's and goes on there, with its books: name it by its id, with `--server URL`",
             start.run
@@ -72,7 +77,19 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
         },
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
         Some(AccountState::Cancelled) => State::of("cancelled"),
-        Some(AccountState::Closed) if !folder.dataset().exists() => State::of("ended without a dataset"),
+        Some(AccountState::Closed) if !folder.dataset().exists() => {
+            match (
+                gristmill_ledger_sqlite::running_in(&folder.state()),
+                of_a_cluster(folder),
+            ) {
+                (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
+                (None, true) => State::of("ended without a dataset"),
+                (None, false) => State {
+                    way_out: "the same `gristmill run` writes the dataset".to_owned(),
+                    ..State::of("stopped")
+                },
+            }
+        }
         Some(AccountState::Closed) => State::of("finished"),
         Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
             Some(by) => why("running", &format!("process {by} works on it")),

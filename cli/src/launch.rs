@@ -168,8 +168,9 @@ async fn carry_out(
         Arc::clone(&ledger) as Arc<dyn Dockets>,
         worker_options,
     );
-    let telling = tokio::spawn(tell_silences(worker.handle(), view.clone()));
     let worker_stop = CancellationToken::new();
+    let ended = CancellationToken::new();
+    let telling = tokio::spawn(tell_silences(worker.handle(), view.clone(), ended.clone()));
     let working = tokio::spawn(worker.run(sources, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
     let watching = tokio::spawn(view.watch(Head::of(run, Some(&prepared.start.job_file)), seen));
@@ -208,17 +209,22 @@ async fn carry_out(
     // Neither task panics by itself; what they were cut off from burns when its lease ends.
     let _ended = working.await;
     let _ended = watching.await;
-    telling.abort();
+    ended.cancel();
+    let _ended = telling.await;
     let finished = result.map_err(|error| stopped(error, prepared, folder))?;
     let account = ledger.account(run).await.context("the ledger cannot be read")?;
     Ok((finished, account))
 }
 
 /// Tells people when nothing is answered at a line any more, and when something is again.
-async fn tell_silences(worker: Handle, view: View) {
+async fn tell_silences(worker: Handle, view: View, ended: CancellationToken) {
     let mut told = BTreeSet::new();
-    loop {
-        tokio::time::sleep(SILENCE_LOOK).await;
+    let mut last = false;
+    while !last {
+        tokio::select! {
+            () = ended.cancelled() => last = true,
+            () = tokio::time::sleep(SILENCE_LOOK) => {}
+        }
         let silences = worker.silences();
         for silence in silences.iter().filter(|silence| told.insert(silence.line)) {
             let lasts = duration(silence.lasts.as_secs());

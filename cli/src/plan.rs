@@ -57,9 +57,13 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         Next::End(_) => None,
     };
     if let Some(plan) = &production {
+        let pilot = match &first {
+            Next::Round(first) => first.candidates,
+            Next::End(_) => [0; 3],
+        };
         let asked = Asked {
-            rephrasings: plan.mix.rephrasing > 0.0,
-            new_questions: plan.mix.new_question > 0.0,
+            rephrasings: plan.candidates[1] + pilot[1] > 0,
+            new_questions: plan.candidates[2] + pilot[2] > 0,
         };
         for line in of_job(&prepared.start.job, asked) {
             view.say(&format!("warning: {line}"));

@@ -2,7 +2,7 @@
 
 use gristmill_coordinator::Start;
 use gristmill_domain::concept::Standing;
-use gristmill_domain::job::{Job, Mutators, Validator};
+use gristmill_domain::job::{Assign, Job, Mutators, Validator};
 use gristmill_domain::ledger::{Account, Counts};
 
 use crate::view::{many, thousands};
@@ -18,7 +18,18 @@ pub(crate) fn of(
     asked: Asked,
 ) -> Vec<String> {
     let sum = |count: fn(&Counts) -> u64| account.counts.values().map(count).sum::<u64>();
-    let skipped = format!("skipped: {}", start.skipped.join("; "));
+    let skipped = match start.skipped.len() {
+        0 => "skipped".to_owned(),
+        named => {
+            let more = start.skipped_documents.saturating_sub(named as u64);
+            let more = if more > 0 {
+                format!("; and {more} more")
+            } else {
+                String::new()
+            };
+            format!("skipped: {}{more}", start.skipped.join("; "))
+        }
+    };
     let all = [
         (start.bad_rows, "seed row", "could not be used"),
         (start.skipped_documents, "document", &skipped),
@@ -101,7 +112,12 @@ fn open_concepts(concepts: &[Standing]) -> Option<String> {
 
 /// New questions that belong to no concept, where they are most.
 fn strays(start: &Start, (all, strays): (u64, u64)) -> Option<String> {
-    let concepts = start.job.concepts.as_ref()?;
+    // By labels alone, no new question ever belongs to one.
+    let concepts = start
+        .job
+        .concepts
+        .as_ref()
+        .filter(|concepts| concepts.assign != Assign::Labels)?;
     let because = if concepts.by_model() {
         "the model that assigns them named none: `gristmill trace` shows its replies"
     } else {

@@ -71,13 +71,23 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
     })
 }
 
+/// Share of synthetic rows beside real ones.
+pub fn synthetic_share(rows: u64, real: u64) -> f64 {
+    rows as f64 / rows.saturating_add(real).max(1) as f64
+}
+
 /// The most synthetic rows s beside `real` ones that are at most `share` of all: s ≤ share·(s + real).
 pub fn synthetic_ceiling(share: f64, real: u64) -> u64 {
     // In whole billionths: .95 / (1 - .95) · 160 is 3,040 but for the last bit.
     let whole: u128 = 1_000_000_000;
     let parts = (share * whole as f64).round() as u128;
     let rows = (parts * u128::from(real)).checked_div(whole.saturating_sub(parts));
-    rows.map_or(u64::MAX, |rows| rows.try_into().unwrap_or(u64::MAX))
+    let mut rows = rows.map_or(u64::MAX, |rows| rows.try_into().unwrap_or(u64::MAX));
+    // Shares of more digits were rounded; what is assembled is held to them as they are.
+    while rows > 0 && synthetic_share(rows, real) > share {
+        rows -= 1;
+    }
+    rows
 }
 
 /// True where passages are told apart by the concept that each is about.
@@ -291,6 +301,9 @@ mod tests {
         assert_eq!(synthetic_ceiling(0.95, 160), 3_040);
         assert_eq!(synthetic_ceiling(0.5, 7), 7);
         assert_eq!(synthetic_ceiling(0.0, 100), 0);
+        let many_digits = 0.666_666_666_6;
+        assert_eq!(synthetic_ceiling(many_digits, 1_000), 1_999);
+        assert!(synthetic_share(1_999, 1_000) <= many_digits);
         for (percent, real) in (1..100).flat_map(|percent| (1..60).map(move |real| (percent, real))) {
             let rows = synthetic_ceiling(f64::from(percent) / 100.0, real);
             // In whole numbers: 100·s ≤ percent·(s + real).

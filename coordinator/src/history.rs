@@ -59,18 +59,16 @@ impl Journal<'_> {
     /// # Errors
     /// Segments that cannot be read.
     pub async fn trace(&self, id: &str, seeds: &SeedStore) -> Result<Result<Trace, NoTrace>, Error> {
-        let mut real: Option<(u64, Seed)> = None;
-        for ordinal in 0..seeds.len() {
-            let seed = seeds.read(ordinal)?;
-            if seed.id.to_string().starts_with(id) && real.replace((ordinal, seed)).is_some() {
-                return Ok(Err(NoTrace::Several(id.to_owned())));
-            }
+        let mut like = seeds.beginning(id);
+        let real = like.next();
+        if like.next().is_some() {
+            return Ok(Err(NoTrace::Several(id.to_owned())));
         }
         let (mut made, mut accepted, mut rejected): (Option<Row>, _, _) = (None, 0, 0);
         for name in self.all_segments(SegmentKind::Rows).await? {
             for record in self.rows(&name).await? {
                 let row = record.value;
-                if real.as_ref().is_some_and(|(ordinal, _)| *ordinal == row.seed) {
+                if real == Some(row.seed) {
                     accepted += u64::from(row.accepted());
                     rejected += u64::from(!row.accepted());
                 }
@@ -81,8 +79,8 @@ impl Journal<'_> {
         }
         Ok(match (made, real) {
             (Some(row), _) => Ok(Trace::Made(Box::new(self.history(row, seeds).await?))),
-            (None, Some((ordinal, seed))) => Ok(Trace::Real(Box::new(RealRow {
-                seed,
+            (None, Some(ordinal)) => Ok(Trace::Real(Box::new(RealRow {
+                seed: seeds.read(ordinal)?,
                 split: seeds.split(ordinal),
                 accepted,
                 rejected,

@@ -34,7 +34,7 @@ pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
 pub use error::Error;
 pub use fleet::{Assembler, Fleet, FleetOptions, Ground, States, bury};
-pub use forecast::{policy, snapshot_before, synthetic_ceiling, uncovered_share};
+pub use forecast::{policy, snapshot_before, synthetic_ceiling, synthetic_share, uncovered_share};
 pub use history::{History, NoTrace, RealRow, Trace};
 pub use journal::{Journal, TaskResult};
 pub use passages::{Grounds, Passages};

@@ -444,7 +444,7 @@ fn note(
         .iter()
         .position(|strategy| *strategy == row.strategy)
     {
-        snapshot.tallies[i].add(row.accepted(), &row.costs);
+        snapshot.tallies[i].add(row);
     }
     if !snapshot.concepts.is_empty() {
         let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);

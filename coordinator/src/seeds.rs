@@ -279,6 +279,13 @@ impl SeedStore {
         ContentId::of(&[b"seeds", &seeds, &bytes(self.passages.ids())])
     }
 
+    /// Ordinals of the rows whose ids begin so.
+    pub(crate) fn beginning(&self, digits: &str) -> impl Iterator<Item = u64> {
+        let ids = (0..).zip(&self.ids);
+        ids.filter(move |(_, id)| id.to_string().starts_with(digits))
+            .map(|(ordinal, _)| ordinal)
+    }
+
     /// Reads a row.
     pub fn read(&self, ordinal: u64) -> Result<Seed, Error> {
         let i = ordinal as usize;

@@ -219,7 +219,7 @@ pub fn note(outlooks: &mut [Outlook], number: impl Fn(&str) -> Option<u32>, row:
         .iter()
         .any(|assigned| assigned.counted && Some(assigned.concept.as_str()) == aim);
     let seen = &mut outlook.yields[strategy];
-    seen.tally.add(row.accepted(), &row.costs);
+    seen.tally.add(row);
     seen.counted += u64::from(counted);
     (true, counted)
 }

@@ -231,7 +231,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     let mix = if !aims.is_empty() {
         aims::mix(&aims)
     } else if purpose == Purpose::Pilot {
-        pilot_mix(policy, &free_mix, budget_ratio, snapshot)
+        pilot_mix(policy, &free_mix, budget_ratio, snapshot, &estimates)
     } else {
         free_mix
     };

@@ -100,6 +100,14 @@ impl Row {
         self.rejection.is_none()
     }
 
+    /// True when nothing was seen of what it would have been: its calls failed, or no money was left for them.
+    pub fn unseen(&self) -> bool {
+        let unseen = |reason| matches!(reason, Reason::Unfunded | Reason::CallFailed);
+        self.rejection
+            .as_ref()
+            .is_some_and(|rejection| unseen(rejection.reason))
+    }
+
     /// True when it was given up because no money was left for it.
     pub fn unfunded(&self) -> bool {
         self.rejection

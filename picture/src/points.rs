@@ -86,7 +86,7 @@ impl Points {
         }
     }
 
-    /// Takes classes out that no point is of; their points are counted.
+    /// Takes out classes that no point is of, once points are counted.
     pub fn drop_empty(&mut self) {
         let mut places = Vec::with_capacity(self.classes.len());
         let mut next = 0;

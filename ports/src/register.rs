@@ -149,6 +149,9 @@ pub struct WorkerReport {
     pub refused: BTreeMap<RunId, String>,
 }
 
+/// Silence from which a worker may be lost: two beats of those that its processes send, and a little.
+pub const SILENT_FROM: Duration = Duration::from_secs(7);
+
 /// Runs that a worker names as refused.
 pub const REFUSED_MAX: usize = 32;
 

@@ -190,10 +190,31 @@ fn a_run_that_falls_short_ends_as_it_does_alone() {
         .unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    // While nobody works on it, its tasks are open, and its books are not beside its state.
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "open") > 0)
+        .unwrap();
+    let open = cluster.ask(&["explain", &run]).unwrap().remove(0);
+    assert!(open["open_tasks"].as_u64().unwrap() > 0, "{open}");
+    let first = open["open"][0].as_str().unwrap();
+    let explained = cluster.ask(&["explain", &run, &first[..12]]).unwrap();
+    assert_eq!(
+        (&explained[0]["task"], &explained[0]["attempts"]),
+        (&first.into(), &serde_json::json!([]))
+    );
+    let folder = cluster.store().join(&run);
+    let elsewhere = bench.gristmill(&["status", folder.to_str().unwrap()]).unwrap();
+    let told = String::from_utf8_lossy(&elsewhere.stderr);
+    assert!(
+        elsewhere.status.code() == Some(3) && told.contains("is a cluster's and goes on there"),
+        "{told}"
+    );
+
     cluster.worker(&["--slots", "8"]).unwrap();
     let server = cluster.api().unwrap().to_owned();
     let of_cluster = bench
-        .gristmill(&["submit", "job.yaml", "--watch", "--server", server.as_str()])
+        .gristmill(&["watch", &run, "--server", server.as_str()])
         .unwrap();
     let alone = bench.gristmill(&["run", "job.yaml"]).unwrap();
     for output in [&of_cluster, &alone] {
@@ -202,12 +223,7 @@ fn a_run_that_falls_short_ends_as_it_does_alone() {
         assert!(told.contains("of 1000 rows: the budget is spent"), "{told}");
     }
     assert!(String::from_utf8_lossy(&of_cluster.stdout).contains("ended      the budget is spent"));
-    // Its folder in the store knows that the books are elsewhere, or has them.
-    let run = cluster.ask(&["runs"]).unwrap()[0]["run"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let folder = cluster.store().join(&run);
+    // Its folder in the store has them now.
     let status = bench.gristmill(&["status", folder.to_str().unwrap()]).unwrap();
     assert!(String::from_utf8_lossy(&status.stdout).contains("ended      the budget is spent"));
     let open = cluster.ask(&["explain", &run]).unwrap();

@@ -11,8 +11,11 @@ use tokio::time::Instant;
 
 use crate::meter;
 
-/// How long nothing is answered at a line before people are told.
+/// How long nothing is answered at a line before people are told, and after how many calls: one may be bad luck.
 const SILENT_FROM: Duration = Duration::from_secs(10);
+const SILENT_CALLS: u32 = 3;
+/// Time after the last call at which a silence is history: longer than any task is put off.
+const FORGOTTEN: Duration = Duration::from_secs(360);
 
 /// A cheap look at a running worker: as good as the moment it is taken.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,8 @@ struct Board {
 #[derive(Debug)]
 struct Unanswered {
     since: Instant,
+    last: Instant,
+    calls: u32,
     reason: String,
 }
 
@@ -40,7 +45,7 @@ pub struct Silence {
     pub line: LineId,
     /// Since the first call of them all that was not answered.
     pub lasts: Duration,
-    /// Why the last was not, with the model and its address.
+    /// Why that one was not, with the model and its address.
     pub reason: String,
 }
 
@@ -74,8 +79,10 @@ impl Handle {
 
     /// Lines at which no call is answered.
     pub fn silences(&self) -> Vec<Silence> {
-        let unanswered = self.unanswered();
-        let silences = unanswered.iter().map(|(line, calls)| Silence {
+        let mut unanswered = self.unanswered();
+        unanswered.retain(|_, calls| calls.last.elapsed() < FORGOTTEN);
+        let told = unanswered.iter().filter(|(_, calls)| calls.calls >= SILENT_CALLS);
+        let silences = told.map(|(line, calls)| Silence {
             line: *line,
             lasts: calls.since.elapsed(),
             reason: calls.reason.clone(),
@@ -91,11 +98,16 @@ impl Handle {
     /// A call was not answered at a line.
     pub(crate) fn not_answered(&self, line: LineId, reason: &str) {
         let mut unanswered = self.unanswered();
+        let now = Instant::now();
+        // The first reason stays: one that names a number or a time would be news at each call.
         let calls = unanswered.entry(line).or_insert_with(|| Unanswered {
-            since: Instant::now(),
-            reason: String::new(),
+            since: now,
+            last: now,
+            calls: 0,
+            reason: reason.to_owned(),
         });
-        reason.clone_into(&mut calls.reason);
+        calls.last = now;
+        calls.calls += 1;
     }
 
     pub(crate) fn drain(&self) {
@@ -171,15 +183,23 @@ mod tests {
         assert_eq!(handle.silences(), [], "it may be a moment");
         tokio::time::advance(Duration::from_secs(3)).await;
         handle.not_answered(line, "no answer in time");
+        assert_eq!(handle.silences(), [], "and two may be bad luck");
+        handle.not_answered(line, "no answer in time");
         let silence = Silence {
             line,
             lasts: Duration::from_secs(12),
-            reason: "no answer in time".into(),
+            reason: "connection refused".into(),
         };
         assert_eq!(handle.silences(), [silence]);
         handle.answered(line);
         assert_eq!(handle.silences(), []);
-        handle.not_answered(line, "again");
+        for _ in 0..3 {
+            handle.not_answered(line, "again");
+        }
         assert_eq!(handle.silences(), [], "counted anew");
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(handle.silences().len(), 1);
+        tokio::time::advance(Duration::from_secs(400)).await;
+        assert_eq!(handle.silences(), [], "nobody has called since");
     }
 }

@@ -84,6 +84,18 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// Characters that this layout puts before the user's message: the system's, and a blank line.
+    pub(crate) fn chars_before(self, row: &Row) -> u64 {
+        match (self, row.messages.first()) {
+            (Self::PromptCompletion | Self::Alpaca, Some(first)) if first.role == Role::System => {
+                first.content.chars().count() as u64 + 2
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// Question (behind the system message, if there is one) and answer.
 fn single_turn(messages: &[Message]) -> Option<(Cow<'_, str>, &str)> {
     let (system, rest) = match messages {

@@ -110,7 +110,8 @@ pub struct Provenance {
     pub cost_usd_micros: u64,
     /// Synthetic ancestors between it and a real row, itself included; 0 for a real row.
     pub depth: u8,
-    /// Characters of the user's message before the question: the passage that it is about, and the blank line behind it.
+    /// Characters before the question in the text that asks it: the passage that it is about, and the blank line behind it; where a layout has
+    /// no place of its own for a system message, that one as well.
     #[serde(default)]
     pub passage_chars: u64,
 }

@@ -141,8 +141,9 @@ impl Writer {
     /// # Errors
     /// [`Error::Row`] when the layout cannot hold the row: nothing was written, and the next row may follow. Any other
     /// error ends the dataset.
-    pub fn push(&mut self, split: Split, row: Row) -> Result<(), Error> {
+    pub fn push(&mut self, split: Split, mut row: Row) -> Result<(), Error> {
         self.options.layout.cells(&row)?;
+        row.provenance.passage_chars += self.options.layout.chars_before(&row);
         self.guarded(|writer| writer.write(split, row))
     }
 

@@ -8,7 +8,7 @@ use gristmill_coordinator::Trace;
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
-use gristmill_ports::register::WorkerReport;
+use gristmill_ports::register::{SILENT_FROM, WorkerReport};
 use gristmill_proto::v1;
 
 use super::remote::{Remote, connect, refused};
@@ -19,9 +19,6 @@ use crate::failure::Failure;
 use crate::standing::{self, Concepts, Standing, State};
 use crate::view::{duration, many, thousands};
 use crate::{history, print};
-
-/// Two of a worker's beats and a little.
-const SILENT_FROM: Duration = Duration::from_secs(7);
 
 pub(crate) fn state(run: &v1::Run) -> State {
     let word = match run.state() {
@@ -257,7 +254,8 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
     }
     let v1::ExplainTaskResponse { attempts, task, .. } = answer;
     if attempts.is_empty() {
-        let text = format!("task {task} is open and has not begun");
+        let text =
+            format!("task {task} has no attempt on the books: it is open and has not begun, or was given up");
         print::either(output, &serde_json::json!({"task": task, "attempts": []}), &text);
     }
     for attempt in attempts {
@@ -324,10 +322,7 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
         });
         let mut text = format!("{:<32} {}", worker.worker, in_words(&report, &worker));
         for (run, reason) in &report.refused {
-            text.push_str(&format!(
-                "\n  cannot work on run {run}: {}",
-                history::one_line(reason)
-            ));
+            text.push_str(&format!("\n  puts off run {run}: {}", history::one_line(reason)));
         }
         print::either(output, &value, &text);
     }

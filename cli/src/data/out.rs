@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -45,12 +45,12 @@ pub(crate) fn page_at(path: &Path) -> anyhow::Result<()> {
             path.display()
         );
     }
-    let Ok(file) = File::open(path) else {
-        return Ok(());
-    };
     let mut beginning = Vec::new();
+    let read = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning)),
+    };
     // What cannot be read is no page of ours either.
-    let read = file.take(BEGINNING).read_to_end(&mut beginning);
     if read.is_err() || !String::from_utf8_lossy(&beginning).contains(GENERATOR) {
         bail!(
             "{} is there, and no page of Gristmill's: name another file",

@@ -187,7 +187,7 @@ impl Rows {
             .map(|field| fields::text(&value, field, Usual::Question))
             .collect::<Result<_, _>>()?;
         // Of our own rows the question is taken, as the run did, without the passage before it; unless whole messages are asked for.
-        if self.source.fields.is_empty() && self.fields == ["messages"] {
+        if self.source.fields.is_empty() {
             for part in &mut parts {
                 self.cut |= fields::cut_passage(&value, part);
             }

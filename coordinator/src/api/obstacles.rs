@@ -1,17 +1,15 @@
 //! Why the tasks of a run wait although it goes on: what its coordinator cannot see, and the workers know.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::Counts;
 use gristmill_domain::stage::Stage;
-use gristmill_ports::register::{Worker, WorkerReport};
+use gristmill_ports::register::{SILENT_FROM, Worker, WorkerReport};
 use gristmill_proto::v1;
 
 use crate::LEASE_MS;
-
-/// Milliseconds without a beat from which a worker may be lost: two beats and a little.
-const SILENT_FROM_MS: u64 = 7_000;
 
 /// What keeps the run's tasks waiting; what most workers say comes first.
 pub(super) fn obstacles(
@@ -21,7 +19,7 @@ pub(super) fn obstacles(
 ) -> Vec<v1::Obstacle> {
     let (silent, heard): (Vec<&Worker>, Vec<&Worker>) = workers
         .iter()
-        .partition(|worker| worker.silent_ms >= SILENT_FROM_MS);
+        .partition(|worker| Duration::from_millis(worker.silent_ms) >= SILENT_FROM);
     let there: Vec<WorkerReport> = heard
         .iter()
         .filter(|worker| !worker.draining)

@@ -430,6 +430,12 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::DropDeadResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
         let numbers = request.into_inner().numbers;
+        for number in &numbers {
+            let grave = self.ground.register.grave(*number).await;
+            grave.map_err(|error| register_status(&error))?.ok_or_else(|| {
+                Status::not_found(format!("there is no dead letter {number}: nothing was dropped"))
+            })?;
+        }
         let dropped = self
             .ground
             .register

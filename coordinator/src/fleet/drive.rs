@@ -19,6 +19,8 @@ use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// Time between two reports to the register.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Tries to tell the register how a run has ended.
+const LAST_REPORT_TRIES: u32 = 10;
 /// Time for which late settles still reach an ended run's audit record: longer than any process remembers what it was told of it.
 const KEEP: Duration = Duration::from_secs(2 * 60 * 60);
 /// The account as it stood at the end, in a run's state: what the ledger forgets is still known.
@@ -229,14 +231,23 @@ impl Fleet {
         while open {
             open = seen.changed().await.is_ok();
             let now = seen.borrow_and_update().clone();
-            if let Ok(report) = serde_json::to_vec(&now)
-                && let Err(error) = self
+            let Ok(report) = serde_json::to_vec(&now) else {
+                continue;
+            };
+            // The last one says why the run has ended.
+            for _ in 0..if open { 1 } else { LAST_REPORT_TRIES } {
+                let reported = self
                     .ground
                     .register
-                    .report(run, &self.options.holder, report)
-                    .await
-            {
-                tracing::debug!(%run, error = &error as &dyn std::error::Error, "a report was lost");
+                    .report(run, &self.options.holder, report.clone())
+                    .await;
+                match reported {
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::debug!(%run, error = &error as &dyn std::error::Error, "a report was lost");
+                        tokio::time::sleep(REPORT_EVERY).await;
+                    }
+                }
             }
             if open {
                 tokio::time::sleep(REPORT_EVERY).await;

@@ -29,7 +29,7 @@ pub(super) fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
     let situation = Situation {
         seeds: snapshot.seeds,
         uncovered_share: snapshot.uncovered_share,
-        worth: worth(snapshot, policy),
+        worth: worth(snapshot, policy, estimates),
     };
     // What the strategies cost is a property of the whole budget, not of what is left of it.
     let (mix, reason) = strategy::solve_mix(|mix| affordable(&total, estimates, mix), &situation);
@@ -40,20 +40,35 @@ pub(super) fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
 const FLOORS: [f64; 3] = [0.1, 0.1, 0.3];
 
 /// Whether each strategy is worth sampling: something may come of it by what is known before, and by what came of it so far.
-fn worth(snapshot: &Snapshot, policy: &Policy) -> [bool; 3] {
-    std::array::from_fn(|i| {
+fn worth(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> [bool; 3] {
+    let possible = |i: usize| policy.prior[i].acceptance > 0.0;
+    let worth: [bool; 3] = std::array::from_fn(|i| {
         let tally = &snapshot.tallies[i];
         let observed = strategy::Observed {
-            samples: tally.candidates,
+            samples: tally.candidates - tally.undecided,
             accepted: tally.accepted,
             spent: 0.0,
         };
-        policy.prior[i].acceptance > 0.0 && strategy::worth_sampling(&observed, FLOORS[i])
-    })
+        possible(i) && strategy::worth_sampling(&observed, FLOORS[i])
+    });
+    if worth != [false; 3] {
+        return worth;
+    }
+    // Something must be tried: what has been kept most often of what may be kept at all.
+    let best = (0..3)
+        .filter(|i| possible(*i))
+        .max_by(|a, b| estimates[*a].acceptance.total_cmp(&estimates[*b].acceptance));
+    std::array::from_fn(|i| best == Some(i))
 }
 
 /// A pilot measures what might be used: the even mix, unless the budget is far from anything but further answers.
-pub(super) fn pilot_mix(policy: &Policy, mix: &Mix, ratio: f64, snapshot: &Snapshot) -> Mix {
+pub(super) fn pilot_mix(
+    policy: &Policy,
+    mix: &Mix,
+    ratio: f64,
+    snapshot: &Snapshot,
+    estimates: &[Estimate; 3],
+) -> Mix {
     if policy.strategy != StrategyChoice::Auto || ratio < strategy::lo(snapshot.seeds) / 2.0 {
         return *mix;
     }
@@ -63,7 +78,7 @@ pub(super) fn pilot_mix(policy: &Policy, mix: &Mix, ratio: f64, snapshot: &Snaps
         rephrasing: third,
         new_question: third,
     };
-    even.given_to(worth(snapshot, policy))
+    even.given_to(worth(snapshot, policy, estimates))
 }
 
 /// Candidates that what is left pays for, by a mix.
@@ -111,7 +126,7 @@ pub(super) fn cap_rephrasings(
     candidates[1] -= excess;
     if policy.strategy == StrategyChoice::Auto {
         // Prompts run out before answers do: what the excess would have cost goes where the mix already goes most.
-        let other = match worth(snapshot, policy) {
+        let other = match worth(snapshot, policy, estimates) {
             [true, _, true] if candidates[2] > candidates[0] => 2,
             [true, _, _] => 0,
             [false, _, true] => 2,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
+use crate::row::Row;
 use crate::stage::Stage;
 use crate::strategy::shrink;
 
@@ -82,6 +83,9 @@ impl Estimate {
 pub struct Tally {
     /// Candidates that were decided.
     pub candidates: u64,
+    /// Those of them of which nothing was seen: their calls failed, or no money was left for them.
+    #[serde(default)]
+    pub undecided: u64,
     /// Rows that were accepted.
     pub accepted: u64,
     /// What they cost by stage, in the order of [`Stage::ALL`], settled.
@@ -89,10 +93,15 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds one decided candidate with its costs by stage.
-    pub fn add(&mut self, accepted: bool, costs: &[(Stage, Amount)]) {
+    /// Adds one decided candidate.
+    pub fn add(&mut self, row: &Row) {
+        self.count(row.accepted(), row.unseen(), &row.costs);
+    }
+
+    pub(super) fn count(&mut self, accepted: bool, unseen: bool, costs: &[(Stage, Amount)]) {
         self.candidates += 1;
         self.accepted += u64::from(accepted);
+        self.undecided += u64::from(unseen);
         for (stage, amount) in costs {
             if let Some(i) = Stage::ALL.iter().position(|s| s == stage) {
                 self.stages[i] = self.stages[i].zip(StageCost::of(*amount), |a, b| a + b);

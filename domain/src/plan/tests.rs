@@ -78,7 +78,7 @@ fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
         }
         let accepted = funded && last.candidates % 10 < service.accepted_of_ten;
         last.accepted += u64::from(accepted);
-        snapshot.tallies[0].add(accepted, &[(Stage::Generate, paid)]);
+        snapshot.tallies[0].count(accepted, false, &[(Stage::Generate, paid)]);
     }
     snapshot.rounds_done += 1;
     snapshot.last = Some(last);
@@ -179,6 +179,19 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
         candidates[1] > 0 && reason.contains("hardly ever kept"),
         "{reason}"
     );
+    // Calls that failed say nothing of what would be kept.
+    snapshot.tallies[0].undecided = 60;
+    assert!(planned(&snapshot, &auto).0[0] > 0);
+    // Where nothing is worth it, what was kept most often is tried, and never what is known to bring nothing.
+    let mut poor = at_first(50_000);
+    poor.rounds_done = 1;
+    for (tally, accepted) in poor.tallies.iter_mut().zip([0, 4, 20]) {
+        (tally.candidates, tally.accepted) = (200, accepted);
+    }
+    let mut hopeless = auto.clone();
+    hopeless.prior[0].acceptance = 0.0;
+    let (candidates, _) = planned(&poor, &hopeless);
+    assert!(candidates[..2] == [0, 0] && candidates[2] > 0, "{candidates:?}");
     // What is known before needs no proof.
     let mut known = auto.clone();
     known.prior[0].acceptance = 0.0;
