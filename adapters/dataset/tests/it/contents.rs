@@ -261,7 +261,12 @@ fn layouts_of_single_texts_merge_the_system_message_and_refuse_longer_talks() {
         finished.publish().unwrap();
         let train = read(&target, Split::Train);
         assert_eq!(train[0].messages[0], message(Role::User, "be brief\n\nq"));
-        assert_eq!(train[0].provenance, with_system.provenance);
+        // What stands before the question is more now.
+        let told = Provenance {
+            passage_chars: "be brief\n\n".len() as u64,
+            ..with_system.provenance.clone()
+        };
+        assert_eq!(train[0].provenance, told);
         assert_eq!(read(&target, Split::Validation), [real("v")]);
         assert!(target.join("rejected.parquet").exists());
     }
