@@ -23,7 +23,7 @@ use crate::launch::shown;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{self, Survey, narrow, survey};
-use crate::view::{View, thousands};
+use crate::view::{View, first_of, thousands};
 use seen::{Audit, ConceptLine, LabelLine, LeftOut};
 
 /// Seeds that are shown one by one, of each sort.
@@ -201,16 +201,10 @@ fn unknown_labels(prepared: &Prepared, settings: &Concepts) -> Option<String> {
         .filter(|(_, label)| !carried.contains(&folded(label)))
         .map(|(name, label)| format!("`{label}` of {name}"))
         .collect();
-    let more = unknown.len().saturating_sub(SHOWN);
     (!unknown.is_empty()).then(|| {
-        let and = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
         format!(
-            "no seed to generate from carries these labels of concepts: {}{and}; in CSV, labels are separated by `|`",
-            unknown[..unknown.len() - more].join(", ")
+            "no seed to generate from carries these labels of concepts: {}; in CSV, labels are separated by `|`",
+            first_of(&unknown, SHOWN)
         )
     })
 }

@@ -13,7 +13,7 @@ use gristmill_ports::model::Embedder;
 
 use crate::failure::Failure;
 use crate::prepare::Prepared;
-use crate::view::View;
+use crate::view::{View, first_of};
 use crate::workshop;
 
 /// Concepts that a message names; the rest are counted.
@@ -134,20 +134,15 @@ pub(crate) fn narrow(concepts: &[Outlook], settings: &Concepts) -> Option<String
     short.sort_by_key(|concept| concept.seeds);
     let named: Vec<String> = short
         .iter()
-        .take(NAMED)
         .map(|c| format!("{} {}", c.standing.concept, c.seeds))
         .collect();
-    let more = match short.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     Some(format!(
-        "the seeds are narrow: {} of {} concepts have fewer than {} real rows to generate from, and `concepts.max_uncovered` allows {:.0} %: {}{more}",
+        "the seeds are narrow: {} of {} concepts have fewer than {} real rows to generate from, and `concepts.max_uncovered` allows {:.0} %: {}",
         short.len(),
         concepts.len(),
         settings.covered_from,
         100.0 * settings.max_uncovered,
-        named.join(", ")
+        first_of(&named, NAMED)
     ))
 }
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::args;
 pub(crate) use counting::Counting;
 use screen::Screen;
-pub(crate) use words::{counts, duration, many, thousands};
+pub(crate) use words::{counts, duration, first_of, many, thousands};
 
 /// Time between two plain lines when nothing changes.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

@@ -106,10 +106,9 @@ impl ClusterKits {
             reason: reason.clone(),
             at: Instant::now(),
         };
-        let reason = refusal.reason.clone();
         let before = locked(&self.refused).insert(run, refusal);
         // Each of its tasks meets the same.
-        if before.is_none_or(|before| before.reason != reason || before.at.elapsed() >= REFUSAL_HOLDS) {
+        if before.is_none_or(|before| before.reason != *reason || before.at.elapsed() >= REFUSAL_HOLDS) {
             tracing::warn!(%run, reason, "its tasks are put off");
         }
     }

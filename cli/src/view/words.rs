@@ -243,6 +243,15 @@ pub(crate) fn duration(seconds: u64) -> String {
     }
 }
 
+/// `a, b and 3 more`: the first of a list.
+pub(crate) fn first_of(list: &[String], most: usize) -> String {
+    let named = list[..most.min(list.len())].join(", ");
+    match list.len().saturating_sub(most) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 /// `1 call`, `12,345 calls`.
 pub(crate) fn many(number: u64, thing: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
@@ -272,6 +281,11 @@ mod tests {
     fn numbers_and_durations_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(999), "999");
+        let list = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(
+            (first_of(&list, 3), first_of(&list, 2)),
+            ("a, b, c".into(), "a, b and 1 more".into())
+        );
         assert_eq!(
             (many(1, "call"), many(1_200, "call")),
             ("1 call".into(), "1,200 calls".into())

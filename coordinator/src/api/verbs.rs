@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::{Error as LedgerError, Raise};
-use gristmill_ports::register::Worker;
+use gristmill_ports::register::{Grave, Worker};
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
@@ -83,6 +83,19 @@ impl Api {
 const NAMED: usize = 20;
 
 impl Api {
+    /// The dead letters of these numbers: all of them are there, or nothing is `done` to any.
+    async fn graves(&self, numbers: &[u64], done: &str) -> Result<Vec<Grave>, Status> {
+        let mut graves = Vec::new();
+        for number in numbers {
+            let grave = self.ground.register.grave(*number).await;
+            let grave = grave.map_err(|error| register_status(&error))?;
+            graves.push(grave.ok_or_else(|| {
+                Status::not_found(format!("there is no dead letter {number}: nothing was {done}"))
+            })?);
+        }
+        Ok(graves)
+    }
+
     /// The tasks of a run that are on its books, and whether each is decided.
     async fn tasks(&self, run: RunId) -> Result<Vec<(TaskId, bool)>, Status> {
         let register = self.ground.register.get(run).await;
@@ -397,22 +410,10 @@ impl Coordinator for Api {
         request: Request<v1::RetryDeadRequest>,
     ) -> Result<Response<v1::RetryDeadResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
-        let numbers = request.into_inner().numbers;
-        let register = &self.ground.register;
-        let mut graves = Vec::new();
-        // All of them are there, or none is touched.
-        for number in &numbers {
-            let grave = register
-                .grave(*number)
-                .await
-                .map_err(|error| register_status(&error))?;
-            graves.push(grave.ok_or_else(|| {
-                Status::not_found(format!("there is no dead letter {number}: nothing was put back"))
-            })?);
-        }
+        let graves = self.graves(&request.into_inner().numbers, "put back").await?;
         for grave in &graves {
             // Marked first: it may die again before the broker's answer is here, and that takes the mark away.
-            let marked = register.retried(grave.number).await;
+            let marked = self.ground.register.retried(grave.number).await;
             marked.map_err(|error| register_status(&error))?;
             self.ground
                 .queue
@@ -430,12 +431,7 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::DropDeadResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
         let numbers = request.into_inner().numbers;
-        for number in &numbers {
-            let grave = self.ground.register.grave(*number).await;
-            grave.map_err(|error| register_status(&error))?.ok_or_else(|| {
-                Status::not_found(format!("there is no dead letter {number}: nothing was dropped"))
-            })?;
-        }
+        self.graves(&numbers, "dropped").await?;
         let dropped = self
             .ground
             .register

@@ -235,7 +235,8 @@ impl Fleet {
                 continue;
             };
             // The last one says why the run has ended.
-            for _ in 0..if open { 1 } else { LAST_REPORT_TRIES } {
+            let tries = if open { 1 } else { LAST_REPORT_TRIES };
+            for left in (0..tries).rev() {
                 let reported = self
                     .ground
                     .register
@@ -245,7 +246,9 @@ impl Fleet {
                     Ok(_) => break,
                     Err(error) => {
                         tracing::debug!(%run, error = &error as &dyn std::error::Error, "a report was lost");
-                        tokio::time::sleep(REPORT_EVERY).await;
+                        if left > 0 {
+                            tokio::time::sleep(REPORT_EVERY).await;
+                        }
                     }
                 }
             }
