@@ -3,10 +3,11 @@
 //! Entries are compared with what was kept only: a candidate that is rejected is withdrawn, so that nothing is dropped for being
 //! like something that is not in the dataset.
 
+use std::cell::LazyCell;
 use std::num::NonZeroUsize;
 
 use gristmill_domain::filter::decontaminate::HeldOut;
-use gristmill_domain::filter::dedup_policy::{Facts, same_meaning};
+use gristmill_domain::filter::dedup_policy::{Facts, compares_meaning, same_words};
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::Filter;
 use gristmill_domain::strategy::Strategy;
@@ -160,21 +161,16 @@ impl Corpus {
     ///
     /// | strategy | equal texts | alike in words | alike in meaning |
     /// |---|---|---|---|
-    /// | rephrasing | yes | yes | unless facts differ, or of its family: its seed and what was made from it |
-    /// | new question | yes | unless facts differ | unless facts differ |
+    /// | rephrasing | yes | of its family, or facts are the same | not of its family, and facts are the same |
+    /// | new question | yes | facts are the same | facts are the same |
+    ///
+    /// The family of a row is its seed and what else was made from it. Facts are read of what is found near, and only then.
     pub(crate) fn alike(&self, probe: &Probe, strategy: Strategy, family: u32) -> Result<Vec<Hit>, Error> {
         let mut hits: Vec<Hit> = Vec::new();
-        let new = strategy == Strategy::NewQuestion;
         let entry = |key: u32| &self.entries[key as usize];
-        let facts = Facts::of(&probe.text);
-        let same = |key: u32| {
-            same_meaning(
-                strategy,
-                entry(key).family == family,
-                &facts,
-                &Facts::of(&entry(key).text),
-            )
-        };
+        let facts = LazyCell::new(|| Facts::of(&probe.text));
+        let related = |key: u32| entry(key).family == family;
+        let same_facts = |key: u32| facts.differ(&Facts::of(&entry(key).text)).is_none();
         let mut add = |key: u32, reason: Reason, detail: String| {
             let reason = if self.is_seed(key) {
                 Reason::DuplicateOfSeed
@@ -196,7 +192,7 @@ impl Corpus {
             .near(&probe.sketch, self.filter.near_duplicates.jaccard)?
         {
             // Templates with other numbers share most of their words and have other answers.
-            if !new || same(found.row) {
+            if same_words(strategy, related(found.row)) || same_facts(found.row) {
                 add(
                     found.row,
                     Reason::NearDuplicate,
@@ -206,7 +202,7 @@ impl Corpus {
         }
         if let (Some(index), Some(vector)) = (&self.vectors, &probe.vector) {
             for found in index.within(vector, self.filter.semantic_duplicates.cosine as f32)? {
-                if same(found.row) {
+                if compares_meaning(strategy, related(found.row)) && same_facts(found.row) {
                     add(
                         found.row,
                         Reason::SemanticDuplicate,

@@ -145,8 +145,8 @@ pub(crate) struct MeasureSettings {
   gristmill dedup vectors.jsonl --vectors embedding --out kept.jsonl
 
 Of rows that are alike the first is kept, and rows are compared with kept ones only. Memory grows with kept rows: about 300 bytes each for
-words, and 4 bytes a dimension for vectors. Rows whose numbers or names differ are two rows, however close, unless --ignore-facts says
-otherwise.")]
+words, and 4 bytes a dimension for vectors. Rows that differ in a fact are two rows, however close: other numbers, names or code, a
+negation, an opposite, words that changed places. --ignore-facts turns that off.")]
 pub(crate) struct DedupArgs {
     #[command(flatten)]
     pub(crate) rows: RowsArgs,
@@ -163,7 +163,7 @@ pub(crate) struct DedupArgs {
     /// Cosine similarity of vectors from which two rows are one; `off` leaves it out, and nothing is embedded.
     #[arg(long, default_value = "0.92", value_parser = threshold, help_heading = "Thresholds")]
     pub(crate) cosine: Threshold,
-    /// Drops rows that are close even where their numbers or names differ.
+    /// Drops rows that are close even where they differ in a fact.
     #[arg(long, help_heading = "Thresholds")]
     pub(crate) ignore_facts: bool,
 }

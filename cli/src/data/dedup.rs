@@ -1,5 +1,6 @@
 //! `gristmill dedup`: of rows that are alike, the first.
 
+use std::cell::LazyCell;
 use std::num::NonZeroUsize;
 
 use gristmill_domain::filter::dedup_policy::Facts;
@@ -147,7 +148,7 @@ impl Kept {
             let rejection = Rejection::new(Reason::ExactDuplicate, "the same words");
             return Ok(Some((number, rejection)));
         }
-        let facts = Facts::of(&row.text);
+        let facts = LazyCell::new(|| Facts::of(&row.text));
         let sketch = self.near.scheme().sketch_text(&row.text);
         if let Some(at_least) = self.jaccard {
             for found in self.near.near(&sketch, at_least)? {
@@ -186,12 +187,12 @@ impl Kept {
         Ok(None)
     }
 
-    /// False where numbers or names differ, which makes two rows of what is close.
+    /// False where the rows differ in a fact, which makes two of what is close.
     fn same(&mut self, facts: &Facts, number: u32) -> anyhow::Result<bool> {
         if self.ignore_facts {
             return Ok(true);
         }
         let text = self.texts.text(number)?;
-        Ok(!facts.differ(&Facts::of(&text)))
+        Ok(facts.differ(&Facts::of(&text)).is_none())
     }
 }

@@ -2,7 +2,7 @@
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement::{self, Step as Agreement};
-use gristmill_domain::filter::dedup_policy::distinct_facts;
+use gristmill_domain::filter::dedup_policy::Facts;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{JudgeWhen, Validator};
 use gristmill_domain::strategy::Strategy;
@@ -51,13 +51,14 @@ impl Round<'_> {
         }
         match (step, output) {
             (Step::Ask, Output::Question(question)) => {
-                let changed = candidate.spec.strategy == Strategy::Rephrasing
-                    && distinct_facts(&candidate.seed.question, &question);
+                let rephrases = candidate.spec.strategy == Strategy::Rephrasing;
+                let changed = rephrases
+                    .then(|| changed(&candidate.seed.question, &question))
+                    .flatten();
                 candidate.question = question;
                 candidate.phase = Phase::Asked;
-                if changed {
-                    let detail = "its numbers or names are not those of the seed's question";
-                    self.decide(index, Some(Rejection::new(Reason::Changed, detail)));
+                if changed.is_some() {
+                    self.decide(index, changed);
                 }
             }
             (Step::Verify, Output::Verified { answerable: true, .. }) => {
@@ -285,6 +286,15 @@ impl Round<'_> {
             None => self.decide_by_last(index),
         }
     }
+}
+
+/// Why a rephrasing asks something else than its seed, if it does: it has other numbers or names, or says the opposite.
+fn changed(seed: &str, rephrasing: &str) -> Option<Rejection> {
+    let difference = Facts::of(seed).contradict(&Facts::of(rephrasing))?;
+    Some(Rejection::new(
+        Reason::Changed,
+        format!("seed against rephrasing: {difference}"),
+    ))
 }
 
 /// Votes that the leading answer still needs, should it win all that follow.

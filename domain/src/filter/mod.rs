@@ -72,8 +72,8 @@ reasons! {
     Quality => "quality", "does not read like prose";
     /// Not in one of the languages asked for.
     Language => "language", "wrong language";
-    /// A rephrasing has other numbers or names than its seed, so another answer.
-    Changed => "changed", "rephrasing changed numbers or names";
+    /// A rephrasing differs from its seed in a fact (a number, a name, the opposite), so it has another answer.
+    Changed => "changed", "rephrasing changed a fact";
     /// The same text as a row accepted before.
     ExactDuplicate => "exact_duplicate", "exact duplicate";
     /// Almost the same words as a row accepted before.

@@ -4,30 +4,72 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
+use super::facts::numerals;
 use crate::id::ContentId;
 
-/// Compatibility normal form (NFKC), lower case, typographic apostrophes as `'`, white space as single spaces.
+/// Compatibility normal form (NFKC), lower case, typographic apostrophes as `'`, digits of every script as ASCII ones, white
+/// space as single spaces.
 ///
-/// Punctuation stays: "x > 1" and "x < 1" are different texts.
+/// Punctuation stays: "x > 1" and "x < 1" are different texts. So does case where it is meant: in flags (`ls -a`, `ls -A`) and
+/// between backticks. Raised digits stay apart from those before them: `10²` is not `102`.
 pub fn normalise(text: &str) -> String {
     let composed: Cow<'_, str> = match is_nfkc_quick(text.chars()) {
         IsNormalized::Yes => Cow::Borrowed(text),
-        _ => Cow::Owned(text.nfkc().collect()),
+        _ => Cow::Owned(raised_apart(text).nfkc().collect()),
     };
     let mut normal = String::with_capacity(composed.len());
+    // Only where every backtick that opens also closes.
+    let mut ticks = composed.matches('`').count();
+    ticks -= ticks % 2;
+    let mut quoted = false;
     for word in composed.split_whitespace() {
         if !normal.is_empty() {
             normal.push(' ');
         }
+        let flag = is_flag(word);
         for c in word.chars() {
             match c {
                 '’' | '‘' | 'ʼ' => normal.push('\''),
+                '`' => {
+                    quoted = ticks > 0 && !quoted;
+                    ticks = ticks.saturating_sub(1);
+                    normal.push(c);
+                }
+                c if flag || quoted => normal.push(c),
                 c if c.is_ascii() => normal.push(c.to_ascii_lowercase()),
-                c => normal.extend(c.to_lowercase()),
+                c => match numerals::digit(c) {
+                    Some(digit) => normal.push(char::from(b'0' + digit)),
+                    None => normal.extend(c.to_lowercase()),
+                },
             }
         }
     }
     normal
+}
+
+/// `-a` and `--hard`, but not a dash in a list or in a sentence.
+fn is_flag(word: &str) -> bool {
+    let name = word.trim_start_matches(['`', '"', '\'', '(']);
+    let letters = name.strip_prefix("--").or_else(|| name.strip_prefix('-'));
+    letters.is_some_and(|letters| letters.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// With `^` before digits that are written as superscripts.
+fn raised_apart(text: &str) -> String {
+    let mut apart = String::with_capacity(text.len() + 8);
+    let mut before = false;
+    for c in text.chars() {
+        let raised = matches!(
+            c,
+            '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{2070}' | '\u{2074}'..='\u{207e}'
+        );
+        if raised && !before {
+            apart.push('^');
+        }
+        before = raised;
+        apart.push(c);
+    }
+    apart
 }
 
 /// The key under which equal texts meet: a hash of their normal forms, each part for itself.
@@ -84,6 +126,26 @@ mod tests {
         assert_eq!(exact_key(&["Is it 5 ?"]), exact_key(&["is  it 5 ?"]));
         assert_ne!(exact_key(&["x > 1"]), exact_key(&["x < 1"]));
         assert_ne!(exact_key(&["ab", "c"]), exact_key(&["a", "bc"]));
+        assert_eq!(exact_key(&["٣ كتب"]), exact_key(&["3 كتب"]));
+        assert_ne!(exact_key(&["10² cm"]), exact_key(&["102 cm"]));
+    }
+
+    #[test]
+    fn case_counts_in_flags_and_between_backticks() {
+        assert_ne!(
+            exact_key(&["What does ls -a show?"]),
+            exact_key(&["What does ls -A show?"])
+        );
+        assert_ne!(
+            exact_key(&["Is `List` a type?"]),
+            exact_key(&["Is `list` a type?"])
+        );
+        assert_eq!(exact_key(&["Run `ls` NOW"]), exact_key(&["run `ls` now"]));
+        assert_eq!(
+            exact_key(&["IT`S - Well, FINE"]),
+            exact_key(&["it`s - well, fine"]),
+            "a stray backtick and a dash"
+        );
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Default for NearDuplicates {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SemanticDuplicates {
-    /// Cosine similarity from which a new question counts as one that is there, unless its numbers or names differ.
+    /// Cosine similarity from which a new question counts as one that is there, unless the two differ in a fact: a number, a name,
+    /// code, a negation, an opposite, words that changed places.
     pub cosine: f64,
 }
 
