@@ -258,6 +258,100 @@ fn new_questions_have_known_answers_in_the_domain_of_what_was_shown() {
 }
 
 /// What a model that never errs answers.
+/// Many made-up questions, each answered twice: how often answers are right, and how far the two of one question go together.
+#[test]
+fn errors_repeat_from_draw_to_draw_as_far_as_they_are_told_to() {
+    let key = key();
+    let model = |error_correlation: f64| {
+        let quality = Quality {
+            accuracy: 0.8,
+            error_correlation,
+            // Each question once.
+            held_back: 0.0,
+            ..Quality::perfect()
+        };
+        Model::new(
+            Arc::clone(&key),
+            Config {
+                quality,
+                ..Config::default()
+            },
+        )
+    };
+    let questions: Vec<String> = (0..1_500)
+        .map(|i| {
+            let asked = format!(
+                "Write a new question like this one.\n<question>{}</question>",
+                QUESTIONS[0]
+            );
+            let reply = model(0.0).reply(&asked, i, Some(&schema(&["question"])));
+            field(&reply.content, "question").unwrap()
+        })
+        .collect();
+    for correlation in [0.0, 0.3] {
+        let model = model(correlation);
+        let right =
+            |question: &str, sample| model.reply(&ask(question), sample, None).outcome == Outcome::Right;
+        let pairs: Vec<(bool, bool)> = questions.iter().map(|q| (right(q, 1), right(q, 2))).collect();
+        let n = pairs.len() as f64;
+        let mean = pairs
+            .iter()
+            .map(|(a, b)| f64::from(u8::from(*a) + u8::from(*b)))
+            .sum::<f64>()
+            / (2.0 * n);
+        let both = pairs.iter().filter(|(a, b)| *a && *b).count() as f64 / n;
+        let seen = (both - mean * mean) / (mean * (1.0 - mean));
+        assert!(
+            (mean - 0.8).abs() < 0.05,
+            "{mean} right at a correlation of {correlation}"
+        );
+        assert!(
+            (seen - correlation).abs() < 0.1,
+            "{seen} instead of {correlation}"
+        );
+    }
+}
+
+#[test]
+fn some_new_questions_cannot_be_answered() {
+    let quality = Quality {
+        unanswerable: 0.2,
+        ..Quality::perfect()
+    };
+    let key = key();
+    let model = Model::new(
+        Arc::clone(&key),
+        Config {
+            quality,
+            ..Config::default()
+        },
+    );
+    let mut seen = 0;
+    for i in 0..1_000 {
+        let asked = format!(
+            "Write a new question like this one.\n<question>{}</question>",
+            QUESTIONS[(i % 3) as usize]
+        );
+        let reply = model.reply(&asked, i, Some(&schema(&["question"])));
+        let question = field(&reply.content, "question").unwrap();
+        let answerable = reply.outcome != Outcome::Unanswerable;
+        seen += u64::from(!answerable);
+        assert_eq!(key.domain(&question).is_some(), answerable, "{question}");
+        let answer = model.reply(&ask(&question), 1, None);
+        assert_eq!(answer.outcome == Outcome::Right, answerable, "{question}");
+        let asked =
+            format!("Can the question be answered from what it says?\n<question>{question}</question>");
+        let verdict = model.reply(
+            &asked,
+            1,
+            Some(&json!({ "properties": { "answerable": { "type": "boolean" } } })),
+        );
+        assert_eq!(verdict.kind, Kind::Verify);
+        assert_eq!(verdict.content.contains("true"), answerable, "{question}");
+    }
+    assert_share("unanswerable", seen, 1_000, 0.2);
+}
+
 fn model_answer(key: &Arc<AnswerKey>, question: &str) -> String {
     let perfect = Model::new(
         Arc::clone(key),

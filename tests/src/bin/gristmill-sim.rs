@@ -94,6 +94,10 @@ overrides!(QualityFlags, "Quality (shares from 0 to 1)",
     near_duplicate_answer: f64,
     /// Wrong answers that repeat one plausible error [default: .5]
     repeated_error: f64,
+    /// Correlation of being right between two answers to one question [default: 0]
+    error_correlation: f64,
+    /// New questions that nobody can answer [default: 0]
+    unanswerable: f64,
     /// New questions that ignore the wanted concept [default: 0]
     wrong_concept: f64,
     /// New questions taken from --new-from [default: .25]
@@ -102,6 +106,10 @@ overrides!(QualityFlags, "Quality (shares from 0 to 1)",
     judge_sensitivity: f64,
     /// Wrong answers the judge rejects [default: .8]
     judge_specificity: f64,
+    /// Answerable questions found answerable [default: .97]
+    verify_sensitivity: f64,
+    /// Unanswerable questions found unanswerable [default: .8]
+    verify_specificity: f64,
     /// Judge replies that miss the asked form [default: 0]
     judge_malformed: f64,
 );

@@ -122,6 +122,12 @@ pub struct Quality {
     pub near_duplicate_answer: f64,
     /// Of the wrong answers, how many give the question's one plausible wrong answer; the rest scatter over others.
     pub repeated_error: f64,
+    /// How far errors repeat from one draw to the next: the correlation between two answers to one question of being right.
+    /// At 0 every answer is drawn by itself. Above, questions differ in how hard they are: each has a chance of its own of a right answer,
+    /// drawn from the beta distribution whose mean is `accuracy`. Below 1.
+    pub error_correlation: f64,
+    /// Of the new questions that are not near-copies, how many leave out what an answer needs, so that every answer to them is wrong.
+    pub unanswerable: f64,
     /// Of the new questions for a wanted concept, how many ignore it.
     pub wrong_concept: f64,
     /// Of the new questions, how many come from the held-back part of the key, where it has any; the rest are made up.
@@ -148,6 +154,8 @@ impl Default for Quality {
             near_duplicate: 0.2,
             near_duplicate_answer: 0.0,
             repeated_error: 0.5,
+            error_correlation: 0.0,
+            unanswerable: 0.0,
             wrong_concept: 0.0,
             held_back: 0.25,
             judge_sensitivity: 0.85,
@@ -177,7 +185,16 @@ impl Quality {
     }
 
     fn check(&self) -> Result<(), Error> {
+        if self.error_correlation == 1.0 {
+            return Err(Error {
+                name: "quality.error_correlation",
+                value: "1".to_owned(),
+                need: "give a correlation of at least 0 and below 1",
+            });
+        }
         shares(&[
+            ("quality.error_correlation", self.error_correlation),
+            ("quality.unanswerable", self.unanswerable),
             ("quality.accuracy", self.accuracy),
             ("quality.refusal", self.refusal),
             ("quality.truncated", self.truncated),

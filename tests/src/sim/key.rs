@@ -8,7 +8,7 @@ use super::config::KeyFiles;
 use super::draw::Draw;
 use super::sql::{self, Databases};
 use super::wording::{Canon, canon};
-use super::{arithmetic, key_file, statement};
+use super::{arithmetic, incomplete, key_file, statement};
 
 /// The key could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -258,6 +258,9 @@ impl AnswerKey {
     }
 
     pub(crate) fn find(&self, question: &str) -> Option<Arc<Item>> {
+        if incomplete::whole(question).is_some() {
+            return None;
+        }
         let text = canon(question);
         let id = text.key();
         match self.by_key.get(&id) {

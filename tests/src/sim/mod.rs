@@ -20,6 +20,7 @@ mod books;
 mod config;
 mod draw;
 mod embed;
+mod incomplete;
 mod key;
 mod key_file;
 mod lexicon;

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Beta, Distribution};
 use serde_json::{Map, Value, json};
 
 use super::config::{Config, Quality};
@@ -9,7 +12,7 @@ use super::draw::{Draw, hash64};
 use super::key::{AnswerKey, Domain, Item, Truth};
 use super::prompt::{Kind, Parts, parts};
 use super::wording::{Strength, TOPIC, canon, near_copy, reword};
-use super::{answer, arithmetic, statement};
+use super::{answer, arithmetic, incomplete, statement};
 
 /// How a reply turned out, under the names that bills and statistics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +27,8 @@ pub enum Outcome {
     New,
     /// A near-copy of what was shown, or one of a few fixed questions.
     NearDuplicate,
+    /// A new question that leaves out what an answer needs.
+    Unanswerable,
     /// A polite refusal.
     Refused,
     /// Cut in the middle, with `finish_reason` "length".
@@ -41,6 +46,7 @@ impl Outcome {
             Self::Wrong => "wrong",
             Self::New => "new",
             Self::NearDuplicate => "near_duplicate",
+            Self::Unanswerable => "unanswerable",
             Self::Refused => "refused",
             Self::Truncated => "truncated",
             Self::Malformed => "malformed",
@@ -155,9 +161,11 @@ impl Model {
         }
     }
 
-    /// The item a question is about; one made up from its text, the same every time, where the key does not know it.
+    /// The item a question is about; one made up from its text, the same every time, where the key does not know it. A question
+    /// that leaves something out is answered like the one that it comes from.
     fn item(&self, question: &str) -> Arc<Item> {
-        self.key.find(question).unwrap_or_else(|| {
+        let whole = incomplete::whole(question).unwrap_or(question);
+        self.key.find(whole).unwrap_or_else(|| {
             let id = canon(question).key();
             Arc::new(Item {
                 id,
@@ -169,9 +177,23 @@ impl Model {
         })
     }
 
+    /// Chance that an answer to a question is right: the same for all, or one of its own where errors repeat.
+    fn chance_of_right(&self, item: &Item) -> f64 {
+        let (mean, correlation) = (self.quality().accuracy, self.quality().error_correlation);
+        if correlation == 0.0 {
+            return mean;
+        }
+        // Two draws of a beta-binomial correlate by 1 / (a + b + 1).
+        let weight = (1.0 - correlation) / correlation;
+        let mut random = ChaCha8Rng::seed_from_u64(Draw::new(self.config.seed ^ item.id).of("hard").bits());
+        // A mean of 0 or 1 leaves nothing to draw.
+        Beta::new(mean * weight, (1.0 - mean) * weight).map_or(mean, |beta| beta.sample(&mut random))
+    }
+
     fn answer(&self, parts: &Parts, draw: Draw) -> Draft {
         let item = self.item(&parts.question);
-        let right = draw.of("right").chance(self.quality().accuracy);
+        let right = incomplete::whole(&parts.question).is_none()
+            && draw.of("right").chance(self.chance_of_right(&item));
         let repeated = draw.of("repeated").chance(self.quality().repeated_error);
         let fixed = Draw::new(self.config.seed ^ item.id).of("plausible");
         let (text, outcome) = match (right, repeated) {
@@ -241,6 +263,10 @@ impl Model {
                 || self.make(domain, shown.as_deref(), concept.as_deref(), draw.of("make")),
                 str::to_owned,
             );
+        if draw.of("unanswerable").chance(self.quality().unanswerable) {
+            let text = incomplete::make(&text, draw.of("left out"));
+            return Draft::question(text, Outcome::Unanswerable);
+        }
         Draft::question(text, Outcome::New)
     }
 
@@ -275,8 +301,8 @@ impl Model {
     }
 
     fn verify(&self, parts: &Parts, draw: Draw) -> Draft {
-        let sound =
-            self.key.find(&parts.question).is_some() || parts.question.split_whitespace().count() >= 4;
+        let sound = incomplete::whole(&parts.question).is_none()
+            && (self.key.find(&parts.question).is_some() || parts.question.split_whitespace().count() >= 4);
         let q = self.quality();
         let says = draw.of("verify").chance(if sound {
             q.verify_sensitivity
@@ -307,7 +333,7 @@ impl Model {
             Some(reference) if !known => {
                 parts.answer.trim().ends_with(reference.trim()) && !reference.trim().is_empty()
             }
-            _ => self.key.agrees(&item, &parts.answer),
+            _ => incomplete::whole(&parts.question).is_none() && self.key.agrees(&item, &parts.answer),
         };
         let q = self.quality();
         let accepts = draw.of("judge").chance(if good {
