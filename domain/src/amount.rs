@@ -127,6 +127,16 @@ impl fmt::Display for Limit {
 }
 
 impl Limit {
+    /// This share of each axis that is limited, rounded up.
+    #[must_use]
+    pub fn share(self, share: f64) -> Self {
+        let part = |whole: u64| (whole as f64 * share).ceil() as u64;
+        Self {
+            usd: self.usd.map(|usd| MicroUsd(part(usd.0))),
+            calls: self.calls.map(part),
+        }
+    }
+
     /// True when the amount stays within every axis that is limited.
     pub fn covers(self, amount: Amount) -> bool {
         self.usd.is_none_or(|limit| amount.usd <= limit)

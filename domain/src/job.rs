@@ -3,6 +3,7 @@
 //! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
 //! settings mean and [`check`](Job::check)s what no single value can show.
 
+mod address;
 mod batch;
 mod check;
 mod concepts;
@@ -10,6 +11,7 @@ mod filter;
 mod local;
 mod model;
 mod mutators;
+mod redact;
 mod seeds;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use address::{Address, WrongAddress};
 pub use batch::{BatchPrice, Batching};
 pub use check::Problem;
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
@@ -205,12 +208,30 @@ pub struct Budget {
     /// Ceiling in model calls, those of local models included; embedding is free, and none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u64>,
+    /// Share of the budget that calls in flight may hold at once: what a crash can burn at most. At least one call may always be open.
+    /// Calls of a batch API are not counted: a crash does not lose them.
+    #[serde(
+        default = "Budget::default_at_risk",
+        skip_serializing_if = "Budget::is_default_at_risk"
+    )]
+    pub at_risk: f64,
     /// Attempts at one task before it fails.
     #[serde(default = "defaults::max_attempts")]
     pub max_attempts: u32,
     /// YAML file of prices a million tokens by model name; relative to the job file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_file: Option<PathBuf>,
+}
+
+impl Budget {
+    /// A tenth: small budgets lose little, and large ones have all the calls open that their models take.
+    pub fn default_at_risk() -> f64 {
+        0.1
+    }
+
+    fn is_default_at_risk(share: &f64) -> bool {
+        *share == Self::default_at_risk()
+    }
 }
 
 /// The real data in the training set.

@@ -76,6 +76,44 @@ pub(crate) fn check(
     }
 }
 
+/// What is wrong with a variable that holds a secret; `None` looks for no value.
+fn wrong_variable(name: &str, key: &str, is_set: Option<&dyn Fn(&str) -> bool>) -> Option<Error> {
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if looks_like_key(name) {
+        return Some(Error::new(
+            Code::Key,
+            format!("`{key}` holds what looks like the key itself"),
+            "put the key into a variable of the environment, and that variable's name here",
+        ));
+    }
+    if name.is_empty() || !is_name {
+        // What is no name may be a secret in the wrong place: it is not repeated.
+        let said = if key == "key_env" {
+            quoted(name)
+        } else {
+            "this".to_owned()
+        };
+        return Some(Error::new(
+            Code::Key,
+            format!("{said} is no name of an environment variable"),
+            "give a name such as OPENAI_API_KEY",
+        ));
+    }
+    let is_missing = is_set.is_some_and(|is_set| !is_set(name));
+    let help = match key {
+        "key_env" => format!("set it (`export {name}=…`), or name a file in `key_file`"),
+        _ => format!("set it (`export {name}=…`)"),
+    };
+    is_missing.then(|| {
+        Error::new(
+            Code::Key,
+            format!("the environment variable `{name}` is not set"),
+            help,
+        )
+    })
+}
+
 fn model(
     path: &str,
     spec: &ModelSpec,
@@ -85,33 +123,14 @@ fn model(
 ) {
     if let Some(name) = &spec.key_env {
         let path = format!("{path}.key_env");
-        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !name.starts_with(|c: char| c.is_ascii_digit());
-        if looks_like_key(name) {
-            let help = "put the key into a variable of the environment, and that variable's name here";
-            tell(
-                &path,
-                Error::new(Code::Key, "`key_env` holds what looks like the key itself", help),
-            );
-        } else if name.is_empty() || !is_name {
-            tell(
-                &path,
-                Error::new(
-                    Code::Key,
-                    format!("{} is no name of an environment variable", quoted(name)),
-                    "give a name such as OPENAI_API_KEY",
-                ),
-            );
-        } else if is_set.is_some_and(|is_set| !is_set(name)) {
-            let help = format!("set it (`export {name}=…`), or name a file in `key_file`");
-            tell(
-                &path,
-                Error::new(
-                    Code::Key,
-                    format!("the environment variable `{name}` is not set"),
-                    help,
-                ),
-            );
+        if let Some(error) = wrong_variable(name, "key_env", is_set) {
+            tell(&path, error);
+        }
+    }
+    for (header, name) in &spec.header_env {
+        let path = format!("{path}.header_env.{header}");
+        if let Some(error) = wrong_variable(name, "header_env", is_set) {
+            tell(&path, error);
         }
     }
     if let Some(file) = &spec.key_file

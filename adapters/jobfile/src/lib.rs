@@ -33,6 +33,7 @@ pub use load::{Keys, Loaded, load};
 pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;
+pub use secret::redact_override;
 
 #[cfg(test)]
 mod tests;

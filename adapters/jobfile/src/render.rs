@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::error::{Error, Errors};
 use crate::place::{Kind, Place, Source, Sources};
-use crate::secret::redact;
+use crate::secret::{redact, redact_header};
 
 /// Errors written out in full: a broken generator of jobs must not fill a terminal.
 const SHOWN_MAX: usize = 50;
@@ -98,7 +98,7 @@ fn snippet<'a>(
             .max(start.min(line_start + line.len()))
             - line_start;
     let marked = marked.start..marked.start + line[marked.clone()].trim_end().len();
-    let redacted = redact(line);
+    let redacted = redact_header(text, line, line_start).unwrap_or_else(|| redact(line));
     // Asterisks are one byte each; a line that lost longer characters is underlined by its characters' count.
     let marked = if redacted.len() == line.len() {
         marked

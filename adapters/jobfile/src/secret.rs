@@ -2,46 +2,24 @@
 
 use std::borrow::Cow;
 
-/// Names of settings that hold a key's name, or count tokens, and so may be shown.
-const HARMLESS: [&str; 7] = [
-    "key_env",
-    "key_file",
-    "max_tokens",
-    "token_limit_key",
-    "context_tokens",
-    "input_tokens_per_minute",
-    "output_tokens_per_minute",
-];
-const SECRET: [&str; 6] = ["key", "token", "secret", "password", "authorization", "bearer"];
-
-/// True for a name under which people write keys: `api_key`, `token`, `Authorization`.
-pub(crate) fn is_secret_name(name: &str) -> bool {
-    let name = name.trim().trim_matches(['"', '\'']).to_lowercase();
-    let last = name.rsplit('.').next().unwrap_or(&name);
-    !HARMLESS.contains(&last) && SECRET.iter().any(|word| last.contains(word))
-}
-
-/// True for a text that is more likely a key than a word, a file or the name of a variable.
-pub(crate) fn looks_like_key(text: &str) -> bool {
-    let text = text.trim().trim_matches(['"', '\'']);
-    let shape = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '=' | '/'));
-    let mixed = text.chars().any(|c| c.is_ascii_lowercase()) && text.chars().any(|c| c.is_ascii_digit());
-    let marked = ["sk-", "sk_", "hf_", "gsk_", "xai-", "AIza", "ghp_"]
-        .iter()
-        .any(|mark| text.starts_with(mark))
-        && text.len() >= 8;
-    // A model's name or a file's has dots, slashes and hyphens between words; a key has a long run without any.
-    let longest_run = text.split(['-', '_', '.', '/']).map(str::len).max().unwrap_or(0);
-    shape && (marked || (mixed && longest_run >= 20))
-}
+pub(crate) use gristmill_domain::secret::{is_secret_name, looks_like_key};
 
 /// A line with everything that may be a key replaced by asterisks, character for character, so that places stay right.
 pub(crate) fn redact(line: &str) -> Cow<'_, str> {
+    if let Some(place) = user_information(line) {
+        let hidden = format!(
+            "{}{}{}",
+            &line[..place.start],
+            stars(&line[place.clone()]),
+            &line[place.end..]
+        );
+        return Cow::Owned(redact(&hidden).into_owned());
+    }
     let name_end = line.find([':', '=']);
-    let named =
-        name_end.filter(|end| is_secret_name(line[..*end].trim().trim_start_matches(['-', '{', ' '])));
+    let named = name_end.filter(|end| {
+        let name = line[..*end].trim().trim_start_matches(['-', '{', ' ']);
+        is_secret_name(name) || name.contains("headers.")
+    });
     if let Some(end) = named {
         let shown = line[end + 1..].len() - line[end + 1..].trim_start().len();
         let at = end + 1 + shown;
@@ -71,12 +49,58 @@ pub(crate) fn redact(line: &str) -> Cow<'_, str> {
     }
 }
 
+/// An override (`key.path=value`) as it may be shown: what may be a secret in it is replaced by asterisks.
+pub fn redact_override(text: &str) -> Cow<'_, str> {
+    redact(text)
+}
+
+/// A line below or beside `headers:` with every value hidden: any of them may be a secret. `None` for other lines.
+pub(crate) fn redact_header<'l>(text: &str, line: &'l str, line_start: usize) -> Option<Cow<'l, str>> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let after = |at: usize| {
+        let shown = line[at..].len() - line[at..].trim_start().len();
+        Some(Cow::Owned(format!(
+            "{}{}",
+            &line[..at + shown],
+            stars(&line[at + shown..])
+        )))
+    };
+    if let Some(at) = line.find("headers:").map(|at| at + "headers:".len()) {
+        return after(at);
+    }
+    let own = indent(line);
+    let above = text[..line_start].lines().rev();
+    let parent = above
+        .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+        .find(|line| indent(line) < own)?;
+    if parent
+        .trim_start()
+        .trim_start_matches("- ")
+        .starts_with("headers:")
+    {
+        return after(line.find(':').map_or(own, |colon| colon + 1));
+    }
+    None
+}
+
+/// Where the user name and the password of an address are, if a line has one.
+fn user_information(line: &str) -> Option<std::ops::Range<usize>> {
+    let start = line.find("://")? + "://".len();
+    let authority = line[start..]
+        .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\''))
+        .map_or(line.len(), |end| start + end);
+    let at = line[start..authority].rfind('@')?;
+    let place = start..start + at;
+    // Hidden before.
+    (!line[place.clone()].chars().all(|c| c == '*')).then_some(place)
+}
+
 /// True where a secret's name and a colon, or the word `Bearer`, stand right before.
 fn secret_before(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t', '"', '\'']);
     let name = before.strip_suffix([':', '=']).map(str::trim_end);
     let last = |text: &str| {
-        text.rsplit(|c: char| c.is_whitespace() || matches!(c, '{' | ',' | '.'))
+        text.rsplit(|c: char| c.is_whitespace() || matches!(c, '{' | ',' | '.' | '?' | '&' | ';'))
             .next()
             .unwrap_or("")
             .to_owned()

@@ -305,6 +305,12 @@ impl Job {
                 "give a number from 1 to 1,000,000,000",
             );
         }
+        report.when(
+            !(budget.at_risk > 0.0 && budget.at_risk <= 1.0),
+            "budget.at_risk",
+            format!("a share of {} of the budget at risk", budget.at_risk),
+            "give a number above 0, up to 1: 0.05 lets calls in flight hold 5 % of the budget",
+        );
         report.at_least("budget.max_attempts", budget.max_attempts.into(), 1);
         report.when(
             budget.max_attempts > 100,

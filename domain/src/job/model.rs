@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::address::Address;
 use super::batch::{self, BatchPrice, Batching, SwitchOrBatching};
 use super::local::{LocalModel, NameOrModel};
 use crate::amount::{Amount, MicroUsd};
@@ -75,9 +76,12 @@ pub struct ModelSpec {
     /// File that holds the key; relative to the job file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
-    /// Headers sent with every request.
+    /// Headers sent with every request. What may be a secret in them is never stored or shown, and is not sent to a cluster.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Headers sent with every request, each with the environment variable that holds its value, such as `{api-key: AZURE_KEY}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header_env: BTreeMap<String, String>,
     /// Members added to every request's body; with `null`, members left out of it.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub body: serde_json::Map<String, serde_json::Value>,
@@ -113,10 +117,17 @@ pub struct ModelSpec {
     /// Name of the body's member that bounds completion tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_limit_key: Option<TokenLimitKey>,
+    /// Whether a request that the endpoint fails (5xx) may be billed all the same. `false` books nothing for it; left out, the worst case is
+    /// booked, except where the provider documents that it bills no failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed_on_error: Option<bool>,
     /// Form of the prompts; `raw` few-shot text suits small base models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_form: Option<PromptForm>,
 }
+
+/// Hosts of providers that document that they bill no failed request: OpenRouter's "zero completion insurance".
+const NOT_BILLED_ON_ERROR: [&str; 1] = ["openrouter.ai"];
 
 /// Where a model runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,6 +229,21 @@ impl ModelSpec {
             input_tokens: self.input_tokens_per_minute,
             output_tokens: self.output_tokens_per_minute,
         }
+    }
+
+    /// Whether a request that the endpoint fails may be billed: what the job says, else what the provider documents, else yes.
+    pub fn billed_on_error(&self) -> bool {
+        let documented_free = || {
+            let address = Address::parse(self.base_url.as_deref()?, self.api()).ok()?;
+            let host = address.host();
+            Some(
+                NOT_BILLED_ON_ERROR
+                    .iter()
+                    .any(|known| host == *known || host.ends_with(&format!(".{known}"))),
+            )
+        };
+        self.billed_on_error
+            .unwrap_or_else(|| !documented_free().unwrap_or(false))
     }
 
     /// Seconds after which a request is given up.

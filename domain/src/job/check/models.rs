@@ -1,7 +1,7 @@
 //! The part of teachers, judge and embedding model.
 
 use super::Report;
-use crate::job::{Api, Batching, Job, ModelSpec, PromptForm, Structured};
+use crate::job::{Address, Api, Batching, Job, ModelSpec, PromptForm, Structured};
 
 /// The largest limit on tokens that a limiter counts exactly.
 const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
@@ -84,13 +84,8 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         "give `base_url` and `model`, or `local`",
     );
     let key = |name: &str| format!("{path}.{name}");
-    if let Some(url) = &spec.base_url {
-        report.when(
-            !(url.starts_with("http://") || url.starts_with("https://")),
-            key("base_url"),
-            format!("`{url}` is no HTTP address"),
-            "give the address up to and including `/v1`, such as https://api.example.com/v1",
-        );
+    if let Some(Err(wrong)) = spec.base_url.as_ref().map(|url| Address::parse(url, spec.api())) {
+        report.when(true, key("base_url"), wrong.message, wrong.help);
     }
     report.when(
         spec.key_env.is_some() && spec.key_file.is_some(),
@@ -98,6 +93,18 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         "the key is named twice, by `key_env` and by `key_file`",
         "keep one of them",
     );
+    let twice = spec.header_env.keys().find(|name| {
+        let same = |other: &String| other.eq_ignore_ascii_case(name);
+        spec.headers.keys().any(same)
+    });
+    if let Some(name) = twice {
+        report.when(
+            true,
+            key("header_env"),
+            format!("the header `{name}` is given twice, by `headers` and by `header_env`"),
+            "keep one of them",
+        );
+    }
     report.when(
         spec.concurrency == Some(0),
         key("concurrency"),
@@ -165,9 +172,11 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
             (spec.key_file.is_some(), "key_file"),
             (spec.api.is_some(), "api"),
             (!spec.headers.is_empty(), "headers"),
+            (!spec.header_env.is_empty(), "header_env"),
             (!spec.body.is_empty(), "body"),
             (spec.structured.is_some(), "structured"),
             (spec.token_limit_key.is_some(), "token_limit_key"),
+            (spec.billed_on_error.is_some(), "billed_on_error"),
             (spec.requests_per_minute.is_some(), "requests_per_minute"),
             (spec.input_tokens_per_minute.is_some(), "input_tokens_per_minute"),
             (
