@@ -43,6 +43,8 @@ pub enum CallError {
 pub enum Scope {
     /// Too fast or overloaded (429, 529, connection refused): every caller of the endpoint should slow down.
     Throttled,
+    /// The endpoint failed (5xx), and is known not to bill that.
+    Failed,
     /// This request can never succeed (400, 413, 422): trying again is pointless.
     Request,
     /// No request can succeed until a person acts (401, 403, 404, unknown model): stop asking.

@@ -25,7 +25,7 @@ pub struct Options {
     pub model: String,
     /// The key, sent as a bearer token, or as `x-api-key` to Anthropic's API.
     pub key: Option<Key>,
-    /// Headers sent with every request.
+    /// Headers sent with every request. Their values are taken for secrets, except those of headers that are known to be harmless.
     pub headers: BTreeMap<String, String>,
     /// Members added to every request's body; with `null`, members left out of it.
     pub body: serde_json::Map<String, serde_json::Value>,
@@ -33,18 +33,16 @@ pub struct Options {
     pub structured: Structured,
     /// Name of the member that bounds completion tokens; Anthropic's API has one name only.
     pub token_limit_key: TokenLimitKey,
+    /// Whether a request that the endpoint fails (5xx) may be billed all the same.
+    pub billed_on_error: bool,
+    /// Whether the host may stand for a link-local address.
+    pub link_local: bool,
 }
 
 impl Options {
     /// The connection and the way of asking.
     pub(crate) fn open(self) -> Result<(Connection, Wire), Error> {
-        let connection = Connection::new(
-            self.api,
-            &self.base_url,
-            &self.model,
-            self.key.as_ref(),
-            &self.headers,
-        )?;
+        let connection = Connection::new(&self)?;
         let wire = Wire {
             api: self.api,
             model: self.model,
@@ -61,18 +59,18 @@ impl Options {
 pub struct Endpoint {
     connection: Connection,
     wire: Wire,
-    base_url: String,
+    host: String,
 }
 
 impl Endpoint {
     /// A client; nothing is sent yet.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let base_url = options.base_url.clone();
         let (connection, wire) = options.open()?;
+        let host = connection.host();
         Ok(Self {
             connection,
             wire,
-            base_url,
+            host,
         })
     }
 
@@ -97,7 +95,7 @@ impl Endpoint {
 #[async_trait]
 impl ChatModel for Endpoint {
     async fn complete(&self, request: &Request) -> Result<Response, CallError> {
-        let span = span::open(self.wire.api, &self.wire.model, &self.base_url, request);
+        let span = span::open(self.wire.api, &self.wire.model, &self.host, request);
         let result = self.call(request).instrument(span.clone()).await;
         span::close(&span, &result);
         result

@@ -1,15 +1,20 @@
 //! HTTP to one endpoint: its address, its key, and what its refusals mean.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use gristmill_domain::job::Api;
+use gristmill_domain::job::{Address, Api, WrongAddress};
+use gristmill_domain::secret::is_open_header;
 use gristmill_ports::model::CallError;
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
-use crate::failure;
+use crate::client::Options;
+use crate::failure::{self, Refused};
 use crate::key::Key;
+use crate::resolve::NoLinkLocal;
+use crate::wait;
 
 /// Bytes of an answer that are read at most: far beyond any completion, far below what hurts.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -21,6 +26,9 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The address cannot be one of an endpoint.
+    #[error("the endpoint cannot be reached: {0}")]
+    Address(#[from] WrongAddress),
     /// A header's name or value is not allowed in HTTP.
     #[error(
         "the header `{name}` cannot be sent: names are letters, digits and `-`, values are visible characters"
@@ -46,46 +54,55 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     client: reqwest::Client,
-    base_url: String,
-    key: Option<Key>,
-    /// The model at the endpoint, for messages.
+    address: Address,
+    /// What a provider may repeat of what it was sent, and nobody is to see.
+    secrets: Vec<Key>,
+    billed_on_error: bool,
+    /// The model at the endpoint, for messages: no secret is in it.
     pub(crate) place: String,
 }
 
 impl Connection {
     /// A client; nothing is sent yet.
-    pub(crate) fn new(
-        api: Api,
-        base_url: &str,
-        model: &str,
-        key: Option<&Key>,
-        headers: &BTreeMap<String, String>,
-    ) -> Result<Self, Error> {
-        let key = key.filter(|key| !key.is_empty());
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let Options {
+            api, model, headers, ..
+        } = options;
+        let address = Address::parse(&options.base_url, *api)?;
+        let key = options.key.as_ref().filter(|key| !key.is_empty());
         let client = reqwest::Client::builder()
-            .default_headers(self::headers(api, base_url, key, headers)?)
+            .default_headers(self::headers(*api, &address, key, headers)?)
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
             .pool_idle_timeout(Duration::from_secs(60))
             // A redirect would send the key to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(Error::Client)?;
-        let base_url = base_url.trim_end_matches('/').to_owned();
+            .redirect(reqwest::redirect::Policy::none());
+        let client = if options.link_local {
+            client
+        } else {
+            client.dns_resolver(Arc::new(NoLinkLocal))
+        };
+        let client = client.build().map_err(Error::Client)?;
         Ok(Self {
             client,
-            place: format!("`{model}` at {base_url}"),
-            base_url,
-            key: key.cloned(),
+            place: format!("`{model}` at {address}"),
+            secrets: secrets(key, headers, &address),
+            address,
+            billed_on_error: options.billed_on_error,
         })
     }
 
+    /// Host name or IP address.
+    pub(crate) fn host(&self) -> String {
+        self.address.host()
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.base_url))
+        self.client.get(self.address.operation(path))
     }
 
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.base_url))
+        self.client.post(self.address.operation(path))
     }
 
     /// Sends a request once, and returns the answer if it is one of success.
@@ -136,17 +153,44 @@ impl Connection {
         let bytes = read(answer).await.unwrap_or_default();
         let message = message(&bytes);
         let message = self
-            .key
-            .as_ref()
-            .map_or_else(|| message.clone(), |key| key.redact(&message));
+            .secrets
+            .iter()
+            .fold(message, |message, secret| secret.redact(&message));
         let message: String = message.chars().take(MESSAGE_CHARS).collect();
-        failure::status(status, &headers, message.trim(), &self.place)
+        let told = wait::told(&headers, &bytes, SystemTime::now());
+        let refused = Refused {
+            status,
+            retry_after: told,
+            message: message.trim(),
+            billed_on_error: self.billed_on_error,
+        };
+        failure::refused(refused, &self.place)
     }
+}
+
+/// The key, and values of headers and of the address that may be secrets, the longest first: one may be a part of another.
+fn secrets(key: Option<&Key>, headers: &BTreeMap<String, String>, address: &Address) -> Vec<Key> {
+    /// Shorter texts are no secrets, and stand in any message.
+    const LENGTH_MIN: usize = 4;
+    let of_headers = headers
+        .iter()
+        .filter(|(name, value)| !is_open_header(name, value))
+        .map(|(_, value)| Key::new(value));
+    let of_address = address.secrets().into_iter().map(|value| Key::new(&value));
+    let mut secrets: Vec<Key> = key
+        .cloned()
+        .into_iter()
+        .chain(of_headers)
+        .chain(of_address)
+        .collect();
+    secrets.retain(|secret| secret.expose().len() >= LENGTH_MIN);
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+    secrets
 }
 
 fn headers(
     api: Api,
-    base_url: &str,
+    address: &Address,
     key: Option<&Key>,
     own: &BTreeMap<String, String>,
 ) -> Result<HeaderMap, Error> {
@@ -168,7 +212,7 @@ fn headers(
             Api::Anthropic => (HeaderName::from_static("x-api-key"), key.expose().to_owned()),
         };
         let mut value = HeaderValue::try_from(text).map_err(|_| Error::Key {
-            base_url: base_url.to_owned(),
+            base_url: address.to_string(),
         })?;
         value.set_sensitive(true);
         headers.insert(name, value);

@@ -3,19 +3,17 @@
 //! | what came back | cost | reach |
 //! |---|---|---|
 //! | connection refused, name not found | none | everyone |
-//! | 400, 413, 422 | none | this request |
-//! | 401, 403, 404, 405 | none | the endpoint |
+//! | 400, 411, 413, 414, 415, 422, 431, 451, and a 403 about what the prompt says | none | this request |
+//! | redirects, 401, 403, 404, 405, 406, 410, 421, 426, 501, 505 | none | the endpoint |
 //! | 402, and any refusal that speaks of a used-up quota or credit | none | the run pauses |
-//! | 429, 529 | none | everyone |
-//! | other 5xx, reset, no answer | unknown | – |
+//! | 408, 425, 429, 529, and a 503 from a server that says that no model took the request | none | everyone |
+//! | other 5xx | none, where the endpoint is known not to bill them; else unknown | – |
+//! | reset, no answer | unknown | – |
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use gristmill_domain::refusal::is_about_one_prompt;
 use gristmill_ports::model::{CallError, Scope};
-use reqwest::header::HeaderMap;
-
-/// Longest pause that a provider is believed.
-const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 /// How providers say that an account has no money or quota left: OpenAI with 429 or 400, Anthropic with 400, 402 or 403.
 const EXHAUSTED: &[&str] = &[
@@ -25,6 +23,21 @@ const EXHAUSTED: &[&str] = &[
     "credit balance is too low",
     "billing_error",
     "reached your specified API usage limits",
+];
+
+/// How servers say with 503 that the request reached no model: llama.cpp and Hugging Face while a model is loaded, gateways (Envoy, HAProxy,
+/// Kubernetes) that have nowhere to send it, and servers that turn a request away at the door.
+const NOT_BEGUN: &[&str] = &[
+    "loading model",
+    "is currently loading",
+    "is loading",
+    "no healthy upstream",
+    "no server is available",
+    "no endpoints available",
+    "no available server",
+    "no instances available",
+    "overloaded_error",
+    "engine is currently overloaded",
 ];
 
 /// A call that brought no HTTP answer.
@@ -61,16 +74,42 @@ fn chain(error: &reqwest::Error) -> String {
     })
 }
 
-/// An HTTP status other than success, with the provider's message.
-pub(crate) fn status(status: u16, headers: &HeaderMap, message: &str, place: &str) -> CallError {
+/// A refusal over HTTP.
+pub(crate) struct Refused<'a> {
+    /// A status other than success.
+    pub(crate) status: u16,
+    /// The wait that it asks for.
+    pub(crate) retry_after: Option<Duration>,
+    /// The provider's message.
+    pub(crate) message: &'a str,
+    /// Whether the provider bills a request that it fails (5xx).
+    pub(crate) billed_on_error: bool,
+}
+
+/// What a refusal means.
+pub(crate) fn refused(refused: Refused<'_>, place: &str) -> CallError {
+    let Refused {
+        status,
+        retry_after,
+        message,
+        billed_on_error,
+    } = refused;
     let reason = format!("{place} answered {status}: {message}");
-    let retry_after = pause(headers, SystemTime::now());
     let scope = match status {
         402 => Scope::Quota,
         400 | 403 | 429 if EXHAUSTED.iter().any(|words| message.contains(words)) => Scope::Quota,
-        400 | 413 | 422 => Scope::Request,
-        401 | 403 | 404 | 405 => Scope::Endpoint,
-        429 | 529 => Scope::Throttled,
+        403 if is_about_one_prompt(message) => Scope::Request,
+        400 | 411 | 413 | 414 | 415 | 422 | 431 | 451 => Scope::Request,
+        // Redirects are not followed: one would take the key to another host.
+        300..=399 | 401 | 403 | 404 | 405 | 406 | 410 | 421 | 426 | 501 | 505 => Scope::Endpoint,
+        408 | 425 | 429 | 529 => Scope::Throttled,
+        503 if NOT_BEGUN
+            .iter()
+            .any(|words| message.to_lowercase().contains(words)) =>
+        {
+            Scope::Throttled
+        }
+        500..=599 if !billed_on_error => Scope::Failed,
         _ => return CallError::Unknown { reason, retry_after },
     };
     CallError::NotBilled {
@@ -80,52 +119,23 @@ pub(crate) fn status(status: u16, headers: &HeaderMap, message: &str, place: &st
     }
 }
 
-/// `Retry-After` in seconds or as a date, or `retry-after-ms`.
-fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let millis = text("retry-after-ms")
-        .and_then(|t| t.parse::<f64>().ok())
-        .map(|ms| ms / 1e3);
-    let seconds = millis.or_else(|| text("retry-after")?.parse::<f64>().ok());
-    let pause = match seconds {
-        Some(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        None => httpdate::parse_http_date(text("retry-after")?)
-            .ok()?
-            .duration_since(now)
-            .ok()?,
-    };
-    Some(pause.min(PAUSE_MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(name: &'static str, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(
-            reqwest::header::HeaderName::from_static(name),
-            value.parse().unwrap(),
-        )])
-    }
-
-    #[test]
-    fn pauses_are_read_in_every_form_and_bounded() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        let read = |name, value: &str| pause(&headers(name, value), now);
-        assert_eq!(read("retry-after", "2"), Some(Duration::from_secs(2)));
-        assert_eq!(read("retry-after-ms", "250"), Some(Duration::from_millis(250)));
-        assert_eq!(
-            read("retry-after", "Mon, 12 Jan 1970 13:47:00 GMT"),
-            Some(Duration::from_secs(20))
-        );
-        assert_eq!(read("retry-after", "1e9"), Some(PAUSE_MAX));
-        assert_eq!(read("retry-after", "soon"), None);
-        assert_eq!(read("retry-after", "-1"), None);
+    fn of(status: u16, message: &str, billed_on_error: bool) -> CallError {
+        let answer = Refused {
+            status,
+            retry_after: None,
+            message,
+            billed_on_error,
+        };
+        refused(answer, "m")
     }
 
     #[test]
     fn only_what_provably_cost_nothing_is_not_billed() {
-        let scope = |code, message: &str| match status(code, &HeaderMap::new(), message, "m") {
+        let scope = |code, message: &str| match of(code, message, true) {
             CallError::NotBilled { scope, .. } => Some(scope),
             CallError::Unknown { .. } => None,
         };
@@ -144,8 +154,26 @@ mod tests {
             scope(403, "not for you (permission_error)"),
             Some(Scope::Endpoint)
         );
-        for code in [500, 502, 503, 504] {
+        assert_eq!(scope(403, "your input was flagged"), Some(Scope::Request));
+        assert_eq!(scope(308, ""), Some(Scope::Endpoint));
+        assert_eq!(scope(415, ""), Some(Scope::Request));
+        assert_eq!(
+            scope(503, "Loading model (unavailable_error)"),
+            Some(Scope::Throttled)
+        );
+        assert_eq!(scope(503, "no healthy upstream"), Some(Scope::Throttled));
+        for code in [500, 502, 503, 504, 409] {
             assert_eq!(scope(code, ""), None, "{code} may have been billed");
         }
+    }
+
+    #[test]
+    fn failures_of_an_endpoint_that_does_not_bill_them_cost_nothing() {
+        let free = |code| match of(code, "", false) {
+            CallError::NotBilled { scope, .. } => scope == Scope::Failed,
+            CallError::Unknown { .. } => false,
+        };
+        assert!([500, 502, 503, 504, 520].into_iter().all(free));
+        assert!(!free(409), "only what the server calls its own failure");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use gristmill_domain::secret::REDACTED;
+
 /// An endpoint's key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
@@ -26,7 +28,7 @@ impl Key {
         if self.0.is_empty() {
             text.to_owned()
         } else {
-            text.replace(&self.0, "[key]")
+            text.replace(&self.0, REDACTED)
         }
     }
 }

@@ -8,7 +8,9 @@ mod client;
 mod connection;
 mod failure;
 mod key;
+mod resolve;
 mod span;
+mod wait;
 mod wire;
 
 pub use batch::BatchEndpoint;

@@ -8,7 +8,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 /// Opens the span of one call.
-pub(crate) fn open(api: Api, model: &str, base_url: &str, request: &Request) -> Span {
+pub(crate) fn open(api: Api, model: &str, host: &str, request: &Request) -> Span {
     let operation = match request.prompt {
         Prompt::Chat(_) => "chat",
         Prompt::Raw(_) => "text_completion",
@@ -34,19 +34,8 @@ pub(crate) fn open(api: Api, model: &str, base_url: &str, request: &Request) -> 
         gen_ai.usage.output_tokens = Empty,
         gen_ai.usage.cache_read.input_tokens = Empty,
         "error.type" = Empty,
-        server.address = host(base_url),
+        server.address = host,
     )
-}
-
-/// The host of a URL, without user, port or path.
-fn host(base_url: &str) -> &str {
-    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => authority.split_once(':').map_or(authority, |(host, _)| host),
-    }
 }
 
 /// Records how the call ended.
@@ -71,6 +60,7 @@ pub(crate) fn close(span: &Span, result: &Result<Response, CallError>) {
             let kind = match error {
                 CallError::NotBilled { scope, .. } => match scope {
                     Scope::Throttled => "throttled",
+                    Scope::Failed => "failed",
                     Scope::Request => "request_refused",
                     Scope::Endpoint => "endpoint_refused",
                     Scope::Quota => "quota",
@@ -80,17 +70,5 @@ pub(crate) fn close(span: &Span, result: &Result<Response, CallError>) {
             span.record("error.type", kind);
             span.record("otel.status_code", "ERROR");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::host;
-
-    #[test]
-    fn hosts_come_without_what_stands_around_them() {
-        assert_eq!(host("https://api.example.com/v1"), "api.example.com");
-        assert_eq!(host("http://user:pass@127.0.0.1:8000/v1"), "127.0.0.1");
-        assert_eq!(host("http://[::1]:8000"), "::1");
     }
 }

@@ -41,6 +41,8 @@ fn options(sim: &Sim, api: Api, structured: Structured) -> Options {
         body: serde_json::Map::new(),
         structured,
         token_limit_key: TokenLimitKey::MaxTokens,
+        billed_on_error: true,
+        link_local: false,
     }
 }
 
@@ -380,4 +382,135 @@ async fn a_batch_whose_receipt_was_lost_is_found_by_its_name_where_it_has_one() 
             );
         }
     }
+}
+
+#[tokio::test]
+async fn addresses_are_reached_however_they_are_written() {
+    let sim = start(Faults::default());
+    for written in [
+        "?api-version=2024-06-01",
+        "/",
+        "/chat/completions",
+        "/chat/completions?api-version=2024-06-01",
+    ] {
+        let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
+        options.base_url.push_str(written);
+        let endpoint = Endpoint::new(options).unwrap();
+        endpoint.probe().await.unwrap();
+        assert!(
+            is_whole(&endpoint.complete(&request(1)).await.unwrap()),
+            "{written}"
+        );
+    }
+    let mut options = options(&sim, Api::Anthropic, Structured::JsonSchema);
+    options.base_url.push_str("/messages?beta=true");
+    let endpoint = Endpoint::new(options).unwrap();
+    assert!(is_whole(&endpoint.complete(&request(1)).await.unwrap()));
+}
+
+#[tokio::test]
+async fn failures_that_an_endpoint_does_not_bill_cost_nothing() {
+    let failing = Faults {
+        server_error: 1.0,
+        ..Faults::default()
+    };
+    let sim = start(failing);
+    let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
+    let unknown = Endpoint::new(options.clone())
+        .unwrap()
+        .complete(&request(1))
+        .await;
+    assert!(matches!(unknown, Err(CallError::Unknown { .. })), "{unknown:?}");
+    options.billed_on_error = false;
+    let free = Endpoint::new(options).unwrap().complete(&request(1)).await;
+    let Err(CallError::NotBilled { scope, .. }) = free else {
+        panic!("{free:?}");
+    };
+    assert_eq!(scope, Scope::Failed);
+}
+
+/// A service on loopback that answers every request with this status and body, which may repeat the request: `{request}`.
+async fn says(status: &'static str, body: &'static str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 64 * 1024];
+                let read = stream.read(&mut bytes).await.unwrap_or_default();
+                let head: String = String::from_utf8_lossy(&bytes[..read]).replace(['\r', '\n', '"'], " ");
+                let body = body.replace("{request}", &head);
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+        }
+    });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn a_wait_that_only_the_words_tell_is_heard() {
+    for (body, seconds) in [
+        (
+            r#"{"error": {"message": "Rate limit reached. Please try again in 7m12s.", "code": "rate_limit_exceeded"}}"#,
+            432.0,
+        ),
+        (
+            r#"{"error": {"details": [{"retryDelay": "17s"}], "message": "Resource has been exhausted"}}"#,
+            17.0,
+        ),
+    ] {
+        let sim = start(Faults::default());
+        let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
+        options.base_url = says("429 Too Many Requests", body).await;
+        let refused = Endpoint::new(options).unwrap().complete(&request(1)).await;
+        let Err(CallError::NotBilled {
+            retry_after, scope, ..
+        }) = refused
+        else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(scope, Scope::Throttled);
+        assert_eq!(retry_after, Some(Duration::from_secs_f64(seconds)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_secret_that_a_provider_repeats_is_shown() {
+    let sim = start(Faults::default());
+    let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
+    options.base_url = says(
+        "400 Bad Request",
+        r#"{"error": {"message": "I was sent {request}"}}"#,
+    )
+    .await;
+    options.base_url.push_str("?sig=canary-in-address&api-version=1");
+    options
+        .headers
+        .insert("X-Custom".into(), "canary-in-header".into());
+    let endpoint = Endpoint::new(options).unwrap();
+    let refused = endpoint.complete(&request(1)).await.unwrap_err();
+    let told = format!("{refused} {refused:?} {endpoint:?}");
+    assert!(
+        told.contains("I was sent POST /v1/chat/completions?sig=[redacted]&api-version=1"),
+        "{told}"
+    );
+    assert!(!told.contains("canary"), "{told}");
+}
+
+#[tokio::test]
+async fn a_name_that_stands_for_a_link_local_address_is_not_reached() {
+    let sim = start(Faults::default());
+    let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
+    options.base_url = "http://169.254.169.254.nip.invalid/v1".into();
+    let refused = Endpoint::new(options).unwrap().complete(&request(1)).await;
+    assert!(
+        matches!(refused, Err(CallError::NotBilled { .. })),
+        "a name that cannot be resolved was never asked: {refused:?}"
+    );
 }

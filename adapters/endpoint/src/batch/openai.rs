@@ -5,12 +5,12 @@ use std::fmt::Write;
 use futures::stream::{self, BoxStream, StreamExt};
 use gristmill_ports::batch::{BatchId, BatchLimits, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{BatchEndpoint, LOOK, Named, SUBMIT, lines};
-use crate::failure;
+use crate::failure::{self, Refused};
 
 pub(super) const LIMITS: BatchLimits = BatchLimits {
     requests: 50_000,
@@ -234,12 +234,13 @@ fn read(endpoint: &BatchEndpoint, line: &[u8]) -> Result<BatchResult, String> {
             .map_err(|what| endpoint.connection.unknown(what)),
         (Some(Answer { status_code, body }), _) => {
             let message = body["error"]["message"].as_str().unwrap_or_default();
-            let error = failure::status(
-                status_code,
-                &HeaderMap::new(),
+            let refused = Refused {
+                status: status_code,
+                retry_after: None,
                 message,
-                &endpoint.connection.place,
-            );
+                billed_on_error: true,
+            };
+            let error = failure::refused(refused, &endpoint.connection.place);
             // What is not answered in a batch is not billed.
             Err(free(error))
         }
