@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Request;
+use gristmill_domain::refusal::with_advice;
 use gristmill_domain::work::{Task, Work, embedding_worst_case};
 use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Settle, VoidProof};
 use gristmill_ports::limiter::{Demand, Limiter, PERMIT_VALID, Permit, Ticket};
@@ -35,6 +36,7 @@ use crate::lane::Lane;
 use crate::lease::Leases;
 use crate::meter::{self, Booked};
 use crate::tell::tell;
+use crate::trials::Trials;
 use crate::wait::{millis, spread};
 
 /// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
@@ -53,6 +55,7 @@ pub(crate) struct Bench {
     pub(crate) leases: Arc<Leases>,
     pub(crate) lane: Lane,
     pub(crate) gates: Gates,
+    pub(crate) trials: Trials,
     pub(crate) handle: Handle,
 }
 
@@ -176,7 +179,9 @@ impl Place<'_> {
         } else {
             self.call(model, request, worst, fence).await
         };
-        pass.end(called.line);
+        if let Some(pause) = pass.end(called.line) {
+            self.cool_down(model, pause).await;
+        }
         match (called.line, &called.end) {
             (CallEnd::Answered, _) => self.bench.handle.answered(model.line.id),
             (CallEnd::Unsaid, _) | (_, End::Settled { .. }) => {}
@@ -237,9 +242,12 @@ impl Place<'_> {
         tell("defer", || ledger.defer(run, task, wait_ms)).await;
     }
 
+    /// Pauses the run for a person, who is told what to change in the job where the provider's words show it.
     pub(crate) async fn pause(&self, reason: &str) {
         let (ledger, run) = (&self.bench.ledger, self.kit.run);
-        tell("pause", || ledger.pause(run, reason)).await;
+        let reason = with_advice(reason);
+        self.bench.kits.doubt(run);
+        tell("pause", || ledger.pause(run, &reason)).await;
     }
 
     /// Reserves the worst case and starts an attempt. Where the budget is held by others, the task is put off for `no_budget`.

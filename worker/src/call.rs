@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::{Request, Response, Usage};
+use gristmill_domain::trial::Verdict;
 use gristmill_domain::work::{Output, Report};
 use gristmill_ports::ledger::{Fence, Outcome};
 use gristmill_ports::limiter::Demand;
@@ -16,6 +17,7 @@ use crate::gate::CallEnd;
 use crate::kit::Model;
 use crate::large::put_away;
 use crate::meter;
+use crate::trials::refused_alike;
 use crate::wait::{backoff, millis, spread};
 
 /// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
@@ -24,14 +26,16 @@ pub(crate) const REFUSALS_BEFORE_PAUSE: u32 = 8;
 /// Whether the run waits for a person after such a refusal, alone or of a batch. An endpoint that says when to come again is obeyed.
 pub(crate) fn needs_a_person(scope: Scope, attempt: u32, retry_after: Option<Duration>) -> bool {
     match scope {
-        Scope::Request => false,
+        Scope::Request | Scope::Failed => false,
         Scope::Endpoint | Scope::Quota => true,
         Scope::Throttled => attempt >= REFUSALS_BEFORE_PAUSE && retry_after.is_none(),
     }
 }
 
-/// Pause of the whole line after a refusal that named none.
-const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+/// Tries of a task that an endpoint fails without billing it: with a broken endpoint left alone, it is the request that breaks it.
+const FREE_TRIES: u32 = 8;
+/// Added to the pause of a line.
+const PAUSE_MARGIN: Duration = Duration::from_millis(50);
 /// Wait before a task is tried again whose permit had lapsed.
 const LAPSED_WAIT: Duration = Duration::from_millis(250);
 /// Wait before a task is tried again whose report could not be stored.
@@ -76,7 +80,7 @@ impl Place<'_> {
     pub(crate) async fn call(&self, model: &Model, request: &Request, worst: Amount, fence: Fence) -> Called {
         let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return self.failed(model, error, fence.attempt).await,
+            Ok(Err(error)) => return self.failed(error, fence.attempt).await,
             Err(_) => {
                 let (name, seconds) = (&self.task.model, model.timeout.as_secs());
                 return Called {
@@ -89,6 +93,7 @@ impl Place<'_> {
                 };
             }
         };
+        self.bench.trials.answered(self.kit.run, self.task);
         let used = response.usage.map(demand);
         Called {
             end: self.answered(model, response, worst).await,
@@ -116,18 +121,13 @@ impl Place<'_> {
         End::Settled { actual, outcome }
     }
 
-    async fn failed(&self, model: &Model, error: CallError, attempt: u32) -> Called {
+    async fn failed(&self, error: CallError, attempt: u32) -> Called {
         match error {
             CallError::Unknown { reason, retry_after } => {
-                if let Some(pause) = retry_after {
-                    self.cool_down(model, pause).await;
-                }
+                let wait = retry_after.map_or_else(|| backoff(attempt), spread);
                 Called {
-                    end: End::Burn {
-                        reason,
-                        wait: retry_after.map_or_else(|| backoff(attempt), spread),
-                    },
-                    line: CallEnd::Failed,
+                    end: End::Burn { reason, wait },
+                    line: CallEnd::Failed { wait: retry_after },
                     used: None,
                 }
             }
@@ -136,7 +136,7 @@ impl Place<'_> {
                 retry_after,
                 scope,
             } => {
-                let (line, end) = self.not_billed(model, scope, reason, retry_after, attempt).await;
+                let (line, end) = self.not_billed(scope, reason, retry_after, attempt).await;
                 Called {
                     end,
                     line,
@@ -148,7 +148,6 @@ impl Place<'_> {
 
     async fn not_billed(
         &self,
-        model: &Model,
         scope: Scope,
         reason: String,
         retry_after: Option<Duration>,
@@ -158,27 +157,63 @@ impl Place<'_> {
             self.pause(&reason).await;
         }
         match scope {
-            Scope::Request => {
-                let outcome = Outcome::Failed { reason };
-                let actual = Amount::ZERO;
-                (CallEnd::Answered, End::Settled { actual, outcome })
-            }
+            Scope::Request => (CallEnd::Answered, self.request_refused(reason, attempt).await),
             Scope::Endpoint | Scope::Quota => {
                 let wait = Duration::ZERO;
                 (CallEnd::Answered, End::Void { reason, wait })
             }
+            Scope::Failed => {
+                let wait = retry_after.map_or_else(|| backoff(attempt), spread);
+                let end = if attempt < FREE_TRIES {
+                    End::Void { reason, wait }
+                } else {
+                    End::Settled {
+                        actual: Amount::ZERO,
+                        outcome: Outcome::Failed { reason },
+                    }
+                };
+                (CallEnd::Failed { wait: retry_after }, end)
+            }
             Scope::Throttled => {
                 meter::throttled(&self.task.model);
-                self.cool_down(model, retry_after.unwrap_or(REFUSED_PAUSE)).await;
                 let wait = retry_after.map_or_else(|| backoff(attempt), spread);
-                (CallEnd::Refused, End::Void { reason, wait })
+                (CallEnd::Refused { wait: retry_after }, End::Void { reason, wait })
             }
         }
     }
 
-    /// Has everybody who shares the line stay away, spread a little so that a provider's second does not end too soon.
-    async fn cool_down(&self, model: &Model, pause: Duration) {
-        if let Err(error) = self.bench.limiter.cool_down(&model.line, spread(pause)).await {
+    /// What becomes of a task whose request was refused: while none of its kind was answered, that may be the job's fault.
+    pub(crate) async fn request_refused(&self, reason: String, attempt: u32) -> End {
+        match self
+            .bench
+            .trials
+            .refused(self.kit.run, self.task, attempt, &reason)
+        {
+            Verdict::GiveUp => End::Settled {
+                actual: Amount::ZERO,
+                outcome: Outcome::Failed { reason },
+            },
+            Verdict::PutOff => {
+                self.bench.kits.doubt(self.kit.run);
+                End::Void {
+                    reason,
+                    wait: backoff(attempt),
+                }
+            }
+            Verdict::Pause { words, tasks } => {
+                self.pause(&refused_alike(&words, tasks)).await;
+                End::Void {
+                    reason,
+                    wait: Duration::ZERO,
+                }
+            }
+        }
+    }
+
+    /// Has everybody who shares the line stay away, a little longer so that a provider's second does not end too soon.
+    pub(crate) async fn cool_down(&self, model: &Model, pause: Duration) {
+        let pause = pause + PAUSE_MARGIN;
+        if let Err(error) = self.bench.limiter.cool_down(&model.line, pause).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a pause is not shared");
         }
     }

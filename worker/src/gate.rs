@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gristmill_domain::breaker::{Breaker, Effect, Ended, Event};
 use gristmill_domain::id::LineId;
-use gristmill_domain::pace::Pace;
+use gristmill_domain::throttle::{Start, Throttle};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -33,7 +33,7 @@ struct Gate {
 
 struct Line {
     open: u32,
-    pace: Pace,
+    throttle: Throttle,
     breaker: Breaker,
 }
 
@@ -61,11 +61,17 @@ pub(crate) enum CallEnd {
     /// It was answered, be it with a refusal of this request.
     Answered,
     /// It was refused as one too many, or for overload.
-    Refused,
+    Refused {
+        /// The wait that the provider named.
+        wait: Option<Duration>,
+    },
     /// It took too long.
     TimedOut,
     /// The endpoint failed.
-    Failed,
+    Failed {
+        /// The wait that the provider named.
+        wait: Option<Duration>,
+    },
     /// It was never made.
     Unsaid,
 }
@@ -89,7 +95,7 @@ impl Gates {
                     start: self.start,
                     line: Mutex::new(Line {
                         open: 0,
-                        pace: Pace::new(model.concurrency),
+                        throttle: Throttle::new(model.concurrency),
                         breaker: Breaker::default(),
                     }),
                     freed: Notify::new(),
@@ -98,18 +104,30 @@ impl Gates {
             Arc::clone(gate)
         };
         let deadline = Instant::now() + PLACE_WAIT;
+        // The rate of a line that has shown a limit keeps a time for the call, once; a place may be free only after it.
+        let mut kept = false;
         loop {
-            if let Some(entry) = gate.try_enter(name, model) {
-                return entry;
-            }
-            if tokio::time::timeout_at(deadline, gate.freed.notified())
-                .await
-                .is_err()
-            {
-                return Entry::Wait(PLACE_WAIT);
+            match gate.try_enter(name, model, &mut kept) {
+                Tried::Entry(entry) => return entry,
+                Tried::At(at) => tokio::time::sleep_until(self.start + at).await,
+                Tried::Full => {
+                    let freed = tokio::time::timeout_at(deadline, gate.freed.notified()).await;
+                    if freed.is_err() {
+                        return Entry::Wait(PLACE_WAIT);
+                    }
+                }
             }
         }
     }
+}
+
+/// What a try to enter came to.
+enum Tried {
+    Entry(Entry),
+    /// A time was kept for the call.
+    At(Duration),
+    /// All places are taken.
+    Full,
 }
 
 impl Gate {
@@ -118,21 +136,30 @@ impl Gate {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing while all places are taken.
-    fn try_enter(self: &Arc<Self>, name: &str, model: &Model) -> Option<Entry> {
+    fn try_enter(self: &Arc<Self>, name: &str, model: &Model, kept: &mut bool) -> Tried {
         let now = self.start.elapsed();
         let mut line = self.line();
-        if line.open >= line.pace.places(model.concurrency) {
-            return None;
+        if line.open >= line.throttle.places(model.concurrency) {
+            return Tried::Full;
+        }
+        if !*kept {
+            match line.throttle.start(PLACE_WAIT, now) {
+                Start::Now => {}
+                Start::At(at) => {
+                    *kept = true;
+                    return Tried::At(at);
+                }
+                Start::Later(wait) => return Tried::Entry(Entry::Wait(wait)),
+            }
         }
         let timeout = model.timeout;
         let probe = match line.ask(Event::Asked { timeout }, now, name) {
-            Some(Effect::Wait(wait)) => return Some(Entry::Wait(wait)),
+            Some(Effect::Wait(wait)) => return Tried::Entry(Entry::Wait(wait)),
             Some(Effect::Probe) => true,
             Some(Effect::Call) | None => false,
         };
         line.open += 1;
-        Some(Entry::Pass(Pass {
+        Tried::Entry(Entry::Pass(Pass {
             gate: Arc::clone(self),
             model: name.to_owned(),
             most: model.concurrency,
@@ -164,32 +191,48 @@ impl Line {
 }
 
 impl Pass {
-    /// Says how the call ended.
-    pub(crate) fn end(mut self, end: CallEnd) {
-        self.tell(end);
+    /// Says how the call ended. Returns how long everybody who shares the line should stay away, where that shows.
+    pub(crate) fn end(mut self, end: CallEnd) -> Option<Duration> {
+        self.tell(end)
     }
 
-    fn tell(&mut self, end: CallEnd) {
+    fn tell(&mut self, end: CallEnd) -> Option<Duration> {
         self.ended = true;
         let now = self.gate.start.elapsed();
-        let mut line = self.gate.line();
-        let (pace, how) = match end {
-            CallEnd::Answered => (line.pace.answered(line.open, self.most), Ended::Worked),
-            CallEnd::Refused => (line.pace.refused(self.began, now), Ended::Unsaid),
-            CallEnd::TimedOut => (line.pace.refused(self.began, now), Ended::Failed),
-            CallEnd::Failed => (line.pace, Ended::Failed),
-            CallEnd::Unsaid => (line.pace, Ended::Unsaid),
+        let mut guard = self.gate.line();
+        let line = &mut *guard;
+        let before = line.throttle.places(self.most);
+        let (pause, how) = match end {
+            CallEnd::Answered => {
+                line.throttle.answered(line.open, self.most, now);
+                (None, Ended::Worked)
+            }
+            CallEnd::Refused { wait } => {
+                let pause = line.throttle.refused(self.began, wait, line.open, now);
+                (pause, Ended::Unsaid)
+            }
+            CallEnd::TimedOut => {
+                line.throttle.timed_out(self.began, now);
+                (None, Ended::Failed)
+            }
+            // An endpoint that fails and names a time is as full as one that refuses.
+            CallEnd::Failed { wait: Some(wait) } => {
+                let pause = line.throttle.refused(self.began, Some(wait), line.open, now);
+                (pause, Ended::Failed)
+            }
+            CallEnd::Failed { wait: None } => (None, Ended::Failed),
+            CallEnd::Unsaid => (None, Ended::Unsaid),
         };
-        let more = pace.places(self.most) > line.pace.places(self.most);
-        line.pace = pace;
+        let more = line.throttle.places(self.most) > before;
         line.open = line.open.saturating_sub(1);
         let probe = self.probe;
         line.ask(Event::Ended { probe, how }, now, &self.model);
-        drop(line);
+        drop(guard);
         self.gate.freed.notify_one();
         if more {
             self.gate.freed.notify_one();
         }
+        pause
     }
 }
 
@@ -197,7 +240,7 @@ impl Drop for Pass {
     fn drop(&mut self) {
         if !self.ended {
             // Cut off, or a panic: nobody knows whether the call would have worked.
-            self.tell(CallEnd::Unsaid);
+            let _none = self.tell(CallEnd::Unsaid);
         }
     }
 }

@@ -76,6 +76,9 @@ pub trait Kits: Send + Sync {
     /// The kit of a run. It is asked for with every delivery, by many at once: an implementation keeps what it has built, and
     /// builds each kit once however many wait for it.
     async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit>;
+
+    /// An endpoint refuses what the run asks by this kit: a person may send the run's job again, and the next kit is to be that job's.
+    fn doubt(&self, _run: RunId) {}
 }
 
 /// The kit of the one run that a process works on.

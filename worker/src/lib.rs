@@ -16,6 +16,7 @@ mod meter;
 mod reply;
 mod service;
 mod tell;
+mod trials;
 mod wait;
 
 pub use board::{Handle, Silence};

@@ -19,6 +19,7 @@ use crate::gate::Gates;
 use crate::kit::Kits;
 use crate::lane::Lane;
 use crate::meter;
+use crate::trials::Trials;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,7 @@ impl Worker {
                 leases: Arc::default(),
                 lane: Lane::new(dockets),
                 gates: Gates::default(),
+                trials: Trials::default(),
                 handle: Handle::default(),
             },
             options,

@@ -114,6 +114,75 @@ async fn a_storm_of_refusals_costs_few_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_among_answers_does_not_stop_the_others() {
+    let stand = Stand::new(3_000).await;
+    // One in twenty is refused for a second.
+    let model = Arc::new(Scripted::new(async |number: usize, _| {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if number % 20 == 7 {
+            return Err(CallError::NotBilled {
+                reason: "429 from the provider".to_owned(),
+                retry_after: Some(Duration::from_secs(1)),
+                scope: Scope::Throttled,
+            });
+        }
+        Ok("yes".to_owned())
+    }));
+    let calls = Arc::clone(&model.calls);
+    let worker = stand.work(stand.kit(model, 32, Limits::NONE), &limiter(), 32);
+    stand.sweep_to_the_end(10 * MINUTE).await;
+    worker.stop().await;
+    // 32 places of 100 ms are 320 a second; the last ones refused come a second later.
+    let took = *calls.lock().unwrap().last().unwrap();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_nobody_told_is_learned_by_all_workers_and_nearly_used() {
+    let stand = Stand::new(1_500).await;
+    // 300 in any minute, and the true time to wait.
+    let let_in = std::sync::Mutex::new(Vec::<Duration>::new());
+    let model = Arc::new(Scripted::new(move |_, at: Duration| {
+        let mut let_in = let_in.lock().unwrap();
+        let held = let_in.iter().rev().take_while(|t| **t + MINUTE > at).count();
+        let wait =
+            (held >= 300).then(|| let_in[let_in.len() - held] + MINUTE - at + Duration::from_millis(1));
+        if wait.is_none() {
+            let_in.push(at);
+        }
+        async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            match wait {
+                None => Ok("yes".to_owned()),
+                wait => Err(CallError::NotBilled {
+                    reason: "429 from the provider".to_owned(),
+                    retry_after: wait,
+                    scope: Scope::Throttled,
+                }),
+            }
+        }
+    }));
+    let calls = Arc::clone(&model.calls);
+    let limiter = limiter();
+    let workers: Vec<_> = (0..2)
+        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 8, Limits::NONE), &limiter, 8))
+        .collect();
+    stand.sweep_to_the_end(20 * MINUTE).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let calls = calls.lock().unwrap();
+    assert!(
+        calls.len() as f64 <= 1.1 * 1_500.0,
+        "{} calls for 1,500 tasks",
+        calls.len()
+    );
+    // The first 300 at once, then as many a minute.
+    let took = *calls.last().unwrap();
+    assert!(took.as_secs_f64() < 60.0 * 4.0 / 0.9, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endpoint_that_fails_is_left_alone_until_it_works() {
     let stand = Stand::new(100).await;
     let model = Arc::new(Scripted::new(async |_, at: Duration| {

@@ -22,6 +22,8 @@ use crate::workshop::{self, Workshop};
 const KEPT: usize = 64;
 /// Time between two looks whether a run is reached by other ways now: a submitter may have sent it again.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// The same while an endpoint refuses what is asked: whoever mends the job and resumes the run is not to be refused once more.
+const LOOK_EVERY_DOUBTED: Duration = Duration::from_millis(100);
 /// Time for which it is said that a run was refused: its tasks come again sooner while it lives.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
 /// Characters of the reason.
@@ -39,6 +41,8 @@ pub(crate) struct ClusterKits {
 struct Kept {
     asked: Instant,
     looked: Instant,
+    /// An endpoint refused what is asked by it.
+    doubted: bool,
     built: Arc<OnceCell<Built>>,
 }
 
@@ -128,10 +132,16 @@ impl ClusterKits {
         let entry = kept.entry(run).or_insert_with(|| Kept {
             asked: Instant::now(),
             looked: Instant::now(),
+            doubted: false,
             built: Arc::default(),
         });
         entry.asked = Instant::now();
-        let look = entry.looked.elapsed() >= LOOK_EVERY;
+        let every = if entry.doubted {
+            LOOK_EVERY_DOUBTED
+        } else {
+            LOOK_EVERY
+        };
+        let look = entry.looked.elapsed() >= every;
         if look {
             entry.looked = entry.asked;
         }
@@ -223,6 +233,12 @@ impl Kits for ClusterKits {
                 self.refuse(run, &why);
                 Err(why)
             }
+        }
+    }
+
+    fn doubt(&self, run: RunId) {
+        if let Some(kept) = locked(&self.kept).get_mut(&run) {
+            kept.doubted = true;
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use backoff::backoff::Backoff;
 use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::Amount;
+use gristmill_domain::refusal::with_advice;
 use gristmill_domain::work::{Task, Work};
 use gristmill_ports::batch::{BatchId, BatchRequest, Docket, DocketError};
-use gristmill_ports::ledger::Outcome;
 use gristmill_ports::model::{CallError, Scope};
 
 use super::contents::{self, Item};
@@ -171,7 +171,7 @@ impl Lane {
                     let right = left.split_off(left.len() / 2);
                     return Some([left, right]);
                 }
-                group.fail(&reason).await;
+                group.refused(reason).await;
                 None
             }
             Err(CallError::NotBilled {
@@ -296,7 +296,22 @@ impl Group<'_> {
 
     pub(super) async fn pause(&self, reason: &str) {
         let (ledger, run) = (&self.bench.ledger, self.kit.run);
-        tell("pause", || ledger.pause(run, reason)).await;
+        let reason = with_advice(reason);
+        self.bench.kits.doubt(run);
+        tell("pause", || ledger.pause(run, &reason)).await;
+    }
+
+    /// Each was refused by itself: what becomes of it is that of a single call.
+    async fn refused(&self, reason: String) {
+        for item in self.items {
+            let place = Place {
+                bench: self.bench,
+                kit: self.kit,
+                task: &item.task,
+            };
+            let end = place.request_refused(reason.clone(), item.fence.attempt).await;
+            place.finish(item.fence, end, None).await;
+        }
     }
 
     /// Ends all of them; whether the ledger took every word.
@@ -330,15 +345,5 @@ impl Group<'_> {
             wait: backoff(item.fence.attempt),
         })
         .await
-    }
-
-    async fn fail(&self, reason: &str) {
-        self.end(|_| End::Settled {
-            actual: Amount::ZERO,
-            outcome: Outcome::Failed {
-                reason: reason.to_owned(),
-            },
-        })
-        .await;
     }
 }

@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
-use gristmill_domain::amount::Amount;
 use gristmill_ports::batch::{BatchId, BatchResult, BatchState, Docket};
-use gristmill_ports::ledger::{AccountState, Outcome};
+use gristmill_ports::ledger::AccountState;
 use gristmill_ports::model::{CallError, Scope};
 
 use tracing::Instrument;
@@ -292,16 +291,19 @@ impl Looking<'_> {
         let place = Place { bench, kit, task };
         let end = match result {
             Ok(response) => match kit.models.get(&task.model) {
-                Some(model) => place.answered(model, response, worst_case(kit, task)).await,
+                Some(model) => {
+                    bench.trials.answered(kit.run, task);
+                    place.answered(model, response, worst_case(kit, task)).await
+                }
                 None => return false,
             },
-            Err(error) => self.unanswered(item, error).await,
+            Err(error) => self.unanswered(place, item, error).await,
         };
         place.finish(item.fence, end, None).await
     }
 
     /// A request of a batch that brought no answer.
-    async fn unanswered(&self, item: &Item, error: CallError) -> End {
+    async fn unanswered(&self, place: Place<'_>, item: &Item, error: CallError) -> End {
         let attempt = item.fence.attempt;
         match error {
             CallError::Unknown { reason, .. } => End::Burn {
@@ -312,10 +314,7 @@ impl Looking<'_> {
                 reason,
                 scope: Scope::Request,
                 ..
-            } => End::Settled {
-                actual: Amount::ZERO,
-                outcome: Outcome::Failed { reason },
-            },
+            } => place.request_refused(reason, attempt).await,
             CallError::NotBilled {
                 reason,
                 scope,
