@@ -120,9 +120,14 @@ async fn carry_out(
     view: View,
     stop: CancellationToken,
 ) -> Result<(Finished, Account), Failure> {
-    let Start { run, job, base, .. } = &prepared.start;
+    let Start { run, base, .. } = &prepared.start;
+    let job = &prepared.live;
     let run = *run;
-    let workshop = Workshop::new(Place::Own(base.clone()), view.clone());
+    let workshop = Workshop::new(
+        Place::Own(base.clone()),
+        workshop::endpoints_here().map_err(Failure::Input)?,
+        view.clone(),
+    );
     let kit = workshop
         .kit(
             run,
@@ -189,6 +194,7 @@ async fn carry_out(
         options: Options {
             window: Window::new(window),
             max_attempts: job.budget.max_attempts,
+            at_risk: job.budget.at_risk,
             sweep_every: Duration::from_millis(500),
             propagator: Arc::new(Untraced),
         },

@@ -4,11 +4,11 @@
 //! journal or the ledger already holds are handed to the producer the moment it asks for their task, so that recovery is not
 //! a path of its own: a restarted producer asks for the same tasks again, and those that are paid for answer at once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill_domain::amount::Amount;
+use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::row::Row;
@@ -59,6 +59,8 @@ pub struct Options {
     pub window: Window,
     /// Attempts at one task that may cost something.
     pub max_attempts: u32,
+    /// Share of the limit that open tasks may hold, at their worst cases.
+    pub at_risk: f64,
     /// Time between two sweeps.
     pub sweep_every: Duration,
     /// Carries the trace of this process to those who do the work.
@@ -84,6 +86,10 @@ pub(crate) struct Site<'a> {
     pub(crate) journal: Journal<'a>,
     pub(crate) epoch: Epoch,
     pub(crate) prices: HashMap<String, Price>,
+    /// Models that are asked in batches: what they work on outlives a crash.
+    pub(crate) batched: HashSet<String>,
+    /// The account's limit, as it was last seen.
+    pub(crate) limit: Limit,
     pub(crate) options: Options,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) stop: CancellationToken,
@@ -100,6 +106,8 @@ pub(crate) struct Site<'a> {
 struct InFlight {
     address: Address,
     worst: Amount,
+    /// What a crash may burn of it.
+    at_risk: Amount,
 }
 
 /// Carries out one producer's tasks.
@@ -107,6 +115,10 @@ pub(crate) struct Engine<'a, 'b> {
     pub(crate) site: &'b mut Site<'a>,
     round: u32,
     in_flight: HashMap<TaskId, InFlight>,
+    /// Worst cases of those of them that a crash may burn.
+    at_risk: Amount,
+    /// Tasks that wait until less is at risk.
+    held_back: VecDeque<Task>,
     /// Results that are stored, of tasks that the producer has not asked for yet.
     known: HashMap<TaskId, TaskResult>,
     stored: HashSet<TaskId>,
@@ -139,6 +151,8 @@ impl<'a, 'b> Engine<'a, 'b> {
             site,
             round,
             in_flight: HashMap::new(),
+            at_risk: Amount::ZERO,
+            held_back: VecDeque::new(),
             stored: known.keys().copied().collect(),
             known,
             results: Vec::new(),
@@ -166,7 +180,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                     value,
                     vectors: vector.into_iter().collect(),
                 }));
-            let finished = producer.finished() && self.in_flight.is_empty();
+            let finished = producer.finished() && self.in_flight.is_empty() && self.held_back.is_empty();
             let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
             if self.results.len() >= CHECKPOINT_RESULTS || due || finished {
                 self.checkpoint(&mut decided).await?;
@@ -197,15 +211,75 @@ impl<'a, 'b> Engine<'a, 'b> {
         let idle = self.in_flight.is_empty() && self.results.is_empty();
         let least = if idle { ROOM_MIN } else { 0 };
         let room = self.site.options.window.tasks().saturating_sub(held).max(least);
-        let (mut fresh, more) = self.ask(producer, room.min(OPEN_BATCH)).await?;
-        if !fresh.is_empty() {
-            if !self.whole {
+        let mut more = false;
+        if self.held_back.is_empty() {
+            let asked = self.ask(producer, room.min(OPEN_BATCH)).await?;
+            let mut fresh = asked.0;
+            more = asked.1;
+            if !fresh.is_empty() && !self.whole {
                 fresh = self.mend(producer, fresh).await?;
                 self.whole = true;
             }
-            self.open(fresh).await?;
+            self.held_back.extend(fresh);
+        }
+        more |= self.take_early(producer).await?;
+        let affordable = self.affordable();
+        // What is held back is opened when something in flight has ended.
+        more &= self.held_back.is_empty();
+        if !affordable.is_empty() {
+            self.open(affordable).await?;
         }
         Ok(more)
+    }
+
+    /// Takes what came for tasks that are held back, which a rebuilt ledger holds open before they are opened here; whether there was any.
+    async fn take_early(&mut self, producer: &mut dyn Producer) -> Result<bool, Error> {
+        if self.site.early.is_empty() {
+            return Ok(false);
+        }
+        let held_back = std::mem::take(&mut self.held_back);
+        let mut some = false;
+        for task in held_back {
+            match self.site.early.remove(&task.id) {
+                Some(settled) => {
+                    some = true;
+                    self.take(producer, task.address, settled).await?;
+                }
+                None => self.held_back.push_back(task),
+            }
+        }
+        Ok(some)
+    }
+
+    /// Takes as many of the tasks that are held back as may be at risk at once; one, where nothing else is.
+    fn affordable(&mut self) -> Vec<Task> {
+        let most = self.site.limit.share(self.site.options.at_risk);
+        let mut tasks = Vec::new();
+        let mut at_risk = self.at_risk;
+        while let Some(task) = self.held_back.pop_front() {
+            let worst = self.worst_of(&task);
+            let alone = at_risk == Amount::ZERO;
+            if !alone && !most.covers(at_risk + worst) {
+                self.held_back.push_front(task);
+                break;
+            }
+            at_risk += worst;
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    /// What a crash may burn of a task.
+    fn worst_of(&self, task: &Task) -> Amount {
+        if self.site.batched.contains(&task.model) {
+            return Amount::ZERO;
+        }
+        let Amount { usd, calls, .. } = self.worst_case(task);
+        Amount {
+            usd,
+            calls,
+            ..Amount::ZERO
+        }
     }
 
     /// Asks the producer for tasks. Those that are answered by what is stored, or came early, are absorbed at once; returns the others, and
@@ -238,9 +312,12 @@ impl<'a, 'b> Engine<'a, 'b> {
         let mut opened = Vec::with_capacity(tasks.len());
         for task in tasks {
             opened.push(self.new_task(&task)?);
+            let at_risk = self.worst_of(&task);
+            self.at_risk += at_risk;
             let in_flight = InFlight {
                 address: task.address,
                 worst: self.worst_case(&task),
+                at_risk,
             };
             self.in_flight.insert(task.id, in_flight);
         }
@@ -328,7 +405,10 @@ impl<'a, 'b> Engine<'a, 'b> {
         for result in settled {
             self.site.cursor = self.site.cursor.max(result.seq);
             match self.in_flight.remove(&result.task) {
-                Some(in_flight) => self.take(producer, in_flight.address, result).await?,
+                Some(in_flight) => {
+                    self.at_risk = self.at_risk.checked_sub(in_flight.at_risk).unwrap_or_default();
+                    self.take(producer, in_flight.address, result).await?;
+                }
                 // Stored before a crash, absorbed after it.
                 None if self.stored.contains(&result.task) => {
                     self.site
@@ -419,6 +499,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         if account.state != AccountState::Active {
             return Err(self.halted().await?);
         }
+        self.site.limit = account.limit;
         self.fail_unfunded(&account).await?;
         let in_flight = self.in_flight.len() as u64;
         let in_batches = self.in_batches().await;

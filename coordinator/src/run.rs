@@ -151,6 +151,11 @@ impl Coordinator<'_> {
             journal: Journal::new(self.blobs),
             epoch,
             prices: self.prices.clone(),
+            batched: specs(&self.recipe.job)
+                .filter(|spec| spec.batch.is_some())
+                .map(gristmill_domain::job::ModelSpec::name)
+                .collect(),
+            limit: account.limit,
             options: self.options.clone(),
             progress: self.progress.clone(),
             stop: self.stop.clone(),

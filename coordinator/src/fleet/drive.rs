@@ -139,6 +139,7 @@ impl Fleet {
             options: Options {
                 window,
                 max_attempts: start.job.budget.max_attempts,
+                at_risk: start.job.budget.at_risk,
                 sweep_every: SWEEP_EVERY,
                 propagator: Arc::clone(&self.ground.propagator),
             },
