@@ -13,6 +13,7 @@ use gristmill_domain::concept::Standing;
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
+use gristmill_domain::refusal;
 use gristmill_domain::row::Row;
 use gristmill_domain::seed;
 use gristmill_domain::strategy::Strategy;
@@ -20,6 +21,7 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
+use crate::view::many;
 use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
 
@@ -45,6 +47,9 @@ pub(crate) struct Manifest {
     pub(crate) candidates: u64,
     /// Rejected candidates by reason, in the order of the funnel.
     pub(crate) rejected: Vec<(Reason, Loss)>,
+    /// Why calls failed for good, in the providers' words: the most frequent ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed_calls: Vec<FailedCalls>,
     /// Rows with a reference to check against, and rows without, apart.
     pub(crate) by_reference: BTreeMap<String, Yield>,
     /// Where each concept stands: rows wanted, real rows and synthetic ones that count.
@@ -84,6 +89,15 @@ pub(crate) struct RowCounts {
     pub(crate) test: u64,
     pub(crate) rejected: u64,
     pub(crate) synthetic_share: f64,
+}
+
+/// Candidates whose calls failed for good alike.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FailedCalls {
+    /// The provider's words for the first of them.
+    pub(crate) words: String,
+    /// How many there are.
+    pub(crate) rows: u64,
 }
 
 /// Candidates lost for one reason, and what they cost.
@@ -142,6 +156,11 @@ impl Manifest {
         self.spend.iter().map(Spend::usd_micros).sum()
     }
 
+    /// Of that, what is booked for calls whose cost nobody knows.
+    pub(crate) fn burned_usd_micros(&self) -> u64 {
+        self.spend.iter().map(|part| part.burned_usd_micros).sum()
+    }
+
     /// The calls of the whole run.
     pub(crate) fn calls(&self) -> u64 {
         self.spend.iter().map(|part| part.calls).sum()
@@ -160,6 +179,8 @@ pub(crate) struct Tallies {
     pub(crate) rows: RowCounts,
     candidates: u64,
     rejected: BTreeMap<Reason, Loss>,
+    /// Failed calls by the form of the provider's words.
+    failed_calls: BTreeMap<String, FailedCalls>,
     by_reference: BTreeMap<String, Yield>,
     by_strategy: BTreeMap<String, Yield>,
     by_mutator: BTreeMap<String, Yield>,
@@ -176,6 +197,30 @@ impl Tallies {
         }
     }
 
+    fn see_failed_call(&mut self, words: &str) {
+        /// Forms that are told apart: a provider that answers each call with other words is not let fill the memory.
+        const FORMS_MAX: usize = 256;
+        let form = refusal::alike(words);
+        if self.failed_calls.len() >= FORMS_MAX && !self.failed_calls.contains_key(&form) {
+            return;
+        }
+        let seen = self.failed_calls.entry(form).or_insert_with(|| FailedCalls {
+            words: refusal::with_advice(words),
+            rows: 0,
+        });
+        seen.rows += 1;
+    }
+
+    /// The most frequent words of failed calls, the first first.
+    fn failed_calls(&self) -> Vec<FailedCalls> {
+        /// Enough to see what went wrong.
+        const SHOWN: usize = 3;
+        let mut all: Vec<FailedCalls> = self.failed_calls.values().cloned().collect();
+        all.sort_by_key(|failed| std::cmp::Reverse(failed.rows));
+        all.truncate(SHOWN);
+        all
+    }
+
     /// Counts a decided row.
     pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
         let cost = row.cost();
@@ -186,6 +231,9 @@ impl Tallies {
             loss.calls += cost.calls;
             loss.usd_micros += cost.usd.0;
             self.rows.rejected += 1;
+            if rejection.reason == Reason::CallFailed {
+                self.see_failed_call(&rejection.detail);
+            }
         } else {
             self.rows.train += 1;
             self.rows.train_synthetic += 1;
@@ -408,13 +456,18 @@ pub(crate) fn manifest(
             });
         }
     }
-    let warnings = warnings::of(
+    let failed_calls = tallies.failed_calls();
+    let mut warnings = warnings::of(
         start,
         &course.concepts,
         account,
         tallies.new_questions,
         tallies.asked(),
     );
+    warnings.extend(failed_calls.iter().map(|failed| {
+        let rows = many(failed.rows, "candidate");
+        format!("{rows} lost to calls that failed for good: {}", failed.words)
+    }));
     Manifest {
         version: 1,
         run: start.run.to_string(),
@@ -424,6 +477,7 @@ pub(crate) fn manifest(
         rows: tallies.rows,
         candidates: tallies.candidates,
         rejected: tallies.rejected.into_iter().collect(),
+        failed_calls,
         by_reference: tallies.by_reference,
         by_strategy: tallies.by_strategy,
         by_mutator: match start.job.generate.mutators {

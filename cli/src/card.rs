@@ -6,7 +6,7 @@ use gristmill_domain::amount::MicroUsd;
 
 use crate::assemble::Manifest;
 use crate::mutators;
-use crate::view::thousands;
+use crate::view::{many, thousands};
 
 /// The card's Markdown, below its front matter.
 pub(crate) fn card(manifest: &Manifest) -> String {
@@ -108,7 +108,31 @@ fn funnel(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         "| accepted | {} | {:.1} % | | |\n",
         thousands(accepted),
         share(accepted)
-    )
+    )?;
+    failed_calls(text, manifest)
+}
+
+/// Why calls failed for good, in the providers' words.
+fn failed_calls(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    if manifest.failed_calls.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "Calls failed for good with these words, most often:\n")?;
+    for failed in &manifest.failed_calls {
+        writeln!(
+            text,
+            "- {}: {}",
+            many(failed.rows, "candidate"),
+            in_one_line(&failed.words)
+        )?;
+    }
+    writeln!(text)
+}
+
+/// A provider's words, which may hold anything, as text in a list.
+fn in_one_line(words: &str) -> String {
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.replace('<', "&lt;").replace('|', "\\|")
 }
 
 fn yields(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
@@ -180,6 +204,16 @@ fn spend(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
             thousands(part.calls),
             thousands(part.input_tokens),
             thousands(part.output_tokens)
+        )?;
+    }
+    let (all, burned) = (manifest.usd_micros(), manifest.burned_usd_micros());
+    if burned > 0 {
+        writeln!(
+            text,
+            "\n{} of {} ({:.1} %) is burned: booked at the worst case for calls whose true cost nobody knows.",
+            MicroUsd(burned),
+            MicroUsd(all),
+            100.0 * burned as f64 / all as f64
         )?;
     }
     writeln!(text)

@@ -191,7 +191,12 @@ fn in_words(mutators: &Mutators) -> String {
 /// Variables that should hold keys, and are not set here.
 fn missing_keys(job: &Job) -> BTreeSet<&str> {
     specs(job)
-        .filter_map(|spec| spec.key_env.as_deref())
+        .flat_map(|spec| {
+            spec.key_env
+                .iter()
+                .chain(spec.header_env.values())
+                .map(String::as_str)
+        })
         .filter(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
         .collect()
 }

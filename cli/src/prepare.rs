@@ -17,7 +17,10 @@ use crate::{intake, print, workshop};
 
 /// A job, read and made ready.
 pub(crate) struct Prepared {
+    /// What the run is started with, as it is stored: no secret is in it.
     pub(crate) start: Start,
+    /// The job with its secrets, for asking its models; it is never stored.
+    pub(crate) live: Job,
     pub(crate) seeds: SeedStore,
     pub(crate) bad_rows: intake::BadRows,
     /// Documents that could not be read.
@@ -61,7 +64,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         bad_rows: bad_rows.count,
         skipped_documents: skipped.count,
         skipped: skipped.lines().to_vec(),
-        job,
+        job: job.redacted(),
         templates,
         schemas,
     };
@@ -72,6 +75,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
     Ok(Prepared {
         recipe: recipe(&start)?,
         start,
+        live: job,
         seeds,
         bad_rows,
         skipped,
@@ -85,7 +89,7 @@ fn resume(args: &JobArgs) -> String {
     let mut command = format!("gristmill run {}", quoted(&args.job.display().to_string()));
     for set in &args.set {
         command.push_str(" --set ");
-        command.push_str(&quoted(set));
+        command.push_str(&quoted(&gristmill_jobfile::redact_override(set)));
     }
     command
 }

@@ -158,9 +158,10 @@ impl Standing {
         let calls = books.gone().calls;
         parts.push(match limit.calls {
             Some(limit) => format!(
-                "{} gone + {} held of {} calls",
-                thousands(calls),
-                books.started.calls,
+                "{} spent + {} burned + {} held of {} calls",
+                thousands(books.spent.calls),
+                thousands(books.burned.calls),
+                thousands(books.started.calls),
                 thousands(limit)
             ),
             None => format!("{} calls", thousands(calls)),
@@ -240,6 +241,17 @@ impl Standing {
                 "  attempts void {}, burned {}\n",
                 counts.voided, counts.burned
             ));
+            let books = account.total();
+            let gone = books.gone().usd.0;
+            if books.burned.usd.0 > 0 {
+                text.push_str(&format!(
+                    "  {} of {} ({:.1} %) is burned: booked at the worst case, since nobody knows what those calls cost; if the \
+                     provider does not bill its failures, set `billed_on_error: false` at the model\n",
+                    books.burned.usd,
+                    MicroUsd(gone),
+                    100.0 * books.burned.usd.0 as f64 / gone as f64
+                ));
+            }
         }
         let value = serde_json::json!({
             "run": self.run, "limit": self.limit(), "total": account.map(Account::total),

@@ -10,8 +10,11 @@ use anyhow::{Context, bail};
 use gristmill_coordinator::specs;
 use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
+use gristmill_domain::egress::{Endpoints, KeyRules};
 use gristmill_domain::id::{LineId, RunId};
-use gristmill_domain::job::{Concepts, EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator};
+use gristmill_domain::job::{
+    Address, Concepts, EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator,
+};
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
@@ -47,37 +50,56 @@ pub(crate) async fn schemas(sandbox: Option<&Sandbox>) -> anyhow::Result<BTreeMa
     Ok(schemas)
 }
 
+/// What a model's requests carry that a job only names.
+#[derive(Default)]
+struct Secrets {
+    key: Option<String>,
+    /// Values of `header_env`, by header.
+    headers: BTreeMap<String, String>,
+    /// Its host may stand for a link-local address.
+    link_local: bool,
+}
+
 /// The line that a model stands for: whoever shares endpoint, key and model shares the provider's limits.
-fn line(spec: &ModelSpec, key: Option<&str>) -> Line {
+fn line(spec: &ModelSpec, secrets: &Secrets) -> Line {
     let name = spec.name();
-    let endpoint = spec.base_url.as_deref().unwrap_or("local").trim_end_matches('/');
-    let key = key.unwrap_or_default().trim();
+    let address = spec.base_url.as_ref().map(|url| Address::parse(url, spec.api()));
+    let endpoint = match &address {
+        Some(Ok(address)) => address.as_text(),
+        Some(Err(_)) | None => "local",
+    };
+    let key = secrets.key.as_deref().unwrap_or_default().trim();
+    let mut parts = vec![endpoint.as_bytes(), key.as_bytes(), name.as_bytes()];
+    parts.extend(secrets.headers.values().map(String::as_bytes));
     Line {
-        id: LineId::of(&[endpoint.as_bytes(), key.as_bytes(), name.as_bytes()]),
+        id: LineId::of(&parts),
         limits: spec.limits(),
     }
 }
 
 /// How an endpoint is reached.
-fn endpoint(spec: &ModelSpec, base_url: &str, model: &str, key: Option<&str>) -> gristmill_endpoint::Options {
+fn endpoint(spec: &ModelSpec, base_url: &str, model: &str, secrets: &Secrets) -> gristmill_endpoint::Options {
+    let named = secrets.headers.clone();
     gristmill_endpoint::Options {
         api: spec.api(),
         base_url: base_url.to_owned(),
         model: model.to_owned(),
-        key: key.map(Key::new),
-        headers: spec.headers.clone(),
+        key: secrets.key.as_deref().map(Key::new),
+        headers: spec.headers.clone().into_iter().chain(named).collect(),
+        link_local: secrets.link_local,
         body: spec.body.clone(),
         structured: spec.structured(),
         token_limit_key: spec.token_limit_key.unwrap_or_default(),
+        billed_on_error: spec.billed_on_error(),
     }
 }
 
 /// How a model is asked in batches, if it is.
-async fn batch_line(spec: &ModelSpec, key: Option<&str>) -> anyhow::Result<Option<BatchLine>> {
+async fn batch_line(spec: &ModelSpec, secrets: &Secrets) -> anyhow::Result<Option<BatchLine>> {
     let (Some(batch), Some(ModelSource::Endpoint { base_url, model })) = (&spec.batch, spec.source()) else {
         return Ok(None);
     };
-    let batches = BatchEndpoint::new(endpoint(spec, base_url, model, key))?;
+    let batches = BatchEndpoint::new(endpoint(spec, base_url, model, secrets))?;
     batches.probe().await.with_context(|| {
         format!("`{model}` is to be asked in batches, and its endpoint shows no batch API; nothing was spent")
     })?;
@@ -106,8 +128,8 @@ pub(crate) enum Place {
     Own(PathBuf),
     /// A worker's: a job comes from somewhere else, and must not be able to send out what it was not given.
     Worker {
-        /// Variables that may hold keys.
-        keys: Vec<String>,
+        /// Variables and files that may hold keys, and where each may be sent.
+        keys: KeyRules,
         /// Folder of the files that may hold keys.
         key_folder: Option<PathBuf>,
     },
@@ -116,9 +138,17 @@ pub(crate) enum Place {
 /// Models that several runs share, by name.
 type Shared<T> = tokio::sync::Mutex<HashMap<String, Arc<T>>>;
 
+/// Hosts that requests of this process may go to, by `GRISTMILL_ENDPOINTS`; without it, all but link-local ones.
+pub(crate) fn endpoints_here() -> anyhow::Result<Endpoints> {
+    let text = std::env::var("GRISTMILL_ENDPOINTS").unwrap_or_default();
+    text.parse::<Endpoints>()
+        .context("the variable GRISTMILL_ENDPOINTS cannot be used")
+}
+
 /// Builds kits. A local model or an embedder is loaded once, however many runs use it.
 pub(crate) struct Workshop {
     place: Place,
+    endpoints: Endpoints,
     view: View,
     local_models: Shared<dyn ChatModel>,
     embedders: Shared<dyn Embedder>,
@@ -126,9 +156,10 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     /// A workshop on this machine.
-    pub(crate) fn new(place: Place, view: View) -> Self {
+    pub(crate) fn new(place: Place, endpoints: Endpoints, view: View) -> Self {
         Self {
             place,
+            endpoints,
             view,
             local_models: Shared::default(),
             embedders: Shared::default(),
@@ -145,11 +176,11 @@ impl Workshop {
     ) -> anyhow::Result<Kit> {
         let mut models = HashMap::new();
         for spec in specs(job) {
-            let key = self.key(spec)?;
+            let secrets = self.secrets(spec)?;
             let model = Model {
-                batch: batch_line(spec, key.as_deref()).await?,
-                line: line(spec, key.as_deref()),
-                chat: self.chat_model(spec, key).await?,
+                batch: batch_line(spec, &secrets).await?,
+                line: line(spec, &secrets),
+                chat: self.chat_model(spec, &secrets).await?,
                 price: spec.price().unwrap_or(Price::FREE),
                 concurrency: spec.concurrency(),
                 timeout: Duration::from_secs(spec.timeout_s().into()),
@@ -175,14 +206,14 @@ impl Workshop {
 
     /// One model, ready to be asked.
     pub(crate) async fn model(&self, spec: &ModelSpec) -> anyhow::Result<Arc<dyn ChatModel>> {
-        let key = self.key(spec)?;
-        self.chat_model(spec, key).await
+        let secrets = self.secrets(spec)?;
+        self.chat_model(spec, &secrets).await
     }
 
-    async fn chat_model(&self, spec: &ModelSpec, key: Option<String>) -> anyhow::Result<Arc<dyn ChatModel>> {
+    async fn chat_model(&self, spec: &ModelSpec, secrets: &Secrets) -> anyhow::Result<Arc<dyn ChatModel>> {
         match spec.source() {
             Some(ModelSource::Endpoint { base_url, model }) => {
-                let endpoint = Endpoint::new(endpoint(spec, base_url, model, key.as_deref()))?;
+                let endpoint = Endpoint::new(endpoint(spec, base_url, model, secrets))?;
                 endpoint.probe().await.context("nothing was spent")?;
                 Ok(Arc::new(endpoint))
             }
@@ -210,10 +241,31 @@ impl Workshop {
         }
     }
 
-    fn key(&self, spec: &ModelSpec) -> anyhow::Result<Option<String>> {
+    /// What a model's requests carry, where its address may have it.
+    fn secrets(&self, spec: &ModelSpec) -> anyhow::Result<Secrets> {
+        let Some(base_url) = &spec.base_url else {
+            return Ok(Secrets::default());
+        };
+        let address = Address::parse(base_url, spec.api())?;
+        self.endpoints.check(&address).map_err(anyhow::Error::msg)?;
+        let mut headers = BTreeMap::new();
+        for (header, variable) in &spec.header_env {
+            headers.insert(
+                header.clone(),
+                self.variable(variable, &address)?.trim().to_owned(),
+            );
+        }
+        Ok(Secrets {
+            key: self.key(spec, &address)?,
+            headers,
+            link_local: self.endpoints.allow_link_local(&address),
+        })
+    }
+
+    fn key(&self, spec: &ModelSpec, address: &Address) -> anyhow::Result<Option<String>> {
         let text = match (&spec.key_env, &spec.key_file) {
-            (Some(variable), _) => self.variable(variable)?,
-            (None, Some(file)) => self.file(file)?,
+            (Some(variable), _) => self.variable(variable, address)?,
+            (None, Some(file)) => self.file(file, address)?,
             (None, None) => return Ok(None),
         };
         if Key::new(&text).is_empty() {
@@ -222,21 +274,19 @@ impl Workshop {
         Ok(Some(text))
     }
 
-    fn variable(&self, name: &str) -> anyhow::Result<String> {
-        if let Place::Worker { keys, .. } = &self.place
-            && !keys.iter().any(|allowed| allowed == name)
-        {
-            bail!("this worker gives no job the variable `{name}`: start it with `--keys {name}` if it may");
+    fn variable(&self, name: &str, address: &Address) -> anyhow::Result<String> {
+        if let Place::Worker { keys, .. } = &self.place {
+            keys.check(name, address).map_err(anyhow::Error::msg)?;
         }
         std::env::var(name).with_context(|| {
             format!("the environment variable `{name}` that should hold the key cannot be read")
         })
     }
 
-    fn file(&self, file: &Path) -> anyhow::Result<String> {
+    fn file(&self, file: &Path, address: &Address) -> anyhow::Result<String> {
         let path = match &self.place {
             Place::Own(base) => base.join(file),
-            Place::Worker { key_folder, .. } => {
+            Place::Worker { keys, key_folder } => {
                 let folder = key_folder.as_deref().with_context(|| {
                     format!(
                         "this worker has no key files: start it with `--key-folder` for `{}`",
@@ -244,6 +294,8 @@ impl Workshop {
                     )
                 })?;
                 let name = file.file_name().context("the key file has no name")?;
+                keys.check(&name.to_string_lossy(), address)
+                    .map_err(anyhow::Error::msg)?;
                 folder.join(name)
             }
         };

@@ -8,6 +8,7 @@ mod show;
 mod submit;
 mod verbs;
 
+use gristmill_domain::egress::Endpoints;
 use gristmill_domain::id::RunId;
 use gristmill_ports::ledger::Error as LedgerError;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +24,25 @@ pub use auth::{Access, AccessError, Role};
 pub struct Api {
     ground: Ground,
     access: Access,
+    endpoints: Endpoints,
     stop: CancellationToken,
 }
 
 impl Api {
     /// A service on this ground, for whom `access` lets in. Who watches a run is sent away by `stop`.
     pub fn new(ground: Ground, access: Access, stop: CancellationToken) -> Self {
-        Self { ground, access, stop }
+        Self {
+            ground,
+            access,
+            endpoints: Endpoints::default(),
+            stop,
+        }
+    }
+
+    /// Refuses jobs that name other endpoints than these.
+    #[must_use]
+    pub fn only(self, endpoints: Endpoints) -> Self {
+        Self { endpoints, ..self }
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use gristmill_domain::egress::{Endpoints, KeyRules};
 use gristmill_domain::stage::Stage;
 
 use super::JobArgs;
@@ -61,6 +62,16 @@ pub(crate) struct CoordinatorArgs {
     /// Only clients with a certificate of this authority (PEM) are let in.
     #[arg(long, requires = "tls_cert")]
     pub(crate) client_ca: Option<PathBuf>,
+    /// Hosts that jobs may name as endpoints, joined by commas: `api.example.com`, `*.example.com`; others are refused when they are
+    /// submitted. Left out, all but link-local addresses, which must be named.
+    #[arg(
+        long,
+        env = "GRISTMILL_ENDPOINTS",
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) endpoints: Endpoints,
     /// Tasks that all runs of the cluster together may have open.
     #[arg(long, default_value_t = 4096)]
     pub(crate) window: usize,
@@ -86,10 +97,28 @@ pub(crate) struct WorkerArgs {
     /// Seconds that calls in hand get after SIGTERM.
     #[arg(long, default_value_t = 60)]
     pub(crate) grace: u64,
-    /// Environment variables that jobs may name as `key_env`, joined by commas: nothing else of the environment can be sent anywhere.
-    #[arg(long, env = "GRISTMILL_KEYS", value_delimiter = ',')]
-    pub(crate) keys: Vec<String>,
-    /// Folder of key files that jobs may name as `key_file`.
+    /// Keys that jobs may name, each with the host that it is sent to, joined by commas: `NAME@api.example.com`, `NAME@*.example.com`,
+    /// `NAME@*`. A NAME alone is sent to this machine only. It is an environment variable for `key_env` and `header_env`, or a file of
+    /// `--key-folder` for `key_file`; nothing else of the environment can be sent anywhere.
+    #[arg(
+        long,
+        env = "GRISTMILL_KEYS",
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) keys: KeyRules,
+    /// Hosts that jobs may have requests sent to, joined by commas: `api.example.com`, `*.example.com`. Left out, all but link-local
+    /// addresses, which must be named.
+    #[arg(
+        long,
+        env = "GRISTMILL_ENDPOINTS",
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) endpoints: Endpoints,
+    /// Folder of key files that jobs may name as `key_file`; `--keys` says where each may be sent.
     #[arg(long, env = "GRISTMILL_KEY_FOLDER")]
     pub(crate) key_folder: Option<PathBuf>,
     /// Its name among the workers; one is made up when left out.

@@ -98,7 +98,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     tasks.spawn(answer(
         server,
         api_listener,
-        Api::new(ground, access, stop.clone()),
+        Api::new(ground, access, stop.clone()).only(args.endpoints.clone()),
         stop.clone(),
     ));
     let ended = super::until_one_ends(tasks, stop).await;

@@ -29,6 +29,11 @@ const PIECES: usize = 4;
 /// Submits a job.
 pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let prepared = prepare(&args.job, Keys::Elsewhere).await?;
+    if let Some((path, help)) = prepared.live.secrets().first() {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "`{path}` may hold a secret, which is not sent to a cluster\nhelp: {help}, and start the workers with `--keys VARIABLE@HOST`"
+        )));
+    }
     for line in prepared.bad_rows.lines() {
         view.say(&format!("warning: {line}"));
     }

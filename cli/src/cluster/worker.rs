@@ -46,7 +46,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         keys: args.keys.clone(),
         key_folder: args.key_folder.clone(),
     };
-    let workshop = Workshop::new(place, View::new(ProgressStyle::Plain));
+    let workshop = Workshop::new(place, args.endpoints.clone(), View::new(ProgressStyle::Plain));
     let kits = Arc::new(ClusterKits::new(
         Arc::clone(&servers.register),
         servers.states.clone(),

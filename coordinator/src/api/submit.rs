@@ -4,6 +4,7 @@
 //! job, seeds and prompts: what is entered is what was meant, or nothing is.
 
 use gristmill_domain::id::RunId;
+use gristmill_domain::job::{Address, Job};
 use gristmill_ports::blob::{Blobs, Create};
 use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{NewRun, SPEC_BYTES_MAX, Submitted};
@@ -12,7 +13,7 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
 use super::{Api, ledger_status, register_status, run_status, told};
-use crate::{SeedStore, Start};
+use crate::{SeedStore, Start, specs};
 
 /// The largest file of a run's state, bytes.
 const FILE_BYTES_MAX: usize = 256 << 20;
@@ -40,6 +41,7 @@ impl Api {
             return Err(Status::invalid_argument("a submission begins with its head"));
         };
         let head = check_head(head)?;
+        self.check_egress(&head.start.job)?;
         let run = head.start.run;
         let state = (self.ground.states)(run);
         store_files(state.as_ref(), parts).await?;
@@ -68,6 +70,22 @@ impl Api {
             run: Some(self.one(run).await?),
             created,
         })
+    }
+
+    /// Refuses a job whose requests may not go where it says, and one that holds a secret: what is stored of it is for many to see.
+    fn check_egress(&self, job: &Job) -> Result<(), Status> {
+        if let Some((path, help)) = job.secrets().first() {
+            return Err(Status::invalid_argument(format!(
+                "`{path}` may hold a secret, which is not sent to a cluster: {help}"
+            )));
+        }
+        for spec in specs(job) {
+            let address = spec.base_url.as_ref().map(|url| Address::parse(url, spec.api()));
+            if let Some(Ok(address)) = address {
+                self.endpoints.check(&address).map_err(Status::invalid_argument)?;
+            }
+        }
+        Ok(())
     }
 
     /// A run that has an account keeps the prices that it was opened with: its books are in them.

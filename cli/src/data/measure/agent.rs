@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::args::AgentArgs;
 use crate::data::task::Task;
 use crate::standing;
-use crate::workshop::{Place, Workshop};
+use crate::workshop::{Place, Workshop, endpoints_here};
 
 /// Version of what is asked; a score is comparable with those of the same.
 const PROMPT: &str = "cluster-agent/1";
@@ -119,7 +119,7 @@ impl Agent {
             None => Price::FREE,
         };
         let base: PathBuf = loaded.base.clone();
-        let workshop = Workshop::new(Place::Own(base), task.view.clone());
+        let workshop = Workshop::new(Place::Own(base), endpoints_here()?, task.view.clone());
         Ok(Self {
             name: spec.name(),
             chat: task.runtime.block_on(workshop.model(spec))?,
@@ -257,7 +257,9 @@ impl Agent {
             match scope {
                 Scope::Request => return Ok(None),
                 Scope::Endpoint | Scope::Quota => bail!("`{}` refuses: {reason}", self.name),
-                Scope::Throttled => tokio::time::sleep(pause.unwrap_or(PAUSE * 2u32.pow(attempt))).await,
+                Scope::Throttled | Scope::Failed => {
+                    tokio::time::sleep(pause.unwrap_or(PAUSE * 2u32.pow(attempt))).await
+                }
             }
         }
         Ok(None)

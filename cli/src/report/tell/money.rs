@@ -19,6 +19,10 @@ pub(super) fn spent_of(manifest: &Manifest) -> String {
             Some(limit) => format!("{} of {limit}", MicroUsd(usd)),
             None => MicroUsd(usd).to_string(),
         });
+        let burned = manifest.burned_usd_micros();
+        if burned > 0 {
+            parts.push(format!("{} of it burned", MicroUsd(burned)));
+        }
     }
     parts.push(match manifest.limit.calls {
         Some(limit) => format!("{} of {} calls", thousands(calls), thousands(limit)),
