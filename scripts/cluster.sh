@@ -3,13 +3,16 @@
 # ports, with their data in one folder. Prints where to submit to, waits, and on Ctrl-C stops all of it in order.
 # Installs RabbitMQ and Redis with apt-get when they are missing and allowed.
 #
-#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--keys LIST] [--store PATH_OR_URL] [--program PATH] [--folder PATH]
+#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--keys LIST] [--endpoints LIST] [--store PATH_OR_URL] [--program PATH] [--folder PATH]
 #
 #   --workers N          worker processes (2)
 #   --coordinators N     coordinator processes (1)
 #   --slots N            tasks that a worker has in hand at once (64)
 #   --stages LIST        what the workers do (generate,judge,embed)
-#   --keys LIST          environment variables that jobs may name as `key_env`, joined by commas (those in GRISTMILL_KEYS; else none)
+#   --keys LIST          environment variables that jobs may name as `key_env` or `header_env`, each with the host that it may be sent to, joined
+#                        by commas: NAME@api.example.com; without a host, to this machine only (those in GRISTMILL_KEYS; else none)
+#   --endpoints LIST     the only hosts that jobs may have requests sent to, joined by commas (those in GRISTMILL_ENDPOINTS; else all but
+#                        link-local addresses)
 #   --store PATH_OR_URL  where seeds, segments and datasets go (a folder beside the other data)
 #   --program PATH       the `gristmill` to run (the release build; built when it is not there)
 #   --folder PATH        where everything is kept (a new temporary folder); an old one goes on where it stopped
@@ -18,7 +21,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-workers=2 coordinators=1 slots=64 stages=generate,judge,embed keys=${GRISTMILL_KEYS:-} store='' program='' folder='' made_up=''
+workers=2 coordinators=1 slots=64 stages=generate,judge,embed keys=${GRISTMILL_KEYS:-} endpoints=${GRISTMILL_ENDPOINTS:-} store='' program='' folder='' made_up=''
 
 fail() {
     printf 'cluster.sh: %s\n' "$*" >&2
@@ -27,7 +30,7 @@ fail() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --workers | --coordinators | --slots | --stages | --keys | --store | --program | --folder)
+    --workers | --coordinators | --slots | --stages | --keys | --endpoints | --store | --program | --folder)
         [ $# -ge 2 ] || fail "$1 needs a value"
         printf -v "${1#--}" %s "$2"
         shift
@@ -247,7 +250,7 @@ broker="amqp://guest:guest@127.0.0.1:$broker_port/%2f"
 
 # ---- Gristmill ---------------------------------------------------------------------------------------------------------------------------
 
-export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store GRISTMILL_KEYS=$keys
+export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store GRISTMILL_KEYS=$keys GRISTMILL_ENDPOINTS=$endpoints
 "$program" broker setup >"$folder/logs/setup.log" 2>&1 || {
     cat "$folder/logs/setup.log" >&2
     fail 'the broker could not be set up'
@@ -279,7 +282,7 @@ printf '%s\n' "${servers[@]}"
     if [ -n "$keys" ]; then
         printf 'Jobs may use the keys in %s.\n' "$keys"
     else
-        printf 'Jobs may use no keys: start with --keys NAME, or GRISTMILL_KEYS, to let them name variables as `key_env`.\n'
+        printf 'Jobs may use no keys: start with --keys NAME@HOST, or GRISTMILL_KEYS, to let them name variables as `key_env`.\n'
     fi
     printf 'Runs, with datasets and reports, go to %s\n\n' "$store"
     printf 'export GRISTMILL_SERVER=%s\n%s submit JOB.yaml --watch\n\n' "${servers[0]}" "$program"

@@ -115,7 +115,7 @@ impl Cluster {
         self.folder.path().join("store")
     }
 
-    fn server(&mut self, kind: &str, more: &[&str]) -> anyhow::Result<Server> {
+    fn server(&mut self, kind: &str, more: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Server> {
         self.started += 1;
         let log = self.folder.path().join(format!("{kind}-{}.log", self.started));
         let http = format!("127.0.0.1:{}", ports::free()?);
@@ -131,7 +131,8 @@ impl Cluster {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
-            .env("GRISTMILL_LOG", "info");
+            .env("GRISTMILL_LOG", "info")
+            .envs(variables.iter().copied());
         let child = command.spawn()?;
         Ok(Server {
             child,
@@ -153,7 +154,7 @@ impl Cluster {
             .into_iter()
             .chain(more.iter().copied())
             .collect();
-        let mut server = self.server("coordinator", &args)?;
+        let mut server = self.server("coordinator", &args, &[])?;
         server.api = format!("http://{api}");
         ready(&mut server)?;
         self.coordinators.push(server);
@@ -162,7 +163,12 @@ impl Cluster {
 
     /// Starts a worker and waits until it is ready.
     pub fn worker(&mut self, more: &[&str]) -> anyhow::Result<()> {
-        let mut server = self.server("worker", more)?;
+        self.worker_with(more, &[])
+    }
+
+    /// The same with variables of its own.
+    pub fn worker_with(&mut self, more: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut server = self.server("worker", more, variables)?;
         ready(&mut server)?;
         self.workers.push(server);
         Ok(())

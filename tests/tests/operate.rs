@@ -136,7 +136,7 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
     };
     cluster.wait(&run, LONG, waits("there is no worker")).unwrap();
     cluster.worker(&["--slots", "4"]).unwrap();
-    let told = "1 of 1 workers: this worker gives no job the variable `NO_SUCH_KEY`";
+    let told = "1 of 1 workers: this worker gives no job the key `NO_SUCH_KEY`";
     let status = cluster.wait(&run, LONG, waits(told)).unwrap();
     assert_eq!(status["state"], "running");
     assert_eq!(bench.sim.bill().total.calls, 0);
