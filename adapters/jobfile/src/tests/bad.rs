@@ -228,8 +228,32 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     (
         "~teacher: {base_url: 'ftp://x', model: m}",
         "2:21",
-        "is no HTTP address",
+        "does not start with `http://` or `https://`",
         "/v1",
+    ),
+    (
+        "~teacher: {base_url: 'https://me:canary@h/v1', model: m}",
+        "2:21",
+        "a user name or a password",
+        "key_env",
+    ),
+    (
+        "~teacher: {base_url: 'https://h/v1#part', model: m}",
+        "2:21",
+        "from `#` on",
+        "leave that part out",
+    ),
+    (
+        "~teacher: {base_url: 'https://h/v1/messages', model: m}",
+        "2:21",
+        "Anthropic's API",
+        "api: anthropic",
+    ),
+    (
+        "~budget: {calls: 100, at_risk: 0}",
+        "3:31",
+        "a share of 0",
+        "above 0",
     ),
     ("~budget: {usd: -1}", "3:15", "a budget of -1", "above 0"),
     // Files, keys and prices.
