@@ -1,4 +1,9 @@
 //! Which concepts rows belong to: by the labels they carry, by embedding with a stated confidence, or by the clusters found in them.
+//!
+//! The confidence of an embedding is a probability: it is calibrated on the seeds whose labels say what they are about ([`trial`]). Where
+//! no labels do, the embedding's own certainty is taken for one.
+
+mod trial;
 
 use std::num::NonZeroUsize;
 
@@ -6,12 +11,16 @@ use gristmill_domain::concept::Catalogue;
 use gristmill_domain::job::{Assign, Concept, Concepts};
 use gristmill_domain::seed::Seed;
 use gristmill_measure::assign::Prototypes;
+use gristmill_measure::calibrate::{Calibration, sigmoid};
 use gristmill_measure::clusters::Clusters;
 use gristmill_measure::naming::ClusterWords;
 use gristmill_measure::{UnitVectors, Vectors};
 
 use crate::Error;
 use crate::seeds::SeedStore;
+
+use trial::Labelled;
+pub use trial::{Hits, Trial};
 
 /// Rounds of finding clusters start from this.
 const CLUSTER_SEED: u64 = 0;
@@ -23,7 +32,7 @@ const EXAMPLES: usize = 3;
 pub struct Belongs {
     /// Its number.
     pub concept: u32,
-    /// How sure that is, from 0 to 1; 1 where a label or a model says so.
+    /// How probable that is; 1 where a label of its own says so.
     pub confidence: f64,
 }
 
@@ -31,6 +40,8 @@ pub struct Belongs {
 pub struct Assigner {
     catalogue: Catalogue,
     prototypes: Option<Prototypes>,
+    calibration: Calibration,
+    trial: Option<Trial>,
     confidence: f64,
     /// Concepts that a model is shown, where one assigns new questions.
     choices: Option<usize>,
@@ -61,6 +72,8 @@ impl Assigner {
             Assign::Embedding | Assign::Model => Some(Prototypes::new(unit(model, vectors)?, concept_of)?),
         };
         Ok(Self {
+            calibration: uncalibrated(&catalogue),
+            trial: None,
             catalogue,
             prototypes,
             confidence: concepts.confidence,
@@ -81,7 +94,7 @@ impl Assigner {
         known: Vec<Vec<f32>>,
     ) -> Result<Self, Error> {
         if concepts.found.is_none() {
-            return Self::new(concepts, model, known);
+            return Self::new(concepts, model, known)?.learned(seeds, vectors).await;
         }
         let of_anchor = (0..seeds.anchors())
             .filter_map(|n| vectors.get(seeds.anchor(n) as usize).cloned())
@@ -95,10 +108,44 @@ impl Assigner {
         })
     }
 
+    /// The assigner with its confidence calibrated on the seeds whose labels say what they are about, where there are any.
+    async fn learned(mut self, seeds: &SeedStore, vectors: &[Vec<f32>]) -> Result<Self, Error> {
+        let Some(prototypes) = self.prototypes.take() else {
+            return Ok(self);
+        };
+        let mut labelled = Vec::new();
+        for n in 0..seeds.anchors() {
+            let ordinal = seeds.anchor(n);
+            let seed = seeds.read(ordinal)?;
+            if let Some(vector) = vectors.get(ordinal as usize)
+                && !seed.concepts.is_empty()
+            {
+                labelled.push(Labelled {
+                    concepts: self.catalogue.by_labels(&seed.concepts),
+                    vector: vector.clone(),
+                });
+            }
+        }
+        let (concepts, confidence) = (self.catalogue.len(), self.confidence);
+        let trying = tokio::task::spawn_blocking(move || {
+            let found = trial::calibrated(&prototypes, &labelled, concepts, confidence);
+            (prototypes, found)
+        });
+        let (prototypes, found) = trying.await.map_err(|_| Error::Interrupted)?;
+        if let Some((calibration, trial)) = found {
+            (self.calibration, self.trial) = (calibration, Some(trial));
+        }
+        self.prototypes = Some(prototypes);
+        Ok(self)
+    }
+
     /// An assigner by labels alone, also for concepts that are otherwise known by embedding.
     pub fn by_labels(concepts: &Concepts) -> Self {
+        let catalogue = Catalogue::new(concepts);
         Self {
-            catalogue: Catalogue::new(concepts),
+            calibration: uncalibrated(&catalogue),
+            trial: None,
+            catalogue,
             prototypes: None,
             confidence: concepts.confidence,
             choices: choices(concepts),
@@ -130,8 +177,11 @@ impl Assigner {
             };
             named.push((concept, concepts.target.unwrap_or(0)));
         }
+        let catalogue = Catalogue::of(named);
         Ok(Self {
-            catalogue: Catalogue::of(named),
+            calibration: uncalibrated(&catalogue),
+            trial: None,
+            catalogue,
             prototypes: Some(found.centers),
             confidence: concepts.confidence,
             choices: choices(concepts),
@@ -158,13 +208,21 @@ impl Assigner {
             .collect()
     }
 
-    /// The concepts that a model is shown to assign a new question by; none where no model does.
-    pub(crate) fn choices(&self, vector: Option<&[f32]>) -> Vec<u32> {
+    /// The concepts that a model is shown to assign a new question by: those `asked` for, and the nearest; none where no model does.
+    pub(crate) fn choices(&self, vector: Option<&[f32]>, asked: &[u32]) -> Vec<u32> {
         let all = self.catalogue.len();
         match (self.choices, &self.prototypes, vector) {
             (None, _, _) => Vec::new(),
             (Some(most), _, _) if all <= most => (0..all as u32).collect(),
-            (Some(most), Some(prototypes), Some(vector)) => prototypes.nearest(vector, most),
+            (Some(most), Some(prototypes), Some(vector)) => {
+                // Of those asked for, the nearest are left where there is no room for all.
+                let near = |among: &[u32], most| prototypes.nearest_of(vector, among, most);
+                let others: Vec<u32> = (0..all as u32).filter(|n| !asked.contains(n)).collect();
+                let mut shown = near(asked, most);
+                shown.extend(near(&others, most - shown.len()));
+                shown.sort_unstable();
+                shown
+            }
             (Some(_), _, _) => Vec::new(),
         }
     }
@@ -174,14 +232,40 @@ impl Assigner {
         self.choices.is_some()
     }
 
+    /// Probability from which a row belongs to a concept.
+    pub(crate) fn confidence(&self) -> f64 {
+        self.confidence
+    }
+
+    /// How each concept fits a question, by its number, as log odds; `None` where nothing is embedded. What they are worth, says the
+    /// [`calibration`](Self::calibration).
+    pub(crate) fn scores(&self, vector: Option<&[f32]>) -> Option<Vec<f64>> {
+        self.prototypes.as_ref()?.log_odds(vector?)
+    }
+
+    /// What scores are worth.
+    pub(crate) fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// How good assigning by embedding is, by the seeds' labels, where these say enough.
+    pub fn trial(&self) -> Option<&Trial> {
+        self.trial.as_ref()
+    }
+
     /// The concept that a question is near with confidence.
     pub fn of_vector(&self, vector: Option<&[f32]>) -> Option<Belongs> {
-        let fit = self.prototypes.as_ref()?.fit(vector?)?;
-        (fit.confidence >= self.confidence).then_some(Belongs {
-            concept: fit.concept,
-            confidence: fit.confidence,
-        })
+        let scores = (0..).zip(self.scores(vector)?);
+        // Of equals the earlier.
+        let (concept, score) = scores.reduce(|best, at| if at.1 > best.1 { at } else { best })?;
+        let confidence = sigmoid(self.calibration.log_odds(score));
+        (confidence >= self.confidence).then_some(Belongs { concept, confidence })
     }
+}
+
+/// Takes an embedding's certainty for a probability. Nothing known, each concept is as likely as "none of them".
+fn uncalibrated(catalogue: &Catalogue) -> Calibration {
+    Calibration::identity(-(catalogue.len().max(1) as f64).ln())
 }
 
 fn choices(concepts: &Concepts) -> Option<usize> {

@@ -15,7 +15,8 @@ use gristmill_index::MinHashIndex;
 use gristmill_index::minhash::{Parameters, Scheme, Sketch};
 
 use crate::Error;
-use crate::assigner::{Assigner, Belongs};
+use crate::assigner::{Assigner, Belongs, Trial};
+use crate::evidence::{Asked, Evidence, Reliability};
 use crate::seeds::SeedStore;
 
 /// Where a candidate starts, and what it is about.
@@ -41,6 +42,8 @@ pub struct BySeeds {
     pub concepts: Vec<Outlook>,
     /// The concepts of each anchor seed.
     pub of_anchor: Vec<Vec<Belongs>>,
+    /// How good assigning by embedding is, by the seeds' labels, where these say enough.
+    pub trial: Option<Trial>,
 }
 
 impl BySeeds {
@@ -67,6 +70,7 @@ pub fn by_seeds(
     let coverage = Coverage::new(assigner, seeds, vectors, filter)?;
     Ok(BySeeds {
         concepts: coverage.outlooks(),
+        trial: coverage.assigner.trial().cloned(),
         of_anchor: coverage.of_anchor,
     })
 }
@@ -76,11 +80,32 @@ pub(crate) struct Decided<'a> {
     pub(crate) strategy: Strategy,
     /// Number of its seed in the anchor.
     pub(crate) anchor: u64,
+    /// The concept that its prompt named.
+    pub(crate) topic: Option<&'a str>,
+    /// It was asked about its seed's own passage.
+    pub(crate) of_passage: bool,
     pub(crate) question: &'a str,
     pub(crate) vector: Option<&'a [f32]>,
-    /// The concept that a model said a new question is about.
-    pub(crate) chosen: Option<&'a str>,
+    /// What a model said that a new question is about, where one was asked.
+    pub(crate) model: Option<Heard<'a>>,
     pub(crate) accepted: bool,
+}
+
+/// What a model said that a question is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Heard<'a> {
+    /// One of the concepts shown, or none of them.
+    pub(crate) concept: Option<&'a str>,
+    pub(crate) shown: &'a [Arc<Concept>],
+}
+
+/// What a decided candidate came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Assessed {
+    /// The concepts that it belongs to.
+    pub(crate) assigned: Vec<Assigned>,
+    /// How probable it is that a new question is about the concept that its prompt named.
+    pub(crate) on_topic: Option<f64>,
 }
 
 /// Counts rows by concept.
@@ -94,7 +119,10 @@ pub(crate) struct Coverage {
     passages: Vec<Arc<[u64]>>,
     /// Concepts of each anchor seed.
     of_anchor: Vec<Vec<Belongs>>,
+    /// Anchor seeds with a passage.
+    with_passage: Vec<bool>,
     real: Vec<u64>,
+    reliability: Reliability,
     counted: MinHashIndex,
     jaccard: f64,
     /// The concepts that each entry of `counted` counts for.
@@ -130,6 +158,8 @@ impl Coverage {
             seeds: Vec::new(),
             passages: vec![Arc::default(); concepts.len()],
             of_anchor: Vec::new(),
+            with_passage: Vec::new(),
+            reliability: Reliability::default(),
             counted: MinHashIndex::new(Scheme::new(parameters)?),
             jaccard: filter.near_duplicates.jaccard,
             counted_for: Vec::new(),
@@ -150,6 +180,7 @@ impl Coverage {
                 members[belongs.concept as usize].push(n);
             }
             coverage.of_anchor.push(belongs);
+            coverage.with_passage.push(seed.context.is_some());
         }
         coverage.seeds = members.into_iter().map(Arc::from).collect();
         Ok(coverage)
@@ -213,23 +244,14 @@ impl Coverage {
     }
 
     /// The concepts of a decided row, and for which of them it counts; rows come in their order.
-    pub(crate) fn assess(&mut self, decided: &Decided<'_>) -> Result<Vec<Assigned>, Error> {
-        let belongs: Vec<Belongs> = match decided.strategy {
+    pub(crate) fn assess(&mut self, decided: &Decided<'_>) -> Result<Assessed, Error> {
+        let (belongs, on_topic) = match decided.strategy {
             // The same meaning, so the same concepts.
-            Strategy::AnswerAugmentation | Strategy::Rephrasing => self
-                .of_anchor
-                .get(decided.anchor as usize)
-                .cloned()
-                .unwrap_or_default(),
-            Strategy::NewQuestion if self.assigner.asks() => {
-                let chosen = decided.chosen.and_then(|name| self.number(name));
-                let belongs = |concept| Belongs {
-                    concept,
-                    confidence: 1.0,
-                };
-                chosen.map(belongs).into_iter().collect()
+            Strategy::AnswerAugmentation | Strategy::Rephrasing => {
+                let of_seed = self.of_anchor.get(decided.anchor as usize);
+                (of_seed.cloned().unwrap_or_default(), None)
             }
-            Strategy::NewQuestion => self.assigner.of_vector(decided.vector).into_iter().collect(),
+            Strategy::NewQuestion => self.weigh(decided),
         };
         let counted = if decided.accepted && decided.strategy != Strategy::AnswerAugmentation {
             self.count(decided.question, &belongs)?
@@ -243,12 +265,69 @@ impl Coverage {
                 counted: counted.contains(&belongs.concept),
             })
         };
-        Ok(belongs.iter().filter_map(assigned).collect())
+        Ok(Assessed {
+            assigned: belongs.iter().filter_map(assigned).collect(),
+            on_topic,
+        })
     }
 
-    /// The concepts that a model is shown to assign a new question by; none where no model does.
-    pub(crate) fn choices(&self, vector: Option<&[f32]>) -> Vec<Arc<Concept>> {
-        let numbers = self.assigner.choices(vector);
+    /// The concepts that a new question is about with confidence, and how probable it is that it is about the one that its prompt named.
+    fn weigh(&mut self, decided: &Decided<'_>) -> (Vec<Belongs>, Option<f64>) {
+        let topic = decided.topic.and_then(|name| self.number(name));
+        let scores = self.assigner.scores(decided.vector);
+        let heard = decided.model.map(|heard| {
+            let shown = heard.shown.iter().filter_map(|concept| self.number(&concept.name));
+            (
+                heard.concept.and_then(|name| self.number(name)),
+                shown.collect::<Vec<u32>>(),
+            )
+        });
+        let probability = |concept: u32| {
+            let asked = self.asked(concept, topic, decided);
+            let said = heard.as_ref().filter(|(_, shown)| shown.contains(&concept));
+            let evidence = Evidence {
+                asked: asked.map(|(asked, sure)| sure * self.reliability.of(asked)),
+                score: scores
+                    .as_ref()
+                    .and_then(|scores| scores.get(concept as usize))
+                    .copied(),
+                model: said.map(|(said, shown)| (*said == Some(concept), shown.len())),
+            };
+            evidence.probability(self.assigner.calibration())
+        };
+        let belongs: Vec<Belongs> = (0..self.concepts.len() as u32)
+            .map(|concept| Belongs {
+                concept,
+                confidence: probability(concept),
+            })
+            .filter(|belongs| belongs.confidence >= self.assigner.confidence())
+            .collect();
+        let on_topic = topic.map(&probability);
+        if let (Some(topic), Some(probability), true) = (topic, on_topic, decided.accepted)
+            && let Some((asked, _)) = self.asked(topic, Some(topic), decided)
+        {
+            self.reliability.learn(asked, probability);
+        }
+        (belongs, on_topic)
+    }
+
+    /// How a new question was asked with respect to a concept, and how sure its seed's part in that is; `None` where it has none.
+    fn asked(&self, concept: u32, topic: Option<u32>, decided: &Decided<'_>) -> Option<(Asked, f64)> {
+        let of_seed = self.of_anchor.get(decided.anchor as usize);
+        let belongs = of_seed.and_then(|all| all.iter().find(|belongs| belongs.concept == concept));
+        let of_passage = belongs.filter(|_| decided.of_passage);
+        match (topic == Some(concept), of_passage) {
+            (true, Some(belongs)) => Some((Asked::ForItsPassage, belongs.confidence)),
+            (true, None) => Some((Asked::For, 1.0)),
+            (false, Some(belongs)) => Some((Asked::Passage, belongs.confidence)),
+            (false, None) => None,
+        }
+    }
+
+    /// The concepts that a model is shown to assign a new question by, the one that it was asked for among them; none where no model does.
+    pub(crate) fn choices(&self, vector: Option<&[f32]>, topic: Option<&str>) -> Vec<Arc<Concept>> {
+        let asked: Vec<u32> = topic.and_then(|name| self.number(name)).into_iter().collect();
+        let numbers = self.assigner.choices(vector, &asked);
         numbers
             .into_iter()
             .filter_map(|number| self.concepts.get(number as usize).cloned())
@@ -267,6 +346,11 @@ impl Coverage {
 
     /// Takes up a row that was assessed before.
     pub(crate) fn recall(&mut self, row: &Row) -> Result<(), Error> {
+        if let Some(probability) = row.on_topic
+            && let Some(asked) = self.asked_by(row)
+        {
+            self.reliability.learn(asked, probability);
+        }
         let counted: Vec<u32> = row
             .assigned
             .iter()
@@ -278,6 +362,24 @@ impl Coverage {
         }
         let sketch = self.counted.scheme().sketch_text(&row.question);
         self.keep(&sketch, counted)
+    }
+
+    /// How an accepted new question was asked with respect to the concept that its prompt named.
+    fn asked_by(&self, row: &Row) -> Option<Asked> {
+        let anchor = row.family as usize;
+        let of_seed = self.of_anchor.get(anchor)?;
+        let topic = match &row.concept {
+            Some(aim) => self.number(aim)?,
+            None => of_seed.first()?.concept,
+        };
+        let with_passage = self.with_passage.get(anchor).copied().unwrap_or_default();
+        let of_passage = with_passage && !row.borrowed && row.passage.is_none();
+        let belongs = of_seed.iter().any(|belongs| belongs.concept == topic);
+        Some(if of_passage && belongs {
+            Asked::ForItsPassage
+        } else {
+            Asked::For
+        })
     }
 
     /// The concepts for which a question counts; it is kept for those that come after it.

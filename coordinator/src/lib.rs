@@ -9,6 +9,7 @@ mod corpus;
 mod coverage;
 mod engine;
 mod error;
+mod evidence;
 mod fleet;
 mod forecast;
 mod history;
@@ -29,7 +30,7 @@ mod start;
 mod window;
 
 pub use api::{Access, AccessError, Api, Role};
-pub use assigner::{Assigner, Belongs};
+pub use assigner::{Assigner, Belongs, Hits, Trial};
 pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
 pub use error::Error;

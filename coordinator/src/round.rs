@@ -27,7 +27,7 @@ use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::coverage::{Coverage, Decided};
+use crate::coverage::{Assessed, Coverage, Decided};
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
 use crate::passages::cited;
@@ -252,16 +252,18 @@ impl<'a> Round<'a> {
             );
         }
         let family = candidate.family();
-        let assigned = match &mut self.coverage {
+        let assessed = match &mut self.coverage {
             Some(coverage) => coverage.assess(&Decided {
                 strategy: candidate.spec.strategy,
                 anchor: candidate.anchor,
+                topic: candidate.topic().map(|topic| topic.name.as_str()),
+                of_passage: candidate.of_passage(),
                 question: &candidate.question,
                 vector: candidate.vector.as_deref(),
-                chosen: candidate.assigned.as_deref(),
+                model: candidate.heard(),
                 accepted: rejection.is_none(),
             })?,
-            None => Vec::new(),
+            None => Assessed::default(),
         };
         let concept = match (&self.coverage, &candidate.about) {
             (Some(_), about) => about
@@ -294,7 +296,8 @@ impl<'a> Round<'a> {
             strategy: candidate.spec.strategy,
             concept,
             borrowed,
-            assigned,
+            assigned: assessed.assigned,
+            on_topic: assessed.on_topic,
             passage,
             second: candidate.second.map(|second| second.of),
             mutation: candidate.mutation,

@@ -22,7 +22,7 @@ pub struct Catalogue {
 pub struct Assigned {
     /// Its name.
     pub concept: String,
-    /// How sure that is, from 0 to 1; 1 where a label or a model says so.
+    /// How probable that is, from 0 to 1; 1 where a label of its own, or of the question that it rephrases, says so.
     pub confidence: f64,
     /// It counts towards the concept's target: accepted, and its question is none of those counted before.
     pub counted: bool,

@@ -56,6 +56,9 @@ pub struct Row {
     /// The concepts that it was found to belong to, where the job has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assigned: Vec<Assigned>,
+    /// How probable it is that a new question is about the concept that its prompt named; rows of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_topic: Option<f64>,
     /// The passage of a document that the question was asked about; the seed then lends its form alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passage: Option<Cited>,

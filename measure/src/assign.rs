@@ -73,14 +73,29 @@ impl Prototypes {
         Some(scores)
     }
 
-    /// The numbers of the concepts nearest to a unit vector, ascending; at most so many.
-    pub fn nearest(&self, row: &[f32], most: usize) -> Vec<u32> {
+    /// The numbers of the concepts nearest to a unit vector among those given, the nearest first, of equals the earlier; at most so many.
+    pub fn nearest_of(&self, row: &[f32], among: &[u32], most: usize) -> Vec<u32> {
         let scores = self.scores(row).unwrap_or_default();
-        let mut numbers: Vec<u32> = (0..scores.len() as u32).collect();
-        numbers.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
+        let score = |number: &u32| scores.get(*number as usize).copied().unwrap_or(f64::NEG_INFINITY);
+        let mut numbers = among.to_vec();
+        numbers.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
         numbers.truncate(most);
-        numbers.sort_unstable();
         numbers
+    }
+
+    /// How each concept fits a unit vector, by its number, as log odds against all others and "none of them"; `None` for a vector of
+    /// another length. They order concepts as [`fit`](Self::fit) does, and are as sure; what they are worth, labels have to show.
+    pub fn log_odds(&self, row: &[f32]) -> Option<Vec<f64>> {
+        let scores = self.scores(row)?;
+        let best = scores.iter().copied().fold(FLOOR, f64::max);
+        let weight = |score: f64| ((score - best) / TAU).exp();
+        let all: f64 = scores.iter().copied().map(weight).sum::<f64>() + weight(FLOOR);
+        let against = |score: f64| {
+            // What is left of the sum without this one; of a sum that it makes up by itself, what can still be told.
+            let others = (all - weight(score)).max(all * f64::EPSILON);
+            (score - best) / TAU - others.ln()
+        };
+        Some(scores.into_iter().map(against).collect())
     }
 
     /// The concept that fits a unit vector best; of equals the earlier. `None` for a vector of another length.
@@ -142,6 +157,19 @@ mod tests {
         let far = fit(-1.0, 0.0);
         assert!(far.confidence < 0.01, "near none: {far:?}");
         assert_eq!(prototypes.fit(&[1.0]), None);
+    }
+
+    #[test]
+    fn log_odds_are_those_of_the_confidence() {
+        let prototypes = Prototypes::new(unit(vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8]), vec![0, 1, 1]).unwrap();
+        for row in [[0.894_427_2, 0.447_213_6], [0.6, 0.8], [-1.0, 0.0]] {
+            let fit = prototypes.fit(&row).unwrap();
+            let odds = prototypes.log_odds(&row).unwrap();
+            let sure = 1.0 / (1.0 + (-odds[fit.concept as usize]).exp());
+            assert!((sure - fit.confidence).abs() < 1e-6, "{row:?}: {odds:?} and {fit:?}");
+            assert!(odds.iter().all(|other| *other <= odds[fit.concept as usize]));
+        }
+        assert_eq!(prototypes.log_odds(&[1.0]), None);
     }
 
     #[test]

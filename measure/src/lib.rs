@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod assign;
+pub mod calibrate;
 pub mod clusters;
 pub mod concepts;
 pub mod coverage;

@@ -14,6 +14,7 @@ use gristmill_domain::seed::Seed;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Answer, Judgement, Step};
 
+use crate::coverage::Heard;
 use crate::recipe::Brief;
 use crate::second::Beside;
 
@@ -51,6 +52,10 @@ pub(super) struct About {
     pub(super) peers: Arc<[u64]>,
 }
 
+/// The concept that a model said, or none of those that it was shown.
+#[derive(Debug)]
+pub(super) struct Said(pub(super) Option<String>);
+
 /// A candidate.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -86,8 +91,8 @@ pub(super) struct Candidate {
     pub(super) judgements: BTreeMap<u32, Option<Judgement>>,
     /// Concepts that a model is shown to say what it is about.
     pub(super) choices: Vec<Arc<Concept>>,
-    /// What the model said.
-    pub(super) assigned: Option<String>,
+    /// What the model said: one of them, or none; nothing where it was not asked or said nothing of use.
+    pub(super) said: Option<Said>,
     /// The last useless completion, for the rejected row.
     pub(super) last_text: String,
     pub(super) last_rejection: Option<Rejection>,
@@ -136,7 +141,7 @@ impl Candidate {
             votes: None,
             judgements: BTreeMap::new(),
             choices: Vec::new(),
-            assigned: None,
+            said: None,
             last_text: String::new(),
             last_rejection: None,
             teacher_version: String::new(),
@@ -155,18 +160,36 @@ impl Candidate {
         }
     }
 
+    /// The concept that its prompts name.
+    pub(super) fn topic(&self) -> Option<&Concept> {
+        self.about
+            .as_ref()
+            // A passage that is next in turn says itself what it is about.
+            .filter(|about| about.aimed || self.passage.is_none())
+            .map(|about| about.topic.as_ref())
+    }
+
+    /// True when it is asked about its seed's own passage.
+    pub(super) fn of_passage(&self) -> bool {
+        self.seed.context.is_some() && self.passage.is_none() && !self.borrowed()
+    }
+
+    /// What a model said that it is about.
+    pub(super) fn heard(&self) -> Option<Heard<'_>> {
+        let Said(concept) = self.said.as_ref()?;
+        Some(Heard {
+            concept: concept.as_deref(),
+            shown: &self.choices,
+        })
+    }
+
     pub(super) fn brief(&self) -> Brief<'_> {
         Brief {
             strategy: self.spec.strategy,
             seed: &self.seed,
             teacher: self.teacher,
             question: &self.question,
-            topic: self
-                .about
-                .as_ref()
-                // A passage that is next in turn says itself what it is about.
-                .filter(|about| about.aimed || self.passage.is_none())
-                .map(|about| about.topic.as_ref()),
+            topic: self.topic(),
             borrowed: self.borrowed(),
             // Queries need examples over their own database.
             peers: match &self.about {

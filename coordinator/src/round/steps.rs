@@ -8,7 +8,7 @@ use gristmill_domain::job::{JudgeWhen, Validator};
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Output, Report, Step};
 
-use super::candidate::Phase;
+use super::candidate::{Phase, Said};
 use super::{Round, call_failed};
 use crate::Error;
 use crate::engine::Brought;
@@ -93,7 +93,7 @@ impl Round<'_> {
             // A row that is good enough is kept, whatever is known of what it is about.
             (Step::Assign, output) => {
                 if let Output::Assigned(concept) = output {
-                    candidate.assigned = concept;
+                    candidate.said = Some(Said(concept));
                 }
                 self.decide(index, None);
             }
@@ -253,7 +253,10 @@ impl Round<'_> {
         if let (Some(candidate), Some(coverage)) = (self.active.get_mut(&index), &self.coverage)
             && candidate.spec.strategy == Strategy::NewQuestion
         {
-            candidate.choices = coverage.choices(candidate.vector.as_deref());
+            candidate.choices = coverage.choices(
+                candidate.vector.as_deref(),
+                candidate.topic().map(|topic| topic.name.as_str()),
+            );
             if !candidate.choices.is_empty() {
                 candidate.phase = Phase::Assigning;
                 self.ready.insert((0, index, Step::Assign));
