@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::concept::Standing;
+use gristmill_domain::concept::{self, Standing};
 use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
 
@@ -141,13 +141,9 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
 
 /// `231/240 concepts at target; furthest: "renal dosing" 12/40`; nothing where no concept has a target.
 pub(crate) fn coverage(concepts: &[Standing]) -> Option<String> {
-    let wanted: Vec<&Standing> = concepts.iter().filter(|concept| concept.target > 0).collect();
-    let met = wanted.iter().filter(|concept| concept.open() == 0).count();
-    let furthest = wanted
-        .iter()
-        .copied()
-        .reduce(|a, b| if b.open() > a.open() { b } else { a })?;
-    Some(coverage_of((met as u64, wanted.len() as u64), Some(furthest)))
+    let wanted = concepts.iter().filter(|concept| concept.target > 0);
+    let furthest = wanted.reduce(|a, b| if b.open() > a.open() { b } else { a })?;
+    Some(coverage_of(concept::at_target(concepts), Some(furthest)))
 }
 
 /// The same of concepts at their target and those that have one, and of the one that is furthest from it.

@@ -6,6 +6,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_jobfile::BudgetChoice;
 
 use crate::args::OutputStyle;
+use crate::history::one_line;
 use crate::print;
 use crate::view::thousands;
 
@@ -63,10 +64,8 @@ pub(crate) struct Concepts {
 impl Concepts {
     /// Of all concepts.
     pub(crate) fn of(list: Vec<concept::Standing>) -> Self {
-        let wanted = || list.iter().filter(|concept| concept.target > 0);
-        let met = wanted().filter(|concept| concept.open() == 0).count();
         Self {
-            at_target: (met as u64, wanted().count() as u64),
+            at_target: concept::at_target(&list),
             all: list.len() as u64,
             list,
         }
@@ -199,6 +198,11 @@ impl Standing {
         if concepts.at_target.1 > 0 {
             let coverage = print::coverage_of(concepts.at_target, concepts.furthest());
             text.push_str(&format!("coverage   {coverage}\n"));
+        }
+        for concept in &concepts.list {
+            if let Some(tried) = &concept.given_up {
+                text.push_str(&format!("given up   {}: {tried}\n", one_line(&concept.concept)));
+            }
         }
         if let Some(rows) = &self.rows {
             text.push_str(&format!("rows       {}\n", rows_in_words(rows)));

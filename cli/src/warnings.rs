@@ -5,7 +5,10 @@ use gristmill_domain::concept::Standing;
 use gristmill_domain::job::{Assign, Job, Mutators, Validator};
 use gristmill_domain::ledger::{Account, Counts};
 
-use crate::view::{many, thousands};
+use crate::view::{first_of, many, thousands};
+
+/// Concepts that a warning names; the rest are counted.
+const NAMED: usize = 8;
 
 /// All of it, a line each.
 ///
@@ -56,6 +59,7 @@ pub(crate) fn of(
     counted
         .chain(of_job(&start.job, asked))
         .chain(open_concepts(concepts))
+        .chain(given_up(concepts))
         .chain(strays(start, new_questions))
         .chain(lopsided(start, concepts))
         .collect()
@@ -110,6 +114,21 @@ fn open_concepts(concepts: &[Standing]) -> Option<String> {
     })
 }
 
+/// Concepts that were given up, each with what was tried.
+fn given_up(concepts: &[Standing]) -> Option<String> {
+    let told: Vec<String> = concepts
+        .iter()
+        .filter_map(|concept| Some(format!("{} ({})", concept.concept, concept.given_up?)))
+        .collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "{} given up short of the target, because another candidate was not worth its cost (`concepts.min_gain`): {}",
+            many(told.len() as u64, "concept"),
+            first_of(&told, NAMED)
+        )
+    })
+}
+
 /// New questions that belong to no concept, where they are most.
 fn strays(start: &Start, (all, strays): (u64, u64)) -> Option<String> {
     // By labels alone, no new question ever belongs to one.
@@ -119,9 +138,9 @@ fn strays(start: &Start, (all, strays): (u64, u64)) -> Option<String> {
         .as_ref()
         .filter(|concepts| concepts.assign != Assign::Labels)?;
     let because = if concepts.by_model() {
-        "the model that assigns them named none: `gristmill trace` shows its replies"
+        "neither the model's replies nor their words make one probable enough, see `concepts.confidence`; `gristmill trace` shows its replies"
     } else {
-        "none is near enough, see `concepts.confidence`"
+        "neither their words nor what they were asked about make one probable enough, see `concepts.confidence`"
     };
     (2 * strays > all).then(|| {
         format!(

@@ -85,7 +85,7 @@ impl Progress {
 
     /// Tells where concepts stand.
     pub(crate) fn tell(&mut self, outlooks: &[Outlook]) {
-        self.concepts = concept::met(outlooks);
+        self.concepts = concept::at_target(outlooks.iter().map(|outlook| &outlook.standing));
         self.concepts_all = outlooks.len() as u64;
         self.standings = concept::furthest(outlooks, STANDINGS);
     }
@@ -115,6 +115,10 @@ mod tests {
                 target: u64::MAX,
                 real: n,
                 synthetic: 0,
+                given_up: Some(concept::GivenUp {
+                    aimed: u64::MAX,
+                    counted: 0,
+                }),
             },
             ..Outlook::default()
         };

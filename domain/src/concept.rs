@@ -42,6 +42,28 @@ pub struct Standing {
     pub real: u64,
     /// Accepted synthetic rows that count.
     pub synthetic: u64,
+    /// Why it is not aimed at any more, where it was given up short of its target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<GivenUp>,
+}
+
+/// What was tried for a concept before it was given up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// Candidates that were aimed at it.
+    pub aimed: u64,
+    /// Those of them that count towards it.
+    pub counted: u64,
+}
+
+impl std::fmt::Display for GivenUp {
+    /// `none of 80 candidates counts`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.counted {
+            0 => write!(f, "none of {} candidates counts", self.aimed),
+            some => write!(f, "only {some} of {} candidates count", self.aimed),
+        }
+    }
 }
 
 impl Standing {
@@ -165,16 +187,12 @@ impl Catalogue {
     }
 }
 
-/// Concepts at their target, and concepts that have one.
-pub fn met(outlooks: &[Outlook]) -> (u64, u64) {
-    let wanted = || {
-        outlooks
-            .iter()
-            .map(|outlook| &outlook.standing)
-            .filter(|standing| standing.target > 0)
-    };
-    let met = wanted().filter(|standing| standing.open() == 0).count();
-    (met as u64, wanted().count() as u64)
+/// Concepts at their target, and concepts that have one: the one count that plan, status, card, report and manifest give.
+pub fn at_target<'a>(standings: impl IntoIterator<Item = &'a Standing>) -> (u64, u64) {
+    let wanted = standings.into_iter().filter(|standing| standing.target > 0);
+    wanted.fold((0, 0), |(met, wanted), standing| {
+        (met + u64::from(standing.open() == 0), wanted + 1)
+    })
 }
 
 /// Where the concepts stand that are furthest from their targets, the furthest first; at most so many.
@@ -251,7 +269,10 @@ mod tests {
         };
         assert_eq!(names(2), ["empty", "half"]);
         assert_eq!(names(9), ["empty", "half", "counted", "met"]);
-        assert_eq!(met(&outlooks), (1, 3));
+        assert_eq!(
+            at_target(outlooks.iter().map(|outlook| &outlook.standing)),
+            (1, 3)
+        );
     }
 
     #[test]

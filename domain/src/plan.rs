@@ -300,6 +300,12 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     }))
 }
 
+/// Marks the concepts that no round will aim at any more, with what was tried; to be called when a round has ended.
+pub fn give_up(snapshot: &mut Snapshot, policy: &Policy) {
+    let estimates = current(snapshot, policy);
+    aims::give_up(snapshot, policy, &estimates);
+}
+
 /// What all that is left of the budget is expected to bring, by the mix in force.
 pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
     let estimates = current(snapshot, policy);

@@ -94,6 +94,10 @@ fn concepts(run: &v1::Run) -> Concepts {
         target: concept.target,
         real: concept.real,
         synthetic: concept.synthetic,
+        given_up: concept.given_up.map(|tried| concept::GivenUp {
+            aimed: tried.aimed,
+            counted: tried.counted,
+        }),
     };
     Concepts {
         at_target: (progress.concepts_met, progress.concepts_wanted),

@@ -149,6 +149,10 @@ fn concept(standing: Standing) -> v1::Concept {
         target: standing.target,
         real: standing.real,
         synthetic: standing.synthetic,
+        given_up: standing.given_up.map(|tried| v1::GivenUp {
+            aimed: tried.aimed,
+            counted: tried.counted,
+        }),
     }
 }
 
@@ -227,6 +231,8 @@ fn stage(stage: Stage) -> v1::Stage {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_domain::concept::GivenUp;
+
     use super::*;
 
     #[test]
@@ -240,6 +246,10 @@ mod tests {
                 target: 20,
                 real: 3,
                 synthetic: 4,
+                given_up: Some(GivenUp {
+                    aimed: 80,
+                    counted: 0,
+                }),
             }],
             ..Progress::default()
         };
@@ -254,5 +264,6 @@ mod tests {
             ("renal dosing", Some("kidney"))
         );
         assert_eq!((concept.target, concept.real, concept.synthetic), (20, 3, 4));
+        assert_eq!(concept.given_up.map(|tried| tried.aimed), Some(80));
     }
 }

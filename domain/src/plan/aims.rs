@@ -1,18 +1,25 @@
 //! Which concepts a round aims at, by which strategy, and when aiming ends.
 //!
-//! Every concept under its target gets as many candidates as are expected to fill it, by the strategy that fills most for its cost:
-//! rephrasings where it has seeds with room for more, new questions elsewhere. What a candidate brings is learned by concept,
-//! shrunk towards what its strategy brought over all concepts ([`shrink`]). Where the round cannot hold them all, each concept
-//! gets its even part. A further answer to a seed's question is not another question, and fills nothing.
+//! Every concept under its target would get as many candidates as are expected to fill it, the cheapest row that counts first: rephrasings
+//! where it has seeds with room for more, then new questions. What a candidate brings is learned by concept, shrunk towards what its
+//! strategy brought over all concepts ([`shrink`]). Of these concepts, a run aims at those that what is left of its budget can fill
+//! ([`reach`]). A further answer to a seed's question is not another question, and fills nothing.
+//!
+//! A way of filling a concept is given up when it is proven to bring less than the least gain: when the 95 % Wilson interval of its share of
+//! candidates that count lies below it. With a least gain of 5 % that is after none of 73. A concept is given up with its last way.
+
+mod reach;
 
 use serde::{Deserialize, Serialize};
 
 use super::estimate::PRIOR_STRENGTH;
 use super::{BARREN_CANDIDATES, Estimate, Policy, Snapshot};
-use crate::concept::Outlook;
+use crate::concept::{self, GivenUp, Outlook};
 use crate::job::StrategyChoice;
 use crate::stats;
 use crate::strategy::{Mix, shrink};
+
+use reach::{Wish, within_reach};
 
 /// How rounds aim, decided before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,7 +60,7 @@ pub(super) enum Wanted {
     Met,
     /// What is open is not worth its cost any more: so many candidates were aimed, so many counted.
     OutOfReach { aimed: u64, counted: u64 },
-    /// Candidates that would be expected to fill every target.
+    /// Candidates that are expected to fill the targets that what is left can fill.
     Aims(Vec<Aim>),
 }
 
@@ -86,23 +93,26 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
     if aimed >= BARREN_CANDIDATES && (counted as f64) < steering.min_gain * aimed as f64 {
         return Wanted::OutOfReach { aimed, counted };
     }
-    let overall = overall(snapshot, estimates);
-    let aims: Vec<Aim> = numbered
+    let ways = Ways::new(snapshot, policy, steering, estimates);
+    let wishes: Vec<Wish> = numbered
         .iter()
         .filter(open)
-        .filter(|(_, concept)| worth_it(concept, steering.min_gain))
         .filter_map(|(number, concept)| {
-            let candidates = candidates(concept, snapshot, policy, steering, estimates, &overall);
-            (candidates.iter().sum::<u64>() > 0).then(|| Aim {
-                concept: *number,
-                name: concept.standing.concept.clone(),
-                open: concept.standing.open(),
-                seeds: concept.seeds,
-                candidates,
-                visited: concept.yields.each_ref().map(|y| y.tally.candidates),
+            let (candidates, cost) = ways.fill(concept);
+            (candidates.iter().sum::<u64>() > 0).then(|| Wish {
+                aim: Aim {
+                    concept: *number,
+                    name: concept.standing.concept.clone(),
+                    open: concept.standing.open(),
+                    seeds: concept.seeds,
+                    candidates,
+                    visited: concept.yields.each_ref().map(|y| y.tally.candidates),
+                },
+                share: ways.share_of_rest(cost),
             })
         })
         .collect();
+    let aims = within_reach(wishes);
     if aims.is_empty() {
         let yields = || {
             numbered
@@ -130,70 +140,145 @@ fn overall(snapshot: &Snapshot, estimates: &[Estimate; 3]) -> [f64; 3] {
     })
 }
 
-/// False when it is proven that aiming at a concept brings less than the least gain.
-fn worth_it(concept: &Outlook, min_gain: f64) -> bool {
-    let counted = concept.yields.iter().map(|y| y.counted).sum();
-    let aimed = concept.yields.iter().map(|y| y.tally.candidates).sum();
-    stats::wilson(counted, aimed, stats::Z_95).is_none_or(|share| share.high >= min_gain)
+/// Marks the concepts that are given up: none of the ways in which they could be filled is worth its cost.
+pub(super) fn give_up(snapshot: &mut Snapshot, policy: &Policy, estimates: &[Estimate; 3]) {
+    let Some(steering) = &policy.steering else {
+        return;
+    };
+    let ways = Ways::new(snapshot, policy, steering, estimates);
+    let given_up = |concept: &Outlook| {
+        let (candidates, _) = ways.fill(concept);
+        let closed = (0..3).any(|way| ways.closed(concept, way));
+        let stuck = concept.standing.open() > 0 && closed && candidates == [0; 3];
+        stuck.then(|| GivenUp {
+            aimed: concept.yields.iter().map(|y| y.tally.candidates).sum(),
+            counted: concept.yields.iter().map(|y| y.counted).sum(),
+        })
+    };
+    let marks: Vec<Option<GivenUp>> = snapshot.concepts.iter().map(given_up).collect();
+    for (concept, mark) in snapshot.concepts.iter_mut().zip(marks) {
+        concept.standing.given_up = mark;
+    }
 }
 
-/// Candidates by strategy that are expected to fill a concept.
-fn candidates(
-    concept: &Outlook,
-    snapshot: &Snapshot,
-    policy: &Policy,
-    steering: &Steering,
-    estimates: &[Estimate; 3],
-    overall: &[f64; 3],
-) -> [u64; 3] {
-    let may = |i: usize| {
-        let chosen = match policy.strategy {
-            StrategyChoice::Auto => true,
-            StrategyChoice::AnswerAugmentation => false,
-            StrategyChoice::Rephrasing => i == REPHRASING,
-            StrategyChoice::NewQuestion => i == NEW_QUESTION,
-        };
-        chosen && (i == REPHRASING || steering.new_questions)
-    };
-    let room = concept
-        .seeds
-        .saturating_mul(policy.rephrasings_per_seed.into())
-        .saturating_sub(concept.rephrased);
-    let rate = |i: usize| {
-        let seen = &concept.yields[i];
-        let trials = seen.tally.candidates as f64;
-        shrink(overall[i], PRIOR_STRENGTH, seen.counted as f64, trials).max(RATE_MIN)
-    };
-    let in_money = snapshot.limit.usd.is_some() && estimates.iter().any(|e| e.usd_micros() > 0.0);
-    let cost = |i: usize| {
-        let learned = estimates[i].after(&concept.yields[i].tally);
-        let cost = if in_money {
-            learned.usd_micros()
-        } else {
-            learned.calls()
-        };
-        cost.max(f64::MIN_POSITIVE)
-    };
-    let mut order = [REPHRASING, NEW_QUESTION];
-    if rate(NEW_QUESTION) / cost(NEW_QUESTION) > rate(REPHRASING) / cost(REPHRASING) {
-        order.reverse();
-    }
-    let mut left = concept.standing.open() as f64;
-    let mut planned = [0; 3];
-    for i in order.into_iter().filter(|i| may(*i)) {
-        let most = match i {
-            REPHRASING => room,
-            _ if concept.seeds > 0 || concept.passages > 0 || steering.seedless => u64::MAX,
-            _ => 0,
-        };
-        let needed = ((left / rate(i)).ceil().max(0.0) as u64).min(most);
-        planned[i] = needed;
-        left -= needed as f64 * rate(i);
-        if left <= 0.0 {
-            break;
+/// In which ways concepts can be filled, and what these cost.
+struct Ways<'a> {
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+    steering: &'a Steering,
+    estimates: &'a [Estimate; 3],
+    /// Share of each strategy's candidates that count, over all concepts.
+    overall: [f64; 3],
+}
+
+impl<'a> Ways<'a> {
+    fn new(
+        snapshot: &'a Snapshot,
+        policy: &'a Policy,
+        steering: &'a Steering,
+        estimates: &'a [Estimate; 3],
+    ) -> Self {
+        Self {
+            overall: overall(snapshot, estimates),
+            snapshot,
+            policy,
+            steering,
+            estimates,
         }
     }
-    planned
+
+    /// True when it is proven that a way of filling a concept brings less than the least gain.
+    fn closed(&self, concept: &Outlook, way: usize) -> bool {
+        let seen = &concept.yields[way];
+        stats::wilson(seen.counted, seen.tally.candidates, stats::Z_95)
+            .is_some_and(|share| share.high < self.steering.min_gain)
+    }
+
+    /// True when the job allows a way.
+    fn allowed(&self, way: usize) -> bool {
+        let chosen = match self.policy.strategy {
+            StrategyChoice::Auto => true,
+            StrategyChoice::AnswerAugmentation => false,
+            StrategyChoice::Rephrasing => way == REPHRASING,
+            StrategyChoice::NewQuestion => way == NEW_QUESTION,
+        };
+        chosen && (way == REPHRASING || self.steering.new_questions)
+    }
+
+    /// Candidates that a way has room for in a concept.
+    fn room(&self, concept: &Outlook, way: usize) -> u64 {
+        match way {
+            REPHRASING => concept
+                .seeds
+                .saturating_mul(self.policy.rephrasings_per_seed.into())
+                .saturating_sub(concept.rephrased),
+            _ if concept.seeds > 0 || concept.passages > 0 || self.steering.seedless => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Share of a way's candidates that are expected to count for a concept.
+    fn rate(&self, concept: &Outlook, way: usize) -> f64 {
+        let seen = &concept.yields[way];
+        let trials = seen.tally.candidates as f64;
+        shrink(self.overall[way], PRIOR_STRENGTH, seen.counted as f64, trials).max(RATE_MIN)
+    }
+
+    /// Micro-dollars and calls of one candidate.
+    fn cost(&self, concept: &Outlook, way: usize) -> [f64; 2] {
+        let learned = self.estimates[way].after(&concept.yields[way].tally);
+        [learned.usd_micros(), learned.calls()]
+    }
+
+    /// What is left of each limit, in micro-dollars and calls; `None` without one, or where nothing costs anything by it.
+    fn rest(&self) -> [Option<f64>; 2] {
+        let (limit, used) = (self.snapshot.limit, self.snapshot.used);
+        let costs_money = self.estimates.iter().any(|e| e.usd_micros() > 0.0);
+        let usd = limit.usd.filter(|_| costs_money);
+        [
+            usd.map(|usd| usd.0.saturating_sub(used.usd.0) as f64),
+            limit.calls.map(|calls| calls.saturating_sub(used.calls) as f64),
+        ]
+    }
+
+    /// What a cost takes of what is left, by the limit that it takes most of.
+    fn share_of_rest(&self, cost: [f64; 2]) -> f64 {
+        let shares = self.rest().into_iter().zip(cost);
+        shares
+            .filter_map(|(rest, cost)| Some(if cost > 0.0 { cost / rest? } else { 0.0 }))
+            .fold(0.0, f64::max)
+    }
+
+    /// Candidates by strategy that are expected to fill a concept, and what they cost: the cheapest row that counts first.
+    fn fill(&self, concept: &Outlook) -> ([u64; 3], [f64; 2]) {
+        let in_money = self.rest()[0].is_some();
+        let price = |way: usize| {
+            let [usd_micros, calls] = self.cost(concept, way);
+            let cost = if in_money { usd_micros } else { calls };
+            cost.max(f64::MIN_POSITIVE) / self.rate(concept, way)
+        };
+        let mut order = [REPHRASING, NEW_QUESTION];
+        if price(NEW_QUESTION) < price(REPHRASING) {
+            order.reverse();
+        }
+        let mut left = concept.standing.open() as f64;
+        let (mut planned, mut costs) = ([0; 3], [0.0; 2]);
+        for way in order
+            .into_iter()
+            .filter(|way| self.allowed(*way) && !self.closed(concept, *way))
+        {
+            if left <= 0.0 {
+                break;
+            }
+            let rate = self.rate(concept, way);
+            let needed = ((left / rate).ceil().max(0.0) as u64).min(self.room(concept, way));
+            planned[way] = needed;
+            left -= needed as f64 * rate;
+            let cost = self.cost(concept, way);
+            costs = std::array::from_fn(|i| costs[i] + needed as f64 * cost[i]);
+        }
+        (planned, costs)
+    }
 }
 
 /// The aims of a pilot, which measures what might be used: where seeds could be rephrased, half of the candidates ask new questions, so
@@ -228,28 +313,38 @@ pub(super) fn mix(aims: &[Aim]) -> Mix {
     }
 }
 
-/// The aims as far as a round of `size` candidates holds them, each concept with its even part; those left with none are dropped.
+/// The aims as far as a round of `size` candidates holds them: rephrasings first, which are only planned where they are the cheapest row that
+/// counts, then new questions, each concept with its even part. Those left with none are dropped.
 pub(super) fn limited(mut aims: Vec<Aim>, size: u64) -> Vec<Aim> {
-    let all: u64 = total(&aims).iter().sum();
-    if all > size {
-        let mut left = size;
-        // The fraction that each cell loses, the largest first; of equals the earlier.
-        let mut lost: Vec<(u128, usize, usize)> = Vec::new();
-        for (at, aim) in aims.iter_mut().enumerate() {
-            for (i, candidates) in aim.candidates.iter_mut().enumerate() {
-                let exact = u128::from(*candidates) * u128::from(size);
-                *candidates = (exact / u128::from(all)) as u64;
-                left = left.saturating_sub(*candidates);
-                lost.push((exact % u128::from(all), at, i));
-            }
-        }
-        lost.sort_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        for (_, at, i) in lost.into_iter().take(left as usize) {
-            aims[at].candidates[i] += 1;
-        }
+    let mut left = size;
+    for way in [REPHRASING, NEW_QUESTION] {
+        left -= share_out(&mut aims, way, left);
     }
     aims.retain(|aim| aim.candidates.iter().sum::<u64>() > 0);
     aims
+}
+
+/// Cuts the candidates of one strategy to `size` in all, each aim to its even part; says how many there are now.
+fn share_out(aims: &mut [Aim], way: usize, size: u64) -> u64 {
+    let all: u64 = aims.iter().map(|aim| aim.candidates[way]).sum();
+    if all <= size {
+        return all;
+    }
+    let mut left = size;
+    // The fraction that each aim loses, the largest first; of equals the earlier.
+    let mut lost: Vec<(u128, usize)> = Vec::new();
+    for (at, aim) in aims.iter_mut().enumerate() {
+        let candidates = &mut aim.candidates[way];
+        let exact = u128::from(*candidates) * u128::from(size);
+        *candidates = (exact / u128::from(all)) as u64;
+        left = left.saturating_sub(*candidates);
+        lost.push((exact % u128::from(all), at));
+    }
+    lost.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (_, at) in lost.into_iter().take(left as usize) {
+        aims[at].candidates[way] += 1;
+    }
+    size
 }
 
 /// Why a round aims as it does, in words.
@@ -258,7 +353,7 @@ pub(super) fn reason(snapshot: &Snapshot, aims: &[Aim]) -> String {
         let concepts = snapshot.concepts.iter().map(|concept| &concept.standing);
         concepts.filter(|standing| standing.target > 0)
     };
-    let met = with_target().filter(|standing| standing.open() == 0).count();
+    let (met, wanted) = concept::at_target(with_target());
     let missing: u64 = with_target().map(|standing| standing.open()).sum();
     let [_, rephrased, new] = total(aims);
     let furthest = with_target().max_by(|a, b| a.open().cmp(&b.open()).then(b.concept.cmp(&a.concept)));
@@ -266,12 +361,31 @@ pub(super) fn reason(snapshot: &Snapshot, aims: &[Aim]) -> String {
         let there = standing.real + standing.synthetic;
         format!("; furthest: \"{}\" {there}/{}", standing.concept, standing.target)
     });
-    format!(
-        "{met} of {} concepts are at their target, {missing} rows are missing{furthest}. {} concepts are aimed at: {rephrased} rephrasings where \
-         they have seeds, {new} new questions elsewhere.",
-        with_target().count(),
+    let open = |concept: &&Outlook| concept.standing.open() > 0;
+    let given_up = |concept: &&Outlook| concept.standing.given_up.is_some();
+    let open: Vec<&Outlook> = snapshot.concepts.iter().filter(open).collect();
+    let later = open
+        .iter()
+        .filter(|concept| !given_up(concept))
+        .filter(|concept| !aims.iter().any(|aim| aim.name == concept.standing.concept))
+        .count();
+    let mut words = format!(
+        "{met} of {} concepts are at their target, {missing} rows are missing{furthest}. The round aims at {} of them, with {rephrased} \
+         rephrasings and {new} new questions in all that fill them.",
+        wanted,
         aims.len()
-    )
+    );
+    if later > 0 {
+        words.push_str(&format!(
+            " {later} more cost more than is left: those that are cheapest to complete come first."
+        ));
+    }
+    for concept in open.into_iter().filter(given_up) {
+        if let Some(why) = &concept.standing.given_up {
+            words.push_str(&format!(" \"{}\" is given up: {why}.", concept.standing.concept));
+        }
+    }
+    words
 }
 
 #[cfg(test)]

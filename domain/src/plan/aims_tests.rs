@@ -135,14 +135,17 @@ fn a_concept_whose_rephrasings_are_used_up_gets_new_questions() {
 fn what_a_concept_yielded_is_learned() {
     let mut poor = concept("poor", 20, 0, 0);
     poor.yields[2].tally.candidates = 60;
+    poor.yields[2].tally.stages[0].calls = 300.0;
     poor.yields[2].counted = 6;
     let aims = plan(&snapshot(vec![poor, concept("unknown", 20, 0, 0)]), &policy()).aims;
-    assert!(aims[0].candidates[2] > 120, "a tenth counts: {aims:?}");
+    let names: Vec<&str> = aims.iter().map(|aim| aim.name.as_str()).collect();
+    assert_eq!(names, ["unknown", "poor"], "the cheaper to complete comes first");
+    assert!(aims[1].candidates[2] > 120, "a tenth counts: {aims:?}");
     assert!(
-        aims[1].candidates[2] > 60,
+        aims[0].candidates[2] > 60,
         "others are believed to be poor too: {aims:?}"
     );
-    assert!(aims[1].candidates[2] < aims[0].candidates[2]);
+    assert!(aims[0].candidates[2] < aims[1].candidates[2]);
 }
 
 #[test]
@@ -216,7 +219,175 @@ fn an_answer_that_must_stand_in_a_passage_needs_seeds_or_passages() {
     );
 }
 
+/// What there is to aim at as text: a line each, `name open/seeds: rephrasings + new questions`.
+fn told(snapshot: &Snapshot, policy: &Policy) -> String {
+    let line = |aim: Aim| {
+        let [_, rephrased, new] = aim.candidates;
+        format!("{} {}/{}: {rephrased} + {new}\n", aim.name, aim.open, aim.seeds)
+    };
+    match wanted(snapshot, policy, &policy.prior) {
+        Wanted::Aims(aims) => aims.into_iter().map(line).collect(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// With so many calls left.
+fn with_left(concepts: Vec<Outlook>, calls: u64) -> Snapshot {
+    let mut snapshot = snapshot(concepts);
+    snapshot.limit.calls = Some(calls);
+    snapshot
+}
+
+#[test]
+fn a_budget_that_fills_one_concept_fills_the_cheapest_and_not_a_part_of_each() {
+    let concepts = || {
+        vec![
+            concept("far", 30, 2, 1),
+            concept("near", 30, 26, 8),
+            concept("middle", 30, 13, 20),
+        ]
+    };
+    // Four rows at .6 take seven rephrasings; seventeen take twenty-nine; twenty-eight take new questions, of five calls each.
+    assert_eq!(
+        told(&with_left(concepts(), 80), &policy()),
+        "near 4/8: 7 + 0\nmiddle 17/20: 29 + 0\nfar 28/1: 1 + 0\n"
+    );
+    assert_eq!(
+        told(&with_left(concepts(), 41), &policy()),
+        "near 4/8: 7 + 0\nmiddle 17/20: 13 + 0\n"
+    );
+    assert_eq!(told(&with_left(concepts(), 11), &policy()), "near 4/8: 5 + 0\n");
+    let plan = plan(&with_left(concepts(), 41), &policy());
+    assert!(
+        plan.reason.contains("1 more cost more than is left"),
+        "{}",
+        plan.reason
+    );
+}
+
+#[test]
+fn the_cheapest_row_is_bought_first_in_every_round() {
+    // A quarter of the budget a round: room for all rephrasings, and for some of the new questions.
+    let mut early = snapshot(vec![concept("a", 30, 5, 5), concept("b", 30, 5, 5)]);
+    early.limit.calls = Some(800);
+    let aims = plan(&early, &policy()).aims;
+    let [_, rephrased, new] = total(&aims);
+    assert_eq!(rephrased, 40, "all twenty of either concept: {aims:?}");
+    assert!(new > 0, "and the rest of the round: {aims:?}");
+}
+
+#[test]
+fn the_dearer_way_comes_first_once_it_brings_more_for_its_cost() {
+    let mut stale = concept("stale", 20, 10, 5);
+    stale.yields[1].tally.candidates = 60;
+    stale.yields[1].tally.stages[0].calls = 120.0;
+    stale.yields[1].counted = 3;
+    assert_eq!(
+        told(&with_left(vec![stale], 1_000), &policy()),
+        "stale 10/5: 0 + 24\n"
+    );
+}
+
+#[test]
+fn a_way_and_then_a_concept_is_given_up_after_none_of_so_many() {
+    let mut careful = policy();
+    careful.steering.as_mut().unwrap().min_gain = 0.05;
+    let after = |new: u64, rephrased: u64| {
+        let mut barren = concept("barren", 20, 4, 4);
+        barren.yields[2].tally.candidates = new;
+        barren.yields[1].tally.candidates = rephrased;
+        let mut state = snapshot(vec![barren, concept("open", 20, 0, 0)]);
+        super::super::give_up(&mut state, &careful);
+        state
+    };
+    // z²/(n + z²) < .05 from n = 73 on.
+    let tried = after(72, 0);
+    assert!(
+        plan(&tried, &careful)
+            .aims
+            .iter()
+            .any(|aim| aim.candidates[1] > 0 && aim.candidates[2] > 0)
+    );
+    let one_way = after(73, 0);
+    let of_barren = plan(&one_way, &careful)
+        .aims
+        .into_iter()
+        .find(|aim| aim.name == "barren");
+    assert_eq!(
+        of_barren.map(|aim| aim.candidates[2]),
+        Some(0),
+        "no new questions any more"
+    );
+    assert_eq!(one_way.concepts[0].standing.given_up, None);
+    let both = after(73, 73);
+    let why = both.concepts[0].standing.given_up.unwrap();
+    assert_eq!((why.aimed, why.counted), (146, 0));
+    let plan = plan(&both, &careful);
+    assert_eq!(plan.aims.len(), 1, "{:?}", plan.aims);
+    assert!(
+        plan.reason
+            .contains("\"barren\" is given up: none of 146 candidates counts."),
+        "{}",
+        plan.reason
+    );
+    assert!(
+        plan.concepts[0].given_up.is_some(),
+        "and it is stored with the plan"
+    );
+}
+
+#[test]
+fn a_round_is_shared_out_evenly_and_to_the_last_candidate() {
+    let aim = |concept, candidates| Aim {
+        concept,
+        name: String::new(),
+        open: 1,
+        seeds: 1,
+        candidates,
+        visited: [0; 3],
+    };
+    let aims = || vec![aim(0, [0, 6, 9]), aim(1, [0, 3, 30]), aim(2, [0, 0, 3])];
+    let shares = |size| -> Vec<(u32, [u64; 3])> {
+        let aims = limited(aims(), size).into_iter();
+        aims.map(|aim| (aim.concept, aim.candidates)).collect()
+    };
+    assert_eq!(shares(100).len(), 3);
+    assert_eq!(shares(23), [(0, [0, 6, 3]), (1, [0, 3, 10]), (2, [0, 0, 1])]);
+    assert_eq!(shares(5), [(0, [0, 3, 0]), (1, [0, 2, 0])]);
+    assert_eq!(shares(0), []);
+}
+
 proptest! {
+    #[test]
+    fn a_full_concept_is_never_planned_for_and_the_aims_fit_what_is_left(
+        gaps in prop::collection::vec((0u64..60, 0u64..60, 0u64..9, 0u64..80), 1..40), calls in 20u64..4_000, money in 0u64..3,
+    ) {
+        let concepts = gaps.iter().enumerate().map(|(i, (target, there, seeds, tried))| {
+            let mut concept = concept(&i.to_string(), *target, *there, *seeds);
+            concept.yields[2].tally.candidates = *tried;
+            concept.yields[2].tally.stages[0].calls = 5.0 * *tried as f64;
+            concept
+        });
+        let mut snapshot = snapshot(concepts.collect());
+        snapshot.limit.calls = Some(calls);
+        snapshot.limit.usd = (money > 0).then(|| crate::amount::MicroUsd(money * 1_000));
+        let policy = policy();
+        super::super::give_up(&mut snapshot, &policy);
+        let estimates = std::array::from_fn(|i| policy.prior[i].after(&snapshot.tallies[i]));
+        if let Wanted::Aims(aims) = wanted(&snapshot, &policy, &estimates) {
+            let mut calls_needed = 0.0;
+            for aim in &aims {
+                let concept = &snapshot.concepts[aim.concept as usize];
+                prop_assert!(concept.standing.open() > 0, "{} is full", aim.name);
+                prop_assert!(concept.standing.given_up.is_none(), "{} is given up", aim.name);
+                prop_assert!(aim.candidates[1] <= 4 * concept.seeds);
+                calls_needed += 2.0 * aim.candidates[1] as f64;
+                calls_needed += 5.0 * aim.candidates[2] as f64;
+            }
+            prop_assert!(calls_needed <= calls as f64 + 5.0, "{} of {}", calls_needed, calls);
+        }
+    }
+
     #[test]
     fn a_plan_never_exceeds_its_size_and_its_visit_is_its_aims(
         gaps in prop::collection::vec((0u64..60, 0u64..40, 0u64..9), 1..40), calls in 1u64..4_000,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::concept::Standing;
+use crate::concept::{self, Standing};
 
 /// Why a run has reached its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,13 +30,10 @@ pub enum End {
 /// What a run has that ended before what its job wants was there, in words: `27 of 1000 rows`. `rows` are those that the job wants, `steers`
 /// says whether it aims at concepts.
 pub fn short(rows: Option<u64>, steers: bool, accepted: u64, concepts: &[Standing]) -> Option<String> {
-    let wanted = || concepts.iter().filter(|concept| concept.target > 0);
-    let met = wanted().filter(|concept| concept.open() == 0).count();
+    let (met, wanted) = concept::at_target(concepts);
     match rows {
         Some(rows) if accepted < rows => Some(format!("{accepted} of {rows} rows")),
-        None if steers && met < wanted().count() => {
-            Some(format!("{met} of {} concepts at their target", wanted().count()))
-        }
+        None if steers && met < wanted => Some(format!("{met} of {wanted} concepts at their target")),
         None if accepted == 0 => Some("no new row".to_owned()),
         Some(_) | None => None,
     }
