@@ -227,11 +227,6 @@ impl Assigner {
         }
     }
 
-    /// True where a model assigns new questions.
-    pub(crate) fn asks(&self) -> bool {
-        self.choices.is_some()
-    }
-
     /// Probability from which a row belongs to a concept.
     pub(crate) fn confidence(&self) -> f64 {
         self.confidence

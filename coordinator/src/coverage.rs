@@ -276,7 +276,10 @@ impl Coverage {
         let topic = decided.topic.and_then(|name| self.number(name));
         let scores = self.assigner.scores(decided.vector);
         let heard = decided.model.map(|heard| {
-            let shown = heard.shown.iter().filter_map(|concept| self.number(&concept.name));
+            let shown = heard
+                .shown
+                .iter()
+                .filter_map(|concept| self.number(&concept.name));
             (
                 heard.concept.and_then(|name| self.number(name)),
                 shown.collect::<Vec<u32>>(),

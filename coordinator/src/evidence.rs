@@ -139,7 +139,10 @@ mod tests {
             "they say something else"
         );
         assert!(probability(of_passage, None, Some(false)) < 0.5);
-        assert!(probability(None, None, Some(true)) > 0.7, "its word alone is enough");
+        assert!(
+            probability(None, None, Some(true)) > 0.7,
+            "its word alone is enough"
+        );
         assert!(probability(None, None, Some(false)) < 0.01);
         assert!(probability(Some(Asked::For.prior()), Some(-3.0), Some(true)) > 0.99);
     }
@@ -152,6 +155,9 @@ mod tests {
             seen.learn(Asked::For, 0.1);
         }
         assert!((seen.of(Asked::For) - (8.4 + 8.8) / 100.0).abs() < 1e-12);
-        assert!((seen.of(Asked::ForItsPassage) - 0.9).abs() < 1e-12, "each by itself");
+        assert!(
+            (seen.of(Asked::ForItsPassage) - 0.9).abs() < 1e-12,
+            "each by itself"
+        );
     }
 }

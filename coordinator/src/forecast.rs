@@ -221,6 +221,7 @@ fn step_cost(
         passage: passage.as_ref().map(|passage| passage.text.as_str()),
         choices: &choices,
         second: None,
+        again: &[],
         mutation: mutation.as_ref(),
     };
     let human = Answer {

@@ -57,6 +57,8 @@ pub(crate) struct Brief<'a> {
     pub(crate) choices: &'a [Arc<Concept>],
     /// A second passage that it draws on.
     pub(crate) second: Option<&'a str>,
+    /// Questions that are there already, which a new question is not to be.
+    pub(crate) again: &'a [String],
     /// What its question is varied by.
     pub(crate) mutation: Option<&'a Mutation>,
 }
@@ -179,6 +181,9 @@ impl Recipe {
         variables.json = spec.structured() != Structured::None;
         if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) {
             variables.examples = self.examples(brief, kind, id.request_seed(), seeds)?;
+        }
+        if step == Step::Ask {
+            variables.again = brief.again.to_vec();
         }
         if let (Step::Ask, Some(mutation)) = (step, brief.mutation) {
             mutation.tell(&mut variables);

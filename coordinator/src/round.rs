@@ -15,6 +15,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use gristmill_domain::again::Again;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::answer::agreement;
 use gristmill_domain::filter::{Reason, Rejection};
@@ -40,6 +41,8 @@ pub(crate) struct Past<'a> {
     pub(crate) corpus: &'a mut Corpus,
     pub(crate) kept: &'a mut Kept,
     pub(crate) coverage: Option<&'a mut Coverage>,
+    /// Questions that were aimed at each concept in finished rounds, by its number.
+    pub(crate) again: &'a [Again],
 }
 
 /// A round under way.
@@ -51,6 +54,8 @@ pub(crate) struct Round<'a> {
     kept: &'a mut Kept,
     /// What is counted by concept, where the job has any.
     coverage: Option<&'a mut Coverage>,
+    /// What new questions that are aimed at a concept are not to be.
+    again: &'a [Again],
     rule: agreement::Rule,
     visit: Visit,
     total: u64,
@@ -104,6 +109,7 @@ impl<'a> Round<'a> {
             corpus: past.corpus,
             kept: past.kept,
             coverage: past.coverage,
+            again: past.again,
             // A plain majority of all that may be drawn also decides; it can only come up when the lead is large.
             rule: agreement::Rule::new(agreement.lead, agreement.max_samples, 1.0)?,
             visit,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use gristmill_domain::again::Again;
 use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
@@ -112,6 +113,8 @@ struct Standing {
     coverage: Option<Coverage>,
     /// Numbers of the concepts by name.
     numbers: HashMap<String, u32>,
+    /// Questions that were aimed at each concept in finished rounds, by its number.
+    again: Vec<Again>,
     snapshot: Snapshot,
     rounds: Vec<RoundReport>,
 }
@@ -264,6 +267,7 @@ impl Coordinator<'_> {
             corpus,
             kept: Kept::default(),
             numbers: coverage.as_ref().map(|c| c.numbers().clone()).unwrap_or_default(),
+            again: vec![Again::default(); snapshot.concepts.len()],
             coverage,
             snapshot,
             rounds: Vec::new(),
@@ -306,6 +310,8 @@ impl Coordinator<'_> {
             aimed: 0,
             counted: 0,
         };
+        // What this round brings is shown to the next.
+        let mut brought = standing.again.clone();
         for name in site
             .journal
             .segments(SegmentKind::Rows, report.plan.round)
@@ -320,6 +326,7 @@ impl Coordinator<'_> {
                     &self.progress,
                     &record.value,
                 );
+                remember(&mut brought, &standing.numbers, &record.value);
             }
         }
         let total: u64 = report.plan.candidates.iter().sum();
@@ -334,6 +341,7 @@ impl Coordinator<'_> {
                 kept,
                 coverage,
                 numbers,
+                again,
                 snapshot,
                 ..
             } = standing;
@@ -341,14 +349,17 @@ impl Coordinator<'_> {
                 corpus,
                 kept,
                 coverage: coverage.as_mut(),
+                again,
             };
             let mut round = Round::new(&plan, self.recipe, self.seeds, past, report.decided)?;
             engine
                 .drive(&mut round, |row| {
-                    note(&mut report, snapshot, numbers, &self.progress, row)
+                    note(&mut report, snapshot, numbers, &self.progress, row);
+                    remember(&mut brought, numbers, row);
                 })
                 .await?;
         }
+        standing.again = brought;
         standing.snapshot.rounds_done += 1;
         let before = standing.snapshot.last.map(|last| last.aimed_so_far());
         let (aimed, counted) = before.unwrap_or_default();
@@ -361,6 +372,7 @@ impl Coordinator<'_> {
             aimed: aimed + report.aimed,
             counted: counted + report.counted,
         });
+        plan::give_up(&mut standing.snapshot, policy);
         tracing::info!(
             run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,
             index_bytes = standing.corpus.bytes(), "round finished"
@@ -432,6 +444,14 @@ impl Coordinator<'_> {
                 Close::NotYet { .. } => {}
             }
         }
+    }
+}
+
+/// Remembers a question that was aimed at a concept.
+fn remember(again: &mut [Again], numbers: &HashMap<String, u32>, row: &Row) {
+    let number = row.concept.as_ref().and_then(|aim| numbers.get(aim));
+    if let Some(again) = number.and_then(|number| again.get_mut(*number as usize)) {
+        again.see(row);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! This crate is pure and synchronous: no I/O, no clock, no randomness that is not passed in.
 
+pub mod again;
 pub mod amount;
 pub mod answer;
 pub mod breaker;

@@ -47,6 +47,10 @@ impl Round<'_> {
                 peers: direction.peers,
             })
         });
+        if let (Strategy::NewQuestion, Some(concept)) = (spec.strategy, spec.concept) {
+            let asked = self.again.get(concept as usize);
+            candidate.again = asked.map(|again| again.shown(spec.turn)).unwrap_or_default();
+        }
         self.vary(&mut candidate, row)?;
         self.active.insert(index, candidate);
         self.started = index + 1;

@@ -72,6 +72,8 @@ pub(super) struct Candidate {
     pub(super) second: Option<Beside>,
     /// What its question is varied by.
     pub(super) mutation: Option<Mutation>,
+    /// Questions that were aimed at its concept before it.
+    pub(super) again: Vec<String>,
     pub(super) teacher: usize,
     pub(super) phase: Phase,
     pub(super) question: String,
@@ -128,6 +130,7 @@ impl Candidate {
             passage: None,
             second: None,
             mutation: None,
+            again: Vec::new(),
             teacher,
             phase,
             question,
@@ -199,6 +202,7 @@ impl Candidate {
             passage: self.passage.as_ref().map(|(_, passage)| passage.text.as_str()),
             choices: &self.choices,
             second: self.second.as_ref().map(|second| second.text.as_str()),
+            again: &self.again,
             mutation: self.mutation.as_ref(),
         }
     }

@@ -132,6 +132,10 @@ pub struct Quality {
     pub wrong_concept: f64,
     /// Of the new questions, how many come from the held-back part of the key, where it has any; the rest are made up.
     pub held_back: f64,
+    /// Ideas for new questions about one concept that come to it by itself, each worded anew every time; 0 for no end of them.
+    pub ideas: u64,
+    /// It does not ask again what it is shown as asked before.
+    pub heeds_known: bool,
     /// Chance that the judge accepts a right answer, drawn for each request.
     pub judge_sensitivity: f64,
     /// Chance that the judge rejects a wrong answer, drawn for each request.
@@ -158,6 +162,8 @@ impl Default for Quality {
             unanswerable: 0.0,
             wrong_concept: 0.0,
             held_back: 0.25,
+            ideas: 0,
+            heeds_known: true,
             judge_sensitivity: 0.85,
             judge_specificity: 0.8,
             verify_sensitivity: 0.97,
@@ -390,6 +396,8 @@ pub struct Markers {
     pub concept_tag: String,
     /// Tag around a source passage.
     pub passage_tag: String,
+    /// Tag around a question that is not to be asked again.
+    pub known_tag: String,
 }
 
 impl Default for Markers {
@@ -406,6 +414,7 @@ impl Default for Markers {
             reference_tag: "reference".to_owned(),
             concept_tag: "concept".to_owned(),
             passage_tag: "passage".to_owned(),
+            known_tag: "known".to_owned(),
         }
     }
 }

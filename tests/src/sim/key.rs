@@ -246,6 +246,22 @@ impl AnswerKey {
         self.find(question).map(|item| self.agrees(&item, final_answer))
     }
 
+    /// Whether a question is about a concept, known by its name or one of its labels: by the labels of the question that it is, or rewords;
+    /// by its words where it was made up. `None` for a question nobody knows.
+    pub fn is_about(&self, question: &str, names: &[&str]) -> Option<bool> {
+        let item = self.find(question)?;
+        if self.by_key.contains_key(&item.id) {
+            let labelled = |name: &&str| item.concepts.iter().any(|c| c.eq_ignore_ascii_case(name));
+            return Some(names.iter().any(labelled));
+        }
+        let words = canon(question).sentences.concat();
+        let named = |name: &&str| {
+            let name = canon(&statement::plain(name)).sentences.concat();
+            !name.is_empty() && words.windows(name.len()).any(|part| part == name)
+        };
+        Some(names.iter().any(named))
+    }
+
     /// Accepted queries of an SQL question.
     pub fn sql(&self, question: &str) -> Option<SqlTruth> {
         match &self.find(question)?.truth {

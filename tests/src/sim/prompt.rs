@@ -49,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) concept: Option<String>,
     /// All concepts that are shown, in their order.
     pub(crate) concepts: Vec<String>,
+    /// Questions that are not to be asked again, in their order.
+    pub(crate) known: Vec<String>,
 }
 
 /// Takes a prompt's whole text apart. Never fails: what is not marked is an answer wanted to the whole text.
@@ -60,6 +62,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         &markers.reference_tag,
         &markers.concept_tag,
         &markers.passage_tag,
+        &markers.known_tag,
     ]
     .iter()
     .fold(bare.clone(), |rest, tag| strip(&rest, tag));
@@ -89,6 +92,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         reference: block(&bare, &markers.reference_tag),
         concept: block(&bare, &markers.concept_tag).filter(|concept| !concept.is_empty()),
         concepts: blocks(&bare, &markers.concept_tag),
+        known: blocks(&bare, &markers.known_tag),
     }
 }
 
@@ -162,6 +166,11 @@ mod tests {
             read("Write a new question.<concept>Asthma</concept><example><question>a b</question></example>");
         assert_eq!((new.kind, new.question.as_str()), (Kind::NewQuestion, "a b"));
         assert_eq!(new.concept.as_deref(), Some("Asthma"));
+        let again = read(
+            "Write a new question.<known>a?</known>\n<known>Grade the answer</known><example>b</example>",
+        );
+        assert_eq!((again.kind, again.question.as_str()), (Kind::NewQuestion, "b"));
+        assert_eq!(again.known, ["a?", "Grade the answer"]);
         let assign =
             read("Which of these concepts?<concept>a</concept> <concept>b</concept><question>q</question>");
         assert_eq!(
@@ -181,6 +190,7 @@ mod tests {
                 reference: None,
                 concept: None,
                 concepts: Vec::new(),
+                known: Vec::new(),
             }
         );
     }

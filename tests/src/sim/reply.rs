@@ -1,5 +1,6 @@
 //! What the simulated model says: a pure function of (seed, request text, sample index).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
@@ -74,6 +75,11 @@ const REFUSALS: [&str; 5] = [
     "I apologize, but I am unable to assist with this.",
     "I cannot provide an answer to this question.",
 ];
+
+/// Questions that near-copies come back to.
+const FIXED: usize = 6;
+/// Draws of a held-back question that are looked at for a fresh one.
+const TRIES: u64 = 8;
 
 /// The model behind the service.
 #[derive(Debug)]
@@ -237,16 +243,21 @@ impl Model {
             .as_ref()
             .map_or_else(|| self.key.main_domain(), |item| item.domain());
         let wanted = parts.concept.as_deref();
+        let known = self.known(parts);
         if draw.of("near").chance(self.quality().near_duplicate) {
-            let text = if !parts.question.is_empty() && draw.of("shown").chance(0.5) {
-                near_copy(&parts.question, draw.of("copy"))
+            let near = if !parts.question.is_empty() && draw.of("shown").chance(0.5) {
+                Some(near_copy(&parts.question, draw.of("copy")))
             } else {
-                let fixed = Draw::new(self.config.seed)
-                    .of("fixed")
-                    .at(draw.of("fixed").below(6) as u64);
-                self.make(domain, shown.as_deref(), wanted, fixed)
+                let fixed = Draw::new(self.config.seed).of("fixed");
+                let first = draw.of("fixed").below(FIXED);
+                (0..FIXED)
+                    .map(|n| fixed.at(((first + n) % FIXED) as u64))
+                    .map(|fixed| self.make(domain, shown.as_deref(), wanted, fixed))
+                    .find(|text| !known.contains(&canon(text).key()))
             };
-            return Draft::question(text, Outcome::NearDuplicate);
+            if let Some(text) = near.filter(|text| !known.contains(&canon(text).key())) {
+                return Draft::question(text, Outcome::NearDuplicate);
+            }
         }
         let ignored = wanted.is_some() && draw.of("ignore").chance(self.quality().wrong_concept);
         let concept = if ignored {
@@ -254,20 +265,65 @@ impl Model {
         } else {
             parts.concept.clone()
         };
+        let concept = concept.as_deref();
+        let own = shown.as_ref().map(|item| item.id);
+        let fresh = |text: &String| {
+            let key = canon(text).key();
+            Some(key) != own && !known.contains(&key)
+        };
         let held_back = draw.of("held back").chance(self.quality().held_back);
         let text = held_back
-            .then(|| self.key.held_back(domain, concept.as_deref(), draw.of("which")))
+            .then(|| self.held_back(domain, concept, draw.of("which"), fresh))
             .flatten()
-            .filter(|text| canon(text).key() != shown.as_ref().map_or(0, |item| item.id))
-            .map_or_else(
-                || self.make(domain, shown.as_deref(), concept.as_deref(), draw.of("make")),
-                str::to_owned,
-            );
+            .or_else(|| self.idea(domain, shown.as_deref(), concept, draw, fresh))
+            .unwrap_or_else(|| self.make(domain, shown.as_deref(), concept, draw.of("make")));
         if draw.of("unanswerable").chance(self.quality().unanswerable) {
             let text = incomplete::make(&text, draw.of("left out"));
             return Draft::question(text, Outcome::Unanswerable);
         }
         Draft::question(text, Outcome::New)
+    }
+
+    /// The questions that a prompt shows as asked before, as far as the model heeds them.
+    fn known(&self, parts: &Parts) -> HashSet<u64> {
+        let heeded = parts.known.iter().filter(|_| self.quality().heeds_known);
+        heeded.map(|text| canon(text).key()).collect()
+    }
+
+    /// A held-back question, where one of a few draws is fresh.
+    fn held_back(
+        &self,
+        domain: Domain,
+        concept: Option<&str>,
+        draw: Draw,
+        fresh: impl Fn(&String) -> bool,
+    ) -> Option<String> {
+        let draws = std::iter::once(draw).chain((1..TRIES).map(|n| draw.at(n)));
+        draws
+            .filter_map(|draw| self.key.held_back(domain, concept, draw))
+            .map(str::to_owned)
+            .find(fresh)
+    }
+
+    /// One of the model's ideas about a concept, in other words, where there is an end of them and a fresh one among them.
+    fn idea(
+        &self,
+        domain: Domain,
+        shown: Option<&Item>,
+        concept: Option<&str>,
+        draw: Draw,
+        fresh: impl Fn(&String) -> bool,
+    ) -> Option<String> {
+        let ideas = self.quality().ideas;
+        let first = draw.of("idea").below(ideas as usize) as u64;
+        let of_concept = Draw::new(self.config.seed)
+            .of("idea")
+            .of(concept.unwrap_or_default());
+        (0..ideas)
+            .map(|n| of_concept.at((first + n) % ideas))
+            .map(|idea| self.make(domain, shown, concept, idea))
+            .map(|text| reword(&text, Strength::WORDS, draw.of("wording")))
+            .find(fresh)
     }
 
     /// Makes up a question with a known answer.

@@ -167,7 +167,7 @@ pub(crate) fn make(concept: Option<&str>, draw: Draw) -> String {
 }
 
 /// A concept's name as it can stand inside a sentence.
-fn plain(concept: &str) -> String {
+pub(crate) fn plain(concept: &str) -> String {
     let words: String = concept
         .chars()
         .map(|c| if ".?!:;\"(){}<>\n".contains(c) { ' ' } else { c })
