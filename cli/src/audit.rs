@@ -2,6 +2,7 @@
 //!
 //! What is seen ([`seen`]) is one value; it is told as text, as JSON and as a page.
 
+mod assignment;
 mod documents;
 mod meanings;
 mod page;
@@ -84,6 +85,7 @@ fn look(
         seeds: seeds.anchors(),
         assigned: survey.by_seeds.assigned(),
         missing: concepts.iter().map(|concept| concept.gap).sum(),
+        assignment: assignment::look(survey),
         concepts,
         labels: labels(prepared),
         clusters: Vec::new(),
@@ -226,6 +228,7 @@ fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
             warnings.push(why);
         }
         warnings.extend(unknown_labels(prepared, settings));
+        warnings.extend(audit.assignment.as_ref().and_then(assignment::poor));
         let rows = prepared.start.job.generate.rows;
         if let Some(rows) = rows.filter(|rows| *rows < audit.missing) {
             let missing = thousands(audit.missing);

@@ -27,6 +27,8 @@ pub struct Audit {
     pub concepts: Vec<Concept>,
     /// What is to be said of the concepts.
     pub concepts_note: String,
+    /// How good assigning rows to concepts is, by the seeds' labels.
+    pub assignment: Part,
     /// Clusters, the largest first.
     pub clusters: Bars,
     /// Seeds that are nearly others.
@@ -60,6 +62,7 @@ struct Data<'a> {
     left_out: &'a [String],
     map: Option<Shown<'a>>,
     concepts: ConceptBars<'a>,
+    assignment: &'a Part,
     clusters: &'a Bars,
     duplicates: &'a Part,
     outliers: &'a Part,
@@ -83,6 +86,7 @@ impl Audit {
             left_out: &self.left_out,
             map: self.map.as_ref().map(Map::shown),
             concepts: ConceptBars::new(&self.concepts, &self.concepts_note, false),
+            assignment: &self.assignment,
             clusters: &self.clusters,
             duplicates: &self.duplicates,
             outliers: &self.outliers,
@@ -116,6 +120,7 @@ mod tests {
                 target: Some(40),
             }],
             concepts_note: String::new(),
+            assignment: Part::default(),
             clusters: Bars::default(),
             duplicates: Part::default(),
             outliers: Part::default(),
@@ -128,7 +133,14 @@ mod tests {
     #[test]
     fn what_is_not_there_has_no_part() {
         let bare = audit().html().unwrap();
-        for part in ["map-part", "clusters", "outliers", "diversity", "documents"] {
+        for part in [
+            "map-part",
+            "assignment",
+            "clusters",
+            "outliers",
+            "diversity",
+            "documents",
+        ] {
             assert!(!bare.contains(&format!("id=\"{part}\"")), "{part}");
         }
         assert!(bare.contains("renal &lt;dosing&gt;") && bare.contains("&lt;b&gt;cluster"));

@@ -6,8 +6,8 @@ use gristmill_picture::audit::{self as picture, Part};
 use gristmill_picture::cut;
 use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Standing, Table};
 
-use super::seen::{Audit, ClusterLine, DocumentLine, Documents, Outlier, Pair};
-use super::text;
+use super::seen::{Audit, ClusterLine, DocumentLine, Documents, OfConcept, Outlier, Pair};
+use super::{assignment, text};
 use crate::prepare::Prepared;
 use crate::view::thousands;
 
@@ -37,6 +37,7 @@ pub(super) fn page(prepared: &Prepared, audit: &Audit) -> picture::Audit {
         map: audit.marks.as_ref().map(map::map),
         concepts,
         concepts_note,
+        assignment: assigning(audit),
         clusters: clusters(audit),
         duplicates: duplicates(audit),
         outliers: outliers(audit),
@@ -161,6 +162,33 @@ fn concepts(audit: &Audit) -> (Vec<Concept>, String) {
         target: (line.target > 0).then_some(line.target),
     });
     (list.collect(), format!("{}.", text::belonging(audit)))
+}
+
+/// How good assigning by embedding is, and for which concepts.
+fn assigning(audit: &Audit) -> Part {
+    let Some(found) = &audit.assignment else {
+        return Part::default();
+    };
+    let percent =
+        |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+    let row = |concept: &OfConcept| {
+        vec![
+            concept.concept.clone(),
+            assignment::told_of(concept),
+            percent(concept.precision),
+            percent(concept.recall),
+        ]
+    };
+    Part {
+        note: format!(
+            "{}. Rows whose own label names a concept belong to it whatever the embedding says.",
+            assignment::told(found)
+        ),
+        table: table(
+            &["concept", "seeds", "precision", "recall"],
+            found.concepts.iter().map(row).collect(),
+        ),
+    }
 }
 
 fn share_of(part: u64, whole: u64) -> f64 {

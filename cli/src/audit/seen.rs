@@ -15,6 +15,9 @@ pub(super) struct Audit {
     /// Of them, those that belong to a concept.
     pub(super) assigned: u64,
     pub(super) concepts: Vec<ConceptLine>,
+    /// How good assigning by embedding is, by the seeds' labels; nothing where labels or vectors do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assignment: Option<Assignment>,
     /// Labels that seeds carry where the job names no concepts, the commonest first.
     pub(super) labels: Vec<LabelLine>,
     /// Rows that the targets still want.
@@ -54,6 +57,36 @@ pub(super) struct ConceptLine {
     pub(super) target: u64,
     pub(super) gap: u64,
     pub(super) covered: bool,
+}
+
+/// How good assigning by embedding was on labelled seeds, each assigned by a calibration that had not seen it.
+#[derive(Debug, Serialize)]
+pub(super) struct Assignment {
+    /// Seeds with labels that were looked at.
+    pub(super) seeds: u64,
+    /// Probability from which a seed was assigned: `concepts.confidence`.
+    pub(super) confidence: f64,
+    /// Pairs of a seed and a concept that labels name, that embedding finds, and that both do.
+    pub(super) labelled: u64,
+    pub(super) assigned: u64,
+    pub(super) right: u64,
+    /// Share of what embedding assigns that labels confirm; nothing where it assigns nothing.
+    pub(super) precision: Option<f64>,
+    /// Share of what labels name that embedding finds.
+    pub(super) recall: Option<f64>,
+    /// By concept, where labels name enough seeds.
+    pub(super) concepts: Vec<OfConcept>,
+}
+
+/// How good assigning by embedding was for one concept.
+#[derive(Debug, Serialize)]
+pub(super) struct OfConcept {
+    pub(super) concept: String,
+    pub(super) labelled: u64,
+    pub(super) assigned: u64,
+    pub(super) right: u64,
+    pub(super) precision: Option<f64>,
+    pub(super) recall: Option<f64>,
 }
 
 /// A label that seeds carry.

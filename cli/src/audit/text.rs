@@ -2,6 +2,7 @@
 
 use gristmill_measure::dcscore::AtFixedSize;
 
+use super::assignment;
 use super::seen::{Audit, Diversity, Documents};
 use crate::history::one_line;
 use crate::view::{many, thousands};
@@ -19,6 +20,7 @@ pub(super) fn text(audit: &Audit) -> String {
         thousands(audit.seeds)
     )];
     concepts(audit, &mut lines);
+    assignment(audit, &mut lines);
     labels(audit, &mut lines);
     if let Some(effective) = audit.clusters_effective {
         lines.push(format!(
@@ -113,6 +115,18 @@ fn concepts(audit: &Audit, lines: &mut Vec<String>) {
             thousands(line.target),
             thousands(line.gap)
         ));
+    }
+}
+
+/// How good assigning by embedding is.
+fn assignment(audit: &Audit, lines: &mut Vec<String>) {
+    let Some(found) = &audit.assignment else {
+        return;
+    };
+    lines.push(format!("assignment {}", assignment::told(found)));
+    for concept in &found.concepts {
+        let told = assignment::told_of(concept);
+        lines.push(format!("  {}: {told}", one_line(&concept.concept)));
     }
 }
 
