@@ -166,7 +166,10 @@ mod tests {
             let fit = prototypes.fit(&row).unwrap();
             let odds = prototypes.log_odds(&row).unwrap();
             let sure = 1.0 / (1.0 + (-odds[fit.concept as usize]).exp());
-            assert!((sure - fit.confidence).abs() < 1e-6, "{row:?}: {odds:?} and {fit:?}");
+            assert!(
+                (sure - fit.confidence).abs() < 1e-6,
+                "{row:?}: {odds:?} and {fit:?}"
+            );
             assert!(odds.iter().all(|other| *other <= odds[fit.concept as usize]));
         }
         assert_eq!(prototypes.log_odds(&[1.0]), None);

@@ -153,7 +153,10 @@ mod tests {
 
     #[test]
     fn scores_that_say_nothing_leave_the_base_rate() {
-        let reversed: Vec<(f64, bool)> = pairs(0.8, 0.0).into_iter().map(|(s, holds)| (-s, holds)).collect();
+        let reversed: Vec<(f64, bool)> = pairs(0.8, 0.0)
+            .into_iter()
+            .map(|(s, holds)| (-s, holds))
+            .collect();
         let found = Calibration::fit(&reversed).unwrap();
         assert!((sigmoid(found.log_odds(4.0)) - 0.5).abs() < 0.02, "{found:?}");
         assert_eq!(Calibration::fit(&[(1.0, true), (2.0, true)]), None);
