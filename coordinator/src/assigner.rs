@@ -227,6 +227,11 @@ impl Assigner {
         }
     }
 
+    /// True where new questions are assigned: by their words, or by a model. By labels alone they never are.
+    pub(crate) fn weighs(&self) -> bool {
+        self.prototypes.is_some() || self.choices.is_some()
+    }
+
     /// Probability from which a row belongs to a concept.
     pub(crate) fn confidence(&self) -> f64 {
         self.confidence

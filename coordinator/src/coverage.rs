@@ -251,7 +251,8 @@ impl Coverage {
                 let of_seed = self.of_anchor.get(decided.anchor as usize);
                 (of_seed.cloned().unwrap_or_default(), None)
             }
-            Strategy::NewQuestion => self.weigh(decided),
+            Strategy::NewQuestion if self.assigner.weighs() => self.weigh(decided),
+            Strategy::NewQuestion => (Vec::new(), None),
         };
         let counted = if decided.accepted && decided.strategy != Strategy::AnswerAugmentation {
             self.count(decided.question, &belongs)?
@@ -416,3 +417,7 @@ impl Coverage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "coverage_tests.rs"]
+mod tests;
