@@ -14,7 +14,10 @@ fn seeds() -> SeedStore {
     };
     let mut intake = Intake::new(&holdout).unwrap();
     for n in 0..12 {
-        let question = format!("Number {n} wants to know about {} things, and which of them is it?", n * n);
+        let question = format!(
+            "Number {n} wants to know about {} things, and which of them is it?",
+            n * n
+        );
         let labels: &[&str] = [&["pump"][..], &["well"], &["pump", "well"], &["sky"]][n % 4];
         let seed = json!({
             "id": ContentId::of(&[question.as_bytes()]), "question": question, "answer": "a", "reasoning": null, "references": ["a"],
@@ -72,7 +75,9 @@ fn asked<'a>(anchor: u64, question: &'a str, vector: &'a [f32]) -> Decided<'a> {
 
 fn names(assessed: &Assessed) -> Vec<(&str, bool)> {
     let named = assessed.assigned.iter();
-    named.map(|assigned| (assigned.concept.as_str(), assigned.counted)).collect()
+    named
+        .map(|assigned| (assigned.concept.as_str(), assigned.counted))
+        .collect()
 }
 
 #[test]
@@ -87,7 +92,11 @@ fn a_question_counts_for_the_label_of_its_passage_though_its_words_say_little() 
     assert_eq!(names(&copy), [("pump", false)], "the same words count once");
     let borrowed = Decided {
         of_passage: false,
-        ..asked(of_pump, "How often is it oiled in a cold winter by the sea?", &VAGUE)
+        ..asked(
+            of_pump,
+            "How often is it oiled in a cold winter by the sea?",
+            &VAGUE,
+        )
     };
     let borrowed = coverage.assess(&borrowed).unwrap();
     assert!(names(&borrowed).is_empty(), "it was only asked for: {borrowed:?}");
@@ -99,7 +108,11 @@ fn a_question_counts_for_the_label_of_its_passage_though_its_words_say_little() 
     );
     let rejected = Decided {
         accepted: false,
-        ..asked(of_pump, "Which of the three parts wears out before the others?", &PUMP)
+        ..asked(
+            of_pump,
+            "Which of the three parts wears out before the others?",
+            &PUMP,
+        )
     };
     assert_eq!(names(&coverage.assess(&rejected).unwrap()), [("pump", false)]);
 }
@@ -119,11 +132,20 @@ fn a_models_word_is_weighed_with_the_rest() {
             ..asked(of_pump, question, vector)
         });
         let assigned = assessed.unwrap().assigned;
-        assigned.into_iter().map(|assigned| assigned.concept).collect::<Vec<_>>()
+        assigned
+            .into_iter()
+            .map(|assigned| assigned.concept)
+            .collect::<Vec<_>>()
     };
-    assert_eq!(assess("Is one enough for two gardens?", &VAGUE, Some("pump")), ["pump"]);
+    assert_eq!(
+        assess("Is one enough for two gardens?", &VAGUE, Some("pump")),
+        ["pump"]
+    );
     assert_eq!(assess("Is two enough for one garden?", &VAGUE, None), [""; 0]);
-    assert_eq!(assess("Must it be cleaned in spring?", &VAGUE, Some("well")), ["well"]);
+    assert_eq!(
+        assess("Must it be cleaned in spring?", &VAGUE, Some("well")),
+        ["well"]
+    );
     assert_eq!(
         assess("What does it cost to run all day?", &PUMP, None),
         ["pump"],
@@ -163,7 +185,11 @@ fn by_labels_alone_a_new_question_belongs_to_nothing() {
     let seeds = seeds();
     let assigner = Assigner::by_labels(&settings(Assign::Labels));
     let mut coverage = Coverage::new(assigner, &seeds, &[], &Filter::default()).unwrap();
-    let question = asked(anchor(&seeds, &["pump"]), "Whose is the new one over there?", &PUMP);
+    let question = asked(
+        anchor(&seeds, &["pump"]),
+        "Whose is the new one over there?",
+        &PUMP,
+    );
     let assessed = coverage.assess(&question).unwrap();
     assert_eq!(assessed, Assessed::default());
 }
@@ -188,7 +214,11 @@ fn what_was_learned_of_how_questions_are_asked_outlives_a_restart() {
         .unwrap();
         restarted.recall(&row).unwrap();
     }
-    let next = asked(of_pump, "Does the older one last longer than its owner had hoped?", &VAGUE);
+    let next = asked(
+        of_pump,
+        "Does the older one last longer than its owner had hoped?",
+        &VAGUE,
+    );
     let (one, other) = (running.assess(&next).unwrap(), restarted.assess(&next).unwrap());
     assert_eq!(one, other);
     let fresh = coverage(&seeds).assess(&next).unwrap();

@@ -371,11 +371,21 @@ fn ideas_come_to_an_end_and_come_again_unless_they_are_shown() {
         )
     };
     let prompt = |known: &[String]| {
-        let known: String = known.iter().map(|text| format!("<known>\n{text}\n</known>\n")).collect();
-        format!("Write a new question.\n<concept>kidney stones</concept>\n{known}<question>{}</question>", QUESTIONS[1])
+        let known: String = known
+            .iter()
+            .map(|text| format!("<known>\n{text}\n</known>\n"))
+            .collect();
+        format!(
+            "Write a new question.\n<concept>kidney stones</concept>\n{known}<question>{}</question>",
+            QUESTIONS[1]
+        )
     };
     // Questions of one idea differ in their words alone.
-    let numbers = |text: &str| text.split_whitespace().filter(|word| word.chars().any(|c| c.is_ascii_digit())).collect::<String>();
+    let numbers = |text: &str| {
+        text.split_whitespace()
+            .filter(|word| word.chars().any(|c| c.is_ascii_digit()))
+            .collect::<String>()
+    };
     let asked = |model: &Model, known: &[String]| -> BTreeMap<String, String> {
         let replies = (0..60).map(|sample| model.reply(&prompt(known), sample, None).content);
         replies.map(|text| (numbers(&text), text)).collect()
@@ -388,10 +398,24 @@ fn ideas_come_to_an_end_and_come_again_unless_they_are_shown() {
     }
     let shown: Vec<String> = first.values().cloned().collect();
     let left = asked(&model(true), &shown[..2]);
-    assert_eq!(left.keys().collect::<Vec<_>>(), first.keys().skip(2).collect::<Vec<_>>());
-    assert!(asked(&model(true), &shown).len() > 30, "something else comes to it");
-    assert_eq!(asked(&model(false), &shown).len(), 3, "and not, where it heeds nothing");
-    assert_eq!(key.is_about(QUESTIONS[1], &["Stones", "delirium"]), Some(true), "by its headings");
+    assert_eq!(
+        left.keys().collect::<Vec<_>>(),
+        first.keys().skip(2).collect::<Vec<_>>()
+    );
+    assert!(
+        asked(&model(true), &shown).len() > 30,
+        "something else comes to it"
+    );
+    assert_eq!(
+        asked(&model(false), &shown).len(),
+        3,
+        "and not, where it heeds nothing"
+    );
+    assert_eq!(
+        key.is_about(QUESTIONS[1], &["Stones", "delirium"]),
+        Some(true),
+        "by its headings"
+    );
     assert_eq!(key.is_about("What is this?", &["Delirium"]), None);
 }
 
