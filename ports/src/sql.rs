@@ -5,6 +5,44 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::answer::sql::Table;
 
+mod judge;
+
+pub use judge::{Fault, Judged, judge};
+
+/// Which copy of a database a query runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// The number of an altered copy; `None` for the database as it was given.
+    pub copy: Option<usize>,
+    /// The same content, with the rows of every table stored in another order.
+    pub reordered: bool,
+}
+
+impl Variant {
+    /// The database as it was given.
+    pub const ORIGINAL: Self = Self {
+        copy: None,
+        reordered: false,
+    };
+
+    /// Altered copy `number`.
+    pub const fn altered(number: usize) -> Self {
+        Self {
+            copy: Some(number),
+            reordered: false,
+        }
+    }
+
+    /// The same content in another order of rows.
+    #[must_use]
+    pub const fn reordered(self) -> Self {
+        Self {
+            reordered: true,
+            ..self
+        }
+    }
+}
+
 /// Runs queries that nobody trusts.
 #[async_trait]
 pub trait SqlEngine: Send + Sync {
@@ -12,7 +50,17 @@ pub trait SqlEngine: Send + Sync {
     ///
     /// The database is never changed, and a query that would run on is stopped, not abandoned. The call may be dropped at any
     /// time; the query is then stopped, too. The same query gives the same table every time.
-    async fn run(&self, database: &str, query: &str) -> Result<Table, SqlError>;
+    async fn run(&self, database: &str, query: &str) -> Result<Table, SqlError> {
+        self.run_on(database, Variant::ORIGINAL, query).await
+    }
+
+    /// Like [`SqlEngine::run`], on a copy of the database. A copy that [`SqlEngine::copies`] does not list, and the original in
+    /// another order where it is too large to be stored twice, count as unknown databases.
+    async fn run_on(&self, database: &str, variant: Variant, query: &str) -> Result<Table, SqlError>;
+
+    /// How many altered copies of the database there are (see `gristmill_domain::answer::sql::alter`); they are made at the first
+    /// call. 0 where none can be made.
+    async fn copies(&self, database: &str) -> Result<usize, SqlError>;
 }
 
 /// Why a query brought no table.

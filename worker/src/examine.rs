@@ -5,7 +5,7 @@ use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
 use gristmill_domain::job::Validator;
 use gristmill_domain::work::{Answer, Output, Subject, Work};
-use gristmill_ports::sql::SqlError;
+use gristmill_ports::sql::{Fault, SqlError, judge};
 
 use crate::kit::Kit;
 use crate::reply;
@@ -199,36 +199,16 @@ async fn verify_query(
     };
     let query = sql::extract(answer)
         .ok_or_else(|| Rejection::new(Reason::Format, "no query stands in the answer"))?;
-    let run = async |query: &str| engine.run(database, query).await;
-    let table = run(&query).await.map_err(|e| blame(e, subject))?;
-    let mut detail = String::from("no reference");
-    let mut correct = None;
-    for reference in &subject.references {
-        let gold = match run(reference).await {
-            Ok(gold) => gold,
-            Err(e) => {
-                return Err(broken(format!(
-                    "the reference query does not run on `{database}`: {e}"
-                )));
-            }
-        };
-        match sql::same(&gold, &table, sql::ordered(reference)) {
-            Ok(()) => {
-                correct = Some(true);
-                detail = "the result equals a reference's".into();
-                break;
-            }
-            Err(difference) => {
-                correct = Some(false);
-                detail = difference.to_string();
-            }
-        }
-    }
-    if table.is_empty() && correct.is_none() {
+    let judged = judge(engine.as_ref(), database, &query, &subject.references).await;
+    let judged = judged.map_err(|fault| match fault {
+        Fault::Query(error) => blame(error, subject),
+        fault @ (Fault::Reference { .. } | Fault::Engine(_)) => broken(fault.to_string()),
+    })?;
+    if judged.empty && judged.correct.is_none() {
         // Empty results agree with each other whatever was asked.
-        return Err(Rejection::new(Reason::Format, "the query brings no rows").into());
+        return Err(Rejection::new(Reason::Format, "the query returns no rows").into());
     }
-    Ok((sql::fingerprint(&table).to_string(), correct, detail))
+    Ok((judged.fingerprint.to_string(), judged.correct, judged.detail))
 }
 
 fn blame(error: SqlError, subject: &Subject) -> Stop {

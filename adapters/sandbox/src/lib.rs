@@ -6,6 +6,9 @@
 //! the other: steps of SQLite's machine (the same on every computer, so that a verdict does not depend on the load), then
 //! processor time, then the parent's clock and SIGKILL.
 //!
+//! For each database it also keeps altered copies (see `gristmill_domain::answer::sql::alter`), made in a child at the first need,
+//! on which queries that mean different things return different results.
+//!
 //! It refuses to change a database, to run more than one statement, to answer by chance (`random`), and to compare
 //! results: that is `gristmill_domain::answer::sql`. Virtual tables that need writing or PRAGMA even to be read (FTS5,
 //! R-tree) are refused, too.
@@ -23,9 +26,11 @@
 //! ```
 
 mod child;
+mod copies;
 mod databases;
 mod options;
 mod pool;
+mod results;
 mod wire;
 mod worker;
 

@@ -7,20 +7,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_domain::answer::sql::{Cell, Table};
-use gristmill_ports::sql::{SqlEngine, SqlError};
+use gristmill_ports::sql::{SqlEngine, SqlError, Variant};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::copies::Copies;
 use crate::databases::{self, Prepared, Source};
 use crate::options::{Error, Limits, Options};
+use crate::results::Results;
 use crate::wire::{self, LoadLimits, Order, Query, Reply};
 use crate::worker::{Death, Worker, own_program};
 
 /// Queries after which a child is replaced, so that nothing it may leak adds up.
 const QUERIES_A_CHILD: u32 = 10_000;
 /// A dump may take ten minutes and make 16 GiB.
-const LOADING: LoadLimits = LoadLimits {
+pub(crate) const LOADING: LoadLimits = LoadLimits {
     cpu_seconds: 600,
     file_bytes_max: 16 << 30,
 };
@@ -32,11 +34,16 @@ pub struct Sandbox {
     limits: Limits,
     /// Index of each database's file in the order.
     names: BTreeMap<String, usize>,
+    /// Each database's altered copies, in the order of their files.
+    copies: Vec<Copies>,
+    results: Results,
     order: Vec<u8>,
     slots: Semaphore,
     idle: Mutex<Vec<Worker>>,
     /// Holds databases made from dumps for as long as the sandbox lives.
     _scratch: Option<TempDir>,
+    /// Holds the altered copies.
+    _shelf: TempDir,
 }
 
 impl Sandbox {
@@ -68,6 +75,13 @@ impl Sandbox {
             tracing::debug!(database = name, source = %source.path().display(), "database ready");
             names.insert(name, files.len() - 1);
         }
+        let shelf = temporary()?;
+        let mut copies = Vec::with_capacity(files.len());
+        for number in 0..names.len() {
+            let planned = Copies::planned(&files[number], shelf.path(), files.len())?;
+            files.extend(planned.files());
+            copies.push(planned);
+        }
         let order = Order::Serve {
             limits: options.limits,
             files,
@@ -76,12 +90,15 @@ impl Sandbox {
             program,
             limits: options.limits,
             names,
+            copies,
+            results: Results::default(),
             order: wire::frame(&order).map_err(|error| Error::Child {
                 reason: error.to_string(),
             })?,
             slots: Semaphore::new(options.slots.get()),
             idle: Mutex::new(vec![]),
             _scratch: scratch,
+            _shelf: shelf,
         };
         sandbox.check(&options.databases).await?;
         Ok(sandbox)
@@ -121,6 +138,75 @@ impl Sandbox {
             });
         }
         Ok(())
+    }
+
+    fn number(&self, database: &str) -> Result<usize, SqlError> {
+        self.names
+            .get(database)
+            .copied()
+            .ok_or_else(|| SqlError::UnknownDatabase {
+                name: database.to_owned(),
+                known: self.databases().collect::<Vec<_>>().join(", "),
+            })
+    }
+
+    /// The index of a variant's file in the order.
+    async fn file(&self, database: &str, variant: Variant) -> Result<usize, SqlError> {
+        let number = self.number(database)?;
+        if variant == Variant::ORIGINAL {
+            return Ok(number);
+        }
+        let copies = &self.copies[number];
+        let made = copies.made(&self.program).await?;
+        copies
+            .file(variant, made)
+            .ok_or_else(|| SqlError::UnknownDatabase {
+                name: format!("{database} ({variant:?})"),
+                known: format!("{} altered copies of {database}", made.altered),
+            })
+    }
+
+    /// Has a child run a query on a file.
+    async fn ask(&self, file: usize, query: &str) -> Result<Table, SqlError> {
+        let unfit = if query.len() > self.limits.query_bytes_max {
+            Some(format!(
+                "its text has more than {} bytes",
+                self.limits.query_bytes_max
+            ))
+        } else {
+            // SQLite would silently stop reading there.
+            query
+                .contains('\0')
+                .then(|| "it contains a NUL character".to_owned())
+        };
+        if let Some(reason) = unfit {
+            return Err(SqlError::Refused { reason });
+        }
+        let text = query.to_owned();
+        let unavailable = |reason: String| SqlError::Unavailable { reason };
+        let framed = wire::frame(&Query { file, text }).map_err(|error| unavailable(error.to_string()))?;
+        let reply_bytes_max = 2 * self.limits.result_bytes_max + (64 << 10);
+        // Waiting for a slot is not the query's time.
+        let _slot = self
+            .slots
+            .acquire()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        loop {
+            let mut worker = self.worker().await?;
+            let used = worker.served > 1;
+            match worker.exchange(&framed, reply_bytes_max, self.limits.wall).await {
+                Ok(reply) => {
+                    self.keep(worker);
+                    return self.verdict(reply);
+                }
+                // An idle child may have been killed from outside; a new one decides.
+                Err(Death::Other(reason)) if used => {
+                    tracing::warn!(reason, "a sandbox child had ended; starting another");
+                }
+                Err(death) => return Err(self.blame(death)),
+            }
+        }
     }
 
     /// An idle child, or a new one.
@@ -183,7 +269,7 @@ impl Sandbox {
             Reply::Broken(reason) => Err(SqlError::Unavailable {
                 reason: format!("{BROKEN}{reason}"),
             }),
-            other @ (Reply::Ready | Reply::Loaded) => Err(SqlError::Unavailable {
+            other @ (Reply::Ready | Reply::Loaded | Reply::Altered { .. }) => Err(SqlError::Unavailable {
                 reason: format!("the child answered {other:?} to a query"),
             }),
         }
@@ -195,53 +281,28 @@ const BROKEN: &str = "database: ";
 
 #[async_trait]
 impl SqlEngine for Sandbox {
-    async fn run(&self, database: &str, query: &str) -> Result<Table, SqlError> {
-        let Some(&file) = self.names.get(database) else {
-            return Err(SqlError::UnknownDatabase {
-                name: database.to_owned(),
-                known: self.databases().collect::<Vec<_>>().join(", "),
-            });
-        };
-        let unfit = if query.len() > self.limits.query_bytes_max {
-            Some(format!(
-                "its text has more than {} bytes",
-                self.limits.query_bytes_max
-            ))
-        } else {
-            // SQLite would silently stop reading there.
-            query
-                .contains('\0')
-                .then(|| "it contains a NUL character".to_owned())
-        };
-        if let Some(reason) = unfit {
-            return Err(SqlError::Refused { reason });
+    async fn run_on(&self, database: &str, variant: Variant, query: &str) -> Result<Table, SqlError> {
+        let file = self.file(database, variant).await?;
+        if let Some(known) = self.results.get(file, query) {
+            return known;
         }
-        let text = query.to_owned();
-        let unavailable = |reason: String| SqlError::Unavailable { reason };
-        let framed = wire::frame(&Query { file, text }).map_err(|error| unavailable(error.to_string()))?;
-        let reply_bytes_max = 2 * self.limits.result_bytes_max + (64 << 10);
-        // Waiting for a slot is not the query's time.
-        let _slot = self
-            .slots
-            .acquire()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        loop {
-            let mut worker = self.worker().await?;
-            let used = worker.served > 1;
-            match worker.exchange(&framed, reply_bytes_max, self.limits.wall).await {
-                Ok(reply) => {
-                    self.keep(worker);
-                    return self.verdict(reply);
-                }
-                // An idle child may have been killed from outside; a new one decides.
-                Err(Death::Other(reason)) if used => {
-                    tracing::warn!(reason, "a sandbox child had ended; starting another");
-                }
-                Err(death) => return Err(self.blame(death)),
-            }
-        }
+        let result = self.ask(file, query).await;
+        self.results.keep(file, query, &result);
+        result
     }
+
+    async fn copies(&self, database: &str) -> Result<usize, SqlError> {
+        let number = self.number(database)?;
+        Ok(self.copies[number].made(&self.program).await?.altered)
+    }
+}
+
+fn temporary() -> Result<TempDir, Error> {
+    tempfile::tempdir().map_err(|source| Error::File {
+        what: "create a folder in",
+        path: std::env::temp_dir(),
+        source,
+    })
 }
 
 type Preparing = (Vec<(String, Prepared)>, Option<TempDir>);
@@ -251,11 +312,7 @@ async fn prepare_all(sources: BTreeMap<String, Source>, cache: Option<PathBuf>) 
         let (folder, scratch) = match cache {
             Some(cache) => (databases::cache_folder(&cache)?, None),
             None => {
-                let scratch = tempfile::tempdir().map_err(|source| Error::File {
-                    what: "create a folder in",
-                    path: std::env::temp_dir(),
-                    source,
-                })?;
+                let scratch = temporary()?;
                 (databases::cache_folder(scratch.path())?, Some(scratch))
             }
         };
@@ -310,7 +367,7 @@ async fn load(program: &Path, name: &str, dump: &Path, target: PathBuf) -> Resul
     Ok(target)
 }
 
-fn utf8(path: &Path) -> Result<String, Error> {
+pub(crate) fn utf8(path: &Path) -> Result<String, Error> {
     path.to_str().map(str::to_owned).ok_or_else(|| Error::Path {
         path: path.to_owned(),
     })

@@ -20,6 +20,21 @@ pub(crate) enum Order {
         dump: String,
         target: String,
     },
+    /// Make altered copies of a database, then end.
+    Alter {
+        limits: LoadLimits,
+        source: String,
+        targets: Targets,
+    },
+}
+
+/// Files that copies of a database are written to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Targets {
+    /// The database itself, its rows in another order.
+    pub(crate) reordered: String,
+    /// Each altered copy, and the same with its rows in another order.
+    pub(crate) altered: Vec<[String; 2]>,
 }
 
 /// What loading a dump may use: it is the user's own file, so these are far off.
@@ -44,6 +59,10 @@ pub(crate) enum Reply {
     Ready,
     /// The database is whole.
     Loaded,
+    /// The altered copies are whole; `reordered` says whether the database itself was small enough to be written as well.
+    Altered {
+        reordered: bool,
+    },
     Table(Table),
     Refused(String),
     Failed(String),

@@ -18,8 +18,8 @@ use crate::wire::{Query, Reply};
 
 /// Steps of SQLite's machine between two looks at the limits: some 100 µs.
 const PERIOD: i32 = 10_000;
-/// Connections kept open; opening one costs well under a millisecond.
-const OPEN_MAX: usize = 16;
+/// Connections kept open, each with one file, below the limit on files; opening one costs well under a millisecond.
+const OPEN_MAX: usize = 48;
 /// Page cache a connection, in KiB: all of them together leave most of the memory limit to the query.
 const CACHE_KIB: i64 = 1024;
 /// Functions whose result is chance, or that reach out of the database.
@@ -196,7 +196,7 @@ fn connect(file: &str, limits: &Limits, watch: &Arc<Watch>) -> rusqlite::Result<
 }
 
 /// Escapes what a URI gives a meaning to.
-fn escaped(path: &str) -> String {
+pub(super) fn escaped(path: &str) -> String {
     path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
@@ -269,7 +269,7 @@ fn unfit(statement: &Statement<'_>) -> Option<&'static str> {
     (statement.parameter_count() > 0).then_some("it has parameters that nothing is bound to")
 }
 
-fn cell(value: ValueRef<'_>) -> Cell {
+pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(value) => Cell::Integer(value),

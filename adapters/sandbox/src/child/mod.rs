@@ -1,5 +1,6 @@
 //! The child's side: takes one order, confines itself, and serves until its parent is gone.
 
+mod alter;
 mod confine;
 mod engine;
 mod load;
@@ -45,6 +46,17 @@ fn serve(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
                 .map_err(|error| error.to_string())
                 .and_then(|()| load::load(&dump, &target, limits));
             return wire::write(&mut to, &done.map_or_else(Reply::Broken, |()| Reply::Loaded));
+        }
+        Order::Alter {
+            limits,
+            source,
+            targets,
+        } => {
+            let done = confine::loader(limits)
+                .map_err(|error| error.to_string())
+                .and_then(|()| alter::alter(&source, &targets));
+            let reply = done.map_or_else(Reply::Broken, |reordered| Reply::Altered { reordered });
+            return wire::write(&mut to, &reply);
         }
         Order::Serve { limits, files } => (limits, files),
     };

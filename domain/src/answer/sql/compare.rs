@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::table::{Cell, Table};
+use super::table::{Cell, Key, Table};
 
 /// Cells looked at before a comparison is given up; a wide table of equal columns could otherwise be tried for ever.
 const CELLS_MAX: usize = 50_000_000;
@@ -168,28 +168,6 @@ impl<'a> Search<'a> {
             }
         }
         true
-    }
-}
-
-/// An exactly comparable cell.
-#[derive(PartialEq, Eq, Hash)]
-enum Key<'a> {
-    Null,
-    Integer(i64),
-    Text(&'a str),
-    Blob(&'a [u8]),
-    Real(u64),
-}
-
-impl<'a> Key<'a> {
-    fn of(cell: &'a Cell) -> Self {
-        match cell {
-            Cell::Null => Self::Null,
-            Cell::Integer(value) => Self::Integer(*value),
-            Cell::Real(value) => Self::Real(value.to_bits()),
-            Cell::Text(text) => Self::Text(text),
-            Cell::Blob(bytes) => Self::Blob(bytes),
-        }
     }
 }
 

@@ -60,6 +60,20 @@ pub fn fingerprint(table: &Table) -> Fingerprint {
     Fingerprint(bytes)
 }
 
+/// One value for the fingerprints of a query's results on several databases; `None` where it has no result of its own.
+pub fn fingerprints(parts: &[Option<Fingerprint>]) -> Fingerprint {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        match part {
+            Some(Fingerprint(bytes)) => hasher.update(b"s").update(bytes),
+            None => hasher.update(b"n"),
+        };
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Fingerprint(bytes)
+}
+
 /// A colour from the one before and the bag of (other side's colour, cell).
 fn refined(colour: u64, seen: impl Iterator<Item = (u64, u64)>) -> u64 {
     let mut seen: Vec<(u64, u64)> = seen.collect();

@@ -42,6 +42,21 @@ impl Cell {
         }
     }
 
+    /// Feeds type and value to a hash, so that no two different cells feed the same bytes.
+    pub(super) fn hash_into(&self, hasher: &mut blake3::Hasher) {
+        let length = |bytes: &[u8]| (bytes.len() as u64).to_le_bytes();
+        match self {
+            Self::Null => hasher.update(b"n"),
+            Self::Integer(value) => hasher.update(b"i").update(&value.to_le_bytes()),
+            Self::Real(value) => hasher.update(b"r").update(&value.to_bits().to_le_bytes()),
+            Self::Text(text) => hasher
+                .update(b"t")
+                .update(&length(text.as_bytes()))
+                .update(text.as_bytes()),
+            Self::Blob(bytes) => hasher.update(b"b").update(&length(bytes)).update(bytes),
+        };
+    }
+
     /// Bytes of payload, for limits: 8 a number.
     pub fn bytes(&self) -> usize {
         match self {
@@ -49,6 +64,28 @@ impl Cell {
             Self::Integer(_) | Self::Real(_) => 8,
             Self::Text(text) => text.len(),
             Self::Blob(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// An exactly comparable cell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key<'a> {
+    Null,
+    Integer(i64),
+    Text(&'a str),
+    Blob(&'a [u8]),
+    Real(u64),
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn of(cell: &'a Cell) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Integer(value) => Self::Integer(*value),
+            Cell::Real(value) => Self::Real(value.to_bits()),
+            Cell::Text(text) => Self::Text(text),
+            Cell::Blob(bytes) => Self::Blob(bytes),
         }
     }
 }
