@@ -3,10 +3,15 @@
 //! A cheap, one-sided check for document-grounded answers: words, numbers and names that the passage does not have are
 //! evidence of invention. What passes may still combine the passage's words into something false; a judge sees it later.
 
+mod figure;
+mod stop;
+
 use std::collections::BTreeSet;
 
 use super::number::Number;
 use super::token::{Token, tokens};
+use figure::{Figure, Figures, plain};
+use stop::STOP_WORDS;
 
 /// What an answer has in common with its passage.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,15 +36,11 @@ impl Grounding {
     }
 }
 
-/// Compares an answer with its passage. Words are compared by a light English stem, numbers by value without their sign.
+/// Compares an answer with its passage. Words are compared by a light English stem, numbers by value without their sign: `3 × 10^6`
+/// is three million and neither 3 nor 106.
 pub fn check(answer: &str, passage: &str) -> Grounding {
-    let mut stems = BTreeSet::new();
-    let mut numbers = BTreeSet::new();
-    for token in tokens(passage) {
-        let word = token.text.to_lowercase();
-        numbers.extend(value(&word));
-        stems.insert(stem(&word));
-    }
+    let (answer, passage) = (&*plain(answer), &*plain(passage));
+    let (stems, numbers) = known(passage);
     let mut seen = BTreeSet::new();
     let mut grounding = Grounding {
         score: 0.0,
@@ -49,10 +50,23 @@ pub fn check(answer: &str, passage: &str) -> Grounding {
         missing_names: vec![],
     };
     let tokens = tokens(answer);
+    let figures = Figures::of(answer);
     for (index, token) in tokens.iter().enumerate() {
-        let item = item(answer, &tokens, index);
+        let figure = figures.at(token.start);
+        let (item, text) = match figure {
+            Some(figure) if figure.start != token.start => continue,
+            Some(figure) => (figure_item(figure), &answer[figure.start..figure.end]),
+            None => (item(answer, &tokens, index), token.text),
+        };
+        let parts = || figure.and_then(|figure| figure.parts.as_ref());
         let (there, missing) = match &item {
             Item::Nothing => continue,
+            // Three million, where the three is a word.
+            Item::Number(value) if !numbers.contains(value) && parts().is_some() => (
+                parts()
+                    .is_some_and(|(number, scale)| numbers.contains(number) && stems.contains(&stem(scale))),
+                &mut grounding.missing_numbers,
+            ),
             Item::Number(value) => (numbers.contains(value), &mut grounding.missing_numbers),
             Item::Name(stem) => (stems.contains(stem), &mut grounding.missing_names),
             Item::Word(stem) => (stems.contains(stem), &mut grounding.missing_words),
@@ -60,7 +74,7 @@ pub fn check(answer: &str, passage: &str) -> Grounding {
         if seen.insert(item) {
             grounding.checked += 1;
             if !there {
-                missing.push(token.text.to_owned());
+                missing.push(text.to_owned());
             }
         }
     }
@@ -72,6 +86,49 @@ pub fn check(answer: &str, passage: &str) -> Grounding {
         (grounding.checked, grounding.score) = (1, 1.0);
     }
     grounding
+}
+
+/// The stems and the values that a passage has.
+fn known(passage: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut stems, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    let figures = Figures::of(passage);
+    for token in tokens(passage) {
+        let word = bare(&token.text.to_lowercase());
+        match figures.at(token.start) {
+            Some(figure) if figure.is_number && figure.parts.is_none() => {
+                numbers.insert(figure.value.clone());
+                continue;
+            }
+            Some(figure) if figure.is_number => {
+                numbers.insert(figure.value.clone());
+            }
+            // The unit by itself is in it, its exponent is no number.
+            Some(figure) => {
+                stems.insert(figure.value.clone());
+                if figure.start == token.start {
+                    stems.insert(stem(&word));
+                }
+                continue;
+            }
+            None => {}
+        }
+        numbers.extend(value(&word));
+        stems.insert(stem(&word));
+    }
+    (stems, numbers)
+}
+
+fn figure_item(figure: &Figure) -> Item {
+    match figure.is_number {
+        true => Item::Number(figure.value.clone()),
+        false => Item::Word(figure.value.clone()),
+    }
+}
+
+/// A word without marks of indices: `H_2O` is written `H2O` as well.
+fn bare(word: &str) -> String {
+    let bare: String = word.chars().filter(|c| *c != '_').collect();
+    if bare.is_empty() { word.to_owned() } else { bare }
 }
 
 /// An option, a path or an operator (`-i`, `/etc`, `~/.x`): what it is, its signs say.
@@ -100,7 +157,7 @@ fn item(text: &str, tokens: &[Token<'_>], index: usize) -> Item {
     let token = tokens[index];
     let before = &text[index.checked_sub(1).map_or(0, |i| tokens[i].end)..token.start];
     let after = &text[token.end..];
-    let word = token.text.to_lowercase();
+    let word = bare(&token.text.to_lowercase());
     let starts_line = index == 0 || before.contains('\n');
     if word.starts_with(|c: char| c.is_ascii_digit()) {
         // "1. Install …" counts steps; it states nothing.
@@ -196,207 +253,5 @@ fn stem(word: &str) -> String {
     }
 }
 
-/// English words that say nothing about a passage.
-const STOP_WORDS: [&str; 133] = [
-    "a",
-    "about",
-    "above",
-    "after",
-    "again",
-    "all",
-    "also",
-    "am",
-    "an",
-    "and",
-    "any",
-    "are",
-    "as",
-    "at",
-    "be",
-    "because",
-    "been",
-    "before",
-    "being",
-    "below",
-    "between",
-    "both",
-    "but",
-    "by",
-    "can",
-    "can't",
-    "cannot",
-    "could",
-    "did",
-    "do",
-    "does",
-    "doesn't",
-    "doing",
-    "don't",
-    "down",
-    "during",
-    "each",
-    "either",
-    "else",
-    "etc",
-    "few",
-    "for",
-    "from",
-    "further",
-    "had",
-    "has",
-    "have",
-    "having",
-    "he",
-    "her",
-    "here",
-    "hers",
-    "him",
-    "his",
-    "how",
-    "i",
-    "if",
-    "in",
-    "into",
-    "is",
-    "isn't",
-    "it",
-    "it's",
-    "its",
-    "itself",
-    "just",
-    "may",
-    "me",
-    "might",
-    "more",
-    "most",
-    "must",
-    "my",
-    "no",
-    "nor",
-    "not",
-    "now",
-    "of",
-    "off",
-    "on",
-    "once",
-    "one",
-    "only",
-    "or",
-    "other",
-    "otherwise",
-    "our",
-    "out",
-    "over",
-    "own",
-    "same",
-    "she",
-    "should",
-    "so",
-    "some",
-    "such",
-    "than",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "there",
-    "these",
-    "they",
-    "this",
-    "those",
-    "through",
-    "to",
-    "too",
-    "under",
-    "until",
-    "up",
-    "us",
-    "very",
-    "was",
-    "we",
-    "were",
-    "what",
-    "when",
-    "where",
-    "which",
-    "while",
-    "who",
-    "whom",
-    "why",
-    "will",
-    "with",
-    "would",
-    "yes",
-    "you",
-    "your",
-    "yours",
-];
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PASSAGE: &str = "Restart the daemon after installing a package. Since version 2.4, released by Maria Lopez in \
-        1998, it keeps three copies of the 1,024 byte header and retries 5 times.";
-
-    #[test]
-    fn grounded_answers_hold_in_other_inflections_and_spellings() {
-        for answer in [
-            "The daemon must be restarted when packages are installed.",
-            "It retries five times and keeps 3 copies.",
-            "Maria Lopez released it in 1998.",
-            "1. Install the package\n2. Restart the daemon",
-            "A header of 1024 bytes",
-        ] {
-            let grounding = check(answer, PASSAGE);
-            assert!(grounding.holds(1.0), "{answer}: {grounding:?}");
-        }
-    }
-
-    #[test]
-    fn options_and_paths_are_looked_for_as_they_stand() {
-        let passage = "Call it with `-i`, or --inline, and it writes to /etc/mill.";
-        for (answer, stands) in [
-            ("-i", true),
-            ("/etc/mill", true),
-            ("-o", false),
-            ("-in", false),
-            ("/etc", false),
-            ("It.", false),
-        ] {
-            assert_eq!(check(answer, passage).holds(0.5), stands, "{answer}");
-        }
-    }
-
-    #[test]
-    fn inventions_are_named() {
-        let grounding = check(
-            "In 1999 Maria Chavez rebooted the NAS twice, with 2.4 copies.",
-            PASSAGE,
-        );
-        assert_eq!(grounding.missing_numbers, ["1999"]);
-        assert_eq!(grounding.missing_names, ["Chavez", "NAS"]);
-        assert_eq!(grounding.missing_words, ["rebooted", "twice"]);
-        assert_eq!(grounding.checked, 8);
-        assert!((grounding.score - 3.0 / 8.0).abs() < 1e-12);
-        assert!(
-            !grounding.holds(0.1),
-            "a wrong number or name is never made up for"
-        );
-    }
-
-    #[test]
-    fn an_answer_with_nothing_to_check_is_not_grounded() {
-        let grounding = check("Yes, it is.", PASSAGE);
-        assert_eq!((grounding.checked, grounding.score), (0, 0.0));
-        assert!(!grounding.holds(0.5));
-    }
-
-    #[test]
-    fn repeating_a_word_does_not_raise_the_share() {
-        let once = check("daemon zebra", PASSAGE);
-        assert_eq!(once.score, check("daemon daemon daemon zebra", PASSAGE).score);
-        assert_eq!(once.score, 0.5);
-    }
-}
+mod tests;
