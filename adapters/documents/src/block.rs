@@ -60,6 +60,10 @@ pub enum Why {
     Duplicate,
     /// Too short to ask anything about.
     Fragment,
+    /// Struck out, or deleted under tracked changes.
+    Deleted,
+    /// Formulas that could not be read; a mark stands where they are.
+    Formula,
     /// Letters without a meaning: fonts that do not say what their glyphs stand for, text set sideways, dumps of data.
     Illegible,
 }
@@ -75,6 +79,8 @@ impl Why {
             Self::Boilerplate => "boilerplate",
             Self::Duplicate => "duplicates",
             Self::Fragment => "fragments",
+            Self::Deleted => "struck out",
+            Self::Formula => "formulas not read",
             Self::Illegible => "illegible",
         }
     }
@@ -89,41 +95,77 @@ pub struct Amount {
     pub words: u64,
 }
 
+/// Names of furniture that are counted apart; what comes later is counted under `…`.
+const NAMES_MAX: usize = 64;
+
 /// What was dropped, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dropped(BTreeMap<Why, Amount>);
+pub struct Dropped {
+    reasons: BTreeMap<Why, Amount>,
+    /// Parts of pages, by what they are called: `nav`, `.sidebar`, `#comments`.
+    names: BTreeMap<String, Amount>,
+}
 
 impl Dropped {
     /// The reasons that occurred, with their amounts.
     pub fn iter(&self) -> impl Iterator<Item = (Why, Amount)> + '_ {
-        self.0.iter().map(|(why, amount)| (*why, *amount))
+        self.reasons.iter().map(|(why, amount)| (*why, *amount))
+    }
+
+    /// The parts of pages that were left out for what they are called, with their amounts, the largest first.
+    pub fn names(&self) -> Vec<(&str, Amount)> {
+        let mut names: Vec<_> = self
+            .names
+            .iter()
+            .map(|(name, amount)| (name.as_str(), *amount))
+            .collect();
+        names.sort_by(|a, b| b.1.words.cmp(&a.1.words).then(a.0.cmp(b.0)));
+        names
     }
 
     /// What was dropped for a reason.
     pub fn of(&self, why: Why) -> Amount {
-        self.0.get(&why).copied().unwrap_or_default()
+        self.reasons.get(&why).copied().unwrap_or_default()
     }
 
     pub(crate) fn count(&mut self, why: Why, text: &str) {
-        let words = text.split_whitespace().count();
-        if words > 0 {
-            self.add(
-                why,
-                Amount {
-                    pieces: 1,
-                    words: words as u64,
-                },
-            );
+        self.count_named(why, "", text);
+    }
+
+    /// Counts a part of a page under its name as well.
+    pub(crate) fn count_named(&mut self, why: Why, name: &str, text: &str) {
+        let words = text.split_whitespace().count() as u64;
+        if words == 0 {
+            return;
+        }
+        let more = Amount { pieces: 1, words };
+        self.add(why, more);
+        if !name.is_empty() {
+            self.name(name, more);
         }
     }
 
+    fn name(&mut self, name: &str, more: Amount) {
+        let is_known = self.names.len() < NAMES_MAX || self.names.contains_key(name);
+        let amount = self
+            .names
+            .entry(if is_known { name } else { "…" }.to_owned())
+            .or_default();
+        amount.pieces += more.pieces;
+        amount.words += more.words;
+    }
+
     pub(crate) fn add(&mut self, why: Why, more: Amount) {
-        let amount = self.0.entry(why).or_default();
+        let amount = self.reasons.entry(why).or_default();
         amount.pieces += more.pieces;
         amount.words += more.words;
     }
 
     pub(crate) fn add_all(&mut self, other: &Self) {
         other.iter().for_each(|(why, amount)| self.add(why, amount));
+        other
+            .names
+            .iter()
+            .for_each(|(name, amount)| self.name(name, *amount));
     }
 }

@@ -287,3 +287,84 @@ fn a_summary_says_what_came_of_it() {
     assert_eq!(summary.dropped.of(Why::Navigation).words, 1);
     assert_eq!(skipped(&events).len(), 1);
 }
+
+/// The text of the only passage.
+fn text_of(events: &[Event]) -> String {
+    let passages = passages(events);
+    assert_eq!(passages.len(), 1, "{events:?}");
+    passages[0].text.clone()
+}
+
+fn dropped_of(events: &[Event], why: Why) -> u64 {
+    match events.last() {
+        Some(Event::Document(document)) => document.dropped.of(why).pieces,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn raised_struck_and_symbol_text_and_formulas_of_word_processors() {
+    let run = |properties: &str, text: &str| {
+        format!(r#"<w:r><w:rPr>{properties}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>"#)
+    };
+    let raised = r#"<w:vertAlign w:val="superscript"/>"#;
+    let math = |inner: &str| format!(r#"<m:oMath xmlns:m="m">{inner}</m:oMath>"#);
+    let m = |text: &str| format!("<m:r><m:rPr><m:sty/></m:rPr><m:t>{text}</m:t></m:r>");
+    let body = [
+        "<w:p>".to_owned(),
+        run("", "It is 3 × 10"),
+        run(raised, "6"),
+        run("", " or 10"),
+        run(raised, "−"),
+        run(raised, "4"),
+        run("", " m"),
+        run(r#"<w:rStyle w:val="Up"/>"#, "2"),
+        run("", " of H"),
+        run(r#"<w:vertAlign w:val="subscript"/>"#, "2"),
+        run("", "O, see the note"),
+        run(raised, "12"),
+        run("", ", less "),
+        run("<w:strike/>", "seven"),
+        r#"<w:del><w:r><w:delText>nine</w:delText></w:r></w:del><w:r><w:sym w:font="Symbol" w:char="F0B3"/></w:r>"#.to_owned(),
+        run("", "8: "),
+        math(&format!(
+            "{}<m:f><m:num>{}</m:num><m:den>{}</m:den></m:f><m:sSup><m:e>{}</m:e><m:sup>{}</m:sup></m:sSup>",
+            m("Q="),
+            m("7"),
+            m("2"),
+            m("h"),
+            m("3")
+        )),
+        run("", ", and "),
+        math("<m:mystery/>"),
+        run("", "."),
+        "</w:p>".to_owned(),
+    ]
+    .concat();
+    let styles = r#"<w:style w:type="character" w:styleId="Up"><w:rPr><w:vertAlign w:val="superscript"/></w:rPr></w:style>"#;
+    let events = read_one("a.docx", &docx(&body, styles));
+    assert_eq!(
+        text_of(&events),
+        "It is 3 × 10^6 or 10^-4 m^2 of H_2O, see the note [12], less ≥8: Q = (7/2)*h^3, and [formula not read]."
+    );
+    assert_eq!(dropped_of(&events, Why::Deleted), 2);
+    assert_eq!(dropped_of(&events, Why::Formula), 1);
+}
+
+#[test]
+#[cfg(feature = "pdf")]
+fn raised_and_lowered_digits_of_a_page() {
+    // Helvetica: digits are 0.556 wide, so that what is raised stands right behind its base.
+    let page = vec![
+        Text(50, 700, 20, "The sun burns 3 x 10"),
+        Text(240, 708, 12, "6"),
+        Text(252, 700, 20, "t a second,"),
+        Text(50, 670, 20, "and the sea is H"),
+        Text(196, 666, 12, "2"),
+        Text(203, 670, 20, "O with a lot of salt in it."),
+    ];
+    let events = read_one("a.pdf", &pdf_of(&[page]));
+    let text = text_of(&events);
+    assert!(text.contains("3 x 10^6 t a second"), "{text}");
+    assert!(text.contains("H_2O with"), "{text}");
+}

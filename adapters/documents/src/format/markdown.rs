@@ -6,7 +6,8 @@ use pulldown_cmark::{Event, HeadingLevel, MetadataBlockKind, Options, Parser, Ta
 
 use crate::block::{Block, Content, Kind, Why};
 use crate::clean;
-use crate::format::html;
+use crate::format::notation::{self, Shift};
+use crate::format::{formula, html};
 use crate::options::Limits;
 use crate::skip::Reason;
 
@@ -15,6 +16,7 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Content, Reason> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_MATH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
@@ -28,6 +30,7 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Content, Reason> {
 }
 
 struct Reader<'t> {
+    source: &'t str,
     limits: &'t Limits,
     content: Content,
     /// Byte offsets of line starts.
@@ -46,11 +49,17 @@ struct Reader<'t> {
     mark: Option<String>,
     html: String,
     in_metadata: bool,
+    /// Raised or lowered text that has not ended, and where it begins.
+    shifted: Option<(Shift, usize)>,
+    /// Text that is struck out: its depth, and the text.
+    struck: usize,
+    deleted: String,
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &str, limits: &'t Limits) -> Self {
+    fn new(text: &'t str, limits: &'t Limits) -> Self {
         Self {
+            source: text,
             limits,
             content: Content::default(),
             lines: std::iter::once(0)
@@ -66,6 +75,9 @@ impl<'t> Reader<'t> {
             mark: None,
             html: String::new(),
             in_metadata: false,
+            shifted: None,
+            struck: 0,
+            deleted: String::new(),
         }
     }
 
@@ -75,24 +87,28 @@ impl<'t> Reader<'t> {
 
     fn event(&mut self, event: Event<'_>, range: &Range<usize>) -> Result<(), Reason> {
         match event {
-            Event::Start(tag) => self.begin(&tag),
+            Event::Start(tag) => self.begin(&tag, range),
             Event::End(tag) => self.end(tag, range)?,
             Event::Text(text) if self.in_metadata => self.metadata(&text),
-            Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
-                self.push(&text, range)
-            }
+            Event::Text(text) | Event::Code(text) => self.push(&text, range),
+            Event::InlineMath(text) | Event::DisplayMath(text) => self.math(&text, range),
             Event::SoftBreak => self.push(" ", range),
             Event::HardBreak => self.push("\n", range),
             Event::Html(html) => self.html.push_str(&html),
             // Tags between words; what they enclose is text of its own.
             Event::InlineHtml(tag) if tag.starts_with("<br") => self.push("\n", range),
-            Event::InlineHtml(_) | Event::FootnoteReference(_) | Event::Rule | Event::TaskListMarker(_) => {}
+            Event::InlineHtml(tag) => self.inline_html(&tag),
+            Event::FootnoteReference(_) | Event::Rule | Event::TaskListMarker(_) => {}
         }
         Ok(())
     }
 
     fn push(&mut self, text: &str, range: &Range<usize>) {
         if self.images > 0 {
+            return;
+        }
+        if self.struck > 0 {
+            self.deleted.push_str(text);
             return;
         }
         if self.text.is_empty() {
@@ -105,8 +121,78 @@ impl<'t> Reader<'t> {
         self.text.push_str(text);
     }
 
-    fn begin(&mut self, tag: &Tag<'_>) {
+    /// TeX between dollars; two amounts of money are not.
+    fn math(&mut self, text: &str, range: &Range<usize>) {
+        let source = self.source.get(range.clone()).unwrap_or_default();
+        let is_money = source.starts_with('$')
+            && !source.starts_with("$$")
+            && text.starts_with(|c: char| c.is_ascii_digit())
+            && !text.contains(['\\', '^', '_', '{', '=']);
+        match is_money {
+            true => self.push(source, range),
+            false => self.push(&formula::of_tex(text), range),
+        }
+    }
+
+    /// Tags between words; what they enclose is text of its own.
+    fn inline_html(&mut self, tag: &str) {
+        let name = tag
+            .trim_start_matches(['<', '/'])
+            .trim_end_matches(['>', '/', ' ']);
+        let name = name
+            .split(char::is_whitespace)
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let is_end = tag.starts_with("</");
+        let shift = match name.as_str() {
+            "sup" => Shift::Raised,
+            "sub" => Shift::Lowered,
+            "del" | "s" | "strike" if is_end => return self.end_struck(),
+            "del" | "s" | "strike" => {
+                self.struck += 1;
+                return;
+            }
+            _ => return,
+        };
+        self.settle();
+        if !is_end {
+            self.shifted = Some((shift, self.text.len()));
+        }
+    }
+
+    /// Ends raised or lowered text.
+    fn settle(&mut self) {
+        if let Some((shift, from)) = self.shifted.take() {
+            notation::shift(&mut self.text, from, shift, false);
+        }
+    }
+
+    fn end_struck(&mut self) {
+        self.struck = self.struck.saturating_sub(1);
+        if self.struck == 0 {
+            let deleted = std::mem::take(&mut self.deleted);
+            self.content.dropped.count(Why::Deleted, &deleted);
+        }
+    }
+
+    /// One tilde lowers where pandoc wrote the text (`H~2~O`), and two strike out.
+    fn begin_tildes(&mut self, range: &Range<usize>) {
+        let source = self.source.get(range.clone()).unwrap_or_default();
+        let inner = source.trim_matches('~');
+        let lowers = !source.starts_with("~~")
+            && self.text.ends_with(char::is_alphanumeric)
+            && !inner.is_empty()
+            && !inner.contains(char::is_whitespace);
+        match lowers {
+            true => self.shifted = Some((Shift::Lowered, self.text.len())),
+            false => self.struck += 1,
+        }
+    }
+
+    fn begin(&mut self, tag: &Tag<'_>, range: &Range<usize>) {
         match tag {
+            Tag::Strikethrough => self.begin_tildes(range),
             Tag::Link { .. } => self.links += 1,
             Tag::Image { .. } => self.images += 1,
             Tag::List(start) => {
@@ -142,6 +228,8 @@ impl<'t> Reader<'t> {
 
     fn end(&mut self, tag: TagEnd, range: &Range<usize>) -> Result<(), Reason> {
         match tag {
+            TagEnd::Strikethrough if self.struck > 0 => self.end_struck(),
+            TagEnd::Strikethrough => self.settle(),
             TagEnd::Link => self.links = self.links.saturating_sub(1),
             TagEnd::Image => self.images = self.images.saturating_sub(1),
             TagEnd::Heading(level) => self.flush(Kind::Heading(depth(level))),
@@ -203,13 +291,19 @@ impl<'t> Reader<'t> {
 
     /// Ends the block whose text was collected.
     fn flush(&mut self, kind: Kind) {
+        self.settle();
+        // What was not closed in its block is none.
+        if std::mem::take(&mut self.struck) > 0 {
+            let open = std::mem::take(&mut self.deleted);
+            self.text.push_str(&open);
+        }
         let text = std::mem::take(&mut self.text);
         let linked = std::mem::take(&mut self.linked);
         let clean = match kind {
             Kind::Code => clean::lines(&text),
             _ => text
                 .split('\n')
-                .map(clean::line)
+                .map(|line| pandoc(clean::line(line)))
                 .filter(|line| !line.is_empty())
                 .collect::<Vec<_>>()
                 .join("\n"),
@@ -234,6 +328,48 @@ impl<'t> Reader<'t> {
             last,
         });
     }
+}
+
+/// Pandoc's raised and lowered text, `10^6^` and `H~2~O`, as it is written elsewhere.
+fn pandoc(line: String) -> String {
+    let raised = match line.contains('^') {
+        true => between(&line, '^', Shift::Raised),
+        false => line,
+    };
+    match raised.contains('~') {
+        true => between(&raised, '~', Shift::Lowered),
+        false => raised,
+    }
+}
+
+/// Puts a word between two marks, right behind another, into its normal form.
+fn between(line: &str, mark: char, shift: Shift) -> String {
+    let mut parts = line.split(mark);
+    let mut found = parts.next().unwrap_or_default().to_owned();
+    let parts: Vec<&str> = parts.collect();
+    let mut at = 0;
+    while at < parts.len() {
+        let inner = parts[at];
+        let encloses = at + 1 < parts.len()
+            && !inner.is_empty()
+            && !inner.contains(char::is_whitespace)
+            && inner.chars().count() <= 12
+            // `x^2+y^2` has two exponents and no mark behind the first.
+            && (shift == Shift::Lowered || !parts[at + 1].starts_with(char::is_alphanumeric))
+            && found.ends_with(|c: char| c.is_alphanumeric() || ".)]".contains(c));
+        if encloses {
+            let from = found.len();
+            found.push_str(inner);
+            notation::shift(&mut found, from, shift, false);
+            found.push_str(parts[at + 1]);
+            at += 2;
+        } else {
+            found.push(mark);
+            found.push_str(inner);
+            at += 1;
+        }
+    }
+    found
 }
 
 const fn depth(level: HeadingLevel) -> u8 {
@@ -278,6 +414,25 @@ mod tests {
                 (Kind::Row, "1 | 2", 19, 19),
             ]
         );
+    }
+
+    #[test]
+    fn raised_and_struck_text_and_formulas() {
+        for (text, read) in [
+            ("It is 10^6^ or H~2~O.", "It is 10^6 or H_2O."),
+            (
+                "It is 10<sup>-4</sup> m<sup>2</sup> of CO<sub>2</sub>.",
+                "It is 10^-4 m^2 of CO_2.",
+            ),
+            ("A note<sup>12</sup> here.", "A note [12] here."),
+            ("Take ~~5~~ 6 and <del>seven</del> 8.", "Take 6 and 8."),
+            ("So $Q = \\frac{7}{2} h^3$ holds.", "So Q = (7/2)*h^3 holds."),
+            ("It costs $5-$6, or $7 each.", "It costs $5-$6, or $7 each."),
+            ("Both x^2 and y^2 grow.", "Both x^2 and y^2 grow."),
+        ] {
+            assert_eq!(content(text).blocks[0].text, read, "{text}");
+        }
+        assert_eq!(content("Take ~~5 of~~ 6.").dropped.of(Why::Deleted).words, 2);
     }
 
     #[test]

@@ -4,9 +4,11 @@ mod archive;
 mod contents;
 mod decode;
 mod docx;
+mod formula;
 mod html;
 mod magic;
 mod markdown;
+mod notation;
 #[cfg(feature = "pdf")]
 mod pdf;
 mod plain;

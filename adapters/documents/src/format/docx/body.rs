@@ -2,10 +2,13 @@
 
 use quick_xml::events::{BytesStart, Event};
 
+use super::run::{Look, symbol};
 use super::styles::{Meaning, Styles};
 use super::{attribute, is_on};
-use crate::block::{Block, Content, Kind, Why};
+use crate::block::{Amount, Block, Content, Kind, Why};
 use crate::clean;
+use crate::format::formula::{self, Tree};
+use crate::format::notation::{self, Shift};
 use crate::options::Limits;
 use crate::skip::Reason;
 
@@ -28,6 +31,12 @@ pub(super) struct Body<'s> {
     in_text: bool,
     in_run_properties: bool,
     hidden: bool,
+    /// How the run's text is set.
+    look: Look,
+    /// A formula that is being read.
+    formula: Option<Tree>,
+    /// Text of a tracked deletion that is being left out.
+    deleted: Option<String>,
     number: u32,
     bytes: usize,
 }
@@ -38,6 +47,39 @@ struct Paragraph {
     style: Option<String>,
     level: Option<u8>,
     in_list: bool,
+    /// Raised or lowered text that has not ended, and where it begins.
+    shifted: Option<(Shift, usize)>,
+    /// A formula was the last thing in it.
+    after_formula: bool,
+}
+
+impl Paragraph {
+    /// Ends raised or lowered text.
+    fn settle(&mut self) {
+        if let Some((shift, from)) = self.shifted.take() {
+            notation::shift(&mut self.text, from, shift, false);
+        }
+    }
+
+    fn push(&mut self, text: &str, shift: Option<Shift>) {
+        if self.shifted.map(|(shift, _)| shift) != shift {
+            self.settle();
+            self.shifted = shift.map(|shift| (shift, self.text.len()));
+        }
+        if std::mem::take(&mut self.after_formula) && text.starts_with(char::is_alphanumeric) {
+            self.text.push(' ');
+        }
+        self.text.push_str(text);
+    }
+
+    fn push_formula(&mut self, formula: &str) {
+        self.settle();
+        if self.text.ends_with(char::is_alphanumeric) || self.after_formula {
+            self.text.push(' ');
+        }
+        self.text.push_str(formula);
+        self.after_formula = true;
+    }
 }
 
 impl<'s> Body<'s> {
@@ -53,6 +95,9 @@ impl<'s> Body<'s> {
             in_text: false,
             in_run_properties: false,
             hidden: false,
+            look: Look::default(),
+            formula: None,
+            deleted: None,
             number: 0,
             bytes: 0,
         }
@@ -66,10 +111,16 @@ impl<'s> Body<'s> {
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>) -> Result<(), Reason> {
+        if self.silent == 0 && self.formula.is_some() {
+            return self.formula_event(event);
+        }
         match event {
             Event::Start(element) => {
                 if self.silent > 0 || is_left_out(element) {
                     self.silent += 1;
+                    if element.local_name().as_ref() == "del" {
+                        self.deleted.get_or_insert_default();
+                    }
                     return Ok(());
                 }
                 self.contents += usize::from(self.contents > 0);
@@ -79,7 +130,19 @@ impl<'s> Body<'s> {
                 self.start(element);
                 self.end(element.local_name().as_ref());
             }
-            Event::End(_) if self.silent > 0 => self.silent -= 1,
+            Event::End(_) if self.silent > 0 => {
+                self.silent -= 1;
+                if self.silent == 0
+                    && let Some(deleted) = self.deleted.take()
+                {
+                    self.content.dropped.count(Why::Deleted, &deleted);
+                }
+            }
+            Event::Text(text) if self.deleted.is_some() => {
+                if let Some(deleted) = &mut self.deleted {
+                    deleted.push_str(&text.xml10_content());
+                }
+            }
             Event::End(element) => {
                 self.contents = self.contents.saturating_sub(1);
                 self.end(element.local_name().as_ref());
@@ -104,10 +167,12 @@ impl<'s> Body<'s> {
         if !self.in_text || self.hidden {
             return Ok(());
         }
-        if let Some(paragraph) = self.paragraphs.last_mut() {
-            paragraph.text.push_str(text);
-            self.bytes += text.len();
+        if self.look.struck {
+            self.content.dropped.count(Why::Deleted, text);
+        } else if let Some(paragraph) = self.paragraphs.last_mut() {
+            paragraph.push(text, self.look.shift);
         }
+        self.bytes += text.len();
         if self.bytes > self.limits.text_bytes_max {
             return Err(crate::format::too_much_text(&self.limits));
         }
@@ -119,10 +184,17 @@ impl<'s> Body<'s> {
         match name.as_ref() {
             "p" => self.paragraphs.push(Paragraph::default()),
             "tbl" => self.tables.push(vec![]),
-            "r" => self.hidden = false,
+            "r" => (self.hidden, self.look) = (false, Look::default()),
             "rPr" => self.in_run_properties = true,
             "vanish" if self.in_run_properties => self.hidden = is_on(element),
             "t" => self.in_text = true,
+            "oMath" => self.formula = Some(Tree::new("oMath", vec![])),
+            "sym" => self.symbol(element),
+            // A formula of the editor before: its picture is all there is.
+            "OLEObject" if attribute(element, "ProgID").is_some_and(|kind| kind.starts_with("Equation")) => {
+                self.put_formula(None);
+            }
+            name if self.in_run_properties && self.look.take(name, element, self.styles) => {}
             "docPartGallery"
                 if attribute(element, "val").is_some_and(|value| value == "Table of Contents") =>
             {
@@ -130,6 +202,75 @@ impl<'s> Body<'s> {
                 self.contents = 3;
             }
             _ => self.property(name.as_ref(), element),
+        }
+    }
+
+    /// An event inside of a formula.
+    fn formula_event(&mut self, event: &Event<'_>) -> Result<(), Reason> {
+        let Some(tree) = &mut self.formula else {
+            return Ok(());
+        };
+        let attributes = |element: &BytesStart<'_>| {
+            let attributes = element.attributes().filter_map(Result::ok);
+            attributes
+                .map(|one| (one.key.local_name().as_ref().to_owned(), one.value.into_owned()))
+                .collect()
+        };
+        match event {
+            Event::Start(element) => tree.start(element.local_name().as_ref(), attributes(element)),
+            Event::Empty(element) => {
+                tree.start(element.local_name().as_ref(), attributes(element));
+                tree.end(element.local_name().as_ref());
+            }
+            Event::End(element) if tree.end(element.local_name().as_ref()) => {
+                let formula = self.formula.take().and_then(formula::of_omml);
+                self.put_formula(formula);
+            }
+            Event::Text(text) => {
+                self.bytes += text.len();
+                tree.text(&text.xml10_content());
+            }
+            Event::GeneralRef(reference) => {
+                let resolved = match reference.resolve_char_ref() {
+                    Ok(Some(c)) => c.to_string(),
+                    _ => quick_xml::escape::resolve_predefined_entity(reference)
+                        .unwrap_or_default()
+                        .to_owned(),
+                };
+                tree.text(&resolved);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Writes a formula, or that there is one that could not be read.
+    fn put_formula(&mut self, formula: Option<String>) {
+        if formula.is_none() {
+            self.content
+                .dropped
+                .add(Why::Formula, Amount { pieces: 1, words: 0 });
+        }
+        if let Some(paragraph) = self.paragraphs.last_mut() {
+            paragraph.push_formula(formula.as_deref().unwrap_or(formula::UNREAD));
+        }
+    }
+
+    /// A character of a font of symbols.
+    fn symbol(&mut self, element: &BytesStart<'_>) {
+        let font = attribute(element, "font").unwrap_or_default();
+        let code = attribute(element, "char").and_then(|code| u32::from_str_radix(&code, 16).ok());
+        match code.and_then(|code| symbol(&font, code)) {
+            _ if self.hidden || self.look.struck => {}
+            Some(sign) => {
+                if let Some(paragraph) = self.paragraphs.last_mut() {
+                    paragraph.push(sign, self.look.shift);
+                }
+            }
+            None => self
+                .content
+                .dropped
+                .add(Why::Illegible, Amount { pieces: 1, words: 0 }),
         }
     }
 
@@ -142,9 +283,9 @@ impl<'s> Body<'s> {
             "outlineLvl" => paragraph.level = attribute(element, "val").and_then(|level| level.parse().ok()),
             // A list with the number 0 is none.
             "numId" => paragraph.in_list = attribute(element, "val").is_some_and(|id| id != "0"),
-            "tab" | "ptab" if !self.in_run_properties => paragraph.text.push('\t'),
-            "br" | "cr" => paragraph.text.push('\n'),
-            "noBreakHyphen" => paragraph.text.push('-'),
+            "tab" | "ptab" if !self.in_run_properties => paragraph.push("\t", None),
+            "br" | "cr" => paragraph.push("\n", None),
+            "noBreakHyphen" => paragraph.push("-", self.look.shift),
             _ => {}
         }
     }
@@ -173,7 +314,8 @@ impl<'s> Body<'s> {
         }
     }
 
-    fn paragraph(&mut self, paragraph: Paragraph) {
+    fn paragraph(&mut self, mut paragraph: Paragraph) {
+        paragraph.settle();
         let meaning = paragraph
             .style
             .as_deref()

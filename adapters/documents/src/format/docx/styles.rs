@@ -5,6 +5,7 @@ use std::io::Read;
 
 use quick_xml::events::Event;
 
+use super::run::Look;
 use super::{attribute, each_event};
 use crate::options::Limits;
 use crate::skip::Reason;
@@ -25,6 +26,7 @@ struct Style {
     based_on: Option<String>,
     level: Option<u8>,
     in_list: bool,
+    look: Look,
 }
 
 /// Styles by their ids.
@@ -52,6 +54,9 @@ impl Styles {
                             style.level = value().and_then(|level| level.parse().ok())
                         }
                         ("numPr", Some((_, style))) => style.in_list = true,
+                        (name, Some((_, style))) => {
+                            style.look.set(name, element);
+                        }
                         _ => {}
                     }
                 }
@@ -84,6 +89,27 @@ impl Styles {
             }
         }
         None
+    }
+}
+
+impl Styles {
+    /// How a character style sets its text, by itself or by the one it is based on.
+    pub(super) fn look(&self, id: &str) -> Look {
+        let (mut id, mut found) = (id, Look::default());
+        for _ in 0..CHAIN_MAX {
+            let Some(style) = self.0.get(id) else {
+                break;
+            };
+            found = Look {
+                shift: found.shift.or(style.look.shift),
+                struck: found.struck || style.look.struck,
+            };
+            match &style.based_on {
+                Some(below) => id = below,
+                None => break,
+            }
+        }
+        found
     }
 }
 

@@ -1,4 +1,8 @@
-//! What elements and their names mean for the text in them.
+//! What elements, their attributes and their names mean for the text in them.
+
+use html5ever::tokenizer::Tag;
+
+use crate::format::notation::Shift;
 
 /// How an element bears on text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +37,9 @@ pub(super) enum Role {
 /// The meaning of an element by its name.
 pub(super) fn role(name: &str) -> Role {
     match name {
-        "script" | "style" | "template" | "svg" | "math" | "iframe" | "object" | "canvas" | "audio"
-        | "video" | "select" | "button" | "textarea" | "noscript" | "noframes" | "noembed" | "map"
-        | "datalist" | "input" => Role::Silent,
+        "script" | "style" | "template" | "svg" | "iframe" | "object" | "canvas" | "audio" | "video"
+        | "select" | "button" | "textarea" | "noscript" | "noframes" | "noembed" | "map" | "datalist"
+        | "input" => Role::Silent,
         "nav" | "footer" | "aside" | "menu" | "dialog" => Role::Navigation,
         "header" => Role::Header,
         "main" | "article" => Role::Main,
@@ -101,6 +105,13 @@ pub(super) fn is_whole(name: &str) -> bool {
             | "h1"
             | "h2"
             | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "li"
+            | "dd"
+            | "dt"
+            | "blockquote"
             | "p"
             | "pre"
             | "code"
@@ -130,11 +141,171 @@ pub(super) fn is_furniture_role(role: &str) -> bool {
     )
 }
 
-/// Classes and ids that generators and sites give to what is not the page's text, whole names.
+/// The value of an attribute.
+pub(super) fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
+    let mut attributes = tag.attrs.iter();
+    let found = attributes.find(|attribute| &*attribute.name.local == name);
+    found.map(|attribute| &*attribute.value)
+}
+
+/// Whether an element has one of these classes.
+pub(super) fn has_class(tag: &Tag, names: &[&str]) -> bool {
+    let classes = attribute(tag, "class").unwrap_or_default();
+    classes
+        .split_ascii_whitespace()
+        .any(|class| names.contains(&class))
+}
+
+fn has_style(tag: &Tag, property: &str, values: &[&str]) -> bool {
+    let style = attribute(tag, "style").unwrap_or_default().to_ascii_lowercase();
+    style
+        .split(';')
+        .filter_map(|one| one.split_once(':'))
+        .any(|(name, value)| {
+            let value = value.trim().trim_end_matches("!important").trim_end();
+            name.trim() == property && value.split_ascii_whitespace().any(|part| values.contains(&part))
+        })
+}
+
+/// Not shown to anybody, or shown a second time: what a script has drawn beside a formula's source.
+pub(super) fn is_silent(tag: &Tag) -> bool {
+    const DRAWN: [&str; 8] = [
+        "katex-html",
+        "MathJax",
+        "MathJax_Preview",
+        "MathJax_Display",
+        "MathJax_SVG",
+        "MathJax_SVG_Display",
+        "MathJax_CHTML",
+        "MJXc-display",
+    ];
+    // Brackets around a reading, for what shows none; glyphs of a formula whose source stands beside them.
+    matches!(&*tag.name, "rp" | "mjx-math")
+        || attribute(tag, "hidden").is_some_and(|value| value != "until-found")
+        || attribute(tag, "aria-hidden") == Some("true")
+        || has_style(tag, "display", &["none"])
+        || has_class(tag, &DRAWN)
+}
+
+/// Struck out, by the element or its style.
+pub(super) fn is_struck(tag: &Tag) -> bool {
+    matches!(&*tag.name, "del" | "s" | "strike")
+        || has_style(tag, "text-decoration", &["line-through"])
+        || has_style(tag, "text-decoration-line", &["line-through"])
+}
+
+/// A part of a line by its name that its style makes a block.
+pub(super) fn is_laid_out_as_block(tag: &Tag) -> bool {
+    let block = [
+        "block",
+        "flex",
+        "grid",
+        "table",
+        "list-item",
+        "table-row",
+        "table-cell",
+    ];
+    has_style(tag, "display", &block)
+}
+
+/// Raised or lowered, by the element, its style or the names that word processors and converters give.
+pub(super) fn shift(tag: &Tag) -> Option<Shift> {
+    match &*tag.name {
+        "sup" => return Some(Shift::Raised),
+        "sub" => return Some(Shift::Lowered),
+        "span" | "font" | "a" | "i" | "em" | "b" | "small" => {}
+        _ => return None,
+    }
+    if has_style(tag, "vertical-align", &["super"]) || has_class(tag, &["sup", "superscript", "super"]) {
+        Some(Shift::Raised)
+    } else if has_style(tag, "vertical-align", &["sub"]) || has_class(tag, &["sub", "subscript"]) {
+        Some(Shift::Lowered)
+    } else {
+        None
+    }
+}
+
+/// A reference to a note, by what it is called.
+pub(super) fn is_note(tag: &Tag) -> bool {
+    let called = attribute(tag, "class")
+        .unwrap_or_default()
+        .split_ascii_whitespace();
+    called.chain(attribute(tag, "id")).any(|name| {
+        let name = name.to_ascii_lowercase();
+        ["footnote", "fnref", "noteref", "reference", "cite_ref", "endnote"]
+            .iter()
+            .any(|part| name.contains(part))
+    }) || attribute(tag, "role") == Some("doc-noteref")
+}
+
+/// The source of a formula that is shown as a picture; `Some(None)` where the picture is all there is.
+pub(super) fn formula_of_image(tag: &Tag) -> Option<Option<String>> {
+    const CLASSES: [&str; 10] = [
+        "math",
+        "tex",
+        "latex",
+        "formula",
+        "equation",
+        "katex",
+        "math-inline",
+        "math-display",
+        "mwe-math-fallback-image-inline",
+        "mwe-math-fallback-image-display",
+    ];
+    const PLACES: [&str; 6] = [
+        "latex.codecogs.com",
+        "/math/render/",
+        "latex.php",
+        "mathtex",
+        "/latex/",
+        "chart?cht=tx",
+    ];
+    let alt = attribute(tag, "alt").unwrap_or_default().trim();
+    let source = attribute(tag, "src").unwrap_or_default();
+    let is_tex =
+        alt.starts_with("{\\") || alt.starts_with('\\') || alt.starts_with('$') && alt.ends_with('$');
+    let is_formula = is_tex || has_class(tag, &CLASSES) || PLACES.iter().any(|place| source.contains(place));
+    let alt = alt.trim_matches('$').trim();
+    is_formula.then(|| (!alt.is_empty()).then(|| alt.to_owned()))
+}
+
+/// Elements that are none of MathML's and cannot be in a formula (HTML standard, 13.2.6.5).
+pub(super) fn ends_math(name: &str) -> bool {
+    matches!(
+        role(name),
+        Role::Block
+            | Role::Heading(_)
+            | Role::Item
+            | Role::List { .. }
+            | Role::Main
+            | Role::Table
+            | Role::Cell
+    ) || matches!(
+        name,
+        "img" | "span" | "b" | "i" | "em" | "strong" | "sub" | "sup" | "br" | "pre" | "code"
+    )
+}
+
+/// Holds the page's own text, as the page says.
+pub(super) fn is_main(tag: &Tag, role: Role) -> bool {
+    role == Role::Main
+        || attribute(tag, "role") == Some("main")
+        || attribute(tag, "itemprop") == Some("articleBody")
+}
+
+/// Whether names say that an element is furniture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Called {
+    Nothing,
+    /// So do names of sections that are about menus or consent: the text in it decides.
+    Perhaps(String),
+    Furniture(String),
+}
+
+/// Classes that generators and sites give to what is not the page's text, whole names.
 const FURNITURE: &[&str] = &[
     "nav",
     "navbar",
-    "navigation",
     "navheader",
     "navfooter",
     "nav-panel",
@@ -149,30 +320,18 @@ const FURNITURE: &[&str] = &[
     "page-footer",
     "site-header",
     "topbar",
-    "menu",
     "toc",
     "table-of-contents",
     "tableofcontents",
     "contents_and_index",
     "pagination",
-    "pager",
     "prev-next",
     "prevnext",
     "nextprev",
     "rst-footer-buttons",
-    "related",
     "related-links",
     "related-posts",
-    "share",
-    "social",
     "social-share",
-    "newsletter",
-    "subscribe",
-    "advert",
-    "advertisement",
-    "ads",
-    "promo",
-    "skip",
     "skip-link",
     "skiplink",
     "skip-to-content",
@@ -180,16 +339,12 @@ const FURNITURE: &[&str] = &[
     "permalink",
     "anchorjs-link",
     "viewcode-link",
-    "copyright",
     "copybtn",
     "linenos",
     "linenodiv",
     "lineno",
-    "gutter",
     "searchbox",
     "search-form",
-    "login",
-    "comments",
     "disqus_thread",
     "printfooter",
     "mw-editsection",
@@ -204,21 +359,156 @@ const FURNITURE: &[&str] = &[
     "index-entry",
 ];
 
-/// What notices about cookies are called, as part of a name.
-const NOTICES: &[&str] = &[
+/// Names that are words as well: a text's heading makes them, too.
+const WORDS: &[&str] = &[
+    "navigation",
+    "menu",
+    "pager",
+    "related",
+    "share",
+    "social",
+    "newsletter",
+    "subscribe",
+    "advert",
+    "advertisement",
+    "ads",
+    "promo",
+    "skip",
+    "copyright",
+    "gutter",
+    "login",
+    "comments",
     "cookie",
+    "cookies",
     "consent",
-    "gdpr",
-    "onetrust",
-    "newsletter-",
-    "popup",
     "modal",
+    "popup",
 ];
 
-/// Whether a class or id names furniture.
-pub(super) fn is_furniture_name(names: &str) -> bool {
-    names.split_ascii_whitespace().any(|name| {
-        let name = name.to_ascii_lowercase();
-        FURNITURE.contains(&name.as_str()) || NOTICES.iter().any(|notice| name.contains(notice))
-    })
+/// Ids of parts that no heading is called like.
+const IDS: &[&str] = &[
+    "sphinxsidebar",
+    "disqus_thread",
+    "printfooter",
+    "catlinks",
+    "mw-navigation",
+    "mw-head",
+    "mw-panel",
+];
+
+/// What notices and windows before the page are about, and what they are.
+const NOTICES: &[&str] = &[
+    "cookie",
+    "cookies",
+    "consent",
+    "gdpr",
+    "newsletter",
+    "popup",
+    "modal",
+    "privacy",
+];
+const FRAMES: &[&str] = &[
+    "banner",
+    "bar",
+    "notice",
+    "popup",
+    "overlay",
+    "dialog",
+    "box",
+    "wrapper",
+    "container",
+    "message",
+    "modal",
+    "sdk",
+    "alert",
+    "toast",
+    "backdrop",
+    "signup",
+    "form",
+    "consent",
+    "law",
+    "info",
+    "content",
+    "root",
+];
+
+/// Whether class or id call an element furniture. Ids are made from headings (Sphinx, MkDocs, pandoc), and so are classes of
+/// sections: such a name alone is no reason, nor is any in the page's main part.
+pub(super) fn called(tag: &Tag, in_main: bool, is_inline: bool) -> Called {
+    let classes = || {
+        attribute(tag, "class")
+            .unwrap_or_default()
+            .split_ascii_whitespace()
+    };
+    let is_section = &*tag.name == "section"
+        || classes().any(|class| {
+            let level = class
+                .strip_prefix("level")
+                .or(class.strip_prefix("sect"))
+                .unwrap_or_default();
+            class == "section" || level.parse::<u8>().is_ok()
+        });
+    let mut perhaps = Called::Nothing;
+    for class in classes() {
+        let lower = class.to_ascii_lowercase();
+        let is_furniture = FURNITURE.contains(&lower.as_str()) || is_notice(class) == Some(true);
+        if is_furniture && (is_inline || !in_main && !is_section) {
+            return Called::Furniture(format!(".{class}"));
+        }
+        if is_furniture || WORDS.contains(&lower.as_str()) {
+            perhaps = Called::Perhaps(format!(".{class}"));
+        }
+    }
+    if let Some(id) = attribute(tag, "id") {
+        let lower = id.to_ascii_lowercase();
+        let notice = is_notice(id);
+        // A form of consent is what a text can be about.
+        let of_site = ["cookie", "gdpr", "onetrust"]
+            .iter()
+            .any(|part| lower.contains(part));
+        let is_furniture =
+            IDS.contains(&lower.as_str()) || notice == Some(true) && of_site && !in_main && !is_section;
+        if is_furniture {
+            return Called::Furniture(format!("#{id}"));
+        }
+        if perhaps == Called::Nothing
+            && (notice.is_some()
+                || [FURNITURE, WORDS]
+                    .iter()
+                    .any(|names| names.contains(&lower.as_str())))
+        {
+            perhaps = Called::Perhaps(format!("#{id}"));
+        }
+    }
+    perhaps
+}
+
+/// Whether a name is that of a notice about cookies or a window before the page: `cookie-banner`, `onetrust-consent-sdk`, but
+/// not `modal-verbs` or `informed-consent`. `Some(false)` for a name of nothing but what such notices are about.
+fn is_notice(name: &str) -> Option<bool> {
+    let mut parts: Vec<String> = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        let begins = c.is_uppercase() && before.is_lowercase();
+        if begins || !c.is_alphanumeric() {
+            parts.push(String::new());
+        }
+        if let (true, Some(part)) = (c.is_alphanumeric(), parts.last_mut()) {
+            part.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    parts.retain(|part| !part.is_empty());
+    let is_in = |names: &[&str], part: &String| names.contains(&part.as_str());
+    if parts.first().is_some_and(|part| part.starts_with("onetrust")) {
+        return Some(true);
+    }
+    if !parts.iter().any(|part| is_in(NOTICES, part))
+        || !parts
+            .iter()
+            .all(|part| is_in(NOTICES, part) || is_in(FRAMES, part))
+    {
+        return None;
+    }
+    Some(parts.len() > 1)
 }

@@ -79,3 +79,150 @@ fn depth_is_bounded_and_inline_depth_costs_nothing() {
     ));
     assert_eq!(texts(&format!("{}words", "<b>".repeat(100_000))), ["words"]);
 }
+
+#[test]
+fn sections_about_what_furniture_is_called_like_are_kept() {
+    let short = "Ask before you act.";
+    for main in [true, false] {
+        let (open, close) = if main { ("<main>", "</main>") } else { ("", "") };
+        let page = format!(
+            "<body>{open}<p>{BODY}</p><section id=consent><h2>Consent</h2><p>{short}</p></section>\
+             <section id=comments class=level2><h2>Comments</h2><p>{short}</p></section>\
+             <div class=section id=menu><h2>Menu</h2><p>{short}</p></div>\
+             <div class='lesson modal-verbs'><p>{short}</p></div><div class='informed-consent'><p>{short}</p></div>\
+             <div id=navigation><p>{BODY}</p></div>{close}\
+             <div class=menu>One or two things</div><div id=cookie-banner>We use cookies</div>\
+             <div class=cookieConsentBanner>We do</div><div id=login>Log in here</div></body>"
+        );
+        let content = content(&page);
+        let texts: Vec<_> = content.blocks.iter().map(|block| block.text.as_str()).collect();
+        let kept = [
+            BODY, "Consent", short, "Comments", short, "Menu", short, short, short, BODY,
+        ];
+        assert_eq!(texts, kept, "main {main}");
+        let names: Vec<_> = content
+            .dropped
+            .names()
+            .into_iter()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        assert!(
+            [".menu", "#cookie-banner", ".cookieConsentBanner", "#login"]
+                .iter()
+                .all(|name| names.contains(&(*name).to_owned())),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_left_out_is_named() {
+    let page = format!(
+        "<nav>Home page</nav><main><p>{BODY}</p><aside>By the way, this</aside></main><footer>Mine</footer>"
+    );
+    let content = content(&page);
+    let names: Vec<_> = content
+        .dropped
+        .names()
+        .into_iter()
+        .map(|(name, amount)| (name.to_owned(), amount.words))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("aside".to_owned(), 4),
+            ("nav".to_owned(), 2),
+            ("footer".to_owned(), 1)
+        ]
+    );
+}
+
+#[test]
+fn layout_that_means_something_is_written() {
+    for (page, text) in [
+        ("<p>It is 4 &times; 10<sup>8</sup> m.</p>", "It is 4 × 10^8 m."),
+        (
+            "<p>It is 10<sup>&minus;4</sup>, and H<sub>2</sub>O.</p>",
+            "It is 10^-4, and H_2O.",
+        ),
+        ("<p>A note<sup>12</sup> here.</p>", "A note [12] here."),
+        (
+            "<p>In 10<sup><a href=#fn1>6</a></sup> cases.</p>",
+            "In 10 [6] cases.",
+        ),
+        (
+            "<p>In 10<sup class=footnote-ref>6</sup> cases.</p>",
+            "In 10 [6] cases.",
+        ),
+        (
+            "<p>5 m<span style='vertical-align: super; font-size: 60%'>2</span></p>",
+            "5 m^2",
+        ),
+        (
+            "<p>5 m<span class=superscript><span>2</span></span> wide</p>",
+            "5 m^2 wide",
+        ),
+        (
+            "<p>Take <del>5</del> <ins>6</ins> and <s>seven</s> 8.</p>",
+            "Take 6 and 8.",
+        ),
+        (
+            "<p>Take <span style='text-decoration:line-through'>5</span> 6.</p>",
+            "Take 6.",
+        ),
+        ("<p>12<br>34</p>", "12 34"),
+        ("<p>12<span style='display:block'>34</span></p>", "12"),
+        (
+            "<p><ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>字</p>",
+            "漢(kan)字",
+        ),
+        ("<ol start=5><li>five</ol>", "5. five"),
+        ("<ol type=a><li value=3>third</ol>", "c. third"),
+        ("<ol reversed start=9><li>nine<li>eight</ol>", "9. nine"),
+        ("<table><tr><td>1<sup>2</sup><td>3</table>", "1^2 | 3"),
+    ] {
+        assert_eq!(texts(page)[0], text, "{page}");
+    }
+    assert_eq!(
+        content("<p>Take <del>5 of</del> 6.</p>")
+            .dropped
+            .of(Why::Deleted)
+            .words,
+        2
+    );
+    assert_eq!(
+        texts("<ol reversed start=9><li>nine<li>eight</ol>")[1],
+        "8. eight"
+    );
+}
+
+#[test]
+fn formulas_are_read_once_or_named() {
+    let math = "<math><mfrac><mn>5</mn><mn>8</mn></mfrac></math>";
+    for (page, text) in [
+        (format!("<p>The rate is {math} of the weight.</p>"), "The rate is 5/8 of the weight."),
+        (
+            format!("<p>So <span class=katex><span class=katex-mathml>{math}</span><span class=katex-html aria-hidden=true>85</span></span>.</p>"),
+            "So 5/8.",
+        ),
+        (
+            r#"<p>So <span class=MathJax_Preview>x</span><span class=MathJax>Q72</span><script type="math/tex">Q=\frac{7}{2}h^3</script>.</p>"#.to_owned(),
+            "So Q = (7/2)*h^3.",
+        ),
+        (
+            r#"<p>So <span style="display: none"><math><mi>E</mi></math></span><img class="mwe-math-fallback-image-inline" aria-hidden="true" alt="{\displaystyle E=mc^{2}}">.</p>"#.to_owned(),
+            "So E = m*c^2.",
+        ),
+        (r#"<p>So <img class=tex alt="x^2" src=a.png> is.</p>"#.to_owned(), "So x^2 is."),
+        (r"<p>So \(3 \times 10^{6}\) is.</p>".to_owned(), "So 3*10^6 is."),
+        ("<p>So <math><mystery><mi>x</mi></mystery></math> is.</p>".to_owned(), "So [formula not read] is."),
+        ("<p>So <math><mi>x</mi><p>More.".to_owned(), "So x"),
+        ("<p>A <img alt='a cat' src=cat.png> sat.</p>".to_owned(), "A sat."),
+    ] {
+        assert_eq!(texts(&page)[0], text, "{page}");
+    }
+    let unread =
+        content("<p>So <mjx-container><mjx-math aria-hidden=true>x</mjx-math></mjx-container> is.</p>");
+    assert_eq!(unread.dropped.of(Why::Formula).pieces, 1);
+    assert_eq!(unread.blocks[0].text, "So [formula not read] is.");
+}

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::glyphs::Glyph;
 use crate::clean;
+use crate::format::notation::{self, Shift};
 
 /// Space between characters, in heights of the font, that is a space between words. TeX shrinks spaces to 0.22; kerning
 /// stays under 0.1.
@@ -39,6 +40,11 @@ pub(super) struct Line {
     /// Lines of one column of one page have the same number.
     pub(super) column: usize,
 }
+
+/// Size of raised and lowered characters beside those on the line, at most.
+const SHIFTED_SIZE: f64 = 0.85;
+/// How far they are from the line at least, in sizes of the line; TeX lowers by 0.15 and raises by 0.36.
+const SHIFTED_BY: f64 = 0.08;
 
 /// Characters side by side.
 #[derive(Debug, Clone)]
@@ -109,6 +115,9 @@ fn segment(run: &[Glyph]) -> Option<Segment> {
     };
     let mut text = String::new();
     let mut before: Option<&Glyph> = None;
+    let mut shifted: Option<(Shift, usize)> = None;
+    let largest = run.iter().map(|glyph| glyph.size).fold(0.0, f64::max);
+    let level = run.iter().find(|glyph| glyph.size > 0.9 * largest)?.baseline;
     for glyph in run {
         if let Some(last) = before {
             // The same character in the same place, to look bold.
@@ -119,9 +128,15 @@ fn segment(run: &[Glyph]) -> Option<Segment> {
                 text.push(' ');
             }
         }
+        let shift = shift(glyph.size, glyph.baseline, largest, level);
+        if shifted.map(|(shift, _)| shift) != shift && !glyph.text.trim().is_empty() {
+            settle(&mut text, shifted.take());
+            shifted = shift.map(|shift| (shift, text.len()));
+        }
         text.push_str(&glyph.text);
         before = Some(glyph);
     }
+    settle(&mut text, shifted);
     // Where the line is, and not what is raised above it.
     let on_line = run
         .iter()
@@ -145,6 +160,28 @@ fn segment(run: &[Glyph]) -> Option<Segment> {
         size,
         mono: is_mono(run),
     })
+}
+
+/// Whether characters of this size and height are raised or lowered from a line.
+fn shift(size: f64, baseline: f64, line_size: f64, level: f64) -> Option<Shift> {
+    let is_shifted = size < SHIFTED_SIZE * line_size && (baseline - level).abs() > SHIFTED_BY * line_size;
+    // Heights are counted from the top of the page.
+    is_shifted.then_some(if baseline < level {
+        Shift::Raised
+    } else {
+        Shift::Lowered
+    })
+}
+
+/// Ends raised or lowered text. Where it begins a line it is the mark of the note that follows.
+fn settle(text: &mut String, shifted: Option<(Shift, usize)>) {
+    let Some((shift, from)) = shifted else {
+        return;
+    };
+    notation::shift(text, from, shift, from == 0);
+    if from == 0 {
+        text.push(' ');
+    }
 }
 
 /// Whether characters that differ in width in other fonts are equally wide.
@@ -235,11 +272,14 @@ fn merged(mut row: Row) -> Row {
                 continue;
             }
             if gap < SEGMENT_GAP * size {
+                let shift = shift(segment.size, segment.baseline, last.size, last.baseline);
                 // One drawn over the other, or beside it.
                 if gap > WORD_GAP * size {
                     last.text.push(' ');
                 }
+                let from = last.text.len();
                 last.text.push_str(&segment.text);
+                settle(&mut last.text, shift.map(|shift| (shift, from)));
                 last.end = last.end.max(segment.end);
                 last.mono &= segment.mono || segment.text.chars().count() < 3;
                 if segment.size > last.size {

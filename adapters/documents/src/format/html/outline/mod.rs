@@ -1,5 +1,11 @@
 //! From tokens to blocks.
 
+mod implied;
+mod lists;
+mod marks;
+mod modes;
+mod table;
+
 use std::cell::RefCell;
 
 use html5ever::tokenizer::states::RawKind;
@@ -9,13 +15,12 @@ use super::elements::{self, Role};
 use super::is_mostly_links;
 use crate::block::{Block, Content, Kind, Why};
 use crate::clean;
+use crate::format::formula;
 use crate::options::Limits;
 use crate::skip::Reason;
-
-/// Share of links above which a table's row is one of an index.
-const ROW_LINKS_MAX: f64 = 0.8;
-/// A cell with more words than this belongs to a table that only lays out.
-const CELL_WORDS_MAX: usize = 80;
+use lists::Numbering;
+use marks::{Mark, Reading};
+use modes::{Mode, Trial};
 
 /// The sink of the tokenizer. Its methods take `&self`, hence the cell.
 pub(super) struct Outline(RefCell<Reader>);
@@ -29,10 +34,13 @@ struct Reader {
     text: String,
     /// Characters of `text` inside of links, without white space.
     linked: usize,
-    /// Dropped text of the furniture being read.
+    /// Dropped text of what is being left out, why, and what it is called.
     dropped: String,
-    /// The next number of each open list; `None` for bullets.
-    lists: Vec<Option<u64>>,
+    dropped_as: (Why, String),
+    /// The numbers of each open list; `None` for bullets.
+    lists: Vec<Option<Numbering>>,
+    /// A formula or a script that is being read.
+    reading: Reading,
     mark: Option<String>,
     rows: Vec<Row>,
     paragraph: u32,
@@ -51,17 +59,12 @@ struct Element {
     role: Role,
     /// What the text in it is, from this element on.
     mode: Mode,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Content,
-    Silent,
-    /// Furniture; by what an element is called, or by what it is.
-    Navigation {
-        by_name: bool,
-    },
-    Header,
+    /// What its text is written with at its end.
+    mark: Option<Mark>,
+    /// Called like furniture: its end decides.
+    trial: Option<Trial>,
+    /// Holds the page's own text.
+    is_main: bool,
 }
 
 impl Outline {
@@ -75,7 +78,9 @@ impl Outline {
             text: String::new(),
             linked: 0,
             dropped: String::new(),
+            dropped_as: (Why::Navigation, String::new()),
             lists: vec![],
+            reading: Reading::Text,
             mark: None,
             rows: vec![],
             paragraph: 0,
@@ -88,6 +93,7 @@ impl Outline {
 
     pub(super) fn finish(self) -> Result<Content, Reason> {
         let mut reader = self.0.into_inner();
+        reader.end_reading();
         while !reader.open.is_empty() {
             reader.close_top();
         }
@@ -110,6 +116,7 @@ impl TokenSink for Outline {
         }
         match token {
             Token::CharacterTokens(text) => reader.characters(&text),
+            Token::TagToken(tag) if reader.is_read_over(&tag) => {}
             Token::TagToken(tag) if tag.kind == TagKind::StartTag => return reader.start(&tag),
             Token::TagToken(tag) => reader.end(&tag.name),
             _ => {}
@@ -128,6 +135,9 @@ impl Reader {
     }
 
     fn characters(&mut self, text: &str) {
+        if self.read_over(text) {
+            return;
+        }
         let in_heading = self
             .open
             .iter()
@@ -136,7 +146,7 @@ impl Reader {
             Mode::Silent => {}
             Mode::Content => self.push(text),
             Mode::Header if in_heading => self.push(text),
-            Mode::Header | Mode::Navigation { .. } => self.dropped.push_str(text),
+            Mode::Header | Mode::Navigation { .. } | Mode::Deleted => self.dropped.push_str(text),
         }
     }
 
@@ -156,9 +166,17 @@ impl Reader {
         let role = match elements::role(name) {
             // An anchor leads nowhere.
             Role::Link if !tag.attrs.iter().any(|attribute| &*attribute.name.local == "href") => Role::Inline,
+            Role::Inline if elements::is_laid_out_as_block(tag) => Role::Block,
             role => role,
         };
         self.close_implied(name, role);
+        if self.starts_reading(tag) {
+            return if name == "script" {
+                TokenSinkResult::RawData(RawKind::ScriptData)
+            } else {
+                TokenSinkResult::Continue
+            };
+        }
         if role == Role::Break {
             // A line end in a paragraph; `wbr` is only where one may be.
             if name != "wbr" && matches!(self.mode(), Mode::Content) {
@@ -166,8 +184,14 @@ impl Reader {
             }
             return TokenSinkResult::Continue;
         }
-        let mode = self.mode_in(tag, role);
-        let is_plain = role == Role::Inline && mode == self.mode() && mode == Mode::Content;
+        let (mode, called) = self.mode_in(tag, role);
+        let mark = self.mark_of(tag, role, mode);
+        let is_plain = role == Role::Inline
+            && mode == self.mode()
+            && mode == Mode::Content
+            && mark.is_none()
+            // Its end must not be taken for that of a marked one around it.
+            && !self.open.iter().any(|element| element.mark.is_some() && &*element.name == name);
         if elements::is_void(name) || is_plain || tag.self_closing {
             // XHTML closes what is empty, which HTML would leave open to the end of the page.
             if tag.self_closing && mode == Mode::Content && role == Role::Block {
@@ -175,11 +199,15 @@ impl Reader {
             }
             return TokenSinkResult::Continue;
         }
-        self.begin(role, mode);
+        self.begin(role, mode, tag);
+        let trial = self.trial(role, mode, called);
         self.open.push(Element {
             name: name.into(),
             role,
             mode,
+            mark,
+            trial,
+            is_main: elements::is_main(tag, role),
         });
         if self.open.len() > self.limits.depth_max {
             let depth = self.limits.depth_max;
@@ -202,94 +230,7 @@ impl Reader {
             .any(|element| matches!(&*element.name, "svg" | "math"))
     }
 
-    /// What text in an element is, given what it is around it.
-    fn mode_in(&self, tag: &Tag, role: Role) -> Mode {
-        let around = self.mode();
-        if around == Mode::Silent || role == Role::Silent {
-            return Mode::Silent;
-        }
-        let mut furniture = None;
-        for attribute in &tag.attrs {
-            let value: &str = &attribute.value;
-            match &*attribute.name.local {
-                "hidden" if value != "until-found" => return Mode::Silent,
-                "aria-hidden" if value == "true" => return Mode::Silent,
-                "style" if value.replace(' ', "").contains("display:none") => return Mode::Silent,
-                "role" if elements::is_furniture_role(value) => {
-                    furniture = Some(Mode::Navigation { by_name: false })
-                }
-                "role" if value == "main" && around == (Mode::Navigation { by_name: true }) => {
-                    return Mode::Content;
-                }
-                "class" | "id"
-                    if self.by_names
-                        && !elements::is_whole(&tag.name)
-                        && elements::is_furniture_name(value) =>
-                {
-                    furniture = furniture.or(Some(Mode::Navigation { by_name: true }));
-                }
-                _ => {}
-            }
-        }
-        match (around, role) {
-            // What is called a sidebar and holds the page's main part is the page.
-            (Mode::Navigation { by_name: true }, Role::Main) => Mode::Content,
-            (Mode::Navigation { .. }, _) => around,
-            (_, Role::Navigation) => Mode::Navigation { by_name: false },
-            // The head of an article or a section is its title; that of a page is its navigation.
-            (Mode::Content, Role::Header) if furniture.is_none() && !self.within(Role::Main) => Mode::Header,
-            _ => furniture.unwrap_or(around),
-        }
-    }
-
-    /// Ends elements that the next one ends by itself.
-    fn close_implied(&mut self, name: &str, role: Role) {
-        let ends: &[&str] = match role {
-            Role::Item => &["li"],
-            Role::Term => &["dt", "dd"],
-            Role::Cell => &["td", "th"],
-            Role::TableRow => &["td", "th", "tr"],
-            Role::Heading(_) => &["p", "h1", "h2", "h3", "h4", "h5", "h6"],
-            Role::Link => &["a"],
-            Role::Block if name == "dd" => &["dt", "dd", "p"],
-            Role::Block if matches!(name, "tbody" | "thead" | "tfoot") => {
-                &["td", "th", "tr", "tbody", "thead", "tfoot"]
-            }
-            Role::Block if name == "body" => &["head", "title"],
-            Role::Block
-            | Role::List { .. }
-            | Role::Preformatted
-            | Role::Table
-            | Role::Main
-            | Role::Header
-            | Role::Navigation => &["p"],
-            _ => return,
-        };
-        // Only within the list, table or cell that it is in.
-        let stops = |element: &Element| match role {
-            Role::Item => matches!(element.role, Role::List { .. } | Role::Table | Role::Cell),
-            Role::Term => matches!(&*element.name, "dl" | "table" | "ul" | "ol"),
-            Role::Block if name == "dd" => matches!(&*element.name, "dl" | "table" | "ul" | "ol"),
-            Role::Cell | Role::TableRow => element.role == Role::Table,
-            Role::Block if matches!(name, "tbody" | "thead" | "tfoot") => element.role == Role::Table,
-            _ => !matches!(element.role, Role::Link | Role::Inline) && !ends.contains(&&*element.name),
-        };
-        let mut found = None;
-        for (at, element) in self.open.iter().enumerate().rev() {
-            if ends.contains(&&*element.name) {
-                found = Some(at);
-            } else if stops(element) {
-                break;
-            }
-        }
-        if let Some(found) = found {
-            while self.open.len() > found {
-                self.close_top();
-            }
-        }
-    }
-
-    fn begin(&mut self, role: Role, mode: Mode) {
+    fn begin(&mut self, role: Role, mode: Mode, tag: &Tag) {
         if mode != self.mode() && !matches!(role, Role::Inline | Role::Link) {
             self.flush_text();
         }
@@ -313,15 +254,12 @@ impl Reader {
             Role::TableRow => self.flush_cells(),
             Role::List { ordered } => {
                 self.flush_text();
-                self.lists.push(ordered.then_some(1));
+                self.lists.push(ordered.then(|| Numbering::of(tag)).flatten());
             }
             Role::Item => {
                 self.flush_text();
                 self.mark = Some(match self.lists.last_mut() {
-                    Some(Some(number)) => {
-                        *number += 1;
-                        format!("{}. ", number.saturating_sub(1))
-                    }
+                    Some(Some(numbering)) => numbering.next(tag),
                     _ => "- ".to_owned(),
                 });
             }
@@ -362,6 +300,9 @@ impl Reader {
             return;
         };
         let (role, mode) = (element.role, element.mode);
+        if let Some(mark) = element.mark {
+            self.write_mark(mark);
+        }
         if mode == Mode::Content || mode == Mode::Header && matches!(role, Role::Heading(_)) {
             match role {
                 Role::Title => {
@@ -392,7 +333,10 @@ impl Reader {
                 self.mark = None;
             }
         }
-        self.open.pop();
+        let closed = self.open.pop();
+        if let Some(trial) = closed.and_then(|element| element.trial) {
+            self.decide(trial);
+        }
         if mode != Mode::Content && self.mode() == Mode::Content {
             self.flush_dropped();
         }
@@ -400,53 +344,8 @@ impl Reader {
 
     fn flush_dropped(&mut self) {
         let dropped = std::mem::take(&mut self.dropped);
-        self.content.dropped.count(Why::Navigation, &dropped);
-    }
-
-    fn end_cell(&mut self) {
-        if let Some(row) = self.rows.last_mut() {
-            let cell = clean::line(&std::mem::take(&mut self.text));
-            row.linked += std::mem::take(&mut self.linked);
-            if !cell.is_empty() {
-                row.cells.push(cell);
-            }
-        } else {
-            self.flush_text();
-        }
-    }
-
-    /// Ends a table's row.
-    fn flush_cells(&mut self) {
-        if self.rows.is_empty() {
-            self.flush_text();
-            return;
-        }
-        self.end_cell();
-        let Some(Row { cells, linked }) = self.rows.last_mut().map(std::mem::take) else {
-            return;
-        };
-        // Links in a table name things as well as they lead somewhere: only a row of nothing else is an index.
-        let characters: usize = cells
-            .iter()
-            .flat_map(|cell| cell.chars())
-            .filter(|c| !c.is_whitespace())
-            .count();
-        if linked as f64 > ROW_LINKS_MAX * characters as f64 {
-            self.paragraph += 1;
-            self.content.dropped.count(Why::Links, &cells.join(" "));
-            return;
-        }
-        let lays_out = cells.len() < 2
-            || cells
-                .iter()
-                .any(|cell| cell.split_whitespace().count() > CELL_WORDS_MAX);
-        if lays_out {
-            cells
-                .into_iter()
-                .for_each(|cell| self.emit(Kind::Paragraph, cell));
-        } else {
-            self.emit(Kind::Row, cells.join(" | "));
-        }
+        let (why, name) = std::mem::replace(&mut self.dropped_as, (Why::Navigation, String::new()));
+        self.content.dropped.count_named(why, &name, &dropped);
     }
 
     fn flush_text(&mut self) {
@@ -473,7 +372,7 @@ impl Reader {
                 text.trim_end_matches(['¶', '#', ' ']).to_owned()
             }
             // Line ends in the source mean nothing; those of `br` are spaces, too, outside of code.
-            _ => clean::line(&text),
+            _ => formula::in_text(&clean::line(&text)),
         };
         if text.is_empty() {
             return;
