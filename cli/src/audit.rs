@@ -100,16 +100,24 @@ fn look(
         stops: false,
         marks: None,
     };
-    match survey.unit(prepared)? {
+    let unit = survey.unit(prepared);
+    let usable = unit.is_ok();
+    let unit = meanings::part("all that rests on vectors", unit, &mut audit).flatten();
+    match &unit {
         Some(unit) if unit.as_vectors().len() > meanings::NEIGHBORS => {
-            meanings::look(prepared, survey, &unit, with_map, &mut audit)?;
-            audit.documents = documents::look(prepared, passages, Some(&unit))?;
+            meanings::look(prepared, survey, unit, with_map, &mut audit);
         }
-        few => {
-            audit.documents = documents::look(prepared, passages, few.as_ref())?;
-            leave_out(job.embed.source(), with_map, &mut audit);
-        }
+        _ if usable => leave_out(job.embed.source(), with_map, &mut audit),
+        _ => {}
     }
+    let touched = documents::look(prepared, passages, unit.as_ref());
+    audit.documents = meanings::part("the documents", touched, &mut audit).flatten();
+    audit
+        .left_out
+        .extend(prepared.dropped.told().into_iter().map(|(why, amount)| LeftOut {
+            what: format!("{why} in documents"),
+            why: amount,
+        }));
     warn(prepared, survey, &mut audit);
     Ok(audit)
 }

@@ -11,6 +11,8 @@ use gristmill_domain::seed::{Place, Seed};
 use gristmill_tables::{Format, Options, Reader, Record};
 use serde_json::{Map, Value};
 
+use crate::dropped::DroppedText;
+
 /// Bad rows that are shown one by one.
 const SHOWN: usize = 10;
 /// Characters of a text in a row's error.
@@ -37,8 +39,17 @@ impl BadRows {
     }
 }
 
-/// Reads all seeds and documents and draws the splits; more bad rows than allowed are refused. Last come the documents that were skipped.
-pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, BadRows, BadRows)> {
+/// What reading the documents brought beside passages.
+#[derive(Default)]
+pub(crate) struct DocumentsRead {
+    /// Files that could not be read.
+    pub(crate) skipped: BadRows,
+    /// What of the others is in no passage.
+    pub(crate) dropped: DroppedText,
+}
+
+/// Reads all seeds and documents and draws the splits; more bad rows than allowed are refused.
+pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, BadRows, DocumentsRead)> {
     let format = match job.seeds.format {
         None => Format::Auto,
         Some(TableFormat::Jsonl) => Format::Jsonl,
@@ -79,10 +90,11 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
             }
         );
     }
-    let mut skipped = BadRows::default();
+    let mut documents_read = DocumentsRead::default();
     if let Some(documents) = &job.seeds.documents {
-        skipped = read_documents(documents, base, &mut intake)?;
+        documents_read = read_documents(documents, base, &mut intake)?;
     }
+    let skipped = &documents_read.skipped;
     let store = intake.finish(&job.holdout)?;
     if store.is_empty() {
         bail!("the seed files hold no row: generation needs real examples to start from");
@@ -99,12 +111,12 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
                 .collect::<String>()
         );
     }
-    Ok((store, bad, skipped))
+    Ok((store, bad, documents_read))
 }
 
 /// Cuts documents into passages. A file that cannot be read is skipped with its reason, and ends nothing.
 #[cfg(feature = "documents")]
-fn read_documents(documents: &Documents, base: &Path, intake: &mut Intake) -> anyhow::Result<BadRows> {
+fn read_documents(documents: &Documents, base: &Path, intake: &mut Intake) -> anyhow::Result<DocumentsRead> {
     use gristmill_documents::{Cut, Event, Options, Reader};
     let options = Options {
         cut: Cut {
@@ -116,20 +128,23 @@ fn read_documents(documents: &Documents, base: &Path, intake: &mut Intake) -> an
         base: Some(base.to_owned()),
         ..Options::default()
     };
-    let reader = Reader::open(&documents.path, &options).context("the documents cannot be read")?;
+    let mut reader = Reader::open(&documents.path, &options).context("the documents cannot be read")?;
     let mut skipped = BadRows::default();
-    for event in reader {
+    for event in reader.by_ref() {
         match event {
             Event::Passage(passage) => intake.push_passage(&passage)?,
             Event::Skipped(file) => skipped.add(format!("{}: {}", file.file.display(), file.reason)),
             Event::Document(_) => {}
         }
     }
-    Ok(skipped)
+    Ok(DocumentsRead {
+        skipped,
+        dropped: DroppedText::of(&reader.summary().dropped),
+    })
 }
 
 #[cfg(not(feature = "documents"))]
-fn read_documents(_: &Documents, _: &Path, _: &mut Intake) -> anyhow::Result<BadRows> {
+fn read_documents(_: &Documents, _: &Path, _: &mut Intake) -> anyhow::Result<DocumentsRead> {
     bail!(
         "`seeds.documents` cannot be read: this program was built without documents; build it with `--features documents`"
     )

@@ -7,6 +7,7 @@ mod audit;
 mod card;
 mod cluster;
 mod data;
+mod dropped;
 mod failure;
 mod folder;
 mod history;

@@ -86,7 +86,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
         "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
-        "skipped_documents": prepared.skipped.lines(), "limit": limit,
+        "skipped_documents": prepared.skipped.lines(), "left_out_of_documents": prepared.dropped, "limit": limit,
         "first_round": first, "strategy": production.as_ref().map(|plan| serde_json::json!({
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
         })),
@@ -115,6 +115,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             many(summary.held_out_passages, "passage"),
             many(prepared.skipped.count, "file")
         ));
+        for (why, amount) in prepared.dropped.told() {
+            text.push_str(&format!("left out   {why}: {amount}\n"));
+        }
     }
     match (&production, &first) {
         (Some(plan), _) => {

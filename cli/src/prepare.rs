@@ -12,6 +12,7 @@ use gristmill_domain::job::{Job, PromptKind, Validator};
 pub(crate) use gristmill_jobfile::Keys;
 
 use crate::args::JobArgs;
+use crate::dropped::DroppedText;
 use crate::failure::Failure;
 use crate::{intake, print, workshop};
 
@@ -25,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) bad_rows: intake::BadRows,
     /// Documents that could not be read.
     pub(crate) skipped: intake::BadRows,
+    /// What of the documents is in no passage.
+    pub(crate) dropped: DroppedText,
     pub(crate) recipe: Recipe,
     pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
     /// The command that goes on with the run.
@@ -47,13 +50,14 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         .await
         .map_err(Failure::Input)?;
     let templates = templates(&job, &base).map_err(Failure::Input)?;
-    let (seeds, bad_rows, skipped) = {
+    let (seeds, bad_rows, documents) = {
         let (job, base) = (job.clone(), base.clone());
         tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
             .await
             .map_err(|e| Failure::Other(anyhow!(e)))?
             .map_err(Failure::Input)?
     };
+    let intake::DocumentsRead { skipped, dropped } = documents;
     let mut start = Start {
         run: RunId::of(&[]),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,6 +83,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         seeds,
         bad_rows,
         skipped,
+        dropped,
         sandbox,
         resume: resume(args),
     })

@@ -37,10 +37,10 @@ async fn make(
     let (start, manifest) = (start.clone(), manifest.clone());
     let made = tokio::task::spawn_blocking(move || {
         gathered.fill_in_vectors();
-        let measured = measured::measure(&gathered)?;
-        Ok(tell::report(&start, &manifest, &gathered, &measured))
+        let measured = measured::measure(&gathered);
+        tell::report(&start, &manifest, &gathered, &measured)
     });
-    made.await.context("the report's thread ended early")?
+    made.await.context("the report's thread ended early")
 }
 
 /// Writes the page, and the pictures where they are wanted; returns where those are.

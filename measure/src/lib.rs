@@ -14,6 +14,7 @@ pub mod concepts;
 pub mod coverage;
 pub mod dcscore;
 mod draw;
+mod eigen;
 mod error;
 mod exp;
 mod gram;

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::gram::second_moments;
 use crate::kernel_matrix::{self, KernelMatrix};
-use crate::{Error, Kernel, UnitVectors};
+use crate::{Error, Kernel, UnitVectors, eigen};
 
 /// The orders usually shown: small ones see rare kinds of rows, large ones only the common.
 pub const ORDERS: [f64; 4] = [0.5, 1.0, 2.0, f64::INFINITY];
@@ -112,11 +112,15 @@ fn shares_of(kernel: &KernelMatrix) -> Vec<f64> {
     ))
 }
 
-/// Eigenvalues as shares of their sum. Those under 0 are rounding.
+/// Eigenvalues as shares of their sum. Those under 0 are rounding. A matrix without any is that of rows without a length, which
+/// are all the same.
 fn shares(matrix: DMatrix<f64>) -> Vec<f64> {
-    let eigenvalues = matrix.symmetric_eigenvalues();
-    let sum: f64 = eigenvalues.iter().map(|value| value.max(0.0)).sum();
-    eigenvalues.iter().map(|value| value.max(0.0) / sum).collect()
+    let values = eigen::values(matrix).unwrap_or_default();
+    let sum: f64 = values.iter().map(|value| value.max(0.0)).sum();
+    if sum <= 0.0 {
+        return vec![1.0];
+    }
+    values.iter().map(|value| value.max(0.0) / sum).collect()
 }
 
 fn score(shares: &[f64], order: f64) -> Result<f64, Error> {

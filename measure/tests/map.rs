@@ -98,3 +98,42 @@ fn small_and_degenerate_sets_have_maps() {
     };
     assert!(map(&line, none, TWO).is_err());
 }
+
+/// Answers from a few templates, as vectors of their words: 512 dimensions, of which a few are used.
+fn templates(rows: usize, kinds: usize) -> Vectors {
+    let text = |row: usize| {
+        format!(
+            "How many apples are in basket {} of row {}?",
+            row % kinds,
+            (row / kinds) % 2
+        )
+    };
+    let values = (0..rows)
+        .flat_map(|row| gristmill_measure::hashed::of(&text(row)))
+        .collect();
+    Vectors::new("hashed", gristmill_measure::hashed::DIMENSIONS, values).unwrap()
+}
+
+#[test]
+fn rows_of_low_rank_have_maps_and_scores() {
+    let one = NonZeroUsize::MIN;
+    for (rows, kinds) in [(2, 1), (3, 2), (5, 1), (60, 16), (76, 4), (200, 1), (600, 16)] {
+        let vectors = templates(rows, kinds);
+        let found = map(&vectors, MapSettings::default(), one).unwrap();
+        assert_eq!(found.points.len(), rows);
+        assert!(
+            found.points.iter().flatten().all(|x| (0.0..=1.0).contains(x)),
+            "{rows} rows of {kinds} kinds"
+        );
+        let unit = vectors.normalized().unwrap();
+        for score in
+            gristmill_measure::vendi::vendi(&unit, gristmill_measure::Kernel::Cosine, &[1.0, 2.0], one)
+                .unwrap()
+        {
+            assert!(
+                (1.0 - 1e-9..=(2 * kinds) as f64 + 1e-6).contains(&score.value),
+                "{score:?}"
+            );
+        }
+    }
+}

@@ -11,7 +11,7 @@ use gristmill_measure::vendi::{ORDERS, vendi};
 use gristmill_measure::{Kernel, UnitVectors};
 
 use super::SHOWN;
-use super::seen::{Audit, ClusterLine, Diversity, Mark, Marks, Outlier, Outliers};
+use super::seen::{Audit, ClusterLine, Diversity, LeftOut, Mark, Marks, Outlier, Outliers};
 use crate::data::sample::drawn;
 use crate::prepare::Prepared;
 use crate::survey::{Survey, threads};
@@ -29,21 +29,34 @@ const TAU: f64 = 0.1;
 /// Seeds that are marked on the map.
 const MARKS: usize = 1_500;
 
-/// Looks at the vectors of all seeds to generate from, in their order.
+/// Looks at the vectors of all seeds to generate from, in their order. What cannot be seen in them is named with its reason, and
+/// takes nothing else with it.
 pub(super) fn look(
     prepared: &Prepared,
     survey: &Survey,
     unit: &UnitVectors,
     with_map: bool,
     audit: &mut Audit,
-) -> anyhow::Result<()> {
-    let names = clustered(prepared, unit, audit)?;
-    audit.outliers = Some(outliers(prepared, unit)?);
-    audit.diversity = Some(diversity(unit)?);
+) {
+    let names = clustered(prepared, unit, audit);
+    let names = part("clusters", names, audit).unwrap_or_default();
+    audit.outliers = part("outliers", outliers(prepared, unit), audit);
+    audit.diversity = part("diversity", diversity(unit), audit);
     if with_map {
-        audit.marks = Some(marks(prepared, survey, unit, names)?);
+        audit.marks = part("the map", marks(prepared, survey, unit, names), audit);
     }
-    Ok(())
+}
+
+/// What was found, or `None` and a line that says why it was not.
+pub(super) fn part<T>(what: &str, found: anyhow::Result<T>, audit: &mut Audit) -> Option<T> {
+    found
+        .map_err(|error| {
+            audit.left_out.push(LeftOut {
+                what: what.to_owned(),
+                why: format!("{error:#}"),
+            });
+        })
+        .ok()
 }
 
 fn seed(prepared: &Prepared, n: usize) -> anyhow::Result<Seed> {

@@ -58,6 +58,8 @@ pub(super) struct Gathered {
     pub(super) made_of: u64,
     /// Name of the model that the run embedded with; `None` where it embedded nothing.
     model: Option<String>,
+    /// Rows whose vector has no direction or holds no number, and which are therefore not measured.
+    pub(super) unusable: usize,
     pub(super) accepted: Vec<Whole>,
     pub(super) rejected: Vec<Whole>,
     /// Accepted rows by concept.
@@ -68,7 +70,7 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Gives rows vectors of their words where the run embedded nothing.
+    /// Gives rows vectors of their words where the run embedded nothing, and leaves rows out whose vector is of no use.
     pub(super) fn fill_in_vectors(&mut self) {
         if self.model.is_none() {
             let of = |question: &str, answer: &str| hashed::of(&format!("{question}\n{answer}"));
@@ -79,6 +81,21 @@ impl Gathered {
                 row.vector = of(&row.question, &row.answer);
             }
         }
+        let before = self.real.len() + self.made.len();
+        let dimensions = self
+            .real
+            .iter()
+            .map(|row| row.vector.len())
+            .chain(self.made.iter().map(|row| row.vector.len()))
+            .max();
+        let usable = |vector: &[f32]| {
+            Some(vector.len()) == dimensions
+                && vector.iter().all(|x| x.is_finite() && x.abs() < 1e15)
+                && vector.iter().any(|x| x.abs() > 1e-15)
+        };
+        self.real.retain(|row| usable(&row.vector));
+        self.made.retain(|row| usable(&row.vector));
+        self.unusable = before - self.real.len() - self.made.len();
     }
 
     /// What the vectors go under in figures.
@@ -145,6 +162,7 @@ pub(super) async fn gather(state: &dyn Blobs, start: &Start, seeds: &SeedStore) 
         made,
         made_of,
         model,
+        unusable: 0,
         accepted: draws
             .accepted
             .into_drawn()

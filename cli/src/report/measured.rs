@@ -41,12 +41,14 @@ pub(super) struct UpTo {
     pub(super) coverage: Option<Coverage>,
 }
 
-/// All figures.
+/// All figures. A part that could not be measured takes no other with it: it holds why.
 pub(super) struct Measured {
-    pub(super) marks: Vec<(Mark, [f32; 2])>,
+    pub(super) marks: Result<Vec<(Mark, [f32; 2])>, String>,
     pub(super) rounds: Vec<UpTo>,
     /// Of the real rows, at the same number of rows.
     pub(super) real: Option<AtFixedSize>,
+    /// Figures of rounds that could not be taken, each with its reason, once.
+    pub(super) failed: Vec<String>,
 }
 
 impl Measured {
@@ -57,9 +59,17 @@ impl Measured {
 }
 
 /// Takes all figures.
-pub(super) fn measure(gathered: &Gathered) -> Result<Measured, Error> {
-    let real = unit(gathered, gathered.real.iter().map(|row| row.vector.as_slice()))?;
-    let made = unit(gathered, gathered.made.iter().map(|row| row.vector.as_slice()))?;
+pub(super) fn measure(gathered: &Gathered) -> Measured {
+    let mut failed = Failed::default();
+    let real = failed.told(
+        "real rows",
+        unit(gathered, gathered.real.iter().map(|row| row.vector.as_slice())),
+    );
+    let made = failed.told(
+        "accepted rows",
+        unit(gathered, gathered.made.iter().map(|row| row.vector.as_slice())),
+    );
+    let (real, made) = (real.flatten(), made.flatten());
     let cumulative = Cumulative::of(gathered.made.iter().map(|row| row.round), ROUNDS);
     // So that the real rows are measured at it as well, unless they are very few.
     let real_rows = if gathered.real.len() >= REAL_LEAST {
@@ -87,25 +97,49 @@ pub(super) fn measure(gathered: &Gathered) -> Result<Measured, Error> {
     let mut rounds = Vec::new();
     for (round, rows) in cumulative.rounds() {
         let Some(made) = &made else { break };
-        let vectors = made.select(rows)?;
+        let Some(vectors) = failed.told("accepted rows", made.select(rows)) else {
+            continue;
+        };
         let enough = rows.len() >= LEAST && real.as_ref().is_some_and(|real| real.as_vectors().len() > K);
+        let covered = match &real {
+            Some(real) if enough => coverage(real.as_vectors(), vectors.as_vectors(), K, cores()).map(Some),
+            _ => Ok(None),
+        };
         rounds.push(UpTo {
             round,
-            diversity: fixed(&vectors)?,
-            coverage: match &real {
-                Some(real) if enough => Some(coverage(real.as_vectors(), vectors.as_vectors(), K, cores())?),
-                _ => None,
-            },
+            diversity: failed
+                .told("the diversity of accepted rows", fixed(&vectors))
+                .flatten(),
+            coverage: failed.told("the coverage of real rows", covered).flatten(),
         });
     }
-    Ok(Measured {
-        marks: marks(gathered)?,
+    let real = real.and_then(|real| failed.told("the diversity of real rows", fixed(&real)).flatten());
+    Measured {
+        marks: marks(gathered).map_err(|error| error.to_string()),
         rounds,
-        real: match &real {
-            Some(real) => fixed(real)?,
-            None => None,
-        },
-    })
+        real,
+        failed: failed.0,
+    }
+}
+
+/// What could not be measured, each thing once.
+#[derive(Default)]
+struct Failed(Vec<String>);
+
+impl Failed {
+    /// The value, or `None` with a note of what it was of and why there is none.
+    fn told<T>(&mut self, what: &str, found: Result<T, Error>) -> Option<T> {
+        match found {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let line = format!("{what} could not be measured: {error}");
+                if !self.0.contains(&line) {
+                    self.0.push(line);
+                }
+                None
+            }
+        }
+    }
 }
 
 /// Vectors of length 1; `None` without a row.

@@ -36,7 +36,12 @@ pub(super) fn report(start: &Start, manifest: &Manifest, gathered: &Gathered, me
             heads: Vec::new(),
             rows: manifest.rounds.iter().map(rounds::plan).collect(),
         },
-        rounds_note: rounds::note(gathered, measured),
+        rounds_note: [
+            vec![rounds::note(gathered, measured)],
+            measured.failed.iter().map(|line| format!("{line}.")).collect(),
+        ]
+        .concat()
+        .join(" "),
         spending: money::spending(manifest),
         yields: money::yields(manifest, gathered),
         shares: shares(manifest, gathered),
@@ -169,40 +174,38 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
         format!("{} of {} calls", thousands(lost), thousands(calls)),
     );
     let last = measured.last();
+    let few = || match measured.failed.is_empty() {
+        true => "too few rows to say".to_owned(),
+        false => "could not be measured: the note on rounds says why".to_owned(),
+    };
     let covered = last.and_then(|last| last.coverage.as_ref());
     headline(
         "real rows covered",
         covered.map_or_else(|| "–".to_owned(), |found| percent(found.coverage)),
-        covered.map_or_else(
-            || "too few rows to say".to_owned(),
-            |found| {
-                format!(
-                    "k = {}, {} synthetic against {} real, {}",
-                    found.k,
-                    found.n,
-                    found.real,
-                    gathered.model()
-                )
-            },
-        ),
+        covered.map_or_else(few, |found| {
+            format!(
+                "k = {}, {} synthetic against {} real, {}",
+                found.k,
+                found.n,
+                found.real,
+                gathered.model()
+            )
+        }),
     );
     let diversity = last.and_then(|last| last.diversity.as_ref());
     headline(
         "diversity (DCScore)",
         diversity.map_or_else(|| "–".to_owned(), |found| format!("{:.1}", found.mean)),
-        diversity.map_or_else(
-            || "too few rows to say".to_owned(),
-            |found| {
-                let real = measured
-                    .real
-                    .as_ref()
-                    .map_or_else(String::new, |real| format!("; real rows {:.1}", real.mean));
-                format!(
-                    "τ = {}, n = {}, at which all rounds are compared{real}",
-                    found.settings.tau, found.draws.size
-                )
-            },
-        ),
+        diversity.map_or_else(few, |found| {
+            let real = measured
+                .real
+                .as_ref()
+                .map_or_else(String::new, |real| format!("; real rows {:.1}", real.mean));
+            format!(
+                "τ = {}, n = {}, at which all rounds are compared{real}",
+                found.settings.tau, found.draws.size
+            )
+        }),
     );
     all
 }

@@ -3,11 +3,9 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use nalgebra::SymmetricEigen;
-
 use crate::draw::Draw;
 use crate::gram::second_moments;
-use crate::{Error, Vectors, parallel};
+use crate::{Error, Vectors, eigen, parallel};
 
 /// Rows that the components are fitted on, at most.
 const FITTED: usize = 20_000;
@@ -37,30 +35,7 @@ pub(super) fn reduce(
             covariance[(i, j)] -= x * y;
         }
     }
-    let eigen = SymmetricEigen::new(covariance);
-    let mut order: Vec<usize> = (0..d).collect();
-    order.sort_by(|&a, &b| {
-        eigen.eigenvalues[b]
-            .total_cmp(&eigen.eigenvalues[a])
-            .then(a.cmp(&b))
-    });
-    order.truncate(most);
-    let components: Vec<Vec<f32>> = order
-        .into_iter()
-        .map(|component| {
-            let column = eigen.eigenvectors.column(component);
-            let largest = column
-                .iter()
-                .copied()
-                .reduce(|a, b| if b.abs() > a.abs() { b } else { a });
-            let sign = if largest.is_some_and(|x| x < 0.0) {
-                -1.0
-            } else {
-                1.0
-            };
-            column.iter().map(|x| (sign * x) as f32).collect()
-        })
-        .collect();
+    let components = components(covariance, most);
     let mean: Vec<f32> = mean.into_iter().map(|x| x as f32).collect();
     let blocks: Vec<&[f32]> = vectors.values().chunks(BLOCK * d).collect();
     let reduced = parallel::parts(threads, blocks.len(), |block| {
@@ -75,6 +50,36 @@ pub(super) fn reduce(
         values
     });
     Vectors::new(Arc::clone(vectors.model()), components.len(), reduced.concat())
+}
+
+/// The directions of the largest variance. Rows that are all the same have none: then the first axes stand for them.
+fn components(covariance: nalgebra::DMatrix<f64>, most: usize) -> Vec<Vec<f32>> {
+    let d = covariance.nrows();
+    let Some(eigen) = eigen::symmetric(covariance) else {
+        let axis = |axis: usize| (0..d).map(|i| if i == axis { 1.0 } else { 0.0 }).collect();
+        return (0..d.min(most)).map(axis).collect();
+    };
+    let mut order: Vec<usize> = (0..d).collect();
+    order.sort_by(|&a, &b| {
+        eigen.eigenvalues[b]
+            .total_cmp(&eigen.eigenvalues[a])
+            .then(a.cmp(&b))
+    });
+    order.truncate(most);
+    let signed = |component: usize| {
+        let column = eigen.eigenvectors.column(component);
+        let largest = column
+            .iter()
+            .copied()
+            .reduce(|a, b| if b.abs() > a.abs() { b } else { a });
+        let sign = if largest.is_some_and(|x| x < 0.0) {
+            -1.0
+        } else {
+            1.0
+        };
+        column.iter().map(|x| (sign * x) as f32).collect()
+    };
+    order.into_iter().map(signed).collect()
 }
 
 fn mean(vectors: &Vectors) -> Vec<f64> {

@@ -29,7 +29,7 @@ pub(super) fn map(gathered: &Gathered, measured: &Measured) -> Map {
         points: Vec::new(),
     };
     let mut told = Vec::new();
-    for &(mark, [x, y]) in &measured.marks {
+    for &(mark, [x, y]) in measured.marks.iter().flatten() {
         let (class, row) = match mark {
             Mark::Real(number) => {
                 let row = &gathered.real[number];
@@ -54,13 +54,27 @@ pub(super) fn map(gathered: &Gathered, measured: &Measured) -> Map {
     points.count();
     Map {
         title: "Map of real and synthetic rows.".to_owned(),
-        note: format!(
-            "Vectors of {} by {}. Near marks are near rows; distances across the map, and sizes of its patches, mean little.",
-            gathered.vectors_of(),
-            gathered.model()
-        ),
+        note: match &measured.marks {
+            Err(why) => format!("The map could not be drawn: {why}."),
+            Ok(_) => format!(
+                "Vectors of {} by {}. Near marks are near rows; distances across the map, and sizes of its patches, mean little.{}",
+                gathered.vectors_of(),
+                gathered.model(),
+                left_out(gathered.unusable)
+            ),
+        },
         points,
         told,
+    }
+}
+
+fn left_out(unusable: usize) -> String {
+    match unusable {
+        0 => String::new(),
+        rows => format!(
+            " {} have a vector of zeros or of what is not a number, and are left out here and in the figures.",
+            crate::view::many(rows as u64, "row")
+        ),
     }
 }
 
