@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Kind;
+use super::facts::numerals::is_han_numeral;
 use super::text::normalise;
 
 /// Marks of chat templates: in an answer they are leaks, and would break the template of whoever trains on it.
@@ -21,7 +22,10 @@ static QUERY_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(super) fn malformed(kind: Kind, question: Option<&str>, answer: &str) -> Option<String> {
     unreadable(answer)
         .or_else(|| match kind {
-            Kind::Number => (!answer.contains(char::is_numeric)).then(|| "no number in it".into()),
+            Kind::Number => {
+                let number = |c: char| c.is_numeric() || is_han_numeral(c);
+                (!answer.contains(number)).then(|| "no number in it".into())
+            }
             Kind::Query => QUERY_WORDS
                 .as_ref()
                 .is_some_and(|words| !words.is_match(answer))

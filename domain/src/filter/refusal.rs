@@ -1,7 +1,9 @@
 //! Refusals: answers that decline instead of answering.
 //!
-//! Only the start of an answer is looked at. Lists of substrings that may stand anywhere ("illegal", a vendor's name) drop
-//! answers that merely speak of such things. The starts are data: a job may replace them.
+//! Only the start of an answer is looked at, and it must decline: say that it cannot, will not or may not. An apology alone is a
+//! part of many a right answer ("I'm sorry to say nobody did."), and so is a machine that speaks of itself. Lists of substrings that
+//! may stand anywhere ("illegal", a vendor's name) drop answers that merely speak of such things. The starts are data: a job may
+//! replace them.
 
 use std::sync::LazyLock;
 
@@ -9,38 +11,76 @@ use regex::{Regex, RegexSet, RegexSetBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How much of a text decides: refusals are recognised by their first sentence.
+/// How much of a text decides: refusals are recognised by their first sentences.
 const HEAD_CHARS: usize = 240;
 
-/// Starts of refusing answers, for text in lower case with plain apostrophes.
+/// Starts of refusing answers, for text in lower case with plain apostrophes. `APOLOGY`, `CANNOT`, `SERVE` and `ASIDE` stand for the
+/// patterns below.
 const ANSWER_STARTS: &[&str] = &[
-    r"i(?:'m| am)(?: really| very| so| truly)? sorry\b",
-    r"sorry,",
-    r"i apologi[sz]e\b",
-    r"my apologies\b",
-    r"unfortunately,? i(?: can't| cannot| can not| am unable|'m unable|'m not able| am not able)\b",
-    // "As an assistant professor" teaches.
-    r"as an? (?:(?:ai|artificial intelligence|(?:large )?language model)\b|assistant(?:,| i\b))",
-    r"i (?:can't|cannot|can not|won't|will not|am not able|am unable|(?:do not|don't) have (?:access|the ability|enough))\b",
-    r"i'm (?:not able|unable)\b",
-    r"i(?:'m| am)(?: just| only)? an? (?:ai|(?:large )?language model)\b",
+    // "I'm sorry, but I can't help with that."
+    r"APOLOGY\b.{0,80}?\b(?:i|we) ?(?:CANNOT)\b",
+    r"APOLOGY\b.{0,80}?\b(?:unable|not able|not possible for me|not allowed|not permitted|not comfortable) to\b",
+    r"APOLOGY\b.{0,40}?\b(?:that|this|it)(?:'s| is) (?:not something|out of|outside|beyond|against|not possible|not appropriate)\b",
+    // "I'm sorry for the confusion.", and nothing else.
+    r"APOLOGY(?:,? (?:but )?(?:for|about) (?:the|any|that|this) \w+)?[.! ]*$",
+    // "As an AI, I cannot"; "As an assistant professor" teaches.
+    r"(?:ASIDE)?as an? (?:(?:ai|artificial intelligence|(?:large )?language model)\b.{0,60}?|assistant,? )\b(?:i|we|it) ?(?:CANNOT)\b",
+    r"(?:ASIDE)?as an? (?:ai|artificial intelligence|(?:large )?language model)\b.{0,60}?\b(?:unable|not able|not allowed|not designed) to\b",
+    r"i(?:'m| am)(?: just| only)? an? (?:ai|(?:large )?language model)\b.{0,60}?\b(?:CANNOT|unable|not able)\b",
+    // "I cannot help with that."
+    r"(?:ASIDE)?i (?:really |simply |just )?(?:can't|cannot|can not|won't|will not|am not able to|am unable to|'m not able to|'m unable to) (?:\w+ly )?(?:SERVE)\b",
+    r"(?:ASIDE)?i(?:'m| am) (?:not able|unable|not allowed|not permitted) to (?:\w+ly )?(?:SERVE)\b",
+    r"i (?:do not|don't) have (?:access|the ability|enough (?:information|context|data|details))\b",
+    r"i (?:must|have to) (?:respectfully |politely )?decline\b",
+    r"i(?:'m| am) (?:not comfortable|not going to be able)\b",
+    // The same in other languages: an apology, and that one cannot.
+    r"(?:es tut mir (?:sehr )?leid|entschuldigung|leider|tut mir leid)\b.{0,80}?\b(?:ich|wir)\b.{0,80}?\b(?:nicht|kein\w*)\b|(?:es tut mir (?:sehr )?leid|leider)\b.{0,40}?\bkann ich\b.{0,60}?\bnicht\b|ich kann (?:dabei|dir|ihnen|diese \w+|das|dazu)\b.{0,60}?\bnicht\b",
+    r"(?:je suis (?:vraiment )?désolée?|désolée?|je regrette|malheureusement)\b.{0,40}?\bje (?:ne|n')",
+    r"(?:lo siento|lamento|disculpa|perdón|lamentablemente|desafortunadamente)\b.{0,40}?\bno (?:puedo|podemos|me es posible|tengo)\b",
+    r"(?:desculpe|lamento|sinto muito|infelizmente)\b.{0,40}?\bnão (?:posso|podemos|consigo|tenho)\b",
+    r"(?:mi dispiace|spiacente|purtroppo)\b.{0,40}?\bnon (?:posso|possiamo|sono in grado|ho)\b",
+    r"(?:извините|простите|к сожалению|сожалею)\b.{0,40}?\bне (?:могу|можем|имею|в состоянии)\b",
+    r"(?:很)?(?:抱歉|对不起|對不起|不好意思).{0,20}?(?:我|我们|我們).{0,6}?(?:无法|無法|不能|没有办法|不可以|不方便)|(?:作为|作為)(?:一个|一個)?(?:人工智能|ai|大?语言模型|大?語言模型).{0,20}?(?:无法|無法|不能|没有)|我(?:无法|無法|不能)(?:回答|提供|协助|協助|帮助|幫助|满足|完成|生成)",
+    r"(?:申し訳|すみません|ごめんなさい).{0,40}?(?:できません|できかねます|お答えできない|わかりません)",
+    r"죄송.{0,40}?(?:없습니다|어렵습니다|못합니다)",
+    r"(?:عذر|آسف|أعتذر|للأسف).{0,40}?(?:لا أستطيع|لا يمكنني|لا أقدر)",
+    r"(?:क्षमा|माफ़|मुझे खेद).{0,60}?(?:नहीं कर सकता|नहीं कर सकती|असमर्थ|नहीं दे सकता)",
 ];
 
 /// Starts of a teacher that declines to write a question. Narrower, since people do ask "I cannot see my PIN".
 const QUESTION_STARTS: &[&str] = &[
-    r"(?:i(?:'m| am)(?: really| very| so)? sorry|sorry|my apologies|i apologi[sz]e|unfortunately),?(?: but)? (?:i(?:'m| am)? (?:can't|cannot|won't|unable|not able)\b|as an ai\b)",
-    r"as an? (?:ai|artificial intelligence|(?:large )?language model)\b",
+    r"(?:APOLOGY|unfortunately),?(?: but)? (?:i(?:'m| am)? (?:can't|cannot|won't|unable|not able)\b|as an ai\b)",
+    r"as an? (?:ai|artificial intelligence|(?:large )?language model)\b.{0,60}?\b(?:i|we) ?(?:CANNOT)\b",
     r"i (?:can't|cannot|won't|am unable to|am not able to) (?:create|generate|write|rephrase|rewrite|provide|assist|help with (?:that|this)|fulfil?l|comply)\b",
-    r"i(?:'m| am)(?: just| only)? an? (?:ai|(?:large )?language model)\b",
+    r"i(?:'m| am)(?: just| only)? an? (?:ai|(?:large )?language model)\b.{0,60}?\b(?:CANNOT|unable|not able)\b",
 ];
 
-/// Sympathy that opens real answers of a help desk ("I'm sorry to hear that. To reset …"), and what makes it a refusal after all.
-static SYMPATHY: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"^i(?:'m| am)(?: really| very| so| truly)? sorry (?:to hear|for your|for the|that you|about your|about the)\b")
-        .ok()
-});
-static DECLINES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\bi(?: can't| cannot| won't| am unable| am not able|'m unable|'m not able)\b").ok()
+/// What the names in the starts stand for.
+const NAMES: [(&str, &str); 4] = [
+    (
+        "APOLOGY",
+        r"(?:(?:i(?:'m| am)(?: really| very| so| truly| terribly| deeply)? (?:sorry|afraid)|sorry|(?:i|we) (?:sincerely )?(?:apologi[sz]e|regret)|(?:my )?apologies|unfortunately|regrettably|i must apologi[sz]e))",
+    ),
+    (
+        "CANNOT",
+        r"can't|cannot|can not|won't|will not|wouldn't|couldn't|must not|mustn't|should not|shouldn't|do not (?:have|know|feel|think i)|don't (?:have|know|feel|think i)|have no|am unable|'m unable|am not (?:able|allowed|permitted|comfortable|designed|programmed)|'m not (?:able|allowed|permitted|comfortable|designed|programmed)|must decline|have to decline|decline",
+    ),
+    (
+        "SERVE",
+        r"help|assist|answer|provide|create|generate|write|compose|comply|fulfil?l|do (?:that|this|it|so)|discuss|share|give|offer|support|continue|determine|access|browse|say (?:that|this|for|with|whether)|tell (?:you|from|whether)|see (?:the|any|that|this)|open|recommend|engage|participate|process|verify|confirm|identify|predict|guess|respond|complete|produce|translate|rephrase|summari[sz]e|find (?:the|any|that|this)|recall (?:the|that|this) (?:passage|text|document)|in good conscience",
+    ),
+    (
+        "ASIDE",
+        r"(?:well|unfortunately|regrettably|to be honest|honestly),? ",
+    ),
+];
+
+/// Speech of somebody in the answer: "As an AI, I cannot sleep, says the robot."
+static SPOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"^[^.!?]{0,160}[,!?"'”»]+ (?:(?:he|she|they|it|the \w+|\w+) )?(?:said|says|replied|replies|answered|answers|whispered|explained|explains|shouted|wrote|told|thought|cried|muttered|asked|asks)\b"#,
+    )
+    .ok()
 });
 
 static ANSWER: LazyLock<Option<Starts>> = LazyLock::new(|| Starts::compile(ANSWER_STARTS).ok());
@@ -65,9 +105,15 @@ impl Starts {
     /// Compiles patterns, each of which matches at the start of a text.
     pub fn compile<S: AsRef<str>>(patterns: &[S]) -> Result<Self, Error> {
         let sources: Vec<String> = patterns.iter().map(|p| p.as_ref().to_owned()).collect();
-        let set = RegexSetBuilder::new(sources.iter().map(|source| format!("^(?:{source})")))
+        let whole = |source: &String| {
+            let named = NAMES.iter().fold(source.clone(), |text, (name, pattern)| {
+                text.replace(name, pattern)
+            });
+            format!("^(?:{named})")
+        };
+        let set = RegexSetBuilder::new(sources.iter().map(whole))
             .case_insensitive(true)
-            .size_limit(1 << 20)
+            .size_limit(1 << 24)
             .build()?;
         Ok(Self { sources, set })
     }
@@ -95,8 +141,7 @@ impl Starts {
         if !self.set.is_match(&head) {
             return None;
         }
-        let is = |pattern: &LazyLock<Option<Regex>>| pattern.as_ref().is_some_and(|p| p.is_match(&head));
-        if is(&SYMPATHY) && !is(&DECLINES) {
+        if SPOKEN.as_ref().is_some_and(|spoken| spoken.is_match(&head)) {
             return None;
         }
         Some(head.chars().take(60).collect())
@@ -163,7 +208,7 @@ mod tests {
     fn the_built_in_starts_compile() {
         assert_eq!(Starts::of_answers().sources.len(), ANSWER_STARTS.len());
         assert_eq!(Starts::of_questions().sources.len(), QUESTION_STARTS.len());
-        assert!(SYMPATHY.is_some() && DECLINES.is_some());
+        assert!(SPOKEN.is_some());
     }
 
     #[test]
@@ -177,7 +222,7 @@ mod tests {
             "My apologies, I have no answer.",
             "Unfortunately, I am unable to determine this.",
             "As an AI language model, I have no opinions.",
-            "As a large language model I …",
+            "As a large language model I cannot have opinions.",
             "As an assistant, I should not guess.",
             "\"**I cannot** answer this.",
             "I won't do that.",
@@ -186,6 +231,15 @@ mod tests {
             "I am just an AI and cannot feel.",
             "Answer: I’m unable to answer.",
             "I'm sorry to hear that, but I can't help with it.",
+            "I'm afraid I cannot answer questions about that.",
+            "I regret that I'm unable to share this.",
+            "Es tut mir leid, aber ich kann dabei nicht helfen.",
+            "Je suis désolé, mais je ne peux pas répondre.",
+            "Lo siento, pero no puedo ayudar con eso.",
+            "很抱歉，我无法回答这个问题。",
+            "申し訳ありませんが、お答えできません。",
+            "Извините, но я не могу ответить.",
+            "عذرًا، لا أستطيع المساعدة.",
         ] {
             assert!(refusal(text), "{text}");
         }
@@ -202,6 +256,17 @@ mod tests {
             "I can see two ways to solve it.",
             "It is sorry, said the clerk.",
             "I am an aide to the minister.",
+            "I'm sorry to say nobody did.",
+            "As an AI, I was built to wait, says the robot.",
+            "As an AI, I cannot sleep, said the robot.",
+            "Sorry!, he shouted.",
+            "Sorry is an adjective.",
+            "I apologise for the confusion. The answer is 42.",
+            "Unfortunately, the bridge fell.",
+            "I won't go.",
+            "I cannot recall a warmer summer than that of 1947.",
+            "Es tut mir leid heißt auf Englisch I am sorry.",
+            "抱歉的意思是感到歉意。",
             "",
         ] {
             assert!(!refusal(text), "{text}");

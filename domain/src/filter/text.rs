@@ -47,6 +47,28 @@ pub fn normalise(text: &str) -> String {
     normal
 }
 
+/// The text with the digits of every script as ASCII ones, and their decimal and thousands marks with them; borrowed where it has
+/// none.
+pub(crate) fn ascii_digits(text: &str) -> Cow<'_, str> {
+    let ascii = |c: char| match c {
+        '\u{66B}' | '．' => Some('.'),
+        '\u{66C}' | '，' => Some(','),
+        '－' => Some('-'),
+        c => numerals::digit(c).map(|digit| char::from(b'0' + digit)),
+    };
+    if text.is_ascii()
+        || !text
+            .chars()
+            .any(|c| !c.is_ascii() && numerals::digit(c).is_some())
+    {
+        return Cow::Borrowed(text);
+    }
+    text.chars()
+        .map(|c| ascii(c).unwrap_or(c))
+        .collect::<String>()
+        .into()
+}
+
 /// `-a` and `--hard`, but not a dash in a list or in a sentence.
 fn is_flag(word: &str) -> bool {
     let name = word.trim_start_matches(['`', '"', '\'', '(']);
@@ -89,6 +111,28 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     pieces(text, char::is_whitespace)
 }
 
+/// Words of a text, up to `enough`. In scripts without spaces two characters count as one, which is about their words' length.
+pub(super) fn count_words(text: &str, enough: usize) -> usize {
+    let (mut spaced, mut single) = (0, 0_usize);
+    for word in words(text) {
+        let unspaced = word.chars().next().is_some_and(is_unspaced);
+        if unspaced {
+            single += 1;
+        } else if word.contains(char::is_alphanumeric) || !word.chars().all(is_cjk_mark) {
+            spaced += 1;
+        }
+        if spaced + single.div_ceil(2) >= enough {
+            break;
+        }
+    }
+    spaced + single.div_ceil(2)
+}
+
+/// Punctuation that stands without a space: no word of its own.
+fn is_cjk_mark(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{303F}' | '\u{FF01}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}')
+}
+
 fn pieces(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -107,7 +151,7 @@ fn pieces(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = 
 }
 
 /// Letters of scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana and Han.
-pub(super) fn is_unspaced(c: char) -> bool {
+pub(crate) fn is_unspaced(c: char) -> bool {
     c >= '\u{0E01}'
         && matches!(c,
             '\u{0E01}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{3041}'..='\u{30FF}'

@@ -10,6 +10,7 @@ mod scan;
 pub use exact::Number;
 
 use super::{Unreadable, structured};
+use crate::filter::text::ascii_digits;
 use scan::{Spot, boxed, first_number, last_number, stated};
 
 const KIND: &str = "number";
@@ -48,9 +49,10 @@ pub fn flexible(text: &str) -> Option<String> {
 
 /// The number that a reference answer states: after its `####`, or the whole text.
 pub fn reference(text: &str) -> Option<Number> {
-    match strict(text) {
+    let text = ascii_digits(text);
+    match strict(&text) {
         Some(found) => Number::parse(&found),
-        None => Number::parse(text),
+        None => Number::parse(&text),
     }
 }
 
@@ -59,7 +61,10 @@ pub fn reference(text: &str) -> Option<Number> {
 /// Looked for in a JSON field (`answer`, `final_answer`, `result`), after `####`, in `\boxed{}`, after the last "answer
 /// is" or "answer:", and last of all anywhere. The first kind of place that holds a number decides; two `####` or two boxes
 /// with different numbers are a contradiction, not an answer.
+///
+/// Digits of every script are read, and numbers between characters of scripts without spaces.
 pub fn extract(text: &str) -> Result<Number, Unreadable> {
+    let text = &*ascii_digits(text);
     if let Some(field) = structured::field(text, &["final_answer", "answer", "result"]) {
         let number = Number::parse(&field).or_else(|| only(&field));
         return number.ok_or(Unreadable::Missing { kind: KIND });

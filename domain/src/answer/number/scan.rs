@@ -1,6 +1,7 @@
 //! Reading numbers out of running text.
 
 use super::exact::Number;
+use crate::filter::text::is_unspaced;
 
 const CURRENCY: [char; 4] = ['$', '€', '£', '¥'];
 /// Markdown and LaTeX that may stand around a number without being part of it.
@@ -108,10 +109,11 @@ fn latex_fraction(text: &str) -> Option<Number> {
     })
 }
 
-/// Whether a number may begin here: not inside a word (`H2O`) and not inside another number.
+/// Whether a number may begin here: not inside a word (`H2O`) and not inside another number. In scripts without spaces it stands
+/// right behind a word.
 fn starts_number(text: &str, at: usize) -> bool {
     let before = text[..at].chars().next_back();
-    let inside = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let inside = before.is_some_and(|c| (c.is_alphanumeric() && !is_unspaced(c)) || c == '_');
     match text[at..].chars().next() {
         // A minus right behind a word, a number or a bracket is an operator or a range.
         Some('-' | '−' | '+') => !inside && before != Some(')'),

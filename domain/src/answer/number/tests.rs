@@ -163,3 +163,22 @@ fn references_of_gsm8k_are_read() {
     assert_eq!(reference("$18"), Number::parse("18"));
     assert_eq!(reference("about 18"), None);
 }
+
+#[test]
+fn digits_of_every_script_and_numbers_without_spaces_are_read() {
+    for (text, value) in [
+        ("他一共有78个苹果。", "78"),
+        ("答案是７８", "78"),
+        ("الجواب هو ٧٨", "78"),
+        ("उत्तर १,२०० है", "1200"),
+        ("合計は1,200円です", "1200"),
+        ("المجموع ١٢٫٥", "12.5"),
+    ] {
+        assert_eq!(
+            extract(text).map(|number| number.to_string()).as_deref(),
+            Ok(value),
+            "{text}"
+        );
+    }
+    assert_eq!(reference("#### ٧٨"), Number::parse("78"));
+}

@@ -92,7 +92,7 @@ fn han_unit(c: char) -> Option<f64> {
 }
 
 /// True for a character that Chinese and Japanese numbers are written with.
-pub(super) fn is_han_numeral(c: char) -> bool {
+pub(in crate::filter) fn is_han_numeral(c: char) -> bool {
     han_digit(c).is_some() || han_unit(c).is_some()
 }
 
