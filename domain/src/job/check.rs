@@ -196,7 +196,7 @@ impl Job {
         report.when(
             generate.strategy == StrategyChoice::AnswerAugmentation && self.answers_repeat(),
             "generate.strategy",
-            "further answers without reasoning would each repeat the seed's own: none would be kept",
+            "further answers without reasoning would repeat the seed's own: bare labels, numbers, short texts and queries are seldom new",
             "set `generate.reasoning: true`, or another strategy",
         );
         self.check_mutators(report);
@@ -207,10 +207,16 @@ impl Job {
         self.concepts.as_ref().is_some_and(super::Concepts::steers)
     }
 
-    /// True where a right answer can only be what the seed's is: a bare label or number.
+    /// True where a right further answer to a seed's question says what the seed's own answer says: a bare label, number or short
+    /// text is the same, and a bare query brings the same result in nearly the same words. Then none are worth planning.
     pub fn answers_repeat(&self) -> bool {
-        let exact = matches!(self.filter.validator, Validator::Label { .. } | Validator::Number);
-        exact && !self.generate.reasoning
+        match self.filter.validator {
+            Validator::Label { .. } | Validator::Number | Validator::Text { .. } | Validator::Sql { .. } => {
+                !self.generate.reasoning
+            }
+            // Open answers differ in more than their words.
+            Validator::None => false,
+        }
     }
 
     fn check_filter(&self, report: &mut Report) {
@@ -230,7 +236,9 @@ impl Job {
             filter.semantic_duplicates.cosine,
         );
         report.share("filter.decontaminate.coverage", filter.decontaminate.coverage);
-        report.share("filter.decontaminate.cosine", filter.decontaminate.cosine);
+        if let Some(cosine) = filter.decontaminate.cosine {
+            report.share("filter.decontaminate.cosine", cosine);
+        }
         report.at_least("filter.decontaminate.ngram", filter.decontaminate.ngram.into(), 2);
         if let Some(grounding) = &filter.grounding {
             report.share("filter.grounding.min_share", grounding.min_share);
