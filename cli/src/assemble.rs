@@ -60,6 +60,9 @@ pub(crate) struct Manifest {
     /// What each mutator brought, where the job has any; a candidate counts under each of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) by_mutator: BTreeMap<String, Yield>,
+    /// What decontamination by meaning would have missed, measured on the run's own rephrasings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) leaks: Option<LeakTrials>,
     /// The limit in force at the end.
     pub(crate) limit: gristmill_domain::amount::Limit,
     /// Money, calls and tokens by stage and model.
@@ -98,6 +101,16 @@ pub(crate) struct FailedCalls {
     pub(crate) words: String,
     /// How many there are.
     pub(crate) rows: u64,
+}
+
+/// Rephrasings that were tried against the seeds that they were made from, as if those had been held out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LeakTrials {
+    /// Cosine from which a question counts as a held-out one.
+    pub(crate) cosine: f64,
+    pub(crate) rephrasings: u64,
+    /// Those of them that would not have been recognised.
+    pub(crate) missed: u64,
 }
 
 /// Candidates lost for one reason, and what they cost.
@@ -186,6 +199,7 @@ pub(crate) struct Tallies {
     by_mutator: BTreeMap<String, Yield>,
     /// Accepted new questions, and those of them that belong to no concept.
     new_questions: (u64, u64),
+    leaks: Option<LeakTrials>,
 }
 
 impl Tallies {
@@ -225,6 +239,15 @@ impl Tallies {
     pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
         let cost = row.cost();
         self.candidates += 1;
+        if let Some(trial) = row.checks.leak_trial {
+            let leaks = self.leaks.get_or_insert(LeakTrials {
+                cosine: trial.cosine,
+                rephrasings: 0,
+                missed: 0,
+            });
+            leaks.rephrasings += 1;
+            leaks.missed += u64::from(!trial.found);
+        }
         if let Some(rejection) = &row.rejection {
             let loss = self.rejected.entry(rejection.reason).or_default();
             loss.rows += 1;
@@ -484,6 +507,7 @@ pub(crate) fn manifest(
             Some(_) => tallies.by_mutator,
             None => BTreeMap::new(),
         },
+        leaks: tallies.leaks,
         warnings,
         concepts: course.concepts,
         limit: account.limit,

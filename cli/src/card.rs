@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::stats::{Z_95, wilson};
 
 use crate::assemble::Manifest;
 use crate::mutators;
@@ -34,6 +35,7 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(text, "The run ended because {}.\n", manifest.end)?;
     funnel(text, manifest)?;
     concepts(text, manifest)?;
+    leaks(text, manifest)?;
     yields(text, manifest)?;
     mutators(text, manifest)?;
     spend(text, manifest)?;
@@ -133,6 +135,30 @@ fn failed_calls(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
 fn in_one_line(words: &str) -> String {
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     words.replace('<', "&lt;").replace('|', "\\|")
+}
+
+/// What decontamination misses: a share that a reader must know before a test score is believed.
+fn leaks(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    let Some(trials) = manifest.leaks else {
+        return Ok(());
+    };
+    let Some(interval) = wilson(trials.missed, trials.rephrasings, Z_95) else {
+        return Ok(());
+    };
+    writeln!(text, "## Held-out questions in other words\n")?;
+    writeln!(
+        text,
+        "Rows that repeat a validation or test question were dropped: by shared words, and by meaning from a cosine of {:.3} on, unless \
+         each of the two states facts that the other does not. Of {} rephrasings that this run made of its real questions, {} \
+         would not have been recognised, had those questions been held out: a miss rate of {:.1} % (95 % interval {:.1} to {:.1} %). It \
+         holds for paraphrases like this teacher's.\n",
+        trials.cosine,
+        thousands(trials.rephrasings),
+        thousands(trials.missed),
+        100.0 * trials.missed as f64 / trials.rephrasings as f64,
+        100.0 * interval.low,
+        100.0 * interval.high,
+    )
 }
 
 fn yields(text: &mut String, manifest: &Manifest) -> std::fmt::Result {

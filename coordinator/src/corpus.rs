@@ -8,10 +8,12 @@ use std::num::NonZeroUsize;
 
 use gristmill_domain::filter::decontaminate::HeldOut;
 use gristmill_domain::filter::dedup_policy::{Facts, compares_meaning, same_words};
+use gristmill_domain::filter::leak::{self, Trial};
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::job::Filter;
+use gristmill_domain::job::{Decontaminate, Filter};
 use gristmill_domain::strategy::Strategy;
 use gristmill_index::minhash::{Parameters, Scheme, Sketch};
+use gristmill_index::vectors::{Neighbor, cosine};
 use gristmill_index::{ExactIndex, MinHashIndex, VectorIndex};
 
 use crate::Error;
@@ -42,7 +44,11 @@ pub(crate) struct Corpus {
     seeds: u32,
     held_out: HeldOut,
     held_out_vectors: Option<VectorIndex>,
-    held_out_count: u32,
+    held_out_texts: Vec<Box<str>>,
+    /// Cosine from which a question counts as a held-out one.
+    leak_cosine: f64,
+    /// Cosines of seeds to their closest held-out question, from which that is chosen.
+    closest: Vec<f64>,
 }
 
 /// What is looked at once an entry is found to be near.
@@ -71,7 +77,9 @@ impl Corpus {
             seeds: 0,
             held_out: HeldOut::new(filter.decontaminate.ngram as usize, filter.decontaminate.coverage),
             held_out_vectors: vectors(dimensions),
-            held_out_count: 0,
+            held_out_texts: Vec::new(),
+            leak_cosine: filter.decontaminate.cosine.unwrap_or(leak::SAFE),
+            closest: Vec::new(),
             filter: filter.clone(),
         })
     }
@@ -86,21 +94,40 @@ impl Corpus {
         }
     }
 
-    /// Adds an anchor seed; they come in the order of the anchor, before any row.
+    /// Adds an anchor seed; they come in the order of the anchor, after the held-out rows and before any row.
     pub(crate) fn add_seed(&mut self, question: &str, vector: Option<Vec<f32>>) -> Result<(), Error> {
+        if let Some(vector) = &vector
+            && self.filter.decontaminate.cosine.is_none()
+            && !self.held_out_texts.is_empty()
+            // The same question on both sides is a leak of the seeds themselves, and says nothing about distinct ones.
+            && self.held_out.check(question).is_none()
+        {
+            let closest = self.closest_held_out(question, vector, leak::FLOOR)?;
+            self.closest
+                .push(closest.map_or(0.0, |found| f64::from(found.cosine)));
+        }
         let probe = self.probe(question, vector);
         self.insert(&probe, self.seeds)?;
         self.seeds += 1;
         Ok(())
     }
 
+    /// Chooses the cosine from which a question counts as a held-out one, where the job names none; after the last seed.
+    pub(crate) fn choose_leak_cosine(&mut self) -> f64 {
+        if self.filter.decontaminate.cosine.is_none() {
+            self.leak_cosine = leak::threshold(&std::mem::take(&mut self.closest));
+        }
+        self.leak_cosine
+    }
+
     /// Adds a held-out row.
     pub(crate) fn add_held_out(&mut self, question: &str, vector: Option<&[f32]>) -> Result<(), Error> {
         self.held_out.add(question);
         if let (Some(index), Some(vector)) = (&mut self.held_out_vectors, vector) {
-            index.insert(self.held_out_count, vector)?;
+            let number = u32::try_from(self.held_out_texts.len()).map_err(|_| Error::TooManyRows)?;
+            index.insert(number, vector)?;
         }
-        self.held_out_count += 1;
+        self.held_out_texts.push(question.into());
         Ok(())
     }
 
@@ -146,14 +173,47 @@ impl Corpus {
         if let Some(found) = self.held_out.check(question) {
             return Ok(Some(Rejection::new(Reason::Contaminated, found.to_string())));
         }
-        if let (Some(index), Some(vector)) = (&self.held_out_vectors, vector) {
-            let at_least = self.filter.decontaminate.cosine as f32;
-            if let Some(found) = index.within(vector, at_least)?.first() {
-                let detail = format!("cosine {:.3} to held-out row {}", found.cosine, found.row);
-                return Ok(Some(Rejection::new(Reason::Contaminated, detail)));
-            }
+        if let Some(vector) = vector
+            && let Some(found) = self.closest_held_out(question, vector, self.leak_cosine)?
+        {
+            let detail = format!("cosine {:.3} to held-out row {}", found.cosine, found.row);
+            return Ok(Some(Rejection::new(Reason::Contaminated, detail)));
         }
         Ok(None)
+    }
+
+    /// The closest held-out question that a question may be in other words: what states other facts cannot be.
+    fn closest_held_out(
+        &self,
+        question: &str,
+        vector: &[f32],
+        at_least: f64,
+    ) -> Result<Option<Neighbor>, Error> {
+        let Some(index) = &self.held_out_vectors else {
+            return Ok(None);
+        };
+        let facts = LazyCell::new(|| Facts::of(question));
+        let near = index.within(vector, at_least as f32)?;
+        Ok(near.into_iter().find(|found| {
+            let text = self.held_out_texts.get(found.row as usize);
+            text.is_some_and(|text| !facts.apart(&Facts::of(text)))
+        }))
+    }
+
+    /// Whether a rephrasing would have been recognised, had the seed that it was made from been held out. `None` without vectors.
+    pub(crate) fn leak_trial(&self, probe: &Probe, seed: u32) -> Option<Trial> {
+        let own = self.vectors.as_ref()?.vector(seed)?;
+        let vector = probe.vector.as_ref()?;
+        let text = &self.entries.get(seed as usize)?.text;
+        let Decontaminate { ngram, coverage, .. } = self.filter.decontaminate;
+        let mut words = HeldOut::new(ngram as usize, coverage);
+        words.add(text);
+        let near = f64::from(cosine(vector, &own)) >= self.leak_cosine;
+        Some(Trial {
+            cosine: self.leak_cosine,
+            found: words.check(&probe.text).is_some()
+                || (near && !Facts::of(text).apart(&Facts::of(&probe.text))),
+        })
     }
 
     /// Entries that the probe is a duplicate of, by the tests that its strategy is held to (FACTS of the field: no single
@@ -221,6 +281,11 @@ impl Corpus {
             .entries
             .iter()
             .map(|entry| entry.text.len() + size_of::<Entry>())
+            .chain(
+                self.held_out_texts
+                    .iter()
+                    .map(|text| text.len() + size_of::<Box<str>>()),
+            )
             .sum();
         texts
             + self.held_out.bytes()

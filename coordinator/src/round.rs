@@ -326,6 +326,7 @@ impl<'a> Round<'a> {
                 votes: candidate.votes,
                 judgements: candidate.judgements.into_values().flatten().collect(),
                 details,
+                leak_trial: candidate.leak_trial,
             },
             depth: 1,
             rejection,

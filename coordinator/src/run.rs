@@ -255,6 +255,8 @@ impl Coordinator<'_> {
             let vector = vectors.get_mut(ordinal as usize).map(std::mem::take);
             corpus.add_seed(&self.seeds.read(ordinal)?.question, vector)?;
         }
+        let leak_cosine = corpus.choose_leak_cosine();
+        tracing::info!(run = %site.run, leak_cosine, "cosine of leaks chosen");
         let mut snapshot = forecast::snapshot_before(self.seeds, limit);
         if let (Some(coverage), Some(concepts)) = (&coverage, concepts) {
             snapshot.concepts = coverage.outlooks();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::concept::Assigned;
+use crate::filter::leak::Trial;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
 use crate::mutation::Mutation;
@@ -130,4 +131,7 @@ pub struct Checks {
     pub judgements: Vec<Judgement>,
     /// What validators had to say.
     pub details: Vec<String>,
+    /// Of a rephrasing, where texts are embedded: whether decontamination would have recognised it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leak_trial: Option<Trial>,
 }

@@ -253,9 +253,29 @@ pub(crate) struct DecontaminateArgs {
     /// Share of a held-out item that shared sequences must cover; 0 is any of them.
     #[arg(long, default_value_t = 0.5, value_parser = share, help_heading = "Thresholds")]
     pub(crate) coverage: f64,
-    /// Cosine similarity of vectors to a held-out item; `off` leaves it out, and nothing is embedded.
-    #[arg(long, default_value = "0.95", value_parser = threshold, help_heading = "Thresholds")]
-    pub(crate) cosine: Threshold,
+    /// Cosine similarity of vectors to a held-out item, unless each states facts that the other does not. `auto` chooses it between
+    /// .80 and .88, as low as the held-out items allow among themselves; `off` leaves it out, and nothing is embedded.
+    #[arg(long, default_value = "auto", value_parser = leak_threshold, help_heading = "Thresholds")]
+    pub(crate) cosine: LeakThreshold,
+}
+
+/// From which cosine a row counts as a held-out item.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum LeakThreshold {
+    Off,
+    Auto,
+    At(f64),
+}
+
+fn leak_threshold(text: &str) -> Result<LeakThreshold, String> {
+    if text == "auto" {
+        return Ok(LeakThreshold::Auto);
+    }
+    match threshold(text) {
+        Ok(Threshold(None)) => Ok(LeakThreshold::Off),
+        Ok(Threshold(Some(value))) => Ok(LeakThreshold::At(value)),
+        Err(_) => Err("give a number from 0 to 1, `auto` or `off`".to_owned()),
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {

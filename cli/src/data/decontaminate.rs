@@ -1,8 +1,12 @@
 //! `gristmill decontaminate`: rows that hold nothing of a test set.
 
+use std::cell::LazyCell;
 use std::num::NonZeroUsize;
 
 use gristmill_domain::filter::decontaminate::{HeldOut, How};
+use gristmill_domain::filter::dedup_policy::Facts;
+use gristmill_domain::filter::leak;
+use gristmill_domain::filter::text::exact_key;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_index::VectorIndex;
 
@@ -12,7 +16,7 @@ use super::scratch::Scratch;
 use super::source::{Row, Source};
 use super::task::Task;
 use super::vectors::{BATCH, Vectorizer};
-use crate::args::{DecontaminateArgs, OutputStyle};
+use crate::args::{DecontaminateArgs, LeakThreshold, OutputStyle};
 use crate::failure::Failure;
 use crate::view::{View, thousands};
 
@@ -22,20 +26,24 @@ pub(crate) async fn decontaminate(
     view: View,
     output: OutputStyle,
 ) -> Result<(), Failure> {
-    let settings = serde_json::json!({
-        "ngram": args.ngram, "coverage": args.coverage, "cosine": args.cosine.0, "against": args.against,
+    let mut settings = serde_json::json!({
+        "ngram": args.ngram, "coverage": args.coverage, "against": args.against,
     });
-    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
+    let (sorted, said, cosine) = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
+    settings["cosine"] = serde_json::json!(cosine);
     sorted.print(&settings, &said, output);
     Ok(())
 }
 
-fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
+/// What was kept and dropped, what to say of it, and the cosine from which rows were dropped.
+type Outcome = (Sorted, Vec<String>, Option<f64>);
+
+fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<Outcome> {
     let source = Source::new(&args.rows)?;
     let mut rows = source.open()?;
-    let mut vectorizer = match args.cosine.0 {
-        Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
-        None => None,
+    let mut vectorizer = match args.cosine {
+        LeakThreshold::Off => None,
+        LeakThreshold::Auto | LeakThreshold::At(_) => Some(Vectorizer::open(&args.vectors, task)?),
     };
     let held_out_source = source
         .of_files(&args.against)
@@ -88,16 +96,26 @@ fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<(Sorted, V
     if let Some(vectorizer) = &vectorizer {
         said.push(format!("vectors by {}", vectorizer.model()));
     }
+    if args.cosine == LeakThreshold::Auto {
+        let chosen = items.cosine;
+        said.push(format!(
+            "cosine {chosen:.3}, chosen by how alike distinct held-out items are"
+        ));
+    }
     said.extend(rows.bad().warning());
-    Ok((sorter.finish(rows.bad())?, said))
+    let cosine = vectorizer.is_some().then_some(items.cosine);
+    Ok((sorter.finish(rows.bad())?, said, cosine))
 }
+
+/// Held-out items that the threshold is chosen by.
+const LOOKED_AT: usize = 2_000;
 
 /// Held-out items: 16 bytes a word, and 4 a dimension where they are embedded.
 struct Items {
     words: HeldOut,
     vectors: Option<VectorIndex>,
     texts: Scratch,
-    cosine: f32,
+    cosine: f64,
     field: String,
 }
 
@@ -113,7 +131,10 @@ impl Items {
             words: HeldOut::new(args.ngram as usize, args.coverage),
             vectors: None,
             texts: Scratch::new()?,
-            cosine: args.cosine.0.unwrap_or(1.0) as f32,
+            cosine: match args.cosine {
+                LeakThreshold::At(cosine) => cosine,
+                LeakThreshold::Auto | LeakThreshold::Off => leak::SAFE,
+            },
             field: String::new(),
         };
         let mut counter = task.counting("held-out items");
@@ -138,12 +159,41 @@ impl Items {
             counter.at(rows.read(), None)?;
         }
         items.field = rows.fields();
+        if args.cosine == LeakThreshold::Auto {
+            items.cosine = items.chosen_cosine()?;
+        }
         Ok(items)
     }
 
-    /// The held-out item closest to each row, where one is close enough.
+    /// The threshold by how alike distinct held-out items are: each of the first ones against all.
+    fn chosen_cosine(&mut self) -> anyhow::Result<f64> {
+        let Some(index) = &self.vectors else {
+            return Ok(leak::SAFE);
+        };
+        let mut closest = Vec::new();
+        for number in (0..LOOKED_AT).map_while(|number| u32::try_from(number).ok()) {
+            let Some(vector) = index.vector(number) else { break };
+            let text = self.texts.text(number)?;
+            let facts = LazyCell::new(|| Facts::of(&text));
+            let mut found = 0.0;
+            for near in index.within(&vector, leak::FLOOR as f32)? {
+                let other = self.texts.text(near.row)?;
+                if near.row != number
+                    && exact_key(&[&text]) != exact_key(&[&other])
+                    && !facts.apart(&Facts::of(&other))
+                {
+                    found = f64::from(near.cosine);
+                    break;
+                }
+            }
+            closest.push(found);
+        }
+        Ok(leak::threshold(&closest))
+    }
+
+    /// The held-out item closest to each row that it may be in other words, where one is close enough.
     fn near(
-        &self,
+        &mut self,
         batch: &[Row],
         vectorizer: Option<&mut Vectorizer>,
         task: &Task,
@@ -152,9 +202,19 @@ impl Items {
             return Ok(vec![None; batch.len()]);
         };
         let vectors: Vec<Vec<f32>> = embed(vectorizer, batch, task)?.into_iter().flatten().collect();
-        let found = index.within_many(&vectors, self.cosine)?;
-        let closest =
-            |near: Vec<gristmill_index::vectors::Neighbor>| near.first().map(|near| (near.row, near.cosine));
-        Ok(found.into_iter().map(closest).collect())
+        let found = index.within_many(&vectors, self.cosine as f32)?;
+        let mut closest = Vec::with_capacity(batch.len());
+        for (row, near) in batch.iter().zip(found) {
+            let facts = LazyCell::new(|| Facts::of(&row.text));
+            let mut leak = None;
+            for near in near {
+                if !facts.apart(&Facts::of(&self.texts.text(near.row)?)) {
+                    leak = Some((near.row, near.cosine));
+                    break;
+                }
+            }
+            closest.push(leak);
+        }
+        Ok(closest)
     }
 }

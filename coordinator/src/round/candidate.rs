@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::filter::Rejection;
+use gristmill_domain::filter::leak::Trial;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::job::Concept;
 use gristmill_domain::mutation::Mutation;
@@ -78,6 +79,8 @@ pub(super) struct Candidate {
     pub(super) phase: Phase,
     pub(super) question: String,
     pub(super) vector: Option<Vec<f32>>,
+    /// Of a rephrasing: whether decontamination would have recognised it.
+    pub(super) leak_trial: Option<Trial>,
     /// Its number in the corpus, while it is there.
     pub(super) key: Option<u32>,
     /// Candidates before it in this round that its question is like, and why that would make it a duplicate.
@@ -135,6 +138,7 @@ impl Candidate {
             phase,
             question,
             vector: None,
+            leak_trial: None,
             key: None,
             alike: Vec::new(),
             answers: BTreeMap::new(),

@@ -22,9 +22,15 @@ impl Round<'_> {
             return Ok(());
         }
         let probe = self.corpus.probe(&candidate.question, candidate.vector.clone());
-        let family = candidate.family();
+        let (family, strategy) = (candidate.family(), candidate.spec.strategy);
+        if strategy == Strategy::Rephrasing {
+            let trial = self.corpus.leak_trial(&probe, family);
+            if let Some(candidate) = self.active.get_mut(&index) {
+                candidate.leak_trial = trial;
+            }
+        }
         let mut alike = Vec::new();
-        for hit in self.corpus.alike(&probe, candidate.spec.strategy, family)? {
+        for hit in self.corpus.alike(&probe, strategy, family)? {
             match self.of_key.get(&hit.key) {
                 Some(other) => alike.push((*other, hit.rejection)),
                 // A seed, or a row that was stored before.

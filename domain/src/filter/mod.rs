@@ -8,6 +8,7 @@ pub mod dedup_policy;
 mod facts;
 mod form;
 pub mod language;
+pub mod leak;
 pub mod prose;
 pub mod refusal;
 pub mod repetition;

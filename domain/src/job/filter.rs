@@ -102,8 +102,11 @@ pub struct Decontaminate {
     pub ngram: u32,
     /// Share of a held-out item's words that such sequences must cover for a row to count as contaminated; 0 is any of them.
     pub coverage: f64,
-    /// Cosine similarity to a held-out question from which a question counts as contaminated.
-    pub cosine: f64,
+    /// Cosine similarity to a held-out question from which a question counts as contaminated, unless each states facts that the
+    /// other does not. Left out, it is chosen between .80 and .88, as low as the seeds allow: few of them may be as close to a
+    /// held-out question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cosine: Option<f64>,
 }
 
 impl Default for Decontaminate {
@@ -111,7 +114,7 @@ impl Default for Decontaminate {
         Self {
             ngram: 8,
             coverage: 0.5,
-            cosine: 0.95,
+            cosine: None,
         }
     }
 }
