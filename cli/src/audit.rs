@@ -24,6 +24,7 @@ use crate::launch::shown;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{self, Survey, narrow, survey};
+use crate::tongues::unknown_to_embedder;
 use crate::view::{View, first_of, thousands};
 use seen::{Audit, ConceptLine, LabelLine, LeftOut};
 
@@ -119,6 +120,9 @@ fn look(
             why: amount,
         }));
     warn(prepared, survey, &mut audit);
+    audit
+        .warnings
+        .extend(unknown_to_embedder(&prepared.start.job, &prepared.seeds)?);
     Ok(audit)
 }
 

@@ -21,6 +21,7 @@ mod print;
 mod report;
 mod standing;
 mod survey;
+mod tongues;
 mod view;
 mod warnings;
 mod workshop;

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::{embedder, narrow, stops_narrow, survey};
+use crate::tongues::unknown_to_embedder;
 use crate::view::{View, many, thousands};
 use crate::warnings::{Asked, of_job};
 
@@ -27,6 +28,10 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         ));
     }
     for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
+        view.say(&format!("warning: {line}"));
+    }
+    let tongues = unknown_to_embedder(&prepared.start.job, &prepared.seeds).map_err(Failure::Input)?;
+    if let Some(line) = tongues {
         view.say(&format!("warning: {line}"));
     }
     let limit = prepared.start.limit;

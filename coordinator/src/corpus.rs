@@ -295,3 +295,118 @@ impl Corpus {
             + vectors(&self.held_out_vectors)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A unit vector at a cosine to the first axis.
+    fn at(cosine: f32) -> Vec<f32> {
+        vec![cosine, (1.0 - cosine * cosine).sqrt()]
+    }
+
+    fn corpus(filter: &Filter) -> Corpus {
+        Corpus::new(filter, Some(2)).unwrap()
+    }
+
+    const TOM: &str = "Tom bakes 12 cakes and eats 3 of them. How many cakes does he still have?";
+
+    #[test]
+    fn a_paraphrase_of_a_held_out_question_is_a_leak_and_other_numbers_are_none() {
+        let mut corpus = corpus(&Filter::default());
+        corpus.add_held_out(TOM, Some(&at(1.0))).unwrap();
+        let paraphrase = "After eating three of the twelve cakes that he made, what number does Tom own?";
+        let other = "After eating four of the fifteen cakes that he made, what number does Tom own?";
+        let check = |question: &str, cosine: f32| corpus.contaminated(question, Some(&at(cosine))).unwrap();
+        assert_eq!(check(paraphrase, 0.9).unwrap().reason, Reason::Contaminated);
+        assert_eq!(check(paraphrase, 0.87), None, "under the safe cosine");
+        assert_eq!(check(other, 0.99), None, "other numbers make another question");
+    }
+
+    #[test]
+    fn the_cosine_of_leaks_follows_the_seeds_unless_the_job_names_one() {
+        let filled = |cosine: Option<f64>, seeds: f32| {
+            let mut filter = Filter::default();
+            filter.decontaminate.cosine = cosine;
+            let mut corpus = corpus(&filter);
+            corpus
+                .add_held_out("Which river crosses the plain?", Some(&at(1.0)))
+                .unwrap();
+            for n in 0..60 {
+                let name: String = format!("{n}")
+                    .bytes()
+                    .map(|b| char::from(b - b'0' + b'a'))
+                    .collect();
+                corpus
+                    .add_seed(
+                        &format!("Who lives near the {name} bridge today?"),
+                        Some(at(seeds)),
+                    )
+                    .unwrap();
+            }
+            corpus.choose_leak_cosine()
+        };
+        assert_eq!(filled(None, 0.3), leak::FLOOR);
+        assert_eq!(
+            filled(None, 0.95),
+            leak::SAFE,
+            "seeds that are close to held-out ones"
+        );
+        assert!((0.83..0.84).contains(&filled(None, 0.83)));
+        assert_eq!(filled(Some(0.9), 0.3), 0.9);
+    }
+
+    #[test]
+    fn a_rephrasing_is_tried_against_its_own_seed() {
+        let mut corpus = corpus(&Filter::default());
+        corpus.add_seed(TOM, Some(at(1.0))).unwrap();
+        let trial = |question: &str, cosine: f32| {
+            let probe = corpus.probe(question, Some(at(cosine)));
+            corpus.leak_trial(&probe, 0).unwrap().found
+        };
+        let far = "What is left of a dozen cakes once three are gone?";
+        assert!(trial(far, 0.9));
+        assert!(!trial(far, 0.7));
+        assert!(trial(&format!("Say: {TOM}"), 0.7), "found by its words");
+        let probe = corpus.probe(far, None);
+        assert_eq!(corpus.leak_trial(&probe, 0), None);
+    }
+
+    #[test]
+    fn what_is_alike_but_differs_in_a_fact_is_kept() {
+        let mut corpus = corpus(&Filter::default());
+        for (a, b) in [
+            (
+                "小明有37个苹果，他又买了41个。他一共有多少个？",
+                "小明有52个苹果，他又买了18个。他一共有多少个？",
+            ),
+            (
+                "What does ls -a show in a folder?",
+                "What does ls -A show in a folder?",
+            ),
+            (
+                "Is this drug safe for use in young children?",
+                "Is this drug unsafe for use in young children?",
+            ),
+            (
+                "What did the cat do to the dog?",
+                "What did the dog do to the cat?",
+            ),
+        ] {
+            let first = corpus.probe(a, Some(at(1.0)));
+            let key = corpus.insert(&first, 7).unwrap();
+            let probe = corpus.probe(b, Some(at(1.0)));
+            for strategy in [Strategy::NewQuestion, Strategy::Rephrasing] {
+                assert_eq!(corpus.alike(&probe, strategy, 8).unwrap(), [], "{b}");
+            }
+            assert_eq!(corpus.alike(&first, Strategy::NewQuestion, 8).unwrap().len(), 1);
+            corpus.withdraw(key);
+        }
+        // A rephrasing that repeats its own seed is no other wording, whatever it changed.
+        let seed = corpus.probe("How many red apples are in the big box on the table?", None);
+        corpus.insert(&seed, 7).unwrap();
+        let copy = corpus.probe("How many red apples are in the big box on the shelf?", None);
+        assert_eq!(corpus.alike(&copy, Strategy::Rephrasing, 7).unwrap().len(), 1);
+        assert_eq!(corpus.alike(&copy, Strategy::Rephrasing, 8).unwrap(), []);
+    }
+}

@@ -5,4 +5,5 @@
 
 pub mod cluster;
 pub mod harness;
+pub mod paraphrase;
 pub mod sim;

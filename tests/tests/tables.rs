@@ -345,6 +345,81 @@ fn rules_drop_what_does_not_read_as_it_should() {
 }
 
 #[test]
+fn rows_that_differ_in_a_fact_are_two_rows() {
+    let distinct = [
+        "小明有37个苹果，他又买了41个。他一共有多少个？",
+        "小明有52个苹果，他又买了18个。他一共有多少个？",
+        "小明有三个苹果，他又买了五个。他一共有多少个？",
+        "مع كل ٣ تفاحات كم برتقالة في السلة؟",
+        "مع كل ٩ تفاحات كم برتقالة في السلة؟",
+        "Is this medicine safe to take during the first weeks of pregnancy?",
+        "Is this medicine unsafe to take during the first weeks of pregnancy?",
+        "Should the tablets be taken before every meal of the day?",
+        "Should the tablets be taken after every meal of the day?",
+        "What did the cat do to the dog in the yard?",
+        "What did the dog do to the cat in the yard?",
+        "Convert 5 miles to kilometres.",
+        "Convert 5 kilometres to miles.",
+        "For which whole numbers x is it true that x < 5?",
+        "For which whole numbers x is it true that x > 5?",
+        "What does ls -a show?",
+        "What does ls -A show?",
+    ];
+    let again = [
+        "小明有 37 个苹果，他又买了 41 个。他一共有多少个?",
+        "مع كل 3 تفاحات كم برتقالة في السلة؟",
+        "Should the tablets be taken before each meal of the day?",
+    ];
+    let rows: String = distinct
+        .iter()
+        .chain(&again)
+        .map(|question| format!("{}\n", serde_json::json!({"question": question})))
+        .collect();
+    let folder = Folder::new(&[("rows.jsonl", &rows)]);
+    let arguments = [
+        "dedup",
+        "rows.jsonl",
+        "--out",
+        "kept.jsonl",
+        "--embed",
+        "words",
+        "--jaccard",
+        "0.5",
+        "--cosine",
+        "0.6",
+    ];
+    let said = folder.json(&arguments);
+    assert_eq!(texts(&folder.lines("kept.jsonl"), "question"), distinct);
+    assert_eq!(said[0]["dropped"], again.len());
+}
+
+#[test]
+fn test_items_in_other_words_go_and_other_numbers_stay() {
+    let test = "{\"question\": \"Tom bakes 12 cakes and eats 3. How many cakes remain?\"}\n";
+    let rows = r#"{"text": "How many cakes remain: Tom bakes a dozen cakes, and eats three?"}
+{"text": "How many cakes remain: Tom bakes 15 cakes, and eats 4?"}
+"#;
+    let folder = Folder::new(&[("rows.jsonl", rows), ("test.jsonl", test)]);
+    let said = folder.json(&[
+        "decontaminate",
+        "rows.jsonl",
+        "--against",
+        "test.jsonl",
+        "--out",
+        "clean.jsonl",
+        "--embed",
+        "words",
+        "--cosine",
+        "0.5",
+    ]);
+    assert_eq!(
+        (&said[0]["kept"], &said[0]["settings"]["cosine"]),
+        (&1.into(), &0.5.into())
+    );
+    assert!(texts(&folder.lines("clean.jsonl"), "text")[0].contains("15 cakes"));
+}
+
+#[test]
 fn rows_that_hold_test_items_go() {
     let test = "{\"question\": \"Does aspirin prevent stroke?\"}\n{\"question\": \"How many apples does Tom have left after he eats 3 of his 12 apples at lunch on Monday?\"}\n";
     let rows = r#"{"text": "In adults, does aspirin prevent stroke or death?"}

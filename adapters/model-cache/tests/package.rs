@@ -26,6 +26,7 @@ static ENTRY: Entry = Entry {
     name: "tiny",
     model: "Tiny",
     license: "Apache-2.0",
+    languages: &["en"],
     package: "tiny-model",
     version: "1.0",
     package_bytes: 120,

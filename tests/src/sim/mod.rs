@@ -43,3 +43,4 @@ pub use key::{AnswerKey, Domain, Error as KeyError, SqlTruth};
 pub use prompt::Kind;
 pub use reply::{Model, Outcome, Reply};
 pub use server::{Error, Sim};
+pub use wording::rephrased;

@@ -295,6 +295,11 @@ pub(crate) fn reword(text: &str, strength: Strength, draw: Draw) -> String {
     }
 }
 
+/// The text as the simulated teacher rephrases it; another number, another wording.
+pub fn rephrased(text: &str, number: u64) -> String {
+    reword(text, Strength::FULL, Draw::new(number))
+}
+
 /// A copy with an edit so small that any duplicate filter should see it.
 pub(crate) fn near_copy(text: &str, draw: Draw) -> String {
     let key = canon(text).key();

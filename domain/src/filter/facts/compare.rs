@@ -19,6 +19,8 @@ pub(super) enum Care {
 const RUN_MAX: usize = 3;
 /// Different replaced words that are still facts: a text with more of them is worded anew.
 const REPLACED_MAX: usize = 2;
+/// Edits among which two opposites in each other's place are still a fact.
+const EDITS_MAX: usize = 4;
 /// Cells of the table of an alignment; longer texts are compared without.
 const CELLS_MAX: usize = 250_000;
 
@@ -272,6 +274,10 @@ impl<'a> Edits<'a> {
     }
 
     fn opposites(&self) -> Option<(String, String)> {
+        // Among many edits, what is paired is chance.
+        if self.edits.len() > EDITS_MAX {
+            return None;
+        }
         // Of two opposites that changed places both texts hold both.
         let moved = |a: &Word, b: &Word| self.pairs().any(|(x, y)| x.key == b.key && y.key == a.key);
         self.pairs()

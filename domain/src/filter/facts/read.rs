@@ -70,6 +70,12 @@ impl Facts {
         for (at, token) in tokens.iter().enumerate() {
             facts.note(&tokens, at, token);
         }
+        if is_title(&tokens) {
+            // Every word is capitalised: only acronyms tell names apart.
+            facts
+                .names
+                .retain(|name| facts.surfaces.contains(&name.to_uppercase()));
+        }
         facts.numbers.retain(|number| *number != 1.0);
         facts.numbers.sort_by(f64::total_cmp);
         facts.signs.sort();
@@ -84,8 +90,10 @@ impl Facts {
             Kind::Word => {
                 self.squeezed
                     .extend(token.lower.chars().filter(|c| c.is_alphanumeric()));
-                let first_person = matches!(token.lower.as_str(), "i" | "i'm" | "i've" | "i'd" | "i'll");
-                if !token.opens && !first_person && token.surface.starts_with(char::is_uppercase) {
+                // "May" is a month as well; other words without meaning of their own are no names: "… bowl If a student …".
+                let plain =
+                    token.lower == "if" || (token.lower != "may" && LEXICON.is_plain(bare(&token.lower)));
+                if !token.opens && !plain && token.surface.starts_with(char::is_uppercase) {
                     self.names.insert(token.lower.clone());
                 }
                 if token.code && token.surface.chars().any(char::is_alphabetic) {
@@ -143,6 +151,20 @@ impl Facts {
             self.signs.push(sign.to_owned());
         }
     }
+}
+
+/// True where most longer words are capitalised, as in titles.
+fn is_title(tokens: &[Token]) -> bool {
+    let long = tokens
+        .iter()
+        .filter(|token| token.kind == Kind::Word && !token.opens && token.surface.chars().count() > 3);
+    let (all, capital) = long.fold((0, 0), |(all, capital), token| {
+        (
+            all + 1,
+            capital + usize::from(token.surface.starts_with(char::is_uppercase)),
+        )
+    });
+    all >= 4 && 3 * capital >= 2 * all
 }
 
 fn is_camel(surface: &str) -> bool {
