@@ -184,6 +184,8 @@ fn head(text: &str) -> String {
     {
         match c {
             '’' | '‘' | 'ʼ' => head.push('\''),
+            // Marks of emphasis stand between words: "**I cannot** answer".
+            '*' => {}
             c if c.is_whitespace() => {
                 if !head.ends_with(' ') {
                     head.push(' ');
