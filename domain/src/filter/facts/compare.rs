@@ -169,7 +169,8 @@ fn exchanged_places(in_a: &Places<'_>, in_b: &Places<'_>) -> Option<(String, Str
     })
 }
 
-/// "Which team beat Brazil" against "Which team did Brazil beat": what stood behind the verb stands before it, behind "do".
+/// "Which team beat Brazil" against "Which team did Brazil beat": what stood behind the verb stands before it, behind "do";
+/// and "Who sold it to Ann" against "Who did Ann sell it to": what was asked for did it, and has it done to.
 fn turned(a: &Facts, b: &Facts) -> Option<(String, String)> {
     let asks = |facts: &Facts| facts.words.iter().any(|word| word.marker == "do");
     if asks(a) {
@@ -179,9 +180,13 @@ fn turned(a: &Facts, b: &Facts) -> Option<(String, String)> {
         let (subject, verb) = (&pair[0], &pair[1]);
         let turned = subject.marker == "do"
             && verb.marker == subject.key
-            && a.words
+            && (a
+                .words
                 .iter()
-                .any(|word| word.key == subject.key && word.marker == verb.key);
+                .any(|word| word.key == subject.key && word.marker == verb.key)
+                || a.words
+                    .iter()
+                    .any(|word| word.key == verb.key && word.marker == "wh"));
         turned.then(|| (subject.key.clone(), verb.key.clone()))
     })
 }

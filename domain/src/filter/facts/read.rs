@@ -42,7 +42,8 @@ impl Code {
         if self.surface.starts_with('-') || (self.sensitive && facts.mentions.contains(&self.lower)) {
             return false;
         }
-        facts.mentions.contains(&self.lower) || facts.squeezed.contains(&squeeze(&self.lower))
+        let squeezed = squeeze(&self.lower);
+        facts.mentions.contains(&self.lower) || (squeezed.len() > 2 && facts.squeezed.contains(&squeezed))
     }
 }
 
@@ -336,6 +337,9 @@ impl Order {
 fn names_something(tokens: &[Token], at: usize) -> bool {
     if tokens[at].lower != "a" {
         return false;
+    }
+    if tokens[at].surface == "A" && !tokens[at].opens {
+        return true;
     }
     tokens.get(at + 1).is_none_or(|next| match next.kind {
         Kind::Comma | Kind::Break | Kind::Sign => true,
