@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use gristmill_coordinator::Start;
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::{Error, Owner, Start};
 use gristmill_domain::id::RunId;
 
 /// A run's folder.
@@ -60,6 +61,32 @@ impl RunFolder {
         let path = self.start_file();
         let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Makes the run one of this machine's, unless a cluster keeps its books. Nothing is written where it does.
+    ///
+    /// # Errors
+    /// A cluster's run, with the command that resumes it; state that cannot be read or written.
+    pub(crate) async fn claim(&self, job: &str) -> anyhow::Result<()> {
+        match gristmill_coordinator::claim(&LocalBlobs::new(self.state()), Owner::Machine).await {
+            Ok(()) => Ok(()),
+            Err(Error::Owned { .. }) => bail!(
+                "{} is a cluster's run, with its books there: `gristmill run` would spend its budget a second time\n\
+                 help: resume it with `gristmill submit {job} --server URL`, or name another `output.dir` to make a run of this machine",
+                self.root.display()
+            ),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be used", self.state().display())),
+        }
+    }
+
+    /// True for a run whose books a cluster keeps.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) async fn of_a_cluster(&self) -> anyhow::Result<bool> {
+        let owner = gristmill_coordinator::owner(&LocalBlobs::new(self.state())).await;
+        let owner = owner.with_context(|| format!("{} cannot be read", self.state().display()))?;
+        Ok(owner == Some(Owner::Cluster))
     }
 
     /// True when an earlier start got as far as storing what the run is started with.

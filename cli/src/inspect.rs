@@ -24,11 +24,11 @@ use crate::{history, print};
 
 /// A run's books; `None` before its first task.
 pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
-    if folder.state().join("ledger.sqlite").exists() {
+    let archived = folder.state().join("account.json");
+    if !archived.exists() && folder.state().join("ledger.sqlite").exists() {
         return Ok(ReadOnly::open(&folder.state())?.account(start.run)?);
     }
     // A cluster's run keeps its account when it has ended; until then a coordinator knows it.
-    let archived = folder.state().join("account.json");
     if !archived.exists() {
         return Ok(None);
     }
@@ -38,21 +38,16 @@ pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Optio
     Ok(Some(account))
 }
 
-/// True where no ledger stands beside a run's state: a cluster's is in Redis.
-fn of_a_cluster(folder: &RunFolder) -> bool {
-    !folder.state().join("ledger.sqlite").exists()
-}
-
-/// Refuses a run of a cluster's store that has not ended: rounds are planned, and its books are not beside them.
-fn of_one_machine(folder: &RunFolder, start: &Start) -> Result<(), Failure> {
-    let there = |name: &str| folder.state().join(name).exists();
-    if there("plans") && of_a_cluster(folder) && !there("account.json") {
+/// Refuses a cluster's run whose books are not beside its state yet: it has not ended. Returns whether it is a cluster's.
+async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failure> {
+    let cluster = folder.of_a_cluster().await.map_err(Failure::Input)?;
+    if cluster && !folder.state().join("account.json").exists() {
         return Err(Failure::Input(anyhow!(
-            "run {} is a cluster's and goes on there, with its books: name it by its id, with `--server URL`",
+            "run {} is a cluster's and has not ended: its books are there; name it by its id, with `--server URL`",
             start.run
         )));
     }
-    Ok(())
+    Ok(cluster)
 }
 
 fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
@@ -63,7 +58,7 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     }
 }
 
-fn state(account: Option<&Account>, folder: &RunFolder) -> State {
+fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> State {
     let why = |word, why: &str| State {
         why: why.to_owned(),
         ..State::of(word)
@@ -80,7 +75,7 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
         Some(AccountState::Closed) if !folder.dataset().exists() => {
             match (
                 gristmill_ledger_sqlite::running_in(&folder.state()),
-                of_a_cluster(folder),
+                cluster,
             ) {
                 (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
                 (None, true) => State::of("ended without a dataset"),
@@ -105,10 +100,10 @@ fn state(account: Option<&Account>, folder: &RunFolder) -> State {
 pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start()?;
-    of_one_machine(&folder, &start)?;
+    let cluster = look_at_owner(&folder, &start).await?;
     let account = account(&folder, &start)?;
     let manifest = folder.manifest()?;
-    let state = state(account.as_ref(), &folder);
+    let state = state(account.as_ref(), &folder, cluster);
     let standing = Standing {
         run: start.run.to_string(),
         name: start.job_file,
@@ -156,8 +151,14 @@ async fn concepts(
 pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
-    of_one_machine(&folder, &start)?;
+    let cluster = look_at_owner(&folder, &start).await?;
     let before = match &args.raise {
+        Some(text) if cluster => {
+            return Err(Failure::Input(anyhow!(
+                "run {run} is a cluster's: `gristmill budget {run} --raise {text} --server URL` raises its limit there",
+                run = start.run
+            )));
+        }
         Some(text) => Some(raise(&folder, &start, text).await.map_err(Failure::Input)?),
         None => None,
     };

@@ -42,6 +42,10 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let prepared = prepare(args, Keys::Here).await?;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
+    let job = args.job.display().to_string();
+    if folder.begun() {
+        folder.claim(&job).await.map_err(Failure::Input)?;
+    }
     if let Some(manifest) = folder.manifest().map_err(Failure::Input)? {
         let manifest: Manifest =
             serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
@@ -54,6 +58,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let start = &prepared.start;
     if !folder.begun() {
         survey::refuse_narrow(&prepared, &view).await?;
+        folder.claim(&job).await.map_err(Failure::Input)?;
     }
     folder.begin(start).map_err(Failure::Input)?;
     let blobs = LocalBlobs::new(folder.state());

@@ -27,8 +27,14 @@ pub enum Error {
     /// The ledger's store was restarted or replaced: the run must be taken up again, and looks into it then.
     #[error("the ledger's store was restarted under the run")]
     Shaken,
+    /// Somebody else keeps the run's books.
+    #[error("{owner} keeps this run's books: nobody else may spend its budget")]
+    Owned {
+        /// Who does.
+        owner: crate::Owner,
+    },
     /// The ledger refused or failed.
-    #[error("the ledger does not go along")]
+    #[error("ledger error")]
     Ledger(#[from] gristmill_ports::ledger::Error),
     /// A queue failed.
     #[error("a queue failed")]

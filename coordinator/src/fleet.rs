@@ -71,9 +71,14 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Where a finished run's dataset lies.
+    /// Where a run is stored, in words that people can look it up by.
+    pub(crate) fn folder(&self, run: RunId) -> String {
+        format!("{}/{run}", self.store.trim_end_matches('/'))
+    }
+
+    /// Where a finished run's dataset is stored.
     pub(crate) fn dataset(&self, run: RunId) -> String {
-        format!("{}/{run}/dataset", self.store.trim_end_matches('/'))
+        format!("{}/dataset", self.folder(run))
     }
 }
 

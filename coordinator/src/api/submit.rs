@@ -13,7 +13,8 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
 use super::{Api, ledger_status, register_status, run_status, told};
-use crate::{SeedStore, Start, specs};
+use crate::owner::{self, Owner, START};
+use crate::{Error, SeedStore, Start, specs};
 
 /// The largest file of a run's state, bytes.
 const FILE_BYTES_MAX: usize = 256 << 20;
@@ -21,9 +22,6 @@ const FILE_BYTES_MAX: usize = 256 << 20;
 const TOTAL_BYTES_MAX: usize = 8 << 30;
 /// The longest name that people may give a run.
 const NAME_CHARS_MAX: usize = 200;
-
-/// Name of what a run is started with, among the files of its state.
-const START: &str = "run.json";
 
 /// What stands at the head of a submission, checked.
 struct Head {
@@ -44,6 +42,7 @@ impl Api {
         self.check_egress(&head.start.job)?;
         let run = head.start.run;
         let state = (self.ground.states)(run);
+        own(state.as_ref(), run, &self.ground.folder(run)).await?;
         store_files(state.as_ref(), parts).await?;
         check_seeds(state.as_ref(), &head.start).await?;
         // Beside its files, so that the run's folder tells by itself what it is; what counts is the register's.
@@ -102,6 +101,18 @@ impl Api {
             "run {} keeps the prices that it began with: submit it with those, or give `generate.seed` another number, which makes another run",
             start.run
         )))
+    }
+}
+
+/// Makes the run the cluster's, unless a machine that works alone keeps its books.
+async fn own(state: &dyn Blobs, run: RunId, folder: &str) -> Result<(), Status> {
+    match owner::claim(state, Owner::Cluster).await {
+        Ok(()) => Ok(()),
+        Err(Error::Owned { owner }) => Err(Status::failed_precondition(format!(
+            "{owner} keeps the books of run {run}, in {folder}: resume it there with `gristmill run`, or move that folder out of the \
+             store to begin the run anew on the cluster"
+        ))),
+        Err(error) => Err(run_status(&error)),
     }
 }
 

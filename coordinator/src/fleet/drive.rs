@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Fleet, LetGo};
 use crate::engine::Options;
 use crate::error::told;
+use crate::owner::{self, Owner};
 use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
 
 /// Time between two sweeps of a run's tasks.
@@ -100,7 +101,8 @@ impl Fleet {
                 | Error::TooManySeeds
                 | Error::TooManyRows
                 | Error::NoAnchor { .. }
-                | Error::Embedding { .. },
+                | Error::Embedding { .. }
+                | Error::Owned { .. },
             )
             | Failure::Start(_)
             | Failure::NoSeeds => told(&failure),
@@ -122,6 +124,7 @@ impl Fleet {
             .ok_or(Failure::Start(None))?;
         let start: Start = serde_json::from_slice(&spec).map_err(|e| Failure::Start(Some(e)))?;
         let state = (self.ground.states)(run);
+        owner::claim(state.as_ref(), Owner::Cluster).await?;
         let seeds = SeedStore::load(state.as_ref()).await?.ok_or(Failure::NoSeeds)?;
         let recipe = start.recipe()?;
         let (progress, seen) = watch::channel(Progress::default());
