@@ -14,7 +14,7 @@ use gristmill_domain::id::{RunId, TaskId};
 pub use gristmill_domain::ledger::{
     Absorbed, Account, AccountState, Alert, Allocation, Attempt, AttemptState, Begin, Books, Close, Counts,
     Decision, Ending, Epoch, Fence, NewAccount, NewTask, Nonce, Open, OpenTask, Outcome, Purse, Raise,
-    Settle, Settled, Subtotal, VoidProof,
+    Reopen, Settle, Settled, Subtotal, VoidProof,
 };
 
 /// Why an operation was not carried out.
@@ -157,6 +157,18 @@ pub trait Ledger: Send + Sync {
     /// Replaces the run's limit if it is `expected`; once for each request id. It may also be lowered, not below what is used.
     async fn raise(&self, run: RunId, request_id: &str, expected: Limit, new: Limit) -> Result<Raise, Error>;
 
+    /// Takes a closed run up again, with `new` as its limit if the present one is `expected`; once for each request id. What is spent and
+    /// burned stays on the books and counts against the new limit, which must cover it. Late settles that were audited while the run
+    /// was closed stay audit records.
+    async fn reopen(
+        &self,
+        run: RunId,
+        epoch: &Epoch,
+        request_id: &str,
+        expected: Limit,
+        new: Limit,
+    ) -> Result<Reopen, Error>;
+
     /// Stops `open` and `begin` until [`Self::resume`].
     async fn pause(&self, run: RunId, reason: &str) -> Result<(), Error>;
 
@@ -172,7 +184,7 @@ pub trait Ledger: Send + Sync {
     /// Lifts a freeze; a pause from before or during it holds on.
     async fn unfreeze(&self, run: RunId) -> Result<(), Error>;
 
-    /// Ends the run, once nothing is started and nothing is open.
+    /// Ends the run, once nothing is started and nothing is open, until it is reopened.
     async fn close(&self, run: RunId, epoch: &Epoch) -> Result<Close, Error>;
 
     /// The account as it stands.

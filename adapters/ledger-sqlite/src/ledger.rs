@@ -9,7 +9,7 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::{
     Absorbed, Account, Allocation, Attempt, Begin, Close, Epoch, Fence, NewAccount, NewTask, Nonce, Open,
-    OpenTask, Outcome, Raise, Settle, Settled, VoidProof, Word,
+    OpenTask, Outcome, Raise, Reopen, Settle, Settled, VoidProof, Word,
 };
 use gristmill_ports::ledger::{Error as PortError, Ledger, WAIT_MAX, check_tasks};
 use tokio::sync::{mpsc, oneshot};
@@ -281,6 +281,21 @@ impl Ledger for SqliteLedger {
         let request_id = request_id.to_owned();
         self.on(run, "raised the limit", move |desk| {
             Ok(desk.account.raise(&request_id, expected, new))
+        })
+        .await
+    }
+
+    async fn reopen(
+        &self,
+        run: RunId,
+        epoch: &Epoch,
+        request_id: &str,
+        expected: Limit,
+        new: Limit,
+    ) -> Result<Reopen, PortError> {
+        let request_id = request_id.to_owned();
+        self.led(run, epoch, "reopened the run", move |desk| {
+            Ok(desk.account.reopen(&request_id, expected, new))
         })
         .await
     }

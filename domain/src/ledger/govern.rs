@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::account::{Account, AccountState, Alert, Books, Subtotal};
 use super::task::Ending;
-use super::words::{Allocation, Close, Epoch, NewAccount, Raise};
+use super::words::{Allocation, Close, Epoch, NewAccount, Raise, Reopen};
 use crate::amount::Limit;
 use crate::stage::Stage;
 
@@ -162,6 +162,29 @@ impl Account {
         }
         self.state = AccountState::Closed;
         Close::Closed
+    }
+
+    /// The column `reopen`: with another limit, compare-and-set, once for each request id.
+    pub fn reopen(&mut self, request_id: &str, expected: Limit, new: Limit) -> Reopen {
+        if self.raises.iter().any(|done| done == request_id) {
+            return Reopen::Already;
+        }
+        if self.state != AccountState::Closed {
+            return Reopen::NotClosed;
+        }
+        if self.limit != expected {
+            return Reopen::Mismatch { current: self.limit };
+        }
+        let used = self.total().used();
+        if !new.covers(used) {
+            return Reopen::BelowUsed { used };
+        }
+        self.state = AccountState::Active;
+        self.limit = new;
+        // Shares of the last round: the next one has its own.
+        self.stage_limits.clear();
+        self.raises.push(request_id.to_owned());
+        Reopen::Reopened
     }
 
     /// Keeps an alert for a person to see, once.

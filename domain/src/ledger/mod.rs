@@ -6,15 +6,17 @@
 //! **Account.** What each order makes of each state (`·`: left as it is). Only `Active` lets `open` and `begin` through;
 //! `settle`, `void`, `burn`, `renew` and `absorb` work in every state.
 //!
-//! | | pause | resume | freeze | unfreeze | cancel | close¹ |
-//! |---|---|---|---|---|---|---|
-//! | Active | Paused | · | Frozen | · | Cancelled | Closed |
-//! | Paused | · | Active | Frozen, paused | · | Cancelled | Closed |
-//! | Frozen | Frozen, paused | Frozen, not paused | · | Active, or Paused if paused | Cancelled | Closed |
-//! | Cancelled | · | · | · (alert) | · | · | Closed |
-//! | Closed | · | · | · | · | · | · |
+//! | | pause | resume | freeze | unfreeze | cancel | close¹ | reopen³ |
+//! |---|---|---|---|---|---|---|---|
+//! | Active | Paused | · | Frozen | · | Cancelled | Closed | · |
+//! | Paused | · | Active | Frozen, paused | · | Cancelled | Closed | · |
+//! | Frozen | Frozen, paused | Frozen, not paused | · | Active, or Paused if paused | Cancelled | Closed | · |
+//! | Cancelled | · | · | · (alert) | · | · | Closed | · |
+//! | Closed | · | · | · | · | · | · | Active |
 //!
 //! ¹ refused while anything is started or open.
+//!
+//! ³ with a limit that covers what is spent and burned; a closed run has nothing else on its books.
 //!
 //! **Attempt.** What each word makes of each state; the same word again never counts twice.
 //!
@@ -26,7 +28,8 @@
 //! | Burned | LateSettled: worst leaves `burned`, actual enters `spent`² | LateSettled at zero² | · |
 //! | LateSettled | · | · | · |
 //!
-//! ² in a closed run: written into the attempt's audit record, no book changes.
+//! ² in a closed run: written into the attempt's audit record, no book changes. Such an attempt stays at its worst case for good, also
+//! when the run is reopened.
 //!
 //! **Task.** Open until the first of: a settle with a result, also a late one; a settle that says trying again is pointless; the
 //! last of `max_attempts` or `max_voids` used up; an order of the coordinator to fail it. Whatever comes after the first
@@ -53,7 +56,7 @@ pub use resolve::Word;
 pub use task::{Attempt, AttemptState, Decision, Ending, OpenTask, Remnant, Settled, Task};
 pub use words::{
     Absorbed, Allocation, Begin, Close, Epoch, Fence, NewAccount, NewTask, Nonce, Open, Outcome, Purse,
-    Raise, Settle, VoidProof,
+    Raise, Reopen, Settle, VoidProof,
 };
 
 /// A reply, and what the store must write besides account and task.

@@ -253,10 +253,10 @@ impl Account {
             Word::Settle { actual, .. } => *actual,
             Word::Void { .. } | Word::Burn { .. } => Amount::ZERO,
         };
+        if attempt.audited.is_some() {
+            return Money::Already;
+        }
         if self.state == AccountState::Closed {
-            if attempt.audited.is_some() {
-                return Money::Already;
-            }
             attempt.audited = Some(actual);
             self.audited += 1;
             return Money::Audited;

@@ -213,6 +213,28 @@ pub enum Raise {
     Closed,
 }
 
+/// Answer to `reopen`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reopen {
+    /// The run is active again, with the new limit.
+    Reopened,
+    /// This request was carried out before: nothing has changed.
+    Already,
+    /// The run is not closed: nothing has changed.
+    NotClosed,
+    /// The limit is another than expected: nothing has changed.
+    Mismatch {
+        /// The limit as it is.
+        current: Limit,
+    },
+    /// The new limit would not cover what is spent and burned: nothing has changed.
+    BelowUsed {
+        /// What is spent and burned.
+        used: Amount,
+    },
+}
+
 /// Answer to `close`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

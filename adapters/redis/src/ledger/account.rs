@@ -3,7 +3,7 @@
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{
     Account, AccountState, Alert, Begin, Books, Counts, Decision, Ending, Epoch, Fence, Open, OpenTask,
-    Purse, Raise, Settle, Settled, Subtotal,
+    Purse, Raise, Reopen, Settle, Settled, Subtotal,
 };
 
 use super::reply::Reply;
@@ -212,6 +212,21 @@ pub(super) fn raise(reply: &mut Reply) -> Result<Raise, Error> {
             used: reply.amount()?,
         }),
         other => Err(reply.wrong(format!("`{other}` answers no raise"))),
+    }
+}
+
+pub(super) fn reopen(reply: &mut Reply) -> Result<Reopen, Error> {
+    match reply.text()?.as_str() {
+        "reopened" => Ok(Reopen::Reopened),
+        "already" => Ok(Reopen::Already),
+        "not_closed" => Ok(Reopen::NotClosed),
+        "mismatch" => Ok(Reopen::Mismatch {
+            current: reply.limit()?,
+        }),
+        "below_used" => Ok(Reopen::BelowUsed {
+            used: reply.amount()?,
+        }),
+        other => Err(reply.wrong(format!("`{other}` answers no reopening"))),
     }
 }
 

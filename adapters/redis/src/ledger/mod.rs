@@ -29,7 +29,7 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::{
     Absorbed, Account, Allocation, Attempt, Begin, Close, Epoch, Fence, NewAccount, NewTask, Nonce, Open,
-    OpenTask, Outcome, Raise, Settle, Settled, VoidProof,
+    OpenTask, Outcome, Raise, Reopen, Settle, Settled, VoidProof,
 };
 use gristmill_ports::ledger::{Error as PortError, Ledger, WAIT_MAX, check_tasks};
 use tokio::task::AbortHandle;
@@ -432,6 +432,25 @@ impl Ledger for RedisLedger {
         }
         let answer = self.desk.ask(run, "raised the limit", &call).await?;
         answer.read(account::raise)
+    }
+
+    async fn reopen(
+        &self,
+        run: RunId,
+        epoch: &Epoch,
+        request_id: &str,
+        expected: Limit,
+        new: Limit,
+    ) -> Result<Reopen, PortError> {
+        let mut call = self
+            .desk
+            .led_request(run, epoch, &scripts::REOPEN)
+            .arg(request_id);
+        for axis in [limit_args(expected)?, limit_args(new)?].concat() {
+            call = call.arg(axis);
+        }
+        let answer = self.desk.ask_led(run, epoch, "reopened the run", &call).await?;
+        answer.read(account::reopen)
     }
 
     async fn pause(&self, run: RunId, reason: &str) -> Result<(), PortError> {

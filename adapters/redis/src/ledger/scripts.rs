@@ -31,6 +31,7 @@ scripts! {
     ABSORB = "absorb": STORE RULES;
     ALLOCATE = "allocate": STORE;
     RAISE = "raise": STORE RULES;
+    REOPEN = "reopen": STORE RULES;
     ORDER = "order": STORE RULES;
     CLOSE = "close": STORE;
     ACCOUNT = "account": STORE RULES SHOW;

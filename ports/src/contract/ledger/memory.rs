@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use super::START_MS;
 use crate::ledger::{
     Absorbed, Account, AccountState, Allocation, Attempt, Begin, Close, Decision, Epoch, Error, Fence,
-    Ledger, NewAccount, NewTask, Nonce, Open, OpenTask, Outcome, Raise, Settle, Settled, VoidProof, WAIT_MAX,
-    check_tasks,
+    Ledger, NewAccount, NewTask, Nonce, Open, OpenTask, Outcome, Raise, Reopen, Settle, Settled, VoidProof,
+    WAIT_MAX, check_tasks,
 };
 
 struct Entry {
@@ -408,6 +408,19 @@ impl Ledger for MemoryLedger {
 
     async fn raise(&self, run: RunId, request_id: &str, expected: Limit, new: Limit) -> Result<Raise, Error> {
         self.on(run, |shelf, _| shelf.account.raise(request_id, expected, new))
+    }
+
+    async fn reopen(
+        &self,
+        run: RunId,
+        epoch: &Epoch,
+        request_id: &str,
+        expected: Limit,
+        new: Limit,
+    ) -> Result<Reopen, Error> {
+        self.led(run, epoch, |shelf, _| {
+            shelf.account.reopen(request_id, expected, new)
+        })
     }
 
     async fn pause(&self, run: RunId, reason: &str) -> Result<(), Error> {

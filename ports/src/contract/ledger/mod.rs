@@ -81,6 +81,7 @@ macro_rules! ledger_contract {
             pause_freeze_and_cancel_stop_only_open_and_begin
             a_raise_happens_once
             a_run_closes_when_nothing_is_open_and_then_its_books_stay
+            a_closed_run_is_reopened_with_a_limit_that_covers_what_is_gone
             the_coordinator_fails_what_cannot_be_done
             results_come_in_order_and_wake_the_reader
             absorbed_tasks_are_gone_when_nothing_of_them_runs

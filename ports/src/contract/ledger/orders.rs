@@ -7,7 +7,7 @@ use gristmill_domain::stage::Stage;
 
 use super::{Harness, Stand, cost, done, new_account, new_task, run, task_id, usd};
 use crate::ledger::{
-    AccountState, Begin, Close, Decision, Epoch, Error, Ledger, NewTask, Open, Purse, Raise, Settle,
+    AccountState, Begin, Close, Decision, Epoch, Error, Ledger, NewTask, Open, Purse, Raise, Reopen, Settle,
 };
 
 pub async fn an_account_is_created_once(harness: &dyn Harness) {
@@ -199,6 +199,87 @@ pub async fn a_run_closes_when_nothing_is_open_and_then_its_books_stay(harness: 
     assert_eq!(opened.unwrap(), Open::Closed);
     let raised = stand.ledger.raise(run(), "x", usd(100), usd(200)).await.unwrap();
     assert_eq!(raised, Raise::Closed);
+}
+
+pub async fn a_closed_run_is_reopened_with_a_limit_that_covers_what_is_gone(harness: &dyn Harness) {
+    let mut stand = Stand::new(harness, 10, 2).await;
+    let reopen = async |stand: &Stand, request: &str, expected: u64, new: u64| {
+        let epoch = &stand.epoch;
+        stand
+            .ledger
+            .reopen(run(), epoch, request, usd(expected), usd(new))
+            .await
+    };
+    assert_eq!(reopen(&stand, "a", 10, 20).await.unwrap(), Reopen::NotClosed);
+    let (late, paid) = (stand.granted(0, 5).await, stand.granted(1, 5).await);
+    stand.ledger.burn(run(), late, "reset", 0).await.unwrap();
+    stand
+        .ledger
+        .settle(run(), paid, cost(4), done("b"))
+        .await
+        .unwrap();
+    let first = [task_id(0)];
+    stand
+        .ledger
+        .fail(run(), &stand.epoch, &first, "no funds")
+        .await
+        .unwrap();
+    stand
+        .ledger
+        .absorb(run(), &stand.epoch, &[task_id(0), task_id(1)])
+        .await
+        .unwrap();
+    assert_eq!(
+        stand.ledger.close(run(), &stand.epoch).await.unwrap(),
+        Close::Closed
+    );
+    let audited = stand
+        .ledger
+        .settle(run(), late, cost(3), done("late"))
+        .await
+        .unwrap();
+    assert_eq!(audited, Settle::Audited);
+
+    assert_eq!(
+        reopen(&stand, "a", 9, 20).await.unwrap(),
+        Reopen::Mismatch { current: usd(10) }
+    );
+    let below = reopen(&stand, "a", 10, 8).await.unwrap();
+    assert!(
+        matches!(below, Reopen::BelowUsed { used } if used.usd.0 == 9),
+        "{below:?}"
+    );
+    let stale = std::mem::replace(
+        &mut stand.epoch,
+        stand.ledger.take_over(run(), "second").await.unwrap(),
+    );
+    let refused = stand.ledger.reopen(run(), &stale, "a", usd(10), usd(20)).await;
+    assert!(matches!(refused, Err(Error::StaleEpoch { .. })), "{refused:?}");
+    assert_eq!(reopen(&stand, "a", 10, 20).await.unwrap(), Reopen::Reopened);
+    assert_eq!(reopen(&stand, "a", 10, 20).await.unwrap(), Reopen::Already);
+    stand.rig.restart().await;
+    stand.ledger = stand.rig.ledger();
+    assert_eq!(stand.books().await, (0, 4, 5), "what is gone stays gone");
+    assert_eq!(stand.ledger.account(run()).await.unwrap().limit, usd(20));
+    let again = stand
+        .ledger
+        .settle(run(), late, cost(3), done("late"))
+        .await
+        .unwrap();
+    assert_eq!(
+        again,
+        Settle::Already,
+        "it was audited, and stays at its worst case"
+    );
+    let tasks = vec![new_task(7, Stage::Generate), new_task(8, Stage::Generate)];
+    let opened = stand.ledger.open(run(), &stand.epoch, tasks).await.unwrap();
+    assert_eq!(opened, Open::Opened { fresh: 2 });
+    stand.granted(7, 11).await;
+    assert_eq!(
+        stand.begin(8, 1).await,
+        Begin::NoBudgetNow(Purse::Run),
+        "9 gone + 11 held of 20"
+    );
 }
 
 pub async fn the_coordinator_fails_what_cannot_be_done(harness: &dyn Harness) {

@@ -83,6 +83,11 @@ enum Op {
     Close {
         by: usize,
     },
+    Reopen {
+        by: usize,
+        id: u8,
+        more: i64,
+    },
     TakeOver {
         by: usize,
     },
@@ -119,6 +124,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => Just(Op::Unfreeze),
         1 => prop::bool::weighted(0.1).prop_map(|yes| if yes { Op::Cancel } else { Op::Resume }),
         1 => by().prop_map(|by| Op::Close { by }),
+        2 => (by(), 3..6u8, -20..20i64).prop_map(|(by, id, more)| Op::Reopen { by, id, more }),
         1 => by().prop_map(|by| Op::TakeOver { by }),
         6 => (0..LEASE_MS * 2).prop_map(|ms| Op::Pass { ms }),
         1 => Just(Op::StepBack),
@@ -278,6 +284,15 @@ impl World {
             Op::Unfreeze => show(ledger.unfreeze(run).await),
             Op::Cancel => show(ledger.cancel(run).await),
             Op::Close { by } => show(ledger.close(run, &self.epochs[by]).await),
+            Op::Reopen { by, id, more } => {
+                let limit = ledger.account(run).await.expect("account").limit;
+                let new = usd(limit.usd.unwrap_or_default().0.saturating_add_signed(more));
+                show(
+                    ledger
+                        .reopen(run, &self.epochs[by], &id.to_string(), limit, new)
+                        .await,
+                )
+            }
             Op::TakeOver { by } => {
                 let reply = ledger.take_over(run, &holder(by)).await;
                 if let Ok(epoch) = &reply {
