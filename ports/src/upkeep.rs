@@ -53,7 +53,8 @@ pub struct StoredLine {
 /// What the coordinator knows of a run, from its segments and its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holdings {
-    /// The account as it started, for when it is gone; its limit as it is now. An account that is there keeps its own.
+    /// The account as it started, for when it is gone; its limit as it was last set. An account that is there keeps what it has but for a
+    /// smaller limit.
     pub account: NewAccount,
     /// Tasks whose results are stored.
     pub stored: Vec<StoredLine>,
@@ -75,8 +76,9 @@ pub trait Upkeep: Send + Sync {
     async fn survivors(&self, run: RunId, epoch: &Epoch) -> Result<Vec<Survivor>, Error>;
 
     /// Makes the books whole again, also where nothing is left: what is stored is spent as it says, each other open task has cost
-    /// one worst case, and the first late word about it corrects that. Open tasks are due again. Safe to send again; an account that is whole is left as
-    /// it is. Returns how many attempts were presumed.
+    /// one worst case, and the first late word about it corrects that. What is presumed together is at most what is left of the limit, the
+    /// larger of the account's and the holdings': no more can have begun, and the books never pass it. Open tasks are due again. Safe to
+    /// send again; an account that is whole is left as it is. Returns how many attempts were presumed.
     async fn rebuild(&self, run: RunId, epoch: &Epoch, holdings: Holdings) -> Result<u64, Error>;
 
     /// Gives back the memory of a closed run, whose account is archived with its dataset; after `keep`, in which late settles still

@@ -11,7 +11,8 @@ use gristmill_domain::amount::Amount;
 use gristmill_domain::ledger::Subtotal;
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::{
-    AccountState, Begin, Close, Ending, Error, Fence, Ledger, NewTask, Nonce, Open, Settle, VoidProof,
+    AccountState, Begin, Close, Ending, Error, Fence, Ledger, NewTask, Nonce, Open, Purse, Reopen, Settle,
+    VoidProof,
 };
 use gristmill_ports::upkeep::{Holdings, Standing, StoredLine, Survivor, Upkeep};
 use gristmill_redis::ledger::Options as LedgerOptions;
@@ -255,6 +256,148 @@ async fn an_account_made_again_in_the_place_of_a_lost_one_is_found_out() {
     assert_eq!(books(&fresh).await, (0, 0, 10));
     let stale = coordinator.standing(run(), &epoch, 0).await;
     assert!(matches!(stale, Err(Error::StaleEpoch { .. })), "{stale:?}");
+}
+
+// 16, near the end of a budget.
+#[tokio::test]
+async fn what_is_presumed_is_at_most_what_is_left_whatever_late_words_say() {
+    let server = server(ServerOptions::default());
+    let (coordinator, worker, _) = pair(&server).await;
+    set_up(&coordinator, 20, 4).await;
+    let last = granted(&worker, 3, 1, 7).await;
+    server.command(&["FLUSHALL"]).expect("flush");
+    let fresh = ledger(&server, "gm").await;
+    fresh.create(account(20)).await.expect("create");
+    let epoch = fresh.take_over(run(), "second").await.expect("take over");
+    let standing = fresh.standing(run(), &epoch, 1).await.expect("standing");
+    assert_eq!(standing, Standing::Broken);
+    let holdings = Holdings {
+        account: account(20),
+        stored: vec![stored(cost(12))],
+        stored_survivors: Vec::new(),
+        open: vec![
+            (task(0), cost(6)),
+            (task(1), cost(6)),
+            (task(2), cost(7)),
+            (task(3), cost(7)),
+        ],
+        last_seq: 0,
+    };
+    let presumed = fresh.rebuild(run(), &epoch, holdings).await.expect("rebuild");
+    assert_eq!(presumed, 4);
+    assert_eq!(
+        books(&fresh).await,
+        (0, 12, 8),
+        "no more than the limit can have begun"
+    );
+
+    // The one that had begun was booked last, with nothing. What the others were presumed to cost makes room for it.
+    let settle = || worker.settle(run(), last, cost(7), done("late"));
+    assert_eq!(
+        settle().await.expect("settle"),
+        Settle::Corrected { decided: true }
+    );
+    assert_eq!(settle().await.expect("again"), Settle::Already);
+    assert_eq!(books(&fresh).await, (0, 12 + 7, 1));
+    let now = fresh.account(run()).await.expect("account");
+    assert_eq!(now.state, AccountState::Active, "it cost no more than it could");
+    assert!(now.limit.covers(now.total().used()), "B: {:?}", now.total());
+    assert_eq!(begin(&fresh, 0, 9, 1).await, Begin::NoBudget(Purse::Run));
+}
+
+#[tokio::test]
+async fn a_raise_that_is_lost_leaves_books_within_their_limit() {
+    let server = server(ServerOptions::default());
+    let fresh = ledger(&server, "gm").await;
+    fresh.create(account(10)).await.expect("create");
+    let epoch = fresh.take_over(run(), "second").await.expect("take over");
+    fresh.standing(run(), &epoch, 1).await.expect("standing");
+    let holdings = |limit| Holdings {
+        account: account(limit),
+        stored: vec![stored(cost(12))],
+        stored_survivors: Vec::new(),
+        open: vec![(task(0), cost(5))],
+        last_seq: 0,
+    };
+    // The account was made again with the limit that the run was started with; 12 of it are spent.
+    fresh.rebuild(run(), &epoch, holdings(10)).await.expect("rebuild");
+    let now = fresh.account(run()).await.expect("account");
+    assert_eq!((books(&fresh).await, now.limit), ((0, 12, 0), account(12).limit));
+    assert!(
+        now.alerts.iter().any(|alert| alert.text.contains("raise")),
+        "{:?}",
+        now.alerts
+    );
+
+    // Where the coordinator knows of the raise, what is left of it is there again.
+    server.command(&["FLUSHALL"]).expect("flush");
+    let other = ledger(&server, "gm").await;
+    other.create(account(10)).await.expect("create");
+    let epoch = other.take_over(run(), "third").await.expect("take over");
+    other.standing(run(), &epoch, 1).await.expect("standing");
+    other.rebuild(run(), &epoch, holdings(30)).await.expect("rebuild");
+    let now = other.account(run()).await.expect("account");
+    assert_eq!((books(&other).await, now.limit), ((0, 12, 5), account(30).limit));
+}
+
+fn stored(spent: Amount) -> StoredLine {
+    StoredLine {
+        stage: Stage::Generate,
+        model: "teacher".to_owned(),
+        ending: Ending::Done,
+        sum: Subtotal {
+            tasks: 1,
+            attempts: 1,
+            spent,
+            burned: Amount::ZERO,
+        },
+    }
+}
+
+// A run that was released keeps its books when it is reopened.
+#[tokio::test]
+async fn a_released_run_that_is_reopened_does_not_expire() {
+    let server = server(ServerOptions::default());
+    let (coordinator, worker, _) = pair(&server).await;
+    let epoch = set_up(&coordinator, 10, 1).await;
+    let fence = granted(&worker, 0, 1, 5).await;
+    worker
+        .settle(run(), fence, cost(4), done("a"))
+        .await
+        .expect("settle");
+    coordinator
+        .absorb(run(), &epoch, &[task_id(0)])
+        .await
+        .expect("absorb");
+    assert_eq!(
+        coordinator.close(run(), &epoch).await.expect("close"),
+        Close::Closed
+    );
+    assert!(
+        coordinator
+            .release(run(), Duration::from_secs(600))
+            .await
+            .expect("release")
+    );
+    let expiring = || {
+        let keys = server.command(&["KEYS", "gm:*"]).expect("keys");
+        let names: Vec<&str> = keys.lines().filter(|line| line.contains("gm:{")).collect();
+        assert!(!names.is_empty(), "{keys}");
+        let ttl = |name: &&str| server.command(&["TTL", name]).expect("ttl").contains("-1");
+        names.iter().filter(|name| !ttl(name)).count()
+    };
+    assert!(expiring() > 0);
+    let reopened = coordinator
+        .reopen(run(), &epoch, "more", account(10).limit, account(20).limit)
+        .await;
+    assert_eq!(reopened.expect("reopen"), Reopen::Reopened);
+    assert_eq!(expiring(), 0);
+    assert_eq!(books(&coordinator).await, (0, 4, 0));
+    coordinator
+        .open(run(), &epoch, vec![task(1)])
+        .await
+        .expect("open");
+    granted(&worker, 1, 2, 16).await;
 }
 
 // 18

@@ -1,5 +1,8 @@
 -- Makes the books whole again after writes were lost: what the segments hold is spent as they say, every other open task has cost one worst
--- case, and a late settle corrects that.
+-- case, and a late settle corrects that. All that is presumed together is at most what is left of the limit: no more can have begun.
+--
+-- So the books never pass the limit. What is stored was covered by the limit in force then; where it passes the one that is known, a raise is
+-- among the writes that are lost, and the limit is set to what is spent.
 --
 -- ARGV[5] and ARGV[6] the coordinator's epoch. ARGV[7..11] the account as in `create.lua`, for when it is gone. ARGV[12] newest position of the
 -- results stream that the coordinator knows. ARGV[13..15] numbers of lines, stored tasks and open tasks that follow:
@@ -66,7 +69,9 @@ for at = 16, first_stored - 1, 13 do
     line[ending] = line[ending] + number
 end
 
+-- What the segments hold, and what survivors have paid or begun, is known; the rest of the limit bounds what is presumed.
 local presumed = 0
+local guesses = {}
 local reason = 'Redis lost writes: whether it was called, and what it cost, is not known'
 
 -- Books a task that is not stored.
@@ -83,10 +88,12 @@ local function keep(id, task)
         attempt.state, attempt.lease, attempt.ended, attempt.note = 'burned', nil, now, reason
     elseif not task.ending then
         local last = task.attempts[#task.attempts]
-        task.attempts[#task.attempts + 1] = {
-            number = (last and last.number or 0) + 1, nonce = NONCE, worst = worst_of[id], state = 'burned',
+        local guess = {
+            number = (last and last.number or 0) + 1, nonce = NONCE, worst = nothing(), full = worst_of[id], state = 'burned',
             presumed = true, begun = now, ended = now, note = reason,
         }
+        task.attempts[#task.attempts + 1] = guess
+        guesses[#guesses + 1] = { task = task, attempt = guess }
     end
     if not task.ending then
         task.due, task.handed = now, 0
@@ -125,11 +132,34 @@ for at = first_open, first_open + open * 10 - 1, 10 do
     end
 end
 
+-- A limit that was raised in a write that is lost, by what the coordinator was told and by what is spent.
+for at, axis in ipairs({ 'usd', 'calls' }) do
+    local known, own = tonumber(ARGV[7 + at]), account.limit[axis]
+    if known and own and known > own then
+        account.limit[axis] = known
+    end
+    local used = used_and_gone()
+    if account.limit[axis] and used[at] > account.limit[axis] then
+        account.limit[axis] = used[at]
+        alert('more is spent than the limit that is known, so that a raise of it is lost: the limit is set to what is spent')
+    end
+end
+
+-- Those that were asked for first are the likeliest to have begun.
+for _, guess in ipairs(guesses) do
+    local worst, used = guess.attempt.worst, used_and_gone()
+    for at, full in ipairs(guess.attempt.full) do
+        local limit = ({ account.limit.usd, account.limit.calls })[at]
+        worst[at] = limit and math.max(math.min(full, limit - used[at]), 0) or full
+    end
+    add(books(guess.task.stage, guess.task.model).burned, worst)
+end
+
 account.last_seq = math.max(account.last_seq, tonumber(ARGV[12]))
 account.incarnation = math.max(account.incarnation, tonumber(ARGV[2])) + 1
 account.server, account.lost, account.suspect, account.suspect_since = server, nil, nil, nil
 changed = true
-alert(string.format('the books were rebuilt after lost writes: %d attempts are presumed to have cost their worst case', presumed))
+alert(string.format('the books were rebuilt after lost writes: %d attempts are presumed to have cost their worst case, together at most what was left', presumed))
 leave(false)
 for _, id in ipairs(gone) do
     local task = tasks[id]

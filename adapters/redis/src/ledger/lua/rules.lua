@@ -130,9 +130,10 @@ local function balance(balanced)
     end
 end
 
--- An attempt that cost more than it could: the price table or the provider is not to be trusted.
+-- An attempt that cost more than it could: the price table or the provider is not to be trusted. One that was presumed, and booked with what was
+-- left of the limit, may cost its own worst case.
 local function watch(id, attempt, actual)
-    local worst = attempt.worst
+    local worst = attempt.full or attempt.worst
     if not fits(actual, worst) then
         freeze(string.format(
             '%s cost %s, %.0f calls, %.0f + %.0f tokens, above its worst case of %s, %.0f calls, %.0f + %.0f tokens',
@@ -221,16 +222,59 @@ local function stop(stage)
     return line
 end
 
+-- Takes a part of what is still presumed of other attempts, as much of it as `need` asks for: they share what was left of the limit.
+local function take_presumed(attempts, stage, model, ending, need)
+    local took = false
+    for _, attempt in ipairs(attempts) do
+        if attempt.presumed and attempt.state == 'burned' then
+            local part = nothing()
+            for i = 1, 2 do
+                part[i] = math.min(need[i], attempt.worst[i])
+                need[i], attempt.worst[i] = need[i] - part[i], attempt.worst[i] - part[i]
+                took = took or part[i] > 0
+            end
+            balance(take(books(stage, model).burned, part))
+            if ending then
+                balance(take(subtotal(stage, model, ending).burned, part))
+            end
+        end
+    end
+    return took
+end
+
+-- Makes room on the books for an attempt that was presumed at less than it has cost.
+local function make_room(attempt, actual)
+    local need = nothing()
+    for i = 1, 2 do
+        need[i] = math.max(actual[i] - attempt.worst[i], 0)
+    end
+    for _, id in ipairs(is_zero(need) and {} or redis.call('HKEYS', tasks_key)) do
+        local task = load_task(id)
+        if not is_zero(need) and take_presumed(task.attempts, task.stage, task.model, nil, need) then
+            save_task(id)
+        end
+    end
+    for _, id in ipairs(is_zero(need) and {} or redis.call('HKEYS', remnants_key)) do
+        local kept = load_remnants(id)
+        if not is_zero(need) and take_presumed(kept.attempts, kept.stage, kept.model, kept.ending, need) then
+            save_remnants(id)
+        end
+    end
+end
+
 -- The first word after a burn; only money.
 local function book_late(id, attempt, stage, model, word)
     local actual = word.actual or nothing()
+    if attempt.audited then
+        return 'already'
+    end
     if account.state == 'closed' then
-        if attempt.audited then
-            return 'already'
-        end
         attempt.audited = actual
         account.audited = account.audited + 1
         return 'audited'
+    end
+    if attempt.full then
+        make_room(attempt, actual)
     end
     local line = books(stage, model)
     add(line.spent, actual)
