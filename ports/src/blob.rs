@@ -37,7 +37,7 @@ pub enum Error {
     Store {
         /// Where.
         place: String,
-        /// What it was doing: "writing", "reading", "listing".
+        /// What it was doing: "writing", "reading", "listing", "removing".
         doing: &'static str,
         /// Name of the blob.
         name: String,
@@ -72,6 +72,13 @@ pub trait Blobs: Send + Sync {
 
     /// Names that start with the prefix, at any depth, in the order of their bytes. The prefix need not end at a `/`.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error>;
+
+    /// The first parts of names that have several, each once, in the order of their bytes: the folders at the root of the store. Costs
+    /// as many requests as there are folders, not names.
+    async fn folders(&self) -> Result<Vec<String>, Error>;
+
+    /// Removes a blob; one that is not there is removed.
+    async fn remove(&self, name: &str) -> Result<(), Error>;
 }
 
 /// Refuses what is no name.

@@ -98,6 +98,17 @@ impl Blobs for LocalBlobs {
         self.blocking("listing", prefix, move |root| list(root, &wanted))
             .await
     }
+
+    async fn folders(&self) -> Result<Vec<String>, Error> {
+        self.blocking("listing", "", folders).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Error> {
+        check_name(name)?;
+        let file_name = name.to_owned();
+        self.blocking("removing", name, move |root| remove(&root.join(file_name)))
+            .await
+    }
 }
 
 fn create(path: &Path, bytes: &[u8]) -> io::Result<Create> {
@@ -146,6 +157,35 @@ fn folder_of(path: &Path) -> io::Result<&Path> {
         File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(folder)
+}
+
+/// Folders at the root in the order of their bytes.
+fn folders(root: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir()
+            && let Ok(name) = entry.file_name().into_string()
+            && check_name(&name).is_ok()
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Ok(()) => File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all(),
+        Err(error) if is_missing(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Names below the root in the order of their bytes; parts of blobs that a crash left behind are not among them.

@@ -248,6 +248,27 @@ impl Blobs for ObjectBlobs {
         names.sort();
         Ok(names)
     }
+
+    async fn folders(&self) -> Result<Vec<String>, Error> {
+        let folder = self.folder.strip_suffix('/').map(Path::from);
+        let listed = self.stores.patient.list_with_delimiter(folder.as_ref()).await;
+        let listed = listed.map_err(|e| self.failed("listing", "", e))?;
+        let mut names: Vec<String> = listed
+            .common_prefixes
+            .iter()
+            .filter_map(|path| path.filename().map(str::to_owned))
+            .filter(|name| check_name(name).is_ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Error> {
+        match self.stores.patient.delete(&self.path(name)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("removing", name, error)),
+        }
+    }
 }
 
 /// Errors that another try does not change.

@@ -61,4 +61,18 @@ impl Blobs for Prefixed {
             .filter_map(|name| name.strip_prefix(&self.folder).map(str::to_owned))
             .collect())
     }
+
+    async fn folders(&self) -> Result<Vec<String>, Error> {
+        let names = self.list("").await?;
+        let mut folders: Vec<String> = names
+            .iter()
+            .filter_map(|name| Some(name.split_once('/')?.0.to_owned()))
+            .collect();
+        folders.dedup();
+        Ok(folders)
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Error> {
+        self.inner.remove(&self.full(name)?).await
+    }
 }

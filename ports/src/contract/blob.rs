@@ -39,6 +39,8 @@ macro_rules! blob_contract {
             names_are_listed_in_order_by_prefix
             what_is_not_there_is_missing
             a_file_replaces_what_was_there
+            folders_are_the_first_parts_of_names
+            what_is_removed_is_gone
             names_that_lead_out_are_refused
         );
     };
@@ -55,6 +57,25 @@ async fn fill(blobs: &dyn Blobs, names: &[&str]) {
         let created = blobs.create(name, name.as_bytes().to_vec()).await.unwrap();
         assert_eq!(created, Create::Created, "{name}");
     }
+}
+
+pub async fn folders_are_the_first_parts_of_names(harness: &dyn Harness) {
+    let rig = harness.start().await;
+    assert_eq!(rig.blobs.folders().await.unwrap(), Vec::<String>::new());
+    fill(&*rig.blobs, &["b/state/run.json", "a/1", "a/2/x", "alone"]).await;
+    assert_eq!(rig.blobs.folders().await.unwrap(), ["a", "b"]);
+}
+
+pub async fn what_is_removed_is_gone(harness: &dyn Harness) {
+    let rig = harness.start().await;
+    fill(&*rig.blobs, &["a/1", "a/2"]).await;
+    rig.blobs.remove("a/1").await.unwrap();
+    rig.blobs.remove("a/1").await.unwrap();
+    rig.blobs.remove("b/1").await.unwrap();
+    assert_eq!(rig.blobs.list("").await.unwrap(), ["a/2"]);
+    let again = rig.blobs.create("a/1", b"new".to_vec()).await.unwrap();
+    assert_eq!(again, Create::Created);
+    assert!(matches!(rig.blobs.remove("../a").await, Err(Error::Name { .. })));
 }
 
 pub async fn the_first_create_wins(harness: &dyn Harness) {
