@@ -3,8 +3,11 @@
 //! Any coordinator answers for all runs: what it says comes from the register, the ledger and the store. It owns no state of its own.
 
 mod auth;
+mod budget;
+mod keep;
 mod obstacles;
 mod show;
+mod spool;
 mod submit;
 mod verbs;
 

@@ -101,6 +101,8 @@ pub(crate) struct Site<'a> {
     pub(crate) care: Option<Care<'a>>,
     /// Where it shows how many tasks wait in batches, if a model is asked in them.
     pub(crate) dockets: Option<&'a dyn Dockets>,
+    /// The books are closed: what is stored is gone through, and nothing is asked.
+    pub(crate) closed: bool,
 }
 
 struct InFlight {
@@ -568,7 +570,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                 }
                 Error::Cancelled
             }
-            AccountState::Closed => Error::Interrupted,
+            AccountState::Closed => Error::ResultsMissing,
             AccountState::Active => Error::Shaken,
         })
     }

@@ -27,6 +27,40 @@ pub enum Error {
     /// The ledger's store was restarted or replaced: the run must be taken up again, and looks into it then.
     #[error("the ledger's store was restarted under the run")]
     Shaken,
+    /// An event of the run cannot be read.
+    #[error("`{name}` cannot be read: restore it from a copy of the run's state")]
+    Event {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The books of a run are closed, and its rows are not all there.
+    #[error(
+        "round {round} has {decided} of its {planned} rows, and the run's books are closed: the rest is lost, or the run was cancelled"
+    )]
+    Unfinished {
+        /// The round.
+        round: u32,
+        /// Rows that are stored.
+        decided: u64,
+        /// Rows that were planned.
+        planned: u64,
+    },
+    /// What a run that has ended rests on is missing from its state.
+    #[error(
+        "results of a run that has ended are missing from its segments: restore `results/` from a copy of the run's state"
+    )]
+    ResultsMissing,
+    /// A reopening was refused.
+    #[error("the run cannot be reopened with the limit {limit}: {reason}")]
+    NotReopened {
+        /// The limit that was asked for.
+        limit: gristmill_domain::amount::Limit,
+        /// Why.
+        reason: String,
+    },
     /// Somebody else keeps the run's books.
     #[error("{owner} keeps this run's books: nobody else may spend its budget")]
     Owned {
@@ -46,7 +80,7 @@ pub enum Error {
     #[error("a task's message cannot be used")]
     Message(#[from] gristmill_proto::Error),
     /// A segment is damaged.
-    #[error("segment `{name}` cannot be used")]
+    #[error("segment `{name}` cannot be used: restore it from a copy of the run's state")]
     Segment {
         /// Its name.
         name: String,

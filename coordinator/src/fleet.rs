@@ -4,6 +4,7 @@
 //! that stops for whatever reason gives its run back, and whoever claims it next goes on from what is stored: recovery is the path that
 //! always runs. What a person has to mend (a paused or frozen account) is left alone until the ledger says otherwise.
 
+mod adopt;
 mod dead;
 mod drive;
 
@@ -27,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Finished, SeedStore, Start, Window};
 
+pub(crate) use adopt::{AdoptError, Adoption};
 pub use dead::bury;
-pub(crate) use drive::ACCOUNT;
 
 /// Writes the dataset of a finished run where it belongs.
 #[async_trait]
@@ -64,7 +65,9 @@ pub struct Ground {
     pub queue: Arc<dyn Publisher>,
     /// Where their state lies.
     pub states: States,
-    /// The store that states and datasets lie in, in words that people can look it up by.
+    /// The store itself: a folder a run.
+    pub root: Arc<dyn Blobs>,
+    /// The store, in words that people can look it up by.
     pub store: String,
     /// Carries their traces to the workers.
     pub propagator: Arc<dyn Propagator>,
@@ -97,6 +100,9 @@ pub struct FleetOptions {
 
 /// Open tasks that each run may have, however many runs there are: below that, round trips would be all that is seen of it.
 const WINDOW_MIN: usize = 64;
+
+/// Time between two looks whether the register has been lost, while nothing goes on.
+const ADOPT_EVERY: Duration = Duration::from_secs(5);
 
 /// A coordinator among others.
 pub struct Fleet {
@@ -139,6 +145,7 @@ impl Fleet {
         // Runs that nobody takes up before then, here: they failed a moment ago.
         let mut resting: HashMap<RunId, Instant> = HashMap::new();
         let mut renewed = Instant::now();
+        let mut looked: Option<Instant> = None;
         while !stop.is_cancelled() {
             while let Some(ended) = drivers.try_join_next() {
                 fleet.reap(ended, &mut driven, &mut resting).await;
@@ -149,6 +156,11 @@ impl Fleet {
             }
             match fleet.ground.register.active().await {
                 Ok(active) => {
+                    let due = |at: Instant| active.is_empty() && at.elapsed() >= ADOPT_EVERY;
+                    if looked.is_none_or(due) {
+                        fleet.adopt_forgotten(looked.is_none()).await;
+                        looked = Some(Instant::now());
+                    }
                     resting.retain(|_, until| *until > Instant::now());
                     fleet.share(&active, &driven);
                     if let Some(run) = fleet.claim(&active, &driven, &resting).await {
@@ -173,6 +185,27 @@ impl Fleet {
         driven.values().for_each(|driven| driven.stop.cancel());
         while let Some(ended) = drivers.join_next().await {
             fleet.reap(ended, &mut driven, &mut resting).await;
+        }
+    }
+
+    /// Enters the runs of the store into a register that knows none: it was lost with all of Redis.
+    async fn adopt_forgotten(&self, first: bool) {
+        let options = &self.options;
+        match self
+            .ground
+            .adopt_forgotten(&options.holder, options.lease, first)
+            .await
+        {
+            Ok(adopted) => {
+                // What cannot be adopted is said once, not at every look.
+                for (run, adoption) in adopted.into_iter().filter(|(_, a)| first || a.is_new()) {
+                    tracing::warn!(%run, outcome = %adoption, "a run of the store");
+                }
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the runs of the store could not be looked at"
+            ),
         }
     }
 

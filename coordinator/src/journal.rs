@@ -132,6 +132,15 @@ impl<'a> Journal<'a> {
         Ok(self.blobs.list(&format!("{}/", kind.name())).await?)
     }
 
+    /// Checks a segment against its digest.
+    pub(crate) async fn check(&self, name: &str) -> Result<(), Error> {
+        let bytes = self.blobs.read(name).await?;
+        Segment::check(&bytes).map_err(|source| Error::Segment {
+            name: name.to_owned(),
+            source,
+        })
+    }
+
     /// Results that are stored, of all rounds.
     pub(crate) async fn stored_results(&self) -> Result<u64, Error> {
         let mut stored = 0;

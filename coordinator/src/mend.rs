@@ -1,7 +1,8 @@
 //! Looks into a ledger that may have lost writes, before anything is opened in it, and makes its books whole again.
 //!
 //! What the run's segments hold is spent. Every other task that may have begun, the first window of what the producer asks for and all
-//! that the ledger still knows, is taken to have cost one worst case; whoever made the call corrects that when it ends.
+//! that the ledger still knows, is taken to have cost one worst case, together at most what is left of the limit; whoever made the call
+//! corrects that when it ends. The books are made whole before a round is planned, since a plan is made from them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use gristmill_ports::upkeep::{Holdings, Standing, StoredLine, Upkeep};
 use gristmill_proto::SegmentKind;
 
 use crate::Error;
-use crate::engine::{Engine, OPEN_BATCH, Producer};
+use crate::engine::{Engine, OPEN_BATCH, Producer, Site};
+use crate::journal::Journal;
 
 /// A ledger that may lose writes, and what its books are rebuilt from.
 pub(crate) struct Care<'a> {
@@ -45,13 +47,7 @@ impl Engine<'_, '_> {
             let (run, epoch) = (self.site.run, self.site.epoch.clone());
             match care.upkeep.standing(run, &epoch, care.stored).await? {
                 Standing::Whole => return Ok(fresh),
-                Standing::Waiting { wait_ms } => {
-                    tracing::warn!(%run, wait_ms, "the ledger's store was restarted: nothing begins until it is known that nothing is lost");
-                    tokio::select! {
-                        () = self.site.stop.cancelled() => return Err(Error::Interrupted),
-                        () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-                    }
-                }
+                Standing::Waiting { wait_ms } => wait(self.site, wait_ms).await?,
                 Standing::Broken => {
                     let survivors = care.upkeep.survivors(run, &epoch).await?;
                     let open: HashSet<TaskId> = survivors
@@ -116,38 +112,28 @@ impl Engine<'_, '_> {
         fresh: &[Task],
         survivors: impl Iterator<Item = TaskId>,
     ) -> Result<Holdings, Error> {
-        let stored = self.stored_tasks().await?;
+        let Some(care) = &self.site.care else {
+            return Err(Error::Interrupted);
+        };
+        let stored = Stored::read(&self.site.journal).await?;
         let open = fresh
             .iter()
             .map(|task| Ok((self.new_task(task)?, self.worst_case(task))))
             .collect::<Result<Vec<_>, Error>>()?;
-        let account = match &self.site.care {
-            Some(care) => care.account.clone(),
-            None => return Err(Error::Interrupted),
-        };
         Ok(Holdings {
-            account,
-            stored_survivors: survivors.filter(|id| stored.ids.contains(id)).collect(),
-            stored: stored
-                .lines
-                .into_iter()
-                .map(|((stage, model, ending), sum)| StoredLine {
-                    stage,
-                    model,
-                    ending,
-                    sum,
-                })
-                .collect(),
             open,
             last_seq: self.site.cursor,
+            ..stored.holdings(care.account.clone(), survivors)
         })
     }
+}
 
+impl Stored {
     /// Reads all results that are stored.
-    async fn stored_tasks(&self) -> Result<Stored, Error> {
-        let mut stored = Stored::default();
-        for name in self.site.journal.all_segments(SegmentKind::Results).await? {
-            for result in self.site.journal.results(&name).await? {
+    async fn read(journal: &Journal<'_>) -> Result<Self, Error> {
+        let mut stored = Self::default();
+        for name in journal.all_segments(SegmentKind::Results).await? {
+            for result in journal.results(&name).await? {
                 let ending = if result.brought.is_ok() {
                     Ending::Done
                 } else {
@@ -163,5 +149,62 @@ impl Engine<'_, '_> {
             }
         }
         Ok(stored)
+    }
+
+    /// What is known of a run of which nothing else can have begun.
+    fn holdings(self, account: NewAccount, survivors: impl Iterator<Item = TaskId>) -> Holdings {
+        let line = |((stage, model, ending), sum)| StoredLine {
+            stage,
+            model,
+            ending,
+            sum,
+        };
+        Holdings {
+            account,
+            stored_survivors: survivors.filter(|id| self.ids.contains(id)).collect(),
+            stored: self.lines.into_iter().map(line).collect(),
+            open: Vec::new(),
+            last_seq: 0,
+        }
+    }
+}
+
+/// Makes the books whole before a round is planned from them. A plan is stored before anything that it names is dispatched, so every task of
+/// the rounds before is stored, and none of the next has begun: nothing is presumed.
+pub(crate) async fn between_rounds(site: &Site<'_>) -> Result<(), Error> {
+    let (run, epoch) = (site.run, &site.epoch);
+    while let Some(care) = site.care.as_ref().filter(|_| !site.closed) {
+        match care.upkeep.standing(run, epoch, care.stored).await? {
+            Standing::Whole => break,
+            Standing::Waiting { wait_ms } => wait(site, wait_ms).await?,
+            Standing::Broken => {
+                let survivors = care.upkeep.survivors(run, epoch).await?;
+                let stored = Stored::read(&site.journal).await?;
+                // Of rounds that are decided without them. What they had begun is on the books by itself.
+                let stray: Vec<TaskId> = survivors
+                    .iter()
+                    .filter(|survivor| !survivor.decided && !stored.ids.contains(&survivor.id))
+                    .map(|survivor| survivor.id)
+                    .collect();
+                if !stray.is_empty() {
+                    let reason = "its row was decided without it";
+                    site.ledger.fail(run, epoch, &stray, reason).await?;
+                }
+                let ids = survivors.iter().map(|survivor| survivor.id);
+                let holdings = stored.holdings(care.account.clone(), ids);
+                care.upkeep.rebuild(run, epoch, holdings).await?;
+                tracing::error!(%run, "the ledger has lost writes between two rounds: its books are rebuilt from what is stored");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until everybody who was told of a write has had the time to show it.
+async fn wait(site: &Site<'_>, wait_ms: u64) -> Result<(), Error> {
+    tracing::warn!(run = %site.run, wait_ms, "the ledger's store was restarted: nothing begins until it is known that nothing is lost");
+    tokio::select! {
+        () = site.stop.cancelled() => Err(Error::Interrupted),
+        () = tokio::time::sleep(Duration::from_millis(wait_ms)) => Ok(()),
     }
 }

@@ -24,6 +24,11 @@ pub(crate) fn expired(attempts: u64) {
     counter!(metric::LEASE_EXPIRIES).increment(attempts);
 }
 
+/// A run of which only the store knew.
+pub(crate) fn adopted() {
+    counter!(metric::ADOPTED).increment(1);
+}
+
 /// A message that nobody could work on.
 pub(crate) fn dead_letter(stage: Stage) {
     counter!(metric::DEAD_LETTERS, "stage" => stage.name()).increment(1);

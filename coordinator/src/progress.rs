@@ -60,6 +60,9 @@ pub struct Progress {
     /// What it has, where that is less than its job wants; else empty.
     #[serde(default)]
     pub short: String,
+    /// What a person should know of the run besides the alerts of its account.
+    #[serde(default)]
+    pub alerts: Vec<String>,
 }
 
 impl Progress {

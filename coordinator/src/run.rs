@@ -1,12 +1,13 @@
 //! A run from its first plan to its last row.
 
+mod books;
+
 use std::collections::HashMap;
 
 use gristmill_domain::again::Again;
 use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
-use gristmill_domain::id::TaskId;
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
@@ -16,7 +17,7 @@ use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::Address;
 use gristmill_ports::batch::Dockets;
 use gristmill_ports::blob::Blobs;
-use gristmill_ports::ledger::{AccountState, Allocation, Close, Ledger, NewAccount};
+use gristmill_ports::ledger::{AccountState, Allocation, Ledger, NewAccount};
 use gristmill_ports::queue::Publisher;
 use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::SegmentKind;
@@ -28,10 +29,11 @@ use crate::assigner::Assigner;
 use crate::corpus::Corpus;
 use crate::coverage::Coverage;
 use crate::engine::{Engine, Options, Producer as _, Site};
+use crate::events::Events;
 use crate::forecast;
 use crate::journal::Journal;
 use crate::kept::{self, Kept};
-use crate::mend::Care;
+use crate::mend::{self, Care};
 use crate::placing::{Known, Placing, Questions};
 use crate::prepare::{Preparation, Texts};
 use crate::recipe::Recipe;
@@ -51,12 +53,12 @@ pub struct Coordinator<'a> {
     /// The same ledger, where its store can lose writes.
     pub upkeep: Option<&'a dyn Upkeep>,
     /// The batches that are out, to show them.
-    pub dockets: &'a dyn Dockets,
+    pub dockets: Option<&'a dyn Dockets>,
     /// The queues.
     pub queue: &'a dyn Publisher,
-    /// Where the journal lies.
+    /// Where the journal is stored.
     pub blobs: &'a dyn Blobs,
-    /// The account that the run starts with.
+    /// The account that the run starts with, or goes on with where its ledger has lost it.
     pub account: NewAccount,
     /// This incarnation's name among the run's coordinators.
     pub holder: String,
@@ -128,8 +130,20 @@ impl Coordinator<'_> {
             });
         }
         let run = self.recipe.run;
+        let events = Events::load(self.blobs).await?;
+        let forgotten = self.forgotten().await?;
+        let lost = forgotten
+            && !Journal::new(self.blobs)
+                .all_segments(SegmentKind::Plans)
+                .await?
+                .is_empty();
         self.ledger.create(self.account.clone()).await?;
         let epoch = self.ledger.take_over(run, &self.holder).await?;
+        let resumed = self.resume(&events, &epoch).await?;
+        // An order that these books did not see.
+        if let Some(reason) = events.paused().filter(|_| forgotten || resumed) {
+            self.ledger.pause(run, reason).await?;
+        }
         let account = self.ledger.account(run).await?;
         match &account.state {
             // Before anything is opened in a shaken ledger, its books are made sure of.
@@ -165,15 +179,17 @@ impl Coordinator<'_> {
             cursor: 0,
             early: HashMap::new(),
             care: None,
-            dockets: specs(&self.recipe.job)
-                .any(|spec| spec.batch.is_some())
-                .then_some(self.dockets),
+            dockets: self
+                .dockets
+                .filter(|_| specs(&self.recipe.job).any(|spec| spec.batch.is_some())),
+            closed: account.state == AccountState::Closed,
         };
         if let Some(upkeep) = self.upkeep {
             site.care = Some(Care {
                 upkeep,
                 account: self.account.clone(),
-                stored: site.journal.stored_results().await?,
+                // Rounds that were planned may have begun without a result that is stored.
+                stored: site.journal.stored_results().await?.max(u64::from(lost)),
             });
         }
         let mut standing = self.prepare(&mut site, account.limit).await?;
@@ -182,11 +198,18 @@ impl Coordinator<'_> {
             let plan = match site.journal.plan(round).await? {
                 Some(plan) => plan,
                 None => {
+                    if let Some(end) = events.ended().and_then(|ended| ended.end.clone()) {
+                        break end;
+                    }
+                    mend::between_rounds(&site).await?;
                     let account = self.ledger.account(run).await?;
+                    books::forgive(&events, &mut standing.snapshot);
                     standing.snapshot.used = account.total().gone();
                     standing.snapshot.limit = account.limit;
                     match plan::next(&standing.snapshot, &policy) {
                         Next::End(end) => break end,
+                        // It ended under a version that did not write down why.
+                        Next::Round(_) if site.closed => break End::BudgetSpent,
                         Next::Round(plan) => site.journal.store_plan(*plan).await?,
                     }
                 }
@@ -332,6 +355,13 @@ impl Coordinator<'_> {
             }
         }
         let total: u64 = report.plan.candidates.iter().sum();
+        if report.decided < total && site.closed {
+            return Err(Error::Unfinished {
+                round: report.plan.round,
+                decided: report.decided,
+                planned: total,
+            });
+        }
         if report.decided < total {
             self.announce(&report, standing, policy);
             let limits = Allocation::from([(Stage::Generate, report.plan.generate_limit)]);
@@ -423,29 +453,6 @@ impl Coordinator<'_> {
             progress.phase = phase;
             progress.expected_rows = expected;
         });
-    }
-
-    async fn close(&self, site: &Site<'_>) -> Result<(), Error> {
-        // Paid for before a crash, and not asked for again: the candidate was decided without them.
-        let unasked: Vec<TaskId> = site.early.keys().copied().collect();
-        if !unasked.is_empty() {
-            site.ledger.absorb(site.run, &site.epoch, &unasked).await?;
-        }
-        loop {
-            site.ledger.expire(site.run, &site.epoch).await?;
-            match site.ledger.close(site.run, &site.epoch).await? {
-                Close::Closed => return Ok(()),
-                // Calls that nobody waits for any more end within their lease.
-                Close::NotYet { started, open } if started > 0 || open > 0 => {
-                    tracing::debug!(started, open, "waiting for attempts to end");
-                    tokio::select! {
-                        () = self.stop.cancelled() => return Err(Error::Interrupted),
-                        () = tokio::time::sleep(self.options.sweep_every) => {}
-                    }
-                }
-                Close::NotYet { .. } => {}
-            }
-        }
     }
 }
 

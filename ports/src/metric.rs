@@ -69,6 +69,8 @@ pub const ROWS: &str = "gristmill_rows_total";
 pub const DEAD_LETTERS: &str = "gristmill_dead_letters_total";
 /// Runs by state.
 pub const RUNS: &str = "gristmill_runs";
+/// Runs that were found in the store when the register knew nothing of them: Redis was lost.
+pub const ADOPTED: &str = "gristmill_adopted_runs_total";
 
 const CALL_BOUNDS: &[f64] = &[
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0,
@@ -161,6 +163,11 @@ pub const ALL: &[Metric] = &[
         &["stage"],
     ),
     gauge(RUNS, "Runs, by state.", &["state"]),
+    counter(
+        ADOPTED,
+        "Runs found in the store when the register knew nothing of them: Redis was lost.",
+        &[],
+    ),
 ];
 
 const fn counter(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Metric {

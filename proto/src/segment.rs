@@ -90,6 +90,16 @@ fn head(bytes: &[u8]) -> Result<(v1::SegmentHeader, &[u8]), Error> {
     Ok((header, body))
 }
 
+fn check_digest(header: &v1::SegmentHeader, body: &[u8]) -> Result<(), Error> {
+    if header.digest == blake3::hash(body).as_bytes() {
+        return Ok(());
+    }
+    Err(Error::Damaged {
+        what: WHAT,
+        detail: "its contents do not match their digest".into(),
+    })
+}
+
 /// A segment's contents.
 #[derive(Debug)]
 pub struct Segment;
@@ -129,6 +139,15 @@ impl Segment {
         Ok(head(bytes)?.0.records.into())
     }
 
+    /// Checks a segment file's bytes against their digest, without decoding its records.
+    ///
+    /// # Errors
+    /// What is damaged, or of another version.
+    pub fn check(bytes: &[u8]) -> Result<(), Error> {
+        let (header, body) = head(bytes)?;
+        check_digest(&header, body)
+    }
+
     /// Decodes a segment file's bytes, having checked their digest.
     pub fn decode<T: DeserializeOwned>(kind: SegmentKind, bytes: &[u8]) -> Result<Vec<Record<T>>, Error> {
         let damaged = |detail: String| Error::Damaged { what: WHAT, detail };
@@ -136,9 +155,7 @@ impl Segment {
         if header.kind != kind.name() {
             return Err(damaged(format!("it holds {}, not {}", header.kind, kind.name())));
         }
-        if header.digest != blake3::hash(body).as_bytes() {
-            return Err(damaged("its contents do not match their digest".into()));
-        }
+        check_digest(&header, body)?;
         let plain = zstd::decode_all(body).map_err(|e| damaged(e.to_string()))?;
         let mut rest = plain.as_slice();
         let mut records = Vec::with_capacity(header.records as usize);
@@ -191,8 +208,10 @@ mod tests {
                 "cut at {i}"
             );
         }
+        Segment::check(&bytes).unwrap();
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
+        assert!(Segment::check(&bytes).is_err());
         assert!(
             Segment::decode::<String>(SegmentKind::Rows, &bytes)
                 .unwrap_err()

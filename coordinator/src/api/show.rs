@@ -12,14 +12,18 @@ use tonic::Status;
 use super::obstacles::obstacles;
 use super::{Api, ledger_status};
 use crate::Progress;
-use crate::fleet::ACCOUNT;
+use crate::events::Events;
 
 impl Api {
     /// A run with its books: the ledger's, or those it was archived with.
     pub(super) async fn show(&self, run: &Run, workers: &[Worker]) -> Result<v1::Run, Status> {
         let account = match self.ground.ledger.account(run.run).await {
+            // Its driver has not opened its books again yet.
+            Ok(account) if account.state == AccountState::Closed && run.ending.is_none() => {
+                Some(self.stored(run).await.unwrap_or(account))
+            }
             Ok(account) => Some(account),
-            Err(LedgerError::UnknownRun(_)) => self.archived(run).await,
+            Err(LedgerError::UnknownRun(_)) => self.stored(run).await,
             Err(error) => return Err(ledger_status(&error)),
         };
         let mut shown = shown(run, account.as_ref());
@@ -39,10 +43,14 @@ impl Api {
         Ok(shown)
     }
 
-    async fn archived(&self, run: &Run) -> Option<Account> {
-        run.ending.as_ref()?;
-        let bytes = (self.ground.states)(run.run).read(ACCOUNT).await.ok()?;
-        serde_json::from_slice(&bytes).ok()
+    /// The account of a run that the ledger knows nothing of: closed, or about to be reopened.
+    async fn stored(&self, run: &Run) -> Option<Account> {
+        let state = (self.ground.states)(run.run);
+        let events = Events::load(state.as_ref()).await.ok()?;
+        match run.ending {
+            Some(_) => events.account().cloned(),
+            None => events.reopened_account(),
+        }
     }
 }
 
@@ -139,6 +147,7 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         in_batches: progress.in_batches,
         end: progress.end.clone(),
         short: progress.short.clone(),
+        alerts: progress.alerts.clone(),
     }
 }
 

@@ -1,20 +1,27 @@
 //! Entering a run: its head, then the files of its state.
 //!
-//! The head is checked before a file is taken, each file before it is stored, and the whole against the run's id, which is a hash of
-//! job, seeds and prompts: what is entered is what was meant, or nothing is.
+//! The head is checked before a file is taken, and the whole against the run's id, which is a hash of job, seeds and prompts, before a
+//! file is stored: what is entered is what was meant, or nothing is.
 
+use gristmill_domain::amount::Limit;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::{Address, Job};
-use gristmill_ports::blob::{Blobs, Create};
+use gristmill_domain::ledger::Account;
+use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{NewRun, SPEC_BYTES_MAX, Submitted};
 use gristmill_proto::v1;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
+use super::keep::{check_seeds, keep, keep_start};
+use super::spool::Spool;
+use super::verbs::{ADOPTER, ADOPTION};
 use super::{Api, ledger_status, register_status, run_status, told};
-use crate::owner::{self, Owner, START};
-use crate::{Error, SeedStore, Start, specs};
+use crate::fleet::AdoptError;
+use crate::owner::{self, Owner, START, read};
+use crate::reopen::{reopen, resumption};
+use crate::{Error, Events, RunEvent, Start, specs};
 
 /// The largest file of a run's state, bytes.
 const FILE_BYTES_MAX: usize = 256 << 20;
@@ -22,6 +29,19 @@ const FILE_BYTES_MAX: usize = 256 << 20;
 const TOTAL_BYTES_MAX: usize = 8 << 30;
 /// The longest name that people may give a run.
 const NAME_CHARS_MAX: usize = 200;
+
+/// What a submission means for its run.
+#[derive(Clone, Copy)]
+enum Next {
+    /// It begins, or goes on.
+    Begins,
+    /// It has ended, and stays as it is.
+    Stays,
+    /// It has ended, and is taken up again with this limit.
+    Resumes(Limit),
+    /// It has ended, and its dataset is missing.
+    Assembles,
+}
 
 /// What stands at the head of a submission, checked.
 struct Head {
@@ -42,21 +62,37 @@ impl Api {
         self.check_egress(&head.start.job)?;
         let run = head.start.run;
         let state = (self.ground.states)(run);
-        own(state.as_ref(), run, &self.ground.folder(run)).await?;
-        store_files(state.as_ref(), parts).await?;
-        check_seeds(state.as_ref(), &head.start).await?;
-        // Beside its files, so that the run's folder tells by itself what it is; what counts is the register's.
-        let told = state.create(START, head.new.spec.clone()).await;
-        told.map_err(|error| Status::unavailable(super::told(&error)))?;
-        self.same_prices(&head.start).await?;
-        let created = match self
-            .ground
-            .register
-            .submit(head.new)
-            .await
-            .map_err(|e| register_status(&e))?
-        {
-            Submitted::Created => true,
+        let spool = receive(parts).await?;
+        self.adopt_forgotten().await?;
+        // Before anything is stored: what is not what it says blocks no run.
+        check_seeds(&spool, &head.start).await?;
+        let folder = self.ground.folder(run);
+        own(state.as_ref(), run, &folder).await?;
+        let mut events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
+        let account = self.same_prices(&head.start, &events).await?;
+        keep(state.as_ref(), &spool, &head.start, &folder).await?;
+        let next = self.next(state.as_ref(), &head.start, &events).await?;
+        if !matches!(next, Next::Stays) {
+            // Beside its files, so that the run's folder says by itself what it is; what counts is the register's.
+            keep_start(state.as_ref(), &head.new.spec).await?;
+        }
+        let written = match (next, account) {
+            (Next::Resumes(limit), _) => reopen(state.as_ref(), &mut events, limit).await,
+            // A run keeps the limit that it has: what it is started with now names another.
+            (Next::Begins, Some(Account { limit, .. }))
+                if limit != head.start.limit && events.limit() != Some(limit) =>
+            {
+                events.append(state.as_ref(), RunEvent::LimitSet { limit }).await
+            }
+            _ => Ok(()),
+        };
+        written.map_err(|error| run_status(&error))?;
+        let entered = match next {
+            Next::Begins | Next::Stays => self.ground.register.submit(head.new).await,
+            Next::Resumes(_) | Next::Assembles => self.ground.register.reopen(head.new).await,
+        };
+        let created = match entered.map_err(|e| register_status(&e))? {
+            Submitted::Created => matches!(next, Next::Begins),
             Submitted::Known => false,
             Submitted::KeyTaken(other) => {
                 return Err(Status::already_exists(format!(
@@ -68,6 +104,8 @@ impl Api {
         Ok(v1::SubmitResponse {
             run: Some(self.one(run).await?),
             created,
+            resumed: matches!(next, Next::Resumes(_)),
+            assembling: matches!(next, Next::Assembles),
         })
     }
 
@@ -87,15 +125,49 @@ impl Api {
         Ok(())
     }
 
-    /// A run that has an account keeps the prices that it was opened with: its books are in them.
-    async fn same_prices(&self, start: &Start) -> Result<(), Status> {
+    /// Enters the other runs of the store first where the register has lost them all: with this one in it, it would no longer look lost.
+    async fn adopt_forgotten(&self) -> Result<(), Status> {
+        match self.ground.adopt_forgotten(ADOPTER, ADOPTION, false).await {
+            Ok(_) => Ok(()),
+            Err(AdoptError::Register(error)) => Err(register_status(&error)),
+            Err(AdoptError::State(error)) => Err(run_status(&error)),
+        }
+    }
+
+    /// What a submission means for a run, by what its store says of it.
+    async fn next(&self, state: &dyn Blobs, start: &Start, events: &Events) -> Result<Next, Status> {
+        let Some(account) = events.account() else {
+            return Ok(Next::Begins);
+        };
+        let before = read(state, START).await.map_err(|error| run_status(&error))?;
+        let before: Option<Start> = before.and_then(|before| serde_json::from_slice(&before).ok());
+        let limit = resumption(events, account.limit, before.as_ref().unwrap_or(start), start);
+        if let Some(limit) = limit {
+            return Ok(Next::Resumes(limit));
+        }
+        let cancelled = events.ended().is_some_and(|ended| ended.end.is_none());
+        let assembled = self
+            .ground
+            .assembled(start.run)
+            .await
+            .map_err(|e| run_status(&e))?;
+        Ok(if cancelled || assembled {
+            Next::Stays
+        } else {
+            Next::Assembles
+        })
+    }
+
+    /// A run that has an account keeps the prices that it was opened with: its books are in them. Returns the account in the ledger.
+    async fn same_prices(&self, start: &Start, events: &Events) -> Result<Option<Account>, Status> {
         let account = match self.ground.ledger.account(start.run).await {
-            Ok(account) => account,
-            Err(LedgerError::UnknownRun(_)) => return Ok(()),
+            Ok(account) => Some(account),
+            Err(LedgerError::UnknownRun(_)) => None,
             Err(error) => return Err(ledger_status(&error)),
         };
-        if account.price_hash == start.account().price_hash {
-            return Ok(());
+        let known = account.as_ref().or(events.last_account());
+        if known.is_none_or(|known| known.price_hash == start.account().price_hash) {
+            return Ok(account);
         }
         Err(Status::failed_precondition(format!(
             "run {} keeps the prices that it began with: submit it with those, or give `generate.seed` another number, which makes another run",
@@ -164,8 +236,10 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
     Ok(Head { start, new })
 }
 
-/// Stores files as they come. One that is there already must be the same.
-async fn store_files(state: &dyn Blobs, mut parts: Streaming<v1::SubmitRequest>) -> Result<(), Status> {
+/// Takes files as they come.
+async fn receive(mut parts: Streaming<v1::SubmitRequest>) -> Result<Spool, Status> {
+    let scratch = |error: std::io::Error| Status::unavailable(format!("no room for the submission: {error}"));
+    let mut spool = Spool::new().map_err(scratch)?;
     let mut open: Option<(String, Vec<u8>)> = None;
     let mut total = 0usize;
     while let Some(request) = parts.next().await.transpose()? {
@@ -181,7 +255,7 @@ async fn store_files(state: &dyn Blobs, mut parts: Streaming<v1::SubmitRequest>)
         }
         if !(name.starts_with("seeds/") || name.starts_with("databases/")) {
             return Err(Status::invalid_argument(format!(
-                "`{name}` is no file of a submission: they are `seeds/…` and `databases/…`"
+                "`{name}` is not a file of a submission: they are `seeds/…` and `databases/…`"
             )));
         }
         total += piece.bytes.len();
@@ -194,44 +268,16 @@ async fn store_files(state: &dyn Blobs, mut parts: Streaming<v1::SubmitRequest>)
         if piece.last
             && let Some((name, bytes)) = open.take()
         {
-            store(state, &name, bytes).await?;
+            spool.add(&name, bytes).await.map_err(|error| match error {
+                gristmill_ports::blob::Error::Name { .. } => Status::invalid_argument(told(&error)),
+                _ => Status::unavailable(told(&error)),
+            })?;
         }
     }
     match open {
-        None => Ok(()),
+        None => Ok(spool),
         Some((name, _)) => Err(Status::invalid_argument(format!(
             "`{name}` ended before it was whole"
         ))),
-    }
-}
-
-async fn store(state: &dyn Blobs, name: &str, bytes: Vec<u8>) -> Result<(), Status> {
-    use gristmill_ports::blob::Error;
-    let status = |error: Error| match error {
-        Error::Name { .. } => Status::invalid_argument(told(&error)),
-        Error::Missing { .. } | Error::Store { .. } => Status::unavailable(told(&error)),
-    };
-    match state.create(name, bytes.clone()).await.map_err(status)? {
-        Create::Created => Ok(()),
-        Create::Exists if state.read(name).await.map_err(status)? == bytes => Ok(()),
-        Create::Exists => Err(Status::already_exists(format!(
-            "`{name}` of this run is stored with other contents"
-        ))),
-    }
-}
-
-async fn check_seeds(state: &dyn Blobs, start: &Start) -> Result<(), Status> {
-    let seeds = SeedStore::load(state)
-        .await
-        .map_err(|error| run_status(&error))?
-        .ok_or_else(|| Status::invalid_argument("the submission holds no seeds"))?;
-    let meant = crate::run_id(&start.job, seeds.digest(), &start.prompts);
-    if meant == start.run {
-        Ok(())
-    } else {
-        Err(Status::invalid_argument(format!(
-            "job, seeds and prompts make up run {meant}, not {}",
-            start.run
-        )))
     }
 }

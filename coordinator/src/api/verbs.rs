@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
-use gristmill_ports::ledger::{Error as LedgerError, Raise};
+use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{Grave, Worker};
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
@@ -12,8 +12,9 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, unknown_run};
+use crate::fleet::{AdoptError, Adoption};
 use crate::history::NoTrace;
-use crate::{Journal, SeedStore};
+use crate::{Events, Journal, RunEvent, SeedStore};
 
 /// Time between two looks at a watched run.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,10 +44,10 @@ impl Api {
         self.show(&entry, &workers).await
     }
 
-    /// Changes the account of a run that is known and not over, and shows the run after it.
+    /// Changes the account of a run that is known and not over, writes the order down, and shows the run after it.
     async fn change<F>(&self, run: &str, act: impl FnOnce(RunId) -> F) -> Result<Response<v1::Run>, Status>
     where
-        F: Future<Output = Result<(), gristmill_ports::ledger::Error>>,
+        F: Future<Output = Result<Option<RunEvent>, gristmill_ports::ledger::Error>>,
     {
         let run = run_id(run)?;
         let before = self.one(run).await?;
@@ -66,7 +67,8 @@ impl Api {
             )));
         }
         match act(run).await {
-            Ok(()) => {}
+            Ok(Some(event)) => self.write_down(run, event).await?,
+            Ok(None) => {}
             // Entered a moment ago: its first driver opens the account.
             Err(LedgerError::UnknownRun(_)) => {
                 return Err(Status::unavailable(format!(
@@ -77,7 +79,21 @@ impl Api {
         }
         self.one(run).await.map(Response::new)
     }
+
+    /// Keeps an order with the run's state, where it outlasts the ledger.
+    pub(super) async fn write_down(&self, run: RunId, event: RunEvent) -> Result<(), Status> {
+        let state = (self.ground.states)(run);
+        let written = async {
+            let mut events = Events::load(state.as_ref()).await?;
+            events.append(state.as_ref(), event).await
+        };
+        written.await.map_err(|error| run_status(&error))
+    }
 }
+
+/// In whose name, and for how long at most, a run is held while it is adopted by a request.
+pub(super) const ADOPTER: &str = "the API";
+pub(super) const ADOPTION: Duration = Duration::from_secs(15);
 
 /// Ids that are named where several would do.
 const NAMED: usize = 20;
@@ -213,14 +229,20 @@ impl Coordinator for Api {
         } else {
             reason
         };
-        self.change(&run, async |run| self.ground.ledger.pause(run, &reason).await)
-            .await
+        self.change(&run, async |run| {
+            self.ground.ledger.pause(run, &reason).await?;
+            Ok(Some(RunEvent::Paused {
+                reason: reason.clone(),
+            }))
+        })
+        .await
     }
 
     async fn resume_run(&self, request: Request<v1::ResumeRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.access.check(&request, Role::Operator)?;
         self.change(&request.into_inner().run, async |run| {
-            self.ground.ledger.resume(run).await
+            self.ground.ledger.resume(run).await?;
+            Ok(Some(RunEvent::Resumed))
         })
         .await
     }
@@ -228,7 +250,8 @@ impl Coordinator for Api {
     async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.access.check(&request, Role::Operator)?;
         self.change(&request.into_inner().run, async |run| {
-            self.ground.ledger.cancel(run).await
+            self.ground.ledger.cancel(run).await?;
+            Ok(None)
         })
         .await
     }
@@ -238,48 +261,7 @@ impl Coordinator for Api {
         request: Request<v1::RaiseBudgetRequest>,
     ) -> Result<Response<v1::Run>, Status> {
         self.access.check(&request, Role::Operator)?;
-        let wanted = request.into_inner();
-        let run = run_id(&wanted.run)?;
-        if wanted.request_id.is_empty() {
-            return Err(Status::invalid_argument(
-                "`request_id` is missing: it makes a raise safe to send again",
-            ));
-        }
-        let (expected, limit) = (show::limit_in(wanted.expected), show::limit_in(wanted.limit));
-        let ledger = &self.ground.ledger;
-        match ledger
-            .raise(run, &wanted.request_id, expected, limit)
-            .await
-            .map_err(|error| ledger_status(&error))?
-        {
-            Raise::Raised | Raise::Already => {}
-            Raise::Mismatch { .. } => {
-                return Err(Status::aborted(
-                    "the limit is another one by now: look again with `gristmill budget`",
-                ));
-            }
-            Raise::BelowUsed { used } => {
-                return Err(Status::failed_precondition(format!(
-                    "{} and {} calls are used already: a limit cannot go below that",
-                    used.usd, used.calls
-                )));
-            }
-            Raise::Closed => {
-                let word = match self.one(run).await?.state() {
-                    v1::RunState::Cancelled => "cancelled",
-                    _ => "finished",
-                };
-                return Err(Status::failed_precondition(format!(
-                    "the run is {word}: its limit no longer matters; a larger budget and another number as `generate.seed` make another run"
-                )));
-            }
-        }
-        // Setting a limit is a person's word that the books were looked at.
-        ledger
-            .unfreeze(run)
-            .await
-            .map_err(|error| ledger_status(&error))?;
-        self.one(run).await.map(Response::new)
+        self.set_limit(request.into_inner()).await
     }
 
     async fn trace_row(
@@ -439,5 +421,33 @@ impl Coordinator for Api {
             .await
             .map_err(|error| register_status(&error))?;
         Ok(Response::new(v1::DropDeadResponse { dropped }))
+    }
+
+    async fn adopt_runs(
+        &self,
+        request: Request<v1::AdoptRunsRequest>,
+    ) -> Result<Response<v1::AdoptRunsResponse>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let wanted = request.into_inner().run;
+        let adopted = match wanted.as_str() {
+            "" => self.ground.adopt_all(ADOPTER, ADOPTION).await,
+            one => {
+                let run = run_id(one)?;
+                let adopted = self.ground.adopt(run, ADOPTER, ADOPTION).await;
+                adopted.map(|adoption| vec![(run, adoption)])
+            }
+        };
+        let shown = |(run, adoption): (RunId, Adoption)| v1::AdoptedRun {
+            run: run.to_string(),
+            outcome: adoption.to_string(),
+            adopted: adoption.is_new(),
+        };
+        match adopted {
+            Ok(adopted) => Ok(Response::new(v1::AdoptRunsResponse {
+                runs: adopted.into_iter().map(shown).collect(),
+            })),
+            Err(AdoptError::Register(error)) => Err(register_status(&error)),
+            Err(AdoptError::State(error)) => Err(run_status(&error)),
+        }
     }
 }

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::Account;
-use gristmill_ports::ledger::{Close, Error as LedgerError};
+use gristmill_ports::blob::Blobs;
+use gristmill_ports::ledger::{Close, Error as LedgerError, NewAccount};
 use gristmill_ports::register::Ending;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::adopt::ALERT;
 use super::{Fleet, LetGo};
 use crate::engine::Options;
 use crate::error::told;
+use crate::events::{Ended, Events};
 use crate::owner::{self, Owner};
-use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
+use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window, replay, verify};
 
 /// Time between two sweeps of a run's tasks.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -24,8 +27,6 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const LAST_REPORT_TRIES: u32 = 10;
 /// Time for which late settles still reach an ended run's audit record: longer than any process remembers what it was told of it.
 const KEEP: Duration = Duration::from_secs(2 * 60 * 60);
-/// The account as it stood at the end, in a run's state: what the ledger forgets is still known.
-pub(crate) const ACCOUNT: &str = "account.json";
 
 /// Why a run is not driven on.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,12 @@ enum Failure {
     InFlight(u64),
     #[error("the dataset could not be assembled")]
     Assemble(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a person should know of a run that is taken up.
+fn alerts(events: &Events) -> Vec<String> {
+    let adopted = events.adopted().then(|| ALERT.to_owned());
+    adopted.into_iter().collect()
 }
 
 impl Fleet {
@@ -102,7 +109,11 @@ impl Fleet {
                 | Error::TooManyRows
                 | Error::NoAnchor { .. }
                 | Error::Embedding { .. }
-                | Error::Owned { .. },
+                | Error::Owned { .. }
+                | Error::Event { .. }
+                | Error::Unfinished { .. }
+                | Error::ResultsMissing
+                | Error::NotReopened { .. },
             )
             | Failure::Start(_)
             | Failure::NoSeeds => told(&failure),
@@ -125,18 +136,29 @@ impl Fleet {
         let start: Start = serde_json::from_slice(&spec).map_err(|e| Failure::Start(Some(e)))?;
         let state = (self.ground.states)(run);
         owner::claim(state.as_ref(), Owner::Cluster).await?;
+        let events = Events::load(state.as_ref()).await?;
+        if let Some(account) = events.account() {
+            return self.over(&start, state.as_ref(), &events, account).await;
+        }
         let seeds = SeedStore::load(state.as_ref()).await?.ok_or(Failure::NoSeeds)?;
         let recipe = start.recipe()?;
-        let (progress, seen) = watch::channel(Progress::default());
+        let (progress, seen) = watch::channel(Progress {
+            alerts: alerts(&events),
+            ..Progress::default()
+        });
+        let last = seen.clone();
         let coordinator = Coordinator {
             recipe: &recipe,
             seeds: &seeds,
             ledger: self.ground.ledger.as_ref(),
             upkeep: Some(self.ground.upkeep.as_ref()),
-            dockets: self.ground.dockets.as_ref(),
+            dockets: Some(self.ground.dockets.as_ref()),
             queue: self.ground.queue.as_ref(),
             blobs: state.as_ref(),
-            account: start.account(),
+            account: NewAccount {
+                limit: events.limit().unwrap_or(start.limit),
+                ..start.account()
+            },
             holder: self.options.holder.clone(),
             prices: start.prices(),
             options: Options {
@@ -150,8 +172,65 @@ impl Fleet {
             stop,
         };
         let (finished, ()) = tokio::join!(coordinator.run(), self.report(run, seen));
+        let finished = finished?;
         let account = self.ground.ledger.account(run).await.map_err(Error::from)?;
-        self.finish(&start, &seeds, &finished?, &account).await
+        let ended = Ended {
+            end: Some(finished.end.clone()),
+            account: account.clone(),
+            progress: last.borrow().clone(),
+        };
+        Events::record_end(state.as_ref(), ended).await?;
+        self.finish(&start, &seeds, &finished, &account).await
+    }
+
+    /// Registers a run as ended whose store says that it is, as after the register was lost; its dataset is assembled where it is missing. Nothing is
+    /// begun, and its books are left alone.
+    async fn over(
+        &self,
+        start: &Start,
+        state: &dyn Blobs,
+        events: &Events,
+        account: &Account,
+    ) -> Result<(), Failure> {
+        let (run, register) = (start.run, &self.ground.register);
+        if let Some(ended) = events.ended() {
+            let mut progress = ended.progress.clone();
+            progress.alerts = alerts(events);
+            let report = serde_json::to_vec(&progress).map_err(Error::from)?;
+            register.report(run, &self.options.holder, report).await?;
+        }
+        let ending = match events.ended() {
+            Some(ended) if ended.end.is_none() => Ending::Cancelled,
+            _ if self.ground.assembled(run).await? => Ending::Finished,
+            written => match self.assemble_again(start, state, account).await {
+                Ok(()) => Ending::Finished,
+                // Versions that wrote no events kept the account of a cancelled run in the same way.
+                Err(Failure::Run(Error::Unfinished { .. })) if written.is_none() => Ending::Cancelled,
+                Err(failure) => return Err(failure),
+            },
+        };
+        register.end(run, &self.options.holder, ending).await?;
+        tracing::info!(%run, "it has ended, by what its store says");
+        self.release(run).await;
+        Ok(())
+    }
+
+    /// Writes the dataset of a run that has ended, from what is stored.
+    async fn assemble_again(
+        &self,
+        start: &Start,
+        state: &dyn Blobs,
+        account: &Account,
+    ) -> Result<(), Failure> {
+        verify(state).await?;
+        let seeds = SeedStore::load(state).await?.ok_or(Failure::NoSeeds)?;
+        let finished = replay(start, &seeds, state, account).await?;
+        self.assembler
+            .assemble(start, &seeds, &finished, account)
+            .await
+            .map_err(Failure::Assemble)?;
+        tracing::info!(run = %start.run, "its dataset was missing, and is assembled again");
+        Ok(())
     }
 
     async fn finish(
@@ -161,27 +240,17 @@ impl Fleet {
         finished: &Finished,
         account: &Account,
     ) -> Result<(), Failure> {
+        verify((self.ground.states)(start.run).as_ref()).await?;
         self.assembler
             .assemble(start, seeds, finished, account)
             .await
             .map_err(Failure::Assemble)?;
-        self.archive(start.run, account).await?;
         self.ground
             .register
             .end(start.run, &self.options.holder, Ending::Finished)
             .await?;
         tracing::info!(run = %start.run, end = %finished.end, "finished");
         self.release(start.run).await;
-        Ok(())
-    }
-
-    /// Keeps the account with the run's state.
-    async fn archive(&self, run: RunId, account: &Account) -> Result<(), Failure> {
-        let text = serde_json::to_vec(account).map_err(Error::from)?;
-        (self.ground.states)(run)
-            .create(ACCOUNT, text)
-            .await
-            .map_err(Error::from)?;
         Ok(())
     }
 
@@ -212,7 +281,13 @@ impl Fleet {
             return Err(Failure::InFlight(started));
         }
         let account = ledger.account(run).await.map_err(Error::from)?;
-        self.archive(run, &account).await?;
+        let progress = self.last_report(run).await?;
+        let ended = Ended {
+            end: None,
+            account,
+            progress,
+        };
+        Events::record_end((self.ground.states)(run).as_ref(), ended).await?;
         self.ground
             .register
             .end(run, &self.options.holder, Ending::Cancelled)
@@ -220,6 +295,13 @@ impl Fleet {
         tracing::info!(%run, "cancelled");
         self.release(run).await;
         Ok(())
+    }
+
+    /// What could last be seen of a run.
+    async fn last_report(&self, run: RunId) -> Result<Progress, Failure> {
+        let known = self.ground.register.get(run).await?;
+        let report = known.map(|run| run.report).unwrap_or_default();
+        Ok(serde_json::from_slice(&report).unwrap_or_default())
     }
 
     /// Gives back what the ledger holds of an ended run, once nothing more can come.

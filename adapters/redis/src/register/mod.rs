@@ -47,6 +47,21 @@ impl RedisRegister {
         self.redis.call_again(&call).await.map_err(failed(doing))
     }
 
+    /// Enters a run; one that was finished is taken up again if it is `reopened`.
+    async fn enter(&self, new: NewRun, reopened: bool) -> Result<Submitted, Error> {
+        let doing = "entered a run";
+        check_size(doing, new.spec.len(), SPEC_BYTES_MAX)?;
+        let call = self
+            .script(&scripts::SUBMIT)
+            .arg(run_arg(new.run))
+            .arg(new.name)
+            .arg(new.spec)
+            .arg(new.request_id)
+            .number(millis(KEPT))
+            .number(u64::from(reopened));
+        reply::submitted(self.call(doing, call).await?).map_err(failed(doing))
+    }
+
     async fn yes(&self, doing: &'static str, call: Call<'_>) -> Result<bool, Error> {
         let reply = self.call(doing, call).await?;
         Ok(reply::number(reply).map_err(failed(doing))? != 0)
@@ -71,16 +86,11 @@ fn run_arg(run: RunId) -> Vec<u8> {
 #[async_trait]
 impl Register for RedisRegister {
     async fn submit(&self, new: NewRun) -> Result<Submitted, Error> {
-        let doing = "entered a run";
-        check_size(doing, new.spec.len(), SPEC_BYTES_MAX)?;
-        let call = self
-            .script(&scripts::SUBMIT)
-            .arg(run_arg(new.run))
-            .arg(new.name)
-            .arg(new.spec)
-            .arg(new.request_id)
-            .number(millis(KEPT));
-        reply::submitted(self.call(doing, call).await?).map_err(failed(doing))
+        self.enter(new, false).await
+    }
+
+    async fn reopen(&self, new: NewRun) -> Result<Submitted, Error> {
+        self.enter(new, true).await
     }
 
     async fn spec(&self, run: RunId) -> Result<Option<Vec<u8>>, Error> {

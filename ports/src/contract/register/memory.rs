@@ -69,7 +69,7 @@ impl State {
         self.counted
     }
 
-    fn submit(&mut self, now_ms: u64, new: NewRun) -> Submitted {
+    fn submit(&mut self, now_ms: u64, new: NewRun, reopens: bool) -> Submitted {
         self.requests.retain(|_, (_, until)| *until > now_ms);
         let until = after(now_ms, KEPT);
         let (named, kept) = self.requests.entry(new.request_id).or_insert((new.run, until));
@@ -78,8 +78,17 @@ impl State {
         }
         *kept = until;
         if let Some(entry) = self.runs.get_mut(&new.run) {
-            if matches!(entry.run.ending, Some(Ending::Finished | Ending::Cancelled)) {
+            let stays = match entry.run.ending {
+                Some(Ending::Cancelled) => true,
+                Some(Ending::Finished) => !reopens,
+                Some(Ending::Failed { .. }) | None => false,
+            };
+            if stays {
                 return Submitted::Known;
+            }
+            if entry.run.ending == Some(Ending::Finished) {
+                // It said how the run had ended.
+                (entry.run.report, entry.run.reported_ms) = (Vec::new(), 0);
             }
             (entry.run.name, entry.spec) = (new.name, new.spec);
             (entry.run.ending, entry.run.ended_ms, entry.spec_until_ms) = (None, None, None);
@@ -206,7 +215,13 @@ impl Register for MemoryRegister {
     async fn submit(&self, new: NewRun) -> Result<Submitted, Error> {
         check_size("entered a run", new.spec.len(), SPEC_BYTES_MAX)?;
         let (mut state, now_ms) = self.look();
-        Ok(state.submit(now_ms, new))
+        Ok(state.submit(now_ms, new, false))
+    }
+
+    async fn reopen(&self, new: NewRun) -> Result<Submitted, Error> {
+        check_size("entered a run", new.spec.len(), SPEC_BYTES_MAX)?;
+        let (mut state, now_ms) = self.look();
+        Ok(state.submit(now_ms, new, true))
     }
 
     async fn spec(&self, run: RunId) -> Result<Option<Vec<u8>>, Error> {

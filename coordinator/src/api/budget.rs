@@ -1,0 +1,124 @@
+//! A run's limit set by a person, also of a run that has ended: that takes it up again.
+
+use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::id::RunId;
+use gristmill_domain::ledger::Account;
+use gristmill_ports::ledger::{Error as LedgerError, Raise};
+use gristmill_ports::register::NewRun;
+use gristmill_proto::v1;
+use tonic::{Response, Status};
+
+use super::{Api, ledger_status, register_status, run_id, run_status, show};
+use crate::owner::START;
+use crate::reopen::{more_may_help, reopen};
+use crate::{Events, RunEvent, Start};
+
+impl Api {
+    /// Sets a run's limit, absolute, if the present one is as expected.
+    pub(super) async fn set_limit(
+        &self,
+        wanted: v1::RaiseBudgetRequest,
+    ) -> Result<Response<v1::Run>, Status> {
+        let run = run_id(&wanted.run)?;
+        if wanted.request_id.is_empty() {
+            return Err(Status::invalid_argument(
+                "`request_id` is missing: it makes a raise safe to send again",
+            ));
+        }
+        let (expected, limit) = (show::limit_in(wanted.expected), show::limit_in(wanted.limit));
+        let state = (self.ground.states)(run);
+        let events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
+        if let Some(account) = events.account() {
+            let current = account.clone();
+            return self.reopen(run, events, &current, expected, limit).await;
+        }
+        let ledger = &self.ground.ledger;
+        match ledger.raise(run, &wanted.request_id, expected, limit).await {
+            Ok(Raise::Raised | Raise::Already) => {}
+            Ok(Raise::Mismatch { .. }) => return Err(another_limit()),
+            Ok(Raise::BelowUsed { used }) => return Err(below_used(used)),
+            // Reopened with this limit a moment ago: its driver opens the books.
+            Ok(Raise::Closed) | Err(LedgerError::UnknownRun(_)) if events.limit() == Some(limit) => {
+                return self.one(run).await.map(Response::new);
+            }
+            Ok(Raise::Closed) => {
+                return Err(Status::unavailable(format!(
+                    "the books of run {run} are being opened or closed: try again in a moment"
+                )));
+            }
+            Err(error) => return Err(ledger_status(&error)),
+        }
+        self.write_down(run, RunEvent::LimitSet { limit }).await?;
+        // Setting a limit is a person's word that the books were looked at.
+        ledger
+            .unfreeze(run)
+            .await
+            .map_err(|error| ledger_status(&error))?;
+        self.one(run).await.map(Response::new)
+    }
+
+    /// Takes a run up again that has ended, with a larger limit.
+    async fn reopen(
+        &self,
+        run: RunId,
+        mut events: Events,
+        account: &Account,
+        expected: Limit,
+        limit: Limit,
+    ) -> Result<Response<v1::Run>, Status> {
+        let ended = events.ended();
+        if ended.is_some_and(|ended| ended.end.is_none()) {
+            return Err(Status::failed_precondition(format!(
+                "run {run} is cancelled: nothing about it can be changed"
+            )));
+        }
+        if let Some(end) = ended.and_then(|ended| ended.end.as_ref())
+            && !more_may_help(Some(end))
+        {
+            return Err(Status::failed_precondition(format!(
+                "run {run} has ended, and a larger budget would bring no further row: {end}"
+            )));
+        }
+        let used = account.total().used();
+        if account.limit != expected {
+            return Err(another_limit());
+        }
+        if !limit.covers(used) {
+            return Err(below_used(used));
+        }
+        if limit == account.limit {
+            return self.one(run).await.map(Response::new);
+        }
+        let state = (self.ground.states)(run);
+        let spec = match self.ground.register.spec(run).await {
+            Ok(Some(spec)) => spec,
+            Ok(None) => state.read(START).await.map_err(|e| run_status(&e.into()))?,
+            Err(error) => return Err(register_status(&error)),
+        };
+        let start: Start =
+            serde_json::from_slice(&spec).map_err(|error| Status::internal(error.to_string()))?;
+        let reopened = reopen(state.as_ref(), &mut events, limit).await;
+        reopened.map_err(|error| run_status(&error))?;
+        let new = NewRun {
+            run,
+            name: start.job_file,
+            spec,
+            request_id: run.to_string(),
+        };
+        let entered = self.ground.register.reopen(new).await;
+        entered.map_err(|error| register_status(&error))?;
+        tracing::info!(%run, %limit, "reopened with a larger limit");
+        self.one(run).await.map(Response::new)
+    }
+}
+
+fn another_limit() -> Status {
+    Status::aborted("the limit is another one by now: look again with `gristmill budget`")
+}
+
+fn below_used(used: Amount) -> Status {
+    Status::failed_precondition(format!(
+        "{} and {} calls are used already: a limit cannot go below that",
+        used.usd, used.calls
+    ))
+}

@@ -1,0 +1,299 @@
+//! What a run must not forget besides its rounds: that it ended, that it was reopened, what its budget was set to.
+//!
+//! The ledger and the register say so too while they last. A cluster's are in Redis, which can be lost as a whole, and what is
+//! written here is all that is left then. Events are numbered blobs, `events/N.json`, each created once and never changed: the same on a disk
+//! and in object storage, whoever writes them.
+
+use gristmill_domain::amount::Limit;
+use gristmill_domain::ledger::{Account, AccountState};
+use gristmill_domain::plan::End;
+use gristmill_ports::blob::{Blobs, Create};
+use serde::{Deserialize, Serialize};
+
+use crate::owner::read;
+use crate::{Error, Progress};
+
+/// What the names of events begin with.
+const PREFIX: &str = "events/";
+/// The account of a run that ended under a version that wrote no events.
+const ACCOUNT: &str = "account.json";
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// Its limit was set to this.
+    LimitSet {
+        /// The limit, absolute.
+        limit: Limit,
+    },
+    /// A person paused it.
+    Paused {
+        /// Why.
+        reason: String,
+    },
+    /// A person lifted the pause.
+    Resumed,
+    /// It ended, and its books were closed.
+    Ended(Box<Ended>),
+    /// It was reopened: it is planned further from the round after those that it had.
+    Reopened {
+        /// The limit from then on, absolute.
+        limit: Limit,
+        /// Rounds that were planned before.
+        rounds: u32,
+    },
+    /// A coordinator took it up whose register knew nothing of it.
+    Adopted,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Why; `None` when it was cancelled.
+    pub end: Option<End>,
+    /// Its account, closed.
+    pub account: Account,
+    /// What could be seen of it last.
+    pub progress: Progress,
+}
+
+/// What happened to a run, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Events {
+    list: Vec<RunEvent>,
+    /// The account of a run that ended before events were written.
+    archived: Option<Box<Account>>,
+}
+
+impl Events {
+    /// Reads what is stored.
+    ///
+    /// # Errors
+    /// [`Error::Blob`], and [`Error::Event`] for one that cannot be read.
+    pub async fn load(state: &dyn Blobs) -> Result<Self, Error> {
+        let mut events = Self::default();
+        for name in state.list(PREFIX).await? {
+            let bytes = state.read(&name).await?;
+            let event = serde_json::from_slice(&bytes).map_err(|source| Error::Event { name, source })?;
+            events.list.push(event);
+        }
+        let says = |event: &RunEvent| matches!(event, RunEvent::Ended(_) | RunEvent::Reopened { .. });
+        if !events.list.iter().any(says)
+            && let Some(bytes) = read(state, ACCOUNT).await?
+        {
+            let name = ACCOUNT.to_owned();
+            events.archived =
+                Some(serde_json::from_slice(&bytes).map_err(|source| Error::Event { name, source })?);
+        }
+        Ok(events)
+    }
+
+    /// Writes an event down after those that are there.
+    ///
+    /// # Errors
+    /// [`Error::Blob`].
+    pub async fn append(&mut self, state: &dyn Blobs, event: RunEvent) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(&event)?;
+        loop {
+            let name = format!("{PREFIX}{:08}.json", self.list.len());
+            match state.create(&name, bytes.clone()).await? {
+                Create::Created => {
+                    self.list.push(event);
+                    return Ok(());
+                }
+                // Written by another since: it comes after that one.
+                Create::Exists => {
+                    let archived = self.archived.take();
+                    *self = Self::load(state).await?;
+                    self.archived = archived;
+                }
+            }
+        }
+    }
+
+    /// Writes down how a run has ended, unless that is there already.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn record_end(state: &dyn Blobs, ended: Ended) -> Result<(), Error> {
+        let mut events = Self::load(state).await?;
+        if events.ended().is_some() {
+            return Ok(());
+        }
+        events.append(state, RunEvent::Ended(Box::new(ended))).await
+    }
+
+    /// How the run ended, unless it was reopened since.
+    pub fn ended(&self) -> Option<&Ended> {
+        self.list.iter().rev().find_map(|event| match event {
+            RunEvent::Ended(ended) => Some(Some(&**ended)),
+            RunEvent::Reopened { .. } => Some(None),
+            _ => None,
+        })?
+    }
+
+    /// The limit with which the run was reopened and the rounds that it had, until it ends again.
+    pub fn reopened(&self) -> Option<(Limit, u32)> {
+        self.list.iter().rev().find_map(|event| match event {
+            RunEvent::Reopened { limit, rounds } => Some(Some((*limit, *rounds))),
+            RunEvent::Ended(_) => Some(None),
+            _ => None,
+        })?
+    }
+
+    /// Each time that the run was reopened: the rounds that it had, and the limit from then on.
+    pub fn reopenings(&self) -> impl Iterator<Item = (u32, Limit)> {
+        self.list.iter().filter_map(|event| match event {
+            RunEvent::Reopened { limit, rounds } => Some((*rounds, *limit)),
+            _ => None,
+        })
+    }
+
+    /// The account of an ended run, as it was closed; also of one that ended under a version that wrote no events.
+    pub fn account(&self) -> Option<&Account> {
+        let archived = self.archived.as_deref();
+        self.ended().map(|ended| &ended.account).or(archived)
+    }
+
+    /// The account of a run as it was last closed, also where it was reopened since.
+    pub(crate) fn last_account(&self) -> Option<&Account> {
+        let ended = self.list.iter().rev().find_map(|event| match event {
+            RunEvent::Ended(ended) => Some(&ended.account),
+            _ => None,
+        });
+        ended.or(self.archived.as_deref())
+    }
+
+    /// The account of a run that was reopened, as it is until its books are: as they were closed, under the new limit.
+    pub(crate) fn reopened_account(&self) -> Option<Account> {
+        let (limit, _) = self.reopened()?;
+        Some(Account {
+            limit,
+            state: AccountState::Active,
+            ..self.last_account()?.clone()
+        })
+    }
+
+    /// True for a run that has ended and was not reopened.
+    pub fn over(&self) -> bool {
+        self.account().is_some()
+    }
+
+    /// The limit that the run was last given, where that was after its start.
+    pub fn limit(&self) -> Option<Limit> {
+        self.list.iter().rev().find_map(|event| match event {
+            RunEvent::LimitSet { limit } | RunEvent::Reopened { limit, .. } => Some(*limit),
+            _ => None,
+        })
+    }
+
+    /// Why a person has paused the run, until it is resumed.
+    pub fn paused(&self) -> Option<&str> {
+        self.list.iter().rev().find_map(|event| match event {
+            RunEvent::Paused { reason } => Some(Some(reason.as_str())),
+            RunEvent::Resumed => Some(None),
+            _ => None,
+        })?
+    }
+
+    /// True where the run was found in the store by a coordinator whose register knew nothing of it.
+    pub fn adopted(&self) -> bool {
+        self.list.contains(&RunEvent::Adopted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_blob::LocalBlobs;
+    use gristmill_domain::id::RunId;
+    use gristmill_ports::ledger::NewAccount;
+
+    use super::*;
+
+    fn calls(calls: u64) -> Limit {
+        Limit {
+            usd: None,
+            calls: Some(calls),
+        }
+    }
+
+    fn ended(limit: u64, end: Option<End>) -> RunEvent {
+        let account = Account::new(NewAccount {
+            run: RunId::of(&[b"run"]),
+            limit: calls(limit),
+            price_hash: "p".to_owned(),
+            lease_ms: 1,
+            republish_ms: 1,
+        });
+        RunEvent::Ended(Box::new(Ended {
+            end,
+            account,
+            progress: Progress::default(),
+        }))
+    }
+
+    #[tokio::test]
+    async fn what_is_written_last_holds_and_two_writers_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let mut one = Events::load(&state).await.unwrap();
+        let mut other = one.clone();
+        assert!(!one.over() && one.limit().is_none() && one.paused().is_none());
+        one.append(&state, RunEvent::LimitSet { limit: calls(5) })
+            .await
+            .unwrap();
+        let paused = RunEvent::Paused {
+            reason: "lunch".to_owned(),
+        };
+        other.append(&state, paused).await.unwrap();
+        assert_eq!((other.limit(), other.paused()), (Some(calls(5)), Some("lunch")));
+        other.append(&state, RunEvent::Resumed).await.unwrap();
+        assert_eq!(other.paused(), None);
+        other
+            .append(&state, ended(5, Some(End::BudgetSpent)))
+            .await
+            .unwrap();
+        assert_eq!(other.ended().unwrap().end, Some(End::BudgetSpent));
+        let reopened = RunEvent::Reopened {
+            limit: calls(9),
+            rounds: 3,
+        };
+        other.append(&state, reopened).await.unwrap();
+        assert!(!other.over());
+        assert_eq!(
+            (other.reopened(), other.limit()),
+            (Some((calls(9), 3)), Some(calls(9)))
+        );
+        other.append(&state, ended(9, None)).await.unwrap();
+        let read = Events::load(&state).await.unwrap();
+        assert_eq!((read.reopened(), read.reopenings().count()), (None, 1));
+        assert_eq!(read.account().unwrap().limit, calls(9));
+        assert_eq!(read.ended().unwrap().end, None, "cancelled");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ended_before_events_were_written_is_known_by_its_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let RunEvent::Ended(old) = ended(7, None) else {
+            unreachable!()
+        };
+        let account = serde_json::to_vec(&old.account).unwrap();
+        state.create(ACCOUNT, account).await.unwrap();
+        let mut events = Events::load(&state).await.unwrap();
+        assert!(events.over() && events.ended().is_none());
+        events.append(&state, RunEvent::Adopted).await.unwrap();
+        let mut events = Events::load(&state).await.unwrap();
+        assert!(
+            events.over() && events.adopted(),
+            "other events do not open its books"
+        );
+        let reopened = RunEvent::Reopened {
+            limit: calls(8),
+            rounds: 1,
+        };
+        events.append(&state, reopened).await.unwrap();
+        assert!(!Events::load(&state).await.unwrap().over(), "reopened since");
+    }
+}
