@@ -66,7 +66,9 @@ pub(crate) enum Command {
     Budget(BudgetArgs),
     /// Print a row's whole history.
     Trace(TraceArgs),
-    /// Write a run's dataset again, in another layout or place.
+    /// Write the dataset of a run that has ended again, from its state.
+    Assemble(AssembleArgs),
+    /// Copy a run's dataset, in another layout or place.
     Export(ExportArgs),
     /// Write a run's report: one page with its map, concepts, funnel, rounds, spending and rows.
     Report(ReportArgs),
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Resume(RemoteRunArgs),
     /// Stop a run of a cluster for good.
     Cancel(RemoteRunArgs),
+    /// Take up runs that a cluster's store holds and its Redis has lost.
+    Adopt(AdoptArgs),
     /// Show what became of a task.
     Explain(ExplainArgs),
     /// List a cluster's workers.
@@ -208,6 +212,16 @@ pub(crate) struct TraceArgs {
     pub(crate) row: String,
     #[command(flatten)]
     pub(crate) server: MaybeServerArgs,
+}
+
+/// What `assemble` needs.
+#[derive(Debug, Args)]
+pub(crate) struct AssembleArgs {
+    /// The run's folder (`out/RUN`, or `STORE/RUN` of a cluster), or its id with `--store`.
+    pub(crate) run: PathBuf,
+    /// A cluster's store, for one that is not a folder of this machine: `s3://BUCKET/PREFIX`, `gs://…` or `az://…`.
+    #[arg(long)]
+    pub(crate) store: Option<String>,
 }
 
 /// What `export` needs.

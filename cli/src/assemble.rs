@@ -1,13 +1,16 @@
 //! Assembles the dataset of a finished run from its journal: the real anchor and the accepted rows under the ceiling, the held-out
 //! splits, the rejected rows, the manifest and the card.
 
+pub(crate) mod again;
 mod rows;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use gristmill_coordinator::{Finished, Journal, SeedStore, Start, specs, synthetic_ceiling, synthetic_share};
+use gristmill_coordinator::{
+    Events, Finished, Journal, SeedStore, Start, specs, synthetic_ceiling, synthetic_share,
+};
 use gristmill_dataset::{About, Layout, Options, Rejected, Split, Writer};
 use gristmill_domain::concept::Standing;
 use gristmill_domain::filter::Reason;
@@ -24,6 +27,8 @@ use serde::{Deserialize, Serialize};
 use crate::view::many;
 use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
+
+pub(crate) use again::refuse_worse;
 
 /// Rows handed to the writing thread at once.
 const QUEUE: usize = 256;
@@ -63,6 +68,9 @@ pub(crate) struct Manifest {
     /// What decontamination by meaning would have missed, measured on the run's own rephrasings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) leaks: Option<LeakTrials>,
+    /// Each time that the run was taken up again after it had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resumed: Vec<Resumed>,
     /// The limit in force at the end.
     pub(crate) limit: gristmill_domain::amount::Limit,
     /// Money, calls and tokens by stage and model.
@@ -80,6 +88,15 @@ pub(crate) struct Manifest {
     pub(crate) warnings: Vec<String>,
     /// Files with their hashes; this one is not among them.
     pub(crate) files: Vec<serde_json::Value>,
+}
+
+/// A run taken up again after it had ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Resumed {
+    /// Rounds that it had by then.
+    pub(crate) rounds: u32,
+    /// Its limit from then on.
+    pub(crate) limit: gristmill_domain::amount::Limit,
 }
 
 /// Rows of the dataset.
@@ -280,7 +297,8 @@ impl Tallies {
     }
 }
 
-/// Writes the dataset and returns its manifest. What was there before stays until the new one is whole.
+/// Writes the dataset and returns its manifest. What was there before stays until the new one is whole, and for good where it holds more of
+/// the run's rows.
 pub(crate) async fn assemble(
     state: &dyn Blobs,
     target: &Path,
@@ -297,9 +315,10 @@ pub(crate) async fn assemble(
         ..Options::default()
     };
     let target = target.to_owned();
+    let written_to = target.clone();
     let (sender, mut receiver) = tokio::sync::mpsc::channel::<Item>(QUEUE);
     let writing = tokio::task::spawn_blocking(move || -> anyhow::Result<gristmill_dataset::Finished> {
-        let mut writer = Writer::create(&target, options)?;
+        let mut writer = Writer::create(&written_to, options)?;
         while let Some(item) = receiver.blocking_recv() {
             match item {
                 Item::Row(split, row) => writer.push(split, *row)?,
@@ -325,11 +344,24 @@ pub(crate) async fn assemble(
         concepts: finished.concepts.clone(),
     };
     let mut manifest = manifest(start, seeds, course, account, tallies);
+    let events = Events::load(state).await?;
+    manifest.resumed = events
+        .reopenings()
+        .map(|(rounds, limit)| Resumed { rounds, limit })
+        .collect();
+    let place = target.display().to_string();
+    refuse_worse(before(&target).as_ref(), &manifest, &place)?;
     label(&mut written, &mut manifest)?;
     tokio::task::spawn_blocking(move || written.publish())
         .await
         .context("the publishing thread ended early")??;
     Ok(manifest)
+}
+
+/// The manifest of the dataset that is there; `None` where there is none that can be read.
+fn before(target: &Path) -> Option<Manifest> {
+    let bytes = std::fs::read(target.join("manifest.json")).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// Adds card and manifest to a dataset that is written, and names its files in the manifest.
@@ -510,6 +542,7 @@ pub(crate) fn manifest(
         leaks: tallies.leaks,
         warnings,
         concepts: course.concepts,
+        resumed: Vec::new(),
         limit: account.limit,
         spend,
         rounds: course.rounds,
@@ -524,4 +557,39 @@ pub(crate) fn manifest(
 pub(crate) fn configuration_hash(job: &job::Job) -> String {
     let text = serde_json::to_vec(job).unwrap_or_default();
     gristmill_domain::id::ContentId::of(&[b"job", &text]).to_string()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The manifest of a run without rows.
+    pub(crate) fn empty() -> Manifest {
+        Manifest {
+            version: 1,
+            run: String::new(),
+            gristmill: String::new(),
+            configuration: String::new(),
+            end: String::new(),
+            rows: RowCounts::default(),
+            candidates: 0,
+            rejected: Vec::new(),
+            by_reference: BTreeMap::new(),
+            concepts: Vec::new(),
+            by_strategy: BTreeMap::new(),
+            by_mutator: BTreeMap::new(),
+            resumed: Vec::new(),
+            limit: gristmill_domain::amount::Limit::default(),
+            spend: Vec::new(),
+            rounds: Vec::new(),
+            seeds: gristmill_coordinator::Summary::default(),
+            prompts: Vec::new(),
+            job: serde_json::from_value(serde_json::json!({
+                "seeds": {"path": "s"}, "teacher": {"base_url": "http://x/v1", "model": "m"}, "budget": {"calls": 1},
+            }))
+            .unwrap(),
+            warnings: Vec::new(),
+            files: Vec::new(),
+        }
+    }
 }

@@ -29,7 +29,7 @@ impl Failure {
     /// A run ended with less than its job wants.
     pub(crate) fn short(there: &str, end: &str) -> Self {
         let way_out = if end == End::BudgetSpent.to_string() {
-            "a run that has ended is not taken up again: give a larger budget, and `generate.seed` another number"
+            "run the same job with a larger `budget` to resume it: what is spent counts against the new limit"
         } else {
             "the card, `dataset/README.md`, shows what was rejected and why"
         };

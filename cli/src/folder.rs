@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Error, Owner, Start};
+use gristmill_coordinator::{Error, Events, Owner, Start};
 use gristmill_domain::id::RunId;
 
 /// A run's folder.
@@ -89,6 +89,15 @@ impl RunFolder {
         Ok(owner == Some(Owner::Cluster))
     }
 
+    /// What happened to the run besides its rounds.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) async fn events(&self) -> anyhow::Result<Events> {
+        let events = Events::load(&LocalBlobs::new(self.state())).await;
+        events.with_context(|| format!("{} cannot be read", self.state().display()))
+    }
+
     /// True when an earlier start got as far as storing what the run is started with.
     pub(crate) fn begun(&self) -> bool {
         self.start_file().exists()
@@ -99,10 +108,15 @@ impl RunFolder {
         let state = self.state();
         std::fs::create_dir_all(&state)
             .with_context(|| format!("the folder {} cannot be made", state.display()))?;
-        let path = self.start_file();
-        if path.exists() {
+        if self.start_file().exists() {
             return Ok(());
         }
+        self.replace_start(start)
+    }
+
+    /// Stores what the run is started with now.
+    pub(crate) fn replace_start(&self, start: &Start) -> anyhow::Result<()> {
+        let (state, path) = (self.state(), self.start_file());
         let part = state.join("run.json.part");
         let write = || -> std::io::Result<()> {
             std::fs::write(&part, serde_json::to_vec_pretty(start)?)?;

@@ -20,28 +20,20 @@ use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::launch::shown;
 use crate::standing::{self, Concepts, Standing, State};
-use crate::{history, print};
+use crate::{history, print, resume};
 
-/// A run's books; `None` before its first task.
-pub(crate) fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
-    let archived = folder.state().join("account.json");
-    if !archived.exists() && folder.state().join("ledger.sqlite").exists() {
+/// A run's books; `None` before its first task. Those of a run that has ended are written down with its state; until then they are in its ledger.
+pub(crate) async fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
+    if folder.state().join("ledger.sqlite").exists() && !folder.of_a_cluster().await? {
         return Ok(ReadOnly::open(&folder.state())?.account(start.run)?);
     }
-    // A cluster's run keeps its account when it has ended; until then a coordinator knows it.
-    if !archived.exists() {
-        return Ok(None);
-    }
-    let text = std::fs::read(&archived).with_context(|| format!("{} cannot be read", archived.display()))?;
-    let account =
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", archived.display()))?;
-    Ok(Some(account))
+    Ok(folder.events().await?.account().cloned())
 }
 
 /// Refuses a cluster's run whose books are not beside its state yet: it has not ended. Returns whether it is a cluster's.
 async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failure> {
     let cluster = folder.of_a_cluster().await.map_err(Failure::Input)?;
-    if cluster && !folder.state().join("account.json").exists() {
+    if cluster && !folder.events().await.map_err(Failure::Input)?.over() {
         return Err(Failure::Input(anyhow!(
             "run {} is a cluster's and has not ended: its books are there; name it by its id, with `--server URL`",
             start.run
@@ -73,15 +65,18 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> State 
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
         Some(AccountState::Cancelled) => State::of("cancelled"),
         Some(AccountState::Closed) if !folder.dataset().exists() => {
-            match (
-                gristmill_ledger_sqlite::running_in(&folder.state()),
-                cluster,
-            ) {
+            match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
                 (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
-                (None, true) => State::of("ended without a dataset"),
+                (None, true) => State {
+                    way_out: format!("`gristmill assemble {}` writes it again", shown(folder.root())),
+                    ..State::of("ended without a dataset")
+                },
                 (None, false) => State {
-                    way_out: "the same `gristmill run` writes the dataset".to_owned(),
-                    ..State::of("stopped")
+                    way_out: format!(
+                        "`gristmill assemble {}` or the same `gristmill run` writes it",
+                        shown(folder.root())
+                    ),
+                    ..State::of("ended without a dataset")
                 },
             }
         }
@@ -101,7 +96,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
-    let account = account(&folder, &start)?;
+    let account = account(&folder, &start).await?;
     let manifest = folder.manifest()?;
     let state = state(account.as_ref(), &folder, cluster);
     let standing = Standing {
@@ -119,6 +114,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
             .unwrap_or_default()
             .to_owned(),
         dataset: manifest.is_some().then(|| shown(&folder.dataset())),
+        alerts: Vec::new(),
     };
     let concepts = concepts(&folder, manifest.as_ref()).await?;
     standing.print_status(&state, &Concepts::of(concepts), output);
@@ -162,7 +158,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         Some(text) => Some(raise(&folder, &start, text).await.map_err(Failure::Input)?),
         None => None,
     };
-    let account = account(&folder, &start)?;
+    let account = account(&folder, &start).await?;
     let standing = Standing {
         run: start.run.to_string(),
         name: start.job_file,
@@ -172,6 +168,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         rows: None,
         end: String::new(),
         dataset: None,
+        alerts: Vec::new(),
     };
     standing.print_budget(before, output);
     Ok(())
@@ -195,9 +192,7 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
             used.calls
         ),
         Raise::Closed => {
-            bail!(
-                "the run is finished: its limit no longer matters; a larger budget and another number as `generate.seed` make another run"
-            )
+            resume::raise(folder, &ledger, start.run, current, new).await?;
         }
     }
     if let AccountState::Frozen { .. } = ledger.account(start.run).await?.state {
@@ -225,16 +220,32 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
     Ok(())
 }
 
-/// Writes a run's dataset again, in another layout or place.
-pub(crate) fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failure> {
+/// Why a run's folder holds no dataset, and the way out.
+pub(crate) async fn no_dataset(folder: &RunFolder, start: &Start) -> anyhow::Result<anyhow::Error> {
+    let place = folder.dataset();
+    let account = account(folder, start).await?;
+    Ok(match account.map(|account| account.state) {
+        Some(AccountState::Closed) => anyhow!(
+            "run {} has ended, and its dataset is missing from {}\nhelp: `gristmill assemble {}` writes it again from the run's state",
+            start.run,
+            place.display(),
+            folder.root().display()
+        ),
+        _ => anyhow!(
+            "run {} has not ended: {} holds no dataset yet",
+            start.run,
+            place.display()
+        ),
+    })
+}
+
+/// Copies a run's dataset, in another layout or place.
+pub(crate) async fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
     let source = folder.dataset();
     let Some(manifest) = folder.manifest()? else {
-        return Err(Failure::Input(anyhow!(
-            "the run is not finished: {} holds no dataset yet",
-            source.display()
-        )));
+        return Err(Failure::Input(no_dataset(&folder, &start).await?));
     };
     let mut manifest: Manifest =
         serde_json::from_value(manifest).context("the manifest of this run is damaged")?;

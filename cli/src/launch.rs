@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Coordinator, Error, Finished, LEASE_MS, Options, Progress, Start, Window};
+use gristmill_coordinator::{
+    Coordinator, Ended, Error, Events, Finished, LEASE_MS, Options, Progress, Start, Window, verify,
+};
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::plan;
@@ -29,7 +31,7 @@ use crate::folder::RunFolder;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::view::{Head, View, duration};
 use crate::workshop::{self, Place, Workshop};
-use crate::{print, report, survey};
+use crate::{print, report, resume, survey};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -46,12 +48,18 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     if folder.begun() {
         folder.claim(&job).await.map_err(Failure::Input)?;
     }
-    if let Some(manifest) = folder.manifest().map_err(Failure::Input)? {
+    let manifest = folder.manifest().map_err(Failure::Input)?;
+    let resumed = match manifest {
+        Some(_) => resume::resume(&folder, &prepared.start, &view).await?,
+        None => false,
+    };
+    if let Some(manifest) = manifest.filter(|_| !resumed) {
         let manifest: Manifest =
             serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
         print::done(&manifest, &folder, None, output);
         return reached(&manifest);
     }
+    resume::check_books(&folder).map_err(Failure::Input)?;
     for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
     }
@@ -89,6 +97,9 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         stop,
     )
     .await?;
+    verify(&blobs)
+        .await
+        .map_err(|error| Failure::Input(error.into()))?;
     let manifest = assemble::assemble(
         &blobs,
         &folder.dataset(),
@@ -183,6 +194,7 @@ async fn carry_out(
     let telling = tokio::spawn(tell_silences(worker.handle(), view.clone(), ended.clone()));
     let working = tokio::spawn(worker.run(sources, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
+    let last = seen.clone();
     let watching = tokio::spawn(view.watch(Head::of(run, Some(&prepared.start.job_file)), seen));
     let coordinator = Coordinator {
         recipe: &prepared.recipe,
@@ -190,7 +202,7 @@ async fn carry_out(
         ledger: ledger.as_ref(),
         // SQLite keeps what it confirmed.
         upkeep: None,
-        dockets: ledger.as_ref(),
+        dockets: Some(ledger.as_ref()),
         queue: &queues,
         blobs,
         account: prepared.start.account(),
@@ -224,6 +236,13 @@ async fn carry_out(
     let _ended = telling.await;
     let finished = result.map_err(|error| stopped(error, prepared, folder))?;
     let account = ledger.account(run).await.context("the ledger cannot be read")?;
+    let ended = Ended {
+        end: Some(finished.end.clone()),
+        account: account.clone(),
+        progress: last.borrow().clone(),
+    };
+    let recorded = Events::record_end(blobs, ended).await;
+    recorded.map_err(|error| stopped(error, prepared, folder))?;
     Ok((finished, account))
 }
 

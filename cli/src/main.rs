@@ -19,6 +19,7 @@ mod plan;
 mod prepare;
 mod print;
 mod report;
+mod resume;
 mod standing;
 mod survey;
 mod tongues;
@@ -128,7 +129,8 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
             Some(server) => cluster::verbs::trace(&server, &args, cli.output).await,
             None => inspect::trace(&args, cli.output).await,
         },
-        Command::Export(args) => inspect::export(&args, cli.output),
+        Command::Assemble(args) => assemble::again::again(&args, view, cli.output).await,
+        Command::Export(args) => inspect::export(&args, cli.output).await,
         Command::Measure(args) => data::measure(args, view, cli.output).await,
         Command::Dedup(args) => data::dedup(args, view, cli.output).await,
         Command::Filter(args) => data::filter(args, view, cli.output).await,
@@ -141,6 +143,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Pause(args) => cluster::verbs::pause(&args, cli.output).await,
         Command::Resume(args) => cluster::verbs::resume(&args, cli.output).await,
         Command::Cancel(args) => cluster::verbs::cancel(&args, cli.output).await,
+        Command::Adopt(args) => cluster::verbs::adopt(&args, cli.output).await,
         Command::Explain(args) => cluster::verbs::explain(&args, cli.output).await,
         Command::Workers(server) => cluster::verbs::workers(&server, cli.output).await,
         Command::Drain(args) => cluster::verbs::drain(&args, cli.output).await,

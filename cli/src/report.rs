@@ -78,10 +78,14 @@ pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(),
     let manifest = match folder.manifest()? {
         Some(manifest) => serde_json::from_value(manifest).context("the manifest of this run is damaged")?,
         None => {
-            let account = inspect::account(&folder, &start)?
+            let account = inspect::account(&folder, &start)
+                .await?
                 .context("the run has no books yet: there is nothing to report")
                 .map_err(Failure::Input)?;
-            gather::manifest_so_far(&blobs, &start, &seeds, &account).await?
+            let events = folder.events().await?;
+            let end = events.ended().and_then(|ended| ended.end.as_ref());
+            let end = end.map_or_else(|| "it has not ended".to_owned(), ToString::to_string);
+            gather::manifest_so_far(&blobs, &start, &seeds, &account, end).await?
         }
     };
     if let Some(file) = &args.out {

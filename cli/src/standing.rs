@@ -28,6 +28,8 @@ pub(crate) struct Standing {
     pub(crate) end: String,
     /// Where its dataset lies; `None` until it is finished.
     pub(crate) dataset: Option<String>,
+    /// What a person should know besides the alerts of its account.
+    pub(crate) alerts: Vec<String>,
 }
 
 /// Counts of rows, and what they are called.
@@ -176,7 +178,7 @@ impl Standing {
         let value = serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
             "in_batches": self.in_batches, "rows": self.rows, "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
-            "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts),
+            "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
@@ -192,8 +194,9 @@ impl Standing {
             text.push_str(&format!("batches    {waiting} tasks wait at providers\n"));
         }
         text.push_str(&format!("spent      {}\n", self.spent()));
-        for alert in account.iter().flat_map(|account| &account.alerts) {
-            text.push_str(&format!("alert      {}\n", alert.text));
+        let of_account = account.iter().flat_map(|account| &account.alerts);
+        for alert in self.alerts.iter().chain(of_account.map(|alert| &alert.text)) {
+            text.push_str(&format!("alert      {alert}\n"));
         }
         if concepts.at_target.1 > 0 {
             let coverage = print::coverage_of(concepts.at_target, concepts.furthest());

@@ -218,6 +218,19 @@ pub(crate) struct RemoteRunArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// What `adopt` needs.
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// The run's id.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) run: Option<String>,
+    /// Every run that the store holds.
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
 /// What `pause` needs.
 #[derive(Debug, Args)]
 pub(crate) struct PauseArgs {

@@ -1,17 +1,10 @@
 //! `gristmill coordinator`: drives runs of the register, and answers for all of them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use async_trait::async_trait;
-use gristmill_blob::Prefixed;
-use gristmill_coordinator::{
-    Access, Api, Assembler, Finished, Fleet, FleetOptions, Ground, SeedStore, Start, bury,
-};
-use gristmill_domain::ledger::Account;
-use gristmill_ports::blob::Blobs;
+use gristmill_coordinator::{Access, Api, Fleet, FleetOptions, Ground, bury};
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::v1::coordinator_server::CoordinatorServer;
@@ -22,12 +15,12 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
+use super::datasets::ToStore;
 use super::servers::{self, Servers};
 use super::{http, read, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
-use crate::assemble;
 use crate::failure::Failure;
-use crate::{print, report};
+use crate::print;
 
 /// Time between two looks at the register.
 const TICK: Duration = Duration::from_millis(500);
@@ -46,7 +39,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         .await
         .context("the queues cannot be declared")
         .map_err(Failure::Input)?;
-    let store = gristmill_blob::open(&args.cluster.store).map_err(|e| Failure::Input(e.into()))?;
+    let datasets = ToStore::open(&args.cluster.store).map_err(Failure::Input)?;
     let access = access(args).map_err(Failure::Input)?;
     let api_listener = http::listen(args.listen).await.map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
@@ -57,6 +50,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         dockets: Arc::clone(&servers.dockets),
         queue: Arc::new(servers.broker.publisher()),
         states: servers.states.clone(),
+        root: Arc::clone(&datasets.store),
         store: args.cluster.store.clone(),
         propagator: Arc::new(W3c),
     };
@@ -67,7 +61,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         tick: TICK,
     };
     tracing::info!(holder = options.holder, api = %args.listen, http = %args.http, "coordinating");
-    let fleet = Fleet::new(ground.clone(), Arc::new(ToStore { store }), options);
+    let fleet = Fleet::new(ground.clone(), Arc::new(datasets), options);
     let stop = super::stop_on_signal();
     let (ready, readiness) = watch::channel(Some("starting".to_owned()));
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -155,81 +149,6 @@ async fn answer(
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
         .await
         .context("the API failed")
-}
-
-/// Puts datasets into the store, beside the run's state.
-struct ToStore {
-    store: Arc<dyn Blobs>,
-}
-
-#[async_trait]
-impl Assembler for ToStore {
-    async fn assemble(
-        &self,
-        start: &Start,
-        seeds: &SeedStore,
-        finished: &Finished,
-        account: &Account,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let folder = tempfile::tempdir()?;
-        let target = folder.path().join("dataset");
-        let state = Prefixed::state(Arc::clone(&self.store), start.run);
-        let manifest = assemble::assemble(&state, &target, start, seeds, finished, account).await?;
-        // The dataset is there: a report that cannot be made takes nothing from it.
-        if let Err(error) = self.report(folder.path(), &state, start, seeds, &manifest).await {
-            tracing::warn!(run = %start.run, error = format!("{error:#}"), "no report was written");
-        }
-        // The manifest comes last: a dataset without one is not whole.
-        let mut files = files(&target)?;
-        files.sort_by_key(|file| (file.ends_with("manifest.json"), file.clone()));
-        for file in files {
-            let path = target.join(&file);
-            self.store
-                .put_file(&format!("{}/dataset/{file}", start.run), &path)
-                .await?;
-        }
-        Ok(())
-    }
-}
-
-impl ToStore {
-    /// Puts the run's report beside its dataset.
-    async fn report(
-        &self,
-        scratch: &Path,
-        state: &dyn Blobs,
-        start: &Start,
-        seeds: &SeedStore,
-        manifest: &assemble::Manifest,
-    ) -> anyhow::Result<()> {
-        let path = scratch.join(report::FILE);
-        report::write(path.clone(), state, start, seeds, manifest).await?;
-        self.store
-            .put_file(&format!("{}/{}", start.run, report::FILE), &path)
-            .await?;
-        Ok(())
-    }
-}
-
-/// Files below a folder, by their paths in it.
-fn files(root: &Path) -> anyhow::Result<Vec<String>> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path
-                    .strip_prefix(root)?
-                    .to_str()
-                    .context("a file's name is no text")?;
-                found.push(name.to_owned());
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// `gristmill broker setup`.

@@ -60,13 +60,20 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     sent.map_err(Failure::Input)?;
     let run = start.run.to_string();
     let there = answer.run.unwrap_or_default();
-    let word = became(&there, answer.created, start.limit);
+    let word = match (answer.resumed, answer.assembling) {
+        (true, _) => format!(
+            "it had ended, and resumes with the limit {}",
+            verbs::limit(&there)
+        ),
+        (_, true) => "it had ended, and its missing dataset is written again".to_owned(),
+        (false, false) => became(&there, answer.created, start.limit),
+    };
     if args.watch {
         view.say(&format!("run {run} · {word}"));
         return watch::follow(&mut remote, &run, view, output).await;
     }
     let value = serde_json::json!({
-        "run": run, "created": answer.created, "state": verbs::state(&there).word, "limit": there.limit.map_or(start.limit, |_| verbs::limit(&there)),
+        "run": run, "created": answer.created, "resumed": answer.resumed, "assembling": answer.assembling, "state": verbs::state(&there).word, "limit": there.limit.map_or(start.limit, |_| verbs::limit(&there)),
     });
     let verb = if is_over(&there) { "status" } else { "watch" };
     let server = &args.server.server;
@@ -90,7 +97,8 @@ fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
     }
     if is_over(run) {
         return format!(
-            "known there and {word}: nothing was begun; another number as `generate.seed` makes another run of this job"
+            "known there and {word}: nothing was begun; a larger `budget` resumes a run that its budget ended, and another number as \
+             `generate.seed` makes another run of this job"
         );
     }
     let mut text =

@@ -13,7 +13,8 @@ use gristmill_proto::v1;
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
-    BudgetArgs, DrainArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs, TraceArgs,
+    AdoptArgs, BudgetArgs, DrainArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
+    TraceArgs,
 };
 use crate::failure::Failure;
 use crate::standing::{self, Concepts, Standing, State};
@@ -81,6 +82,11 @@ fn standing(run: &v1::Run) -> Standing {
             .as_ref()
             .map_or_else(String::new, |progress| progress.end.clone()),
         dataset: (!run.dataset.is_empty()).then(|| run.dataset.clone()),
+        alerts: run
+            .progress
+            .as_ref()
+            .map(|progress| progress.alerts.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -238,6 +244,28 @@ pub(crate) async fn cancel(args: &RemoteRunArgs, output: OutputStyle) -> Result<
     let answer = connect(&args.server).await?.cancel_run(request).await;
     show(&answer.map_err(|status| refused(&status))?.into_inner(), output);
     Ok(())
+}
+
+/// Enters runs that the store holds and the register has lost.
+pub(crate) async fn adopt(args: &AdoptArgs, output: OutputStyle) -> Result<(), Failure> {
+    let request = v1::AdoptRunsRequest {
+        run: args.run.clone().unwrap_or_default(),
+    };
+    let answer = connect(&args.server).await?.adopt_runs(request).await;
+    let runs = answer.map_err(|status| refused(&status))?.into_inner().runs;
+    if runs.is_empty() && output == OutputStyle::Text {
+        print::plain("the store holds no run\n");
+    }
+    for run in &runs {
+        let value = serde_json::json!({"run": run.run, "outcome": run.outcome, "adopted": run.adopted});
+        print::either(output, &value, &format!("{}  {}", run.run, run.outcome));
+    }
+    match (runs.as_slice(), &args.run) {
+        ([one], Some(_)) if !one.adopted && one.outcome != "known" => {
+            Err(Failure::Input(anyhow!("run {} was {}", one.run, one.outcome)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Shows what became of a task.

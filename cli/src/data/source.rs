@@ -49,7 +49,9 @@ impl Source {
         {
             let run = RunFolder::open(Path::new(single))?;
             if run.manifest()?.is_none() {
-                bail!("{single} has no dataset yet: the run is not finished");
+                bail!(
+                    "{single} holds no dataset: if its run has ended, `gristmill assemble {single}` writes it again"
+                );
             }
             source.patterns = vec![run.dataset().join("data/train-*.parquet").display().to_string()];
             source.origin = Some("synthetic");

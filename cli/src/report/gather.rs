@@ -270,12 +270,13 @@ async fn embed(
     Ok(model.filter(|_| whole))
 }
 
-/// What a manifest would say of a run that is not finished.
+/// What a manifest would say of a run without a dataset: it goes on, or has ended for what `end` says.
 pub(super) async fn manifest_so_far(
     state: &dyn Blobs,
     start: &Start,
     seeds: &SeedStore,
     account: &Account,
+    end: String,
 ) -> anyhow::Result<Manifest> {
     let journal = Journal::new(state);
     let mut tallies = Tallies::default();
@@ -326,7 +327,7 @@ pub(super) async fn manifest_so_far(
         start,
         seeds,
         assemble::Course {
-            end: "it is not finished".to_owned(),
+            end,
             rounds,
             concepts,
         },

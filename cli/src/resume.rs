@@ -1,0 +1,101 @@
+//! Runs of one machine that have ended, taken up again.
+
+use anyhow::bail;
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::{Events, Start, larger, more_may_help, reopen, resumption};
+use gristmill_domain::amount::Limit;
+use gristmill_domain::id::RunId;
+use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
+use gristmill_ports::ledger::{Ledger, Reopen};
+
+use crate::failure::Failure;
+use crate::folder::RunFolder;
+use crate::view::View;
+
+/// Takes a run with a dataset up again where its job brings more of what it ended for, or where an earlier start did so and was interrupted; whether
+/// it goes on.
+pub(crate) async fn resume(folder: &RunFolder, now: &Start, view: &View) -> Result<bool, Failure> {
+    let mut events = folder.events().await.map_err(Failure::Input)?;
+    if events.reopened().is_some() {
+        return Ok(true);
+    }
+    let Some(limit) = closed_limit(folder, now.run, &events)? else {
+        return Ok(false);
+    };
+    let before = folder.start()?;
+    let Some(wanted) = resumption(&events, limit, &before, now) else {
+        return Ok(false);
+    };
+    let state = LocalBlobs::new(folder.state());
+    reopen(&state, &mut events, wanted)
+        .await
+        .map_err(|error| Failure::Other(error.into()))?;
+    folder.replace_start(now).map_err(Failure::Input)?;
+    view.say(&match wanted == limit {
+        true => format!("the run had ended, and resumes by the corrected job; its limit stays {limit}"),
+        false => format!("the run had ended, and resumes with the limit {wanted}; it was {limit}"),
+    });
+    Ok(true)
+}
+
+/// The limit of a run whose books are closed; `None` while they are open.
+fn closed_limit(folder: &RunFolder, run: RunId, events: &Events) -> anyhow::Result<Option<Limit>> {
+    if let Some(account) = events.account() {
+        return Ok(Some(account.limit));
+    }
+    // It ended under a version that did not write that down.
+    let account = match ReadOnly::open(&folder.state()) {
+        Ok(ledger) => ledger.account(run)?,
+        Err(_) => None,
+    };
+    Ok(account
+        .filter(|account| account.state == gristmill_domain::ledger::AccountState::Closed)
+        .map(|account| account.limit))
+}
+
+/// Refuses a run whose rounds are stored and whose books are gone: a new ledger would spend its budget a second time.
+pub(crate) fn check_books(folder: &RunFolder) -> anyhow::Result<()> {
+    let state = folder.state();
+    let planned = std::fs::read_dir(state.join("plans")).is_ok_and(|mut plans| plans.next().is_some());
+    if planned && !state.join("ledger.sqlite").exists() {
+        bail!(
+            "{state} holds rounds of this run and no ledger: what it has spent is not known, and a new ledger would spend its budget a \
+             second time\nhelp: restore `ledger.sqlite` from a copy of that folder; a run that has ended needs none: `gristmill assemble {root}`",
+            state = state.display(),
+            root = folder.root().display()
+        );
+    }
+    Ok(())
+}
+
+/// Reopens the books of a run that has ended, with another limit.
+pub(crate) async fn raise(
+    folder: &RunFolder,
+    ledger: &SqliteLedger,
+    run: RunId,
+    current: Limit,
+    new: Limit,
+) -> anyhow::Result<()> {
+    let mut events = folder.events().await?;
+    if let Some(end) = events.ended().and_then(|ended| ended.end.as_ref())
+        && !more_may_help(Some(end))
+    {
+        bail!("the run has ended, and a larger budget would bring no further row: {end}");
+    }
+    if larger(current, new) == current {
+        return Ok(());
+    }
+    reopen(&LocalBlobs::new(folder.state()), &mut events, new).await?;
+    let epoch = ledger.take_over(run, "budget").await?;
+    let request = format!("raised to {new:?} from {current:?}");
+    match ledger.reopen(run, &epoch, &request, current, new).await? {
+        Reopen::Reopened | Reopen::Already | Reopen::NotClosed => {}
+        Reopen::Mismatch { current } => bail!("the limit is {current} by now"),
+        Reopen::BelowUsed { used } => bail!(
+            "{} and {} calls are used already: a limit cannot go below that",
+            used.usd,
+            used.calls
+        ),
+    }
+    Ok(())
+}
