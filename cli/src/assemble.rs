@@ -99,6 +99,17 @@ pub(crate) struct Resumed {
     pub(crate) limit: gristmill_domain::amount::Limit,
 }
 
+impl std::fmt::Display for Resumed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "after {} with the limit {}",
+            many(self.rounds.into(), "round"),
+            self.limit
+        )
+    }
+}
+
 /// Rows of the dataset.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RowCounts {

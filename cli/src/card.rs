@@ -33,6 +33,14 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         thousands(rows.test),
     )?;
     writeln!(text, "The run ended because {}.\n", manifest.end)?;
+    if !manifest.resumed.is_empty() {
+        let times: Vec<String> = manifest.resumed.iter().map(ToString::to_string).collect();
+        writeln!(
+            text,
+            "It had ended before and was resumed {}.\n",
+            times.join(", then ")
+        )?;
+    }
     funnel(text, manifest)?;
     concepts(text, manifest)?;
     leaks(text, manifest)?;

@@ -82,7 +82,7 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         let value = serde_json::json!({
             "run": manifest.run, "folder": place, "end": manifest.end, "rows": manifest.rows, "candidates": manifest.candidates,
             "rejected": manifest.rejected, "concepts": manifest.concepts, "spend": manifest.spend, "by_reference": manifest.by_reference,
-            "warnings": manifest.warnings, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
+            "warnings": manifest.warnings, "resumed": manifest.resumed, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
         });
         out!("{value}");
         return;
@@ -129,6 +129,9 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         thousands(manifest.rows.test)
     );
     out!("  ended      {}", manifest.end);
+    for resumed in &manifest.resumed {
+        out!("  resumed    {resumed}");
+    }
     if !manifest.warnings.is_empty() {
         out!(
             "  warnings   {}: {}",

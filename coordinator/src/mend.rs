@@ -208,3 +208,165 @@ async fn wait(site: &Site<'_>, wait_ms: u64) -> Result<(), Error> {
         () = tokio::time::sleep(Duration::from_millis(wait_ms)) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+
+    use async_trait::async_trait;
+    use gristmill_blob::LocalBlobs;
+    use gristmill_domain::amount::{Amount, Limit};
+    use gristmill_domain::id::RunId;
+    use gristmill_domain::ledger::Account;
+    use gristmill_domain::work::{Address, Step};
+    use gristmill_ports::contract::ledger::MemoryLedger;
+    use gristmill_ports::ledger::{Epoch, Error as LedgerError, Ledger, NewTask};
+    use gristmill_ports::trace::Untraced;
+    use gristmill_ports::upkeep::Survivor;
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::closed::Closed;
+    use crate::engine::Options;
+    use crate::journal::TaskResult;
+    use crate::{Progress, Window};
+
+    /// A store that has lost writes until it is rebuilt.
+    struct Broken {
+        survivors: Vec<Survivor>,
+        rebuilt: Mutex<Option<Holdings>>,
+    }
+
+    #[async_trait]
+    impl Upkeep for Broken {
+        async fn standing(&self, _: RunId, _: &Epoch, _: u64) -> Result<Standing, LedgerError> {
+            Ok(match *self.rebuilt.lock().unwrap() {
+                Some(_) => Standing::Whole,
+                None => Standing::Broken,
+            })
+        }
+
+        async fn survivors(&self, _: RunId, _: &Epoch) -> Result<Vec<Survivor>, LedgerError> {
+            Ok(self.survivors.clone())
+        }
+
+        async fn rebuild(&self, _: RunId, _: &Epoch, holdings: Holdings) -> Result<u64, LedgerError> {
+            let presumed = holdings.open.len() as u64;
+            *self.rebuilt.lock().unwrap() = Some(holdings);
+            Ok(presumed)
+        }
+
+        async fn release(&self, _: RunId, _: Duration) -> Result<bool, LedgerError> {
+            Ok(true)
+        }
+    }
+
+    fn result(number: u64, calls: u64) -> TaskResult {
+        let address = Address {
+            round: 0,
+            index: number,
+            step: Step::Ask,
+        };
+        TaskResult {
+            task: TaskId::of(&[&number.to_le_bytes()]),
+            address,
+            model: "teacher".to_owned(),
+            brought: Err("refused".to_owned()),
+            cost: Amount {
+                calls,
+                ..Amount::ZERO
+            },
+            attempts: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn books_are_whole_before_a_round_is_planned_and_nothing_is_presumed() {
+        let (run, folder) = (RunId::of(&[b"run"]), tempfile::tempdir().unwrap());
+        let account = NewAccount {
+            run,
+            limit: Limit::default(),
+            price_hash: "p".to_owned(),
+            lease_ms: 10,
+            republish_ms: 10,
+        };
+        let blobs = LocalBlobs::new(folder.path());
+        let journal = Journal::new(&blobs);
+        let results: Vec<TaskResult> = (0..3).map(|number| result(number, 2)).collect();
+        let (stored, stray) = (results[1].task, result(9, 0).task);
+        journal.append_results(0, &mut 0, results).await.unwrap();
+        let ledger = MemoryLedger::default();
+        ledger.create(account.clone()).await.unwrap();
+        let epoch = ledger.take_over(run, "driver").await.unwrap();
+        let new = |id| NewTask {
+            id,
+            stage: Stage::Generate,
+            model: "teacher".to_owned(),
+            payload: Vec::new(),
+            max_attempts: 1,
+            max_voids: 1,
+        };
+        ledger
+            .open(run, &epoch, vec![new(stored), new(stray)])
+            .await
+            .unwrap();
+        let survivor = |id| Survivor { id, decided: false };
+        let upkeep = Broken {
+            survivors: vec![survivor(stored), survivor(stray)],
+            rebuilt: Mutex::default(),
+        };
+        let queue = Closed(Account::new(account.clone()));
+        let mut site = Site {
+            run,
+            ledger: &ledger,
+            queue: &queue,
+            journal,
+            epoch,
+            prices: HashMap::new(),
+            options: Options {
+                window: Window::new(64),
+                max_attempts: 1,
+                sweep_every: Duration::from_secs(1),
+                propagator: Arc::new(Untraced),
+            },
+            progress: watch::channel(Progress::default()).0,
+            stop: CancellationToken::new(),
+            cursor: 0,
+            early: HashMap::new(),
+            care: Some(Care {
+                upkeep: &upkeep,
+                account,
+                stored: 3,
+            }),
+            dockets: None,
+            closed: false,
+        };
+        between_rounds(&site).await.unwrap();
+        let holdings = upkeep.rebuilt.lock().unwrap().take().expect("rebuilt");
+        assert_eq!(
+            holdings.open,
+            [],
+            "no call of a round that is not planned can have begun"
+        );
+        assert_eq!(holdings.stored_survivors, [stored]);
+        let sums: Vec<_> = holdings
+            .stored
+            .iter()
+            .map(|line| (line.sum.tasks, line.sum.spent.calls))
+            .collect();
+        assert_eq!(sums, [(3, 6)]);
+        let counts = ledger.account(run).await.unwrap().counts_total();
+        assert_eq!(
+            (counts.open, counts.failed),
+            (1, 1),
+            "what nobody asks for any more is failed"
+        );
+
+        // A run whose books are closed is only read.
+        site.closed = true;
+        between_rounds(&site).await.unwrap();
+        assert!(upkeep.rebuilt.lock().unwrap().is_none());
+    }
+}

@@ -115,3 +115,117 @@ pub(crate) async fn read(state: &dyn Blobs, name: &str) -> Result<Option<Vec<u8>
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gristmill_blob::LocalBlobs;
+
+    use super::*;
+
+    async fn state_with(files: &[(&str, &str)]) -> (tempfile::TempDir, LocalBlobs) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        for (name, text) in files {
+            state.create(name, text.as_bytes().to_vec()).await.unwrap();
+        }
+        (folder, state)
+    }
+
+    fn start(base: &str) -> String {
+        serde_json::json!({
+            "run": gristmill_domain::id::RunId::of(&[b"run"]), "version": "0.1.0", "job_file": "job.yaml", "base": base,
+            "job": {"seeds": {"path": "s"}, "teacher": {"base_url": "http://x/v1", "model": "m"}, "budget": {"calls": 1}},
+            "limit": {"usd": null, "calls": 1}, "prompts": [], "bad_rows": 0,
+        })
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn the_first_that_claims_a_run_keeps_it() {
+        for (first, second) in [(Owner::Machine, Owner::Cluster), (Owner::Cluster, Owner::Machine)] {
+            let (_folder, state) = state_with(&[]).await;
+            assert_eq!(owner(&state).await.unwrap(), None);
+            claim(&state, first).await.unwrap();
+            claim(&state, first).await.unwrap();
+            let refused = claim(&state, second).await;
+            assert!(
+                matches!(refused, Err(Error::Owned { owner }) if owner == first),
+                "{refused:?}"
+            );
+            assert_eq!(owner(&state).await.unwrap(), Some(first));
+        }
+    }
+
+    #[tokio::test]
+    async fn runs_of_versions_without_a_mark_are_told_apart() {
+        let (submitted, began) = (start(""), start("/jobs"));
+        let cases = [
+            // Submitted, not begun; begun; ended.
+            (vec![("run.json", submitted.as_str())], Owner::Cluster),
+            (
+                vec![("run.json", &submitted), ("plans/00000000.seg", "")],
+                Owner::Cluster,
+            ),
+            (
+                vec![("run.json", &submitted), ("account.json", "{}")],
+                Owner::Cluster,
+            ),
+            // A second ledger was opened beside a cluster's run.
+            (
+                vec![
+                    ("run.json", &submitted),
+                    ("account.json", "{}"),
+                    ("ledger.sqlite", ""),
+                ],
+                Owner::Cluster,
+            ),
+            // Of one machine: killed before its ledger was there, and begun.
+            (vec![("run.json", began.as_str())], Owner::Machine),
+            (
+                vec![("run.json", &began), ("ledger.sqlite", ""), ("ledger.lock", "")],
+                Owner::Machine,
+            ),
+        ];
+        for (files, expected) in cases {
+            let (_folder, state) = state_with(&files).await;
+            assert_eq!(owner(&state).await.unwrap(), Some(expected), "{files:?}");
+            let other = match expected {
+                Owner::Machine => Owner::Cluster,
+                Owner::Cluster => Owner::Machine,
+            };
+            assert!(
+                matches!(claim(&state, other).await, Err(Error::Owned { .. })),
+                "{files:?}"
+            );
+            assert!(
+                state.list(MARK).await.unwrap().is_empty(),
+                "a refusal writes nothing"
+            );
+            claim(&state, expected).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_that_claim_at_once_one_kind_wins() {
+        let (_folder, state) = state_with(&[]).await;
+        let mut claims = tokio::task::JoinSet::new();
+        for number in 0..16 {
+            let state = state.clone();
+            claims.spawn(async move {
+                let wanted = if number % 2 == 0 {
+                    Owner::Machine
+                } else {
+                    Owner::Cluster
+                };
+                (wanted, claim(&state, wanted).await.is_ok())
+            });
+        }
+        let winner = owner(&state).await.unwrap();
+        let ended = claims.join_all().await;
+        let winner = winner.or(owner(&state).await.unwrap()).unwrap();
+        assert!(
+            ended.iter().all(|(wanted, won)| *won == (*wanted == winner)),
+            "{ended:?}"
+        );
+    }
+}

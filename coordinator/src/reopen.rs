@@ -56,3 +56,89 @@ pub async fn reopen(state: &dyn Blobs, events: &mut Events, limit: Limit) -> Res
     let rounds = u32::try_from(planned).unwrap_or(u32::MAX);
     events.append(state, RunEvent::Reopened { limit, rounds }).await
 }
+
+#[cfg(test)]
+mod tests {
+    use gristmill_blob::LocalBlobs;
+    use gristmill_domain::id::RunId;
+    use gristmill_domain::ledger::Account;
+
+    use super::*;
+    use crate::{Ended, Progress};
+
+    fn start(calls: u64, url: &str) -> Start {
+        serde_json::from_value(serde_json::json!({
+            "run": RunId::of(&[b"run"]), "version": "0.1.0", "job_file": "job.yaml", "base": "",
+            "job": {"seeds": {"path": "s"}, "teacher": {"base_url": url, "model": "m"}, "budget": {"calls": calls}},
+            "limit": {"usd": null, "calls": calls}, "prompts": [], "bad_rows": 0,
+        }))
+        .unwrap()
+    }
+
+    fn calls(calls: u64) -> Limit {
+        Limit {
+            usd: None,
+            calls: Some(calls),
+        }
+    }
+
+    async fn ended(end: Option<End>, short: &str) -> Events {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let ended = Ended {
+            end,
+            account: Account::new(start(100, "http://a/v1").account()),
+            progress: Progress {
+                short: short.to_owned(),
+                ..Progress::default()
+            },
+        };
+        Events::record_end(&state, ended).await.unwrap();
+        Events::load(&state).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn more_budget_or_a_corrected_job_takes_an_ended_run_up_and_nothing_else_does() {
+        let (same, dearer) = (start(100, "http://a/v1"), start(150, "http://a/v1"));
+        let (cheaper, corrected) = (start(60, "http://a/v1"), start(100, "http://b/v1"));
+        let by = |events: &Events, now: &Start| resumption(events, calls(100), &same, now);
+        let spent = ended(Some(End::BudgetSpent), "").await;
+        assert_eq!(by(&spent, &same), None);
+        assert_eq!(by(&spent, &cheaper), None, "a limit is not lowered");
+        assert_eq!(by(&spent, &dearer), Some(calls(150)));
+        assert_eq!(by(&spent, &corrected), None, "it has what its job wants");
+        let nothing = ended(Some(End::NothingGained), "no new row").await;
+        assert_eq!(by(&nothing, &same), None);
+        assert_eq!(by(&nothing, &corrected), Some(calls(100)));
+        for whole in [
+            End::RowsReached("10 rows".to_owned()),
+            End::TargetsMet,
+            End::SeedsUsedUp,
+        ] {
+            assert_eq!(by(&ended(Some(whole), "").await, &dearer), None);
+        }
+        assert_eq!(by(&ended(None, "").await, &dearer), None, "cancelled for good");
+        assert_eq!(
+            by(&Events::default(), &dearer),
+            Some(calls(150)),
+            "of a version that did not say why"
+        );
+    }
+
+    #[test]
+    fn the_larger_limit_names_no_axis_that_was_free() {
+        let both = Limit {
+            usd: Some(MicroUsd(5)),
+            calls: Some(10),
+        };
+        assert_eq!(larger(calls(10), both), calls(10));
+        assert_eq!(
+            larger(both, calls(20)),
+            Limit {
+                calls: Some(20),
+                ..both
+            }
+        );
+        assert_eq!(larger(both, calls(3)), both);
+    }
+}

@@ -269,6 +269,12 @@ fn facts(start: &Start, manifest: &Manifest, gathered: &Gathered) -> Table {
         pair("configuration", manifest.configuration.clone()),
         pair("gristmill", manifest.gristmill.clone()),
     ];
+    rows.extend(
+        manifest
+            .resumed
+            .iter()
+            .map(|resumed| pair("resumed", resumed.to_string())),
+    );
     let mut prices: Vec<_> = start.prices().into_iter().collect();
     prices.sort_by(|a, b| a.0.cmp(&b.0));
     for (name, price) in prices {
