@@ -24,11 +24,10 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
-use crate::view::many;
 use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
 
-pub(crate) use again::refuse_worse;
+pub(crate) use again::{Resumed, refuse_worse};
 
 /// Rows handed to the writing thread at once.
 const QUEUE: usize = 256;
@@ -88,26 +87,6 @@ pub(crate) struct Manifest {
     pub(crate) warnings: Vec<String>,
     /// Files with their hashes; this one is not among them.
     pub(crate) files: Vec<serde_json::Value>,
-}
-
-/// A run taken up again after it had ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Resumed {
-    /// Rounds that it had by then.
-    pub(crate) rounds: u32,
-    /// Its limit from then on.
-    pub(crate) limit: gristmill_domain::amount::Limit,
-}
-
-impl std::fmt::Display for Resumed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "after {} with the limit {}",
-            many(self.rounds.into(), "round"),
-            self.limit
-        )
-    }
 }
 
 /// Rows of the dataset.
@@ -568,39 +547,4 @@ pub(crate) fn manifest(
 pub(crate) fn configuration_hash(job: &job::Job) -> String {
     let text = serde_json::to_vec(job).unwrap_or_default();
     gristmill_domain::id::ContentId::of(&[b"job", &text]).to_string()
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// The manifest of a run without rows.
-    pub(crate) fn empty() -> Manifest {
-        Manifest {
-            version: 1,
-            run: String::new(),
-            gristmill: String::new(),
-            configuration: String::new(),
-            end: String::new(),
-            rows: RowCounts::default(),
-            candidates: 0,
-            rejected: Vec::new(),
-            by_reference: BTreeMap::new(),
-            concepts: Vec::new(),
-            by_strategy: BTreeMap::new(),
-            by_mutator: BTreeMap::new(),
-            resumed: Vec::new(),
-            limit: gristmill_domain::amount::Limit::default(),
-            spend: Vec::new(),
-            rounds: Vec::new(),
-            seeds: gristmill_coordinator::Summary::default(),
-            prompts: Vec::new(),
-            job: serde_json::from_value(serde_json::json!({
-                "seeds": {"path": "s"}, "teacher": {"base_url": "http://x/v1", "model": "m"}, "budget": {"calls": 1},
-            }))
-            .unwrap(),
-            warnings: Vec::new(),
-            files: Vec::new(),
-        }
-    }
 }

@@ -9,14 +9,35 @@ use gristmill_coordinator::{Assembler, Events, Finished, SeedStore, Start, repla
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_ports::blob::Blobs;
+use serde::{Deserialize, Serialize};
 
 use super::Manifest;
 use crate::args::{AssembleArgs, OutputStyle};
 use crate::cluster::datasets::ToStore;
 use crate::failure::Failure;
 use crate::folder::RunFolder;
-use crate::view::View;
+use crate::view::{View, many};
 use crate::{inspect, print, report};
+
+/// A run taken up again after it had ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Resumed {
+    /// Rounds that it had by then.
+    pub(crate) rounds: u32,
+    /// Its limit from then on.
+    pub(crate) limit: gristmill_domain::amount::Limit,
+}
+
+impl std::fmt::Display for Resumed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "after {} with the limit {}",
+            many(self.rounds.into(), "round"),
+            self.limit
+        )
+    }
+}
 
 /// A run that has ended, gone through once more.
 struct Ended {
@@ -129,8 +150,38 @@ pub(crate) fn refuse_worse(before: Option<&Manifest>, now: &Manifest, place: &st
 mod tests {
     use super::*;
 
+    /// The manifest of a run without rows.
+    fn empty() -> Manifest {
+        Manifest {
+            version: 1,
+            run: String::new(),
+            gristmill: String::new(),
+            configuration: String::new(),
+            end: String::new(),
+            rows: crate::assemble::RowCounts::default(),
+            candidates: 0,
+            rejected: Vec::new(),
+            by_reference: Default::default(),
+            concepts: Vec::new(),
+            by_strategy: Default::default(),
+            by_mutator: Default::default(),
+            resumed: Vec::new(),
+            limit: gristmill_domain::amount::Limit::default(),
+            spend: Vec::new(),
+            rounds: Vec::new(),
+            seeds: gristmill_coordinator::Summary::default(),
+            prompts: Vec::new(),
+            job: serde_json::from_value(serde_json::json!({
+                "seeds": {"path": "s"}, "teacher": {"base_url": "http://x/v1", "model": "m"}, "budget": {"calls": 1},
+            }))
+            .unwrap(),
+            warnings: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
     fn manifest(run: &str, rows: u64) -> Manifest {
-        let mut manifest = crate::assemble::tests::empty();
+        let mut manifest = empty();
         manifest.run = run.to_owned();
         manifest.rows.train_synthetic = rows;
         manifest
