@@ -64,7 +64,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> State 
         },
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
         Some(AccountState::Cancelled) => State::of("cancelled"),
-        Some(AccountState::Closed) if !folder.dataset().exists() => {
+        Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
             match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
                 (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
                 (None, true) => State {

@@ -207,7 +207,7 @@ fn a_run_that_falls_short_ends_as_it_does_alone() {
     let elsewhere = bench.gristmill(&["status", folder.to_str().unwrap()]).unwrap();
     let told = String::from_utf8_lossy(&elsewhere.stderr);
     assert!(
-        elsewhere.status.code() == Some(3) && told.contains("is a cluster's and goes on there"),
+        elsewhere.status.code() == Some(3) && told.contains("is a cluster's and has not ended"),
         "{told}"
     );
 

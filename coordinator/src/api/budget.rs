@@ -38,8 +38,10 @@ impl Api {
             Ok(Raise::Mismatch { .. }) => return Err(another_limit()),
             Ok(Raise::BelowUsed { used }) => return Err(below_used(used)),
             // Reopened with this limit a moment ago: its driver opens the books.
-            Ok(Raise::Closed) | Err(LedgerError::UnknownRun(_)) if events.limit() == Some(limit) => {
-                return self.one(run).await.map(Response::new);
+            Ok(Raise::Closed) | Err(LedgerError::UnknownRun(_))
+                if events.reopened().is_some() && events.limit() == Some(limit) =>
+            {
+                return self.take_up(run).await;
             }
             Ok(Raise::Closed) => {
                 return Err(Status::unavailable(format!(
@@ -90,15 +92,24 @@ impl Api {
             return self.one(run).await.map(Response::new);
         }
         let state = (self.ground.states)(run);
+        let reopened = reopen(state.as_ref(), &mut events, limit).await;
+        reopened.map_err(|error| run_status(&error))?;
+        tracing::info!(%run, %limit, "reopened with a larger limit");
+        self.take_up(run).await
+    }
+
+    /// Has a run driven again that was reopened.
+    async fn take_up(&self, run: RunId) -> Result<Response<v1::Run>, Status> {
         let spec = match self.ground.register.spec(run).await {
             Ok(Some(spec)) => spec,
-            Ok(None) => state.read(START).await.map_err(|e| run_status(&e.into()))?,
+            Ok(None) => {
+                let state = (self.ground.states)(run);
+                state.read(START).await.map_err(|e| run_status(&e.into()))?
+            }
             Err(error) => return Err(register_status(&error)),
         };
         let start: Start =
             serde_json::from_slice(&spec).map_err(|error| Status::internal(error.to_string()))?;
-        let reopened = reopen(state.as_ref(), &mut events, limit).await;
-        reopened.map_err(|error| run_status(&error))?;
         let new = NewRun {
             run,
             name: start.job_file,
@@ -107,7 +118,6 @@ impl Api {
         };
         let entered = self.ground.register.reopen(new).await;
         entered.map_err(|error| register_status(&error))?;
-        tracing::info!(%run, %limit, "reopened with a larger limit");
         self.one(run).await.map(Response::new)
     }
 }

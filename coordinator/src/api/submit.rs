@@ -88,8 +88,10 @@ impl Api {
         };
         written.map_err(|error| run_status(&error))?;
         let entered = match next {
-            Next::Begins | Next::Stays => self.ground.register.submit(head.new).await,
+            // Also one that was reopened while its driver was about to register it as finished.
             Next::Resumes(_) | Next::Assembles => self.ground.register.reopen(head.new).await,
+            _ if events.reopened().is_some() => self.ground.register.reopen(head.new).await,
+            Next::Begins | Next::Stays => self.ground.register.submit(head.new).await,
         };
         let created = match entered.map_err(|e| register_status(&e))? {
             Submitted::Created => matches!(next, Next::Begins),

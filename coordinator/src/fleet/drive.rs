@@ -41,6 +41,8 @@ enum Failure {
     NoSeeds,
     #[error("{0} calls of the cancelled run are still in flight")]
     InFlight(u64),
+    #[error("it was reopened while its dataset was assembled")]
+    Reopened,
     #[error("the dataset could not be assembled")]
     Assemble(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -60,7 +62,7 @@ impl Fleet {
         };
         let error = &failure as &dyn std::error::Error;
         let reason = match &failure {
-            Failure::Run(Error::Interrupted | Error::Shaken) => return LetGo::Free,
+            Failure::Run(Error::Interrupted | Error::Shaken) | Failure::Reopened => return LetGo::Free,
             Failure::Run(Error::Usurped { .. } | Error::Ledger(LedgerError::StaleEpoch { .. })) => {
                 tracing::warn!(%run, error, "given up: another coordinator drives it");
                 return LetGo::Free;
@@ -245,6 +247,10 @@ impl Fleet {
             .assemble(start, seeds, finished, account)
             .await
             .map_err(Failure::Assemble)?;
+        let state = (self.ground.states)(start.run);
+        if Events::load(state.as_ref()).await?.reopened().is_some() {
+            return Err(Failure::Reopened);
+        }
         self.ground
             .register
             .end(start.run, &self.options.holder, Ending::Finished)
