@@ -24,6 +24,7 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
+use crate::view::many;
 use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
 

@@ -325,9 +325,12 @@ mod tests {
             journal,
             epoch,
             prices: HashMap::new(),
+            batched: HashSet::new(),
+            limit: Limit::default(),
             options: Options {
                 window: Window::new(64),
                 max_attempts: 1,
+                at_risk: 1.0,
                 sweep_every: Duration::from_secs(1),
                 propagator: Arc::new(Untraced),
             },

@@ -42,6 +42,7 @@ pub async fn replay(
         options: Options {
             window: Window::new(1),
             max_attempts: start.job.budget.max_attempts,
+            at_risk: start.job.budget.at_risk,
             sweep_every: std::time::Duration::from_secs(1),
             propagator: Arc::new(Untraced),
         },
