@@ -27,6 +27,8 @@ const ENOUGH: u32 = 32;
 /// Refusals in a row that close a line.
 const ROW_MIN: u32 = 3;
 const ROW_MAX: u32 = 8;
+/// Calls that may be open after a reopening until one is answered.
+const PROBES: u32 = 4;
 /// The first pause where the provider names none, and the longest.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(16);
@@ -35,6 +37,8 @@ const USED: f64 = 0.98;
 /// What is left of a rate at which too many calls were refused, and the least that one closing leaves of it.
 const DECREASE: f64 = 0.9;
 const DECREASE_MAX: f64 = 0.7;
+/// The rate after a closing before which nothing was ever answered, calls a second.
+const RATE_UNKNOWN: f64 = 4.0;
 /// The slowest rate, calls a second; growth finds more.
 const RATE_MIN: f64 = 0.2;
 /// Growth of a rate in a second: at first …
@@ -68,6 +72,8 @@ pub struct Throttle {
     cycle_from: Duration,
     /// Answers since then.
     answered: u64,
+    /// Nothing was answered since it was reopened.
+    untried: bool,
     rate: Option<Rate>,
 }
 
@@ -111,13 +117,15 @@ impl Throttle {
             reopened: Duration::ZERO,
             cycle_from: Duration::ZERO,
             answered: 0,
+            untried: false,
             rate: None,
         }
     }
 
-    /// Calls that may be open, from 1 to `most`.
+    /// Calls that may be open, from 1 to `most`: a few, until the first after a reopening is answered.
     pub fn places(&self, most: u32) -> u32 {
-        self.pace.places(most)
+        let places = self.pace.places(most);
+        if self.untried { places.min(PROBES) } else { places }
     }
 
     /// The rate that is kept, calls a second, where a limit has shown.
@@ -158,6 +166,9 @@ impl Throttle {
         self.remember(0);
         self.row = (0, None);
         self.closings = 0;
+        if self.untried {
+            (self.untried, self.cycle_from, self.answered) = (false, self.reopened, 0);
+        }
         self.answered += 1;
         self.pace = self.pace.answered(open, most);
         let share = self.share().unwrap_or(0.0);
@@ -197,10 +208,10 @@ impl Throttle {
         if let Some(rate) = &mut self.rate {
             rate.quiet_from = now;
         }
-        let enough = match (self.answered, self.closings) {
-            (0, 0) => open.clamp(1, ROW_MAX),
-            (0, _) => 1,
-            (_, _) => open.clamp(ROW_MIN, ROW_MAX),
+        let enough = match (self.untried, self.answered) {
+            (true, _) => 1,
+            (false, 0) => open.clamp(1, ROW_MAX),
+            (false, _) => open.clamp(ROW_MIN, ROW_MAX),
         };
         if self.row.0 >= enough {
             return Some(self.close(began, now));
@@ -254,9 +265,10 @@ impl Throttle {
             let took = at.saturating_sub(self.cycle_from).as_secs_f64().max(1e-3);
             let seen = USED * self.answered as f64 / took;
             let a_second = match before {
+                // Nothing was ever answered, so that nothing is known of a limit.
+                _ if self.answered == 0 => RATE_UNKNOWN,
                 Some(before) => seen.clamp(before * DECREASE_MAX, before * USED),
-                None if self.answered > 0 => seen,
-                None => 1.0,
+                None => seen,
             };
             self.rate = Some(Rate {
                 a_second: a_second.max(RATE_MIN),
@@ -265,13 +277,11 @@ impl Throttle {
                 held_back: false,
                 changed: at,
                 quiet_from: at,
-                named,
+                named: named && self.answered > 0,
             });
         }
-        if self.answered > 0 {
-            self.cycle_from = at;
-            self.answered = 0;
-        }
+        // The cycle ends with the next answer: time in which nothing passes counts for the rate that did.
+        self.untried = true;
     }
 }
 
@@ -492,6 +502,31 @@ mod tests {
         });
         let last = scene.answered.iter().filter(|at| **at > 390_000).count();
         assert!(last > 5_000, "{last} calls in the last ten seconds, of 6,400");
+    }
+
+    #[test]
+    fn a_storm_with_named_waits_leaves_no_crawl_behind() {
+        for storm in [0..30_000, 10_000..40_000] {
+            let mut scene = Scene::new(64, 200);
+            scene.run(90_000, |now, _, _| {
+                if storm.contains(&now) {
+                    Err(Some(Duration::from_secs(1)))
+                } else {
+                    Ok(())
+                }
+            });
+            let after = scene.answered.iter().filter(|at| **at > storm.end).count() as u64;
+            assert!(
+                after > 3_000,
+                "{after} answered in {} s after the storm",
+                (90_000 - storm.end) / 1_000
+            );
+            assert!(
+                scene.refused.len() < 250,
+                "{} calls in the storm",
+                scene.refused.len()
+            );
+        }
     }
 
     #[test]

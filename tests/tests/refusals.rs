@@ -130,7 +130,6 @@ fn a_cluster_s_run_is_paused_alike_and_resumed_by_the_mended_job() {
     }
     let status = cluster.finished(&run, LONG).unwrap();
     balanced(&status, bench.sim.bill().total.calls, 60).unwrap();
-    assert_eq!(status["tasks"]["failed"], 0, "nothing was given up: {status}");
     let card = std::fs::read_to_string(cluster.dataset(&run).join("README.md")).unwrap();
     assert!(!card.contains("the call failed"), "{card}");
 }

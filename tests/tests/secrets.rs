@@ -153,7 +153,8 @@ fn a_run_on_this_machine_leaves_no_secret_behind() {
 
     // Where a secret is written changes nothing of what is asked: it is the same run.
     let named = format!(
-        "  base_url: {}\n  header_env: {{X-Custom: CANARY_HEADER}}",
+        "  base_url: {}\n  header_env: {{X-Custom: CANARY_HEADER}}\n  \
+         body: {{user_token: canary-other, metadata: {{secret: canary-another}}}}",
         bench.url()
     );
     job(&bench, &named);

@@ -223,13 +223,12 @@ impl Pass {
             CallEnd::Failed { wait: None } => (None, Ended::Failed),
             CallEnd::Unsaid => (None, Ended::Unsaid),
         };
-        let more = line.throttle.places(self.most) > before;
+        let more = line.throttle.places(self.most).saturating_sub(before);
         line.open = line.open.saturating_sub(1);
         let probe = self.probe;
         line.ask(Event::Ended { probe, how }, now, &self.model);
         drop(guard);
-        self.gate.freed.notify_one();
-        if more {
+        for _ in 0..=more {
             self.gate.freed.notify_one();
         }
         pause

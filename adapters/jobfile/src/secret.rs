@@ -65,19 +65,17 @@ pub(crate) fn redact_header<'l>(text: &str, line: &'l str, line_start: usize) ->
             stars(&line[at + shown..])
         )))
     };
-    if let Some(at) = line.find("headers:").map(|at| at + "headers:".len()) {
-        return after(at);
+    for name in ["headers:", "header_env:"] {
+        if let Some(at) = line.find(name).map(|at| at + name.len()) {
+            return after(at);
+        }
     }
     let own = indent(line);
     let above = text[..line_start].lines().rev();
     let parent = above
         .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
         .find(|line| indent(line) < own)?;
-    if parent
-        .trim_start()
-        .trim_start_matches("- ")
-        .starts_with("headers:")
-    {
+    if parent.trim_start().trim_start_matches("- ").starts_with("header") {
         return after(line.find(':').map_or(own, |colon| colon + 1));
     }
     None
