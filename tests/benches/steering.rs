@@ -108,7 +108,7 @@ fn bench(data: &Path, seed: u64, settings: &str) -> Bench {
         "seeds:\n  path: seeds.jsonl\n  fields: {{answer: long_answer, references: final_decision, context: contexts, concept: meshes, source: pmid}}\n\
          teacher: {{base_url: {}, model: sim}}\n\
          concepts: {{list: [{}], target: {TARGET}, accept: narrow{settings}}}\n\
-         generate: {{subject: medicine}}\nfilter: {{validator: {{kind: label, labels: [yes, no, maybe]}}}}\n\
+         generate: {{subject: medicine, reasoning: false}}\nfilter: {{validator: {{kind: label, labels: [yes, no, maybe]}}}}\n\
          anchor: {{max_synthetic_share: 0.98}}\nbudget: {{calls: {CALLS}}}\noutput: {{context: false}}\n",
         bench.url(),
         list.join(", ")
