@@ -1,8 +1,12 @@
 //! What is said to a chat model and what comes back, free of any provider's wire format.
 
+mod bill;
+
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
+
+pub use bill::Reported;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,15 +96,19 @@ pub enum Finish {
 pub struct Response {
     /// The completion.
     pub text: String,
+    /// The model's thinking, where its provider hands it out apart from the completion; empty otherwise.
+    #[serde(default)]
+    pub thinking: String,
     /// Why it ended.
     pub finish: Finish,
-    /// Tokens as the provider billed them; `None` when it did not say, and then the worst case counts.
-    pub usage: Option<Usage>,
+    /// Tokens as the provider reported them: [`Price::booked`] says what of it is believed.
+    #[serde(default)]
+    pub usage: Reported,
     /// The exact model that answered, as the provider names it.
     pub model_version: String,
 }
 
-/// Tokens as billed.
+/// Tokens of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Prompt tokens, cached ones included.
@@ -149,6 +157,16 @@ impl Price {
     /// fixed allowance for the chat template and for what providers add to explain an output format (about 350 tokens for a
     /// forced tool at Anthropic), at the dearest input price; `max_tokens` at the output price.
     pub fn worst_case(self, request: &Request) -> Amount {
+        let dearest = Self {
+            cached_input: self.cached_input.max(self.input),
+            input: self.input.max(self.cached_input),
+            ..self
+        };
+        dearest.cost(Self::worst_usage(request))
+    }
+
+    /// The tokens of the worst case.
+    fn worst_usage(request: &Request) -> Usage {
         const TEMPLATE_TOKENS: u64 = 64;
         const TEMPLATE_TOKENS_A_MESSAGE: u64 = 16;
         const SCHEMA_TOKENS: u64 = 512;
@@ -164,16 +182,11 @@ impl Price {
             + schema
             + TEMPLATE_TOKENS
             + TEMPLATE_TOKENS_A_MESSAGE * messages;
-        let dearest = Self {
-            cached_input: self.cached_input.max(self.input),
-            input: self.input.max(self.cached_input),
-            ..self
-        };
-        dearest.cost(Usage {
+        Usage {
             input_tokens,
             cached_input_tokens: 0,
             output_tokens: request.max_tokens.into(),
-        })
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod egress;
 pub mod filter;
 pub mod id;
 pub mod job;
+pub mod json;
 pub mod ledger;
 pub mod mutation;
 pub mod pace;

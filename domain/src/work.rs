@@ -150,6 +150,20 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// What is sent to a chat model; `None` for an embedding.
+    pub fn request(&self) -> Option<&chat::Request> {
+        match self {
+            Self::Ask { request }
+            | Self::Verify { request }
+            | Self::Judge { request }
+            | Self::Assign { request, .. }
+            | Self::Answer { request, .. } => Some(request),
+            Self::Embed { .. } => None,
+        }
+    }
+}
+
 /// What an answer is checked against.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
@@ -161,6 +175,9 @@ pub struct Subject {
     pub passage: Option<String>,
     /// Database that a query runs on.
     pub database: Option<String>,
+    /// The model's thinking is kept as reasoning that leads to the answer (`generate.reasoning`).
+    #[serde(default)]
+    pub traces: bool,
 }
 
 /// What a task brought.

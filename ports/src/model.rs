@@ -36,6 +36,13 @@ pub enum CallError {
         /// How long to stay away, where the provider said so.
         retry_after: Option<Duration>,
     },
+    /// An answer of success that cannot be read: it was billed, and nobody knows at what. One may be an accident; several in a row mean that
+    /// the endpoint speaks another language than the job says, and a person has to look.
+    #[error("{reason}")]
+    Unreadable {
+        /// What is wrong with it, naming the endpoint, with the beginning of what came.
+        reason: String,
+    },
 }
 
 /// How far a refusal reaches.

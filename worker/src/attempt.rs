@@ -37,6 +37,7 @@ use crate::lease::Leases;
 use crate::meter::{self, Booked};
 use crate::tell::tell;
 use crate::trials::Trials;
+use crate::unreadable::Unreadable;
 use crate::wait::{millis, spread};
 
 /// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
@@ -56,6 +57,7 @@ pub(crate) struct Bench {
     pub(crate) lane: Lane,
     pub(crate) gates: Gates,
     pub(crate) trials: Trials,
+    pub(crate) unreadable: Unreadable,
     pub(crate) handle: Handle,
 }
 
@@ -177,7 +179,7 @@ impl Place<'_> {
         let called = if permitted.has_lapsed() {
             Called::lapsed()
         } else {
-            self.call(model, request, worst, fence).await
+            self.call(model, request, fence).await
         };
         if let Some(pause) = pass.end(called.line) {
             self.cool_down(model, pause).await;

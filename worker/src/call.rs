@@ -18,6 +18,7 @@ use crate::kit::Model;
 use crate::large::put_away;
 use crate::meter;
 use crate::trials::refused_alike;
+use crate::unreadable::told;
 use crate::wait::{backoff, millis, spread};
 
 /// Attempts that a refusing endpoint gets, with growing waits, before the run is paused.
@@ -77,10 +78,10 @@ impl Called {
 
 impl Place<'_> {
     /// Sends the one request of an attempt.
-    pub(crate) async fn call(&self, model: &Model, request: &Request, worst: Amount, fence: Fence) -> Called {
+    pub(crate) async fn call(&self, model: &Model, request: &Request, fence: Fence) -> Called {
         let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return self.failed(error, fence.attempt).await,
+            Ok(Err(error)) => return self.failed(model, error, fence.attempt).await,
             Err(_) => {
                 let (name, seconds) = (&self.task.model, model.timeout.as_secs());
                 return Called {
@@ -94,21 +95,20 @@ impl Place<'_> {
             }
         };
         self.bench.trials.answered(self.kit.run, self.task);
-        let used = response.usage.map(demand);
+        let booked = model.price.booked(request, &response);
         Called {
-            end: self.answered(model, response, worst).await,
+            end: self.answered(model, request, response).await,
             line: CallEnd::Answered,
-            used,
+            used: Some(demand(booked)),
         }
     }
 
     /// What an answer cost, and what it is worth.
-    pub(crate) async fn answered(&self, model: &Model, response: Response, worst: Amount) -> End {
-        if let Some(usage) = response.usage {
-            meter::tokens(&self.task.model, usage);
-        }
-        // Without a word on usage the worst case is what it may have cost: never zero.
-        let actual = response.usage.map_or(worst, |usage| model.price.cost(usage));
+    pub(crate) async fn answered(&self, model: &Model, request: &Request, response: Response) -> End {
+        self.bench.unreadable.read(model.line.id);
+        let booked = model.price.booked(request, &response);
+        meter::tokens(&self.task.model, booked);
+        let actual = model.price.cost(booked);
         let outcome = match examine(self.kit, &self.task.work, &response).await {
             Ok(output) => self.done(output, response.model_version).await,
             Err(unverifiable) => {
@@ -121,8 +121,24 @@ impl Place<'_> {
         End::Settled { actual, outcome }
     }
 
-    async fn failed(&self, error: CallError, attempt: u32) -> Called {
+    /// An answer that was paid for and cannot be read: several in a row have the run wait for a person.
+    pub(crate) async fn unreadable(&self, model: &Model, reason: String, attempt: u32) -> End {
+        if self.bench.unreadable.unread(model.line.id) {
+            self.pause(&told(&reason)).await;
+        }
+        End::Burn {
+            reason,
+            wait: backoff(attempt),
+        }
+    }
+
+    async fn failed(&self, model: &Model, error: CallError, attempt: u32) -> Called {
         match error {
+            CallError::Unreadable { reason } => Called {
+                end: self.unreadable(model, reason, attempt).await,
+                line: CallEnd::Answered,
+                used: None,
+            },
             CallError::Unknown { reason, retry_after } => {
                 let wait = retry_after.map_or_else(|| backoff(attempt), spread);
                 Called {
@@ -242,7 +258,7 @@ impl Place<'_> {
                 reason,
                 wait: backoff(fence.attempt),
             },
-            Err(CallError::Unknown { reason, .. }) => End::Burn {
+            Err(CallError::Unknown { reason, .. } | CallError::Unreadable { reason }) => End::Burn {
                 reason,
                 wait: backoff(fence.attempt),
             },

@@ -17,6 +17,7 @@ mod reply;
 mod service;
 mod tell;
 mod trials;
+mod unreadable;
 mod wait;
 
 pub use board::{Handle, Silence};

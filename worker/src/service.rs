@@ -20,6 +20,7 @@ use crate::kit::Kits;
 use crate::lane::Lane;
 use crate::meter;
 use crate::trials::Trials;
+use crate::unreadable::Unreadable;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,7 @@ impl Worker {
                 lane: Lane::new(dockets),
                 gates: Gates::default(),
                 trials: Trials::default(),
+                unreadable: Unreadable::default(),
                 handle: Handle::default(),
             },
             options,

@@ -170,12 +170,14 @@ impl BatchModel for Scene {
                 custom_id,
                 result: Ok(Response {
                     text: "yes".to_owned(),
+                    thinking: String::new(),
                     finish: Finish::Stop,
-                    usage: Some(Usage {
+                    usage: Usage {
                         input_tokens: 10,
                         cached_input_tokens: 0,
                         output_tokens: 5,
-                    }),
+                    }
+                    .into(),
                     model_version: "scripted-1".to_owned(),
                 }),
             })

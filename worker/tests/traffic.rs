@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_limiter_local::LocalLimiter;
+use gristmill_ports::ledger::AccountState;
 use gristmill_ports::limiter::{Demand, Error, Limiter, Limits, Line, Permit, Ticket};
 use gristmill_ports::model::{CallError, Scope};
 use stand::{Scripted, Stand};
@@ -280,5 +281,45 @@ async fn an_exhausted_quota_pauses_the_run_with_its_reason() {
     );
     assert_eq!(calls.lock().unwrap().len(), 1);
     assert_eq!(account.total().burned.calls, 0);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_cannot_be_read_pause_the_run_after_three_in_a_row() {
+    let stand = Stand::new(8).await;
+    let model = Arc::new(Scripted::new(async |number: usize, _| {
+        // One that can be read begins the count anew.
+        if number == 2 {
+            return Ok("yes".to_owned());
+        }
+        Err(CallError::Unreadable {
+            reason: format!("`m`: its answer is not a completion; it begins `<html>{number}`"),
+        })
+    }));
+    let calls = Arc::clone(&model.calls);
+    let limiter = limiter();
+    let worker = stand.work(stand.kit(model, 1, Limits::NONE), &limiter, 1);
+    let mut state = stand.account().await.state;
+    for _ in 0..200 {
+        stand.sweep().await;
+        state = stand.account().await.state;
+        if state != AccountState::Active {
+            break;
+        }
+    }
+    let AccountState::Paused { reason } = state else {
+        panic!("the run goes on: {state:?}");
+    };
+    assert!(
+        reason.starts_with("3 answers in a row could not be read") && reason.contains("<html>5"),
+        "{reason}"
+    );
+    assert_eq!(calls.lock().unwrap().len(), 6);
+    let total = stand.account().await.total();
+    assert_eq!(
+        (total.spent.calls, total.burned.calls),
+        (1, 5),
+        "each was paid for"
+    );
     worker.stop().await;
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use gristmill_domain::chat::Response;
 use gristmill_domain::job::Api;
 use gristmill_ports::batch::{BatchId, BatchLimits, BatchModel, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
@@ -72,6 +73,14 @@ impl BatchEndpoint {
             self.connection
                 .unknown(format_args!("its answer cannot be read: {e}"))
         })
+    }
+
+    /// Reads an answer of a batch, as that of a single call.
+    fn read(&self, body: &serde_json::Value) -> Result<Response, CallError> {
+        let bytes = body.to_string();
+        self.wire
+            .response(bytes.as_bytes())
+            .map_err(|unread| self.connection.unread(unread, bytes.as_bytes()))
     }
 
     /// Refuses what no provider would take.

@@ -88,7 +88,7 @@ impl Endpoint {
             .await?;
         self.wire
             .response(&bytes)
-            .map_err(|what| self.connection.unknown(what))
+            .map_err(|unread| self.connection.unread(unread, &bytes))
     }
 }
 

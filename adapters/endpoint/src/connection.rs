@@ -15,9 +15,12 @@ use crate::failure::{self, Refused};
 use crate::key::Key;
 use crate::resolve::NoLinkLocal;
 use crate::wait;
+use crate::wire::Unread;
 
 /// Bytes of an answer that are read at most: far beyond any completion, far below what hurts.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// Characters of an unreadable answer that are shown.
+const SHOWN_CHARS: usize = 200;
 /// Characters of a provider's error message that are kept.
 const MESSAGE_CHARS: usize = 300;
 /// The version of Anthropic's API that is spoken, sent with every request unless the job's headers say otherwise.
@@ -143,6 +146,39 @@ impl Connection {
         CallError::Unknown {
             reason: format!("{}: {what}", self.place),
             retry_after: None,
+        }
+    }
+
+    /// An answer of success that cannot be read, with its beginning; or the failure that it states.
+    pub(crate) fn unread(&self, unread: Unread, bytes: &[u8]) -> CallError {
+        let Unread { what, status } = unread;
+        let redact = |text: String| {
+            self.secrets
+                .iter()
+                .fold(text, |text, secret| secret.redact(&text))
+        };
+        let what = redact(what);
+        if let Some(status) = status {
+            let message: String = what.chars().take(MESSAGE_CHARS).collect();
+            let refused = Refused {
+                status,
+                retry_after: wait::told(&HeaderMap::new(), bytes, SystemTime::now()),
+                message: message.trim(),
+                // Its status was one of success: nobody said that such answers are free.
+                billed_on_error: true,
+            };
+            return failure::refused(refused, &self.place);
+        }
+        let text = redact(String::from_utf8_lossy(bytes).into_owned());
+        let words: Vec<&str> = text.split_whitespace().take(SHOWN_CHARS).collect();
+        let beginning: String = words.join(" ").chars().take(SHOWN_CHARS).collect();
+        let begins = if beginning.is_empty() {
+            "it is empty".to_owned()
+        } else {
+            format!("it begins `{beginning}`")
+        };
+        CallError::Unreadable {
+            reason: format!("{}: {what}; {begins}", self.place),
         }
     }
 

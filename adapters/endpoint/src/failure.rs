@@ -137,7 +137,7 @@ mod tests {
     fn only_what_provably_cost_nothing_is_not_billed() {
         let scope = |code, message: &str| match of(code, message, true) {
             CallError::NotBilled { scope, .. } => Some(scope),
-            CallError::Unknown { .. } => None,
+            CallError::Unknown { .. } | CallError::Unreadable { .. } => None,
         };
         assert_eq!(scope(400, ""), Some(Scope::Request));
         assert_eq!(scope(401, ""), Some(Scope::Endpoint));
@@ -171,7 +171,7 @@ mod tests {
     fn failures_of_an_endpoint_that_does_not_bill_them_cost_nothing() {
         let free = |code| match of(code, "", false) {
             CallError::NotBilled { scope, .. } => scope == Scope::Failed,
-            CallError::Unknown { .. } => false,
+            CallError::Unknown { .. } | CallError::Unreadable { .. } => false,
         };
         assert!([500, 502, 503, 504, 520].into_iter().all(free));
         assert!(!free(409), "only what the server calls its own failure");

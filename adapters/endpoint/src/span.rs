@@ -50,10 +50,15 @@ pub(crate) fn close(span: &Span, result: &Result<Response, CallError>) {
                 Finish::Other => "other",
             };
             span.record("gen_ai.response.finish_reasons", finish);
-            if let Some(usage) = response.usage {
-                span.record("gen_ai.usage.input_tokens", usage.input_tokens);
-                span.record("gen_ai.usage.output_tokens", usage.output_tokens);
-                span.record("gen_ai.usage.cache_read.input_tokens", usage.cached_input_tokens);
+            let usage = response.usage;
+            for (name, tokens) in [
+                ("gen_ai.usage.input_tokens", usage.input_tokens),
+                ("gen_ai.usage.output_tokens", usage.output_tokens),
+                ("gen_ai.usage.cache_read.input_tokens", usage.cached_input_tokens),
+            ] {
+                if let Some(tokens) = tokens {
+                    span.record(name, tokens);
+                }
             }
         }
         Err(error) => {
@@ -66,6 +71,7 @@ pub(crate) fn close(span: &Span, result: &Result<Response, CallError>) {
                     Scope::Quota => "quota",
                 },
                 CallError::Unknown { .. } => "unknown_outcome",
+                CallError::Unreadable { .. } => "unreadable_answer",
             };
             span.record("error.type", kind);
             span.record("otel.status_code", "ERROR");

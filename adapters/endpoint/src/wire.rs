@@ -1,7 +1,13 @@
 //! The two wire formats: what a request looks like, what an answer says.
 
-pub(crate) mod anthropic;
-pub(crate) mod openai;
+mod anthropic;
+mod anthropic_answer;
+mod events;
+mod lenient;
+mod openai;
+mod openai_answer;
+#[cfg(test)]
+mod tests;
 
 use gristmill_domain::chat::{Request, Response};
 use gristmill_domain::job::{Api, Structured, TokenLimitKey};
@@ -41,13 +47,61 @@ impl Wire {
         Ok((path, Value::Object(body)))
     }
 
-    /// Reads an answer; the error says what is missing.
-    pub(crate) fn response(&self, bytes: &[u8]) -> Result<Response, String> {
+    /// Reads an answer of success.
+    pub(crate) fn response(&self, bytes: &[u8]) -> Result<Response, Unread> {
         match self.api {
-            Api::Openai => openai::response(bytes, &self.model),
-            Api::Anthropic => anthropic::response(bytes, &self.model),
+            Api::Openai => openai_answer::response(bytes, &self.model),
+            Api::Anthropic => anthropic_answer::response(bytes, &self.model),
         }
     }
+}
+
+/// Why an answer of success cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// What is wrong with it, or what it says instead.
+    pub(crate) what: String,
+    /// The status of the failure that it states, where it does: some gateways answer 200 and put the failure into the body.
+    pub(crate) status: Option<u16>,
+}
+
+impl Unread {
+    /// It is not what it should be at all.
+    fn garbled(what: &str, error: &str) -> Self {
+        format!("its answer is not a {what}: {error}").into()
+    }
+}
+
+impl From<String> for Unread {
+    fn from(what: String) -> Self {
+        Self { what, status: None }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(what: &str) -> Self {
+        what.to_owned().into()
+    }
+}
+
+/// The failure that an object states in its member `error`.
+fn stated_error(object: &Value) -> Option<Unread> {
+    let error = object.get("error").filter(|error| !error.is_null())?;
+    let message = error.get("message").unwrap_or(error);
+    let said = message
+        .as_str()
+        .map_or_else(|| message.to_string(), str::to_owned);
+    let status = ["code", "status"]
+        .iter()
+        .filter_map(|name| error.get(*name).and_then(lenient::count))
+        .find_map(|code| u16::try_from(code).ok().filter(|code| (400..600).contains(code)));
+    Some(Unread {
+        what: match status {
+            Some(_) => said,
+            None => format!("its answer is an error: {said}"),
+        },
+        status,
+    })
 }
 
 /// .8 as .8, not as the nearest f32 spelled out.

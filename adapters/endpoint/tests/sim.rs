@@ -97,7 +97,7 @@ async fn both_apis_answer_in_both_structures_within_the_worst_case() {
                     (response.finish, response.model_version.as_str()),
                     (Finish::Stop, "sim")
                 );
-                let cost = PRICE.cost(response.usage.unwrap());
+                let cost = PRICE.cost(PRICE.booked(&request, &response));
                 assert!(cost.fits_in(PRICE.worst_case(&request)));
                 spent += cost.usd.0;
             }
@@ -247,7 +247,8 @@ async fn a_batch_ends_later_with_a_result_for_each_request_at_half_the_price() {
                 Ok(response) => {
                     assert!(is_whole(response));
                     answered += 1;
-                    spent += PRICE.cost(response.usage.unwrap()).usd.0.div_ceil(2);
+                    let booked = PRICE.booked(&request(number), response);
+                    spent += PRICE.cost(booked).usd.0.div_ceil(2);
                 }
                 Err(error) => {
                     assert!(

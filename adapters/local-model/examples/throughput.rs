@@ -51,8 +51,10 @@ async fn main() -> anyhow::Result<()> {
         let start = Instant::now();
         let answers = try_join_all(requests.iter().map(|request| model.complete(request))).await?;
         let seconds = start.elapsed().as_secs_f64();
-        let usage = answers.iter().filter_map(|answer| answer.usage);
-        let (input, output) = usage.fold((0, 0), |(i, o), u| (i + u.input_tokens, o + u.output_tokens));
+        let usage = answers.iter().map(|answer| answer.usage);
+        let (input, output) = usage.fold((0, 0), |(i, o), u| {
+            (i + u.input_tokens.unwrap_or(0), o + u.output_tokens.unwrap_or(0))
+        });
         println!(
             "{name} prompts, {threads} threads, {slots} slots: {input} tokens in, {output} out, {seconds:.1} s: {:.0} out/s",
             output as f64 / seconds

@@ -371,8 +371,9 @@ impl<'a> Engine<'a> {
         if let Some(work) = self.slots[index].work.take() {
             let response = Response {
                 text: work.output.into_text(),
+                thinking: String::new(),
                 finish,
-                usage: Some(work.usage),
+                usage: work.usage.into(),
                 model_version: self.version.to_owned(),
             };
             answer(work.reply, Ok(response));

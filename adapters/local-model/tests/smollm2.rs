@@ -59,8 +59,9 @@ fn chat(messages: &[(Role, &str)]) -> Request {
 }
 
 fn tokens(response: &Response) -> (u64, u64, u64) {
-    let usage = response.usage.unwrap();
-    (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens)
+    let usage = response.usage;
+    let tokens = [usage.input_tokens, usage.cached_input_tokens, usage.output_tokens].map(Option::unwrap);
+    (tokens[0], tokens[1], tokens[2])
 }
 
 const SHOTS: &str = "Answer in one word.\n\nQ: What is the capital of Spain?\nA: Madrid\n\nQ: What is the capital of Italy?\nA: Rome\n\n\

@@ -6,7 +6,7 @@ use backoff::backoff::Backoff;
 use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::Amount;
 use gristmill_domain::refusal::with_advice;
-use gristmill_domain::work::{Task, Work};
+use gristmill_domain::work::Task;
 use gristmill_ports::batch::{BatchId, BatchRequest, Docket, DocketError};
 use gristmill_ports::model::{CallError, Scope};
 
@@ -51,23 +51,11 @@ where
     }
 }
 
-/// What a task of a batch asks.
-pub(super) fn request(task: &Task) -> Option<&gristmill_domain::chat::Request> {
-    match &task.work {
-        Work::Ask { request }
-        | Work::Verify { request }
-        | Work::Judge { request }
-        | Work::Assign { request, .. }
-        | Work::Answer { request, .. } => Some(request),
-        Work::Embed { .. } => None,
-    }
-}
-
 /// The most that a task of a batch may cost.
-pub(super) fn worst_case(kit: &Kit, task: &Task) -> Amount {
+fn worst_case(kit: &Kit, task: &Task) -> Amount {
     let price = kit.models.get(&task.model).map(|model| model.price);
     price
-        .zip(request(task))
+        .zip(task.work.request())
         .map_or(Amount::ZERO, |(price, request)| price.worst_case(request))
 }
 
@@ -137,7 +125,7 @@ impl Lane {
             .filter_map(|item| {
                 Some(BatchRequest {
                     custom_id: item.task.id.to_string(),
-                    request: request(&item.task)?.clone(),
+                    request: item.task.work.request()?.clone(),
                 })
             })
             .collect();
@@ -148,7 +136,7 @@ impl Lane {
                 self.name(&group, line, &tag, batch).await;
                 None
             }
-            Err(CallError::Unknown { reason, .. }) => {
+            Err(CallError::Unknown { reason, .. } | CallError::Unreadable { reason }) => {
                 tracing::warn!(reason, "nobody knows whether a batch was taken in");
                 meter::batch(group.model(), Batched::Unknown);
                 // Its docket stays: it is looked for by its name, and burned where it has none.

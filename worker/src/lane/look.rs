@@ -11,7 +11,7 @@ use gristmill_ports::model::{CallError, Scope};
 use tracing::Instrument;
 
 use super::contents::{self, Item};
-use super::hand_in::{AT_ONCE, Group, insist, worst_case};
+use super::hand_in::{AT_ONCE, Group, insist};
 use crate::attempt::{Bench, Place};
 use crate::call::{End, REFUSALS_BEFORE_PAUSE, needs_a_person};
 use crate::kit::{BatchLine, Kit, NoKit};
@@ -290,11 +290,15 @@ impl Looking<'_> {
         let (bench, kit, task) = (self.bench, self.kit, &item.task);
         let place = Place { bench, kit, task };
         let end = match result {
-            Ok(response) => match kit.models.get(&task.model) {
-                Some(model) => {
+            Ok(response) => match (kit.models.get(&task.model), task.work.request()) {
+                (Some(model), Some(request)) => {
                     bench.trials.answered(kit.run, task);
-                    place.answered(model, response, worst_case(kit, task)).await
+                    place.answered(model, request, response).await
                 }
+                (None, _) | (_, None) => return false,
+            },
+            Err(CallError::Unreadable { reason }) => match kit.models.get(&task.model) {
+                Some(model) => place.unreadable(model, reason, item.fence.attempt).await,
                 None => return false,
             },
             Err(error) => self.unanswered(place, item, error).await,
@@ -306,7 +310,7 @@ impl Looking<'_> {
     async fn unanswered(&self, place: Place<'_>, item: &Item, error: CallError) -> End {
         let attempt = item.fence.attempt;
         match error {
-            CallError::Unknown { reason, .. } => End::Burn {
+            CallError::Unknown { reason, .. } | CallError::Unreadable { reason } => End::Burn {
                 reason,
                 wait: backoff(attempt),
             },
@@ -337,6 +341,7 @@ impl Looking<'_> {
         tended.refused += 1;
         let (reason, wait, refusal) = match error {
             CallError::Unknown { reason, retry_after } => (reason, retry_after, false),
+            CallError::Unreadable { reason } => (reason, None, false),
             CallError::NotBilled {
                 reason,
                 retry_after,

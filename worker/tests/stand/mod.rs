@@ -66,12 +66,14 @@ where
         let text = (self.script)(number, at).await?;
         Ok(Response {
             text,
+            thinking: String::new(),
             finish: Finish::Stop,
-            usage: Some(Usage {
+            usage: Usage {
                 input_tokens: 10,
                 cached_input_tokens: 0,
                 output_tokens: 5,
-            }),
+            }
+            .into(),
             model_version: "scripted-1".to_owned(),
         })
     }

@@ -97,12 +97,9 @@ enum Outcome {
 }
 
 fn read(endpoint: &BatchEndpoint, line: &[u8]) -> Result<BatchResult, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    let line: Line = lines::parse(line)?;
     let result = match line.result {
-        Outcome::Succeeded { message } => endpoint
-            .wire
-            .response(message.to_string().as_bytes())
-            .map_err(|what| endpoint.connection.unknown(what)),
+        Outcome::Succeeded { message } => endpoint.read(&message),
         Outcome::Errored { error } => {
             // The error stands inside an answer of type `error`.
             let error = error.get("error").unwrap_or(&error);

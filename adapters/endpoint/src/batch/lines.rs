@@ -1,13 +1,21 @@
 //! A body of lines, read as it comes.
 
 use futures::stream::{self, BoxStream, StreamExt};
+use gristmill_domain::json;
 use gristmill_ports::batch::BatchResult;
 use gristmill_ports::model::CallError;
+use serde::de::DeserializeOwned;
 
 use super::BatchEndpoint;
 
 /// Bytes of one line at most.
 const LINE_BYTES_MAX: usize = 32 << 20;
+
+/// A line's JSON, read as leniently as an answer's.
+pub(super) fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    let value = json::parse(&String::from_utf8_lossy(line)).map_err(|e| e.to_string())?;
+    serde_json::from_value(value).map_err(|e| e.to_string())
+}
 
 /// What one line says; the error is what is wrong with it.
 pub(super) type Read = fn(&BatchEndpoint, &[u8]) -> Result<BatchResult, String>;
@@ -59,17 +67,22 @@ impl Lines {
         if self.ended {
             return None;
         }
-        let result = match self.next().await {
-            Ok(None) => return None,
-            Ok(Some(line)) => (self.read)(&self.endpoint, &line).map_err(|what| {
-                self.endpoint
-                    .connection
-                    .unknown(format_args!("a line of its results cannot be read: {what}"))
-            }),
-            Err(error) => Err(error),
-        };
-        self.ended = result.is_err();
-        Some((result, self))
+        loop {
+            let result = match self.next().await {
+                Ok(None) => return None,
+                Ok(Some(line)) => match (self.read)(&self.endpoint, &line) {
+                    Ok(result) => Ok(result),
+                    Err(what) => {
+                        // Its request is one that no result names, which burns; the lines behind it are other requests' answers.
+                        tracing::warn!(what, "a line of a batch's results cannot be read");
+                        continue;
+                    }
+                },
+                Err(error) => Err(error),
+            };
+            self.ended = result.is_err();
+            return Some((result, self));
+        }
     }
 }
 

@@ -108,6 +108,11 @@ fn free(error: CallError) -> CallError {
             retry_after,
             scope: Scope::Throttled,
         },
+        CallError::Unreadable { reason } => CallError::NotBilled {
+            reason,
+            retry_after: None,
+            scope: Scope::Throttled,
+        },
         billed @ CallError::NotBilled { .. } => billed,
     }
 }
@@ -220,7 +225,7 @@ struct LineError {
 }
 
 fn read(endpoint: &BatchEndpoint, line: &[u8]) -> Result<BatchResult, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    let line: Line = lines::parse(line)?;
     let result = match (line.response, line.error) {
         (
             Some(Answer {
@@ -228,10 +233,7 @@ fn read(endpoint: &BatchEndpoint, line: &[u8]) -> Result<BatchResult, String> {
                 body,
             }),
             _,
-        ) => endpoint
-            .wire
-            .response(body.to_string().as_bytes())
-            .map_err(|what| endpoint.connection.unknown(what)),
+        ) => endpoint.read(&body),
         (Some(Answer { status_code, body }), _) => {
             let message = body["error"]["message"].as_str().unwrap_or_default();
             let refused = Refused {

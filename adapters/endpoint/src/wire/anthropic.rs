@@ -6,14 +6,10 @@
 //! | `seed` | nothing: the API has none |
 //! | temperature, `top_p` | one of the two, which is all that newer models take: the temperature, kept at 1 or below, or at temperature 1 a `top_p` below 1 |
 //! | schema | `output_config.format`, or a tool that must be called |
-//! | prompt tokens | `input_tokens` + `cache_read_input_tokens`: the former counts only what no cache had |
-//!
-//! Tokens written to the prompt cache cost more than input tokens. Nothing here asks for such writing; where an answer reports it
-//! all the same, its usage counts as unsaid, and the worst case is booked.
+//! | prompt tokens | `input_tokens`, those read from a cache, and those written to one: the first counts only what no cache had |
 
-use gristmill_domain::chat::{Finish, Message, Prompt, Request, Response, Role, Usage};
+use gristmill_domain::chat::{Message, Prompt, Request, Role};
 use gristmill_domain::job::Structured;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Wire, rounded};
@@ -80,78 +76,6 @@ pub(super) fn body(wire: &Wire, request: &Request) -> Option<(&'static str, Map<
         | (Structured::JsonObject | Structured::None, _) => {}
     }
     Some(("/messages", body))
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    model: Option<String>,
-    content: Vec<Block>,
-    #[serde(default)]
-    stop_reason: Option<String>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Block {
-    Text {
-        text: String,
-    },
-    ToolUse {
-        input: Value,
-    },
-    /// Thinking, and what may come.
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    input_tokens: u64,
-    output_tokens: u64,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-}
-
-impl WireUsage {
-    fn usage(self) -> Option<Usage> {
-        let cached_input_tokens = self.cache_read_input_tokens.unwrap_or(0);
-        (self.cache_creation_input_tokens.unwrap_or(0) == 0).then(|| Usage {
-            input_tokens: self.input_tokens.saturating_add(cached_input_tokens),
-            cached_input_tokens,
-            output_tokens: self.output_tokens,
-        })
-    }
-}
-
-/// Reads an answer; the error says what is missing.
-pub(super) fn response(bytes: &[u8], model: &str) -> Result<Response, String> {
-    let answer: Answer =
-        serde_json::from_slice(bytes).map_err(|e| format!("its answer is no message: {e}"))?;
-    let (mut text, mut input) = (String::new(), None);
-    for block in answer.content {
-        match block {
-            Block::Text { text: part } => text.push_str(&part),
-            Block::ToolUse { input: given } => input = input.or(Some(given)),
-            Block::Other => {}
-        }
-    }
-    let finish = match answer.stop_reason.as_deref() {
-        Some("end_turn" | "stop_sequence" | "tool_use") | None => Finish::Stop,
-        Some("max_tokens" | "model_context_window_exceeded") => Finish::Length,
-        Some("refusal") => Finish::ContentFilter,
-        Some(_) => Finish::Other,
-    };
-    Ok(Response {
-        text: input.map_or(text, |input| input.to_string()),
-        finish,
-        usage: answer.usage.and_then(WireUsage::usage),
-        model_version: answer.model.unwrap_or_else(|| model.to_owned()),
-    })
 }
 
 #[cfg(test)]
@@ -231,52 +155,5 @@ mod tests {
             wire(Structured::None, Value::Null).request(&raw, "here"),
             Err(gristmill_ports::model::CallError::NotBilled { .. })
         ));
-    }
-
-    fn read(content: Value, stop: &str, usage: Value) -> Response {
-        let body = json!({"model": "claude-1", "content": content, "stop_reason": stop, "usage": usage});
-        response(body.to_string().as_bytes(), "claude").unwrap()
-    }
-
-    #[test]
-    fn answers_are_read_with_all_that_was_billed() {
-        let text = json!([
-            {"type": "thinking", "thinking": "hm", "signature": "x"},
-            {"type": "text", "text": "Be"}, {"type": "text", "text": "cause."},
-        ]);
-        let usage = json!({"input_tokens": 10, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 0, "output_tokens": 5});
-        let answer = read(text.clone(), "end_turn", usage);
-        assert_eq!((answer.text.as_str(), answer.finish), ("Because.", Finish::Stop));
-        assert_eq!(
-            answer.usage,
-            Some(Usage {
-                input_tokens: 40,
-                cached_input_tokens: 30,
-                output_tokens: 5
-            })
-        );
-        let written = json!({"input_tokens": 10, "cache_creation_input_tokens": 2000, "output_tokens": 5});
-        assert_eq!(
-            read(text.clone(), "end_turn", written).usage,
-            None,
-            "dearer than any price here"
-        );
-        let plain = json!({"input_tokens": 10, "output_tokens": 5});
-        for (stop, finish) in [
-            ("stop_sequence", Finish::Stop),
-            ("max_tokens", Finish::Length),
-            ("model_context_window_exceeded", Finish::Length),
-            ("refusal", Finish::ContentFilter),
-            ("pause_turn", Finish::Other),
-        ] {
-            assert_eq!(read(text.clone(), stop, plain.clone()).finish, finish, "{stop}");
-        }
-        let tool = json!([{"type": "text", "text": "Here:"}, {"type": "tool_use", "id": "t", "name": "reply", "input": {"a": 1}}]);
-        assert_eq!(read(tool, "tool_use", plain).text, "{\"a\":1}");
-        assert!(
-            response(b"{\"content\": 3}", "claude")
-                .unwrap_err()
-                .contains("no message")
-        );
     }
 }

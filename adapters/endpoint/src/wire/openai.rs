@@ -1,8 +1,7 @@
 //! OpenAI's chat completions, and the older completions for raw text.
 
-use gristmill_domain::chat::{Finish, Message, Prompt, Request, Response, Usage};
+use gristmill_domain::chat::{Message, Prompt, Request};
 use gristmill_domain::job::{Structured, TokenLimitKey};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Wire, rounded};
@@ -59,105 +58,4 @@ pub(super) fn body(wire: &Wire, request: &Request) -> (&'static str, Map<String,
         (Structured::JsonSchema | Structured::Tool, None) | (Structured::None, _) => {}
     }
     (path, body)
-}
-
-#[derive(Deserialize)]
-struct Completion {
-    #[serde(default)]
-    model: Option<String>,
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    message: Option<WireMessage>,
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireMessage {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-    #[serde(default)]
-    tool_calls: Option<Vec<ToolCall>>,
-}
-
-#[derive(Deserialize)]
-struct ToolCall {
-    function: Function,
-}
-
-#[derive(Deserialize)]
-struct Function {
-    arguments: String,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: u64,
-}
-
-impl WireMessage {
-    /// What was said: as the input of the tool that was asked for, as text, or as a refusal.
-    fn text(self) -> String {
-        let call = self.tool_calls.and_then(|calls| calls.into_iter().next());
-        call.map(|call| call.function.arguments)
-            .or(self.content)
-            .filter(|text| !text.is_empty())
-            .or(self.refusal)
-            .unwrap_or_default()
-    }
-}
-
-/// Reads a completion; the error says what is missing.
-pub(super) fn response(bytes: &[u8], model: &str) -> Result<Response, String> {
-    let completion: Completion =
-        serde_json::from_slice(bytes).map_err(|e| format!("its answer is no completion: {e}"))?;
-    let choice = completion
-        .choices
-        .into_iter()
-        .next()
-        .ok_or("its answer has no choice")?;
-    let text = match (choice.message, choice.text) {
-        (Some(message), _) => message.text(),
-        (None, Some(text)) => text,
-        (None, None) => return Err("its answer has neither a message nor a text".into()),
-    };
-    let finish = match choice.finish_reason.as_deref() {
-        Some("stop" | "tool_calls") | None => Finish::Stop,
-        Some("length") => Finish::Length,
-        Some("content_filter") => Finish::ContentFilter,
-        Some(_) => Finish::Other,
-    };
-    let usage = completion.usage.map(|usage| Usage {
-        input_tokens: usage.prompt_tokens,
-        cached_input_tokens: usage
-            .prompt_tokens_details
-            .map_or(0, |details| details.cached_tokens),
-        output_tokens: usage.completion_tokens,
-    });
-    Ok(Response {
-        text,
-        finish,
-        usage,
-        model_version: completion.model.unwrap_or_else(|| model.to_owned()),
-    })
 }
