@@ -343,6 +343,7 @@ impl Recipe {
             },
             passage: self.job.filter.grounding.as_ref().and(brief.passage()),
             database: brief.seed.database.clone(),
+            traces: self.job.generate.reasoning,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! can open one. Inside a part stand Jinja expressions over [`Variables`]; a name that does not exist is an error.
 
 mod reply;
+pub mod thinking;
 
 use std::collections::HashSet;
 

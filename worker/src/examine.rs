@@ -8,7 +8,7 @@ use gristmill_domain::work::{Answer, Output, Subject, Work};
 use gristmill_ports::sql::{Fault, SqlError, judge};
 
 use crate::kit::Kit;
-use crate::reply;
+use crate::reply::{self, Said};
 
 /// Characters of a rejected completion that are kept.
 const KEPT_CHARS: usize = 4_000;
@@ -35,36 +35,49 @@ pub(crate) async fn examine(kit: &Kit, work: &Work, response: &Response) -> Resu
         Ok(output) => Ok(output),
         Err(Stop::Rejected(rejection)) => Ok(Output::Rejected {
             rejection,
-            text: response.text.chars().take(KEPT_CHARS).collect(),
+            // Where nothing was said, what was thought shows why.
+            text: [&response.text, &response.thinking]
+                .into_iter()
+                .find(|text| !text.trim().is_empty())
+                .map_or_else(String::new, |text| text.chars().take(KEPT_CHARS).collect()),
         }),
         Err(Stop::Unverifiable(reason)) => Err(reason),
     }
 }
 
 async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Stop> {
-    let text = response.text.as_str();
+    let Some(request) = work.request() else {
+        // An embedding is no completion; the attempt never brings it here.
+        return Err(Rejection::new(Reason::Format, "an embedding task got a completion").into());
+    };
+    let said = &Said::read(request, response)?;
     match work {
-        Work::Ask { request } => {
-            whole(&kit.filter.rules.question_refusals, request, response)?;
-            let question = reply::question(request, text)?;
+        Work::Ask { .. } => {
+            whole(&kit.filter.rules.question_refusals, request, response, said)?;
+            let question = reply::question(request, said)?;
             kit.filter
                 .rules
                 .check_question(&question, Finish::Stop, kind(&kit.filter.validator))?;
             Ok(Output::Question(question))
         }
-        Work::Verify { request } => {
-            let (answerable, reason) = reply::verification(request, text)?;
+        Work::Verify { .. } => {
+            let (answerable, reason) = or_cut(reply::verification(request, said), request, response)?;
             Ok(Output::Verified { answerable, reason })
         }
-        Work::Judge { request } => Ok(Output::Judged(reply::judgement(request, text)?)),
-        Work::Assign { request, names } => Ok(Output::Assigned(reply::choice(request, text, names)?)),
-        Work::Answer { request, subject } => {
-            whole(&kit.filter.rules.refusals, request, response)?;
-            let answered = reply::answer(request, text)?;
+        Work::Judge { .. } => {
+            let judgement = or_cut(reply::judgement(request, said), request, response)?;
+            Ok(Output::Judged(judgement))
+        }
+        Work::Assign { names, .. } => {
+            let chosen = or_cut(reply::choice(request, said, names), request, response)?;
+            Ok(Output::Assigned(chosen))
+        }
+        Work::Answer { subject, .. } => {
+            whole(&kit.filter.rules.refusals, request, response, said)?;
+            let answered = reply::answer(request, said)?;
             rules(kit, subject, &answered)?;
             verify(kit, subject, answered).await.map(Output::Answer)
         }
-        // An embedding is no completion; the attempt never brings it here.
         Work::Embed { .. } => {
             Err(Rejection::new(Reason::Format, "an embedding task got a completion").into())
         }
@@ -72,17 +85,30 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
 }
 
 /// Refusals and cut-off replies are found on the whole completion, before anything is read out of it: a refusal is seldom JSON.
-fn whole(starts: &Starts, request: &Request, response: &Response) -> Result<(), Rejection> {
-    if let Some(start) = starts.find(&response.text) {
+fn whole(starts: &Starts, request: &Request, response: &Response, said: &Said) -> Result<(), Rejection> {
+    if let Some(start) = starts.find(&said.text) {
         return Err(Rejection::new(Reason::Refusal, start));
     }
+    cut(request, response).map_or(Ok(()), Err)
+}
+
+/// Why a completion stops before its end.
+fn cut(request: &Request, response: &Response) -> Option<Rejection> {
     let cut = match response.finish {
-        Finish::ContentFilter => "the provider's filter cut the answer",
+        Finish::ContentFilter => "the provider's filter cut the answer".to_owned(),
         // A raw prompt's completion is its first line; what a model says after that is never waited for.
-        Finish::Length if !matches!(request.prompt, Prompt::Raw(_)) => "the token limit was reached",
-        Finish::Length | Finish::Stop | Finish::Other => return Ok(()),
+        Finish::Length if !matches!(request.prompt, Prompt::Raw(_)) => format!(
+            "the limit of {} tokens was reached before the reply's end: raise `generate.max_tokens`",
+            request.max_tokens
+        ),
+        Finish::Length | Finish::Stop | Finish::Other => return None,
     };
-    Err(Rejection::new(Reason::Truncated, cut))
+    Some(Rejection::new(Reason::Truncated, cut))
+}
+
+/// What was read, or why it could not be: a reply that was cut off has no other fault.
+fn or_cut<T>(read: Result<T, Rejection>, request: &Request, response: &Response) -> Result<T, Rejection> {
+    read.map_err(|rejection| cut(request, response).unwrap_or(rejection))
 }
 
 fn kind(validator: &Validator) -> Kind {
@@ -129,9 +155,36 @@ fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(),
     Ok(())
 }
 
+/// The reasoning, with the model's thinking before it where traces are wanted. Thinking that is no clean text is left out, and costs no row:
+/// nobody asked for it.
+fn traced(kit: &Kit, subject: &Subject, thinking: String, reasoning: String) -> String {
+    let clean = |text: &str| {
+        let text = Text {
+            question: None,
+            answer: text,
+            finish: Finish::Stop,
+            kind: Kind::Short,
+        };
+        kit.filter.rules.check(&text).is_ok()
+    };
+    if !subject.traces || thinking.is_empty() || !clean(&thinking) {
+        return reasoning;
+    }
+    if reasoning.is_empty() {
+        thinking
+    } else {
+        format!("{thinking}\n\n{reasoning}")
+    }
+}
+
 /// Brings the answer into its canonical form and compares it with the references.
 async fn verify(kit: &Kit, subject: &Subject, answered: reply::Answered) -> Result<Answer, Stop> {
-    let reply::Answered { reasoning, answer } = answered;
+    let reply::Answered {
+        thinking,
+        reasoning,
+        answer,
+    } = answered;
+    let reasoning = traced(kit, subject, thinking, reasoning);
     let unreadable = |e: answer::Unreadable| Rejection::new(Reason::Format, e.to_string());
     let references = &subject.references;
     let (canonical, correct, detail) = match &kit.filter.validator {

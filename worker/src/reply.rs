@@ -1,53 +1,149 @@
-//! Reads what a model said: a JSON object where one was asked for, the conventions of the prompts elsewhere.
+//! Reads what a model said: a JSON object where one was asked for, the conventions of the prompts elsewhere. The model's thinking is taken off
+//! before, and inside the object's members.
 
-use gristmill_domain::chat::{Prompt, Request};
+use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{NO_CONCEPT, folded};
-use gristmill_domain::prompt::reply_object;
+use gristmill_domain::prompt::{reply_object, thinking};
 use gristmill_domain::work::Judgement;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The parts of a reply that answers a question.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
+    /// What the model thought before it spoke.
+    pub(crate) thinking: String,
+    /// The reasoning that it gave with the answer.
     pub(crate) reasoning: String,
     pub(crate) answer: String,
+}
+
+/// A completion, its thinking apart.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// What the model said; never empty.
+    pub(crate) text: String,
+    thinking: String,
+    object: Option<Map<String, Value>>,
+}
+
+impl Said {
+    /// Takes a completion apart. One in which nothing is said is rejected, with its cause.
+    pub(crate) fn read(request: &Request, response: &Response) -> Result<Self, Rejection> {
+        let whole = response.text.trim();
+        let asked = request.schema.as_ref();
+        // An object is read as it stands, though its texts may hold marks: taken off first, an unclosed one would break it.
+        if let Some(object) = starts_as_object(whole)
+            .then(|| reply_object(whole, asked))
+            .flatten()
+        {
+            return Ok(Self {
+                text: whole.to_owned(),
+                thinking: response.thinking.trim().to_owned(),
+                object: Some(object),
+            });
+        }
+        let parted = thinking::part(whole);
+        let thinking = [response.thinking.trim(), parted.thinking.as_str()]
+            .map(str::to_owned)
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n\n");
+        let mut object = reply_object(&parted.said, asked);
+        let mut text = parted.said;
+        if text.is_empty() && parted.unclosed && asked.is_some() && thinking.ends_with(['}', '`']) {
+            // The model forgot to close its thinking, and yet ended with the object.
+            object = reply_object(&thinking, asked);
+            text = object.iter().map(|_| thinking.clone()).collect();
+        }
+        if text.is_empty() {
+            return Err(nothing_said(request, response, !thinking.is_empty()));
+        }
+        Ok(Self {
+            text,
+            thinking,
+            object,
+        })
+    }
+
+    /// The JSON object of a reply to a request that asked for one.
+    fn asked_object(&self, request: &Request) -> Result<Option<&Map<String, Value>>, Rejection> {
+        match (&self.object, &request.schema) {
+            (Some(object), _) => Ok(Some(object)),
+            (None, Some(_)) => Err(malformed("the reply is not the JSON object that was asked for")),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn starts_as_object(text: &str) -> bool {
+    let text = text.strip_prefix("```").map_or(text, |fenced| {
+        fenced
+            .trim_start_matches(|c: char| c.is_ascii_alphanumeric())
+            .trim_start()
+    });
+    text.starts_with('{')
+}
+
+/// Why nothing was said: the tokens were used up by thinking, or the model had nothing to say.
+fn nothing_said(request: &Request, response: &Response, thought: bool) -> Rejection {
+    let limit = request.max_tokens;
+    let hidden = response.usage.reasoning_tokens.unwrap_or(0);
+    let used_up = response.finish == Finish::Length
+        || response
+            .usage
+            .output_tokens
+            .is_some_and(|tokens| tokens >= u64::from(limit));
+    if used_up {
+        let counted = match hidden {
+            0 => String::new(),
+            hidden => format!(" ({hidden} of them counted as reasoning)"),
+        };
+        Rejection::new(
+            Reason::OutOfTokens,
+            format!(
+                "the model thought until its {limit} tokens were used up{counted}, and said nothing: raise `generate.max_tokens`"
+            ),
+        )
+    } else if thought {
+        malformed("the reply holds the model's thinking and nothing else")
+    } else {
+        malformed("the reply is empty")
+    }
 }
 
 fn malformed(detail: impl Into<String>) -> Rejection {
     Rejection::new(Reason::Format, detail)
 }
 
-fn text_member(object: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
-    match object.get(name)? {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+/// A member's text without the thinking in it, and that thinking.
+fn parted_member(object: &Map<String, Value>, name: &str) -> Option<thinking::Parted> {
+    let text = match object.get(name)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    Some(thinking::part(&text))
 }
 
-fn required(object: &serde_json::Map<String, Value>, name: &str) -> Result<String, Rejection> {
+fn text_member(object: &Map<String, Value>, name: &str) -> Option<String> {
+    parted_member(object, name).map(|parted| parted.said)
+}
+
+fn required(object: &Map<String, Value>, name: &str) -> Result<String, Rejection> {
     text_member(object, name)
         .filter(|text| !text.is_empty())
         .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
 }
 
-/// The JSON object of a reply to a request that asked for one.
-fn asked_object(request: &Request, text: &str) -> Result<Option<serde_json::Map<String, Value>>, Rejection> {
-    match (reply_object(text), &request.schema) {
-        (Some(object), _) => Ok(Some(object)),
-        (None, Some(_)) => Err(malformed("the reply is not the JSON object that was asked for")),
-        (None, None) => Ok(None),
-    }
-}
-
 /// A question: a member of the object, or the text without quotation marks and label.
-pub(crate) fn question(request: &Request, text: &str) -> Result<String, Rejection> {
-    if let Some(object) = asked_object(request, text)? {
-        return required(&object, "question");
+pub(crate) fn question(request: &Request, said: &Said) -> Result<String, Rejection> {
+    if let Some(object) = said.asked_object(request)? {
+        return required(object, "question");
     }
-    let text = text.trim();
+    let text = said.text.trim();
     let text = text.strip_prefix("Question:").unwrap_or(text).trim();
     let bare = text
         .strip_prefix('"')
@@ -62,15 +158,17 @@ pub(crate) fn question(request: &Request, text: &str) -> Result<String, Rejectio
 }
 
 /// An answer: members of the object, or what follows the last `Answer:`; raw prompts are continued by the answer itself.
-pub(crate) fn answer(request: &Request, text: &str) -> Result<Answered, Rejection> {
-    if let Some(object) = asked_object(request, text)? {
-        let reasoning = text_member(&object, "reasoning").unwrap_or_default();
+pub(crate) fn answer(request: &Request, said: &Said) -> Result<Answered, Rejection> {
+    if let Some(object) = said.asked_object(request)? {
+        let parted = parted_member(object, "reasoning").unwrap_or_default();
+        let parts = [said.thinking.as_str(), parted.thinking.as_str()];
         return Ok(Answered {
-            reasoning,
-            answer: required(&object, "answer")?,
+            thinking: parts.join("\n\n").trim().to_owned(),
+            reasoning: parted.said,
+            answer: required(object, "answer")?,
         });
     }
-    let text = text.trim();
+    let text = said.text.trim();
     let (reasoning, answer) = match (&request.prompt, text.rfind("Answer:")) {
         (_, Some(at)) => (text[..at].trim(), text[at + "Answer:".len()..].trim()),
         (Prompt::Raw(_), None) => ("", text),
@@ -80,31 +178,33 @@ pub(crate) fn answer(request: &Request, text: &str) -> Result<Answered, Rejectio
         return Err(malformed("the answer is empty"));
     }
     Ok(Answered {
+        thinking: said.thinking.clone(),
         reasoning: reasoning.to_owned(),
         answer: answer.to_owned(),
     })
 }
 
 /// Whether the question can be answered, and why.
-pub(crate) fn verification(request: &Request, text: &str) -> Result<(bool, String), Rejection> {
-    if let Some(object) = asked_object(request, text)? {
+pub(crate) fn verification(request: &Request, said: &Said) -> Result<(bool, String), Rejection> {
+    if let Some(object) = said.asked_object(request)? {
         let answerable = object.get("answerable").and_then(Value::as_bool);
         let answerable = answerable.ok_or_else(|| malformed("the reply has no `answerable`"))?;
-        return Ok((answerable, text_member(&object, "reason").unwrap_or_default()));
+        return Ok((answerable, text_member(object, "reason").unwrap_or_default()));
     }
-    yes_or_no(text)
+    yes_or_no(&said.text)
 }
 
 /// A judgement: members of the object, or one `name: true` a line; raw prompts are continued by yes or no.
-pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Rejection> {
-    if let Some(object) = asked_object(request, text)? {
+pub(crate) fn judgement(request: &Request, said: &Said) -> Result<Judgement, Rejection> {
+    let text = said.text.as_str();
+    if let Some(object) = said.asked_object(request)? {
         let point = |name: &str| {
             object
                 .get(name)
                 .and_then(Value::as_bool)
                 .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
         };
-        return read_points(point, text_member(&object, "reason").unwrap_or_default());
+        return read_points(point, text_member(object, "reason").unwrap_or_default());
     }
     if let Prompt::Raw(_) = request.prompt {
         let (correct, reason) = yes_or_no(text)?;
@@ -130,8 +230,8 @@ pub(crate) fn judgement(request: &Request, text: &str) -> Result<Judgement, Reje
 }
 
 /// The one of the names that was answered; `None` for none of them. A reply that is neither is no answer.
-pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<Option<String>, Rejection> {
-    let said = match asked_object(request, text)? {
+pub(crate) fn choice(request: &Request, said: &Said, names: &[String]) -> Result<Option<String>, Rejection> {
+    let said = match said.asked_object(request)? {
         Some(object) => match object.get("concept") {
             // A name that is left empty is no name.
             Some(Value::String(said)) if said.trim().is_empty() => return Ok(None),
@@ -139,7 +239,7 @@ pub(crate) fn choice(request: &Request, text: &str, names: &[String]) -> Result<
             Some(Value::String(said)) => said.trim().to_owned(),
             Some(_) | None => return Err(malformed("the reply has no `concept`")),
         },
-        None => text.trim().to_owned(),
+        None => said.text.trim().to_owned(),
     };
     // Models put names in quotation marks, and a full stop behind them.
     let bare = said.strip_suffix('.').unwrap_or(&said);
@@ -186,7 +286,7 @@ fn yes_or_no(text: &str) -> Result<(bool, String), Rejection> {
 
 #[cfg(test)]
 mod tests {
-    use gristmill_domain::chat::{Message, OutputSchema, Role};
+    use gristmill_domain::chat::{Message, OutputSchema, Reported, Role};
 
     use super::*;
 
@@ -212,10 +312,106 @@ mod tests {
         }
     }
 
+    fn response(text: &str) -> Response {
+        Response {
+            text: text.to_owned(),
+            thinking: String::new(),
+            finish: Finish::Stop,
+            usage: Reported::default(),
+            model_version: String::new(),
+        }
+    }
+
+    fn said(request: &Request, text: &str) -> Result<Said, Rejection> {
+        Said::read(request, &response(text))
+    }
+
+    #[test]
+    fn thinking_is_kept_apart_wherever_it_stands() {
+        let read = |schema, text: &str| {
+            let request = request(true, schema);
+            let said = said(&request, text).unwrap();
+            answer(&request, &said).map(|a| [a.thinking, a.reasoning, a.answer])
+        };
+        let parts = |parts: [&str; 3]| Ok(parts.map(str::to_owned));
+        for (schema, text, wanted) in [
+            (
+                false,
+                "<think>\nI should say Answer: 5 first? No.\n</think>\n\nAdding both.\nAnswer: 1446",
+                ["I should say Answer: 5 first? No.", "Adding both.", "1446"],
+            ),
+            (
+                true,
+                "<think>The set {1, 2} {\"answer\": \"5\"}</think>{\"reasoning\": \"sum\", \"answer\": \"1446\"}",
+                ["The set {1, 2} {\"answer\": \"5\"}", "sum", "1446"],
+            ),
+            (
+                true,
+                r#"{"reasoning": "<think>Hm</think> sum", "answer": "1446 <think>"}"#,
+                ["Hm", "sum", "1446"],
+            ),
+            (
+                true,
+                "<think>It is so. {\"reasoning\": \"sum\", \"answer\": \"1446\"}",
+                [
+                    "It is so. {\"reasoning\": \"sum\", \"answer\": \"1446\"}",
+                    "sum",
+                    "1446",
+                ],
+            ),
+        ] {
+            assert_eq!(read(schema, text), parts(wanted), "{text}");
+        }
+        let raw = r#"{"reasoning": "We take $\frac{1446}{1} \times 1$ with \theta", "answer": "1446"}"#;
+        assert_eq!(
+            read(true, raw),
+            parts(["", r"We take $\frac{1446}{1} \times 1$ with \theta", "1446"])
+        );
+    }
+
+    #[test]
+    fn a_reply_that_says_nothing_names_its_cause() {
+        let empty = |text: &str, finish, reasoning_tokens| {
+            let response = Response {
+                finish,
+                usage: Reported {
+                    reasoning_tokens,
+                    ..Reported::default()
+                },
+                ..response(text)
+            };
+            let Rejection { reason, detail } = Said::read(&request(true, true), &response).unwrap_err();
+            (reason, detail)
+        };
+        let (reason, detail) = empty("", Finish::Length, Some(10));
+        assert_eq!(reason, Reason::OutOfTokens);
+        assert!(
+            detail.contains("10 tokens were used up (10 of them counted as reasoning)")
+                && detail.contains("generate.max_tokens"),
+            "{detail}"
+        );
+        assert_eq!(
+            empty("<think>on and on", Finish::Length, None).0,
+            Reason::OutOfTokens
+        );
+        let (reason, detail) = empty("<think>on and on", Finish::Stop, None);
+        assert_eq!(
+            (reason, detail.as_str()),
+            (
+                Reason::Format,
+                "the reply holds the model's thinking and nothing else"
+            )
+        );
+        assert_eq!(empty(" ", Finish::Stop, None).1, "the reply is empty");
+    }
+
     #[test]
     fn answers_are_read_from_objects_lines_and_raw_text() {
-        let read =
-            |chat, schema, text: &str| answer(&request(chat, schema), text).map(|a| (a.reasoning, a.answer));
+        let read = |chat, schema, text: &str| {
+            let request = request(chat, schema);
+            let said = said(&request, text)?;
+            answer(&request, &said).map(|a| (a.reasoning, a.answer))
+        };
         let both = |r: &str, a: &str| Ok((r.to_owned(), a.to_owned()));
         assert_eq!(
             read(true, true, r#"{"reasoning": "2+2", "answer": 4}"#),
@@ -238,16 +434,24 @@ mod tests {
     #[test]
     fn a_judgement_needs_every_point() {
         let lines = "relevant: true\nsubstantial: true\nuseful: yes\nclear: false\nexpert: no\ncorrect: true\nreason: fine";
-        let read = judgement(&request(true, false), lines).unwrap();
+        let judged = |schema, text: &str| {
+            let request = request(true, schema);
+            judgement(&request, &said(&request, text).unwrap())
+        };
+        let read = judged(false, lines).unwrap();
         assert_eq!((read.points(), read.reason.as_str()), (3, "fine"));
-        assert!(judgement(&request(true, false), "relevant: true").is_err());
-        assert!(judgement(&request(true, true), r#"{"correct": true}"#).is_err());
+        assert!(judged(false, "relevant: true").is_err());
+        assert!(judged(true, r#"{"correct": true}"#).is_err());
     }
 
     #[test]
     fn a_choice_is_one_of_the_names_or_none() {
         let names = ["heart failure".to_owned(), "heart".to_owned(), "a. b.".to_owned()];
-        let read = |text: &str| choice(&request(true, false), text, &names);
+        let chosen = |schema, text: &str| {
+            let request = request(true, schema);
+            choice(&request, &said(&request, text)?, &names)
+        };
+        let read = |text: &str| chosen(false, text);
         let name = |name: &str| Ok(Some(name.to_owned()));
         assert_eq!(read(" Heart failure\n"), name("heart failure"));
         assert_eq!(read("**heart**."), name("heart"));
@@ -255,7 +459,7 @@ mod tests {
         assert_eq!(read("None."), Ok(None));
         assert!(read("heart failure, I think").is_err());
         assert!(read("").is_err());
-        let object = |text: &str| choice(&request(true, true), text, &names);
+        let object = |text: &str| chosen(true, text);
         assert_eq!(object(r#"{"concept": "heart"}"#), name("heart"));
         for none in [
             r#"{"concept": "none"}"#,
@@ -269,7 +473,10 @@ mod tests {
 
     #[test]
     fn yes_and_no_are_whole_words() {
-        let read = |text: &str| verification(&request(true, false), text);
+        let read = |text: &str| {
+            let request = request(true, false);
+            verification(&request, &said(&request, text)?)
+        };
         assert_eq!(read("Yes: it is complete."), Ok((true, "it is complete.".into())));
         assert_eq!(read("no").map(|(yes, _)| yes), Ok(false));
         assert!(read("Notably, yes").is_err());

@@ -222,6 +222,7 @@ fn stage_of(reason: &str) -> &'static str {
         Ok(Reason::CallFailed | Reason::Unfunded) => "call",
         Ok(
             Reason::Refusal
+            | Reason::OutOfTokens
             | Reason::Truncated
             | Reason::Format
             | Reason::Repetition

@@ -7,6 +7,7 @@ use regex::Regex;
 use super::Kind;
 use super::facts::numerals::is_han_numeral;
 use super::text::normalise;
+use crate::prompt::thinking;
 
 /// Marks of chat templates: in an answer they are leaks, and would break the template of whoever trains on it.
 static TEMPLATE_MARKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -43,19 +44,40 @@ pub(super) fn malformed(kind: Kind, question: Option<&str>, answer: &str) -> Opt
         })
 }
 
-/// What makes a text unusable whatever it says: nothing in it, broken characters, marks of a chat template.
+/// What makes a text unusable whatever it says: nothing in it, broken characters, marks of a chat template or of a model's thinking.
 pub(super) fn unreadable(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("empty".into());
     }
-    if let Some(c) = text
-        .chars()
-        .find(|c| *c == '\u{FFFD}' || (c.is_control() && !c.is_whitespace()))
-    {
+    if let Some(c) = broken(text) {
         return Some(format!("the character U+{:04X} in it", u32::from(c)));
+    }
+    if let Some(mark) = thinking::mark(text) {
+        return Some(format!("`{mark}` of a model's thinking in it"));
     }
     let mark = TEMPLATE_MARKS.as_ref().and_then(|marks| marks.find(text))?;
     Some(format!("`{}` of a chat template in it", mark.as_str().trim()))
+}
+
+/// A character that no writer means: a control character (tabs and line ends are none), or the mark of a letter that was lost. The mark
+/// alone, between spaces or signs, is the rest of an emoji that was cut in half, and harms no word.
+fn broken(text: &str) -> Option<char> {
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let after = chars.peek().copied().unwrap_or(' ');
+        let wrong = match c {
+            '\n' | '\t' => false,
+            '\r' => after != '\n',
+            '\u{FFFD}' => before.is_alphanumeric() || after.is_alphanumeric() || after == '\u{FFFD}',
+            c => c.is_control(),
+        };
+        if wrong {
+            return Some(c);
+        }
+        before = c;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -74,6 +96,11 @@ mod tests {
             (Kind::Open, " \n", "empty"),
             (Kind::Open, "caf\u{FFFD} au lait", "U+FFFD"),
             (Kind::Open, "a\u{0}b", "U+0000"),
+            (Kind::Open, "$\u{c}rac{1}{2}$", "U+000C"),
+            (Kind::Open, "one \right) two", "U+000D"),
+            (Kind::Open, "lost: \u{FFFD}\u{FFFD}", "U+FFFD"),
+            (Kind::Open, "<think>It may.</think> It holds much.", "thinking"),
+            (Kind::Open, "It holds much.</reasoning>", "thinking"),
             (Kind::Open, "It holds much.<|im_end|>", "<|im_end|>"),
             (Kind::Open, "It holds much.</s>", "</s>"),
             (Kind::Open, "[INST] And now", "[INST]"),
@@ -102,6 +129,7 @@ mod tests {
                 Kind::Open,
                 "Strike it: <s>old</s> new; compare a <| b |> c.\tDone\r\n",
             ),
+            (Kind::Open, "Well done \u{FFFD} and on."),
         ] {
             assert_eq!(
                 malformed(kind, Some("How many litres does the tank hold?"), answer),

@@ -61,6 +61,8 @@ reasons! {
     Unfunded => "unfunded", "the budget ended first";
     /// The teacher declined to answer.
     Refusal => "refusal", "refused by the teacher";
+    /// The model used up `generate.max_tokens` before it said anything.
+    OutOfTokens => "out_of_tokens", "thinking used up generate.max_tokens";
     /// The answer stops before its end.
     Truncated => "truncated", "cut off";
     /// The answer is not in the form that was asked for, or is empty.

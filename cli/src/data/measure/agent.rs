@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Message, OutputSchema, Price, Prompt, Request, Role};
 use gristmill_domain::job::{ModelSpec, Structured};
-use gristmill_domain::prompt::reply_object;
+use gristmill_domain::prompt::{reply_object, thinking};
 use gristmill_jobfile::Keys;
 use gristmill_measure::agent::{AgentDraws, AgentScore, NamedCluster, draws, score};
 use gristmill_ports::model::{CallError, ChatModel, Scope};
@@ -238,12 +238,13 @@ impl Agent {
             let called = tokio::time::timeout(self.timeout, self.chat.complete(&request)).await;
             let (reason, scope, pause) = match called {
                 Ok(Ok(response)) => {
-                    let cost = response.usage.map_or(worst, |usage| self.price.cost(usage));
+                    let cost = self.price.cost(self.price.booked(&request, &response));
                     self.book(worst, cost);
-                    return Ok(reply_object(&response.text).map(Value::Object));
+                    let said = thinking::part(&response.text).said;
+                    return Ok(reply_object(&said, request.schema.as_ref()).map(Value::Object));
                 }
                 // Nobody knows what it cost: the worst case counts.
-                Err(_) | Ok(Err(CallError::Unknown { .. })) => {
+                Err(_) | Ok(Err(CallError::Unknown { .. } | CallError::Unreadable { .. })) => {
                     self.book(worst, worst);
                     return Ok(None);
                 }
@@ -351,7 +352,8 @@ mod tests {
 
     #[test]
     fn only_whole_answers_are_read() {
-        let read = |text: &str| reply_object(text).and_then(|reply| read_clusters(&Value::Object(reply), 3));
+        let read =
+            |text: &str| reply_object(text, None).and_then(|reply| read_clusters(&Value::Object(reply), 3));
         let found =
             read("Here: ```json\n{\"clusters\": [{\"name\": \"a\", \"rows\": [1, 3]}, {\"name\": \"b\", \"rows\": [2]}]}\n```").unwrap();
         assert_eq!(
