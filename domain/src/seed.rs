@@ -1,5 +1,9 @@
 //! Seeds: real examples with known answers, and the three splits made of them before anything is generated.
 
+pub mod choices;
+pub mod conversation;
+pub mod row;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,16 +1,18 @@
-//! CSV: a header line, then rows of quoted or plain fields (RFC 4180; rows may end in `\n` or `\r\n`, and span lines in quotes).
+//! CSV: a header line, then rows of quoted or plain fields (RFC 4180; rows may end in `\n` or `\r\n`, and span lines in quotes). Fields may be
+//! parted by semicolons, tabs or bars as well.
 //!
 //! Built on the tokenizer of the `csv` project rather than on its reader, because the reader's buffer grows with a row: one
 //! unclosed quote would take the whole file into memory.
 
 use std::collections::HashSet;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use csv_core::ReadRecordResult;
 use serde_json::{Map, Value};
 
+use crate::delimiter;
 use crate::error::Error;
 use crate::row::{BadRow, Reason, Record};
 use crate::source::{self, read_failure};
@@ -27,10 +29,24 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Opens the file and reads its header. A header name left empty becomes `column_N`; an empty file has no names.
-    pub(crate) fn open(file: Arc<Path>, delimiter: u8, row_bytes_max: usize) -> Result<Self, Error> {
-        let input = source::open(&file, "CSV")?.input;
+    /// Opens the file, finds what parts its fields (`usual` where that cannot be told), and reads its header. A header name left empty becomes
+    /// `column_N`; an empty file has no names.
+    pub(crate) fn open(file: Arc<Path>, usual: u8, row_bytes_max: usize) -> Result<Self, Error> {
+        let mut input = source::open(&file, "CSV")?.input;
+        let mut head = Vec::new();
+        input
+            .by_ref()
+            .take(delimiter::HEAD_BYTES)
+            .read_to_end(&mut head)
+            .map_err(|error| Error::Header {
+                file: file.to_path_buf(),
+                reason: read_failure(&error),
+            })?;
+        let (delimiter, said) = delimiter::find(&head, usual);
+        head.drain(..said);
+        let input = Box::new(Cursor::new(head).chain(input));
         let mut tokens = Tokens::new(input, delimiter, row_bytes_max);
+        tokens.line += u64::from(said > 0);
         let row = tokens.next().map_err(|error| Error::Header {
             file: file.to_path_buf(),
             reason: read_failure(&error),
@@ -263,7 +279,7 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Cursor, Read, repeat};
+    use std::io::{BufReader, repeat};
 
     use proptest::prelude::*;
 

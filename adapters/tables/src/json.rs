@@ -1,5 +1,6 @@
-//! JSON Lines: one object a line.
+//! JSON: one object a line, or a list of objects.
 
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,28 +9,82 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::lines::{Line, Lines};
 use crate::row::{BadRow, Reason, Record};
-use crate::source::{self, read_failure};
+use crate::source::{self, Text, read_failure};
+use crate::values::{self, Values};
 
-/// Rows of one JSON Lines file.
+/// Rows of one JSON file.
 pub(crate) struct Rows {
     file: Arc<Path>,
-    lines: Lines,
+    form: Form,
     row_bytes_max: usize,
+}
+
+enum Form {
+    Lines(Lines),
+    Values(Values),
 }
 
 impl Rows {
     pub(crate) fn open(file: Arc<Path>, row_bytes_max: usize) -> Result<Self, Error> {
-        let lines = Lines::new(source::open(&file, "JSON Lines")?, row_bytes_max);
+        let Text { mut input, skipped } = source::open(&file, "JSON Lines")?;
+        let mut head = Vec::new();
+        let read = input
+            .by_ref()
+            .take(values::HEAD_BYTES as u64)
+            .read_to_end(&mut head);
+        let are_values = read.is_ok() && values::are_in(&head, head.len() < values::HEAD_BYTES);
+        // A failure is met again where the rows are read, and told with its line.
+        let input: Box<dyn BufRead + Send> = match read {
+            Ok(_) => Box::new(Cursor::new(head).chain(input)),
+            Err(error) => Box::new(Cursor::new(head).chain(Failed(Some(error)))),
+        };
+        let form = if are_values {
+            Form::Values(Values::new(input, row_bytes_max))
+        } else {
+            Form::Lines(Lines::new(Text { input, skipped }, row_bytes_max))
+        };
         Ok(Self {
             file,
-            lines,
+            form,
             row_bytes_max,
         })
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<Record, BadRow>> {
+        match &self.form {
+            Form::Lines(_) => self.next_line(),
+            Form::Values(_) => self.next_value(),
+        }
+    }
+
+    fn next_value(&mut self) -> Option<Result<Record, BadRow>> {
+        let Form::Values(values) = &mut self.form else {
+            return None;
+        };
+        let parsed = match values.next() {
+            Ok(None) => return None,
+            Ok(Some(values::Value::Text(text))) => parse(text).map_err(|(_, reason)| reason),
+            Ok(Some(values::Value::TooLong)) => Err(Reason::TooLong {
+                limit: self.row_bytes_max,
+            }),
+            Ok(Some(values::Value::Cut)) => Err(Reason::Unreadable(
+                "it ends in the middle of its list or of an object in it".to_owned(),
+            )),
+            Err(error) => Err(Reason::Unreadable(read_failure(&error))),
+        };
+        let (file, line) = (Arc::clone(&self.file), values.number);
+        Some(match parsed {
+            Ok(value) => Ok(Record { file, line, value }),
+            Err(reason) => Err(self.bad(line, None, reason)),
+        })
+    }
+
+    fn next_line(&mut self) -> Option<Result<Record, BadRow>> {
         loop {
-            let parsed = match self.lines.next() {
+            let Form::Lines(lines) = &mut self.form else {
+                return None;
+            };
+            let parsed = match lines.next() {
                 Ok(None) => return None,
                 Ok(Some(Line::Text(text))) if text.iter().all(u8::is_ascii_whitespace) => continue,
                 Ok(Some(Line::Text(text))) => parse(text),
@@ -41,19 +96,27 @@ impl Rows {
                 )),
                 Err(error) => {
                     // The failed line is the one behind the last that was read whole.
-                    let reason = Reason::Unreadable(read_failure(&error));
-                    return Some(Err(self.bad(self.lines.number + 1, None, reason)));
+                    let (line, reason) = (lines.number + 1, Reason::Unreadable(read_failure(&error)));
+                    return Some(Err(self.bad(line, None, reason)));
                 }
             };
-            let (file, line) = (Arc::clone(&self.file), self.lines.number);
+            let (file, line, start) = (Arc::clone(&self.file), lines.number, lines.start);
             return Some(match parsed {
                 Ok(value) => Ok(Record { file, line, value }),
                 Err((column, Reason::Utf8 { byte, field })) => {
-                    let byte = byte + self.lines.start;
+                    let byte = byte + start;
                     Err(self.bad(line, column, Reason::Utf8 { byte, field }))
                 }
                 Err((column, reason)) => Err(self.bad(line, column, reason)),
             });
+        }
+    }
+
+    /// In what way a file without rows is empty.
+    pub(crate) fn emptiness(&self) -> &'static str {
+        match self.form {
+            Form::Lines(_) => "it has no line with text",
+            Form::Values(_) => "its list has no object",
         }
     }
 
@@ -73,7 +136,11 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, (Option<u64>, Reason)> {
         let byte = error.valid_up_to() as u64;
         (Some(byte + 1), Reason::Utf8 { byte, field: None })
     })?;
-    match serde_json::from_str(text) {
+    let read = serde_json::from_str(text).or_else(|error| match without_constants(text) {
+        Some(mended) => serde_json::from_str(&mended).map_err(|_| error),
+        None => Err(error),
+    });
+    match read {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err((None, Reason::NotAnObject(describe(&other)))),
         Err(error) => {
@@ -82,7 +149,11 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, (Option<u64>, Reason)> {
             if message.ends_with(&place) {
                 message.truncate(message.len() - place.len());
             }
-            if error.is_eof() {
+            if message.contains("hex escape") || message.contains("surrogate") {
+                message.push_str(
+                    " (half of a surrogate pair such as `\\ud83d`: an emoji was cut in two; write it whole, or leave it out)",
+                );
+            } else if error.is_eof() {
                 message.push_str(
                     " (the line ends in the middle of its object; each line must hold one whole object)",
                 );
@@ -90,6 +161,57 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, (Option<u64>, Reason)> {
             Err((Some(error.column() as u64), Reason::Json(message)))
         }
     }
+}
+
+/// The text with `null` for `NaN`, `Infinity` and `-Infinity`, which Python writes and JSON does not know; `None` where none stands in it.
+fn without_constants(text: &str) -> Option<String> {
+    const CONSTANTS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+    let (mut out, mut rest, mut found) = (String::with_capacity(text.len()), text, false);
+    while let Some(c) = rest.chars().next() {
+        let taken = if c == '"' {
+            quoted(rest)
+        } else if let Some(word) = CONSTANTS.iter().find(|word| rest.starts_with(**word)) {
+            out.push_str("null");
+            found = true;
+            rest = &rest[word.len()..];
+            continue;
+        } else {
+            c.len_utf8()
+        };
+        out.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    found.then_some(out)
+}
+
+/// Length of the text in quotation marks at the start.
+fn quoted(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            b'"' if !escaped => return at + 1,
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// A stream that fails, once.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+impl BufRead for Failed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.take().map_or(Ok(&[]), Err)
+    }
+
+    fn consume(&mut self, _: usize) {}
 }
 
 fn describe(value: &Value) -> &'static str {

@@ -1,4 +1,5 @@
-//! Reads tables of seeds: JSON Lines, CSV (TSV too) and Parquet, the first two also compressed with gzip or zstd.
+//! Reads tables of seeds: JSON Lines and lists in JSON, CSV (with commas, semicolons, tabs or bars) and Parquet; the texts in UTF-8 or UTF-16,
+//! and also compressed with gzip or zstd.
 //!
 //! Owns: finding the files that patterns name, telling formats apart, and turning each row into a JSON object with the
 //! file and line it came from. Memory is bounded by one row (one batch of at most about 8 MiB for Parquet), never by a file.
@@ -13,6 +14,7 @@
 
 mod columns;
 mod delimited;
+mod delimiter;
 mod error;
 mod json;
 mod lines;
@@ -21,6 +23,8 @@ mod row;
 mod select;
 mod sniff;
 mod source;
+mod utf16;
+mod values;
 
 pub use error::Error;
 pub use reader::{Format, Options, Reader};

@@ -13,15 +13,15 @@ use crate::{columns, delimited, json, select};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// By each file's extension: `.jsonl`, `.ndjson` and `.json` (one object a line), `.csv`, `.tsv`, `.parquet`; the text
-    /// formats optionally followed by `.gz` or `.zst`.
+    /// By each file's extension: `.jsonl`, `.ndjson` and `.json`, `.csv`, `.tsv`, `.parquet`; the text formats optionally followed
+    /// by `.gz` or `.zst`.
     #[default]
     Auto,
-    /// One JSON object a line.
+    /// One JSON object a line; or a list of objects, also as the member `data` or the like of a single object.
     Jsonl,
-    /// Comma-separated with a header line.
+    /// Separated by commas, or by semicolons, tabs or bars where header and rows show it; with a header line.
     Csv,
-    /// Tab-separated with a header line.
+    /// Separated by tabs, or as above; with a header line.
     Tsv,
     /// Apache Parquet, with any codec but LZO.
     Parquet,
@@ -236,7 +236,7 @@ impl Rows {
     /// In what way a file without rows is empty.
     fn emptiness(&self) -> &'static str {
         match self {
-            Self::Json(_) => "it has no line with text",
+            Self::Json(rows) => rows.emptiness(),
             Self::Delimited(rows) if rows.has_header() => "it has a header and no rows",
             Self::Delimited(_) => "it has neither a header nor rows",
             Self::Columns(_) => "it has columns and no rows",

@@ -1,10 +1,11 @@
-//! One text file as a stream of bytes: decompressed, without a byte order mark, and checked for being text at all.
+//! One text file as a stream of bytes in UTF-8: decompressed, without a byte order mark, and checked for being text at all.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use crate::error::Error;
+use crate::utf16::Utf16;
 
 /// Bytes read from disk at once.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -31,7 +32,15 @@ pub(crate) fn open(file: &Path, expected: &'static str) -> Result<Text, Error> {
         _ => Box::new(raw),
     };
     let mut head = Vec::new();
-    text.by_ref().take(4).read_to_end(&mut head).map_err(fail)?;
+    text.by_ref().take(2).read_to_end(&mut head).map_err(fail)?;
+    if let [0xff, 0xfe] | [0xfe, 0xff] = head[..] {
+        let decoded = Utf16::new(text, head[0] == 0xfe);
+        return Ok(Text {
+            input: buffered(decoded),
+            skipped: 2,
+        });
+    }
+    text.by_ref().take(2).read_to_end(&mut head).map_err(fail)?;
     if let Some(found) = not_text(&head) {
         return Err(Error::Mismatch {
             file: file.to_owned(),
@@ -56,7 +65,6 @@ fn not_text(head: &[u8]) -> Option<&'static str> {
     match head {
         b"PAR1" => Some("a Parquet file; name its format `parquet`"),
         b"PK\x03\x04" => Some("a zip archive or a spreadsheet; export it as CSV in UTF-8"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("text in UTF-16; save it as UTF-8"),
         [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd] => Some("compressed twice; unpack it once"),
         b"BZh1" | b"BZh2" | b"BZh3" | b"BZh4" | b"BZh5" | b"BZh6" | b"BZh7" | b"BZh8" | b"BZh9" => {
             Some("compressed with bzip2; use gzip or zstd")

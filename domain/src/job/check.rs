@@ -84,7 +84,19 @@ impl Job {
             fields.question == fields.answer,
             "seeds.fields.answer",
             format!("question and answer are the same column, `{}`", fields.answer),
-            "name the column that holds the answer",
+            "name the column that holds the answer; in a conversation the parts are `messages.user` and `messages.assistant`",
+        );
+        report.when(
+            fields.choices_from > 1,
+            "seeds.fields.choices_from",
+            format!("options counted from {}", fields.choices_from),
+            "give 0 or 1",
+        );
+        report.when(
+            fields.choices_from == 1 && fields.choices.is_empty(),
+            "seeds.fields.choices_from",
+            "it counts options, and no column of options is named",
+            "name it in `seeds.fields.choices`, or leave `choices_from` out",
         );
         let holdout = &self.holdout;
         report.share("holdout.validation", holdout.validation);

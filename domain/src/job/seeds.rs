@@ -59,12 +59,27 @@ pub enum TableFormat {
     Parquet,
 }
 
-/// Column names of a seed table. Only `question` and `answer` must exist.
+/// Columns of a seed table, by name or by path: `answers.text` is a member of an object, `messages.user` and `messages.assistant` are the first
+/// question of a conversation and its answer. Only `question` and `answer` must be in every row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fields {
     /// The question or instruction.
     pub question: String,
+    /// What the question is about, where it stands apart (Alpaca's `input`): it is put behind the question, and may be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Options to choose from, which are shown with the question: a column with a list or an object of them, or a list of columns with one each.
+    /// The answer names one by its label, its text or its number, and becomes the option's text.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "model::one_or_many"
+    )]
+    #[schemars(with = "model::OneOrMany<String>")]
+    pub choices: Vec<String>,
+    /// The number of the first option, where answers are numbers: 0 or 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub choices_from: u32,
     /// The answer as a person wrote it; also the reference unless `references` names another column.
     pub answer: String,
     /// Reasoning that leads to the answer, when it stands apart.
@@ -91,6 +106,9 @@ impl Default for Fields {
     fn default() -> Self {
         Self {
             question: "question".into(),
+            input: None,
+            choices: Vec::new(),
+            choices_from: 0,
             answer: "answer".into(),
             reasoning: None,
             references: None,
@@ -100,6 +118,10 @@ impl Default for Fields {
             database: None,
         }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Real rows kept for validation and test.

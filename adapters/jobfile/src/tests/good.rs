@@ -19,6 +19,29 @@ fn a_short_job_is_completed_by_defaults() {
 }
 
 #[test]
+fn columns_are_one_or_several_where_they_hold_options() {
+    let folder = Folder::new();
+    let fields = |fields: &str| {
+        let text = HEAD.replace(
+            "{path: seeds.jsonl}",
+            &format!("{{path: seeds.jsonl, fields: {fields}}}"),
+        );
+        folder.load(text, &[]).unwrap().job.seeds.fields
+    };
+    let plain = fields("{}");
+    assert_eq!(
+        (plain.input, plain.choices.len(), plain.choices_from),
+        (None, 0, 0)
+    );
+    let one = fields("{input: input, choices: options, choices_from: 1}");
+    assert_eq!(
+        (one.input.as_deref(), one.choices, one.choices_from),
+        (Some("input"), vec!["options".to_owned()], 1)
+    );
+    assert_eq!(fields("{choices: [A, B, C]}").choices, ["A", "B", "C"]);
+}
+
+#[test]
 fn empty_sections_are_defaults() {
     let folder = Folder::new();
     let plain = folder.load(HEAD, &[]).unwrap().job;

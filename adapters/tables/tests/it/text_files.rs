@@ -235,3 +235,101 @@ fn a_profile_names_types_examples_and_gaps() {
     assert_eq!((column("e").distinct, column("e").null_share()), (0, 1.0));
     assert_eq!(column("tags").kinds[&Kind::List], 999);
 }
+
+#[test]
+fn lists_objects_over_lines_and_lists_within_an_object_are_rows() {
+    let folder = Folder::with(&[
+        (
+            "list.json",
+            b" [{\"q\": 1, \"t\": \"a ] }\"},\n {\"q\":\n 2},\n 5]\n",
+        ),
+        (
+            "pretty.json",
+            b"{\n  \"q\": 1,\n  \"t\": [1, 2]\n}\n{\n  \"q\": 2\n}\n",
+        ),
+        (
+            "data.json",
+            b"{\n \"version\": \"1\",\n \"data\": [\n  {\"q\": 1},\n  {\"q\": 2}\n ],\n \"more\": {}\n}",
+        ),
+        ("line.json", b"{\"data\": [{\"q\": 1}, {\"q\": 2}], \"n\": 2}"),
+        (
+            "chat.jsonl",
+            b"{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}",
+        ),
+        ("cut.json", b"[{\"q\": 1}, {\"q\": "),
+        ("none.json", b"[]"),
+        ("broken.jsonl", b"{\"q\":\n{\"q\": 2}\n"),
+    ]);
+    let two = |first: u64, second: u64| [format!("{first}: {{\"q\":1}}"), format!("{second}: {{\"q\":2}}")];
+    assert_eq!(
+        folder.shown("list.json"),
+        [
+            r#"1: {"q":1,"t":"a ] }"}"#,
+            r#"2: {"q":2}"#,
+            "! 4: a number; each line must be one object such as {\"question\": …}"
+        ]
+    );
+    assert_eq!(
+        folder.shown("pretty.json"),
+        [r#"1: {"q":1,"t":[1,2]}"#, r#"5: {"q":2}"#]
+    );
+    assert_eq!(folder.shown("data.json"), two(4, 5));
+    assert_eq!(folder.shown("line.json"), two(1, 1));
+    assert_eq!(folder.shown("chat.jsonl").len(), 1, "a conversation is one row");
+    let cut = folder.rows("cut.json");
+    assert!(cut[0].is_ok() && cut[1].as_ref().is_err_and(|bad| bad.ends_file()) && cut.len() == 2);
+    assert_eq!(
+        folder.shown("none.json"),
+        ["!  the file is empty: its list has no object"]
+    );
+    assert!(folder.shown("broken.jsonl")[0].starts_with("! 1:5: invalid JSON"));
+}
+
+#[test]
+fn pythons_constants_are_null_and_half_an_emoji_is_told_by_its_line() {
+    let text = b"{\"q\": \"NaN is not a number\", \"x\": NaN, \"y\": [-Infinity, Infinity]}\n{\"q\": \"half \\ud83d\"}\n{\"q\": \"whole \\ud83d\\ude00\"}\n{\"q\": NaN NaN}";
+    let shown = Folder::with(&[("s.jsonl", text)]).shown("s.jsonl");
+    assert_eq!(
+        shown[0],
+        r#"1: {"q":"NaN is not a number","x":null,"y":[null,null]}"#
+    );
+    assert!(
+        shown[1].starts_with("! 2:") && shown[1].contains("half of a surrogate pair"),
+        "{}",
+        shown[1]
+    );
+    assert_eq!(shown[2], "3: {\"q\":\"whole 😀\"}");
+    assert!(shown[3].starts_with("! 4:") && shown.len() == 4);
+}
+
+#[test]
+fn spreadsheets_of_every_country_are_read() {
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(
+            "Frage\tAntwort\r\nGrößer?\tja\r\n"
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes),
+        )
+        .collect();
+    let folder = Folder::with(&[
+        (
+            "semicolons.csv",
+            "\u{feff}Frage;Antwort\r\nIst 1,5 viel?;ja\r\n\"a;b\";nein\r\n".as_bytes(),
+        ),
+        ("said.csv", b"sep=;\r\nFrage;Antwort\r\nx;y\r\n"),
+        ("wide.csv", &wide),
+    ]);
+    assert_eq!(
+        folder.shown("semicolons.csv"),
+        [
+            r#"2: {"Antwort":"ja","Frage":"Ist 1,5 viel?"}"#,
+            r#"3: {"Antwort":"nein","Frage":"a;b"}"#
+        ]
+    );
+    assert_eq!(folder.shown("said.csv"), [r#"3: {"Antwort":"y","Frage":"x"}"#]);
+    assert_eq!(
+        folder.shown("wide.csv"),
+        [r#"2: {"Antwort":"ja","Frage":"Größer?"}"#]
+    );
+}
