@@ -135,7 +135,7 @@ pub(crate) struct AuditArgs {
 /// What `init` needs.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The seeds: JSONL, CSV or Parquet.
+    /// The seeds: JSONL, a list in JSON, CSV or Parquet; rows of question and answer, of instruction, input and output, or conversations.
     pub(crate) seeds: PathBuf,
     /// Base URL of the teacher's endpoint, up to and including `/v1`; or the name of a local model.
     #[arg(long)]
@@ -149,7 +149,8 @@ pub(crate) struct InitArgs {
     /// Price of the model in dollars a million tokens, prompt and completion: `0.15,0.60`. A budget in dollars needs it.
     #[arg(long, value_name = "IN,OUT", value_parser = price)]
     pub(crate) price: Option<(f64, f64)>,
-    /// Names a column that cannot be told from its name: `--field answer=Verdict`. Repeatable; the fields are `question`, `answer`,
+    /// Names a column that cannot be told from its name: `--field answer=Verdict`, also by a path (`answers.text`, `messages.user`). Repeatable;
+    /// the fields are `question`, `input` (a part of the question), `choices` (options, in one column or several: `A,B,C`), `answer`,
     /// `reasoning`, `references`, `context`, `concept`, `source` and `database`.
     #[arg(long = "field", value_name = "FIELD=COLUMN", value_parser = field)]
     pub(crate) fields: Vec<(String, String)>,

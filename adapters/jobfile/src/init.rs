@@ -1,6 +1,7 @@
 //! A first job file, written from the seeds: short, commented, and ready for `gristmill plan`.
 
 use crate::budget::BudgetChoice;
+use crate::family::{Needs, THINKING_TOKENS};
 use crate::sample::{Check, Sample};
 use crate::yaml::is_plain_text;
 
@@ -64,7 +65,17 @@ pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> 
         1,
         "# subject: a few words that tell the teacher what the data is about",
     );
-    if matches!(sample.check, Check::Label(_) | Check::Text | Check::Sql(_)) && sample.reasoning.is_none() {
+    if let TeacherChoice::Endpoint { url, model, .. } = teacher
+        && Needs::of(url, model).thinks
+    {
+        page.line(
+            1,
+            &format!("max_tokens: {THINKING_TOKENS}  # the model thinks before it answers, and that counts"),
+        );
+    }
+    if matches!(sample.check, Check::Label(_) | Check::Text | Check::Sql(_))
+        && sample.fields.reasoning.is_none()
+    {
         page.line(1, "reasoning: false  # the seeds' answers have none");
     }
     filter(&mut page, sample);
@@ -83,40 +94,81 @@ fn seeds(page: &mut Page, sample: &Sample) {
     page.line(0, "");
     page.line(0, "seeds:");
     page.line(1, &format!("path: {}", scalar(&sample.path)));
+    let fields = &sample.fields;
     page.line(1, "fields:");
+    let line = |page: &mut Page, name: &str, column: Option<&str>, why: &str| {
+        if let Some(column) = column {
+            page.line(2, &format!("{name}: {}{why}", scalar(column)));
+        }
+    };
+    line(page, "question", Some(&fields.question), "");
+    line(
+        page,
+        "input",
+        fields.input.as_deref(),
+        "  # put behind the question",
+    );
+    match fields.choices.as_slice() {
+        [] => {}
+        [column] => line(page, "choices", Some(column), "  # shown with the question"),
+        columns => {
+            let columns: Vec<String> = columns.iter().map(|column| scalar(column)).collect();
+            page.line(
+                2,
+                &format!("choices: [{}]  # shown with the question", columns.join(", ")),
+            );
+        }
+    }
+    if fields.choices_from > 0 {
+        page.line(
+            2,
+            &format!(
+                "choices_from: {}  # the number of the first option",
+                fields.choices_from
+            ),
+        );
+    }
+    let meant = match fields.choices.is_empty() {
+        true => "",
+        false => "  # names an option, and becomes its text",
+    };
+    line(page, "answer", Some(&fields.answer), meant);
     for (name, column, why) in [
-        ("question", Some(&sample.question), ""),
-        ("answer", Some(&sample.answer), ""),
-        ("reasoning", sample.reasoning.as_ref(), ""),
+        ("reasoning", &fields.reasoning, ""),
         (
             "references",
-            sample.references.as_ref(),
+            &fields.references,
             "  # what an answer is checked against",
         ),
         (
             "context",
-            sample.context.as_ref(),
+            &fields.context,
             "  # the passage that the question rests on",
         ),
-        (
-            "concept",
-            sample.concept.as_ref(),
-            "  # what coverage is counted by",
-        ),
+        ("concept", &fields.concept, "  # what coverage is counted by"),
         (
             "source",
-            sample.source.as_ref(),
+            &fields.source,
             "  # rows of one source stay in one split",
         ),
         (
             "database",
-            sample.database.as_ref(),
+            &fields.database,
             "  # which database the query runs on",
         ),
     ] {
-        if let Some(column) = column {
-            page.line(2, &format!("{name}: {}{why}", scalar(column)));
-        }
+        line(page, name, column.as_deref(), why);
+    }
+    for note in &sample.notes {
+        page.line(2, &format!("# {}", one_line(note)));
+    }
+    if !sample.unused.is_empty() {
+        let names: Vec<String> = sample
+            .unused
+            .iter()
+            .map(|name| format!("`{}`", one_line(name)))
+            .collect();
+        page.line(2, &format!("# Not used: {}.", names.join(", ")));
     }
 }
 
@@ -137,6 +189,9 @@ fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
         } => {
             page.line(1, &format!("base_url: {}", scalar(url)));
             page.line(1, &format!("model: {}", scalar(model)));
+            for line in Needs::of(url, model).lines() {
+                page.line(1, line);
+            }
             if let Some(name) = key_env {
                 page.line(
                     1,
@@ -173,7 +228,7 @@ fn filter(page: &mut Page, sample: &Sample) {
         Check::Text => "{kind: text}  # short answers, compared word by word".to_owned(),
         Check::Open => String::new(),
     };
-    let grounded = sample.context.is_some() && matches!(sample.check, Check::Text | Check::Open);
+    let grounded = sample.fields.context.is_some() && matches!(sample.check, Check::Text | Check::Open);
     if validator.is_empty() && !grounded {
         return;
     }
@@ -189,7 +244,7 @@ fn filter(page: &mut Page, sample: &Sample) {
 
 /// Open answers without a passage: a judge is the only check.
 fn judged(sample: &Sample) -> bool {
-    sample.check == Check::Open && sample.context.is_none()
+    sample.check == Check::Open && sample.fields.context.is_none()
 }
 
 /// A value as YAML: bare where every reader takes it for the same text, in quotes otherwise.

@@ -9,6 +9,7 @@
 mod budget;
 mod concepts;
 mod error;
+mod family;
 mod files;
 mod init;
 mod load;

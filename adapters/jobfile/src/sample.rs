@@ -1,93 +1,30 @@
-//! What the seeds show about themselves: which column holds what, and how an answer can be checked.
+//! What the seeds show about themselves: which column holds what, what is left out, and how an answer can be checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod chat;
+mod check;
+mod columns;
+mod options;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use gristmill_domain::job::Fields;
+use gristmill_domain::seed::row::{self, SeedRow};
 use gristmill_tables::{Column, Kind, Options, Reader, sniff};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::near::list;
+use columns::Columns;
+
+pub use check::Check;
 
 /// Rows whose answers are looked at.
 const ROWS_MAX: usize = 1_000;
-/// More different answers than this are no set of labels.
-const LABELS_MAX: usize = 12;
-/// Fewer rows than this say nothing about a set of labels.
-const LABEL_ROWS_MIN: u64 = 20;
-/// Answers up to this mean length are compared as short texts.
-const SHORT_CHARS: f64 = 60.0;
+/// Mean length in characters from which a column that no field uses may be a part of the question.
+const TEXT_CHARS: f64 = 12.0;
 
-/// Names by which columns are known, the likeliest first.
-const QUESTION: &[&str] = &[
-    "question",
-    "instruction",
-    "problem",
-    "query",
-    "prompt",
-    "input",
-    "text",
-];
-const ANSWER: &[&str] = &[
-    "answer",
-    "final_answer",
-    "output",
-    "response",
-    "completion",
-    "solution",
-    "target",
-    "final_decision",
-    "label",
-    "accepted_queries",
-    "sql",
-    "answers",
-];
-const REFERENCES: &[&str] = &[
-    "references",
-    "reference",
-    "accepted_queries",
-    "accepted_answers",
-    "gold",
-];
-const REASONING: &[&str] = &["reasoning", "rationale", "chain_of_thought", "cot"];
-const CONTEXT: &[&str] = &[
-    "context", "contexts", "passage", "passages", "document", "abstract",
-];
-const CONCEPT: &[&str] = &[
-    "concept",
-    "concepts",
-    "meshes",
-    "topic",
-    "topics",
-    "category",
-    "categories",
-    "tags",
-];
-const SOURCE: &[&str] = &[
-    "source",
-    "pmid",
-    "doc_id",
-    "document_id",
-    "source_id",
-    "article_id",
-    "doi",
-    "url",
-];
-const DATABASE: &[&str] = &["database", "db", "db_id", "database_id"];
-
-/// How an answer can be checked, as far as the seeds show.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Check {
-    /// Answers end in a number.
-    Number,
-    /// Answers are queries, on databases in this folder (relative to the job file).
-    Sql(String),
-    /// Answers are one of these.
-    Label(Vec<String>),
-    /// Answers are short texts.
-    Text,
-    /// Nothing that a program could check.
-    Open,
-}
+/// A row of a table.
+type Row = Map<String, Value>;
 
 /// What the seeds show about themselves.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,24 +35,14 @@ pub struct Sample {
     pub rows: u64,
     /// True when these are all the rows there are.
     pub complete: bool,
-    /// Column of the question.
-    pub question: String,
-    /// Column of the answer.
-    pub answer: String,
-    /// Column of reasoning that stands apart from the answer.
-    pub reasoning: Option<String>,
-    /// Column of reference answers.
-    pub references: Option<String>,
-    /// Column of the passage.
-    pub context: Option<String>,
-    /// Column of concept labels.
-    pub concept: Option<String>,
-    /// Column of the source document.
-    pub source: Option<String>,
-    /// Column of the database's name.
-    pub database: Option<String>,
+    /// Which column holds what.
+    pub fields: Fields,
     /// How an answer can be checked.
     pub check: Check,
+    /// Columns that no field uses, in the order of the file.
+    pub unused: Vec<String>,
+    /// What a person should decide or know, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Why no job can be written from the seeds.
@@ -159,11 +86,41 @@ pub enum Error {
     /// A field that no seed has.
     #[error("there is no field `{0}` of a seed: they are {fields}", fields = list(FIELDS, "and"))]
     NoSuchField(String),
+    /// The columns that were found give no seed.
+    #[error(
+        "no row of `{path}` can be used as a seed: {reason}; name other columns with `--field FIELD=COLUMN`"
+    )]
+    NoSeed {
+        /// The seeds.
+        path: String,
+        /// What is wrong with the first.
+        reason: String,
+    },
+    /// The same question is asked again and again, and a column that could tell the rows apart is left out.
+    #[error(
+        "{rows} rows of `{path}` ask the same question as another and answer it differently, for instance `{question}`: what tells them apart is in {columns}; \
+         say what it is with `--field input=COLUMN` (it belongs to the question), `--field context=COLUMN` (a passage) or, to leave it out, \
+         `--field question={column}`"
+    )]
+    Undecided {
+        /// The seeds.
+        path: String,
+        /// How many rows.
+        rows: usize,
+        /// One such question.
+        question: String,
+        /// The question's column.
+        column: String,
+        /// The columns that are left out.
+        columns: String,
+    },
 }
 
 /// What a seed may have.
-const FIELDS: [&str; 8] = [
+pub(crate) const FIELDS: [&str; 10] = [
     "question",
+    "input",
+    "choices",
     "answer",
     "reasoning",
     "references",
@@ -178,7 +135,8 @@ impl Sample {
     /// field. The others are told by their names.
     ///
     /// # Errors
-    /// Unreadable or empty seeds, seeds in which no question or no answer can be found, and named columns that are not there.
+    /// Unreadable or empty seeds, seeds in which no question or no answer can be found, named columns that are not there, and rows that
+    /// contradict each other because a column is left out.
     pub fn read(path: &str, base: &Path, named: &BTreeMap<String, String>) -> Result<Self, Error> {
         if let Some(unknown) = named.keys().find(|field| !FIELDS.contains(&field.as_str())) {
             return Err(Error::NoSuchField(unknown.clone()));
@@ -198,153 +156,159 @@ impl Sample {
                 first_bad,
             });
         }
-        let columns = &profile.columns;
-        let all = || list(columns.iter().map(|column| column.name.as_str()), "and");
-        let told = |field: &str| -> Result<Option<&Column>, Error> {
-            let Some(name) = named.get(field) else {
-                return Ok(None);
-            };
-            let found = columns.iter().find(|column| column.name == *name);
-            found.map(Some).ok_or_else(|| Error::NoSuchColumn {
+        let rows: Vec<Row> = Reader::open_with(&[path], &options)?
+            .take(ROWS_MAX)
+            .flatten()
+            .map(|record| record.value)
+            .collect();
+        let columns = Columns {
+            path,
+            all: &profile.columns,
+            rows: &rows,
+            named,
+        };
+        let (fields, mut notes) = columns.fields()?;
+        let read: Vec<Result<SeedRow, String>> = rows.iter().map(|row| row::read(row, &fields)).collect();
+        let seeds: Vec<&SeedRow> = read.iter().flatten().collect();
+        if seeds.is_empty() {
+            let reason = read.into_iter().find_map(Result::err).unwrap_or_default();
+            return Err(Error::NoSeed {
                 path: path.to_owned(),
-                what: field.to_owned(),
-                column: name.clone(),
-                columns: all(),
-            })
-        };
-        let missing = |what| Error::NoColumn {
-            path: path.to_owned(),
-            what,
-            columns: all(),
-        };
-        let question = told("question")?
-            .or_else(|| by_name(columns, QUESTION))
-            .ok_or_else(|| missing("question"))?;
-        let answer = told("answer")?
-            .or_else(|| by_name(columns, ANSWER).filter(|column| column.name != question.name))
-            .ok_or_else(|| missing("answer"))?;
-        let name = |field: &str, names: &[&str]| -> Result<Option<String>, Error> {
-            let guessed = || {
-                by_name(columns, names).filter(|column| {
-                    ![&question.name, &answer.name].contains(&&column.name) && column.null_share() < 0.5
-                })
-            };
-            Ok(told(field)?.or_else(guessed).map(|column| column.name.clone()))
-        };
-        let references = told("references")?
-            .or_else(|| by_name(columns, REFERENCES).filter(|column| column.name != question.name))
-            .map(|column| column.name.clone());
-        let answers = answers(path, &options, &answer.name)?;
-        let database = name("database", DATABASE)?;
-        let databases = database.as_ref().and_then(|_| databases_beside(path, base));
+                reason,
+            });
+        }
+        let unused = unused(&profile.columns, &fields);
+        contradictions(path, &seeds, &fields, &unused, named)?;
+        notes.extend(decisions(&unused, &fields));
+        let databases = fields
+            .database
+            .as_ref()
+            .and_then(|_| check::databases_beside(path, base));
         let check = match databases {
             Some(folder) => Check::Sql(folder),
-            None => check(answer, profile.rows, &answers),
+            None => check::of(&seeds),
         };
+        let mut fields = fields;
+        // Without databases to run on, the column would do nothing.
+        fields.database = fields.database.filter(|_| matches!(check, Check::Sql(_)));
         Ok(Self {
             path: path.to_owned(),
             rows: profile.rows,
             complete: profile.complete,
-            question: question.name.clone(),
-            answer: answer.name.clone(),
-            reasoning: name("reasoning", REASONING)?,
-            references,
-            context: name("context", CONTEXT)?,
-            concept: name("concept", CONCEPT)?,
-            source: name("source", SOURCE)?,
-            // Without databases to run on, the column would do nothing.
-            database: database.filter(|_| matches!(check, Check::Sql(_))),
             check,
+            unused: unused.iter().map(|column| column.name.clone()).collect(),
+            notes,
+            fields,
         })
     }
 }
 
-/// The column that has one of these names; or else the only one with such a word in its name (`Clinical question`).
-fn by_name<'a>(columns: &'a [Column], names: &[&str]) -> Option<&'a Column> {
-    let whole = |name: &&str| {
-        columns
-            .iter()
-            .find(|column| column.name.eq_ignore_ascii_case(name))
+/// The columns that no field uses.
+fn unused<'a>(columns: &'a [Column], fields: &Fields) -> Vec<&'a Column> {
+    let optional = row::optional(fields);
+    let used: Vec<&str> = [fields.question.as_str(), fields.answer.as_str()]
+        .into_iter()
+        .chain(fields.references.as_deref())
+        .chain(fields.choices.iter().map(String::as_str))
+        .chain(optional.into_iter().map(|(_, column)| column))
+        .collect();
+    let is_used = |name: &str| {
+        used.iter().any(|path| {
+            path.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     };
-    let part = |name: &&str| {
-        let mut with = columns.iter().filter(|column| {
-            let mut words = column.name.split(|c: char| !c.is_alphanumeric());
-            words.any(|word| word.eq_ignore_ascii_case(name))
-        });
-        with.next().filter(|_| with.next().is_none())
-    };
-    names
-        .iter()
-        .find_map(whole)
-        .or_else(|| names.iter().find_map(part))
+    columns.iter().filter(|column| !is_used(&column.name)).collect()
 }
 
-/// The first answers, whole; a list counts as its first item.
-fn answers(path: &str, options: &Options, column: &str) -> Result<Vec<String>, gristmill_tables::Error> {
-    let rows = Reader::open_with(&[path], options)?.take(ROWS_MAX).flatten();
-    let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => items.first().and_then(Value::as_str).map(str::to_owned),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    Ok(rows
-        .filter_map(|row| row.value.get(column).and_then(text))
-        .collect())
-}
-
-fn check(column: &Column, rows: u64, answers: &[String]) -> Check {
-    let most = |count: usize| count > 0 && count * 20 >= answers.len() * 19;
-    let marked = answers
+/// Refuses rows that contradict each other because of what is left out, unless a person named the question's columns.
+fn contradictions(
+    path: &str,
+    seeds: &[&SeedRow],
+    fields: &Fields,
+    unused: &[&Column],
+    named: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let decided = ["question", "input", "context", "choices"]
         .iter()
-        .filter(|answer| ends_in_marked_number(answer))
-        .count();
-    let numeric = usize::try_from(column.numeric).unwrap_or(0);
-    let labels: BTreeSet<&str> = answers.iter().map(|answer| answer.trim()).collect();
-    let texts = column.kinds.get(&Kind::Text).copied().unwrap_or(0);
-    let repeated = labels.len() >= 2
-        && labels.len() <= LABELS_MAX
-        && rows >= LABEL_ROWS_MIN
-        && rows >= 5 * labels.len() as u64;
-    if most(marked) {
-        Check::Number
-    } else if repeated && texts > 0 && column.chars_mean <= SHORT_CHARS && !labels.contains("") {
-        Check::Label(labels.into_iter().map(str::to_owned).collect())
-    } else if most(numeric) {
-        Check::Number
-    } else if column.chars_mean <= SHORT_CHARS && texts > 0 {
-        Check::Text
-    } else {
-        Check::Open
+        .any(|field| named.contains_key(*field));
+    let texts: Vec<&str> = unused
+        .iter()
+        .filter(|column| is_text(column))
+        .map(|column| column.name.as_str())
+        .collect();
+    if decided || texts.is_empty() {
+        return Ok(());
     }
+    let mut answers: HashMap<(&str, Option<&str>), Vec<&str>> = HashMap::new();
+    for seed in seeds {
+        let asked = (seed.question.as_str(), seed.context.as_deref());
+        answers.entry(asked).or_default().push(&seed.answer);
+    }
+    let contradict = |given: &&Vec<&str>| given.iter().any(|answer| *answer != given[0]);
+    let rows: usize = answers.values().filter(contradict).map(Vec::len).sum();
+    if 2 * rows < seeds.len() {
+        return Ok(());
+    }
+    let question = seeds
+        .iter()
+        .find(|seed| contradict(&&answers[&(seed.question.as_str(), seed.context.as_deref())]))
+        .map(|seed| seed.question.chars().take(60).collect());
+    Err(Error::Undecided {
+        path: path.to_owned(),
+        rows,
+        question: question.unwrap_or_default(),
+        column: fields.question.clone(),
+        columns: list(texts, "and"),
+    })
 }
 
-/// The last line is `#### 72`, as in GSM8K (Cobbe et al. 2021).
-fn ends_in_marked_number(answer: &str) -> bool {
-    answer
-        .trim_end()
-        .rsplit_once("####")
-        .is_some_and(|(_, number)| number.trim().replace([',', '$'], "").parse::<f64>().is_ok())
+/// Texts that differ from row to row, and are neither numbers nor addresses.
+fn is_text(column: &Column) -> bool {
+    let of = |kind| column.kinds.get(&kind).copied().unwrap_or(0);
+    let texts = of(Kind::Text) + of(Kind::List);
+    let address = |text: &String| text.starts_with("http://") || text.starts_with("https://");
+    texts > 0
+        && column.distinct > 1
+        && column.chars_mean >= TEXT_CHARS
+        && 2 * column.numeric < texts
+        && !column.examples.iter().all(address)
+        && column
+            .examples
+            .iter()
+            .any(|text| text.trim().contains(char::is_whitespace))
 }
 
-/// The folder of databases: that of the seeds, or one in it, as a path relative to the job file.
-fn databases_beside(path: &str, base: &Path) -> Option<String> {
-    let beside = Path::new(path)
-        .parent()
-        .map(|parent| parent.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let beside = if beside.is_empty() { ".".to_owned() } else { beside };
-    let inside = ["databases", "database", "db"].map(|name| format!("{beside}/{name}"));
-    let holds = |folder: &str| {
-        std::fs::read_dir(base.join(folder))
+/// What is asked about columns that hold texts and that no field uses.
+fn decisions(unused: &[&Column], fields: &Fields) -> Vec<String> {
+    let uses = [
+        ("input", fields.input.is_none(), "a part of the question"),
+        ("context", fields.context.is_none(), "a passage"),
+        ("reasoning", fields.reasoning.is_none(), "the reasoning"),
+    ];
+    let free: Vec<String> = uses
+        .iter()
+        .filter(|(_, free, _)| *free)
+        .map(|(field, _, what)| format!("{what} (`{field}`)"))
+        .collect();
+    let ask = |column: &&Column| {
+        let shown: String = column
+            .examples
+            .first()
             .into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| {
-                Path::new(&entry.file_name())
-                    .extension()
-                    .is_some_and(|end| end == "sql" || end == "sqlite")
-            })
+            .flat_map(|text| text.chars())
+            .take(40)
+            .collect();
+        let shown = shown.replace(['\n', '\r'], " ");
+        format!(
+            "decide: column `{}` holds texts (`{shown}`) that no field uses; if they are {}, name the column there",
+            column.name,
+            if free.is_empty() {
+                "needed".to_owned()
+            } else {
+                free.join(", ")
+            }
+        )
     };
-    std::iter::once(beside).chain(inside).find(|folder| holds(folder))
+    unused.iter().filter(|column| is_text(column)).map(ask).collect()
 }

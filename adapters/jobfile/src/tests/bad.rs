@@ -78,18 +78,6 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "no column of options is named",
         "`seeds.fields.choices`",
     ),
-    (
-        "~seeds: {path: seeds.jsonl, fields: {choices: options, choices_from: 2}}",
-        "1:69",
-        "options counted from 2",
-        "give 0 or 1",
-    ),
-    (
-        "~seeds: {path: seeds.jsonl, fields: {question: messages, answer: messages}}",
-        "1:65",
-        "the same column, `messages`",
-        "`messages.user` and `messages.assistant`",
-    ),
     // Wrong types.
     (
         "+generate:\n  rows: many",

@@ -152,3 +152,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn columns_that_do_nothing_or_contradict_each_other_are_refused() {
+    let folder = Folder::new();
+    for (fields, message, help) in [
+        (
+            "{choices: options, choices_from: 2}",
+            "options counted from 2",
+            "give 0 or 1",
+        ),
+        (
+            "{question: messages, answer: messages}",
+            "the same column, `messages`",
+            "`messages.user` and `messages.assistant`",
+        ),
+    ] {
+        let text = HEAD.replace(
+            "{path: seeds.jsonl}",
+            &format!("{{path: seeds.jsonl, fields: {fields}}}"),
+        );
+        let shown = crate::render(&folder.load(text, &[]).unwrap_err(), false);
+        assert!(shown.contains(message) && shown.contains(help), "{shown}");
+    }
+}

@@ -56,7 +56,11 @@ fn numbers() {
     folder.write("maths.jsonl", MATHS.repeat(30));
     let sample = round_trip("maths.jsonl", folder.0.path());
     assert_eq!(
-        (sample.check, sample.question.as_str(), sample.answer.as_str()),
+        (
+            sample.check,
+            sample.fields.question.as_str(),
+            sample.fields.answer.as_str()
+        ),
         (Check::Number, "question", "answer")
     );
 }
@@ -73,8 +77,8 @@ fn labels_with_passages() {
         sample.check,
         Check::Label(vec!["maybe".into(), "no".into(), "yes".into()])
     );
-    assert_eq!(sample.answer, "final_decision");
-    let columns = [sample.context, sample.concept, sample.source].map(Option::unwrap);
+    assert_eq!(sample.fields.answer, "final_decision");
+    let columns = [sample.fields.context, sample.fields.concept, sample.fields.source].map(Option::unwrap);
     assert_eq!(columns, ["contexts", "meshes", "pmid"]);
 }
 
@@ -86,9 +90,9 @@ fn queries_on_databases_beside() {
     assert_eq!(sample.check, Check::Sql("dbs".into()));
     assert_eq!(
         (
-            sample.references.as_deref(),
-            sample.answer.as_str(),
-            sample.database.as_deref()
+            sample.fields.references.as_deref(),
+            sample.fields.answer.as_str(),
+            sample.fields.database.as_deref()
         ),
         (Some("accepted_queries"), "accepted_queries", Some("db"))
     );
@@ -112,8 +116,193 @@ fn short_and_open_answers() {
     folder.write("open.csv", format!("Instruction,Output\n{long}"));
     let sample = round_trip("open.csv", folder.0.path());
     assert_eq!(
-        (sample.check, sample.question.as_str(), sample.answer.as_str()),
+        (
+            sample.check,
+            sample.fields.question.as_str(),
+            sample.fields.answer.as_str()
+        ),
         (Check::Open, "Instruction", "Output")
+    );
+}
+
+/// The fields of a sample as `field: column`, and what is said about it.
+fn described(sample: &Sample) -> (serde_json::Value, String) {
+    (
+        serde_json::to_value(&sample.fields).unwrap(),
+        sample.notes.join("\n"),
+    )
+}
+
+#[test]
+fn inputs_contexts_and_choices_are_used() {
+    let folder = Folder::new();
+    let rows = |row: fn(usize) -> String| (0..24).map(row).collect::<String>();
+    folder.write(
+        "alpaca.jsonl",
+        rows(|i| format!("{{\"instruction\":\"Name the first noun.\",\"input\":\"Kettle {i} boiled.\",\"output\":\"kettle {i}\"}}\n")),
+    );
+    let sample = round_trip("alpaca.jsonl", folder.0.path());
+    assert_eq!(
+        described(&sample).0,
+        serde_json::json!({"question": "instruction", "input": "input", "answer": "output"})
+    );
+    folder.write(
+        "half.jsonl",
+        rows(|i| {
+            format!(
+                "{{\"question\":\"q {i}?\",\"context\":{},\"answer\":\"a {i}\",\"id\":{i}}}\n",
+                if i % 2 == 0 { "null" } else { "\"p\"" }
+            )
+        }),
+    );
+    let sample = round_trip("half.jsonl", folder.0.path());
+    assert_eq!(
+        (sample.fields.context.as_deref(), sample.unused.as_slice()),
+        (Some("context"), &["id".to_owned()][..])
+    );
+    folder.write(
+        "index.jsonl",
+        rows(|i| {
+            format!(
+                "{{\"question\":\"q {i}?\",\"choices\":[\"iron\",\"tin\",\"lead\"],\"answer\":{}}}\n",
+                i % 3
+            )
+        }),
+    );
+    let sample = round_trip("index.jsonl", folder.0.path());
+    assert_eq!(
+        described(&sample),
+        (
+            serde_json::json!({"question": "question", "choices": ["choices"], "answer": "answer"}),
+            String::new()
+        )
+    );
+    assert!(
+        matches!(&sample.check, Check::Label(labels) if labels.len() == 3),
+        "the options' texts: {:?}",
+        sample.check
+    );
+    folder.write(
+        "one.csv",
+        format!(
+            "question,A,B,C,answer\n{}",
+            rows(|i| format!("q {i}?,iron {i},tin {i},lead {i},{}\n", ["1", "2", "3"][i % 3]))
+        ),
+    );
+    let sample = round_trip("one.csv", folder.0.path());
+    assert_eq!((sample.fields.choices.len(), sample.fields.choices_from), (3, 1));
+    folder.write(
+        "letters.jsonl",
+        rows(|i| format!("{{\"question\":\"q {i}?\",\"choices\":{{\"text\":[\"iron {i}\",\"tin {i}\"],\"label\":[\"A\",\"B\"]}},\"answerKey\":\"B\"}}\n")),
+    );
+    let sample = round_trip("letters.jsonl", folder.0.path());
+    assert_eq!(
+        (sample.fields.answer.as_str(), sample.check),
+        ("answerKey", Check::Text)
+    );
+}
+
+#[test]
+fn conversations_and_objects_are_used_by_their_parts() {
+    let folder = Folder::new();
+    let user = "{\"role\":\"user\",\"content\":\"Why N?\"}";
+    let assistant = "{\"role\":\"assistant\",\"content\":\"So N.\"}";
+    let parts = serde_json::json!({"question": "messages.user", "answer": "messages.assistant"});
+    let rows = |row: String| {
+        (0..24)
+            .map(|i| row.replace('N', &i.to_string()) + "\n")
+            .collect::<String>()
+    };
+    folder.write(
+        "chat.jsonl",
+        rows(format!("{{\"messages\":[{user},{assistant}]}}")),
+    );
+    assert_eq!(
+        described(&round_trip("chat.jsonl", folder.0.path())),
+        (parts, String::new())
+    );
+    folder.write(
+        "more.jsonl",
+        rows(format!(
+            "{{\"messages\":[{user},{assistant},{user},{assistant}]}}"
+        )),
+    );
+    assert!(
+        described(&round_trip("more.jsonl", folder.0.path()))
+            .1
+            .contains("later turns are left out")
+    );
+    folder.write(
+        "sharegpt.json",
+        "[{\"id\": \"a\", \"conversations\": [{\"from\": \"human\", \"value\": \"Why?\"}, {\"from\": \"gpt\", \"value\": \"So.\"}]}]",
+    );
+    let sample = round_trip("sharegpt.json", folder.0.path());
+    assert_eq!(sample.fields.answer, "conversations.assistant");
+    folder.write(
+        "own.jsonl",
+        rows(format!("{{\"id\":\"N\",\"messages\":[{user},{assistant}],\"reasoning\":\"r\",\"provenance\":{{\"concepts\":[\"c\"],\"passage_chars\":0}}}}")),
+    );
+    let sample = round_trip("own.jsonl", folder.0.path());
+    let columns = [sample.fields.concept, sample.fields.reasoning].map(Option::unwrap);
+    assert_eq!(columns, ["provenance.concepts", "reasoning"]);
+    folder.write("squad.jsonl", rows("{\"question\":\"Why N?\",\"context\":\"p\",\"answers\":{\"text\":[\"so N\"],\"answer_start\":[1]}}".to_owned()));
+    assert_eq!(
+        round_trip("squad.jsonl", folder.0.path()).fields.answer,
+        "answers.text"
+    );
+    let named = BTreeMap::from([
+        ("question".to_owned(), "messages".to_owned()),
+        ("answer".to_owned(), "messages".to_owned()),
+    ]);
+    let sample = Sample::read("chat.jsonl", folder.0.path(), &named).unwrap();
+    assert_eq!(
+        (sample.fields.question.as_str(), sample.fields.answer.as_str()),
+        ("messages.user", "messages.assistant")
+    );
+}
+
+#[test]
+fn what_is_left_out_is_named_and_decided_where_it_matters() {
+    let folder = Folder::new();
+    let rows: String = (0..24)
+        .map(|i| format!("{{\"instruction\":\"Name the first noun of it.\",\"sentence\":\"The kettle number {i} boiled over.\",\"output\":\"kettle {i}\"}}\n"))
+        .collect();
+    folder.write("contradict.jsonl", &rows);
+    let read = |named: &[(&str, &str)]| {
+        let named = named
+            .iter()
+            .map(|(field, column)| (field.to_string(), column.to_string()));
+        Sample::read("contradict.jsonl", folder.0.path(), &named.collect())
+    };
+    let error = read(&[]).unwrap_err();
+    assert!(
+        matches!(&error, SampleError::Undecided { rows: 24, .. })
+            && error.to_string().contains("`sentence`")
+            && error.to_string().contains("--field input=COLUMN"),
+        "{error}"
+    );
+    assert_eq!(
+        read(&[("input", "sentence")]).unwrap().fields.input.as_deref(),
+        Some("sentence")
+    );
+    let sample = read(&[("question", "instruction")]).unwrap();
+    assert_eq!(sample.unused, ["sentence"]);
+    assert!(
+        sample.notes[0].starts_with("decide: column `sentence` holds texts"),
+        "{:?}",
+        sample.notes
+    );
+    let text = init(&sample, &TeacherChoice::Local("m".into()), &budget("5 calls"));
+    assert!(
+        text.contains("    # Not used: `sentence`.\n") && text.contains("    # decide: column"),
+        "{text}"
+    );
+    folder.write("distinct.jsonl", "{\"question\":\"q?\",\"answer\":\"a\",\"hint\":\"a longer hint\",\"year\":1}\n{\"question\":\"r?\",\"answer\":\"b\",\"hint\":\"another hint\",\"year\":2}\n");
+    let sample = Sample::read("distinct.jsonl", folder.0.path(), &BTreeMap::new()).unwrap();
+    assert_eq!(
+        (sample.unused.len(), sample.notes.len()),
+        (2, 1),
+        "a year needs no decision"
     );
 }
 
@@ -159,14 +348,17 @@ fn seeds_that_say_nothing_are_named() {
     let error = read(&[("qestion", "a")]).unwrap_err();
     assert!(error.to_string().contains("`qestion`"), "{error}");
     let sample = read(&[("question", "a"), ("answer", "b")]).unwrap();
-    assert_eq!((sample.question.as_str(), sample.answer.as_str()), ("a", "b"));
+    assert_eq!(
+        (sample.fields.question.as_str(), sample.fields.answer.as_str()),
+        ("a", "b")
+    );
     folder.write(
         "clinic.csv",
         "PubMed ID,Clinical question,Final answer\n1,Does it work?,yes\n",
     );
     let sample = Sample::read("clinic.csv", folder.0.path(), &BTreeMap::new()).unwrap();
     assert_eq!(
-        (sample.question.as_str(), sample.answer.as_str()),
+        (sample.fields.question.as_str(), sample.fields.answer.as_str()),
         ("Clinical question", "Final answer")
     );
     folder.write("empty.jsonl", "not json\n");
