@@ -1,10 +1,24 @@
 //! Finding things in a row of any table: a field by its name, and the texts that fields hold.
 
+use std::borrow::Cow;
+
+use gristmill_domain::chat::Role;
+use gristmill_domain::seed::conversation::turns;
+use gristmill_domain::seed::row;
 use serde_json::{Map, Value};
 
 /// A row of a table.
 pub(crate) type Object = Map<String, Value>;
 
+/// Columns that hold conversations, in this order.
+const CONVERSATIONS: [&str; 6] = [
+    "messages",
+    "conversations",
+    "conversation",
+    "chat",
+    "dialogue",
+    "turns",
+];
 /// Where the provenance of our own datasets stands.
 const PROVENANCE: &str = "provenance";
 
@@ -21,16 +35,16 @@ impl Usual {
     /// Fields that it is looked for in, in this order.
     fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Question => &["question", "prompt", "instruction", "text"],
-            Self::Answer => &["answer", "completion", "output", "response"],
+            Self::Question => &["question", "prompt", "instruction", "problem", "query", "text"],
+            Self::Answer => &["answer", "completion", "output", "response", "solution"],
         }
     }
 
     /// Whose part of a conversation it is.
-    fn role(self) -> &'static str {
+    fn role(self) -> Role {
         match self {
-            Self::Question => "user",
-            Self::Answer => "assistant",
+            Self::Question => Role::User,
+            Self::Answer => Role::Assistant,
         }
     }
 
@@ -39,60 +53,63 @@ impl Usual {
         let names = prefer
             .into_iter()
             .chain(self.names().iter().copied())
-            .chain(["messages"]);
-        let mut found = names.filter(|name| row.contains_key(*name));
+            .chain(CONVERSATIONS);
+        // A job may name a path.
+        let mut found = names.filter(|name| value(row, name).is_some());
         found.next().map(str::to_owned)
+    }
+
+    /// The field that a row's question goes on in, where `found` holds an instruction alone: without it, instructions for different texts
+    /// would be taken for the same.
+    pub(crate) fn input(self, row: &Object, found: &str) -> Option<String> {
+        let belongs = self == Self::Question && matches!(found, "instruction" | "prompt" | "question");
+        ["input", "inputs"]
+            .into_iter()
+            .find(|name| belongs && matches!(row.get(*name), Some(Value::String(_) | Value::Null)))
+            .map(str::to_owned)
     }
 
     /// What a user can do when no field holds it.
     pub(crate) fn missing(self, row: &Object) -> String {
         format!(
-            "none of the fields `{}`, `messages` is there, and the row has {}",
+            "none of the fields `{}`, `{}` is there, and the row has {}",
             self.names().join("`, `"),
+            CONVERSATIONS.join("`, `"),
             names(row)
         )
     }
 }
 
-/// The value of a field: by its whole name, or by names joined by dots that lead into objects.
-pub(crate) fn value<'a>(row: &'a Object, field: &str) -> Option<&'a Value> {
-    if let Some(value) = row.get(field) {
-        return Some(value);
-    }
-    let (first, rest) = field.split_once('.')?;
-    value(row.get(first)?.as_object()?, rest)
+/// The value of a field: by its whole name, or by a path as in `seeds.fields`.
+pub(crate) fn value<'a>(row: &'a Object, field: &str) -> Option<Cow<'a, Value>> {
+    row::value(row, field)
 }
 
 /// The text of a field: texts of a list are joined, and of a conversation `role`'s parts are taken.
 pub(crate) fn text(row: &Object, field: &str, usual: Usual) -> Result<String, String> {
     let found = value(row, field)
         .ok_or_else(|| format!("there is no field `{field}`; the row has {}", names(row)))?;
-    text_of(found, usual.role())
+    text_of(&found, Some(usual.role()))
         .ok_or_else(|| format!("field `{field}` holds neither a text nor a list of texts or messages"))
 }
 
-fn text_of(value: &Value, role: &str) -> Option<String> {
+fn text_of(value: &Value, role: Option<Role>) -> Option<String> {
+    if let Some(turns) = role.and_then(|_| turns(value)) {
+        let said = turns.into_iter().filter(|turn| turn.role == role);
+        return Some(said.map(|turn| turn.text).collect::<Vec<_>>().join("\n"));
+    }
     match value {
         Value::String(text) => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Null => Some(String::new()),
         Value::Array(items) => {
-            let mut parts = Vec::new();
-            for item in items {
-                match item {
-                    Value::Object(message) => {
-                        let said_by = message.get("role")?.as_str()?;
-                        let content = message.get("content")?.as_str()?;
-                        if said_by == role {
-                            parts.push(content.trim().to_owned());
-                        }
-                    }
-                    Value::Array(_) => return None,
-                    single => parts.push(text_of(single, role)?),
-                }
+            let nested = |item: &&Value| matches!(item, Value::Array(_) | Value::Object(_));
+            if items.iter().any(|item| nested(&item)) {
+                return None;
             }
-            Some(parts.join("\n"))
+            let parts: Option<Vec<String>> = items.iter().map(|item| text_of(item, role)).collect();
+            Some(parts?.join("\n"))
         }
         Value::Object(_) => None,
     }
@@ -101,7 +118,7 @@ fn text_of(value: &Value, role: &str) -> Option<String> {
 /// Cuts off the passage that stands before a question in a message of ours; true if there was one.
 pub(crate) fn cut_passage(row: &Object, text: &mut String) -> bool {
     let chars = value(row, "provenance.passage_chars")
-        .and_then(Value::as_u64)
+        .and_then(|chars| chars.as_u64())
         .unwrap_or(0);
     let start = text.char_indices().nth(chars as usize).map(|(at, _)| at);
     match start {
@@ -127,8 +144,8 @@ pub(crate) fn labels(row: &Object, field: &str) -> Vec<String> {
         .iter()
         .filter_map(|place| value(row, place))
         .find(|value| !value.is_null());
-    let one = |value: &Value| text_of(value, "").filter(|text| !text.is_empty());
-    match found {
+    let one = |value: &Value| text_of(value, None).filter(|text| !text.is_empty());
+    match found.as_deref() {
         Some(Value::Array(items)) => items.iter().filter_map(one).collect(),
         Some(single) => one(single).into_iter().collect(),
         None => Vec::new(),
@@ -182,6 +199,25 @@ mod tests {
         assert!(text(&other, "a.c", Usual::Question).is_err());
         assert!(Usual::Question.find(&other, None).is_none());
         assert!(text(&other, "z", Usual::Question).unwrap_err().contains("`a`"));
+    }
+
+    #[test]
+    fn conversations_of_other_tools_and_inputs_are_read() {
+        let sharegpt = row(
+            r#"{"id": 1, "conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]}"#,
+        );
+        let field = Usual::Question.find(&sharegpt, None).unwrap();
+        assert_eq!(text(&sharegpt, &field, Usual::Question).unwrap(), "Why?");
+        assert_eq!(text(&sharegpt, &field, Usual::Answer).unwrap(), "So.");
+        assert_eq!(
+            text(&sharegpt, "conversations.assistant", Usual::Question).unwrap(),
+            "So."
+        );
+        let alpaca = row(r#"{"instruction": "Name the noun.", "input": "It boils.", "output": "none"}"#);
+        let field = Usual::Question.find(&alpaca, None).unwrap();
+        assert_eq!(Usual::Question.input(&alpaca, &field).as_deref(), Some("input"));
+        assert_eq!(Usual::Answer.input(&alpaca, "output"), None);
+        assert_eq!(Usual::Question.input(&sharegpt, "conversations"), None);
     }
 
     #[test]

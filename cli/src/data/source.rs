@@ -107,6 +107,7 @@ impl Source {
             reader: Reader::open(&self.patterns, Format::Auto)?,
             source: self.clone(),
             fields: self.fields.clone(),
+            input: None,
             cut: false,
             bad: Bad::default(),
             read: 0,
@@ -138,6 +139,8 @@ pub(crate) struct Rows {
     source: Source,
     /// The fields with the text; found in the first row where none was named.
     fields: Vec<String>,
+    /// What the question goes on in, where it stands apart; rows may lack it.
+    input: Option<String>,
     /// Passages were cut off.
     cut: bool,
     bad: Bad,
@@ -164,6 +167,7 @@ impl Rows {
     pub(crate) fn fields(&self) -> String {
         match self.fields.as_slice() {
             [] => "no text".to_owned(),
+            [field] if let Some(input) = &self.input => format!("text `{field}` + `{input}`"),
             fields if self.cut => format!("text `{}` without passages", fields.join("` + `")),
             fields => format!("text `{}`", fields.join("` + `")),
         }
@@ -173,7 +177,11 @@ impl Rows {
         let Record { file, line, value } = record;
         if self.fields.is_empty() {
             match Usual::Question.find(&value, self.source.prefer.as_deref()) {
-                Some(found) => self.fields.push(found),
+                Some(found) => {
+                    let input = Usual::Question.input(&value, &found);
+                    self.fields.push(found);
+                    self.input = input;
+                }
                 None if self.source.textless => {}
                 None => {
                     return Err(format!(
@@ -188,6 +196,12 @@ impl Rows {
             .iter()
             .map(|field| fields::text(&value, field, Usual::Question))
             .collect::<Result<_, _>>()?;
+        if let Some(input) = &self.input
+            && let Ok(more) = fields::text(&value, input, Usual::Question)
+            && !more.is_empty()
+        {
+            parts.push(more);
+        }
         // Of our own rows the question is taken, as the run did, without the passage before it; unless whole messages are asked for.
         if self.source.fields.is_empty() {
             for part in &mut parts {
