@@ -6,6 +6,8 @@
 
 mod aims;
 mod choice;
+#[cfg(test)]
+mod decisions;
 mod end;
 mod estimate;
 #[cfg(test)]
