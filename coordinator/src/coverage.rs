@@ -203,6 +203,7 @@ impl Coverage {
         for (outlook, ((real, seeds), passages)) in outlooks.iter_mut().zip(known) {
             outlook.standing.real = *real;
             outlook.seeds = seeds.len() as u64;
+            outlook.anchors = seeds.clone();
             outlook.passages = passages.len() as u64;
         }
         outlooks

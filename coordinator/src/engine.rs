@@ -28,7 +28,7 @@ use crate::Error;
 use crate::journal::{Journal, TaskResult};
 use crate::mend::Care;
 use crate::meter;
-use crate::progress::Progress;
+use crate::progress::{Ahead, Progress};
 use crate::window::Window;
 
 /// What a task brought: its report, or why it failed for good.
@@ -50,6 +50,11 @@ pub(crate) trait Producer: Send {
 
     /// True once nothing more is wanted.
     fn finished(&self) -> bool;
+
+    /// Candidates that are decided and that [`Producer::take_rows`] has not given out yet.
+    fn ahead(&self) -> Ahead {
+        Ahead::default()
+    }
 }
 
 /// How the loop runs.
@@ -167,6 +172,15 @@ impl<'a, 'b> Engine<'a, 'b> {
         })
     }
 
+    /// Shows candidates as they are decided: those of the producer, and those whose rows are about to be stored.
+    fn show_decided(&self, mut ahead: Ahead) {
+        ahead.decided += self.rows.len() as u64;
+        ahead.accepted += self.rows.iter().filter(|row| row.value.accepted()).count() as u64;
+        self.site
+            .progress
+            .send_if_modified(|progress| progress.settle(ahead));
+    }
+
     /// Runs the producer to its end. `decided` sees each row once it is stored.
     pub(crate) async fn drive(
         mut self,
@@ -182,6 +196,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                     value,
                     vectors: vector.into_iter().collect(),
                 }));
+            self.show_decided(producer.ahead());
             let finished = producer.finished() && self.in_flight.is_empty() && self.held_back.is_empty();
             let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
             if self.results.len() >= CHECKPOINT_RESULTS || due || finished {

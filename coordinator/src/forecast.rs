@@ -1,12 +1,13 @@
 //! What a run is expected to cost before anything is asked: from the prompts it would send and the prices in force.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Assign, Concept, Concepts, JudgeWhen, ModelSpec, Validator};
-use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally};
+use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally, Tries};
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Work};
@@ -23,6 +24,9 @@ const BYTES_A_TOKEN: f64 = 4.0;
 const DRAWS_A_VOTE: f64 = 1.5;
 /// Share of candidates that become rows, believed before a pilot, by strategy.
 const PRIOR_ACCEPTANCE: [f64; 3] = [0.7, 0.6, 0.5];
+/// How fast acceptance falls a lap over the seeds, believed before a pilot, by strategy: by as much as a stock of twenty wordings of an answer,
+/// ten of a question and twenty new questions a seed would have it.
+const PRIOR_FALL: [f64; 3] = [0.05, 0.1, 0.05];
 /// Share of candidates that reach the judge when nothing cheaper settles them.
 const JUDGED_SHARE: f64 = 0.8;
 /// Examples of a concept from which the seeds cover it.
@@ -46,15 +50,20 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             )
         }
     };
-    let answers = if job.answers_repeat() {
-        0.0
-    } else {
-        PRIOR_ACCEPTANCE[0]
+    let mut acceptance = PRIOR_ACCEPTANCE;
+    if job.answers_repeat() {
+        acceptance[0] = 0.0;
+    }
+    let prior = |strategy: Strategy| -> Result<Estimate, Error> {
+        Ok(Estimate {
+            fall: PRIOR_FALL[strategy.place()],
+            ..estimate(recipe, seeds, strategy, acceptance[strategy.place()])?
+        })
     };
     let prior = [
-        estimate(recipe, seeds, Strategy::AnswerAugmentation, answers)?,
-        estimate(recipe, seeds, Strategy::Rephrasing, PRIOR_ACCEPTANCE[1])?,
-        estimate(recipe, seeds, Strategy::NewQuestion, PRIOR_ACCEPTANCE[2])?,
+        prior(Strategy::AnswerAugmentation)?,
+        prior(Strategy::Rephrasing)?,
+        prior(Strategy::NewQuestion)?,
     ];
     Ok(Policy {
         strategy: job.generate.strategy,
@@ -128,6 +137,8 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         limit,
         used: Amount::ZERO,
         tallies: std::array::from_fn(|_| Tally::default()),
+        tries: Tries::new(seeds.anchors()),
+        barren: BTreeMap::new(),
         last: None,
         concepts: Vec::new(),
     }
@@ -178,6 +189,7 @@ fn estimate(
         acceptance,
         stages,
         fixed_calls,
+        fall: 0.0,
     })
 }
 

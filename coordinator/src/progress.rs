@@ -6,12 +6,21 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::concept::{self, Outlook, Standing};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
+use gristmill_domain::plan::Forecast;
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
 /// Concepts that are told one by one: a report to the register is bounded (64 KiB), and so are their names (120 characters).
 const STANDINGS: usize = 32;
+
+/// Candidates that are decided, and are not stored yet: rows are stored in order, so that one waits for all before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    pub(crate) decided: u64,
+    /// Those of them that are accepted.
+    pub(crate) accepted: u64,
+}
 
 /// A run at a glance; sent whenever it changes, never waited for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +33,18 @@ pub struct Progress {
     pub decided: u64,
     /// Rows that are expected in the end.
     pub expected_rows: u64,
+    /// The interval that the rows will lie in nine times in ten.
+    #[serde(default)]
+    pub expected_between: (u64, u64),
+    /// Calls that are expected in the end.
+    #[serde(default)]
+    pub expected_calls: u64,
+    /// Candidates that are decided: those whose rows are stored, and those that wait for others before them.
+    #[serde(default)]
+    pub settled: u64,
+    /// Those of them that are accepted.
+    #[serde(default)]
+    pub settled_accepted: u64,
     /// Rejected rows by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// Concepts at their target, and concepts that have one.
@@ -86,6 +107,26 @@ impl Progress {
         self.in_flight = in_flight;
     }
 
+    /// Shows what the run is expected to come to; `wanted` are the rows that its job asks for, which are the goal until a forecast says that
+    /// they will not be there.
+    pub(crate) fn expect(&mut self, forecast: &Forecast, wanted: Option<u64>) {
+        let whole = |figure: f64| figure.round() as u64;
+        self.expected_rows = match wanted {
+            Some(wanted) if whole(forecast.rows.high) >= wanted => wanted,
+            Some(_) | None => whole(forecast.rows.expected),
+        };
+        self.expected_between = (whole(forecast.rows.low), whole(forecast.rows.high));
+        self.expected_calls = whole(forecast.calls.expected);
+    }
+
+    /// Shows what is decided beyond the rows that are stored; true where that is news.
+    pub(crate) fn settle(&mut self, ahead: Ahead) -> bool {
+        let before = (self.settled, self.settled_accepted);
+        self.settled = self.decided + ahead.decided;
+        self.settled_accepted = self.accepted + ahead.accepted;
+        before != (self.settled, self.settled_accepted)
+    }
+
     /// Tells where concepts stand.
     pub(crate) fn tell(&mut self, outlooks: &[Outlook]) {
         self.concepts = concept::at_target(outlooks.iter().map(|outlook| &outlook.standing));
@@ -99,14 +140,52 @@ impl Progress {
             None => self.accepted += 1,
             Some(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
         }
+        self.settled = self.settled.max(self.decided);
+        self.settled_accepted = self.settled_accepted.max(self.accepted);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gristmill_domain::plan::Range;
     use gristmill_ports::register::REPORT_BYTES_MAX;
 
     use super::*;
+
+    #[test]
+    fn rows_that_are_wanted_are_the_goal_until_they_will_not_be_there() {
+        let forecast = |low, expected, high| Forecast {
+            rows: Range { low, expected, high },
+            ..Forecast::default()
+        };
+        let mut progress = Progress::default();
+        progress.expect(&forecast(80.0, 110.4, 140.0), Some(120));
+        assert_eq!(
+            (progress.expected_rows, progress.expected_between),
+            (120, (80, 140))
+        );
+        progress.expect(&forecast(80.0, 90.0, 100.0), Some(120));
+        assert_eq!(progress.expected_rows, 90, "no run of twenty would reach them");
+        progress.expect(&forecast(80.0, 110.4, 140.0), None);
+        assert_eq!(progress.expected_rows, 110);
+    }
+
+    #[test]
+    fn what_is_decided_is_counted_once() {
+        let mut progress = Progress::default();
+        let ahead = Ahead {
+            decided: 5,
+            accepted: 3,
+        };
+        assert!(progress.settle(ahead));
+        assert!(!progress.settle(ahead), "no news");
+        (progress.decided, progress.accepted) = (5, 3);
+        assert!(
+            !progress.settle(Ahead::default()),
+            "stored now, and no more than before"
+        );
+        assert_eq!((progress.settled, progress.settled_accepted), (5, 3));
+    }
 
     #[test]
     fn a_report_of_many_concepts_fits_the_register() {

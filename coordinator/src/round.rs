@@ -32,6 +32,7 @@ use crate::coverage::{Assessed, Coverage, Decided};
 use crate::engine::{Brought, Producer};
 use crate::kept::Kept;
 use crate::passages::cited;
+use crate::progress::Ahead;
 use crate::recipe::Recipe;
 use crate::seeds::SeedStore;
 use candidate::{Candidate, Phase};
@@ -43,6 +44,14 @@ pub(crate) struct Past<'a> {
     pub(crate) coverage: Option<&'a mut Coverage>,
     /// Questions that were aimed at each concept in finished rounds, by its number.
     pub(crate) again: &'a [Again],
+}
+
+/// Candidates of a round that were decided and stored before, in their order.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Done {
+    pub(crate) decided: u64,
+    /// Those of them that were accepted.
+    pub(crate) accepted: u64,
 }
 
 /// A round under way.
@@ -68,6 +77,10 @@ pub(crate) struct Round<'a> {
     gated_to: u64,
     /// All candidates below are decided and handed out.
     committed_to: u64,
+    /// Rows that may still be handed out as accepted; without a number, all.
+    wanted: Option<u64>,
+    /// Candidates that are decided and not handed out.
+    ahead: Ahead,
     /// Candidates of this round that are accepted, handed out or not.
     accepted: HashSet<u64>,
     /// Which candidate of this round an entry of the corpus is.
@@ -89,14 +102,15 @@ pub(crate) struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    /// Starts a round, of which the first `committed` candidates were decided and stored before.
+    /// Starts a round, or what is left of it.
     pub(crate) fn new(
         plan: &'a Plan,
         recipe: &'a Recipe,
         seeds: &'a SeedStore,
         past: Past<'a>,
-        committed: u64,
+        done: Done,
     ) -> Result<Self, Error> {
+        let committed = done.decided;
         let agreement = recipe.job.generate.agreement;
         let mut visit = Visit::new(plan, seeds.anchors());
         if let Some(skip) = committed.checked_sub(1) {
@@ -119,6 +133,10 @@ impl<'a> Round<'a> {
             asked_to: committed,
             gated_to: committed,
             committed_to: committed,
+            wanted: plan
+                .rows_wanted
+                .map(|wanted| wanted.saturating_sub(done.accepted)),
+            ahead: Ahead::default(),
             accepted: HashSet::new(),
             of_key: HashMap::new(),
             waiting: HashMap::new(),
@@ -220,6 +238,8 @@ impl<'a> Round<'a> {
             for index in block {
                 if let Some(candidate) = self.active.remove(&index) {
                     self.forget(index, &candidate);
+                    self.ahead.decided -= 1;
+                    self.ahead.accepted -= u64::from(self.accepted.contains(&index));
                     let row = self.row(index, candidate)?;
                     self.rows.push(row);
                 }
@@ -237,6 +257,15 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// The rejection of a good row that is not wanted any more; rows ask for it in their order.
+    fn surplus(&mut self) -> Option<Rejection> {
+        let left = self.wanted.as_mut()?;
+        let rest = left.checked_sub(1);
+        *left = rest.unwrap_or(0);
+        rest.is_none()
+            .then(|| Rejection::new(Reason::Surplus, "all rows that are wanted were there"))
+    }
+
     fn row(&mut self, index: u64, candidate: Candidate) -> Result<(Row, Option<Vec<f32>>), Error> {
         let position = self.position(index);
         let rejection = match &candidate.phase {
@@ -250,7 +279,9 @@ impl<'a> Round<'a> {
             | Phase::Judging
             | Phase::Assigning => None,
         };
-        if rejection.is_none() {
+        let accepted = rejection.is_none();
+        let rejection = rejection.or_else(|| self.surplus());
+        if accepted {
             self.kept.keep(
                 candidate.spec.strategy,
                 candidate.seed_ordinal,
@@ -365,6 +396,10 @@ impl Producer for Round<'_> {
 
     fn finished(&self) -> bool {
         self.committed_to == self.total
+    }
+
+    fn ahead(&self) -> Ahead {
+        self.ahead
     }
 }
 

@@ -2,14 +2,15 @@
 
 mod books;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use gristmill_domain::again::Again;
 use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
 use gristmill_domain::concept;
+use gristmill_domain::filter::Reason;
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::plan::{self, End, LastRound, Next, Plan, Policy, Snapshot};
+use gristmill_domain::plan::{self, End, LastRound, Next, PerSeed, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
 use gristmill_domain::stage::Stage;
@@ -37,7 +38,7 @@ use crate::mend::{self, Care};
 use crate::placing::{Known, Placing, Questions};
 use crate::prepare::{Preparation, Texts};
 use crate::recipe::Recipe;
-use crate::round::{Past, Round};
+use crate::round::{Done, Past, Round};
 use crate::seeds::SeedStore;
 use crate::start::specs;
 use crate::{Error, Progress};
@@ -89,6 +90,9 @@ pub struct RoundReport {
     /// Those of them that count towards it.
     #[serde(default)]
     pub counted: u64,
+    /// Rejected candidates by reason.
+    #[serde(default)]
+    pub rejected: BTreeMap<Reason, u64>,
 }
 
 /// A run at its end.
@@ -334,6 +338,7 @@ impl Coordinator<'_> {
             unfunded: 0,
             aimed: 0,
             counted: 0,
+            rejected: BTreeMap::new(),
         };
         // What this round brings is shown to the next.
         let mut brought = standing.again.clone();
@@ -383,7 +388,11 @@ impl Coordinator<'_> {
                 coverage: coverage.as_mut(),
                 again,
             };
-            let mut round = Round::new(&plan, self.recipe, self.seeds, past, report.decided)?;
+            let done = Done {
+                decided: report.decided,
+                accepted: report.accepted,
+            };
+            let mut round = Round::new(&plan, self.recipe, self.seeds, past, done)?;
             engine
                 .drive(&mut round, |row| {
                     note(&mut report, snapshot, numbers, &self.progress, row);
@@ -393,6 +402,13 @@ impl Coordinator<'_> {
         }
         standing.again = brought;
         standing.snapshot.rounds_done += 1;
+        if report.accepted > 0 {
+            standing.snapshot.barren.clear();
+        } else {
+            for (reason, rejected) in &report.rejected {
+                *standing.snapshot.barren.entry(*reason).or_default() += rejected;
+            }
+        }
         let before = standing.snapshot.last.map(|last| last.aimed_so_far());
         let (aimed, counted) = before.unwrap_or_default();
         standing.snapshot.last = Some(LastRound {
@@ -409,13 +425,18 @@ impl Coordinator<'_> {
             run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,
             index_bytes = standing.corpus.bytes(), "round finished"
         );
+        // Which seeds were rephrased is in the journal: the report is kept with the dataset, and stays small.
+        report.plan.rephrasings = PerSeed::default();
+        for aim in &mut report.plan.aims {
+            aim.rephrasings = PerSeed::default();
+        }
         standing.rounds.push(report);
         Ok(())
     }
 
     /// Puts a row that was stored before back where later ones are compared with it.
     fn recall(&self, standing: &mut Standing, row: &Row, vector: Option<Vec<f32>>) -> Result<(), Error> {
-        if !row.accepted() {
+        if !row.accepted() && !row.surplus() {
             return Ok(());
         }
         let mut shingles = Box::default();
@@ -431,8 +452,8 @@ impl Coordinator<'_> {
         }
         standing.kept.keep(row.strategy, row.seed, shingles);
         match &mut standing.coverage {
-            Some(coverage) => coverage.recall(row),
-            None => Ok(()),
+            Some(coverage) if row.accepted() => coverage.recall(row),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -442,16 +463,14 @@ impl Coordinator<'_> {
             plan::Purpose::Pilot => "pilot".to_owned(),
             plan::Purpose::Production => format!("round {}", plan.round),
         };
-        let outlook = plan::outlook(&standing.snapshot, policy);
-        // Rows that the job asks for are the goal; otherwise what the rest of the budget is expected to bring.
-        let expected = match self.recipe.job.generate.rows {
-            Some(_) => policy.rows_max,
-            None => (outlook.rows as u64 + self.progress.borrow().accepted).min(policy.rows_max),
-        };
+        // Plans of older versions hold none. What is asked for in a round is part of what it was planned with.
+        let forecast = plan
+            .forecast
+            .unwrap_or_else(|| plan::forecast(&standing.snapshot, policy));
         tracing::info!(run = %self.recipe.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
         self.progress.send_modify(|progress| {
             progress.phase = phase;
-            progress.expected_rows = expected;
+            progress.expect(&forecast, self.recipe.job.generate.rows);
         });
     }
 }
@@ -479,6 +498,10 @@ fn note(
         .position(|strategy| *strategy == row.strategy)
     {
         snapshot.tallies[i].add(row);
+    }
+    snapshot.tries.note(row);
+    if let Some(rejection) = &row.rejection {
+        *report.rejected.entry(rejection.reason).or_default() += 1;
     }
     if !snapshot.concepts.is_empty() {
         let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);

@@ -1,6 +1,7 @@
 //! Concepts as a run works with them: which there are, which a row's labels name, and where each stands.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,9 @@ pub struct Outlook {
     pub standing: Standing,
     /// Anchor seeds that belong to it.
     pub seeds: u64,
+    /// Their numbers in the anchor.
+    #[serde(skip)]
+    pub anchors: Arc<[u64]>,
     /// Passages of documents that are about it.
     #[serde(default)]
     pub passages: u64,

@@ -10,8 +10,13 @@ mod choice;
 mod decisions;
 mod end;
 mod estimate;
+mod forecast;
+mod ground;
+mod per_seed;
+mod saturation;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod visit;
 
 use std::collections::BTreeMap;
@@ -20,15 +25,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Limit, MicroUsd};
 use crate::concept::{Outlook, Standing};
+use crate::filter::Reason;
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
 use crate::strategy::{Mix, Strategy};
 
-use aims::Wanted;
 pub use aims::{Aim, Steering};
-use choice::{affordable, cap_rephrasings, certain, choose, pilot_mix};
+use choice::{choose, pilot_mix, size, within};
 pub use end::{End, short};
 pub use estimate::{Estimate, StageCost, Tally};
+pub use forecast::{Bound, Forecast, Range, forecast, outlook};
+use ground::Ground;
+pub use per_seed::PerSeed;
+pub use tries::Tries;
 pub use visit::{Spec, Start, Visit};
 
 /// What is decided before a run and stays.
@@ -68,6 +77,12 @@ pub struct Snapshot {
     pub used: Amount,
     /// What each strategy brought, in the order of [`Strategy::ALL`].
     pub tallies: [Tally; 3],
+    /// What was tried with each seed.
+    #[serde(default)]
+    pub tries: Tries,
+    /// Rejected candidates by reason since a row was last accepted, in whole rounds.
+    #[serde(default)]
+    pub barren: BTreeMap<Reason, u64>,
     /// The last round, if there was one.
     pub last: Option<LastRound>,
     /// Where each concept stands.
@@ -125,6 +140,15 @@ pub struct Plan {
     pub candidates: [u64; 3],
     /// Candidates by strategy that earlier rounds planned and aimed at nothing: where the visit of the seeds goes on.
     pub visited: [u64; 3],
+    /// How many of the rephrasings that are aimed at nothing start from each seed; in plans of older versions, the visit says.
+    #[serde(default, skip_serializing_if = "PerSeed::is_empty")]
+    pub rephrasings: PerSeed,
+    /// Rows that may still be accepted; what is accepted beyond them is dropped. Plans of older versions have no more candidates than that.
+    #[serde(default)]
+    pub rows_wanted: Option<u64>,
+    /// What the whole run was expected to come to when the round was planned; plans of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// Those of the candidates that are aimed at concepts under their target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aims: Vec<Aim>,
@@ -149,6 +173,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The round from which rows are made, and not only acceptance and cost measured.
+    fn first_production(policy: &Policy) -> u32 {
+        u32::from(policy.pilot > 0.0)
+    }
+
     /// Candidates by strategy that are aimed at no concept.
     pub fn free(&self) -> [u64; 3] {
         let aimed = aims::total(&self.aims);
@@ -183,10 +212,6 @@ pub enum Next {
     End(End),
 }
 
-/// Rounds beyond the planned ones that use up what estimates left over.
-const EXTRA_ROUNDS: u32 = 32;
-/// Share of what is affordable that a round of uncertain cost plans: the rest is for the next, better informed one.
-const CAUTION: f64 = 0.95;
 /// Candidates a barren round must have had before it ends the run.
 const BARREN_CANDIDATES: u64 = 50;
 /// Margin on what judging and embedding are expected to need.
@@ -194,34 +219,16 @@ const LATER_STAGES_MARGIN: f64 = 1.5;
 
 /// Decides what comes next.
 pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
-    let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
-    let wanted = policy.rows_max.saturating_sub(accepted);
-    if wanted == 0 {
-        return Next::End(End::RowsReached(policy.rows_max_reason.clone()));
+    if let Some(end) = end::reached(snapshot, policy) {
+        return Next::End(end);
     }
-    if let Some(last) = &snapshot.last {
-        // A call costs less than its worst case, so that little is left over which expected costs still find affordable.
-        // Should the limit be raised, it pays for more.
-        if 2 * last.unfunded > last.candidates && last.limit.is_none_or(|limit| limit == snapshot.limit) {
-            return Next::End(End::BudgetSpent);
-        }
-        if last.candidates >= BARREN_CANDIDATES && last.accepted == 0 {
-            return Next::End(End::NothingGained);
-        }
-    }
-    let estimates = current(snapshot, policy);
-    let beyond = policy.steering.is_none_or(|steering| steering.beyond);
-    let aims = match aims::wanted(snapshot, policy, &estimates) {
-        Wanted::Aims(aims) => aims,
-        Wanted::Met if !beyond => return Next::End(End::TargetsMet),
-        Wanted::OutOfReach { aimed, counted } if !beyond => {
-            return Next::End(End::GainTooSmall { aimed, counted });
-        }
-        Wanted::Nothing | Wanted::Met | Wanted::OutOfReach { .. } => Vec::new(),
+    let (ground, _) = Ground::new(snapshot, policy);
+    let aims = match ground.aims() {
+        Ok(aims) => aims,
+        Err(end) => return Next::End(end),
     };
-    let (free_mix, budget_ratio, reason) = choose(snapshot, policy, &estimates);
-    let first_production = u32::from(policy.pilot > 0.0);
-    let purpose = if snapshot.rounds_done < first_production {
+    let (free_mix, budget_ratio, reason) = choose(&ground);
+    let purpose = if snapshot.rounds_done < Plan::first_production(policy) {
         Purpose::Pilot
     } else {
         Purpose::Production
@@ -233,26 +240,11 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     let mix = if !aims.is_empty() {
         aims::mix(&aims)
     } else if purpose == Purpose::Pilot {
-        pilot_mix(policy, &free_mix, budget_ratio, snapshot, &estimates)
+        pilot_mix(&ground, &free_mix, budget_ratio)
     } else {
         free_mix
     };
-    let affordable = affordable(snapshot, &estimates, &mix);
-    let size = match purpose {
-        Purpose::Pilot => (affordable * policy.pilot).floor().max(1.0).min(affordable),
-        Purpose::Production => {
-            let done = snapshot.rounds_done - first_production;
-            let left = policy.rounds.saturating_sub(done).max(1);
-            let cautious =
-                if left == 1 && !certain(snapshot, policy, &mix) && done < policy.rounds + EXTRA_ROUNDS {
-                    (affordable * CAUTION).max(affordable.min(1.0))
-                } else {
-                    affordable
-                };
-            (cautious / f64::from(left)).ceil().min(affordable)
-        }
-    };
-    let size = (size.floor().max(0.0) as u64).min(wanted);
+    let size = size(&ground, purpose, &mix);
     if size == 0 {
         return Next::End(End::BudgetSpent);
     }
@@ -261,24 +253,26 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     } else {
         aims::reason(snapshot, &aims)
     };
-    let steered = !aims.is_empty();
-    let aims = aims::limited(aims, size);
-    let aimed = aims::total(&aims);
-    let free = match size - aimed.iter().sum::<u64>() {
-        // What filling the gaps leaves of the round goes on only where more rows are wanted.
-        _ if steered && !beyond => [0; 3],
-        rest if steered => cap_rephrasings(snapshot, policy, &estimates, free_mix.split(rest)),
-        rest => cap_rephrasings(snapshot, policy, &estimates, mix.split(rest)),
+    let beside = if aims.is_empty() { mix } else { free_mix };
+    let Some(filled) = fill_within(&ground, &aims, size, &beside) else {
+        return Next::End(End::BudgetSpent);
     };
-    let candidates: [u64; 3] = std::array::from_fn(|i| aimed[i] + free[i]);
+    let Filled {
+        aims,
+        candidates,
+        rephrasings,
+    } = filled;
     if candidates.iter().sum::<u64>() == 0 {
         return Next::End(End::SeedsUsedUp);
     }
-    let expected = expect(&estimates, candidates);
+    let expected = ground.expect(candidates);
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
         purpose,
         candidates,
+        rephrasings,
+        rows_wanted: Some(ground.wanted()),
+        forecast: Some(forecast(snapshot, policy)),
         visited: std::array::from_fn(|i| {
             let aimed = snapshot
                 .concepts
@@ -296,7 +290,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         limit: Some(snapshot.limit),
         budget_ratio,
         reason,
-        change: describe_change(snapshot, policy, &estimates, &mix),
+        change: describe_change(snapshot, policy, &ground.estimates, &mix),
         generate_limit: generate_limit(snapshot, &expected),
         expected,
     }))
@@ -304,66 +298,68 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
 
 /// Marks the concepts that no round will aim at any more, with what was tried; to be called when a round has ended.
 pub fn give_up(snapshot: &mut Snapshot, policy: &Policy) {
-    let estimates = current(snapshot, policy);
+    let (Ground { estimates, .. }, _) = Ground::new(snapshot, policy);
     aims::give_up(snapshot, policy, &estimates);
 }
 
-/// What all that is left of the budget is expected to bring, by the mix in force.
-pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
-    let estimates = current(snapshot, policy);
-    let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
-    let wanted = policy.rows_max.saturating_sub(accepted) as f64;
-    let rows = |candidates: [u64; 3]| expect(&estimates, candidates).rows;
-    let beyond = policy.steering.is_none_or(|steering| steering.beyond);
-    let aims = match aims::wanted(snapshot, policy, &estimates) {
-        Wanted::Aims(aims) => aims,
-        Wanted::Met | Wanted::OutOfReach { .. } if !beyond => return Expected::default(),
-        Wanted::Nothing | Wanted::Met | Wanted::OutOfReach { .. } => Vec::new(),
+/// The candidates of a round.
+struct Filled {
+    aims: Vec<Aim>,
+    candidates: [u64; 3],
+    /// Rephrasings that are aimed at nothing, by their seeds.
+    rephrasings: PerSeed,
+}
+
+/// Fills a round of at most `size` candidates. What seeds have no room for goes to another strategy, which may be kept more often or cost
+/// more: the round is made smaller until it is expected to bring no more rows than are wanted and to cost no more than is left. `None` when
+/// nothing fits.
+fn fill_within(ground: &Ground<'_>, aims: &[Aim], size: u64, mix: &Mix) -> Option<Filled> {
+    let mut size = size;
+    loop {
+        let filled = fill(ground, aims.to_vec(), size, mix);
+        let share = ground.fitting_share(&ground.expect(filled.candidates));
+        if share >= 1.0 {
+            return Some(filled);
+        }
+        size = ((size as f64 * share) as u64).min(size - 1);
+        if size == 0 {
+            return None;
+        }
+    }
+}
+
+/// Fills a round of `size` candidates: with those that are aimed, and beside them by a mix. No seed is asked for more rephrasings than may
+/// be kept of it.
+fn fill(ground: &Ground<'_>, aims: Vec<Aim>, size: u64, mix: &Mix) -> Filled {
+    let snapshot = ground.snapshot;
+    let steered = !aims.is_empty();
+    let mut room = snapshot
+        .tries
+        .room(ground.policy.rephrasings_per_seed, ground.estimates[1].acceptance);
+    let mut aims = aims::limited(aims, size);
+    let left = size - aims::total(&aims).iter().sum::<u64>();
+    for aim in &mut aims {
+        let concept = snapshot.concepts.get(aim.concept as usize);
+        if let Some(concept) = concept.filter(|concept| !concept.anchors.is_empty()) {
+            aim.rephrasings = room.take_of(&concept.anchors, aim.candidates[1]);
+            aim.candidates[1] = aim.rephrasings.total();
+        }
+    }
+    aims.retain(|aim| aim.candidates.iter().sum::<u64>() > 0);
+    let mut free = if steered && !ground.beyond() {
+        // What filling the gaps leaves of the round goes on only where more rows are wanted.
+        [0; 3]
+    } else {
+        within(ground, mix.split(left), [u64::MAX, room.total(), u64::MAX])
     };
-    let mut aimed = [0; 3];
-    if !aims.is_empty() {
-        let affordable = affordable(snapshot, &estimates, &aims::mix(&aims));
-        aimed = aims::total(&aims::limited(aims, affordable as u64));
-        if !beyond {
-            return expect(&estimates, aimed);
-        }
+    let rephrasings = room.take(free[1]);
+    free[1] = rephrasings.total();
+    let aimed = aims::total(&aims);
+    Filled {
+        candidates: std::array::from_fn(|i| aimed[i] + free[i]),
+        aims,
+        rephrasings,
     }
-    let (mix, _, _) = choose(snapshot, policy, &estimates);
-    let acceptance: f64 = mix
-        .shares()
-        .iter()
-        .zip(&estimates)
-        .map(|(share, e)| share * e.acceptance)
-        .sum();
-    let still = (wanted - rows(aimed)).max(0.0) / acceptance.max(0.01);
-    let all = affordable(snapshot, &estimates, &mix) - aimed.iter().sum::<u64>() as f64;
-    let free = cap_rephrasings(
-        snapshot,
-        policy,
-        &estimates,
-        mix.split(all.min(still).max(0.0) as u64),
-    );
-    expect(&estimates, std::array::from_fn(|i| aimed[i] + free[i]))
-}
-
-fn current(snapshot: &Snapshot, policy: &Policy) -> [Estimate; 3] {
-    std::array::from_fn(|i| policy.prior[i].after(&snapshot.tallies[i]))
-}
-
-fn expect(estimates: &[Estimate; 3], candidates: [u64; 3]) -> Expected {
-    let mut expected = Expected::default();
-    for (estimate, count) in estimates.iter().zip(candidates) {
-        let count = count as f64;
-        expected.candidates += count;
-        expected.rows += count * estimate.acceptance;
-        for (stage, cost) in estimate.stages.iter().enumerate() {
-            expected.calls[stage] += count * cost.calls;
-            expected.usd_micros[stage] += count * cost.usd_micros;
-            expected.input_tokens += count * cost.input_tokens;
-            expected.output_tokens += count * cost.output_tokens;
-        }
-    }
-    expected
 }
 
 /// What generating may use of the run's limit: all but what the later stages have used and will need.

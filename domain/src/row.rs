@@ -112,6 +112,13 @@ impl Row {
             .is_some_and(|rejection| unseen(rejection.reason))
     }
 
+    /// True when it was as good as an accepted row, and not wanted any more.
+    pub fn surplus(&self) -> bool {
+        self.rejection
+            .as_ref()
+            .is_some_and(|rejection| rejection.reason == Reason::Surplus)
+    }
+
     /// True when it was given up because no money was left for it.
     pub fn unfunded(&self) -> bool {
         self.rejection

@@ -38,6 +38,15 @@ impl Strategy {
     /// Every strategy, in the order of [`Mix::shares`].
     pub const ALL: [Self; 3] = [Self::AnswerAugmentation, Self::Rephrasing, Self::NewQuestion];
 
+    /// Its place in [`Strategy::ALL`].
+    pub const fn place(self) -> usize {
+        match self {
+            Self::AnswerAugmentation => 0,
+            Self::Rephrasing => 1,
+            Self::NewQuestion => 2,
+        }
+    }
+
     /// The stable name, as stored with each row.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -246,6 +246,7 @@ fn stage_of(reason: &str) -> &'static str {
             | Reason::Unanswerable,
         ) => "validators",
         Ok(Reason::JudgedLow) => "judge",
+        Ok(Reason::Surplus) => "planner",
         Err(_) => "unknown",
     }
 }

@@ -320,6 +320,7 @@ pub(super) async fn manifest_so_far(
             unfunded,
             aimed,
             counted,
+            rejected: BTreeMap::new(),
         });
     }
     tallies.rows.synthetic_share = tallies.rows.train_synthetic as f64 / tallies.rows.train.max(1) as f64;

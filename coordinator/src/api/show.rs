@@ -133,6 +133,11 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         accepted: progress.accepted,
         decided: progress.decided,
         expected_rows: progress.expected_rows,
+        expected_rows_low: progress.expected_between.0,
+        expected_rows_high: progress.expected_between.1,
+        expected_calls: progress.expected_calls,
+        settled: progress.settled,
+        settled_accepted: progress.settled_accepted,
         rejected: progress
             .rejected
             .iter()

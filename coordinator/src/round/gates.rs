@@ -252,6 +252,10 @@ impl Round<'_> {
         let Some(candidate) = self.active.get_mut(&index) else {
             return;
         };
+        if !candidate.decided() {
+            self.ahead.decided += 1;
+            self.ahead.accepted += u64::from(rejection.is_none());
+        }
         if rejection.is_none() {
             self.accepted.insert(index);
         } else if let Some(key) = candidate.key.take() {

@@ -99,6 +99,8 @@ reasons! {
     JudgedLow => "judged_low", "judged too low";
     /// Its parent already has as many rows as one parent may have.
     ParentCap => "parent_cap", "enough rows from its parent";
+    /// It would be accepted, but all rows that are wanted, or that the ceiling allows, are there.
+    Surplus => "surplus", "more than wanted";
 }
 
 impl fmt::Display for Reason {

@@ -13,7 +13,8 @@ mod reach;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::PRIOR_STRENGTH;
-use super::{BARREN_CANDIDATES, Estimate, Policy, Snapshot};
+use super::tries::Room;
+use super::{BARREN_CANDIDATES, Estimate, PerSeed, Policy, Snapshot};
 use crate::concept::{self, GivenUp, Outlook};
 use crate::job::StrategyChoice;
 use crate::stats;
@@ -49,6 +50,9 @@ pub struct Aim {
     pub candidates: [u64; 3],
     /// Candidates by strategy that earlier rounds aimed at it.
     pub visited: [u64; 3],
+    /// How many of the rephrasings start from each of its seeds; in plans of older versions, the visit says.
+    #[serde(default, skip_serializing_if = "PerSeed::is_empty")]
+    pub rephrasings: PerSeed,
 }
 
 /// What there is to aim at.
@@ -107,6 +111,7 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
                     seeds: concept.seeds,
                     candidates,
                     visited: concept.yields.each_ref().map(|y| y.tally.candidates),
+                    rephrasings: PerSeed::default(),
                 },
                 share: ways.share_of_rest(cost),
             })
@@ -169,6 +174,8 @@ struct Ways<'a> {
     estimates: &'a [Estimate; 3],
     /// Share of each strategy's candidates that count, over all concepts.
     overall: [f64; 3],
+    /// Rephrasings that each seed has room for.
+    room: Room,
 }
 
 impl<'a> Ways<'a> {
@@ -180,6 +187,9 @@ impl<'a> Ways<'a> {
     ) -> Self {
         Self {
             overall: overall(snapshot, estimates),
+            room: snapshot
+                .tries
+                .room(policy.rephrasings_per_seed, estimates[REPHRASING].acceptance),
             snapshot,
             policy,
             steering,
@@ -208,6 +218,7 @@ impl<'a> Ways<'a> {
     /// Candidates that a way has room for in a concept.
     fn room(&self, concept: &Outlook, way: usize) -> u64 {
         match way {
+            REPHRASING if !concept.anchors.is_empty() => self.room.total_of(&concept.anchors),
             REPHRASING => concept
                 .seeds
                 .saturating_mul(self.policy.rephrasings_per_seed.into())

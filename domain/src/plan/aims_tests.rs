@@ -1,6 +1,6 @@
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
-use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Visit, next};
+use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Tries, Visit, next};
 use super::*;
 use crate::amount::{Amount, Limit};
 use crate::concept::Standing;
@@ -15,6 +15,7 @@ fn estimate(calls: f64) -> Estimate {
         acceptance: 0.6,
         stages: [stage, StageCost::default(), StageCost::default()],
         fixed_calls: false,
+        fall: 0.0,
     }
 }
 
@@ -60,6 +61,8 @@ fn snapshot(concepts: Vec<Outlook>) -> Snapshot {
         },
         used: Amount::ZERO,
         tallies: Default::default(),
+        tries: Tries::new(50),
+        barren: Default::default(),
         last: None,
         concepts,
     }
@@ -345,6 +348,7 @@ fn a_round_is_shared_out_evenly_and_to_the_last_candidate() {
         seeds: 1,
         candidates,
         visited: [0; 3],
+        rephrasings: PerSeed::default(),
     };
     let aims = || vec![aim(0, [0, 6, 9]), aim(1, [0, 3, 30]), aim(2, [0, 0, 3])];
     let shares = |size| -> Vec<(u32, [u64; 3])> {

@@ -1,16 +1,20 @@
 //! Which strategies a round samples, and how many samples what is left pays for.
 
-use super::{Estimate, Policy, Snapshot};
+use super::{Estimate, Ground, Plan, Purpose, Snapshot};
 use crate::amount::Amount;
 use crate::job::StrategyChoice;
 use crate::strategy::{self, Mix, Situation, Strategy};
 
 /// The mix, the budget ratio behind it, and the reason in words.
-pub(super) fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> (Mix, f64, String) {
-    let total = Snapshot {
-        used: Amount::ZERO,
-        ..snapshot.clone()
-    };
+pub(super) fn choose(ground: &Ground<'_>) -> (Mix, f64, String) {
+    let Ground {
+        snapshot,
+        policy,
+        estimates,
+        ..
+    } = ground;
+    // What the strategies cost is a property of the whole budget, not of what is left of it.
+    let in_all = |mix: &Mix| affordable_of(snapshot, Amount::ZERO, estimates, mix);
     let forced = match policy.strategy {
         StrategyChoice::Auto => None,
         StrategyChoice::AnswerAugmentation => Some(Strategy::AnswerAugmentation),
@@ -19,7 +23,7 @@ pub(super) fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
     };
     if let Some(strategy) = forced {
         let mix = Mix::only(strategy);
-        let ratio = affordable(&total, estimates, &mix) / snapshot.seeds.max(1) as f64;
+        let ratio = in_all(&mix) / snapshot.seeds.max(1) as f64;
         let reason = format!(
             "The job forces {strategy}; the budget affords {ratio:.1} samples a seed over {} seeds.",
             snapshot.seeds
@@ -29,47 +33,16 @@ pub(super) fn choose(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
     let situation = Situation {
         seeds: snapshot.seeds,
         uncovered_share: snapshot.uncovered_share,
-        worth: worth(snapshot, policy, estimates),
+        worth: ground.worth,
     };
-    // What the strategies cost is a property of the whole budget, not of what is left of it.
-    let (mix, reason) = strategy::solve_mix(|mix| affordable(&total, estimates, mix), &situation);
+    let (mix, reason) = strategy::solve_mix(in_all, &situation);
     (mix, reason.budget_ratio, reason.to_string())
 }
 
-/// Acceptance under which a strategy gives its share to others, in the order of [`Strategy::ALL`]: a new question costs several calls.
-const FLOORS: [f64; 3] = [0.1, 0.1, 0.3];
-
-/// Whether each strategy is worth sampling: something may come of it by what is known before, and by what came of it so far.
-fn worth(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> [bool; 3] {
-    let possible = |i: usize| policy.prior[i].acceptance > 0.0;
-    let worth: [bool; 3] = std::array::from_fn(|i| {
-        let tally = &snapshot.tallies[i];
-        let observed = strategy::Observed {
-            samples: tally.candidates - tally.undecided,
-            accepted: tally.accepted,
-            spent: 0.0,
-        };
-        possible(i) && strategy::worth_sampling(&observed, FLOORS[i])
-    });
-    if worth != [false; 3] {
-        return worth;
-    }
-    // Something must be tried: what has been kept most often of what may be kept at all.
-    let best = (0..3)
-        .filter(|i| possible(*i))
-        .max_by(|a, b| estimates[*a].acceptance.total_cmp(&estimates[*b].acceptance));
-    std::array::from_fn(|i| best == Some(i))
-}
-
 /// A pilot measures what might be used: the even mix, unless the budget is far from anything but further answers.
-pub(super) fn pilot_mix(
-    policy: &Policy,
-    mix: &Mix,
-    ratio: f64,
-    snapshot: &Snapshot,
-    estimates: &[Estimate; 3],
-) -> Mix {
-    if policy.strategy != StrategyChoice::Auto || ratio < strategy::lo(snapshot.seeds) / 2.0 {
+pub(super) fn pilot_mix(ground: &Ground<'_>, mix: &Mix, ratio: f64) -> Mix {
+    let far = ratio < strategy::lo(ground.snapshot.seeds) / 2.0;
+    if ground.policy.strategy != StrategyChoice::Auto || far {
         return *mix;
     }
     let third = 1.0 / 3.0;
@@ -78,11 +51,15 @@ pub(super) fn pilot_mix(
         rephrasing: third,
         new_question: third,
     };
-    even.given_to(worth(snapshot, policy, estimates))
+    even.given_to(ground.worth)
 }
 
 /// Candidates that what is left pays for, by a mix.
-pub(super) fn affordable(snapshot: &Snapshot, estimates: &[Estimate; 3], mix: &Mix) -> f64 {
+pub(super) fn affordable(ground: &Ground<'_>, mix: &Mix) -> f64 {
+    affordable_of(ground.snapshot, ground.snapshot.used, &ground.estimates, mix)
+}
+
+fn affordable_of(snapshot: &Snapshot, used: Amount, estimates: &[Estimate; 3], mix: &Mix) -> f64 {
     let mean = |cost: fn(&Estimate) -> f64| -> f64 {
         mix.shares()
             .iter()
@@ -96,52 +73,113 @@ pub(super) fn affordable(snapshot: &Snapshot, estimates: &[Estimate; 3], mix: &M
     };
     let usd = axis(
         snapshot.limit.usd.map(|usd| usd.0),
-        snapshot.used.usd.0,
+        used.usd.0,
         mean(Estimate::usd_micros),
     );
-    let calls = axis(snapshot.limit.calls, snapshot.used.calls, mean(Estimate::calls));
+    let calls = axis(snapshot.limit.calls, used.calls, mean(Estimate::calls));
     // Free models under a limit of money alone: only the wanted rows bound the run.
     usd.min(calls).min(1.0e12)
 }
 
+/// Rounds beyond the planned ones that use up what estimates left over.
+const EXTRA_ROUNDS: u32 = 32;
+/// Share of what is affordable that a round of uncertain cost plans: the rest is for the next, better informed one.
+const CAUTION: f64 = 0.95;
+/// Candidates under which a round is too small for its wait: with a provider's batch API, one can take hours. What would be smaller is done
+/// together with what comes next, unless nothing else is left.
+const SMALL: f64 = 64.0;
+
+/// Candidates of the next round; 0 when nothing more can be paid for.
+pub(super) fn size(ground: &Ground<'_>, purpose: Purpose, mix: &Mix) -> u64 {
+    let policy = ground.policy;
+    let affordable = affordable(ground, mix);
+    let size = match purpose {
+        // Too few to know what is accepted: as many as could all be.
+        Purpose::Pilot => (affordable * policy.pilot)
+            .floor()
+            .max(1.0)
+            .min(ground.wanted() as f64),
+        Purpose::Production => {
+            let done = ground.snapshot.rounds_done - Plan::first_production(policy);
+            let left = policy.rounds.saturating_sub(done).max(1);
+            let last = left == 1 && done < policy.rounds + EXTRA_ROUNDS;
+            let cautious = if last && affordable > SMALL && !certain(ground, mix) {
+                affordable * CAUTION
+            } else {
+                affordable
+            };
+            let share = (cautious / f64::from(left)).ceil().max(SMALL);
+            share.min(candidates_for(ground, mix))
+        }
+    };
+    size.min(affordable).floor().max(0.0) as u64
+}
+
+/// Candidates that bring the rows that are still wanted. While those are many, so few that hardly more than those are accepted: what is
+/// accepted beyond is paid for and dropped. The last of them are asked for at once, as many as are expected to be needed.
+fn candidates_for(ground: &Ground<'_>, mix: &Mix) -> f64 {
+    let wanted = ground.wanted() as f64;
+    let mean = |of: &dyn Fn(usize) -> f64| -> f64 {
+        mix.shares()
+            .iter()
+            .enumerate()
+            .map(|(i, share)| share * of(i))
+            .sum()
+    };
+    let acceptance = mean(&|i| ground.estimates[i].acceptance).clamp(0.01, 1.0);
+    if wanted <= SMALL {
+        return (wanted / acceptance).ceil();
+    }
+    let seen: u64 = ground.snapshot.tallies.iter().map(|tally| tally.candidates).sum();
+    // Two standard deviations: of the share, and of what it makes of as many candidates.
+    let variance = acceptance * (1.0 - acceptance) * (1.0 / (seen as f64 + 1.0) + acceptance / wanted);
+    let most = (acceptance + 2.0 * variance.sqrt()).min(1.0);
+    (wanted / most).floor()
+}
+
 /// True when every candidate costs the same number of calls and calls are all that is limited.
-pub(super) fn certain(snapshot: &Snapshot, policy: &Policy, mix: &Mix) -> bool {
-    snapshot.limit.usd.is_none()
+fn certain(ground: &Ground<'_>, mix: &Mix) -> bool {
+    ground.snapshot.limit.usd.is_none()
         && mix
             .shares()
             .iter()
-            .zip(&policy.prior)
+            .zip(&ground.policy.prior)
             .all(|(share, estimate)| *share == 0.0 || estimate.fixed_calls)
 }
 
-pub(super) fn cap_rephrasings(
-    snapshot: &Snapshot,
-    policy: &Policy,
-    estimates: &[Estimate; 3],
-    mut candidates: [u64; 3],
-) -> [u64; 3] {
-    let cap = snapshot.seeds.saturating_mul(policy.rephrasings_per_seed.into());
-    let room = cap.saturating_sub(snapshot.tallies[1].accepted);
-    let excess = candidates[1].saturating_sub(room);
-    candidates[1] -= excess;
-    if policy.strategy == StrategyChoice::Auto {
-        // Prompts run out before answers do: what the excess would have cost goes where the mix already goes most.
-        let other = match worth(snapshot, policy, estimates) {
-            [true, _, true] if candidates[2] > candidates[0] => 2,
-            [true, _, _] => 0,
-            [false, _, true] => 2,
-            [false, _, false] => return candidates,
+/// Candidates within what each strategy can use. Where the job leaves the choice, what a strategy cannot use goes to the one of the others
+/// that is sampled most: as many candidates as cost the same.
+pub(super) fn within(ground: &Ground<'_>, mut candidates: [u64; 3], most: [u64; 3]) -> [u64; 3] {
+    for i in 0..3 {
+        let excess = candidates[i].saturating_sub(most[i]);
+        candidates[i] -= excess;
+        if excess == 0 || ground.policy.strategy != StrategyChoice::Auto {
+            continue;
+        }
+        let mut others: Vec<usize> = (0..3)
+            .filter(|other| *other != i && ground.worth[*other] && candidates[*other] < most[*other])
+            .collect();
+        others.sort_by_key(|other| std::cmp::Reverse(candidates[*other]));
+        let Some(other) = others.first().copied() else {
+            continue;
         };
-        let [ours, theirs] = [&estimates[1], &estimates[other]];
-        let ratio = |ours: f64, theirs: f64| if theirs > 0.0 { ours / theirs } else { 1.0 };
-        let mut share = 1.0f64;
-        if snapshot.limit.usd.is_some() {
-            share = share.min(ratio(ours.usd_micros(), theirs.usd_micros()));
-        }
-        if snapshot.limit.calls.is_some() {
-            share = share.min(ratio(ours.calls(), theirs.calls()));
-        }
-        candidates[other] += (excess as f64 * share) as u64;
+        let moved = excess as f64 * cost_ratio(ground, i, other);
+        candidates[other] = candidates[other].saturating_add(moved as u64).min(most[other]);
     }
     candidates
+}
+
+/// Candidates of another strategy that cost as much as one of this, but one at most.
+fn cost_ratio(ground: &Ground<'_>, ours: usize, theirs: usize) -> f64 {
+    let [ours, theirs] = [&ground.estimates[ours], &ground.estimates[theirs]];
+    let ratio = |ours: f64, theirs: f64| if theirs > 0.0 { ours / theirs } else { 1.0 };
+    let limit = ground.snapshot.limit;
+    let mut share = 1.0f64;
+    if limit.usd.is_some() {
+        share = share.min(ratio(ours.usd_micros(), theirs.usd_micros()));
+    }
+    if limit.calls.is_some() {
+        share = share.min(ratio(ours.calls(), theirs.calls()));
+    }
+    share
 }

@@ -57,6 +57,8 @@ fn situation(seeds: u64, calls: u64) -> Situation {
             },
             used: Amount::ZERO,
             tallies: Default::default(),
+            tries: Tries::new(seeds),
+            barren: BTreeMap::new(),
             last: None,
             concepts: Vec::new(),
         },
@@ -108,7 +110,11 @@ impl Situation {
             aimed: 0,
             counted: 0,
         };
-        for (tally, brought) in self.snapshot.tallies.iter_mut().zip(brought) {
+        for (strategy, brought) in Strategy::ALL.into_iter().zip(brought) {
+            self.snapshot
+                .tries
+                .spread(strategy, brought.candidates, brought.accepted);
+            let tally = &mut self.snapshot.tallies[strategy.place()];
             tally.candidates = brought.candidates;
             tally.accepted = brought.accepted;
             let calls = brought.candidates as f64 * brought.calls;
@@ -125,6 +131,9 @@ impl Situation {
             };
             last.candidates += brought.candidates;
             last.accepted += brought.accepted;
+        }
+        if last.accepted == 0 {
+            self.snapshot.barren = BTreeMap::from([(Reason::Truncated, last.candidates)]);
         }
         self.snapshot.rounds_done = rounds;
         self.snapshot.last = Some(last);
@@ -235,17 +244,17 @@ fn between_them_a_pilot_measures_all_three() {
         expects: 225 rows of 375 candidates, 1000 calls, $0.200
         generating may use: 20000 calls
         because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
-        in all: 7698 rows of 11226 candidates, 12826 calls, $2.565
+        in all: 7591 rows of 11226 candidates, 13893 calls, $2.779
     "#]]);
     situation(400, 20_000)
         .after(1, [brought(120, 90, 1.0), brought(120, 70, 2.0), brought(120, 62, 5.4)])
         .decides(expect![[r#"
             Production 1: 1136 answers, 1530 rephrasings, 0 new questions
-            expects: 1742 rows of 2666 candidates, 4196 calls, $0.839
+            expects: 1743 rows of 2666 candidates, 4196 calls, $0.839
             generating may use: 20000 calls
             because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
             since: answer_augmentation: 90 of 120 accepted so far, so 75 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing: 70 of 120 accepted so far, so 58 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 78 % of the samples; new_question: 62 of 120 accepted so far, so 52 % expected (50 % before the first round), at 5.4 calls a candidate
-            in all: 7701 rows of 10660 candidates, 12190 calls, $2.438
+            in all: 7541 rows of 10660 candidates, 13280 calls, $2.656
         "#]]);
 }
 
@@ -256,7 +265,7 @@ fn money_counts_as_calls_do() {
         expects: 225 rows of 375 candidates, 1000 calls, $0.200
         generating may use: $4.00
         because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
-        in all: 7698 rows of 11226 candidates, 12826 calls, $2.565
+        in all: 7591 rows of 11226 candidates, 13893 calls, $2.779
     "#]]);
 }
 
@@ -265,12 +274,12 @@ fn a_weak_teacher_asks_no_new_questions() {
     situation(100, 40_000)
         .after(1, [brought(250, 120, 1.0), brought(250, 100, 2.0), brought(250, 30, 6.0)])
         .decides(expect![[r#"
-            Production 1: 1450 answers, 300 rephrasings, 0 new questions
-            expects: 833 rows of 1750 candidates, 2050 calls, $0.410
+            Production 1: 3355 answers, 300 rephrasings, 0 new questions
+            expects: 1749 rows of 3655 candidates, 3955 calls, $0.791
             generating may use: 40000 calls
             because: The budget affords 200.0 samples a seed over 100 seeds, at or above 51.0, from where new questions teach more than further answers. But the teacher is too weak for new questions. So 0 % answer augmentation, 100 % rephrasing, 0 % new questions.
-            since: answer_augmentation: 120 of 250 accepted so far, so 49 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 100 of 250 accepted so far, so 41 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples; new_question: 30 of 250 accepted so far, so 14 % expected (50 % before the first round), at 6.0 calls a candidate
-            in all: 2072 rows of 4277 candidates, 4577 calls, $0.915
+            since: answer_augmentation: 120 of 250 accepted so far, so 49 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 100 of 250 accepted so far, so 40 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples; new_question: 30 of 250 accepted so far, so 13 % expected (50 % before the first round), at 6.0 calls a candidate
+            in all: 1750 rows of 3731 candidates, 4473 calls, $0.895
         "#]]);
 }
 
@@ -298,18 +307,18 @@ fn forced_rephrasings_end_where_seeds_are_full() {
             generating may use: 10000 calls
             because: The job forces rephrasing; the budget affords 100.0 samples a seed over 50 seeds.
             since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 110 of 200 accepted so far, so 55 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples
-            in all: 50 rows of 90 candidates, 180 calls, $0.036
+            in all: 90 rows of 164 candidates, 328 calls, $0.066
         "#]]);
     situation(50, 10_000)
         .forced(StrategyChoice::Rephrasing)
         .after(3, [NOTHING, brought(380, 196, 2.0), NOTHING])
         .decides(expect![[r#"
-            Production 3: 0 answers, 4 rephrasings, 0 new questions
-            expects: 2 rows of 4 candidates, 8 calls, $0.002
+            Production 3: 0 answers, 13 rephrasings, 0 new questions
+            expects: 7 rows of 13 candidates, 26 calls, $0.005
             generating may use: 10000 calls
             because: The job forces rephrasing; the budget affords 100.0 samples a seed over 50 seeds.
             since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 196 of 380 accepted so far, so 52 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples
-            in all: 2 rows of 4 candidates, 8 calls, $0.002
+            in all: 13 rows of 26 candidates, 52 calls, $0.010
         "#]]);
     situation(50, 10_000)
         .forced(StrategyChoice::Rephrasing)
@@ -326,12 +335,12 @@ fn rows_that_are_nearly_there_need_few_candidates() {
         .rows(1_000)
         .after(2, [brought(1_300, 994, 1.0), NOTHING, NOTHING])
         .decides(expect![[r#"
-            Production 2: 1 answers, 5 rephrasings, 0 new questions
-            expects: 4 rows of 6 candidates, 11 calls, $0.002
+            Production 2: 2 answers, 8 rephrasings, 0 new questions
+            expects: 6 rows of 10 candidates, 18 calls, $0.004
             generating may use: 20000 calls
             because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
             since: answer_augmentation: 994 of 1300 accepted so far, so 76 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing goes from 0 % to 78 % of the samples
-            in all: 6 rows of 9 candidates, 16 calls, $0.003
+            in all: 6 rows of 10 candidates, 18 calls, $0.004
         "#]]);
 }
 
@@ -413,17 +422,13 @@ fn a_round_that_brought_nothing_ends_the_run() {
     situation(400, 6_000)
         .after(2, [brought(600, 0, 1.0), NOTHING, NOTHING])
         .decides(expect![[r#"
-            end: the last round brought no new row
-            in all: 1180 rows of 2040 candidates, 5400 calls, $1.080
+            end: no row was accepted, and 600 of 600 candidates were rejected for one reason, `truncated` (cut off): replies end before their answer does: raise `generate.max_tokens`. A model that reasons first spends most of it on that; its reasoning may be limited through the `body` of the `teacher`
+            in all: 1606 rows of 2680 candidates, 5399 calls, $1.080
         "#]]);
     situation(400, 6_000)
         .after(1, [brought(41, 0, 1.0), NOTHING, NOTHING])
         .decides(expect![[r#"
-            Production 1: 0 answers, 745 rephrasings, 0 new questions
-            expects: 447 rows of 745 candidates, 1490 calls, $0.298
-            generating may use: 6000 calls
-            because: The budget affords 7.5 samples a seed over 400 seeds; up to 18.0 for this many seeds, further answers to the seeds' own questions teach most per call. But further answers are hardly ever kept. So 0 % answer augmentation, 100 % rephrasing, 0 % new questions.
-            since: answer_augmentation: 0 of 41 accepted so far, so 16 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 0 % of the samples; rephrasing goes from 0 % to 100 % of the samples
-            in all: 1236 rows of 2151 candidates, 5955 calls, $1.191
+            end: no row was accepted, and 41 of 41 candidates were rejected for one reason, `truncated` (cut off): replies end before their answer does: raise `generate.max_tokens`. A model that reasons first spends most of it on that; its reasoning may be limited through the `body` of the `teacher`
+            in all: 1662 rows of 2791 candidates, 5954 calls, $1.191
         "#]]);
 }

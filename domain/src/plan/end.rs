@@ -1,8 +1,18 @@
 //! Why runs end.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::{BARREN_CANDIDATES, Policy, Snapshot};
 use crate::concept::{self, Standing};
+use crate::filter::Reason;
+
+/// Rejected candidates from which a single cause of all of them ends a run: were a fifth of them usually accepted, as many in a row would
+/// be rejected once in a hundred times.
+const CAUSE_CANDIDATES: u64 = 20;
+/// Share of the rejected candidates that a single cause must have.
+const CAUSE_SHARE: f64 = 0.9;
 
 /// Why a run has reached its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +24,15 @@ pub enum End {
     BudgetSpent,
     /// The last round brought nothing.
     NothingGained,
+    /// All that was tried since a row was last accepted was rejected, nearly all of it for one reason. More of the same would be too.
+    OneCause {
+        /// The reason.
+        reason: Reason,
+        /// Candidates that were rejected for it.
+        rejected: u64,
+        /// Candidates that were tried.
+        tried: u64,
+    },
     /// Every rephrasing that may be kept is there, and nothing else is allowed.
     SeedsUsedUp,
     /// Every concept has the rows that are wanted of it.
@@ -25,6 +44,93 @@ pub enum End {
         /// Rows that count towards a target.
         counted: u64,
     },
+}
+
+/// The end that finished rounds have reached, whatever might be planned.
+pub(super) fn reached(snapshot: &Snapshot, policy: &Policy) -> Option<End> {
+    let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
+    if accepted >= policy.rows_max {
+        return Some(End::RowsReached(policy.rows_max_reason.clone()));
+    }
+    let last = snapshot.last.as_ref()?;
+    // A call costs less than its worst case, so that little is left over which expected costs still find affordable.
+    // Should the limit be raised, it pays for more.
+    if 2 * last.unfunded > last.candidates && last.limit.is_none_or(|limit| limit == snapshot.limit) {
+        return Some(End::BudgetSpent);
+    }
+    if last.accepted > 0 {
+        return None;
+    }
+    one_cause(&snapshot.barren)
+        .or_else(|| (last.candidates >= BARREN_CANDIDATES).then_some(End::NothingGained))
+}
+
+/// The one cause for which nearly all candidates were rejected, if there is one. No money left is the budget's end, not a cause.
+fn one_cause(barren: &BTreeMap<Reason, u64>) -> Option<End> {
+    let causes = || barren.iter().filter(|(reason, _)| **reason != Reason::Unfunded);
+    let tried: u64 = causes().map(|(_, rejected)| rejected).sum();
+    let (reason, rejected) = causes().max_by_key(|(_, rejected)| **rejected)?;
+    let alone = *rejected as f64 >= CAUSE_SHARE * tried as f64;
+    (tried >= CAUSE_CANDIDATES && alone).then_some(End::OneCause {
+        reason: *reason,
+        rejected: *rejected,
+        tried,
+    })
+}
+
+/// What to change in a job whose candidates are all rejected for one reason: the keys to look at.
+fn way_out(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Truncated => {
+            "replies end before their answer does: raise `generate.max_tokens`. A model that reasons first spends most of it on that; \
+             its reasoning may be limited through the `body` of the `teacher`"
+        }
+        Reason::Format => {
+            "replies are not in the form that was asked for: try another `structured` of the `teacher`, such as `none`, or a larger model"
+        }
+        Reason::CallFailed => "no call succeeds: the rejected rows hold what the endpoint answered",
+        Reason::Refusal => {
+            "the teacher declines: give it the field that the questions are about with `generate.subject`, or use another"
+        }
+        Reason::Language => {
+            "replies are in another language: see `filter.rules.language`, or name it in your own prompts (`generate.prompts`)"
+        }
+        Reason::Length => {
+            "replies are shorter or longer than the filter lets through: see `filter.rules.answer_words` and `filter.rules.question_words`"
+        }
+        Reason::Wrong => {
+            "answers differ from the references: see whether `filter.validator` suits the data and whether the references are right, or \
+             use a stronger teacher"
+        }
+        Reason::Disagreement | Reason::Unanswerable => {
+            "the teacher does not answer its own questions reliably: use a stronger one, or `generate.strategy: rephrasing`"
+        }
+        Reason::ExactDuplicate
+        | Reason::NearDuplicate
+        | Reason::SemanticDuplicate
+        | Reason::DuplicateOfSeed => {
+            "nothing new comes of these seeds: raise `generate.temperature`, set another `generate.strategy`, or give more seeds"
+        }
+        Reason::Contaminated => {
+            "all of it is too close to the held-out rows: see `holdout` and `filter.decontaminate`"
+        }
+        Reason::Changed => {
+            "rephrasings do not keep the numbers and names of their seeds: use a stronger teacher, or another `generate.strategy`"
+        }
+        Reason::Ungrounded => {
+            "the passages do not support the answers: see `filter.grounding`, and whether seeds and passages belong together"
+        }
+        Reason::JudgedLow => {
+            "the judge lets nothing through: see `judge.accept_at` and the judge's reasons in the rejected rows"
+        }
+        Reason::ParentCap => {
+            "every seed has its rephrasings: raise `generate.rephrasings_per_seed`, or set another `generate.strategy`"
+        }
+        Reason::Repetition | Reason::Quality => {
+            "replies are not usable text: use another teacher, or look at the rejected rows"
+        }
+        Reason::Unfunded | Reason::Surplus => "the budget and the rows that are wanted do not fit together",
+    }
 }
 
 /// What a run has that ended before what its job wants was there, in words: `27 of 1000 rows`. `rows` are those that the job wants, `steers`
@@ -45,6 +151,16 @@ impl std::fmt::Display for End {
             Self::RowsReached(bound) => write!(f, "all rows are there: {bound}"),
             Self::BudgetSpent => write!(f, "the budget is spent"),
             Self::NothingGained => write!(f, "the last round brought no new row"),
+            Self::OneCause {
+                reason,
+                rejected,
+                tried,
+            } => write!(
+                f,
+                "no row was accepted, and {rejected} of {tried} candidates were rejected for one reason, `{reason}` ({}): {}",
+                reason.label(),
+                way_out(*reason)
+            ),
             Self::SeedsUsedUp => write!(f, "every rephrasing that may be kept is there"),
             Self::TargetsMet => write!(f, "every concept has the rows that are wanted of it"),
             Self::GainTooSmall { aimed, counted } => write!(

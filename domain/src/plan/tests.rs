@@ -45,6 +45,8 @@ fn at_first(limit: u64) -> Snapshot {
         },
         used: Amount::ZERO,
         tallies: std::array::from_fn(|_| Tally::default()),
+        tries: Tries::new(100),
+        barren: BTreeMap::new(),
         last: None,
         concepts: Vec::new(),
     }
@@ -78,7 +80,11 @@ fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
         }
         let accepted = funded && last.candidates % 10 < service.accepted_of_ten;
         last.accepted += u64::from(accepted);
-        snapshot.tallies[0].count(accepted, false, &[(Stage::Generate, paid)]);
+        snapshot.tallies[0].count(accepted, !funded, &[(Stage::Generate, paid)]);
+        if funded {
+            let seed = last.candidates % snapshot.seeds;
+            snapshot.tries.add(Strategy::AnswerAugmentation, seed, accepted);
+        }
     }
     snapshot.rounds_done += 1;
     snapshot.last = Some(last);
@@ -125,6 +131,7 @@ proptest! {
         policy.prior[2].stages[0] = StageCost { calls: calls as f64, usd_micros: (200 * dearer) as f64, ..StageCost::default() };
         let mut snapshot = at_first(limit);
         snapshot.seeds = seeds;
+        snapshot.tries = Tries::new(seeds);
         let usd: f64 = outlook(&snapshot, &policy).usd_micros.iter().sum();
         prop_assert!(usd <= limit as f64 + 1_600.0, "{usd} of {limit}");
         if let Next::Round(plan) = next(&snapshot, &policy) {
@@ -173,6 +180,7 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
     let (candidates, _) = planned(&snapshot, &auto);
     assert!(candidates[0] > 0 && candidates[1..] == [0, 0], "{candidates:?}");
     snapshot.tallies[0].candidates = 60;
+    snapshot.tries.spread(Strategy::AnswerAugmentation, 60, 0);
     let (candidates, reason) = planned(&snapshot, &auto);
     assert_eq!(candidates[0], 0, "{reason}");
     assert!(
@@ -181,12 +189,15 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
     );
     // Calls that failed say nothing of what would be kept.
     snapshot.tallies[0].undecided = 60;
+    snapshot.tries = Tries::new(100);
     assert!(planned(&snapshot, &auto).0[0] > 0);
     // Where nothing is worth it, what was kept most often is tried, and never what is known to bring nothing.
     let mut poor = at_first(50_000);
     poor.rounds_done = 1;
-    for (tally, accepted) in poor.tallies.iter_mut().zip([0, 4, 20]) {
+    for (strategy, accepted) in Strategy::ALL.into_iter().zip([0, 4, 20]) {
+        let tally = &mut poor.tallies[strategy.place()];
         (tally.candidates, tally.accepted) = (200, accepted);
+        poor.tries.spread(strategy, 200, accepted);
     }
     let mut hopeless = auto.clone();
     hopeless.prior[0].acceptance = 0.0;
@@ -201,6 +212,131 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
     full.rounds_done = 1;
     full.tallies[1].accepted = 400;
     full.tallies[1].candidates = 500;
+    full.tries.spread(Strategy::Rephrasing, 500, 400);
     let (candidates, _) = planned(&full, &known);
     assert!(candidates[..2] == [0, 0] && candidates[2] > 0, "{candidates:?}");
+}
+
+/// Rephrasings over a few seeds, each accepted three times in five: as a run goes that once spent a third of its calls on full seeds.
+#[test]
+fn seeds_that_are_full_are_not_visited() {
+    let policy = Policy {
+        strategy: StrategyChoice::Rephrasing,
+        rephrasings_per_seed: 4,
+        ..policy(4, 0.05, 100)
+    };
+    let mut snapshot = at_first(10_000_000);
+    let (mut rounds, mut asked) = (Vec::new(), 0);
+    let end = loop {
+        let plan = match next(&snapshot, &policy) {
+            Next::End(end) => break end,
+            Next::Round(plan) => plan,
+        };
+        let before = snapshot.tries.room(4, 0.6);
+        let mut last = LastRound {
+            candidates: 0,
+            accepted: 0,
+            unfunded: 0,
+            limit: plan.limit,
+            mix: plan.mix,
+            aimed: 0,
+            counted: 0,
+        };
+        for spec in Visit::new(&plan, snapshot.seeds) {
+            let Start::Anchor(seed) = spec.start else {
+                panic!("aimed at nothing: {spec:?}");
+            };
+            asked += 1;
+            let kept = (asked * 7) % 5 < 3;
+            last.candidates += 1;
+            last.accepted += u64::from(kept);
+            snapshot.tallies[1].count(kept, false, &[]);
+            snapshot.tries.add(Strategy::Rephrasing, seed, kept);
+        }
+        assert!(last.candidates <= before.total(), "never more than there is room");
+        rounds.push(last.candidates);
+        snapshot.rounds_done += 1;
+        snapshot.last = Some(last);
+        assert!(rounds.len() < 30, "{rounds:?}");
+    };
+    assert_eq!(end, End::SeedsUsedUp);
+    assert_eq!(
+        snapshot.tallies[1].accepted, 400,
+        "four of each of a hundred seeds"
+    );
+    // 400 / .6, and no more: nothing is asked of a full seed.
+    assert!((640..=690).contains(&asked), "{asked} in {rounds:?}");
+    assert!(rounds.len() <= 12, "{rounds:?}");
+}
+
+#[test]
+fn rows_are_there_in_a_few_rounds_and_never_more_than_wanted() {
+    let policy = Policy {
+        rows_max: 1_000,
+        ..policy(4, 0.05, 100)
+    };
+    let service = Service {
+        worst_micros: 100,
+        cost_micros: 100,
+        accepted_of_ten: 5,
+    };
+    let mut snapshot = at_first(10_000_000);
+    let (end, _) = run(&mut snapshot, &policy, service);
+    assert!(matches!(end, End::RowsReached(_)), "{end}");
+    assert!(snapshot.rounds_done <= 8, "{} rounds", snapshot.rounds_done);
+}
+
+#[test]
+fn one_cause_ends_a_run_and_several_do_not() {
+    let policy = policy(4, 0.05, 100);
+    let after = |barren: &[(Reason, u64)]| {
+        let mut snapshot = at_first(1_000_000);
+        let tried = barren.iter().map(|(_, rejected)| rejected).sum();
+        snapshot.barren = barren.iter().copied().collect();
+        snapshot.rounds_done = 1;
+        snapshot.tallies[0].candidates = tried;
+        snapshot.last = Some(LastRound {
+            candidates: tried,
+            accepted: 0,
+            unfunded: 0,
+            limit: None,
+            mix: Mix::only(Strategy::AnswerAugmentation),
+            aimed: 0,
+            counted: 0,
+        });
+        match next(&snapshot, &policy) {
+            Next::End(end) => Some(end),
+            Next::Round(_) => None,
+        }
+    };
+    let cut = |rejected, tried| {
+        Some(End::OneCause {
+            reason: Reason::Truncated,
+            rejected,
+            tried,
+        })
+    };
+    assert_eq!(after(&[(Reason::Truncated, 41)]), cut(41, 41));
+    assert_eq!(
+        after(&[(Reason::Truncated, 38), (Reason::Format, 3)]),
+        cut(38, 41)
+    );
+    assert_eq!(after(&[(Reason::Truncated, 19)]), None, "too few to tell");
+    assert_eq!(after(&[(Reason::Truncated, 30), (Reason::Wrong, 11)]), None);
+    assert_eq!(
+        after(&[(Reason::Truncated, 30), (Reason::Wrong, 30)]),
+        Some(End::NothingGained)
+    );
+    // What no money was left for says nothing of the rest.
+    assert_eq!(
+        after(&[(Reason::Truncated, 22), (Reason::Unfunded, 9)]),
+        cut(22, 22)
+    );
+    let words = cut(41, 41).map(|end| end.to_string()).unwrap_or_default();
+    assert!(
+        words.contains("41 of 41")
+            && words.contains("`truncated`")
+            && words.contains("`generate.max_tokens`"),
+        "{words}"
+    );
 }

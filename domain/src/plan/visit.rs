@@ -1,10 +1,12 @@
 //! Which seed each candidate starts from: every seed once before any seed twice, in an order that no list is kept for.
 //!
-//! Candidates that are aimed at a concept start from its own seeds, and from any where it has none.
+//! Candidates that are aimed at a concept start from its own seeds, and from any where it has none. Where a plan says how many rephrasings
+//! each seed gets, the visit follows it: full seeds are not visited. Plans of older versions do not say.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::per_seed::PerSeed;
 use crate::plan::Plan;
 use crate::strategy::Strategy;
 
@@ -33,7 +35,7 @@ pub enum Start {
 }
 
 /// Candidates of one strategy, and of one concept where they are aimed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Group {
     strategy: Strategy,
     concept: Option<u32>,
@@ -42,6 +44,8 @@ struct Group {
     visited: u64,
     /// Seeds of the concept's own.
     own: u64,
+    /// The seed of each candidate, where the plan says how often each is visited.
+    places: Option<Vec<u32>>,
 }
 
 impl Group {
@@ -65,24 +69,26 @@ impl Visit {
     /// The candidates of a plan over so many anchor seeds.
     pub fn new(plan: &Plan, seeds: u64) -> Self {
         let aimed = plan.aims.iter().flat_map(|aim| {
-            (0..3).map(|i| Group {
-                strategy: Strategy::ALL[i],
+            Strategy::ALL.map(|strategy| Group {
+                strategy,
                 concept: Some(aim.concept),
-                candidates: aim.candidates[i],
+                candidates: aim.candidates[strategy.place()],
                 given: 0,
-                visited: aim.visited[i],
+                visited: aim.visited[strategy.place()],
                 own: aim.seeds,
+                places: places(strategy, &aim.rephrasings, aim.seeds),
             })
         });
-        let free = (0..3).map(|i| Group {
-            strategy: Strategy::ALL[i],
+        let free = Strategy::ALL.map(|strategy| Group {
+            strategy,
             concept: None,
-            candidates: plan.free()[i],
+            candidates: plan.free()[strategy.place()],
             given: 0,
-            visited: plan.visited[i],
+            visited: plan.visited[strategy.place()],
             own: 0,
+            places: places(strategy, &plan.rephrasings, seeds),
         });
-        Self::over(free.chain(aimed).collect(), seeds)
+        Self::over(free.into_iter().chain(aimed).collect(), seeds)
     }
 
     fn over(groups: Vec<Group>, seeds: u64) -> Self {
@@ -107,6 +113,11 @@ impl Iterator for Visit {
         let Reverse((_, i)) = self.next.pop()?;
         let group = self.groups.get_mut(i)?;
         let turn = group.visited + group.given;
+        let planned = group
+            .places
+            .as_ref()
+            .and_then(|places| places.get(group.given as usize))
+            .map(|place| u64::from(*place));
         group.given += 1;
         if group.given < group.candidates {
             self.next.push(Reverse((group.place(), i)));
@@ -118,18 +129,36 @@ impl Iterator for Visit {
             strategy: group.strategy,
             turn,
             start: if group.own > 0 {
-                Start::Own(permute(turn, group.own))
+                Start::Own(planned.unwrap_or_else(|| permute(turn, group.own)))
             } else {
                 // Concepts without seeds of their own begin at different ones.
-                Start::Anchor(permute(turn + u64::from(group.concept.unwrap_or(0)), self.seeds))
+                let begins = u64::from(group.concept.unwrap_or(0));
+                Start::Anchor(planned.unwrap_or_else(|| permute(turn + begins, self.seeds)))
             },
             concept: group.concept,
         })
     }
 }
 
+/// The seeds that a plan's rephrasings start from: all that get any, then those that get a second, and so on.
+fn places(strategy: Strategy, rephrasings: &PerSeed, seeds: u64) -> Option<Vec<u32>> {
+    if strategy != Strategy::Rephrasing || rephrasings.is_empty() {
+        return None;
+    }
+    let mut places = Vec::new();
+    for lap in 0..rephrasings.most() {
+        let order = (0..seeds).map(|turn| permute(u64::from(lap) * seeds + turn, seeds));
+        places.extend(
+            order
+                .filter(|seed| rephrasings.of(*seed) > lap)
+                .filter_map(|seed| u32::try_from(seed).ok()),
+        );
+    }
+    Some(places)
+}
+
 /// The seed of a turn: each run of `seeds` turns visits every seed once, each time in another order.
-fn permute(turn: u64, seeds: u64) -> u64 {
+pub(super) fn permute(turn: u64, seeds: u64) -> u64 {
     let (lap, place) = (turn / seeds, turn % seeds);
     let mut stride = (0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(lap + 1) % seeds).max(1);
     while gcd(stride, seeds) != 1 {
@@ -152,6 +181,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn seeds_are_visited_as_often_as_the_plan_says() {
+        let numbers = PerSeed::new(vec![0, 2, 0, 3, 1]);
+        let places = places(Strategy::Rephrasing, &numbers, 40).unwrap();
+        assert_eq!(places.len() as u64, numbers.total());
+        for seed in 0..6 {
+            let visits = places.iter().filter(|place| **place == seed).count();
+            assert_eq!(visits, numbers.of(seed.into()) as usize, "seed {seed}");
+        }
+        // All that get any come before any comes twice.
+        let mut first = places[..3].to_vec();
+        first.sort_unstable();
+        assert_eq!((first, places[5]), (vec![1, 3, 4], 3));
+    }
+
     proptest! {
         #[test]
         fn every_seed_is_visited_once_a_lap(seeds in 1u64..500, lap in 0u64..50) {
@@ -163,7 +207,7 @@ mod tests {
         #[test]
         fn counts_are_met_and_interleaved(a in 0u64..200, b in 0u64..200, c in 0u64..200) {
             let group = |i: usize, candidates, visited| Group {
-                strategy: Strategy::ALL[i], concept: None, candidates, given: 0, visited, own: 0,
+                strategy: Strategy::ALL[i], concept: None, candidates, given: 0, visited, own: 0, places: None,
             };
             let visit = Visit::over(vec![group(0, a, 7), group(1, b, 0), group(2, c, 3)], 10);
             let specs: Vec<Spec> = visit.collect();

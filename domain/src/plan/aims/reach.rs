@@ -38,6 +38,7 @@ pub(super) fn within_reach(mut wishes: Vec<Wish>) -> Vec<Aim> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::PerSeed;
     use super::*;
 
     fn wish(concept: u32, candidates: [u64; 3], share: f64) -> Wish {
@@ -49,6 +50,7 @@ mod tests {
                 seeds: 1,
                 candidates,
                 visited: [0; 3],
+                rephrasings: PerSeed::default(),
             },
             share,
         }

@@ -1,0 +1,234 @@
+//! What a decision rests on: the snapshot and the policy, with what is believed of each strategy after finished rounds.
+
+use super::aims::{self, Aim, Wanted};
+use super::saturation::{self, Curve};
+use super::{End, Estimate, Expected, Policy, Snapshot};
+use crate::job::StrategyChoice;
+use crate::strategy::{self, Strategy};
+
+/// Acceptance under which a strategy gives its share to others, in the order of [`Strategy::ALL`]: a new question costs several calls.
+const FLOORS: [f64; 3] = [0.1, 0.1, 0.3];
+/// Laps from which on tries count as recent, as a share of all laps.
+const RECENT: f64 = 0.7;
+
+/// What is believed of a strategy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Belief {
+    /// Acceptance at present and how fast it falls.
+    pub(super) curve: Curve,
+    /// Relative standard deviation of the mean cost: calls, and micro-dollars.
+    pub(super) cost_deviations: [f64; 2],
+}
+
+/// The snapshot and the policy, and what follows from both.
+#[derive(Debug, Clone)]
+pub(super) struct Ground<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) policy: &'a Policy,
+    /// What each strategy costs and brings at present.
+    pub(super) estimates: [Estimate; 3],
+    /// Whether each strategy is worth sampling.
+    pub(super) worth: [bool; 3],
+    /// Rephrasings that may still be kept, and the seeds that have room for them.
+    pub(super) room: (u64, u64),
+}
+
+impl<'a> Ground<'a> {
+    /// By what finished rounds brought.
+    pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy) -> (Self, [Belief; 3]) {
+        let curves = Strategy::ALL.map(|strategy| curve(snapshot, policy, strategy));
+        let estimates = std::array::from_fn(|i| Estimate {
+            acceptance: curves[i].rate(0.0),
+            fall: curves[i].fall,
+            ..policy.prior[i].after(&snapshot.tallies[i])
+        });
+        let room = snapshot
+            .tries
+            .room(policy.rephrasings_per_seed, estimates[1].acceptance);
+        let ground = Self {
+            snapshot,
+            policy,
+            worth: worth(snapshot, policy, &estimates, |i| worth_seen(snapshot, i)),
+            estimates,
+            room: (room.total(), room.open()),
+        };
+        let beliefs = std::array::from_fn(|i| {
+            let mut cost_deviations = snapshot.tallies[i].cost_deviations();
+            if policy.prior[i].fixed_calls {
+                cost_deviations[0] = 0.0;
+            }
+            Belief {
+                curve: curves[i],
+                cost_deviations,
+            }
+        });
+        (ground, beliefs)
+    }
+
+    /// The same, were these estimates the truth: a strategy that they do not let pass is given up sooner or later.
+    pub(super) fn were(&self, estimates: [Estimate; 3]) -> Self {
+        Self {
+            worth: worth(self.snapshot, self.policy, &estimates, |i| {
+                estimates[i].acceptance >= FLOORS[i]
+            }),
+            estimates,
+            ..self.clone()
+        }
+    }
+
+    /// Rows that are accepted.
+    pub(super) fn accepted(&self) -> u64 {
+        self.snapshot.tallies.iter().map(|tally| tally.accepted).sum()
+    }
+
+    /// Rows that may still be accepted.
+    pub(super) fn wanted(&self) -> u64 {
+        self.policy.rows_max.saturating_sub(self.accepted())
+    }
+
+    /// The job wants rows beyond its targets, or has none.
+    pub(super) fn beyond(&self) -> bool {
+        self.policy.steering.is_none_or(|steering| steering.beyond)
+    }
+
+    /// What rounds aim at; the end where a run that only aims has nothing left to aim at.
+    pub(super) fn aims(&self) -> Result<Vec<Aim>, End> {
+        match aims::wanted(self.snapshot, self.policy, &self.estimates) {
+            Wanted::Aims(aims) => Ok(aims),
+            Wanted::Met if !self.beyond() => Err(End::TargetsMet),
+            Wanted::OutOfReach { aimed, counted } if !self.beyond() => {
+                Err(End::GainTooSmall { aimed, counted })
+            }
+            Wanted::Nothing | Wanted::Met | Wanted::OutOfReach { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// Seeds that candidates of a strategy are spread over.
+    fn spread(&self, i: usize) -> f64 {
+        let open = if i == Strategy::Rephrasing.place() {
+            self.room.1
+        } else {
+            self.snapshot.seeds
+        };
+        open.max(1) as f64
+    }
+
+    /// Candidates of each strategy that a whole run can use: rephrasings until all seeds are full, others until so few are kept that the
+    /// strategy is given up. A strategy that the job forces is never given up.
+    pub(super) fn usable(&self) -> [u64; 3] {
+        std::array::from_fn(|i| {
+            let Estimate { acceptance, fall, .. } = self.estimates[i];
+            let forced = self.policy.strategy != StrategyChoice::Auto;
+            let worth_it = if forced || fall <= 0.0 {
+                f64::INFINITY
+            } else {
+                (acceptance / FLOORS[i]).ln().max(0.0) / fall
+            };
+            let filling = if i == Strategy::Rephrasing.place() {
+                let room = self.room.0 as f64 / self.spread(i);
+                saturation::laps_for(acceptance, fall, room)
+            } else {
+                f64::INFINITY
+            };
+            (worth_it.min(filling) * self.spread(i)).ceil() as u64
+        })
+    }
+
+    /// The share of what is expected of a round that is wanted and can be paid for; 1 where all of it is.
+    pub(super) fn fitting_share(&self, expected: &Expected) -> f64 {
+        let limit = self.snapshot.limit;
+        let left = |limit: Option<u64>, used: u64| {
+            limit.map_or(f64::INFINITY, |limit| limit.saturating_sub(used) as f64)
+        };
+        let fits = [
+            // The last rows are asked for by whole candidates.
+            (expected.rows, self.wanted() as f64 + 1.0),
+            (
+                expected.calls.iter().sum(),
+                left(limit.calls, self.snapshot.used.calls),
+            ),
+            (
+                expected.usd_micros.iter().sum(),
+                left(limit.usd.map(|usd| usd.0), self.snapshot.used.usd.0),
+            ),
+        ];
+        fits.into_iter()
+            .filter(|(expected, most)| *expected > most * (1.0 + 1.0e-9))
+            .map(|(expected, most)| most / expected)
+            .fold(1.0, f64::min)
+    }
+
+    /// What candidates are expected to bring and to cost.
+    pub(super) fn expect(&self, candidates: [u64; 3]) -> Expected {
+        let mut expected = Expected::default();
+        for (i, (estimate, count)) in self.estimates.iter().zip(candidates).enumerate() {
+            let count = count as f64;
+            expected.candidates += count;
+            let spread = self.spread(i);
+            let mut rows = spread * saturation::rows(estimate.acceptance, estimate.fall, count / spread);
+            if i == Strategy::Rephrasing.place() {
+                rows = rows.min(self.room.0 as f64);
+            }
+            expected.rows += rows;
+            for (stage, cost) in estimate.stages.iter().enumerate() {
+                expected.calls[stage] += count * cost.calls;
+                expected.usd_micros[stage] += count * cost.usd_micros;
+                expected.input_tokens += count * cost.input_tokens;
+                expected.output_tokens += count * cost.output_tokens;
+            }
+        }
+        expected
+    }
+}
+
+/// The share of a strategy's tries that are accepted, from the present lap on.
+fn curve(snapshot: &Snapshot, policy: &Policy, strategy: Strategy) -> Curve {
+    let prior = policy.prior[strategy.place()].curve();
+    let curve = prior.after(snapshot.tries.laps(strategy));
+    let lap = snapshot.tries.lap(strategy);
+    // The tries of each seed are counted from 0, and those of all seeds continuously: half way through its first lap a seed is at its first.
+    let begins = match strategy {
+        Strategy::AnswerAugmentation | Strategy::Rephrasing => lap - 0.5,
+        Strategy::NewQuestion => lap,
+    };
+    Curve {
+        first: curve.rate(begins).clamp(0.0, 1.0),
+        ..curve
+    }
+}
+
+/// Whether what came of a strategy of late lets it pass: what was accepted of first tries says little once a stock runs out.
+fn worth_seen(snapshot: &Snapshot, i: usize) -> bool {
+    let strategy = Strategy::ALL[i];
+    let lap = snapshot.tries.lap(strategy);
+    let (samples, accepted) = snapshot.tries.laps(strategy).since((RECENT * lap).floor());
+    let observed = strategy::Observed {
+        samples,
+        accepted,
+        spent: 0.0,
+    };
+    strategy::worth_sampling(&observed, FLOORS[i])
+}
+
+/// Whether each strategy is worth sampling: something may come of it by what is known before, and it passes.
+fn worth(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    estimates: &[Estimate; 3],
+    passes: impl Fn(usize) -> bool,
+) -> [bool; 3] {
+    let possible = |i: usize| policy.prior[i].acceptance > 0.0;
+    let worth: [bool; 3] = std::array::from_fn(|i| possible(i) && passes(i));
+    if worth != [false; 3] {
+        return worth;
+    }
+    // Something must be tried: what is kept most often of what may be kept at all.
+    let full = |i: usize| {
+        i == Strategy::Rephrasing.place()
+            && snapshot.tries.room(policy.rephrasings_per_seed, 0.0).total() == 0
+    };
+    let best = (0..3)
+        .filter(|i| possible(*i) && !full(*i))
+        .max_by(|a, b| estimates[*a].acceptance.total_cmp(&estimates[*b].acceptance));
+    std::array::from_fn(|i| best == Some(i))
+}
