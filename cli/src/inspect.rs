@@ -10,6 +10,7 @@ use gristmill_domain::amount::Limit;
 use gristmill_domain::concept;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Raise};
+use gristmill_domain::plan::{Forecast, Plan, Range};
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::Ledger;
 use gristmill_proto::SegmentKind;
@@ -99,12 +100,29 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
     let account = account(&folder, &start).await?;
     let manifest = folder.manifest()?;
     let state = state(account.as_ref(), &folder, cluster);
+    let plan = match &manifest {
+        Some(_) => None,
+        None => latest_plan(&folder).await?,
+    };
+    let concepts = match &manifest {
+        Some(manifest) => concepts(manifest)?,
+        None => plan
+            .as_ref()
+            .map(|plan| plan.concepts.clone())
+            .unwrap_or_default(),
+    };
+    let rows_of = |forecast: &Forecast| {
+        let whole = |figure: f64| figure.round() as u64;
+        let Range { low, expected, high } = forecast.rows;
+        (whole(expected), (whole(low), whole(high)))
+    };
     let standing = Standing {
         run: start.run.to_string(),
         name: start.job_file,
         limit: start.limit,
         account,
         in_batches: in_batches(&folder, start.run)?,
+        expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
         rows: manifest
             .as_ref()
             .and_then(|manifest| manifest.get("rows").cloned()),
@@ -116,31 +134,29 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
         dataset: manifest.is_some().then(|| shown(&folder.dataset())),
         alerts: Vec::new(),
     };
-    let concepts = concepts(&folder, manifest.as_ref()).await?;
     standing.print_status(&state, &Concepts::of(concepts), output);
     Ok(())
 }
 
 /// Where each concept stands: at the end, or when the latest round was planned.
-async fn concepts(
-    folder: &RunFolder,
-    manifest: Option<&serde_json::Value>,
-) -> anyhow::Result<Vec<concept::Standing>> {
-    if let Some(manifest) = manifest {
-        let concepts = manifest
-            .get("concepts")
-            .cloned()
-            .unwrap_or_else(|| serde_json::json!([]));
-        return serde_json::from_value(concepts).context("the manifest of this run is damaged");
-    }
+/// Where the concepts of a finished run stand.
+fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<concept::Standing>> {
+    let concepts = manifest
+        .get("concepts")
+        .cloned()
+        .unwrap_or_else(|| serde_json::json!([]));
+    serde_json::from_value(concepts).context("the manifest of this run is damaged")
+}
+
+/// The plan that a run made last.
+async fn latest_plan(folder: &RunFolder) -> anyhow::Result<Option<Plan>> {
     let blobs = LocalBlobs::new(folder.state());
     let journal = Journal::new(&blobs);
     let rounds = journal.all_segments(SegmentKind::Plans).await?.len();
-    let Some(latest) = rounds.checked_sub(1) else {
-        return Ok(Vec::new());
-    };
-    let plan = journal.plan(latest as u32).await?;
-    Ok(plan.map(|plan| plan.concepts).unwrap_or_default())
+    match rounds.checked_sub(1) {
+        Some(latest) => Ok(journal.plan(latest as u32).await?),
+        None => Ok(None),
+    }
 }
 
 /// Shows a run's budget, or changes its limit.
@@ -166,6 +182,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         account,
         in_batches: in_batches(&folder, start.run)?,
         rows: None,
+        expected: None,
         end: String::new(),
         dataset: None,
         alerts: Vec::new(),

@@ -24,6 +24,8 @@ pub(crate) struct Standing {
     pub(crate) in_batches: u64,
     /// Rows, counted by what they are; `None` before there are any.
     pub(crate) rows: Option<serde_json::Value>,
+    /// Rows that are expected in the end, and the interval that they will lie in nine times in ten; `None` before the first plan.
+    pub(crate) expected: Option<(u64, (u64, u64))>,
     /// Why it has ended; empty while it goes on.
     pub(crate) end: String,
     /// Where its dataset lies; `None` until it is finished.
@@ -50,6 +52,16 @@ fn rows_in_words(rows: &serde_json::Value) -> String {
         Some(format!("{} {name}", thousands(count)))
     });
     known.collect::<Vec<_>>().join(", ")
+}
+
+/// `1,204 rows in the end (90 % interval: 1,050 to 1,380)`.
+pub(crate) fn expected_rows(rows: u64, (low, high): (u64, u64)) -> String {
+    format!(
+        "{} rows in the end (90 % interval: {} to {})",
+        thousands(rows),
+        thousands(low),
+        thousands(high)
+    )
 }
 
 /// Where a run's concepts stand.
@@ -177,7 +189,9 @@ impl Standing {
         let books = account.map(Account::total).unwrap_or_default();
         let value = serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "in_batches": self.in_batches, "rows": self.rows, "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
+            "in_batches": self.in_batches, "rows": self.rows, "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
+                "rows": rows, "rows_low": low, "rows_high": high,
+            })), "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
             "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
         });
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
@@ -209,6 +223,9 @@ impl Standing {
         }
         if let Some(rows) = &self.rows {
             text.push_str(&format!("rows       {}\n", rows_in_words(rows)));
+        }
+        if let Some((rows, between)) = self.expected.filter(|_| self.end.is_empty()) {
+            text.push_str(&format!("expected   {}\n", expected_rows(rows, between)));
         }
         if !self.end.is_empty() {
             text.push_str(&format!("ended      {}\n", self.end));

@@ -86,7 +86,7 @@ impl View {
         loop {
             let closed = changed_or_late(&mut progress).await;
             let now = progress.borrow_and_update().clone();
-            pace.see(Instant::now(), now.accepted);
+            pace.see(Instant::now(), &now);
             if !now.phase.is_empty() && (now.phase != phase || said.elapsed() >= PLAIN_EVERY) {
                 said = Instant::now();
                 phase.clone_from(&now.phase);
@@ -104,7 +104,7 @@ impl View {
             tokio::time::sleep_until(drawn + LOOK_EVERY).await;
             drawn = Instant::now();
             let now = progress.borrow_and_update().clone();
-            pace.see(drawn, now.accepted);
+            pace.see(drawn, &now);
             self.screen
                 .draw(words::picture(head, &now, &pace, self.screen.width()));
         }
@@ -137,34 +137,50 @@ async fn changed_or_late(progress: &mut watch::Receiver<Progress>) -> bool {
         .is_ok_and(|changed| changed.is_err())
 }
 
-/// How fast rows come: over the last half minute, so that neither a start nor what an earlier start left counts for long.
+/// How fast a run goes: over the last half minute, so that neither a start nor what an earlier start left counts for long.
 #[derive(Debug, Default)]
-struct Pace(std::collections::VecDeque<(Instant, u64)>);
+struct Pace(std::collections::VecDeque<(Instant, Seen)>);
+
+/// What a run has done at one look.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Accepted rows, stored or about to be.
+    accepted: u64,
+    calls: u64,
+}
 
 impl Pace {
     const WINDOW: Duration = Duration::from_secs(30);
 
-    fn see(&mut self, now: Instant, accepted: u64) {
-        self.0.push_back((now, accepted));
+    fn see(&mut self, now: Instant, progress: &Progress) {
+        let seen = Seen {
+            accepted: progress.accepted.max(progress.settled_accepted),
+            calls: progress.gone.calls,
+        };
+        self.0.push_back((now, seen));
         while self.0.len() > 2 && self.0[1].0 + Self::WINDOW < now {
             self.0.pop_front();
         }
     }
 
-    /// Rows a second.
-    fn rate(&self) -> f64 {
+    /// So many a second.
+    fn rate(&self, of: fn(&Seen) -> u64) -> f64 {
         match (self.0.front(), self.0.back()) {
             (Some((from, before)), Some((to, now))) if to > from => {
-                now.saturating_sub(*before) as f64 / (*to - *from).as_secs_f64()
+                of(now).saturating_sub(of(before)) as f64 / (*to - *from).as_secs_f64()
             }
             _ => 0.0,
         }
     }
 
-    /// Seconds until `missing` more rows are there.
-    fn seconds_for(&self, missing: u64) -> Option<u64> {
-        let rate = self.rate();
-        (rate > 0.0).then(|| (missing as f64 / rate).ceil() as u64)
+    /// Rows a second.
+    fn rows(&self) -> f64 {
+        self.rate(|seen| seen.accepted)
+    }
+
+    /// Calls a second.
+    fn calls(&self) -> f64 {
+        self.rate(|seen| seen.calls)
     }
 }
 
@@ -219,17 +235,30 @@ impl Fetching {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_domain::amount::Amount;
+
     use super::*;
 
     #[test]
     fn the_pace_forgets_what_an_earlier_start_left() {
         let (start, mut pace) = (Instant::now(), Pace::default());
-        pace.see(start, 5_000);
-        assert_eq!(pace.seconds_for(10), None, "one look is no pace");
+        let at = |accepted, calls| Progress {
+            accepted,
+            gone: Amount {
+                calls,
+                ..Amount::ZERO
+            },
+            ..Progress::default()
+        };
+        pace.see(start, &at(5_000, 9_000));
+        assert_eq!((pace.rows(), pace.calls()), (0.0, 0.0), "one look is no pace");
         for second in 1..=60 {
-            pace.see(start + Duration::from_secs(second), 5_000 + 2 * second);
+            pace.see(
+                start + Duration::from_secs(second),
+                &at(5_000 + 2 * second, 9_000 + 5 * second),
+            );
         }
-        assert!((pace.rate() - 2.0).abs() < 1e-9);
-        assert_eq!(pace.seconds_for(10), Some(5));
+        assert!((pace.rows() - 2.0).abs() < 1e-9);
+        assert!((pace.calls() - 5.0).abs() < 1e-9);
     }
 }

@@ -73,10 +73,17 @@ fn standing(run: &v1::Run) -> Standing {
         limit: limit(run),
         account: serde_json::from_slice::<Account>(&run.account).ok(),
         in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
-        rows: run
-            .progress
-            .as_ref()
-            .map(|progress| serde_json::json!({"accepted": progress.accepted, "decided": progress.decided})),
+        rows: run.progress.as_ref().map(|progress| {
+            // Those that wait for others before them are decided too.
+            serde_json::json!({
+                "accepted": progress.accepted.max(progress.settled_accepted),
+                "decided": progress.decided.max(progress.settled),
+            })
+        }),
+        expected: run.progress.as_ref().and_then(|progress| {
+            let between = (progress.expected_rows_low, progress.expected_rows_high);
+            (between.1 > 0).then_some((progress.expected_rows, between))
+        }),
         end: run
             .progress
             .as_ref()
@@ -206,7 +213,7 @@ pub(crate) async fn runs(server: &ServerArgs, output: OutputStyle) -> Result<(),
             "{}  {:<28} {:>8}/{:<8} {}  {}\n",
             run.run,
             run.name,
-            thousands(progress.accepted),
+            thousands(progress.accepted.max(progress.settled_accepted)),
             thousands(progress.expected_rows.max(progress.accepted)),
             standing(run).spent(),
             state(run)

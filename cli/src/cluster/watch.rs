@@ -47,7 +47,7 @@ pub(crate) async fn follow(
         v1::RunState::Unspecified | v1::RunState::Waiting | v1::RunState::Running => Ok(()),
         v1::RunState::Finished => match last.progress {
             Some(progress) if !progress.short.is_empty() => {
-                Err(Failure::short(&progress.short, &progress.end))
+                Err(Failure::short(&progress.short, progress.accepted, &progress.end))
             }
             Some(_) | None => Ok(()),
         },
@@ -179,6 +179,10 @@ fn progress_of(run: &v1::Run) -> Progress {
         accepted: shown.accepted,
         decided: shown.decided,
         expected_rows: shown.expected_rows,
+        expected_between: (shown.expected_rows_low, shown.expected_rows_high),
+        expected_calls: shown.expected_calls,
+        settled: shown.settled,
+        settled_accepted: shown.settled_accepted,
         rejected: shown
             .rejected
             .iter()

@@ -17,11 +17,12 @@ const BAR: usize = 20;
 /// All that is drawn: at most eight lines, none longer than the terminal lets it be.
 pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> String {
     let width = usize::from(width);
-    let expected = now.expected_rows.max(now.accepted);
+    let accepted = accepted(now);
+    let expected = now.expected_rows.max(accepted);
     let (used, limit) = budget_share(now);
     let mut lines = vec![
         title(head, now),
-        format!("rows     {} {}", bar(now.accepted, expected), rows(now, pace)),
+        format!("rows     {} {}", bar(accepted, expected), rows(now, pace)),
         format!("budget   {} {}", bar(used, limit), budget(now)),
     ];
     if width >= NARROW {
@@ -91,23 +92,35 @@ fn title(head: &Head, now: &Progress) -> String {
     format!("run {}{job} · {phase}", head.run)
 }
 
-/// `6,412/10,000  18.4/s  3m15s left`.
+/// Rows that are accepted, whether they are stored or wait for others before them.
+fn accepted(now: &Progress) -> u64 {
+    now.accepted.max(now.settled_accepted)
+}
+
+/// Candidates that are decided.
+fn decided(now: &Progress) -> u64 {
+    now.decided.max(now.settled)
+}
+
+/// `6,412/10,000  18.4/s  41.0 calls/s  3m15s left`.
 fn rows(now: &Progress, pace: &Pace) -> String {
     if now.expected_rows == 0 {
         return String::new();
     }
     let left = left(now, pace).map_or_else(String::new, |s| format!("  {} left", duration(s)));
-    format!(
-        "{}/{}  {:.1}/s{left}",
-        thousands(now.accepted),
-        thousands(now.expected_rows),
-        pace.rate()
-    )
+    let rows = format!("{}/{}", thousands(accepted(now)), thousands(now.expected_rows));
+    format!("{rows}  {:.1}/s  {:.1} calls/s{left}", pace.rows(), pace.calls())
 }
 
+/// Seconds until the calls that are still expected are answered; by the rows, where a run of an older version expects no calls. `None` while
+/// nothing is answered.
 fn left(now: &Progress, pace: &Pace) -> Option<u64> {
-    pace.seconds_for(now.expected_rows.saturating_sub(now.accepted))
-        .filter(|seconds| *seconds > 0)
+    let (missing, rate) = if now.expected_calls > 0 {
+        (now.expected_calls.saturating_sub(now.gone.calls), pace.calls())
+    } else {
+        (now.expected_rows.saturating_sub(accepted(now)), pace.rows())
+    };
+    (missing > 0 && rate > 0.0).then(|| (missing as f64 / rate).ceil() as u64)
 }
 
 /// What is used and what there is, in the unit that runs out.
@@ -152,10 +165,10 @@ fn stage(stage: Stage, now: &Progress) -> String {
     let running = now.running.get(&stage).copied().unwrap_or(0);
     let queued = now.open.get(&stage).copied().unwrap_or(0).saturating_sub(running);
     let accepts = match stage {
-        Stage::Judge if now.decided > 0 => {
+        Stage::Judge if decided(now) > 0 => {
             format!(
                 "  accepts {:.0}%",
-                100.0 * now.accepted as f64 / now.decided as f64
+                100.0 * accepted(now) as f64 / decided(now) as f64
             )
         }
         Stage::Generate | Stage::Judge | Stage::Embed => String::new(),
@@ -200,8 +213,8 @@ pub(crate) fn counts(all: impl Iterator<Item = (Reason, u64)>) -> String {
 /// One plain line, made to be read by people and by `grep`.
 pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
-    let accept = if now.decided > 0 {
-        format!(" accept={:.2}", now.accepted as f64 / now.decided as f64)
+    let accept = if decided(now) > 0 {
+        format!(" accept={:.2}", accepted(now) as f64 / decided(now) as f64)
     } else {
         String::new()
     };
@@ -224,13 +237,19 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         String::new()
     };
     let eta = left(now, pace).map_or_else(String::new, |s| format!(" eta={s}s"));
+    let between = match now.expected_between {
+        (_, 0) => String::new(),
+        (low, high) => format!(" expected={low}..{high}"),
+    };
     format!(
-        "{time} progress run={} phase={} accepted={}/{} rate={:.1}/s{usd}{calls}{batches}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={} accepted={}/{}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
-        now.accepted,
+        accepted(now),
         now.expected_rows,
-        pace.rate()
+        decided(now),
+        pace.rows(),
+        pace.calls()
     )
 }
 
@@ -316,7 +335,7 @@ mod tests {
         };
         let (head, pace) = (Head::of("7f3a", Some("jobs/med.yaml")), Pace::default());
         let wide = "run 7f3a · med.yaml · round 2\n\
-                    rows     ━━━━━━━━━━━━──────── 6,412/10,000  0.0/s\n\
+                    rows     ━━━━━━━━━━━━──────── 6,412/10,000  0.0/s  0.0 calls/s\n\
                     budget   ━━━━━━━━──────────── $11.02 spent + $0.00 held of $25.00\n\
                     generate   256 out    1,204 queued\n\
                     judge       64 out       31 queued  accepts 71%\n\
@@ -334,6 +353,42 @@ mod tests {
             shown.contains("\nbatches  1,000 tasks wait at providers\n"),
             "{shown}"
         );
+    }
+
+    /// Calls are answered long before the first rows leave their block.
+    #[test]
+    fn a_line_counts_what_is_decided_and_tells_the_time_left_from_the_first_answers_on() {
+        let (head, mut pace) = (Head::of("7f3a", None), Pace::default());
+        let at = |calls, settled, settled_accepted| Progress {
+            phase: "pilot".into(),
+            settled,
+            settled_accepted,
+            expected_rows: 150,
+            expected_between: (110, 190),
+            expected_calls: 240,
+            gone: Amount {
+                calls,
+                ..Amount::ZERO
+            },
+            ..Progress::default()
+        };
+        let start = tokio::time::Instant::now();
+        pace.see(start, &at(0, 0, 0));
+        let first = line(&head, &at(0, 0, 0), &pace);
+        assert!(!first.contains("eta="), "nothing is known yet: {first}");
+        let now = at(40, 12, 9);
+        pace.see(start + std::time::Duration::from_secs(10), &now);
+        let said = line(&head, &now, &pace);
+        for part in [
+            "accepted=9/150 expected=110..190 decided=12 rate=0.9/s",
+            "calls_rate=4.0/s",
+            "accept=0.75",
+            "eta=50s",
+        ] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        let drawn = picture(&head, &now, &pace, 120);
+        assert!(drawn.contains("9/150  0.9/s  4.0 calls/s  50s left"), "{drawn}");
     }
 
     #[test]
