@@ -7,6 +7,7 @@ use gristmill_domain::stats::{Z_95, wilson};
 
 use crate::assemble::Manifest;
 use crate::mutators;
+use crate::plan::outcome::{interval, interval_usd};
 use crate::view::{many, thousands};
 
 /// The card's Markdown, below its front matter.
@@ -47,6 +48,7 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     yields(text, manifest)?;
     mutators(text, manifest)?;
     spend(text, manifest)?;
+    forecasts(text, manifest)?;
     rounds(text, manifest)?;
     writeln!(text, "## Provenance\n")?;
     writeln!(
@@ -251,6 +253,40 @@ fn spend(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         )?;
     }
     writeln!(text)
+}
+
+/// What was expected before each round, beside what came of it: nothing where plans of an older version did not say.
+fn forecasts(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    let mut told = manifest
+        .rounds
+        .iter()
+        .filter_map(|round| Some((round.plan.round, round.plan.forecast.as_ref()?)))
+        .peekable();
+    if told.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(text, "## Forecast and outcome\n")?;
+    writeln!(
+        text,
+        "What the whole run was expected to come to, with the interval that holds nine times in ten.\n"
+    )?;
+    writeln!(text, "| | rows | calls | cost |\n|---|---:|---:|---:|")?;
+    for (round, forecast) in told {
+        writeln!(
+            text,
+            "| before round {round} | {} | {} | {} |",
+            interval(&forecast.rows),
+            interval(&forecast.calls),
+            interval_usd(&forecast.usd_micros)
+        )?;
+    }
+    writeln!(
+        text,
+        "| outcome | {} | {} | {} |\n",
+        thousands(manifest.rows.train_synthetic),
+        thousands(manifest.calls()),
+        MicroUsd(manifest.usd_micros())
+    )
 }
 
 fn rounds(text: &mut String, manifest: &Manifest) -> std::fmt::Result {

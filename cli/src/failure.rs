@@ -26,9 +26,10 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl Failure {
-    /// A run ended with less than its job wants.
-    pub(crate) fn short(there: &str, end: &str) -> Self {
-        let way_out = if end == End::BudgetSpent.to_string() {
+    /// A run ended with less than its job wants: with so many accepted rows, for this reason.
+    pub(crate) fn short(there: &str, accepted: u64, end: &str) -> Self {
+        // More of what brought nothing would bring nothing.
+        let way_out = if accepted > 0 && end == End::BudgetSpent.to_string() {
             "run the same job with a larger `budget` to resume it: what is spent counts against the new limit"
         } else {
             "the card, `dataset/README.md`, shows what was rejected and why"

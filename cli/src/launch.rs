@@ -123,7 +123,7 @@ fn reached(manifest: &Manifest) -> Result<(), Failure> {
     let job = &manifest.job;
     let rows = manifest.rows.train_synthetic;
     match plan::short(job.generate.rows, job.steers(), rows, &manifest.concepts) {
-        Some(there) => Err(Failure::short(&there, &manifest.end)),
+        Some(there) => Err(Failure::short(&there, rows, &manifest.end)),
         None => Ok(()),
     }
 }

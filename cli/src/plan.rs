@@ -1,13 +1,14 @@
 //! `gristmill plan` and `gristmill init`: what can be known and written before anything is spent.
 
+pub(crate) mod outcome;
+
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
-use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{Job, Mutators};
-use gristmill_domain::plan::{Next, Purpose, next, outlook};
+use gristmill_domain::plan::{Next, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::Strategy;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
@@ -54,6 +55,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
     }
     let outlook = outlook(&snapshot, &policy);
+    let forecast = forecast(&snapshot, &policy);
     let first = next(&snapshot, &policy);
     // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
     let mut whole = snapshot.clone();
@@ -84,7 +86,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         .filter(|wanted| 10 * rows < 9 * wanted)
     {
         view.say(&format!(
-            "warning: the budget is expected to bring {} of the {} rows that `generate.rows` wants",
+            "warning: the run is expected to bring {} of the {} rows that `generate.rows` wants",
             thousands(rows),
             thousands(wanted)
         ));
@@ -96,7 +98,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         "first_round": first, "strategy": production.as_ref().map(|plan| serde_json::json!({
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
         })),
-        "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "prior": policy.prior,
+        "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "forecast": forecast, "prior": policy.prior,
     });
     let mut text = format!("run {}\n", prepared.recipe.run);
     let splits: Vec<String> = summary
@@ -152,20 +154,20 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             thousands(plan.expected.calls.iter().sum::<f64>().ceil() as u64)
         ));
     }
+    text.push_str(&outcome::lines(
+        &forecast,
+        &prepared.start.job.generate,
+        &policy,
+        limit,
+    ));
     text.push_str(&format!(
-        "expected   {} rows of {} candidates, {} prompt + {} completion tokens, {}\n",
-        thousands(rows),
+        "in all     {} candidates, {} prompt + {} completion tokens\n",
         thousands(outlook.candidates as u64),
         thousands(outlook.input_tokens as u64),
-        thousands(outlook.output_tokens as u64),
-        MicroUsd(outlook.usd_micros.iter().sum::<f64>() as u64)
+        thousands(outlook.output_tokens as u64)
     ));
     text.push_str(&print::expected(&outlook));
-    text.push_str(&format!(
-        "at most    {} rows: {}\nnothing was spent",
-        thousands(policy.rows_max),
-        policy.rows_max_reason
-    ));
+    text.push_str("nothing was spent");
     print::either(output, &value, &text);
     Ok(())
 }
