@@ -124,15 +124,12 @@ fn wanted_rows_are_there_exactly_in_a_few_rounds() {
     let (summary, said) = run(&bench);
     assert_eq!(summary["rows"]["train_synthetic"], 90, "{said}");
     let rounds = rounds(&bench);
-    assert!(rounds.len() <= 5, "{} rounds", rounds.len());
     let planned: Vec<u64> = rounds
         .iter()
         .map(|round| round["decided"].as_u64().unwrap())
         .collect();
-    assert!(
-        planned[1..].iter().all(|candidates| *candidates >= 10),
-        "{planned:?}"
-    );
+    // A pilot that might bring all of them, and what it left open.
+    assert!(planned.len() <= 3 && planned[1] >= 10, "{planned:?}");
 }
 
 #[test]

@@ -96,9 +96,14 @@ fn way_out(forecast: &Forecast, generate: &Generate, limit: Limit) -> String {
             "To make more rows of it, raise the concepts' targets, or set `generate.rows` for rows beyond them"
         }
     };
+    // Where all of the budget may yet be needed, none is too much.
+    let spare = |high: f64, limit: u64| high < (1.0 - WORTH_A_WORD) * limit as f64;
     let enough = match (limit.usd, limit.calls) {
-        (Some(_), _) => usd(forecast.usd_micros.high),
-        (None, _) => format!("{} calls", count(forecast.calls.high)),
+        (Some(most), _) if spare(forecast.usd_micros.high, most.0) => usd(forecast.usd_micros.high),
+        (None, Some(most)) if spare(forecast.calls.high, most) => {
+            format!("{} calls", count(forecast.calls.high))
+        }
+        _ => return format!("{more}."),
     };
     format!("{more}; as it is, a budget of {enough} is enough.")
 }

@@ -116,7 +116,8 @@ pub(super) fn size(ground: &Ground<'_>, purpose: Purpose, mix: &Mix) -> u64 {
 }
 
 /// Candidates that bring the rows that are still wanted. While those are many, so few that hardly more than those are accepted: what is
-/// accepted beyond is paid for and dropped. The last of them are asked for at once, as many as are expected to be needed.
+/// accepted beyond is paid for and dropped. The last of them are asked for at once, by as many as nine times in ten are enough: a few rows to
+/// drop cost less than another round.
 fn candidates_for(ground: &Ground<'_>, mix: &Mix) -> f64 {
     let wanted = ground.wanted() as f64;
     let mean = |of: &dyn Fn(usize) -> f64| -> f64 {
@@ -128,13 +129,23 @@ fn candidates_for(ground: &Ground<'_>, mix: &Mix) -> f64 {
     };
     let acceptance = mean(&|i| ground.estimates[i].acceptance).clamp(0.01, 1.0);
     if wanted <= SMALL {
-        return (wanted / acceptance).ceil();
+        return (last_rows(wanted) / acceptance).ceil();
     }
     let seen: u64 = ground.snapshot.tallies.iter().map(|tally| tally.candidates).sum();
     // Two standard deviations: of the share, and of what it makes of as many candidates.
     let variance = acceptance * (1.0 - acceptance) * (1.0 / (seen as f64 + 1.0) + acceptance / wanted);
     let most = (acceptance + 2.0 * variance.sqrt()).min(1.0);
     (wanted / most).floor()
+}
+
+/// Rows that a round may be expected to bring where so many are wanted: of the last, more by what chance may take of them (one side of a
+/// normal interval of 90 %).
+pub(super) fn last_rows(wanted: f64) -> f64 {
+    if wanted <= SMALL {
+        wanted + 1.28 * wanted.sqrt()
+    } else {
+        wanted
+    }
 }
 
 /// True when every candidate costs the same number of calls and calls are all that is limited.

@@ -335,8 +335,8 @@ fn rows_that_are_nearly_there_need_few_candidates() {
         .rows(1_000)
         .after(2, [brought(1_300, 994, 1.0), NOTHING, NOTHING])
         .decides(expect![[r#"
-            Production 2: 2 answers, 8 rephrasings, 0 new questions
-            expects: 6 rows of 10 candidates, 18 calls, $0.004
+            Production 2: 3 answers, 12 rephrasings, 0 new questions
+            expects: 9 rows of 15 candidates, 27 calls, $0.005
             generating may use: 20000 calls
             because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
             since: answer_augmentation: 994 of 1300 accepted so far, so 76 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing goes from 0 % to 78 % of the samples
@@ -378,13 +378,13 @@ fn open_concepts_are_aimed_at() {
         ("asthma", 30, 22, 22),
     ];
     situation(66, 4_000).concepts(&concepts).decides(expect![[r#"
-        Pilot 0: 0 answers, 4 rephrasings, 38 new questions
-          at renal dosing: 2 rephrasings, 14 new questions
-          at triage: 0 rephrasings, 22 new questions
-          at asthma: 2 rephrasings, 2 new questions
-        expects: 21 rows of 42 candidates, 198 calls, $0.040
+        Pilot 0: 0 answers, 15 rephrasings, 27 new questions
+          at asthma: 7 rephrasings, 1 new questions
+          at renal dosing: 8 rephrasings, 10 new questions
+          at triage: 0 rephrasings, 16 new questions
+        expects: 22 rows of 42 candidates, 165 calls, $0.033
         generating may use: 4000 calls
-        because: 1 of 4 concepts are at their target, 64 rows are missing; furthest: "triage" 0/30. 3 concepts are aimed at: 15 rephrasings where they have seeds, 148 new questions elsewhere.
+        because: 1 of 4 concepts are at their target, 64 rows are missing; furthest: "triage" 0/30. The round aims at 3 of them, with 15 rephrasings and 148 new questions in all that fill them.
         in all: 84 rows of 163 candidates, 725 calls, $0.145
     "#]]);
     situation(66, 4_000)
@@ -392,12 +392,12 @@ fn open_concepts_are_aimed_at() {
         .after(1, [NOTHING, brought(40, 24, 2.0), brought(40, 20, 5.0)])
         .decides(expect![[r#"
             Production 1: 0 answers, 30 rephrasings, 133 new questions
+              at asthma: 14 rephrasings, 0 new questions
               at renal dosing: 16 rephrasings, 47 new questions
               at triage: 0 rephrasings, 86 new questions
-              at asthma: 14 rephrasings, 0 new questions
             expects: 84 rows of 163 candidates, 725 calls, $0.145
             generating may use: 4000 calls
-            because: 1 of 4 concepts are at their target, 64 rows are missing; furthest: "triage" 0/30. 3 concepts are aimed at: 30 rephrasings where they have seeds, 133 new questions elsewhere.
+            because: 1 of 4 concepts are at their target, 64 rows are missing; furthest: "triage" 0/30. The round aims at 3 of them, with 30 rephrasings and 133 new questions in all that fill them.
             since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 24 of 40 accepted so far, so 60 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 18 % of the samples; new_question: 20 of 40 accepted so far, so 50 % expected (50 % before the first round), at 5.0 calls a candidate; new_question goes from 0 % to 82 % of the samples
             in all: 84 rows of 163 candidates, 725 calls, $0.145
         "#]]);

@@ -1,6 +1,7 @@
 //! What a decision rests on: the snapshot and the policy, with what is believed of each strategy after finished rounds.
 
 use super::aims::{self, Aim, Wanted};
+use super::choice::last_rows;
 use super::saturation::{self, Curve};
 use super::{End, Estimate, Expected, Policy, Snapshot};
 use crate::job::StrategyChoice;
@@ -142,7 +143,7 @@ impl<'a> Ground<'a> {
         };
         let fits = [
             // The last rows are asked for by whole candidates.
-            (expected.rows, self.wanted() as f64 + 1.0),
+            (expected.rows, last_rows(self.wanted() as f64) + 1.0),
             (
                 expected.calls.iter().sum(),
                 left(limit.calls, self.snapshot.used.calls),
