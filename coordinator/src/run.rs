@@ -199,6 +199,8 @@ impl Coordinator<'_> {
         let mut standing = self.prepare(&mut site, account.limit).await?;
         let end = loop {
             let round = standing.snapshot.rounds_done;
+            // Whether its next round is planned yet or not: what is planned later is the same.
+            books::forgive(&events, &mut standing.snapshot);
             let plan = match site.journal.plan(round).await? {
                 Some(plan) => plan,
                 None => {
@@ -207,7 +209,6 @@ impl Coordinator<'_> {
                     }
                     mend::between_rounds(&site).await?;
                     let account = self.ledger.account(run).await?;
-                    books::forgive(&events, &mut standing.snapshot);
                     standing.snapshot.used = account.total().gone();
                     standing.snapshot.limit = account.limit;
                     match plan::next(&standing.snapshot, &policy) {

@@ -73,6 +73,9 @@ pub(super) fn forgive(events: &Events, snapshot: &mut Snapshot) {
     let reopened = events
         .reopened()
         .is_some_and(|(_, rounds)| rounds == snapshot.rounds_done);
+    if reopened {
+        snapshot.barren.clear();
+    }
     if let Some(last) = snapshot.last.as_mut().filter(|_| reopened) {
         *last = LastRound {
             candidates: 0,
