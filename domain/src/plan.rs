@@ -214,6 +214,8 @@ pub enum Next {
 
 /// Candidates a barren round must have had before it ends the run.
 const BARREN_CANDIDATES: u64 = 50;
+/// Candidates under which what is left over after the planned rounds is not worth another.
+const HANDFUL: u64 = 8;
 /// Margin on what judging and embedding are expected to need.
 const LATER_STAGES_MARGIN: f64 = 1.5;
 
@@ -262,7 +264,14 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         candidates,
         rephrasings,
     } = filled;
-    if candidates.iter().sum::<u64>() == 0 {
+    let all: u64 = candidates.iter().sum();
+    // A rest of the budget, or of the room that seeds have, is not worth the wait for round after round. The last rows that are wanted are.
+    let rest =
+        all < HANDFUL && all < ground.wanted() && aims.is_empty() && after_planned_rounds(snapshot, policy);
+    if rest && size < HANDFUL {
+        return Next::End(End::BudgetSpent);
+    }
+    if rest || all == 0 {
         return Next::End(End::SeedsUsedUp);
     }
     let expected = ground.expect(candidates);
@@ -294,6 +303,11 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         generate_limit: generate_limit(snapshot, &expected),
         expected,
     }))
+}
+
+/// True once the rounds are made that the budget was spread over.
+fn after_planned_rounds(snapshot: &Snapshot, policy: &Policy) -> bool {
+    snapshot.rounds_done >= Plan::first_production(policy) + policy.rounds
 }
 
 /// Marks the concepts that no round will aim at any more, with what was tried; to be called when a round has ended.

@@ -81,7 +81,7 @@ fn one_cause(barren: &BTreeMap<Reason, u64>) -> Option<End> {
 /// What to change in a job whose candidates are all rejected for one reason: the keys to look at.
 fn way_out(reason: Reason) -> &'static str {
     match reason {
-        Reason::Truncated => {
+        Reason::Truncated | Reason::OutOfTokens => {
             "replies end before their answer does: raise `generate.max_tokens`. A model that reasons first spends most of it on that; \
              its reasoning may be limited through the `body` of the `teacher`"
         }

@@ -70,7 +70,7 @@ fn tried(snapshot: &mut Snapshot, strategy: Strategy, candidates: u64, of_ten: u
             usd: MicroUsd(200 * cost),
             ..Amount::ZERO
         };
-        snapshot.tries.add(strategy, n % snapshot.seeds, accepted);
+        snapshot.tries.keep(strategy, n % snapshot.seeds, accepted);
         snapshot.tallies[strategy.place()].count(accepted, false, &[(crate::stage::Stage::Generate, amount)]);
         snapshot.used += amount;
     }

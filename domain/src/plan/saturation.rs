@@ -6,11 +6,24 @@
 //! filters let through, λ for how fast the stock runs out. Rows are then concave in candidates.
 //!
 //! Both are learned from finished rounds. λ is the geometric mean of its posterior over a grid, under a lognormal prior and the binomial
-//! likelihood of what was accepted in each lap; a is the posterior mean of a Beta prior given that λ.
+//! likelihood of what was accepted in each lap; a is the posterior mean of a Beta prior given that λ. Repetitions bound λ from the first lap
+//! on: the seed itself is one draw, so that a stock that runs out by λ a lap brings repetitions with probability 1 − e^(−λ(t + 1)). A λ that
+//! would bring more of them than were seen is as unlikely as the binomial distribution has it; fewer have other causes, and say nothing.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+/// What came of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It was accepted.
+    Kept,
+    /// It was there already.
+    Repeated,
+    /// It was rejected for something else.
+    Rejected,
+}
 
 /// What was tried and accepted, by lap.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +35,7 @@ struct Bucket {
     laps: f64,
     tries: f64,
     accepted: f64,
+    repeated: f64,
 }
 
 impl Bucket {
@@ -32,7 +46,7 @@ impl Bucket {
 
 impl Laps {
     /// Adds a try of a lap: tries of the same seed before it, or of all seeds over their number.
-    pub(super) fn note(&mut self, lap: f64, accepted: bool) {
+    pub(super) fn note(&mut self, lap: f64, outcome: Outcome) {
         // Eighths of a lap at first; then four buckets for each doubling, of which there are never many.
         let bucket = if lap < 2.0 {
             (8.0 * lap) as u32
@@ -42,7 +56,8 @@ impl Laps {
         let bucket = self.0.entry(bucket).or_default();
         bucket.laps += lap;
         bucket.tries += 1.0;
-        bucket.accepted += f64::from(u8::from(accepted));
+        bucket.accepted += f64::from(u8::from(outcome == Outcome::Kept));
+        bucket.repeated += f64::from(u8::from(outcome == Outcome::Repeated));
     }
 
     /// Tries and accepted rows of all laps from one on.
@@ -145,7 +160,17 @@ impl Curve {
             .values()
             .map(|bucket| log_of(first * share(bucket), bucket.accepted, bucket.tries))
             .sum();
-        (first, seen + log_of(first, self.weight * self.first, self.weight))
+        let repeated: f64 = laps
+            .0
+            .values()
+            .map(|bucket| {
+                let expected = -(-fall * (bucket.lap() + 1.0)).exp_m1();
+                let seen = bucket.repeated / bucket.tries.max(1.0);
+                log_of(expected.max(seen), bucket.repeated, bucket.tries)
+            })
+            .sum();
+        let prior = log_of(first, self.weight * self.first, self.weight);
+        (first, seen + repeated + prior)
     }
 
     /// Share accepted of the tries of a lap.
@@ -188,15 +213,27 @@ mod tests {
 
     use super::*;
 
-    /// Laps over 100 seeds, with so many of each lap's tries accepted.
-    fn laps(accepted: &[u32]) -> Laps {
+    /// Laps over 100 seeds, with so many of each lap's tries accepted; of the others, a share were there already.
+    fn laps_with(accepted: &[u32], repeated: f64) -> Laps {
         let mut laps = Laps::default();
         for (lap, accepted) in accepted.iter().enumerate() {
             for seed in 0..100 {
-                laps.note(lap as f64, seed < *accepted);
+                let outcome = match seed {
+                    _ if seed < *accepted => Outcome::Kept,
+                    _ if f64::from(seed - accepted) < repeated * f64::from(100 - accepted) => {
+                        Outcome::Repeated
+                    }
+                    _ => Outcome::Rejected,
+                };
+                laps.note(lap as f64, outcome);
             }
         }
         laps
+    }
+
+    /// All that is not accepted was there already.
+    fn laps(accepted: &[u32]) -> Laps {
+        laps_with(accepted, 1.0)
     }
 
     #[test]
@@ -215,9 +252,20 @@ mod tests {
         );
         // One lap says nothing of the next: the prior holds, and stays as wide.
         let unknown = prior.after(&laps(&[60]));
-        assert!((unknown.fall - 0.1).abs() < 0.01, "{unknown:?}");
-        assert!(unknown.fall_deviation > 0.9 * prior.fall_deviation, "{unknown:?}");
+        assert!((unknown.fall - 0.1).abs() < 0.03, "{unknown:?}");
+        assert!(unknown.fall_deviation > 0.8 * prior.fall_deviation, "{unknown:?}");
         assert!(falling.fall_deviation < 0.2, "{falling:?}");
+    }
+
+    #[test]
+    fn few_repetitions_in_the_first_lap_bound_the_fall() {
+        let prior = Curve::prior(0.6, 0.1, 6.0);
+        let none = prior.after(&laps_with(&[60], 0.0));
+        assert!(none.fall < 0.02, "{none:?}");
+        // Errors of the teacher are no sign of a stock that runs out, nor are repetitions proof of it.
+        let some = prior.after(&laps_with(&[60], 0.25));
+        assert!(some.fall > 0.04 && some.fall < 0.1, "{some:?}");
+        assert!((none.first - some.first).abs() < 0.02);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
         snapshot.tallies[0].count(accepted, !funded, &[(Stage::Generate, paid)]);
         if funded {
             let seed = last.candidates % snapshot.seeds;
-            snapshot.tries.add(Strategy::AnswerAugmentation, seed, accepted);
+            snapshot.tries.keep(Strategy::AnswerAugmentation, seed, accepted);
         }
     }
     snapshot.rounds_done += 1;
@@ -115,7 +115,7 @@ proptest! {
         let (end, _) = run(&mut snapshot, &policy(rounds, pilot, prior), service);
         prop_assert_ne!(end.clone(), End::SeedsUsedUp);
         let rest = limit - snapshot.used.usd.0;
-        prop_assert!(end != End::BudgetSpent || rest < worst_micros + worst_micros.max(prior) , "{rest} left over");
+        prop_assert!(end != End::BudgetSpent || rest < worst_micros + 8 * worst_micros.max(prior), "{rest} left over");
     }
 }
 
@@ -251,7 +251,7 @@ fn seeds_that_are_full_are_not_visited() {
             last.candidates += 1;
             last.accepted += u64::from(kept);
             snapshot.tallies[1].count(kept, false, &[]);
-            snapshot.tries.add(Strategy::Rephrasing, seed, kept);
+            snapshot.tries.keep(Strategy::Rephrasing, seed, kept);
         }
         assert!(last.candidates <= before.total(), "never more than there is room");
         rounds.push(last.candidates);
@@ -260,13 +260,12 @@ fn seeds_that_are_full_are_not_visited() {
         assert!(rounds.len() < 30, "{rounds:?}");
     };
     assert_eq!(end, End::SeedsUsedUp);
-    assert_eq!(
-        snapshot.tallies[1].accepted, 400,
-        "four of each of a hundred seeds"
-    );
+    // Four of each of a hundred seeds, but for what is not worth another round.
+    let kept = snapshot.tallies[1].accepted;
+    assert!((393..=400).contains(&kept), "{kept} in {rounds:?}");
     // 400 / .6, and no more: nothing is asked of a full seed.
     assert!((640..=690).contains(&asked), "{asked} in {rounds:?}");
-    assert!(rounds.len() <= 12, "{rounds:?}");
+    assert!(rounds.len() <= 8, "{rounds:?}");
 }
 
 #[test]

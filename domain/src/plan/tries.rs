@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::per_seed::{self, PerSeed};
-use super::saturation::Laps;
+use super::saturation::{Laps, Outcome};
 use super::visit::permute;
 use crate::filter::Reason;
 use crate::row::Row;
@@ -52,15 +52,25 @@ impl Tries {
         if row.unseen() || row.rejection.as_ref().is_some_and(|r| full(r.reason)) {
             return;
         }
-        self.add(
-            row.strategy,
-            u64::from(row.family),
-            row.accepted() || row.surplus(),
-        );
+        let repeated = |reason| {
+            matches!(
+                reason,
+                Reason::ExactDuplicate
+                    | Reason::NearDuplicate
+                    | Reason::SemanticDuplicate
+                    | Reason::DuplicateOfSeed
+            )
+        };
+        let outcome = match &row.rejection {
+            _ if row.accepted() || row.surplus() => Outcome::Kept,
+            Some(rejection) if repeated(rejection.reason) => Outcome::Repeated,
+            Some(_) | None => Outcome::Rejected,
+        };
+        self.add(row.strategy, u64::from(row.family), outcome);
     }
 
     /// Adds a try.
-    pub(super) fn add(&mut self, strategy: Strategy, seed: u64, kept: bool) {
+    pub(super) fn add(&mut self, strategy: Strategy, seed: u64, outcome: Outcome) {
         let place = usize::try_from(seed).unwrap_or(usize::MAX);
         let lap = match strategy {
             Strategy::AnswerAugmentation => self.answers.get_mut(place).map_or(0.0, |tried| {
@@ -71,7 +81,7 @@ impl Tries {
             Strategy::Rephrasing => self.rephrasings.get_mut(place).map_or(0.0, |seed| {
                 let lap = f64::from(seed.tried);
                 seed.tried = seed.tried.saturating_add(1);
-                seed.kept = seed.kept.saturating_add(u16::from(kept));
+                seed.kept = seed.kept.saturating_add(u16::from(outcome == Outcome::Kept));
                 lap
             }),
             // Any seed may bring any new question: they share one stock.
@@ -79,7 +89,14 @@ impl Tries {
         };
         let i = strategy.place();
         self.all[i] += 1;
-        self.laps[i].note(lap, kept);
+        self.laps[i].note(lap, outcome);
+    }
+
+    /// Adds a try that is kept, or was there already.
+    #[cfg(test)]
+    pub(super) fn keep(&mut self, strategy: Strategy, seed: u64, kept: bool) {
+        let outcome = if kept { Outcome::Kept } else { Outcome::Repeated };
+        self.add(strategy, seed, outcome);
     }
 
     /// Adds tries that are spread evenly over the seeds, and so are those of them that are kept.
@@ -87,7 +104,7 @@ impl Tries {
     pub(super) fn spread(&mut self, strategy: Strategy, candidates: u64, accepted: u64) {
         for n in 0..candidates {
             let kept = accepted * (n + 1) / candidates > accepted * n / candidates;
-            self.add(strategy, (n + n / self.seeds) % self.seeds, kept);
+            self.keep(strategy, (n + n / self.seeds) % self.seeds, kept);
         }
     }
 
@@ -194,7 +211,7 @@ mod tests {
         let mut tries = Tries::new(seeds.len() as u64);
         for (place, (tried, kept)) in seeds.iter().enumerate() {
             for n in 0..*tried {
-                tries.add(Strategy::Rephrasing, place as u64, n < *kept);
+                tries.keep(Strategy::Rephrasing, place as u64, n < *kept);
             }
         }
         tries
