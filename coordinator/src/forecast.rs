@@ -5,7 +5,8 @@ use std::sync::Arc;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
-use gristmill_domain::job::{Assign, Concept, Concepts, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::evidence::{Costs, JudgeUse, Measured, Rule, TYPICAL_REACHED, Terms};
+use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally};
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::Strategy;
@@ -19,10 +20,10 @@ use crate::seeds::SeedStore;
 const SAMPLE: u64 = 12;
 /// Bytes of a token of English text, roughly.
 const BYTES_A_TOKEN: f64 = 4.0;
-/// Answers that decide a question by a lead of two, at .8 right and .1 for the commonest wrong one, and a few useless.
-const DRAWS_A_VOTE: f64 = 1.5;
-/// Share of candidates that become rows, believed before a pilot, by strategy.
-const PRIOR_ACCEPTANCE: [f64; 3] = [0.7, 0.6, 0.5];
+/// Share of candidates that become rows, believed before a pilot: further answers, and rephrasings.
+const PRIOR_ACCEPTANCE: [f64; 2] = [0.7, 0.6];
+/// Answers to a rephrasing whose wrong ones are asked for again.
+const ANSWERS_A_REPHRASING: f64 = 1.2;
 /// Share of candidates that reach the judge when nothing cheaper settles them.
 const JUDGED_SHARE: f64 = 0.8;
 /// Examples of a concept from which the seeds cover it.
@@ -51,10 +52,18 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
     } else {
         PRIOR_ACCEPTANCE[0]
     };
+    let terms = terms(recipe, seeds)?;
+    let rule = Rule::typical(&terms);
+    let asks = |strategy, acceptance| Asks {
+        strategy,
+        acceptance,
+        rule: &rule,
+    };
+    let new = TYPICAL_REACHED * rule.expected.accepted;
     let prior = [
-        estimate(recipe, seeds, Strategy::AnswerAugmentation, answers)?,
-        estimate(recipe, seeds, Strategy::Rephrasing, PRIOR_ACCEPTANCE[1])?,
-        estimate(recipe, seeds, Strategy::NewQuestion, PRIOR_ACCEPTANCE[2])?,
+        estimate(recipe, seeds, &asks(Strategy::AnswerAugmentation, answers))?,
+        estimate(recipe, seeds, &asks(Strategy::Rephrasing, PRIOR_ACCEPTANCE[1]))?,
+        estimate(recipe, seeds, &asks(Strategy::NewQuestion, new))?,
     ];
     Ok(Policy {
         strategy: job.generate.strategy,
@@ -68,7 +77,72 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             .concepts
             .as_ref()
             .and_then(|concepts| steering(recipe, concepts)),
+        evidence: Some(terms),
     })
+}
+
+/// What a job wants of rows without a reference, and what each call costs for it: money where that is limited, else calls.
+fn terms(recipe: &Recipe, seeds: &SeedStore) -> Result<Terms, Error> {
+    let job = &recipe.job;
+    let usd = |step| -> Result<f64, Error> {
+        let cost = step_cost(recipe, seeds, Strategy::NewQuestion, 0, step)?;
+        Ok(cost.usd_micros)
+    };
+    let samples = job.judge.as_ref().map_or(0, |judge| judge.samples);
+    let mut costs = UNIT_COSTS;
+    costs.judge *= f64::from(samples);
+    if job.budget.usd.is_some() && seeds.anchors() > 0 && usd(Step::Answer(0))? > 0.0 {
+        let judge = match samples {
+            0 => 0.0,
+            samples => f64::from(samples) * usd(Step::Judge(0))?,
+        };
+        costs = Costs {
+            ask: usd(Step::Ask)?,
+            verify: usd(Step::Verify)?,
+            answer: usd(Step::Answer(0))?,
+            judge,
+        };
+    }
+    Ok(terms_at(job, costs))
+}
+
+/// A call of each kind costs one call.
+const UNIT_COSTS: Costs = Costs {
+    ask: 1.0,
+    verify: 1.0,
+    answer: 1.0,
+    judge: 1.0,
+};
+
+fn terms_at(job: &Job, costs: Costs) -> Terms {
+    let agreement = &job.generate.agreement;
+    Terms {
+        target: agreement.accuracy(),
+        required: agreement.required,
+        lead: agreement.lead,
+        max_samples: agreement.max_samples(),
+        verify: job.generate.verify,
+        judge: job.judge.as_ref().and_then(|judge| match (judge.when, agreement.lead) {
+            (JudgeWhen::Always, _) => Some(JudgeUse::Always),
+            (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
+            // A fixed lead settles by itself what such a judge is for.
+            (JudgeWhen::Unverified, Some(_)) => None,
+        }),
+        wrong_answers: match &job.filter.validator {
+            Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
+            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
+        },
+        costs,
+    }
+}
+
+/// Plans of older versions do not carry their rule: it was a lead of two votes, unless the job named another.
+pub(crate) fn rule_of_older_plans(job: &Job) -> Rule {
+    let terms = Terms {
+        lead: Some(job.generate.agreement.lead.unwrap_or(2)),
+        ..terms_at(job, UNIT_COSTS)
+    };
+    Rule::new(&Measured::default(), &terms)
 }
 
 /// Share of synthetic rows beside real ones.
@@ -130,33 +204,49 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         tallies: std::array::from_fn(|_| Tally::default()),
         last: None,
         concepts: Vec::new(),
+        measured: Measured::default(),
     }
 }
 
-fn estimate(
-    recipe: &Recipe,
-    seeds: &SeedStore,
+/// What an estimate is of.
+struct Asks<'a> {
     strategy: Strategy,
     acceptance: f64,
-) -> Result<Estimate, Error> {
+    rule: &'a Rule,
+}
+
+fn estimate(recipe: &Recipe, seeds: &SeedStore, asks: &Asks<'_>) -> Result<Estimate, Error> {
+    let Asks {
+        strategy,
+        acceptance,
+        rule,
+    } = *asks;
     let job = &recipe.job;
-    let votes = !recipe.has_reference(strategy) && !matches!(job.filter.validator, Validator::None);
-    let agreement = job.generate.agreement;
-    let draws = (f64::from(agreement.lead) * DRAWS_A_VOTE).min(f64::from(agreement.max_samples));
-    let answers = if votes { draws } else { 1.0 };
+    let votes = recipe.votes(strategy);
     let asks = strategy != Strategy::AnswerAugmentation;
-    let verifies = strategy == Strategy::NewQuestion && job.generate.verify;
+    let new = strategy == Strategy::NewQuestion;
+    let reached = if new { TYPICAL_REACHED } else { 1.0 };
+    let answers = match strategy {
+        _ if votes => reached * rule.expected.answers,
+        Strategy::Rephrasing if rule.retries > 0 => ANSWERS_A_REPHRASING,
+        Strategy::AnswerAugmentation | Strategy::Rephrasing | Strategy::NewQuestion => 1.0,
+    };
+    let verifies = match new && job.generate.verify {
+        true if votes => reached * rule.expected.verifications,
+        verifies => f64::from(u8::from(verifies)),
+    };
     let mut steps = vec![(Step::Answer(0), answers)];
     steps.extend(asks.then_some((Step::Ask, 1.0)));
-    steps.extend(verifies.then_some((Step::Verify, 1.0)));
-    let settled = votes || recipe.has_reference(strategy);
-    if let Some(judge) = job
-        .judge
-        .as_ref()
-        .filter(|judge| judge.when == JudgeWhen::Always || !settled)
-    {
-        steps.push((Step::Judge(0), f64::from(judge.samples) * JUDGED_SHARE));
-    }
+    steps.extend((verifies > 0.0).then_some((Step::Verify, verifies)));
+    let judged = job.judge.as_ref().map_or(0.0, |judge| {
+        let share = match judge.when {
+            _ if votes => reached * rule.expected.judgements,
+            JudgeWhen::Unverified if recipe.has_reference(strategy) => 0.0,
+            JudgeWhen::Always | JudgeWhen::Unverified => JUDGED_SHARE,
+        };
+        f64::from(judge.samples) * share
+    });
+    steps.extend((judged > 0.0).then_some((Step::Judge(0), judged)));
     if strategy == Strategy::NewQuestion && job.concepts.as_ref().is_some_and(Concepts::by_model) {
         steps.push((Step::Assign, acceptance));
     }

@@ -143,6 +143,11 @@ impl Recipe {
         checked && matches!(strategy, Strategy::AnswerAugmentation | Strategy::Rephrasing)
     }
 
+    /// True when several answers decide: there is nothing to compare them with, but a canonical form to compare them by.
+    pub(crate) fn votes(&self, strategy: Strategy) -> bool {
+        !self.has_reference(strategy) && !matches!(self.job.filter.validator, Validator::None)
+    }
+
     /// Name of the model that does a step.
     fn model(&self, brief: &Brief<'_>, step: Step) -> Result<&ModelSpec, Error> {
         let teacher = || self.job.teacher.get(brief.teacher).map(|t| &t.spec);

@@ -383,7 +383,7 @@ impl Coordinator<'_> {
                 coverage: coverage.as_mut(),
                 again,
             };
-            let mut round = Round::new(&plan, self.recipe, self.seeds, past, report.decided)?;
+            let mut round = Round::new(&plan, self.recipe, self.seeds, past, report.decided);
             engine
                 .drive(&mut round, |row| {
                     note(&mut report, snapshot, numbers, &self.progress, row);
@@ -448,6 +448,14 @@ impl Coordinator<'_> {
             Some(_) => policy.rows_max,
             None => (outlook.rows as u64 + self.progress.borrow().accepted).min(policy.rows_max),
         };
+        let short = plan.rule.as_ref().filter(|rule| !rule.meets_target && plan.candidates[2] > 0);
+        if let (Some(rule), plan::Purpose::Production) = (short, plan.purpose) {
+            tracing::warn!(
+                run = %self.recipe.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,
+                calls_per_right_row = rule.expected.calls_per_right_row,
+                "rows without a reference are not expected to be right as often as `generate.agreement.accuracy` wants"
+            );
+        }
         tracing::info!(run = %self.recipe.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
         self.progress.send_modify(|progress| {
             progress.phase = phase;
@@ -480,6 +488,7 @@ fn note(
     {
         snapshot.tallies[i].add(row);
     }
+    snapshot.measured.note(row);
     if !snapshot.concepts.is_empty() {
         let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);
         report.aimed += u64::from(aimed);

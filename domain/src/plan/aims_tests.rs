@@ -2,6 +2,7 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Visit, next};
 use super::*;
+use crate::evidence::Measured;
 use crate::amount::{Amount, Limit};
 use crate::concept::Standing;
 use crate::strategy::Strategy;
@@ -33,6 +34,7 @@ fn policy() -> Policy {
             seedless: true,
             beyond: false,
         }),
+        evidence: None,
     }
 }
 
@@ -62,6 +64,7 @@ fn snapshot(concepts: Vec<Outlook>) -> Snapshot {
         tallies: Default::default(),
         last: None,
         concepts,
+        measured: Measured::default(),
     }
 }
 
