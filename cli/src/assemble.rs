@@ -24,8 +24,8 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
-use crate::view::many;
 use crate::certainty::{Certainty, Sums};
+use crate::view::many;
 use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
 
@@ -463,7 +463,9 @@ async fn feed(
 
 /// Whether a row's answer could be compared with a reference.
 pub(crate) fn has_reference(start: &Start, row: &Row) -> bool {
-    row.strategy != Strategy::NewQuestion && start.job.filter.validator != job::Validator::None
+    let checked =
+        start.job.filter.validator != job::Validator::None && start.job.seeds.fields.has_references();
+    checked && row.strategy != Strategy::NewQuestion
 }
 
 fn layout(layout: job::Layout) -> Layout {

@@ -101,7 +101,10 @@ impl Certainty {
             100.0 * basis.unanswerable.mean,
         );
         match self.short() {
-            true => format!("{text} That is short of the target of {:.1} %.", 100.0 * self.target),
+            true => format!(
+                "{text} That is short of the target of {:.1} %.",
+                100.0 * self.target
+            ),
             false => text,
         }
     }
@@ -139,7 +142,11 @@ impl Price {
             "{:.1} % right at {:.1} calls a right row{}",
             100.0 * self.right,
             self.calls_per_right_row,
-            if self.meets_target { "" } else { " (misses the target)" }
+            if self.meets_target {
+                ""
+            } else {
+                " (misses the target)"
+            }
         )
     }
 }
@@ -147,7 +154,9 @@ impl Price {
 /// What the target costs with better and worse teachers, and what fixed leads would come to with an ordinary one.
 pub(crate) fn prices(terms: &Terms) -> Vec<Price> {
     let own = TEACHERS.map(|teacher| Price::of(teacher, terms));
-    let fixed = [2, 3].into_iter().filter(|lead| terms.lead.is_none() && *lead <= terms.max_samples);
+    let fixed = [2, 3]
+        .into_iter()
+        .filter(|lead| terms.lead.is_none() && *lead <= terms.max_samples);
     let fixed = fixed.map(|lead| {
         let lead = Some(lead);
         Price::of(TEACHERS[1], &Terms { lead, ..*terms })

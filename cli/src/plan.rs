@@ -90,7 +90,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             thousands(wanted)
         ));
     }
-    let votes = production.as_ref().is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
+    let votes = production
+        .as_ref()
+        .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
     let terms = policy.evidence.filter(|_| votes);
     let prices = terms.as_ref().map(certainty::prices);
     let summary = prepared.seeds.summary();
@@ -180,7 +182,8 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
 
 /// True where a plan asks for rows that only the agreement of several answers decides.
 fn agreement_decides(job: &Job, plan: &Plan) -> bool {
-    plan.candidates[2] > 0 && !matches!(job.filter.validator, Validator::None)
+    let voted = plan.candidates[2] > 0 || !job.seeds.fields.has_references();
+    voted && !matches!(job.filter.validator, Validator::None)
 }
 
 /// `2 evolutions, 1 persona, 0 styles; half of the questions asked for`.

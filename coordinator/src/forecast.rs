@@ -122,12 +122,15 @@ fn terms_at(job: &Job, costs: Costs) -> Terms {
         lead: agreement.lead,
         max_samples: agreement.max_samples(),
         verify: job.generate.verify,
-        judge: job.judge.as_ref().and_then(|judge| match (judge.when, agreement.lead) {
-            (JudgeWhen::Always, _) => Some(JudgeUse::Always),
-            (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
-            // A fixed lead settles by itself what such a judge is for.
-            (JudgeWhen::Unverified, Some(_)) => None,
-        }),
+        judge: job
+            .judge
+            .as_ref()
+            .and_then(|judge| match (judge.when, agreement.lead) {
+                (JudgeWhen::Always, _) => Some(JudgeUse::Always),
+                (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
+                // A fixed lead settles by itself what such a judge is for.
+                (JudgeWhen::Unverified, Some(_)) => None,
+            }),
         wrong_answers: match &job.filter.validator {
             Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
             Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,

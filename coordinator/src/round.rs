@@ -112,7 +112,10 @@ impl<'a> Round<'a> {
             kept: past.kept,
             coverage: past.coverage,
             again: past.again,
-            rule: plan.rule.clone().unwrap_or_else(|| forecast::rule_of_older_plans(&recipe.job)),
+            rule: plan
+                .rule
+                .clone()
+                .unwrap_or_else(|| forecast::rule_of_older_plans(&recipe.job)),
             visit,
             total: plan.candidates.iter().sum(),
             active: BTreeMap::new(),

@@ -448,7 +448,10 @@ impl Coordinator<'_> {
             Some(_) => policy.rows_max,
             None => (outlook.rows as u64 + self.progress.borrow().accepted).min(policy.rows_max),
         };
-        let short = plan.rule.as_ref().filter(|rule| !rule.meets_target && plan.candidates[2] > 0);
+        let short = plan
+            .rule
+            .as_ref()
+            .filter(|rule| !rule.meets_target && plan.candidates[2] > 0);
         if let (Some(rule), plan::Purpose::Production) = (short, plan.purpose) {
             tracing::warn!(
                 run = %self.recipe.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,

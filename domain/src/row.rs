@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::concept::Assigned;
-use crate::filter::leak::Trial;
 use crate::evidence::Weighed;
+use crate::filter::leak::Trial;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
 use crate::mutation::Mutation;

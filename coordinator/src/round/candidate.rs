@@ -251,23 +251,34 @@ impl Candidate {
         let usable = || self.answers.values().flatten();
         let votes = tally(usable().map(|answer| answer.canonical.as_str()));
         let leader = votes.first().map(|(canonical, _)| *canonical);
-        let judged = self.judged.as_ref().filter(|(canonical, _)| Some(canonical.as_str()) == leader);
+        let judged = self
+            .judged
+            .as_ref()
+            .filter(|(canonical, _)| Some(canonical.as_str()) == leader);
         let at = Situation {
             votes: votes.iter().map(|(_, votes)| *votes).collect(),
             verified: self.verified,
             judged: judged.map(|(_, passed)| *passed),
         };
-        (at, usable().find(|answer| Some(answer.canonical.as_str()) == leader))
+        (
+            at,
+            usable().find(|answer| Some(answer.canonical.as_str()) == leader),
+        )
     }
 
     /// The judgements of the chosen answer that could be read.
     pub(super) fn judgements_of_chosen(&self) -> impl Iterator<Item = &Judgement> {
-        self.judgements.range(self.judged_from..).filter_map(|(_, judgement)| judgement.as_ref())
+        self.judgements
+            .range(self.judged_from..)
+            .filter_map(|(_, judgement)| judgement.as_ref())
     }
 
     /// Averaged points of five, over the judgements of the chosen answer that could be read; `None` without one.
     pub(super) fn points(&self) -> Option<f64> {
-        let points: Vec<f64> = self.judgements_of_chosen().map(|j| f64::from(j.points())).collect();
+        let points: Vec<f64> = self
+            .judgements_of_chosen()
+            .map(|j| f64::from(j.points()))
+            .collect();
         (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)
     }
 }

@@ -126,8 +126,13 @@ impl Round<'_> {
             }
             (Action::Accept, Some(answer)) => {
                 let votes = at.votes.first().map(|votes| (u32::from(*votes), asked));
+                let augments = candidate.spec.strategy == Strategy::AnswerAugmentation;
                 self.choose(index, answer, votes);
-                self.assign_or_accept(index);
+                if augments {
+                    self.enter_answer_gate(index);
+                } else {
+                    self.assign_or_accept(index);
+                }
             }
             (Action::Reject | Action::Judge | Action::Accept, _) => self.give_up(index, &at),
         }
@@ -139,7 +144,11 @@ impl Round<'_> {
             return;
         };
         let sure = self.rule.case(at).map_or(0.0, |case| case.right);
-        let sure = format!("{:.1} % sure, {:.1} % wanted", 100.0 * sure, 100.0 * self.rule.target);
+        let sure = format!(
+            "{:.1} % sure, {:.1} % wanted",
+            100.0 * sure,
+            100.0 * self.rule.target
+        );
         let given: Vec<&str> = candidate
             .answers
             .values()
@@ -147,12 +156,17 @@ impl Round<'_> {
             .map(|answer| answer.canonical.as_str())
             .collect();
         let rejection = match at {
-            Situation { verified: Some(false), .. } => {
-                Rejection::new(Reason::Unanswerable, candidate.unanswerable.clone())
-            }
-            Situation { judged: Some(false), .. } => {
+            Situation {
+                verified: Some(false),
+                ..
+            } => Rejection::new(Reason::Unanswerable, candidate.unanswerable.clone()),
+            Situation {
+                judged: Some(false), ..
+            } => {
                 let reason = candidate.judgements_of_chosen().next();
-                let reason = reason.map(|judgement| judgement.reason.as_str()).unwrap_or_default();
+                let reason = reason
+                    .map(|judgement| judgement.reason.as_str())
+                    .unwrap_or_default();
                 Rejection::new(Reason::JudgedLow, format!("{sure}: {reason}"))
             }
             _ if given.is_empty() => return self.decide_by_last(index),
@@ -182,6 +196,10 @@ impl Round<'_> {
         let Some(candidate) = self.active.get(&index) else {
             return;
         };
+        // The rule has asked the judge, where that was worth it.
+        if self.recipe.votes(candidate.spec.strategy) {
+            return self.assign_or_accept(index);
+        }
         let verified = candidate.chosen.as_ref().and_then(|answer| answer.correct) == Some(true);
         match &self.recipe.job.judge {
             Some(judge) if judge.when == JudgeWhen::Always || !verified => self.ask_judge(index),
@@ -216,7 +234,9 @@ impl Round<'_> {
         let passed = points >= judge.accept_at;
         let (right, all) = candidate
             .judgements_of_chosen()
-            .fold((0, 0), |(right, all), judgement| (right + u32::from(judgement.correct), all + 1));
+            .fold((0, 0), |(right, all), judgement| {
+                (right + u32::from(judgement.correct), all + 1)
+            });
         let found_wrong = 2 * right <= all;
         if self.recipe.votes(candidate.spec.strategy) && (passed || found_wrong) {
             let canonical = candidate.chosen.as_ref().map(|answer| answer.canonical.clone());
@@ -227,7 +247,11 @@ impl Round<'_> {
             return self.assign_or_accept(index);
         }
         let reason = candidate.judgements_of_chosen().next().map(|j| j.reason.clone());
-        let detail = format!("{points:.1} of {:.1} points: {}", judge.accept_at, reason.unwrap_or_default());
+        let detail = format!(
+            "{points:.1} of {:.1} points: {}",
+            judge.accept_at,
+            reason.unwrap_or_default()
+        );
         self.decide(index, Some(Rejection::new(Reason::JudgedLow, detail)));
     }
 
@@ -244,7 +268,10 @@ impl Round<'_> {
             let right = answers.filter(|answer| answer.correct == Some(true)).count();
             u8::try_from(right).unwrap_or(u8::MAX)
         });
-        let sure = self.recipe.votes(strategy).then(|| self.rule.case(&at).map(|case| case.right));
+        let sure = self
+            .recipe
+            .votes(strategy)
+            .then(|| self.rule.case(&at).map(|case| case.right));
         Some(Weighed {
             at,
             asked: u8::try_from(candidate.asked_answers).unwrap_or(u8::MAX),

@@ -160,7 +160,11 @@ fn pattern<'a>(classes: impl Iterator<Item = &'a u8> + Clone, errors: Errors) ->
     let values = f64::from(errors.scatter);
     // Where there is nothing to scatter over, every mistake is the same.
     let shared = if errors.scatter == 0 { 1.0 } else { errors.shared };
-    let one_value = if errors.scatter == 0 { 0.0 } else { (1.0 - shared) / values };
+    let one_value = if errors.scatter == 0 {
+        0.0
+    } else {
+        (1.0 - shared) / values
+    };
     // Each scattered class takes a value that no other has.
     let scattered = |invited: Option<usize>| -> f64 {
         let rest = classes.clone().enumerate().filter(|(i, _)| Some(*i) != invited);
@@ -228,10 +232,7 @@ impl Fit {
                 }
             }
         }
-        let best = logs
-            .iter()
-            .map(|(_, log)| *log)
-            .fold(f64::NEG_INFINITY, f64::max);
+        let best = logs.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
         let weights = logs.iter().map(|(point, log)| (*point, (log - best).exp()));
         let total: f64 = weights.clone().map(|(_, weight)| weight).sum();
         let likely: Vec<(Point, f64)> = weights
@@ -243,7 +244,11 @@ impl Fit {
             .map(|(point, weight)| (point, weight / kept))
             .collect();
         fit.merged = merge(&fit.points, scatter);
-        fit.verify.0 = fit.points.iter().map(|(point, weight)| point.passes * weight).sum();
+        fit.verify.0 = fit
+            .points
+            .iter()
+            .map(|(point, weight)| point.passes * weight)
+            .sum();
         fit
     }
 
@@ -266,7 +271,9 @@ impl Fit {
         (0..SAMPLES).filter_map(move |i| {
             let place = (i as f64 + 0.5) / SAMPLES as f64;
             while sum < place {
-                let Some((point, weight)) = points.next() else { break };
+                let Some((point, weight)) = points.next() else {
+                    break;
+                };
                 (sum, current) = (sum + weight, Some(*point));
             }
             current.map(|point| self.at(point))
@@ -318,7 +325,12 @@ impl Fit {
     }
 
     fn summary(&self, of: fn(&Point) -> f64) -> Summary {
-        Summary::of(self.points.iter().map(|(point, weight)| (of(point), *weight)).collect())
+        Summary::of(
+            self.points
+                .iter()
+                .map(|(point, weight)| (of(point), *weight))
+                .collect(),
+        )
     }
 
     /// Share of the answers that are right.
@@ -337,7 +349,12 @@ impl Fit {
             0 => 1.0,
             values => point.shared.powi(2) + (1.0 - point.shared).powi(2) / f64::from(values),
         };
-        Summary::of(self.points.iter().map(|(point, weight)| (same(point), *weight)).collect())
+        Summary::of(
+            self.points
+                .iter()
+                .map(|(point, weight)| (same(point), *weight))
+                .collect(),
+        )
     }
 
     /// Share of the new questions that have no answer.
@@ -428,7 +445,11 @@ impl<'a> Views<'a> {
             pattern: pattern(known.wrong.iter(), errors),
         };
         Self {
-            known: measured.known.iter().map(|(k, n)| (*n as f64, known(k))).collect(),
+            known: measured
+                .known
+                .iter()
+                .map(|(k, n)| (*n as f64, known(k)))
+                .collect(),
             seen: measured
                 .seen
                 .iter()
@@ -438,7 +459,10 @@ impl<'a> Views<'a> {
     }
 
     fn known_log(&self, moments: &Moments) -> f64 {
-        let readable = self.known.iter().filter(|(_, view)| view.right + view.wrong <= DRAWS_MAX);
+        let readable = self
+            .known
+            .iter()
+            .filter(|(_, view)| view.right + view.wrong <= DRAWS_MAX);
         let logs = readable.map(|(n, view)| n * (moments[view.right][view.wrong] * view.pattern).ln());
         logs.sum()
     }
@@ -447,7 +471,9 @@ impl<'a> Views<'a> {
     fn seen(&self, moments: &Moments) -> Vec<(f64, Option<bool>, f64, f64)> {
         let readable = self.seen.iter().filter(|(_, _, views)| !views.is_empty());
         let likelihoods = readable.map(|(n, seen, views)| {
-            let answerable = views.iter().map(|view| moments[view.right][view.wrong] * view.pattern);
+            let answerable = views
+                .iter()
+                .map(|view| moments[view.right][view.wrong] * view.pattern);
             let none = views.last().map_or(1.0, |view| view.pattern);
             (*n, seen.verified, answerable.sum(), none)
         });

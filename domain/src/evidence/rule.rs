@@ -120,7 +120,11 @@ impl Rule {
 
     /// The rule for a teacher that is known to be right so often, and is otherwise as they mostly are.
     pub fn assuming(right: f64, terms: &Terms) -> Self {
-        Self::of(&Fit::assuming(right, terms.wrong_answers), &Measured::default(), terms)
+        Self::of(
+            &Fit::assuming(right, terms.wrong_answers),
+            &Measured::default(),
+            terms,
+        )
     }
 
     fn of(fit: &Fit, measured: &Measured, terms: &Terms) -> Self {
@@ -132,13 +136,11 @@ impl Rule {
             Some(lead) => fixed(fit, &terms, lead),
             None => Game::new(fit, &terms).solve(),
         };
-        let cases = table
-            .into_iter()
-            .map(|(at, action, right)| Case {
-                at,
-                action,
-                right: rounded(right),
-            });
+        let cases = table.into_iter().map(|(at, action, right)| Case {
+            at,
+            action,
+            right: rounded(right),
+        });
         let mut rule = Self {
             target: terms.target,
             lead: terms.lead,

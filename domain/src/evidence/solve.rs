@@ -193,7 +193,10 @@ impl<'a> Game<'a> {
         let draw_cost = costs.answer / self.fit.usable;
         let mut values: Vec<Value> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let mut best = Value { action: Some(Action::Reject), ..Value::default() };
+            let mut best = Value {
+                action: Some(Action::Reject),
+                ..Value::default()
+            };
             let mut take = |other: Value| {
                 if other.worth > best.worth {
                     best = other;
@@ -209,7 +212,12 @@ impl<'a> Game<'a> {
                 });
             }
             if !node.draw.is_empty() {
-                take(expect(&values, node.draw.iter().copied(), draw_cost, Action::Draw));
+                take(expect(
+                    &values,
+                    node.draw.iter().copied(),
+                    draw_cost,
+                    Action::Draw,
+                ));
             }
             let checks = [
                 (node.verify, costs.verify, Action::Verify),

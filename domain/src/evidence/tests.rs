@@ -116,7 +116,11 @@ impl Teacher {
         if random.chance(chance) {
             return Some(0);
         }
-        Some(if random.chance(0.5) { 1 } else { 2 + random.0 % 1_000_003 })
+        Some(if random.chance(0.5) {
+            1
+        } else {
+            2 + random.0 % 1_000_003
+        })
     }
 
     /// One question, from its being asked for to its verdict.
@@ -130,7 +134,11 @@ impl Teacher {
         }
         measured.reached += 1;
         let answerable = !random.chance(0.05);
-        let chance = if answerable { random.beta(self.right, self.repeat) } else { 0.0 };
+        let chance = if answerable {
+            random.beta(self.right, self.repeat)
+        } else {
+            0.0
+        };
         let (mut answers, mut verified): (Vec<Option<String>>, _) = (Vec::new(), None);
         let (votes, accepted) = loop {
             let votes = tally(answers.iter().flatten().map(String::as_str));
@@ -198,7 +206,10 @@ fn fixed(lead: u32) -> Rule {
     Rule::new(&Measured::default(), &terms)
 }
 
-const GOOD: Teacher = Teacher { right: 0.8, repeat: 0.0 };
+const GOOD: Teacher = Teacher {
+    right: 0.8,
+    repeat: 0.0,
+};
 
 /// What the rule is for: right as often as a fixed lead of three at less cost and with more rows kept, and learned on the way.
 #[test]
@@ -212,26 +223,55 @@ fn the_target_is_met_for_fewer_calls_and_with_more_rows_than_by_a_fixed_lead() {
     let learned = GOOD.runs(8, &terms());
     assert!(learned.accuracy() >= 0.988, "{learned:?} {}", learned.accuracy());
     assert!(learned.kept() > three.kept() + 0.05, "{learned:?}");
-    assert!(learned.price() < 0.96 * three.price(), "{} {}", learned.price(), three.price());
+    assert!(
+        learned.price() < 0.96 * three.price(),
+        "{} {}",
+        learned.price(),
+        three.price()
+    );
     // With the teacher known.
     let mut measured = Measured::default();
     GOOD.questions(&Rule::typical(&terms()), 3_000, &mut measured);
     let rule = Rule::new(&measured, &terms());
     let known = GOOD.questions(&rule, 20_000, &mut none);
-    assert!(known.accuracy() >= 0.989 && known.kept() > 0.9, "{known:?} {}", known.accuracy());
-    assert!(known.price() < 0.87 * three.price(), "{} {}", known.price(), three.price());
+    assert!(
+        known.accuracy() >= 0.989 && known.kept() > 0.9,
+        "{known:?} {}",
+        known.accuracy()
+    );
+    assert!(
+        known.price() < 0.87 * three.price(),
+        "{} {}",
+        known.price(),
+        three.price()
+    );
 }
 
 #[test]
 fn what_is_expected_is_what_comes_true() {
-    for teacher in [GOOD, Teacher { right: 0.8, repeat: 0.3 }, Teacher { right: 0.9, repeat: 0.1 }] {
+    for teacher in [
+        GOOD,
+        Teacher {
+            right: 0.8,
+            repeat: 0.3,
+        },
+        Teacher {
+            right: 0.9,
+            repeat: 0.1,
+        },
+    ] {
         let mut measured = Measured::default();
         teacher.questions(&Rule::typical(&terms()), 3_000, &mut measured);
         let rule = Rule::new(&measured, &terms());
         let expected = rule.expected;
         let seen = teacher.questions(&rule, 20_000, &mut Measured::default());
         let off = (seen.accuracy() - expected.accuracy.mean).abs();
-        assert!(off < 0.006, "{} expected, {} seen", expected.accuracy.mean, seen.accuracy());
+        assert!(
+            off < 0.006,
+            "{} expected, {} seen",
+            expected.accuracy.mean,
+            seen.accuracy()
+        );
         let price = seen.price() / expected.calls_per_right_row;
         assert!((0.9..1.1).contains(&price), "{price} of the expected price");
     }
@@ -239,7 +279,10 @@ fn what_is_expected_is_what_comes_true() {
 
 #[test]
 fn errors_that_repeat_are_found_and_answered_with_care() {
-    let repeating = Teacher { right: 0.8, repeat: 0.3 };
+    let repeating = Teacher {
+        right: 0.8,
+        repeat: 0.3,
+    };
     let mut measured = Measured::default();
     repeating.questions(&Rule::typical(&terms()), 3_000, &mut measured);
     let rule = Rule::new(&measured, &terms());
@@ -247,7 +290,11 @@ fn errors_that_repeat_are_found_and_answered_with_care() {
     let seen = repeating.questions(&rule, 20_000, &mut Measured::default());
     let three = repeating.questions(&fixed(3), 20_000, &mut Measured::default());
     assert!(seen.accuracy() > 0.985, "{}", seen.accuracy());
-    assert!(three.accuracy() < seen.accuracy(), "a fixed lead of three does not see it: {}", three.accuracy());
+    assert!(
+        three.accuracy() < seen.accuracy(),
+        "a fixed lead of three does not see it: {}",
+        three.accuracy()
+    );
 }
 
 #[test]
@@ -258,11 +305,25 @@ fn a_target_out_of_reach_is_said_and_what_comes_closest_is_done() {
     };
     let rule = Rule::assuming(0.6, &few);
     assert!(!rule.meets_target && rule.expected.accuracy.mean < 0.99);
-    assert!(rule.expected.accepted > 0.05, "it still brings rows: {:?}", rule.expected);
+    assert!(
+        rule.expected.accepted > 0.05,
+        "it still brings rows: {:?}",
+        rule.expected
+    );
     assert!(Rule::assuming(0.9, &terms()).meets_target);
     // A fixed lead says what it is worth, too.
-    let lead = Rule::assuming(0.6, &Terms { lead: Some(2), ..terms() });
-    assert!(!lead.meets_target && lead.expected.accuracy.mean < 0.93, "{:?}", lead.expected);
+    let lead = Rule::assuming(
+        0.6,
+        &Terms {
+            lead: Some(2),
+            ..terms()
+        },
+    );
+    assert!(
+        !lead.meets_target && lead.expected.accuracy.mean < 0.93,
+        "{:?}",
+        lead.expected
+    );
 }
 
 #[test]
@@ -289,7 +350,10 @@ fn a_table_reads_as_one_would_decide() {
         assert_eq!(says(votes, verified), action, "{votes:?} {verified:?}");
     }
     // What no more can be drawn for is kept only where it is sure by itself.
-    assert_eq!(rule.decide(&at(&[1], yes, None), rule.max_samples), Action::Reject);
+    assert_eq!(
+        rule.decide(&at(&[1], yes, None), rule.max_samples),
+        Action::Reject
+    );
     // Two answers are needed whatever they say.
     assert!(rule.sure_draws(&at(&[], yes, None)) >= 2);
     // A situation that the table does not lead to is given up rather than guessed about.
@@ -319,7 +383,10 @@ fn a_fixed_lead_keeps_its_vetoes() {
         },
     );
     let says = |judged_so: Option<bool>| judged.decide(&at(&[2], Some(true), judged_so), 2);
-    assert_eq!([None, Some(true), Some(false)].map(says), [Action::Judge, Action::Accept, Action::Reject]);
+    assert_eq!(
+        [None, Some(true), Some(false)].map(says),
+        [Action::Judge, Action::Accept, Action::Reject]
+    );
 }
 
 #[test]
@@ -332,7 +399,10 @@ fn a_judge_that_must_be_asked_is_evidence_and_has_no_veto() {
     assert!(accepted.clone().all(|case| case.at.judged.is_some()));
     assert!(rule.cases.iter().any(|case| case.action == Action::Judge));
     let doubted = rule.cases.iter().filter(|case| case.at.judged == Some(false));
-    assert!(doubted.clone().any(|case| case.action == Action::Draw), "one more answer is drawn");
+    assert!(
+        doubted.clone().any(|case| case.action == Action::Draw),
+        "one more answer is drawn"
+    );
 }
 
 #[test]
@@ -341,8 +411,14 @@ fn wrong_answers_are_asked_for_again_as_long_as_that_is_cheaper_than_a_new_quest
     // A teacher that errs the same way every time is not asked again and again.
     let mut stubborn = Measured::default();
     for _ in 0..60 {
-        stubborn.know(Known { right: 0, wrong: vec![5] });
-        stubborn.know(Known { right: 5, wrong: vec![] });
+        stubborn.know(Known {
+            right: 0,
+            wrong: vec![5],
+        });
+        stubborn.know(Known {
+            right: 5,
+            wrong: vec![],
+        });
     }
     assert!(Rule::new(&stubborn, &terms()).retries <= 1);
 }
@@ -366,12 +442,21 @@ fn votes_do_not_depend_on_the_order_in_which_answers_came() {
 fn known(right: u64, wrong: u64, agreeing: bool) -> Measured {
     let mut measured = Measured::default();
     for _ in 0..right {
-        measured.know(Known { right: 2, wrong: vec![] });
+        measured.know(Known {
+            right: 2,
+            wrong: vec![],
+        });
     }
     for _ in 0..wrong {
         let values = if agreeing { vec![2] } else { vec![1, 1] };
-        measured.know(Known { right: 0, wrong: values });
-        measured.know(Known { right: 1, wrong: vec![1] });
+        measured.know(Known {
+            right: 0,
+            wrong: values,
+        });
+        measured.know(Known {
+            right: 1,
+            wrong: vec![1],
+        });
     }
     measured
 }

@@ -216,7 +216,9 @@ impl Job {
             format!("give at most {}", Agreement::MAX_SAMPLES),
         );
         report.when(
-            agreement.accuracy.is_some_and(|accuracy| !(accuracy > 0.5 && accuracy < 1.0)),
+            agreement
+                .accuracy
+                .is_some_and(|accuracy| !(accuracy > 0.5 && accuracy < 1.0)),
             "generate.agreement.accuracy",
             format!("an accuracy of {}", agreement.accuracy()),
             "give a share above 0.5 and below 1, such as 0.99",
@@ -229,7 +231,10 @@ impl Job {
             format!("{most} answers can never lead by {lead}"),
             "draw at least as many answers as the lead asks for",
         );
-        for (given, key) in [(agreement.accuracy.is_some(), "accuracy"), (agreement.required, "required")] {
+        for (given, key) in [
+            (agreement.accuracy.is_some(), "accuracy"),
+            (agreement.required, "required"),
+        ] {
             report.when(
                 given,
                 format!("generate.agreement.{key}"),

@@ -2,9 +2,9 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Visit, next};
 use super::*;
-use crate::evidence::Measured;
 use crate::amount::{Amount, Limit};
 use crate::concept::Standing;
+use crate::evidence::Measured;
 use crate::strategy::Strategy;
 
 fn estimate(calls: f64) -> Estimate {
