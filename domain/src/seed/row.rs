@@ -24,7 +24,7 @@ pub struct SeedRow {
     pub answer: String,
     /// Reasoning that stands apart.
     pub reasoning: Option<String>,
-    /// References; never empty.
+    /// References; empty only where the job says that there are none.
     pub references: Vec<String>,
     /// The passage.
     pub context: Option<String>,
