@@ -24,6 +24,7 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 use serde::{Deserialize, Serialize};
 
+use crate::certainty::{Certainty, Sums};
 use crate::view::many;
 use crate::warnings::Asked;
 use crate::{card, mutators, warnings};
@@ -83,6 +84,9 @@ pub(crate) struct Manifest {
     pub(crate) prompts: Vec<String>,
     /// The effective configuration.
     pub(crate) job: job::Job,
+    /// What accepted rows without a reference are expected to be worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certainty: Option<Certainty>,
     /// What went otherwise than a user may expect.
     #[serde(default)]
     pub(crate) warnings: Vec<String>,
@@ -208,6 +212,8 @@ pub(crate) struct Tallies {
     /// Accepted new questions, and those of them that belong to no concept.
     new_questions: (u64, u64),
     leaks: Option<LeakTrials>,
+    /// How sure rows without a reference are.
+    pub(crate) sums: Sums,
 }
 
 impl Tallies {
@@ -284,6 +290,7 @@ impl Tallies {
         ] {
             part.add(row);
         }
+        self.sums.see(row);
         mutators::see(&mut self.by_mutator, row);
     }
 }
@@ -456,7 +463,9 @@ async fn feed(
 
 /// Whether a row's answer could be compared with a reference.
 pub(crate) fn has_reference(start: &Start, row: &Row) -> bool {
-    row.strategy != Strategy::NewQuestion && start.job.filter.validator != job::Validator::None
+    let checked =
+        start.job.filter.validator != job::Validator::None && start.job.seeds.fields.has_references();
+    checked && row.strategy != Strategy::NewQuestion
 }
 
 fn layout(layout: job::Layout) -> Layout {
@@ -503,6 +512,7 @@ pub(crate) fn manifest(
         }
     }
     let failed_calls = tallies.failed_calls();
+    let certainty = tallies.sums.certainty(&course.rounds);
     let mut warnings = warnings::of(
         start,
         &course.concepts,
@@ -514,6 +524,7 @@ pub(crate) fn manifest(
         let rows = many(failed.rows, "candidate");
         format!("{rows} lost to calls that failed for good: {}", failed.words)
     }));
+    warnings.extend(certainty.as_ref().and_then(warnings::uncertain));
     Manifest {
         version: 1,
         run: start.run.to_string(),
@@ -531,6 +542,7 @@ pub(crate) fn manifest(
             None => BTreeMap::new(),
         },
         leaks: tallies.leaks,
+        certainty,
         warnings,
         concepts: course.concepts,
         resumed: Vec::new(),

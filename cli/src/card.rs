@@ -46,6 +46,9 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     concepts(text, manifest)?;
     leaks(text, manifest)?;
     yields(text, manifest)?;
+    if let Some(certainty) = &manifest.certainty {
+        writeln!(text, "## Rows without a reference\n\n{}\n", certainty.in_words())?;
+    }
     mutators(text, manifest)?;
     spend(text, manifest)?;
     forecasts(text, manifest)?;

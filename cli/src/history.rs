@@ -165,6 +165,8 @@ fn in_words(checks: &Checks) -> String {
         false => "differs from the reference".to_owned(),
     }));
     parts.extend(checks.votes.map(|(votes, of)| format!("{votes} of {of} votes")));
+    let sure = checks.weighed.as_ref().and_then(|weighed| weighed.sure);
+    parts.extend(sure.map(|sure| format!("{:.1} % sure", 100.0 * sure)));
     match checks.judgements.len() {
         0 => {}
         1 => parts.push("1 judgement".to_owned()),

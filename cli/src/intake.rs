@@ -245,7 +245,8 @@ impl Reference {
             Self::Number => number::reference(text).is_some(),
             Self::Label(labels) => labels.exact(text).is_some(),
         };
-        if seed.references.iter().any(readable) {
+        // Where there are no references, there is nothing to be read in them.
+        if seed.references.is_empty() || seed.references.iter().any(readable) {
             return Ok(seed);
         }
         let first: String = seed

@@ -5,6 +5,7 @@ mod args;
 mod assemble;
 mod audit;
 mod card;
+mod certainty;
 mod cluster;
 mod data;
 mod dropped;

@@ -7,12 +7,13 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
-use gristmill_domain::job::{Job, Mutators};
-use gristmill_domain::plan::{Next, Purpose, forecast, next, outlook};
+use gristmill_domain::job::{Job, Mutators, Validator};
+use gristmill_domain::plan::{Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::Strategy;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
+use crate::certainty;
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
@@ -91,6 +92,11 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             thousands(wanted)
         ));
     }
+    let votes = production
+        .as_ref()
+        .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
+    let terms = policy.evidence.filter(|_| votes);
+    let prices = terms.as_ref().map(certainty::prices);
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
         "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
@@ -99,6 +105,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
         })),
         "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "forecast": forecast, "prior": policy.prior,
+        "agreement": terms.map(|terms| serde_json::json!({ "terms": terms, "prices": prices })),
     });
     let mut text = format!("run {}\n", prepared.recipe.run);
     let splits: Vec<String> = summary
@@ -142,6 +149,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         (None, Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
         (None, Next::Round(_)) => {}
     }
+    if let (Some(terms), Some(prices)) = (&terms, &prices) {
+        text.push_str(&certainty::prices_in_words(terms, prices));
+    }
     if let Some(mutators) = &prepared.start.job.generate.mutators {
         text.push_str(&format!("mutators   {}\n", in_words(mutators)));
     }
@@ -170,6 +180,12 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     text.push_str("nothing was spent");
     print::either(output, &value, &text);
     Ok(())
+}
+
+/// True where a plan asks for rows that only the agreement of several answers decides.
+fn agreement_decides(job: &Job, plan: &Plan) -> bool {
+    let voted = plan.candidates[2] > 0 || !job.seeds.fields.has_references();
+    voted && !matches!(job.filter.validator, Validator::None)
 }
 
 /// `2 evolutions, 1 persona, 0 styles; half of the questions asked for`.

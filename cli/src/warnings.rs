@@ -5,6 +5,7 @@ use gristmill_domain::concept::Standing;
 use gristmill_domain::job::{Assign, Job, Mutators, Validator};
 use gristmill_domain::ledger::{Account, Counts};
 
+use crate::certainty::Certainty;
 use crate::view::{first_of, many, thousands};
 
 /// Concepts that a warning names; the rest are counted.
@@ -63,6 +64,21 @@ pub(crate) fn of(
         .chain(strays(start, new_questions))
         .chain(lopsided(start, concepts))
         .collect()
+}
+
+/// Rows without a reference that are right less often than the job wants.
+pub(crate) fn uncertain(certainty: &Certainty) -> Option<String> {
+    certainty.short().then(|| {
+        let hint = match certainty.lead {
+            Some(_) => "leave `generate.agreement.lead` out, so that it follows from `generate.agreement.accuracy`",
+            None => "use a better teacher or a judge, raise `generate.agreement.max_samples`, or lower `generate.agreement.accuracy`",
+        };
+        format!(
+            "of the rows without a reference {:.1} % are expected to be right, and {:.1} % is wanted: {hint}",
+            100.0 * certainty.right.mean,
+            100.0 * certainty.target
+        )
+    })
 }
 
 /// What a run asks for besides answers, or will.

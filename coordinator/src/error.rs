@@ -126,9 +126,6 @@ pub enum Error {
         /// The variable that shows them.
         variable: &'static str,
     },
-    /// The agreement rule is unusable.
-    #[error("`generate.agreement` cannot be used")]
-    Agreement(#[from] gristmill_domain::answer::agreement::Error),
     /// No model is configured for a step.
     #[error("no model is configured for the step {step:?}")]
     NoModel {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
-use gristmill_domain::job::{Assign, Concept, Concepts, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::evidence::{Costs, JudgeUse, Measured, Rule, TYPICAL_REACHED, Terms};
+use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally, Tries};
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::Strategy;
@@ -20,10 +21,10 @@ use crate::seeds::SeedStore;
 const SAMPLE: u64 = 12;
 /// Bytes of a token of English text, roughly.
 const BYTES_A_TOKEN: f64 = 4.0;
-/// Answers that decide a question by a lead of two, at .8 right and .1 for the commonest wrong one, and a few useless.
-const DRAWS_A_VOTE: f64 = 1.5;
-/// Share of candidates that become rows, believed before a pilot, by strategy.
-const PRIOR_ACCEPTANCE: [f64; 3] = [0.7, 0.6, 0.5];
+/// Share of candidates that become rows, believed before a pilot: further answers, and rephrasings.
+const PRIOR_ACCEPTANCE: [f64; 2] = [0.7, 0.6];
+/// Answers to a rephrasing whose wrong ones are asked for again.
+const ANSWERS_A_REPHRASING: f64 = 1.2;
 /// How fast acceptance falls a lap over the seeds, believed before a pilot, by strategy: by as much as a stock of twenty wordings of an answer,
 /// ten of a question and twenty new questions a seed would have it.
 const PRIOR_FALL: [f64; 3] = [0.05, 0.1, 0.05];
@@ -50,20 +51,26 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             )
         }
     };
-    let mut acceptance = PRIOR_ACCEPTANCE;
-    if job.answers_repeat() {
-        acceptance[0] = 0.0;
-    }
-    let prior = |strategy: Strategy| -> Result<Estimate, Error> {
+    let terms = terms(recipe, seeds)?;
+    let rule = Rule::typical(&terms);
+    let prior = |strategy: Strategy, acceptance: f64| -> Result<Estimate, Error> {
+        let asks = Asks {
+            strategy,
+            acceptance,
+            rule: &rule,
+        };
         Ok(Estimate {
             fall: PRIOR_FALL[strategy.place()],
-            ..estimate(recipe, seeds, strategy, acceptance[strategy.place()])?
+            ..estimate(recipe, seeds, &asks)?
         })
     };
+    let [answers, rephrasings] = PRIOR_ACCEPTANCE;
+    let answers = if job.answers_repeat() { 0.0 } else { answers };
+    let new = TYPICAL_REACHED * rule.expected.accepted;
     let prior = [
-        prior(Strategy::AnswerAugmentation)?,
-        prior(Strategy::Rephrasing)?,
-        prior(Strategy::NewQuestion)?,
+        prior(Strategy::AnswerAugmentation, answers)?,
+        prior(Strategy::Rephrasing, rephrasings)?,
+        prior(Strategy::NewQuestion, new)?,
     ];
     Ok(Policy {
         strategy: job.generate.strategy,
@@ -77,7 +84,75 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             .concepts
             .as_ref()
             .and_then(|concepts| steering(recipe, concepts)),
+        evidence: Some(terms),
     })
+}
+
+/// What a job wants of rows without a reference, and what each call costs for it: money where that is limited, else calls.
+fn terms(recipe: &Recipe, seeds: &SeedStore) -> Result<Terms, Error> {
+    let job = &recipe.job;
+    let usd = |step| -> Result<f64, Error> {
+        let cost = step_cost(recipe, seeds, Strategy::NewQuestion, 0, step)?;
+        Ok(cost.usd_micros)
+    };
+    let samples = job.judge.as_ref().map_or(0, |judge| judge.samples);
+    let mut costs = UNIT_COSTS;
+    costs.judge *= f64::from(samples);
+    if job.budget.usd.is_some() && seeds.anchors() > 0 && usd(Step::Answer(0))? > 0.0 {
+        let judge = match samples {
+            0 => 0.0,
+            samples => f64::from(samples) * usd(Step::Judge(0))?,
+        };
+        costs = Costs {
+            ask: usd(Step::Ask)?,
+            verify: usd(Step::Verify)?,
+            answer: usd(Step::Answer(0))?,
+            judge,
+        };
+    }
+    Ok(terms_at(job, costs))
+}
+
+/// A call of each kind costs one call.
+const UNIT_COSTS: Costs = Costs {
+    ask: 1.0,
+    verify: 1.0,
+    answer: 1.0,
+    judge: 1.0,
+};
+
+fn terms_at(job: &Job, costs: Costs) -> Terms {
+    let agreement = &job.generate.agreement;
+    Terms {
+        target: agreement.accuracy(),
+        required: agreement.required,
+        lead: agreement.lead,
+        max_samples: agreement.max_samples(),
+        verify: job.generate.verify,
+        judge: job
+            .judge
+            .as_ref()
+            .and_then(|judge| match (judge.when, agreement.lead) {
+                (JudgeWhen::Always, _) => Some(JudgeUse::Always),
+                (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
+                // A fixed lead settles by itself what such a judge is for.
+                (JudgeWhen::Unverified, Some(_)) => None,
+            }),
+        wrong_answers: match &job.filter.validator {
+            Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
+            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
+        },
+        costs,
+    }
+}
+
+/// Plans of older versions do not carry their rule: it was a lead of two votes, unless the job named another.
+pub(crate) fn rule_of_older_plans(job: &Job) -> Rule {
+    let terms = Terms {
+        lead: Some(job.generate.agreement.lead.unwrap_or(2)),
+        ..terms_at(job, UNIT_COSTS)
+    };
+    Rule::new(&Measured::default(), &terms)
 }
 
 /// Share of synthetic rows beside real ones.
@@ -141,33 +216,49 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         barren: BTreeMap::new(),
         last: None,
         concepts: Vec::new(),
+        measured: Measured::default(),
     }
 }
 
-fn estimate(
-    recipe: &Recipe,
-    seeds: &SeedStore,
+/// What an estimate is of.
+struct Asks<'a> {
     strategy: Strategy,
     acceptance: f64,
-) -> Result<Estimate, Error> {
+    rule: &'a Rule,
+}
+
+fn estimate(recipe: &Recipe, seeds: &SeedStore, asks: &Asks<'_>) -> Result<Estimate, Error> {
+    let Asks {
+        strategy,
+        acceptance,
+        rule,
+    } = *asks;
     let job = &recipe.job;
-    let votes = !recipe.has_reference(strategy) && !matches!(job.filter.validator, Validator::None);
-    let agreement = job.generate.agreement;
-    let draws = (f64::from(agreement.lead) * DRAWS_A_VOTE).min(f64::from(agreement.max_samples));
-    let answers = if votes { draws } else { 1.0 };
+    let votes = recipe.votes(strategy);
     let asks = strategy != Strategy::AnswerAugmentation;
-    let verifies = strategy == Strategy::NewQuestion && job.generate.verify;
+    let new = strategy == Strategy::NewQuestion;
+    let reached = if new { TYPICAL_REACHED } else { 1.0 };
+    let answers = match strategy {
+        _ if votes => reached * rule.expected.answers,
+        Strategy::Rephrasing if rule.retries > 0 => ANSWERS_A_REPHRASING,
+        Strategy::AnswerAugmentation | Strategy::Rephrasing | Strategy::NewQuestion => 1.0,
+    };
+    let verifies = match new && job.generate.verify {
+        true if votes => reached * rule.expected.verifications,
+        verifies => f64::from(u8::from(verifies)),
+    };
     let mut steps = vec![(Step::Answer(0), answers)];
     steps.extend(asks.then_some((Step::Ask, 1.0)));
-    steps.extend(verifies.then_some((Step::Verify, 1.0)));
-    let settled = votes || recipe.has_reference(strategy);
-    if let Some(judge) = job
-        .judge
-        .as_ref()
-        .filter(|judge| judge.when == JudgeWhen::Always || !settled)
-    {
-        steps.push((Step::Judge(0), f64::from(judge.samples) * JUDGED_SHARE));
-    }
+    steps.extend((verifies > 0.0).then_some((Step::Verify, verifies)));
+    let judged = job.judge.as_ref().map_or(0.0, |judge| {
+        let share = match judge.when {
+            _ if votes => reached * rule.expected.judgements,
+            JudgeWhen::Unverified if recipe.has_reference(strategy) => 0.0,
+            JudgeWhen::Always | JudgeWhen::Unverified => JUDGED_SHARE,
+        };
+        f64::from(judge.samples) * share
+    });
+    steps.extend((judged > 0.0).then_some((Step::Judge(0), judged)));
     if strategy == Strategy::NewQuestion && job.concepts.as_ref().is_some_and(Concepts::by_model) {
         steps.push((Step::Assign, acceptance));
     }

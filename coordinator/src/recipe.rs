@@ -140,7 +140,14 @@ impl Recipe {
     /// Whether an answer to this candidate can be compared with a reference.
     pub(crate) fn has_reference(&self, strategy: Strategy) -> bool {
         let checked = !matches!(self.job.filter.validator, Validator::None);
-        checked && matches!(strategy, Strategy::AnswerAugmentation | Strategy::Rephrasing)
+        checked
+            && self.job.seeds.fields.has_references()
+            && matches!(strategy, Strategy::AnswerAugmentation | Strategy::Rephrasing)
+    }
+
+    /// True when several answers decide: there is nothing to compare them with, but a canonical form to compare them by.
+    pub(crate) fn votes(&self, strategy: Strategy) -> bool {
+        !self.has_reference(strategy) && !matches!(self.job.filter.validator, Validator::None)
     }
 
     /// Name of the model that does a step.
@@ -222,7 +229,7 @@ impl Recipe {
             PromptKind::Assign => Work::Assign { request, names },
             PromptKind::Answer => Work::Answer {
                 request,
-                subject: self.subject(brief),
+                subject: self.subject(brief, seeds),
             },
         };
         Ok((
@@ -333,7 +340,7 @@ impl Recipe {
         Ok(examples)
     }
 
-    fn subject(&self, brief: &Brief<'_>) -> Subject {
+    fn subject(&self, brief: &Brief<'_>, seeds: &SeedStore) -> Subject {
         Subject {
             question: brief.question.to_owned(),
             references: if self.has_reference(brief.strategy) {
@@ -344,6 +351,7 @@ impl Recipe {
             passage: self.job.filter.grounding.as_ref().and(brief.passage()),
             database: brief.seed.database.clone(),
             traces: self.job.generate.reasoning,
+            shortest_words: seeds.shortest_answer(),
         }
     }
 }

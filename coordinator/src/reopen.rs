@@ -24,7 +24,13 @@ pub fn larger(current: Limit, wanted: Limit) -> Limit {
 pub fn more_may_help(end: Option<&End>) -> bool {
     match end {
         Some(End::RowsReached(_) | End::TargetsMet | End::SeedsUsedUp) => false,
-        Some(End::BudgetSpent | End::NothingGained | End::OneCause { .. } | End::GainTooSmall { .. }) => true,
+        Some(
+            End::BudgetSpent
+            | End::NothingGained
+            | End::OneCause { .. }
+            | End::GainTooSmall { .. }
+            | End::AccuracyOutOfReach { .. },
+        ) => true,
         // Written by a version that did not say.
         None => true,
     }

@@ -12,12 +12,13 @@ mod begin;
 mod candidate;
 mod gates;
 mod steps;
+mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use gristmill_domain::again::Again;
 use gristmill_domain::amount::Amount;
-use gristmill_domain::answer::agreement;
+use gristmill_domain::evidence::Rule;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::mutation::Mutation;
@@ -30,6 +31,7 @@ use crate::Error;
 use crate::corpus::Corpus;
 use crate::coverage::{Assessed, Coverage, Decided};
 use crate::engine::{Brought, Producer};
+use crate::forecast;
 use crate::kept::Kept;
 use crate::passages::cited;
 use crate::progress::Ahead;
@@ -65,7 +67,8 @@ pub(crate) struct Round<'a> {
     coverage: Option<&'a mut Coverage>,
     /// What new questions that are aimed at a concept are not to be.
     again: &'a [Again],
-    rule: agreement::Rule,
+    /// How answers without a reference are decided on.
+    rule: Rule,
     visit: Visit,
     total: u64,
     /// Candidates under way, by number; decided ones until all before them are.
@@ -109,14 +112,13 @@ impl<'a> Round<'a> {
         seeds: &'a SeedStore,
         past: Past<'a>,
         done: Done,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let committed = done.decided;
-        let agreement = recipe.job.generate.agreement;
         let mut visit = Visit::new(plan, seeds.anchors());
         if let Some(skip) = committed.checked_sub(1) {
             visit.nth(skip as usize);
         }
-        Ok(Self {
+        Self {
             plan,
             recipe,
             seeds,
@@ -124,8 +126,10 @@ impl<'a> Round<'a> {
             kept: past.kept,
             coverage: past.coverage,
             again: past.again,
-            // A plain majority of all that may be drawn also decides; it can only come up when the lead is large.
-            rule: agreement::Rule::new(agreement.lead, agreement.max_samples, 1.0)?,
+            rule: plan
+                .rule
+                .clone()
+                .unwrap_or_else(|| forecast::rule_of_older_plans(&recipe.job)),
             visit,
             total: plan.candidates.iter().sum(),
             active: BTreeMap::new(),
@@ -146,7 +150,7 @@ impl<'a> Round<'a> {
             block: u64::from(recipe.job.embed.batch.max(1)),
             ready: BTreeSet::new(),
             rows: Vec::new(),
-        })
+        }
     }
 
     fn address(&self, index: u64, step: Step) -> Address {
@@ -314,6 +318,7 @@ impl<'a> Round<'a> {
             .passage
             .as_ref()
             .map(|(number, passage)| cited(*number, passage));
+        let weighed = self.weighed(&candidate);
         let details = candidate
             .chosen
             .iter()
@@ -358,6 +363,7 @@ impl<'a> Round<'a> {
                 judgements: candidate.judgements.into_values().flatten().collect(),
                 details,
                 leak_trial: candidate.leak_trial,
+                weighed,
             },
             depth: 1,
             rejection,

@@ -393,7 +393,7 @@ impl Coordinator<'_> {
                 decided: report.decided,
                 accepted: report.accepted,
             };
-            let mut round = Round::new(&plan, self.recipe, self.seeds, past, done)?;
+            let mut round = Round::new(&plan, self.recipe, self.seeds, past, done);
             engine
                 .drive(&mut round, |row| {
                     note(&mut report, snapshot, numbers, &self.progress, row);
@@ -468,6 +468,17 @@ impl Coordinator<'_> {
         let forecast = plan
             .forecast
             .unwrap_or_else(|| plan::forecast(&standing.snapshot, policy));
+        let short = plan
+            .rule
+            .as_ref()
+            .filter(|rule| !rule.meets_target && plan.candidates[2] > 0);
+        if let (Some(rule), plan::Purpose::Production) = (short, plan.purpose) {
+            tracing::warn!(
+                run = %self.recipe.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,
+                calls_per_right_row = rule.expected.calls_per_right_row,
+                "rows without a reference are not expected to be right as often as `generate.agreement.accuracy` wants"
+            );
+        }
         tracing::info!(run = %self.recipe.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
         self.progress.send_modify(|progress| {
             progress.phase = phase;
@@ -504,6 +515,7 @@ fn note(
     if let Some(rejection) = &row.rejection {
         *report.rejected.entry(rejection.reason).or_default() += 1;
     }
+    snapshot.measured.note(row);
     if !snapshot.concepts.is_empty() {
         let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);
         report.aimed += u64::from(aimed);

@@ -69,6 +69,8 @@ pub struct SeedStore {
     peers: HashMap<String, Vec<u64>>,
     ids: Vec<ContentId>,
     summary: Summary,
+    /// Words of the shortest answer in the anchor.
+    shortest_answer: Option<u32>,
     passages: Passages,
 }
 
@@ -212,6 +214,7 @@ impl SeedStore {
             peers: HashMap::new(),
             ids: Vec::new(),
             summary: Summary::default(),
+            shortest_answer: None,
             passages: Passages::none()?,
         })
     }
@@ -230,10 +233,17 @@ impl SeedStore {
             let key = seed.database.clone().unwrap_or_else(|| stratum(seed));
             self.peers.entry(key).or_default().push(self.anchor.len() as u64);
             self.anchor.push(ordinal);
+            let words = u32::try_from(seed.answer.split_whitespace().count()).unwrap_or(u32::MAX);
+            self.shortest_answer = Some(self.shortest_answer.map_or(words, |shortest| shortest.min(words)));
             for concept in &seed.concepts {
                 *self.summary.concepts.entry(concept.clone()).or_default() += 1;
             }
         }
+    }
+
+    /// Words of the shortest answer that is generated from: shorter ones than that are suspicious, others are not.
+    pub(crate) fn shortest_answer(&self) -> Option<u32> {
+        self.shortest_answer
     }
 
     /// What was taken in.

@@ -86,7 +86,7 @@ pub struct Generate {
     pub reasoning: bool,
     /// Solved examples shown in a prompt.
     pub examples: u32,
-    /// New questions are checked for being answerable before they are answered.
+    /// New questions may be checked for being answerable.
     pub verify: bool,
     /// How many answers decide a question that has no reference.
     pub agreement: Agreement,
@@ -179,22 +179,38 @@ pub enum PromptKind {
     Assign,
 }
 
-/// Sequential majority over several answers to one question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// When several answers to a question without a reference are agreement enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Agreement {
-    /// Votes by which one answer must lead the next.
-    pub lead: u32,
-    /// Answers drawn at most.
-    pub max_samples: u32,
+    /// Share of the rows without a reference that should be right, between 0.5 and 1; 0.99 when left out. How many answers are drawn, and
+    /// whether a question is verified or judged first, follows from what earlier rounds measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// The run ends when measurement shows that `accuracy` cannot be met; otherwise it does what comes closest and says so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// A fixed rule instead: votes by which one answer must lead the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<u32>,
+    /// Answers drawn for one question at most; 10 when left out, or 6 with a fixed `lead`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_samples: Option<u32>,
 }
 
-impl Default for Agreement {
-    fn default() -> Self {
-        Self {
-            lead: 2,
-            max_samples: 6,
-        }
+impl Agreement {
+    /// Most answers to one question that a rule may look at.
+    pub const MAX_SAMPLES: u32 = 16;
+
+    /// Share of the rows that should be right.
+    pub fn accuracy(&self) -> f64 {
+        self.accuracy.unwrap_or(0.99)
+    }
+
+    /// Answers drawn for one question at most.
+    pub fn max_samples(&self) -> u32 {
+        let fixed = self.lead.is_some();
+        self.max_samples.unwrap_or(if fixed { 6 } else { 10 })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod chat;
 pub mod concept;
 pub mod egress;
+pub mod evidence;
 pub mod filter;
 pub mod id;
 pub mod job;

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Limit, MicroUsd};
 use crate::concept::{Outlook, Standing};
+use crate::evidence::{Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
@@ -60,6 +61,9 @@ pub struct Policy {
     /// How rounds aim at concepts under their target; `None` when nothing is aimed at.
     #[serde(default)]
     pub steering: Option<Steering>,
+    /// What the rule for answers without a reference must meet; `None` in policies of older versions.
+    #[serde(default)]
+    pub evidence: Option<Terms>,
 }
 
 /// What a plan may look at: the verdicts and settled costs of finished rounds.
@@ -87,6 +91,9 @@ pub struct Snapshot {
     pub last: Option<LastRound>,
     /// Where each concept stands.
     pub concepts: Vec<Outlook>,
+    /// What answers showed of the teacher.
+    #[serde(default)]
+    pub measured: Measured,
 }
 
 /// What a plan looks at in the round before it.
@@ -155,6 +162,9 @@ pub struct Plan {
     /// Where each concept stood when the round was planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub concepts: Vec<Standing>,
+    /// How answers without a reference are decided on, and how often wrong ones are asked for again; plans of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
     /// The mix that the candidates follow.
     pub mix: Mix,
     /// The run's limit at this time; plans of older versions do not say.
@@ -274,6 +284,17 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if rest || all == 0 {
         return Next::End(End::SeedsUsedUp);
     }
+    let rule = policy.evidence.map(|terms| Rule::new(&snapshot.measured, &terms));
+    if let (Some(rule), Some(terms), Purpose::Production) = (&rule, &policy.evidence, purpose)
+        && terms.required
+        && !rule.meets_target
+        && candidates[2] > 0
+    {
+        return Next::End(End::AccuracyOutOfReach {
+            target: rule.target,
+            best: rule.expected.accuracy.mean,
+        });
+    }
     let expected = ground.expect(candidates);
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
@@ -295,6 +316,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
             .map(|concept| concept.standing.clone())
             .collect(),
         aims,
+        rule,
         mix,
         limit: Some(snapshot.limit),
         budget_ratio,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::concept::Assigned;
+use crate::evidence::Weighed;
 use crate::filter::leak::Trial;
 use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
@@ -141,4 +142,7 @@ pub struct Checks {
     /// Of a rephrasing, where texts are embedded: whether decontamination would have recognised it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leak_trial: Option<Trial>,
+    /// What was drawn and how it was weighed, where answers were drawn; rows of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed: Option<Weighed>,
 }

@@ -178,6 +178,9 @@ pub struct Subject {
     /// The model's thinking is kept as reasoning that leads to the answer (`generate.reasoning`).
     #[serde(default)]
     pub traces: bool,
+    /// Words of the seeds' shortest answer: what is as long is not too short, whatever the rules say of prose.
+    #[serde(default)]
+    pub shortest_words: Option<u32>,
 }
 
 /// What a task brought.

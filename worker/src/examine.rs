@@ -121,6 +121,19 @@ fn kind(validator: &Validator) -> Kind {
     }
 }
 
+/// The form by which an answer is judged. Seeds with answers of a few words say that prose is not what is wanted: an answer under
+/// the rules' fewest words, but no shorter than the seeds' shortest, is a short answer.
+fn form(kind: Kind, answer: &str, subject: &Subject, fewest: usize) -> Kind {
+    let words = answer.split_whitespace().count();
+    let as_short_as_seeds = subject
+        .shortest_words
+        .is_some_and(|shortest| words >= shortest.max(1) as usize);
+    match kind {
+        Kind::Open if words < fewest && as_short_as_seeds => Kind::Short,
+        kind => kind,
+    }
+}
+
 fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(), Rejection> {
     let check = |answer: &str, kind| {
         kit.filter.rules.check(&Text {
@@ -130,7 +143,11 @@ fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(),
             kind,
         })
     };
-    check(&answered.answer, kind(&kit.filter.validator))?;
+    let fewest = kit.filter.rules.answer_words.min;
+    check(
+        &answered.answer,
+        form(kind(&kit.filter.validator), &answered.answer, subject, fewest),
+    )?;
     if !answered.reasoning.is_empty() {
         // Steps of a solution are not prose: shares of symbols and stop words would drop what people write.
         check(&answered.reasoning, Kind::Short)?;

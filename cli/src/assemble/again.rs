@@ -167,6 +167,7 @@ mod tests {
             by_strategy: Default::default(),
             by_mutator: Default::default(),
             leaks: None,
+            certainty: None,
             resumed: Vec::new(),
             limit: gristmill_domain::amount::Limit::default(),
             spend: Vec::new(),

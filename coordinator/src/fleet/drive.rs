@@ -102,7 +102,6 @@ impl Fleet {
                 | Error::Concepts(_)
                 | Error::Prompt { .. }
                 | Error::Mutators { .. }
-                | Error::Agreement(_)
                 | Error::NoModel { .. }
                 | Error::Json(_)
                 | Error::NoSuchSeed { .. }

@@ -57,7 +57,7 @@ impl Round<'_> {
         if asks {
             self.ready.insert((3, index, Step::Ask));
         } else {
-            self.ask_first_answers(index);
+            self.begin_answers(index);
         }
         self.of_seed.entry(seed_ordinal).or_default().insert(index);
         self.advance()?;

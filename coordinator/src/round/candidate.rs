@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_domain::amount::Amount;
-use gristmill_domain::filter::Rejection;
+use gristmill_domain::evidence::{Situation, tally};
 use gristmill_domain::filter::leak::Trial;
+use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::id::TaskId;
 use gristmill_domain::job::Concept;
 use gristmill_domain::mutation::Mutation;
@@ -85,6 +86,9 @@ pub(super) struct Candidate {
     pub(super) key: Option<u32>,
     /// Candidates before it in this round that its question is like, and why that would make it a duplicate.
     pub(super) alike: Vec<(u64, Rejection)>,
+    /// Whether it can be answered, where that was asked or is known, and why not.
+    pub(super) verified: Option<bool>,
+    pub(super) unanswerable: String,
     /// Answers by sample; `None` for a completion of no use.
     pub(super) answers: BTreeMap<u32, Option<Answer>>,
     /// Answers asked for.
@@ -94,13 +98,19 @@ pub(super) struct Candidate {
     pub(super) answer_shingles: Box<[u32]>,
     pub(super) votes: Option<(u32, u32)>,
     pub(super) judgements: BTreeMap<u32, Option<Judgement>>,
+    /// Judgements asked for, and the first of those that are about the chosen answer.
+    pub(super) asked_judgements: u32,
+    pub(super) judged_from: u32,
+    /// The canonical answer that was judged last, and whether it was found right.
+    pub(super) judged: Option<(String, bool)>,
     /// Concepts that a model is shown to say what it is about.
     pub(super) choices: Vec<Arc<Concept>>,
     /// What the model said: one of them, or none; nothing where it was not asked or said nothing of use.
     pub(super) said: Option<Said>,
     /// The last useless completion, for the rejected row.
     pub(super) last_text: String,
-    pub(super) last_rejection: Option<Rejection>,
+    /// Why, with the step: of several that were asked for at once the last in their order, not the last to arrive.
+    pub(super) last_rejection: Option<(Step, Rejection)>,
     pub(super) teacher_version: String,
     pub(super) prompts: Vec<String>,
     pub(super) tasks: BTreeMap<Step, TaskId>,
@@ -141,12 +151,17 @@ impl Candidate {
             leak_trial: None,
             key: None,
             alike: Vec::new(),
+            verified: None,
+            unanswerable: String::new(),
             answers: BTreeMap::new(),
             asked_answers: 0,
             chosen: None,
             answer_shingles: Box::default(),
             votes: None,
             judgements: BTreeMap::new(),
+            asked_judgements: 0,
+            judged_from: 0,
+            judged: None,
             choices: Vec::new(),
             said: None,
             last_text: String::new(),
@@ -225,12 +240,43 @@ impl Candidate {
         matches!(self.phase, Phase::Decided(_))
     }
 
-    /// Averaged points of five, over the judgements that could be read; `None` without one.
+    /// True when no money was left for one of its calls: nothing more can be found out about it.
+    pub(super) fn unfunded(&self) -> bool {
+        let last = self.last_rejection.as_ref();
+        last.is_some_and(|(_, rejection)| rejection.reason == Reason::Unfunded)
+    }
+
+    /// What is known about its answers, and the leading one.
+    pub(super) fn situation(&self) -> (Situation, Option<&Answer>) {
+        let usable = || self.answers.values().flatten();
+        let votes = tally(usable().map(|answer| answer.canonical.as_str()));
+        let leader = votes.first().map(|(canonical, _)| *canonical);
+        let judged = self
+            .judged
+            .as_ref()
+            .filter(|(canonical, _)| Some(canonical.as_str()) == leader);
+        let at = Situation {
+            votes: votes.iter().map(|(_, votes)| *votes).collect(),
+            verified: self.verified,
+            judged: judged.map(|(_, passed)| *passed),
+        };
+        (
+            at,
+            usable().find(|answer| Some(answer.canonical.as_str()) == leader),
+        )
+    }
+
+    /// The judgements of the chosen answer that could be read.
+    pub(super) fn judgements_of_chosen(&self) -> impl Iterator<Item = &Judgement> {
+        self.judgements
+            .range(self.judged_from..)
+            .filter_map(|(_, judgement)| judgement.as_ref())
+    }
+
+    /// Averaged points of five, over the judgements of the chosen answer that could be read; `None` without one.
     pub(super) fn points(&self) -> Option<f64> {
         let points: Vec<f64> = self
-            .judgements
-            .values()
-            .flatten()
+            .judgements_of_chosen()
             .map(|j| f64::from(j.points()))
             .collect();
         (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)

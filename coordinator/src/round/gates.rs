@@ -99,20 +99,7 @@ impl Round<'_> {
         if !blockers.is_empty() {
             return self.wait(index, blockers);
         }
-        let verify = strategy == Strategy::NewQuestion && self.recipe.job.generate.verify;
-        if let Some(candidate) = self.active.get_mut(&index) {
-            candidate.phase = if verify {
-                Phase::Verifying
-            } else {
-                Phase::Answering
-            };
-        }
-        if verify {
-            self.ready
-                .insert((2, index, gristmill_domain::work::Step::Verify));
-        } else {
-            self.ask_first_answers(index);
-        }
+        self.begin_answers(index);
     }
 
     /// Candidates before this one that decide whether its seed has room for another rephrasing; none when it has room anyway.

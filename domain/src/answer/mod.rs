@@ -4,7 +4,6 @@
 //! Every reader prefers silence to a guess: a completion that names two different final answers has none. Wrong rows cost
 //! a student more than lost ones.
 
-pub mod agreement;
 pub mod choice;
 pub mod grounding;
 pub mod label;

@@ -3,7 +3,7 @@
 mod concepts;
 mod models;
 
-use super::{Job, JudgeWhen, StrategyChoice, Validator};
+use super::{Agreement, Job, JudgeWhen, StrategyChoice, Validator};
 
 /// Something wrong with a job, at a key path such as `teacher.0.price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,16 +159,7 @@ impl Job {
         let generate = &self.generate;
         report.at_least("generate.max_tokens", generate.max_tokens.into(), 1);
         report.at_least("generate.rounds", generate.rounds.into(), 1);
-        report.at_least("generate.agreement.lead", generate.agreement.lead.into(), 1);
-        report.when(
-            generate.agreement.max_samples < generate.agreement.lead,
-            "generate.agreement.max_samples",
-            format!(
-                "{} answers can never lead by {}",
-                generate.agreement.max_samples, generate.agreement.lead
-            ),
-            "draw at least as many answers as the lead asks for",
-        );
+        self.check_agreement(report);
         report.when(
             generate.rows == Some(0),
             "generate.rows",
@@ -212,6 +203,45 @@ impl Job {
             "set `generate.reasoning: true`, or another strategy",
         );
         self.check_mutators(report);
+    }
+
+    fn check_agreement(&self, report: &mut Report) {
+        let agreement = &self.generate.agreement;
+        let most = agreement.max_samples();
+        report.at_least("generate.agreement.max_samples", most.into(), 1);
+        report.when(
+            most > Agreement::MAX_SAMPLES,
+            "generate.agreement.max_samples",
+            format!("{most} answers to one question"),
+            format!("give at most {}", Agreement::MAX_SAMPLES),
+        );
+        report.when(
+            agreement
+                .accuracy
+                .is_some_and(|accuracy| !(accuracy > 0.5 && accuracy < 1.0)),
+            "generate.agreement.accuracy",
+            format!("an accuracy of {}", agreement.accuracy()),
+            "give a share above 0.5 and below 1, such as 0.99",
+        );
+        let Some(lead) = agreement.lead else { return };
+        report.at_least("generate.agreement.lead", lead.into(), 1);
+        report.when(
+            most < lead,
+            "generate.agreement.max_samples",
+            format!("{most} answers can never lead by {lead}"),
+            "draw at least as many answers as the lead asks for",
+        );
+        for (given, key) in [
+            (agreement.accuracy.is_some(), "accuracy"),
+            (agreement.required, "required"),
+        ] {
+            report.when(
+                given,
+                format!("generate.agreement.{key}"),
+                format!("`{key}` does nothing beside a fixed `lead`"),
+                format!("leave `lead` out, so that it follows from the accuracy, or leave `{key}` out"),
+            );
+        }
     }
 
     /// True where rounds aim at concepts under their target.

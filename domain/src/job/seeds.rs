@@ -85,7 +85,8 @@ pub struct Fields {
     /// Reasoning that leads to the answer, when it stands apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
-    /// Reference answers to check against, a text or a list of texts.
+    /// Reference answers to check against, a text or a list of texts; `none` where no answer of the seeds is sure enough to check
+    /// against, so that the agreement of several answers decides everywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub references: Option<String>,
     /// The passage that the question rests on, a text or a list of texts.
@@ -100,6 +101,16 @@ pub struct Fields {
     /// Name of the database a query runs on (validator `sql`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+}
+
+impl Fields {
+    /// What stands for the column's name where there are no references.
+    pub const NO_REFERENCES: &str = "none";
+
+    /// False where no answer of the seeds is a reference.
+    pub fn has_references(&self) -> bool {
+        self.references.as_deref() != Some(Self::NO_REFERENCES)
+    }
 }
 
 impl Default for Fields {

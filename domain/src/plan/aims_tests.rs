@@ -4,6 +4,7 @@ use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Tries,
 use super::*;
 use crate::amount::{Amount, Limit};
 use crate::concept::Standing;
+use crate::evidence::Measured;
 use crate::strategy::Strategy;
 
 fn estimate(calls: f64) -> Estimate {
@@ -34,6 +35,7 @@ fn policy() -> Policy {
             seedless: true,
             beyond: false,
         }),
+        evidence: None,
     }
 }
 
@@ -65,6 +67,7 @@ fn snapshot(concepts: Vec<Outlook>) -> Snapshot {
         barren: Default::default(),
         last: None,
         concepts,
+        measured: Measured::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::concept::Outlook;
+use crate::evidence::Measured;
 
 /// A job over `seeds` anchor seeds under a limit of calls, with candidates of one, two and five calls, each call $0.0002.
 struct Situation {
@@ -61,6 +62,7 @@ fn situation(seeds: u64, calls: u64) -> Situation {
             barren: BTreeMap::new(),
             last: None,
             concepts: Vec::new(),
+            measured: Measured::default(),
         },
         policy: Policy {
             strategy: StrategyChoice::Auto,
@@ -75,6 +77,7 @@ fn situation(seeds: u64, calls: u64) -> Situation {
                 estimate(0.5, 5.0, false),
             ],
             steering: None,
+            evidence: None,
         },
     }
 }

@@ -44,6 +44,13 @@ pub enum End {
         /// Rows that count towards a target.
         counted: u64,
     },
+    /// The job requires an accuracy of rows without a reference that the teacher cannot give.
+    AccuracyOutOfReach {
+        /// What the job requires.
+        target: f64,
+        /// What is expected of the best rule that is worth its price.
+        best: f64,
+    },
 }
 
 /// The end that finished rounds have reached, whatever might be planned.
@@ -163,6 +170,12 @@ impl std::fmt::Display for End {
             ),
             Self::SeedsUsedUp => write!(f, "every rephrasing that may be kept is there"),
             Self::TargetsMet => write!(f, "every concept has the rows that are wanted of it"),
+            Self::AccuracyOutOfReach { target, best } => write!(
+                f,
+                "`generate.agreement.accuracy` requires {:.1} % right, and {:.1} % is the best that this teacher can be expected to give",
+                100.0 * target,
+                100.0 * best
+            ),
             Self::GainTooSmall { aimed, counted } => write!(
                 f,
                 "only {counted} of {aimed} candidates that were aimed at open concepts count: another round is not worth its cost"

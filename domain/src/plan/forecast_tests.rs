@@ -5,6 +5,7 @@ use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 use super::super::{LastRound, StageCost, Tries};
 use super::*;
 use crate::amount::{Amount, Limit, MicroUsd};
+use crate::evidence::Measured;
 use crate::job::StrategyChoice;
 use crate::strategy::Strategy;
 
@@ -36,6 +37,7 @@ fn policy(strategy: StrategyChoice, rows_max: u64) -> Policy {
             estimate(0.5, 5.0, 0.05),
         ],
         steering: None,
+        evidence: None,
     }
 }
 
@@ -51,6 +53,7 @@ fn before(seeds: u64, limit: Limit) -> Snapshot {
         barren: Default::default(),
         last: None,
         concepts: Vec::new(),
+        measured: Measured::default(),
     }
 }
 

@@ -31,6 +31,7 @@ fn policy(rounds: u32, pilot: f64, prior_micros: u64) -> Policy {
         rephrasings_per_seed: 1,
         prior: [prior; 3],
         steering: None,
+        evidence: None,
     }
 }
 
@@ -49,6 +50,7 @@ fn at_first(limit: u64) -> Snapshot {
         barren: BTreeMap::new(),
         last: None,
         concepts: Vec::new(),
+        measured: Measured::default(),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct SeedRow {
     pub answer: String,
     /// Reasoning that stands apart.
     pub reasoning: Option<String>,
-    /// References; never empty.
+    /// References; empty only where the job says that there are none.
     pub references: Vec<String>,
     /// The passage.
     pub context: Option<String>,
@@ -126,6 +126,7 @@ pub fn read(row: &Map<String, Value>, fields: &Fields) -> Result<SeedRow, String
         choices[chosen].text.clone()
     };
     let references = match fields.references.as_deref() {
+        _ if !fields.has_references() => Vec::new(),
         None => vec![answer.clone()],
         Some(column) => {
             let found = texts(column, present(row, column)?.as_ref())?;

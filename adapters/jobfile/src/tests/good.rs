@@ -101,7 +101,7 @@ fn one_teacher_or_several_and_aliases() {
     );
     let job = folder.load(alias, &[]).unwrap().job;
     assert_eq!(
-        (job.output.shard_rows, job.generate.agreement.max_samples),
+        (job.output.shard_rows, job.generate.agreement.max_samples()),
         (8, 9)
     );
 }

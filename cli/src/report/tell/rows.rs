@@ -169,7 +169,9 @@ pub(super) fn sample(whole: &Whole) -> Sample {
         );
     }
     if let Some((votes, of)) = row.checks.votes {
-        line("agreement", format!("{votes} of {of} answers"));
+        let sure = row.checks.weighed.as_ref().and_then(|weighed| weighed.sure);
+        let sure = sure.map_or_else(String::new, |sure| format!(", {:.1} % sure", 100.0 * sure));
+        line("agreement", format!("{votes} of {of} answers{sure}"));
     }
     let points: Vec<String> = row
         .checks

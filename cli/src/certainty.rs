@@ -1,0 +1,188 @@
+//! How right rows without a reference are expected to be, in numbers and in words: before a run, and after it.
+
+use gristmill_coordinator::RoundReport;
+use gristmill_domain::evidence::{Basis, Rule, Summary, Terms};
+use gristmill_domain::row::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::view::thousands;
+
+/// Accuracies of teachers that a plan compares before anything is measured.
+const TEACHERS: [f64; 3] = [0.9, 0.8, 0.6];
+
+/// What accepted rows without a reference are expected to be worth.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Certainty {
+    /// Accepted rows that agreement decided.
+    pub(crate) rows: u64,
+    /// Share of them expected to be right, with its 90 % interval.
+    pub(crate) right: Summary,
+    /// What the job wants.
+    pub(crate) target: f64,
+    /// Votes by which an answer had to lead, where the job fixes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lead: Option<u32>,
+    /// Expected calls for a right row, by the last round's rule.
+    pub(crate) calls_per_right_row: f64,
+    /// From what that was estimated.
+    pub(crate) basis: Basis,
+}
+
+/// Sums up how sure accepted rows are while they go by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    rows: u64,
+    sure: f64,
+}
+
+impl Sums {
+    /// Counts an accepted row that agreement decided.
+    pub(crate) fn see(&mut self, row: &Row) {
+        let weighed = row.checks.weighed.as_ref().filter(|_| row.accepted());
+        if let Some(sure) = weighed.and_then(|weighed| weighed.sure) {
+            self.rows += 1;
+            self.sure += sure;
+        }
+    }
+
+    /// The rows' mean, with the interval that the last rule's parameters leave; `None` where agreement decided nothing.
+    pub(crate) fn certainty(&self, rounds: &[RoundReport]) -> Option<Certainty> {
+        let rule = rounds.iter().rev().find_map(|round| round.plan.rule.as_ref())?;
+        let mean = self.sure / self.rows.max(1) as f64;
+        let expected = rule.expected.accuracy;
+        (self.rows > 0).then(|| Certainty {
+            rows: self.rows,
+            right: Summary {
+                mean,
+                low: expected.low.min(mean),
+                high: expected.high.max(mean),
+            },
+            target: rule.target,
+            lead: rule.lead,
+            calls_per_right_row: rule.expected.calls_per_right_row,
+            basis: rule.basis,
+        })
+    }
+}
+
+impl Certainty {
+    /// True when fewer rows are expected to be right than the job wants.
+    pub(crate) fn short(&self) -> bool {
+        self.right.mean < self.target
+    }
+
+    /// In whole sentences.
+    pub(crate) fn in_words(&self) -> String {
+        let basis = &self.basis;
+        let how = match self.lead {
+            Some(lead) => format!("a fixed lead of {lead} votes"),
+            None => format!("a target of {:.1} %", 100.0 * self.target),
+        };
+        let text = format!(
+            "{} rows have no reference and were decided by the agreement of several answers, with {how}. {:.1} % of them are expected to \
+             be right (90 % interval {:.1} to {:.1} %), at {:.1} calls a right row. This is estimated from {} questions with a reference \
+             and the votes on {} without: the teacher is right {:.0} % of the time [{:.0}, {:.0}], two of its answers to one question are \
+             right or wrong together with a correlation of {:.2} [{:.2}, {:.2}], two wrong answers agree {:.0} % of the time, and {:.0} % \
+             of the new questions have no answer.",
+            thousands(self.rows),
+            100.0 * self.right.mean,
+            100.0 * self.right.low,
+            100.0 * self.right.high,
+            self.calls_per_right_row,
+            thousands(basis.with_reference),
+            thousands(basis.voted),
+            100.0 * basis.right.mean,
+            100.0 * basis.right.low,
+            100.0 * basis.right.high,
+            basis.repeat.mean,
+            basis.repeat.low,
+            basis.repeat.high,
+            100.0 * basis.agreeing_errors.mean,
+            100.0 * basis.unanswerable.mean,
+        );
+        match self.short() {
+            true => format!(
+                "{text} That is short of the target of {:.1} %.",
+                100.0 * self.target
+            ),
+            false => text,
+        }
+    }
+}
+
+/// A rule for one kind of teacher, in a plan.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Price {
+    /// Share of the teacher's answers that are right.
+    teacher: f64,
+    /// Votes by which an answer must lead, where they are fixed.
+    lead: Option<u32>,
+    /// Share of the accepted rows expected to be right.
+    right: f64,
+    /// Calls for a right row.
+    calls_per_right_row: f64,
+    /// Whether that meets the target.
+    meets_target: bool,
+}
+
+impl Price {
+    fn of(teacher: f64, terms: &Terms) -> Self {
+        let rule = Rule::assuming(teacher, terms);
+        Self {
+            teacher,
+            lead: terms.lead,
+            right: rule.expected.accuracy.mean,
+            calls_per_right_row: rule.expected.calls_per_right_row,
+            meets_target: rule.meets_target,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        format!(
+            "{:.1} % right at {:.1} calls a right row{}",
+            100.0 * self.right,
+            self.calls_per_right_row,
+            if self.meets_target {
+                ""
+            } else {
+                " (misses the target)"
+            }
+        )
+    }
+}
+
+/// What the target costs with better and worse teachers, and what fixed leads would come to with an ordinary one.
+pub(crate) fn prices(terms: &Terms) -> Vec<Price> {
+    let own = TEACHERS.map(|teacher| Price::of(teacher, terms));
+    let fixed = [2, 3]
+        .into_iter()
+        .filter(|lead| terms.lead.is_none() && *lead <= terms.max_samples);
+    let fixed = fixed.map(|lead| {
+        let lead = Some(lead);
+        Price::of(TEACHERS[1], &Terms { lead, ..*terms })
+    });
+    own.into_iter().chain(fixed).collect()
+}
+
+/// The plan's lines about rows without a reference.
+pub(crate) fn prices_in_words(terms: &Terms, prices: &[Price]) -> String {
+    let mut text = match terms.lead {
+        Some(lead) => format!("agreement  a fixed lead of {lead} votes for rows without a reference\n"),
+        None => format!(
+            "agreement  {:.1} % right is wanted of rows without a reference; how, is decided from what the pilot measures\n",
+            100.0 * terms.target
+        ),
+    };
+    for price in prices {
+        let lead = match (price.lead, terms.lead) {
+            (Some(lead), None) => format!(", with a fixed lead of {lead}"),
+            _ => String::new(),
+        };
+        text.push_str(&format!(
+            "           a teacher that is right {:.0} % of the time{lead}: {}\n",
+            100.0 * price.teacher,
+            price.in_words()
+        ));
+    }
+    text
+}

@@ -1,0 +1,282 @@
+//! How answers are weighed: by the plan's rule where nothing is there to compare them with, by the reference where one is.
+//!
+//! A decision is made only when everything that was asked for is there, so that none depends on the order of arrival.
+
+use gristmill_domain::evidence::{Action, Situation, Weighed};
+use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::job::JudgeWhen;
+use gristmill_domain::strategy::Strategy;
+use gristmill_domain::work::{Answer, Step};
+
+use super::Round;
+use super::candidate::{Candidate, Phase};
+
+impl Round<'_> {
+    /// Takes the first step after the question is settled.
+    pub(super) fn begin_answers(&mut self, index: u64) {
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return;
+        };
+        let strategy = candidate.spec.strategy;
+        let new = strategy == Strategy::NewQuestion;
+        if self.recipe.votes(strategy) {
+            // A seed's own question is known to have an answer, in whatever words.
+            candidate.verified = (!new).then_some(true);
+            self.follow_rule(index);
+        } else if new && self.recipe.job.generate.verify {
+            candidate.phase = Phase::Verifying;
+            self.ready.insert((2, index, Step::Verify));
+        } else {
+            self.ask_answers(index, 1);
+        }
+    }
+
+    /// Goes on after a question was verified. Where answers cannot be compared, nothing can outweigh the verdict.
+    pub(super) fn after_verification(&mut self, index: u64) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        if self.recipe.votes(candidate.spec.strategy) {
+            self.follow_rule(index);
+        } else if candidate.verified == Some(true) {
+            self.ask_answers(index, 1);
+        } else {
+            let rejection = Rejection::new(Reason::Unanswerable, candidate.unanswerable.clone());
+            self.decide(index, Some(rejection));
+        }
+    }
+
+    fn ask_answers(&mut self, index: u64, count: u32) {
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return;
+        };
+        candidate.phase = Phase::Answering;
+        let first = candidate.asked_answers;
+        candidate.asked_answers += count;
+        for sample in first..first + count {
+            self.ready.insert((2, index, Step::Answer(sample)));
+        }
+    }
+
+    /// Decides on the answers once all that were asked for are there.
+    pub(super) fn weigh_answers(&mut self, index: u64) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        if (candidate.answers.len() as u32) < candidate.asked_answers {
+            return;
+        }
+        let strategy = candidate.spec.strategy;
+        if self.recipe.votes(strategy) {
+            return self.follow_rule(index);
+        }
+        let usable = || candidate.answers.values().flatten();
+        let good = usable().find(|answer| answer.correct != Some(false)).cloned();
+        let wrong = usable().last().cloned();
+        // The question is paid for: another answer is cheaper than another question.
+        let retries = match strategy {
+            Strategy::Rephrasing if self.recipe.has_reference(strategy) => self.rule.retries,
+            Strategy::Rephrasing | Strategy::AnswerAugmentation | Strategy::NewQuestion => 0,
+        };
+        match (good, wrong) {
+            (Some(answer), _) => {
+                self.choose(index, answer, None);
+                if strategy == Strategy::AnswerAugmentation {
+                    self.enter_answer_gate(index);
+                } else {
+                    self.judge_or_accept(index);
+                }
+            }
+            _ if candidate.asked_answers <= retries && !candidate.unfunded() => self.ask_answers(index, 1),
+            (None, Some(answer)) => {
+                let rejection = Rejection::new(Reason::Wrong, answer.detail.clone());
+                self.choose(index, answer, None);
+                self.decide(index, Some(rejection));
+            }
+            (None, None) => self.decide_by_last(index),
+        }
+    }
+
+    /// Does what the plan's rule says about the evidence so far.
+    fn follow_rule(&mut self, index: u64) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        if candidate.unfunded() {
+            return self.decide_by_last(index);
+        }
+        let (at, leader) = candidate.situation();
+        let leader = leader.cloned();
+        let asked = candidate.asked_answers;
+        match (self.rule.decide(&at, asked), leader) {
+            (Action::Draw, _) => {
+                let most = self.rule.max_samples.saturating_sub(asked).max(1);
+                self.ask_answers(index, self.rule.sure_draws(&at).min(most));
+            }
+            (Action::Verify, _) => {
+                if let Some(candidate) = self.active.get_mut(&index) {
+                    candidate.phase = Phase::Verifying;
+                }
+                self.ready.insert((2, index, Step::Verify));
+            }
+            (Action::Judge, Some(answer)) => {
+                let votes = at.votes.first().map(|votes| (u32::from(*votes), asked));
+                self.choose(index, answer, votes);
+                self.ask_judge(index);
+            }
+            (Action::Accept, Some(answer)) => {
+                let votes = at.votes.first().map(|votes| (u32::from(*votes), asked));
+                let augments = candidate.spec.strategy == Strategy::AnswerAugmentation;
+                self.choose(index, answer, votes);
+                if augments {
+                    self.enter_answer_gate(index);
+                } else {
+                    self.assign_or_accept(index);
+                }
+            }
+            (Action::Reject | Action::Judge | Action::Accept, _) => self.give_up(index, &at),
+        }
+    }
+
+    /// Rejects a candidate whose evidence does not suffice.
+    fn give_up(&mut self, index: u64, at: &Situation) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        let sure = self.rule.case(at).map_or(0.0, |case| case.right);
+        let sure = format!(
+            "{:.1} % sure, {:.1} % wanted",
+            100.0 * sure,
+            100.0 * self.rule.target
+        );
+        let given: Vec<&str> = candidate
+            .answers
+            .values()
+            .flatten()
+            .map(|answer| answer.canonical.as_str())
+            .collect();
+        let rejection = match at {
+            Situation {
+                verified: Some(false),
+                ..
+            } => Rejection::new(Reason::Unanswerable, candidate.unanswerable.clone()),
+            Situation {
+                judged: Some(false), ..
+            } => {
+                let reason = candidate.judgements_of_chosen().next();
+                let reason = reason
+                    .map(|judgement| judgement.reason.as_str())
+                    .unwrap_or_default();
+                Rejection::new(Reason::JudgedLow, format!("{sure}: {reason}"))
+            }
+            _ if given.is_empty() => return self.decide_by_last(index),
+            _ => Rejection::new(Reason::Disagreement, format!("{} ({sure})", given.join(" / "))),
+        };
+        self.decide(index, Some(rejection));
+    }
+
+    pub(super) fn decide_by_last(&mut self, index: u64) {
+        let last = self.active.get(&index).and_then(|c| c.last_rejection.clone());
+        let last = last.map(|(_, rejection)| rejection);
+        self.decide(
+            index,
+            Some(last.unwrap_or_else(|| Rejection::new(Reason::Format, "no answer could be read"))),
+        );
+    }
+
+    fn choose(&mut self, index: u64, answer: Answer, votes: Option<(u32, u32)>) {
+        if let Some(candidate) = self.active.get_mut(&index) {
+            candidate.chosen = Some(answer);
+            candidate.votes = votes;
+        }
+    }
+
+    /// The judge comes last, and only for what nothing cheaper has settled, unless the job wants every row judged.
+    pub(super) fn judge_or_accept(&mut self, index: u64) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        // The rule has asked the judge, where that was worth it.
+        if self.recipe.votes(candidate.spec.strategy) {
+            return self.assign_or_accept(index);
+        }
+        let verified = candidate.chosen.as_ref().and_then(|answer| answer.correct) == Some(true);
+        match &self.recipe.job.judge {
+            Some(judge) if judge.when == JudgeWhen::Always || !verified => self.ask_judge(index),
+            Some(_) | None => self.assign_or_accept(index),
+        }
+    }
+
+    fn ask_judge(&mut self, index: u64) {
+        let (Some(candidate), Some(judge)) = (self.active.get_mut(&index), &self.recipe.job.judge) else {
+            return;
+        };
+        candidate.phase = Phase::Judging;
+        candidate.judged_from = candidate.asked_judgements;
+        candidate.asked_judgements += judge.samples;
+        for sample in candidate.judged_from..candidate.asked_judgements {
+            self.ready.insert((0, index, Step::Judge(sample)));
+        }
+    }
+
+    /// Decides once all judgements that were asked for are there. Where answers vote, a judge that finds the answer wrong is
+    /// evidence among other evidence; one that finds it right but poor decides by itself.
+    pub(super) fn weigh_judgements(&mut self, index: u64) {
+        let (Some(candidate), Some(judge)) = (self.active.get_mut(&index), &self.recipe.job.judge) else {
+            return;
+        };
+        if (candidate.judgements.len() as u32) < candidate.asked_judgements {
+            return;
+        }
+        let Some(points) = candidate.points() else {
+            return self.decide_by_last(index);
+        };
+        let passed = points >= judge.accept_at;
+        let (right, all) = candidate
+            .judgements_of_chosen()
+            .fold((0, 0), |(right, all), judgement| {
+                (right + u32::from(judgement.correct), all + 1)
+            });
+        let found_wrong = 2 * right <= all;
+        if self.recipe.votes(candidate.spec.strategy) && (passed || found_wrong) {
+            let canonical = candidate.chosen.as_ref().map(|answer| answer.canonical.clone());
+            candidate.judged = canonical.map(|canonical| (canonical, passed));
+            return self.follow_rule(index);
+        }
+        if passed {
+            return self.assign_or_accept(index);
+        }
+        let reason = candidate.judgements_of_chosen().next().map(|j| j.reason.clone());
+        let detail = format!(
+            "{points:.1} of {:.1} points: {}",
+            judge.accept_at,
+            reason.unwrap_or_default()
+        );
+        self.decide(index, Some(Rejection::new(Reason::JudgedLow, detail)));
+    }
+
+    /// What was drawn for a candidate and what it is worth; `None` where nothing was.
+    pub(super) fn weighed(&self, candidate: &Candidate) -> Option<Weighed> {
+        let strategy = candidate.spec.strategy;
+        let asked_anything = candidate.asked_answers > 0 || candidate.verified.is_some();
+        if !asked_anything {
+            return None;
+        }
+        let (at, _) = candidate.situation();
+        let right = self.recipe.has_reference(strategy).then(|| {
+            let answers = candidate.answers.values().flatten();
+            let right = answers.filter(|answer| answer.correct == Some(true)).count();
+            u8::try_from(right).unwrap_or(u8::MAX)
+        });
+        let sure = self
+            .recipe
+            .votes(strategy)
+            .then(|| self.rule.case(&at).map(|case| case.right));
+        Some(Weighed {
+            at,
+            asked: u8::try_from(candidate.asked_answers).unwrap_or(u8::MAX),
+            right,
+            sure: sure.flatten(),
+        })
+    }
+}

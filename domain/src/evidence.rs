@@ -1,0 +1,37 @@
+//! How sure one can be that the leading answer to a question without a reference is right, and when to stop asking.
+//!
+//! Several answers are drawn to one question and the commonest is kept (self-consistency, Wang et al. 2022, arXiv 2203.11171).
+//! How many are enough depends on the teacher, so it is measured rather than set:
+//!
+//! 1. [`Measured`] counts what finished rounds showed: answers to questions *with* a reference, and the patterns of votes on
+//!    questions without one.
+//! 2. [`Fit`] is what those counts say about the teacher: how often it is right, how far its errors repeat from draw to draw,
+//!    how often two wrong answers agree, how many new questions nobody can answer.
+//! 3. [`Rule`] is a decision table over [`Situation`]s (votes, the verifier's verdict, the judge's verdict). It minimises the
+//!    expected cost of a right row, the question itself included, among the tables whose accepted rows are expected to be
+//!    right as often as the job's target says.
+//!
+//! No check has a veto. Each is a likelihood ratio, and the table asks for whichever step is worth its price next.
+//!
+//! # The model
+//!
+//! Questions differ in difficulty: the chance θ of a right answer follows a beta distribution with mean *p* and intra-class
+//! correlation *ρ*, so that the number of right answers is beta-binomial (Skellam 1948, "A probability distribution derived
+//! from the binomial distribution by regarding the probability of success as variable between the sets of trials") and errors
+//! repeat. A wrong answer is, with probability *s*, the one mistake that its question invites, and scatters otherwise. A share
+//! *u* of new questions has no answer: every reply to those is wrong. The parameters have a discrete prior and posterior
+//! ([`Fit`]), and the table is solved on the posterior predictive, so that what is not known yet makes it more careful.
+
+mod fit;
+mod measured;
+mod rule;
+mod situation;
+mod solve;
+#[cfg(test)]
+mod tests;
+
+pub use fit::{Fit, Summary};
+pub use measured::{Check, Known, Measured, Seen, TYPICAL_REACHED};
+pub use rule::{Basis, Case, Prospect, Rule, Terms};
+pub use situation::{Action, Situation, Weighed, tally};
+pub use solve::{Costs, JudgeUse};

@@ -1,0 +1,500 @@
+//! What the counts say about the teacher: a discrete posterior over the model's parameters.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::measured::{Known, Measured, Seen};
+use super::rule::rounded;
+
+/// Answers to one question that the model looks at.
+pub(super) const DRAWS_MAX: usize = 16;
+/// Values over which wrong answers scatter, where answers are not chosen from a list.
+const SCATTER: u32 = 50;
+/// Points that stand for the posterior in intervals.
+const SAMPLES: usize = 48;
+/// Chances that the verifier passes a question that has an answer.
+const SENSITIVITY: [(f64, f64); 3] = [(0.92, 1.0), (0.96, 1.5), (0.985, 1.5)];
+/// Chance that it fails one that has none: nothing shows it, so it is believed.
+const SPECIFICITY: f64 = 0.8;
+/// The same of the judge.
+const JUDGE_PRIOR: (f64, f64) = (0.85, 0.75);
+/// Posterior weight below which a point is left out.
+const NEGLIGIBLE: f64 = 1e-4;
+
+/// Chances of a right answer, with their prior weights: teachers are worth their price, or nobody would use them.
+const RIGHT: [(f64, f64); 17] = [
+    (0.2, 0.05),
+    (0.3, 0.1),
+    (0.4, 0.15),
+    (0.5, 0.3),
+    (0.55, 0.4),
+    (0.6, 0.6),
+    (0.64, 0.9),
+    (0.68, 1.2),
+    (0.72, 1.6),
+    (0.76, 2.0),
+    (0.8, 2.2),
+    (0.84, 2.2),
+    (0.88, 2.2),
+    (0.92, 2.0),
+    (0.95, 1.5),
+    (0.975, 1.0),
+    (0.99, 0.5),
+];
+/// Correlations between two answers to one question of being right.
+const REPEAT: [(f64, f64); 7] = [
+    (0.0, 4.0),
+    (0.03, 3.0),
+    (0.07, 2.0),
+    (0.12, 1.2),
+    (0.2, 0.8),
+    (0.3, 0.6),
+    (0.45, 0.3),
+];
+/// Shares of the wrong answers that are the one mistake a question invites.
+const SHARED: [(f64, f64); 5] = [(0.1, 1.0), (0.3, 1.0), (0.5, 1.0), (0.7, 1.0), (0.9, 0.5)];
+/// Shares of new questions that have no answer.
+const UNANSWERABLE: [(f64, f64); 5] = [(0.01, 0.7), (0.03, 1.5), (0.06, 2.0), (0.12, 1.0), (0.25, 0.3)];
+
+/// One setting of the parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Point {
+    /// Mean chance of a right answer.
+    pub(super) right: f64,
+    /// Intra-class correlation.
+    pub(super) repeat: f64,
+    /// Share of the wrong answers that is the question's own mistake.
+    pub(super) shared: f64,
+    /// Share of new questions without an answer.
+    pub(super) unanswerable: f64,
+    /// Chance that the verifier passes a question that has an answer.
+    pub(super) passes: f64,
+}
+
+/// What the counts say about the teacher.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    pub(super) points: Vec<(Point, f64)>,
+    /// The points together, by the share of wrong answers that is the question's own mistake.
+    merged: Vec<Merged>,
+    /// What was worked out before: the same votes come up with every verdict.
+    masses: RefCell<HashMap<Vec<u8>, Mass>>,
+    /// Chance that an answerable question is found answerable, and that another is not.
+    pub(super) verify: (f64, f64),
+    /// Chance that the judge passes a right answer, and fails a wrong one.
+    pub(super) judge: (f64, f64),
+    /// Values over which wrong answers scatter.
+    scatter: u32,
+    /// Share of the answers that can be used.
+    pub(super) usable: f64,
+    /// Share of the new questions that come to be answered.
+    pub(super) reached: f64,
+}
+
+/// A parameter's posterior mean with its central 90 % interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Mean.
+    pub mean: f64,
+    /// 5th percentile.
+    pub low: f64,
+    /// 95th percentile.
+    pub high: f64,
+}
+
+impl Summary {
+    /// Mean and percentiles of weighted values; the weights sum to one.
+    pub(super) fn of(mut values: Vec<(f64, f64)>) -> Self {
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at = |share: f64| {
+            let mut sum = 0.0;
+            let reached = |(_, weight): &&(f64, f64)| {
+                sum += weight;
+                sum >= share
+            };
+            let found = values.iter().find(reached).or(values.last());
+            found.map_or(0.0, |(value, _)| rounded(*value))
+        };
+        Self {
+            mean: rounded(values.iter().map(|(value, weight)| value * weight).sum()),
+            low: at(0.05),
+            high: at(0.95),
+        }
+    }
+}
+
+/// E[θ^right (1 − θ)^wrong] by counts of right and wrong answers.
+type Moments = Vec<[f64; DRAWS_MAX + 1]>;
+
+/// Moments of the beta distribution with a mean and an intra-class correlation, as products: no gamma function is needed.
+fn moments(mean: f64, repeat: f64) -> Moments {
+    let mut table = vec![[0.0; DRAWS_MAX + 1]; DRAWS_MAX + 1];
+    // (mean + i·r) over (1 + n·r), with r = ρ / (1 − ρ): the rising factorials of a beta-binomial, each divided by a + b.
+    let step = repeat / (1.0 - repeat);
+    let mut all_right = 1.0;
+    for (right, row) in table.iter_mut().enumerate() {
+        let mut moment = all_right;
+        for (wrong, cell) in row.iter_mut().enumerate().take(DRAWS_MAX + 1 - right) {
+            *cell = moment;
+            moment *= (1.0 - mean + wrong as f64 * step) / (1.0 + (right + wrong) as f64 * step);
+        }
+        all_right *= (mean + right as f64 * step) / (1.0 + right as f64 * step);
+    }
+    table
+}
+
+/// How wrong answers fall together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Errors {
+    /// Share of them that is the mistake which the question invites.
+    shared: f64,
+    /// Values over which the others scatter evenly.
+    scatter: u32,
+}
+
+/// Likelihood that wrong answers fall into classes of these sizes: one of the classes, or none, is the mistake that the question
+/// invites, and each of the others one of the values over which the rest scatter.
+fn pattern<'a>(classes: impl Iterator<Item = &'a u8> + Clone, errors: Errors) -> f64 {
+    let values = f64::from(errors.scatter);
+    // Where there is nothing to scatter over, every mistake is the same.
+    let shared = if errors.scatter == 0 { 1.0 } else { errors.shared };
+    let one_value = if errors.scatter == 0 {
+        0.0
+    } else {
+        (1.0 - shared) / values
+    };
+    // Each scattered class takes a value that no other has.
+    let scattered = |invited: Option<usize>| -> f64 {
+        let rest = classes.clone().enumerate().filter(|(i, _)| Some(*i) != invited);
+        let free = (0..).map(|taken| (values - f64::from(taken)).max(0.0));
+        rest.zip(free)
+            .map(|((_, size), free)| free * one_value.powi(i32::from(*size)))
+            .product()
+    };
+    let invited = |(i, size): (usize, &u8)| shared.powi(i32::from(*size)) * scattered(Some(i));
+    scattered(None) + classes.clone().enumerate().map(invited).sum::<f64>()
+}
+
+/// Joint likelihoods of a vote, by what the truth is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Mass {
+    /// The first class is right.
+    pub(super) leader: f64,
+    /// Another class is right, or no answer given so far.
+    pub(super) other: f64,
+    /// The question has no answer.
+    pub(super) unanswerable: f64,
+}
+
+impl Fit {
+    /// The posterior after what was counted, where answers may be wrong in so many ways; `None` where answers are not chosen
+    /// from a list.
+    pub fn new(measured: &Measured, wrong_answers: Option<u32>) -> Self {
+        // One of the wrong answers is the mistake that the question invites.
+        let scatter = wrong_answers.map_or(SCATTER, |wrong| wrong.saturating_sub(1));
+        let mut fit = Self {
+            points: Vec::new(),
+            merged: Vec::new(),
+            masses: RefCell::default(),
+            verify: (0.0, SPECIFICITY),
+            judge: (
+                measured.judge.sensitivity(JUDGE_PRIOR.0),
+                measured.judge.specificity(JUDGE_PRIOR.1),
+            ),
+            scatter,
+            usable: measured.usable_share(),
+            reached: measured.reached_share(),
+        };
+        let mut logs: Vec<(Point, f64)> = Vec::new();
+        for (shared, of_shared) in SHARED {
+            let views = Views::new(measured, Errors { shared, scatter });
+            for (right, of_right) in RIGHT {
+                for (repeat, of_repeat) in REPEAT {
+                    let moments = moments(right, repeat);
+                    let known = views.known_log(&moments);
+                    let seen = views.seen(&moments);
+                    for (unanswerable, of_unanswerable) in UNANSWERABLE {
+                        for (passes, of_passes) in SENSITIVITY {
+                            let prior: f64 = of_right * of_repeat * of_shared * of_unanswerable * of_passes;
+                            let point = Point {
+                                right,
+                                repeat,
+                                shared,
+                                unanswerable,
+                                passes,
+                            };
+                            let seen = seen_log(&seen, unanswerable, (passes, SPECIFICITY));
+                            logs.push((point, prior.ln() + known + seen));
+                        }
+                    }
+                }
+            }
+        }
+        let best = logs.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
+        let weights = logs.iter().map(|(point, log)| (*point, (log - best).exp()));
+        let total: f64 = weights.clone().map(|(_, weight)| weight).sum();
+        let likely: Vec<(Point, f64)> = weights
+            .filter(|(_, weight)| *weight >= NEGLIGIBLE * total)
+            .collect();
+        let kept: f64 = likely.iter().map(|(_, weight)| weight).sum();
+        fit.points = likely
+            .into_iter()
+            .map(|(point, weight)| (point, weight / kept))
+            .collect();
+        fit.merged = merge(&fit.points, scatter);
+        fit.verify.0 = fit
+            .points
+            .iter()
+            .map(|(point, weight)| point.passes * weight)
+            .sum();
+        fit
+    }
+
+    /// A teacher that is right so often, whose errors repeat a little.
+    pub(super) fn assuming(right: f64, wrong_answers: Option<u32>) -> Self {
+        let point = Point {
+            right,
+            repeat: 0.03,
+            shared: 0.5,
+            unanswerable: 0.05,
+            passes: 0.96,
+        };
+        Self::new(&Measured::default(), wrong_answers).at(point)
+    }
+
+    /// Points that stand for the posterior, each for the same share of it: at evenly spaced places of the summed weights.
+    pub(super) fn samples(&self) -> impl Iterator<Item = Self> + '_ {
+        let mut points = self.points.iter();
+        let (mut sum, mut current) = (0.0, None);
+        (0..SAMPLES).filter_map(move |i| {
+            let place = (i as f64 + 0.5) / SAMPLES as f64;
+            while sum < place {
+                let Some((point, weight)) = points.next() else {
+                    break;
+                };
+                (sum, current) = (sum + weight, Some(*point));
+            }
+            current.map(|point| self.at(point))
+        })
+    }
+
+    /// The same with the parameters of one point alone.
+    fn at(&self, point: Point) -> Self {
+        let points = vec![(point, 1.0)];
+        Self {
+            merged: merge(&points, self.scatter),
+            points,
+            masses: RefCell::default(),
+            verify: (point.passes, self.verify.1),
+            ..*self
+        }
+    }
+
+    /// How likely the votes are, by what the truth is; the first class is the leader.
+    pub(super) fn mass(&self, votes: &[u8]) -> Mass {
+        if let Some(mass) = self.masses.borrow().get(votes) {
+            return *mass;
+        }
+        let mass = self.weigh(votes);
+        self.masses.borrow_mut().insert(votes.to_vec(), mass);
+        mass
+    }
+
+    fn weigh(&self, votes: &[u8]) -> Mass {
+        let mut mass = Mass::default();
+        for merged in &self.merged {
+            for (i, view) in views(votes, merged.errors).into_iter().enumerate() {
+                let likelihood = merged.moments[view.right][view.wrong] * view.pattern;
+                if i == 0 && !votes.is_empty() {
+                    mass.leader += likelihood;
+                } else {
+                    mass.other += likelihood;
+                }
+            }
+            mass.unanswerable += merged.unanswerable * pattern(votes.iter(), merged.errors);
+        }
+        mass
+    }
+
+    /// Chance that the next answer to an answerable question is right after so many wrong ones and no right one.
+    pub(super) fn right_after(&self, wrong: usize) -> f64 {
+        let sum = |right: usize| -> f64 { self.merged.iter().map(|m| m.moments[right][wrong]).sum() };
+        sum(1) / sum(0)
+    }
+
+    fn summary(&self, of: fn(&Point) -> f64) -> Summary {
+        Summary::of(
+            self.points
+                .iter()
+                .map(|(point, weight)| (of(point), *weight))
+                .collect(),
+        )
+    }
+
+    /// Share of the answers that are right.
+    pub fn right(&self) -> Summary {
+        self.summary(|point| point.right)
+    }
+
+    /// Correlation between two answers to one question of being right.
+    pub fn repeat(&self) -> Summary {
+        self.summary(|point| point.repeat)
+    }
+
+    /// Chance that two wrong answers to one question are the same.
+    pub fn agreeing_errors(&self) -> Summary {
+        let same = |point: &Point| match self.scatter {
+            0 => 1.0,
+            values => point.shared.powi(2) + (1.0 - point.shared).powi(2) / f64::from(values),
+        };
+        Summary::of(
+            self.points
+                .iter()
+                .map(|(point, weight)| (same(point), *weight))
+                .collect(),
+        )
+    }
+
+    /// Share of the new questions that have no answer.
+    pub fn unanswerable(&self) -> Summary {
+        self.summary(|point| point.unanswerable)
+    }
+}
+
+/// Points with the same share of mistakes that a question invites.
+#[derive(Debug, Clone)]
+struct Merged {
+    errors: Errors,
+    /// Weighted by the posterior and the share of questions that have an answer.
+    moments: Moments,
+    /// Posterior weight times the share of questions that have none.
+    unanswerable: f64,
+}
+
+fn merge(points: &[(Point, f64)], scatter: u32) -> Vec<Merged> {
+    let mut merged: Vec<Merged> = Vec::new();
+    for (point, weight) in points {
+        let at = merged.iter().position(|m| m.errors.shared == point.shared);
+        let at = at.unwrap_or_else(|| {
+            merged.push(Merged {
+                errors: Errors {
+                    shared: point.shared,
+                    scatter,
+                },
+                moments: vec![[0.0; DRAWS_MAX + 1]; DRAWS_MAX + 1],
+                unanswerable: 0.0,
+            });
+            merged.len() - 1
+        });
+        let answerable = weight * (1.0 - point.unanswerable);
+        merged[at].unanswerable += weight * point.unanswerable;
+        let moments = moments(point.right, point.repeat);
+        for (sum, row) in merged[at].moments.iter_mut().zip(&moments) {
+            for (sum, moment) in sum.iter_mut().zip(row) {
+                *sum += answerable * moment;
+            }
+        }
+    }
+    merged
+}
+
+/// Votes under one supposition about which answer is right.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    right: usize,
+    wrong: usize,
+    /// Likelihood of how the wrong answers fall together.
+    pattern: f64,
+}
+
+/// Votes under each supposition: each class right in turn, then none of them.
+fn views(votes: &[u8], errors: Errors) -> Vec<View> {
+    let drawn: usize = votes.iter().map(|size| usize::from(*size)).sum();
+    if drawn > DRAWS_MAX {
+        return Vec::new();
+    }
+    let each = votes.iter().enumerate().map(|(right, size)| {
+        let others = votes.iter().enumerate().filter(move |(i, _)| *i != right);
+        View {
+            right: usize::from(*size),
+            wrong: drawn - usize::from(*size),
+            pattern: pattern(others.map(|(_, size)| size), errors),
+        }
+    });
+    let none = View {
+        right: 0,
+        wrong: drawn,
+        pattern: pattern(votes.iter(), errors),
+    };
+    each.chain([none]).collect()
+}
+
+/// All that was counted, under one share of mistakes that a question invites.
+struct Views<'a> {
+    known: Vec<(f64, View)>,
+    seen: Vec<(f64, &'a Seen, Vec<View>)>,
+}
+
+impl<'a> Views<'a> {
+    fn new(measured: &'a Measured, errors: Errors) -> Self {
+        let known = |known: &Known| View {
+            right: usize::from(known.right),
+            wrong: known.wrong.iter().map(|size| usize::from(*size)).sum(),
+            pattern: pattern(known.wrong.iter(), errors),
+        };
+        Self {
+            known: measured
+                .known
+                .iter()
+                .map(|(k, n)| (*n as f64, known(k)))
+                .collect(),
+            seen: measured
+                .seen
+                .iter()
+                .map(|(seen, n)| (*n as f64, seen, views(&seen.votes, errors)))
+                .collect(),
+        }
+    }
+
+    fn known_log(&self, moments: &Moments) -> f64 {
+        let readable = self
+            .known
+            .iter()
+            .filter(|(_, view)| view.right + view.wrong <= DRAWS_MAX);
+        let logs = readable.map(|(n, view)| n * (moments[view.right][view.wrong] * view.pattern).ln());
+        logs.sum()
+    }
+
+    /// How often, and how likely each pattern is where the question has an answer and where it has none.
+    fn seen(&self, moments: &Moments) -> Vec<(f64, Option<bool>, f64, f64)> {
+        let readable = self.seen.iter().filter(|(_, _, views)| !views.is_empty());
+        let likelihoods = readable.map(|(n, seen, views)| {
+            let answerable = views
+                .iter()
+                .map(|view| moments[view.right][view.wrong] * view.pattern);
+            let none = views.last().map_or(1.0, |view| view.pattern);
+            (*n, seen.verified, answerable.sum(), none)
+        });
+        likelihoods.collect()
+    }
+}
+
+fn seen_log(seen: &[(f64, Option<bool>, f64, f64)], unanswerable: f64, verify: (f64, f64)) -> f64 {
+    let logs = seen.iter().map(|(n, verified, answerable, none)| {
+        let (good, bad) = verdict(*verified, verify);
+        let likelihood = (1.0 - unanswerable) * good * answerable + unanswerable * bad * none;
+        n * likelihood.max(f64::MIN_POSITIVE).ln()
+    });
+    logs.sum()
+}
+
+/// Likelihood of a check's verdict on a good case and on a bad one, by its sensitivity and specificity.
+pub(super) fn verdict(passed: Option<bool>, (sensitivity, specificity): (f64, f64)) -> (f64, f64) {
+    match passed {
+        None => (1.0, 1.0),
+        Some(true) => (sensitivity, 1.0 - specificity),
+        Some(false) => (1.0 - sensitivity, specificity),
+    }
+}

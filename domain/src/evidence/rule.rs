@@ -1,0 +1,344 @@
+//! Decision tables: what a round does in each situation, fixed in its plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::fit::{DRAWS_MAX, Fit, Summary};
+use super::measured::Measured;
+use super::situation::{Action, Situation};
+use super::solve::{Costs, Game, JudgeUse, Odds, Table, next_votes};
+
+/// What a job allows and wants; decided before a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Share of the accepted rows that should be right.
+    pub target: f64,
+    /// The run ends when the target turns out to be out of reach.
+    #[serde(default)]
+    pub required: bool,
+    /// Votes by which an answer must lead, where the job fixes them; the rule then follows from nothing else.
+    #[serde(default)]
+    pub lead: Option<u32>,
+    /// Answers to one question, at most.
+    pub max_samples: u32,
+    /// New questions may be verified.
+    pub verify: bool,
+    /// How a judge takes part, where there is one.
+    pub judge: Option<JudgeUse>,
+    /// Wrong answers that there can be to a question, where answers are chosen from a list.
+    #[serde(default)]
+    pub wrong_answers: Option<u32>,
+    /// What each call costs.
+    pub costs: Costs,
+}
+
+/// One line of a decision table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// The situation.
+    #[serde(flatten)]
+    pub at: Situation,
+    /// What to do.
+    #[serde(rename = "do")]
+    pub action: Action,
+    /// Chance that the leading answer is right.
+    pub right: f64,
+}
+
+/// What is expected of questions that come to be answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prospect {
+    /// Share of the accepted rows that are right, with its central 90 % interval.
+    pub accuracy: Summary,
+    /// Share of the questions whose row is accepted.
+    pub accepted: f64,
+    /// Answers drawn for a question, unusable ones included.
+    pub answers: f64,
+    /// Verifications of a question.
+    pub verifications: f64,
+    /// Questions whose answer is judged.
+    pub judgements: f64,
+    /// Calls for one right row, failed questions included.
+    pub calls_per_right_row: f64,
+}
+
+/// What is known about the teacher when the rule is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Questions with a reference that were answered.
+    pub with_reference: u64,
+    /// Questions without one that were answered more than once.
+    pub voted: u64,
+    /// Share of the answers that are right.
+    pub right: Summary,
+    /// Correlation between two answers to one question of being right.
+    pub repeat: Summary,
+    /// Chance that two wrong answers to one question are the same.
+    pub agreeing_errors: Summary,
+    /// Share of the new questions that have no answer.
+    pub unanswerable: Summary,
+}
+
+/// How a round decides on answers that have no reference, and how often it asks again where there is one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The target that it was made for.
+    pub target: f64,
+    /// Votes by which an answer must lead, where the job fixes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<u32>,
+    /// Whether accepted rows are expected to be right as often as the target says. Where no table within `max_samples` manages
+    /// that, this is the most accurate one that is worth its price.
+    pub meets_target: bool,
+    /// Answers to one question, at most, unusable ones included.
+    pub max_samples: u32,
+    /// Further answers to a rephrased seed whose answer was wrong.
+    pub retries: u32,
+    /// What to do in each situation that can come up.
+    pub cases: Vec<Case>,
+    /// What is expected of it.
+    pub expected: Prospect,
+    /// From what that is known.
+    pub basis: Basis,
+}
+
+/// Further answers to one rephrasing at most.
+const RETRIES_MAX: u32 = 4;
+
+impl Rule {
+    /// The cheapest rule for what was measured so far.
+    pub fn new(measured: &Measured, terms: &Terms) -> Self {
+        Self::of(&Fit::new(measured, terms.wrong_answers), measured, terms)
+    }
+
+    /// The rule for a teacher as they mostly are: what a forecast is made with before anything is measured. A rule that knows as
+    /// little is more careful than the ones that will follow.
+    pub fn typical(terms: &Terms) -> Self {
+        Self::assuming(0.8, terms)
+    }
+
+    /// The rule for a teacher that is known to be right so often, and is otherwise as they mostly are.
+    pub fn assuming(right: f64, terms: &Terms) -> Self {
+        Self::of(
+            &Fit::assuming(right, terms.wrong_answers),
+            &Measured::default(),
+            terms,
+        )
+    }
+
+    fn of(fit: &Fit, measured: &Measured, terms: &Terms) -> Self {
+        let terms = Terms {
+            max_samples: terms.max_samples.clamp(1, DRAWS_MAX as u32),
+            ..*terms
+        };
+        let table = match terms.lead {
+            Some(lead) => fixed(fit, &terms, lead),
+            None => Game::new(fit, &terms).solve(),
+        };
+        let cases = table.into_iter().map(|(at, action, right)| Case {
+            at,
+            action,
+            right: rounded(right),
+        });
+        let mut rule = Self {
+            target: terms.target,
+            lead: terms.lead,
+            meets_target: false,
+            max_samples: terms.max_samples,
+            retries: retries(fit, &terms.costs),
+            cases: cases.collect(),
+            expected: Prospect::default(),
+            basis: Basis {
+                with_reference: measured.known_questions(),
+                voted: measured.voted_questions(),
+                right: fit.right(),
+                repeat: fit.repeat(),
+                agreeing_errors: fit.agreeing_errors(),
+                unanswerable: fit.unanswerable(),
+            },
+        };
+        rule.expected = rule.prospect(fit);
+        rule.meets_target = rule.expected.accuracy.mean >= rule.target;
+        rule
+    }
+
+    /// The case of a situation.
+    pub fn case(&self, situation: &Situation) -> Option<&Case> {
+        self.cases.iter().find(|case| case.at == *situation)
+    }
+
+    /// What to do in a situation after so many answers were asked for, unusable ones included: when no more may be drawn, the
+    /// leader is kept only where it is by itself as sure as the target.
+    pub fn decide(&self, situation: &Situation, asked: u32) -> Action {
+        match self.case(situation) {
+            Some(case) if case.action == Action::Draw && asked >= self.max_samples => {
+                if case.right >= self.target {
+                    Action::Accept
+                } else {
+                    Action::Reject
+                }
+            }
+            Some(case) => case.action,
+            None => Action::Reject,
+        }
+    }
+
+    /// Answers that will be needed whatever they say, so that they can be drawn at once; at least one.
+    pub fn sure_draws(&self, situation: &Situation) -> u32 {
+        let draws = |at: &Situation| self.case(at).is_some_and(|case| case.action == Action::Draw);
+        let mut frontier = vec![situation.clone()];
+        let mut sure = 0;
+        while !frontier.is_empty() && frontier.iter().all(draws) && sure < self.max_samples {
+            sure += 1;
+            let grown = frontier.iter().flat_map(grow);
+            let mut next: Vec<Situation> = grown.collect();
+            next.sort();
+            next.dedup();
+            frontier = next;
+        }
+        sure.max(1)
+    }
+
+    /// What is expected of questions under a fit, with the interval that the fit's uncertainty leaves.
+    fn prospect(&self, fit: &Fit) -> Prospect {
+        let all = self.walk(fit);
+        let each: Vec<f64> = fit.samples().map(|one| self.walk(&one).accuracy()).collect();
+        let weight = 1.0 / each.len().max(1) as f64;
+        let accuracies = each.into_iter().map(|accuracy| (accuracy, weight)).collect();
+        let accuracy = Summary {
+            mean: rounded(all.accuracy()),
+            ..Summary::of(accuracies)
+        };
+        let calls = 1.0 / fit.reached + all.answers / fit.usable + all.verifications + all.judgements;
+        Prospect {
+            accuracy,
+            accepted: rounded(all.right + all.wrong),
+            answers: rounded(all.answers / fit.usable),
+            verifications: rounded(all.verifications),
+            judgements: rounded(all.judgements),
+            calls_per_right_row: rounded(calls / all.right.max(1e-9)),
+        }
+    }
+
+    /// Follows the table through everything that may happen.
+    fn walk(&self, fit: &Fit) -> Walk {
+        let mut walk = Walk::default();
+        // The order of the situations: fewer answers first, and of equals those with fewer verdicts.
+        let mut open: BTreeMap<(u32, usize, Situation), f64> = BTreeMap::new();
+        let place = |at: Situation| {
+            let verdicts = usize::from(at.verified.is_some()) + usize::from(at.judged.is_some());
+            (at.drawn(), verdicts, at)
+        };
+        open.insert(place(Situation::default()), 1.0);
+        while let Some(((_, _, at), chance)) = open.pop_first() {
+            let mut lead = |to: Situation, share: f64| *open.entry(place(to)).or_default() += chance * share;
+            let odds = Odds::of(fit, &at);
+            match self.case(&at).map(|case| case.action) {
+                Some(Action::Accept) => {
+                    walk.right += chance * odds.right();
+                    walk.wrong += chance * (1.0 - odds.right());
+                }
+                Some(Action::Draw) => {
+                    walk.answers += chance;
+                    for (share, to) in next_votes(fit, &at) {
+                        lead(to, share);
+                    }
+                }
+                Some(Action::Verify) => {
+                    walk.verifications += chance;
+                    let yes = odds.verified(fit);
+                    lead(at.verdict(Action::Verify, true), yes);
+                    lead(at.verdict(Action::Verify, false), 1.0 - yes);
+                }
+                Some(Action::Judge) => {
+                    walk.judgements += chance;
+                    let yes = odds.judged(fit);
+                    lead(at.verdict(Action::Judge, true), yes);
+                    lead(at.verdict(Action::Judge, false), 1.0 - yes);
+                }
+                Some(Action::Reject) | None => {}
+            }
+        }
+        walk
+    }
+}
+
+/// What a verified question is, or one that is a seed's own: both are where a table begins.
+pub(super) fn answerable() -> Situation {
+    Situation {
+        verified: Some(true),
+        ..Situation::default()
+    }
+}
+
+/// The table of a fixed lead: every check has a veto, and answers are drawn until one leads by so many votes.
+fn fixed(fit: &Fit, terms: &Terms, lead: u32) -> Table {
+    let act = |at: &Situation| {
+        let first = at.votes.first().copied().map_or(0, u32::from);
+        let second = at.votes.get(1).copied().map_or(0, u32::from);
+        let left = terms.max_samples.saturating_sub(at.drawn());
+        match (at.verified, at.judged) {
+            (None, _) if terms.verify => Action::Verify,
+            (Some(false), _) | (_, Some(false)) => Action::Reject,
+            (_, None) if first - second >= lead && terms.judge == Some(JudgeUse::Always) => Action::Judge,
+            _ if first - second >= lead => Action::Accept,
+            // Even if the leader got every vote that is left.
+            _ if first + left - second < lead => Action::Reject,
+            _ => Action::Draw,
+        }
+    };
+    let mut table = Table::new();
+    let mut open = vec![Situation::default(), answerable()];
+    let mut met = BTreeSet::new();
+    while let Some(at) = open.pop() {
+        if !met.insert(at.clone()) {
+            continue;
+        }
+        let action = act(&at);
+        match action {
+            Action::Draw => open.extend(grow(&at)),
+            Action::Verify => open.extend([true, false].map(|passed| at.verdict(Action::Verify, passed))),
+            Action::Judge => open.extend([true, false].map(|passed| at.verdict(Action::Judge, passed))),
+            Action::Accept | Action::Reject => {}
+        }
+        let right = Odds::of(fit, &at).right();
+        table.push((at, action, right));
+    }
+    table.sort_by(|a, b| (a.0.drawn(), &a.0).cmp(&(b.0.drawn(), &b.0)));
+    table
+}
+
+/// Everything that one more usable answer can lead to.
+fn grow(at: &Situation) -> Vec<Situation> {
+    (0..=at.votes.len()).map(|class| at.joined(class)).collect()
+}
+
+/// Six decimals: what is stored is read back exactly, and says no more than is known.
+pub(super) fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Walk {
+    right: f64,
+    wrong: f64,
+    answers: f64,
+    verifications: f64,
+    judgements: f64,
+}
+
+impl Walk {
+    fn accuracy(&self) -> f64 {
+        self.right / (self.right + self.wrong).max(f64::MIN_POSITIVE)
+    }
+}
+
+/// Further answers to a rephrasing that are cheaper for the right row they may bring than another rephrasing: errors that repeat
+/// make each less likely to help than the one before.
+fn retries(fit: &Fit, costs: &Costs) -> u32 {
+    let answer = costs.answer / fit.usable;
+    let fresh = (costs.ask / fit.reached + answer) / fit.right_after(0);
+    let worth = |wrong: &u32| answer / fit.right_after(*wrong as usize) < fresh;
+    (1..=RETRIES_MAX).take_while(worth).count() as u32
+}

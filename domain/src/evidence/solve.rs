@@ -1,0 +1,362 @@
+//! The cheapest decision table that is right often enough.
+//!
+//! A table's price is what a right row costs in the long run: the questions given up are paid for by those that are kept. For a
+//! value V of a right row and a penalty λ for a wrong one, backward induction over the situations finds the table that is worth
+//! most. Dinkelbach's iteration (1967, "On nonlinear fractional programming") finds the V at which a fresh question is worth
+//! just what it costs, which is the price; bisection finds the least λ at which accepted rows meet the target.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::fit::{Fit, verdict};
+use super::rule::{Terms, answerable};
+use super::situation::{Action, Situation};
+
+/// What one call of each kind costs, in any one unit: calls, or money.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// Asking for a question.
+    pub ask: f64,
+    /// Asking whether it can be answered.
+    pub verify: f64,
+    /// Drawing an answer.
+    pub answer: f64,
+    /// All judgements of one answer.
+    pub judge: f64,
+}
+
+/// How a judge takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgeUse {
+    /// Where its verdict is worth its price.
+    Optional,
+    /// Nothing is accepted that it has not seen.
+    Always,
+}
+
+/// Searches of the penalty; each halves the interval of its logarithm.
+const SEARCHES: u32 = 18;
+/// Bounds of the penalty, in costs of an answer.
+const PENALTY: (f64, f64) = (1e-2, 1e7);
+/// Iterations after which Dinkelbach's method has long converged.
+const ITERATIONS: u32 = 24;
+
+struct Node {
+    situation: Situation,
+    /// Chance that the leader is right.
+    right: f64,
+    /// Where the next usable answer leads, with its chance.
+    draw: Vec<(f64, usize)>,
+    /// Chance of a yes, and where yes and no lead.
+    verify: Option<(f64, usize, usize)>,
+    judge: Option<(f64, usize, usize)>,
+}
+
+/// What is expected from a situation on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Value {
+    worth: f64,
+    right: f64,
+    wrong: f64,
+    cost: f64,
+    action: Option<Action>,
+}
+
+/// All situations that can come up, children before parents.
+pub(super) struct Game<'a> {
+    fit: &'a Fit,
+    terms: &'a Terms,
+    nodes: Vec<Node>,
+    numbers: HashMap<Situation, usize>,
+}
+
+/// A solved table: an action for each situation that can come up under it.
+pub(super) type Table = Vec<(Situation, Action, f64)>;
+
+impl<'a> Game<'a> {
+    pub(super) fn new(fit: &'a Fit, terms: &'a Terms) -> Self {
+        let mut game = Self {
+            fit,
+            terms,
+            nodes: Vec::new(),
+            numbers: HashMap::new(),
+        };
+        // A seed's own question needs no verification.
+        game.number(answerable());
+        game.number(Situation::default());
+        game
+    }
+
+    fn number(&mut self, situation: Situation) -> usize {
+        if let Some(number) = self.numbers.get(&situation) {
+            return *number;
+        }
+        let odds = Odds::of(self.fit, &situation);
+        let mut draw = Vec::new();
+        if situation.drawn() < self.terms.max_samples {
+            for (chance, next) in next_votes(self.fit, &situation) {
+                draw.push((chance, self.number(next)));
+            }
+        }
+        let verifies = self.terms.verify && situation.verified.is_none();
+        let judges = self.terms.judge.is_some() && situation.judged.is_none() && situation.drawn() > 0;
+        let verify = verifies.then(|| self.check(&situation, Action::Verify, odds.verified(self.fit)));
+        let judge = judges.then(|| self.check(&situation, Action::Judge, odds.judged(self.fit)));
+        let number = self.nodes.len();
+        self.numbers.insert(situation.clone(), number);
+        self.nodes.push(Node {
+            right: odds.right(),
+            situation,
+            draw,
+            verify,
+            judge,
+        });
+        number
+    }
+
+    /// Where a check leads: the chance of a yes, what follows it, and what follows a no.
+    fn check(&mut self, situation: &Situation, check: Action, yes: f64) -> (f64, usize, usize) {
+        let [passed, failed] = [true, false].map(|verdict| self.number(situation.verdict(check, verdict)));
+        (yes, passed, failed)
+    }
+
+    /// The cheapest table whose accepted rows are right as often as the target says; else the most accurate one within a
+    /// price.
+    pub(super) fn solve(&self) -> Table {
+        let accuracy = |value: &Value| value.right / (value.right + value.wrong).max(f64::MIN_POSITIVE);
+        let (mut low, mut high) = (PENALTY.0.ln(), PENALTY.1.ln());
+        let answer = self.terms.costs.answer.max(f64::MIN_POSITIVE);
+        let at = |log: f64| self.best(log.exp() * answer);
+        let target = 1.0 - AIM * (1.0 - self.terms.target);
+        let free = self.best(0.0);
+        if accuracy(&start(&free)) >= target {
+            return self.table(&free);
+        }
+        let strict = at(high);
+        let reached = accuracy(&start(&strict)) >= target;
+        // Where the target is out of reach, accuracy is bought as long as a row costs no more than a few that nobody checked.
+        let bearable = FALLBACK_PRICE * self.price(&start(&free));
+        let enough = |value: &Value| match reached {
+            true => accuracy(value) >= target,
+            false => self.price(value) > bearable,
+        };
+        for _ in 0..SEARCHES {
+            let middle = f64::midpoint(low, high);
+            if enough(&start(&at(middle))) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        let values = if reached { at(high) } else { at(low) };
+        self.table(&values)
+    }
+
+    /// What a right row costs, the question included.
+    fn price(&self, start: &Value) -> f64 {
+        (self.fresh() + start.cost) / start.right.max(f64::MIN_POSITIVE)
+    }
+
+    /// What a question costs that comes to be answered.
+    fn fresh(&self) -> f64 {
+        self.terms.costs.ask / self.fit.reached
+    }
+
+    /// The table that is worth most for a penalty, at the value of a right row that it earns.
+    fn best(&self, penalty: f64) -> Vec<Value> {
+        let mut price = 1e4 * (self.fresh() + self.terms.costs.answer) + penalty;
+        let mut values = self.induce(price, penalty);
+        for _ in 0..ITERATIONS {
+            let first = start(&values);
+            if first.right <= 0.0 {
+                break;
+            }
+            let next = (self.fresh() + first.cost + penalty * first.wrong) / first.right;
+            if (next - price).abs() <= 1e-7 * price {
+                break;
+            }
+            price = next;
+            let better = self.induce(price, penalty);
+            // Rounding may make the last table reject everything: it is worth nothing, like the one before.
+            if start(&better).right <= 0.0 {
+                break;
+            }
+            values = better;
+        }
+        values
+    }
+
+    fn induce(&self, value: f64, penalty: f64) -> Vec<Value> {
+        let costs = &self.terms.costs;
+        let draw_cost = costs.answer / self.fit.usable;
+        let mut values: Vec<Value> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let mut best = Value {
+                action: Some(Action::Reject),
+                ..Value::default()
+            };
+            let mut take = |other: Value| {
+                if other.worth > best.worth {
+                    best = other;
+                }
+            };
+            if self.acceptable(&node.situation) {
+                take(Value {
+                    worth: value * node.right - penalty * (1.0 - node.right),
+                    right: node.right,
+                    wrong: 1.0 - node.right,
+                    cost: 0.0,
+                    action: Some(Action::Accept),
+                });
+            }
+            if !node.draw.is_empty() {
+                take(expect(
+                    &values,
+                    node.draw.iter().copied(),
+                    draw_cost,
+                    Action::Draw,
+                ));
+            }
+            let checks = [
+                (node.verify, costs.verify, Action::Verify),
+                (node.judge, costs.judge, Action::Judge),
+            ];
+            for (check, cost, action) in checks {
+                if let Some((yes, passed, failed)) = check {
+                    let outcomes = [(yes, passed), (1.0 - yes, failed)];
+                    take(expect(&values, outcomes.into_iter(), cost, action));
+                }
+            }
+            values.push(best);
+        }
+        values
+    }
+
+    fn acceptable(&self, situation: &Situation) -> bool {
+        let leads = match situation.votes.as_slice() {
+            [] => false,
+            [_] => true,
+            [first, second, ..] => first > second,
+        };
+        leads && (self.terms.judge != Some(JudgeUse::Always) || situation.judged.is_some())
+    }
+
+    /// The situations that come up under the values' actions, in the order in which they are met.
+    fn table(&self, values: &[Value]) -> Table {
+        let mut table = Table::new();
+        let mut open: Vec<usize> = [Situation::default(), answerable()]
+            .iter()
+            .filter_map(|root| self.numbers.get(root).copied())
+            .collect();
+        let mut met = vec![false; self.nodes.len()];
+        while let Some(number) = open.pop() {
+            if std::mem::replace(&mut met[number], true) {
+                continue;
+            }
+            let node = &self.nodes[number];
+            let action = values[number].action.unwrap_or(Action::Reject);
+            table.push((node.situation.clone(), action, node.right));
+            match action {
+                Action::Draw => open.extend(node.draw.iter().map(|(_, next)| *next)),
+                Action::Verify => open.extend(node.verify.iter().flat_map(|(_, yes, no)| [*yes, *no])),
+                Action::Judge => open.extend(node.judge.iter().flat_map(|(_, yes, no)| [*yes, *no])),
+                Action::Accept | Action::Reject => {}
+            }
+        }
+        table.sort_by(|a, b| (a.0.drawn(), &a.0).cmp(&(b.0.drawn(), &b.0)));
+        table
+    }
+}
+
+/// Share of the errors that the target allows which a table aims at: the rest is for what the model does not see.
+const AIM: f64 = 0.9;
+/// How many times the price of unchecked rows a row may cost where the target is out of reach.
+const FALLBACK_PRICE: f64 = 4.0;
+
+fn start(values: &[Value]) -> Value {
+    values.last().copied().unwrap_or_default()
+}
+
+fn expect(
+    values: &[Value],
+    outcomes: impl Iterator<Item = (f64, usize)>,
+    cost: f64,
+    action: Action,
+) -> Value {
+    let mut sum = Value {
+        worth: -cost,
+        cost,
+        action: Some(action),
+        ..Value::default()
+    };
+    for (chance, next) in outcomes {
+        let value = &values[next];
+        sum.worth += chance * value.worth;
+        sum.right += chance * value.right;
+        sum.wrong += chance * value.wrong;
+        sum.cost += chance * value.cost;
+    }
+    sum
+}
+
+/// The likelihoods of a situation by what the truth is, verdicts included.
+pub(super) struct Odds {
+    leader: f64,
+    other: f64,
+    unanswerable: f64,
+}
+
+impl Odds {
+    pub(super) fn of(fit: &Fit, situation: &Situation) -> Self {
+        let mass = fit.mass(&situation.votes);
+        let (answerable, not) = verdict(situation.verified, fit.verify);
+        let (right, wrong) = verdict(situation.judged, fit.judge);
+        Self {
+            leader: mass.leader * answerable * right,
+            other: mass.other * answerable * wrong,
+            unanswerable: mass.unanswerable * not * wrong,
+        }
+    }
+
+    fn total(&self) -> f64 {
+        (self.leader + self.other + self.unanswerable).max(f64::MIN_POSITIVE)
+    }
+
+    /// Chance that the leader is right.
+    pub(super) fn right(&self) -> f64 {
+        self.leader / self.total()
+    }
+
+    /// Chance that the question will be found answerable.
+    pub(super) fn verified(&self, fit: &Fit) -> f64 {
+        let (yes, no) = verdict(Some(true), fit.verify);
+        ((self.leader + self.other) * yes + self.unanswerable * no) / self.total()
+    }
+
+    /// Chance that the judge will pass the leader.
+    pub(super) fn judged(&self, fit: &Fit) -> f64 {
+        let (yes, no) = verdict(Some(true), fit.judge);
+        (self.leader * yes + (self.other + self.unanswerable) * no) / self.total()
+    }
+}
+
+/// Where the next usable answer leads: it joins one of the classes, or is new. The judge's verdict is about the leader, and is
+/// put aside when another answer takes the lead.
+pub(super) fn next_votes(fit: &Fit, situation: &Situation) -> Vec<(f64, Situation)> {
+    let total = Odds::of(fit, situation).total();
+    let mut left = 1.0;
+    let mut next: Vec<(f64, Situation)> = Vec::new();
+    let mut add = |chance: f64, situation: Situation| match next.iter_mut().find(|(_, s)| *s == situation) {
+        Some((sum, _)) => *sum += chance,
+        None => next.push((chance, situation)),
+    };
+    for class in 0..situation.votes.len() {
+        let chance = (Odds::of(fit, &situation.grown(class)).total() / total).min(left);
+        left -= chance;
+        add(chance, situation.joined(class));
+    }
+    add(left.max(0.0), situation.joined(situation.votes.len()));
+    next
+}
