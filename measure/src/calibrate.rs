@@ -20,8 +20,9 @@ pub struct Calibration {
     offset: f64,
     /// Log odds of a pair about which nothing is known.
     base: f64,
-    /// The most that a score may change the log odds: pairs seen cannot show odds beyond their own number.
-    most: f64,
+    /// The most that a score may take from the log odds, and add to them. A score that no false pair has may be that many times as
+    /// common among true pairs as there are false ones; one that no true pair has, the other way round. More, pairs cannot show.
+    bounds: (f64, f64),
 }
 
 impl Calibration {
@@ -31,7 +32,7 @@ impl Calibration {
             slope: 1.0,
             offset: 0.0,
             base,
-            most: f64::INFINITY,
+            bounds: (f64::NEG_INFINITY, f64::INFINITY),
         }
     }
 
@@ -43,7 +44,7 @@ impl Calibration {
             return None;
         }
         let base = (held / (all - held)).ln();
-        let most = (held + 1.0).ln();
+        let bounds = (-(held + 1.0).ln(), (all - held + 1.0).ln());
         let (slope, offset) = newton(pairs, [1.0, 0.0], true);
         // Scores that point the wrong way say nothing.
         let (slope, offset) = if slope > 0.0 {
@@ -55,7 +56,7 @@ impl Calibration {
             slope,
             offset,
             base,
-            most,
+            bounds,
         })
     }
 
@@ -67,7 +68,7 @@ impl Calibration {
     /// By how much a score changes the log odds of a pair.
     pub fn evidence(&self, score: f64) -> f64 {
         let said = self.slope * score.clamp(-SCORE_MAX, SCORE_MAX) + self.offset - self.base;
-        said.clamp(-self.most, self.most)
+        said.clamp(self.bounds.0, self.bounds.1)
     }
 
     /// Log odds of a pair about which nothing is known.
@@ -169,8 +170,14 @@ mod tests {
         let mut few: Vec<(f64, bool)> = (0..60).map(|n| (-f64::from(n % 7), false)).collect();
         few.push((18.0, true));
         let found = Calibration::fit(&few).unwrap();
-        assert!(found.evidence(20.0) <= 2.0f64.ln() + 1e-12, "{found:?}");
+        assert!(found.evidence(20.0) <= 61.0f64.ln() + 1e-12, "{found:?}");
         assert!(found.evidence(-20.0) >= -(2.0f64.ln()) - 1e-12);
+        // Rare pairs that their scores tell from others are believed all the same.
+        let rare: Vec<(f64, bool)> = (0..4_000)
+            .map(|n| if n % 80 == 0 { (4.0, true) } else { (-8.0 - f64::from(n % 5), false) })
+            .collect();
+        let found = Calibration::fit(&rare).unwrap();
+        assert!(sigmoid(found.log_odds(4.0)) > 0.9, "{found:?}");
         let identity = Calibration::identity(-3.0);
         assert!((identity.log_odds(1.5) - 1.5).abs() < 1e-12);
         assert!((identity.evidence(1.5) - 4.5).abs() < 1e-12);
