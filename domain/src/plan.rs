@@ -284,7 +284,9 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if rest || all == 0 {
         return Next::End(End::SeedsUsedUp);
     }
-    let rule = policy.evidence.map(|terms| Rule::new(&snapshot.measured, &terms));
+    let rule = policy
+        .evidence
+        .map(|terms| rule_of(&snapshot.measured, &terms, purpose));
     if let (Some(rule), Some(terms), Purpose::Production) = (&rule, &policy.evidence, purpose)
         && terms.required
         && !rule.meets_target
@@ -395,6 +397,16 @@ fn fill(ground: &Ground<'_>, aims: Vec<Aim>, size: u64, mix: &Mix) -> Filled {
         candidates: std::array::from_fn(|i| aimed[i] + free[i]),
         aims,
         rephrasings,
+    }
+}
+
+/// The rule of a round follows from what was measured. A pilot, which knows nothing, is careful. A production round that knows nothing, since
+/// the job has no pilot, takes the teacher for a typical one: a careful rule would throw away most of what it buys.
+fn rule_of(measured: &Measured, terms: &Terms, purpose: Purpose) -> Rule {
+    if purpose == Purpose::Production && *measured == Measured::default() {
+        Rule::typical(terms)
+    } else {
+        Rule::new(measured, terms)
     }
 }
 
