@@ -16,6 +16,7 @@ const SCORE_MAX: f64 = 20.0;
 /// What scores are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
+    /// A score changes the log odds by slope · score + offset.
     slope: f64,
     offset: f64,
     /// Log odds of a pair about which nothing is known.
@@ -30,10 +31,17 @@ impl Calibration {
     pub fn identity(base: f64) -> Self {
         Self {
             slope: 1.0,
-            offset: 0.0,
+            offset: -base,
             base,
             bounds: (f64::NEG_INFINITY, f64::INFINITY),
         }
+    }
+
+    /// The same evidence, where pairs are true more or less often than those that were fitted. `base` is the log odds of a pair about which
+    /// nothing is known.
+    #[must_use]
+    pub fn rebased(self, base: f64) -> Self {
+        Self { base, ..self }
     }
 
     /// Fits scores of pairs that are known to be true or false; `None` without at least one of each.
@@ -54,7 +62,7 @@ impl Calibration {
         };
         Some(Self {
             slope,
-            offset,
+            offset: offset - base,
             base,
             bounds,
         })
@@ -67,7 +75,7 @@ impl Calibration {
 
     /// By how much a score changes the log odds of a pair.
     pub fn evidence(&self, score: f64) -> f64 {
-        let said = self.slope * score.clamp(-SCORE_MAX, SCORE_MAX) + self.offset - self.base;
+        let said = self.slope * score.clamp(-SCORE_MAX, SCORE_MAX) + self.offset;
         said.clamp(self.bounds.0, self.bounds.1)
     }
 
@@ -174,7 +182,13 @@ mod tests {
         assert!(found.evidence(-20.0) >= -(2.0f64.ln()) - 1e-12);
         // Rare pairs that their scores tell from others are believed all the same.
         let rare: Vec<(f64, bool)> = (0..4_000)
-            .map(|n| if n % 80 == 0 { (4.0, true) } else { (-8.0 - f64::from(n % 5), false) })
+            .map(|n| {
+                if n % 80 == 0 {
+                    (4.0, true)
+                } else {
+                    (-8.0 - f64::from(n % 5), false)
+                }
+            })
             .collect();
         let found = Calibration::fit(&rare).unwrap();
         assert!(sigmoid(found.log_odds(4.0)) > 0.9, "{found:?}");

@@ -271,7 +271,10 @@ fn named_and_distinct(bench: &Bench, counts: &BTreeMap<String, (u64, u64)>) -> f
         }
     }
     println!("of {all} new questions assigned, {named} say so in their own words");
-    assert!(named * 100 >= all * 85, "few assignments are wrong");
+    assert!(
+        named * 100 >= all * 80,
+        "few assignments are wrong: {named} of {all}"
+    );
     let there = |(concept, (real, _)): (&String, &(u64, u64))| {
         TARGET.min(real + kept.get(concept).map_or(0, |kept| kept.len() as u64))
     };
@@ -285,7 +288,7 @@ fn a_steered_run_that_was_killed_brings_the_same_rows() {
     };
     let job = |bench: &Bench| {
         let text = std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap();
-        let text = text.replace("target: 20", "target: 3").replace(
+        let text = text.replace("target: 20", "target: 6").replace(
             "max_synthetic_share: 0.98",
             "max_repeats: 4, max_synthetic_share: 0.5",
         );
@@ -352,7 +355,7 @@ fn a_model_says_what_new_questions_are_about() {
     );
     let summary = bench.run_job("job.yaml", &[]).unwrap();
     let asked = bench.sim.bill().by_kind["assign"];
-    let (mut new, mut assigned) = (0, 0);
+    let (mut new, mut assigned, mut named) = (0, 0, 0);
     for row in bench.rows("train").unwrap() {
         let Some(("new_question", question, _)) = synthetic(&row)
             .as_ref()
@@ -367,17 +370,23 @@ fn a_model_says_what_new_questions_are_about() {
             continue;
         };
         assigned += 1;
-        // The simulated model answers with a concept whose words stand in the question, and the run takes its word.
-        let named = concept
-            .split_whitespace()
-            .any(|word| word.len() >= 4 && question.contains(word));
-        assert!(named, "{concept}: {question}");
+        // The simulated model answers with a concept whose words stand in the question. Its word is weighed with what the question was asked
+        // about, and seldom overruled.
+        named += u64::from(
+            concept
+                .split_whitespace()
+                .any(|word| word.len() >= 4 && question.contains(word)),
+        );
     }
     println!(
         "{asked:?} calls to assign; {new} new questions, {assigned} of them assigned; {}",
         summary["end"]
     );
     assert!(new > 20 && assigned * 10 >= new * 7, "{assigned} of {new}");
+    assert!(
+        named * 10 >= assigned * 9,
+        "{named} of {assigned} are about what the model named"
+    );
     // Asked once for each accepted new question, on the books like all else.
     assert_eq!(asked.calls, new);
     let again = bench.run_job("job.yaml", &[]).unwrap();

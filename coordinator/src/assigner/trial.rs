@@ -4,7 +4,7 @@
 //! whether that was right. Only concepts that some seed is labelled with take part: of the others the labels say nothing.
 
 use gristmill_measure::assign::Prototypes;
-use gristmill_measure::calibrate::{Calibration, sigmoid};
+use gristmill_measure::calibrate::{Calibration, logit, sigmoid};
 
 /// Parts of the labelled seeds that are held out in turn.
 const PARTS: usize = 10;
@@ -90,12 +90,17 @@ pub(super) fn calibrated(
             )
         })
         .collect();
+    // Labels of a few concepts say how near a question is to its own, not how many others it is about: of all concepts, a question is about as
+    // many as labels name.
+    let labels: usize = labelled.iter().map(|seed| seed.concepts.len()).sum();
+    let base = logit(labels as f64 / (labelled.len().max(1) * concepts.max(1)) as f64);
     let fit = |left_out: Option<usize>| {
         let seen = (0..).zip(&pairs).filter(|(n, _)| Some(n % PARTS) != left_out);
         let of_seed = |pairs: &Vec<(u32, f64, bool)>| -> Vec<(f64, bool)> {
             pairs.iter().map(|(_, score, holds)| (*score, *holds)).collect()
         };
         Calibration::fit(&seen.flat_map(|(_, pairs)| of_seed(pairs)).collect::<Vec<_>>())
+            .map(|calibration| calibration.rebased(base))
     };
     let calibration = fit(None)?;
     let mut trial = Trial {
