@@ -104,6 +104,8 @@ fn look(
     let unit = survey.unit(prepared);
     let usable = unit.is_ok();
     let unit = meanings::part("all that rests on vectors", unit, &mut audit).flatten();
+    let touched = documents::look(prepared, passages, unit.as_ref());
+    audit.documents = meanings::part("the documents", touched, &mut audit).flatten();
     match &unit {
         Some(unit) if unit.as_vectors().len() > meanings::NEIGHBORS => {
             meanings::look(prepared, survey, unit, with_map, &mut audit);
@@ -111,8 +113,6 @@ fn look(
         _ if usable => leave_out(job.embed.source(), with_map, &mut audit),
         _ => {}
     }
-    let touched = documents::look(prepared, passages, unit.as_ref());
-    audit.documents = meanings::part("the documents", touched, &mut audit).flatten();
     audit
         .left_out
         .extend(prepared.dropped.told().into_iter().map(|(why, amount)| LeftOut {
