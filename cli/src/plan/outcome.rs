@@ -177,9 +177,9 @@ mod tests {
         assert_eq!(
             text,
             "expected   1,824 rows; nine times in ten, 1,790 to 1,824\n\
-             costs      3,100 calls (2,600 to 4,200), $0.56 ($0.41 to $0.80)\n\
+             costs      3,100 calls (2,600 to 4,200), $0.5600 ($0.4100 to $0.8000)\n\
              ends by    96 real rows allow 1824 synthetic ones under the ceiling of 95 %\n\
-             unused     $0.44 of $1.00. To make more rows of it, add seeds or raise `anchor.max_synthetic_share`; as it is, a budget of $0.80 is \
+             unused     $0.4400 of $1.00. To make more rows of it, add seeds or raise `anchor.max_synthetic_share`; as it is, a budget of $0.8000 is \
              enough.\n"
         );
     }
