@@ -7,62 +7,14 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod real;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use gristmill_domain::answer::sql::{Table, extract, fingerprint, ordered, same};
 use gristmill_ports::sql::SqlEngine;
-use gristmill_sandbox::{Options, Sandbox};
-
-struct Question {
-    id: String,
-    database: String,
-    queries: Vec<String>,
-}
-
-fn data() -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("GRISTMILL_DATA")
-        .map_or_else(beside, PathBuf::from)
-        .join("text2sql");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "skipped: no folder {} (set GRISTMILL_DATA to the one that has it)",
-        folder.display()
-    );
-    None
-}
-
-fn questions(folder: &std::path::Path) -> Vec<Question> {
-    let text = std::fs::read_to_string(folder.join("questions.jsonl")).unwrap();
-    let read = |line: &str| {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        let text = |key: &str| value[key].as_str().unwrap().to_owned();
-        let queries = value["accepted_queries"].as_array().unwrap();
-        Question {
-            id: text("id"),
-            database: text("db"),
-            queries: queries
-                .iter()
-                .map(|query| query.as_str().unwrap().to_owned())
-                .collect(),
-        }
-    };
-    text.lines().map(read).collect()
-}
-
-async fn sandbox(folder: &std::path::Path) -> Sandbox {
-    let program = Some(env!("CARGO_BIN_EXE_gristmill-sandbox-child").into());
-    Sandbox::open(Options {
-        program,
-        ..Options::from_folder(folder).unwrap()
-    })
-    .await
-    .unwrap()
-}
+use real::{data, questions, sandbox};
 
 #[tokio::test]
 async fn every_accepted_query_runs_and_answers_its_question() {
