@@ -133,7 +133,15 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
 /// What a task brought, without the form it came in.
 fn output_in_words(output: &Output) -> String {
     match output {
-        Output::Question(question) => format!("question: {question}"),
+        Output::Question(question)
+        | Output::Answered {
+            question,
+            answer: None,
+        } => format!("question: {question}"),
+        Output::Answered {
+            question,
+            answer: Some(answer),
+        } => format!("question: {question} (answer: {})", answer.answer),
         Output::Verified {
             answerable: true,
             reason,

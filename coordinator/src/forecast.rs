@@ -84,6 +84,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             .concepts
             .as_ref()
             .and_then(|concepts| steering(recipe, concepts)),
+        calibrates: recipe.has_reference(Strategy::AnswerAugmentation) && recipe.votes(Strategy::NewQuestion),
         evidence: Some(terms),
     })
 }
@@ -110,7 +111,13 @@ fn terms(recipe: &Recipe, seeds: &SeedStore) -> Result<Terms, Error> {
             judge,
         };
     }
-    Ok(terms_at(job, costs))
+    Ok(Terms {
+        answered: job
+            .teacher
+            .iter()
+            .all(|teacher| recipe.answers_own_questions(&teacher.spec)),
+        ..terms_at(job, costs)
+    })
 }
 
 /// A call of each kind costs one call.
@@ -142,6 +149,7 @@ fn terms_at(job: &Job, costs: Costs) -> Terms {
             Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
             Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
         },
+        answered: false,
         costs,
     }
 }
@@ -340,7 +348,8 @@ fn step_cost(
         step,
     };
     let (task, _) = recipe.task(address, &brief, Some(&human), seeds)?;
-    let (Work::Ask { request }
+    let answered = matches!(&task.work, Work::Ask { subject: Some(_), .. });
+    let (Work::Ask { request, .. }
     | Work::Verify { request }
     | Work::Judge { request }
     | Work::Assign { request, .. }
@@ -348,14 +357,18 @@ fn step_cost(
     else {
         return Ok(StageCost::default());
     };
+    let answer = match recipe.job.generate.reasoning {
+        true => 1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0,
+        false => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
+    };
     let said = match step {
-        Step::Ask => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
+        Step::Ask => {
+            let question = seed.question.len() as f64 / BYTES_A_TOKEN + 10.0;
+            question + if answered { answer } else { 0.0 }
+        }
         Step::Verify | Step::Judge(_) => 60.0,
         Step::Assign => 10.0,
-        Step::Answer(_) | Step::Embed if recipe.job.generate.reasoning => {
-            1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0
-        }
-        Step::Answer(_) | Step::Embed => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
+        Step::Answer(_) | Step::Embed => answer,
     };
     let output_tokens = said.min(f64::from(request.max_tokens));
     let input_tokens = prompt_bytes(&request) / BYTES_A_TOKEN;

@@ -150,6 +150,15 @@ impl Recipe {
         !self.has_reference(strategy) && !matches!(self.job.filter.validator, Validator::None)
     }
 
+    /// Whether new questions are asked for together with an answer, the first of those that vote. Its text is read out of a JSON object, and
+    /// a user's own prompt has to ask for it.
+    pub(crate) fn answers_own_questions(&self, spec: &ModelSpec) -> bool {
+        let template = self.templates.get(&(PromptKind::NewQuestion, spec.prompt_form()));
+        self.votes(Strategy::NewQuestion)
+            && spec.structured() != Structured::None
+            && template.is_some_and(|template| template.uses("answered"))
+    }
+
     /// Name of the model that does a step.
     fn model(&self, brief: &Brief<'_>, step: Step) -> Result<&ModelSpec, Error> {
         let teacher = || self.job.teacher.get(brief.teacher).map(|t| &t.spec);
@@ -186,6 +195,8 @@ impl Recipe {
             .ok_or(Error::NoModel { step })?;
         let mut variables = self.variables(brief, answer);
         variables.json = spec.structured() != Structured::None;
+        let answered = kind == PromptKind::NewQuestion && self.answers_own_questions(spec);
+        variables.answered = answered;
         if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) {
             variables.examples = self.examples(brief, kind, id.request_seed(), seeds)?;
         }
@@ -203,6 +214,9 @@ impl Recipe {
         let names: Vec<String> = brief.choices.iter().map(|concept| concept.name.clone()).collect();
         let max_tokens = match kind {
             PromptKind::Answer => generate.max_tokens,
+            PromptKind::NewQuestion if answered => {
+                generate.max_tokens + QUESTION_TOKENS.min(generate.max_tokens)
+            }
             PromptKind::Rephrase | PromptKind::NewQuestion => QUESTION_TOKENS.min(generate.max_tokens),
             PromptKind::Verify | PromptKind::Judge | PromptKind::Assign => {
                 VERDICT_TOKENS.min(generate.max_tokens)
@@ -220,10 +234,13 @@ impl Recipe {
                 Vec::new()
             },
             schema: matches!(spec.structured(), Structured::JsonSchema | Structured::Tool)
-                .then(|| reply_schema(kind, generate.reasoning, &names)),
+                .then(|| reply_schema(kind, generate.reasoning, answered, &names)),
         };
         let work = match kind {
-            PromptKind::Rephrase | PromptKind::NewQuestion => Work::Ask { request },
+            PromptKind::Rephrase | PromptKind::NewQuestion => Work::Ask {
+                request,
+                subject: answered.then(|| self.subject(brief, seeds)),
+            },
             PromptKind::Verify => Work::Verify { request },
             PromptKind::Judge => Work::Judge { request },
             PromptKind::Assign => Work::Assign { request, names },

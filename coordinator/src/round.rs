@@ -131,7 +131,7 @@ impl<'a> Round<'a> {
                 .clone()
                 .unwrap_or_else(|| forecast::rule_of_older_plans(&recipe.job)),
             visit,
-            total: plan.candidates.iter().sum(),
+            total: plan.total(),
             active: BTreeMap::new(),
             started: committed,
             asked_to: committed,

@@ -360,7 +360,7 @@ impl Coordinator<'_> {
                 remember(&mut brought, &standing.numbers, &record.value);
             }
         }
-        let total: u64 = report.plan.candidates.iter().sum();
+        let total = report.plan.total();
         if report.decided < total && site.closed {
             return Err(Error::Unfinished {
                 round: report.plan.round,
@@ -503,6 +503,11 @@ fn note(
     row: &Row,
 ) {
     report.decided += 1;
+    snapshot.measured.note(row);
+    if row.calibrates() {
+        progress.send_modify(|progress| progress.count(row));
+        return;
+    }
     report.accepted += u64::from(row.accepted());
     report.unfunded += u64::from(row.unfunded());
     if let Some(i) = Strategy::ALL
@@ -515,7 +520,6 @@ fn note(
     if let Some(rejection) = &row.rejection {
         *report.rejected.entry(rejection.reason).or_default() += 1;
     }
-    snapshot.measured.note(row);
     if !snapshot.concepts.is_empty() {
         let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);
         report.aimed += u64::from(aimed);

@@ -20,7 +20,9 @@
 //! from the binomial distribution by regarding the probability of success as variable between the sets of trials") and errors
 //! repeat. A wrong answer is, with probability *s*, the one mistake that its question invites, and scatters otherwise. A share
 //! *u* of new questions has no answer: every reply to those is wrong. The parameters have a discrete prior and posterior
-//! ([`Fit`]), and the table is solved on the posterior predictive, so that what is not known yet makes it more careful.
+//! ([`Fit`]). The table is solved for the posterior means; how far the truth may be from them is said by the interval of
+//! [`Prospect::accuracy`]. What the counts cannot tell apart on questions without a reference (a good teacher from one whose errors
+//! agree) is measured first, on a few of the seeds' own questions, each answered [`CALIBRATION_ANSWERS`] times.
 
 mod fit;
 mod measured;
@@ -29,6 +31,9 @@ mod situation;
 mod solve;
 #[cfg(test)]
 mod tests;
+
+/// Answers to each question by which a teacher is measured: enough to see whether it errs the same way again.
+pub const CALIBRATION_ANSWERS: u32 = 4;
 
 pub use fit::{Fit, Summary};
 pub use measured::{Check, Known, Measured, Seen, TYPICAL_REACHED};

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Limit, MicroUsd};
 use crate::concept::{Outlook, Standing};
-use crate::evidence::{Measured, Rule, Terms};
+use crate::evidence::{CALIBRATION_ANSWERS, Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
@@ -61,6 +61,9 @@ pub struct Policy {
     /// How rounds aim at concepts under their target; `None` when nothing is aimed at.
     #[serde(default)]
     pub steering: Option<Steering>,
+    /// Seeds have references by which the teacher can be measured before it answers questions that have none.
+    #[serde(default)]
+    pub calibrates: bool,
     /// What the rule for answers without a reference must meet; `None` in policies of older versions.
     #[serde(default)]
     pub evidence: Option<Terms>,
@@ -145,6 +148,10 @@ pub struct Plan {
     pub purpose: Purpose,
     /// Candidates by strategy, in the order of [`Strategy::ALL`].
     pub candidates: [u64; 3],
+    /// Seeds' own questions that are answered [`evidence::CALIBRATION_ANSWERS`](crate::evidence::CALIBRATION_ANSWERS) times beside the
+    /// candidates, to measure the teacher by their references.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calibration: u64,
     /// Candidates by strategy that earlier rounds planned and aimed at nothing: where the visit of the seeds goes on.
     pub visited: [u64; 3],
     /// How many of the rephrasings that are aimed at nothing start from each seed; in plans of older versions, the visit says.
@@ -188,11 +195,20 @@ impl Plan {
         u32::from(policy.pilot > 0.0)
     }
 
+    /// All that it begins: candidates, and questions that measure the teacher.
+    pub fn total(&self) -> u64 {
+        self.candidates.iter().sum::<u64>() + self.calibration
+    }
+
     /// Candidates by strategy that are aimed at no concept.
     pub fn free(&self) -> [u64; 3] {
         let aimed = aims::total(&self.aims);
         std::array::from_fn(|i| self.candidates[i].saturating_sub(aimed[i]))
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What is expected of a round, or of all that is left of a run.
@@ -210,6 +226,19 @@ pub struct Expected {
     pub output_tokens: f64,
     /// Micro-dollars by stage, in the order of [`Stage::ALL`].
     pub usd_micros: [f64; 3],
+}
+
+impl Expected {
+    /// Adds what so many answers cost that are asked for to measure the teacher.
+    fn answers(&mut self, estimate: &Estimate, answers: u64) {
+        let answers = answers as f64;
+        for (i, stage) in estimate.stages.iter().enumerate() {
+            self.calls[i] += answers * stage.calls;
+            self.usd_micros[i] += answers * stage.usd_micros;
+            self.input_tokens += answers * stage.input_tokens;
+            self.output_tokens += answers * stage.output_tokens;
+        }
+    }
 }
 
 /// What comes next.
@@ -297,11 +326,17 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
             best: rule.expected.accuracy.mean,
         });
     }
-    let expected = ground.expect(candidates);
+    let calibration = match purpose {
+        Purpose::Pilot if candidates[2] > 0 => ground.calibration(),
+        Purpose::Pilot | Purpose::Production => 0,
+    };
+    let mut expected = ground.expect(candidates);
+    expected.answers(&ground.estimates[0], calibration * u64::from(CALIBRATION_ANSWERS));
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
         purpose,
         candidates,
+        calibration,
         rephrasings,
         rows_wanted: Some(ground.wanted()),
         forecast: Some(forecast(snapshot, policy)),

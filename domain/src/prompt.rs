@@ -70,6 +70,8 @@ pub struct Variables {
     pub labels: Vec<String>,
     /// Reasoning is wanted before the answer.
     pub reasoning: bool,
+    /// A new question is wanted together with its answer.
+    pub answered: bool,
     /// The reply is a JSON object.
     pub json: bool,
 }

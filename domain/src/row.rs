@@ -113,6 +113,13 @@ impl Row {
             .is_some_and(|rejection| unseen(rejection.reason))
     }
 
+    /// True when it was asked for to measure the teacher.
+    pub fn calibrates(&self) -> bool {
+        self.rejection
+            .as_ref()
+            .is_some_and(|rejection| rejection.reason == Reason::Calibration)
+    }
+
     /// True when it was as good as an accepted row, and not wanted any more.
     pub fn surplus(&self) -> bool {
         self.rejection

@@ -118,6 +118,9 @@ pub enum Work {
     Ask {
         /// What is sent.
         request: chat::Request,
+        /// What the answer is checked against that comes with the question; `None` where none is asked for. The question in it is empty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<Subject>,
     },
     /// Asks whether a question can be answered.
     Verify {
@@ -154,7 +157,7 @@ impl Work {
     /// What is sent to a chat model; `None` for an embedding.
     pub fn request(&self) -> Option<&chat::Request> {
         match self {
-            Self::Ask { request }
+            Self::Ask { request, .. }
             | Self::Verify { request }
             | Self::Judge { request }
             | Self::Assign { request, .. }
@@ -189,6 +192,13 @@ pub struct Subject {
 pub enum Output {
     /// A question.
     Question(String),
+    /// A question that was asked for together with an answer.
+    Answered {
+        /// The question.
+        question: String,
+        /// The answer; `None` where there is none, or none of use.
+        answer: Option<Answer>,
+    },
     /// Whether a question can be answered.
     Verified {
         /// It can.

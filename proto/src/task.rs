@@ -89,6 +89,7 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
             (serde_json::to_vec(&bare), Some(pack(vectors)))
         }
         Output::Question(_)
+        | Output::Answered { .. }
         | Output::Verified { .. }
         | Output::Answer(_)
         | Output::Judged(_)

@@ -6,6 +6,7 @@
 //! Teachers are right four times in five, or three in five; half of their wrong answers share a value; errors repeat from draw to draw
 //! with a correlation of 0 or .3; and one new question in twenty cannot be answered. Jobs leave everything else at its default. Shares
 //! come with 95 % Wilson intervals, by the service's own key. With `GRISTMILL_BASELINE`, each line stands beside that program's.
+//! Words after `--` narrow it down, such as `numbers p=0.8 corr=0 without`; `runs=5` adds five runs up, each of another service.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -169,6 +170,30 @@ const WAYS: [(&str, &[&str]); 2] = [
     ("with", &["answer_augmentation", "rephrasing"]),
 ];
 
+/// A program that is measured.
+#[derive(Debug, Clone, Copy)]
+struct Who<'a> {
+    name: &'static str,
+    /// `None` is the one under test.
+    program: Option<&'a OsStr>,
+    /// Keys of `generate` beside the strategy.
+    keys: &'static str,
+}
+
+/// The programs of a line: the one under test, and the older one by its default and, where answers vote, by a lead of three.
+fn who<'a>(baseline: Option<&'a OsStr>, way: &str) -> Vec<Who<'a>> {
+    let who = |name, program, keys| Who { name, program, keys };
+    let mut all = Vec::new();
+    if baseline.is_some() {
+        all.push(who("before", baseline, ""));
+        if way == "without" {
+            all.push(who("lead 3", baseline, ", agreement: {lead: 3}"));
+        }
+    }
+    all.push(who("now", None, ""));
+    all
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Teacher {
     accuracy: f64,
@@ -176,10 +201,10 @@ struct Teacher {
 }
 
 /// One run by a program; `None` is the one under test.
-fn run(domain: &Domain, teacher: Teacher, strategy: &str, program: Option<&OsStr>) -> Figures {
+fn run(domain: &Domain, teacher: Teacher, strategy: &str, seed: u64, who: Who<'_>) -> Figures {
     let config = Config {
         key: domain.key.clone(),
-        seed: 101,
+        seed,
         quality: Quality {
             accuracy: teacher.accuracy,
             error_correlation: teacher.correlation,
@@ -193,17 +218,18 @@ fn run(domain: &Domain, teacher: Teacher, strategy: &str, program: Option<&OsStr
     bench.write("seeds.jsonl", &seeds(domain, 1)).unwrap();
     let job = format!(
         "seeds: {{path: seeds.jsonl, fields: {}}}\nteacher: {{base_url: {}, model: sim, price: {{input: 0.15, output: 0.60}}}}\n\
-         embed: {{model: off}}\ngenerate: {{strategy: {strategy}}}\n\
+         embed: {{model: off}}\ngenerate: {{strategy: {strategy}{}}}\n\
          filter: {{validator: {}}}\nbudget: {{calls: {CALLS}}}\noutput: {{context: false}}\n",
         domain.fields,
         bench.url(),
+        who.keys,
         domain.validator
     );
     bench.write("job.yaml", &job).unwrap();
     let mut command = bench
         .command(&["run", "job.yaml", "--output", "json", "--progress", "none"])
         .unwrap();
-    if let Some(program) = program {
+    if let Some(program) = who.program {
         let args: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
         command = Command::new(program);
         command.args(args).current_dir(bench.folder.path());
@@ -298,6 +324,27 @@ fn confusion(title: &str, figures: &Figures) {
     }
 }
 
+/// The words of the command line that narrow the settings down.
+struct Wanted(Vec<String>);
+
+impl Wanted {
+    /// Seeds of the service, one for each run of a setting.
+    fn seeds(&self) -> std::ops::Range<u64> {
+        let runs = self.0.iter().find_map(|word| word.strip_prefix("runs="));
+        101..101 + runs.map_or(1, |runs| runs.parse().expect("`runs=` takes a number"))
+    }
+
+    /// Whether a value of one sort is wanted: any is, unless a word of its sort is there.
+    fn has(&self, sort: &[&str], value: &str) -> bool {
+        let mut of_sort = self
+            .0
+            .iter()
+            .filter(|word| sort.contains(&word.as_str()))
+            .peekable();
+        of_sort.peek().is_none() || of_sort.any(|word| word == value)
+    }
+}
+
 fn main() {
     let data = data().expect("the benchmark reads real seeds from ../shared/data, or GRISTMILL_DATA");
     let baseline = std::env::var_os("GRISTMILL_BASELINE");
@@ -305,25 +352,37 @@ fn main() {
         "{:<8} {:>4} {:>4}  {:<8} {:<7} {:>5} {:>7} {:>16} {:>7} {:>7} {:>9}",
         "domain", "p", "corr", "refer.", "program", "rows", "right %", "95 %", "kept %", "calls", "micro-$"
     );
+    let wanted = Wanted(std::env::args().skip(1).filter(|arg| arg != "--bench").collect());
     let mut under_test: BTreeMap<&str, Figures> = BTreeMap::new();
     for domain in domains(&data) {
+        if !wanted.has(&["numbers", "labels", "queries"], domain.name) {
+            continue;
+        }
         for accuracy in [0.8, 0.6] {
             for correlation in [0.0, 0.3] {
                 let teacher = Teacher {
                     accuracy,
                     correlation,
                 };
+                if !wanted.has(&["p=0.8", "p=0.6"], &format!("p={accuracy}"))
+                    || !wanted.has(&["corr=0", "corr=0.3"], &format!("corr={correlation}"))
+                {
+                    continue;
+                }
                 for (way, strategies) in WAYS {
-                    for (who, program) in [("before", baseline.as_deref()), ("now", None)] {
-                        if who == "before" && program.is_none() {
-                            continue;
-                        }
+                    if !wanted.has(&["without", "with"], way) {
+                        continue;
+                    }
+                    let programs = who(baseline.as_deref(), way);
+                    for who in programs {
                         let mut figures = Figures::default();
                         for strategy in strategies {
-                            figures.add(&run(&domain, teacher, strategy, program));
+                            for seed in wanted.seeds() {
+                                figures.add(&run(&domain, teacher, strategy, seed, who));
+                            }
                         }
-                        show(domain.name, teacher, way, who, &figures);
-                        if who == "now" && accuracy == 0.8 {
+                        show(domain.name, teacher, way, who.name, &figures);
+                        if who.program.is_none() && accuracy == 0.8 {
                             under_test.entry(way).or_default().add(&figures);
                         }
                     }

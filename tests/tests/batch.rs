@@ -16,7 +16,7 @@ use gristmill_tests::sim::{Config, Faults, KeyFiles, Quality};
 use serde_json::{Value, json};
 
 /// Longest wait for something to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const BUDGET: u64 = 2_000;
 
 fn seeds() -> String {

@@ -200,6 +200,8 @@ fn a_question_that_is_aimed_at_a_concept_is_asked_about_a_passage_of_it() {
         "concepts.list=[{name: baking bread}, {name: mending a bicycle}]",
         "concepts.target=12",
         "concepts.accept=narrow",
+        // Questions that nobody verifies take more answers to be sure of.
+        "budget.calls=600",
     ];
     let set: Vec<&str> = set.into_iter().flat_map(|set| ["--set", set]).collect();
     let summary = bench.run_job("job.yaml", &set).unwrap();

@@ -138,7 +138,7 @@ impl Bench {
         };
         match &task.work {
             Work::Embed { texts } => place.embed(texts).await,
-            Work::Ask { request }
+            Work::Ask { request, .. }
             | Work::Verify { request }
             | Work::Judge { request }
             | Work::Assign { request, .. }

@@ -52,13 +52,26 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
     };
     let said = &Said::read(request, response)?;
     match work {
-        Work::Ask { .. } => {
+        Work::Ask { subject, .. } => {
             whole(&kit.filter.rules.question_refusals, request, response, said)?;
             let question = reply::question(request, said)?;
             kit.filter
                 .rules
                 .check_question(&question, Finish::Stop, kind(&kit.filter.validator))?;
-            Ok(Output::Question(question))
+            let Some(subject) = subject else {
+                return Ok(Output::Question(question));
+            };
+            let subject = Subject {
+                question: question.clone(),
+                ..subject.clone()
+            };
+            // The question may be good though the answer is not.
+            let answer = match solve(kit, &subject, request, said).await {
+                Ok(answer) => Some(answer),
+                Err(Stop::Rejected(_)) => None,
+                Err(stop @ Stop::Unverifiable(_)) => return Err(stop),
+            };
+            Ok(Output::Answered { question, answer })
         }
         Work::Verify { .. } => {
             let (answerable, reason) = or_cut(reply::verification(request, said), request, response)?;
@@ -74,14 +87,19 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
         }
         Work::Answer { subject, .. } => {
             whole(&kit.filter.rules.refusals, request, response, said)?;
-            let answered = reply::answer(request, said)?;
-            rules(kit, subject, &answered)?;
-            verify(kit, subject, answered).await.map(Output::Answer)
+            solve(kit, subject, request, said).await.map(Output::Answer)
         }
         Work::Embed { .. } => {
             Err(Rejection::new(Reason::Format, "an embedding task got a completion").into())
         }
     }
+}
+
+/// The answer that a reply holds, once it passed the rules and was verified.
+async fn solve(kit: &Kit, subject: &Subject, request: &Request, said: &Said) -> Result<Answer, Stop> {
+    let answered = reply::answer(request, said)?;
+    rules(kit, subject, &answered)?;
+    verify(kit, subject, answered).await
 }
 
 /// Refusals and cut-off replies are found on the whole completion, before anything is read out of it: a refusal is seldom JSON.

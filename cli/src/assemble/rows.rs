@@ -246,7 +246,7 @@ fn stage_of(reason: &str) -> &'static str {
             | Reason::Unanswerable,
         ) => "validators",
         Ok(Reason::JudgedLow) => "judge",
-        Ok(Reason::Surplus) => "planner",
+        Ok(Reason::Surplus | Reason::Calibration) => "planner",
         Err(_) => "unknown",
     }
 }

@@ -157,6 +157,7 @@ mod tests {
             rephrasings_per_seed: 4,
             prior,
             steering: None,
+            calibrates: false,
             evidence: None,
         }
     }

@@ -89,6 +89,8 @@ pub(super) struct Candidate {
     /// Whether it can be answered, where that was asked or is known, and why not.
     pub(super) verified: Option<bool>,
     pub(super) unanswerable: String,
+    /// The answer that came with its question, until it joins the others; `None` in it for none of use.
+    pub(super) own: Option<Option<Answer>>,
     /// Answers by sample; `None` for a completion of no use.
     pub(super) answers: BTreeMap<u32, Option<Answer>>,
     /// Answers asked for.
@@ -153,6 +155,7 @@ impl Candidate {
             alike: Vec::new(),
             verified: None,
             unanswerable: String::new(),
+            own: None,
             answers: BTreeMap::new(),
             asked_answers: 0,
             chosen: None,

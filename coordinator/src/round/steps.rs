@@ -52,6 +52,11 @@ impl Round<'_> {
             }
         }
         match (step, output) {
+            (Step::Ask, Output::Answered { question, answer }) => {
+                candidate.question = question;
+                candidate.own = Some(answer);
+                candidate.phase = Phase::Asked;
+            }
             (Step::Ask, Output::Question(question)) => {
                 let rephrases = candidate.spec.strategy == Strategy::Rephrasing;
                 let changed = rephrases

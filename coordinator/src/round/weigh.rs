@@ -2,7 +2,7 @@
 //!
 //! A decision is made only when everything that was asked for is there, so that none depends on the order of arrival.
 
-use gristmill_domain::evidence::{Action, Situation, Weighed};
+use gristmill_domain::evidence::{Action, CALIBRATION_ANSWERS, Situation, Weighed};
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::JudgeWhen;
 use gristmill_domain::strategy::Strategy;
@@ -19,6 +19,13 @@ impl Round<'_> {
         };
         let strategy = candidate.spec.strategy;
         let new = strategy == Strategy::NewQuestion;
+        if let Some(own) = &candidate.own {
+            candidate.answers.insert(0, own.clone());
+            candidate.asked_answers = 1;
+        }
+        if candidate.spec.calibrates {
+            return self.ask_answers(index, CALIBRATION_ANSWERS);
+        }
         if self.recipe.votes(strategy) {
             // A seed's own question is known to have an answer, in whatever words.
             candidate.verified = (!new).then_some(true);
@@ -67,6 +74,9 @@ impl Round<'_> {
             return;
         }
         let strategy = candidate.spec.strategy;
+        if candidate.spec.calibrates {
+            return self.measure_teacher(index);
+        }
         if self.recipe.votes(strategy) {
             return self.follow_rule(index);
         }
@@ -95,6 +105,24 @@ impl Round<'_> {
             }
             (None, None) => self.decide_by_last(index),
         }
+    }
+
+    /// Ends a question that was asked to measure the teacher: it is no row, but what was answered counts.
+    fn measure_teacher(&mut self, index: u64) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
+        if candidate.unfunded() {
+            return self.decide_by_last(index);
+        }
+        let answers = || candidate.answers.values().flatten();
+        let right = answers().filter(|answer| answer.correct == Some(true)).count();
+        let detail = format!("{right} of {} answers are right", answers().count());
+        let first = answers().next().cloned();
+        if let Some(first) = first {
+            self.choose(index, first, None);
+        }
+        self.decide(index, Some(Rejection::new(Reason::Calibration, detail)));
     }
 
     /// Does what the plan's rule says about the evidence so far.
@@ -275,6 +303,7 @@ impl Round<'_> {
         Some(Weighed {
             at,
             asked: u8::try_from(candidate.asked_answers).unwrap_or(u8::MAX),
+            own: candidate.own.as_ref().map(Option::is_some),
             right,
             sure: sure.flatten(),
         })

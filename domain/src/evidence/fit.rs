@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::measured::{Known, Measured, Seen};
-use super::rule::rounded;
+use super::rule::{Terms, rounded};
 
 /// Answers to one question that the model looks at.
 pub(super) const DRAWS_MAX: usize = 16;
@@ -91,6 +91,8 @@ pub struct Fit {
     pub(super) usable: f64,
     /// Share of the new questions that come to be answered.
     pub(super) reached: f64,
+    /// Share of those that come with a usable answer.
+    pub(super) answered: f64,
 }
 
 /// A parameter's posterior mean with its central 90 % interval.
@@ -189,11 +191,12 @@ pub(super) struct Mass {
 }
 
 impl Fit {
-    /// The posterior after what was counted, where answers may be wrong in so many ways; `None` where answers are not chosen
-    /// from a list.
-    pub fn new(measured: &Measured, wrong_answers: Option<u32>) -> Self {
+    /// The posterior after what was counted.
+    pub fn new(measured: &Measured, terms: &Terms) -> Self {
         // One of the wrong answers is the mistake that the question invites.
-        let scatter = wrong_answers.map_or(SCATTER, |wrong| wrong.saturating_sub(1));
+        let scatter = terms
+            .wrong_answers
+            .map_or(SCATTER, |wrong| wrong.saturating_sub(1));
         let mut fit = Self {
             points: Vec::new(),
             merged: Vec::new(),
@@ -206,6 +209,11 @@ impl Fit {
             scatter,
             usable: measured.usable_share(),
             reached: measured.reached_share(),
+            answered: if terms.answered {
+                measured.answered_share()
+            } else {
+                0.0
+            },
         };
         let mut logs: Vec<(Point, f64)> = Vec::new();
         for (shared, of_shared) in SHARED {
@@ -253,7 +261,7 @@ impl Fit {
     }
 
     /// A teacher that is right so often, whose errors repeat a little.
-    pub(super) fn assuming(right: f64, wrong_answers: Option<u32>) -> Self {
+    pub(super) fn assuming(right: f64, terms: &Terms) -> Self {
         let point = Point {
             right,
             repeat: 0.03,
@@ -261,7 +269,7 @@ impl Fit {
             unanswerable: 0.05,
             passes: 0.96,
         };
-        Self::new(&Measured::default(), wrong_answers).at(point)
+        Self::new(&Measured::default(), terms).at(point)
     }
 
     /// Points that stand for the posterior, each for the same share of it: at evenly spaced places of the summed weights.
@@ -277,6 +285,18 @@ impl Fit {
                 (sum, current) = (sum + weight, Some(*point));
             }
             current.map(|point| self.at(point))
+        })
+    }
+
+    /// The same with the mean of each parameter, taken for certain.
+    pub(super) fn central(&self) -> Self {
+        let mean = |of: fn(&Point) -> f64| self.points.iter().map(|(point, weight)| of(point) * weight).sum();
+        self.at(Point {
+            right: mean(|point| point.right),
+            repeat: mean(|point| point.repeat),
+            shared: mean(|point| point.shared),
+            unanswerable: mean(|point| point.unanswerable),
+            passes: mean(|point| point.passes),
         })
     }
 

@@ -17,6 +17,24 @@ pub struct Known {
     pub wrong: Vec<u8>,
 }
 
+impl Known {
+    /// Answers of which so many are right, by the votes that each value has. Right values may have several forms.
+    pub(super) fn of(right: u8, votes: &[u8]) -> Self {
+        let mut wrong = votes.to_vec();
+        wrong.sort_unstable();
+        let mut left = right;
+        // Mostly one value has all that are right; else the commonest that fit.
+        if let Some(at) = wrong.iter().position(|votes| *votes == right) {
+            wrong.remove(at);
+            left = 0;
+        }
+        while let Some(at) = wrong.iter().rposition(|votes| left > 0 && *votes <= left) {
+            left -= wrong.remove(at);
+        }
+        Self { right, wrong }
+    }
+}
+
 /// What was seen of one question whose right answer is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Seen {
@@ -77,6 +95,9 @@ pub struct Measured {
     pub asked: u64,
     /// Those of them that were answered or verified: well formed, new and clean.
     pub reached: u64,
+    /// Those of these whose reply brought a usable answer with the question.
+    #[serde(default)]
+    pub answered: u64,
     /// The judge's verdicts on answers that are known to be right or wrong.
     pub judge: Check,
 }
@@ -116,9 +137,11 @@ impl Measured {
             return;
         };
         self.reached += u64::from(new);
+        self.answered += u64::from(weighed.own == Some(true));
         self.answers += u64::from(weighed.asked);
         self.usable += u64::from(weighed.at.drawn());
         match weighed.right {
+            Some(right) if row.calibrates() => self.know(Known::of(right, &weighed.at.votes)),
             // Answers were drawn until one was right, so only the first says how often one is. What a rephrasing lost in
             // meaning counts as an error here: rather too careful than not.
             Some(right) => {
@@ -156,5 +179,10 @@ impl Measured {
     /// Share of the new questions that are answered or verified, shrunk to [`TYPICAL_REACHED`] by the weight of 20 questions.
     pub fn reached_share(&self) -> f64 {
         (self.reached as f64 + 20.0 * TYPICAL_REACHED) / (self.asked as f64 + 20.0)
+    }
+
+    /// Share of the new questions that come with a usable answer, shrunk to 0.9 by the weight of 20 questions.
+    pub fn answered_share(&self) -> f64 {
+        (self.answered as f64 + 18.0) / (self.reached as f64 + 20.0)
     }
 }

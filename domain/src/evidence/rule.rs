@@ -29,6 +29,9 @@ pub struct Terms {
     /// Wrong answers that there can be to a question, where answers are chosen from a list.
     #[serde(default)]
     pub wrong_answers: Option<u32>,
+    /// A new question is asked for together with an answer to it.
+    #[serde(default)]
+    pub answered: bool,
     /// What each call costs.
     pub costs: Costs,
 }
@@ -109,7 +112,7 @@ const RETRIES_MAX: u32 = 4;
 impl Rule {
     /// The cheapest rule for what was measured so far.
     pub fn new(measured: &Measured, terms: &Terms) -> Self {
-        Self::of(&Fit::new(measured, terms.wrong_answers), measured, terms)
+        Self::of(&Fit::new(measured, terms), measured, terms)
     }
 
     /// The rule for a teacher as they mostly are: what a forecast is made with before anything is measured. A rule that knows as
@@ -120,11 +123,7 @@ impl Rule {
 
     /// The rule for a teacher that is known to be right so often, and is otherwise as they mostly are.
     pub fn assuming(right: f64, terms: &Terms) -> Self {
-        Self::of(
-            &Fit::assuming(right, terms.wrong_answers),
-            &Measured::default(),
-            terms,
-        )
+        Self::of(&Fit::assuming(right, terms), &Measured::default(), terms)
     }
 
     fn of(fit: &Fit, measured: &Measured, terms: &Terms) -> Self {
@@ -133,13 +132,14 @@ impl Rule {
             ..*terms
         };
         let table = match terms.lead {
-            Some(lead) => fixed(fit, &terms, lead),
-            None => Game::new(fit, &terms).solve(),
+            Some(lead) => fixed(&terms, lead),
+            // Of a teacher that little is known of, tables that are right often enough under everything that it may be ask for far too much.
+            None => Game::new(&fit.central(), &terms).solve(),
         };
-        let cases = table.into_iter().map(|(at, action, right)| Case {
+        let cases = table.into_iter().map(|(at, action)| Case {
+            right: rounded(Odds::of(fit, &at).right()),
             at,
             action,
-            right: rounded(right),
         });
         let mut rule = Self {
             target: terms.target,
@@ -240,7 +240,9 @@ impl Rule {
                     walk.wrong += chance * (1.0 - odds.right());
                 }
                 Some(Action::Draw) => {
-                    walk.answers += chance;
+                    // The first answer to a new question may have come with it.
+                    let came = if at.drawn() == 0 { fit.answered } else { 0.0 };
+                    walk.answers += chance * (1.0 - came);
                     for (share, to) in next_votes(fit, &at) {
                         lead(to, share);
                     }
@@ -272,8 +274,17 @@ pub(super) fn answerable() -> Situation {
     }
 }
 
+/// Where tables begin: at a new question, with or without the answer that came with it, and at a seed's own.
+pub(super) fn roots(terms: &Terms) -> Vec<Situation> {
+    let came = terms.answered.then(|| Situation::default().joined(0));
+    [Situation::default(), answerable()]
+        .into_iter()
+        .chain(came)
+        .collect()
+}
+
 /// The table of a fixed lead: every check has a veto, and answers are drawn until one leads by so many votes.
-fn fixed(fit: &Fit, terms: &Terms, lead: u32) -> Table {
+fn fixed(terms: &Terms, lead: u32) -> Table {
     let act = |at: &Situation| {
         let first = at.votes.first().copied().map_or(0, u32::from);
         let second = at.votes.get(1).copied().map_or(0, u32::from);
@@ -289,7 +300,7 @@ fn fixed(fit: &Fit, terms: &Terms, lead: u32) -> Table {
         }
     };
     let mut table = Table::new();
-    let mut open = vec![Situation::default(), answerable()];
+    let mut open = roots(terms);
     let mut met = BTreeSet::new();
     while let Some(at) = open.pop() {
         if !met.insert(at.clone()) {
@@ -302,8 +313,7 @@ fn fixed(fit: &Fit, terms: &Terms, lead: u32) -> Table {
             Action::Judge => open.extend([true, false].map(|passed| at.verdict(Action::Judge, passed))),
             Action::Accept | Action::Reject => {}
         }
-        let right = Odds::of(fit, &at).right();
-        table.push((at, action, right));
+        table.push((at, action));
     }
     table.sort_by(|a, b| (a.0.drawn(), &a.0).cmp(&(b.0.drawn(), &b.0)));
     table

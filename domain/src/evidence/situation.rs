@@ -92,6 +92,9 @@ pub struct Weighed {
     pub at: Situation,
     /// Answers that were asked for, unusable ones included.
     pub asked: u8,
+    /// Whether the question came with a usable answer of its own; `None` where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<bool>,
     /// Those of the votes that equal the reference, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<u8>,

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::fit::{Fit, verdict};
-use super::rule::{Terms, answerable};
+use super::rule::{Terms, answerable, roots};
 use super::situation::{Action, Situation};
 
 /// What one call of each kind costs, in any one unit: calls, or money.
@@ -73,7 +73,7 @@ pub(super) struct Game<'a> {
 }
 
 /// A solved table: an action for each situation that can come up under it.
-pub(super) type Table = Vec<(Situation, Action, f64)>;
+pub(super) type Table = Vec<(Situation, Action)>;
 
 impl<'a> Game<'a> {
     pub(super) fn new(fit: &'a Fit, terms: &'a Terms) -> Self {
@@ -122,11 +122,10 @@ impl<'a> Game<'a> {
         (yes, passed, failed)
     }
 
-    /// The cheapest table whose accepted rows are right as often as the target says; else the most accurate one within a
-    /// price.
+    /// The cheapest table whose accepted rows are right as often as the target says; where that is out of reach, the most accurate one
+    /// within [`BEARABLE_PRICE`].
     pub(super) fn solve(&self) -> Table {
         let accuracy = |value: &Value| value.right / (value.right + value.wrong).max(f64::MIN_POSITIVE);
-        let (mut low, mut high) = (PENALTY.0.ln(), PENALTY.1.ln());
         let answer = self.terms.costs.answer.max(f64::MIN_POSITIVE);
         let at = |log: f64| self.best(log.exp() * answer);
         let target = 1.0 - AIM * (1.0 - self.terms.target);
@@ -134,24 +133,30 @@ impl<'a> Game<'a> {
         if accuracy(&start(&free)) >= target {
             return self.table(&free);
         }
-        let strict = at(high);
-        let reached = accuracy(&start(&strict)) >= target;
-        // Where the target is out of reach, accuracy is bought as long as a row costs no more than a few that nobody checked.
-        let bearable = FALLBACK_PRICE * self.price(&start(&free));
-        let enough = |value: &Value| match reached {
-            true => accuracy(value) >= target,
-            false => self.price(value) > bearable,
+        // The penalties around the one from which tables are as a test says.
+        let search = |test: &dyn Fn(&Value) -> bool| {
+            let (mut low, mut high) = (PENALTY.0.ln(), PENALTY.1.ln());
+            for _ in 0..SEARCHES {
+                let middle = f64::midpoint(low, high);
+                if test(&start(&at(middle))) {
+                    high = middle;
+                } else {
+                    low = middle;
+                }
+            }
+            (low, high)
         };
-        for _ in 0..SEARCHES {
-            let middle = f64::midpoint(low, high);
-            if enough(&start(&at(middle))) {
-                high = middle;
-            } else {
-                low = middle;
+        // Accuracy is bought as long as a row costs no more than a few that nobody checked, unless the job cannot do without.
+        let bearable = BEARABLE_PRICE * self.price(&start(&free));
+        let dear = |value: &Value| self.price(value) > bearable;
+        let right = |value: &Value| accuracy(value) >= target;
+        if right(&start(&at(PENALTY.1.ln()))) {
+            let values = at(search(&right).1);
+            if self.terms.required || !dear(&start(&values)) {
+                return self.table(&values);
             }
         }
-        let values = if reached { at(high) } else { at(low) };
-        self.table(&values)
+        self.table(&at(search(&dear).0))
     }
 
     /// What a right row costs, the question included.
@@ -185,12 +190,15 @@ impl<'a> Game<'a> {
             }
             values = better;
         }
-        values
+        let kept = self.induce(KEEP * price, penalty);
+        if start(&kept).right > 0.0 { kept } else { values }
     }
 
     fn induce(&self, value: f64, penalty: f64) -> Vec<Value> {
         let costs = &self.terms.costs;
         let draw_cost = costs.answer / self.fit.usable;
+        // The first answer to a new question may have come with it.
+        let first_cost = draw_cost * (1.0 - self.fit.answered);
         let mut values: Vec<Value> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let mut best = Value {
@@ -212,12 +220,11 @@ impl<'a> Game<'a> {
                 });
             }
             if !node.draw.is_empty() {
-                take(expect(
-                    &values,
-                    node.draw.iter().copied(),
-                    draw_cost,
-                    Action::Draw,
-                ));
+                let cost = match node.situation.drawn() {
+                    0 => first_cost,
+                    _ => draw_cost,
+                };
+                take(expect(&values, node.draw.iter().copied(), cost, Action::Draw));
             }
             let checks = [
                 (node.verify, costs.verify, Action::Verify),
@@ -246,7 +253,7 @@ impl<'a> Game<'a> {
     /// The situations that come up under the values' actions, in the order in which they are met.
     fn table(&self, values: &[Value]) -> Table {
         let mut table = Table::new();
-        let mut open: Vec<usize> = [Situation::default(), answerable()]
+        let mut open: Vec<usize> = roots(self.terms)
             .iter()
             .filter_map(|root| self.numbers.get(root).copied())
             .collect();
@@ -257,7 +264,7 @@ impl<'a> Game<'a> {
             }
             let node = &self.nodes[number];
             let action = values[number].action.unwrap_or(Action::Reject);
-            table.push((node.situation.clone(), action, node.right));
+            table.push((node.situation.clone(), action));
             match action {
                 Action::Draw => open.extend(node.draw.iter().map(|(_, next)| *next)),
                 Action::Verify => open.extend(node.verify.iter().flat_map(|(_, yes, no)| [*yes, *no])),
@@ -271,9 +278,12 @@ impl<'a> Game<'a> {
 }
 
 /// Share of the errors that the target allows which a table aims at: the rest is for what the model does not see.
-const AIM: f64 = 0.9;
-/// How many times the price of unchecked rows a row may cost where the target is out of reach.
-const FALLBACK_PRICE: f64 = 4.0;
+const AIM: f64 = 0.8;
+/// How much more a right row is worth than it costs. At its bare price a table gives up every question that is harder than the others, and
+/// only easy ones are left in the data; near the optimum, keeping them hardly changes the price.
+const KEEP: f64 = 1.5;
+/// How many times the price of unchecked rows a row may cost: beyond it, the target is out of reach.
+const BEARABLE_PRICE: f64 = 8.0;
 
 fn start(values: &[Value]) -> Value {
     values.last().copied().unwrap_or_default()

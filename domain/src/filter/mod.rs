@@ -101,6 +101,8 @@ reasons! {
     ParentCap => "parent_cap", "enough rows from its parent";
     /// It would be accepted, but all rows that are wanted, or that the ceiling allows, are there.
     Surplus => "surplus", "more than wanted";
+    /// A seed's own question, answered several times to measure how often the teacher is right: never meant as a row.
+    Calibration => "calibration", "asked to measure the teacher";
 }
 
 impl fmt::Display for Reason {

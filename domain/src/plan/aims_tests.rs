@@ -35,6 +35,7 @@ fn policy() -> Policy {
             seedless: true,
             beyond: false,
         }),
+        calibrates: false,
         evidence: None,
     }
 }

@@ -77,6 +77,7 @@ fn situation(seeds: u64, calls: u64) -> Situation {
                 estimate(0.5, 5.0, false),
             ],
             steering: None,
+            calibrates: false,
             evidence: None,
         },
     }
@@ -181,8 +182,12 @@ impl Situation {
 
 fn round(plan: &Plan) -> String {
     let [answers, rephrased, new] = plan.candidates;
+    let measuring = match plan.calibration {
+        0 => String::new(),
+        questions => format!(", and {questions} seeds to measure the teacher by"),
+    };
     let mut text = format!(
-        "{:?} {}: {answers} answers, {rephrased} rephrasings, {new} new questions\n",
+        "{:?} {}: {answers} answers, {rephrased} rephrasings, {new} new questions{measuring}\n",
         plan.purpose, plan.round
     );
     for aim in &plan.aims {
@@ -238,6 +243,40 @@ fn a_large_budget_buys_new_questions() {
         because: The budget affords 80.0 samples a seed over 100 seeds, at or above 51.0, from where new questions teach more than further answers. So 0 % answer augmentation, 0 % rephrasing, 100 % new questions.
         in all: 2000 rows of 4000 candidates, 20000 calls, $4.000
     "#]]);
+}
+
+#[test]
+fn a_pilot_measures_the_teacher_where_new_questions_follow_and_it_is_cheap() {
+    let calibrated = |seeds, calls| {
+        let mut situation = situation(seeds, calls).forced(StrategyChoice::NewQuestion);
+        situation.policy.calibrates = true;
+        situation
+    };
+    let asked = |situation: &Situation| match next(&situation.snapshot, &situation.policy) {
+        Next::Round(plan) => (
+            plan.calibration,
+            plan.total() - plan.candidates.iter().sum::<u64>(),
+        ),
+        Next::End(end) => panic!("{end}"),
+    };
+    calibrated(400, 20_000).decides(expect![[r#"
+        Pilot 0: 0 answers, 0 rephrasings, 200 new questions, and 24 seeds to measure the teacher by
+        expects: 100 rows of 200 candidates, 1096 calls, $0.219
+        generating may use: 20000 calls
+        because: The job forces new_question; the budget affords 10.0 samples a seed over 400 seeds.
+        in all: 2000 rows of 4000 candidates, 20000 calls, $4.000
+    "#]]);
+    // At most 3 % of the budget, four answers each; few questions say too little; never more than there are seeds.
+    assert_eq!(asked(&calibrated(400, 1_200)), (9, 9));
+    assert_eq!(asked(&calibrated(400, 600)), (0, 0));
+    assert_eq!(asked(&calibrated(8, 20_000)), (8, 8));
+    // Not again after the pilot, and not where no new question is asked.
+    let after = calibrated(400, 20_000).after(1, [NOTHING, NOTHING, brought(120, 62, 5.4)]);
+    assert_eq!(asked(&after), (0, 0));
+    assert_eq!(
+        asked(&calibrated(400, 20_000).forced(StrategyChoice::Rephrasing)),
+        (0, 0)
+    );
 }
 
 #[test]

@@ -136,7 +136,9 @@ fn way_out(reason: Reason) -> &'static str {
         Reason::Repetition | Reason::Quality => {
             "replies are not usable text: use another teacher, or look at the rejected rows"
         }
-        Reason::Unfunded | Reason::Surplus => "the budget and the rows that are wanted do not fit together",
+        Reason::Unfunded | Reason::Surplus | Reason::Calibration => {
+            "the budget and the rows that are wanted do not fit together"
+        }
     }
 }
 

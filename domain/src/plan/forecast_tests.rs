@@ -37,6 +37,7 @@ fn policy(strategy: StrategyChoice, rows_max: u64) -> Policy {
             estimate(0.5, 5.0, 0.05),
         ],
         steering: None,
+        calibrates: false,
         evidence: None,
     }
 }

@@ -4,11 +4,17 @@ use super::aims::{self, Aim, Wanted};
 use super::choice::last_rows;
 use super::saturation::{self, Curve};
 use super::{End, Estimate, Expected, Policy, Snapshot};
+use crate::evidence::CALIBRATION_ANSWERS;
 use crate::job::StrategyChoice;
 use crate::strategy::{self, Strategy};
 
 /// Acceptance under which a strategy gives its share to others, in the order of [`Strategy::ALL`]: a new question costs several calls.
 const FLOORS: [f64; 3] = [0.1, 0.1, 0.3];
+/// Questions by which a teacher is measured, at most, and the fewest that say something.
+const CALIBRATION_QUESTIONS: u64 = 24;
+const CALIBRATION_FEW: u64 = 5;
+/// Share of what is left that they may cost.
+const CALIBRATION_SHARE: f64 = 0.03;
 /// Laps from which on tries count as recent, as a share of all laps.
 const RECENT: f64 = 0.7;
 
@@ -74,6 +80,32 @@ impl<'a> Ground<'a> {
             }),
             estimates,
             ..self.clone()
+        }
+    }
+
+    /// Seeds' own questions by which a pilot measures the teacher: as many as are worth it, for a small share of what is left.
+    pub(super) fn calibration(&self) -> u64 {
+        let (snapshot, prior) = (self.snapshot, &self.policy.prior[0]);
+        if !self.policy.calibrates {
+            return 0;
+        }
+        let answers = f64::from(CALIBRATION_ANSWERS);
+        let pays_for = |limit: Option<u64>, used: u64, cost: f64| {
+            let left = limit.map_or(f64::INFINITY, |limit| limit.saturating_sub(used) as f64);
+            CALIBRATION_SHARE * left / (answers * cost)
+        };
+        let usd: f64 = prior.stages.iter().map(|stage| stage.usd_micros).sum();
+        let most = pays_for(snapshot.limit.calls, snapshot.used.calls, prior.calls())
+            .min(pays_for(
+                snapshot.limit.usd.map(|usd| usd.0),
+                snapshot.used.usd.0,
+                usd,
+            ))
+            .min(CALIBRATION_QUESTIONS as f64) as u64;
+        match most.min(snapshot.seeds) {
+            // They say too little.
+            few if few < CALIBRATION_FEW => 0,
+            questions => questions,
         }
     }
 

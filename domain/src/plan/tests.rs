@@ -31,6 +31,7 @@ fn policy(rounds: u32, pilot: f64, prior_micros: u64) -> Policy {
         rephrasings_per_seed: 1,
         prior: [prior; 3],
         steering: None,
+        calibrates: false,
         evidence: None,
     }
 }

@@ -23,6 +23,8 @@ pub struct Spec {
     pub start: Start,
     /// Number of the concept that it is aimed at.
     pub concept: Option<u32>,
+    /// It is a seed's own question by which the teacher is measured, and no candidate for a row.
+    pub calibrates: bool,
 }
 
 /// The seed that a candidate starts from.
@@ -46,6 +48,7 @@ struct Group {
     own: u64,
     /// The seed of each candidate, where the plan says how often each is visited.
     places: Option<Vec<u32>>,
+    calibrates: bool,
 }
 
 impl Group {
@@ -77,6 +80,7 @@ impl Visit {
                 visited: aim.visited[strategy.place()],
                 own: aim.seeds,
                 places: places(strategy, &aim.rephrasings, aim.seeds),
+                calibrates: false,
             })
         });
         let free = Strategy::ALL.map(|strategy| Group {
@@ -87,8 +91,20 @@ impl Visit {
             visited: plan.visited[strategy.place()],
             own: 0,
             places: places(strategy, &plan.rephrasings, seeds),
+            calibrates: false,
         });
-        Self::over(free.into_iter().chain(aimed).collect(), seeds)
+        let calibration = Group {
+            strategy: Strategy::AnswerAugmentation,
+            concept: None,
+            candidates: plan.calibration,
+            given: 0,
+            visited: plan.visited[Strategy::AnswerAugmentation.place()],
+            own: 0,
+            places: None,
+            calibrates: true,
+        };
+        let groups = [calibration].into_iter().chain(free).chain(aimed);
+        Self::over(groups.collect(), seeds)
     }
 
     fn over(groups: Vec<Group>, seeds: u64) -> Self {
@@ -136,6 +152,7 @@ impl Iterator for Visit {
                 Start::Anchor(planned.unwrap_or_else(|| permute(turn + begins, self.seeds)))
             },
             concept: group.concept,
+            calibrates: group.calibrates,
         })
     }
 }
@@ -208,6 +225,7 @@ mod tests {
         fn counts_are_met_and_interleaved(a in 0u64..200, b in 0u64..200, c in 0u64..200) {
             let group = |i: usize, candidates, visited| Group {
                 strategy: Strategy::ALL[i], concept: None, candidates, given: 0, visited, own: 0, places: None,
+                calibrates: false,
             };
             let visit = Visit::over(vec![group(0, a, 7), group(1, b, 0), group(2, c, 3)], 10);
             let specs: Vec<Spec> = visit.collect();

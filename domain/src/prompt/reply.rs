@@ -28,9 +28,15 @@ fn required(schema: &OutputSchema) -> Vec<&str> {
 }
 
 /// The JSON Schema of a structured reply, strict as endpoints want it: every member required, none beside them. `names` are what a choice is
-/// between.
-pub fn reply_schema(kind: PromptKind, reasoning: bool, names: &[String]) -> OutputSchema {
+/// between; with `answered`, a new question comes with its answer.
+pub fn reply_schema(kind: PromptKind, reasoning: bool, answered: bool, names: &[String]) -> OutputSchema {
     let members: &[(&str, &str)] = match (kind, reasoning) {
+        (PromptKind::NewQuestion, true) if answered => &[
+            ("question", "string"),
+            ("reasoning", "string"),
+            ("answer", "string"),
+        ],
+        (PromptKind::NewQuestion, false) if answered => &[("question", "string"), ("answer", "string")],
         (PromptKind::Answer, true) => &[("reasoning", "string"), ("answer", "string")],
         (PromptKind::Answer, false) => &[("answer", "string")],
         (PromptKind::Rephrase | PromptKind::NewQuestion, _) => &[("question", "string")],
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_object_that_was_asked_for_is_found() {
-        let asked = reply_schema(PromptKind::Answer, true, &[]);
+        let asked = reply_schema(PromptKind::Answer, true, false, &[]);
         let read = |text: &str| reply_object(text, Some(&asked)).map(Value::Object);
         let wanted = json!({"reasoning": "sum", "answer": "4"});
         for text in [

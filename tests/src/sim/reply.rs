@@ -88,6 +88,11 @@ pub struct Model {
     config: Config,
 }
 
+/// Whether a schema has a member of this name.
+fn wants(schema: Option<&Value>, name: &str) -> bool {
+    schema.is_some_and(|schema| schema["properties"].get(name).is_some())
+}
+
 /// One reply's ingredients: its fields when structured output is asked for, and its plain text.
 struct Draft {
     fields: Map<String, Value>,
@@ -127,11 +132,14 @@ impl Model {
         let parts = parts(text, &self.config.markers);
         let mut draft = match parts.kind {
             Kind::Rephrase => self.rephrase(&parts, draw),
+            Kind::NewQuestion if wants(schema, "answer") => {
+                self.answered(self.new_question(&parts, draw), draw)
+            }
             Kind::NewQuestion => self.new_question(&parts, draw),
             Kind::Verify => self.verify(&parts, draw),
             Kind::Judge => self.judge(&parts, draw),
             Kind::Assign => assign(&parts),
-            Kind::Answer | Kind::Embed => self.answer(&parts, draw),
+            Kind::Answer | Kind::Embed => self.answer(&parts.question, draw),
         };
         let q = self.quality();
         let (refusal, truncated, malformed) = match parts.kind {
@@ -196,10 +204,10 @@ impl Model {
         Beta::new(mean * weight, (1.0 - mean) * weight).map_or(mean, |beta| beta.sample(&mut random))
     }
 
-    fn answer(&self, parts: &Parts, draw: Draw) -> Draft {
-        let item = self.item(&parts.question);
-        let right = incomplete::whole(&parts.question).is_none()
-            && draw.of("right").chance(self.chance_of_right(&item));
+    fn answer(&self, question: &str, draw: Draw) -> Draft {
+        let item = self.item(question);
+        let right =
+            incomplete::whole(question).is_none() && draw.of("right").chance(self.chance_of_right(&item));
         let repeated = draw.of("repeated").chance(self.quality().repeated_error);
         let fixed = Draw::new(self.config.seed ^ item.id).of("plausible");
         let (text, outcome) = match (right, repeated) {
@@ -222,6 +230,13 @@ impl Model {
             fields: object(json!({ "reasoning": reasoning, "answer": text })),
             outcome,
         }
+    }
+
+    /// A new question with the model's own answer to it, no better than another.
+    fn answered(&self, mut asked: Draft, draw: Draw) -> Draft {
+        let own = self.answer(&asked.plain, draw.of("own answer"));
+        asked.fields.extend(own.fields);
+        asked
     }
 
     fn rephrase(&self, parts: &Parts, draw: Draw) -> Draft {
