@@ -16,7 +16,7 @@ use gristmill_index::minhash::{Parameters, Scheme, Sketch};
 
 use crate::Error;
 use crate::assigner::{Assigner, Belongs, Trial};
-use crate::evidence::{Asked, Evidence, Reliability};
+use crate::concept_odds::{Asked, Clues, Reliability};
 use crate::seeds::SeedStore;
 
 /// Where a candidate starts, and what it is about.
@@ -290,7 +290,7 @@ impl Coverage {
         let probability = |concept: u32| {
             let asked = self.asked(concept, topic, decided);
             let said = heard.as_ref().filter(|(_, shown)| shown.contains(&concept));
-            let evidence = Evidence {
+            let clues = Clues {
                 asked: asked.map(|(asked, sure)| sure * self.reliability.of(asked)),
                 score: scores
                     .as_ref()
@@ -298,7 +298,7 @@ impl Coverage {
                     .copied(),
                 model: said.map(|(said, shown)| (*said == Some(concept), shown.len())),
             };
-            evidence.probability(self.assigner.calibration())
+            clues.probability(self.assigner.calibration())
         };
         let belongs: Vec<Belongs> = (0..self.concepts.len() as u32)
             .map(|concept| Belongs {

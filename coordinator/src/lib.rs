@@ -6,12 +6,12 @@
 mod api;
 mod assigner;
 mod closed;
+mod concept_odds;
 mod corpus;
 mod coverage;
 mod engine;
 mod error;
 mod events;
-mod evidence;
 mod fleet;
 mod forecast;
 mod history;

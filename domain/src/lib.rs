@@ -16,6 +16,7 @@ pub mod job;
 pub mod json;
 pub mod ledger;
 pub mod mutation;
+mod number_words;
 pub mod pace;
 pub mod passage;
 pub mod plan;

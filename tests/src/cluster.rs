@@ -10,9 +10,10 @@ use anyhow::{Context, bail};
 use gristmill_servers::{ports, rabbitmq, redis};
 use serde_json::Value;
 
-use crate::harness::{Bench, program};
-use crate::sim::{Config, Faults, KeyFiles};
+use crate::harness::program;
 
+/// Longest wait for something that a run comes to.
+pub const LONG: Duration = Duration::from_secs(240);
 /// Longest wait for a process to be ready.
 const READY: Duration = Duration::from_secs(60);
 /// Between two looks at a condition.
@@ -305,38 +306,6 @@ pub fn rows(dataset: &Path, split: &str) -> anyhow::Result<BTreeMap<String, Valu
         rows.insert(id, row);
     }
     Ok(rows)
-}
-
-/// A service of real questions with answers that take some time, and a job on it that uses its whole budget of calls.
-pub fn numbers(data: &Path, calls: u64) -> anyhow::Result<(Bench, PathBuf)> {
-    let config = Config {
-        key: KeyFiles {
-            gsm8k: vec![data.join("gsm8k/train.jsonl")],
-            ..KeyFiles::default()
-        },
-        faults: Faults {
-            latency_ms_mean: 40.0,
-            latency_ms_spread: 0.5,
-            ..Faults::default()
-        },
-        seed: 17,
-        ..Config::default()
-    };
-    let bench = Bench::new(config)?;
-    let seeds: String = std::fs::read_to_string(data.join("gsm8k/train.jsonl"))?
-        .lines()
-        .take(usize::try_from(calls / 4)?)
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let seeds = bench.write("seeds.jsonl", &seeds)?;
-    let job = format!(
-        "seeds: {{path: {}}}\nteacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
-         generate: {{pilot: 0, rounds: 2}}\nfilter: {{validator: {{kind: number}}}}\nbudget: {{calls: {calls}}}\n",
-        seeds.display(),
-        bench.url()
-    );
-    let job = bench.write("job.yaml", &job)?;
-    Ok((bench, job))
 }
 
 /// Calls of a run that are `started`, `spent` or `burned`.

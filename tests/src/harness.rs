@@ -6,7 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::sim::{Config, Sim};
+use crate::questions;
+use crate::sim::{Config, Faults, KeyFiles, Sim};
 
 /// The program under test: `GRISTMILL_BIN`, or the one that was built beside the tests.
 pub fn program() -> anyhow::Result<PathBuf> {
@@ -28,11 +29,9 @@ pub fn program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// The folder of real data beside the repository, or where `GRISTMILL_DATA` says.
+/// The real data, for benchmarks; tests take [`questions::folder`].
 pub fn data() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("GRISTMILL_DATA").map_or(beside, PathBuf::from);
-    folder.is_dir().then(|| folder.canonicalize().unwrap_or(folder))
+    questions::real()
 }
 
 /// A folder with a job, and a simulated service for it.
@@ -50,6 +49,24 @@ impl Bench {
             folder: tempfile::tempdir()?,
             sim: Sim::start(config)?,
         })
+    }
+
+    /// A service that knows these questions, whose answers are numbers, and a folder with them in `seeds.jsonl`.
+    ///
+    /// # Errors
+    /// A line that is no such question, or a folder that cannot be written.
+    pub fn with_numbers(seeds: &str, config: Config) -> anyhow::Result<Self> {
+        let known = tempfile::NamedTempFile::new()?;
+        std::fs::write(&known, seeds)?;
+        let bench = Self::new(Config {
+            key: KeyFiles {
+                gsm8k: vec![known.path().to_owned()],
+                ..KeyFiles::default()
+            },
+            ..config
+        })?;
+        bench.write("seeds.jsonl", seeds)?;
+        Ok(bench)
     }
 
     /// Writes a file into the folder.
@@ -128,6 +145,37 @@ impl Bench {
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
+}
+
+/// A service of word problems with answers that take some time, and a job on it that uses its whole budget of calls.
+///
+/// # Errors
+/// There are no questions, or the folder cannot be written.
+pub fn numbers(calls: u64) -> anyhow::Result<(Bench, PathBuf)> {
+    let path = questions::folder()?.join("gsm8k/train.jsonl");
+    let bench = Bench::new(Config {
+        key: KeyFiles {
+            gsm8k: vec![path.clone()],
+            ..KeyFiles::default()
+        },
+        faults: Faults {
+            latency_ms_mean: 40.0,
+            latency_ms_spread: 0.5,
+            ..Faults::default()
+        },
+        seed: 17,
+        ..Config::default()
+    })?;
+    let seeds = questions::first_lines(&path, usize::try_from(calls / 4)?)?;
+    let seeds = bench.write("seeds.jsonl", &seeds)?;
+    let job = format!(
+        "seeds: {{path: {}}}\nteacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
+         generate: {{pilot: 0, rounds: 2}}\nfilter: {{validator: {{kind: number}}}}\nbudget: {{calls: {calls}}}\n",
+        seeds.display(),
+        bench.url()
+    );
+    let job = bench.write("job.yaml", &job)?;
+    Ok((bench, job))
 }
 
 /// A synthetic row's strategy, question and final answer; `None` for a real row.

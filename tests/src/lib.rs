@@ -6,4 +6,5 @@
 pub mod cluster;
 pub mod harness;
 pub mod paraphrase;
+pub mod questions;
 pub mod sim;

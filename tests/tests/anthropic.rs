@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles};
+use gristmill_tests::sim::Config;
 use serde_json::json;
 
 const KEY: &str = "sk-canary-3e7b";
@@ -40,19 +40,12 @@ fn run(structured: &str) {
         writeln!(lines, "{}", json!({ "question": question, "answer": answer })).unwrap();
         lines
     });
-    let key_file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&key_file, &seeds).unwrap();
-    let bench = Bench::new(Config {
+    let config = Config {
         seed: 7,
         api_key: Some(KEY.to_owned()),
-        key: KeyFiles {
-            gsm8k: vec![key_file.path().to_owned()],
-            ..KeyFiles::default()
-        },
         ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds).unwrap();
+    };
+    let bench = Bench::with_numbers(&seeds, config).unwrap();
     let job = format!(
         "seeds: {{path: seeds.jsonl}}\nteacher: {{base_url: {}, api: anthropic, model: sim, key_env: TEACHER_KEY, structured: {structured}, \
          price: {{input: 0.15, output: 0.60}}}}\nembed: {{model: off}}\n\

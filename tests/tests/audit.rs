@@ -9,7 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use gristmill_tests::harness::{Bench, data};
+use gristmill_tests::harness::Bench;
+use gristmill_tests::questions;
 use gristmill_tests::sim::Config;
 use serde_json::{Value, json};
 
@@ -209,8 +210,8 @@ fn what_was_not_looked_at_is_said() {
 
 #[test]
 fn found_clusters_have_names_that_say_something() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
+    let Some(data) = questions::real_only().unwrap() else {
+        return;
     };
     let bench = Bench::new(Config::default()).unwrap();
     let job = format!(

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::rows;
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, Faults, KeyFiles, Quality};
+use gristmill_tests::sim::{Config, Faults, Quality};
 use serde_json::{Value, json};
 
 /// Longest wait for something to happen.
@@ -30,25 +30,18 @@ fn seeds() -> String {
 
 /// A service and a job; `model` is what teacher and judge have besides their endpoint.
 fn bench(api: &str, model: &str, faults: Faults) -> Bench {
-    let key = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&key, seeds()).unwrap();
     // Anthropic's API knows no seed: the service tells equal requests apart by their order. Few rows of a perfect teacher ask none twice.
     let (quality, rows) = match api {
         "anthropic" => (Quality::perfect(), 10),
         _ => (Quality::default(), 30),
     };
-    let bench = Bench::new(Config {
+    let config = Config {
         seed: 7,
         quality,
-        key: KeyFiles {
-            gsm8k: vec![key.path().to_owned()],
-            ..KeyFiles::default()
-        },
         faults,
         ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds()).unwrap();
+    };
+    let bench = Bench::with_numbers(&seeds(), config).unwrap();
     let url = bench.url();
     let job = format!(
         "seeds: {{path: seeds.jsonl}}\n\

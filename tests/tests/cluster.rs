@@ -9,14 +9,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::Instant;
 
-use gristmill_tests::cluster::{Cluster, get, rows};
-use gristmill_tests::harness::{Bench, data};
+use gristmill_tests::cluster::{Cluster, LONG, get, rows};
+use gristmill_tests::harness::Bench;
+use gristmill_tests::questions::{self, first_lines};
 use gristmill_tests::sim::{Config, Faults, KeyFiles};
 use serde_json::Value;
 
-const LONG: Duration = Duration::from_secs(240);
+/// Calls of the largest of several runs.
+const MOST_CALLS: u32 = 2_400;
 
 fn medicine(data: &Path) -> KeyFiles {
     KeyFiles {
@@ -59,13 +61,12 @@ fn medicine_job(data: &Path, url: &str, rows: u32) -> String {
     )
 }
 
+/// Each number of calls has seeds of its own: a run is known by its seeds, whatever its budget.
 fn numbers_job(data: &Path, url: &str, seeds: &Path, calls: u32) -> String {
-    let text: String = std::fs::read_to_string(data.join("gsm8k/train.jsonl"))
-        .unwrap()
-        .lines()
-        .take(calls as usize / 4)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let path = data.join("gsm8k/train.jsonl");
+    let there = std::fs::read_to_string(&path).unwrap().lines().count();
+    let lines = calls as usize * there.min(MOST_CALLS as usize / 4) / MOST_CALLS as usize;
+    let text = first_lines(&path, lines).unwrap();
     std::fs::write(seeds, text).unwrap();
     format!(
         "seeds: {{path: {}}}\nteacher: {{base_url: {url}, model: sim}}\nembed: {{model: off}}\n\
@@ -94,9 +95,7 @@ fn balanced(status: &Value, billed_before: u64, limit: u64) {
 
 #[test]
 fn a_cluster_makes_the_dataset_that_one_machine_makes() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let bench = Bench::new(sim(medicine(&data), 15.0)).unwrap();
     let job = bench
         .write("job.yaml", &medicine_job(&data, &bench.url(), 250))
@@ -169,9 +168,7 @@ fn synthetic_row(dataset: &Path) -> String {
 
 #[test]
 fn coordinators_take_over_from_each_other_and_share_the_window() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let window = 192;
     let bench = Bench::new(sim(numbers(&data), 30.0)).unwrap();
     let mut cluster = Cluster::start().unwrap();
@@ -184,7 +181,7 @@ fn coordinators_take_over_from_each_other_and_share_the_window() {
             .worker(&["--stages", "generate,judge", "--slots", "16"])
             .unwrap();
     }
-    let sizes = [2_400, 1_600, 400];
+    let sizes = [MOST_CALLS, 1_600, 400];
     let mut runs = Vec::new();
     for calls in sizes {
         let seeds = bench.folder.path().join(format!("seeds-{calls}.jsonl"));
@@ -198,10 +195,12 @@ fn coordinators_take_over_from_each_other_and_share_the_window() {
     }
     let mut killed = 0;
     let mut ended = Vec::new();
+    let until = Instant::now() + LONG;
     while ended.len() < runs.len() {
         for (run, limit) in &runs {
             let billed = bench.sim.bill().total.calls;
             let status = cluster.status(run).unwrap();
+            assert!(Instant::now() < until, "{} runs ended; {status}", ended.len());
             balanced(&status, 0, *limit);
             let held =
                 status["tasks"]["planned"].as_u64().unwrap() - status["tasks"]["archived"].as_u64().unwrap();
@@ -255,9 +254,7 @@ fn coordinators_take_over_from_each_other_and_share_the_window() {
 
 #[test]
 fn a_batch_outlives_the_worker_that_handed_it_in() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let faults = |batch_ms: u64| Faults {
         batch_ms,
         ..Faults::default()

@@ -14,7 +14,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use gristmill_tests::harness::{Bench, data, synthetic};
+use gristmill_tests::harness::{Bench, synthetic};
+use gristmill_tests::questions;
 use gristmill_tests::sim::{Config, KeyFiles, Quality};
 use serde_json::Value;
 
@@ -111,8 +112,8 @@ fn bench(data: &Path, concepts: &str) -> Bench {
 
 #[test]
 fn narrow_seeds_are_caught_before_anything_is_spent() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
+    let Some(data) = questions::real_only().unwrap() else {
+        return;
     };
     let bench = bench(&data, "");
     let audit = bench
@@ -162,8 +163,8 @@ fn counted(summary: &Value) -> BTreeMap<String, (u64, u64)> {
 
 #[test]
 fn steered_rounds_fill_the_targets() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
+    let Some(data) = questions::real_only().unwrap() else {
+        return;
     };
     let steered = bench(&data, ", accept: narrow");
     let with = steered.run_job("job.yaml", &[]).unwrap();
@@ -283,8 +284,8 @@ fn named_and_distinct(bench: &Bench, counts: &BTreeMap<String, (u64, u64)>) -> f
 
 #[test]
 fn a_steered_run_that_was_killed_brings_the_same_rows() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
+    let Some(data) = questions::real_only().unwrap() else {
+        return;
     };
     let job = |bench: &Bench| {
         let text = std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap();
@@ -338,8 +339,8 @@ fn a_steered_run_that_was_killed_brings_the_same_rows() {
 
 #[test]
 fn a_model_says_what_new_questions_are_about() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
+    let Some(data) = questions::real_only().unwrap() else {
+        return;
     };
     let bench = bench(&data, ", accept: narrow, assign: model");
     let text = std::fs::read_to_string(bench.folder.path().join("job.yaml")).unwrap();

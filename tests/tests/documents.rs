@@ -8,7 +8,7 @@
 )]
 
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Kind};
+use gristmill_tests::sim::{Config, Kind};
 use serde_json::{Value, json};
 
 /// Sections of a handbook, each its own passage.
@@ -50,20 +50,12 @@ fn seeds() -> String {
 }
 
 fn bench(holdout: &str) -> Bench {
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("seeds.jsonl");
-    std::fs::write(&key, seeds()).unwrap();
-    let bench = Bench::new(Config {
-        key: KeyFiles {
-            gsm8k: vec![key],
-            ..KeyFiles::default()
-        },
+    let config = Config {
         seed: 9,
         keep_prompts: true,
         ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds()).unwrap();
+    };
+    let bench = Bench::with_numbers(&seeds(), config).unwrap();
     bench.write("docs/first.md", &handbook("first", 8)).unwrap();
     bench.write("docs/second.md", &handbook("second", 8)).unwrap();
     bench

@@ -1,4 +1,4 @@
-//! The three real domains against a teacher that is right four times in five: what is accepted must be right.
+//! Three domains against a teacher that is right four times in five: what is accepted must be right.
 //!
 //! Thresholds are the product's defaults; the bounds are those of the promise. Rows with a reference and rows without are
 //! graded apart, by the service's own key.
@@ -12,7 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use gristmill_tests::harness::{Bench, data, synthetic};
+use gristmill_tests::harness::{Bench, synthetic};
+use gristmill_tests::questions::{self, first_lines};
 use gristmill_tests::sim::{Config, KeyFiles};
 use serde_json::Value;
 
@@ -118,20 +119,9 @@ fn run(name: &str, key: KeyFiles, job: impl Fn(&str) -> String) {
     );
 }
 
-fn first_lines(path: &std::path::Path, lines: usize) -> String {
-    std::fs::read_to_string(path)
-        .unwrap()
-        .lines()
-        .take(lines)
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
-
 #[test]
 fn numbers() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let path = data.join("gsm8k/train.jsonl");
     let key = KeyFiles {
         gsm8k: vec![path.clone()],
@@ -140,7 +130,8 @@ fn numbers() {
     // A part of the questions are seeds; the rest are what the teacher's new questions are drawn from.
     let folder = tempfile::tempdir().unwrap();
     let seeds = folder.path().join("seeds.jsonl");
-    std::fs::write(&seeds, first_lines(&path, 300)).unwrap();
+    let half = std::fs::read_to_string(&path).unwrap().lines().count() / 2;
+    std::fs::write(&seeds, first_lines(&path, half.min(300)).unwrap()).unwrap();
     for strategy in ["answer_augmentation", "rephrasing", "new_question"] {
         let seeds = seeds.clone();
         run_numbers(strategy, key.clone(), &seeds);
@@ -181,9 +172,7 @@ fn run_numbers(strategy: &str, key: KeyFiles, seeds: &std::path::Path) {
 
 #[test]
 fn labels() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let path = data.join("pubmedqa/train.jsonl");
     let key = KeyFiles {
         pubmedqa: vec![path.clone()],
@@ -202,9 +191,7 @@ fn labels() {
 
 #[test]
 fn queries() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let folder = data.join("text2sql");
     let key = KeyFiles {
         sql_questions: vec![folder.join("questions.jsonl")],

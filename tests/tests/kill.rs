@@ -13,7 +13,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gristmill_tests::harness::{Bench, data};
+use gristmill_tests::harness::Bench;
+use gristmill_tests::questions::{self, first_lines};
 use gristmill_tests::sim::{Config, Faults, KeyFiles};
 use serde_json::Value;
 
@@ -108,20 +109,11 @@ fn budget(bench: &Bench) -> Value {
 
 #[test]
 fn killed_at_random_moments_a_run_still_keeps_its_promises() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let seeds = folder.path().join("seeds.jsonl");
-    let text = std::fs::read_to_string(data.join("gsm8k/train.jsonl")).unwrap();
-    std::fs::write(
-        &seeds,
-        text.lines()
-            .take(120)
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
-    )
-    .unwrap();
+    let text = first_lines(&data.join("gsm8k/train.jsonl"), 120).unwrap();
+    std::fs::write(&seeds, text).unwrap();
     let kills = std::env::var("GRISTMILL_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())
@@ -193,20 +185,11 @@ fn killed_at_random_moments_a_run_still_keeps_its_promises() {
 
 #[test]
 fn the_same_answers_give_the_same_dataset_whatever_the_speed() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
+    let data = questions::folder().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let seeds = folder.path().join("seeds.jsonl");
-    let text = std::fs::read_to_string(data.join("gsm8k/train.jsonl")).unwrap();
-    std::fs::write(
-        &seeds,
-        text.lines()
-            .take(60)
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
-    )
-    .unwrap();
+    let text = first_lines(&data.join("gsm8k/train.jsonl"), 60).unwrap();
+    std::fs::write(&seeds, text).unwrap();
     let ids = |concurrency: u32, latency: f64| {
         let key = KeyFiles {
             gsm8k: vec![seeds.clone()],

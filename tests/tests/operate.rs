@@ -12,23 +12,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gristmill_tests::cluster::{Cluster, balanced, calls, get, numbers, tasks};
-use gristmill_tests::harness::{data, program};
+use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, get, tasks};
+use gristmill_tests::harness::{numbers, program};
 use gristmill_tests::sim::Faults;
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
-const LONG: Duration = Duration::from_secs(240);
 const CALLS: u64 = 1_200;
 
 #[test]
 fn an_operator_pauses_resumes_drains_and_cancels() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, CALLS).unwrap();
+    let (bench, job) = numbers(CALLS).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     cluster.worker(&["--slots", "8", "--name", "first"]).unwrap();
@@ -118,11 +114,8 @@ fn reached_by(job: &Path, url: &str, more: &str) -> PathBuf {
 
 #[test]
 fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, CALLS).unwrap();
-    let (other, _) = numbers(&data, CALLS).unwrap();
+    let (bench, job) = numbers(CALLS).unwrap();
+    let (other, _) = numbers(CALLS).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     let locked = reached_by(&job, &bench.url(), "key_env: NO_SUCH_KEY, ");
@@ -180,10 +173,7 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
 
 #[test]
 fn a_run_that_falls_short_ends_as_it_does_alone() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, 40).unwrap();
+    let (bench, job) = numbers(40).unwrap();
     let text = std::fs::read_to_string(&job).unwrap();
     bench
         .write("job.yaml", &text.replace("pilot: 0,", "pilot: 0, rows: 1000,"))
@@ -238,10 +228,7 @@ fn a_run_that_falls_short_ends_as_it_does_alone() {
 
 #[test]
 fn a_coordinator_that_stops_does_not_wait_for_watchers_and_they_find_the_next_one() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (_bench, job) = numbers(&data, 400).unwrap();
+    let (_bench, job) = numbers(400).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     let run = cluster.submit(&job).unwrap();

@@ -9,22 +9,17 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::Duration;
 
-use gristmill_tests::cluster::{Cluster, balanced, calls, numbers, rows, tasks};
-use gristmill_tests::harness::data;
+use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, rows, tasks};
+use gristmill_tests::harness::numbers;
 use gristmill_tests::sim::Faults;
 use serde_json::Value;
 
-const LONG: Duration = Duration::from_secs(240);
 const CALLS: u64 = 1_200;
 
 #[test]
 fn servers_that_forget_or_go_away_cost_nothing_twice() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, CALLS).unwrap();
+    let (bench, job) = numbers(CALLS).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     for _ in 0..2 {
@@ -72,10 +67,7 @@ fn servers_that_forget_or_go_away_cost_nothing_twice() {
 
 #[test]
 fn a_run_says_that_its_teacher_answers_nothing_and_when_it_does_again() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, _) = numbers(&data, CALLS).unwrap();
+    let (bench, _) = numbers(CALLS).unwrap();
     let away = Faults {
         too_many: 1.0,
         ..Faults::default()

@@ -7,7 +7,7 @@
 )]
 
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Quality};
+use gristmill_tests::sim::{Config, Quality};
 use serde_json::{Value, json};
 
 fn seeds(rows: usize) -> String {
@@ -27,19 +27,12 @@ fn seeds(rows: usize) -> String {
 
 /// A job over a few sums; `generate` and `budget` are what it says of those.
 fn bench(rows: usize, quality: Quality, generate: &str, budget: &str) -> Bench {
-    let key = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(key.path(), seeds(rows)).unwrap();
-    let bench = Bench::new(Config {
-        key: KeyFiles {
-            gsm8k: vec![key.path().to_owned()],
-            ..KeyFiles::default()
-        },
+    let config = Config {
         seed: 3,
         quality,
         ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds(rows)).unwrap();
+    };
+    let bench = Bench::with_numbers(&seeds(rows), config).unwrap();
     let job = format!(
         "seeds: {{path: seeds.jsonl}}\nteacher: {{base_url: {}, model: sim, price: {{input: 0.5, output: 1.5}}}}\nembed: {{model: off}}\n\
          generate: {{{generate}}}\nfilter: {{validator: {{kind: number}}}}\nbudget: {{{budget}}}\n",

@@ -11,11 +11,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use gristmill_tests::cluster::{Cluster, balanced, calls, get, numbers, rows, tasks};
-use gristmill_tests::harness::{Bench, data};
+use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, get, rows, tasks};
+use gristmill_tests::harness::{Bench, numbers};
 use serde_json::Value;
-
-const LONG: Duration = Duration::from_secs(240);
 
 fn train(dataset: &Path) -> usize {
     let rows = rows(dataset, "train").unwrap();
@@ -55,10 +53,7 @@ fn refused(bench: &Bench, args: &[&str]) -> String {
 
 #[test]
 fn one_run_has_one_ledger_whoever_asks() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, 200).unwrap();
+    let (bench, job) = numbers(200).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     let store = format!("output.dir={}", cluster.store().display());
@@ -96,7 +91,7 @@ fn one_run_has_one_ledger_whoever_asks() {
     assert!(billed(&bench) <= 200);
 
     // The other way round: a run of one machine in the store of a cluster.
-    let (other, job) = numbers(&data, 120).unwrap();
+    let (other, job) = numbers(120).unwrap();
     let alone = other.run_job("job.yaml", &["--set", &store]).unwrap();
     let refused = cluster.submit(&job).unwrap_err().to_string();
     assert!(refused.contains("one machine keeps the books"), "{refused}");
@@ -107,10 +102,7 @@ fn one_run_has_one_ledger_whoever_asks() {
 
 #[test]
 fn a_run_that_ended_stays_ended_when_redis_is_lost() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, 300).unwrap();
+    let (bench, job) = numbers(300).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     cluster.worker(&["--slots", "8"]).unwrap();
@@ -138,11 +130,8 @@ fn a_run_that_ended_stays_ended_when_redis_is_lost() {
 
 #[test]
 fn runs_come_back_when_redis_is_lost_in_the_middle_of_them() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (ended, ended_job) = numbers(&data, 120).unwrap();
-    let (bench, job) = numbers(&data, 1_200).unwrap();
+    let (ended, ended_job) = numbers(120).unwrap();
+    let (bench, job) = numbers(1_200).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&["--window", "128"]).unwrap();
     cluster.worker(&["--slots", "8"]).unwrap();
@@ -194,10 +183,7 @@ fn runs_come_back_when_redis_is_lost_in_the_middle_of_them() {
 
 #[test]
 fn a_lost_dataset_is_assembled_from_what_is_stored_and_damage_replaces_nothing() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, _) = numbers(&data, 160).unwrap();
+    let (bench, _) = numbers(160).unwrap();
     bench.run_job("job.yaml", &[]).unwrap();
     let folder = bench.run_folder().unwrap();
     let (root, dataset) = (folder.to_str().unwrap(), folder.join("dataset"));
@@ -253,10 +239,7 @@ fn a_lost_dataset_is_assembled_from_what_is_stored_and_damage_replaces_nothing()
 
 #[test]
 fn a_submission_finds_what_an_aborted_one_left_and_writes_a_lost_dataset_again() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, 120).unwrap();
+    let (bench, job) = numbers(120).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     let expected = bench
@@ -316,10 +299,7 @@ fn a_submission_finds_what_an_aborted_one_left_and_writes_a_lost_dataset_again()
 
 #[test]
 fn an_ended_run_is_resumed_with_a_larger_budget() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, _) = numbers(&data, 120).unwrap();
+    let (bench, _) = numbers(120).unwrap();
     let spent = |done: &Value| {
         let of = |spend: &Value| spend["calls"].as_u64().unwrap();
         done["spend"].as_array().unwrap().iter().map(of).sum::<u64>()
@@ -359,10 +339,7 @@ fn an_ended_run_is_resumed_with_a_larger_budget() {
 
 #[test]
 fn an_ended_run_of_a_cluster_is_resumed_also_when_redis_has_forgotten_it() {
-    let Some(data) = data() else {
-        return println!("skipped: no real data beside the repository");
-    };
-    let (bench, job) = numbers(&data, 120).unwrap();
+    let (bench, job) = numbers(120).unwrap();
     let mut cluster = Cluster::start().unwrap();
     cluster.coordinator(&[]).unwrap();
     cluster.worker(&["--slots", "8"]).unwrap();

@@ -7,41 +7,19 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-use std::time::Duration;
-
-use gristmill_tests::cluster::{Cluster, balanced, calls};
+use gristmill_tests::cluster::{Cluster, LONG, balanced, calls};
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Quality};
-
-const LONG: Duration = Duration::from_secs(240);
+use gristmill_tests::questions::sums;
+use gristmill_tests::sim::{Config, Quality};
 
 /// Sums that the service can reckon by itself, and a job on them.
 fn bench() -> Bench {
-    let seeds: String = (3..23)
-        .map(|n| {
-            let sum = 3 * n + 5;
-            format!(
-                "{{\"question\": \"A shelf holds {n} red books and {} blue books. How many books are on it?\", \
-                 \"answer\": \"There are {n} and {} books, {sum} in all.\\n#### {sum}\"}}\n",
-                2 * n + 5,
-                2 * n + 5
-            )
-        })
-        .collect();
-    let key = tempfile::tempdir().unwrap();
-    let known = key.path().join("key.jsonl");
-    std::fs::write(&known, &seeds).unwrap();
-    let bench = Bench::new(Config {
-        key: KeyFiles {
-            gsm8k: vec![known],
-            ..KeyFiles::default()
-        },
+    let config = Config {
         require_max_completion_tokens: true,
         quality: Quality::perfect(),
         ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds).unwrap();
+    };
+    let bench = Bench::with_numbers(&sums(3..23), config).unwrap();
     let job = format!(
         "seeds: {{path: {}}}\nteacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
          filter: {{validator: {{kind: number}}}}\nbudget: {{calls: 60}}\n",

@@ -9,43 +9,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::time::Duration;
 
-use gristmill_tests::cluster::Cluster;
+use gristmill_tests::cluster::{Cluster, LONG};
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, Faults, KeyFiles, Quality};
+use gristmill_tests::questions::sums;
+use gristmill_tests::sim::{Config, Faults, Quality};
 
-const LONG: Duration = Duration::from_secs(240);
 /// Part of every secret.
 const CANARY: &str = "canary";
 
 fn bench(faults: Faults) -> Bench {
-    let seeds: String = (3..15)
-        .map(|n| {
-            let sum = 3 * n + 5;
-            format!(
-                "{{\"question\": \"A shelf holds {n} red books and {} blue books. How many books are on it?\", \
-                 \"answer\": \"There are {n} and {} books, {sum} in all.\\n#### {sum}\"}}\n",
-                2 * n + 5,
-                2 * n + 5
-            )
-        })
-        .collect();
-    let key = tempfile::tempdir().unwrap();
-    let known = key.path().join("key.jsonl");
-    std::fs::write(&known, &seeds).unwrap();
-    let bench = Bench::new(Config {
-        key: KeyFiles {
-            gsm8k: vec![known],
-            ..KeyFiles::default()
-        },
+    let config = Config {
         quality: Quality::perfect(),
         faults,
         ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds).unwrap();
-    bench
+    };
+    Bench::with_numbers(&sums(3..15), config).unwrap()
 }
 
 /// A job with a teacher of these keys.

@@ -1,5 +1,4 @@
-//! Queries that return the right result on a small database and mean something else, over real databases and questions:
-//! `GRISTMILL_DATA`, or `../shared/data` beside the workspace. Without them the tests that need them say so and pass.
+//! Queries that return the right result on a small database and mean something else.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,15 +6,16 @@
     reason = "a test says what went wrong by failing"
 )]
 
-mod real;
+mod given;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use given::{FOLDER, sandbox};
 use gristmill_domain::answer::sql::{ordered, same};
 use gristmill_ports::sql::{SqlEngine, Variant, judge};
 use gristmill_sandbox::{Options, Sandbox, Source};
-use real::{data, questions, sandbox};
+use gristmill_tests::questions;
 
 /// Each changes what a query means, by one replacement.
 const CHANGES: [(&str, &str, &str); 20] = [
@@ -253,12 +253,12 @@ async fn copies_are_the_same_in_every_process_and_unknown_ones_are_refused() {
 
 #[tokio::test]
 async fn accepted_queries_of_a_question_agree_on_altered_copies() {
-    let Some(folder) = data() else { return };
+    let folder = questions::folder().unwrap().join(FOLDER);
     let sandbox = sandbox(&folder).await;
     let (mut pairs, mut refused, mut apart) = (0, vec![], 0);
     // Accepted queries of a question name its rows in several ways, by name and by number: then they have as many rows.
     let counted = |query: &String| format!("SELECT COUNT(*) FROM ({query})");
-    for question in questions(&folder) {
+    for question in given::questions(&folder) {
         for query in &question.queries {
             // Held against all of them, an accepted query is right.
             let judged = judge(&sandbox, &question.database, query, &question.queries)
@@ -297,19 +297,22 @@ async fn accepted_queries_of_a_question_agree_on_altered_copies() {
     for pair in &refused {
         eprintln!("{pair}");
     }
-    assert!(pairs > 100, "{pairs}");
+    assert!(pairs > 2 * given::questions(&folder).len(), "{pairs}");
     assert!(refused.len() * 20 <= pairs, "copies refuse right queries");
 }
 
 #[tokio::test]
 async fn altered_copies_tell_queries_apart_that_mean_something_else() {
-    let Some(folder) = data() else { return };
+    let Some(data) = questions::real_only().unwrap() else {
+        return;
+    };
+    let folder = data.join(FOLDER);
     let sandbox = sandbox(&folder).await;
     // By change: mutants that run, those that the database lets pass, those that pass the copies, too.
     let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     let verbose = std::env::var_os("GRISTMILL_SHOW_MUTANTS").is_some();
     let (mut before, mut after, mut checks) = (Duration::ZERO, Duration::ZERO, 0_u32);
-    for question in questions(&folder) {
+    for question in given::questions(&folder) {
         for query in &question.queries {
             for (name, mutant) in mutants(query) {
                 let gold = sandbox.run(&question.database, query).await.unwrap();

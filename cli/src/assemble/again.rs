@@ -149,6 +149,7 @@ pub(crate) fn refuse_worse(before: Option<&Manifest>, now: &Manifest, place: &st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assemble::manifest::RowCounts;
 
     /// The manifest of a run without rows.
     fn empty() -> Manifest {
@@ -158,7 +159,7 @@ mod tests {
             gristmill: String::new(),
             configuration: String::new(),
             end: String::new(),
-            rows: crate::assemble::RowCounts::default(),
+            rows: RowCounts::default(),
             candidates: 0,
             rejected: Vec::new(),
             failed_calls: Vec::new(),

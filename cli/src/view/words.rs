@@ -180,7 +180,7 @@ fn stage(stage: Stage, now: &Progress) -> String {
     )
 }
 
-/// `rejected 2,618: duplicate 1,490, wrong 702`.
+/// `rejected 2,618: near-duplicate in words 1,490, differs from the reference 702`.
 fn rejects(now: &Progress) -> Option<String> {
     let total: u64 = now.rejected.values().sum();
     let reasons = now.rejected.iter().map(|(reason, count)| (*reason, *count));
@@ -199,13 +199,13 @@ fn coverage(now: &Progress) -> Option<String> {
     })
 }
 
-/// `near duplicate 1,490, wrong 702`: what there is most of first.
+/// `near-duplicate in words 1,490, differs from the reference 702`: the most frequent first.
 pub(crate) fn counts(all: impl Iterator<Item = (Reason, u64)>) -> String {
     let mut all: Vec<_> = all.collect();
     all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let texts: Vec<String> = all
         .into_iter()
-        .map(|(reason, count)| format!("{} {}", reason.as_str().replace('_', " "), thousands(count)))
+        .map(|(reason, count)| format!("{} {}", reason.label(), thousands(count)))
         .collect();
     texts.join(", ")
 }
@@ -320,7 +320,7 @@ mod tests {
             accepted: 6_412,
             decided: 9_000,
             expected_rows: 10_000,
-            rejected: [(Reason::Wrong, 702), (Reason::NearDuplicate, 1_490)].into(),
+            rejected: [(Reason::OutOfTokens, 702), (Reason::NearDuplicate, 1_490)].into(),
             limit: Limit {
                 usd: MicroUsd::from_usd_ceil(25.0),
                 calls: None,
@@ -339,7 +339,7 @@ mod tests {
                     budget   ━━━━━━━━──────────── $11.02 spent + $0.00 held of $25.00\n\
                     generate   256 out    1,204 queued\n\
                     judge       64 out       31 queued  accepts 71%\n\
-                    rejected 2,192: near duplicate 1,490, wrong 702";
+                    rejected 2,192: near-duplicate in words 1,490, thinking used up generate.max_tokens 702";
         assert_eq!(picture(&head, &now, &pace, 120), wide);
         let narrow = picture(&head, &now, &pace, 40);
         assert_eq!(narrow.lines().count(), 4, "without stages: {narrow}");

@@ -129,7 +129,7 @@ impl FromStr for Reason {
 
 /// A row was kept out: why, and the particulars a person needs to check it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
-#[error("{reason}: {detail}")]
+#[error("{}: {detail}", .reason.label())]
 pub struct Rejection {
     /// The test that failed.
     pub reason: Reason,
@@ -178,5 +178,14 @@ mod tests {
             assert_eq!(reason.as_str().parse(), Ok(reason));
         }
         assert!("refused".parse::<Reason>().is_err());
+    }
+
+    #[test]
+    fn a_rejection_is_told_in_words() {
+        let rejection = Rejection::new(Reason::OutOfTokens, "512 tokens");
+        assert_eq!(
+            rejection.to_string(),
+            "thinking used up generate.max_tokens: 512 tokens"
+        );
     }
 }

@@ -212,7 +212,7 @@ impl Job {
         report.when(
             most > Agreement::MAX_SAMPLES,
             "generate.agreement.max_samples",
-            format!("{most} answers to one question"),
+            format!("`generate.agreement.max_samples` is {most}"),
             format!("give at most {}", Agreement::MAX_SAMPLES),
         );
         report.when(
@@ -220,7 +220,7 @@ impl Job {
                 .accuracy
                 .is_some_and(|accuracy| !(accuracy > 0.5 && accuracy < 1.0)),
             "generate.agreement.accuracy",
-            format!("an accuracy of {}", agreement.accuracy()),
+            format!("`generate.agreement.accuracy` is {}", agreement.accuracy()),
             "give a share above 0.5 and below 1, such as 0.99",
         );
         let Some(lead) = agreement.lead else { return };
@@ -228,8 +228,8 @@ impl Job {
         report.when(
             most < lead,
             "generate.agreement.max_samples",
-            format!("{most} answers can never lead by {lead}"),
-            "draw at least as many answers as the lead asks for",
+            format!("`generate.agreement.max_samples` is {most}: so few answers can never lead by {lead}"),
+            format!("give at least {lead}, or a smaller `lead`"),
         );
         for (given, key) in [
             (agreement.accuracy.is_some(), "accuracy"),
@@ -238,7 +238,7 @@ impl Job {
             report.when(
                 given,
                 format!("generate.agreement.{key}"),
-                format!("`{key}` does nothing beside a fixed `lead`"),
+                format!("`generate.agreement.{key}` does nothing beside a fixed `lead`"),
                 format!("leave `lead` out, so that it follows from the accuracy, or leave `{key}` out"),
             );
         }

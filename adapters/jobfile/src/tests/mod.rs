@@ -1,5 +1,6 @@
 //! Jobs good and bad, through the public functions, in folders of their own.
 
+mod agreement;
 mod bad;
 mod budget;
 mod concepts;

@@ -18,6 +18,7 @@ mod account;
 mod desk;
 mod reader;
 mod reply;
+mod requests;
 mod scripts;
 mod upkeep;
 
@@ -36,13 +37,13 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 pub use desk::Clock;
-use desk::{Desk, NUMBER_MAX, countable, limit_args, parts};
+use desk::{Desk, NUMBER_MAX, countable, limit_args};
 use reader::Readers;
 use reply::Reply;
+use requests::{Word, batches, with_ids, with_task};
 
 use crate::connection::Redis;
 use crate::error::Error;
-use crate::script::Call;
 
 /// Tasks that one call opens at most.
 const OPEN_MAX: usize = 10_000;
@@ -85,99 +86,6 @@ impl RedisLedger {
             watch,
         })
     }
-
-    /// Sends a word about an attempt.
-    async fn say(
-        &self,
-        run: RunId,
-        doing: &'static str,
-        fence: Fence,
-        word: Word<'_>,
-    ) -> Result<Settle, PortError> {
-        let mut call = self
-            .desk
-            .request(run, &scripts::RESOLVE)
-            .arg(*fence.task.as_bytes())
-            .number(fence.attempt.into())
-            .arg(fence.nonce.0.to_be_bytes())
-            .arg(word.kind);
-        for part in parts(word.actual) {
-            call = call.number(part.min(NUMBER_MAX));
-        }
-        let call = call
-            .arg(word.outcome)
-            .arg(word.text)
-            .number(word.wait_ms.min(NUMBER_MAX));
-        self.desk.ask(run, doing, &call).await?.read(account::settle)
-    }
-
-    async fn order(
-        &self,
-        run: RunId,
-        doing: &'static str,
-        order: &str,
-        reason: &str,
-    ) -> Result<(), PortError> {
-        let call = self.desk.request(run, &scripts::ORDER).arg(order).arg(reason);
-        self.desk.ask(run, doing, &call).await.map(drop)
-    }
-
-    async fn read_results(&self, run: RunId, after: u64, limit: usize) -> Result<Vec<Settled>, PortError> {
-        let call = self
-            .desk
-            .request(run, &scripts::RESULTS)
-            .number(after.min(NUMBER_MAX))
-            .number(limit.min(BATCH) as u64);
-        let answer = self.desk.ask(run, "read the results", &call).await?;
-        answer.read(|reply| reply.each(account::settled))
-    }
-
-    /// Makes leases last one lease from now, or this long.
-    async fn extend(
-        &self,
-        run: RunId,
-        doing: &'static str,
-        fences: &[Fence],
-        lease_ms: Option<u64>,
-    ) -> Result<Vec<Fence>, PortError> {
-        let mut alive = Vec::with_capacity(fences.len());
-        for batch in batches(fences) {
-            let span = lease_ms.map(|ms| ms.min(NUMBER_MAX).to_string());
-            let mut call = self
-                .desk
-                .request(run, &scripts::RENEW)
-                .arg(span.unwrap_or_default());
-            for fence in batch {
-                call = call
-                    .arg(*fence.task.as_bytes())
-                    .number(fence.attempt.into())
-                    .arg(fence.nonce.0.to_be_bytes());
-            }
-            let answer = self.desk.ask(run, doing, &call).await?;
-            alive.extend(answer.read(|reply| {
-                let mut places = reply.list()?;
-                let mut renewed = Vec::new();
-                while !places.is_over() {
-                    let place: usize = places.count()?;
-                    let fence = batch
-                        .get(place)
-                        .ok_or_else(|| places.wrong("a place beyond the list"))?;
-                    renewed.push(*fence);
-                }
-                Ok(renewed)
-            })?);
-        }
-        Ok(alive)
-    }
-}
-
-/// What is said about an attempt; see `resolve.lua`.
-struct Word<'a> {
-    kind: &'static str,
-    actual: Amount,
-    outcome: &'static str,
-    text: &'a [u8],
-    wait_ms: u64,
 }
 
 #[async_trait]
@@ -497,24 +405,4 @@ impl Ledger for RedisLedger {
         let answer = self.desk.ask(run, "read a task's attempts", &call).await?;
         answer.read(Reply::attempts)
     }
-}
-
-/// Batches of a list; one empty batch of an empty list, so that run and epoch are checked all the same.
-fn batches<T>(list: &[T]) -> impl Iterator<Item = &[T]> {
-    let empty = list.is_empty().then_some(&[][..]);
-    list.chunks(BATCH).chain(empty)
-}
-
-fn with_ids<'a>(call: Call<'a>, tasks: &[TaskId]) -> Call<'a> {
-    tasks.iter().fold(call, |call, task| call.arg(*task.as_bytes()))
-}
-
-/// A task to open, as six arguments.
-fn with_task(call: Call<'_>, task: NewTask) -> Call<'_> {
-    call.arg(*task.id.as_bytes())
-        .arg(task.stage.name())
-        .arg(task.model)
-        .arg(task.payload)
-        .number(task.max_attempts.into())
-        .number(task.max_voids.into())
 }

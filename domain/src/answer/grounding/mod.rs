@@ -10,8 +10,12 @@ use std::collections::BTreeSet;
 
 use super::number::Number;
 use super::token::{Token, tokens};
+use crate::number_words::cardinal;
 use figure::{Figure, Figures, plain};
 use stop::STOP_WORDS;
+
+/// Above it numbers are spelled with several words, which are compared one by one.
+const WORD_MAX: u8 = 20;
 
 /// What an answer has in common with its passage.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,35 +193,11 @@ fn item(text: &str, tokens: &[Token<'_>], index: usize) -> Item {
 
 /// A token's value in canonical spelling, from digits or from an English number word; dotted versions are kept as written.
 fn value(word: &str) -> Option<String> {
-    const WORDS: [&str; 21] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-    ];
     if word.starts_with(|c: char| c.is_ascii_digit()) {
         return Some(Number::parse(word).map_or_else(|| word.to_owned(), |number| number.to_string()));
     }
-    WORDS
-        .iter()
-        .position(|name| *name == word)
+    cardinal(word)
+        .filter(|value| *value <= WORD_MAX)
         .map(|value| value.to_string())
 }
 

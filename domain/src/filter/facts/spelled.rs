@@ -2,36 +2,7 @@
 //! "25 percent", "50 cents".
 
 use super::tokens::{Kind, Token};
-
-const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] = [
-    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-];
-/// From the third on; "first" and "second" are read by themselves.
-const ORDINALS: [&str; 10] = [
-    "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
-];
+use crate::number_words::{cardinal, ordinal};
 
 /// Replaces the tokens of each number by one that holds its value.
 pub(super) fn read(tokens: Vec<Token>) -> Vec<Token> {
@@ -118,10 +89,7 @@ fn fraction(word: &str) -> Option<f64> {
     match word {
         "half" | "halve" => Some(0.5),
         "quarter" => Some(0.25),
-        _ => ORDINALS
-            .iter()
-            .position(|ordinal| *ordinal == word)
-            .map(|at| 1.0 / (at + 3) as f64),
+        _ => ordinal(word).map(|value| f64::from(value).recip()),
     }
 }
 
@@ -172,9 +140,8 @@ fn whole(tokens: &[Token], before: Option<&str>) -> Option<(f64, usize)> {
         "first" => return Some((1.0, 1)),
         _ => {}
     }
-    if let Some(at) = ORDINALS.iter().position(|ordinal| *ordinal == lower) {
+    if let Some(value) = ordinal(lower).map(f64::from) {
         let part = matches!(before, Some("a" | "an"));
-        let value = (at + 3) as f64;
         return Some((if part { value.recip() } else { value }, 1));
     }
     spelled(tokens)
@@ -190,16 +157,13 @@ fn spelled(tokens: &[Token]) -> Option<(f64, usize)> {
     };
     loop {
         let lower = word(length);
-        if let Some((value, wants, leaves, last)) = small_word(lower) {
+        if let Some((value, wants, leaves)) = small_word(lower) {
             if room < wants {
                 break;
             }
             small += value;
             room = leaves;
             length += 1;
-            if last {
-                break;
-            }
         } else if let Some(by) = factor(lower) {
             if by == 12.0 && length > 0 {
                 return Some(((large + small) * by, length + 1));
@@ -217,7 +181,7 @@ fn spelled(tokens: &[Token]) -> Option<(f64, usize)> {
         } else if lower == "and"
             && length > 0
             && room >= 100.0
-            && small_word(word(length + 1)).is_some_and(|(_, wants, ..)| room >= wants)
+            && small_word(word(length + 1)).is_some_and(|(_, wants, _)| room >= wants)
         {
             length += 1;
         } else {
@@ -227,13 +191,13 @@ fn spelled(tokens: &[Token]) -> Option<(f64, usize)> {
     (length > 0).then_some((large + small, length))
 }
 
-/// A number below a hundred in one word: its value, the room that it wants, the room that it leaves, and whether it ends the number.
-fn small_word(word: &str) -> Option<(f64, f64, f64, bool)> {
-    if let Some(value) = UNITS.iter().position(|unit| *unit == word) {
-        return Some((value as f64, if value < 10 { 10.0 } else { 100.0 }, 1.0, false));
-    }
-    if let Some(tens) = TENS.iter().position(|ten| *ten == word) {
-        return Some((10.0 * (tens + 2) as f64, 100.0, 10.0, false));
-    }
-    None
+/// A number below a hundred in one word: its value, the room that it wants, and the room that it leaves.
+fn small_word(word: &str) -> Option<(f64, f64, f64)> {
+    let value = cardinal(word)?;
+    let (wants, leaves) = match value {
+        0..10 => (10.0, 1.0),
+        10..20 => (100.0, 1.0),
+        _ => (100.0, 10.0),
+    };
+    Some((value.into(), wants, leaves))
 }

@@ -5,6 +5,7 @@
 //! `script`), by their role, or by what their class or id calls them; and blocks that are mostly links.
 
 mod elements;
+mod names;
 mod outline;
 
 use html5ever::TokenizerResult;

@@ -4,7 +4,8 @@ use html5ever::tokenizer::Tag;
 
 use super::Reader;
 use crate::block::{Block, Kind, Why};
-use crate::format::html::elements::{self, Called, Role, attribute};
+use crate::format::html::elements::{self, Role, attribute};
+use crate::format::html::names::{self, Called};
 
 /// Words of a block that make what it is in the page's own text, whatever it is called.
 const PROSE_WORDS: usize = 12;
@@ -52,7 +53,7 @@ impl Reader {
             return (around, Called::Nothing);
         }
         let called = match self.by_names && !elements::is_whole(&tag.name) {
-            true => elements::called(tag, self.in_main(), matches!(role, Role::Inline | Role::Link)),
+            true => names::called(tag, self.in_main(), matches!(role, Role::Inline | Role::Link)),
             false => Called::Nothing,
         };
         let by_role = attribute(tag, "role").filter(|role| elements::is_furniture_role(role));

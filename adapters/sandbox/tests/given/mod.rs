@@ -1,8 +1,11 @@
-//! Real databases and questions: `GRISTMILL_DATA`, or `../shared/data` beside the workspace.
+//! Databases and questions: real ones, or those of the system tests where the real ones are missing.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use gristmill_sandbox::{Options, Sandbox};
+
+/// The part of the questions that is about databases.
+pub(crate) const FOLDER: &str = "text2sql";
 
 /// A question and the queries that answer it.
 pub(crate) struct Question {
@@ -11,22 +14,7 @@ pub(crate) struct Question {
     pub(crate) queries: Vec<String>,
 }
 
-pub(crate) fn data() -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("GRISTMILL_DATA")
-        .map_or_else(beside, PathBuf::from)
-        .join("text2sql");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "skipped: no folder {} (set GRISTMILL_DATA to the one that has it)",
-        folder.display()
-    );
-    None
-}
-
-pub(crate) fn questions(folder: &std::path::Path) -> Vec<Question> {
+pub(crate) fn questions(folder: &Path) -> Vec<Question> {
     let text = std::fs::read_to_string(folder.join("questions.jsonl")).unwrap();
     let read = |line: &str| {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -41,7 +29,7 @@ pub(crate) fn questions(folder: &std::path::Path) -> Vec<Question> {
     text.lines().map(read).collect()
 }
 
-pub(crate) async fn sandbox(folder: &std::path::Path) -> Sandbox {
+pub(crate) async fn sandbox(folder: &Path) -> Sandbox {
     let program = Some(env!("CARGO_BIN_EXE_gristmill-sandbox-child").into());
     let options = Options {
         program,

@@ -1,4 +1,4 @@
-//! What speaks for a new question being about a concept, weighed as odds.
+//! The odds that a new question is about a concept.
 //!
 //! A question was asked *for* a concept, about a passage whose seed carries labels; its words are more or less near to what the concept is
 //! known by; and a model may have said what it is about. None of these alone is proof: a teacher ignores the concept that it is asked for,
@@ -72,9 +72,9 @@ impl Reliability {
     }
 }
 
-/// What is known of a question and a concept.
+/// What is known of whether a question is about a concept.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Evidence {
+pub(crate) struct Clues {
     /// How it was asked and how probable that makes it, where it has to do with the concept.
     pub(crate) asked: Option<f64>,
     /// How the concept fits its words, where they are embedded.
@@ -83,7 +83,7 @@ pub(crate) struct Evidence {
     pub(crate) model: Option<(bool, usize)>,
 }
 
-impl Evidence {
+impl Clues {
     /// How probable it is that the question is about the concept.
     pub(crate) fn probability(&self, calibration: &Calibration) -> f64 {
         let before = self.asked.map_or(calibration.base(), logit);
@@ -115,11 +115,11 @@ mod tests {
 
     fn probability(asked: Option<f64>, score: Option<f64>, model: Option<bool>) -> f64 {
         let model = model.map(|said| (said, 12));
-        Evidence { asked, score, model }.probability(&words())
+        Clues { asked, score, model }.probability(&words())
     }
 
     #[test]
-    fn evidence_adds_up_as_odds() {
+    fn clues_add_up_as_odds() {
         // Nothing known, words say 19 to 1 against: one of twenty.
         assert!((probability(None, None, None) - 1.0 / 21.0).abs() < 1e-9);
         assert!((probability(Some(0.9), None, None) - 0.9).abs() < 1e-9);

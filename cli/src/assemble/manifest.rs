@@ -1,0 +1,261 @@
+//! What a finished run says of itself: the manifest beside its dataset.
+
+use std::collections::BTreeMap;
+
+use gristmill_coordinator::{SeedStore, Start, specs};
+use gristmill_domain::concept::Standing;
+use gristmill_domain::filter::Reason;
+use gristmill_domain::job;
+use gristmill_domain::ledger::Account;
+use gristmill_domain::row::Row;
+use serde::{Deserialize, Serialize};
+
+use super::again::Resumed;
+use super::tallies::Tallies;
+use crate::certainty::Certainty;
+use crate::view::many;
+use crate::warnings;
+
+/// What a finished run can say of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Version of this format.
+    pub(crate) version: u32,
+    /// The run.
+    pub(crate) run: String,
+    /// The program's version.
+    pub(crate) gristmill: String,
+    /// Hash of the effective configuration.
+    pub(crate) configuration: String,
+    /// Why the run ended, in words.
+    pub(crate) end: String,
+    /// Rows by split and origin.
+    pub(crate) rows: RowCounts,
+    /// Candidates that were decided.
+    pub(crate) candidates: u64,
+    /// Rejected candidates by reason, in the order of the funnel.
+    pub(crate) rejected: Vec<(Reason, Loss)>,
+    /// Why calls failed for good, in the providers' words: the most frequent ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed_calls: Vec<FailedCalls>,
+    /// Rows with a reference to check against, and rows without, apart.
+    pub(crate) by_reference: BTreeMap<String, Yield>,
+    /// Where each concept stands: rows wanted, real rows and synthetic ones that count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) concepts: Vec<Standing>,
+    /// What each strategy brought.
+    pub(crate) by_strategy: BTreeMap<String, Yield>,
+    /// What each mutator brought, where the job has any; a candidate counts under each of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) by_mutator: BTreeMap<String, Yield>,
+    /// What decontamination by meaning would have missed, measured on the run's own rephrasings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) leaks: Option<LeakTrials>,
+    /// Each time that the run was taken up again after it had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resumed: Vec<Resumed>,
+    /// The limit in force at the end.
+    pub(crate) limit: gristmill_domain::amount::Limit,
+    /// Money, calls and tokens by stage and model.
+    pub(crate) spend: Vec<Spend>,
+    /// The plan of each round: mix, reason, what changed and why.
+    pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
+    /// Real rows as they were taken in.
+    pub(crate) seeds: gristmill_coordinator::Summary,
+    /// Versions of the prompts.
+    pub(crate) prompts: Vec<String>,
+    /// The effective configuration.
+    pub(crate) job: job::Job,
+    /// What accepted rows without a reference are expected to be worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certainty: Option<Certainty>,
+    /// What went otherwise than a user may expect.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
+    /// Files with their hashes; this one is not among them.
+    pub(crate) files: Vec<serde_json::Value>,
+}
+
+/// Rows of the dataset.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RowCounts {
+    pub(crate) train: u64,
+    pub(crate) train_human: u64,
+    pub(crate) train_synthetic: u64,
+    pub(crate) validation: u64,
+    pub(crate) test: u64,
+    pub(crate) rejected: u64,
+    pub(crate) synthetic_share: f64,
+}
+
+/// Candidates whose calls failed for good alike.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FailedCalls {
+    /// The provider's words for the first of them.
+    pub(crate) words: String,
+    /// How many there are.
+    pub(crate) rows: u64,
+}
+
+/// Rephrasings that were tried against the seeds that they were made from, as if those had been held out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LeakTrials {
+    /// Cosine from which a question counts as a held-out one.
+    pub(crate) cosine: f64,
+    pub(crate) rephrasings: u64,
+    /// Those of them that would not have been recognised.
+    pub(crate) missed: u64,
+}
+
+/// Candidates lost for one reason, and what they cost.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Loss {
+    pub(crate) rows: u64,
+    pub(crate) calls: u64,
+    pub(crate) usd_micros: u64,
+}
+
+/// What became of candidates of one sort.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Yield {
+    pub(crate) candidates: u64,
+    pub(crate) accepted: u64,
+    pub(crate) calls: u64,
+    pub(crate) usd_micros: u64,
+}
+
+impl Yield {
+    /// Counts a decided row.
+    pub(crate) fn add(&mut self, row: &Row) {
+        let cost = row.cost();
+        self.candidates += 1;
+        self.accepted += u64::from(row.accepted());
+        self.calls += cost.calls;
+        self.usd_micros += cost.usd.0;
+    }
+}
+
+/// What one stage spent at one model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Spend {
+    pub(crate) stage: String,
+    pub(crate) model: String,
+    pub(crate) spent_usd_micros: u64,
+    pub(crate) burned_usd_micros: u64,
+    /// What single calls would have cost more, where the model was asked in batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) saved_usd_micros: Option<u64>,
+    pub(crate) calls: u64,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+}
+
+impl Spend {
+    /// What is gone in micro-dollars: spent, or burned.
+    pub(crate) fn usd_micros(&self) -> u64 {
+        self.spent_usd_micros + self.burned_usd_micros
+    }
+}
+
+impl Manifest {
+    /// What the whole run came to in micro-dollars.
+    pub(crate) fn usd_micros(&self) -> u64 {
+        self.spend.iter().map(Spend::usd_micros).sum()
+    }
+
+    /// Of that, what is booked for calls whose cost nobody knows.
+    pub(crate) fn burned_usd_micros(&self) -> u64 {
+        self.spend.iter().map(|part| part.burned_usd_micros).sum()
+    }
+
+    /// The calls of the whole run.
+    pub(crate) fn calls(&self) -> u64 {
+        self.spend.iter().map(|part| part.calls).sum()
+    }
+}
+
+/// How a run went.
+pub(crate) struct Course {
+    /// Why it ended, in words.
+    pub(crate) end: String,
+    pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
+    /// Where each concept stands.
+    pub(crate) concepts: Vec<Standing>,
+}
+
+/// What a run can say of itself.
+pub(crate) fn manifest(
+    start: &Start,
+    seeds: &SeedStore,
+    course: Course,
+    account: &Account,
+    tallies: Tallies,
+) -> Manifest {
+    let mut spend = Vec::new();
+    for (stage, models) in &account.books {
+        for (model, books) in models {
+            let gone = books.gone();
+            spend.push(Spend {
+                stage: stage.to_string(),
+                model: model.clone(),
+                spent_usd_micros: books.spent.usd.0,
+                burned_usd_micros: books.burned.usd.0,
+                saved_usd_micros: specs(&start.job)
+                    .find(|spec| spec.name() == *model && spec.batch.is_some())
+                    .map(|spec| spec.saved_by_batches(books.spent).0),
+                calls: gone.calls,
+                input_tokens: gone.input_tokens,
+                output_tokens: gone.output_tokens,
+            });
+        }
+    }
+    let failed_calls = tallies.failed_calls();
+    let certainty = tallies.sums.certainty(&course.rounds);
+    let mut warnings = warnings::of(
+        start,
+        &course.concepts,
+        account,
+        tallies.new_questions,
+        tallies.asked(),
+    );
+    warnings.extend(failed_calls.iter().map(|failed| {
+        let rows = many(failed.rows, "candidate");
+        format!("{rows} lost to calls that failed for good: {}", failed.words)
+    }));
+    warnings.extend(certainty.as_ref().and_then(warnings::uncertain));
+    Manifest {
+        version: 1,
+        run: start.run.to_string(),
+        gristmill: start.version.clone(),
+        configuration: configuration_hash(&start.job),
+        end: course.end,
+        rows: tallies.rows,
+        candidates: tallies.candidates,
+        rejected: tallies.rejected.into_iter().collect(),
+        failed_calls,
+        by_reference: tallies.by_reference,
+        by_strategy: tallies.by_strategy,
+        by_mutator: match start.job.generate.mutators {
+            Some(_) => tallies.by_mutator,
+            None => BTreeMap::new(),
+        },
+        leaks: tallies.leaks,
+        certainty,
+        warnings,
+        concepts: course.concepts,
+        resumed: Vec::new(),
+        limit: account.limit,
+        spend,
+        rounds: course.rounds,
+        seeds: seeds.summary().clone(),
+        prompts: start.prompts.clone(),
+        job: start.job.clone(),
+        files: Vec::new(),
+    }
+}
+
+/// Hash of the effective configuration.
+fn configuration_hash(job: &job::Job) -> String {
+    let text = serde_json::to_vec(job).unwrap_or_default();
+    gristmill_domain::id::ContentId::of(&[b"job", &text]).to_string()
+}
