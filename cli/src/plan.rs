@@ -61,9 +61,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
     let mut whole = snapshot.clone();
     whole.rounds_done = 1;
-    let production = match next(&whole, &policy) {
-        Next::Round(plan) => Some(plan),
-        Next::End(_) => None,
+    let (production, early_end) = match next(&whole, &policy) {
+        Next::Round(plan) => (Some(plan), None),
+        Next::End(end) => (None, Some(end)),
     };
     if let Some(plan) = &production {
         let pilot = match &first {
@@ -92,8 +92,13 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             thousands(wanted)
         ));
     }
+    let pilot = match &first {
+        Next::Round(plan) => Some(plan),
+        Next::End(_) => None,
+    };
     let votes = production
         .as_ref()
+        .or(pilot)
         .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
     let terms = policy.evidence.filter(|_| votes);
     let prices = terms.as_ref().map(certainty::prices);
@@ -147,7 +152,13 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             ));
         }
         (None, Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
-        (None, Next::Round(_)) => {}
+        (None, Next::Round(_)) => {
+            if let Some(end) = &early_end {
+                text.push_str(&format!(
+                    "strategy   none after the pilot, unless the teacher is better than they mostly are: {end}\n"
+                ));
+            }
+        }
     }
     if let (Some(terms), Some(prices)) = (&terms, &prices) {
         text.push_str(&certainty::prices_in_words(terms, prices));

@@ -204,7 +204,10 @@ fn steered_rounds_fill_the_targets() {
     println!("by the texts alone: {:.1} % of the rows wanted", 100.0 * judged);
     assert!(met >= 27, "at least 90 % of the targets");
     // Of several hundred questions, a share of nine in ten comes out anywhere from .87 to .93.
-    assert!(judged >= 0.85, "and most of the rows by the texts alone: {judged}");
+    assert!(
+        judged >= 0.85,
+        "and most of the rows by the texts alone: {judged}"
+    );
     assert!(
         free_met <= 10 && free_open >= 200 + open,
         "without steering far more stays open"
