@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
 use gristmill_domain::job::{Job, Mutators, Validator};
-use gristmill_domain::plan::{Next, Plan, Purpose, forecast, next, outlook};
+use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::Strategy;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
@@ -61,15 +61,13 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
     let mut whole = snapshot.clone();
     whole.rounds_done = 1;
-    let (production, early_end) = match next(&whole, &policy) {
-        Next::Round(plan) => (Some(plan), None),
-        Next::End(end) => (None, Some(end)),
-    };
-    if let Some(plan) = &production {
-        let pilot = match &first {
-            Next::Round(first) => first.candidates,
-            Next::End(_) => [0; 3],
-        };
+    let after_pilot = next(&whole, &policy);
+    let [pilot, production] = [&first, &after_pilot].map(|next| match next {
+        Next::Round(plan) => Some(plan),
+        Next::End(_) => None,
+    });
+    if let Some(plan) = production {
+        let pilot = pilot.map_or([0; 3], |pilot| pilot.candidates);
         let asked = Asked {
             rephrasings: plan.candidates[1] + pilot[1] > 0,
             new_questions: plan.candidates[2] + pilot[2] > 0,
@@ -92,12 +90,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             thousands(wanted)
         ));
     }
-    let pilot = match &first {
-        Next::Round(plan) => Some(plan),
-        Next::End(_) => None,
-    };
     let votes = production
-        .as_ref()
         .or(pilot)
         .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
     let terms = policy.evidence.filter(|_| votes);
@@ -106,7 +99,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let value = serde_json::json!({
         "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
         "skipped_documents": prepared.skipped.lines(), "left_out_of_documents": prepared.dropped, "limit": limit,
-        "first_round": first, "strategy": production.as_ref().map(|plan| serde_json::json!({
+        "first_round": first, "strategy": production.map(|plan| serde_json::json!({
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
         })),
         "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "forecast": forecast, "prior": policy.prior,
@@ -139,8 +132,8 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             text.push_str(&format!("left out   {why}: {amount}\n"));
         }
     }
-    match (&production, &first) {
-        (Some(plan), _) => {
+    match (&after_pilot, &first) {
+        (Next::Round(plan), _) => {
             let mix: Vec<String> = Strategy::ALL
                 .into_iter()
                 .map(|strategy| format!("{strategy} {:.0} %", 100.0 * plan.mix.share(strategy)))
@@ -151,14 +144,11 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
                 plan.reason
             ));
         }
-        (None, Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
-        (None, Next::Round(_)) => {
-            if let Some(end) = &early_end {
-                text.push_str(&format!(
-                    "strategy   none after the pilot, unless the teacher is better than they mostly are: {end}\n"
-                ));
-            }
-        }
+        (Next::End(_), Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
+        (Next::End(end @ End::AccuracyOutOfReach { .. }), Next::Round(_)) => text.push_str(&format!(
+            "strategy   none after the pilot, unless the teacher is better than they mostly are: {end}\n"
+        )),
+        (Next::End(_), Next::Round(_)) => {}
     }
     if let (Some(terms), Some(prices)) = (&terms, &prices) {
         text.push_str(&certainty::prices_in_words(terms, prices));

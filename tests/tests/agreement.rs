@@ -54,8 +54,8 @@ fn agreeing(row: &Value) -> u32 {
     votes.max().unwrap_or(0)
 }
 
-fn dataset(bench: &Bench, name: &str) -> String {
-    std::fs::read_to_string(bench.run_folder().unwrap().join("dataset").join(name)).unwrap()
+fn card(bench: &Bench) -> String {
+    std::fs::read_to_string(bench.run_folder().unwrap().join("dataset/README.md")).unwrap()
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn new_questions_are_answered_as_rightly_as_the_plan_says_and_the_card_tells_how
         summary["rejected"].to_string().contains("calibration"),
         "{summary}"
     );
-    let card = dataset(&bench, "README.md");
+    let card = card(&bench);
     assert!(
         card.contains("rows have no reference and were decided by the agreement of several answers")
             && card.contains("estimated from 11 questions with a reference"),
@@ -102,7 +102,10 @@ fn a_required_accuracy_that_is_out_of_reach_ends_the_run_after_the_pilot() {
     );
     let plan = bench.gristmill(&["plan", "job.yaml"]).unwrap();
     let plan = String::from_utf8(plan.stdout).unwrap();
-    assert!(plan.contains("(misses the target)"), "{plan}");
+    assert!(
+        plan.contains("(misses the target)") && plan.contains("strategy   none after the pilot"),
+        "{plan}"
+    );
     let args = ["run", "job.yaml", "--output", "json", "--progress", "none"];
     let output = bench.gristmill(&args).unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -140,5 +143,5 @@ fn a_fixed_lead_is_kept() {
     let rows: Vec<&Value> = train.iter().filter(|row| synthetic(row).is_some()).collect();
     assert!(rows.len() >= 50, "{}", rows.len());
     assert!(rows.iter().all(|row| agreeing(row) >= 3));
-    assert!(dataset(&bench, "README.md").contains("a fixed lead of 3 votes"));
+    assert!(card(&bench).contains("a fixed lead of 3 votes"));
 }
