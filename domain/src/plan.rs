@@ -150,7 +150,7 @@ pub struct Plan {
     pub candidates: [u64; 3],
     /// Seeds' own questions that are answered [`evidence::CALIBRATION_ANSWERS`](crate::evidence::CALIBRATION_ANSWERS) times beside the
     /// candidates, to measure the teacher by their references.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::job::is_zero")]
     pub calibration: u64,
     /// Candidates by strategy that earlier rounds planned and aimed at nothing: where the visit of the seeds goes on.
     pub visited: [u64; 3],
@@ -207,10 +207,6 @@ impl Plan {
     }
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 /// What is expected of a round, or of all that is left of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expected {
@@ -229,14 +225,13 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Adds what so many answers cost that are asked for to measure the teacher.
-    fn answers(&mut self, estimate: &Estimate, answers: u64) {
-        let answers = answers as f64;
-        for (i, stage) in estimate.stages.iter().enumerate() {
-            self.calls[i] += answers * stage.calls;
-            self.usd_micros[i] += answers * stage.usd_micros;
-            self.input_tokens += answers * stage.input_tokens;
-            self.output_tokens += answers * stage.output_tokens;
+    /// Adds what so many candidates cost.
+    fn spend(&mut self, estimate: &Estimate, candidates: f64) {
+        for (stage, cost) in estimate.stages.iter().enumerate() {
+            self.calls[stage] += candidates * cost.calls;
+            self.usd_micros[stage] += candidates * cost.usd_micros;
+            self.input_tokens += candidates * cost.input_tokens;
+            self.output_tokens += candidates * cost.output_tokens;
         }
     }
 }
@@ -331,7 +326,9 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         Purpose::Pilot | Purpose::Production => 0,
     };
     let mut expected = ground.expect(candidates);
-    expected.answers(&ground.estimates[0], calibration * u64::from(CALIBRATION_ANSWERS));
+    // Each answer costs what a further answer does.
+    let answers = calibration * u64::from(CALIBRATION_ANSWERS);
+    expected.spend(&ground.estimates[0], answers as f64);
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
         purpose,

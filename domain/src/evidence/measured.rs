@@ -23,11 +23,7 @@ impl Known {
         let mut wrong = votes.to_vec();
         wrong.sort_unstable();
         let mut left = right;
-        // Mostly one value has all that are right; else the commonest that fit.
-        if let Some(at) = wrong.iter().position(|votes| *votes == right) {
-            wrong.remove(at);
-            left = 0;
-        }
+        // The commonest that fit; mostly one value has all that are right.
         while let Some(at) = wrong.iter().rposition(|votes| left > 0 && *votes <= left) {
             left -= wrong.remove(at);
         }
@@ -71,12 +67,12 @@ impl Check {
 
     /// Chance that a good case passes: posterior mean under a beta prior of weight 20.
     pub fn sensitivity(&self, prior: f64) -> f64 {
-        (self.passed_good as f64 + 20.0 * prior) / (self.good as f64 + 20.0)
+        shrunk(self.passed_good, self.good, prior)
     }
 
     /// Chance that a bad case fails: posterior mean under a beta prior of weight 20.
     pub fn specificity(&self, prior: f64) -> f64 {
-        (self.failed_bad as f64 + 20.0 * prior) / (self.bad as f64 + 20.0)
+        shrunk(self.failed_bad, self.bad, prior)
     }
 }
 
@@ -100,6 +96,11 @@ pub struct Measured {
     pub answered: u64,
     /// The judge's verdicts on answers that are known to be right or wrong.
     pub judge: Check,
+}
+
+/// A share, shrunk to a prior one by the weight of 20 cases.
+fn shrunk(some: u64, all: u64, prior: f64) -> f64 {
+    (some as f64 + 20.0 * prior) / (all as f64 + 20.0)
 }
 
 fn count<K: Ord>(list: &mut Vec<(K, u64)>, key: K) {
@@ -173,16 +174,16 @@ impl Measured {
 
     /// Share of the answers that are usable, shrunk to 0.9 by the weight of 20 answers.
     pub fn usable_share(&self) -> f64 {
-        (self.usable as f64 + 18.0) / (self.answers as f64 + 20.0)
+        shrunk(self.usable, self.answers, 0.9)
     }
 
     /// Share of the new questions that are answered or verified, shrunk to [`TYPICAL_REACHED`] by the weight of 20 questions.
     pub fn reached_share(&self) -> f64 {
-        (self.reached as f64 + 20.0 * TYPICAL_REACHED) / (self.asked as f64 + 20.0)
+        shrunk(self.reached, self.asked, TYPICAL_REACHED)
     }
 
     /// Share of the new questions that come with a usable answer, shrunk to 0.9 by the weight of 20 questions.
     pub fn answered_share(&self) -> f64 {
-        (self.answered as f64 + 18.0) / (self.reached as f64 + 20.0)
+        shrunk(self.answered, self.reached, 0.9)
     }
 }

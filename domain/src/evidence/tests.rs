@@ -84,8 +84,6 @@ impl Random {
 struct Teacher {
     right: f64,
     repeat: f64,
-    /// Wrong answers that there can be, where answers are chosen from a list.
-    others: Option<u32>,
     /// Questions come with an answer.
     answers: bool,
     /// Questions with a known answer that are answered first, and how often each.
@@ -123,11 +121,10 @@ impl Teacher {
         if random.chance(chance) {
             return Some(0);
         }
-        let others = u64::from(self.others.unwrap_or(1_000_003)) - 1;
         Some(if random.chance(0.5) {
             1
         } else {
-            2 + random.0 % others
+            2 + random.0 % 1_000_003
         })
     }
 
@@ -214,7 +211,7 @@ impl Teacher {
             let mut random = Random(1_000 * run + 7);
             let (mut total, mut measured) = (Total::default(), Measured::default());
             self.calibrate(self.calibration.0, self.calibration.1, &mut random, &mut measured);
-            total.calls += self.calibration.0 * self.calibration.1 * u64::from(self.calibration.0 < 500);
+            total.calls += self.calibration.0 * self.calibration.1;
             for until in [150, 850, 1_550, 2_250, 3_000] {
                 let rule = Rule::new(&measured, terms);
                 while total.calls < until {
@@ -242,7 +239,6 @@ fn fixed(lead: u32) -> Rule {
 const GOOD: Teacher = Teacher {
     right: 0.8,
     repeat: 0.0,
-    others: None,
     answers: false,
     calibration: (0, 0),
 };
@@ -314,16 +310,12 @@ fn what_is_expected_is_what_comes_true() {
         Teacher {
             right: 0.8,
             repeat: 0.3,
-            others: None,
-            answers: false,
-            calibration: (0, 0),
+            ..GOOD
         },
         Teacher {
             right: 0.9,
             repeat: 0.1,
-            others: None,
-            answers: false,
-            calibration: (0, 0),
+            ..GOOD
         },
     ] {
         let mut measured = Measured::default();
@@ -406,9 +398,7 @@ fn errors_that_repeat_are_found_and_answered_with_care() {
     let repeating = Teacher {
         right: 0.8,
         repeat: 0.3,
-        others: None,
-        answers: false,
-        calibration: (0, 0),
+        ..GOOD
     };
     let mut measured = Measured::default();
     repeating.questions(&Rule::typical(&terms()), 3_000, &mut measured);

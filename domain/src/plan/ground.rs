@@ -203,12 +203,7 @@ impl<'a> Ground<'a> {
                 rows = rows.min(self.room.0 as f64);
             }
             expected.rows += rows;
-            for (stage, cost) in estimate.stages.iter().enumerate() {
-                expected.calls[stage] += count * cost.calls;
-                expected.usd_micros[stage] += count * cost.usd_micros;
-                expected.input_tokens += count * cost.input_tokens;
-                expected.output_tokens += count * cost.output_tokens;
-            }
+            expected.spend(estimate, count);
         }
         expected
     }
