@@ -20,11 +20,12 @@ use gristmill_domain::again::Again;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::evidence::Rule;
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::job::EmbedSource;
+use gristmill_domain::job::{EmbedSource, Filter};
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::plan::{Plan, Visit};
 use gristmill_domain::row::{Checks, Position, Row};
 use gristmill_domain::stage::Stage;
+use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
@@ -32,7 +33,7 @@ use crate::corpus::Corpus;
 use crate::coverage::{Assessed, Coverage, Decided};
 use crate::engine::{Brought, Producer};
 use crate::forecast;
-use crate::kept::Kept;
+use crate::kept::{self, Kept};
 use crate::passages::cited;
 use crate::progress::Ahead;
 use crate::recipe::Recipe;
@@ -46,6 +47,33 @@ pub(crate) struct Past<'a> {
     pub(crate) coverage: Option<&'a mut Coverage>,
     /// Questions that were aimed at each concept in finished rounds, by its number.
     pub(crate) again: &'a [Again],
+}
+
+impl Past<'_> {
+    /// Puts a row that was stored before back where later ones are compared with it.
+    pub(crate) fn recall(
+        &mut self,
+        filter: &Filter,
+        row: &Row,
+        vector: Option<Vec<f32>>,
+    ) -> Result<(), Error> {
+        if !row.accepted() && !row.surplus() {
+            return Ok(());
+        }
+        let mut shingles = Box::default();
+        if row.strategy == Strategy::AnswerAugmentation {
+            let words = filter.near_duplicates.shingle_words;
+            shingles = kept::shingles(&row.reasoning, &row.answer, words);
+        } else {
+            let probe = self.corpus.probe(&row.question, vector);
+            self.corpus.insert(&probe, row.family)?;
+        }
+        self.kept.keep(row.strategy, row.seed, shingles);
+        match &mut self.coverage {
+            Some(coverage) if row.accepted() => coverage.recall(row),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// Candidates of a round that were decided and stored before, in their order.

@@ -33,7 +33,7 @@ use crate::engine::{Engine, Options, Producer as _, Site};
 use crate::events::Events;
 use crate::forecast;
 use crate::journal::Journal;
-use crate::kept::{self, Kept};
+use crate::kept::Kept;
 use crate::mend::{self, Care};
 use crate::placing::{Known, Placing, Questions};
 use crate::prepare::{Preparation, Texts};
@@ -123,6 +123,19 @@ struct Standing {
     again: Vec<Again>,
     snapshot: Snapshot,
     rounds: Vec<RoundReport>,
+}
+
+impl Standing {
+    /// What a round is compared with and adds to; what the next one is planned by; the numbers of the concepts by name.
+    fn parts(&mut self) -> (Past<'_>, &mut Snapshot, &HashMap<String, u32>) {
+        let past = Past {
+            corpus: &mut self.corpus,
+            kept: &mut self.kept,
+            coverage: self.coverage.as_mut(),
+            again: &self.again,
+        };
+        (past, &mut self.snapshot, &self.numbers)
+    }
 }
 
 impl Coordinator<'_> {
@@ -341,23 +354,19 @@ impl Coordinator<'_> {
             counted: 0,
             rejected: BTreeMap::new(),
         };
+        let filter = &self.recipe.job.filter;
         // What this round brings is shown to the next.
         let mut brought = standing.again.clone();
+        let (mut past, snapshot, numbers) = standing.parts();
         for name in site
             .journal
             .segments(SegmentKind::Rows, report.plan.round)
             .await?
         {
             for record in site.journal.rows(&name).await? {
-                self.recall(standing, &record.value, record.vectors.into_iter().next())?;
-                note(
-                    &mut report,
-                    &mut standing.snapshot,
-                    &standing.numbers,
-                    &self.progress,
-                    &record.value,
-                );
-                remember(&mut brought, &standing.numbers, &record.value);
+                past.recall(filter, &record.value, record.vectors.into_iter().next())?;
+                note(&mut report, snapshot, numbers, &self.progress, &record.value);
+                remember(&mut brought, numbers, &record.value);
             }
         }
         let total = report.plan.total();
@@ -374,21 +383,7 @@ impl Coordinator<'_> {
             site.ledger.allocate(site.run, &site.epoch, limits).await?;
             let engine = Engine::new(site, report.plan.round).await?;
             let plan = report.plan.clone();
-            let Standing {
-                corpus,
-                kept,
-                coverage,
-                numbers,
-                again,
-                snapshot,
-                ..
-            } = standing;
-            let past = Past {
-                corpus,
-                kept,
-                coverage: coverage.as_mut(),
-                again,
-            };
+            let (past, snapshot, numbers) = standing.parts();
             let done = Done {
                 decided: report.decided,
                 accepted: report.accepted,
@@ -433,29 +428,6 @@ impl Coordinator<'_> {
         }
         standing.rounds.push(report);
         Ok(())
-    }
-
-    /// Puts a row that was stored before back where later ones are compared with it.
-    fn recall(&self, standing: &mut Standing, row: &Row, vector: Option<Vec<f32>>) -> Result<(), Error> {
-        if !row.accepted() && !row.surplus() {
-            return Ok(());
-        }
-        let mut shingles = Box::default();
-        if row.strategy == Strategy::AnswerAugmentation {
-            shingles = kept::shingles(
-                &row.reasoning,
-                &row.answer,
-                self.recipe.job.filter.near_duplicates.shingle_words,
-            );
-        } else {
-            let probe = standing.corpus.probe(&row.question, vector);
-            standing.corpus.insert(&probe, row.family)?;
-        }
-        standing.kept.keep(row.strategy, row.seed, shingles);
-        match &mut standing.coverage {
-            Some(coverage) if row.accepted() => coverage.recall(row),
-            Some(_) | None => Ok(()),
-        }
     }
 
     fn announce(&self, report: &RoundReport, standing: &Standing, policy: &Policy) {
