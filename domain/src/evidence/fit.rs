@@ -10,8 +10,9 @@ use super::rule::{Terms, rounded};
 
 /// Answers to one question that the model looks at.
 pub(super) const DRAWS_MAX: usize = 16;
-/// Values over which wrong answers scatter, where answers are not chosen from a list.
-const SCATTER: u32 = 50;
+/// Values over which the other wrong answers scatter, where answers are not chosen from a list: many for numbers, few for queries, which are
+/// wrong in one of a few ways.
+const SCATTER: [(u32, f64); 3] = [(1, 0.5), (3, 1.0), (50, 2.0)];
 /// Points that stand for the posterior in intervals.
 const SAMPLES: usize = 48;
 /// Chances that the verifier passes a question that has an answer.
@@ -20,11 +21,11 @@ const SENSITIVITY: [(f64, f64); 3] = [(0.92, 1.0), (0.96, 1.5), (0.985, 1.5)];
 const SPECIFICITY: f64 = 0.8;
 /// The same of the judge.
 const JUDGE_PRIOR: (f64, f64) = (0.85, 0.75);
-/// Posterior weight below which a point is left out.
-const NEGLIGIBLE: f64 = 1e-4;
+/// Share of the posterior that is left out with its least likely points.
+const NEGLIGIBLE: f64 = 1e-3;
 
 /// Chances of a right answer, with their prior weights: teachers are worth their price, or nobody would use them.
-const RIGHT: [(f64, f64); 17] = [
+pub(super) const RIGHT: [(f64, f64); 17] = [
     (0.2, 0.05),
     (0.3, 0.1),
     (0.4, 0.15),
@@ -44,7 +45,7 @@ const RIGHT: [(f64, f64); 17] = [
     (0.99, 0.5),
 ];
 /// Correlations between two answers to one question of being right.
-const REPEAT: [(f64, f64); 7] = [
+pub(super) const REPEAT: [(f64, f64); 7] = [
     (0.0, 4.0),
     (0.03, 3.0),
     (0.07, 2.0),
@@ -56,7 +57,8 @@ const REPEAT: [(f64, f64); 7] = [
 /// Shares of the wrong answers that are the one mistake a question invites.
 const SHARED: [(f64, f64); 5] = [(0.1, 1.0), (0.3, 1.0), (0.5, 1.0), (0.7, 1.0), (0.9, 0.5)];
 /// Shares of new questions that have no answer.
-const UNANSWERABLE: [(f64, f64); 5] = [(0.01, 0.7), (0.03, 1.5), (0.06, 2.0), (0.12, 1.0), (0.25, 0.3)];
+pub(super) const UNANSWERABLE: [(f64, f64); 5] =
+    [(0.01, 0.7), (0.03, 1.5), (0.06, 2.0), (0.12, 1.0), (0.25, 0.3)];
 
 /// One setting of the parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +69,8 @@ pub(super) struct Point {
     pub(super) repeat: f64,
     /// Share of the wrong answers that is the question's own mistake.
     pub(super) shared: f64,
+    /// Values over which the others scatter.
+    pub(super) scatter: u32,
     /// Share of new questions without an answer.
     pub(super) unanswerable: f64,
     /// Chance that the verifier passes a question that has an answer.
@@ -77,7 +81,7 @@ pub(super) struct Point {
 #[derive(Debug, Clone)]
 pub struct Fit {
     pub(super) points: Vec<(Point, f64)>,
-    /// The points together, by the share of wrong answers that is the question's own mistake.
+    /// The points together, by how wrong answers fall together.
     merged: Vec<Merged>,
     /// What was worked out before: the same votes come up with every verdict.
     masses: RefCell<HashMap<Vec<u8>, Mass>>,
@@ -85,8 +89,6 @@ pub struct Fit {
     pub(super) verify: (f64, f64),
     /// Chance that the judge passes a right answer, and fails a wrong one.
     pub(super) judge: (f64, f64),
-    /// Values over which wrong answers scatter.
-    scatter: u32,
     /// Share of the answers that can be used.
     pub(super) usable: f64,
     /// Share of the new questions that come to be answered.
@@ -191,13 +193,9 @@ pub(super) struct Mass {
 }
 
 impl Fit {
-    /// The posterior after what was counted.
-    pub fn new(measured: &Measured, terms: &Terms) -> Self {
-        // One of the wrong answers is the mistake that the question invites.
-        let scatter = terms
-            .wrong_answers
-            .map_or(SCATTER, |wrong| wrong.saturating_sub(1));
-        let mut fit = Self {
+    /// The shares that are counted, without any point.
+    fn pointless(measured: &Measured, terms: &Terms) -> Self {
+        Self {
             points: Vec::new(),
             merged: Vec::new(),
             masses: RefCell::default(),
@@ -206,7 +204,6 @@ impl Fit {
                 measured.judge.sensitivity(JUDGE_PRIOR.0),
                 measured.judge.specificity(JUDGE_PRIOR.1),
             ),
-            scatter,
             usable: measured.usable_share(),
             reached: measured.reached_share(),
             answered: if terms.answered {
@@ -214,9 +211,22 @@ impl Fit {
             } else {
                 0.0
             },
+        }
+    }
+
+    /// The posterior after what was counted.
+    pub fn new(measured: &Measured, terms: &Terms) -> Self {
+        // One of the wrong answers is the mistake that the question invites.
+        let scatter = match terms.wrong_answers {
+            Some(wrong) => vec![(wrong.saturating_sub(1), 1.0)],
+            None => SCATTER.to_vec(),
         };
         let mut logs: Vec<(Point, f64)> = Vec::new();
-        for (shared, of_shared) in SHARED {
+        let falls = SHARED.into_iter().flat_map(|(shared, weight)| {
+            let each = scatter.iter();
+            each.map(move |(scatter, of_scatter)| (shared, *scatter, weight * of_scatter))
+        });
+        for (shared, scatter, of_shared) in falls {
             let views = Views::new(measured, Errors { shared, scatter });
             for (right, of_right) in RIGHT {
                 for (repeat, of_repeat) in REPEAT {
@@ -230,6 +240,7 @@ impl Fit {
                                 right,
                                 repeat,
                                 shared,
+                                scatter,
                                 unanswerable,
                                 passes,
                             };
@@ -240,24 +251,14 @@ impl Fit {
                 }
             }
         }
-        let best = logs.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
-        let weights = logs.iter().map(|(point, log)| (*point, (log - best).exp()));
-        let total: f64 = weights.clone().map(|(_, weight)| weight).sum();
-        let likely: Vec<(Point, f64)> = weights
-            .filter(|(_, weight)| *weight >= NEGLIGIBLE * total)
-            .collect();
-        let kept: f64 = likely.iter().map(|(_, weight)| weight).sum();
-        fit.points = likely
-            .into_iter()
-            .map(|(point, weight)| (point, weight / kept))
-            .collect();
-        fit.merged = merge(&fit.points, scatter);
-        fit.verify.0 = fit
-            .points
-            .iter()
-            .map(|(point, weight)| point.passes * weight)
-            .sum();
-        fit
+        let points = likely(&logs);
+        let passes = points.iter().map(|(point, weight)| point.passes * weight).sum();
+        Self {
+            merged: merge(&points),
+            points,
+            verify: (passes, SPECIFICITY),
+            ..Self::pointless(measured, terms)
+        }
     }
 
     /// A teacher that is right so often, whose errors repeat a little.
@@ -266,10 +267,11 @@ impl Fit {
             right,
             repeat: 0.03,
             shared: 0.5,
+            scatter: terms.wrong_answers.map_or(50, |wrong| wrong.saturating_sub(1)),
             unanswerable: 0.05,
             passes: 0.96,
         };
-        Self::new(&Measured::default(), terms).at(point)
+        Self::pointless(&Measured::default(), terms).at(point)
     }
 
     /// Points that stand for the posterior, each for the same share of it: at evenly spaced places of the summed weights.
@@ -290,11 +292,17 @@ impl Fit {
 
     /// The same with the mean of each parameter, taken for certain.
     pub(super) fn central(&self) -> Self {
-        let mean = |of: fn(&Point) -> f64| self.points.iter().map(|(point, weight)| of(point) * weight).sum();
+        let mean = |of: fn(&Point) -> f64| -> f64 {
+            self.points.iter().map(|(point, weight)| of(point) * weight).sum()
+        };
+        let scattered = self.points.iter().any(|(point, _)| point.scatter > 0);
+        // The mean chance that two of them are the same.
+        let values = 1.0 / mean(|point| 1.0 / f64::from(point.scatter.max(1)));
         self.at(Point {
             right: mean(|point| point.right),
             repeat: mean(|point| point.repeat),
             shared: mean(|point| point.shared),
+            scatter: if scattered { values.round() as u32 } else { 0 },
             unanswerable: mean(|point| point.unanswerable),
             passes: mean(|point| point.passes),
         })
@@ -304,7 +312,7 @@ impl Fit {
     fn at(&self, point: Point) -> Self {
         let points = vec![(point, 1.0)];
         Self {
-            merged: merge(&points, self.scatter),
+            merged: merge(&points),
             points,
             masses: RefCell::default(),
             verify: (point.passes, self.verify.1),
@@ -365,7 +373,7 @@ impl Fit {
 
     /// Chance that two wrong answers to one question are the same.
     pub fn agreeing_errors(&self) -> Summary {
-        let same = |point: &Point| match self.scatter {
+        let same = |point: &Point| match point.scatter {
             0 => 1.0,
             values => point.shared.powi(2) + (1.0 - point.shared).powi(2) / f64::from(values),
         };
@@ -383,7 +391,7 @@ impl Fit {
     }
 }
 
-/// Points with the same share of mistakes that a question invites.
+/// Points under which wrong answers fall together alike.
 #[derive(Debug, Clone)]
 struct Merged {
     errors: Errors,
@@ -393,23 +401,58 @@ struct Merged {
     unanswerable: f64,
 }
 
-fn merge(points: &[(Point, f64)], scatter: u32) -> Vec<Merged> {
+/// The likeliest points, without the [`NEGLIGIBLE`] rest, from the logarithms of their likelihoods; their weights sum to one.
+fn likely(logs: &[(Point, f64)]) -> Vec<(Point, f64)> {
+    let best = logs.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
+    let weights = logs.iter().map(|(point, log)| (*point, (log - best).exp()));
+    let mut sorted: Vec<f64> = weights.clone().map(|(_, weight)| weight).collect();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let enough = (1.0 - NEGLIGIBLE) * sorted.iter().sum::<f64>();
+    let mut sum = 0.0;
+    let fills = |weight: &&f64| {
+        sum += **weight;
+        sum >= enough
+    };
+    let least = sorted.iter().find(fills).copied().unwrap_or_default();
+    let mut likely: Vec<(Point, f64)> = weights.filter(|(_, weight)| *weight >= least).collect();
+    let kept: f64 = likely.iter().map(|(_, weight)| weight).sum();
+    for (_, weight) in &mut likely {
+        *weight /= kept;
+    }
+    likely
+}
+
+fn merge(points: &[(Point, f64)]) -> Vec<Merged> {
     let mut merged: Vec<Merged> = Vec::new();
-    for (point, weight) in points {
-        let at = merged.iter().position(|m| m.errors.shared == point.shared);
+    // Points that differ in nothing else stand beside each other.
+    let alike = |a: &(Point, f64), b: &(Point, f64)| {
+        let key = |point: &Point| (point.shared, point.scatter, point.right, point.repeat);
+        key(&a.0) == key(&b.0)
+    };
+    for group in points.chunk_by(alike) {
+        let Some((point, _)) = group.first() else {
+            continue;
+        };
+        let errors = Errors {
+            shared: point.shared,
+            scatter: point.scatter,
+        };
+        let at = merged.iter().position(|m| m.errors == errors);
         let at = at.unwrap_or_else(|| {
             merged.push(Merged {
-                errors: Errors {
-                    shared: point.shared,
-                    scatter,
-                },
+                errors,
                 moments: vec![[0.0; DRAWS_MAX + 1]; DRAWS_MAX + 1],
                 unanswerable: 0.0,
             });
             merged.len() - 1
         });
-        let answerable = weight * (1.0 - point.unanswerable);
-        merged[at].unanswerable += weight * point.unanswerable;
+        let all: f64 = group.iter().map(|(_, weight)| weight).sum();
+        let unanswerable: f64 = group
+            .iter()
+            .map(|(point, weight)| point.unanswerable * weight)
+            .sum();
+        let answerable = all - unanswerable;
+        merged[at].unanswerable += unanswerable;
         let moments = moments(point.right, point.repeat);
         for (sum, row) in merged[at].moments.iter_mut().zip(&moments) {
             for (sum, moment) in sum.iter_mut().zip(row) {

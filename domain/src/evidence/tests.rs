@@ -377,6 +377,23 @@ fn an_answer_that_comes_with_the_question_is_the_first_vote() {
 }
 
 #[test]
+fn before_anything_is_counted_a_teacher_is_what_teachers_are() {
+    let nothing = Fit::new(&Measured::default(), &terms());
+    let mean = |prior: &[(f64, f64)]| {
+        let all: f64 = prior.iter().map(|(_, weight)| weight).sum();
+        prior.iter().map(|(value, weight)| value * weight).sum::<f64>() / all
+    };
+    for (found, prior) in [
+        (nothing.right().mean, &fit::RIGHT[..]),
+        (nothing.repeat().mean, &fit::REPEAT),
+        (nothing.unanswerable().mean, &fit::UNANSWERABLE),
+    ] {
+        let wanted = mean(prior);
+        assert!((found - wanted).abs() < 0.01 * wanted, "{found} for {wanted}");
+    }
+}
+
+#[test]
 fn answers_that_are_known_to_be_right_are_told_from_the_wrong_ones() {
     for (right, votes, wrong) in [
         (2, &[2, 1, 1][..], &[1, 1][..]),
