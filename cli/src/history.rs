@@ -143,13 +143,16 @@ fn output_in_words(output: &Output) -> String {
             answer: Some(answer),
         } => format!("question: {question} (answer: {})", answer.answer),
         Output::Verified {
-            answerable: true,
+            answerable,
             reason,
-        } => format!("can be answered: {reason}"),
-        Output::Verified {
-            answerable: false,
-            reason,
-        } => format!("cannot be answered: {reason}"),
+            answer,
+        } => {
+            let verdict = if *answerable { "can" } else { "cannot" };
+            let answer = answer
+                .as_ref()
+                .map(|answer| format!(" (answer: {})", answer.answer));
+            format!("{verdict} be answered: {reason}{}", answer.unwrap_or_default())
+        }
         Output::Answer(answer) if answer.reasoning.is_empty() => format!("answer: {}", answer.answer),
         Output::Answer(answer) => format!("answer: {} (reasoning: {})", answer.answer, answer.reasoning),
         Output::Judged(judgement) => format!(

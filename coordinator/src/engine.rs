@@ -397,7 +397,7 @@ impl<'a, 'b> Engine<'a, 'b> {
     pub(crate) fn worst_case(&self, task: &Task) -> Amount {
         match &task.work {
             Work::Ask { request, .. }
-            | Work::Verify { request }
+            | Work::Verify { request, .. }
             | Work::Judge { request }
             | Work::Assign { request, .. }
             | Work::Answer { request, .. } => self

@@ -7,7 +7,7 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::evidence::{Costs, JudgeUse, Measured, Rule, TYPICAL_REACHED, Terms};
-use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, Validator};
+use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptKind, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally, Tries};
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::Strategy;
@@ -111,11 +111,13 @@ fn terms(recipe: &Recipe, seeds: &SeedStore) -> Result<Terms, Error> {
             judge,
         };
     }
+    let answered = |kind| {
+        let mut teachers = job.teacher.iter();
+        teachers.all(|teacher| recipe.answers_beside(kind, &teacher.spec))
+    };
     Ok(Terms {
-        answered: job
-            .teacher
-            .iter()
-            .all(|teacher| recipe.answers_own_questions(&teacher.spec)),
+        answered: answered(PromptKind::NewQuestion),
+        verified_with_answer: answered(PromptKind::Verify),
         ..terms_at(job, costs)
     })
 }
@@ -150,6 +152,7 @@ fn terms_at(job: &Job, costs: Costs) -> Terms {
             Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
         },
         answered: false,
+        verified_with_answer: false,
         costs,
     }
 }
@@ -348,9 +351,12 @@ fn step_cost(
         step,
     };
     let (task, _) = recipe.task(address, &brief, Some(&human), seeds)?;
-    let answered = matches!(&task.work, Work::Ask { subject: Some(_), .. });
+    let answered = matches!(
+        &task.work,
+        Work::Ask { subject: Some(_), .. } | Work::Verify { subject: Some(_), .. }
+    );
     let (Work::Ask { request, .. }
-    | Work::Verify { request }
+    | Work::Verify { request, .. }
     | Work::Judge { request }
     | Work::Assign { request, .. }
     | Work::Answer { request, .. }) = task.work
@@ -362,14 +368,12 @@ fn step_cost(
         false => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
     };
     let said = match step {
-        Step::Ask => {
-            let question = seed.question.len() as f64 / BYTES_A_TOKEN + 10.0;
-            question + if answered { answer } else { 0.0 }
-        }
-        Step::Verify | Step::Judge(_) => 60.0,
+        Step::Ask => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
+        Step::Verify | Step::VerifyAgain | Step::Judge(_) => 60.0,
         Step::Assign => 10.0,
         Step::Answer(_) | Step::Embed => answer,
     };
+    let said = said + if answered { answer } else { 0.0 };
     let output_tokens = said.min(f64::from(request.max_tokens));
     let input_tokens = prompt_bytes(&request) / BYTES_A_TOKEN;
     let mean_price = |of: fn(gristmill_domain::chat::Price) -> u64| -> f64 {
@@ -377,7 +381,8 @@ fn step_cost(
         match (step, &recipe.job.judge) {
             (Step::Judge(_), None) => 0.0,
             (Step::Judge(_) | Step::Assign, Some(judge)) => price(&judge.spec),
-            (Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed, _) | (Step::Assign, None) => {
+            (Step::Ask | Step::Verify | Step::VerifyAgain | Step::Answer(_) | Step::Embed, _)
+            | (Step::Assign, None) => {
                 let weights: f64 = recipe.job.teacher.iter().map(|t| t.weight).sum();
                 recipe
                     .job

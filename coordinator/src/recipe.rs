@@ -150,20 +150,27 @@ impl Recipe {
         !self.has_reference(strategy) && !matches!(self.job.filter.validator, Validator::None)
     }
 
-    /// Whether new questions are asked for together with an answer, the first of those that vote. Its text is read out of a JSON object, and
-    /// a user's own prompt has to ask for it.
-    pub(crate) fn answers_own_questions(&self, spec: &ModelSpec) -> bool {
-        let template = self.templates.get(&(PromptKind::NewQuestion, spec.prompt_form()));
-        self.votes(Strategy::NewQuestion)
+    /// Whether a new question, or the verdict on one, comes together with an answer, one of those that vote. It is read out of a JSON
+    /// object, and a user's own prompt has to ask for it.
+    pub(crate) fn answers_beside(&self, kind: PromptKind, spec: &ModelSpec) -> bool {
+        let template = self.templates.get(&(kind, spec.prompt_form()));
+        matches!(kind, PromptKind::NewQuestion | PromptKind::Verify)
+            && self.votes(Strategy::NewQuestion)
             && spec.structured() != Structured::None
             && template.is_some_and(|template| template.uses("answered"))
+    }
+
+    /// Whether this teacher's verdicts on new questions come with an answer.
+    pub(crate) fn verifies_with_answer(&self, teacher: usize) -> bool {
+        let teacher = self.job.teacher.get(teacher);
+        teacher.is_some_and(|teacher| self.answers_beside(PromptKind::Verify, &teacher.spec))
     }
 
     /// Name of the model that does a step.
     fn model(&self, brief: &Brief<'_>, step: Step) -> Result<&ModelSpec, Error> {
         let teacher = || self.job.teacher.get(brief.teacher).map(|t| &t.spec);
         let spec = match step {
-            Step::Ask | Step::Verify | Step::Answer(_) | Step::Embed => teacher(),
+            Step::Ask | Step::Verify | Step::VerifyAgain | Step::Answer(_) | Step::Embed => teacher(),
             Step::Judge(_) => self.job.judge.as_ref().map(|j| &j.spec),
             Step::Assign => self.job.judge.as_ref().map(|j| &j.spec).or_else(teacher),
         };
@@ -184,7 +191,7 @@ impl Recipe {
         let kind = match step {
             Step::Ask if brief.strategy == Strategy::Rephrasing => PromptKind::Rephrase,
             Step::Ask => PromptKind::NewQuestion,
-            Step::Verify => PromptKind::Verify,
+            Step::Verify | Step::VerifyAgain => PromptKind::Verify,
             Step::Judge(_) => PromptKind::Judge,
             Step::Assign => PromptKind::Assign,
             Step::Answer(_) | Step::Embed => PromptKind::Answer,
@@ -195,9 +202,9 @@ impl Recipe {
             .ok_or(Error::NoModel { step })?;
         let mut variables = self.variables(brief, answer);
         variables.json = spec.structured() != Structured::None;
-        let answered = kind == PromptKind::NewQuestion && self.answers_own_questions(spec);
+        let answered = self.answers_beside(kind, spec);
         variables.answered = answered;
-        if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) {
+        if matches!(kind, PromptKind::Answer | PromptKind::NewQuestion) || answered {
             variables.examples = self.examples(brief, kind, id.request_seed(), seeds)?;
         }
         if step == Step::Ask {
@@ -210,18 +217,18 @@ impl Recipe {
             .render(&variables)
             .map_err(|source| Error::Prompt { kind, source })?;
         let generate = &self.job.generate;
-        let deciding = matches!(kind, PromptKind::Verify | PromptKind::Judge | PromptKind::Assign);
+        let verdict = matches!(kind, PromptKind::Verify | PromptKind::Judge | PromptKind::Assign);
+        // Answers that vote are drawn alike, whatever they come with.
+        let deciding = verdict && !answered;
         let names: Vec<String> = brief.choices.iter().map(|concept| concept.name.clone()).collect();
-        let max_tokens = match kind {
+        let alone = match kind {
             PromptKind::Answer => generate.max_tokens,
-            PromptKind::NewQuestion if answered => {
-                generate.max_tokens + QUESTION_TOKENS.min(generate.max_tokens)
-            }
             PromptKind::Rephrase | PromptKind::NewQuestion => QUESTION_TOKENS.min(generate.max_tokens),
             PromptKind::Verify | PromptKind::Judge | PromptKind::Assign => {
                 VERDICT_TOKENS.min(generate.max_tokens)
             }
         };
+        let max_tokens = alone + if answered { generate.max_tokens } else { 0 };
         let request = Request {
             prompt,
             max_tokens,
@@ -241,7 +248,10 @@ impl Recipe {
                 request,
                 subject: answered.then(|| self.subject(brief, seeds)),
             },
-            PromptKind::Verify => Work::Verify { request },
+            PromptKind::Verify => Work::Verify {
+                request,
+                subject: answered.then(|| self.subject(brief, seeds)),
+            },
             PromptKind::Judge => Work::Judge { request },
             PromptKind::Assign => Work::Assign { request, names },
             PromptKind::Answer => Work::Answer {

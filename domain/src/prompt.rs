@@ -70,7 +70,7 @@ pub struct Variables {
     pub labels: Vec<String>,
     /// Reasoning is wanted before the answer.
     pub reasoning: bool,
-    /// A new question is wanted together with its answer.
+    /// A new question, or the verdict on one, is wanted together with an answer.
     pub answered: bool,
     /// The reply is a JSON object.
     pub json: bool,

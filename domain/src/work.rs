@@ -50,6 +50,8 @@ pub enum Step {
     Judge(u32),
     /// Asks which concept an accepted question is about.
     Assign,
+    /// Asks once more whether a new question can be answered, after a reply that could not be read.
+    VerifyAgain,
 }
 
 impl fmt::Display for Step {
@@ -62,6 +64,7 @@ impl fmt::Display for Step {
             Self::Answer(sample) => write!(f, "answer {}", sample + 1),
             Self::Judge(sample) => write!(f, "judge {}", sample + 1),
             Self::Assign => f.write_str("assign"),
+            Self::VerifyAgain => f.write_str("verify again"),
         }
     }
 }
@@ -70,7 +73,7 @@ impl Step {
     /// The queue and sub-account that the step belongs to.
     pub fn stage(self) -> Stage {
         match self {
-            Self::Ask | Self::Verify | Self::Answer(_) => Stage::Generate,
+            Self::Ask | Self::Verify | Self::VerifyAgain | Self::Answer(_) => Stage::Generate,
             Self::Embed => Stage::Embed,
             Self::Judge(_) | Self::Assign => Stage::Judge,
         }
@@ -87,6 +90,7 @@ impl Address {
             Step::Ask => (0u8, 0),
             Step::Embed => (1, 0),
             Step::Verify => (2, 0),
+            Step::VerifyAgain => (2, 1),
             Step::Answer(sample) => (3, sample),
             Step::Judge(sample) => (4, sample),
             Step::Assign => (5, 0),
@@ -126,6 +130,9 @@ pub enum Work {
     Verify {
         /// What is sent.
         request: chat::Request,
+        /// What the answer is checked against that comes with the verdict; `None` where none is asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<Subject>,
     },
     /// Asks for an answer, filters it by rules and verifies it.
     Answer {
@@ -158,7 +165,7 @@ impl Work {
     pub fn request(&self) -> Option<&chat::Request> {
         match self {
             Self::Ask { request, .. }
-            | Self::Verify { request }
+            | Self::Verify { request, .. }
             | Self::Judge { request }
             | Self::Assign { request, .. }
             | Self::Answer { request, .. } => Some(request),
@@ -205,6 +212,9 @@ pub enum Output {
         answerable: bool,
         /// Why, in the model's words.
         reason: String,
+        /// The answer that came with it; `None` where none was asked for, or none of use came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Answer>,
     },
     /// An answer that passed the rules.
     Answer(Answer),

@@ -139,7 +139,7 @@ impl Bench {
         match &task.work {
             Work::Embed { texts } => place.embed(texts).await,
             Work::Ask { request, .. }
-            | Work::Verify { request }
+            | Work::Verify { request, .. }
             | Work::Judge { request }
             | Work::Assign { request, .. }
             | Work::Answer { request, .. } => place.complete(request).await,

@@ -65,17 +65,20 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
                 question: question.clone(),
                 ..subject.clone()
             };
-            // The question may be good though the answer is not.
-            let answer = match solve(kit, &subject, request, said).await {
-                Ok(answer) => Some(answer),
-                Err(Stop::Rejected(_)) => None,
-                Err(stop @ Stop::Unverifiable(_)) => return Err(stop),
-            };
+            let answer = beside(kit, &subject, request, said).await?;
             Ok(Output::Answered { question, answer })
         }
-        Work::Verify { .. } => {
+        Work::Verify { subject, .. } => {
             let (answerable, reason) = or_cut(reply::verification(request, said), request, response)?;
-            Ok(Output::Verified { answerable, reason })
+            let answer = match subject {
+                Some(subject) if answerable => beside(kit, subject, request, said).await?,
+                Some(_) | None => None,
+            };
+            Ok(Output::Verified {
+                answerable,
+                reason,
+                answer,
+            })
         }
         Work::Judge { .. } => {
             let judgement = or_cut(reply::judgement(request, said), request, response)?;
@@ -100,6 +103,20 @@ async fn solve(kit: &Kit, subject: &Subject, request: &Request, said: &Said) -> 
     let answered = reply::answer(request, said)?;
     rules(kit, subject, &answered)?;
     verify(kit, subject, answered).await
+}
+
+/// The answer that a reply holds beside something else, which may be good though the answer is not.
+async fn beside(
+    kit: &Kit,
+    subject: &Subject,
+    request: &Request,
+    said: &Said,
+) -> Result<Option<Answer>, Stop> {
+    match solve(kit, subject, request, said).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Stop::Rejected(_)) => Ok(None),
+        Err(stop @ Stop::Unverifiable(_)) => Err(stop),
+    }
 }
 
 /// Refusals and cut-off replies are found on the whole completion, before anything is read out of it: a refusal is seldom JSON.

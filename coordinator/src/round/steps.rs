@@ -68,10 +68,23 @@ impl Round<'_> {
                     self.decide(index, changed);
                 }
             }
-            (Step::Verify, Output::Verified { answerable, reason }) => {
+            (
+                Step::Verify | Step::VerifyAgain,
+                Output::Verified {
+                    answerable,
+                    reason,
+                    answer,
+                },
+            ) => {
                 candidate.verified = Some(answerable);
                 candidate.unanswerable = reason;
-                self.after_verification(index);
+                self.after_verification(index, answer);
+            }
+            // A question that is paid for is worth another call.
+            (Step::Verify, Output::Rejected { rejection, .. })
+                if !matches!(rejection.reason, Reason::Unfunded | Reason::CallFailed) =>
+            {
+                self.ready.insert((2, index, Step::VerifyAgain));
             }
             (Step::Answer(sample), Output::Answer(answer)) => {
                 candidate.answers.insert(sample, Some(answer));
@@ -96,10 +109,13 @@ impl Round<'_> {
                 }
                 self.decide(index, None);
             }
-            (Step::Ask | Step::Verify | Step::Embed, Output::Rejected { rejection, .. }) => {
+            (
+                Step::Ask | Step::Verify | Step::VerifyAgain | Step::Embed,
+                Output::Rejected { rejection, .. },
+            ) => {
                 self.decide(index, Some(rejection));
             }
-            (Step::Ask | Step::Verify | Step::Embed, _) => {
+            (Step::Ask | Step::Verify | Step::VerifyAgain | Step::Embed, _) => {
                 self.decide(
                     index,
                     Some(Rejection::new(

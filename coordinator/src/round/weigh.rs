@@ -39,11 +39,18 @@ impl Round<'_> {
     }
 
     /// Goes on after a question was verified. Where answers cannot be compared, nothing can outweigh the verdict.
-    pub(super) fn after_verification(&mut self, index: u64) {
-        let Some(candidate) = self.active.get(&index) else {
+    pub(super) fn after_verification(&mut self, index: u64, answer: Option<Answer>) {
+        let Some(candidate) = self.active.get_mut(&index) else {
             return;
         };
         if self.recipe.votes(candidate.spec.strategy) {
+            // One that came with the verdict votes like another.
+            let brings =
+                self.recipe.verifies_with_answer(candidate.teacher) && candidate.verified == Some(true);
+            if brings && candidate.asked_answers < self.rule.max_samples {
+                candidate.answers.insert(candidate.asked_answers, answer);
+                candidate.asked_answers += 1;
+            }
             self.follow_rule(index);
         } else if candidate.verified == Some(true) {
             self.ask_answers(index, 1);

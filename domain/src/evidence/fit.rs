@@ -95,6 +95,8 @@ pub struct Fit {
     pub(super) reached: f64,
     /// Share of those that come with a usable answer.
     pub(super) answered: f64,
+    /// Share of the verifications that bring a usable answer, of those that find the question answerable.
+    pub(super) verified_with_answer: f64,
 }
 
 /// A parameter's posterior mean with its central 90 % interval.
@@ -208,6 +210,11 @@ impl Fit {
             reached: measured.reached_share(),
             answered: if terms.answered {
                 measured.answered_share()
+            } else {
+                0.0
+            },
+            verified_with_answer: if terms.verified_with_answer {
+                measured.usable_share()
             } else {
                 0.0
             },

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::fit::{DRAWS_MAX, Fit, Summary};
 use super::measured::Measured;
 use super::situation::{Action, Situation};
-use super::solve::{Costs, Game, JudgeUse, Odds, Table, next_votes};
+use super::solve::{Costs, Game, JudgeUse, Odds, Table, next_judged, next_verified, next_votes};
 
 /// What a job allows and wants; decided before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Terms {
     /// A new question is asked for together with an answer to it.
     #[serde(default)]
     pub answered: bool,
+    /// A question is verified together with an answer to it.
+    #[serde(default)]
+    pub verified_with_answer: bool,
     /// What each call costs.
     pub costs: Costs,
 }
@@ -249,15 +252,15 @@ impl Rule {
                 }
                 Some(Action::Verify) => {
                     walk.verifications += chance;
-                    let yes = odds.verified(fit);
-                    lead(at.verdict(Action::Verify, true), yes);
-                    lead(at.verdict(Action::Verify, false), 1.0 - yes);
+                    for (share, to) in next_verified(fit, &at, self.max_samples) {
+                        lead(to, share);
+                    }
                 }
                 Some(Action::Judge) => {
                     walk.judgements += chance;
-                    let yes = odds.judged(fit);
-                    lead(at.verdict(Action::Judge, true), yes);
-                    lead(at.verdict(Action::Judge, false), 1.0 - yes);
+                    for (share, to) in next_judged(fit, &at) {
+                        lead(to, share);
+                    }
                 }
                 Some(Action::Reject) | None => {}
             }
@@ -309,7 +312,13 @@ fn fixed(terms: &Terms, lead: u32) -> Table {
         let action = act(&at);
         match action {
             Action::Draw => open.extend(grow(&at)),
-            Action::Verify => open.extend([true, false].map(|passed| at.verdict(Action::Verify, passed))),
+            Action::Verify => {
+                let [passed, failed] = [true, false].map(|passed| at.verdict(Action::Verify, passed));
+                if terms.verified_with_answer {
+                    open.extend(grow(&passed));
+                }
+                open.extend([passed, failed]);
+            }
             Action::Judge => open.extend([true, false].map(|passed| at.verdict(Action::Judge, passed))),
             Action::Accept | Action::Reject => {}
         }

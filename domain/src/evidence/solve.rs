@@ -47,11 +47,10 @@ struct Node {
     situation: Situation,
     /// Chance that the leader is right.
     right: f64,
-    /// Where the next usable answer leads, with its chance.
+    /// What each step may lead to, with its chance; nothing where it may not be taken.
     draw: Vec<(f64, usize)>,
-    /// Chance of a yes, and where yes and no lead.
-    verify: Option<(f64, usize, usize)>,
-    judge: Option<(f64, usize, usize)>,
+    verify: Vec<(f64, usize)>,
+    judge: Vec<(f64, usize)>,
 }
 
 /// What is expected from a situation on.
@@ -93,33 +92,28 @@ impl<'a> Game<'a> {
         if let Some(number) = self.numbers.get(&situation) {
             return *number;
         }
-        let odds = Odds::of(self.fit, &situation);
-        let mut draw = Vec::new();
-        if situation.drawn() < self.terms.max_samples {
-            for (chance, next) in next_votes(self.fit, &situation) {
-                draw.push((chance, self.number(next)));
-            }
-        }
+        let most = self.terms.max_samples;
+        let draws = situation.drawn() < most;
         let verifies = self.terms.verify && situation.verified.is_none();
         let judges = self.terms.judge.is_some() && situation.judged.is_none() && situation.drawn() > 0;
-        let verify = verifies.then(|| self.check(&situation, Action::Verify, odds.verified(self.fit)));
-        let judge = judges.then(|| self.check(&situation, Action::Judge, odds.judged(self.fit)));
+        let fit = self.fit;
+        let draw = draws.then(|| next_votes(fit, &situation));
+        let verify = verifies.then(|| next_verified(fit, &situation, most));
+        let judge = judges.then(|| next_judged(fit, &situation));
+        let [draw, verify, judge] = [draw, verify, judge].map(|outcomes| {
+            let outcomes = outcomes.unwrap_or_default().into_iter();
+            outcomes.map(|(chance, next)| (chance, self.number(next))).collect()
+        });
         let number = self.nodes.len();
         self.numbers.insert(situation.clone(), number);
         self.nodes.push(Node {
-            right: odds.right(),
+            right: Odds::of(fit, &situation).right(),
             situation,
             draw,
             verify,
             judge,
         });
         number
-    }
-
-    /// Where a check leads: the chance of a yes, what follows it, and what follows a no.
-    fn check(&mut self, situation: &Situation, check: Action, yes: f64) -> (f64, usize, usize) {
-        let [passed, failed] = [true, false].map(|verdict| self.number(situation.verdict(check, verdict)));
-        (yes, passed, failed)
     }
 
     /// The cheapest table whose accepted rows are right as often as the target says; where that is out of reach, the most accurate one
@@ -219,21 +213,18 @@ impl<'a> Game<'a> {
                     action: Some(Action::Accept),
                 });
             }
-            if !node.draw.is_empty() {
-                let cost = match node.situation.drawn() {
-                    0 => first_cost,
-                    _ => draw_cost,
-                };
-                take(expect(&values, node.draw.iter().copied(), cost, Action::Draw));
-            }
-            let checks = [
-                (node.verify, costs.verify, Action::Verify),
-                (node.judge, costs.judge, Action::Judge),
+            let draw_cost = match node.situation.drawn() {
+                0 => first_cost,
+                _ => draw_cost,
+            };
+            let steps = [
+                (&node.draw, draw_cost, Action::Draw),
+                (&node.verify, costs.verify, Action::Verify),
+                (&node.judge, costs.judge, Action::Judge),
             ];
-            for (check, cost, action) in checks {
-                if let Some((yes, passed, failed)) = check {
-                    let outcomes = [(yes, passed), (1.0 - yes, failed)];
-                    take(expect(&values, outcomes.into_iter(), cost, action));
+            for (outcomes, cost, action) in steps {
+                if !outcomes.is_empty() {
+                    take(expect(&values, outcomes, cost, action));
                 }
             }
             values.push(best);
@@ -265,12 +256,13 @@ impl<'a> Game<'a> {
             let node = &self.nodes[number];
             let action = values[number].action.unwrap_or(Action::Reject);
             table.push((node.situation.clone(), action));
-            match action {
-                Action::Draw => open.extend(node.draw.iter().map(|(_, next)| *next)),
-                Action::Verify => open.extend(node.verify.iter().flat_map(|(_, yes, no)| [*yes, *no])),
-                Action::Judge => open.extend(node.judge.iter().flat_map(|(_, yes, no)| [*yes, *no])),
-                Action::Accept | Action::Reject => {}
-            }
+            let outcomes = match action {
+                Action::Draw => &node.draw[..],
+                Action::Verify => &node.verify,
+                Action::Judge => &node.judge,
+                Action::Accept | Action::Reject => &[],
+            };
+            open.extend(outcomes.iter().map(|(_, next)| *next));
         }
         table.sort_by(|a, b| (a.0.drawn(), &a.0).cmp(&(b.0.drawn(), &b.0)));
         table
@@ -289,12 +281,7 @@ fn start(values: &[Value]) -> Value {
     values.last().copied().unwrap_or_default()
 }
 
-fn expect(
-    values: &[Value],
-    outcomes: impl Iterator<Item = (f64, usize)>,
-    cost: f64,
-    action: Action,
-) -> Value {
+fn expect(values: &[Value], outcomes: &[(f64, usize)], cost: f64, action: Action) -> Value {
     let mut sum = Value {
         worth: -cost,
         cost,
@@ -302,7 +289,7 @@ fn expect(
         ..Value::default()
     };
     for (chance, next) in outcomes {
-        let value = &values[next];
+        let value = &values[*next];
         sum.worth += chance * value.worth;
         sum.right += chance * value.right;
         sum.wrong += chance * value.wrong;
@@ -369,4 +356,25 @@ pub(super) fn next_votes(fit: &Fit, situation: &Situation) -> Vec<(f64, Situatio
     }
     add(left.max(0.0), situation.joined(situation.votes.len()));
     next
+}
+
+/// Where a verification leads. One that finds the question answerable may bring an answer, as long as fewer than `most` were drawn.
+pub(super) fn next_verified(fit: &Fit, situation: &Situation, most: u32) -> Vec<(f64, Situation)> {
+    let yes = Odds::of(fit, situation).verified(fit);
+    let [passed, failed] = [true, false].map(|verdict| situation.verdict(Action::Verify, verdict));
+    let brings = if situation.drawn() < most { fit.verified_with_answer } else { 0.0 };
+    let mut next = vec![(1.0 - yes, failed)];
+    if brings > 0.0 {
+        let voted = next_votes(fit, &passed).into_iter();
+        next.extend(voted.map(|(chance, voted)| (yes * brings * chance, voted)));
+    }
+    next.push((yes * (1.0 - brings), passed));
+    next
+}
+
+/// Where the judge's verdict leads.
+pub(super) fn next_judged(fit: &Fit, situation: &Situation) -> Vec<(f64, Situation)> {
+    let yes = Odds::of(fit, situation).judged(fit);
+    let [passed, failed] = [true, false].map(|verdict| situation.verdict(Action::Judge, verdict));
+    vec![(yes, passed), (1.0 - yes, failed)]
 }

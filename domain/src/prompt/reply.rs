@@ -28,7 +28,7 @@ fn required(schema: &OutputSchema) -> Vec<&str> {
 }
 
 /// The JSON Schema of a structured reply, strict as endpoints want it: every member required, none beside them. `names` are what a choice is
-/// between; with `answered`, a new question comes with its answer.
+/// between; with `answered`, a new question or the verdict on one comes with an answer.
 pub fn reply_schema(kind: PromptKind, reasoning: bool, answered: bool, names: &[String]) -> OutputSchema {
     let members: &[(&str, &str)] = match (kind, reasoning) {
         (PromptKind::NewQuestion, true) if answered => &[
@@ -40,6 +40,17 @@ pub fn reply_schema(kind: PromptKind, reasoning: bool, answered: bool, names: &[
         (PromptKind::Answer, true) => &[("reasoning", "string"), ("answer", "string")],
         (PromptKind::Answer, false) => &[("answer", "string")],
         (PromptKind::Rephrase | PromptKind::NewQuestion, _) => &[("question", "string")],
+        (PromptKind::Verify, true) if answered => &[
+            ("reasoning", "string"),
+            ("answerable", "boolean"),
+            ("reason", "string"),
+            ("answer", "string"),
+        ],
+        (PromptKind::Verify, false) if answered => &[
+            ("answerable", "boolean"),
+            ("reason", "string"),
+            ("answer", "string"),
+        ],
         (PromptKind::Verify, _) => &[("answerable", "boolean"), ("reason", "string")],
         (PromptKind::Judge, _) => &[
             ("relevant", "boolean"),

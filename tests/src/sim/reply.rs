@@ -133,9 +133,14 @@ impl Model {
         let mut draft = match parts.kind {
             Kind::Rephrase => self.rephrase(&parts, draw),
             Kind::NewQuestion if wants(schema, "answer") => {
-                self.answered(self.new_question(&parts, draw), draw)
+                let asked = self.new_question(&parts, draw);
+                let question = asked.plain.clone();
+                self.answered(asked, &question, draw)
             }
             Kind::NewQuestion => self.new_question(&parts, draw),
+            Kind::Verify if wants(schema, "answer") => {
+                self.answered(self.verify(&parts, draw), &parts.question, draw)
+            }
             Kind::Verify => self.verify(&parts, draw),
             Kind::Judge => self.judge(&parts, draw),
             Kind::Assign => assign(&parts),
@@ -143,6 +148,7 @@ impl Model {
         };
         let q = self.quality();
         let (refusal, truncated, malformed) = match parts.kind {
+            Kind::Verify if wants(schema, "answer") => (q.refusal, q.truncated, q.malformed),
             Kind::Verify | Kind::Judge | Kind::Assign => (0.0, 0.0, q.judge_malformed),
             _ => (q.refusal, q.truncated, q.malformed),
         };
@@ -232,11 +238,11 @@ impl Model {
         }
     }
 
-    /// A new question with the model's own answer to it, no better than another.
-    fn answered(&self, mut asked: Draft, draw: Draw) -> Draft {
-        let own = self.answer(&asked.plain, draw.of("own answer"));
-        asked.fields.extend(own.fields);
-        asked
+    /// A new question, or the verdict on one, with the model's own answer to it, no better than another.
+    fn answered(&self, mut draft: Draft, question: &str, draw: Draw) -> Draft {
+        let own = self.answer(question, draw.of("own answer"));
+        draft.fields.extend(own.fields);
+        draft
     }
 
     fn rephrase(&self, parts: &Parts, draw: Draw) -> Draft {
