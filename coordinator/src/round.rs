@@ -12,6 +12,8 @@ mod begin;
 mod candidate;
 mod gates;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

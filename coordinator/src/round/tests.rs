@@ -1,0 +1,358 @@
+//! Rounds driven by a script: a model whose every reply follows from the task's address, and tasks that come back in any order.
+
+use std::collections::BTreeMap;
+
+use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::evidence::Rule;
+use gristmill_domain::id::{ContentId, RunId};
+use gristmill_domain::job::{Holdout, Job};
+use gristmill_domain::plan::{Expected, PerSeed, Purpose};
+use gristmill_domain::seed::{Place, Seed};
+use gristmill_domain::strategy::Mix;
+use gristmill_domain::work::{Answer, Report};
+use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::seeds::Intake;
+
+/// What a model says to a task.
+type Script<'a> = dyn Fn(&Task) -> Output + 'a;
+
+/// A job with numbers for answers, its seeds and the plan of one round.
+struct Stage {
+    recipe: Recipe,
+    seeds: SeedStore,
+    plan: Plan,
+}
+
+impl Stage {
+    /// Candidates in the order of [`Strategy::ALL`]; `generate` and `fields` are the job's.
+    fn new(candidates: [u64; 3], generate: Value, fields: Value) -> Self {
+        let job: Job = serde_json::from_value(json!({
+            "seeds": {"path": "s.jsonl", "fields": fields},
+            "teacher": {"base_url": "http://h/v1", "model": "teacher"},
+            "embed": {"model": "off", "batch": 4},
+            "generate": generate,
+            "filter": {"validator": {"kind": "number"}},
+            "budget": {"calls": 1_000},
+        }))
+        .unwrap();
+        let recipe = Recipe::new(RunId::of(&[]), job, &BTreeMap::new(), BTreeMap::new()).unwrap();
+        let nothing = Holdout {
+            validation: 0.0,
+            test: 0.0,
+            ..Holdout::default()
+        };
+        let mut intake = Intake::new(&nothing).unwrap();
+        for n in 0..6 {
+            intake.push(&seed(n)).unwrap();
+        }
+        let seeds = intake.finish(&nothing).unwrap();
+        let terms = forecast::policy(&recipe, &seeds).unwrap().evidence.unwrap();
+        let plan = Plan {
+            round: 0,
+            purpose: Purpose::Production,
+            candidates,
+            calibration: 0,
+            visited: [0; 3],
+            rephrasings: PerSeed::default(),
+            rows_wanted: None,
+            forecast: None,
+            aims: Vec::new(),
+            concepts: Vec::new(),
+            rule: Some(Rule::typical(&terms)),
+            mix: Mix::only(Strategy::NewQuestion),
+            limit: None,
+            budget_ratio: 1.0,
+            reason: String::new(),
+            change: String::new(),
+            expected: Expected::default(),
+            generate_limit: Limit::default(),
+        };
+        Self { recipe, seeds, plan }
+    }
+
+    /// Drives a round from what was decided before to its end, or until so many rows have left it. `next` picks which of the open
+    /// tasks comes back.
+    fn drive(
+        &self,
+        before: &[Row],
+        until: usize,
+        script: &Script<'_>,
+        next: &mut dyn FnMut(usize) -> usize,
+    ) -> Vec<Row> {
+        let filter = &self.recipe.job.filter;
+        let (mut corpus, mut kept) = (Corpus::new(filter, None).unwrap(), Kept::default());
+        for n in 0..self.seeds.anchors() {
+            let seed = self.seeds.read(self.seeds.anchor(n)).unwrap();
+            corpus.add_seed(&seed.question, None).unwrap();
+        }
+        let mut past = Past {
+            corpus: &mut corpus,
+            kept: &mut kept,
+            coverage: None,
+            again: &[],
+        };
+        for row in before {
+            past.recall(filter, row, None).unwrap();
+        }
+        let done = Done {
+            decided: before.len() as u64,
+            accepted: before.iter().filter(|row| row.accepted()).count() as u64,
+        };
+        let mut round = Round::new(&self.plan, &self.recipe, &self.seeds, past, done);
+        let (mut rows, mut open) = (before.to_vec(), Vec::new());
+        while !round.finished() && rows.len() < until {
+            open.extend(round.next_tasks(16 - open.len()).unwrap());
+            assert!(!open.is_empty(), "nothing is open and the round is not finished");
+            let task = open.swap_remove(next(open.len()));
+            let report = Report {
+                output: script(&task),
+                model_version: "teacher-1".into(),
+            };
+            let cost = Amount {
+                calls: 1,
+                ..Amount::ZERO
+            };
+            round.absorb(task.address, Ok(report), cost).unwrap();
+            rows.extend(round.take_rows().into_iter().map(|(row, _)| row));
+        }
+        rows
+    }
+
+    /// The same to the end, tasks coming back as they were given out.
+    fn run(&self, script: &Script<'_>) -> Vec<Row> {
+        self.drive(&[], usize::MAX, script, &mut |_| 0)
+    }
+}
+
+fn seed(n: u64) -> Seed {
+    const WORDS: [&str; 6] = ["pears", "nails", "stamps", "bricks", "candles", "tickets"];
+    let question = format!(
+        "A shop has {} {} and sells two. How many are left?",
+        10 + n,
+        WORDS[n as usize]
+    );
+    Seed {
+        id: ContentId::of(&[question.as_bytes()]),
+        question,
+        answer: (8 + n).to_string(),
+        reasoning: None,
+        references: vec![(8 + n).to_string()],
+        context: None,
+        concepts: Vec::new(),
+        source: None,
+        database: None,
+        place: Place {
+            file: "s.jsonl".into(),
+            line: n + 1,
+        },
+    }
+}
+
+fn answer(value: u64, correct: Option<bool>) -> Answer {
+    Answer {
+        reasoning: String::new(),
+        answer: value.to_string(),
+        canonical: value.to_string(),
+        correct,
+        detail: format!("it is {value}"),
+    }
+}
+
+fn unreadable() -> Output {
+    Output::Rejected {
+        rejection: Rejection::new(Reason::Format, "no JSON object"),
+        text: "Well,".into(),
+    }
+}
+
+/// A draw below `bound` that follows from a task alone.
+fn draw(task: &Task, bound: u64) -> u64 {
+    u64::from(task.id.request_seed()) % bound
+}
+
+/// A teacher that is mostly right, asks some questions twice, and cannot always be read.
+fn teacher(task: &Task) -> Output {
+    let index = task.address.index;
+    // Two of five questions are those of other candidates.
+    let question = format!(
+        "What is left of {} beans after {} were eaten?",
+        100 + index % 60,
+        3 + index % 3
+    );
+    let right = draw(task, 5) > 0;
+    let given = || answer(if right { 7 } else { 1 }, None);
+    if draw(task, 11) == 0 {
+        return unreadable();
+    }
+    match &task.work {
+        Work::Ask { subject: None, .. } => Output::Question(question),
+        Work::Ask { .. } => Output::Answered {
+            question,
+            answer: (draw(task, 7) > 0).then(given),
+        },
+        Work::Verify { subject, .. } => Output::Verified {
+            answerable: draw(task, 13) > 0,
+            reason: "as it stands".into(),
+            answer: subject.is_some().then(given),
+        },
+        Work::Answer { subject, .. } if subject.references.is_empty() => Output::Answer(given()),
+        Work::Answer { .. } => Output::Answer(answer(if right { 7 } else { 1 }, Some(right))),
+        Work::Judge { .. } | Work::Assign { .. } | Work::Embed { .. } => unreadable(),
+    }
+}
+
+/// A row without what depends on who was faster: the order in which its calls were paid.
+fn settled(rows: &[Row]) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    for row in &mut rows {
+        row.costs.sort_by_key(|(stage, _)| *stage);
+    }
+    rows
+}
+
+fn mixed() -> Stage {
+    let fields = json!({"references": "answer"});
+    Stage::new([12, 12, 40], json!({"strategy": "auto"}), fields)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn rows_depend_on_the_replies_and_not_on_their_order(order in prop::collection::vec(any::<prop::sample::Index>(), 1..200)) {
+        let stage = mixed();
+        let mut places = order.iter().cycle();
+        let shuffled = stage.drive(&[], usize::MAX, &teacher, &mut |open| places.next().unwrap().index(open));
+        prop_assert_eq!(settled(&shuffled), settled(&stage.run(&teacher)));
+    }
+
+    #[test]
+    fn a_round_that_is_interrupted_goes_on_as_if_nothing_had_been(stop in 0usize..64, order in prop::collection::vec(any::<prop::sample::Index>(), 1..50)) {
+        let stage = mixed();
+        let mut places = order.iter().cycle();
+        let mut next = |open: usize| places.next().unwrap().index(open);
+        let before = stage.drive(&[], stop, &teacher, &mut next);
+        let all = stage.drive(&before, usize::MAX, &teacher, &mut next);
+        prop_assert_eq!(settled(&all), settled(&stage.run(&teacher)));
+    }
+}
+
+#[test]
+fn a_question_asked_twice_is_kept_once_and_the_other_costs_one_call() {
+    let rows = mixed().run(&teacher);
+    let twice = |row: &&Row| {
+        row.rejection
+            .as_ref()
+            .is_some_and(|r| r.reason == Reason::ExactDuplicate)
+    };
+    let duplicates: Vec<&Row> = rows.iter().filter(twice).collect();
+    assert!(!duplicates.is_empty());
+    assert!(
+        duplicates.iter().all(|row| row.costs.len() == 1),
+        "nothing is spent on what is dropped"
+    );
+    let mut kept: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.accepted() && row.strategy == Strategy::NewQuestion)
+        .map(|row| row.question.as_str())
+        .collect();
+    let all = kept.len();
+    kept.sort_unstable();
+    kept.dedup();
+    assert_eq!(kept.len(), all);
+}
+
+fn new_questions(generate: Value) -> Stage {
+    Stage::new([0, 0, 1], generate, json!({}))
+}
+
+/// One new question whose replies are given by step; the row, and the steps in their order.
+fn one(generate: Value, says: impl Fn(Step) -> Option<Output>) -> (Row, Vec<String>) {
+    let stage = new_questions(generate);
+    let steps = std::cell::RefCell::new(Vec::new());
+    let script = |task: &Task| {
+        let step = task.address.step;
+        steps.borrow_mut().push(step.to_string());
+        says(step).unwrap_or_else(|| match step {
+            Step::Ask => Output::Answered {
+                question: "How many legs do nine spiders have?".into(),
+                answer: Some(answer(72, None)),
+            },
+            Step::Verify | Step::VerifyAgain => Output::Verified {
+                answerable: true,
+                reason: "complete".into(),
+                answer: Some(answer(72, None)),
+            },
+            _ => Output::Answer(answer(72, None)),
+        })
+    };
+    let row = stage.run(&script).remove(0);
+    (row, steps.into_inner())
+}
+
+#[test]
+fn answers_that_come_with_question_and_verdict_vote() {
+    let (row, steps) = one(json!({"agreement": {"lead": 3}}), |_| None);
+    assert!(row.accepted());
+    assert_eq!(steps, ["ask", "verify", "answer 3"]);
+    assert_eq!(row.checks.votes, Some((3, 3)));
+    let weighed = row.checks.weighed.unwrap();
+    assert_eq!(
+        (weighed.at.votes, weighed.asked, weighed.own),
+        (vec![3], 3, Some(true))
+    );
+}
+
+#[test]
+fn a_verdict_without_an_answer_of_use_costs_a_vote_and_no_more() {
+    let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| match step {
+        Step::Verify => Some(Output::Verified {
+            answerable: true,
+            reason: "complete".into(),
+            answer: None,
+        }),
+        _ => None,
+    });
+    assert!(row.accepted());
+    assert_eq!(steps, ["ask", "verify", "answer 3"]);
+    assert_eq!(row.checks.votes, Some((2, 3)), "two of three that were asked for");
+}
+
+#[test]
+fn a_verdict_that_cannot_be_read_is_asked_for_once_more() {
+    let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| {
+        (step == Step::Verify).then(unreadable)
+    });
+    assert!(row.accepted());
+    assert_eq!(steps, ["ask", "verify", "verify again"]);
+    let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| {
+        matches!(step, Step::Verify | Step::VerifyAgain).then(unreadable)
+    });
+    assert_eq!(row.rejection.unwrap().reason, Reason::Format);
+    assert_eq!(steps, ["ask", "verify", "verify again"]);
+}
+
+#[test]
+fn a_question_that_cannot_be_answered_brings_no_vote() {
+    let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| {
+        (step == Step::Verify).then(|| Output::Verified {
+            answerable: false,
+            reason: "the price is missing".into(),
+            answer: None,
+        })
+    });
+    let rejection = row.rejection.unwrap();
+    assert_eq!(
+        (rejection.reason, rejection.detail.as_str()),
+        (Reason::Unanswerable, "the price is missing")
+    );
+    assert_eq!(steps, ["ask", "verify"]);
+    assert_eq!(
+        row.checks.weighed.unwrap().asked,
+        1,
+        "the one that came with the question"
+    );
+}
