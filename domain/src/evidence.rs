@@ -20,8 +20,9 @@
 //! from the binomial distribution by regarding the probability of success as variable between the sets of trials") and errors
 //! repeat. A wrong answer is, with probability *s*, the one mistake that its question invites, and scatters otherwise. A share
 //! *u* of new questions has no answer: every reply to those is wrong. The parameters have a discrete prior and posterior
-//! ([`Fit`]). The table is solved for the posterior means; how far the truth may be from them is said by the interval of
-//! [`Prospect::accuracy`]. What the counts cannot tell apart on questions without a reference (a good teacher from one whose errors
+//! ([`Fit`]). The table is solved for the posterior means, and is then made more careful until it is right often enough under the whole
+//! posterior, or costs a good deal more; how far the truth may be from that is said by the interval of [`Prospect::accuracy`].
+//! The model answers a question as it asks it and as it verifies it: both answers vote like those that are drawn by themselves. What the counts cannot tell apart on questions without a reference (a good teacher from one whose errors
 //! agree) is measured first, on a few of the seeds' own questions, each answered [`CALIBRATION_ANSWERS`] times.
 
 mod fit;
@@ -31,6 +32,7 @@ mod situation;
 mod solve;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 /// Answers to each question by which a teacher is measured: enough to see whether it errs the same way again.
 pub const CALIBRATION_ANSWERS: u32 = 4;

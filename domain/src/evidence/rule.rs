@@ -1,13 +1,14 @@
 //! Decision tables: what a round does in each situation, fixed in its plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::fit::{DRAWS_MAX, Fit, Summary};
 use super::measured::Measured;
 use super::situation::{Action, Situation};
-use super::solve::{Costs, Game, JudgeUse, Odds, Table, next_judged, next_verified, next_votes};
+use super::solve::{Costs, Game, JudgeUse, Odds, Table};
+use super::walk::Walk;
 
 /// What a job allows and wants; decided before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -136,8 +137,7 @@ impl Rule {
         };
         let table = match terms.lead {
             Some(lead) => fixed(&terms, lead),
-            // Of a teacher that little is known of, tables that are right often enough under everything that it may be ask for far too much.
-            None => Game::new(&fit.central(), &terms).solve(),
+            None => Game::new(&fit.central(), &terms).solve(fit),
         };
         let cases = table.into_iter().map(|(at, action)| Case {
             right: rounded(Odds::of(fit, &at).right()),
@@ -224,48 +224,8 @@ impl Rule {
         }
     }
 
-    /// Follows the table through everything that may happen.
     fn walk(&self, fit: &Fit) -> Walk {
-        let mut walk = Walk::default();
-        // The order of the situations: fewer answers first, and of equals those with fewer verdicts.
-        let mut open: BTreeMap<(u32, usize, Situation), f64> = BTreeMap::new();
-        let place = |at: Situation| {
-            let verdicts = usize::from(at.verified.is_some()) + usize::from(at.judged.is_some());
-            (at.drawn(), verdicts, at)
-        };
-        open.insert(place(Situation::default()), 1.0);
-        while let Some(((_, _, at), chance)) = open.pop_first() {
-            let mut lead = |to: Situation, share: f64| *open.entry(place(to)).or_default() += chance * share;
-            let odds = Odds::of(fit, &at);
-            match self.case(&at).map(|case| case.action) {
-                Some(Action::Accept) => {
-                    walk.right += chance * odds.right();
-                    walk.wrong += chance * (1.0 - odds.right());
-                }
-                Some(Action::Draw) => {
-                    // The first answer to a new question may have come with it.
-                    let came = if at.drawn() == 0 { fit.answered } else { 0.0 };
-                    walk.answers += chance * (1.0 - came);
-                    for (share, to) in next_votes(fit, &at) {
-                        lead(to, share);
-                    }
-                }
-                Some(Action::Verify) => {
-                    walk.verifications += chance;
-                    for (share, to) in next_verified(fit, &at, self.max_samples) {
-                        lead(to, share);
-                    }
-                }
-                Some(Action::Judge) => {
-                    walk.judgements += chance;
-                    for (share, to) in next_judged(fit, &at) {
-                        lead(to, share);
-                    }
-                }
-                Some(Action::Reject) | None => {}
-            }
-        }
-        walk
+        Walk::of(fit, self.max_samples, |at| self.case(at).map(|case| case.action))
     }
 }
 
@@ -336,21 +296,6 @@ fn grow(at: &Situation) -> Vec<Situation> {
 /// Six decimals: what is stored is read back exactly, and says no more than is known.
 pub(super) fn rounded(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Walk {
-    right: f64,
-    wrong: f64,
-    answers: f64,
-    verifications: f64,
-    judgements: f64,
-}
-
-impl Walk {
-    fn accuracy(&self) -> f64 {
-        self.right / (self.right + self.wrong).max(f64::MIN_POSITIVE)
-    }
 }
 
 /// Further answers to a rephrasing that are cheaper for the right row they may bring than another rephrasing: errors that repeat

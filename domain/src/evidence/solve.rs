@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::fit::{Fit, verdict};
 use super::rule::{Terms, answerable, roots};
 use super::situation::{Action, Situation};
+use super::walk::Walk;
 
 /// What one call of each kind costs, in any one unit: calls, or money.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -102,7 +103,9 @@ impl<'a> Game<'a> {
         let judge = judges.then(|| next_judged(fit, &situation));
         let [draw, verify, judge] = [draw, verify, judge].map(|outcomes| {
             let outcomes = outcomes.unwrap_or_default().into_iter();
-            outcomes.map(|(chance, next)| (chance, self.number(next))).collect()
+            outcomes
+                .map(|(chance, next)| (chance, self.number(next)))
+                .collect()
         });
         let number = self.nodes.len();
         self.numbers.insert(situation.clone(), number);
@@ -117,15 +120,15 @@ impl<'a> Game<'a> {
     }
 
     /// The cheapest table whose accepted rows are right as often as the target says; where that is out of reach, the most accurate one
-    /// within [`BEARABLE_PRICE`].
-    pub(super) fn solve(&self) -> Table {
+    /// within [`BEARABLE_PRICE`]. `whole` is all that the teacher may be.
+    pub(super) fn solve(&self, whole: &Fit) -> Table {
         let accuracy = |value: &Value| value.right / (value.right + value.wrong).max(f64::MIN_POSITIVE);
         let answer = self.terms.costs.answer.max(f64::MIN_POSITIVE);
         let at = |log: f64| self.best(log.exp() * answer);
         let target = 1.0 - AIM * (1.0 - self.terms.target);
         let free = self.best(0.0);
         if accuracy(&start(&free)) >= target {
-            return self.table(&free);
+            return self.careful(PENALTY.0.ln(), target, whole);
         }
         // The penalties around the one from which tables are as a test says.
         let search = |test: &dyn Fn(&Value) -> bool| {
@@ -145,12 +148,41 @@ impl<'a> Game<'a> {
         let dear = |value: &Value| self.price(value) > bearable;
         let right = |value: &Value| accuracy(value) >= target;
         if right(&start(&at(PENALTY.1.ln()))) {
-            let values = at(search(&right).1);
-            if self.terms.required || !dear(&start(&values)) {
-                return self.table(&values);
+            let penalty = search(&right).1;
+            if self.terms.required || !dear(&start(&at(penalty))) {
+                return self.careful(penalty, target, whole);
             }
         }
         self.table(&at(search(&dear).0))
+    }
+
+    /// A table that is right as often as is aimed at under everything that the teacher may be, from the penalty at which one is under
+    /// the likeliest; or what comes closest for [`CAREFUL_PRICE`]. Of a teacher that little is known of, it would ask for far too much.
+    fn careful(&self, penalty: f64, target: f64, whole: &Fit) -> Table {
+        let answer = self.terms.costs.answer.max(f64::MIN_POSITIVE);
+        let at = |log: f64| self.best(log.exp() * answer);
+        let values = at(penalty);
+        let most = CAREFUL_PRICE * self.price(&start(&values));
+        let dear = |values: &[Value]| self.price(&start(values)) > most;
+        let right = |values: &[Value]| {
+            let action = |at: &Situation| values[*self.numbers.get(at)?].action;
+            Walk::of(whole, self.terms.max_samples, action).accuracy() >= target
+        };
+        if right(&values) {
+            return self.table(&values);
+        }
+        let (mut low, mut high) = (penalty, PENALTY.1.ln());
+        for _ in 0..SEARCHES {
+            let middle = f64::midpoint(low, high);
+            let values = at(middle);
+            if dear(&values) || right(&values) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        let found = at(high);
+        self.table(&if dear(&found) { at(low) } else { found })
     }
 
     /// What a right row costs, the question included.
@@ -270,10 +302,12 @@ impl<'a> Game<'a> {
 }
 
 /// Share of the errors that the target allows which a table aims at: the rest is for what the model does not see.
-const AIM: f64 = 0.8;
+const AIM: f64 = 0.9;
 /// How much more a right row is worth than it costs. At its bare price a table gives up every question that is harder than the others, and
 /// only easy ones are left in the data; near the optimum, keeping them hardly changes the price.
 const KEEP: f64 = 1.5;
+/// How many times the price that the likeliest teacher asks for is paid for what else the teacher may be.
+const CAREFUL_PRICE: f64 = 1.15;
 /// How many times the price of unchecked rows a row may cost: beyond it, the target is out of reach.
 const BEARABLE_PRICE: f64 = 8.0;
 
@@ -362,7 +396,11 @@ pub(super) fn next_votes(fit: &Fit, situation: &Situation) -> Vec<(f64, Situatio
 pub(super) fn next_verified(fit: &Fit, situation: &Situation, most: u32) -> Vec<(f64, Situation)> {
     let yes = Odds::of(fit, situation).verified(fit);
     let [passed, failed] = [true, false].map(|verdict| situation.verdict(Action::Verify, verdict));
-    let brings = if situation.drawn() < most { fit.verified_with_answer } else { 0.0 };
+    let brings = if situation.drawn() < most {
+        fit.verified_with_answer
+    } else {
+        0.0
+    };
     let mut next = vec![(1.0 - yes, failed)];
     if brings > 0.0 {
         let voted = next_votes(fit, &passed).into_iter();

@@ -434,6 +434,17 @@ fn before_anything_is_counted_a_teacher_is_what_teachers_are() {
     }
 }
 
+/// The less is known of a teacher, the more a table leaves to chance; it says how much.
+#[test]
+fn the_expected_accuracy_counts_everything_that_the_teacher_may_be() {
+    let unknown = Rule::new(&Measured::default(), &terms());
+    let known = Rule::new(&known(70, 6, false), &terms());
+    assert!(known.meets_target, "{:?}", known.expected);
+    assert!(known.expected.accuracy.mean > unknown.expected.accuracy.mean);
+    let width = |rule: &Rule| rule.expected.accuracy.high - rule.expected.accuracy.low;
+    assert!(width(&known) < width(&unknown));
+}
+
 #[test]
 fn answers_that_are_known_to_be_right_are_told_from_the_wrong_ones() {
     for (right, votes, wrong) in [
