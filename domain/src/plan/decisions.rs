@@ -264,7 +264,7 @@ fn a_pilot_measures_the_teacher_where_new_questions_follow_and_it_is_cheap() {
         expects: 100 rows of 200 candidates, 1096 calls, $0.219
         generating may use: 20000 calls
         because: The job forces new_question; the budget affords 10.0 samples a seed over 400 seeds.
-        in all: 2000 rows of 4000 candidates, 20000 calls, $4.000
+        in all: 1990 rows of 3980 candidates, 19900 calls, $3.980
     "#]]);
     // At most 3 % of the budget, four answers each; few questions say too little; never more than there are seeds.
     assert_eq!(asked(&calibrated(400, 1_200)), (9, 9));

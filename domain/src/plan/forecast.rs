@@ -61,12 +61,23 @@ const MODEL_ERROR: f64 = 0.05;
 
 /// What all that is left of the budget is expected to bring, by the mix in force.
 pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
-    let (ground, _) = Ground::new(snapshot, policy);
+    let snapshot = once_measured(snapshot, policy);
+    let (ground, _) = Ground::new(&snapshot, policy);
     to_the_end(&ground).0
+}
+
+/// The snapshot as it will be when the pilot has measured the teacher.
+fn once_measured(snapshot: &Snapshot, policy: &Policy) -> Snapshot {
+    let used = Ground::new(snapshot, policy).0.used_to_measure();
+    Snapshot {
+        used,
+        ..snapshot.clone()
+    }
 }
 
 /// What the whole run comes to.
 pub fn forecast(snapshot: &Snapshot, policy: &Policy) -> Forecast {
+    let snapshot = &once_measured(snapshot, policy);
     let (ground, beliefs) = Ground::new(snapshot, policy);
     let (expected, bound) = to_the_end(&ground);
     let point = figures(&expected);
@@ -83,6 +94,9 @@ pub fn forecast(snapshot: &Snapshot, policy: &Policy) -> Forecast {
         snapshot.limit.calls.map_or(f64::INFINITY, |calls| calls as f64),
         snapshot.limit.usd.map_or(f64::INFINITY, |usd| usd.0 as f64),
     ];
+    // A run that its budget ends may well spend all of it.
+    let nearly = |i: usize| (done[i] + point[i]) / most[i];
+    let spent = (bound == Bound::Budget).then(|| if nearly(1) >= nearly(2) { 1 } else { 2 });
     let range = |i: usize| {
         let mut values: Vec<f64> = cases.iter().map(|case| case[i]).collect();
         values.sort_by(f64::total_cmp);
@@ -90,7 +104,10 @@ pub fn forecast(snapshot: &Snapshot, policy: &Policy) -> Forecast {
         Range {
             low: within(quantile(&values, TAIL).min(point[i])),
             expected: within(point[i]),
-            high: within(quantile(&values, 1.0 - TAIL).max(point[i])),
+            high: match spent {
+                Some(figure) if figure == i => most[i].max(done[i]),
+                Some(_) | None => within(quantile(&values, 1.0 - TAIL).max(point[i])),
+            },
         }
     };
     Forecast {

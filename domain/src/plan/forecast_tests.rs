@@ -112,6 +112,34 @@ fn a_pilot_narrows_the_interval_to_a_quarter() {
 }
 
 #[test]
+fn a_run_that_its_budget_ends_may_spend_all_of_it() {
+    let policy = policy(StrategyChoice::NewQuestion, 1_000_000);
+    let both = Limit {
+        usd: Some(MicroUsd(10_000_000)),
+        calls: Some(3_000),
+    };
+    let forecast = forecast(&before(300, both), &policy);
+    assert_eq!(forecast.calls.high, 3_000.0);
+    assert!(
+        forecast.usd_micros.high < 9_000_000.0,
+        "calls are the nearer limit: {forecast:?}"
+    );
+}
+
+/// Up to 24 questions, each answered four times, and no more than 3 % of the budget.
+#[test]
+fn measuring_the_teacher_is_in_the_forecast() {
+    let alone = policy(StrategyChoice::NewQuestion, 1_000_000);
+    let measures = Policy {
+        calibrates: true,
+        ..alone.clone()
+    };
+    let rows = |policy: &Policy| forecast(&before(300, calls(3_200)), policy).rows.expected;
+    let share = rows(&measures) / rows(&alone);
+    assert!((share - 0.97).abs() < 0.003, "{share}");
+}
+
+#[test]
 fn what_keeps_a_run_from_more_rows_is_named() {
     let bound =
         |strategy, rows_max, seeds, limit| forecast(&before(seeds, limit), &policy(strategy, rows_max)).bound;

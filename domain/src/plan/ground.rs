@@ -4,6 +4,7 @@ use super::aims::{self, Aim, Wanted};
 use super::choice::last_rows;
 use super::saturation::{self, Curve};
 use super::{End, Estimate, Expected, Policy, Snapshot};
+use crate::amount::{Amount, MicroUsd};
 use crate::evidence::CALIBRATION_ANSWERS;
 use crate::job::StrategyChoice;
 use crate::strategy::{self, Strategy};
@@ -106,6 +107,26 @@ impl<'a> Ground<'a> {
             // They say too little.
             few if few < CALIBRATION_FEW => 0,
             questions => questions,
+        }
+    }
+
+    /// What a run has used once its pilot has measured the teacher: no row comes of that.
+    pub(super) fn used_to_measure(&self) -> Amount {
+        let (snapshot, policy) = (self.snapshot, self.policy);
+        let new = matches!(
+            policy.strategy,
+            StrategyChoice::Auto | StrategyChoice::NewQuestion
+        );
+        if snapshot.rounds_done > 0 || policy.pilot == 0.0 || !new {
+            return snapshot.used;
+        }
+        let answers = (self.calibration() * u64::from(CALIBRATION_ANSWERS)) as f64;
+        let answer = &policy.prior[0];
+        let usd: f64 = answer.stages.iter().map(|stage| stage.usd_micros).sum();
+        Amount {
+            calls: snapshot.used.calls + (answers * answer.calls()).round() as u64,
+            usd: MicroUsd(snapshot.used.usd.0 + (answers * usd).round() as u64),
+            ..snapshot.used
         }
     }
 
