@@ -224,7 +224,7 @@ impl Coordinator<'_> {
                     let account = self.ledger.account(run).await?;
                     standing.snapshot.used = account.total().gone();
                     standing.snapshot.limit = account.limit;
-                    match plan::next(&standing.snapshot, &policy) {
+                    match next_plan(&standing.snapshot, &policy).await? {
                         Next::End(end) => break end,
                         // It ended under a version that did not write down why.
                         Next::Round(_) if site.closed => break End::BudgetSpent,
@@ -457,6 +457,13 @@ impl Coordinator<'_> {
             progress.expect(&forecast, self.recipe.job.generate.rows);
         });
     }
+}
+
+/// Plans the next round. Weighing what a teacher may be takes longer than others on this thread may wait.
+async fn next_plan(snapshot: &Snapshot, policy: &Policy) -> Result<Next, Error> {
+    let (snapshot, policy) = (snapshot.clone(), policy.clone());
+    let planning = tokio::task::spawn_blocking(move || plan::next(&snapshot, &policy));
+    planning.await.map_err(|_| Error::Interrupted)
 }
 
 /// Remembers a question that was aimed at a concept.

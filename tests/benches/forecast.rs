@@ -1,8 +1,9 @@
 //! How far forecasts are off: thirty jobs over the three real domains, planned, run to their end, and compared with what was planned.
 //!
-//!     cargo bench -p gristmill-tests --bench forecast -- [JOBS]
+//!     cargo bench -p gristmill-tests --bench forecast -- [JOBS] [drawn=SEED]
 //!
-//! Budgets, strategies, the teacher's accuracy, and whether answers reason before they answer all vary. For rows, calls and money it is
+//! Budgets, strategies, the teacher's accuracy, and whether answers reason before they answer all vary. The jobs are those that forecasts were
+//! tuned on; with `drawn`, they are drawn at random, and nobody has seen them before. For rows, calls and money it is
 //! counted how often the outcome lies in the interval of `gristmill plan`, which knows nothing yet, and in that of the plan after the pilot.
 #![allow(
     clippy::unwrap_used,
@@ -12,25 +13,31 @@
     reason = "a benchmark fails by panicking, and says what it saw"
 )]
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use gristmill_tests::harness::{Bench, data};
 use gristmill_tests::sim::{Config, KeyFiles, Quality};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, Uniform};
 use serde_json::Value;
 
+/// Jobs.
+const JOBS: usize = 30;
 /// Runs of thirty whose outcome must lie within the interval of 90 %.
 const WITHIN: usize = 27;
 
 /// One job.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Case {
     domain: &'static str,
     seeds: usize,
     accuracy: f64,
-    budget: &'static str,
+    budget: Cow<'static, str>,
     strategy: &'static str,
     /// More of the `generate` section.
-    more: &'static str,
+    more: Cow<'static, str>,
 }
 
 const fn case(
@@ -45,14 +52,50 @@ const fn case(
         domain,
         seeds,
         accuracy,
-        budget,
+        budget: Cow::Borrowed(budget),
         strategy,
-        more,
+        more: Cow::Borrowed(more),
     }
 }
 
+/// Jobs drawn at random, as many of each domain.
+fn drawn(seed: u64) -> Vec<Case> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut between = |low: u32, high: u32| Uniform::new(low, high).unwrap().sample(&mut random);
+    let mut case = |domain| {
+        let strategies = [
+            "auto",
+            "auto",
+            "new_question",
+            "rephrasing",
+            "answer_augmentation",
+        ];
+        let strategy = strategies[between(0, 5) as usize];
+        let budget = match between(0, 4) {
+            0 => format!("usd: {}", f64::from(between(10, 60)) / 100.0),
+            _ => format!("calls: {}", between(400, 4_000)),
+        };
+        let more = match between(0, 6) {
+            0 => format!(", rows: {}", between(50, 600)),
+            // Bare answers to one question repeat each other.
+            1 if strategy != "answer_augmentation" => ", reasoning: false".to_owned(),
+            _ => String::new(),
+        };
+        Case {
+            domain,
+            seeds: between(30, if domain == "queries" { 90 } else { 350 }) as usize,
+            accuracy: f64::from(between(55, 98)) / 100.0,
+            budget: budget.into(),
+            strategy,
+            more: more.into(),
+        }
+    };
+    let domains = ["numbers", "labels", "queries"];
+    (0..JOBS).map(|n| case(domains[n % domains.len()])).collect()
+}
+
 /// Ten jobs of each domain, in turn, so that the first few are of all three.
-const CASES: [Case; 30] = [
+const CASES: [Case; JOBS] = [
     case("numbers", 200, 0.8, "calls: 1500", "auto", ""),
     case("labels", 200, 0.8, "calls: 1500", "auto", ""),
     case("queries", 80, 0.8, "calls: 600", "auto", ""),
@@ -198,13 +241,18 @@ fn main() {
     let jobs: usize = std::env::args()
         .skip(1)
         .find_map(|argument| argument.parse().ok())
-        .unwrap_or(CASES.len());
+        .unwrap_or(JOBS);
+    let draw = std::env::args().find_map(|argument| argument.strip_prefix("drawn=").map(str::to_owned));
+    let cases = match draw {
+        Some(seed) => drawn(seed.parse().expect("`drawn=` takes a number")),
+        None => CASES.to_vec(),
+    };
     let data = data().expect("the benchmark reads real seeds from ../shared/data, or GRISTMILL_DATA");
     let (mut rows, mut calls, mut after) = (Count::default(), Count::default(), Count::default());
     println!(
         "rows: forecast [interval] → outcome, after the pilot; calls or micro-dollars: forecast [interval] → outcome"
     );
-    for (number, case) in CASES.iter().enumerate().take(jobs) {
+    for (number, case) in cases.iter().enumerate().take(jobs) {
         let bench = bench_of(case, number, &data);
         let planned = bench
             .gristmill(&["plan", "job.yaml", "--output", "json"])
@@ -277,9 +325,9 @@ fn main() {
     after.show("rows, after the pilot");
     calls.show("cost, before the run");
     assert!(
-        rows.within * CASES.len() >= WITHIN * rows.all,
+        rows.within * JOBS >= WITHIN * rows.all,
         "fewer outcomes than {WITHIN} of {} lie within their intervals",
-        CASES.len()
+        JOBS
     );
 }
 
