@@ -78,12 +78,22 @@ impl Certainty {
             Some(lead) => format!("a fixed lead of {lead} votes"),
             None => format!("a target of {:.1} %", 100.0 * self.target),
         };
+        let judge = match &basis.judge {
+            Some(judge) => format!(
+                " The judge passes {:.0} % of the right answers and fails {:.0} % of the wrong ones, from {} answers that are known and what \
+                 judges mostly do.",
+                100.0 * judge.sensitivity,
+                100.0 * judge.specificity,
+                judge.answers
+            ),
+            None => String::new(),
+        };
         let text = format!(
             "{} rows have no reference and were decided by the agreement of several answers, with {how}. {:.1} % of them are expected to \
              be right (90 % interval {:.1} to {:.1} %), at {:.1} calls a right row. This is estimated from {} questions with a reference \
              and the votes on {} without: the teacher is right {:.0} % of the time [{:.0}, {:.0}], two of its answers to one question are \
              right or wrong together with a correlation of {:.2} [{:.2}, {:.2}], two wrong answers agree {:.0} % of the time, and {:.0} % \
-             of the new questions have no answer.",
+             of the new questions have no answer.{judge}",
             thousands(self.rows),
             100.0 * self.right.mean,
             100.0 * self.right.low,

@@ -130,6 +130,16 @@ const UNIT_COSTS: Costs = Costs {
     judge: 1.0,
 };
 
+/// How a judge takes part where answers vote.
+pub(crate) fn judge_use(job: &Job) -> Option<JudgeUse> {
+    match (job.judge.as_ref()?.when, job.generate.agreement.lead) {
+        (JudgeWhen::Always, _) => Some(JudgeUse::Always),
+        (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
+        // A fixed lead settles by itself what such a judge is for.
+        (JudgeWhen::Unverified, Some(_)) => None,
+    }
+}
+
 fn terms_at(job: &Job, costs: Costs) -> Terms {
     let agreement = &job.generate.agreement;
     Terms {
@@ -138,15 +148,7 @@ fn terms_at(job: &Job, costs: Costs) -> Terms {
         lead: agreement.lead,
         max_samples: agreement.max_samples(),
         verify: job.generate.verify,
-        judge: job
-            .judge
-            .as_ref()
-            .and_then(|judge| match (judge.when, agreement.lead) {
-                (JudgeWhen::Always, _) => Some(JudgeUse::Always),
-                (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
-                // A fixed lead settles by itself what such a judge is for.
-                (JudgeWhen::Unverified, Some(_)) => None,
-            }),
+        judge: judge_use(job),
         wrong_answers: match &job.filter.validator {
             Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
             Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
@@ -337,6 +339,7 @@ fn step_cost(
         second: None,
         again: &[],
         mutation: mutation.as_ref(),
+        blind: false,
     };
     let human = Answer {
         reasoning: seed.reasoning.clone().unwrap_or_default(),

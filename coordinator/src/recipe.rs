@@ -18,6 +18,7 @@ use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work};
 
 use crate::Error;
+use crate::forecast;
 use crate::seeds::SeedStore;
 
 /// Completion tokens of a reply that only decides something.
@@ -61,6 +62,8 @@ pub(crate) struct Brief<'a> {
     pub(crate) again: &'a [String],
     /// What its question is varied by.
     pub(crate) mutation: Option<&'a Mutation>,
+    /// Its judge is being measured, and is not shown the reference.
+    pub(crate) blind: bool,
 }
 
 impl Brief<'_> {
@@ -158,6 +161,11 @@ impl Recipe {
             && self.votes(Strategy::NewQuestion)
             && spec.structured() != Structured::None
             && template.is_some_and(|template| template.uses("answered"))
+    }
+
+    /// Whether a judge takes part where answers vote.
+    pub(crate) fn judges_votes(&self) -> bool {
+        forecast::judge_use(&self.job).is_some()
     }
 
     /// Whether this teacher's verdicts on new questions come with an answer.
@@ -278,7 +286,7 @@ impl Recipe {
             Validator::Label { labels } => ("label", labels.clone()),
             Validator::Text { .. } => ("text", Vec::new()),
         };
-        let reference = if self.has_reference(brief.strategy) {
+        let reference = if self.has_reference(brief.strategy) && !brief.blind {
             brief.seed.references.join("\nor: ")
         } else {
             String::new()

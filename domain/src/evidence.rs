@@ -39,6 +39,6 @@ pub const CALIBRATION_ANSWERS: u32 = 4;
 
 pub use fit::{Fit, Summary};
 pub use measured::{Check, Known, Measured, Seen, TYPICAL_REACHED};
-pub use rule::{Basis, Case, Prospect, Rule, Terms};
+pub use rule::{Basis, Case, Judge, Prospect, Rule, Terms};
 pub use situation::{Action, Situation, Weighed, tally};
 pub use solve::{Costs, JudgeUse};

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Limit, MicroUsd};
 use crate::concept::{Outlook, Standing};
-use crate::evidence::{CALIBRATION_ANSWERS, Measured, Rule, Terms};
+use crate::evidence::{Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
@@ -326,9 +326,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         Purpose::Pilot | Purpose::Production => 0,
     };
     let mut expected = ground.expect(candidates);
-    // Each answer costs what a further answer does.
-    let answers = calibration * u64::from(CALIBRATION_ANSWERS);
-    expected.spend(&ground.estimates[0], answers as f64);
+    expected.spend(&ground.estimates[0], ground.answers_to_measure(calibration));
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
         purpose,

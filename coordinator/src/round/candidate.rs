@@ -226,6 +226,7 @@ impl Candidate {
             second: self.second.as_ref().map(|second| second.text.as_str()),
             again: &self.again,
             mutation: self.mutation.as_ref(),
+            blind: self.spec.calibrates,
         }
     }
 

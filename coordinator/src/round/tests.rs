@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};
-use gristmill_domain::evidence::Rule;
+use gristmill_domain::evidence::{Check, Measured, Rule};
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Holdout, Job};
 use gristmill_domain::plan::{Expected, PerSeed, Purpose};
 use gristmill_domain::seed::{Place, Seed};
 use gristmill_domain::strategy::Mix;
-use gristmill_domain::work::{Answer, Report};
+use gristmill_domain::work::{Answer, Judgement, Report};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 
@@ -29,7 +29,13 @@ struct Stage {
 impl Stage {
     /// Candidates in the order of [`Strategy::ALL`]; `generate` and `fields` are the job's.
     fn new(candidates: [u64; 3], generate: Value, fields: Value) -> Self {
+        Self::of(candidates, generate, fields, Value::Null)
+    }
+
+    /// The same with a judge.
+    fn of(candidates: [u64; 3], generate: Value, fields: Value, judge: Value) -> Self {
         let job: Job = serde_json::from_value(json!({
+            "judge": judge,
             "seeds": {"path": "s.jsonl", "fields": fields},
             "teacher": {"base_url": "http://h/v1", "model": "teacher"},
             "embed": {"model": "off", "batch": 4},
@@ -354,5 +360,52 @@ fn a_question_that_cannot_be_answered_brings_no_vote() {
         row.checks.weighed.unwrap().asked,
         1,
         "the one that came with the question"
+    );
+}
+
+#[test]
+fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
+    let judge = json!({"base_url": "http://h/v1", "model": "judge", "samples": 1});
+    let mut stage = Stage::of([0, 0, 0], json!({}), json!({"references": "answer"}), judge);
+    stage.plan.calibration = 5;
+    let script = |task: &Task| match &task.work {
+        // The first is right in every other question, the others are wrong alike.
+        Work::Answer { .. } => {
+            let right = task.address.step == Step::Answer(0) || task.address.index % 2 == 0;
+            Output::Answer(answer(if right { 8 } else { 99 }, Some(right)))
+        }
+        Work::Judge { request } => {
+            let prompt = format!("{:?}", request.prompt);
+            assert!(!prompt.contains("reference"), "{prompt}");
+            let right = !prompt.contains("99");
+            Output::Judged(Judgement {
+                relevant: true,
+                substantial: true,
+                useful: right,
+                clear: true,
+                expert: right,
+                correct: right,
+                reason: "by the numbers".into(),
+            })
+        }
+        other => panic!("{other:?}"),
+    };
+    let rows = stage.run(&script);
+    assert!(rows.iter().all(Row::calibrates));
+    assert_eq!(
+        rows[0].rejection.as_ref().unwrap().detail,
+        "4 of 4 answers are right; the judge passes one that is right"
+    );
+    assert_eq!(
+        rows[1].rejection.as_ref().unwrap().detail,
+        "1 of 4 answers are right; the judge fails one that is wrong"
+    );
+    let mut measured = Measured::default();
+    rows.iter().for_each(|row| measured.note(row));
+    assert_eq!(measured.known_questions(), 5);
+    let Check { good, bad, .. } = measured.judge;
+    assert_eq!(
+        (good, bad, measured.judge.passed_good, measured.judge.failed_bad),
+        (3, 2, 3, 2)
     );
 }

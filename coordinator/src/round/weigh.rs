@@ -82,7 +82,7 @@ impl Round<'_> {
         }
         let strategy = candidate.spec.strategy;
         if candidate.spec.calibrates {
-            return self.measure_teacher(index);
+            return self.measure_judge(index);
         }
         if self.recipe.votes(strategy) {
             return self.follow_rule(index);
@@ -114,20 +114,42 @@ impl Round<'_> {
         }
     }
 
-    /// Ends a question that was asked to measure the teacher: it is no row, but what was answered counts.
-    fn measure_teacher(&mut self, index: u64) {
+    /// Has the judge look at an answer of a question that was asked to measure the teacher, where there is a judge: at a wrong one
+    /// if there is any, since those are fewer.
+    fn measure_judge(&mut self, index: u64) {
         let Some(candidate) = self.active.get(&index) else {
             return;
         };
-        if candidate.unfunded() {
-            return self.decide_by_last(index);
+        let answers = || candidate.answers.values().flatten();
+        let wrong = answers().find(|answer| answer.correct == Some(false));
+        let Some(answer) = wrong.or(answers().next()).cloned() else {
+            return self.end_measurement(index);
+        };
+        let judges = self.recipe.judges_votes() && !candidate.unfunded();
+        self.choose(index, answer, None);
+        if judges {
+            self.ask_judge(index);
+        } else {
+            self.end_measurement(index);
         }
+    }
+
+    /// Ends a question that was asked to measure the teacher and the judge: it is no row, but what was said counts.
+    fn end_measurement(&mut self, index: u64) {
+        let Some(candidate) = self.active.get(&index) else {
+            return;
+        };
         let answers = || candidate.answers.values().flatten();
         let right = answers().filter(|answer| answer.correct == Some(true)).count();
-        let detail = format!("{right} of {} answers are right", answers().count());
-        let first = answers().next().cloned();
-        if let Some(first) = first {
-            self.choose(index, first, None);
+        let mut detail = format!("{right} of {} answers are right", answers().count());
+        if let (Some((_, passed)), Some(answer)) = (&candidate.judged, &candidate.chosen) {
+            let is = if answer.correct == Some(true) {
+                "right"
+            } else {
+                "wrong"
+            };
+            let verdict = if *passed { "passes" } else { "fails" };
+            detail = format!("{detail}; the judge {verdict} one that is {is}");
         }
         self.decide(index, Some(Rejection::new(Reason::Calibration, detail)));
     }
@@ -263,7 +285,13 @@ impl Round<'_> {
         if (candidate.judgements.len() as u32) < candidate.asked_judgements {
             return;
         }
-        let Some(points) = candidate.points() else {
+        let points = candidate.points();
+        if candidate.spec.calibrates {
+            let chosen = candidate.chosen.as_ref().map(|answer| answer.canonical.clone());
+            candidate.judged = chosen.zip(points.map(|points| points >= judge.accept_at));
+            return self.end_measurement(index);
+        }
+        let Some(points) = points else {
             return self.decide_by_last(index);
         };
         let passed = points >= judge.accept_at;
@@ -297,7 +325,11 @@ impl Round<'_> {
         if !asked_anything {
             return None;
         }
-        let (at, _) = candidate.situation();
+        let (mut at, _) = candidate.situation();
+        if candidate.spec.calibrates {
+            // About the answer that was judged, whether it leads or not.
+            at.judged = candidate.judged.as_ref().map(|(_, passed)| *passed);
+        }
         let right = self.recipe.has_reference(strategy).then(|| {
             let answers = candidate.answers.values().flatten();
             let right = answers.filter(|answer| answer.correct == Some(true)).count();

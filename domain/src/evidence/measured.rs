@@ -142,7 +142,12 @@ impl Measured {
         self.answers += u64::from(weighed.asked);
         self.usable += u64::from(weighed.at.drawn());
         match weighed.right {
-            Some(right) if row.calibrates() => self.know(Known::of(right, &weighed.at.votes)),
+            Some(right) if row.calibrates() => {
+                if let (Some(correct), Some(passed)) = (row.checks.correct, weighed.at.judged) {
+                    self.judge.add(correct, passed);
+                }
+                self.know(Known::of(right, &weighed.at.votes));
+            }
             // Answers were drawn until one was right, so only the first says how often one is. What a rephrasing lost in
             // meaning counts as an error here: rather too careful than not.
             Some(right) => {

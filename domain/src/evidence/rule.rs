@@ -85,6 +85,20 @@ pub struct Basis {
     pub agreeing_errors: Summary,
     /// Share of the new questions that have no answer.
     pub unanswerable: Summary,
+    /// The judge, where one takes part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Judge>,
+}
+
+/// How far a judge is to be believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Judge {
+    /// Answers known to be right or wrong that it was asked about.
+    pub answers: u64,
+    /// Share of the right answers that it passes.
+    pub sensitivity: f64,
+    /// Share of the wrong answers that it fails.
+    pub specificity: f64,
 }
 
 /// How a round decides on answers that have no reference, and how often it asks again where there is one.
@@ -159,6 +173,11 @@ impl Rule {
                 repeat: fit.repeat(),
                 agreeing_errors: fit.agreeing_errors(),
                 unanswerable: fit.unanswerable(),
+                judge: terms.judge.map(|_| Judge {
+                    answers: measured.judge.good + measured.judge.bad,
+                    sensitivity: rounded(fit.judge.0),
+                    specificity: rounded(fit.judge.1),
+                }),
             },
         };
         rule.expected = rule.prospect(fit);

@@ -592,6 +592,32 @@ fn a_judge_that_must_be_asked_is_evidence_and_has_no_veto() {
 }
 
 #[test]
+fn a_judge_is_believed_as_far_as_it_was_measured() {
+    let judged = |failed_bad| {
+        let mut measured = known(60, 6, false);
+        measured.judge = Check {
+            passed_good: 38,
+            good: 40,
+            failed_bad,
+            bad: 40,
+        };
+        let terms = Terms {
+            judge: Some(JudgeUse::Optional),
+            ..terms()
+        };
+        Rule::new(&measured, &terms)
+    };
+    let (sharp, blind) = (judged(40), judged(2));
+    let seen = |rule: &Rule| rule.basis.judge.unwrap();
+    assert_eq!(seen(&sharp).answers, 80);
+    assert!(seen(&sharp).specificity > 0.9 && seen(&blind).specificity < 0.35);
+    assert!(sharp.expected.judgements > 0.1, "{:?}", sharp.expected);
+    assert_eq!(blind.expected.judgements, 0.0, "it is not worth a call");
+    assert!(sharp.expected.calls_per_right_row < blind.expected.calls_per_right_row);
+    assert_eq!(Rule::new(&Measured::default(), &terms()).basis.judge, None);
+}
+
+#[test]
 fn wrong_answers_are_asked_for_again_as_long_as_that_is_cheaper_than_a_new_question() {
     assert!(Rule::assuming(0.8, &terms()).retries >= 2);
     // A teacher that errs the same way every time is not asked again and again.

@@ -5,7 +5,7 @@ use super::choice::last_rows;
 use super::saturation::{self, Curve};
 use super::{End, Estimate, Expected, Policy, Snapshot};
 use crate::amount::{Amount, MicroUsd};
-use crate::evidence::CALIBRATION_ANSWERS;
+use crate::evidence::{CALIBRATION_ANSWERS, Terms};
 use crate::job::StrategyChoice;
 use crate::strategy::{self, Strategy};
 
@@ -90,10 +90,9 @@ impl<'a> Ground<'a> {
         if !self.policy.calibrates {
             return 0;
         }
-        let answers = f64::from(CALIBRATION_ANSWERS);
         let pays_for = |limit: Option<u64>, used: u64, cost: f64| {
             let left = limit.map_or(f64::INFINITY, |limit| limit.saturating_sub(used) as f64);
-            CALIBRATION_SHARE * left / (answers * cost)
+            CALIBRATION_SHARE * left / (self.answers_to_measure(1) * cost)
         };
         let usd: f64 = prior.stages.iter().map(|stage| stage.usd_micros).sum();
         let most = pays_for(snapshot.limit.calls, snapshot.used.calls, prior.calls())
@@ -110,6 +109,17 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// What the questions by which a teacher is measured cost, in further answers: with the judge's look at one answer, where there is a judge.
+    pub(super) fn answers_to_measure(&self, questions: u64) -> f64 {
+        let judged = |terms: &Terms| {
+            terms
+                .judge
+                .map_or(0.0, |_| terms.costs.judge / terms.costs.answer)
+        };
+        let judge = self.policy.evidence.as_ref().map_or(0.0, judged);
+        questions as f64 * (f64::from(CALIBRATION_ANSWERS) + judge)
+    }
+
     /// What a run has used once its pilot has measured the teacher: no row comes of that.
     pub(super) fn used_to_measure(&self) -> Amount {
         let (snapshot, policy) = (self.snapshot, self.policy);
@@ -120,7 +130,7 @@ impl<'a> Ground<'a> {
         if snapshot.rounds_done > 0 || policy.pilot == 0.0 || !new {
             return snapshot.used;
         }
-        let answers = (self.calibration() * u64::from(CALIBRATION_ANSWERS)) as f64;
+        let answers = self.answers_to_measure(self.calibration());
         let answer = &policy.prior[0];
         let usd: f64 = answer.stages.iter().map(|stage| stage.usd_micros).sum();
         Amount {
