@@ -38,6 +38,7 @@ mod walk;
 pub const CALIBRATION_ANSWERS: u32 = 4;
 
 pub use fit::{Fit, Summary};
+pub(crate) use measured::shrunk;
 pub use measured::{Check, Known, Measured, Seen, TYPICAL_REACHED};
 pub use rule::{Basis, Case, Judge, Prospect, Rule, Terms};
 pub use situation::{Action, Situation, Weighed, tally};

@@ -258,17 +258,14 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if let Some(end) = end::reached(snapshot, policy) {
         return Next::End(end);
     }
-    let (ground, _) = Ground::new(snapshot, policy);
+    let rule = next_rule(snapshot, policy);
+    let (ground, _) = Ground::new(snapshot, policy, rule.as_ref());
     let aims = match ground.aims() {
         Ok(aims) => aims,
         Err(end) => return Next::End(end),
     };
     let (free_mix, budget_ratio, reason) = choose(&ground);
-    let purpose = if snapshot.rounds_done < Plan::first_production(policy) {
-        Purpose::Pilot
-    } else {
-        Purpose::Production
-    };
+    let purpose = purpose(snapshot, policy);
     let aims = match purpose {
         Purpose::Pilot => aims::explored(aims, policy),
         Purpose::Production => aims,
@@ -308,9 +305,6 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if rest || all == 0 {
         return Next::End(End::SeedsUsedUp);
     }
-    let rule = policy
-        .evidence
-        .map(|terms| rule_of(&snapshot.measured, &terms, purpose));
     if let (Some(rule), Some(terms), Purpose::Production) = (&rule, &policy.evidence, purpose)
         && terms.required
         && !rule.meets_target
@@ -334,7 +328,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         calibration,
         rephrasings,
         rows_wanted: Some(ground.wanted()),
-        forecast: Some(forecast(snapshot, policy)),
+        forecast: Some(forecast::by_rule(snapshot, policy, rule.as_ref())),
         visited: std::array::from_fn(|i| {
             let aimed = snapshot
                 .concepts
@@ -366,7 +360,7 @@ fn after_planned_rounds(snapshot: &Snapshot, policy: &Policy) -> bool {
 
 /// Marks the concepts that no round will aim at any more, with what was tried; to be called when a round has ended.
 pub fn give_up(snapshot: &mut Snapshot, policy: &Policy) {
-    let (Ground { estimates, .. }, _) = Ground::new(snapshot, policy);
+    let (Ground { estimates, .. }, _) = Ground::new(snapshot, policy, None);
     aims::give_up(snapshot, policy, &estimates);
 }
 
@@ -430,14 +424,26 @@ fn fill(ground: &Ground<'_>, aims: Vec<Aim>, size: u64, mix: &Mix) -> Filled {
     }
 }
 
-/// The rule of a round follows from what was measured. A pilot, which knows nothing, is careful. A production round that knows nothing, since
-/// the job has no pilot, takes the teacher for a typical one: a careful rule would throw away most of what it buys.
-fn rule_of(measured: &Measured, terms: &Terms, purpose: Purpose) -> Rule {
-    if purpose == Purpose::Production && *measured == Measured::default() {
+/// What the next round is for.
+fn purpose(snapshot: &Snapshot, policy: &Policy) -> Purpose {
+    if snapshot.rounds_done < Plan::first_production(policy) {
+        Purpose::Pilot
+    } else {
+        Purpose::Production
+    }
+}
+
+/// The rule that the next round decides by; `None` in policies of older versions. It follows from what was measured. A pilot, which knows
+/// nothing, is careful. A production round that knows nothing, since the job has no pilot, takes the teacher for a typical one: a careful
+/// rule would throw away most of what it buys.
+fn next_rule(snapshot: &Snapshot, policy: &Policy) -> Option<Rule> {
+    let (terms, measured) = (policy.evidence.as_ref()?, &snapshot.measured);
+    let unmeasured = purpose(snapshot, policy) == Purpose::Production && *measured == Measured::default();
+    Some(if unmeasured {
         Rule::typical(terms)
     } else {
         Rule::new(measured, terms)
-    }
+    })
 }
 
 /// What generating may use of the run's limit: all but what the later stages have used and will need.

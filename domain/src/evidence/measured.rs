@@ -99,7 +99,7 @@ pub struct Measured {
 }
 
 /// A share, shrunk to a prior one by the weight of 20 cases.
-fn shrunk(some: u64, all: u64, prior: f64) -> f64 {
+pub(crate) fn shrunk(some: u64, all: u64, prior: f64) -> f64 {
     (some as f64 + 20.0 * prior) / (all as f64 + 20.0)
 }
 

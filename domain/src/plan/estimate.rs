@@ -42,6 +42,11 @@ impl StageCost {
         }
     }
 
+    /// So many times as much of everything.
+    pub(super) fn times(self, factor: f64) -> Self {
+        self.zip(self, |one, _| factor * one)
+    }
+
     fn zip(self, other: Self, f: impl Fn(f64, f64) -> f64) -> Self {
         Self {
             calls: f(self.calls, other.calls),

@@ -9,8 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::choice::{affordable, choose, within};
+use super::ground::follows;
 use super::ground::{Belief, Ground};
-use super::{End, Estimate, Expected, Policy, Snapshot, aims};
+use super::{End, Estimate, Expected, Policy, Snapshot, aims, next_rule};
+use crate::evidence::Rule;
+use crate::job::StrategyChoice;
 use crate::strategy::Mix;
 
 /// A figure with the interval that it lies in nine times in ten.
@@ -61,24 +64,45 @@ const MODEL_ERROR: f64 = 0.05;
 
 /// What all that is left of the budget is expected to bring, by the mix in force.
 pub fn outlook(snapshot: &Snapshot, policy: &Policy) -> Expected {
+    let rule = followed(snapshot, policy);
     let snapshot = once_measured(snapshot, policy);
-    let (ground, _) = Ground::new(&snapshot, policy);
+    let (ground, _) = Ground::new(&snapshot, policy, rule.as_ref());
     to_the_end(&ground).0
 }
 
-/// The snapshot as it will be when the pilot has measured the teacher.
+/// The next round's rule, where the forecast depends on it.
+fn followed(snapshot: &Snapshot, policy: &Policy) -> Option<Rule> {
+    follows(&snapshot.measured)
+        .then(|| next_rule(snapshot, policy))
+        .flatten()
+}
+
+/// The snapshot as it will be when the pilot has measured the teacher: no row comes of that.
 fn once_measured(snapshot: &Snapshot, policy: &Policy) -> Snapshot {
-    let used = Ground::new(snapshot, policy).0.used_to_measure();
-    Snapshot {
-        used,
-        ..snapshot.clone()
+    let mut after = snapshot.clone();
+    let new = matches!(
+        policy.strategy,
+        StrategyChoice::Auto | StrategyChoice::NewQuestion
+    );
+    if snapshot.rounds_done == 0 && policy.pilot > 0.0 && new {
+        let (ground, _) = Ground::new(snapshot, policy, None);
+        let answers = ground.answers_to_measure(ground.calibration());
+        let answer = &policy.prior[0];
+        after.used.calls += (answers * answer.calls()).round() as u64;
+        after.used.usd.0 += (answers * answer.usd_micros()).round() as u64;
     }
+    after
 }
 
 /// What the whole run comes to.
 pub fn forecast(snapshot: &Snapshot, policy: &Policy) -> Forecast {
+    by_rule(snapshot, policy, followed(snapshot, policy).as_ref())
+}
+
+/// What the whole run comes to, with the rule that the next round will follow.
+pub(super) fn by_rule(snapshot: &Snapshot, policy: &Policy, rule: Option<&Rule>) -> Forecast {
     let snapshot = &once_measured(snapshot, policy);
-    let (ground, beliefs) = Ground::new(snapshot, policy);
+    let (ground, beliefs) = Ground::new(snapshot, policy, rule);
     let (expected, bound) = to_the_end(&ground);
     let point = figures(&expected);
     let cases: Vec<[f64; 3]> = (1..=SCENARIOS)

@@ -5,7 +5,7 @@ use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 use super::super::{LastRound, StageCost, Tries};
 use super::*;
 use crate::amount::{Amount, Limit, MicroUsd};
-use crate::evidence::Measured;
+use crate::evidence::{Costs, Known, Measured, Seen, Terms};
 use crate::job::StrategyChoice;
 use crate::strategy::Strategy;
 
@@ -137,6 +137,58 @@ fn measuring_the_teacher_is_in_the_forecast() {
     let rows = |policy: &Policy| forecast(&before(300, calls(3_200)), policy).rows.expected;
     let share = rows(&measures) / rows(&alone);
     assert!((share - 0.97).abs() < 0.003, "{share}");
+}
+
+/// A careful pilot kept half of the new questions, at five calls each; it showed a teacher of whom much less has to be asked.
+#[test]
+fn after_a_pilot_new_questions_are_expected_to_come_to_what_the_next_rule_makes_of_them() {
+    let mut snapshot = before(300, calls(4_000));
+    tried(&mut snapshot, Strategy::NewQuestion, 60, 5, 5);
+    let blind = policy(StrategyChoice::NewQuestion, 1_000_000);
+    let terms = Terms {
+        target: 0.99,
+        required: false,
+        lead: None,
+        max_samples: 10,
+        verify: true,
+        judge: None,
+        wrong_answers: None,
+        answered: true,
+        verified_with_answer: true,
+        costs: Costs {
+            ask: 1.0,
+            verify: 1.0,
+            answer: 1.0,
+            judge: 1.0,
+        },
+    };
+    let seeing = Policy {
+        evidence: Some(terms),
+        ..blind.clone()
+    };
+    assert_eq!(
+        forecast(&snapshot, &seeing),
+        forecast(&snapshot, &blind),
+        "nothing was measured"
+    );
+    let measured = &mut snapshot.measured;
+    for n in 0..50 {
+        measured.see(Seen {
+            votes: if n % 10 == 0 { vec![2, 1] } else { vec![3] },
+            verified: Some(true),
+        });
+        measured.know(Known {
+            right: 4,
+            wrong: Vec::new(),
+        });
+    }
+    (measured.asked, measured.reached, measured.answered) = (60, 50, 48);
+    (measured.answers, measured.usable) = (150, 148);
+    let (seen, unseen) = (
+        forecast(&snapshot, &seeing).rows,
+        forecast(&snapshot, &blind).rows,
+    );
+    assert!(seen.expected > 1.5 * unseen.expected, "{seen:?} {unseen:?}");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::aims::{self, Aim, Wanted};
 use super::choice::last_rows;
 use super::saturation::{self, Curve};
 use super::{End, Estimate, Expected, Policy, Snapshot};
-use crate::amount::{Amount, MicroUsd};
-use crate::evidence::{CALIBRATION_ANSWERS, Terms};
+use crate::evidence::{CALIBRATION_ANSWERS, Measured, Rule, Terms, shrunk};
 use crate::job::StrategyChoice;
+use crate::stage::Stage;
 use crate::strategy::{self, Strategy};
 
 /// Acceptance under which a strategy gives its share to others, in the order of [`Strategy::ALL`]: a new question costs several calls.
@@ -16,6 +16,10 @@ const CALIBRATION_QUESTIONS: u64 = 24;
 const CALIBRATION_FEW: u64 = 5;
 /// Share of what is left that they may cost.
 const CALIBRATION_SHARE: f64 = 0.03;
+/// Questions with several answers from which on the rule says what will become of others.
+const ENOUGH_VOTES: u64 = 20;
+/// By how much a rule may change what was seen: beyond that, it is not the rule.
+const MOST_ADJUSTED: f64 = 2.0;
 /// Laps from which on tries count as recent, as a share of all laps.
 const RECENT: f64 = 0.7;
 
@@ -42,14 +46,22 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// By what finished rounds brought.
-    pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy) -> (Self, [Belief; 3]) {
+    /// By what finished rounds brought, and what the rule of the next one expects.
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        policy: &'a Policy,
+        rule: Option<&Rule>,
+    ) -> (Self, [Belief; 3]) {
         let curves = Strategy::ALL.map(|strategy| curve(snapshot, policy, strategy));
-        let estimates = std::array::from_fn(|i| Estimate {
+        let mut estimates: [Estimate; 3] = std::array::from_fn(|i| Estimate {
             acceptance: curves[i].rate(0.0),
             fall: curves[i].fall,
             ..policy.prior[i].after(&snapshot.tallies[i])
         });
+        if let Some(rule) = rule {
+            let new = Strategy::NewQuestion.place();
+            follow(rule, snapshot, &mut estimates[new]);
+        }
         let room = snapshot
             .tries
             .room(policy.rephrasings_per_seed, estimates[1].acceptance);
@@ -94,12 +106,11 @@ impl<'a> Ground<'a> {
             let left = limit.map_or(f64::INFINITY, |limit| limit.saturating_sub(used) as f64);
             CALIBRATION_SHARE * left / (self.answers_to_measure(1) * cost)
         };
-        let usd: f64 = prior.stages.iter().map(|stage| stage.usd_micros).sum();
         let most = pays_for(snapshot.limit.calls, snapshot.used.calls, prior.calls())
             .min(pays_for(
                 snapshot.limit.usd.map(|usd| usd.0),
                 snapshot.used.usd.0,
-                usd,
+                prior.usd_micros(),
             ))
             .min(CALIBRATION_QUESTIONS as f64) as u64;
         match most.min(snapshot.seeds) {
@@ -118,26 +129,6 @@ impl<'a> Ground<'a> {
         };
         let judge = self.policy.evidence.as_ref().map_or(0.0, judged);
         questions as f64 * (f64::from(CALIBRATION_ANSWERS) + judge)
-    }
-
-    /// What a run has used once its pilot has measured the teacher: no row comes of that.
-    pub(super) fn used_to_measure(&self) -> Amount {
-        let (snapshot, policy) = (self.snapshot, self.policy);
-        let new = matches!(
-            policy.strategy,
-            StrategyChoice::Auto | StrategyChoice::NewQuestion
-        );
-        if snapshot.rounds_done > 0 || policy.pilot == 0.0 || !new {
-            return snapshot.used;
-        }
-        let answers = self.answers_to_measure(self.calibration());
-        let answer = &policy.prior[0];
-        let usd: f64 = answer.stages.iter().map(|stage| stage.usd_micros).sum();
-        Amount {
-            calls: snapshot.used.calls + (answers * answer.calls()).round() as u64,
-            usd: MicroUsd(snapshot.used.usd.0 + (answers * usd).round() as u64),
-            ..snapshot.used
-        }
     }
 
     /// Rows that are accepted.
@@ -238,6 +229,29 @@ impl<'a> Ground<'a> {
         }
         expected
     }
+}
+
+/// Whether enough was measured for the rule to say what will become of new questions.
+pub(super) fn follows(measured: &Measured) -> bool {
+    measured.voted_questions() >= ENOUGH_VOTES
+}
+
+/// Adjusts what is believed of new questions to the rule that the next of them will follow. Rounds before it knew less of the teacher, and
+/// decided by other rules: what those kept and cost says how the questions are, and the rule says what becomes of them.
+fn follow(rule: &Rule, snapshot: &Snapshot, estimate: &mut Estimate) {
+    let measured = &snapshot.measured;
+    if !follows(measured) {
+        return;
+    }
+    let expected = &rule.expected;
+    let kept = snapshot.tallies[Strategy::NewQuestion.place()].accepted;
+    let kept = shrunk(kept, measured.reached, expected.accepted);
+    let within = |ratio: f64| ratio.clamp(1.0 / MOST_ADJUSTED, MOST_ADJUSTED);
+    let more = within(expected.accepted / kept.max(f64::MIN_POSITIVE));
+    estimate.acceptance = (estimate.acceptance * more).clamp(0.0, 1.0);
+    let generate = &mut estimate.stages[Stage::Generate as usize];
+    let calls = 1.0 + measured.reached_share() * (expected.answers + expected.verifications);
+    *generate = generate.times(within(calls / generate.calls.max(f64::MIN_POSITIVE)));
 }
 
 /// The share of a strategy's tries that are accepted, from the present lap on.
