@@ -244,7 +244,10 @@ impl Corpus {
                 });
             }
         };
-        if let Some(key) = self.exact.get(&probe.exact) {
+        // Equal but for case: `CO` and `Co`, 5 mW and 5 MW.
+        if let Some(key) = self.exact.get(&probe.exact)
+            && (same_words(strategy, related(key)) || *entry(key).text == *probe.text || same_facts(key))
+        {
             add(key, Reason::ExactDuplicate, "the same words".into());
         }
         for found in self

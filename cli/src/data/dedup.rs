@@ -144,11 +144,14 @@ impl Kept {
         before: Option<&[Near]>,
     ) -> anyhow::Result<Option<(u32, Rejection)>> {
         let key = *exact_key(&[&row.text]).as_bytes();
-        if let Some(number) = self.exact.get(&key) {
+        let facts = LazyCell::new(|| Facts::of(&row.text));
+        // Equal but for case: `CO` and `Co`, 5 mW and 5 MW.
+        if let Some(number) = self.exact.get(&key)
+            && (self.texts.text(number)? == row.text || self.same(&facts, number)?)
+        {
             let rejection = Rejection::new(Reason::ExactDuplicate, "the same words");
             return Ok(Some((number, rejection)));
         }
-        let facts = LazyCell::new(|| Facts::of(&row.text));
         let sketch = self.near.scheme().sketch_text(&row.text);
         if let Some(at_least) = self.jaccard {
             for found in self.near.near(&sketch, at_least)? {

@@ -76,6 +76,18 @@ fn is_flag(word: &str) -> bool {
     letters.is_some_and(|letters| letters.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
+/// Symbols and units of up to three letters, of which one after the first is a capital: `CO` is no `Co`, 5 `MW` are no `mW`. What
+/// people write in any case is left out.
+pub(super) fn case_counts(word: &str) -> bool {
+    const ANY_CASE: [&str; 12] = [
+        "am", "pm", "ok", "id", "tv", "pc", "km", "kg", "cm", "dna", "rna", "usa",
+    ];
+    let short = (2..=3).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
+    short
+        && word.bytes().skip(1).any(|b| b.is_ascii_uppercase())
+        && !ANY_CASE.contains(&word.to_ascii_lowercase().as_str())
+}
+
 /// With `^` before digits that are written as superscripts.
 fn raised_apart(text: &str) -> String {
     let mut apart = String::with_capacity(text.len() + 8);

@@ -40,9 +40,33 @@ pub(super) fn meanings(a: &Facts, b: &Facts, care: Care) -> Option<Difference> {
         return Some(Difference::Negation);
     }
     order.or_else(|| match care {
-        Care::Two => edits.and_then(|edits| edits.replaced()),
+        Care::Two => swapped(a, b).or_else(|| edits.and_then(|edits| edits.replaced())),
         Care::Contradiction => None,
     })
+}
+
+/// Two words of which each stands where the other stands in an otherwise equal text, in whatever language. In a list they may change
+/// places, and so may two that follow each other, unless both are names.
+fn swapped(a: &Facts, b: &Facts) -> Option<Difference> {
+    let (words, others) = (&a.words, &b.words);
+    if words.len() != others.len() {
+        return None;
+    }
+    let mut off = (0..words.len()).filter(|&i| words[i].key != others[i].key);
+    let (at, then) = (off.next()?, off.next()?);
+    let (first, second) = (&words[at], &words[then]);
+    let crosswise = first.key == others[then].key && second.key == others[at].key;
+    let between = &words[at + 1..then];
+    let names = [first, second].iter().all(|word| a.names.contains(&word.lower));
+    let listed = match between {
+        [] => !names || second.marker != first.key,
+        between => between
+            .iter()
+            .all(|word| word.weak || is_and(word) || is_or(word) || word.lower.chars().count() == 1),
+    };
+    let strong = |word: &Word| !word.number && !word.weak;
+    (off.next().is_none() && crosswise && strong(first) && strong(second) && !listed)
+        .then(|| Difference::Order(first.lower.clone(), second.lower.clone()))
 }
 
 /// Opposites: one in the place of the other, or each text on its own side of a pair that decides anywhere.

@@ -39,7 +39,10 @@ impl Code {
         if facts.surfaces.contains(&self.surface) {
             return true;
         }
-        if self.surface.starts_with('-') || (self.sensitive && facts.mentions.contains(&self.lower)) {
+        if self.surface.starts_with(['-', '\\'])
+            || self.surface.ends_with(['+', '-'])
+            || (self.sensitive && facts.mentions.contains(&self.lower))
+        {
             return false;
         }
         let squeezed = squeeze(&self.lower);
@@ -104,7 +107,7 @@ impl Facts {
                         surface: token.surface.clone(),
                         lower: token.lower.clone(),
                         // Names such as B12 or YouTube are written in any case.
-                        sensitive: token.surface.starts_with('-')
+                        sensitive: token.surface.starts_with(['-', '\\'])
                             || (plain && !digits && !is_camel(&token.surface)),
                     });
                 }
@@ -135,7 +138,7 @@ impl Facts {
             at.checked_sub(1).and_then(|at| tokens.get(at)),
             tokens.get(at + 1),
         );
-        let compares = sign.starts_with(['<', '>', '=', '!']);
+        let compares = sign.starts_with(|c| "<>=!∈∉∋⊂⊃⊆⊇∪∩∧∨→←⇒⇐".contains(c));
         let negative =
             sign == "-" && matches!(after, Some(Token { kind: Kind::Number(value), .. }) if *value < 0.0);
         let counts = if compares {

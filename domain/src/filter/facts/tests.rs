@@ -167,6 +167,68 @@ fn a_leak_is_not_let_through_for_its_format_or_an_addition() {
     }
 }
 
+/// Pairs of which each is two questions, and pairs that are one.
+#[test]
+fn case_signs_charges_and_places_are_facts_in_any_language() {
+    for (a, b) in [
+        (
+            "What is the mass of a mole of CO?",
+            "What is the mass of a mole of Co?",
+        ),
+        (
+            "What is the power of 5 mW in a circuit?",
+            "What is the power of 5 MW in a circuit?",
+        ),
+        ("How large is a file of 3 Mb?", "How large is a file of 3 MB?"),
+        (
+            r"Explain the regex \d+ in a few words.",
+            r"Explain the regex \D+ in a few words.",
+        ),
+        ("Is x ∈ S in this example?", "Is x ∉ S in this example?"),
+        ("Is A ⊂ B for these sets?", "Is A ⊃ B for these sets?"),
+        ("What does a && b return?", "What does a || b return?"),
+        (
+            "What does the arrow A -> B mean?",
+            "What does the arrow A <- B mean?",
+        ),
+        ("What does A → B mean?", "What does A <- B mean?"),
+        (
+            "What is the charge of Na+ in the salt?",
+            "What is the charge of Na- in the salt?",
+        ),
+        ("Who gets an A+ in the course?", "Who gets an A- in the course?"),
+        (
+            "Quanto costa il biglietto da Roma a Milano?",
+            "Quanto costa il biglietto da Milano a Roma?",
+        ),
+        (
+            "Ile trwa lot z Oslo do Rzymu w maju?",
+            "Ile trwa lot z Rzymu do Oslo w maju?",
+        ),
+    ] {
+        assert!(distinct_facts(a, b).is_some(), "{a} | {b}");
+        assert!(distinct_facts(b, a).is_some(), "{b} | {a}");
+    }
+    for (a, b) in [
+        (
+            "WHAT IS THE MASS OF A MOLE OF CO?",
+            "what is the mass of a mole of co?",
+        ),
+        ("At 5 PM the tv is on.", "At 5 pm the TV is on."),
+        ("Is f: A -> B total?", "Is f: A → B total?"),
+        (
+            "Chi vive tra Roma, Milano e Napoli?",
+            "Chi vive tra Milano, Roma e Napoli?",
+        ),
+        (
+            "How far are Rome and Milan apart?",
+            "How far are Milan and Rome apart?",
+        ),
+    ] {
+        assert_eq!(distinct_facts(a, b), None, "{a} | {b}");
+    }
+}
+
 #[test]
 fn what_differs_is_said() {
     for (a, b, said) in [

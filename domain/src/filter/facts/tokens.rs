@@ -5,7 +5,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::super::text::is_unspaced;
+use super::super::text::{case_counts, is_unspaced};
 use super::numerals;
 
 /// What a token is.
@@ -49,6 +49,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         out: Vec::with_capacity(chars.len() / 4 + 1),
         opens: true,
         quoted: false,
+        shouted: !chars.iter().any(|c| c.is_lowercase()),
     };
     scanner.run();
     scanner.out
@@ -122,6 +123,8 @@ struct Scanner<'a> {
     ticks: usize,
     /// Between backticks.
     quoted: bool,
+    /// The whole text is in capitals, which then tell nothing.
+    shouted: bool,
 }
 
 impl Scanner<'_> {
@@ -151,6 +154,10 @@ impl Scanner<'_> {
                 self.word();
             } else if c == '-' && self.opens_flag() {
                 self.flag();
+            } else if c == '\\' && self.peek(1).is_ascii_alphabetic() && !self.peek(2).is_alphabetic() {
+                let escape = self.chars[self.at..self.at + 2].iter().collect();
+                self.push(Kind::Word, escape, true);
+                self.at += 2;
             } else {
                 self.mark(c);
             }
@@ -269,6 +276,14 @@ impl Scanner<'_> {
             end += 1;
         } else if end == start + 1 && tail == ['+', '+'] {
             end += 2;
+        } else if is_element(&self.chars[start..end])
+            && matches!(tail.first(), Some('+' | '-'))
+            && !tail
+                .get(1)
+                .is_some_and(|c| c.is_alphanumeric() || matches!(c, '+' | '-'))
+        {
+            // Na+, Cl-: a charge, or a grade.
+            end += 1;
         }
         let run = &self.chars[start..end];
         let initials = run.contains(&'.')
@@ -280,10 +295,11 @@ impl Scanner<'_> {
         let code = camel
             || run
                 .iter()
-                .any(|c| c.is_ascii_digit() || matches!(c, '_' | ':' | '#' | '+'))
+                .any(|c| c.is_ascii_digit() || matches!(c, '_' | ':' | '#' | '+' | '-'))
             || (run.contains(&'.') && !initials)
             || (self.chars.get(end) == Some(&'(') && self.chars.get(end + 1) == Some(&')'));
         let surface: String = run.iter().collect();
+        let code = code || (!self.shouted && case_counts(&surface));
         self.push(Kind::Word, surface, code);
         self.at = end;
     }
@@ -333,6 +349,13 @@ impl Scanner<'_> {
                 None => self.sign(c, next),
             },
             '-' if self.hyphenates() => {}
+            // Between sets, statements and nodes; the arrow's dash is part of it.
+            '∈' | '∉' | '∋' | '⊂' | '⊃' | '⊆' | '⊇' | '∪' | '∩' | '∧' | '∨' | '→' | '←' | '⇒' | '⇐' =>
+            {
+                self.push(Kind::Sign, c.to_string(), false);
+            }
+            '-' if next == '>' => self.pair("→"),
+            '&' | '|' if next == c => self.pair(if c == '&' { "∧" } else { "∨" }),
             '+' | '*' | '/' | '^' | '%' | '-' | '&' | '|' | '$' | '€' | '£' | '¥' | '₹' | '¢' | '~' => {
                 self.push(Kind::Sign, c.to_string(), false);
             }
@@ -351,8 +374,17 @@ impl Scanner<'_> {
         self.before().is_alphanumeric() && is_word(self.peek(1)) && (before || after)
     }
 
+    /// A sign of two characters; the second is left to the caller.
+    fn pair(&mut self, sign: &str) {
+        self.push(Kind::Sign, sign.to_owned(), false);
+        self.at += 1;
+    }
+
     /// A comparison of one character or two.
     fn sign(&mut self, c: char, next: char) {
+        if (c, next) == ('<', '-') && !self.peek(2).is_ascii_digit() {
+            return self.pair("←");
+        }
         let two = matches!((c, next), ('<' | '>' | '=' | '!', '=') | ('<', '>') | ('=', '>'));
         let sign = if two {
             [c, next].iter().collect()
@@ -374,6 +406,15 @@ impl Scanner<'_> {
         let inside: String = rest[1..end].iter().collect();
         let plain = !inside.contains(char::is_whitespace) || inside.contains('=');
         plain.then_some(self.at + end + 1)
+    }
+}
+
+/// The symbol of a chemical element, or a grade.
+fn is_element(run: &[char]) -> bool {
+    match run {
+        [first] => first.is_ascii_uppercase(),
+        [first, second] => first.is_ascii_uppercase() && second.is_ascii_lowercase(),
+        _ => false,
     }
 }
 
