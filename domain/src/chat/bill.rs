@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::amount::{Amount, MicroUsd};
+
 use super::{Finish, Price, Prompt, Request, Response, Usage};
 
 /// Tokens as a provider reported them. `None` is a number that was not sent, or that cannot be read.
@@ -21,6 +23,8 @@ pub struct Reported {
     pub reasoning_tokens: Option<u64>,
     /// All of them together.
     pub total_tokens: Option<u64>,
+    /// What the provider says that the answer cost, in micro-dollars.
+    pub cost: Option<u64>,
 }
 
 impl From<Usage> for Reported {
@@ -31,11 +35,23 @@ impl From<Usage> for Reported {
             output_tokens: Some(usage.output_tokens),
             reasoning_tokens: None,
             total_tokens: None,
+            cost: None,
         }
     }
 }
 
 impl Price {
+    /// What an answer is booked at: its tokens by this price, or what the provider says that it cost where that is more. A price that a
+    /// job states may be out of date.
+    pub fn bill(self, request: &Request, response: &Response) -> Amount {
+        let by_tokens = self.cost(self.booked(request, response));
+        let said = MicroUsd(response.usage.cost.unwrap_or(0));
+        Amount {
+            usd: by_tokens.usd.max(said),
+            ..by_tokens
+        }
+    }
+
     /// The tokens that an answer is booked at.
     ///
     /// | the report | is booked |
@@ -245,6 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cost_that_the_provider_states_is_never_believed_downwards() {
+        let bill = |cost| {
+            let usage = Reported {
+                cost,
+                ..reported(223, 45)
+            };
+            PRICE.bill(&request(), &response(TEXT, usage)).usd.0
+        };
+        let by_tokens = bill(None);
+        assert!(by_tokens > 0);
+        assert_eq!((bill(Some(0)), bill(Some(by_tokens - 1))), (by_tokens, by_tokens));
+        assert_eq!(bill(Some(10_000)), 10_000);
+    }
+
+    #[test]
     fn a_report_in_order_is_booked_as_it_is() {
         assert_eq!(tokens(reported(223, 45)), (223, 0, 45));
         let whole = Reported {
@@ -378,7 +409,7 @@ mod tests {
             input_tokens in count(), cached_input_tokens in count(), output_tokens in count(), reasoning_tokens in count(),
             total_tokens in count(), text in "[a-z0-9 ]{0,120}", dear_input: bool,
         ) {
-            let usage = Reported { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens };
+            let usage = Reported { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens, cost: None };
             let price = if dear_input { Price { input: 900_000, ..PRICE } } else { PRICE };
             let response = response(&text, usage);
             let booked = price.booked(&request(), &response);

@@ -32,7 +32,7 @@ pub(super) fn malformed(kind: Kind, question: Option<&str>, answer: &str) -> Opt
                 .is_some_and(|words| !words.is_match(answer))
                 .then(|| "no query in it".into()),
             Kind::Open | Kind::Short | Kind::Label => {
-                (!answer.contains(char::is_alphanumeric)).then(|| "neither letters nor digits in it".into())
+                (!says_something(kind, answer)).then(|| "neither letters nor digits in it".into())
             }
         })
         .or_else(|| {
@@ -42,6 +42,13 @@ pub(super) fn malformed(kind: Kind, question: Option<&str>, answer: &str) -> Opt
             });
             echo.then(|| "the answer is the question again".into())
         })
+}
+
+/// Letters or digits; a short answer may be a sign: `!=`, `[]`, an emoji. Points, dashes and quotes alone say nothing.
+fn says_something(kind: Kind, answer: &str) -> bool {
+    let sign = |c: char| !c.is_whitespace() && !".,;:!?…-–—_*#'\"`~“”‘’。、，！？".contains(c);
+    let is_sign = kind == Kind::Short && answer.chars().count() <= 8 && answer.contains(sign);
+    answer.contains(char::is_alphanumeric) || is_sign
 }
 
 /// What makes a text unusable whatever it says: nothing in it, broken characters, marks of a chat template or of a model's thinking.
@@ -85,6 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_short_answer_may_be_a_sign() {
+        for answer in ["!=", "[]", "😀", "∅", "||"] {
+            assert_eq!(malformed(Kind::Short, None, answer), None, "{answer}");
+            assert!(malformed(Kind::Open, None, answer).is_some(), "{answer}");
+        }
+    }
+
+    #[test]
     fn patterns_compile() {
         assert!(TEMPLATE_MARKS.is_some() && QUERY_WORDS.is_some());
     }
@@ -105,6 +120,7 @@ mod tests {
             (Kind::Open, "It holds much.</s>", "</s>"),
             (Kind::Open, "[INST] And now", "[INST]"),
             (Kind::Open, "…?!", "neither letters"),
+            (Kind::Short, "…?!", "neither letters"),
             (
                 Kind::Open,
                 "how many litres does the tank hold?",

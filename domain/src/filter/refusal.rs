@@ -18,7 +18,9 @@ const HEAD_CHARS: usize = 240;
 /// patterns below.
 const ANSWER_STARTS: &[&str] = &[
     // "I'm sorry, but I can't help with that."
-    r"APOLOGY\b.{0,80}?\b(?:i|we) ?(?:CANNOT)\b",
+    r"APOLOGY\b.{0,80}?\b(?:i|we) ?(?:CANNOT)(?: be able)?(?: to)?(?: \w+ly)? ?(?:(?:SERVE)\b|[.!, ]*$)",
+    // "Sorry, but I don't have that."
+    r"APOLOGY\b.{0,80}?\b(?:i|we) ?(?:do not|don't|have no|must|have to) ?(?:have|know|feel|think i|idea|information|access|decline|refuse)\b",
     r"APOLOGY\b.{0,80}?\b(?:unable|not able|not possible for me|not allowed|not permitted|not comfortable) to\b",
     r"APOLOGY\b.{0,40}?\b(?:that|this|it)(?:'s| is) (?:not something|out of|outside|beyond|against|not possible|not appropriate)\b",
     // "I'm sorry for the confusion.", and nothing else.
@@ -31,7 +33,8 @@ const ANSWER_STARTS: &[&str] = &[
     r"(?:ASIDE)?i (?:really |simply |just )?(?:can't|cannot|can not|won't|will not|am not able to|am unable to|'m not able to|'m unable to) (?:\w+ly )?(?:SERVE)\b",
     r"(?:ASIDE)?i(?:'m| am) (?:not able|unable|not allowed|not permitted) to (?:\w+ly )?(?:SERVE)\b",
     r"i (?:do not|don't) have (?:access|the ability|enough (?:information|context|data|details))\b",
-    r"i (?:must|have to) (?:respectfully |politely )?decline\b",
+    r"i (?:must|have to) (?:respectfully |politely )?(?:decline|refuse)\b",
+    r"(?:that|this)(?:'s| is) not something (?:that )?(?:i|we)(?:'m| am|'re| are)? (?:can|could|able to|allowed to|permitted to|comfortable)\b",
     r"i(?:'m| am) (?:not comfortable|not going to be able)\b",
     // The same in other languages: an apology, and that one cannot.
     r"(?:es tut mir (?:sehr )?leid|entschuldigung|leider|tut mir leid)\b.{0,80}?\b(?:ich|wir)\b.{0,80}?\b(?:nicht|kein\w*)\b|(?:es tut mir (?:sehr )?leid|leider)\b.{0,40}?\bkann ich\b.{0,60}?\bnicht\b|ich kann (?:dabei|dir|ihnen|diese \w+|das|dazu)\b.{0,60}?\bnicht\b",
@@ -39,6 +42,10 @@ const ANSWER_STARTS: &[&str] = &[
     r"(?:lo siento|lamento|disculpa|perdón|lamentablemente|desafortunadamente)\b.{0,40}?\bno (?:puedo|podemos|me es posible|tengo)\b",
     r"(?:desculpe|lamento|sinto muito|infelizmente)\b.{0,40}?\bnão (?:posso|podemos|consigo|tenho)\b",
     r"(?:mi dispiace|spiacente|purtroppo)\b.{0,40}?\bnon (?:posso|possiamo|sono in grado|ho)\b",
+    r"(?:przepraszam|przykro mi|niestety)\b.{0,60}?\bnie (?:mogę|możemy|jestem w stanie|potrafię)\b",
+    r"(?:het spijt me|sorry|helaas)\b.{0,40}?\b(?:ik|wij|we)\b.{0,60}?\b(?:niet|geen)\b",
+    r"(?:üzgünüm|maalesef|özür dilerim).{0,80}?(?:[ae]m[ıi]yorum|[ae]mam|[ae]mem|mümkün değil)",
+    r"(?:xin lỗi|rất tiếc).{0,60}?không thể",
     r"(?:извините|простите|к сожалению|сожалею)\b.{0,40}?\bне (?:могу|можем|имею|в состоянии)\b",
     r"(?:很)?(?:抱歉|对不起|對不起|不好意思).{0,20}?(?:我|我们|我們).{0,6}?(?:无法|無法|不能|没有办法|不可以|不方便)|(?:作为|作為)(?:一个|一個)?(?:人工智能|ai|大?语言模型|大?語言模型).{0,20}?(?:无法|無法|不能|没有)|我(?:无法|無法|不能)(?:回答|提供|协助|協助|帮助|幫助|满足|完成|生成)",
     r"(?:申し訳|すみません|ごめんなさい).{0,40}?(?:できません|できかねます|お答えできない|わかりません)",
@@ -67,7 +74,7 @@ const NAMES: [(&str, &str); 4] = [
     ),
     (
         "SERVE",
-        r"help|assist|answer|provide|create|generate|write|compose|comply|fulfil?l|do (?:that|this|it|so)|discuss|share|give|offer|support|continue|determine|access|browse|say (?:that|this|for|with|whether)|tell (?:you|from|whether)|see (?:the|any|that|this)|open|recommend|engage|participate|process|verify|confirm|identify|predict|guess|respond|complete|produce|translate|rephrase|summari[sz]e|find (?:the|any|that|this)|recall (?:the|that|this) (?:passage|text|document)|in good conscience",
+        r"help|assist|answer|provide|create|generate|write|compose|comply|fulfil?l|do (?:that|this|it|so)|discuss|share|give|offer|support|continue|determine|access|browse|say (?:that|this|for|with|whether)|tell (?:you|from|whether)|see (?:the|any|that|this)|open|recommend|engage|participate|process|verify|confirm|identify|predict|guess|respond|complete|produce|translate|rephrase|summari[sz]e|find (?:the|any|that|this)|recall (?:the|that|this) (?:passage|text|document)|be able|condone|encourage|advise|fulfill|make (?:that|this|such)|talk about|speak (?:on|about)|show|list|explain|describe|reveal|perform|execute|in good conscience",
     ),
     (
         "ASIDE",
@@ -217,6 +224,13 @@ mod tests {
     fn refusals_are_found_behind_marks_and_curly_apostrophes() {
         for text in [
             "I'm sorry, but I can't help with that.",
+            "I'm sorry, but I won't be able to do that for you.",
+            "I must refuse to answer this.",
+            "That's not something I can help with.",
+            "Przykro mi, ale nie mogę odpowiedzieć na to pytanie.",
+            "Het spijt me, maar ik kan die vraag niet beantwoorden.",
+            "Üzgünüm, bu soruya cevap veremiyorum.",
+            "Xin lỗi, tôi không thể trả lời câu hỏi này.",
             "I’m really sorry, I cannot.",
             "Sorry, that is not something I do.",
             "I apologise for the confusion.",
@@ -259,6 +273,9 @@ mod tests {
             "It is sorry, said the clerk.",
             "I am an aide to the minister.",
             "I'm sorry to say nobody did.",
+            "I'm so sorry for your loss. I can't imagine how you must feel.",
+            "I'm sorry, but I can't make it on Friday. Could we meet on Monday?",
+            "Unfortunately, I cannot accept the goods in this state.",
             "As an AI, I was built to wait, says the robot.",
             "As an AI, I cannot sleep, said the robot.",
             "Sorry!, he shouted.",

@@ -61,5 +61,6 @@ fn reported(usage: &Value) -> Reported {
         // Thinking is among the output tokens, and apart from them nowhere.
         reasoning_tokens: None,
         total_tokens: None,
+        cost: None,
     }
 }

@@ -119,5 +119,10 @@ fn reported(usage: &Value) -> Reported {
             "/reasoning_tokens",
         ]),
         total_tokens: largest(&["/total_tokens"]),
+        cost: usage
+            .pointer("/cost")
+            .and_then(Value::as_f64)
+            .filter(|usd| usd.is_finite() && *usd > 0.0)
+            .map(|usd| (1e6 * usd).ceil() as u64),
     }
 }
