@@ -11,7 +11,7 @@ use crate::prompt::thinking;
 
 /// Marks of chat templates: in an answer they are leaks, and would break the template of whoever trains on it.
 static TEMPLATE_MARKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"<\|[a-z_]{2,24}\|>|</?s>\s*$|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|(?m:^### ?(?:Instruction|Response):)").ok()
+    Regex::new(r"(?i:(?:<|&lt;)[|｜][a-z_▁]{2,24}[|｜](?:>|&gt;))|</?s>\s*$|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|(?m:^### ?(?:Instruction|Response):)").ok()
 });
 
 /// Words that queries of the common languages start a clause with.
@@ -101,7 +101,20 @@ mod tests {
             (Kind::Open, "lost: \u{FFFD}\u{FFFD}", "U+FFFD"),
             (Kind::Open, "<think>It may.</think> It holds much.", "thinking"),
             (Kind::Open, "It holds much.</reasoning>", "thinking"),
+            (
+                Kind::Open,
+                "<think time=\"3s\">It may. It holds much.",
+                "<think time=\"3s\">",
+            ),
+            (
+                Kind::Open,
+                "&lt;Think&gt;It may.&lt;/Think&gt; It holds much.",
+                "&lt;Think&gt;",
+            ),
+            (Kind::Open, "It holds much.< / THINK >", "thinking"),
             (Kind::Open, "It holds much.<|im_end|>", "<|im_end|>"),
+            (Kind::Open, "It holds much.&lt;|IM_END|&gt;", "|IM_END|"),
+            (Kind::Open, "It holds much.<｜end▁of▁sentence｜>", "chat template"),
             (Kind::Open, "It holds much.</s>", "</s>"),
             (Kind::Open, "[INST] And now", "[INST]"),
             (Kind::Open, "…?!", "neither letters"),
