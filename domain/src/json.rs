@@ -15,7 +15,7 @@ mod latex;
 
 use serde_json::{Map, Value};
 
-use latex::Evidence;
+use latex::{Evidence, Place};
 
 /// Objects and lists within each other at most. Deeper ones are nobody's answer, and would make the search slow.
 const DEPTH_MAX: usize = 96;
@@ -61,6 +61,66 @@ pub fn objects(text: &str) -> impl Iterator<Item = (usize, Map<String, Value>)> 
     })
 }
 
+/// Every JSON text in a model's reply that itself holds an object from its start on, or from that of a code fence: `"{\"a\": 1}"`, read as
+/// the model meant it.
+pub fn quoted_objects(text: &str) -> impl Iterator<Item = String> + '_ {
+    let mut from = 0;
+    let mut fuel = text.len().saturating_mul(FUEL_A_BYTE);
+    std::iter::from_fn(move || {
+        while let Some(found) = text[from..].find('"') {
+            let start = from + found;
+            from = start + 1;
+            if let Some((length, quoted)) = opens_object(&text[from..])
+                .then(|| text_at(&text[start..], &mut fuel))
+                .flatten()
+            {
+                from = start + length;
+                return Some(quoted);
+            }
+        }
+        None
+    })
+}
+
+/// Whether what follows a quotation mark is an object's start, escaped for a text.
+fn opens_object(text: &str) -> bool {
+    let text = without_space(text);
+    let text = text.strip_prefix("```").map_or(text, |fenced| {
+        without_space(fenced.trim_start_matches(|c: char| c.is_ascii_alphabetic()))
+    });
+    // A text within that text has its quotation marks escaped twice and more.
+    let text = match text.trim_start_matches('\\').strip_prefix('"') {
+        Some(inner) if text.starts_with('\\') => without_space(inner),
+        _ => text,
+    };
+    text.strip_prefix('{')
+        .is_some_and(|inside| without_space(inside).starts_with('\\'))
+}
+
+/// A text from its first character that is no white space, be that escaped.
+fn without_space(text: &str) -> &str {
+    let mut text = text.trim_start();
+    while let Some(rest) = ["\\n", "\\r", "\\t"]
+        .iter()
+        .find_map(|space| text.strip_prefix(space))
+    {
+        text = rest.trim_start();
+    }
+    text
+}
+
+/// The text in quotation marks that a text starts with, and its length with the marks.
+fn text_at(text: &str, fuel: &mut usize) -> Option<(usize, String)> {
+    let mut read = |text, latex| {
+        let mut copy = Copy::new(text, latex);
+        copy.text_in_quotes(fuel).map(|()| (copy.at, copy.out))
+    };
+    let (length, _) = read(text, None)?;
+    let text = &text[..length];
+    let (_, mended) = read(text, Some(Evidence::of(text)))?;
+    Some((length, serde_json::from_str(&mended).ok()?))
+}
+
 /// The object that the text starts with, and its length.
 fn object_at(text: &str, fuel: &mut usize) -> Option<(usize, Map<String, Value>)> {
     // An object starts with a name or is empty: sets, formulas and code in braces are told at once.
@@ -87,13 +147,17 @@ struct Copy<'a> {
 impl<'a> Copy<'a> {
     /// The object or list that the text starts with, and its length there; `None` where it never ends. Each character takes one of `fuel`.
     fn of(text: &'a str, latex: Option<Evidence>, fuel: &mut usize) -> Option<(usize, String)> {
-        let mut copy = Self {
+        let mut copy = Self::new(text, latex);
+        copy.value(fuel).map(|()| (copy.at, copy.out))
+    }
+
+    fn new(text: &'a str, latex: Option<Evidence>) -> Self {
+        Self {
             text,
             at: 0,
             out: String::with_capacity(text.len().min(4_096)),
             latex,
-        };
-        copy.value(fuel).map(|()| (copy.at, copy.out))
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -148,32 +212,38 @@ impl<'a> Copy<'a> {
 
     fn text_in_quotes(&mut self, fuel: &mut usize) -> Option<()> {
         self.take(1);
-        let start = self.at;
+        let mut place = Place::default();
         loop {
             *fuel = fuel.checked_sub(1)?;
+            place.pass(self.rest());
             match self.rest().chars().next()? {
                 '"' => {
                     self.take(1);
                     return Some(());
                 }
-                '\\' => self.escape(start)?,
+                '\\' => self.escape(&place)?,
                 c if u32::from(c) < 0x20 => self.put(&format!("\\u{:04x}", u32::from(c)), 1),
                 c => self.take(c.len_utf8()),
             }
         }
     }
 
-    /// Copies an escape of the text that starts at `start`.
-    fn escape(&mut self, start: usize) -> Option<()> {
+    /// Copies an escape.
+    fn escape(&mut self, place: &Place) -> Option<()> {
         let rest = &self.rest()[1..];
         match rest.chars().next()? {
+            '\\' if self
+                .latex
+                .is_some_and(|evidence| evidence.is_row_break(place, &rest[1..])) =>
+            {
+                self.put("\\\\\\\\", 2);
+            }
             '"' | '\\' | '/' => self.take(2),
             'u' => self.unicode(rest),
             'b' | 'f' | 'n' | 'r' | 't' => {
-                let before = &self.text[start..self.at];
                 if self
                     .latex
-                    .is_some_and(|evidence| evidence.is_command(before, rest))
+                    .is_some_and(|evidence| evidence.is_command(place, rest))
                 {
                     self.put("\\\\", 1);
                 } else {
@@ -274,6 +344,18 @@ mod tests {
         assert_eq!(all, [json!({"a": {"b": 1}}), json!({"c": 2})]);
         assert_eq!(first("{} {broken"), Some(json!({})));
         assert_eq!(first("none { here"), None);
+    }
+
+    #[test]
+    fn objects_in_texts_are_found() {
+        let all = |text: &str| quoted_objects(text).collect::<Vec<_>>();
+        assert_eq!(all(r#"so: "{\"a\": \"b\"}" or "c""#), [r#"{"a": "b"}"#]);
+        assert_eq!(all("\"\\n{\\n \\\"a\\\": 1}\""), ["\n{\n \"a\": 1}"]);
+        assert_eq!(
+            all(r#"{"a": "{\"b\": 1}", "c": "{\"d\": 2}"}"#),
+            [r#"{"b": 1}"#, r#"{"d": 2}"#]
+        );
+        assert_eq!(all(r#""see {\"a\": 1}" "{x}" "{\"a\": 1"#), Vec::<String>::new());
     }
 
     #[test]

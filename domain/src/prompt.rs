@@ -5,6 +5,7 @@
 //! can open one. Inside a part stand Jinja expressions over [`Variables`]; a name that does not exist is an error.
 
 mod reply;
+pub mod template;
 pub mod thinking;
 
 use std::collections::HashSet;
@@ -15,7 +16,7 @@ use serde::Serialize;
 use crate::chat::{Message, Prompt, Role};
 use crate::job::{PromptForm, PromptKind};
 
-pub use reply::{reply_object, reply_schema};
+pub use reply::{object_with, reply_object, reply_schema};
 
 /// What is wrong with a template.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{NO_CONCEPT, folded};
-use gristmill_domain::prompt::{reply_object, thinking};
+use gristmill_domain::prompt::{object_with, reply_object, template, thinking};
 use gristmill_domain::work::Judgement;
 use serde_json::{Map, Value};
 
@@ -67,23 +67,66 @@ impl Said {
         })
     }
 
-    /// The JSON object of a reply to a request that asked for one.
-    fn asked_object(&self, request: &Request) -> Result<Option<&Map<String, Value>>, Rejection> {
+    /// The JSON object of a reply to a request that asked for one, or whose prompt did. These are the members that are wanted.
+    fn asked_object(
+        &self,
+        request: &Request,
+        members: &[&str],
+    ) -> Result<Option<Map<String, Value>>, Rejection> {
         match (&self.object, &request.schema) {
-            (Some(object), _) => Ok(Some(object)),
-            (None, Some(_)) => Err(malformed("the reply is not the JSON object that was asked for")),
-            (None, None) => Ok(None),
+            (Some(object), Some(_)) => Ok(Some(object.clone())),
+            (None, Some(_)) => {
+                Err(self.unread("the reply is not the JSON object that was asked for", OTHER_FORM))
+            }
+            // Prose may hold objects that are no reply.
+            (object, None) => Ok(object_with(&self.text, members)
+                .or_else(|| object.clone().filter(|_| starts_as_object(&self.text)))),
         }
+    }
+
+    /// The rejection of a reply without what was asked for, with what may help: marks of a chat template are the server's fault, whatever
+    /// was asked for.
+    fn unread(&self, what: &str, help: &str) -> Rejection {
+        malformed(match template::mark(&self.text) {
+            Some(mark) => format!(
+                "{what}, and holds `{mark}` of a chat template: {}",
+                template::HELP
+            ),
+            None => format!("{what}: {help}"),
+        })
     }
 }
 
+/// What may help where a model does not write the object.
+const OTHER_FORM: &str = "set another `structured` of this model, or use a larger one";
+/// What may help where a model does not keep to the form that its prompt asks for.
+const OTHER_LINES: &str =
+    "set another `structured` of this model, such as `json_schema` or `tool`, or use a larger one";
+/// What may help where a model only thinks.
+const LESS_THINKING: &str = "limit its thinking, or turn it off, through the `body` of this model";
+
+/// Whether the reply begins with an object, in a fence, a list, a text or the marks of a tool's call.
 fn starts_as_object(text: &str) -> bool {
     let text = text.strip_prefix("```").map_or(text, |fenced| {
         fenced
             .trim_start_matches(|c: char| c.is_ascii_alphanumeric())
             .trim_start()
     });
-    text.starts_with('{')
+    without_tag(text)
+        .trim_start_matches(['[', '"', ' ', '\n'])
+        .starts_with('{')
+}
+
+/// A text without the tag that it starts with, such as `<tool_call>`; the marks of thinking are none.
+fn without_tag(text: &str) -> &str {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '|');
+    let rest = text
+        .strip_prefix('<')
+        .and_then(|tag| tag.trim_start_matches(is_name).strip_prefix('>'));
+    match rest {
+        Some(rest) if !thinking::part(&text[..text.len() - rest.len()]).unclosed => rest.trim_start(),
+        Some(_) | None => text,
+    }
 }
 
 /// Why nothing was said: the tokens were used up by thinking, or the model had nothing to say.
@@ -107,7 +150,9 @@ fn nothing_said(request: &Request, response: &Response, thought: bool) -> Reject
             ),
         )
     } else if thought {
-        malformed("the reply holds the model's thinking and nothing else")
+        malformed(format!(
+            "the reply holds the model's thinking and nothing else: {LESS_THINKING}"
+        ))
     } else {
         malformed("the reply is empty")
     }
@@ -140,8 +185,8 @@ fn required(object: &Map<String, Value>, name: &str) -> Result<String, Rejection
 
 /// A question: a member of the object, or the text without quotation marks and label.
 pub(crate) fn question(request: &Request, said: &Said) -> Result<String, Rejection> {
-    if let Some(object) = said.asked_object(request)? {
-        return required(object, "question");
+    if let Some(object) = said.asked_object(request, &["question"])? {
+        return required(&object, "question");
     }
     let text = said.text.trim();
     let text = text.strip_prefix("Question:").unwrap_or(text).trim();
@@ -159,20 +204,22 @@ pub(crate) fn question(request: &Request, said: &Said) -> Result<String, Rejecti
 
 /// An answer: members of the object, or what follows the last `Answer:`; raw prompts are continued by the answer itself.
 pub(crate) fn answer(request: &Request, said: &Said) -> Result<Answered, Rejection> {
-    if let Some(object) = said.asked_object(request)? {
-        let parted = parted_member(object, "reasoning").unwrap_or_default();
+    if let Some(object) = said.asked_object(request, &["reasoning", "answer"])? {
+        let parted = parted_member(&object, "reasoning").unwrap_or_default();
         let parts = [said.thinking.as_str(), parted.thinking.as_str()];
         return Ok(Answered {
             thinking: parts.join("\n\n").trim().to_owned(),
             reasoning: parted.said,
-            answer: required(object, "answer")?,
+            answer: required(&object, "answer")?,
         });
     }
     let text = said.text.trim();
     let (reasoning, answer) = match (&request.prompt, text.rfind("Answer:")) {
         (_, Some(at)) => (text[..at].trim(), text[at + "Answer:".len()..].trim()),
         (Prompt::Raw(_), None) => ("", text),
-        (Prompt::Chat(_), None) => return Err(malformed("the reply has no line that starts with `Answer:`")),
+        (Prompt::Chat(_), None) => {
+            return Err(said.unread("the reply has no line that starts with `Answer:`", OTHER_LINES));
+        }
     };
     if answer.is_empty() {
         return Err(malformed("the answer is empty"));
@@ -186,10 +233,10 @@ pub(crate) fn answer(request: &Request, said: &Said) -> Result<Answered, Rejecti
 
 /// Whether the question can be answered, and why.
 pub(crate) fn verification(request: &Request, said: &Said) -> Result<(bool, String), Rejection> {
-    if let Some(object) = said.asked_object(request)? {
+    if let Some(object) = said.asked_object(request, &["answerable", "reason"])? {
         let answerable = object.get("answerable").and_then(Value::as_bool);
         let answerable = answerable.ok_or_else(|| malformed("the reply has no `answerable`"))?;
-        return Ok((answerable, text_member(object, "reason").unwrap_or_default()));
+        return Ok((answerable, text_member(&object, "reason").unwrap_or_default()));
     }
     yes_or_no(&said.text)
 }
@@ -197,14 +244,25 @@ pub(crate) fn verification(request: &Request, said: &Said) -> Result<(bool, Stri
 /// A judgement: members of the object, or one `name: true` a line; raw prompts are continued by yes or no.
 pub(crate) fn judgement(request: &Request, said: &Said) -> Result<Judgement, Rejection> {
     let text = said.text.as_str();
-    if let Some(object) = said.asked_object(request)? {
+    if let Some(object) = said.asked_object(
+        request,
+        &[
+            "relevant",
+            "substantial",
+            "useful",
+            "clear",
+            "expert",
+            "correct",
+            "reason",
+        ],
+    )? {
         let point = |name: &str| {
             object
                 .get(name)
                 .and_then(Value::as_bool)
                 .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
         };
-        return read_points(point, text_member(object, "reason").unwrap_or_default());
+        return read_points(point, text_member(&object, "reason").unwrap_or_default());
     }
     if let Prompt::Raw(_) = request.prompt {
         let (correct, reason) = yes_or_no(text)?;
@@ -231,7 +289,7 @@ pub(crate) fn judgement(request: &Request, said: &Said) -> Result<Judgement, Rej
 
 /// The one of the names that was answered; `None` for none of them. A reply that is neither is no answer.
 pub(crate) fn choice(request: &Request, said: &Said, names: &[String]) -> Result<Option<String>, Rejection> {
-    let said = match said.asked_object(request)? {
+    let said = match said.asked_object(request, &["concept"])? {
         Some(object) => match object.get("concept") {
             // A name that is left empty is no name.
             Some(Value::String(said)) if said.trim().is_empty() => return Ok(None),
@@ -287,6 +345,8 @@ fn yes_or_no(text: &str) -> Result<(bool, String), Rejection> {
 #[cfg(test)]
 mod tests {
     use gristmill_domain::chat::{Message, OutputSchema, Reported, Role};
+    use gristmill_domain::job::PromptKind;
+    use gristmill_domain::prompt::reply_schema;
 
     use super::*;
 
@@ -395,12 +455,10 @@ mod tests {
             Reason::OutOfTokens
         );
         let (reason, detail) = empty("<think>on and on", Finish::Stop, None);
-        assert_eq!(
-            (reason, detail.as_str()),
-            (
-                Reason::Format,
-                "the reply holds the model's thinking and nothing else"
-            )
+        assert_eq!(reason, Reason::Format);
+        assert!(
+            detail.starts_with("the reply holds the model's thinking and nothing else: limit its thinking"),
+            "{detail}"
         );
         assert_eq!(empty(" ", Finish::Stop, None).1, "the reply is empty");
     }
@@ -423,12 +481,73 @@ mod tests {
         );
         assert_eq!(read(true, false, "2+2 is 4.\nAnswer: 4"), both("2+2 is 4.", "4"));
         assert_eq!(read(false, false, " Paris \n"), both("", "Paris"));
+        assert_eq!(
+            read(true, false, "It is {\"a\": 1}.\nAnswer: 4"),
+            both("It is {\"a\": 1}.", "4"),
+            "another object is part of the text"
+        );
         assert!(
             read(true, true, "{\"answer\": \"4").is_err(),
             "an object cut short"
         );
         assert!(read(true, true, r#"{"answer": ""}"#).is_err());
         assert!(read(true, false, "It is 4.").is_err(), "no final answer is named");
+    }
+
+    #[test]
+    fn advice_fits_what_is_wrong_with_the_reply() {
+        let detail = |schema, text: &str| {
+            let request = request(true, schema);
+            let said = said(&request, text).unwrap();
+            answer(&request, &said).unwrap_err().detail
+        };
+        for (schema, text, help, wrong) in [
+            (true, "It is 4.", "another `structured`", "template"),
+            (
+                true,
+                "It is 4.<|im_end|>",
+                "template and the end marks",
+                "structured",
+            ),
+            (false, "It is 4.", "such as `json_schema` or `tool`", "none"),
+            (
+                false,
+                "It is 4.<|im_end|>",
+                "template and the end marks",
+                "structured",
+            ),
+        ] {
+            let detail = detail(schema, text);
+            assert!(
+                detail.contains(help) && !detail.contains(wrong),
+                "{text}: {detail}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrapped_objects_are_read_though_they_hold_marks_of_thinking() {
+        let request = Request {
+            schema: Some(reply_schema(PromptKind::Answer, true, false, &[])),
+            ..request(true, true)
+        };
+        let object = r#"{"reasoning": "<think>Hm", "answer": "4"}"#;
+        for text in [
+            format!(r#"{{"response": {object}}}"#),
+            format!(r#"<tool_call>{{"name": "answer", "arguments": {object}}}</tool_call>"#),
+            format!("[{object}]"),
+            Value::from(object).to_string(),
+        ] {
+            let said = said(&request, &text).unwrap();
+            let read = answer(&request, &said).map(|a| [a.thinking, a.reasoning, a.answer]);
+            assert_eq!(read, Ok(["Hm", "", "4"].map(str::to_owned)), "{text}");
+            // With `structured: json_object` only the prompt names the members.
+            let by_prompt = answer(&self::request(true, false), &said).map(|a| a.answer);
+            assert_eq!(by_prompt.as_deref(), Ok("4"), "{text}");
+        }
+        let thought = format!("<think>{object}</think> I do not know.");
+        let said = said(&request, &thought).unwrap();
+        assert!(answer(&request, &said).is_err(), "what was thought is no answer");
     }
 
     #[test]

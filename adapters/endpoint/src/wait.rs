@@ -5,53 +5,23 @@
 //! | `retry-after-ms`, `retry-after` | `250`, `2`, `Mon, 12 Jan 1970 13:47:00 GMT` |
 //! | `x-ratelimit-reset-*` and its relatives, where nothing remains | `7m12s`, `20ms`, `17`, `1741305600000`, `2026-11-29T01:00:00Z` |
 //! | members of a JSON body | `"retryDelay": "17s"`, `"retry_after": 20`, `"retry_delay": {"seconds": 17}`, `"estimated_time": 20.5` |
-//! | the message's words | `Please try again in 7m12s`, `retry after 3 minutes`, `wait 1.5 seconds` |
+//! | the message's words | `Please try again in 7m12s`, `retry after 3 minutes`, `wait 1.5 seconds`, `Time until reset: 00:01:10`, `resets at 2026-11-29T00:01:10Z` |
+//! | those of other languages | `Bitte versuchen Sie es in 70 Sekunden erneut`, `70 秒后重试` |
 //!
 //! The first place that names a time wins, in this order.
+
+mod span;
+mod words;
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use span::{duration, seconds, timestamp};
+
 /// The longest wait that a provider is believed; a longer one is asked for again when it is over.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-/// Words right before the time that a client should wait, the longest first.
-const WAITING_WORDS: [&str; 22] = [
-    "try again in",
-    "try again after",
-    "try your request again in",
-    "try your request again after",
-    "try again at",
-    "try again",
-    "retry your request after",
-    "retry your request in",
-    "retry again in",
-    "retry again after",
-    "retry after",
-    "retry in",
-    "retry",
-    "retry-after:",
-    "come back in",
-    "available in",
-    "available again in",
-    "resets in",
-    "reset in",
-    "resets after",
-    "reset after",
-    "wait",
-];
-/// Words that may stand between those and the time.
-const FILLERS: [&str; 8] = [
-    "for",
-    "about",
-    "at",
-    "least",
-    "another",
-    "approximately",
-    "in",
-    "after",
-];
 /// Names of members that hold a wait, in lower case and without `_` and `-`.
 const MEMBERS: [&str; 9] = [
     "retryafter",
@@ -72,17 +42,17 @@ pub(crate) fn told(headers: &HeaderMap, body: &[u8], now: SystemTime) -> Option<
     let json: Option<Value> = serde_json::from_slice(body).ok();
     retry_after(headers, now)
         .or_else(|| json.as_ref().and_then(|json| in_members(json, 0)))
-        .or_else(|| in_words(&String::from_utf8_lossy(body)))
+        .or_else(|| {
+            let text = json.as_ref().map(words::lines);
+            let text = text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+            words::in_words(&text, now)
+        })
         .or_else(|| reset(headers, now))
         .map(|wait| wait.min(WAIT_MAX))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-fn seconds(number: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(number).ok()
 }
 
 /// `retry-after-ms`, or `Retry-After` in seconds, as a date, or as a time with units, which no standard knows and some gateways send.
@@ -147,13 +117,6 @@ fn moment(text: &str, now: SystemTime) -> Option<Duration> {
     seconds((at - since_1970).max(0.0))
 }
 
-/// An RFC 3339 time.
-fn timestamp(text: &str) -> Option<SystemTime> {
-    let at: jiff::Timestamp = text.parse().ok()?;
-    let micros = u64::try_from(at.as_microsecond()).ok()?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros))
-}
-
 /// The first member of a body, however deep, whose name says that it holds a wait.
 fn in_members(value: &Value, depth: usize) -> Option<Duration> {
     if depth > DEPTH_MAX {
@@ -187,78 +150,6 @@ fn member(name: &str, value: &Value) -> Option<Duration> {
         }
         Value::Null | Value::Bool(_) | Value::Array(_) => None,
     }
-}
-
-/// The time that follows a word for waiting.
-fn in_words(text: &str) -> Option<Duration> {
-    let text = text.to_lowercase();
-    let mut places: Vec<usize> = WAITING_WORDS
-        .iter()
-        .flat_map(|words| text.match_indices(words).map(|(at, _)| at + words.len()))
-        .collect();
-    places.sort_unstable();
-    places.into_iter().find_map(|at| {
-        let mut rest = text[at..].trim_start_matches([' ', ':', '=', '"', '~', '\u{a0}']);
-        while let Some(shorter) = FILLERS
-            .iter()
-            .find_map(|word| rest.strip_prefix(word)?.strip_prefix(' '))
-        {
-            rest = shorter.trim_start();
-        }
-        duration(rest)
-    })
-}
-
-/// A time with units at the beginning of a text, such as `7m12s`, `1.5 seconds`, `1 hour and 3 minutes`.
-fn duration(text: &str) -> Option<Duration> {
-    let lower = text.trim().to_lowercase();
-    // ISO 8601: `PT1M30S`.
-    let mut rest = lower.strip_prefix("pt").unwrap_or(&lower);
-    let mut total = None;
-    loop {
-        rest = rest.trim_start_matches([' ', ',', '\u{a0}']);
-        rest = rest.strip_prefix("and ").unwrap_or(rest).trim_start();
-        let Some((number, after)) = number(rest) else {
-            break;
-        };
-        let after = after.trim_start_matches([' ', '-', '\u{a0}']);
-        let letters = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
-        let Some(unit) = unit(&after[..letters]) else {
-            break;
-        };
-        total = Some(total.unwrap_or(0.0) + number * unit);
-        rest = &after[letters..];
-    }
-    seconds(total?)
-}
-
-/// A number at the beginning of a text, in digits or as the word for one.
-fn number(text: &str) -> Option<(f64, &str)> {
-    for word in ["an ", "a ", "one "] {
-        if let Some(rest) = text.strip_prefix(word) {
-            return Some((1.0, rest));
-        }
-    }
-    let end = text
-        .char_indices()
-        .find(|(at, c)| {
-            let decimal = *c == '.' && text[at + 1..].starts_with(|c: char| c.is_ascii_digit());
-            !(c.is_ascii_digit() || decimal)
-        })
-        .map_or(text.len(), |(at, _)| at);
-    Some((text[..end].parse().ok()?, &text[end..]))
-}
-
-/// Seconds in a unit of time.
-fn unit(word: &str) -> Option<f64> {
-    Some(match word {
-        "ms" | "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => 1e-3,
-        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600.0,
-        "d" | "day" | "days" => 86_400.0,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -321,6 +212,60 @@ mod tests {
             ("Your quota resets in 12 mins.", Some(720.0)),
             ("The model will be available again in 30 seconds", Some(30.0)),
             ("Please try again in PT1M30S", Some(90.0)),
+            ("Time until reset: 00:01:10", Some(70.0)),
+            ("Please try again in 1:10.", Some(70.0)),
+            ("Retry after 00:01:10", Some(70.0)),
+            ("Retry after 14:05:00 UTC", None),
+            ("Resets at 14:05:00", None),
+            ("Try again at 12:30", None),
+            ("Wait until 00:10:00", None),
+            ("Wait time: 00:01:10", Some(70.0)),
+            ("Reset time: 14:05:00", None),
+            ("The time until the reset is 0:45", Some(45.0)),
+            ("Time until reset: PT1M10S", Some(70.0)),
+            (
+                "The rate limit of this model will reset at the time 2026-11-29T00:01:10Z.",
+                Some(70.0),
+            ),
+            ("Limit resets 2026-11-29T01:01:10+01:00", Some(70.0)),
+            (
+                "Quota available again from 2026-11-29 00:01:10 UTC on",
+                Some(70.0),
+            ),
+            ("Please try again. Period: PT1M10S", None),
+            ("Retry later (it was sent at 2026-11-28T23:59:00Z)", None),
+            ("Sent at 2026-11-29T00:01:10Z", None),
+            ("Bitte versuchen Sie es in 70 Sekunden erneut.", Some(70.0)),
+            (
+                "Fehler 429: Bitte warten Sie etwa 1 Minute und 10 Sekunden",
+                Some(70.0),
+            ),
+            (
+                "Höchstens 60 Anfragen in 60 Sekunden, erneut versuchen in 70 Sekunden",
+                Some(70.0),
+            ),
+            (
+                "Sie haben das Limit von 60 Anfragen in 60 Sekunden erreicht und können es in 70 Sekunden erneut versuchen",
+                Some(70.0),
+            ),
+            ("Erneut versuchen: höchstens 60 Anfragen in 60 Sekunden", None),
+            (
+                "Trop de requêtes. Veuillez réessayer dans 70 secondes.",
+                Some(70.0),
+            ),
+            ("Veuillez patienter 70 secondes", Some(70.0)),
+            ("Nouvel essai dans 70 secondes", Some(70.0)),
+            ("Réessayez plus tard : 60 requêtes par 60 secondes", None),
+            ("Inténtelo de nuevo en 70 segundos", Some(70.0)),
+            ("Espere 70 segundos, por favor", Some(70.0)),
+            ("Vuelva a intentarlo dentro de un minuto", Some(60.0)),
+            ("El límite es de 60 solicitudes en 60 segundos", None),
+            ("请求过于频繁，请在 70 秒后重试", Some(70.0)),
+            ("每60秒最多60次，请1分钟10秒之后再试", Some(70.0)),
+            ("请等待70秒", Some(70.0)),
+            ("每60秒最多60次，请稍后重试", None),
+            ("60 requests per minute: try again later", None),
+            ("Limit resets every 60 seconds", None),
             ("You have 3 minutes of audio left", None),
             ("Too many requests: wait and try again later", None),
             ("Please try again in 5", None),
@@ -348,6 +293,9 @@ mod tests {
                 20.5,
             ),
             (r#"[{"error":{"details":[{"retryDelay":"0.25s"}]}}]"#, 0.25),
+            (r#"{"error":{"timeUntilReset":"00:01:10"}}"#, 70.0),
+            (r#"{"limit":{"reset_at":"2026-11-29T00:01:10Z"}}"#, 70.0),
+            (r#"{"message":"\u8bf7\u572870\u79d2\u540e\u91cd\u8bd5"}"#, 70.0),
         ] {
             assert_eq!(read(&[], body), Some(wait), "{body}");
         }

@@ -7,12 +7,7 @@ use regex::Regex;
 use super::Kind;
 use super::facts::numerals::is_han_numeral;
 use super::text::normalise;
-use crate::prompt::thinking;
-
-/// Marks of chat templates: in an answer they are leaks, and would break the template of whoever trains on it.
-static TEMPLATE_MARKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"<\|[a-z_]{2,24}\|>|</?s>\s*$|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|(?m:^### ?(?:Instruction|Response):)").ok()
-});
+use crate::prompt::{template, thinking};
 
 /// Words that queries of the common languages start a clause with.
 static QUERY_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -60,10 +55,12 @@ pub(super) fn unreadable(text: &str) -> Option<String> {
         return Some(format!("the character U+{:04X} in it", u32::from(c)));
     }
     if let Some(mark) = thinking::mark(text) {
-        return Some(format!("`{mark}` of a model's thinking in it"));
+        return Some(format!(
+            "`{mark}` of a model's thinking in it: let its server hand thinking out apart, or turn it off"
+        ));
     }
-    let mark = TEMPLATE_MARKS.as_ref().and_then(|marks| marks.find(text))?;
-    Some(format!("`{}` of a chat template in it", mark.as_str().trim()))
+    let mark = template::mark(text)?;
+    Some(format!("`{mark}` of a chat template in it: {}", template::HELP))
 }
 
 /// A character that no writer means: a control character (tabs and line ends are none), or the mark of a letter that was lost. The mark
@@ -101,7 +98,7 @@ mod tests {
 
     #[test]
     fn patterns_compile() {
-        assert!(TEMPLATE_MARKS.is_some() && QUERY_WORDS.is_some());
+        assert!(QUERY_WORDS.is_some());
     }
 
     #[test]
@@ -116,7 +113,20 @@ mod tests {
             (Kind::Open, "lost: \u{FFFD}\u{FFFD}", "U+FFFD"),
             (Kind::Open, "<think>It may.</think> It holds much.", "thinking"),
             (Kind::Open, "It holds much.</reasoning>", "thinking"),
+            (
+                Kind::Open,
+                "<think time=\"3s\">It may. It holds much.",
+                "<think time=\"3s\">",
+            ),
+            (
+                Kind::Open,
+                "&lt;Think&gt;It may.&lt;/Think&gt; It holds much.",
+                "&lt;Think&gt;",
+            ),
+            (Kind::Open, "It holds much.< / THINK >", "thinking"),
             (Kind::Open, "It holds much.<|im_end|>", "<|im_end|>"),
+            (Kind::Open, "It holds much.&lt;|IM_END|&gt;", "|IM_END|"),
+            (Kind::Open, "It holds much.<｜end▁of▁sentence｜>", "chat template"),
             (Kind::Open, "It holds much.</s>", "</s>"),
             (Kind::Open, "[INST] And now", "[INST]"),
             (Kind::Open, "…?!", "neither letters"),

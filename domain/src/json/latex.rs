@@ -2,21 +2,30 @@
 //!
 //! Nobody means a form feed or a backspace: before a letter, `\f` and `\b` are always commands. `\n`, `\r` and `\t` are told by the word
 //! that follows: one that only LaTeX has (`\times`) is a command wherever it stands; one that prose or code could have as well (`\ne`,
-//! `\to`) only where the object shows that its backslashes are not doubled, or inside `$…$`.
+//! `\to`) only where the object shows that its backslashes are not doubled, or inside a formula. A writer that doubles some of its
+//! backslashes forgets it for others: a tab or a carriage return inside a formula is one of those.
+//!
+//! The row break `\\` has two backslashes already. Where the commands around it have one, it means two.
 
 /// Commands whose letters behind the first begin no word that would stand behind a line end or a tab.
 const CERTAIN: &[&str] = &[
     "nabla",
+    "ncong",
     "nearrow",
+    "negmedspace",
+    "negthinspace",
     "neq",
     "newcommand",
     "nexists",
     "ngeq",
+    "ngeqslant",
     "ngtr",
     "nleftarrow",
     "nleq",
+    "nleqslant",
     "nless",
     "nmid",
+    "noindent",
     "nolimits",
     "nonumber",
     "notin",
@@ -27,48 +36,77 @@ const CERTAIN: &[&str] = &[
     "nsubseteq",
     "nsucc",
     "nsupseteq",
+    "ntriangleleft",
+    "ntriangleright",
+    "nVdash",
     "nwarrow",
     "raisebox",
     "rangle",
     "rbrace",
     "rbrack",
     "rceil",
+    "relax",
+    "renewcommand",
+    "resizebox",
     "rfloor",
+    "rgroup",
     "rho",
     "right",
     "rightarrow",
+    "rightarrowtail",
     "rightharpoonup",
+    "rightleftarrows",
     "rightleftharpoons",
+    "rightsquigarrow",
+    "rlap",
+    "rmoustache",
+    "rotatebox",
     "rtimes",
+    "rVert",
     "rvert",
+    "tabularnewline",
     "tanh",
     "tau",
     "tbinom",
     "text",
+    "textasciitilde",
+    "textbackslash",
     "textbf",
     "textcolor",
+    "textdegree",
+    "textgreater",
     "textit",
+    "textless",
+    "textmd",
     "textnormal",
     "textrm",
+    "textsc",
     "textsf",
+    "textsl",
     "textstyle",
     "textsubscript",
     "textsuperscript",
     "texttt",
+    "textup",
+    "textwidth",
     "tfrac",
     "therefore",
     "theta",
+    "thetasym",
     "thickapprox",
     "thicksim",
     "thickspace",
     "thinspace",
     "tilde",
     "times",
+    "toprule",
     "triangle",
     "triangleleft",
     "trianglelefteq",
     "triangleq",
     "triangleright",
+    "trianglerighteq",
+    "twoheadleftarrow",
     "twoheadrightarrow",
 ];
 
@@ -94,6 +132,9 @@ const POSSIBLE: &[&str] = &[
     "tt",
 ];
 
+/// The possible commands that no line of prose begins with behind a tab, in an object that has other commands.
+const LIKELY: &[&str] = &["tag", "tiny", "to", "top", "tt"];
+
 /// What an object shows of how its writer treats backslashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Evidence {
@@ -101,17 +142,20 @@ pub(super) struct Evidence {
     single: bool,
     /// Commands stand there with two, as JSON wants it.
     doubled: bool,
+    /// Row breaks stand there with four.
+    rows_doubled: bool,
 }
 
 impl Evidence {
     /// Looks through an object's text.
     pub(super) fn of(text: &str) -> Self {
-        let (mut single, mut doubled) = (false, false);
+        let (mut single, mut doubled, mut rows_doubled) = (false, false, false);
         let mut rest = text;
         while let Some(found) = rest.find('\\') {
             rest = &rest[found + 1..];
             if let Some(behind) = rest.strip_prefix('\\') {
                 doubled |= letters(behind).len() >= 2;
+                rows_doubled |= behind.starts_with("\\\\");
                 rest = behind;
                 continue;
             }
@@ -126,24 +170,109 @@ impl Evidence {
                 None => false,
             };
         }
-        Self { single, doubled }
+        Self {
+            single,
+            doubled,
+            rows_doubled,
+        }
     }
 
-    /// Whether the escape is a command's start. `before` is the text up to its backslash, `rest` what follows the backslash.
-    pub(super) fn is_command(self, before: &str, rest: &str) -> bool {
+    /// Whether the escape is a command's start. `rest` is what follows its backslash.
+    pub(super) fn is_command(self, place: &Place, rest: &str) -> bool {
         let word = letters(rest);
-        match rest.as_bytes().first() {
-            Some(b'b' | b'f') => word.len() >= 2,
-            _ if CERTAIN.contains(&word) => true,
-            // A writer that doubles its backslashes means the others.
-            _ if self.doubled => false,
-            first => {
-                let in_formula = before.matches('$').count() % 2 == 1;
-                let possible = POSSIBLE.contains(&word);
-                let unknown = matches!(first, Some(b'r' | b't')) && word.len() >= 2;
-                (possible && (self.single || in_formula)) || (unknown && in_formula)
-            }
+        let first = rest.as_bytes().first();
+        match first {
+            Some(b'b' | b'f') => return word.len() >= 2,
+            _ if CERTAIN.contains(&word) => return true,
+            _ => {}
         }
+        let possible = POSSIBLE.contains(&word);
+        // Nobody means a carriage return before a letter.
+        if possible && first == Some(&b'r') {
+            return true;
+        }
+        let unknown = matches!(first, Some(b'r' | b't')) && word.len() >= 2;
+        if self.doubled {
+            // A line end is what such a writer means by `\n`, but for the middle of a line.
+            let in_line = place.math == Math::Inline;
+            LIKELY.contains(&word) || ((possible || unknown) && in_line)
+        } else {
+            (possible && (self.single || place.is_formula())) || (unknown && place.is_formula())
+        }
+    }
+
+    /// Whether two backslashes are a row break rather than one that was doubled. `rest` is what follows both.
+    pub(super) fn is_row_break(self, place: &Place, rest: &str) -> bool {
+        if !self.single || self.rows_doubled {
+            return false;
+        }
+        let Some(next) = rest.chars().next() else {
+            return false;
+        };
+        let at_space = next.is_whitespace() || (rest.starts_with("\\n") && letters(&rest[1..]).len() < 2);
+        if place.environments == 0 {
+            return at_space && !self.doubled;
+        }
+        // A doubled command (`\\frac`, `\\,`) may stand in a row, too; and the text may end here.
+        let command = letters(rest).len() >= 2
+            || matches!(next, '{' | '}' | '|' | ',' | ';' | '!' | '%' | '_' | '#' | '$');
+        !command && next != '"'
+    }
+}
+
+/// What stands open at a place of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    math: Math,
+    /// Environments (`\begin{…}`) within each other.
+    environments: usize,
+    /// The next character belongs to a mark that was seen.
+    seen: bool,
+}
+
+/// A formula by its marks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Math {
+    #[default]
+    None,
+    /// `$…$` or `\(…\)`.
+    Inline,
+    /// `$$…$$` or `\[…\]`.
+    Display,
+}
+
+impl Place {
+    /// Goes past what the rest of a text starts with: a character, or an escape.
+    pub(super) fn pass(&mut self, rest: &str) {
+        if std::mem::take(&mut self.seen) {
+            return;
+        }
+        let toggled = |now: Math, mark| if now == Math::None { mark } else { Math::None };
+        if let Some(behind) = rest.strip_prefix('\\') {
+            let behind = behind.strip_prefix('\\').unwrap_or(behind);
+            self.seen = behind.starts_with('$');
+            if behind.starts_with("begin{") {
+                self.environments += 1;
+            } else if behind.starts_with("end{") {
+                self.environments = self.environments.saturating_sub(1);
+            } else if self.environments == 0 {
+                match behind.chars().next() {
+                    Some('(') => self.math = Math::Inline,
+                    Some('[') => self.math = Math::Display,
+                    Some(')' | ']') => self.math = Math::None,
+                    _ => {}
+                }
+            }
+        } else if rest.starts_with("$$") {
+            self.math = toggled(self.math, Math::Display);
+            self.seen = true;
+        } else if rest.starts_with('$') {
+            self.math = toggled(self.math, Math::Inline);
+        }
+    }
+
+    fn is_formula(self) -> bool {
+        self.math != Math::None || self.environments > 0
     }
 }
 
@@ -199,6 +328,57 @@ mod tests {
         assert_eq!(read(r"It costs $5\nand $7\nTotal"), "It costs $5\nand $7\nTotal");
         assert_eq!(read(r"a\/b \u0041 \u00e9"), "a/b A é");
         assert_eq!(read(r"\\n and \\times"), r"\n and \times");
+    }
+
+    #[test]
+    fn row_breaks_keep_both_backslashes() {
+        for inner in [
+            r"\begin{aligned} a \\ b \end{aligned}",
+            r"\begin{pmatrix} 1 & 2 \\3 & 4 \\[4pt] x \\y \end{pmatrix}",
+            r"$$ \alpha = 1 \\ \beta = 2 $$",
+            r"\begin{array}{c} a \\\hline b \\& c \end{array}",
+        ] {
+            assert_eq!(read(inner), inner, "{inner}");
+        }
+        assert_eq!(
+            read(r"\begin{cases} \\frac{1}{2} \\ b \end{cases}"),
+            r"\begin{cases} \frac{1}{2} \\ b \end{cases}",
+            "the writer doubled one command only"
+        );
+        assert_eq!(
+            read(r"\begin{cases} a \\\\ b\\ c \end{cases}"),
+            r"\begin{cases} a \\ b\ c \end{cases}",
+            "row breaks are doubled, so the other is a space"
+        );
+        assert_eq!(
+            read(r"\\begin{aligned} a \\\\ b\\ c \\end{aligned}"),
+            r"\begin{aligned} a \\ b\ c \end{aligned}"
+        );
+        assert_eq!(read(r"\\(x \neq 0\\) in \\{1\\}"), r"\(x \neq 0\) in \{1\}");
+        assert_eq!(read(r"C:\\ and D:\\"), r"C:\ and D:\");
+    }
+
+    #[test]
+    fn a_writer_that_doubles_most_backslashes_may_forget_one() {
+        for (inner, wanted) in [
+            (r"$\\frac{1}{n} \to 0$", r"$\frac{1}{n} \to 0$"),
+            (r"\\frac{1}{n} \to 0", r"\frac{1}{n} \to 0"),
+            (r"\\(\\frac{1}{n} \ne 0\\)", r"\(\frac{1}{n} \ne 0\)"),
+            (r"$\\pi \tan x$ and $\\mu \rm d$", r"$\pi \tan x$ and $\mu \rm d$"),
+            (r"$$\\pi\ne^x$$", "$$\\pi\ne^x$$"),
+            (r"\\pi:\tan apple", "\\pi:\tan apple"),
+        ] {
+            assert_eq!(read(inner), wanted, "{inner}");
+        }
+        assert_eq!(
+            read(r"$$a \to b$$ and \[c \ne d\]"),
+            r"$$a \to b$$ and \[c \ne d\]"
+        );
+        assert_eq!(
+            read(r"It costs \\$5\nu"),
+            "It costs \\$5\nu",
+            "an escaped sign opens nothing"
+        );
     }
 
     #[test]

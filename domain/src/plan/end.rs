@@ -93,7 +93,7 @@ fn way_out(reason: Reason) -> &'static str {
              its reasoning may be limited through the `body` of the `teacher`"
         }
         Reason::Format => {
-            "replies are not in the form that was asked for: try another `structured` of the `teacher`, such as `none`, or a larger model"
+            "replies cannot be read, or hold what no row may: the rejected rows say what it is and what may help against it"
         }
         Reason::CallFailed => "no call succeeds: the rejected rows hold what the endpoint answered",
         Reason::Refusal => {

@@ -23,9 +23,19 @@ const NAMES: &str = "think|thinking|reasoning|seed:think|antthinking";
 /// Words that are marks only in pairs, or at the start of a reply.
 const WORDS: &str = "thought|thoughts|reflection|scratchpad|analysis|inner_monologue";
 
+/// The bracket that a mark starts with, also escaped for HTML (once or more) or for JSON.
+const LEFT: &str = r"(?:<|&(?:amp;)*(?:lt|#0*60|#x0*3c);|\\u003c)";
+/// The bracket that it ends with.
+const RIGHT: &str = r"(?:>|&(?:amp;)*(?:gt|#0*62|#x0*3e);|\\u003e)";
+/// What makes a mark a closing one. Models turn the stroke round, or escape it.
+const STROKE: &str = r"(?:[/\\]|&(?:amp;)*(?:sol|#0*47|#x0*2f);)*";
+/// Attributes of an opening mark.
+const ATTRIBUTES: &str =
+    r#"(?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|&(?:amp;)*quot;.*?&(?:amp;)*quot;|[^\s<>]+?))*"#;
+
 static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)<(?P<c1>/?)\s*(?P<name>{NAMES})\s*>|<(?P<c2>/?)\s*(?P<word>{WORDS})\s*>|\[(?P<c3>/?)THINK\]|◁(?P<c4>/?)think▷|<\|(?P<c5>/?)think(?:ing)?\|>|<\|(?:START|begin_of)_(?:THINKING|thought)\|>|(?P<c6><\|(?:END|end_of)_(?:THINKING|thought)\|>)"
+        r"(?i){LEFT}\s*(?P<c1>{STROKE})\s*(?:(?P<name>{NAMES})|(?P<word>{WORDS})){ATTRIBUTES}\s*(?P<empty>/?)\s*{RIGHT}|\[\s*(?P<c2>{STROKE})\s*THINK\s*\]|◁\s*(?P<c3>{STROKE})\s*think\s*▷|{LEFT}[|｜]\s*(?P<c4>{STROKE})\s*think(?:ing)?\s*[|｜]{RIGHT}|{LEFT}[|｜]\s*(?:(?:START|begin_of)|(?P<c5>END|end_of))_(?:THINKING|thought)\s*[|｜]{RIGHT}"
     ))
     .ok()
 });
@@ -59,6 +69,8 @@ struct Mark {
     /// What opening and closing marks of a kind have in common.
     kind: String,
     closes: bool,
+    /// It opens and closes at once: `<think/>`.
+    is_empty: bool,
     /// It may be a mere word.
     is_word: bool,
 }
@@ -84,6 +96,13 @@ pub fn part(text: &str) -> Parted {
             if !mark.is_word {
                 said.push_str(&text[at..mark.start]);
                 thoughts.push(std::mem::take(&mut said));
+                at = mark.end;
+            }
+            continue;
+        }
+        if mark.is_empty {
+            if !mark.is_word {
+                said.push_str(&text[at..mark.start]);
                 at = mark.end;
             }
             continue;
@@ -119,7 +138,7 @@ pub fn part(text: &str) -> Parted {
 
 /// A mark of thinking that is left in a text.
 pub fn mark(text: &str) -> Option<&str> {
-    if !text.contains(['<', '[', '◁']) {
+    if !text.contains(['<', '[', '◁', '&', '\\']) {
         return None;
     }
     let found = marks(text).into_iter().find(|mark| !mark.is_word)?;
@@ -133,10 +152,10 @@ fn marks(text: &str) -> Vec<Mark> {
     let marks = marks.captures_iter(text).filter_map(|found| {
         let whole = found.get(0)?;
         let named = found.name("name").or(found.name("word"));
-        let closes = ["c1", "c2", "c3", "c4", "c5", "c6"]
+        let closes = ["c1", "c2", "c3", "c4", "c5"]
             .iter()
-            .filter_map(|slash| found.name(slash))
-            .any(|slash| !slash.is_empty());
+            .filter_map(|stroke| found.name(stroke))
+            .any(|stroke| !stroke.is_empty());
         // Of the kinds without a name the bracket tells which it is. Models close `<think>` with `</thinking>`, too.
         let kind = named.map_or_else(
             || whole.as_str().chars().take(1).collect(),
@@ -147,6 +166,7 @@ fn marks(text: &str) -> Vec<Mark> {
             end: whole.end(),
             kind,
             closes,
+            is_empty: !closes && found.name("empty").is_some_and(|stroke| !stroke.is_empty()),
             is_word: found.name("word").is_some(),
         })
     });
@@ -158,7 +178,7 @@ fn closing(marks: &[Mark], opening: usize) -> Option<usize> {
     let kind = &marks[opening].kind;
     let mut depth = 0_u32;
     for (at, mark) in marks.iter().enumerate().skip(opening) {
-        if mark.kind != *kind {
+        if mark.kind != *kind || mark.is_empty {
             continue;
         }
         if !mark.closes {
@@ -170,8 +190,8 @@ fn closing(marks: &[Mark], opening: usize) -> Option<usize> {
             }
         }
     }
-    // A mark that is opened twice and closed once is closed there.
-    let closes = |mark: &Mark| mark.closes && mark.kind == *kind;
+    // A mark that is opened twice and closed once is closed there. One that is never closed otherwise may have its stroke at the wrong end.
+    let closes = |mark: &Mark| (mark.closes || mark.is_empty) && mark.kind == *kind;
     marks.iter().rposition(closes).filter(|at| *at > opening)
 }
 
@@ -244,6 +264,20 @@ mod tests {
             "<think>\nIs it 5? No.\n</think>\n\nIt is 4.\nAnswer: 4",
             "<THINK>Is it 5? No.</ think >It is 4.\nAnswer: 4",
             "Is it 5? No.\n</think>\nIt is 4.\nAnswer: 4",
+            "<think time=\"3s\">Is it 5? No.</think>It is 4.\nAnswer: 4",
+            "<Think time = '3 > 2' effort=high >Is it 5? No.< / Think >It is 4.\nAnswer: 4",
+            "<thought id=\"1\">Is it 5? No.</thought>It is 4.\nAnswer: 4",
+            "&lt;think&gt;Is it 5? No.&lt;/think&gt;It is 4.\nAnswer: 4",
+            "&amp;lt;Think time=&quot;3 s&quot;&amp;gt;Is it 5? No.&#60;&#x2F;think&#62;It is 4.\nAnswer: 4",
+            r"\u003cthink\u003eIs it 5? No.\u003c/think\u003eIt is 4.
+Answer: 4",
+            r"<think>Is it 5? No.<\/think>It is 4.
+Answer: 4",
+            r"<think>Is it 5? No.<\think>It is 4.
+Answer: 4",
+            "<think>Is it 5? No.<think/>It is 4.\nAnswer: 4",
+            "[ think ]Is it 5? No.[ /think ]It is 4.\nAnswer: 4",
+            "<｜think｜>Is it 5? No.<｜/think｜>It is 4.\nAnswer: 4",
             "<thinking>Is it 5? No.</thinking><answer>It is 4.\nAnswer: 4</answer>",
             "<reasoning>Is it 5? No.</reasoning>\nIt is 4.\nAnswer: 4",
             "<thought>Is it 5? No.</thought>It is 4.\nAnswer: 4",
@@ -293,18 +327,29 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_mark_is_no_thinking() {
+        let parted = part("<think/>It is 4.");
+        assert_eq!((parted.said.as_str(), parted.thinking.as_str()), ("It is 4.", ""));
+        assert!(!parted.unclosed);
+        assert_eq!(mark("4 <think /> or 5"), Some("<think />"));
+    }
+
+    #[test]
     fn words_in_angle_brackets_are_left_alone() {
         for text in [
             "The element <analysis> holds the results.",
             "Analysis shows 4.",
             "a < b and b > a; [THINKING] of it",
             "Put it in <answer> tags: <answer>4</answer>",
+            "Let x <think and y> z; R&D &amp; think &gt; act",
         ] {
             assert_eq!(part(text).said, text);
             assert_eq!(mark(text), None, "{text}");
         }
         assert_eq!(mark("He wrote <think> there"), Some("<think>"));
         assert_eq!(mark("done</reasoning>"), Some("</reasoning>"));
+        assert_eq!(mark("&lt;think&gt;"), Some("&lt;think&gt;"));
+        assert_eq!(mark("<think time=\"3s\"> so"), Some("<think time=\"3s\">"));
     }
 
     proptest! {
@@ -312,7 +357,7 @@ mod tests {
         fn no_mark_is_left_and_nothing_panics(
             parts in prop::collection::vec(
                 prop_oneof![
-                    Just("<think>"), Just("</think>"), Just("<reasoning>"), Just("</reasoning>"), Just("[THINK]"), Just("[/THINK]"),
+                    Just("<think>"), Just("</think>"), Just("<reasoning>"), Just("</reasoning>"), Just("<think a='1'>"), Just("&lt;think&gt;"), Just("&lt;/think&gt;"), Just("<think/>"), Just("[THINK]"), Just("[/THINK]"),
                     Just("<thought>"), Just("</thought>"), Just("◁think▷"), Just("◁/think▷"), Just("<|channel|>final<|message|>"),
                     Just("<|end|>"), Just("so it is"), Just(" "), Just("é"),
                 ],
