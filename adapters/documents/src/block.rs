@@ -48,6 +48,8 @@ pub(crate) enum Kind {
 pub enum Why {
     /// Navigation, asides, footers, forms, notices about cookies: by what the document itself calls them.
     Navigation,
+    /// Not shown, by the page's own marks: windows that a button opens, signs for the eye alone.
+    Hidden,
     /// Most of its text is links.
     Links,
     /// Repeated at the head or foot of pages, and page numbers.
@@ -73,6 +75,7 @@ impl Why {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Navigation => "navigation",
+            Self::Hidden => "hidden",
             Self::Links => "links",
             Self::RunningHead => "running heads",
             Self::Contents => "contents",

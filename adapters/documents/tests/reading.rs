@@ -309,6 +309,15 @@ fn raised_struck_and_symbol_text_and_formulas_of_word_processors() {
     };
     let raised = r#"<w:vertAlign w:val="superscript"/>"#;
     let math = |inner: &str| format!(r#"<m:oMath xmlns:m="m">{inner}</m:oMath>"#);
+    let mark = |kind: &str| format!(r#"<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>"#);
+    let field = |code: &str, result: &str| {
+        let code = format!(r#"<w:r><w:instrText xml:space="preserve">{code}</w:instrText></w:r>"#);
+        let result = match result {
+            "" => String::new(),
+            result => mark("separate") + &run("", result),
+        };
+        mark("begin") + &code + &result + &mark("end")
+    };
     let m = |text: &str| format!("<m:r><m:rPr><m:sty/></m:rPr><m:t>{text}</m:t></m:r>");
     let body = [
         "<w:p>".to_owned(),
@@ -337,6 +346,23 @@ fn raised_struck_and_symbol_text_and_formulas_of_word_processors() {
         )),
         run("", ", and "),
         math("<m:mystery/>"),
+        run("", ", 2"),
+        field(r" EQ \f(1,2) ", ""),
+        run("", " or "),
+        field(r"EQ \x(7)", ""),
+        run("", " or "),
+        field(r"EQ \f(3,4)", "3/4"),
+        run("", " on page "),
+        field(" PAGE ", "12"),
+        r#"<w:fldSimple w:instr=" EQ \f(5,8)"/>"#.to_owned(),
+        run("", ", log"),
+        run(r#"<w:vertAlign w:val="subscript"/>"#, "10"),
+        run("", "100 for 3"),
+        run(raised, "1"),
+        run("", "/"),
+        run(r#"<w:vertAlign w:val="subscript"/>"#, "4"),
+        run("", " or 7"),
+        run(raised, "a"),
         run("", "."),
         "</w:p>".to_owned(),
     ]
@@ -345,10 +371,11 @@ fn raised_struck_and_symbol_text_and_formulas_of_word_processors() {
     let events = read_one("a.docx", &docx(&body, styles));
     assert_eq!(
         text_of(&events),
-        "It is 3 × 10^6 or 10^-4 m^2 of H_2O, see the note [12], less ≥8: Q = (7/2)*h^3, and [formula not read]."
+        "It is 3 × 10^6 or 10^-4 m^2 of H_2O, see the note [12], less ≥8: Q = (7/2)*h^3, and [formula not read], 2 1/2 \
+         or [formula not read] or 3/4 on page 12 5/8, log_10 100 for 3 1/4 or 7 [a]."
     );
     assert_eq!(dropped_of(&events, Why::Deleted), 2);
-    assert_eq!(dropped_of(&events, Why::Formula), 1);
+    assert_eq!(dropped_of(&events, Why::Formula), 2);
 }
 
 #[test]
@@ -362,9 +389,20 @@ fn raised_and_lowered_digits_of_a_page() {
         Text(50, 670, 20, "and the sea is H"),
         Text(196, 666, 12, "2"),
         Text(203, 670, 20, "O with a lot of salt in it."),
+        Text(50, 640, 20, "It is 2"),
+        Text(98, 648, 14, "1"),
+        Text(106, 640, 20, "/"),
+        Text(112, 636, 14, "2"),
+        Text(120, 640, 20, " miles deep at most, and 7"),
+        Text(355, 648, 14, "a"),
+        Text(363, 640, 20, " wide."),
     ];
     let events = read_one("a.pdf", &pdf_of(&[page]));
     let text = text_of(&events);
     assert!(text.contains("3 x 10^6 t a second"), "{text}");
     assert!(text.contains("H_2O with"), "{text}");
+    assert!(
+        text.contains("It is 2 1/2 miles deep at most, and 7 [a] wide"),
+        "{text}"
+    );
 }

@@ -51,6 +51,9 @@ struct Reader<'t> {
     in_metadata: bool,
     /// Raised or lowered text that has not ended, and where it begins.
     shifted: Option<(Shift, usize)>,
+    /// Where an index, exponent or formula has ended that what follows must not run into.
+    ended: Option<usize>,
+    formula_ended: Option<usize>,
     /// Text that is struck out: its depth, and the text.
     struck: usize,
     deleted: String,
@@ -76,6 +79,8 @@ impl<'t> Reader<'t> {
             html: String::new(),
             in_metadata: false,
             shifted: None,
+            ended: None,
+            formula_ended: None,
             struck: 0,
             deleted: String::new(),
         }
@@ -118,7 +123,18 @@ impl<'t> Reader<'t> {
         if self.links > 0 {
             self.linked += text.chars().filter(|c| !c.is_whitespace()).count();
         }
+        if self.shifted.is_none() {
+            notation::follow(&mut self.text, self.ended.take(), text);
+        }
+        formula::follow(&mut self.text, self.formula_ended.take(), text);
         self.text.push_str(text);
+    }
+
+    /// A formula does not run into the number or word before it.
+    fn push_formula(&mut self, formula: &str, range: &Range<usize>) {
+        formula::lead(&mut self.text, formula);
+        self.push(formula, range);
+        self.formula_ended = Some(self.text.len());
     }
 
     /// TeX between dollars; two amounts of money are not.
@@ -130,7 +146,7 @@ impl<'t> Reader<'t> {
             && !text.contains(['\\', '^', '_', '{', '=']);
         match is_money {
             true => self.push(source, range),
-            false => self.push(&formula::of_tex(text), range),
+            false => self.push_formula(&formula::of_tex(text), range),
         }
     }
 
@@ -164,7 +180,7 @@ impl<'t> Reader<'t> {
     /// Ends raised or lowered text.
     fn settle(&mut self) {
         if let Some((shift, from)) = self.shifted.take() {
-            notation::shift(&mut self.text, from, shift, false);
+            self.ended = notation::shift(&mut self.text, from, shift, false);
         }
     }
 
@@ -360,7 +376,8 @@ fn between(line: &str, mark: char, shift: Shift) -> String {
         if encloses {
             let from = found.len();
             found.push_str(inner);
-            notation::shift(&mut found, from, shift, false);
+            let ended = notation::shift(&mut found, from, shift, false);
+            notation::follow(&mut found, ended, parts[at + 1]);
             found.push_str(parts[at + 1]);
             at += 2;
         } else {
@@ -427,6 +444,14 @@ mod tests {
             ("A note<sup>12</sup> here.", "A note [12] here."),
             ("Take ~~5~~ 6 and <del>seven</del> 8.", "Take 6 and 8."),
             ("So $Q = \\frac{7}{2} h^3$ holds.", "So Q = (7/2)*h^3 holds."),
+            (
+                "Add 2$\\tfrac{1}{2}$ cups or 3<sup>1</sup>/<sub>4</sub>, the $n$th.",
+                "Add 2 1/2 cups or 3 1/4, the nth.",
+            ),
+            (
+                "So log<sub>10</sub>100 is 2, and 45<sup>†</sup>.",
+                "So log_10 100 is 2, and 45 [†].",
+            ),
             ("It costs $5-$6, or $7 each.", "It costs $5-$6, or $7 each."),
             ("Both x^2 and y^2 grow.", "Both x^2 and y^2 grow."),
         ] {

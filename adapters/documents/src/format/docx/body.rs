@@ -14,6 +14,8 @@ use crate::skip::Reason;
 
 /// A cell with more words than this belongs to a table that only lays out.
 const CELL_WORDS_MAX: usize = 80;
+/// Bytes of a field's code that are read; only those of formulas are.
+const FIELD_BYTES_MAX: usize = 16 << 10;
 
 /// What is being read. Paragraphs nest: a text box stands in a run of another paragraph.
 pub(super) struct Body<'s> {
@@ -35,10 +37,21 @@ pub(super) struct Body<'s> {
     look: Look,
     /// A formula that is being read.
     formula: Option<Tree>,
+    /// Fields that are open.
+    fields: Vec<Field>,
+    /// The code of the innermost field is being read.
+    in_code: bool,
     /// Text of a tracked deletion that is being left out.
     deleted: Option<String>,
     number: u32,
     bytes: usize,
+}
+
+/// A field: its code, and what is shown for it.
+#[derive(Default)]
+struct Field {
+    code: String,
+    has_result: bool,
 }
 
 #[derive(Default)]
@@ -49,6 +62,8 @@ struct Paragraph {
     in_list: bool,
     /// Raised or lowered text that has not ended, and where it begins.
     shifted: Option<(Shift, usize)>,
+    /// Where an index or exponent has ended that what follows must not run into.
+    ended: Option<usize>,
     /// A formula was the last thing in it.
     after_formula: bool,
 }
@@ -57,7 +72,7 @@ impl Paragraph {
     /// Ends raised or lowered text.
     fn settle(&mut self) {
         if let Some((shift, from)) = self.shifted.take() {
-            notation::shift(&mut self.text, from, shift, false);
+            self.ended = notation::shift(&mut self.text, from, shift, false);
         }
     }
 
@@ -65,6 +80,9 @@ impl Paragraph {
         if self.shifted.map(|(shift, _)| shift) != shift {
             self.settle();
             self.shifted = shift.map(|shift| (shift, self.text.len()));
+        }
+        if shift.is_none() {
+            notation::follow(&mut self.text, self.ended.take(), text);
         }
         if std::mem::take(&mut self.after_formula) && text.starts_with(char::is_alphanumeric) {
             self.text.push(' ');
@@ -97,6 +115,8 @@ impl<'s> Body<'s> {
             hidden: false,
             look: Look::default(),
             formula: None,
+            fields: vec![],
+            in_code: false,
             deleted: None,
             number: 0,
             bytes: 0,
@@ -164,6 +184,12 @@ impl<'s> Body<'s> {
     }
 
     fn push(&mut self, text: &str) -> Result<(), Reason> {
+        if let (true, Some(field)) = (self.in_code, self.fields.last_mut()) {
+            if field.code.len() + text.len() <= FIELD_BYTES_MAX {
+                field.code.push_str(text);
+            }
+            return Ok(());
+        }
         if !self.in_text || self.hidden {
             return Ok(());
         }
@@ -171,6 +197,7 @@ impl<'s> Body<'s> {
             self.content.dropped.count(Why::Deleted, text);
         } else if let Some(paragraph) = self.paragraphs.last_mut() {
             paragraph.push(text, self.look.shift);
+            self.fields.iter_mut().for_each(|field| field.has_result = true);
         }
         self.bytes += text.len();
         if self.bytes > self.limits.text_bytes_max {
@@ -188,6 +215,12 @@ impl<'s> Body<'s> {
             "rPr" => self.in_run_properties = true,
             "vanish" if self.in_run_properties => self.hidden = is_on(element),
             "t" => self.in_text = true,
+            "instrText" => self.in_code = true,
+            "fldChar" => self.field_mark(element),
+            "fldSimple" => self.fields.push(Field {
+                code: attribute(element, "instr").unwrap_or_default(),
+                has_result: false,
+            }),
             "oMath" => self.formula = Some(Tree::new("oMath", vec![])),
             "sym" => self.symbol(element),
             // A formula of the editor before: its picture is all there is.
@@ -256,6 +289,25 @@ impl<'s> Body<'s> {
         }
     }
 
+    /// Where a field begins or ends.
+    fn field_mark(&mut self, element: &BytesStart<'_>) {
+        match attribute(element, "fldCharType").as_deref() {
+            Some("begin") if self.fields.len() < self.limits.depth_max => self.fields.push(Field::default()),
+            Some("end") => self.end_field(),
+            _ => {}
+        }
+    }
+
+    /// Writes the formula that a field is, where nothing is shown for it.
+    fn end_field(&mut self) {
+        let Some(field) = self.fields.pop().filter(|field| !field.has_result) else {
+            return;
+        };
+        if let Some(formula) = formula::of_field(&field.code) {
+            self.put_formula(formula);
+        }
+    }
+
     /// A character of a font of symbols.
     fn symbol(&mut self, element: &BytesStart<'_>) {
         let font = attribute(element, "font").unwrap_or_default();
@@ -293,6 +345,8 @@ impl<'s> Body<'s> {
     fn end(&mut self, name: &str) {
         match name {
             "t" => self.in_text = false,
+            "instrText" => self.in_code = false,
+            "fldSimple" => self.end_field(),
             "rPr" => self.in_run_properties = false,
             "p" => {
                 if let Some(paragraph) = self.paragraphs.pop() {
@@ -417,12 +471,12 @@ impl<'s> Body<'s> {
     }
 }
 
-/// Deleted and moved-away text, the second of two renderings, codes of fields, objects of other programs, change records,
+/// Deleted and moved-away text, the second of two renderings, objects of other programs, change records,
 /// the notes that only draw a line.
 fn is_left_out(element: &BytesStart<'_>) -> bool {
     match element.local_name().as_ref() {
-        "del" | "moveFrom" | "Fallback" | "instrText" | "delText" | "delInstrText" | "pPrChange"
-        | "rPrChange" | "sectPrChange" | "tblPrChange" => true,
+        "del" | "moveFrom" | "Fallback" | "delText" | "delInstrText" | "pPrChange" | "rPrChange"
+        | "sectPrChange" | "tblPrChange" => true,
         "footnote" => attribute(element, "type").is_some_and(|kind| kind != "normal"),
         _ => false,
     }

@@ -1,5 +1,7 @@
 //! An expression, and how it is written in one line.
 
+use std::borrow::Cow;
+
 /// A formula's parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expression {
@@ -14,6 +16,8 @@ pub(super) enum Expression {
     Words(String),
     Row(Vec<Expression>),
     Fraction(Box<Expression>, Box<Expression>),
+    /// A whole number and a fraction of whole numbers that are added: `2 1/2`.
+    Mixed(String, String, String),
     Scripts {
         base: Box<Expression>,
         lower: Option<Box<Expression>>,
@@ -99,6 +103,10 @@ impl Expression {
             Self::Fraction(over, under) => Written {
                 text: format!("{}/{}", held(over, Hold::Power), held(under, Hold::Power)),
                 hold: Hold::Product,
+            },
+            Self::Mixed(whole, over, under) => Written {
+                text: format!("{whole} {over}/{under}"),
+                hold: Hold::Sum,
             },
             Self::Scripts { base, lower, upper } => scripts(base, lower.as_deref(), upper.as_deref()),
             Self::Root { degree, of } => term(match degree {
@@ -196,10 +204,11 @@ enum Before {
 }
 
 fn row(items: &[Expression]) -> Written {
-    let items: Vec<&Expression> = flat(items);
+    let items = with_mixed(flat(items));
     if let [only] = items.as_slice() {
         return only.write();
     }
+    let items: Vec<&Expression> = items.iter().map(|item| &**item).collect();
     let mut text = String::new();
     let (mut hold, mut before) = (Hold::Power, Before::Nothing);
     let mut depth = 0_i32;
@@ -243,6 +252,7 @@ fn row(items: &[Expression]) -> Written {
                 if depth == 0 {
                     let own = match item {
                         Expression::Fraction(..) if !tight => Hold::Product,
+                        Expression::Mixed(..) if !tight => Hold::Sum,
                         _ if before == Before::Term => Hold::Product,
                         _ => Hold::Power,
                     };
@@ -273,6 +283,60 @@ fn flat(items: &[Expression]) -> Vec<&Expression> {
         }
     }
     found
+}
+
+/// Joins each whole number with the fraction that directly follows it. Another number beside it means nothing else, but one
+/// that is no less than one is a factor: `2(7/2)`.
+fn with_mixed(items: Vec<&Expression>) -> Vec<Cow<'_, Expression>> {
+    let mut found = vec![];
+    let mut rest = items.as_slice();
+    while let [first, after @ ..] = rest {
+        match mixed(rest) {
+            Some((mixed, taken)) => {
+                found.push(Cow::Owned(mixed));
+                rest = &rest[taken..];
+            }
+            None => {
+                found.push(Cow::Borrowed(*first));
+                rest = after;
+            }
+        }
+    }
+    found
+}
+
+/// The mixed number at the beginning, and of how many items it is made.
+fn mixed(items: &[&Expression]) -> Option<(Expression, usize)> {
+    let [first, rest @ ..] = items else {
+        return None;
+    };
+    // U+2064, which shows nothing, says that two terms are added.
+    let plus = usize::from(matches!(rest.first(), Some(Expression::Sign(sign)) if sign == "\u{2064}"));
+    let (over, under, taken) = match &rest[plus..] {
+        [Expression::Fraction(over, under), ..] => (whole(over)?, whole(under)?, 1),
+        [
+            over @ Expression::Number(_),
+            Expression::Sign(sign),
+            under @ Expression::Number(_),
+            ..,
+        ] if sign == "/" => (whole(over)?, whole(under)?, 3),
+        _ => return None,
+    };
+    let is_proper = over.parse::<u64>().ok()? < under.parse::<u64>().ok()?;
+    let mixed = Expression::Mixed(whole(first)?.to_owned(), over.to_owned(), under.to_owned());
+    is_proper.then_some((mixed, 1 + plus + taken))
+}
+
+/// The digits of a whole number.
+fn whole(item: &Expression) -> Option<&str> {
+    match item {
+        Expression::Number(digits) if digits.chars().all(|c| c.is_ascii_digit()) => Some(digits),
+        Expression::Row(items) => match flat(items).as_slice() {
+            [only] => whole(only),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// What follows is multiplied with this, or divided by it.

@@ -49,6 +49,17 @@ fn mathml_in_one_line() {
             "x_(i + 1)",
         ),
         ("<mroot><mi>x</mi><mn>3</mn></mroot>", "root(x, 3)"),
+        ("<mn>2</mn><mfrac><mn>1</mn><mn>2</mn></mfrac>", "2 1/2"),
+        (
+            "<mn>2</mn><mo>\u{2064}</mo><mrow><mfrac><mrow><mn>1</mn></mrow><mn>2</mn></mfrac></mrow>",
+            "2 1/2",
+        ),
+        (
+            "<mn>2</mn><mo>\u{2062}</mo><mfrac><mn>1</mn><mn>2</mn></mfrac>",
+            "2*(1/2)",
+        ),
+        ("<mn>2</mn><mfrac><mi>a</mi><mn>2</mn></mfrac>", "2*(a/2)"),
+        ("<mn>2.5</mn><mfrac><mn>1</mn><mn>2</mn></mfrac>", "2.5*(1/2)"),
         ("<mi>sin</mi><mo>&af;</mo><mi>x</mi>", "sin(x)"),
         ("<mi>f</mi><mo>(</mo><mi>x</mi><mo>)</mo>", "f(x)"),
         (
@@ -143,6 +154,11 @@ fn formulas_of_word_processors_in_one_line() {
             "bar(x)",
         ),
         (r("1,000 × 12"), "1,000*12"),
+        (
+            format!("{}<f><num>{}</num><den>{}</den></f>", r("Q=2"), r("1"), r("2")),
+            "Q = 2 1/2",
+        ),
+        (r("2 1/2"), "2 1/2"),
     ] {
         let read = of_omml(tree(&format!("<oMath>{inner}</oMath>")));
         assert_eq!(read.as_deref(), Some(line), "{inner}");
@@ -162,6 +178,13 @@ fn tex_in_one_line_or_as_it_stands() {
         (r"x_1^2 + x_{n-1}", "x_1^2 + x_(n - 1)"),
         (r"f'(x)", "f′(x)"),
         (r"\sin x", "sin(x)"),
+        (r"2\tfrac{1}{2}", "2 1/2"),
+        (r"3 \frac14 + x", "3 1/4 + x"),
+        (r"2\frac{1}{2}x", "(2 1/2)*x"),
+        (r"\frac{2\frac12}{3}", "(2 1/2)/3"),
+        (r"4 \times 2\frac12", "4*(2 1/2)"),
+        (r"x^{2\frac12}", "x^(2 1/2)"),
+        (r"2\frac{7}{2}", "2*(7/2)"),
         (
             r"\begin{cases} 1 \\ 2 \end{cases}",
             r"\begin{cases} 1 \\ 2 \end{cases}",
@@ -181,4 +204,25 @@ fn what_is_too_large_is_not_read() {
         tree.start("mrow", vec![]);
     }
     assert_eq!(of_mathml(tree), None);
+}
+
+#[test]
+fn fields_of_word_processors_in_one_line() {
+    for (field, line) in [
+        (r" EQ \f(7,2) ", Some("7/2")),
+        (r"eq Q = \F(7;2)h", Some("Q = (7/2)*h")),
+        (r"EQ 2\f(1,2)", Some("2 1/2")),
+        (r"EQ \f(a+b,\r(3,x))", Some("(a + b)/root(x, 3)")),
+        (r"EQ \r(,x)", Some("sqrt(x)")),
+        (r"EQ \b(x+1)", Some("(x + 1)")),
+        (r"EQ \x(a)", None),
+        (r"EQ \f(7", None),
+        (r"EQ \f(7)", None),
+    ] {
+        assert_eq!(of_field(field), Some(line.map(str::to_owned)), "{field}");
+    }
+    assert_eq!(of_field("PAGEREF _Toc1"), None);
+    assert_eq!(of_field("EQUIPMENT"), None);
+    let deep = format!("EQ {}", r"\f(".repeat(10_000));
+    assert_eq!(of_field(&deep), Some(None));
 }

@@ -132,7 +132,7 @@ impl Reader {
         }
         let name: String = self.chars[start..self.at].iter().collect();
         Some(Some(match name.as_str() {
-            "frac" | "dfrac" | "tfrac" | "cfrac" => {
+            "frac" | "dfrac" | "tfrac" | "cfrac" | "nicefrac" | "sfrac" => {
                 let over = self.argument()?;
                 E::Fraction(over.into(), self.argument()?.into())
             }

@@ -141,6 +141,14 @@ pub(super) fn is_furniture_role(role: &str) -> bool {
     )
 }
 
+/// ARIA roles of notes that belong to the text around them (WAI-ARIA 1.2, DPUB-ARIA 1.1).
+pub(super) fn is_note_role(role: &str) -> bool {
+    matches!(
+        role,
+        "note" | "doc-tip" | "doc-notice" | "doc-footnote" | "doc-example" | "doc-endnote"
+    )
+}
+
 /// The value of an attribute.
 pub(super) fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
     let mut attributes = tag.attrs.iter();
@@ -167,8 +175,8 @@ fn has_style(tag: &Tag, property: &str, values: &[&str]) -> bool {
         })
 }
 
-/// Not shown to anybody, or shown a second time: what a script has drawn beside a formula's source.
-pub(super) fn is_silent(tag: &Tag) -> bool {
+/// Shown a second time: what a script has drawn beside a formula's source.
+pub(super) fn is_drawn(tag: &Tag) -> bool {
     const DRAWN: [&str; 8] = [
         "katex-html",
         "MathJax",
@@ -180,11 +188,35 @@ pub(super) fn is_silent(tag: &Tag) -> bool {
         "MJXc-display",
     ];
     // Brackets around a reading, for what shows none; glyphs of a formula whose source stands beside them.
-    matches!(&*tag.name, "rp" | "mjx-math")
-        || attribute(tag, "hidden").is_some_and(|value| value != "until-found")
-        || attribute(tag, "aria-hidden") == Some("true")
-        || has_style(tag, "display", &["none"])
-        || has_class(tag, &DRAWN)
+    matches!(&*tag.name, "rp" | "mjx-math") || has_class(tag, &DRAWN)
+}
+
+/// What hides an element, where something does.
+pub(super) fn hidden_by(tag: &Tag) -> Option<&'static str> {
+    if attribute(tag, "hidden").is_some_and(|value| value != "until-found") {
+        Some("[hidden]")
+    } else if has_style(tag, "display", &["none"]) {
+        Some("[style=display:none]")
+    } else if attribute(tag, "aria-hidden") == Some("true") {
+        Some("[aria-hidden=true]")
+    } else {
+        None
+    }
+}
+
+/// One of several panels of which one is shown at a time: they all are the page's text.
+pub(super) fn is_tab_panel(tag: &Tag) -> bool {
+    const CLASSES: [&str; 8] = [
+        "tab-pane",
+        "tab-panel",
+        "tabpanel",
+        "tabbed-block",
+        "sphinx-tabs-panel",
+        "tabs-panel",
+        "tabs__panel",
+        "tabs-pane",
+    ];
+    attribute(tag, "role") == Some("tabpanel") || has_class(tag, &CLASSES)
 }
 
 /// Struck out, by the element or its style.

@@ -143,6 +143,61 @@ const FRAMES: &[&str] = &[
     "root",
 ];
 
+/// What notes beside the text are called that belong to it: docutils, Sphinx, Starlight, Docusaurus and others.
+const NOTES: &[&str] = &[
+    "admonition",
+    "callout",
+    "note",
+    "warning",
+    "tip",
+    "caution",
+    "danger",
+    "hint",
+    "important",
+    "attention",
+    "footnote",
+];
+/// Names of such notes that are those of a site's own notices as well, outside of the page's main part.
+const MAIN_NOTES: &[&str] = &[
+    "info",
+    "alert",
+    "notice",
+    "success",
+    "error",
+    "example",
+    "exercise",
+    "definition",
+    "topic",
+];
+
+/// Whether an aside is called a note, a warning or a tip by its classes, its label or its type.
+pub(super) fn is_note(tag: &Tag, in_main: bool) -> bool {
+    let classes = attribute(tag, "class").unwrap_or_default();
+    let is_other = |class: &str| is_notice(class).is_some() || class.eq_ignore_ascii_case("contents");
+    if classes.split_ascii_whitespace().any(is_other) {
+        return false;
+    }
+    let others = ["data-type", "aria-label", "epub:type"];
+    let others = others.iter().filter_map(|name| attribute(tag, name));
+    let names = classes.split_ascii_whitespace().chain(others);
+    let is_called = |part: &str| NOTES.contains(&part) || in_main && MAIN_NOTES.contains(&part);
+    names
+        .map(str::to_ascii_lowercase)
+        .any(|name| note_parts(&name).any(is_called))
+}
+
+/// The parts of a name that say what it names: the last of `starlight-aside--tip`, the first of `callout-box`.
+fn note_parts(name: &str) -> impl Iterator<Item = &str> {
+    let parts = || {
+        name.split(|c: char| !c.is_alphanumeric())
+            .filter(|part| !part.is_empty())
+    };
+    let first = parts()
+        .next()
+        .filter(|part| matches!(*part, "admonition" | "callout"));
+    first.into_iter().chain(parts().next_back())
+}
+
 /// Whether class or id call an element furniture. Ids are made from headings (Sphinx, MkDocs, pandoc), and so are classes of
 /// sections: such a name alone is no reason, nor is any in the page's main part.
 pub(super) fn called(tag: &Tag, in_main: bool, is_inline: bool) -> Called {

@@ -180,6 +180,31 @@ fn layout_that_means_something_is_written() {
         ("<ol type=a><li value=3>third</ol>", "c. third"),
         ("<ol reversed start=9><li>nine<li>eight</ol>", "9. nine"),
         ("<table><tr><td>1<sup>2</sup><td>3</table>", "1^2 | 3"),
+        ("<table><tr><td>7<sup>a</sup><td>3</table>", "7 [a] | 3"),
+        ("<p>Add 2<sup>1</sup>/<sub>2</sub> cups.</p>", "Add 2 1/2 cups."),
+        ("<p><sup>3</sup>/<sub>4</sub> of it</p>", "3/4 of it"),
+        ("<p>Or <sup>5</sup>&frasl;<sub>8</sub>.</p>", "Or 5/8."),
+        (
+            "<p><span class=frac>2<span class=sr-only>+</span><span class=num>1</span>&frasl;<span class=den>2</span></span> m</p>",
+            "2 1/2 m",
+        ),
+        (
+            "<p>Or <span class='sfrac tion'><span class=num>1</span><span class=sr-only>/</span><span class=den>2</span></span></p>",
+            "Or 1/2",
+        ),
+        ("<p>So log<sub>10</sub>100 is 2.</p>", "So log_10 100 is 2."),
+        (
+            "<p>So log<sub>10</sub><b>(100)</b> is 2.</p>",
+            "So log_10(100) is 2.",
+        ),
+        (
+            "<p>At 45<sup>†</sup> or 10<sup>*</sup> of M<sup>me</sup> X</p>",
+            "At 45 [†] or 10 [*] of Mme X",
+        ),
+        (
+            "<p>The 1<sup>st</sup>, le 2<sup>e</sup> and 7<sup><a href=#e>e</a></sup></p>",
+            "The 1st, le 2e and 7 [e]",
+        ),
     ] {
         assert_eq!(texts(page)[0], text, "{page}");
     }
@@ -214,10 +239,31 @@ fn formulas_are_read_once_or_named() {
             "So E = m*c^2.",
         ),
         (r#"<p>So <img class=tex alt="x^2" src=a.png> is.</p>"#.to_owned(), "So x^2 is."),
+        (r"<p>So 2\(\frac12\), the \(n\)th.</p>".to_owned(), "So 2 1/2, the nth."),
         (r"<p>So \(3 \times 10^{6}\) is.</p>".to_owned(), "So 3*10^6 is."),
         ("<p>So <math><mystery><mi>x</mi></mystery></math> is.</p>".to_owned(), "So [formula not read] is."),
         ("<p>So <math><mi>x</mi><p>More.".to_owned(), "So x"),
         ("<p>A <img alt='a cat' src=cat.png> sat.</p>".to_owned(), "A sat."),
+        (format!("<p>Add 2{math} kg.</p>"), "Add 2 5/8 kg."),
+        (
+            "<p>So <m:math xmlns:m='x'><m:mn>2</m:mn><m:mfrac><m:mn>1</m:mn><m:mn>2</m:mn></m:mfrac></m:math> is.</p>".to_owned(),
+            "So 2 1/2 is.",
+        ),
+        (
+            format!("<p>So <mjx-container class=MathJax jax=CHTML aria-label='five eighths'><mjx-math aria-hidden=true><mjx-mn>5</mjx-mn></mjx-math>\
+                     <mjx-assistive-mml display=inline>{math}</mjx-assistive-mml></mjx-container> is.</p>"),
+            "So 5/8 is.",
+        ),
+        (
+            "<p>So <mjx-container class=MathJax jax=SVG aria-label='five eighths'><svg><g><path d='M 0'/></g><text>5</text></svg></mjx-container> is.</p>".to_owned(),
+            "So five eighths is.",
+        ),
+        (
+            r"<p>So <mjx-container class=MathJax><mjx-math data-latex='\frac58'>5</mjx-math></mjx-container> is.</p>".to_owned(),
+            "So 5/8 is.",
+        ),
+        ("<p>So <mjx-container>5/8</mjx-container> is.</p>".to_owned(), "So 5/8 is."),
+        ("<p>So <mjx-container><mjx-math>5<p>More.".to_owned(), "So [formula not read]"),
     ] {
         assert_eq!(texts(&page)[0], text, "{page}");
     }
@@ -225,4 +271,62 @@ fn formulas_are_read_once_or_named() {
         content("<p>So <mjx-container><mjx-math aria-hidden=true>x</mjx-math></mjx-container> is.</p>");
     assert_eq!(unread.dropped.of(Why::Formula).pieces, 1);
     assert_eq!(unread.blocks[0].text, "So [formula not read] is.");
+}
+
+#[test]
+fn notes_and_panels_of_the_page_are_kept_and_what_is_hidden_is_named() {
+    let page = format!(
+        "<body><main><p>{BODY}</p>Before\
+         <aside class='admonition warning'><p class='admonition-title'>Warning</p><p>It is hot.</p></aside>\
+         <aside aria-label=Note class='starlight-aside starlight-aside--note'><p>It is wet.</p></aside>\
+         <aside class='alert-info'>It is dry.</aside><div role=complementary class=callout-tip>It is far.</div>\
+         <aside class=footnote role=doc-footnote>It is said.</aside><aside>By the way</aside>\
+         <aside class='cookie-notice note'>We use them</aside>\
+         <div role=tablist><span role=tab>One</span></div><div role=tabpanel>let one = 1;</div>\
+         <div role=tabpanel hidden>int one = 1;</div><div class=tab-pane style='display: none'>one = 1</div>\
+         <section role=tabpanel aria-hidden=true>(def one 1)</section>\
+         <div hidden>A window <b>of words</b></div><p>So<span aria-hidden=true> ¶</span>.</p>\
+         <p style='display:none'>None</p></main><aside class='alert-info'>Closed today</aside>\
+         <nav><div hidden>Site menu</div></nav></body>"
+    );
+    let content = content(&page);
+    let texts: Vec<_> = content.blocks.iter().map(|block| block.text.as_str()).collect();
+    let kept = [
+        BODY,
+        "Before",
+        "Warning",
+        "It is hot.",
+        "It is wet.",
+        "It is dry.",
+        "It is far.",
+        "It is said.",
+        "let one = 1;",
+        "int one = 1;",
+        "one = 1",
+        "(def one 1)",
+        "So.",
+    ];
+    assert_eq!(texts, kept);
+    let names: Vec<_> = content
+        .dropped
+        .names()
+        .into_iter()
+        .map(|(name, amount)| (name.to_owned(), amount.words))
+        .collect();
+    let names: Vec<_> = names
+        .iter()
+        .map(|(name, words)| (name.as_str(), *words))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("aside", 8),
+            ("[hidden]", 4),
+            ("nav", 2),
+            ("[aria-hidden=true]", 1),
+            ("[role=tablist]", 1),
+            ("[style=display:none]", 1),
+        ]
+    );
+    assert_eq!(content.dropped.of(Why::Hidden).words, 6);
 }

@@ -116,6 +116,7 @@ fn segment(run: &[Glyph]) -> Option<Segment> {
     let mut text = String::new();
     let mut before: Option<&Glyph> = None;
     let mut shifted: Option<(Shift, usize)> = None;
+    let mut ended: Option<usize> = None;
     let largest = run.iter().map(|glyph| glyph.size).fold(0.0, f64::max);
     let level = run.iter().find(|glyph| glyph.size > 0.9 * largest)?.baseline;
     for glyph in run {
@@ -130,13 +131,20 @@ fn segment(run: &[Glyph]) -> Option<Segment> {
         }
         let shift = shift(glyph.size, glyph.baseline, largest, level);
         if shifted.map(|(shift, _)| shift) != shift && !glyph.text.trim().is_empty() {
-            settle(&mut text, shifted.take());
+            if let Some((shift, from)) = shifted.take() {
+                ended = settle(&mut text, shift, from);
+            }
             shifted = shift.map(|shift| (shift, text.len()));
+        }
+        if shifted.is_none() {
+            notation::follow(&mut text, ended.take(), &glyph.text);
         }
         text.push_str(&glyph.text);
         before = Some(glyph);
     }
-    settle(&mut text, shifted);
+    if let Some((shift, from)) = shifted {
+        settle(&mut text, shift, from);
+    }
     // Where the line is, and not what is raised above it.
     let on_line = run
         .iter()
@@ -174,14 +182,12 @@ fn shift(size: f64, baseline: f64, line_size: f64, level: f64) -> Option<Shift> 
 }
 
 /// Ends raised or lowered text. Where it begins a line it is the mark of the note that follows.
-fn settle(text: &mut String, shifted: Option<(Shift, usize)>) {
-    let Some((shift, from)) = shifted else {
-        return;
-    };
-    notation::shift(text, from, shift, from == 0);
+fn settle(text: &mut String, shift: Shift, from: usize) -> Option<usize> {
+    let ended = notation::shift(text, from, shift, from == 0);
     if from == 0 {
         text.push(' ');
     }
+    ended
 }
 
 /// Whether characters that differ in width in other fonts are equally wide.
@@ -264,6 +270,7 @@ fn rows(mut segments: Vec<Segment>) -> Vec<Row> {
 fn merged(mut row: Row) -> Row {
     row.segments.sort_by(|a, b| a.x.total_cmp(&b.x));
     let mut segments: Vec<Segment> = Vec::new();
+    let mut ended: Option<usize> = None;
     for segment in row.segments {
         if let Some(last) = segments.last_mut() {
             let size = last.size.max(segment.size);
@@ -277,9 +284,17 @@ fn merged(mut row: Row) -> Row {
                 if gap > WORD_GAP * size {
                     last.text.push(' ');
                 }
-                let from = last.text.len();
-                last.text.push_str(&segment.text);
-                settle(&mut last.text, shift.map(|shift| (shift, from)));
+                match shift {
+                    Some(shift) => {
+                        let from = last.text.len();
+                        last.text.push_str(&segment.text);
+                        ended = settle(&mut last.text, shift, from);
+                    }
+                    None => {
+                        notation::follow(&mut last.text, ended.take(), &segment.text);
+                        last.text.push_str(&segment.text);
+                    }
+                }
                 last.end = last.end.max(segment.end);
                 last.mono &= segment.mono || segment.text.chars().count() < 3;
                 if segment.size > last.size {
@@ -288,6 +303,7 @@ fn merged(mut row: Row) -> Row {
                 continue;
             }
         }
+        ended = None;
         segments.push(segment);
     }
     Row {

@@ -23,6 +23,8 @@ pub(super) enum Mark {
     },
     /// How the word before is read.
     Ruby { from: usize },
+    /// A fraction of parts that are named, and laid out by a style.
+    Fraction { from: usize },
     /// A formula that something else has drawn: what is in it may be no text at all.
     Formula { from: usize },
 }
@@ -34,6 +36,8 @@ pub(super) enum Reading {
     Text,
     /// A `math` element; its text is left out where it is not shown.
     Math { tree: Tree, shown: bool },
+    /// A formula that a script has drawn, and what stands there for those who do not see it.
+    Drawn { tree: Tree, shown: bool },
     /// A script that holds a formula.
     Tex(String),
 }
@@ -56,7 +60,7 @@ impl Reader {
         }
         match &*tag.name {
             "rt" | "rtc" => Some(Mark::Ruby { from }),
-            "mjx-container" => Some(Mark::Formula { from }),
+            "span" if elements::has_class(tag, &["frac", "sfrac"]) => Some(Mark::Fraction { from }),
             "span" if elements::has_class(tag, &["katex"]) => Some(Mark::Formula { from }),
             _ => None,
         }
@@ -72,7 +76,7 @@ impl Reader {
                 is_note,
             } => {
                 let is_note = is_note || self.linked > linked;
-                notation::shift(&mut self.text, from, shift, is_note);
+                self.ended = notation::shift(&mut self.text, from, shift, is_note);
             }
             Mark::Ruby { from } if from < self.text.len() && self.text.is_char_boundary(from) => {
                 let reading = self.text.split_off(from);
@@ -81,6 +85,7 @@ impl Reader {
                     self.text.push_str(&format!("({reading})"));
                 }
             }
+            Mark::Fraction { from } => notation::fraction(&mut self.text, from),
             Mark::Formula { from } if self.text.get(from..).is_some_and(|text| text.trim().is_empty()) => {
                 self.put_formula(None);
             }
@@ -94,19 +99,31 @@ impl Reader {
             let one = Amount { pieces: 1, words: 0 };
             self.content.dropped.add(Why::Formula, one);
         }
-        self.push(&formula.unwrap_or_else(|| formula::UNREAD.to_owned()));
+        let formula = formula.as_deref().unwrap_or(formula::UNREAD);
+        formula::lead(&mut self.text, formula);
+        self.push(formula);
+        self.formula_ended = Some(self.text.len());
     }
 
     /// Begins a formula at an element that is one; true where the element has been dealt with.
     pub(super) fn starts_reading(&mut self, tag: &Tag) -> bool {
         let mode = self.mode();
-        match &*tag.name {
+        let shown = || mode == Mode::Content && elements::hidden_by(tag).is_none();
+        match local_name(&tag.name) {
+            "mjx-container" => {
+                if !tag.self_closing {
+                    self.reading = Reading::Drawn {
+                        tree: Tree::new("mjx-container", attributes(tag)),
+                        shown: shown(),
+                    };
+                }
+                true
+            }
             "math" => {
-                let shown = mode == Mode::Content && !elements::is_silent(tag);
                 if !tag.self_closing {
                     self.reading = Reading::Math {
                         tree: Tree::new("math", attributes(tag)),
-                        shown,
+                        shown: shown(),
                     };
                 }
                 true
@@ -145,19 +162,21 @@ impl Reader {
                 self.end_reading();
                 return name == "script" && !is_start;
             }
-            Reading::Math { .. } if is_start && elements::ends_math(name) => {
+            Reading::Math { .. } | Reading::Drawn { .. } if is_start && elements::ends_math(name) => {
                 self.end_reading();
                 return false;
             }
-            Reading::Math { tree, .. } if is_start => {
-                let name = name.rsplit(':').next().unwrap_or(name);
+            // The outlines of a drawing's signs would fill a formula's measure.
+            Reading::Drawn { .. } if is_outline(name) => {}
+            Reading::Math { tree, .. } | Reading::Drawn { tree, .. } if is_start => {
+                let name = local_name(name);
                 tree.start(name, attributes(tag));
                 if tag.self_closing {
                     tree.end(name);
                 }
             }
-            Reading::Math { tree, .. } => {
-                if tree.end(name.rsplit(':').next().unwrap_or(name)) {
+            Reading::Math { tree, .. } | Reading::Drawn { tree, .. } => {
+                if tree.end(local_name(name)) {
                     self.end_reading();
                 }
             }
@@ -169,7 +188,7 @@ impl Reader {
     pub(super) fn read_over(&mut self, text: &str) -> bool {
         match &mut self.reading {
             Reading::Text => return false,
-            Reading::Math { tree, .. } => tree.text(text),
+            Reading::Math { tree, .. } | Reading::Drawn { tree, .. } => tree.text(text),
             Reading::Tex(source) => {
                 if source.len() < self.limits.text_bytes_max {
                     source.push_str(text);
@@ -185,12 +204,26 @@ impl Reader {
                 let formula = formula::of_mathml(tree);
                 self.put_formula(formula);
             }
+            Reading::Drawn { tree, shown: true } => {
+                let formula = formula::of_drawn(tree);
+                self.put_formula(formula);
+            }
             Reading::Tex(source) if !source.trim().is_empty() => {
                 self.put_formula(Some(formula::of_tex(&source)))
             }
-            Reading::Text | Reading::Math { .. } | Reading::Tex(_) => {}
+            Reading::Text | Reading::Math { .. } | Reading::Drawn { .. } | Reading::Tex(_) => {}
         }
     }
+}
+
+/// An element's name without its prefix.
+fn local_name(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+/// Elements of a drawing that hold neither text nor a source.
+fn is_outline(name: &str) -> bool {
+    matches!(name, "path" | "use" | "rect" | "line" | "defs" | "mjx-c")
 }
 
 fn attributes(tag: &Tag) -> Vec<(String, String)> {

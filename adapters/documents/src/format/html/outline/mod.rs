@@ -15,7 +15,7 @@ use super::elements::{self, Role};
 use super::is_mostly_links;
 use crate::block::{Block, Content, Kind, Why};
 use crate::clean;
-use crate::format::formula;
+use crate::format::{formula, notation};
 use crate::options::Limits;
 use crate::skip::Reason;
 use lists::Numbering;
@@ -41,6 +41,9 @@ struct Reader {
     lists: Vec<Option<Numbering>>,
     /// A formula or a script that is being read.
     reading: Reading,
+    /// Where an index, exponent or formula has ended that what follows must not run into.
+    ended: Option<usize>,
+    formula_ended: Option<usize>,
     mark: Option<String>,
     rows: Vec<Row>,
     paragraph: u32,
@@ -81,6 +84,8 @@ impl Outline {
             dropped_as: (Why::Navigation, String::new()),
             lists: vec![],
             reading: Reading::Text,
+            ended: None,
+            formula_ended: None,
             mark: None,
             rows: vec![],
             paragraph: 0,
@@ -146,7 +151,9 @@ impl Reader {
             Mode::Silent => {}
             Mode::Content => self.push(text),
             Mode::Header if in_heading => self.push(text),
-            Mode::Header | Mode::Navigation { .. } | Mode::Deleted => self.dropped.push_str(text),
+            Mode::Header | Mode::Navigation { .. } | Mode::Deleted | Mode::Hidden => {
+                self.dropped.push_str(text)
+            }
         }
     }
 
@@ -154,6 +161,8 @@ impl Reader {
         if self.within(Role::Link) {
             self.linked += text.chars().filter(|c| !c.is_whitespace()).count();
         }
+        notation::follow(&mut self.text, self.ended.take(), text);
+        formula::follow(&mut self.text, self.formula_ended.take(), text);
         self.text.push_str(text);
         if self.text.len() > self.limits.text_bytes_max {
             let mib = self.limits.text_bytes_max >> 20;
@@ -167,6 +176,7 @@ impl Reader {
             // An anchor leads nowhere.
             Role::Link if !tag.attrs.iter().any(|attribute| &*attribute.name.local == "href") => Role::Inline,
             Role::Inline if elements::is_laid_out_as_block(tag) => Role::Block,
+            Role::Navigation if self.is_note_box(tag) => Role::Block,
             role => role,
         };
         self.close_implied(name, role);

@@ -2,7 +2,7 @@
 
 use html5ever::tokenizer::Tag;
 
-use super::Reader;
+use super::{Mark, Reader};
 use crate::block::{Block, Kind, Why};
 use crate::format::html::elements::{self, Role, attribute};
 use crate::format::html::names::{self, Called};
@@ -16,6 +16,8 @@ const WORDS: usize = 40;
 pub(super) enum Mode {
     Content,
     Silent,
+    /// Not shown.
+    Hidden,
     /// Furniture; by what an element is called, or by what it is.
     Navigation {
         by_name: bool,
@@ -37,8 +39,13 @@ impl Reader {
     /// What text in an element is, given what it is around it, and what the element is called.
     pub(super) fn mode_in(&mut self, tag: &Tag, role: Role) -> (Mode, Called) {
         let around = self.mode();
-        if around == Mode::Silent || role == Role::Silent || elements::is_silent(tag) {
+        let is_silent = role == Role::Silent || elements::is_drawn(tag);
+        if around == Mode::Silent || is_silent {
             return (Mode::Silent, Called::Nothing);
+        }
+        let is_panel = elements::is_tab_panel(tag);
+        if let Some(name) = elements::hidden_by(tag).filter(|_| !is_panel) {
+            return (self.mode_of_hidden(name), Called::Nothing);
         }
         if around == Mode::Content && elements::is_struck(tag) {
             self.dropped_as = (Why::Deleted, String::new());
@@ -52,11 +59,12 @@ impl Reader {
         if around != Mode::Content {
             return (around, Called::Nothing);
         }
-        let called = match self.by_names && !elements::is_whole(&tag.name) {
+        let is_own = is_panel || self.is_note_box(tag) || self.in_fraction();
+        let called = match self.by_names && !is_own && !elements::is_whole(&tag.name) {
             true => names::called(tag, self.in_main(), matches!(role, Role::Inline | Role::Link)),
             false => Called::Nothing,
         };
-        let by_role = attribute(tag, "role").filter(|role| elements::is_furniture_role(role));
+        let by_role = attribute(tag, "role").filter(|role| elements::is_furniture_role(role) && !is_own);
         let (mode, name) = match (by_role, role, &called) {
             (Some(role), ..) => (Mode::Navigation { by_name: false }, format!("[role={role}]")),
             (None, Role::Navigation, _) => (Mode::Navigation { by_name: false }, tag.name.to_string()),
@@ -67,6 +75,33 @@ impl Reader {
         };
         self.dropped_as = (Why::Navigation, name);
         (mode, Called::Nothing)
+    }
+
+    /// What is hidden within what is left out is a part of that.
+    fn mode_of_hidden(&mut self, name: &str) -> Mode {
+        match self.mode() {
+            Mode::Content => {
+                self.dropped_as = (Why::Hidden, name.to_owned());
+                Mode::Hidden
+            }
+            // A hidden heading is none of the page's.
+            Mode::Header => Mode::Navigation { by_name: false },
+            around => around,
+        }
+    }
+
+    /// In a fraction, words for those who do not see it tell its parts apart.
+    fn in_fraction(&self) -> bool {
+        self.open
+            .iter()
+            .any(|element| matches!(element.mark, Some(Mark::Fraction { .. })))
+    }
+
+    /// A note, a warning or a tip, which is a part of the text that it stands beside.
+    pub(super) fn is_note_box(&self, tag: &Tag) -> bool {
+        let role = attribute(tag, "role").unwrap_or_default();
+        let is_aside = &*tag.name == "aside" || role == "complementary";
+        is_aside && (elements::is_note_role(role) || names::is_note(tag, self.in_main()))
     }
 
     fn in_main(&self) -> bool {
