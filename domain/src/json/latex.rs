@@ -132,7 +132,7 @@ const POSSIBLE: &[&str] = &[
     "tt",
 ];
 
-/// The possible commands that no line of prose begins with behind a tab, in an object that has other commands.
+/// The possible commands whose letters behind the first begin nothing that would stand behind a tab in the middle of a line.
 const LIKELY: &[&str] = &["tag", "tiny", "to", "top", "tt"];
 
 /// What an object shows of how its writer treats backslashes.
@@ -191,13 +191,16 @@ impl Evidence {
         if possible && first == Some(&b'r') {
             return true;
         }
+        let likely = LIKELY.contains(&word);
         let unknown = matches!(first, Some(b'r' | b't')) && word.len() >= 2;
         if self.doubled {
             // A line end is what such a writer means by `\n`, but for the middle of a line.
             let in_line = place.math == Math::Inline;
-            LIKELY.contains(&word) || ((possible || unknown) && in_line)
+            (likely && place.before != Before::Start) || ((possible || unknown) && in_line)
         } else {
-            (possible && (self.single || place.is_formula())) || (unknown && place.is_formula())
+            (possible && (self.single || place.is_formula()))
+                || (unknown && place.is_formula())
+                || (likely && place.before == Before::Space)
         }
     }
 
@@ -228,6 +231,20 @@ pub(super) struct Place {
     environments: usize,
     /// The next character belongs to a mark that was seen.
     seen: bool,
+    /// What the place stands behind.
+    before: Before,
+    /// What the next place stands behind.
+    last: Before,
+}
+
+/// What stands right before a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Before {
+    /// The start of a line, and white space at most.
+    #[default]
+    Start,
+    Space,
+    Other,
 }
 
 /// A formula by its marks.
@@ -244,6 +261,15 @@ enum Math {
 impl Place {
     /// Goes past what the rest of a text starts with: a character, or an escape.
     pub(super) fn pass(&mut self, rest: &str) {
+        self.before = self.last;
+        let starts = |marks: &[&str]| marks.iter().any(|mark| rest.starts_with(mark));
+        if starts(&["\n", "\\n", "\\r"]) {
+            self.last = Before::Start;
+        } else if !starts(&[" ", "\\t"]) {
+            self.last = Before::Other;
+        } else if self.last == Before::Other {
+            self.last = Before::Space;
+        }
         if std::mem::take(&mut self.seen) {
             return;
         }

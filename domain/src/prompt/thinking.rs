@@ -23,10 +23,10 @@ const NAMES: &str = "think|thinking|reasoning|seed:think|antthinking";
 /// Words that are marks only in pairs, or at the start of a reply.
 const WORDS: &str = "thought|thoughts|reflection|scratchpad|analysis|inner_monologue";
 
-/// The bracket that a mark starts with, also escaped for HTML (once or more) or for JSON.
-const LEFT: &str = r"(?:<|&(?:amp;)*(?:lt|#0*60|#x0*3c);|\\u003c)";
+/// The bracket that a mark starts with, also of full width, or escaped for HTML (once or more) or for JSON.
+const LEFT: &str = r"(?:[<＜]|&(?:amp;)*(?:lt|#0*60|#x0*3c);|\\u003c)";
 /// The bracket that it ends with.
-const RIGHT: &str = r"(?:>|&(?:amp;)*(?:gt|#0*62|#x0*3e);|\\u003e)";
+const RIGHT: &str = r"(?:[>＞]|&(?:amp;)*(?:gt|#0*62|#x0*3e);|\\u003e)";
 /// What makes a mark a closing one. Models turn the stroke round, or escape it.
 const STROKE: &str = r"(?:[/\\]|&(?:amp;)*(?:sol|#0*47|#x0*2f);)*";
 /// Attributes of an opening mark.
@@ -35,7 +35,7 @@ const ATTRIBUTES: &str =
 
 static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i){LEFT}\s*(?P<c1>{STROKE})\s*(?:(?P<name>{NAMES})|(?P<word>{WORDS})){ATTRIBUTES}\s*(?P<empty>/?)\s*{RIGHT}|\[\s*(?P<c2>{STROKE})\s*THINK\s*\]|◁\s*(?P<c3>{STROKE})\s*think\s*▷|{LEFT}[|｜]\s*(?P<c4>{STROKE})\s*think(?:ing)?\s*[|｜]{RIGHT}|{LEFT}[|｜]\s*(?:(?:START|begin_of)|(?P<c5>END|end_of))_(?:THINKING|thought)\s*[|｜]{RIGHT}"
+        r"(?i){LEFT}\s*(?P<c1>{STROKE})\s*(?:(?P<name>{NAMES})(?:\s+[\w:.-]+)?|(?P<word>{WORDS})){ATTRIBUTES}\s*(?P<empty>/?)\s*{RIGHT}|\[\s*(?P<c2>{STROKE})\s*THINK\s*\]|◁\s*(?P<c3>{STROKE})\s*think\s*▷|{LEFT}[|｜]\s*(?P<c4>{STROKE})\s*think(?:ing)?\s*[|｜]{RIGHT}|{LEFT}[|｜]\s*(?:(?:START|begin_of)|(?P<c5>END|end_of))_(?:THINKING|thought)\s*[|｜]{RIGHT}"
     ))
     .ok()
 });
@@ -138,7 +138,7 @@ pub fn part(text: &str) -> Parted {
 
 /// A mark of thinking that is left in a text.
 pub fn mark(text: &str) -> Option<&str> {
-    if !text.contains(['<', '[', '◁', '&', '\\']) {
+    if !text.contains(['<', '＜', '[', '◁', '&', '\\']) {
         return None;
     }
     let found = marks(text).into_iter().find(|mark| !mark.is_word)?;
@@ -266,6 +266,8 @@ mod tests {
             "Is it 5? No.\n</think>\nIt is 4.\nAnswer: 4",
             "<think time=\"3s\">Is it 5? No.</think>It is 4.\nAnswer: 4",
             "<Think time = '3 > 2' effort=high >Is it 5? No.< / Think >It is 4.\nAnswer: 4",
+            "<think hidden>Is it 5? No.</think>It is 4.\nAnswer: 4",
+            "＜think＞Is it 5? No.＜/think＞It is 4.\nAnswer: 4",
             "<thought id=\"1\">Is it 5? No.</thought>It is 4.\nAnswer: 4",
             "&lt;think&gt;Is it 5? No.&lt;/think&gt;It is 4.\nAnswer: 4",
             "&amp;lt;Think time=&quot;3 s&quot;&amp;gt;Is it 5? No.&#60;&#x2F;think&#62;It is 4.\nAnswer: 4",
