@@ -1,7 +1,8 @@
 //! DOCX: the body of a word processor's document, by its styles.
 //!
-//! Read are the main part with its formulas, its styles and its footnotes. Raised and lowered text is marked. Left out: what was
-//! struck out or deleted under tracked changes, hidden text, codes of fields that are no formulas, tables of contents, headers and footers (they are parts of their own).
+//! Read are the main part with its formulas, its styles and its footnotes. Raised and lowered text is marked. Left out: what
+//! was struck out or deleted under tracked changes, hidden text, codes of fields that are no formulas, tables of contents,
+//! headers and footers (they are parts of their own).
 
 mod body;
 mod run;

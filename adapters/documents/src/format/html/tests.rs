@@ -151,6 +151,10 @@ fn layout_that_means_something_is_written() {
             "In 10 [6] cases.",
         ),
         (
+            "<p>In 10<a href=#fn1><sup>6</sup></a> cases, where <a href=x>10<sup>6</sup> m</a> are far.</p>",
+            "In 10 [6] cases, where 10^6 m are far.",
+        ),
+        (
             "<p>In 10<sup class=footnote-ref>6</sup> cases.</p>",
             "In 10 [6] cases.",
         ),
@@ -205,6 +209,7 @@ fn layout_that_means_something_is_written() {
             "<p>The 1<sup>st</sup>, le 2<sup>e</sup> and 7<sup><a href=#e>e</a></sup></p>",
             "The 1st, le 2e and 7 [e]",
         ),
+        ("<p>So 7<sup><a href=#a>a</a></sup> = n.</p>", "So 7 [a] = n."),
     ] {
         assert_eq!(texts(page)[0], text, "{page}");
     }

@@ -42,8 +42,8 @@ pub(crate) fn shift(text: &mut String, start: usize, shift: Shift, is_note: bool
     if spaces_after {
         text.push(' ');
     }
-    // A sign that is written on the line goes on like any other text.
-    marked.starts_with(['^', '_', ' ', '[']).then_some(text.len())
+    // A sign that is written on the line goes on like any other text, and a note that is called one stays one.
+    (!is_note && marked.starts_with(['^', '_', ' ', '['])).then_some(text.len())
 }
 
 /// Puts a fraction behind `start` into its normal form: `2+1⁄2` is written `2 1/2`.
@@ -65,6 +65,7 @@ pub(crate) fn follow(text: &mut String, ended: Option<usize>, next: &str) {
         fraction::begins(text);
         return;
     }
+    note::reconsider(text, next);
     let (Some(last), Some(first)) = (text.chars().last(), next.chars().next()) else {
         return;
     };

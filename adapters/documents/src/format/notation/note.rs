@@ -24,7 +24,7 @@ pub(super) fn is_mark(before: &str, inner: &str) -> bool {
     let listed = inner
         .chars()
         .all(|c| c.is_ascii_digit() || ",-–; []()".contains(c) || is_sign(c));
-    let lettered = is_lettered(inner);
+    let lettered = is_lettered(inner) || is_letters_of_decimal(before, inner);
     if !(listed || lettered) || inner.starts_with(['-', '–', '(']) {
         return false;
     }
@@ -32,8 +32,9 @@ pub(super) fn is_mark(before: &str, inner: &str) -> bool {
         // A letter begins the note itself; a number may be that of an isotope.
         return is_early(inner);
     };
-    let list =
-        inner.contains([',', ';', ' ']) || inner.contains('–') || inner.chars().skip(1).any(|c| c == '-');
+    // A minus at the end is an ion's charge.
+    let is_range = inner.trim_end_matches('-').chars().skip(1).any(|c| c == '-');
+    let list = is_range || inner.contains([',', ';', ' ', '–']);
     if last.is_ascii_digit() {
         return if lettered {
             takes_letter(before, inner)
@@ -64,6 +65,24 @@ fn is_lettered(inner: &str) -> bool {
     let parts = || inner.split([',', ';', ' ']).filter(|part| !part.is_empty());
     parts().count() > 0
         && parts().all(|part| part.chars().count() == 1 && part.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
+/// Letters beside each other behind a decimal number, as tables mark groups that do not differ.
+fn is_letters_of_decimal(before: &str, inner: &str) -> bool {
+    number_before(before).contains('.') && inner.len() <= 4 && inner.chars().all(|c| matches!(c, 'a'..='g'))
+}
+
+/// A letter that was taken for a note's is an exponent where a factor or an equals sign follows: `2^a × 3^b`.
+pub(super) fn reconsider(text: &mut String, next: &str) {
+    let letter = text.strip_suffix(']').and_then(|open| open.rsplit_once(" ["));
+    let Some((number, letter)) = letter else {
+        return;
+    };
+    let is_letter = letter.len() == 1 && letter.chars().all(|c| c.is_ascii_lowercase());
+    let goes_on = next.trim_start().starts_with(['×', '·', '⋅', '=', '÷']);
+    if is_letter && goes_on && number.ends_with(|c: char| c.is_ascii_digit()) {
+        *text = format!("{number}^{letter}");
+    }
 }
 
 /// A sign behind a word or number refers to a note; `x*` has a star of its own.

@@ -22,9 +22,8 @@ pub(super) fn plain<'t>(before: &str, inner: &'t str) -> Option<&'t str> {
         "tm" | "™" => Some("™"),
         "sm" | "℠" => Some("℠"),
         "®" => Some("®"),
-        "°" | "o" | "º" | "∘" | "◦" if after_digit || matches!(word_before(before), "N" | "n") => {
-            Some("°")
-        }
+        "°" | "o" | "∘" | "◦" if after_digit => Some("°"),
+        "°" | "o" | "º" if matches!(word_before(before), "N" | "n") => Some("°"),
         "'" | "′" | "’" => Some("′"),
         "\"" | "″" | "”" => Some("″"),
         lower if is_ordinal(before, lower) || is_abbreviation(before, inner) => Some(inner),

@@ -25,6 +25,8 @@ fn exponents_keep_their_numbers() {
         ("x_1", "*", "x_1^*"),
         ("R", "*", "R^*"),
         ("2", "h", "2^h"),
+        ("SO_4", "2-", "SO_4^2-"),
+        ("SO_4", "2−", "SO_4^2-"),
     ] {
         assert_eq!(shifted(before, inner, Shift::Raised), text);
     }
@@ -49,6 +51,7 @@ fn marks_of_notes_stand_apart() {
         ("12.5", "e", "12.5 [e]"),
         ("1,204", "a,b", "1,204 [a,b]"),
         ("the rate", "a,b", "the rate [a,b]"),
+        ("9.1", "ab", "9.1 [ab]"),
         ("a word", "†1", "a word [†1]"),
         ("", "*", "[*]"),
         ("", "a", "[a]"),
@@ -74,6 +77,7 @@ fn what_is_as_well_written_on_the_line_is() {
         ("M", "lle", "Mlle"),
         ("le D", "r", "le Dr"),
         ("N", "o", "N°"),
+        ("1", "º", "1º"),
         ("20", "o", "20°"),
         ("Mill", "TM", "Mill™"),
         ("f", "′", "f′"),
@@ -150,6 +154,8 @@ fn what_follows_stands_apart_where_it_would_run_into_an_index() {
         (&["log", "_10", "(100)"], "log_10(100)"),
         (&["sin", "^2", "x"], "sin^2 x"),
         (&["x", "_i", "y"], "x_i y"),
+        (&["2", "^a", " × 3", "^b", " = n"], "2^a × 3^b = n"),
+        (&["7", "^a", " of them"], "7 [a] of them"),
         (&["C", "_6", "H", "_12", "O", "_6"], "C_6H_12O_6"),
         (&["x", "_1", "^2", " + 1"], "x_1^2 + 1"),
         (&["2", "^e", "s"], "2es"),

@@ -17,7 +17,7 @@ pub(super) enum Mark {
     Shift {
         shift: Shift,
         from: usize,
-        /// Characters of links before it.
+        /// Characters of links before it; more at its end are of a link to a note. Most that can be where it is in a link.
         linked: usize,
         is_note: bool,
     },
@@ -51,11 +51,13 @@ impl Reader {
         }
         let from = self.text.len();
         if let Some(shift) = elements::shift(tag) {
+            let in_link = self.within(Role::Link);
             return Some(Mark::Shift {
                 shift,
                 from,
-                linked: self.linked,
-                is_note: elements::is_note(tag) || self.within(Role::Link),
+                linked: if in_link { usize::MAX } else { self.linked },
+                // A link that begins with it leads to the note; one that began before is about what it says.
+                is_note: elements::is_note(tag) || in_link && self.linked == self.linked_before_link,
             });
         }
         match &*tag.name {

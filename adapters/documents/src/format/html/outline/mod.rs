@@ -34,6 +34,8 @@ struct Reader {
     text: String,
     /// Characters of `text` inside of links, without white space.
     linked: usize,
+    /// How many there were where the last link began.
+    linked_before_link: usize,
     /// Dropped text of what is being left out, why, and what it is called.
     dropped: String,
     dropped_as: (Why, String),
@@ -80,6 +82,7 @@ impl Outline {
             failed: None,
             text: String::new(),
             linked: 0,
+            linked_before_link: 0,
             dropped: String::new(),
             dropped_as: (Why::Navigation, String::new()),
             lists: vec![],
@@ -210,6 +213,9 @@ impl Reader {
             return TokenSinkResult::Continue;
         }
         self.begin(role, mode, tag);
+        if role == Role::Link {
+            self.linked_before_link = self.linked;
+        }
         let trial = self.trial(role, mode, called);
         self.open.push(Element {
             name: name.into(),
