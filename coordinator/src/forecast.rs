@@ -22,7 +22,7 @@ const SAMPLE: u64 = 12;
 /// Bytes of a token of English text, roughly.
 const BYTES_A_TOKEN: f64 = 4.0;
 /// Share of candidates that become rows, believed before a pilot: further answers, and rephrasings.
-const PRIOR_ACCEPTANCE: [f64; 2] = [0.7, 0.6];
+const PRIOR_ACCEPTANCE: [f64; 2] = [0.78, 0.74];
 /// Answers to a rephrasing whose wrong ones are asked for again.
 const ANSWERS_A_REPHRASING: f64 = 1.2;
 /// How fast acceptance falls a lap over the seeds, believed before a pilot, by strategy: by as much as a stock of twenty wordings of an answer,

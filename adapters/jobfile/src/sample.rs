@@ -232,12 +232,16 @@ fn contradictions(
     let decided = ["question", "input", "context", "choices"]
         .iter()
         .any(|field| named.contains_key(*field));
-    let texts: Vec<&str> = unused
-        .iter()
-        .filter(|column| is_text(column))
-        .map(|column| column.name.as_str())
-        .collect();
-    if decided || texts.is_empty() {
+    let named = |of: fn(&Column) -> bool| -> Vec<&str> {
+        let columns = unused.iter().filter(|column| of(column));
+        columns.map(|column| column.name.as_str()).collect()
+    };
+    // Where no column holds prose, what tells the rows apart is shorter: a line of code, an operand.
+    let left_out = match named(is_text) {
+        texts if texts.is_empty() => named(may_be_asked_about),
+        texts => texts,
+    };
+    if decided || left_out.is_empty() {
         return Ok(());
     }
     let mut answers: HashMap<(&str, Option<&str>), Vec<&str>> = HashMap::new();
@@ -259,8 +263,22 @@ fn contradictions(
         rows,
         question: question.unwrap_or_default(),
         column: fields.question.clone(),
-        columns: list(texts, "and"),
+        columns: list(left_out, "and"),
     })
+}
+
+/// What a question may be about, though it is no prose: short texts, and numbers under a name of one letter. What names a row is not.
+fn may_be_asked_about(column: &Column) -> bool {
+    let name = column.name.to_ascii_lowercase();
+    let names_a_row = [
+        "id", "uid", "uuid", "index", "idx", "url", "link", "hash", "split", "source",
+    ]
+    .contains(&name.as_str())
+        || name.ends_with("_id")
+        || name.ends_with("_url");
+    let texts = column.kinds.get(&Kind::Text).copied().unwrap_or(0);
+    let short_texts = texts > 0 && 2 * column.numeric < texts;
+    column.distinct > 1 && !names_a_row && (short_texts || name.chars().count() == 1)
 }
 
 /// Texts that differ from row to row, and are neither numbers nor addresses.

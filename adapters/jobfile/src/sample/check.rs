@@ -54,11 +54,14 @@ pub(super) fn of(seeds: &[&SeedRow]) -> Check {
     }
 }
 
+/// As the validator reads references: `3,0` is a number in some countries, and none that it knows.
 fn is_number(text: &str) -> bool {
-    text.trim()
+    let plain = text
+        .trim()
         .replace(',', "")
         .parse::<f64>()
-        .is_ok_and(f64::is_finite)
+        .is_ok_and(f64::is_finite);
+    plain && gristmill_domain::answer::number::reference(text).is_some()
 }
 
 /// The last line is `#### 72`, as in GSM8K (Cobbe et al. 2021).

@@ -292,6 +292,26 @@ fn what_is_left_out_is_named_and_decided_where_it_matters() {
         "{:?}",
         sample.notes
     );
+    for (name, row) in [
+        (
+            "code",
+            r#""prompt":"What does this print?","code":"print(N)","completion":"a N""#,
+        ),
+        (
+            "operands",
+            r#""question":"Add the two.","a":N,"answer":"it is N""#,
+        ),
+    ] {
+        let rows: String = (0..24)
+            .map(|i| format!("{{{}}}\n", row.replace('N', &i.to_string())))
+            .collect();
+        folder.write(&format!("{name}.jsonl"), &rows);
+        let error = Sample::read(&format!("{name}.jsonl"), folder.0.path(), &BTreeMap::new()).unwrap_err();
+        assert!(
+            matches!(&error, SampleError::Undecided { rows: 24, .. }),
+            "{name}: {error}"
+        );
+    }
     let text = init(&sample, &TeacherChoice::Local("m".into()), &budget("5 calls"));
     assert!(
         text.contains("    # Not used: `sentence`.\n") && text.contains("    # decide: column"),
