@@ -371,7 +371,7 @@ fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
     let script = |task: &Task| match &task.work {
         // The first is right in every other question, the others are wrong alike.
         Work::Answer { .. } => {
-            let right = task.address.step == Step::Answer(0) || task.address.index % 2 == 0;
+            let right = task.address.step == Step::Answer(0) || task.address.index.is_multiple_of(2);
             Output::Answer(answer(if right { 8 } else { 99 }, Some(right)))
         }
         Work::Judge { request } => {
