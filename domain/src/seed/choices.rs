@@ -42,7 +42,34 @@ pub fn choices(value: &Value) -> Option<Vec<Choice>> {
         },
         Value::Null | Value::Bool(_) | Value::Number(_) => return None,
     };
-    (found.len() >= 2).then_some(found)
+    (found.len() >= 2).then(|| without_labels(found))
+}
+
+/// Options whose texts carry their labels, such as `B. tin`, without them in the texts.
+fn without_labels(found: Vec<Choice>) -> Vec<Choice> {
+    let parted: Option<Vec<Choice>> = found
+        .iter()
+        .enumerate()
+        .map(|(at, choice)| {
+            let (label, text) = label_of(&choice.text)?;
+            let in_place = label.eq_ignore_ascii_case(&letter(at)) || label == (at + 1).to_string();
+            in_place.then(|| Choice {
+                label: label.to_owned(),
+                text: text.to_owned(),
+            })
+        })
+        .collect();
+    parted.unwrap_or(found)
+}
+
+/// The label and the rest of a text that begins with one: `B. tin`, `(B) tin`, `2: tin`.
+fn label_of(text: &str) -> Option<(&str, &str)> {
+    let open = text.strip_prefix('(').unwrap_or(text);
+    let end = open.find(['.', ')', ':'])?;
+    let (label, rest) = (&open[..end], open[end..].get(1..)?);
+    let is_label = label.len() == 1 && label.bytes().all(|b| b.is_ascii_alphanumeric());
+    let text = rest.trim_start();
+    (is_label && text.len() < rest.len() && !text.is_empty()).then_some((label, text))
 }
 
 fn of_object(options: &Map<String, Value>) -> Option<Vec<Choice>> {
@@ -127,7 +154,11 @@ pub fn chosen(choices: &[Choice], answer: &Value, first: u64) -> Option<usize> {
                 .iter()
                 .position(|choice| choice.text == text)
                 .or_else(|| choices.iter().position(|choice| same(&choice.label, label)))
-                .or_else(|| choices.iter().position(|choice| same(&choice.text, text)));
+                .or_else(|| choices.iter().position(|choice| same(&choice.text, text)))
+                .or_else(|| {
+                    let (_, text) = label_of(text)?;
+                    choices.iter().position(|choice| same(&choice.text, text))
+                });
             found
                 .or_else(|| by_letter(choices, label))
                 .or_else(|| by_number(text.parse().ok()?))
@@ -149,9 +180,19 @@ fn by_letter(choices: &[Choice], label: &str) -> Option<usize> {
         .filter(|at| *at < choices.len())
 }
 
-/// The question with its options below it.
+/// The question with its options below it, unless it lists them itself.
 pub fn shown(question: &str, choices: &[Choice]) -> String {
     let mut text = question.trim().to_owned();
+    let lists = |choice: &Choice| {
+        let mut lines = text.lines().skip(1);
+        lines.any(|line| {
+            line.trim() == choice.text
+                || label_of(line.trim()).is_some_and(|(_, listed)| listed == choice.text)
+        })
+    };
+    if choices.iter().all(lists) {
+        return text;
+    }
     for choice in choices {
         text.push_str(&format!("\n{}) {}", choice.label, choice.text));
     }
@@ -203,6 +244,42 @@ mod tests {
             json!(3),
         ] {
             assert_eq!(choices(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn labels_that_options_carry_are_labels() {
+        let plain = choices(&json!(["iron", "tin"]));
+        for carried in [
+            json!(["A. iron", "B. tin"]),
+            json!(["(a) iron", "(b) tin"]),
+            json!(["1) iron", "2) tin"]),
+        ] {
+            let found = choices(&carried).unwrap();
+            let texts: Vec<&str> = found.iter().map(|choice| choice.text.as_str()).collect();
+            assert_eq!(texts, ["iron", "tin"], "{carried}");
+        }
+        let found = choices(&json!(["A. iron", "B. tin"]));
+        assert_eq!(found, plain);
+        let found = found.unwrap();
+        assert_eq!(chosen(&found, &json!("B. tin"), 0), Some(1));
+        assert_eq!(
+            shown("Which?\nA. iron\nB. tin", &found),
+            "Which?\nA. iron\nB. tin"
+        );
+        assert_eq!(shown("Which?", &found), "Which?\nA) iron\nB) tin");
+        // Texts of their own.
+        for own in [
+            json!(["3.5", "4.5"]),
+            json!(["A. Smith", "C. Jones"]),
+            json!(["e.g. iron", "i.e. tin"]),
+        ] {
+            let texts: Vec<String> = choices(&own)
+                .unwrap()
+                .into_iter()
+                .map(|choice| choice.text)
+                .collect();
+            assert_eq!(json!(texts), own);
         }
     }
 
