@@ -12,7 +12,9 @@ use super::rule::{Terms, rounded};
 pub(super) const DRAWS_MAX: usize = 16;
 /// Values over which the other wrong answers scatter, where answers are not chosen from a list: many for numbers, few for queries, which are
 /// wrong in one of a few ways.
-const SCATTER: [(u32, f64); 3] = [(1, 0.5), (3, 1.0), (50, 2.0)];
+const SCATTER: [(u32, f64); 3] = [(1, 0.5), (3, 1.0), (WIDE_SCATTER, 2.0)];
+/// Many of them.
+const WIDE_SCATTER: u32 = 50;
 /// Points that stand for the posterior in intervals.
 const SAMPLES: usize = 48;
 /// Chances that the verifier passes a question that has an answer.
@@ -131,6 +133,12 @@ impl Summary {
     }
 }
 
+/// Values over which the other wrong answers scatter where answers are chosen from a list: one of the wrong ones is the mistake that the
+/// question invites.
+fn listed_scatter(terms: &Terms) -> Option<u32> {
+    terms.wrong_answers.map(|wrong| wrong.saturating_sub(1))
+}
+
 /// E[θ^right (1 − θ)^wrong] by counts of right and wrong answers.
 type Moments = Vec<[f64; DRAWS_MAX + 1]>;
 
@@ -195,8 +203,8 @@ pub(super) struct Mass {
 }
 
 impl Fit {
-    /// The shares that are counted, without any point.
-    fn pointless(measured: &Measured, terms: &Terms) -> Self {
+    /// The shares that are counted, before any point is weighed.
+    fn of_counts(measured: &Measured, terms: &Terms) -> Self {
         Self {
             points: Vec::new(),
             merged: Vec::new(),
@@ -223,11 +231,7 @@ impl Fit {
 
     /// The posterior after what was counted.
     pub fn new(measured: &Measured, terms: &Terms) -> Self {
-        // One of the wrong answers is the mistake that the question invites.
-        let scatter = match terms.wrong_answers {
-            Some(wrong) => vec![(wrong.saturating_sub(1), 1.0)],
-            None => SCATTER.to_vec(),
-        };
+        let scatter = listed_scatter(terms).map_or(SCATTER.to_vec(), |values| vec![(values, 1.0)]);
         let mut logs: Vec<(Point, f64)> = Vec::new();
         let falls = SHARED.into_iter().flat_map(|(shared, weight)| {
             let each = scatter.iter();
@@ -264,7 +268,7 @@ impl Fit {
             merged: merge(&points),
             points,
             verify: (passes, SPECIFICITY),
-            ..Self::pointless(measured, terms)
+            ..Self::of_counts(measured, terms)
         }
     }
 
@@ -274,11 +278,11 @@ impl Fit {
             right,
             repeat: 0.03,
             shared: 0.5,
-            scatter: terms.wrong_answers.map_or(50, |wrong| wrong.saturating_sub(1)),
+            scatter: listed_scatter(terms).unwrap_or(WIDE_SCATTER),
             unanswerable: 0.05,
             passes: 0.96,
         };
-        Self::pointless(&Measured::default(), terms).at(point)
+        Self::of_counts(&Measured::default(), terms).at(point)
     }
 
     /// Points that stand for the posterior, each for the same share of it: at evenly spaced places of the summed weights.
