@@ -108,7 +108,7 @@ impl Place<'_> {
         self.bench.unreadable.read(model.line.id);
         let booked = model.price.booked(request, &response);
         meter::tokens(&self.task.model, booked);
-        let actual = model.price.bill(request, &response);
+        let actual = model.price.bill(booked, &response);
         let outcome = match examine(self.kit, &self.task.work, &response).await {
             Ok(output) => self.done(output, response.model_version).await,
             Err(unverifiable) => {

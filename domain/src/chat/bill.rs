@@ -41,10 +41,10 @@ impl From<Usage> for Reported {
 }
 
 impl Price {
-    /// What an answer is booked at: its tokens by this price, or what the provider says that it cost where that is more. A price that a
-    /// job states may be out of date.
-    pub fn bill(self, request: &Request, response: &Response) -> Amount {
-        let by_tokens = self.cost(self.booked(request, response));
+    /// What an answer is booked at: its [`booked`](Self::booked) tokens by this price, or what the provider says that it cost where that is
+    /// more. A price that a job states may be out of date.
+    pub fn bill(self, booked: Usage, response: &Response) -> Amount {
+        let by_tokens = self.cost(booked);
         let said = MicroUsd(response.usage.cost.unwrap_or(0));
         Amount {
             usd: by_tokens.usd.max(said),
@@ -267,7 +267,8 @@ mod tests {
                 cost,
                 ..reported(223, 45)
             };
-            PRICE.bill(&request(), &response(TEXT, usage)).usd.0
+            let response = response(TEXT, usage);
+            PRICE.bill(PRICE.booked(&request(), &response), &response).usd.0
         };
         let by_tokens = bill(None);
         assert!(by_tokens > 0);

@@ -238,7 +238,7 @@ impl Agent {
             let called = tokio::time::timeout(self.timeout, self.chat.complete(&request)).await;
             let (reason, scope, pause) = match called {
                 Ok(Ok(response)) => {
-                    let cost = self.price.bill(&request, &response);
+                    let cost = self.price.bill(self.price.booked(&request, &response), &response);
                     self.book(worst, cost);
                     let said = thinking::part(&response.text).said;
                     return Ok(reply_object(&said, request.schema.as_ref()).map(Value::Object));
