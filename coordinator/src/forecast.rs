@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
-use gristmill_domain::evidence::{Costs, JudgeUse, Measured, Rule, TYPICAL_REACHED, Terms};
+use gristmill_domain::evidence::{Costs, Measured, Rule, TYPICAL_REACHED, Terms};
 use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptKind, Validator};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally, Tries};
 use gristmill_domain::row::Position;
@@ -14,7 +14,7 @@ use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Work};
 
 use crate::Error;
-use crate::recipe::{Brief, Recipe};
+use crate::recipe::{Brief, Recipe, judge_use};
 use crate::seeds::SeedStore;
 
 /// Seeds whose prompts are measured.
@@ -129,16 +129,6 @@ const UNIT_COSTS: Costs = Costs {
     answer: 1.0,
     judge: 1.0,
 };
-
-/// How a judge takes part where answers vote.
-pub(crate) fn judge_use(job: &Job) -> Option<JudgeUse> {
-    match (job.judge.as_ref()?.when, job.generate.agreement.lead) {
-        (JudgeWhen::Always, _) => Some(JudgeUse::Always),
-        (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
-        // A fixed lead settles by itself what such a judge is for.
-        (JudgeWhen::Unverified, Some(_)) => None,
-    }
-}
 
 fn terms_at(job: &Job, costs: Costs) -> Terms {
     let agreement = &job.generate.agreement;

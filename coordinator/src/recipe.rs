@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use gristmill_domain::chat::Request;
+use gristmill_domain::evidence::JudgeUse;
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{
-    Concept, Concepts, Job, ModelSpec, PromptForm, PromptKind, Structured, Validator,
+    Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptForm, PromptKind, Structured, Validator,
 };
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::joined;
@@ -18,7 +19,6 @@ use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work};
 
 use crate::Error;
-use crate::forecast;
 use crate::seeds::SeedStore;
 
 /// Completion tokens of a reply that only decides something.
@@ -64,6 +64,16 @@ pub(crate) struct Brief<'a> {
     pub(crate) mutation: Option<&'a Mutation>,
     /// Its judge is being measured, and is not shown the reference.
     pub(crate) blind: bool,
+}
+
+/// How a judge takes part where answers vote.
+pub(crate) fn judge_use(job: &Job) -> Option<JudgeUse> {
+    match (job.judge.as_ref()?.when, job.generate.agreement.lead) {
+        (JudgeWhen::Always, _) => Some(JudgeUse::Always),
+        (JudgeWhen::Unverified, None) => Some(JudgeUse::Optional),
+        // A fixed lead settles by itself what such a judge is for.
+        (JudgeWhen::Unverified, Some(_)) => None,
+    }
 }
 
 impl Brief<'_> {
@@ -165,7 +175,7 @@ impl Recipe {
 
     /// Whether a judge takes part where answers vote.
     pub(crate) fn judges_votes(&self) -> bool {
-        forecast::judge_use(&self.job).is_some()
+        judge_use(&self.job).is_some()
     }
 
     /// Whether this teacher's verdicts on new questions come with an answer.
