@@ -26,6 +26,7 @@
 //! agree) is measured first, on a few of the seeds' own questions, each answered [`CALIBRATION_ANSWERS`] times.
 
 mod fit;
+mod likelihood;
 mod measured;
 mod rule;
 mod situation;

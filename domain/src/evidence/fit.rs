@@ -5,11 +5,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::measured::{Known, Measured, Seen};
+use super::likelihood::{DRAWS_MAX, Errors, Moments, Views, moments, pattern, seen_log, views};
+use super::measured::Measured;
 use super::rule::{Terms, rounded};
 
-/// Answers to one question that the model looks at.
-pub(super) const DRAWS_MAX: usize = 16;
 /// Values over which the other wrong answers scatter, where answers are not chosen from a list: many for numbers, few for queries, which are
 /// wrong in one of a few ways.
 const SCATTER: [(u32, f64); 3] = [(1, 0.5), (3, 1.0), (WIDE_SCATTER, 2.0)];
@@ -137,58 +136,6 @@ impl Summary {
 /// question invites.
 fn listed_scatter(terms: &Terms) -> Option<u32> {
     terms.wrong_answers.map(|wrong| wrong.saturating_sub(1))
-}
-
-/// E[θ^right (1 − θ)^wrong] by counts of right and wrong answers.
-type Moments = Vec<[f64; DRAWS_MAX + 1]>;
-
-/// Moments of the beta distribution with a mean and an intra-class correlation, as products: no gamma function is needed.
-fn moments(mean: f64, repeat: f64) -> Moments {
-    let mut table = vec![[0.0; DRAWS_MAX + 1]; DRAWS_MAX + 1];
-    // (mean + i·r) over (1 + n·r), with r = ρ / (1 − ρ): the rising factorials of a beta-binomial, each divided by a + b.
-    let step = repeat / (1.0 - repeat);
-    let mut all_right = 1.0;
-    for (right, row) in table.iter_mut().enumerate() {
-        let mut moment = all_right;
-        for (wrong, cell) in row.iter_mut().enumerate().take(DRAWS_MAX + 1 - right) {
-            *cell = moment;
-            moment *= (1.0 - mean + wrong as f64 * step) / (1.0 + (right + wrong) as f64 * step);
-        }
-        all_right *= (mean + right as f64 * step) / (1.0 + right as f64 * step);
-    }
-    table
-}
-
-/// How wrong answers fall together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Errors {
-    /// Share of them that is the mistake which the question invites.
-    shared: f64,
-    /// Values over which the others scatter evenly.
-    scatter: u32,
-}
-
-/// Likelihood that wrong answers fall into classes of these sizes: one of the classes, or none, is the mistake that the question
-/// invites, and each of the others one of the values over which the rest scatter.
-fn pattern<'a>(classes: impl Iterator<Item = &'a u8> + Clone, errors: Errors) -> f64 {
-    let values = f64::from(errors.scatter);
-    // Where there is nothing to scatter over, every mistake is the same.
-    let shared = if errors.scatter == 0 { 1.0 } else { errors.shared };
-    let one_value = if errors.scatter == 0 {
-        0.0
-    } else {
-        (1.0 - shared) / values
-    };
-    // Each scattered class takes a value that no other has.
-    let scattered = |invited: Option<usize>| -> f64 {
-        let rest = classes.clone().enumerate().filter(|(i, _)| Some(*i) != invited);
-        let free = (0..).map(|taken| (values - f64::from(taken)).max(0.0));
-        rest.zip(free)
-            .map(|((_, size), free)| free * one_value.powi(i32::from(*size)))
-            .product()
-    };
-    let invited = |(i, size): (usize, &u8)| shared.powi(i32::from(*size)) * scattered(Some(i));
-    scattered(None) + classes.clone().enumerate().map(invited).sum::<f64>()
 }
 
 /// Joint likelihoods of a vote, by what the truth is.
@@ -472,103 +419,4 @@ fn merge(points: &[(Point, f64)]) -> Vec<Merged> {
         }
     }
     merged
-}
-
-/// Votes under one supposition about which answer is right.
-#[derive(Debug, Clone, Copy)]
-struct View {
-    right: usize,
-    wrong: usize,
-    /// Likelihood of how the wrong answers fall together.
-    pattern: f64,
-}
-
-/// Votes under each supposition: each class right in turn, then none of them.
-fn views(votes: &[u8], errors: Errors) -> Vec<View> {
-    let drawn: usize = votes.iter().map(|size| usize::from(*size)).sum();
-    if drawn > DRAWS_MAX {
-        return Vec::new();
-    }
-    let each = votes.iter().enumerate().map(|(right, size)| {
-        let others = votes.iter().enumerate().filter(move |(i, _)| *i != right);
-        View {
-            right: usize::from(*size),
-            wrong: drawn - usize::from(*size),
-            pattern: pattern(others.map(|(_, size)| size), errors),
-        }
-    });
-    let none = View {
-        right: 0,
-        wrong: drawn,
-        pattern: pattern(votes.iter(), errors),
-    };
-    each.chain([none]).collect()
-}
-
-/// All that was counted, under one share of mistakes that a question invites.
-struct Views<'a> {
-    known: Vec<(f64, View)>,
-    seen: Vec<(f64, &'a Seen, Vec<View>)>,
-}
-
-impl<'a> Views<'a> {
-    fn new(measured: &'a Measured, errors: Errors) -> Self {
-        let known = |known: &Known| View {
-            right: usize::from(known.right),
-            wrong: known.wrong.iter().map(|size| usize::from(*size)).sum(),
-            pattern: pattern(known.wrong.iter(), errors),
-        };
-        Self {
-            known: measured
-                .known
-                .iter()
-                .map(|(k, n)| (*n as f64, known(k)))
-                .collect(),
-            seen: measured
-                .seen
-                .iter()
-                .map(|(seen, n)| (*n as f64, seen, views(&seen.votes, errors)))
-                .collect(),
-        }
-    }
-
-    fn known_log(&self, moments: &Moments) -> f64 {
-        let readable = self
-            .known
-            .iter()
-            .filter(|(_, view)| view.right + view.wrong <= DRAWS_MAX);
-        let logs = readable.map(|(n, view)| n * (moments[view.right][view.wrong] * view.pattern).ln());
-        logs.sum()
-    }
-
-    /// How often, and how likely each pattern is where the question has an answer and where it has none.
-    fn seen(&self, moments: &Moments) -> Vec<(f64, Option<bool>, f64, f64)> {
-        let readable = self.seen.iter().filter(|(_, _, views)| !views.is_empty());
-        let likelihoods = readable.map(|(n, seen, views)| {
-            let answerable = views
-                .iter()
-                .map(|view| moments[view.right][view.wrong] * view.pattern);
-            let none = views.last().map_or(1.0, |view| view.pattern);
-            (*n, seen.verified, answerable.sum(), none)
-        });
-        likelihoods.collect()
-    }
-}
-
-fn seen_log(seen: &[(f64, Option<bool>, f64, f64)], unanswerable: f64, verify: (f64, f64)) -> f64 {
-    let logs = seen.iter().map(|(n, verified, answerable, none)| {
-        let (good, bad) = verdict(*verified, verify);
-        let likelihood = (1.0 - unanswerable) * good * answerable + unanswerable * bad * none;
-        n * likelihood.max(f64::MIN_POSITIVE).ln()
-    });
-    logs.sum()
-}
-
-/// Likelihood of a check's verdict on a good case and on a bad one, by its sensitivity and specificity.
-pub(super) fn verdict(passed: Option<bool>, (sensitivity, specificity): (f64, f64)) -> (f64, f64) {
-    match passed {
-        None => (1.0, 1.0),
-        Some(true) => (sensitivity, 1.0 - specificity),
-        Some(false) => (1.0 - sensitivity, specificity),
-    }
 }

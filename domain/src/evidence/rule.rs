@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{DRAWS_MAX, Fit, Summary};
+use super::fit::{Fit, Summary};
+use super::likelihood::DRAWS_MAX;
 use super::measured::Measured;
 use super::situation::{Action, Situation};
 use super::solve::{Costs, Game, JudgeUse, Odds, Table};

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{Fit, verdict};
+use super::fit::Fit;
+use super::likelihood::verdict;
 use super::rule::{Terms, answerable, roots};
 use super::situation::{Action, Situation};
 use super::walk::Walk;
