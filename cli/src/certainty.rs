@@ -1,5 +1,7 @@
 //! How right rows without a reference are expected to be, in numbers and in words: before a run, and after it.
 
+use std::collections::BTreeMap;
+
 use gristmill_coordinator::RoundReport;
 use gristmill_domain::evidence::{Basis, Rule, Summary, Terms};
 use gristmill_domain::row::Row;
@@ -26,6 +28,12 @@ pub(crate) struct Certainty {
     pub(crate) calls_per_right_row: f64,
     /// From what that was estimated.
     pub(crate) basis: Basis,
+    /// Token F1 from which open answers said the same, where no validator read them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min_f1: Option<f64>,
+    /// How often the teacher is right about the concepts that had a rule of their own, by the last round's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) concepts: BTreeMap<String, Summary>,
 }
 
 /// Sums up how sure accepted rows are while they go by.
@@ -46,8 +54,9 @@ impl Sums {
     }
 
     /// The rows' mean, with the interval that the last rule's parameters leave; `None` where agreement decided nothing.
-    pub(crate) fn certainty(&self, rounds: &[RoundReport]) -> Option<Certainty> {
-        let rule = rounds.iter().rev().find_map(|round| round.plan.rule.as_ref())?;
+    pub(crate) fn certainty(&self, rounds: &[RoundReport], min_f1: Option<f64>) -> Option<Certainty> {
+        let last = rounds.iter().rev().map(|round| &round.plan);
+        let (plan, rule) = last.filter_map(|plan| Some((plan, plan.rule.as_ref()?))).next()?;
         let mean = self.sure / self.rows.max(1) as f64;
         let expected = rule.expected.accuracy;
         (self.rows > 0).then(|| Certainty {
@@ -61,6 +70,12 @@ impl Sums {
             lead: rule.lead,
             calls_per_right_row: rule.expected.calls_per_right_row,
             basis: rule.basis,
+            min_f1,
+            concepts: plan
+                .concept_rules
+                .iter()
+                .map(|(name, rule)| (name.clone(), rule.basis.right))
+                .collect(),
         })
     }
 }
@@ -78,22 +93,46 @@ impl Certainty {
             Some(lead) => format!("a fixed lead of {lead} votes"),
             None => format!("a target of {:.1} %", 100.0 * self.target),
         };
-        let judge = match &basis.judge {
-            Some(judge) => format!(
+        let checks = basis.judge.map(|judge| {
+            format!(
                 " The judge passes {:.0} % of the right answers and fails {:.0} % of the wrong ones, from {} answers that are known and what \
                  judges mostly do.",
                 100.0 * judge.sensitivity,
                 100.0 * judge.specificity,
-                judge.answers
-            ),
-            None => String::new(),
-        };
+                judge.verdicts
+            )
+        });
+        let verifier = basis.verifier.filter(|verifier| verifier.verdicts > 0).map(|verifier| {
+            format!(
+                " The verifier passes {:.0} % of the questions that have an answer and fails {:.0} % of those that have none, by how the \
+                 answers to {} verified questions agree and what verifiers mostly do.",
+                100.0 * verifier.sensitivity,
+                100.0 * verifier.specificity,
+                thousands(verifier.verdicts)
+            )
+        });
+        let meaning = self.min_f1.map(|min_f1| {
+            format!(
+                " No validator reads these answers: two are taken for the same where their words are (token F1 of {min_f1} or more) and no \
+                 fact in them differs, and one is right that says what the seed's own answer says."
+            )
+        });
+        let concepts = (!self.concepts.is_empty()).then(|| {
+            let each = self.concepts.iter();
+            let each = each.map(|(name, right)| format!("{name} ({:.0} %)", 100.0 * right.mean));
+            format!(
+                " It is clearly better or worse than that about some concepts, where more or fewer answers were drawn: {}.",
+                each.collect::<Vec<_>>().join(", ")
+            )
+        });
+        let more = concepts.into_iter().chain(meaning).chain(checks).chain(verifier);
+        let more: String = more.collect();
         let text = format!(
             "{} rows have no reference and were decided by the agreement of several answers, with {how}. {:.1} % of them are expected to \
              be right (90 % interval {:.1} to {:.1} %), at {:.1} calls a right row. This is estimated from {} questions with a reference \
              and the votes on {} without: the teacher is right {:.0} % of the time [{:.0}, {:.0}], two of its answers to one question are \
              right or wrong together with a correlation of {:.2} [{:.2}, {:.2}], two wrong answers agree {:.0} % of the time, and {:.0} % \
-             of the new questions have no answer.{judge}",
+             of the new questions have no answer.{more}",
             thousands(self.rows),
             100.0 * self.right.mean,
             100.0 * self.right.low,

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
-use gristmill_domain::job::{Job, Mutators, Validator};
+use gristmill_domain::job::{Job, Mutators};
 use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::Strategy;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
@@ -186,7 +186,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
 /// True where a plan asks for rows that only the agreement of several answers decides.
 fn agreement_decides(job: &Job, plan: &Plan) -> bool {
     let voted = plan.candidates[2] > 0 || !job.seeds.fields.has_references();
-    voted && !matches!(job.filter.validator, Validator::None)
+    voted && job.answers_vote()
 }
 
 /// `2 evolutions, 1 persona, 0 styles; half of the questions asked for`.

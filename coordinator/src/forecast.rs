@@ -84,7 +84,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             .concepts
             .as_ref()
             .and_then(|concepts| steering(recipe, concepts)),
-        calibrates: recipe.has_reference(Strategy::AnswerAugmentation) && recipe.votes(Strategy::NewQuestion),
+        calibrates: recipe.measures(),
         evidence: Some(terms),
     })
 }

@@ -158,9 +158,17 @@ impl Recipe {
             && matches!(strategy, Strategy::AnswerAugmentation | Strategy::Rephrasing)
     }
 
-    /// True when several answers decide: there is nothing to compare them with, but a canonical form to compare them by.
+    /// True when several answers decide: there is nothing to compare them with, but they can be compared with each other. Where a judge or
+    /// a passage is all that checks an open answer, the seed's own answer is shown to the judge, and nothing votes against it.
     pub(crate) fn votes(&self, strategy: Strategy) -> bool {
-        !self.has_reference(strategy) && !matches!(self.job.filter.validator, Validator::None)
+        let open = matches!(self.job.filter.validator, Validator::None);
+        let of_seed = strategy != Strategy::NewQuestion && self.job.seeds.fields.has_references();
+        self.job.answers_vote() && !self.has_reference(strategy) && !(open && of_seed)
+    }
+
+    /// Whether seeds have answers by which the teacher can be measured before it answers questions that have none.
+    pub(crate) fn measures(&self) -> bool {
+        self.job.seeds.fields.has_references() && self.votes(Strategy::NewQuestion)
     }
 
     /// Whether a new question, or the verdict on one, comes together with an answer, one of those that vote. It is read out of a JSON

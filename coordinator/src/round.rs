@@ -99,6 +99,8 @@ pub(crate) struct Round<'a> {
     again: &'a [Again],
     /// How answers without a reference are decided on.
     rule: Rule,
+    /// Rules of concepts that have one of their own.
+    concept_rules: &'a BTreeMap<String, Rule>,
     visit: Visit,
     total: u64,
     /// Candidates under way, by number; decided ones until all before them are.
@@ -160,6 +162,7 @@ impl<'a> Round<'a> {
                 .rule
                 .clone()
                 .unwrap_or_else(|| forecast::rule_of_older_plans(&recipe.job)),
+            concept_rules: &plan.concept_rules,
             visit,
             total: plan.total(),
             active: BTreeMap::new(),

@@ -40,7 +40,7 @@ pub const CALIBRATION_ANSWERS: u32 = 4;
 
 pub use fit::{Fit, Summary};
 pub(crate) use measured::shrunk;
-pub use measured::{Check, Known, Measured, Seen, TYPICAL_REACHED};
-pub use rule::{Basis, Case, Judge, Prospect, Rule, Terms};
+pub use measured::{Answers, Check, Known, Measured, Seen, TYPICAL_REACHED};
+pub use rule::{Basis, Case, Checker, Prospect, Rule, Terms};
 pub use situation::{Action, Situation, Weighed, tally};
 pub use solve::{Costs, JudgeUse};

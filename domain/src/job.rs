@@ -196,6 +196,10 @@ pub struct Agreement {
     /// Answers drawn for one question at most; 10 when left out, or 6 with a fixed `lead`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_samples: Option<u32>,
+    /// Compares open answers, which no validator reads, by what they say: two are the same from this token F1 on (0 to 1; 0.6 suits answers
+    /// of a sentence or two), unless their facts differ. Left out, open answers do not vote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_f1: Option<f64>,
 }
 
 impl Agreement {
@@ -211,6 +215,22 @@ impl Agreement {
     pub fn max_samples(&self) -> u32 {
         let fixed = self.lead.is_some();
         self.max_samples.unwrap_or(if fixed { 6 } else { 10 })
+    }
+}
+
+impl Job {
+    /// Whether several answers to one question can be compared, so that they may vote.
+    pub fn answers_vote(&self) -> bool {
+        !matches!(self.filter.validator, Validator::None) || self.generate.agreement.min_f1.is_some()
+    }
+
+    /// Token F1 from which two answers say the same, where they are compared by what they say and not by a canonical form.
+    pub fn meaning_f1(&self) -> Option<f64> {
+        match self.filter.validator {
+            Validator::None => self.generate.agreement.min_f1,
+            Validator::Text { min_f1 } => Some(min_f1),
+            Validator::Number | Validator::Sql { .. } | Validator::Label { .. } => None,
+        }
     }
 }
 

@@ -172,6 +172,9 @@ pub struct Plan {
     /// How answers without a reference are decided on, and how often wrong ones are asked for again; plans of older versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
+    /// Rules of their own for the concepts about which the teacher is right more often or less often than about the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub concept_rules: BTreeMap<String, Rule>,
     /// The mix that the candidates follow.
     pub mix: Mix,
     /// The run's limit at this time; plans of older versions do not say.
@@ -342,6 +345,11 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
             .map(|concept| concept.standing.clone())
             .collect(),
         aims,
+        concept_rules: policy
+            .evidence
+            .as_ref()
+            .map(|terms| Rule::of_concepts(&snapshot.measured, terms))
+            .unwrap_or_default(),
         rule,
         mix,
         limit: Some(snapshot.limit),

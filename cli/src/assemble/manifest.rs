@@ -210,7 +210,9 @@ pub(crate) fn manifest(
         }
     }
     let failed_calls = tallies.failed_calls();
-    let certainty = tallies.sums.certainty(&course.rounds);
+    let certainty = tallies
+        .sums
+        .certainty(&course.rounds, start.job.generate.agreement.min_f1);
     let mut warnings = warnings::of(
         start,
         &course.concepts,

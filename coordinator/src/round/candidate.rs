@@ -194,6 +194,13 @@ impl Candidate {
             .map(|about| about.topic.as_ref())
     }
 
+    /// The concept that it is asked about, as far as that is known before it is answered.
+    pub(super) fn asked_about(&self) -> Option<&str> {
+        let of_seed = || self.seed.concepts.first().filter(|_| self.passage.is_none());
+        let topic = self.topic().map(|topic| topic.name.as_str());
+        topic.or_else(|| of_seed().filter(|_| !self.borrowed()).map(String::as_str))
+    }
+
     /// True when it is asked about its seed's own passage.
     pub(super) fn of_passage(&self) -> bool {
         self.seed.context.is_some() && self.passage.is_none() && !self.borrowed()

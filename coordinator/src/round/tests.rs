@@ -29,18 +29,19 @@ struct Stage {
 impl Stage {
     /// Candidates in the order of [`Strategy::ALL`]; `generate` and `fields` are the job's.
     fn new(candidates: [u64; 3], generate: Value, fields: Value) -> Self {
-        Self::of(candidates, generate, fields, Value::Null)
+        Self::of(candidates, generate, fields, Value::Null, "number")
     }
 
-    /// The same with a judge.
-    fn of(candidates: [u64; 3], generate: Value, fields: Value, judge: Value) -> Self {
+    /// The same with a judge, or another validator.
+    fn of(candidates: [u64; 3], generate: Value, fields: Value, judge: Value, validator: &str) -> Self {
+        let validator = json!({"kind": validator});
         let job: Job = serde_json::from_value(json!({
             "judge": judge,
             "seeds": {"path": "s.jsonl", "fields": fields},
             "teacher": {"base_url": "http://h/v1", "model": "teacher"},
             "embed": {"model": "off", "batch": 4},
             "generate": generate,
-            "filter": {"validator": {"kind": "number"}},
+            "filter": {"validator": validator},
             "budget": {"calls": 1_000},
         }))
         .unwrap();
@@ -68,6 +69,7 @@ impl Stage {
             aims: Vec::new(),
             concepts: Vec::new(),
             rule: Some(Rule::typical(&terms)),
+            concept_rules: BTreeMap::new(),
             mix: Mix::only(Strategy::NewQuestion),
             limit: None,
             budget_ratio: 1.0,
@@ -147,7 +149,7 @@ fn seed(n: u64) -> Seed {
         reasoning: None,
         references: vec![(8 + n).to_string()],
         context: None,
-        concepts: Vec::new(),
+        concepts: vec!["fruit".into()],
         source: None,
         database: None,
         place: Place {
@@ -366,7 +368,13 @@ fn a_question_that_cannot_be_answered_brings_no_vote() {
 #[test]
 fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
     let judge = json!({"base_url": "http://h/v1", "model": "judge", "samples": 1});
-    let mut stage = Stage::of([0, 0, 0], json!({}), json!({"references": "answer"}), judge);
+    let mut stage = Stage::of(
+        [0, 0, 0],
+        json!({}),
+        json!({"references": "answer"}),
+        judge,
+        "number",
+    );
     stage.plan.calibration = 5;
     let script = |task: &Task| match &task.work {
         // The first is right in every other question, the others are wrong alike.
@@ -402,10 +410,97 @@ fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
     );
     let mut measured = Measured::default();
     rows.iter().for_each(|row| measured.note(row));
-    assert_eq!(measured.known_questions(), 5);
+    assert_eq!(measured.all.known_questions(), 5);
     let Check { good, bad, .. } = measured.judge;
     assert_eq!(
         (good, bad, measured.judge.passed_good, measured.judge.failed_bad),
         (3, 2, 3, 2)
     );
+}
+
+fn says(text: &str) -> Answer {
+    Answer {
+        answer: text.into(),
+        canonical: text.to_lowercase(),
+        ..answer(0, None)
+    }
+}
+
+#[test]
+fn open_answers_that_say_the_same_vote_together_where_the_job_says_from_when_they_do() {
+    let judge = json!({"base_url": "http://h/v1", "model": "judge", "samples": 1});
+    let generate = json!({"agreement": {"lead": 2, "min_f1": 0.6}, "verify": false});
+    let stage = Stage::of([0, 0, 1], generate, json!({}), judge.clone(), "none");
+    let script = |task: &Task| match task.address.step {
+        Step::Ask => Output::Answered {
+            question: "How is the drug taken?".into(),
+            answer: Some(says("Give 5 mg twice a day with food.")),
+        },
+        Step::Answer(1) => Output::Answer(says("Give 50 mg twice a day with food.")),
+        Step::Answer(_) => Output::Answer(says("Give 5 mg with food twice a day.")),
+        other => panic!("{other}"),
+    };
+    let row = stage.run(&script).remove(0);
+    assert!(row.accepted(), "{:?}", row.rejection);
+    assert_eq!(row.answer, "Give 5 mg twice a day with food.");
+    assert_eq!(row.checks.weighed.unwrap().at.votes, [3, 1]);
+    // Without it, there is no vote, and the judge decides by itself.
+    let alone = Stage::of([0, 0, 1], json!({"verify": false}), json!({}), judge, "none");
+    assert!(!alone.recipe.votes(Strategy::NewQuestion));
+}
+
+#[test]
+fn open_answers_are_measured_by_what_the_seeds_answers_say() {
+    let judge = json!({"base_url": "http://h/v1", "model": "judge", "samples": 1});
+    let generate = json!({"agreement": {"min_f1": 0.6, "lead": 2}});
+    let mut stage = Stage::of(
+        [0, 0, 0],
+        generate,
+        json!({"references": "answer"}),
+        judge,
+        "none",
+    );
+    assert!(stage.recipe.measures());
+    stage.plan.calibration = 1;
+    let script = |task: &Task| match (&task.work, task.address.step) {
+        (Work::Answer { .. }, Step::Answer(2)) => Output::Answer(says("none at all")),
+        (Work::Answer { subject, .. }, _) => {
+            let of = (0..6).map(seed).find(|seed| seed.question == subject.question);
+            Output::Answer(says(&of.unwrap().answer))
+        }
+        (_, step) => panic!("{step}"),
+    };
+    let row = stage.run(&script).remove(0);
+    assert!(row.calibrates());
+    let weighed = row.checks.weighed.unwrap();
+    assert_eq!((weighed.right, weighed.at.votes), (Some(3), vec![3, 1]));
+}
+
+#[test]
+fn a_concept_that_has_a_rule_of_its_own_is_asked_about_by_that_rule() {
+    let mut stage = new_questions(json!({"agreement": {"lead": 1}, "verify": false}));
+    let mut harder = stage.recipe.job.clone();
+    harder.generate.agreement.lead = Some(3);
+    stage.plan.rule = Some(forecast::rule_of_older_plans(&stage.recipe.job));
+    let own = forecast::rule_of_older_plans(&harder);
+    let steps = |stage: &Stage| {
+        let row = stage.run(&teacher_of_one).remove(0);
+        let weighed = row.checks.weighed.unwrap();
+        (weighed.concept, weighed.asked)
+    };
+    let seed = stage.seeds.read(stage.seeds.anchor(0)).unwrap();
+    assert_eq!(steps(&stage), (seed.concepts.first().cloned(), 1));
+    stage.plan.concept_rules = BTreeMap::from([("fruit".to_owned(), own)]);
+    assert_eq!(steps(&stage), (Some("fruit".into()), 3));
+}
+
+/// One question, and the same answer to it each time.
+fn teacher_of_one(task: &Task) -> Output {
+    match task.address.step {
+        Step::Ask => Output::Answered {
+            question: "How many legs do nine spiders have?".into(),
+            answer: Some(answer(72, None)),
+        },
+        _ => Output::Answer(answer(72, None)),
+    }
 }

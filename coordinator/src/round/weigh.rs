@@ -2,9 +2,10 @@
 //!
 //! A decision is made only when everything that was asked for is there, so that none depends on the order of arrival.
 
-use gristmill_domain::evidence::{Action, CALIBRATION_ANSWERS, Situation, Weighed};
+use gristmill_domain::answer::meaning;
+use gristmill_domain::evidence::{Action, CALIBRATION_ANSWERS, Rule, Situation, Weighed};
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::job::JudgeWhen;
+use gristmill_domain::job::{JudgeWhen, Validator};
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Answer, Step};
 
@@ -12,6 +13,14 @@ use super::Round;
 use super::candidate::{Candidate, Phase};
 
 impl Round<'_> {
+    /// The rule for a candidate: that of the concept that it is asked about, where the concept has one.
+    fn rule(&self, candidate: &Candidate) -> &Rule {
+        let own = candidate
+            .asked_about()
+            .and_then(|name| self.concept_rules.get(name));
+        own.unwrap_or(&self.rule)
+    }
+
     /// Takes the first step after the question is settled.
     pub(super) fn begin_answers(&mut self, index: u64) {
         let Some(candidate) = self.active.get_mut(&index) else {
@@ -40,14 +49,18 @@ impl Round<'_> {
 
     /// Goes on after a question was verified. Where answers cannot be compared, nothing can outweigh the verdict.
     pub(super) fn after_verification(&mut self, index: u64, answer: Option<Answer>) {
-        let Some(candidate) = self.active.get_mut(&index) else {
+        let max_samples = self
+            .active
+            .get(&index)
+            .map(|candidate| self.rule(candidate).max_samples);
+        let (Some(candidate), Some(max_samples)) = (self.active.get_mut(&index), max_samples) else {
             return;
         };
         if self.recipe.votes(candidate.spec.strategy) {
             // One that came with the verdict votes like another.
             let brings =
                 self.recipe.verifies_with_answer(candidate.teacher) && candidate.verified == Some(true);
-            if brings && candidate.asked_answers < self.rule.max_samples {
+            if brings && candidate.asked_answers < max_samples {
                 candidate.answers.insert(candidate.asked_answers, answer);
                 candidate.asked_answers += 1;
             }
@@ -82,6 +95,7 @@ impl Round<'_> {
         }
         let strategy = candidate.spec.strategy;
         if candidate.spec.calibrates {
+            self.compare_with_seed(index);
             return self.measure_judge(index);
         }
         if self.recipe.votes(strategy) {
@@ -92,7 +106,7 @@ impl Round<'_> {
         let wrong = usable().last().cloned();
         // The question is paid for: another answer is cheaper than another question.
         let retries = match strategy {
-            Strategy::Rephrasing if self.recipe.has_reference(strategy) => self.rule.retries,
+            Strategy::Rephrasing if self.recipe.has_reference(strategy) => self.rule(candidate).retries,
             Strategy::Rephrasing | Strategy::AnswerAugmentation | Strategy::NewQuestion => 0,
         };
         match (good, wrong) {
@@ -112,6 +126,24 @@ impl Round<'_> {
             }
             (None, None) => self.decide_by_last(index),
         }
+    }
+
+    /// Compares open answers to a seed's question, which no validator reads, with the seed's own.
+    fn compare_with_seed(&mut self, index: u64) {
+        let (Some(candidate), Validator::None) =
+            (self.active.get_mut(&index), &self.recipe.job.filter.validator)
+        else {
+            return;
+        };
+        let Some(min_f1) = self.recipe.job.meaning_f1() else {
+            return;
+        };
+        for answer in candidate.answers.values_mut().flatten() {
+            let mut references = candidate.seed.references.iter();
+            answer.correct =
+                Some(references.any(|reference| meaning::same(reference, &answer.answer, min_f1)));
+        }
+        meaning::unite(candidate.answers.values_mut().flatten(), min_f1);
     }
 
     /// Has the judge look at an answer of a question that was asked to measure the teacher, where there is a judge: at a wrong one
@@ -156,6 +188,9 @@ impl Round<'_> {
 
     /// Does what the plan's rule says about the evidence so far.
     fn follow_rule(&mut self, index: u64) {
+        if let (Some(candidate), Some(min_f1)) = (self.active.get_mut(&index), self.recipe.job.meaning_f1()) {
+            meaning::unite(candidate.answers.values_mut().flatten(), min_f1);
+        }
         let Some(candidate) = self.active.get(&index) else {
             return;
         };
@@ -165,10 +200,12 @@ impl Round<'_> {
         let (at, leader) = candidate.situation();
         let leader = leader.cloned();
         let asked = candidate.asked_answers;
-        match (self.rule.decide(&at, asked), leader) {
+        let rule = self.rule(candidate);
+        match (rule.decide(&at, asked), leader) {
             (Action::Draw, _) => {
-                let most = self.rule.max_samples.saturating_sub(asked).max(1);
-                self.ask_answers(index, self.rule.sure_draws(&at).min(most));
+                let most = rule.max_samples.saturating_sub(asked).max(1);
+                let count = rule.sure_draws(&at).min(most);
+                self.ask_answers(index, count);
             }
             (Action::Verify, _) => {
                 if let Some(candidate) = self.active.get_mut(&index) {
@@ -200,12 +237,9 @@ impl Round<'_> {
         let Some(candidate) = self.active.get(&index) else {
             return;
         };
-        let sure = self.rule.case(at).map_or(0.0, |case| case.right);
-        let sure = format!(
-            "{:.1} % sure, {:.1} % wanted",
-            100.0 * sure,
-            100.0 * self.rule.target
-        );
+        let rule = self.rule(candidate);
+        let sure = rule.case(at).map_or(0.0, |case| case.right);
+        let sure = format!("{:.1} % sure, {:.1} % wanted", 100.0 * sure, 100.0 * rule.target);
         let given: Vec<&str> = candidate
             .answers
             .values()
@@ -330,7 +364,8 @@ impl Round<'_> {
             // About the answer that was judged, whether it leads or not.
             at.judged = candidate.judged.as_ref().map(|(_, passed)| *passed);
         }
-        let right = self.recipe.has_reference(strategy).then(|| {
+        let known = self.recipe.has_reference(strategy) || candidate.spec.calibrates;
+        let right = known.then(|| {
             let answers = candidate.answers.values().flatten();
             let right = answers.filter(|answer| answer.correct == Some(true)).count();
             u8::try_from(right).unwrap_or(u8::MAX)
@@ -338,9 +373,10 @@ impl Round<'_> {
         let sure = self
             .recipe
             .votes(strategy)
-            .then(|| self.rule.case(&at).map(|case| case.right));
+            .then(|| self.rule(candidate).case(&at).map(|case| case.right));
         Some(Weighed {
             at,
+            concept: candidate.asked_about().map(str::to_owned),
             asked: u8::try_from(candidate.asked_answers).unwrap_or(u8::MAX),
             own: candidate.own.as_ref().map(Option::is_some),
             right,

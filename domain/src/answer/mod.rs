@@ -7,6 +7,7 @@
 pub mod choice;
 pub mod grounding;
 pub mod label;
+pub mod meaning;
 pub mod number;
 pub mod sql;
 mod structured;

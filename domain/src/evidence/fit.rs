@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::likelihood::{DRAWS_MAX, Errors, Moments, Views, moments, pattern, seen_log, views};
-use super::measured::Measured;
+use super::measured::{Answers, Measured};
 use super::rule::{Terms, rounded};
 
 /// Values over which the other wrong answers scatter, where answers are not chosen from a list: many for numbers, few for queries, which are
@@ -16,12 +16,17 @@ const SCATTER: [(u32, f64); 3] = [(1, 0.5), (3, 1.0), (WIDE_SCATTER, 2.0)];
 const WIDE_SCATTER: u32 = 50;
 /// Points that stand for the posterior in intervals.
 const SAMPLES: usize = 48;
-/// Chances that the verifier passes a question that has an answer.
+/// Chances that the verifier passes a question that has an answer. Nobody knows which questions
+/// those are, but answers to them agree in nothing: both are learned from the verdicts on questions whose answers agree and on those
+/// whose answers scatter (two observers and a hidden truth, Dawid & Skene 1979, "Maximum likelihood estimation of observer error-rates").
 const SENSITIVITY: [(f64, f64); 3] = [(0.92, 1.0), (0.96, 1.5), (0.985, 1.5)];
-/// Chance that it fails one that has none: nothing shows it, so it is believed.
-const SPECIFICITY: f64 = 0.8;
+/// Chances that it fails one that has none.
+const SPECIFICITY: [(f64, f64); 3] = [(0.6, 1.0), (0.8, 3.0), (0.9, 1.0)];
 /// The same of the judge.
 const JUDGE_PRIOR: (f64, f64) = (0.85, 0.75);
+/// How far concepts differ in the odds of a right answer: the standard deviation of their logarithms. At 1, a teacher that is right 80 % of the
+/// time is so between 60 and 92 % of it on two of three concepts.
+const CONCEPTS_DIFFER: f64 = 1.0;
 /// Share of the posterior that is left out with its least likely points.
 const NEGLIGIBLE: f64 = 1e-3;
 
@@ -76,6 +81,8 @@ pub(super) struct Point {
     pub(super) unanswerable: f64,
     /// Chance that the verifier passes a question that has an answer.
     pub(super) passes: f64,
+    /// Chance that it fails one that has none.
+    pub(super) fails: f64,
 }
 
 /// What the counts say about the teacher.
@@ -132,6 +139,12 @@ impl Summary {
     }
 }
 
+/// Every pair of chances that a verifier may have.
+fn verifiers() -> impl Iterator<Item = ((f64, f64), (f64, f64))> {
+    let each = |passes| SPECIFICITY.into_iter().map(move |fails| (passes, fails));
+    SENSITIVITY.into_iter().flat_map(each)
+}
+
 /// Values over which the other wrong answers scatter where answers are chosen from a list: one of the wrong ones is the mistake that the
 /// question invites.
 fn listed_scatter(terms: &Terms) -> Option<u32> {
@@ -156,7 +169,7 @@ impl Fit {
             points: Vec::new(),
             merged: Vec::new(),
             masses: RefCell::default(),
-            verify: (0.0, SPECIFICITY),
+            verify: (1.0, 0.0),
             judge: (
                 measured.judge.sensitivity(JUDGE_PRIOR.0),
                 measured.judge.specificity(JUDGE_PRIOR.1),
@@ -185,15 +198,16 @@ impl Fit {
             each.map(move |(scatter, of_scatter)| (shared, *scatter, weight * of_scatter))
         });
         for (shared, scatter, of_shared) in falls {
-            let views = Views::new(measured, Errors { shared, scatter });
+            let views = Views::new(&measured.all, Errors { shared, scatter });
             for (right, of_right) in RIGHT {
                 for (repeat, of_repeat) in REPEAT {
                     let moments = moments(right, repeat);
                     let known = views.known_log(&moments);
                     let seen = views.seen(&moments);
                     for (unanswerable, of_unanswerable) in UNANSWERABLE {
-                        for (passes, of_passes) in SENSITIVITY {
-                            let prior: f64 = of_right * of_repeat * of_shared * of_unanswerable * of_passes;
+                        for ((passes, of_passes), (fails, of_fails)) in verifiers() {
+                            let prior: f64 =
+                                of_right * of_repeat * of_shared * of_unanswerable * of_passes * of_fails;
                             let point = Point {
                                 right,
                                 repeat,
@@ -201,8 +215,9 @@ impl Fit {
                                 scatter,
                                 unanswerable,
                                 passes,
+                                fails,
                             };
-                            let seen = seen_log(&seen, unanswerable, (passes, SPECIFICITY));
+                            let seen = seen_log(&seen, unanswerable, (passes, fails));
                             logs.push((point, prior.ln() + known + seen));
                         }
                     }
@@ -210,12 +225,46 @@ impl Fit {
             }
         }
         let points = likely(&logs);
-        let passes = points.iter().map(|(point, weight)| point.passes * weight).sum();
+        let mean = |of: fn(&Point) -> f64| points.iter().map(|(point, weight)| of(point) * weight).sum();
+        let verify = (mean(|point| point.passes), mean(|point| point.fails));
         Self {
             merged: merge(&points),
             points,
-            verify: (passes, SPECIFICITY),
+            verify,
             ..Self::of_counts(measured, terms)
+        }
+    }
+
+    /// What the answers about one concept say besides: how often the teacher is right there. In everything else it is as elsewhere.
+    pub(super) fn about(&self, answers: &Answers) -> Self {
+        let odds = |share: f64| (share / (1.0 - share)).ln();
+        let elsewhere = odds(self.right().mean.clamp(0.01, 0.99));
+        let mut logs: Vec<(Point, f64)> = Vec::new();
+        for one in self.samples() {
+            let Some((point, _)) = one.points.first() else {
+                continue;
+            };
+            let errors = Errors {
+                shared: point.shared,
+                scatter: point.scatter,
+            };
+            let views = Views::new(answers, errors);
+            for (right, of_right) in RIGHT {
+                let point = Point { right, ..*point };
+                let moments = moments(right, point.repeat);
+                let seen = views.seen(&moments);
+                let seen = seen_log(&seen, point.unanswerable, (point.passes, point.fails));
+                let away = (odds(right) - elsewhere) / CONCEPTS_DIFFER;
+                let prior = of_right.ln() - 0.5 * away.powi(2);
+                logs.push((point, prior + views.known_log(&moments) + seen));
+            }
+        }
+        let points = likely(&logs);
+        Self {
+            merged: merge(&points),
+            points,
+            masses: RefCell::default(),
+            ..*self
         }
     }
 
@@ -228,6 +277,7 @@ impl Fit {
             scatter: listed_scatter(terms).unwrap_or(WIDE_SCATTER),
             unanswerable: 0.05,
             passes: 0.96,
+            fails: 0.8,
         };
         Self::of_counts(&Measured::default(), terms).at(point)
     }
@@ -263,6 +313,7 @@ impl Fit {
             scatter: if scattered { values.round() as u32 } else { 0 },
             unanswerable: mean(|point| point.unanswerable),
             passes: mean(|point| point.passes),
+            fails: mean(|point| point.fails),
         })
     }
 
@@ -273,7 +324,7 @@ impl Fit {
             merged: merge(&points),
             points,
             masses: RefCell::default(),
-            verify: (point.passes, self.verify.1),
+            verify: (point.passes, point.fails),
             ..*self
         }
     }

@@ -1,6 +1,6 @@
 //! How likely counted answers are under one setting of the model's parameters.
 
-use super::measured::{Known, Measured, Seen};
+use super::measured::{Answers, Known, Seen};
 
 /// Answers to one question that the model looks at.
 pub(super) const DRAWS_MAX: usize = 16;
@@ -95,19 +95,15 @@ pub(super) struct Views<'a> {
 }
 
 impl<'a> Views<'a> {
-    pub(super) fn new(measured: &'a Measured, errors: Errors) -> Self {
+    pub(super) fn new(answers: &'a Answers, errors: Errors) -> Self {
         let known = |known: &Known| View {
             right: usize::from(known.right),
             wrong: known.wrong.iter().map(|size| usize::from(*size)).sum(),
             pattern: pattern(known.wrong.iter(), errors),
         };
         Self {
-            known: measured
-                .known
-                .iter()
-                .map(|(k, n)| (*n as f64, known(k)))
-                .collect(),
-            seen: measured
+            known: answers.known.iter().map(|(k, n)| (*n as f64, known(k))).collect(),
+            seen: answers
                 .seen
                 .iter()
                 .map(|(seen, n)| (*n as f64, seen, views(&seen.votes, errors)))

@@ -1,5 +1,7 @@
 //! Counts from finished rounds.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::row::Row;
@@ -76,13 +78,60 @@ impl Check {
     }
 }
 
-/// Counts from finished rounds, from which a teacher is estimated.
+/// What was answered to questions, by how many of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct Answers {
     /// Questions with a reference, by what was answered; sorted.
     pub known: Vec<(Known, u64)>,
     /// Questions without one, by what was seen; sorted.
     pub seen: Vec<(Seen, u64)>,
+}
+
+impl Answers {
+    /// Counts a question with a reference.
+    pub fn know(&mut self, mut known: Known) {
+        if known.right > 0 || !known.wrong.is_empty() {
+            known.wrong.sort_unstable_by(|a, b| b.cmp(a));
+            count(&mut self.known, known);
+        }
+    }
+
+    /// Counts a question without a reference.
+    pub fn see(&mut self, mut seen: Seen) {
+        if !seen.votes.is_empty() || seen.verified.is_some() {
+            seen.votes.sort_unstable_by(|a, b| b.cmp(a));
+            count(&mut self.seen, seen);
+        }
+    }
+
+    /// Questions with a reference.
+    pub fn known_questions(&self) -> u64 {
+        self.known.iter().map(|(_, questions)| questions).sum()
+    }
+
+    /// Questions without a reference that were answered more than once.
+    pub fn voted_questions(&self) -> u64 {
+        let voted = |seen: &Seen| seen.votes.iter().map(|v| u64::from(*v)).sum::<u64>() > 1;
+        let voted = self.seen.iter().filter(|(seen, _)| voted(seen));
+        voted.map(|(_, questions)| questions).sum()
+    }
+
+    /// Questions without a reference that were verified.
+    pub fn verified_questions(&self) -> u64 {
+        let verified = self.seen.iter().filter(|(seen, _)| seen.verified.is_some());
+        verified.map(|(_, questions)| questions).sum()
+    }
+}
+
+/// Counts from finished rounds, from which a teacher is estimated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// All answers.
+    #[serde(flatten)]
+    pub all: Answers,
+    /// Those to questions that are about a concept, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub concepts: BTreeMap<String, Answers>,
     /// Answers asked for that came back.
     pub answers: u64,
     /// Those of them that could be read and passed the rules.
@@ -111,20 +160,22 @@ fn count<K: Ord>(list: &mut Vec<(K, u64)>, key: K) {
 }
 
 impl Measured {
-    /// Counts a question with a reference.
-    pub fn know(&mut self, mut known: Known) {
-        if known.right > 0 || !known.wrong.is_empty() {
-            known.wrong.sort_unstable_by(|a, b| b.cmp(a));
-            count(&mut self.known, known);
+    fn know(&mut self, known: Known, concept: Option<&str>) {
+        if let Some(concept) = concept {
+            self.about(concept).know(known.clone());
         }
+        self.all.know(known);
     }
 
-    /// Counts a question without a reference.
-    pub fn see(&mut self, mut seen: Seen) {
-        if !seen.votes.is_empty() || seen.verified.is_some() {
-            seen.votes.sort_unstable_by(|a, b| b.cmp(a));
-            count(&mut self.seen, seen);
+    fn see(&mut self, seen: Seen, concept: Option<&str>) {
+        if let Some(concept) = concept {
+            self.about(concept).see(seen.clone());
         }
+        self.all.see(seen);
+    }
+
+    fn about(&mut self, concept: &str) -> &mut Answers {
+        self.concepts.entry(concept.to_owned()).or_default()
     }
 
     /// Adds what a decided row showed. Rows of which nothing was seen, and rows of older versions, add nothing.
@@ -141,40 +192,33 @@ impl Measured {
         self.answered += u64::from(weighed.own == Some(true));
         self.answers += u64::from(weighed.asked);
         self.usable += u64::from(weighed.at.drawn());
+        let concept = weighed.concept.as_deref();
         match weighed.right {
             Some(right) if row.calibrates() => {
                 if let (Some(correct), Some(passed)) = (row.checks.correct, weighed.at.judged) {
                     self.judge.add(correct, passed);
                 }
-                self.know(Known::of(right, &weighed.at.votes));
+                self.know(Known::of(right, &weighed.at.votes), concept);
             }
             // Answers were drawn until one was right, so only the first says how often one is. What a rephrasing lost in
             // meaning counts as an error here: rather too careful than not.
             Some(right) => {
                 let wrong = u32::from(right) < weighed.at.drawn();
-                self.know(Known {
+                let known = Known {
                     right: u8::from(!wrong),
                     wrong: wrong.then_some(1).into_iter().collect(),
-                });
+                };
+                self.know(known, concept);
             }
-            None if new => self.see(Seen {
-                votes: weighed.at.votes.clone(),
-                verified: weighed.at.verified,
-            }),
+            None if new => {
+                let seen = Seen {
+                    votes: weighed.at.votes.clone(),
+                    verified: weighed.at.verified,
+                };
+                self.see(seen, concept);
+            }
             None => {}
         }
-    }
-
-    /// Questions with a reference.
-    pub fn known_questions(&self) -> u64 {
-        self.known.iter().map(|(_, questions)| questions).sum()
-    }
-
-    /// Questions without a reference that were answered more than once.
-    pub fn voted_questions(&self) -> u64 {
-        let voted = |seen: &Seen| seen.votes.iter().map(|v| u64::from(*v)).sum::<u64>() > 1;
-        let voted = self.seen.iter().filter(|(seen, _)| voted(seen));
-        voted.map(|(_, questions)| questions).sum()
     }
 
     /// Share of the answers that are usable, shrunk to 0.9 by the weight of 20 answers.

@@ -1,12 +1,12 @@
 //! Decision tables: what a round does in each situation, fixed in its plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::fit::{Fit, Summary};
 use super::likelihood::DRAWS_MAX;
-use super::measured::Measured;
+use super::measured::{Answers, Measured};
 use super::situation::{Action, Situation};
 use super::solve::{Costs, Game, JudgeUse, Odds, Table};
 use super::walk::Walk;
@@ -88,17 +88,21 @@ pub struct Basis {
     pub unanswerable: Summary,
     /// The judge, where one takes part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judge: Option<Judge>,
+    pub judge: Option<Checker>,
+    /// The verifier, where new questions may be verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<Checker>,
 }
 
-/// How far a judge is to be believed.
+/// How far a check is to be believed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Judge {
-    /// Answers known to be right or wrong that it was asked about.
-    pub answers: u64,
-    /// Share of the right answers that it passes.
+pub struct Checker {
+    /// Its verdicts that this was learned from.
+    #[serde(alias = "answers")]
+    pub verdicts: u64,
+    /// Share of the good cases that it passes.
     pub sensitivity: f64,
-    /// Share of the wrong answers that it fails.
+    /// Share of the bad cases that it fails.
     pub specificity: f64,
 }
 
@@ -125,6 +129,8 @@ pub struct Rule {
     pub basis: Basis,
 }
 
+/// Questions about a concept from which on it may have a rule of its own.
+const ENOUGH_QUESTIONS: u64 = 30;
 /// Further answers to one rephrasing at most.
 const RETRIES_MAX: u32 = 4;
 
@@ -132,6 +138,32 @@ impl Rule {
     /// The cheapest rule for what was measured so far.
     pub fn new(measured: &Measured, terms: &Terms) -> Self {
         Self::of(&Fit::new(measured, terms), measured, terms)
+    }
+
+    /// Rules of their own for the concepts about which the teacher is clearly right more often or less often than about the others. Where
+    /// questions differ that much, one rule would ask too often about the easy ones and not often enough about the hard ones.
+    pub fn of_concepts(measured: &Measured, terms: &Terms) -> BTreeMap<String, Self> {
+        let enough = |(_, answers): &(&String, &Answers)| {
+            answers.known_questions() + answers.voted_questions() >= ENOUGH_QUESTIONS
+        };
+        let concepts: Vec<_> = measured.concepts.iter().filter(enough).collect();
+        if terms.lead.is_some() || concepts.len() < 2 {
+            return BTreeMap::new();
+        }
+        let whole = Fit::new(measured, terms);
+        let mean = whole.right().mean;
+        let own = concepts.into_iter().filter_map(|(name, answers)| {
+            let fit = whole.about(answers);
+            let right = fit.right();
+            let differs = right.high < mean || right.low > mean;
+            let alone = || Measured {
+                all: answers.clone(),
+                concepts: BTreeMap::new(),
+                ..measured.clone()
+            };
+            differs.then(|| (name.clone(), Self::of(&fit, &alone(), terms)))
+        });
+        own.collect()
     }
 
     /// The rule for a teacher as they mostly are: what a forecast is made with before anything is measured. A rule that knows as
@@ -168,17 +200,18 @@ impl Rule {
             cases: cases.collect(),
             expected: Prospect::default(),
             basis: Basis {
-                with_reference: measured.known_questions(),
-                voted: measured.voted_questions(),
+                with_reference: measured.all.known_questions(),
+                voted: measured.all.voted_questions(),
                 right: fit.right(),
                 repeat: fit.repeat(),
                 agreeing_errors: fit.agreeing_errors(),
                 unanswerable: fit.unanswerable(),
-                judge: terms.judge.map(|_| Judge {
-                    answers: measured.judge.good + measured.judge.bad,
-                    sensitivity: rounded(fit.judge.0),
-                    specificity: rounded(fit.judge.1),
-                }),
+                judge: terms
+                    .judge
+                    .map(|_| checker(measured.judge.good + measured.judge.bad, fit.judge)),
+                verifier: terms
+                    .verify
+                    .then(|| checker(measured.all.verified_questions(), fit.verify)),
             },
         };
         rule.expected = rule.prospect(fit);
@@ -311,6 +344,14 @@ fn fixed(terms: &Terms, lead: u32) -> Table {
 /// Everything that one more usable answer can lead to.
 fn grow(at: &Situation) -> Vec<Situation> {
     (0..=at.votes.len()).map(|class| at.joined(class)).collect()
+}
+
+fn checker(verdicts: u64, (sensitivity, specificity): (f64, f64)) -> Checker {
+    Checker {
+        verdicts,
+        sensitivity: rounded(sensitivity),
+        specificity: rounded(specificity),
+    }
 }
 
 /// Six decimals: what is stored is read back exactly, and says no more than is known.

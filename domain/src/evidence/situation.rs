@@ -98,6 +98,9 @@ pub struct Weighed {
     /// Those of the votes that equal the reference, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<u8>,
+    /// The concept that the question was asked about, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concept: Option<String>,
     /// Chance that the leading answer is right, by the round's rule; `None` where a reference decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sure: Option<f64>,

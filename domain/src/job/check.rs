@@ -223,6 +223,24 @@ impl Job {
             format!("`generate.agreement.accuracy` is {}", agreement.accuracy()),
             "give a share above 0.5 and below 1, such as 0.99",
         );
+        let unread = matches!(self.filter.validator, Validator::None);
+        match agreement.min_f1 {
+            Some(min_f1) => {
+                report.share("generate.agreement.min_f1", min_f1);
+                report.when(
+                    !unread,
+                    "generate.agreement.min_f1",
+                    "`generate.agreement.min_f1` does nothing beside a validator, which says when two answers are the same",
+                    "leave it out",
+                );
+            }
+            None => report.when(
+                unread && *agreement != Agreement::default(),
+                "generate.agreement",
+                "`generate.agreement` does nothing: no validator reads the answers, so they cannot be compared",
+                "set `filter.validator`, or `generate.agreement.min_f1: 0.6` to compare answers by what they say",
+            ),
+        }
         let Some(lead) = agreement.lead else { return };
         report.at_least("generate.agreement.lead", lead.into(), 1);
         report.when(

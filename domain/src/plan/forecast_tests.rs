@@ -173,11 +173,11 @@ fn after_a_pilot_new_questions_are_expected_to_come_to_what_the_next_rule_makes_
     );
     let measured = &mut snapshot.measured;
     for n in 0..50 {
-        measured.see(Seen {
+        measured.all.see(Seen {
             votes: if n % 10 == 0 { vec![2, 1] } else { vec![3] },
             verified: Some(true),
         });
-        measured.know(Known {
+        measured.all.know(Known {
             right: 4,
             wrong: Vec::new(),
         });

@@ -233,7 +233,7 @@ impl<'a> Ground<'a> {
 
 /// Whether enough was measured for the rule to say what will become of new questions.
 pub(super) fn follows(measured: &Measured) -> bool {
-    measured.voted_questions() >= ENOUGH_VOTES
+    measured.all.voted_questions() >= ENOUGH_VOTES
 }
 
 /// Adjusts what is believed of new questions to the rule that the next of them will follow. Rounds before it knew less of the teacher, and

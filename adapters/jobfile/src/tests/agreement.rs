@@ -37,7 +37,13 @@ fn good_values_arrive_and_the_rest_has_its_defaults() {
 
 /// What is written behind `agreement:`, the column of the first error in line 6 (that of `agreement` where the key in question is left
 /// out), parts of its message and of its help.
-const BAD: [(&str, usize, &str, &str); 20] = [
+const BAD: [(&str, usize, &str, &str); 21] = [
+    (
+        "{min_f1: 0.6}",
+        23,
+        "`generate.agreement.min_f1` does nothing beside a validator",
+        "leave it out",
+    ),
     (
         "{accuracy: 0.5}",
         25,
@@ -173,6 +179,42 @@ fn bad_values_are_named_with_their_place_and_their_range() {
         assert!(
             first.help().contains(&format!("did you mean `{meant}`?")),
             "{first:?}"
+        );
+    }
+}
+
+#[test]
+fn open_answers_vote_only_where_the_job_says_when_they_are_the_same() {
+    let folder = Folder::new();
+    let open = |agreement: &str| {
+        let head = HEAD.replace(
+            "filter: {validator: {kind: number}}",
+            "judge: {local: smollm2-135m-instruct}",
+        );
+        folder.load(format!("{head}generate:\n  agreement: {agreement}\n"), &[])
+    };
+    let job = open("{min_f1: 0.6, accuracy: 0.95}").unwrap().job;
+    assert_eq!((job.answers_vote(), job.meaning_f1()), (true, Some(0.6)));
+    let job = open("{}").unwrap().job;
+    assert_eq!((job.answers_vote(), job.meaning_f1()), (false, None));
+    for (agreement, message, help) in [
+        (
+            "{accuracy: 0.95}",
+            "`generate.agreement` does nothing",
+            "min_f1: 0.6",
+        ),
+        (
+            "{lead: 3}",
+            "`generate.agreement` does nothing",
+            "filter.validator",
+        ),
+        ("{min_f1: 1.6}", "1.6 is not between 0 and 1", "from 0 to 1"),
+    ] {
+        let errors = open(agreement).unwrap_err();
+        let first = errors.iter().next().unwrap();
+        assert!(
+            first.message().contains(message) && first.help().contains(help),
+            "{agreement}: {first:?}"
         );
     }
 }
