@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Intake, SeedStore};
 use gristmill_domain::answer::label::Labels;
-use gristmill_domain::answer::number;
+use gristmill_domain::answer::{grounding, number};
 use gristmill_domain::job::{Documents, Fields, Job, TableFormat, Validator};
 use gristmill_domain::seed::row::{self, SeedRow};
 use gristmill_domain::seed::{Place, Seed};
@@ -65,7 +65,7 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
     let reference = Reference::of(&job.filter.validator)?;
     let mut intake = Intake::new(&job.holdout)?;
     let mut bad = BadRows::default();
-    let mut rows = 0u64;
+    let (mut rows, mut verdicts) = (0u64, 0u64);
     let (mut unseen, mut columns) = (Unseen::of(&job.seeds.fields), None);
     for row in reader {
         rows += 1;
@@ -78,7 +78,10 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
         }
         match row {
             Ok(record) => match seed(&record, &job.seeds.fields).and_then(|seed| reference.checked(seed)) {
-                Ok(seed) => intake.push(&seed)?,
+                Ok(seed) => {
+                    verdicts += u64::from(grounding::is_verdict(&seed.answer));
+                    intake.push(&seed)?;
+                }
                 Err(reason) => bad.add(format!("{}:{}: {reason}", record.file.display(), record.line)),
             },
             Err(row) => bad.add(row.to_string()),
@@ -98,6 +101,14 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
             } else {
                 String::new()
             }
+        );
+    }
+    let used = rows - bad.count;
+    if job.filter.grounding.is_some() && 2 * verdicts > used {
+        bail!(
+            "`filter.grounding` wants answers that stand in their passages, and {verdicts} of {used} seeds are answered by a bare verdict \
+             (yes, no, true, false), which no passage says word by word: leave `filter.grounding` out and check with \
+             `filter.validator: {{kind: label, labels: […]}}`"
         );
     }
     let mut documents_read = DocumentsRead::default();

@@ -182,6 +182,14 @@ static CASES: &[Case] = &[
         &["passage", "context"],
     ),
     case(
+        "labels looked for in passages",
+        &[
+            ("kind: number", "kind: label, labels: [\"true\", \"false\"]"),
+            ("filter: {", "filter: {grounding: {}, "),
+        ],
+        &["label cannot be looked for"],
+    ),
+    case(
         "all synthetic",
         &[("budget:", "anchor: {max_synthetic_share: 1}\nbudget:")],
         &["real"],

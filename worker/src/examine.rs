@@ -193,7 +193,7 @@ fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(),
             let missing = [&found.missing_numbers, &found.missing_names, &found.missing_words]
                 .map(|items| items.join(", "));
             let missing: Vec<_> = missing.into_iter().filter(|items| !items.is_empty()).collect();
-            let detail = match missing.is_empty() {
+            let detail = match missing.is_empty() || answer::grounding::is_verdict(&answered.answer) {
                 true => "it says nothing that could be looked for in the passage".to_owned(),
                 false => format!(
                     "{:.0} % stands in the passage; missing: {}",

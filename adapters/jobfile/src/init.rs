@@ -228,8 +228,7 @@ fn filter(page: &mut Page, sample: &Sample) {
         Check::Text => "{kind: text}  # short answers, compared word by word".to_owned(),
         Check::Open => String::new(),
     };
-    let grounded = sample.fields.context.is_some() && matches!(sample.check, Check::Text | Check::Open);
-    if validator.is_empty() && !grounded {
+    if validator.is_empty() && !sample.grounded {
         return;
     }
     page.line(0, "");
@@ -237,14 +236,14 @@ fn filter(page: &mut Page, sample: &Sample) {
     if !validator.is_empty() {
         page.line(1, &format!("validator: {validator}"));
     }
-    if grounded {
+    if sample.grounded {
         page.line(1, "grounding: {}  # an answer must stand in its passage");
     }
 }
 
-/// Open answers without a passage: a judge is the only check.
+/// Open answers that stand in no passage: a judge is the only check.
 fn judged(sample: &Sample) -> bool {
-    sample.check == Check::Open && sample.fields.context.is_none()
+    sample.check == Check::Open && !sample.grounded
 }
 
 /// A value as YAML: bare where every reader takes it for the same text, in quotes otherwise.

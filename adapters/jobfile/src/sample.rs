@@ -39,6 +39,8 @@ pub struct Sample {
     pub fields: Fields,
     /// How an answer can be checked.
     pub check: Check,
+    /// True where there are passages and most answers stand in theirs, so that `filter.grounding` would keep answers like them.
+    pub grounded: bool,
     /// Columns that no field uses, in the order of the file.
     pub unused: Vec<String>,
     /// What a person should decide or know, a sentence each.
@@ -188,6 +190,7 @@ impl Sample {
             Some(folder) => Check::Sql(folder),
             None => check::of(&seeds),
         };
+        let grounded = check::grounded(&seeds, &check, &mut notes);
         let mut fields = fields;
         // Without databases to run on, the column would do nothing.
         fields.database = fields.database.filter(|_| matches!(check, Check::Sql(_)));
@@ -196,6 +199,7 @@ impl Sample {
             rows: profile.rows,
             complete: profile.complete,
             check,
+            grounded,
             unused: unused.iter().map(|column| column.name.clone()).collect(),
             notes,
             fields,

@@ -308,6 +308,12 @@ impl Job {
                 "answers must stand in a passage, but the seeds have none",
                 "name the passage's column in `seeds.fields.context`, or `seeds.documents`, or leave `filter.grounding` out",
             );
+            report.when(
+                matches!(filter.validator, Validator::Label { .. }),
+                "filter.grounding",
+                "a label cannot be looked for in a passage: it judges the passage and does not stand in it",
+                "leave `filter.grounding` out; `filter.validator` checks labels, and a `judge` may check them as well",
+            );
         }
         self.check_validator(report);
     }

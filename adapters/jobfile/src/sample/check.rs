@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use gristmill_domain::answer::grounding;
+use gristmill_domain::job::Grounding;
 use gristmill_domain::seed::row::SeedRow;
 
 /// More different answers than this are no set of labels.
@@ -34,17 +36,19 @@ pub(super) fn of(seeds: &[&SeedRow]) -> Check {
     let count = |is: fn(&str) -> bool| answers.iter().filter(|answer| is(answer)).count();
     let chars: usize = answers.iter().map(|answer| answer.chars().count()).sum();
     let is_short = chars as f64 <= SHORT_CHARS * answers.len() as f64;
-    let labels: BTreeSet<&str> = answers.iter().copied().collect();
+    let labels = labels(&answers);
     let rows = answers.len();
     let repeated = labels.len() >= 2
         && labels.len() <= LABELS_MAX
         && rows >= LABEL_ROWS_MIN
         && rows >= 5 * labels.len()
         && labels.iter().any(|label| !is_number(label));
+    // Even a handful of rows shows what yes, no, true and false are.
+    let verdicts = (2..=LABELS_MAX).contains(&labels.len()) && most(count(grounding::is_verdict));
     if most(count(ends_in_marked_number)) {
         Check::Number
-    } else if repeated && is_short {
-        Check::Label(labels.into_iter().map(str::to_owned).collect())
+    } else if (repeated || verdicts) && is_short {
+        Check::Label(labels)
     } else if most(count(is_number)) {
         Check::Number
     } else if is_short {
@@ -52,6 +56,48 @@ pub(super) fn of(seeds: &[&SeedRow]) -> Check {
     } else {
         Check::Open
     }
+}
+
+/// The different answers in the order of their letters; those that differ in case or in punctuation alone are one.
+fn labels(answers: &[&str]) -> Vec<String> {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let different: BTreeSet<&str> = answers.iter().copied().collect();
+    let mut seen = BTreeSet::new();
+    different
+        .into_iter()
+        .filter(|answer| seen.insert(words(answer)))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether answers like the seeds' would be kept by `filter.grounding`: most of the seeds' own stand in their passages. Where they do not, a
+/// note says so. Labels and numbers are compared otherwise, and a verdict stands in no passage.
+pub(super) fn grounded(seeds: &[&SeedRow], check: &Check, notes: &mut Vec<String>) -> bool {
+    let with_passage: Vec<(&str, &str)> = seeds
+        .iter()
+        .filter_map(|seed| Some((seed.answer.as_str(), seed.context.as_deref()?)))
+        .collect();
+    if with_passage.is_empty() || !matches!(check, Check::Text | Check::Open) {
+        return false;
+    }
+    let share = Grounding::default().min_share;
+    let stand = with_passage
+        .iter()
+        .filter(|(answer, passage)| grounding::check(answer, passage).holds(share))
+        .count();
+    let most = 2 * stand > with_passage.len();
+    if !most {
+        notes.push(format!(
+            "answers are not looked for in their passages (`filter.grounding`): {stand} of {} stand there",
+            with_passage.len()
+        ));
+    }
+    most
 }
 
 /// As the validator reads references: `3,0` is a number in some countries, and none that it knows.

@@ -1,6 +1,7 @@
 //! Jobs good and bad, through the public functions, in folders of their own.
 
 mod agreement;
+mod answers;
 mod bad;
 mod budget;
 mod concepts;

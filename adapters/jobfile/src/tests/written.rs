@@ -27,7 +27,7 @@ fn endpoint(url: &str) -> TeacherChoice {
 }
 
 /// Each kind of seeds, with every teacher that needs no price: written, loaded, and the sample returned.
-fn round_trip(seeds: &str, base: &Path) -> Sample {
+pub(super) fn round_trip(seeds: &str, base: &Path) -> Sample {
     let sample = Sample::read(seeds, base, &BTreeMap::new()).unwrap();
     let priced = TeacherChoice::Endpoint {
         url: "http://127.0.0.1:8080/v1".into(),

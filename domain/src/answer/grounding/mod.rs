@@ -17,6 +17,40 @@ use stop::STOP_WORDS;
 /// Above it numbers are spelled with several words, which are compared one by one.
 const WORD_MAX: u8 = 20;
 
+/// Words that judge, in the languages that such data sets are mostly in.
+const VERDICTS: [&str; 24] = [
+    "yes",
+    "no",
+    "true",
+    "false",
+    "maybe",
+    "ja",
+    "nein",
+    "wahr",
+    "falsch",
+    "oui",
+    "non",
+    "vrai",
+    "faux",
+    "sí",
+    "si",
+    "verdadero",
+    "falso",
+    "да",
+    "нет",
+    "是",
+    "否",
+    "不是",
+    "はい",
+    "いいえ",
+];
+
+/// True where an answer is a bare verdict: `yes`, `No.`, `FALSE`. A passage can support one, and never says it word by word.
+pub fn is_verdict(answer: &str) -> bool {
+    let word = answer.trim().trim_end_matches(['.', '!', '。']).to_lowercase();
+    VERDICTS.contains(&word.as_str())
+}
+
 /// What an answer has in common with its passage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grounding {

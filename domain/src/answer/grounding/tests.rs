@@ -57,6 +57,16 @@ fn an_answer_with_nothing_to_check_is_not_grounded() {
 }
 
 #[test]
+fn bare_verdicts_are_told_from_statements() {
+    for verdict in ["yes", "No.", "FALSE", " true ", "Nein!", "是。"] {
+        assert!(is_verdict(verdict), "{verdict}");
+    }
+    for statement in ["Yes, since version 2.4.", "5 times", "", "no header", "Norway"] {
+        assert!(!is_verdict(statement), "{statement}");
+    }
+}
+
+#[test]
 fn repeating_a_word_does_not_raise_the_share() {
     let once = check("daemon zebra", PASSAGE);
     assert_eq!(once.score, check("daemon daemon daemon zebra", PASSAGE).score);
