@@ -85,6 +85,20 @@ pub enum Error {
         /// The columns' names.
         columns: String,
     },
+    /// Columns of options and of the answer were named or found, and do not fit together.
+    #[error("{place}: {reason}; {misfits} of {rows} rows looked at are like that. {fits}")]
+    Misfit {
+        /// The first such row: its file and line.
+        place: String,
+        /// What was found there.
+        reason: String,
+        /// How many rows are like that.
+        misfits: usize,
+        /// How many were looked at.
+        rows: usize,
+        /// What would fit.
+        fits: &'static str,
+    },
     /// A field that no seed has.
     #[error("there is no field `{0}` of a seed: they are {fields}", fields = list(FIELDS, "and"))]
     NoSuchField(String),
@@ -158,15 +172,16 @@ impl Sample {
                 first_bad,
             });
         }
-        let rows: Vec<Row> = Reader::open_with(&[path], &options)?
+        let (places, rows): (Vec<String>, Vec<Row>) = Reader::open_with(&[path], &options)?
             .take(ROWS_MAX)
             .flatten()
-            .map(|record| record.value)
-            .collect();
+            .map(|record| (format!("{}:{}", record.file.display(), record.line), record.value))
+            .unzip();
         let columns = Columns {
             path,
             all: &profile.columns,
             rows: &rows,
+            places: &places,
             named,
         };
         let (fields, mut notes) = columns.fields()?;

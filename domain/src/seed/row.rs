@@ -14,6 +14,8 @@ use crate::job::Fields;
 
 /// Columns that are named in a message at most.
 const NAMED: usize = 12;
+/// Characters of a value that a message shows at most.
+const SHOWN_CHARS: usize = 60;
 
 /// What a row says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -236,12 +238,25 @@ fn without_reasoning(answer: String, reasoning: &str) -> String {
     }
 }
 
+/// A value as a message shows it: a text without its quotes, a long one cut.
+pub fn shown(value: &Value) -> String {
+    let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let line = whole.replace(['\n', '\r'], " ");
+    match line.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 /// The options of a row: those of one column, or one of each column.
 pub fn options(row: &Map<String, Value>, columns: &[String]) -> Result<Vec<Choice>, String> {
     if let [column] = columns {
         let value = present(row, column)?;
         return choices::choices(&value).ok_or_else(|| {
-            format!("column `{column}` holds no options: a list of texts, or an object of texts by label")
+            format!(
+                "column `{column}` holds `{}`, and options are a list of texts, or an object of texts by label",
+                shown(&value)
+            )
         });
     }
     let mut found = Vec::new();

@@ -80,6 +80,8 @@ pub(super) struct Columns<'a> {
     pub(super) path: &'a str,
     pub(super) all: &'a [Column],
     pub(super) rows: &'a [Row],
+    /// Where each row stands: its file and line.
+    pub(super) places: &'a [String],
     /// Columns that a person named, by field.
     pub(super) named: &'a BTreeMap<String, String>,
 }

@@ -111,18 +111,66 @@ impl Columns<'_> {
                 }));
             }
         }
+        let misfit = candidates
+            .first()
+            .and_then(|answer| self.misfit(&columns, answer));
         if told.is_some() {
-            return Err(Error::NoColumn {
+            return Err(misfit.unwrap_or_else(|| Error::NoColumn {
                 path: self.path.to_owned(),
                 what: "answer",
                 columns: self.names(),
-            });
+            }));
         }
-        notes.push(format!(
-            "decide: {} holds options, and no column says which of them is the answer: name it with `--field answer=COLUMN`",
-            list(columns.iter().map(String::as_str), "and")
-        ));
+        let columns = list(columns.iter().map(String::as_str), "and");
+        notes.push(match misfit.filter(|_| told_answer.is_some()) {
+            Some(misfit) => {
+                format!("decide: {columns} holds options, and the answers do not name them: {misfit}")
+            }
+            None => format!(
+                "decide: {columns} holds options, and no column says which of them is the answer: name it with `--field answer=COLUMN`"
+            ),
+        });
         Ok(None)
+    }
+
+    /// What does not fit between columns of options and of an answer, in the first row where it does not.
+    fn misfit(&self, columns: &[String], answer: &str) -> Option<Error> {
+        const OPTIONS_FIT: &str = "Options fit that are a list (`[\"iron\", \"tin\"]`), an object by label (`{\"A\": \"iron\", \"B\": \"tin\"}`), \
+                                   or columns of one option each (`--field choices=COLUMN,COLUMN`)";
+        const ANSWER_FITS: &str = "An answer fits that is an option's label (`A`, or the row's own), its number, or its text; \
+                                   `--field answer=COLUMN` names another column";
+        let faults = self.rows.iter().zip(self.places).filter_map(|(row, place)| {
+            let options = match row::options(row, columns) {
+                Ok(options) => options,
+                Err(reason) => return Some((place, reason, OPTIONS_FIT)),
+            };
+            let Some(value) = row::value(row, answer) else {
+                return Some((place, format!("there is no column `{answer}`"), ANSWER_FITS));
+            };
+            let names_one = |first| choices::chosen(&options, &value, first).is_some();
+            let listed: Vec<String> = options
+                .iter()
+                .map(|option| format!("{}) {}", option.label, option.text))
+                .collect();
+            let reason = || {
+                format!(
+                    "the answer `{}` in column `{answer}` names none of the options `{}`",
+                    row::shown(&value),
+                    row::shown(&listed.join(" ").into())
+                )
+            };
+            (!names_one(0) && !names_one(1)).then(|| (place, reason(), ANSWER_FITS))
+        });
+        let faults: Vec<_> = faults.collect();
+        let misfits = faults.len();
+        let (place, reason, fits) = faults.into_iter().next()?;
+        Some(Error::Misfit {
+            place: place.clone(),
+            reason,
+            misfits,
+            rows: self.rows.len(),
+            fits,
+        })
     }
 
     /// Columns that hold options: one with all of them, or several with one each.

@@ -1,8 +1,10 @@
-//! What `init` makes of answers: labels, and texts of a passage.
+//! What `init` makes of answers: labels, texts of a passage, and choices that do not fit their options.
+
+use std::collections::BTreeMap;
 
 use super::Folder;
 use super::written::round_trip;
-use crate::Check;
+use crate::{Check, Sample};
 
 /// A yes or no is no part of its passage, and a rule that looks for it there would reject every answer.
 #[test]
@@ -37,5 +39,48 @@ fn verdicts_are_labels_and_never_grounded() {
                 .any(|note| note.contains("0 of 12 stand there")),
             !grounded
         );
+    }
+}
+
+/// Columns that a person named are never answered with the request to name them.
+#[test]
+fn named_choices_that_do_not_fit_are_shown() {
+    let told = |rows: &str| {
+        let folder = Folder::new();
+        folder.write("choices.jsonl", rows.repeat(20));
+        let named = [("choices", "options"), ("answer", "answer")];
+        let named = BTreeMap::from(named.map(|(field, column)| (field.to_owned(), column.to_owned())));
+        let error = Sample::read("choices.jsonl", folder.0.path(), &named).unwrap_err();
+        error.to_string()
+    };
+    for (row, shown) in [
+        (
+            r#"{"question": "q", "options": "iron, tin, lead", "answer": "iron"}"#,
+            [
+                "column `options` holds `iron, tin, lead`",
+                "a list of texts",
+                "Options fit",
+            ],
+        ),
+        (
+            r#"{"question": "q", "options": ["iron", "tin"], "answer": "ب"}"#,
+            [
+                "the answer `ب` in column `answer`",
+                "none of the options `A) iron B) tin`",
+                "option's label",
+            ],
+        ),
+        (
+            r#"{"question": "q", "options": ["iron", "tin"], "answer": 7}"#,
+            ["the answer `7`", "`A) iron B) tin`", "its number"],
+        ),
+    ] {
+        let error = told(&format!("{row}\n"));
+        assert!(error.contains("choices.jsonl:1: "), "{error}");
+        assert!(error.contains("20 of 20 rows"), "{error}");
+        for part in shown {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+        assert!(!error.contains("cannot be told"), "{error}");
     }
 }
