@@ -82,6 +82,23 @@ pub enum Error {
         /// What the first bytes show, with the way out.
         found: &'static str,
     },
+    /// A JSON file holds more than one list of rows.
+    #[error(
+        "{}: holds {} lists of rows, `{}`, and only one can be read: write the wanted one to a file of its own, for example with \
+         `jq '.\"{}\"' {} > {}.json`",
+        file.display(),
+        names.len(),
+        names.join("`, `"),
+        names.first().map_or("train", String::as_str),
+        file.display(),
+        names.first().map_or("train", String::as_str)
+    )]
+    SeveralLists {
+        /// The file.
+        file: PathBuf,
+        /// The lists' names, in their order.
+        names: Vec<String>,
+    },
     /// The header line of a CSV file cannot be used.
     #[error("{}: unusable header line: {reason}", file.display())]
     Header {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::lines::{Line, Lines};
 use crate::row::{BadRow, Reason, Record};
+use crate::several::lists_of_rows;
 use crate::source::{self, Text, read_failure};
 use crate::values::{self, Values};
 
@@ -33,6 +34,16 @@ impl Rows {
             .take(values::HEAD_BYTES as u64)
             .read_to_end(&mut head);
         let are_values = read.is_ok() && values::are_in(&head, head.len() < values::HEAD_BYTES);
+        if are_values && head.trim_ascii_start().starts_with(b"{") {
+            let mut all = source::open(&file, "JSON Lines")?.input;
+            // A failure is met again where the rows are read, and told with its line.
+            if let Ok(Some(names)) = lists_of_rows(&mut all) {
+                return Err(Error::SeveralLists {
+                    file: file.to_path_buf(),
+                    names,
+                });
+            }
+        }
         // A failure is met again where the rows are read, and told with its line.
         let input: Box<dyn BufRead + Send> = match read {
             Ok(_) => Box::new(Cursor::new(head).chain(input)),

@@ -21,6 +21,7 @@ mod lines;
 mod reader;
 mod row;
 mod select;
+mod several;
 mod sniff;
 mod source;
 mod utf16;

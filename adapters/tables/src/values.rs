@@ -4,7 +4,7 @@
 use std::io::{self, BufRead};
 
 /// Names of a member that holds a file's rows.
-const AROUND: [&str; 14] = [
+pub(crate) const AROUND: [&str; 21] = [
     "data",
     "rows",
     "examples",
@@ -14,8 +14,15 @@ const AROUND: [&str; 14] = [
     "samples",
     "questions",
     "train",
+    "training",
     "validation",
+    "valid",
+    "val",
+    "dev",
+    "eval",
+    "evaluation",
     "test",
+    "testing",
     "dataset",
     "entries",
     "results",
@@ -46,10 +53,8 @@ pub(crate) fn are_in(head: &[u8], whole: bool) -> bool {
 
 /// Whether an object holds a list of objects under a name that says that they are rows.
 fn is_around_rows(value: &serde_json::Value) -> bool {
-    let lists = AROUND.iter().filter_map(|name| value.get(*name)?.as_array());
-    lists
-        .take(1)
-        .any(|list| list.first().is_some_and(serde_json::Value::is_object))
+    let mut lists = AROUND.iter().filter_map(|name| value.get(*name)?.as_array());
+    lists.any(|list| list.first().is_some_and(serde_json::Value::is_object))
 }
 
 /// The values of a text, one after the other, each bounded in length.
@@ -68,8 +73,10 @@ pub(crate) struct Values {
 enum State {
     /// Before the first value, or between values that stand by themselves.
     Outside,
-    /// In the list whose objects are the rows.
+    /// In a list of rows that stands by itself; another may follow.
     InList,
+    /// In the list of rows that an object holds.
+    InMember,
     /// Behind it.
     Over,
 }
@@ -111,7 +118,7 @@ impl Values {
                 return Ok(None);
             }
             let Some(byte) = self.peek()? else {
-                let cut = self.state == State::InList;
+                let cut = matches!(self.state, State::InList | State::InMember);
                 self.state = State::Over;
                 self.number = self.line;
                 return Ok(cut.then_some(Value::Cut));
@@ -123,6 +130,10 @@ impl Values {
                     self.state = State::InList;
                 }
                 (b']', State::InList) => {
+                    self.bump(byte);
+                    self.state = State::Outside;
+                }
+                (b']', State::InMember) => {
                     self.bump(byte);
                     self.state = State::Over;
                 }
@@ -171,7 +182,7 @@ impl Values {
                 b'{' | b'[' => {
                     depth += 1;
                     if byte == b'[' && depth == 2 && self.state == State::Outside && self.begins_rows()? {
-                        self.state = State::InList;
+                        self.state = State::InMember;
                         return Ok(Ended::List);
                     }
                 }

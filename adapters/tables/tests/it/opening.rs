@@ -190,3 +190,37 @@ fn a_socket_is_refused_instead_of_waited_for() {
     let _socket = std::os::unix::net::UnixListener::bind(folder.path("s.jsonl")).unwrap();
     assert!(refusal(&folder, "s.jsonl", Format::Auto).contains("is no regular file"));
 }
+
+/// Reading the first of several lists would leave the rows of the others out without a word.
+#[test]
+fn a_file_with_several_lists_of_rows_is_refused_by_their_names() {
+    let rows = r#"[{"q": 1, "a": 2}, {"q": 3, "a": 4}]"#;
+    let file = |text: String| text.into_bytes();
+    let (splits, pretty) = (
+        file(format!(r#"{{"train": {rows}, "test": {rows}}}"#)),
+        file(format!(
+            "{{\n  \"version\": 1,\n  \"dev\":\n {rows},\n \"extra\": {rows}\n}}\n"
+        )),
+    );
+    let (one, lists) = (
+        file(format!(r#"{{"licenses": [{{"id": 1}}], "dev": {rows}}}"#)),
+        file(format!("{rows}\n{rows}\n")),
+    );
+    let folder = Folder::with(&[
+        ("splits.json", splits.as_slice()),
+        ("pretty.json", pretty.as_slice()),
+        ("one.json", one.as_slice()),
+        ("lists.json", lists.as_slice()),
+    ]);
+    let told = refusal(&folder, "splits.json", Format::Auto);
+    assert!(told.contains("2 lists of rows, `train`, `test`"), "{told}");
+    assert!(told.contains("jq '.\"train\"'"), "{told}");
+    let told = refusal(&folder, "pretty.json", Format::Auto);
+    assert!(told.contains("`dev`, `extra`"), "{told}");
+    assert_eq!(folder.shown("one.json").len(), 2);
+    assert_eq!(
+        folder.shown("lists.json").len(),
+        4,
+        "lists one after the other are all read"
+    );
+}
