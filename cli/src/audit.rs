@@ -232,6 +232,7 @@ fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
             warnings.push(format!("{} more {what}s left out", thousands(more)));
         }
     }
+    warnings.extend(prepared.synthetic.told());
     if let Some(settings) = &prepared.start.job.concepts {
         if settings.found.is_none()
             && let Some(why) = narrow(&survey.by_seeds.concepts, settings)

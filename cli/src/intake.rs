@@ -12,6 +12,7 @@ use gristmill_domain::seed::{Place, Seed};
 use gristmill_tables::{Format, Options, Reader, Record};
 
 use crate::dropped::DroppedText;
+use crate::view::many;
 
 /// Bad rows that are shown one by one.
 const SHOWN: usize = 10;
@@ -39,6 +40,43 @@ impl BadRows {
     }
 }
 
+/// What was read of a job's seeds and documents.
+pub(crate) struct SeedsRead {
+    pub(crate) store: SeedStore,
+    /// Rows that could not be used.
+    pub(crate) bad: BadRows,
+    pub(crate) synthetic: SyntheticRows,
+    pub(crate) documents: DocumentsRead,
+}
+
+/// Rows of our own datasets that a model wrote: they are left out, since a seed counts as real and may be held out.
+#[derive(Debug, Default)]
+pub(crate) struct SyntheticRows {
+    pub(crate) count: u64,
+    /// File and line of the first.
+    first: String,
+}
+
+impl SyntheticRows {
+    fn add(&mut self, record: &Record) {
+        if self.count == 0 {
+            self.first = format!("{}:{}", record.file.display(), record.line);
+        }
+        self.count += 1;
+    }
+
+    /// What to know of them; nothing where there are none.
+    pub(crate) fn told(&self) -> Option<String> {
+        (self.count > 0).then(|| {
+            format!(
+                "{} left out because a model wrote what they hold (`provenance.origin`), the first at {}: only real rows are seeds",
+                many(self.count, "seed row"),
+                self.first
+            )
+        })
+    }
+}
+
 /// What reading the documents brought beside passages.
 #[derive(Default)]
 pub(crate) struct DocumentsRead {
@@ -49,7 +87,7 @@ pub(crate) struct DocumentsRead {
 }
 
 /// Reads all seeds and documents and draws the splits; more bad rows than allowed are refused.
-pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, BadRows, DocumentsRead)> {
+pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
     let format = match job.seeds.format {
         None => Format::Auto,
         Some(TableFormat::Jsonl) => Format::Jsonl,
@@ -64,10 +102,16 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
     let reader = Reader::open_with(&job.seeds.path, &options).context("the seeds cannot be read")?;
     let reference = Reference::of(&job.filter.validator)?;
     let mut intake = Intake::new(&job.holdout)?;
-    let mut bad = BadRows::default();
+    let (mut bad, mut synthetic) = (BadRows::default(), SyntheticRows::default());
     let (mut rows, mut verdicts) = (0u64, 0u64);
     let (mut unseen, mut columns) = (Unseen::of(&job.seeds.fields), None);
     for row in reader {
+        if let Ok(record) = &row
+            && row::is_synthetic(&record.value)
+        {
+            synthetic.add(record);
+            continue;
+        }
         rows += 1;
         if let Ok(record) = &row {
             unseen.see(record);
@@ -117,6 +161,9 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
     }
     let skipped = &documents_read.skipped;
     let store = intake.finish(&job.holdout)?;
+    if let Some(told) = synthetic.told().filter(|_| store.is_empty()) {
+        bail!("no seed row is left: {told}");
+    }
     if store.is_empty() {
         bail!("the seed files hold no row: generation needs real examples to start from");
     }
@@ -132,7 +179,12 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<(SeedStore, B
                 .collect::<String>()
         );
     }
-    Ok((store, bad, documents_read))
+    Ok(SeedsRead {
+        store,
+        bad,
+        synthetic,
+        documents: documents_read,
+    })
 }
 
 /// Bad rows that are let pass: the share, and in a small file one that a share of its few rows would not allow. It is told by its line all the
@@ -280,7 +332,64 @@ impl Reference {
 
 #[cfg(test)]
 mod tests {
-    use super::allowed_bad_rows;
+    use std::path::Path;
+
+    use gristmill_domain::job::Job;
+
+    use super::{allowed_bad_rows, read_seeds};
+
+    fn job(filter: &str) -> Job {
+        serde_json::from_str(&format!(
+            r#"{{"seeds": {{"path": ["seeds.jsonl"], "fields": {{"question": "q", "answer": "a", "context": "c"}}}}, "teacher": {{"local": {{"name": "m"}}}},
+                "budget": {{"calls": 9}}, "filter": {filter}}}"#
+        ))
+        .unwrap()
+    }
+
+    fn folder(rows: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("seeds.jsonl"), rows.join("\n")).unwrap();
+        folder
+    }
+
+    #[test]
+    fn rows_that_a_model_wrote_are_left_out_and_counted() {
+        let made = r#"{"q": "Made?", "a": "b", "provenance": {"origin": "synthetic"}}"#;
+        let real = r#"{"q": "Real?", "a": "b", "c": "", "provenance": {"origin": "human"}}"#;
+        let read = |rows: &[&str]| read_seeds(&job("{}"), folder(rows).path());
+        let seeds = read(&[real, made, made]).unwrap();
+        assert_eq!(
+            (seeds.store.len(), seeds.synthetic.count, seeds.bad.count),
+            (1, 2, 0)
+        );
+        let told = seeds.synthetic.told().unwrap();
+        assert!(
+            told.contains("2 seed rows") && told.contains("seeds.jsonl:2"),
+            "{told}"
+        );
+        let refused = read(&[made]).err().unwrap().to_string();
+        assert!(refused.contains("no seed row is left"), "{refused}");
+    }
+
+    #[test]
+    fn verdicts_cannot_be_looked_for_in_passages() {
+        let rows = [
+            r#"{"q": "Is it?", "a": false, "c": "It rained."}"#,
+            r#"{"q": "Was it?", "a": "True", "c": "It rained."}"#,
+            r#"{"q": "What fell?", "a": "rain", "c": "Rain fell."}"#,
+        ];
+        let read = |filter: &str, base: &Path| read_seeds(&job(filter), base);
+        let folder = folder(&rows);
+        let refused = read(r#"{"grounding": {}}"#, folder.path())
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            refused.contains("2 of 3 seeds are answered by a bare verdict"),
+            "{refused}"
+        );
+        assert!(read("{}", folder.path()).is_ok());
+    }
 
     #[test]
     fn one_bad_row_refuses_no_file_of_ten() {

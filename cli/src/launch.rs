@@ -63,6 +63,9 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
     }
+    if let Some(line) = prepared.synthetic.told() {
+        view.say(&format!("warning: {line}"));
+    }
     let start = &prepared.start;
     if !folder.begun() {
         survey::refuse_narrow(&prepared, &view).await?;

@@ -33,6 +33,9 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
         view.say(&format!("warning: {line}"));
     }
+    if let Some(line) = prepared.synthetic.told() {
+        view.say(&format!("warning: {line}"));
+    }
     let tongues = unknown_to_embedder(&prepared.start.job, &prepared.seeds).map_err(Failure::Input)?;
     if let Some(line) = tongues {
         view.say(&format!("warning: {line}"));
@@ -98,6 +101,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
         "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
+        "synthetic_rows": prepared.synthetic.count,
         "skipped_documents": prepared.skipped.lines(), "left_out_of_documents": prepared.dropped, "limit": limit,
         "first_round": first, "strategy": production.map(|plan| serde_json::json!({
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
@@ -112,12 +116,13 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         .map(|(split, rows)| format!("{rows} {split:?}").to_lowercase())
         .collect();
     text.push_str(&format!(
-        "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} labels\n",
+        "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} synthetic, {} labels\n",
         thousands(summary.rows),
         splits.join(", "),
         thousands(summary.groups),
         summary.repeated,
         prepared.bad_rows.count,
+        prepared.synthetic.count,
         summary.concepts.len()
     ));
     if prepared.start.job.seeds.documents.is_some() {

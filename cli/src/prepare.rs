@@ -24,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) live: Job,
     pub(crate) seeds: SeedStore,
     pub(crate) bad_rows: intake::BadRows,
+    /// Rows that a model wrote.
+    pub(crate) synthetic: intake::SyntheticRows,
     /// Documents that could not be read.
     pub(crate) skipped: intake::BadRows,
     /// What of the documents is in no passage.
@@ -50,14 +52,19 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         .await
         .map_err(Failure::Input)?;
     let templates = templates(&job, &base).map_err(Failure::Input)?;
-    let (seeds, bad_rows, documents) = {
+    let read = {
         let (job, base) = (job.clone(), base.clone());
         tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
             .await
             .map_err(|e| Failure::Other(anyhow!(e)))?
             .map_err(Failure::Input)?
     };
-    let intake::DocumentsRead { skipped, dropped } = documents;
+    let intake::SeedsRead {
+        store: seeds,
+        bad: bad_rows,
+        synthetic,
+        documents: intake::DocumentsRead { skipped, dropped },
+    } = read;
     let mut start = Start {
         run: RunId::of(&[]),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -66,6 +73,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         limit: limit(&job),
         prompts: Vec::new(),
         bad_rows: bad_rows.count,
+        synthetic_rows: synthetic.count,
         skipped_documents: skipped.count,
         skipped: skipped.lines().to_vec(),
         job: job.redacted(),
@@ -82,6 +90,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         live: job,
         seeds,
         bad_rows,
+        synthetic,
         skipped,
         dropped,
         sandbox,

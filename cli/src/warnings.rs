@@ -36,6 +36,11 @@ pub(crate) fn of(
     };
     let all = [
         (start.bad_rows, "seed row", "could not be used"),
+        (
+            start.synthetic_rows,
+            "seed row",
+            "left out because a model wrote it (`provenance.origin`)",
+        ),
         (start.skipped_documents, "document", &skipped),
         (
             sum(|counts| counts.voided),

@@ -36,6 +36,9 @@ pub struct Start {
     pub prompts: Vec<String>,
     /// Rows of the seed files that could not be used.
     pub bad_rows: u64,
+    /// Rows of the seed files that were left out because a model wrote them.
+    #[serde(default)]
+    pub synthetic_rows: u64,
     /// Documents that could not be read.
     #[serde(default)]
     pub skipped_documents: u64,

@@ -172,11 +172,24 @@ impl Sample {
                 first_bad,
             });
         }
+        let mut synthetic = 0;
         let (places, rows): (Vec<String>, Vec<Row>) = Reader::open_with(&[path], &options)?
             .take(ROWS_MAX)
             .flatten()
+            .inspect(|record| synthetic += usize::from(row::is_synthetic(&record.value)))
+            .filter(|record| !row::is_synthetic(&record.value))
             .map(|record| (format!("{}:{}", record.file.display(), record.line), record.value))
             .unzip();
+        let left_out = format!(
+            "{synthetic} of {} rows looked at are left out because a model wrote what they hold (`provenance.origin`): only real rows are seeds",
+            rows.len() + synthetic
+        );
+        if rows.is_empty() && synthetic > 0 {
+            return Err(Error::NoSeed {
+                path: path.to_owned(),
+                reason: left_out,
+            });
+        }
         let columns = Columns {
             path,
             all: &profile.columns,
@@ -185,6 +198,9 @@ impl Sample {
             named,
         };
         let (fields, mut notes) = columns.fields()?;
+        if synthetic > 0 {
+            notes.push(left_out);
+        }
         let read: Vec<Result<SeedRow, String>> = rows.iter().map(|row| row::read(row, &fields)).collect();
         let seeds: Vec<&SeedRow> = read.iter().flatten().collect();
         if seeds.is_empty() {

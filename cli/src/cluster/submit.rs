@@ -37,6 +37,9 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     for line in prepared.bad_rows.lines() {
         view.say(&format!("warning: {line}"));
     }
+    if let Some(line) = prepared.synthetic.told() {
+        view.say(&format!("warning: {line}"));
+    }
     survey::refuse_narrow(&prepared, &view).await?;
     let mut remote = remote::connect(&args.server).await?;
     let start = Start {

@@ -86,6 +86,11 @@ fn step<'a>(from: &'a Value, path: &str) -> Option<Cow<'a, Value>> {
     }
 }
 
+/// True for a row of our own datasets that a model wrote. Such a row is no real example, whatever file it stands in.
+pub fn is_synthetic(row: &Map<String, Value>) -> bool {
+    value(row, "provenance.origin").is_some_and(|origin| origin.as_str() == Some("synthetic"))
+}
+
 /// The columns that a job names and that a row need not have, with the field that names each.
 pub fn optional(fields: &Fields) -> Vec<(&'static str, &str)> {
     let all = [
@@ -383,6 +388,19 @@ mod tests {
             (seed.question.as_str(), seed.answer.as_str()),
             ("Which floats?\nA) iron\nB) cork", "cork")
         );
+    }
+
+    #[test]
+    fn rows_that_a_model_wrote_are_told_by_their_origin() {
+        for (origin, synthetic) in [
+            (json!({"provenance": {"origin": "synthetic"}}), true),
+            (json!({"provenance": {"origin": "human"}}), false),
+            (json!({"provenance": {"strategy": "rephrasing"}}), false),
+            (json!({"provenance": "synthetic"}), false),
+            (json!({"origin": "synthetic"}), false),
+        ] {
+            assert_eq!(is_synthetic(&row(origin.clone())), synthetic, "{origin}");
+        }
     }
 
     #[test]

@@ -259,6 +259,10 @@ impl Columns<'_> {
         };
         let column = self.by_name(names)?;
         let path = self.path_of(&column.name, "context");
+        // A column may be in rows alone that are left out.
+        if !self.rows.iter().any(|row| row::value(row, &path).is_some()) {
+            return None;
+        }
         let is_text = |value: &Value| !matches!(value, Value::Object(_) | Value::Array(_));
         let readable = self
             .rows

@@ -84,3 +84,37 @@ fn named_choices_that_do_not_fit_are_shown() {
         assert!(!error.contains("cannot be told"), "{error}");
     }
 }
+
+/// A dataset of ours as seeds: what a model wrote is left out and counted.
+#[test]
+fn rows_that_a_model_wrote_are_no_seeds() {
+    let folder = Folder::new();
+    let row = |i: usize, origin: &str| {
+        format!(
+            "{{\"id\": \"{i}\", \"messages\": [{{\"role\": \"user\", \"content\": \"q {i}?\"}}, {{\"role\": \"assistant\", \"content\": \"{i}\"}}], \
+             \"provenance\": {{\"origin\": \"{origin}\"}}{}}}\n",
+            if origin == "human" {
+                ""
+            } else {
+                ", \"reasoning\": \"r\""
+            }
+        )
+    };
+    let mixed: String = (0..12)
+        .map(|i| row(i, if i < 9 { "human" } else { "synthetic" }))
+        .collect();
+    folder.write("mixed.jsonl", mixed);
+    let sample = round_trip("mixed.jsonl", folder.0.path());
+    assert_eq!(sample.fields.reasoning, None, "only left-out rows have it");
+    assert!(
+        sample
+            .notes
+            .iter()
+            .any(|note| note.starts_with("3 of 12 rows looked at are left out")),
+        "{:?}",
+        sample.notes
+    );
+    folder.write("made.jsonl", row(1, "synthetic"));
+    let error = Sample::read("made.jsonl", folder.0.path(), &BTreeMap::new()).unwrap_err();
+    assert!(error.to_string().contains("only real rows are seeds"), "{error}");
+}
