@@ -8,7 +8,7 @@
 //! |---|---|
 //! | numbers | values, in digits of any script, in English words, in Chinese numerals; percentages and cents as parts of one |
 //! | names | capitalised words inside sentences |
-//! | code | flags, identifiers, what stands between backticks: with its case where case counts |
+//! | code | flags, identifiers, letters by themselves, what stands between backticks: with its case where case counts |
 //! | signs | arithmetic and comparison between operands, currencies |
 //! | polarity | negation, and pairs of opposites ([`lexicon`]) |
 //! | order | which word stands in whose place: "the cat to the dog", "5 miles to kilometres" |
@@ -44,6 +44,8 @@ pub struct Facts {
     names: BTreeSet<String>,
     /// What is written like code.
     codes: Vec<read::Code>,
+    /// Letters by themselves, as they are written and in their order; none where the whole text is in capitals or a title.
+    letters: Vec<String>,
     /// All words in lower case, and as they are written.
     mentions: HashSet<String>,
     surfaces: HashSet<String>,
@@ -114,6 +116,7 @@ impl Facts {
                     .or_else(|| other.code_missing(self))
                     .map(Difference::Code)
             })
+            .or_else(|| self.letters_differ(other))
             .or_else(|| self.signs_differ(other))
             .or_else(|| compare::meanings(self, other, compare::Care::Two))
     }
@@ -130,6 +133,7 @@ impl Facts {
                     .map(Difference::Name)
             })
             .or_else(|| self.both_miss(other, Self::code_missing).map(Difference::Code))
+            .or_else(|| self.letters_differ(other))
             .or_else(|| self.signs_differ(other))
             .or_else(|| compare::meanings(self, other, compare::Care::Contradiction))
     }
@@ -182,6 +186,18 @@ impl Facts {
             .iter()
             .find(|code| !code.is_in(other))
             .map(|code| code.surface.clone())
+    }
+
+    /// The same letters stand by themselves in the same order, and one of them in another case: `g` and `G` are two keys.
+    ///
+    /// Of longer words the case is no fact by itself. Where nothing else differs, `List` for `list` can be another type, and `France` for
+    /// `france` is the same country; people write the second kind far more often.
+    fn letters_differ(&self, other: &Self) -> Option<Difference> {
+        let pairs = || self.letters.iter().zip(&other.letters);
+        let same = self.letters.len() == other.letters.len()
+            && pairs().all(|(a, b)| a.to_lowercase() == b.to_lowercase());
+        let (a, _) = pairs().find(|(a, b)| a != b).filter(|_| same)?;
+        Some(Difference::Code(a.clone()))
     }
 
     fn signs_differ(&self, other: &Self) -> Option<Difference> {

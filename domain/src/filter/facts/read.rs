@@ -62,6 +62,7 @@ impl Facts {
             numbers: vec![],
             names: BTreeSet::new(),
             codes: vec![],
+            letters: vec![],
             mentions: HashSet::new(),
             surfaces: HashSet::new(),
             squeezed: String::new(),
@@ -79,6 +80,7 @@ impl Facts {
             facts
                 .names
                 .retain(|name| facts.surfaces.contains(&name.to_uppercase()));
+            facts.letters.clear();
         }
         facts.numbers.retain(|number| *number != 1.0);
         facts.numbers.sort_by(f64::total_cmp);
@@ -110,6 +112,9 @@ impl Facts {
                         sensitive: token.surface.starts_with(['-', '\\'])
                             || (plain && !digits && !is_camel(&token.surface)),
                     });
+                }
+                if token.letter {
+                    self.letters.push(token.surface.clone());
                 }
                 self.mentions.insert(token.lower.clone());
                 self.surfaces.insert(token.surface.clone());

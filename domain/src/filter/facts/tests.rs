@@ -230,6 +230,44 @@ fn case_signs_charges_and_places_are_facts_in_any_language() {
 }
 
 #[test]
+fn the_case_of_a_letter_by_itself_counts() {
+    for (a, b) in [
+        ("What does g do in vim?", "What does G do in vim?"),
+        (
+            "In vim, when I press g, what happens?",
+            "In vim, when I press G, what happens?",
+        ),
+        ("Is it 3 m or more?", "Is it 3 M or more?"),
+        ("Что делает клавиша ж?", "Что делает клавиша Ж?"),
+    ] {
+        let (one, other) = (Facts::of(a), Facts::of(b));
+        for (one, other) in [(&one, &other), (&other, &one)] {
+            assert!(one.differ(other).is_some(), "{a} | {b}");
+            assert!(one.contradict(other).is_some(), "{a} | {b}");
+        }
+    }
+    for (a, b) in [
+        ("Is this a key?", "Is this A key?"),
+        ("May I go?", "may i go?"),
+        ("g does what in vim?", "G does what in vim?"),
+        ("WHAT DOES G DO IN VIM?", "what does g do in vim?"),
+        (
+            "What Does Pressing G Mean Within The Editor?",
+            "what does pressing g mean within the editor?",
+        ),
+        ("Is an x-ray safe?", "Is an X-ray safe?"),
+        ("When was George W. Bush born?", "When was george w. bush born?"),
+        ("Which floats? a) tin b) cork", "Which floats? A) tin B) cork"),
+        ("How heavy are 5 l of milk?", "How heavy are 5 L of milk?"),
+        ("What is the type of list?", "What is the type of List?"),
+        ("What is the capital of france?", "What is the capital of France?"),
+    ] {
+        assert_eq!(distinct_facts(a, b), None, "{a} | {b}");
+        assert_eq!(distinct_facts(b, a), None, "{b} | {a}");
+    }
+}
+
+#[test]
 fn what_differs_is_said() {
     for (a, b, said) in [
         ("He has 3 hens.", "He has four hens.", "numbers 3 against 4"),

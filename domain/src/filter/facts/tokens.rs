@@ -37,6 +37,8 @@ pub(super) struct Token {
     pub(super) touches: bool,
     /// The first word of a sentence, or behind an opening quote or bracket: its capital tells nothing.
     pub(super) opens: bool,
+    /// A letter by itself that names something, so that its case counts: the key `g` is not the key `G`.
+    pub(super) letter: bool,
 }
 
 /// Cuts a text.
@@ -180,6 +182,7 @@ impl Scanner<'_> {
             code: code || self.quoted,
             touches,
             opens: self.opens,
+            letter: false,
         });
         if matches!(kind, Kind::Word | Kind::Number(_)) {
             self.opens = false;
@@ -300,8 +303,32 @@ impl Scanner<'_> {
             || (self.chars.get(end) == Some(&'(') && self.chars.get(end + 1) == Some(&')'));
         let surface: String = run.iter().collect();
         let code = code || (!self.shouted && case_counts(&surface));
+        let letter = end == start + 1 && self.is_letter(start);
         self.push(Kind::Word, surface, code);
+        if let Some(token) = self.out.last_mut() {
+            token.letter = letter && !token.opens;
+        }
         self.at = end;
+    }
+
+    /// A letter by itself whose case counts. Left out is what people write in any case: the article and the pronoun, a part of a compound
+    /// (`x-ray`), an initial (`W. Bush`), a label (`B)`), and units behind a number (`5 l`).
+    fn is_letter(&self, at: usize) -> bool {
+        let (c, before, next) = (self.chars[at], self.before(), self.peek(1));
+        let after = (at + 2..self.chars.len())
+            .map(|at| self.chars[at])
+            .find(|c| !c.is_whitespace());
+        let cased = c.is_lowercase() || c.is_uppercase();
+        let in_any_case = matches!(c.to_ascii_lowercase(), 'a' | 'i');
+        let joined = matches!(before, '-' | '\'' | '.' | '/' | '&' | '@')
+            || matches!(next, '-' | '\'' | '/' | '&' | ')' | ':')
+            || (next == '.' && after.is_some_and(char::is_alphanumeric));
+        let counted = self
+            .out
+            .last()
+            .is_some_and(|token| matches!(token.kind, Kind::Number(_)));
+        let unit = counted && matches!(c.to_ascii_lowercase(), 'l' | 'v' | 'w' | 'c' | 'f' | 'h' | 's');
+        cased && !self.shouted && !in_any_case && !joined && !unit
     }
 
     /// A dash before a letter that starts a word of its own: `-a`, `--hard`.
