@@ -24,7 +24,6 @@ use crate::launch::shown;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{self, Survey, narrow, survey};
-use crate::tongues::unknown_to_embedder;
 use crate::view::{View, first_of, thousands};
 use seen::{Audit, ConceptLine, LabelLine, LeftOut};
 
@@ -119,10 +118,8 @@ fn look(
             what: format!("{why} in documents"),
             why: amount,
         }));
+    audit.warnings = prepared.warnings()?;
     warn(prepared, survey, &mut audit);
-    audit
-        .warnings
-        .extend(unknown_to_embedder(&prepared.start.job, &prepared.seeds)?);
     Ok(audit)
 }
 
@@ -224,15 +221,7 @@ fn unknown_labels(prepared: &Prepared, settings: &Concepts) -> Option<String> {
 }
 
 fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
-    let mut warnings: Vec<String> = Vec::new();
-    for (what, bad) in [("seed row", &prepared.bad_rows), ("document", &prepared.skipped)] {
-        warnings.extend(bad.lines().iter().map(|line| format!("{what} left out: {line}")));
-        let more = bad.count - bad.lines().len() as u64;
-        if more > 0 {
-            warnings.push(format!("{} more {what}s left out", thousands(more)));
-        }
-    }
-    warnings.extend(prepared.synthetic.told());
+    let mut warnings = Vec::new();
     if let Some(settings) = &prepared.start.job.concepts {
         if settings.found.is_none()
             && let Some(why) = narrow(&survey.by_seeds.concepts, settings)
@@ -274,5 +263,5 @@ fn warn(prepared: &Prepared, survey: &Survey, audit: &mut Audit) {
             thousands(audit.seeds)
         ));
     }
-    audit.warnings = warnings;
+    audit.warnings.extend(warnings);
 }

@@ -60,11 +60,8 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         return reached(&manifest);
     }
     resume::check_books(&folder).map_err(Failure::Input)?;
-    for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
-        view.say(&format!("warning: {line}"));
-    }
-    if let Some(line) = prepared.synthetic.told() {
-        view.say(&format!("warning: {line}"));
+    for warning in prepared.warnings().map_err(Failure::Input)? {
+        view.warn(&warning);
     }
     let start = &prepared.start;
     if !folder.begun() {
@@ -115,7 +112,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let page = folder.root().join(report::FILE);
     // The dataset is there: a report that cannot be made takes nothing from it.
     if let Err(error) = report::write(page, &blobs, start, &prepared.seeds, &manifest).await {
-        view.say(&format!("warning: no report was written: {error:#}"));
+        view.warn(&format!("no report was written: {error:#}"));
     }
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     reached(&manifest)
@@ -261,8 +258,8 @@ async fn tell_silences(worker: Handle, view: View, ended: CancellationToken) {
         let silences = worker.silences();
         for silence in silences.iter().filter(|silence| told.insert(silence.line)) {
             let lasts = duration(silence.lasts.as_secs());
-            view.say(&format!(
-                "warning: tasks wait: no call has been answered for {lasts}: {}",
+            view.warn(&format!(
+                "tasks wait: no call has been answered for {lasts}: {}",
                 silence.reason
             ));
         }

@@ -18,7 +18,6 @@ use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::{embedder, narrow, stops_narrow, survey};
-use crate::tongues::unknown_to_embedder;
 use crate::view::{View, many, thousands};
 use crate::warnings::{Asked, of_job};
 
@@ -30,16 +29,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             "note: the environment variable `{variable}` is not set; `gristmill run` needs it"
         ));
     }
-    for line in prepared.bad_rows.lines().iter().chain(prepared.skipped.lines()) {
-        view.say(&format!("warning: {line}"));
-    }
-    if let Some(line) = prepared.synthetic.told() {
-        view.say(&format!("warning: {line}"));
-    }
-    let tongues = unknown_to_embedder(&prepared.start.job, &prepared.seeds).map_err(Failure::Input)?;
-    if let Some(line) = tongues {
-        view.say(&format!("warning: {line}"));
-    }
+    let mut warnings = prepared.warnings().map_err(Failure::Input)?;
     let limit = prepared.start.limit;
     let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
@@ -52,8 +42,8 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         if stops_narrow(concepts)
             && let Some(why) = narrow(&snapshot.concepts, concepts)
         {
-            view.say(&format!(
-                "warning: {why}; a run would stop, unless it is accepted by name with `--set concepts.accept=narrow`"
+            warnings.push(format!(
+                "{why}; a run would stop, unless it is accepted by name with `--set concepts.accept=narrow`"
             ));
         }
         snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
@@ -75,9 +65,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             rephrasings: plan.candidates[1] + pilot[1] > 0,
             new_questions: plan.candidates[2] + pilot[2] > 0,
         };
-        for line in of_job(&prepared.start.job, asked) {
-            view.say(&format!("warning: {line}"));
-        }
+        warnings.extend(of_job(&prepared.start.job, asked));
     }
     let rows = outlook.rows.round() as u64;
     if let Some(wanted) = prepared
@@ -87,11 +75,14 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         .rows
         .filter(|wanted| 10 * rows < 9 * wanted)
     {
-        view.say(&format!(
-            "warning: the run is expected to bring {} of the {} rows that `generate.rows` wants",
+        warnings.push(format!(
+            "the run is expected to bring {} of the {} rows that `generate.rows` wants",
             thousands(rows),
             thousands(wanted)
         ));
+    }
+    for warning in &warnings {
+        view.warn(warning);
     }
     let votes = production
         .or(pilot)
@@ -101,7 +92,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
         "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
-        "synthetic_rows": prepared.synthetic.count,
+        "synthetic_rows": prepared.synthetic.count, "warnings": warnings,
         "skipped_documents": prepared.skipped.lines(), "left_out_of_documents": prepared.dropped, "limit": limit,
         "first_round": first, "strategy": production.map(|plan| serde_json::json!({
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,

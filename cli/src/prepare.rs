@@ -14,6 +14,8 @@ pub(crate) use gristmill_jobfile::Keys;
 use crate::args::JobArgs;
 use crate::dropped::DroppedText;
 use crate::failure::Failure;
+use crate::tongues::unknown_to_embedder;
+use crate::view::thousands;
 use crate::{intake, print, workshop};
 
 /// A job, read and made ready.
@@ -34,6 +36,24 @@ pub(crate) struct Prepared {
     pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
     /// The command that goes on with the run.
     pub(crate) resume: String,
+}
+
+impl Prepared {
+    /// What a person should know before anything is spent, a line each: what of the seeds and documents was left out, and whether the
+    /// embedding model knows their language.
+    pub(crate) fn warnings(&self) -> anyhow::Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        for (what, bad) in [("seed row", &self.bad_rows), ("document", &self.skipped)] {
+            warnings.extend(bad.lines().iter().map(|line| format!("{what} left out: {line}")));
+            let more = bad.count - bad.lines().len() as u64;
+            if more > 0 {
+                warnings.push(format!("{} more {what}s left out", thousands(more)));
+            }
+        }
+        warnings.extend(self.synthetic.told());
+        warnings.extend(unknown_to_embedder(&self.start.job, &self.seeds)?);
+        Ok(warnings)
+    }
 }
 
 /// Reads the job and all that it names; its keys are looked for where it runs.

@@ -51,6 +51,11 @@ impl View {
         }
     }
 
+    /// A warning, in every style: that rows or documents are missing is no progress.
+    pub(crate) fn warn(&self, text: &str) {
+        self.screen.above(format!("warning: {text}\n").as_bytes());
+    }
+
     /// Where log lines go: standard error, above the bars.
     pub(crate) fn log(&self) -> Log {
         Log(self.screen.clone())

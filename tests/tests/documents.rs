@@ -81,6 +81,24 @@ fn provenance(row: &Value) -> Option<(&str, &str)> {
     })
 }
 
+/// What is missing is said however progress is shown, and to programs as well.
+#[test]
+fn a_plan_warns_in_every_style() {
+    let bench = bench("{validation: 0, test: 0}");
+    for progress in ["none", "plain", "bar"] {
+        let args = ["plan", "job.yaml", "--output", "json", "--progress", progress];
+        let output = bench.gristmill(&args).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("warning: document left out:") && said.contains("broken.pdf"),
+            "{progress}: {said}"
+        );
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let first = plan["warnings"][0].as_str().unwrap();
+        assert!(first.contains("broken.pdf"), "{plan}");
+    }
+}
+
 #[test]
 fn new_questions_are_asked_about_passages_and_name_them() {
     let bench = bench("{validation: 0, test: 0}");

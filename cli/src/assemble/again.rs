@@ -75,7 +75,7 @@ async fn in_folder(path: &Path, view: View, output: OutputStyle) -> Result<(), F
     let page = folder.root().join(report::FILE);
     // The dataset is there: a report that cannot be made takes nothing from it.
     if let Err(error) = report::write(page, &blobs, &ended.start, &ended.seeds, &manifest).await {
-        view.say(&format!("warning: no report was written: {error:#}"));
+        view.warn(&format!("no report was written: {error:#}"));
     }
     print::done(&manifest, &folder, None, output);
     Ok(())

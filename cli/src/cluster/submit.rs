@@ -34,11 +34,8 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
             "`{path}` may hold a secret, which is not sent to a cluster\nhelp: {help}, and start the workers with `--keys VARIABLE@HOST`"
         )));
     }
-    for line in prepared.bad_rows.lines() {
-        view.say(&format!("warning: {line}"));
-    }
-    if let Some(line) = prepared.synthetic.told() {
-        view.say(&format!("warning: {line}"));
+    for warning in prepared.warnings().map_err(Failure::Input)? {
+        view.warn(&warning);
     }
     survey::refuse_narrow(&prepared, &view).await?;
     let mut remote = remote::connect(&args.server).await?;

@@ -117,8 +117,7 @@ impl Look<'_> {
     /// Says that the coordinator is gone: what was seen last is no progress any more.
     fn away(&mut self) {
         let long = duration(AWAY_MAX.as_secs());
-        self.view.say(&format!(
-            "warning: the coordinator does not answer, and is asked again for {long}; another one shows the run as well (`--server`)"
+        self.view.warn(&format!("the coordinator does not answer, and is asked again for {long}; another one shows the run as well (`--server`)"
         ));
         self.progress
             .send_modify(|progress| "coordinator away".clone_into(&mut progress.phase));
@@ -135,13 +134,13 @@ impl Look<'_> {
             if state.obstacles != self.told {
                 self.told.clone_from(&state.obstacles);
                 for one in &self.told {
-                    self.view.say(&format!("warning: {}", obstacle(one)));
+                    self.view.warn(&obstacle(one));
                 }
             }
             if state.reason != self.reason {
                 self.reason.clone_from(&state.reason);
                 if !self.reason.is_empty() {
-                    self.view.say(&format!("warning: {}", self.reason));
+                    self.view.warn(&self.reason);
                 }
             }
             let waits = matches!(state.state(), v1::RunState::Paused | v1::RunState::Frozen);
