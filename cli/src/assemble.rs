@@ -79,6 +79,7 @@ pub(crate) async fn assemble(
     }
     let course = Course {
         end: finished.end.to_string(),
+        ended: Some(finished.end.clone()),
         rounds: finished.rounds.clone(),
         concepts: finished.concepts.clone(),
     };

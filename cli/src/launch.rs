@@ -12,7 +12,6 @@ use gristmill_coordinator::{
 };
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::ledger::Account;
-use gristmill_domain::plan;
 use gristmill_domain::stage::Stage;
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
@@ -120,10 +119,12 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
 
 /// An error where a run ended before what the job wants was there.
 fn reached(manifest: &Manifest) -> Result<(), Failure> {
-    let job = &manifest.job;
-    let rows = manifest.rows.train_synthetic;
-    match plan::short(job.generate.rows, job.steers(), rows, &manifest.concepts) {
-        Some(there) => Err(Failure::short(&there, rows, &manifest.end)),
+    match manifest.short() {
+        Some(there) => Err(Failure::short(
+            &there,
+            manifest.rows.train_synthetic,
+            &manifest.end,
+        )),
         None => Ok(()),
     }
 }

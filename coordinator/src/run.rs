@@ -239,8 +239,8 @@ impl Coordinator<'_> {
         let concepts: Vec<concept::Standing> =
             outlooks.iter().map(|outlook| outlook.standing.clone()).collect();
         self.progress.send_modify(|progress| {
-            let job = &self.recipe.job;
-            let short = plan::short(job.generate.rows, job.steers(), progress.accepted, &concepts);
+            let (job, rows) = (&self.recipe.job, self.recipe.job.generate.rows);
+            let short = plan::short(rows, job.steers(), progress.accepted, &concepts, Some(&end));
             progress.end = end.to_string();
             progress.short = short.unwrap_or_default();
         });

@@ -108,6 +108,13 @@ fn a_required_accuracy_that_is_out_of_reach_ends_the_run_after_the_pilot() {
     );
     let args = ["run", "job.yaml", "--output", "json", "--progress", "none"];
     let output = bench.gristmill(&args).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(4),
+        "it is short of what its job requires"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("generate.agreement.max_samples"), "{said}");
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let end = summary["end"].as_str().unwrap();
     assert!(

@@ -158,6 +158,7 @@ mod tests {
             run: String::new(),
             gristmill: String::new(),
             configuration: String::new(),
+            short: None,
             end: String::new(),
             rows: RowCounts::default(),
             candidates: 0,

@@ -7,6 +7,7 @@ use gristmill_domain::concept::Standing;
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
+use gristmill_domain::plan::{self, End};
 use gristmill_domain::row::Row;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub(crate) struct Manifest {
     pub(crate) configuration: String,
     /// Why the run ended, in words.
     pub(crate) end: String,
+    /// What it has, where it ended before what its job wants was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) short: Option<String>,
     /// Rows by split and origin.
     pub(crate) rows: RowCounts,
     /// Candidates that were decided.
@@ -168,6 +172,14 @@ impl Manifest {
         self.spend.iter().map(|part| part.burned_usd_micros).sum()
     }
 
+    /// What the run has, where it ended before what its job wants was there. Manifests of older versions do not hold it.
+    pub(crate) fn short(&self) -> Option<String> {
+        let job = &self.job;
+        let rows = self.rows.train_synthetic;
+        let counted = || plan::short(job.generate.rows, job.steers(), rows, &self.concepts, None);
+        self.short.clone().or_else(counted)
+    }
+
     /// The calls of the whole run.
     pub(crate) fn calls(&self) -> u64 {
         self.spend.iter().map(|part| part.calls).sum()
@@ -178,6 +190,8 @@ impl Manifest {
 pub(crate) struct Course {
     /// Why it ended, in words.
     pub(crate) end: String,
+    /// The same for programs; `None` of a run that goes on.
+    pub(crate) ended: Option<End>,
     pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
     /// Where each concept stands.
     pub(crate) concepts: Vec<Standing>,
@@ -231,6 +245,13 @@ pub(crate) fn manifest(
         gristmill: start.version.clone(),
         configuration: configuration_hash(&start.job),
         end: course.end,
+        short: plan::short(
+            start.job.generate.rows,
+            start.job.steers(),
+            tallies.rows.train_synthetic,
+            &course.concepts,
+            course.ended.as_ref(),
+        ),
         rows: tallies.rows,
         candidates: tallies.candidates,
         rejected: tallies.rejected.into_iter().collect(),

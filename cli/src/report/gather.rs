@@ -329,6 +329,7 @@ pub(super) async fn manifest_so_far(
         seeds,
         assemble::Course {
             end,
+            ended: None,
             rounds,
             concepts,
         },

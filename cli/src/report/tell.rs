@@ -7,7 +7,6 @@ mod rows;
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{EmbedSource, Validator};
-use gristmill_domain::plan;
 use gristmill_picture::parts::{Gate, Headline, Standing, Table};
 use gristmill_picture::report::Report;
 
@@ -65,7 +64,7 @@ fn verdict(start: &Start, manifest: &Manifest) -> (Standing, String) {
         None => format!("{} rows", thousands(accepted)),
     };
     let job = &start.job;
-    let short = plan::short(job.generate.rows, job.steers(), accepted, &manifest.concepts);
+    let short = manifest.short();
     let standing = match (accepted, &short) {
         (0, _) => Standing::Bad,
         (_, Some(_)) => Standing::Warn,

@@ -143,13 +143,24 @@ fn way_out(reason: Reason) -> &'static str {
 }
 
 /// What a run has that ended before what its job wants was there, in words: `27 of 1000 rows`. `rows` are those that the job wants, `steers`
-/// says whether it aims at concepts.
-pub fn short(rows: Option<u64>, steers: bool, accepted: u64, concepts: &[Standing]) -> Option<String> {
+/// says whether it aims at concepts, `end` why it ended, where that is known. A run that gave up an accuracy which its job requires is short
+/// however many rows it has.
+pub fn short(
+    rows: Option<u64>,
+    steers: bool,
+    accepted: u64,
+    concepts: &[Standing],
+    end: Option<&End>,
+) -> Option<String> {
     let (met, wanted) = concept::at_target(concepts);
     match rows {
         Some(rows) if accepted < rows => Some(format!("{accepted} of {rows} rows")),
         None if steers && met < wanted => Some(format!("{met} of {wanted} concepts at their target")),
         None if accepted == 0 => Some("no new row".to_owned()),
+        _ if matches!(end, Some(End::AccuracyOutOfReach { .. })) => Some(format!(
+            "{accepted} {}, and not the accuracy that it requires",
+            if accepted == 1 { "row" } else { "rows" }
+        )),
         Some(_) | None => None,
     }
 }
@@ -174,7 +185,8 @@ impl std::fmt::Display for End {
             Self::TargetsMet => write!(f, "every concept has the rows that are wanted of it"),
             Self::AccuracyOutOfReach { target, best } => write!(
                 f,
-                "`generate.agreement.accuracy` requires {:.1} % right, and {:.1} % is the best that this teacher can be expected to give",
+                "`generate.agreement.accuracy` requires {:.1} % right, and {:.1} % is the best that this teacher can be expected to give: use a \
+                 better one, add a `judge`, raise `generate.agreement.max_samples`, or lower `generate.agreement.accuracy`",
                 100.0 * target,
                 100.0 * best
             ),
@@ -183,5 +195,42 @@ impl std::fmt::Display for End {
                 "only {counted} of {aimed} candidates that were aimed at open concepts count: another round is not worth its cost"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_short_of_what_its_job_requires() {
+        let unreachable = End::AccuracyOutOfReach {
+            target: 0.99,
+            best: 0.7,
+        };
+        for (rows, accepted, end, told) in [
+            (Some(10), 4, &End::BudgetSpent, Some("4 of 10 rows")),
+            (Some(10), 4, &unreachable, Some("4 of 10 rows")),
+            (None, 0, &unreachable, Some("no new row")),
+            (
+                None,
+                4,
+                &unreachable,
+                Some("4 rows, and not the accuracy that it requires"),
+            ),
+            (None, 4, &End::BudgetSpent, None),
+            (Some(4), 4, &End::BudgetSpent, None),
+        ] {
+            assert_eq!(
+                short(rows, false, accepted, &[], Some(end)).as_deref(),
+                told,
+                "{end}"
+            );
+        }
+        let told = unreachable.to_string();
+        assert!(
+            told.contains("99.0 % right") && told.contains("add a `judge`"),
+            "{told}"
+        );
     }
 }
