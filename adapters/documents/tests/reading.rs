@@ -12,7 +12,7 @@ use std::fs;
 
 use gristmill_documents::{Cut, Error, Event, Reader, Why};
 use gristmill_domain::passage::{Media, Place};
-use support::{Text, docx, options, passages, pdf_of, read_all, read_one, skipped};
+use support::{Text, docx, docx_with, options, passages, pdf_of, read_all, read_one, skipped};
 
 /// Prose of so many words that no other call gives.
 fn prose(name: &str, words: usize) -> String {
@@ -181,6 +181,52 @@ fn a_word_document_is_read_by_its_styles() {
     assert_eq!(passages[0].place, Place::Paragraphs { first: 3, last: 6 });
     assert!(
         matches!(events.last(), Some(Event::Document(document)) if document.dropped.of(Why::Contents).pieces == 1)
+    );
+}
+
+/// What a document refers to by its number has that number.
+#[test]
+fn numbers_that_a_word_processor_makes_are_read() {
+    let level = |at: u8, form: &str, text: &str| {
+        format!(
+            r#"<w:lvl w:ilvl="{at}"><w:start w:val="1"/><w:numFmt w:val="{form}"/><w:lvlText w:val="{text}"/></w:lvl>"#
+        )
+    };
+    let numbering = format!(
+        r#"<w:numbering xmlns:w="w"><w:abstractNum w:abstractNumId="0">{}{}</w:abstractNum><w:abstractNum w:abstractNumId="1">{}{}</w:abstractNum>
+        <w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="1"/></w:num></w:numbering>"#,
+        level(0, "decimal", "%1"),
+        level(1, "decimal", "%1.%2"),
+        level(0, "decimal", "%1."),
+        level(1, "bullet", "\u{f0b7}")
+    );
+    let styles = r#"<w:style w:styleId="H1"><w:name w:val="heading 1"/><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:style>
+        <w:style w:styleId="H2"><w:name w:val="heading 2"/><w:basedOn w:val="H1"/><w:pPr><w:numPr><w:ilvl w:val="1"/></w:numPr></w:pPr></w:style>"#;
+    let p = |properties: &str, text: &str| {
+        format!("<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>")
+    };
+    let style = |id: &str| format!(r#"<w:pStyle w:val="{id}"/>"#);
+    let item = |list: u8, level: u8| {
+        format!(r#"<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{list}"/></w:numPr>"#)
+    };
+    let body = [
+        p(&style("H1"), "Use"),
+        p(&item(2, 0), "Open the valve."),
+        p(&item(2, 0), ""),
+        p(&format!("<w:rPr><w:del w:id=\"1\"/></w:rPr>{}", item(2, 0)), ""),
+        p(&item(2, 1), "Slowly."),
+        p(&item(2, 0), "Repeat step 1."),
+        p(&style("H2"), "Care"),
+        p(&item(0, 0), "Plain text, see section 1.1."),
+        p(&item(5, 0), "Of a list that is not known."),
+    ]
+    .concat();
+    let parts: [(&str, &[u8]); 1] = [("word/numbering.xml", numbering.as_bytes())];
+    let events = read_one("a.docx", &docx_with(&body, styles, &parts));
+    assert_eq!(passages(&events)[0].headings, ["1 Use"]);
+    assert_eq!(
+        text_of(&events),
+        "1. Open the valve.\n- Slowly.\n3. Repeat step 1.\n\n1.1 Care\nPlain text, see section 1.1.\n\n- Of a list that is not known."
     );
 }
 

@@ -9,6 +9,7 @@ mod html;
 mod magic;
 mod markdown;
 mod notation;
+mod numeral;
 #[cfg(feature = "pdf")]
 mod pdf;
 mod plain;

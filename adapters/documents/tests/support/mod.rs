@@ -76,15 +76,21 @@ const RELS: &str = r#"<Relationships xmlns="x"><Relationship Id="rId1" Type="htt
 
 /// A document with this body and these styles.
 pub(crate) fn docx(body: &str, styles: &str) -> Vec<u8> {
+    docx_with(body, styles, &[])
+}
+
+/// The same, with more parts.
+pub(crate) fn docx_with(body: &str, styles: &str, more: &[(&str, &[u8])]) -> Vec<u8> {
     let document = format!(
         r#"<?xml version="1.0" encoding="UTF-8"?><w:document xmlns:w="w"><w:body>{body}</w:body></w:document>"#
     );
     let styles = format!(r#"<w:styles xmlns:w="w">{styles}</w:styles>"#);
-    zip(&[
+    let parts = [
         ("_rels/.rels", RELS.as_bytes()),
         ("word/document.xml", document.as_bytes()),
         ("word/styles.xml", styles.as_bytes()),
-    ])
+    ];
+    zip(&[&parts, more].concat())
 }
 
 /// A PDF of these objects, numbered from 1; the first is the catalogue. `trailer` is added to the trailer.

@@ -2,13 +2,14 @@
 
 use quick_xml::events::{BytesStart, Event};
 
+use super::numbering::{Counts, Numbering};
+use super::paragraph::Paragraph;
 use super::run::{Look, symbol};
 use super::styles::{Meaning, Styles};
 use super::{attribute, is_on};
 use crate::block::{Amount, Block, Content, Kind, Why};
 use crate::clean;
 use crate::format::formula::{self, Tree};
-use crate::format::notation::{self, Shift};
 use crate::options::Limits;
 use crate::skip::Reason;
 
@@ -20,6 +21,8 @@ const FIELD_BYTES_MAX: usize = 16 << 10;
 /// What is being read. Paragraphs nest: a text box stands in a run of another paragraph.
 pub(super) struct Body<'s> {
     styles: &'s Styles,
+    numbering: &'s Numbering,
+    counts: Counts,
     limits: Limits,
     content: Content,
     paragraphs: Vec<Paragraph>,
@@ -54,56 +57,12 @@ struct Field {
     has_result: bool,
 }
 
-#[derive(Default)]
-struct Paragraph {
-    text: String,
-    style: Option<String>,
-    level: Option<u8>,
-    in_list: bool,
-    /// Raised or lowered text that has not ended, and where it begins.
-    shifted: Option<(Shift, usize)>,
-    /// Where an index or exponent has ended that what follows must not run into.
-    ended: Option<usize>,
-    /// A formula was the last thing in it.
-    after_formula: bool,
-}
-
-impl Paragraph {
-    /// Ends raised or lowered text.
-    fn settle(&mut self) {
-        if let Some((shift, from)) = self.shifted.take() {
-            self.ended = notation::shift(&mut self.text, from, shift, false);
-        }
-    }
-
-    fn push(&mut self, text: &str, shift: Option<Shift>) {
-        if self.shifted.map(|(shift, _)| shift) != shift {
-            self.settle();
-            self.shifted = shift.map(|shift| (shift, self.text.len()));
-        }
-        if shift.is_none() {
-            notation::follow(&mut self.text, self.ended.take(), text);
-        }
-        if std::mem::take(&mut self.after_formula) && text.starts_with(char::is_alphanumeric) {
-            self.text.push(' ');
-        }
-        self.text.push_str(text);
-    }
-
-    fn push_formula(&mut self, formula: &str) {
-        self.settle();
-        if self.text.ends_with(char::is_alphanumeric) || self.after_formula {
-            self.text.push(' ');
-        }
-        self.text.push_str(formula);
-        self.after_formula = true;
-    }
-}
-
 impl<'s> Body<'s> {
-    pub(super) fn new(styles: &'s Styles, limits: &Limits) -> Self {
+    pub(super) fn new(styles: &'s Styles, numbering: &'s Numbering, limits: &Limits) -> Self {
         Self {
             styles,
+            numbering,
+            counts: Counts::default(),
             limits: *limits,
             content: Content::default(),
             paragraphs: vec![],
@@ -333,8 +292,9 @@ impl<'s> Body<'s> {
         match name {
             "pStyle" => paragraph.style = attribute(element, "val"),
             "outlineLvl" => paragraph.level = attribute(element, "val").and_then(|level| level.parse().ok()),
-            // A list with the number 0 is none.
-            "numId" => paragraph.in_list = attribute(element, "val").is_some_and(|id| id != "0"),
+            "numId" => paragraph.list = attribute(element, "val"),
+            "ilvl" => paragraph.list_level = attribute(element, "val").and_then(|level| level.parse().ok()),
+            "del" if self.in_run_properties => paragraph.deleted = true,
             "tab" | "ptab" if !self.in_run_properties => paragraph.push("\t", None),
             "br" | "cr" => paragraph.push("\n", None),
             "noBreakHyphen" => paragraph.push("-", self.look.shift),
@@ -378,6 +338,14 @@ impl<'s> Body<'s> {
             Some(Meaning::Code) => clean::lines(&paragraph.text),
             _ => clean::line(&paragraph.text),
         };
+        if text.is_empty() && paragraph.deleted {
+            return;
+        }
+        // An empty paragraph of a list has its number as well.
+        let list = self.list_of(&paragraph);
+        let mark = list
+            .as_ref()
+            .and_then(|(id, level)| self.counts.next(self.numbering, id, *level));
         if text.is_empty() {
             return;
         }
@@ -399,7 +367,7 @@ impl<'s> Body<'s> {
                 if !cell.is_empty() {
                     cell.push(' ');
                 }
-                cell.push_str(&text);
+                cell.push_str(&marked(mark.as_deref(), &text));
             }
             return;
         }
@@ -413,16 +381,36 @@ impl<'s> Body<'s> {
             (_, Some(level)) => Kind::Heading(level),
             (Some(Meaning::Code), _) => Kind::Code,
             (Some(Meaning::Item), _) => Kind::Item,
-            _ if paragraph.in_list => Kind::Item,
+            _ if list.is_some() => Kind::Item,
             _ => Kind::Paragraph,
         };
-        // Numbers of lists are made by the program that shows them; the mark says that it is one of several.
-        let text = if kind == Kind::Item {
-            format!("- {text}")
-        } else {
-            text
+        let text = match (kind, &mark) {
+            (Kind::Code, _) => text,
+            (Kind::Item, None) => format!("- {text}"),
+            _ => marked(mark.as_deref(), &text),
         };
         self.emit(kind, text);
+    }
+
+    /// The list that a paragraph is in, by itself or by its style, and its level there.
+    fn list_of(&self, paragraph: &Paragraph) -> Option<(String, usize)> {
+        let style = paragraph.style.as_deref();
+        let of_style = style.and_then(|style| self.styles.list(style));
+        let (id, level) = match (&paragraph.list, of_style) {
+            (Some(id), of_style) => (
+                id.clone(),
+                of_style.filter(|(of, _)| of == id).and_then(|(_, level)| level),
+            ),
+            (None, Some((id, level))) => (id, level),
+            (None, None) => return None,
+        };
+        // A list with the number 0 is none.
+        let level = paragraph
+            .list_level
+            .or(level)
+            .or_else(|| self.numbering.level_of_style(&id, style?))
+            .unwrap_or(0);
+        (id != "0").then_some((id, level))
     }
 
     /// Ends a table's row. A row of a table inside of another is text of the outer one's cell.
@@ -469,6 +457,11 @@ impl<'s> Body<'s> {
             last: self.number,
         });
     }
+}
+
+/// A text behind its number.
+fn marked(mark: Option<&str>, text: &str) -> String {
+    mark.map_or_else(|| text.to_owned(), |mark| format!("{mark} {text}"))
 }
 
 /// Deleted and moved-away text, the second of two renderings, objects of other programs, change records,

@@ -1,10 +1,12 @@
 //! DOCX: the body of a word processor's document, by its styles.
 //!
-//! Read are the main part with its formulas, its styles and its footnotes. Raised and lowered text is marked. Left out: what
+//! Read are the main part with its formulas, its styles, its numbers and its footnotes. Raised and lowered text is marked. Left out: what
 //! was struck out or deleted under tracked changes, hidden text, codes of fields that are no formulas, tables of contents,
 //! headers and footers (they are parts of their own).
 
 mod body;
+mod numbering;
+mod paragraph;
 mod run;
 mod styles;
 
@@ -18,6 +20,7 @@ use crate::format::archive::{self, Archive};
 use crate::options::Limits;
 use crate::skip::Reason;
 use body::Body;
+use numbering::Numbering;
 use styles::Styles;
 
 /// Reads a document.
@@ -29,16 +32,20 @@ pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Content, Reason> {
         Some(part) => Styles::read(part, limits)?,
         None => Styles::default(),
     };
+    let numbering = match archive.part(&format!("{folder}/numbering.xml"))? {
+        Some(part) => Numbering::read(part, limits)?,
+        None => Numbering::default(),
+    };
     let Some(part) = archive.part(&main)? else {
         return Err(Reason::damaged(format!(
             "it has no part `{main}`, so it is no Word document or is cut off"
         )));
     };
-    let mut body = Body::new(&styles, limits);
+    let mut body = Body::new(&styles, &numbering, limits);
     each_event(part, limits, |event| body.event(event))?;
     let mut content = body.finish()?;
     if let Some(part) = archive.part(&format!("{folder}/footnotes.xml"))? {
-        let mut notes = Body::new(&styles, limits);
+        let mut notes = Body::new(&styles, &numbering, limits);
         each_event(part, limits, |event| notes.event(event))?;
         append_notes(&mut content, notes.finish()?);
     }

@@ -26,6 +26,9 @@ struct Style {
     based_on: Option<String>,
     level: Option<u8>,
     in_list: bool,
+    /// The list that its paragraphs are in, and their level there.
+    list: Option<String>,
+    list_level: Option<usize>,
     look: Look,
 }
 
@@ -54,6 +57,10 @@ impl Styles {
                             style.level = value().and_then(|level| level.parse().ok())
                         }
                         ("numPr", Some((_, style))) => style.in_list = true,
+                        ("numId", Some((_, style))) => style.list = value(),
+                        ("ilvl", Some((_, style))) => {
+                            style.list_level = value().and_then(|level| level.parse().ok())
+                        }
                         (name, Some((_, style))) => {
                             style.look.set(name, element);
                         }
@@ -81,7 +88,7 @@ impl Styles {
                     .level
                     .filter(|level| *level < 9)
                     .map(|level| Meaning::Heading(level + 1)))
-                .or(style.in_list.then_some(Meaning::Item));
+                .or((style.in_list && style.list.as_deref() != Some("0")).then_some(Meaning::Item));
             match (own, &style.based_on) {
                 (Some(own), _) => return Some(own),
                 (None, Some(below)) => id = below,
@@ -93,6 +100,20 @@ impl Styles {
 }
 
 impl Styles {
+    /// The list that a style's paragraphs are in, and their level there where it is said: its own, or those of the style it is based on.
+    pub(super) fn list(&self, id: &str) -> Option<(String, Option<usize>)> {
+        let (mut id, mut level) = (id, None);
+        for _ in 0..CHAIN_MAX {
+            let style = self.0.get(id)?;
+            level = level.or(style.list_level);
+            if let Some(list) = &style.list {
+                return Some((list.clone(), level));
+            }
+            id = style.based_on.as_ref()?;
+        }
+        None
+    }
+
     /// How a character style sets its text, by itself or by the one it is based on.
     pub(super) fn look(&self, id: &str) -> Look {
         let (mut id, mut found) = (id, Look::default());

@@ -3,6 +3,7 @@
 use html5ever::tokenizer::Tag;
 
 use crate::format::html::elements::attribute;
+use crate::format::numeral::{ROMAN_MAX, letters, roman};
 
 /// How the items of a list are numbered.
 pub(super) struct Numbering {
@@ -43,7 +44,7 @@ impl Numbering {
 fn written(number: i64, kind: char) -> String {
     let small = match (kind.to_ascii_lowercase(), u32::try_from(number)) {
         ('a', Ok(number @ 1..)) => letters(number),
-        ('i', Ok(number @ 1..=3_999)) => roman(number),
+        ('i', Ok(number @ 1..=ROMAN_MAX)) => roman(number),
         _ => return number.to_string(),
     };
     if kind.is_ascii_uppercase() {
@@ -51,40 +52,4 @@ fn written(number: i64, kind: char) -> String {
     } else {
         small
     }
-}
-
-fn letters(mut number: u32) -> String {
-    let mut found = vec![];
-    while number > 0 {
-        number -= 1;
-        found.push(char::from(b'a' + (number % 26) as u8));
-        number /= 26;
-    }
-    found.into_iter().rev().collect()
-}
-
-fn roman(mut number: u32) -> String {
-    const SIGNS: [(u32, &str); 13] = [
-        (1000, "m"),
-        (900, "cm"),
-        (500, "d"),
-        (400, "cd"),
-        (100, "c"),
-        (90, "xc"),
-        (50, "l"),
-        (40, "xl"),
-        (10, "x"),
-        (9, "ix"),
-        (5, "v"),
-        (4, "iv"),
-        (1, "i"),
-    ];
-    let mut found = String::new();
-    for (value, sign) in SIGNS {
-        while number >= value {
-            found.push_str(sign);
-            number -= value;
-        }
-    }
-    found
 }
