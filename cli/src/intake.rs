@@ -46,6 +46,8 @@ pub(crate) struct SeedsRead {
     /// Rows that could not be used.
     pub(crate) bad: BadRows,
     pub(crate) synthetic: SyntheticRows,
+    /// Seeds whose answer is a bare verdict, which `filter.grounding` rejects.
+    pub(crate) verdicts: u64,
     pub(crate) documents: DocumentsRead,
 }
 
@@ -183,6 +185,7 @@ pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
         store,
         bad,
         synthetic,
+        verdicts,
         documents: documents_read,
     })
 }
@@ -388,7 +391,7 @@ mod tests {
             refused.contains("2 of 3 seeds are answered by a bare verdict"),
             "{refused}"
         );
-        assert!(read("{}", folder.path()).is_ok());
+        assert_eq!(read("{}", folder.path()).unwrap().verdicts, 2);
     }
 
     #[test]

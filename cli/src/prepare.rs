@@ -28,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) bad_rows: intake::BadRows,
     /// Rows that a model wrote.
     pub(crate) synthetic: intake::SyntheticRows,
+    /// Seeds whose answer is a bare verdict.
+    pub(crate) verdicts: u64,
     /// Documents that could not be read.
     pub(crate) skipped: intake::BadRows,
     /// What of the documents is in no passage.
@@ -51,6 +53,15 @@ impl Prepared {
             }
         }
         warnings.extend(self.synthetic.told());
+        if self.start.job.filter.grounding.is_some() && self.verdicts > 0 {
+            warnings.push(format!(
+                "{} answered by a bare verdict (yes, no, true, false), and `filter.grounding` rejects made answers like them",
+                match self.verdicts {
+                    1 => "a seed is".to_owned(),
+                    seeds => format!("{} seeds are", thousands(seeds)),
+                }
+            ));
+        }
         warnings.extend(unknown_to_embedder(&self.start.job, &self.seeds)?);
         Ok(warnings)
     }
@@ -83,6 +94,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         store: seeds,
         bad: bad_rows,
         synthetic,
+        verdicts,
         documents: intake::DocumentsRead { skipped, dropped },
     } = read;
     let mut start = Start {
@@ -111,6 +123,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         seeds,
         bad_rows,
         synthetic,
+        verdicts,
         skipped,
         dropped,
         sandbox,
