@@ -296,7 +296,7 @@ fn rounds(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(text, "## Rounds\n")?;
     for round in &manifest.rounds {
         let plan = &round.plan;
-        let [answers, rephrased, new] = plan.candidates;
+        let [answers, rephrased, new] = plan.candidates.into();
         write!(
             text,
             "- Round {} ({}): {answers} further answers, {rephrased} rephrasings, {new} new questions; {} of {} accepted. {}",

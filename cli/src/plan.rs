@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
 use gristmill_domain::job::{Job, Mutators};
 use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
-use gristmill_domain::strategy::Strategy;
+use gristmill_domain::strategy::{ByStrategy, Strategy};
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
@@ -60,10 +60,10 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         Next::End(_) => None,
     });
     if let Some(plan) = production {
-        let pilot = pilot.map_or([0; 3], |pilot| pilot.candidates);
+        let pilot = pilot.map_or_else(ByStrategy::default, |pilot| pilot.candidates);
         let asked = Asked {
-            rephrasings: plan.candidates[1] + pilot[1] > 0,
-            new_questions: plan.candidates[2] + pilot[2] > 0,
+            rephrasings: plan.candidates[Strategy::Rephrasing] + pilot[Strategy::Rephrasing] > 0,
+            new_questions: plan.candidates[Strategy::NewQuestion] + pilot[Strategy::NewQuestion] > 0,
         };
         warnings.extend(of_job(&prepared.start.job, asked));
     }
@@ -157,7 +157,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     {
         text.push_str(&format!(
             "pilot      {} candidates, {} calls at most\n",
-            thousands(plan.candidates.iter().sum()),
+            thousands(plan.candidates.total()),
             thousands(plan.expected.calls.iter().sum::<f64>().ceil() as u64)
         ));
     }
@@ -181,7 +181,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
 
 /// True where a plan asks for rows that only the agreement of several answers decides.
 fn agreement_decides(job: &Job, plan: &Plan) -> bool {
-    let voted = plan.candidates[2] > 0 || !job.seeds.fields.has_references();
+    let voted = plan.candidates[Strategy::NewQuestion] > 0 || !job.seeds.fields.has_references();
     voted && job.answers_vote()
 }
 

@@ -8,9 +8,9 @@ use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::evidence::{Costs, Measured, Rule, TYPICAL_REACHED, Terms};
 use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptKind, Validator};
-use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tally, Tries};
+use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tries};
 use gristmill_domain::row::Position;
-use gristmill_domain::strategy::Strategy;
+use gristmill_domain::strategy::{ByStrategy, Strategy};
 use gristmill_domain::work::{Address, Answer, Step, Work};
 
 use crate::Error;
@@ -25,9 +25,15 @@ const BYTES_A_TOKEN: f64 = 4.0;
 const PRIOR_ACCEPTANCE: [f64; 2] = [0.78, 0.74];
 /// Answers to a rephrasing whose wrong ones are asked for again.
 const ANSWERS_A_REPHRASING: f64 = 1.2;
-/// How fast acceptance falls a lap over the seeds, believed before a pilot, by strategy: by as much as a stock of twenty wordings of an answer,
-/// ten of a question and twenty new questions a seed would have it.
-const PRIOR_FALL: [f64; 3] = [0.05, 0.1, 0.05];
+/// How fast acceptance falls a lap over the seeds, believed before a pilot: by as much as a stock of twenty wordings of an answer, ten of a
+/// question and twenty new questions a seed would have it.
+const fn prior_fall(strategy: Strategy) -> f64 {
+    match strategy {
+        Strategy::AnswerAugmentation | Strategy::NewQuestion => 0.05,
+        Strategy::Rephrasing => 0.1,
+    }
+}
+
 /// Share of candidates that reach the judge when nothing cheaper settles them.
 const JUDGED_SHARE: f64 = 0.8;
 /// Examples of a concept from which the seeds cover it.
@@ -60,7 +66,7 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             rule: &rule,
         };
         Ok(Estimate {
-            fall: PRIOR_FALL[strategy.place()],
+            fall: prior_fall(strategy),
             ..estimate(recipe, seeds, &asks)?
         })
     };
@@ -71,7 +77,8 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
         prior(Strategy::AnswerAugmentation, answers)?,
         prior(Strategy::Rephrasing, rephrasings)?,
         prior(Strategy::NewQuestion, new)?,
-    ];
+    ]
+    .into();
     Ok(Policy {
         strategy: job.generate.strategy,
         rows_max,
@@ -214,7 +221,7 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         },
         limit,
         used: Amount::ZERO,
-        tallies: std::array::from_fn(|_| Tally::default()),
+        tallies: ByStrategy::default(),
         tries: Tries::new(seeds.anchors()),
         barren: BTreeMap::new(),
         last: None,

@@ -443,7 +443,7 @@ impl Coordinator<'_> {
         let short = plan
             .rule
             .as_ref()
-            .filter(|rule| !rule.meets_target && plan.candidates[2] > 0);
+            .filter(|rule| !rule.meets_target && plan.candidates[Strategy::NewQuestion] > 0);
         if let (Some(rule), plan::Purpose::Production) = (short, plan.purpose) {
             tracing::warn!(
                 run = %self.recipe.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,
@@ -489,12 +489,7 @@ fn note(
     }
     report.accepted += u64::from(row.accepted());
     report.unfunded += u64::from(row.unfunded());
-    if let Some(i) = Strategy::ALL
-        .iter()
-        .position(|strategy| *strategy == row.strategy)
-    {
-        snapshot.tallies[i].add(row);
-    }
+    snapshot.tallies[row.strategy].add(row);
     snapshot.tries.note(row);
     if let Some(rejection) = &row.rejection {
         *report.rejected.entry(rejection.reason).or_default() += 1;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::{Concept, Concepts, folded};
 use crate::plan::Tally;
 use crate::row::Row;
-use crate::strategy::Strategy;
+use crate::strategy::{ByStrategy, Strategy};
 
 /// The concepts that rows are assigned to, in their order; a concept's number is its place.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -98,8 +98,8 @@ pub struct Outlook {
     pub passages: u64,
     /// Rephrasings of these seeds that are kept.
     pub rephrased: u64,
-    /// What was aimed at it so far, in the order of [`Strategy::ALL`].
-    pub yields: [Yield; Strategy::ALL.len()],
+    /// What was aimed at it so far.
+    pub yields: ByStrategy<Yield>,
 }
 
 impl Catalogue {
@@ -229,18 +229,14 @@ pub fn note(outlooks: &mut [Outlook], number: impl Fn(&str) -> Option<u32>, row:
         }
     }
     let aim = row.concept.as_deref();
-    let strategy = Strategy::ALL
-        .iter()
-        .position(|strategy| *strategy == row.strategy);
-    let (Some(outlook), Some(strategy)) = (aim.and_then(place).and_then(|at| outlooks.get_mut(at)), strategy)
-    else {
+    let Some(outlook) = aim.and_then(place).and_then(|at| outlooks.get_mut(at)) else {
         return (false, false);
     };
     let counted = row
         .assigned
         .iter()
         .any(|assigned| assigned.counted && Some(assigned.concept.as_str()) == aim);
-    let seen = &mut outlook.yields[strategy];
+    let seen = &mut outlook.yields[row.strategy];
     seen.tally.add(row);
     seen.counted += u64::from(counted);
     (true, counted)

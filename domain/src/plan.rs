@@ -29,7 +29,7 @@ use crate::evidence::{Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
-use crate::strategy::{Mix, Strategy};
+use crate::strategy::{ByStrategy, Mix, Strategy};
 
 pub use aims::{Aim, Steering};
 use choice::{choose, pilot_mix, size, within};
@@ -56,8 +56,8 @@ pub struct Policy {
     pub rounds: u32,
     /// Rephrasings of one seed that may be kept.
     pub rephrasings_per_seed: u32,
-    /// What each strategy is expected to cost and bring before anything is observed, in the order of [`Strategy::ALL`].
-    pub prior: [Estimate; 3],
+    /// What each strategy is expected to cost and bring before anything is observed.
+    pub prior: ByStrategy<Estimate>,
     /// How rounds aim at concepts under their target; `None` when nothing is aimed at.
     #[serde(default)]
     pub steering: Option<Steering>,
@@ -82,8 +82,8 @@ pub struct Snapshot {
     pub limit: Limit,
     /// What is spent and burned so far.
     pub used: Amount,
-    /// What each strategy brought, in the order of [`Strategy::ALL`].
-    pub tallies: [Tally; 3],
+    /// What each strategy brought.
+    pub tallies: ByStrategy<Tally>,
     /// What was tried with each seed.
     #[serde(default)]
     pub tries: Tries,
@@ -146,14 +146,14 @@ pub struct Plan {
     pub round: u32,
     /// What it is for.
     pub purpose: Purpose,
-    /// Candidates by strategy, in the order of [`Strategy::ALL`].
-    pub candidates: [u64; 3],
+    /// Candidates by strategy.
+    pub candidates: ByStrategy<u64>,
     /// Seeds' own questions that are answered [`evidence::CALIBRATION_ANSWERS`](crate::evidence::CALIBRATION_ANSWERS) times beside the
     /// candidates, to measure the teacher by their references.
     #[serde(default, skip_serializing_if = "crate::job::is_zero")]
     pub calibration: u64,
     /// Candidates by strategy that earlier rounds planned and aimed at nothing: where the visit of the seeds goes on.
-    pub visited: [u64; 3],
+    pub visited: ByStrategy<u64>,
     /// How many of the rephrasings that are aimed at nothing start from each seed; in plans of older versions, the visit says.
     #[serde(default, skip_serializing_if = "PerSeed::is_empty")]
     pub rephrasings: PerSeed,
@@ -200,13 +200,13 @@ impl Plan {
 
     /// All that it begins: candidates, and questions that measure the teacher.
     pub fn total(&self) -> u64 {
-        self.candidates.iter().sum::<u64>() + self.calibration
+        self.candidates.total() + self.calibration
     }
 
     /// Candidates by strategy that are aimed at no concept.
-    pub fn free(&self) -> [u64; 3] {
+    pub fn free(&self) -> ByStrategy<u64> {
         let aimed = aims::total(&self.aims);
-        std::array::from_fn(|i| self.candidates[i].saturating_sub(aimed[i]))
+        ByStrategy::of(|strategy| self.candidates[strategy].saturating_sub(aimed[strategy]))
     }
 }
 
@@ -298,7 +298,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         candidates,
         rephrasings,
     } = filled;
-    let all: u64 = candidates.iter().sum();
+    let all = candidates.total();
     // A rest of the budget, or of the room that seeds have, is not worth the wait for round after round. The last rows that are wanted are.
     let rest =
         all < HANDFUL && all < ground.wanted() && aims.is_empty() && after_planned_rounds(snapshot, policy);
@@ -311,7 +311,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if let (Some(rule), Some(terms), Purpose::Production) = (&rule, &policy.evidence, purpose)
         && terms.required
         && !rule.meets_target
-        && candidates[2] > 0
+        && candidates[Strategy::NewQuestion] > 0
     {
         return Next::End(End::AccuracyOutOfReach {
             target: rule.target,
@@ -319,11 +319,14 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         });
     }
     let calibration = match purpose {
-        Purpose::Pilot if candidates[2] > 0 => ground.calibration(),
+        Purpose::Pilot if candidates[Strategy::NewQuestion] > 0 => ground.calibration(),
         Purpose::Pilot | Purpose::Production => 0,
     };
     let mut expected = ground.expect(candidates);
-    expected.spend(&ground.estimates[0], ground.answers_to_measure(calibration));
+    expected.spend(
+        &ground.estimates[Strategy::AnswerAugmentation],
+        ground.answers_to_measure(calibration),
+    );
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
         purpose,
@@ -332,12 +335,12 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         rephrasings,
         rows_wanted: Some(ground.wanted()),
         forecast: Some(forecast::by_rule(snapshot, policy, rule.as_ref())),
-        visited: std::array::from_fn(|i| {
+        visited: ByStrategy::of(|strategy| {
             let aimed = snapshot
                 .concepts
                 .iter()
-                .map(|concept| concept.yields[i].tally.candidates);
-            snapshot.tallies[i].candidates.saturating_sub(aimed.sum())
+                .map(|concept| concept.yields[strategy].tally.candidates);
+            snapshot.tallies[strategy].candidates.saturating_sub(aimed.sum())
         }),
         concepts: snapshot
             .concepts
@@ -375,7 +378,7 @@ pub fn give_up(snapshot: &mut Snapshot, policy: &Policy) {
 /// The candidates of a round.
 struct Filled {
     aims: Vec<Aim>,
-    candidates: [u64; 3],
+    candidates: ByStrategy<u64>,
     /// Rephrasings that are aimed at nothing, by their seeds.
     rephrasings: PerSeed,
 }
@@ -403,30 +406,34 @@ fn fill_within(ground: &Ground<'_>, aims: &[Aim], size: u64, mix: &Mix) -> Optio
 fn fill(ground: &Ground<'_>, aims: Vec<Aim>, size: u64, mix: &Mix) -> Filled {
     let snapshot = ground.snapshot;
     let steered = !aims.is_empty();
-    let mut room = snapshot
-        .tries
-        .room(ground.policy.rephrasings_per_seed, ground.estimates[1].acceptance);
+    let mut room = snapshot.tries.room(
+        ground.policy.rephrasings_per_seed,
+        ground.estimates[Strategy::Rephrasing].acceptance,
+    );
     let mut aims = aims::limited(aims, size);
-    let left = size - aims::total(&aims).iter().sum::<u64>();
+    let left = size - aims::total(&aims).total();
     for aim in &mut aims {
         let concept = snapshot.concepts.get(aim.concept as usize);
         if let Some(concept) = concept.filter(|concept| !concept.anchors.is_empty()) {
-            aim.rephrasings = room.take_of(&concept.anchors, aim.candidates[1]);
-            aim.candidates[1] = aim.rephrasings.total();
+            let wanted = &mut aim.candidates[Strategy::Rephrasing];
+            aim.rephrasings = room.take_of(&concept.anchors, *wanted);
+            *wanted = aim.rephrasings.total();
         }
     }
-    aims.retain(|aim| aim.candidates.iter().sum::<u64>() > 0);
+    aims.retain(|aim| !aim.candidates.is_none());
     let mut free = if steered && !ground.beyond() {
         // What filling the gaps leaves of the round goes on only where more rows are wanted.
-        [0; 3]
+        ByStrategy::default()
     } else {
-        within(ground, mix.split(left), [u64::MAX, room.total(), u64::MAX])
+        let mut most = ByStrategy::all(u64::MAX);
+        most[Strategy::Rephrasing] = room.total();
+        within(ground, mix.split(left), most)
     };
-    let rephrasings = room.take(free[1]);
-    free[1] = rephrasings.total();
+    let rephrasings = room.take(free[Strategy::Rephrasing]);
+    free[Strategy::Rephrasing] = rephrasings.total();
     let aimed = aims::total(&aims);
     Filled {
-        candidates: std::array::from_fn(|i| aimed[i] + free[i]),
+        candidates: aimed + free,
         aims,
         rephrasings,
     }
@@ -459,7 +466,7 @@ fn generate_limit(snapshot: &Snapshot, expected: &Expected) -> Limit {
     let later = |of: &dyn Fn(&StageCost) -> f64| -> f64 {
         snapshot
             .tallies
-            .iter()
+            .values()
             .flat_map(|tally| &tally.stages[1..])
             .map(of)
             .sum()
@@ -479,21 +486,25 @@ fn generate_limit(snapshot: &Snapshot, expected: &Expected) -> Limit {
     }
 }
 
-fn describe_change(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3], mix: &Mix) -> String {
+fn describe_change(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    estimates: &ByStrategy<Estimate>,
+    mix: &Mix,
+) -> String {
     let Some(before) = snapshot.last.map(|last| last.mix) else {
         return String::new();
     };
     let mut words: Vec<String> = Vec::new();
-    for (i, strategy) in Strategy::ALL.into_iter().enumerate() {
-        let tally = &snapshot.tallies[i];
+    for (strategy, tally) in snapshot.tallies.iter() {
         if tally.candidates > 0 {
             words.push(format!(
                 "{strategy}: {} of {} accepted so far, so {:.0} % expected ({:.0} % before the first round), at {:.1} calls a candidate",
                 tally.accepted,
                 tally.candidates,
-                100.0 * estimates[i].acceptance,
-                100.0 * policy.prior[i].acceptance,
-                estimates[i].calls(),
+                100.0 * estimates[strategy].acceptance,
+                100.0 * policy.prior[strategy].acceptance,
+                estimates[strategy].calls(),
             ));
         }
         let (from, to) = (100.0 * before.share(strategy), 100.0 * mix.share(strategy));

@@ -15,12 +15,16 @@
 //! A strategy whose samples are proven to be thrown away gives its share to another ([`worth_sampling`]): new questions that the teacher
 //! is too weak for to rephrasings, answers that only repeat the seeds' to new prompts.
 
+mod by;
+
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stats;
+
+pub use by::ByStrategy;
 
 /// How a row is made from the seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -35,15 +39,24 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// Every strategy, in the order of [`Mix::shares`].
+    /// Every strategy, from the one nearest to the seeds to the one furthest from them.
     pub const ALL: [Self; 3] = [Self::AnswerAugmentation, Self::Rephrasing, Self::NewQuestion];
 
-    /// Its place in [`Strategy::ALL`].
-    pub const fn place(self) -> usize {
+    /// The others, the most alike first: an answer is replaced by other words for its question rather than by another question.
+    const fn nearest(self) -> [Self; 2] {
         match self {
-            Self::AnswerAugmentation => 0,
-            Self::Rephrasing => 1,
-            Self::NewQuestion => 2,
+            Self::AnswerAugmentation => [Self::Rephrasing, Self::NewQuestion],
+            Self::Rephrasing => [Self::NewQuestion, Self::AnswerAugmentation],
+            Self::NewQuestion => [Self::Rephrasing, Self::AnswerAugmentation],
+        }
+    }
+
+    /// Why it is given up.
+    const fn given_up(self) -> &'static str {
+        match self {
+            Self::AnswerAugmentation => "further answers are hardly ever kept",
+            Self::Rephrasing => "rephrasings are hardly ever kept",
+            Self::NewQuestion => "the teacher is too weak for new questions",
         }
     }
 
@@ -77,11 +90,15 @@ pub struct Mix {
 impl Mix {
     /// All samples by one strategy: what a user forces.
     pub fn only(strategy: Strategy) -> Self {
-        let share = |s| f64::from(u8::from(s == strategy));
+        Self::of(&ByStrategy::only(strategy, 1.0))
+    }
+
+    /// These shares.
+    pub fn of(shares: &ByStrategy<f64>) -> Self {
         Self {
-            answer_augmentation: share(Strategy::AnswerAugmentation),
-            rephrasing: share(Strategy::Rephrasing),
-            new_question: share(Strategy::NewQuestion),
+            answer_augmentation: shares[Strategy::AnswerAugmentation],
+            rephrasing: shares[Strategy::Rephrasing],
+            new_question: shares[Strategy::NewQuestion],
         }
     }
 
@@ -94,45 +111,46 @@ impl Mix {
         }
     }
 
-    /// The shares in the order of [`Strategy::ALL`].
-    pub fn shares(&self) -> [f64; 3] {
-        Strategy::ALL.map(|strategy| self.share(strategy))
+    /// The shares by strategy.
+    pub fn shares(&self) -> ByStrategy<f64> {
+        ByStrategy::of(|strategy| self.share(strategy))
+    }
+
+    /// A mean over the samples of what each strategy has.
+    pub fn mean(&self, mut of: impl FnMut(Strategy) -> f64) -> f64 {
+        Strategy::ALL
+            .into_iter()
+            .map(|strategy| self.share(strategy) * of(strategy))
+            .sum()
     }
 
     /// The mix with the shares of strategies that are not worth sampling given to those that are: first to the nearest kind of new prompt.
     /// Where none is, it stays as it is.
-    pub fn given_to(&self, worth: [bool; 3]) -> Self {
-        let [mut answers, mut rephrased, mut new] = [0.0; 3];
-        let [share_answers, share_rephrased, share_new] = self.shares();
-        match worth {
-            [true, true, true] | [false, false, false] => return *self,
-            [false, true, true] => (rephrased, new) = (share_rephrased + share_answers, share_new),
-            [true, false, true] => (answers, new) = (share_answers, share_new + share_rephrased),
-            [true, true, false] => (answers, rephrased) = (share_answers, share_rephrased + share_new),
-            [true, false, false] => answers = 1.0,
-            [false, true, false] => rephrased = 1.0,
-            [false, false, true] => new = 1.0,
+    pub fn given_to(&self, worth: &ByStrategy<bool>) -> Self {
+        let mut shares = self.shares();
+        for strategy in Strategy::ALL {
+            let taker = strategy.nearest().into_iter().find(|other| worth[*other]);
+            if let (false, Some(taker)) = (worth[strategy], taker) {
+                let share = std::mem::take(&mut shares[strategy]);
+                shares[taker] += share;
+            }
         }
-        Self {
-            answer_augmentation: answers,
-            rephrasing: rephrased,
-            new_question: new,
-        }
+        Self::of(&shares)
     }
 
-    /// Splits a number of samples by largest remainders, in the order of [`Strategy::ALL`]; the parts sum to `samples`.
-    pub fn split(&self, samples: u64) -> [u64; 3] {
+    /// Splits a number of samples by largest remainders; the parts sum to `samples`.
+    pub fn split(&self, samples: u64) -> ByStrategy<u64> {
         let exact = self.shares().map(|share| share * samples as f64);
         let mut parts = exact.map(|part| part.floor() as u64);
-        let mut by_remainder = [0, 1, 2];
-        by_remainder.sort_by(|&a: &usize, &b| exact[b].fract().total_cmp(&exact[a].fract()));
-        let mut left = samples.saturating_sub(parts.iter().sum());
+        let mut by_remainder = Strategy::ALL;
+        by_remainder.sort_by(|a, b| exact[*b].fract().total_cmp(&exact[*a].fract()));
+        let mut left = samples.saturating_sub(parts.total());
         // Two rounds are enough for remainders; a third guards against rounding of very large counts.
-        for index in by_remainder.into_iter().cycle().take(9) {
+        for strategy in by_remainder.into_iter().cycle().take(9) {
             if left == 0 {
                 break;
             }
-            parts[index] += 1;
+            parts[strategy] += 1;
             left -= 1;
         }
         parts
@@ -152,8 +170,8 @@ pub struct Reason {
     pub hi: f64,
     /// Share of the concepts that the seeds leave uncovered.
     pub uncovered_share: f64,
-    /// Whether each strategy is worth sampling, in the order of [`Strategy::ALL`].
-    pub worth: [bool; 3],
+    /// Whether each strategy is worth sampling.
+    pub worth: ByStrategy<bool>,
     /// The mix chosen.
     pub mix: Mix,
 }
@@ -187,18 +205,25 @@ impl fmt::Display for Reason {
                 ", at or above {hi:.1}, from where new questions teach more than further answers."
             )?;
         }
-        let given_up: Vec<&str> = GIVEN_UP
+        let given_up: Vec<&str> = self
+            .worth
             .iter()
-            .zip(self.worth)
-            .filter_map(|(why, worth)| (!worth).then_some(*why))
+            .filter_map(|(strategy, worth)| (!worth).then_some(strategy.given_up()))
             .collect();
         if !given_up.is_empty() {
             write!(f, " But {}.", given_up.join(", and "))?;
         }
-        let [answers, rephrased, new] = self.mix.shares().map(|share| 100.0 * share);
+        let Mix {
+            answer_augmentation,
+            rephrasing,
+            new_question,
+        } = self.mix;
         write!(
             f,
-            " So {answers:.0} % answer augmentation, {rephrased:.0} % rephrasing, {new:.0} % new questions"
+            " So {:.0} % answer augmentation, {:.0} % rephrasing, {:.0} % new questions",
+            100.0 * answer_augmentation,
+            100.0 * rephrasing,
+            100.0 * new_question
         )?;
         if given_up.is_empty() && budget_ratio > lo && budget_ratio < hi {
             let uncovered = 100.0 * self.uncovered_share;
@@ -210,13 +235,6 @@ impl fmt::Display for Reason {
         write!(f, ".")
     }
 }
-
-/// Why a strategy is given up, in the order of [`Strategy::ALL`].
-const GIVEN_UP: [&str; 3] = [
-    "further answers are hardly ever kept",
-    "rephrasings are hardly ever kept",
-    "the teacher is too weak for new questions",
-];
 
 /// Piecewise linear in log10 of the seed count, clamped at both ends; the points are in rising order.
 fn interpolate(seeds: u64, points: &[(f64, f64)]) -> f64 {
@@ -250,8 +268,8 @@ pub struct Situation {
     pub seeds: u64,
     /// Share of the concepts that the seeds leave uncovered, 0 to 1.
     pub uncovered_share: f64,
-    /// Whether each strategy is worth sampling, in the order of [`Strategy::ALL`]: see [`worth_sampling`].
-    pub worth: [bool; 3],
+    /// Whether each strategy is worth sampling: see [`worth_sampling`].
+    pub worth: ByStrategy<bool>,
 }
 
 impl Situation {
@@ -273,7 +291,7 @@ impl Situation {
             rephrasing: new_prompts - new_question,
             new_question,
         };
-        mix.given_to(self.worth)
+        mix.given_to(&self.worth)
     }
 
     fn place(&self, budget_ratio: f64) -> f64 {

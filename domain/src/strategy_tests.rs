@@ -5,7 +5,7 @@ use super::*;
 const ALL_COVERED: Situation = Situation {
     seeds: 1_000,
     uncovered_share: 0.0,
-    worth: [true; 3],
+    worth: ByStrategy::all(true),
 };
 
 #[track_caller]
@@ -58,7 +58,7 @@ fn the_three_stretches_of_the_rule() {
 #[test]
 fn a_weak_teacher_rephrases_instead() {
     let situation = Situation {
-        worth: [true, true, false],
+        worth: [true, true, false].into(),
         uncovered_share: 0.5,
         ..ALL_COVERED
     };
@@ -71,7 +71,7 @@ fn a_weak_teacher_rephrases_instead() {
 #[test]
 fn answers_that_repeat_the_seeds_give_way_to_new_prompts() {
     let situation = Situation {
-        worth: [false, true, true],
+        worth: [false, true, true].into(),
         uncovered_share: 0.5,
         ..ALL_COVERED
     };
@@ -87,9 +87,13 @@ fn answers_that_repeat_the_seeds_give_way_to_new_prompts() {
         rephrasing: 0.3,
         new_question: 0.2,
     };
-    assert_eq!(mixed.given_to([false; 3]), mixed, "somewhere it must go");
+    assert_eq!(
+        mixed.given_to(&ByStrategy::all(false)),
+        mixed,
+        "somewhere it must go"
+    );
     let only_new = Mix::only(Strategy::NewQuestion);
-    assert_eq!(mixed.given_to([false, false, true]), only_new);
+    assert_eq!(mixed.given_to(&[false, false, true].into()), only_new);
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn situation() -> impl Generator<Value = Situation> {
     (0_u64..30_000, 0.0..=1.0_f64, any::<[bool; 3]>()).prop_map(|(seeds, uncovered_share, worth)| Situation {
         seeds,
         uncovered_share,
-        worth,
+        worth: worth.into(),
     })
 }
 
@@ -189,15 +193,15 @@ proptest! {
     #[test]
     fn shares_sum_to_one(situation in situation(), ratio in 0.0..200.0_f64) {
         let (mix, _) = mix(ratio, &situation);
-        prop_assert!((mix.shares().iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        prop_assert!(mix.shares().iter().all(|share| (0.0..=1.0).contains(share)), "{mix:?}");
+        prop_assert!((mix.shares().total() - 1.0).abs() < 1e-12);
+        prop_assert!(mix.shares().values().all(|share| (0.0..=1.0).contains(share)), "{mix:?}");
     }
 
     #[test]
     fn no_jump_anywhere(situation in situation(), ratio in 0.0..200.0_f64) {
         // The steepest slope is one over the narrowest band, 4.4 ratios wide.
         let (a, b) = (mix(ratio, &situation).0, mix(ratio + 1e-6, &situation).0);
-        for (x, y) in a.shares().iter().zip(b.shares()) {
+        for (x, y) in a.shares().values().zip(b.shares().values()) {
             prop_assert!((x - y).abs() < 1e-6, "{a:?} {b:?}");
         }
     }
@@ -218,7 +222,7 @@ proptest! {
         let cost = |m: &Mix| m.answer_augmentation + dearer * m.rephrasing + dearer * dearest * m.new_question;
         let (chosen, reason) = solve_mix(|m| budget / cost(m), &situation);
         let (again, _) = mix(reason.budget_ratio, &situation);
-        for (x, y) in chosen.shares().iter().zip(again.shares()) {
+        for (x, y) in chosen.shares().values().zip(again.shares().values()) {
             prop_assert!((x - y).abs() < 1e-6, "{chosen:?} {again:?}");
         }
     }
@@ -227,8 +231,8 @@ proptest! {
     fn splitting_loses_no_sample(situation in situation(), ratio in 0.0..100.0_f64, samples in 0_u64..1_000_000) {
         let (mix, _) = mix(ratio, &situation);
         let parts = mix.split(samples);
-        prop_assert_eq!(parts.iter().sum::<u64>(), samples);
-        for (part, share) in parts.iter().zip(mix.shares()) {
+        prop_assert_eq!(parts.total(), samples);
+        for (part, share) in parts.values().zip(mix.shares().values()) {
             prop_assert!((*part as f64 - share * samples as f64).abs() <= 1.0);
         }
     }

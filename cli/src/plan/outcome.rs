@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn policy(rows_max: u64) -> Policy {
-        let prior = [gristmill_domain::plan::Estimate::default(); 3];
+        let prior = gristmill_domain::strategy::ByStrategy::default();
         Policy {
             strategy: StrategyChoice::Auto,
             rows_max,

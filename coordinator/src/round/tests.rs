@@ -8,7 +8,7 @@ use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Holdout, Job};
 use gristmill_domain::plan::{Expected, PerSeed, Purpose};
 use gristmill_domain::seed::{Place, Seed};
-use gristmill_domain::strategy::Mix;
+use gristmill_domain::strategy::{ByStrategy, Mix};
 use gristmill_domain::work::{Answer, Judgement, Report};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use serde_json::{Value, json};
@@ -60,9 +60,9 @@ impl Stage {
         let plan = Plan {
             round: 0,
             purpose: Purpose::Production,
-            candidates,
+            candidates: candidates.into(),
             calibration: 0,
-            visited: [0; 3],
+            visited: ByStrategy::default(),
             rephrasings: PerSeed::default(),
             rows_wanted: None,
             forecast: None,

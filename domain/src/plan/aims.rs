@@ -18,7 +18,7 @@ use super::{BARREN_CANDIDATES, Estimate, PerSeed, Policy, Snapshot};
 use crate::concept::{self, GivenUp, Outlook};
 use crate::job::StrategyChoice;
 use crate::stats;
-use crate::strategy::{Mix, shrink};
+use crate::strategy::{ByStrategy, Mix, Strategy, shrink};
 
 use reach::{Wish, within_reach};
 
@@ -46,10 +46,10 @@ pub struct Aim {
     pub open: u64,
     /// Anchor seeds that belong to it; with none, candidates start from any seed's form.
     pub seeds: u64,
-    /// Candidates by strategy, in the order of [`Strategy::ALL`](crate::strategy::Strategy::ALL).
-    pub candidates: [u64; 3],
+    /// Candidates by strategy.
+    pub candidates: ByStrategy<u64>,
     /// Candidates by strategy that earlier rounds aimed at it.
-    pub visited: [u64; 3],
+    pub visited: ByStrategy<u64>,
     /// How many of the rephrasings start from each of its seeds; in plans of older versions, the visit says.
     #[serde(default, skip_serializing_if = "PerSeed::is_empty")]
     pub rephrasings: PerSeed,
@@ -72,12 +72,11 @@ pub(super) enum Wanted {
 const PRIOR_ON_TARGET: f64 = 0.7;
 /// Least share of candidates that is planned with: a concept with worse luck is told apart by its observations.
 const RATE_MIN: f64 = 0.02;
-/// Places of rephrasing and new questions in the order of the strategies.
-const REPHRASING: usize = 1;
-const NEW_QUESTION: usize = 2;
+/// The strategies that fill concepts.
+const WAYS: [Strategy; 2] = [Strategy::Rephrasing, Strategy::NewQuestion];
 
 /// What a round would aim at if it could afford everything.
-pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate; 3]) -> Wanted {
+pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &ByStrategy<Estimate>) -> Wanted {
     let Some(steering) = &policy.steering else {
         return Wanted::Nothing;
     };
@@ -103,14 +102,14 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
         .filter(open)
         .filter_map(|(number, concept)| {
             let (candidates, cost) = ways.fill(concept);
-            (candidates.iter().sum::<u64>() > 0).then(|| Wish {
+            (!candidates.is_none()).then(|| Wish {
                 aim: Aim {
                     concept: *number,
                     name: concept.standing.concept.clone(),
                     open: concept.standing.open(),
                     seeds: concept.seeds,
                     candidates,
-                    visited: concept.yields.each_ref().map(|y| y.tally.candidates),
+                    visited: concept.yields.map(|y| y.tally.candidates),
                     rephrasings: PerSeed::default(),
                 },
                 share: ways.share_of_rest(cost),
@@ -123,7 +122,7 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
             numbered
                 .iter()
                 .filter(open)
-                .flat_map(|(_, concept)| &concept.yields)
+                .flat_map(|(_, concept)| concept.yields.values())
         };
         return Wanted::OutOfReach {
             aimed: yields().map(|y| y.tally.candidates).sum(),
@@ -134,30 +133,33 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &[Estimate
 }
 
 /// Share of each strategy's candidates that count, over all concepts.
-fn overall(snapshot: &Snapshot, estimates: &[Estimate; 3]) -> [f64; 3] {
-    std::array::from_fn(|i| {
-        let yields = || snapshot.concepts.iter().map(|concept| &concept.yields[i]);
+fn overall(snapshot: &Snapshot, estimates: &ByStrategy<Estimate>) -> ByStrategy<f64> {
+    ByStrategy::of(|way| {
+        let yields = || snapshot.concepts.iter().map(|concept| &concept.yields[way]);
         let counted: u64 = yields().map(|y| y.counted).sum();
         let candidates: u64 = yields().map(|y| y.tally.candidates).sum();
-        let on_target = if i == NEW_QUESTION { PRIOR_ON_TARGET } else { 1.0 };
-        let prior = estimates[i].acceptance * on_target;
+        let on_target = match way {
+            Strategy::NewQuestion => PRIOR_ON_TARGET,
+            Strategy::AnswerAugmentation | Strategy::Rephrasing => 1.0,
+        };
+        let prior = estimates[way].acceptance * on_target;
         shrink(prior, PRIOR_STRENGTH, counted as f64, candidates as f64).max(RATE_MIN)
     })
 }
 
 /// Marks the concepts that are given up: none of the ways in which they could be filled is worth its cost.
-pub(super) fn give_up(snapshot: &mut Snapshot, policy: &Policy, estimates: &[Estimate; 3]) {
+pub(super) fn give_up(snapshot: &mut Snapshot, policy: &Policy, estimates: &ByStrategy<Estimate>) {
     let Some(steering) = &policy.steering else {
         return;
     };
     let ways = Ways::new(snapshot, policy, steering, estimates);
     let given_up = |concept: &Outlook| {
         let (candidates, _) = ways.fill(concept);
-        let closed = (0..3).any(|way| ways.closed(concept, way));
-        let stuck = concept.standing.open() > 0 && closed && candidates == [0; 3];
+        let closed = Strategy::ALL.into_iter().any(|way| ways.closed(concept, way));
+        let stuck = concept.standing.open() > 0 && closed && candidates.is_none();
         stuck.then(|| GivenUp {
-            aimed: concept.yields.iter().map(|y| y.tally.candidates).sum(),
-            counted: concept.yields.iter().map(|y| y.counted).sum(),
+            aimed: concept.yields.values().map(|y| y.tally.candidates).sum(),
+            counted: concept.yields.values().map(|y| y.counted).sum(),
         })
     };
     let marks: Vec<Option<GivenUp>> = snapshot.concepts.iter().map(given_up).collect();
@@ -171,9 +173,9 @@ struct Ways<'a> {
     snapshot: &'a Snapshot,
     policy: &'a Policy,
     steering: &'a Steering,
-    estimates: &'a [Estimate; 3],
+    estimates: &'a ByStrategy<Estimate>,
     /// Share of each strategy's candidates that count, over all concepts.
-    overall: [f64; 3],
+    overall: ByStrategy<f64>,
     /// Rephrasings that each seed has room for.
     room: Room,
 }
@@ -183,13 +185,14 @@ impl<'a> Ways<'a> {
         snapshot: &'a Snapshot,
         policy: &'a Policy,
         steering: &'a Steering,
-        estimates: &'a [Estimate; 3],
+        estimates: &'a ByStrategy<Estimate>,
     ) -> Self {
         Self {
             overall: overall(snapshot, estimates),
-            room: snapshot
-                .tries
-                .room(policy.rephrasings_per_seed, estimates[REPHRASING].acceptance),
+            room: snapshot.tries.room(
+                policy.rephrasings_per_seed,
+                estimates[Strategy::Rephrasing].acceptance,
+            ),
             snapshot,
             policy,
             steering,
@@ -198,28 +201,28 @@ impl<'a> Ways<'a> {
     }
 
     /// True when it is proven that a way of filling a concept brings less than the least gain.
-    fn closed(&self, concept: &Outlook, way: usize) -> bool {
+    fn closed(&self, concept: &Outlook, way: Strategy) -> bool {
         let seen = &concept.yields[way];
         stats::wilson(seen.counted, seen.tally.candidates, stats::Z_95)
             .is_some_and(|share| share.high < self.steering.min_gain)
     }
 
     /// True when the job allows a way.
-    fn allowed(&self, way: usize) -> bool {
+    fn allowed(&self, way: Strategy) -> bool {
         let chosen = match self.policy.strategy {
             StrategyChoice::Auto => true,
             StrategyChoice::AnswerAugmentation => false,
-            StrategyChoice::Rephrasing => way == REPHRASING,
-            StrategyChoice::NewQuestion => way == NEW_QUESTION,
+            StrategyChoice::Rephrasing => way == Strategy::Rephrasing,
+            StrategyChoice::NewQuestion => way == Strategy::NewQuestion,
         };
-        chosen && (way == REPHRASING || self.steering.new_questions)
+        chosen && (way == Strategy::Rephrasing || self.steering.new_questions)
     }
 
     /// Candidates that a way has room for in a concept.
-    fn room(&self, concept: &Outlook, way: usize) -> u64 {
+    fn room(&self, concept: &Outlook, way: Strategy) -> u64 {
         match way {
-            REPHRASING if !concept.anchors.is_empty() => self.room.total_of(&concept.anchors),
-            REPHRASING => concept
+            Strategy::Rephrasing if !concept.anchors.is_empty() => self.room.total_of(&concept.anchors),
+            Strategy::Rephrasing => concept
                 .seeds
                 .saturating_mul(self.policy.rephrasings_per_seed.into())
                 .saturating_sub(concept.rephrased),
@@ -229,14 +232,14 @@ impl<'a> Ways<'a> {
     }
 
     /// Share of a way's candidates that are expected to count for a concept.
-    fn rate(&self, concept: &Outlook, way: usize) -> f64 {
+    fn rate(&self, concept: &Outlook, way: Strategy) -> f64 {
         let seen = &concept.yields[way];
         let trials = seen.tally.candidates as f64;
         shrink(self.overall[way], PRIOR_STRENGTH, seen.counted as f64, trials).max(RATE_MIN)
     }
 
     /// Micro-dollars and calls of one candidate.
-    fn cost(&self, concept: &Outlook, way: usize) -> [f64; 2] {
+    fn cost(&self, concept: &Outlook, way: Strategy) -> [f64; 2] {
         let learned = self.estimates[way].after(&concept.yields[way].tally);
         [learned.usd_micros(), learned.calls()]
     }
@@ -244,7 +247,7 @@ impl<'a> Ways<'a> {
     /// What is left of each limit, in micro-dollars and calls; `None` without one, or where nothing costs anything by it.
     fn rest(&self) -> [Option<f64>; 2] {
         let (limit, used) = (self.snapshot.limit, self.snapshot.used);
-        let costs_money = self.estimates.iter().any(|e| e.usd_micros() > 0.0);
+        let costs_money = self.estimates.values().any(|e| e.usd_micros() > 0.0);
         let usd = limit.usd.filter(|_| costs_money);
         [
             usd.map(|usd| usd.0.saturating_sub(used.usd.0) as f64),
@@ -261,19 +264,17 @@ impl<'a> Ways<'a> {
     }
 
     /// Candidates by strategy that are expected to fill a concept, and what they cost: the cheapest row that counts first.
-    fn fill(&self, concept: &Outlook) -> ([u64; 3], [f64; 2]) {
+    fn fill(&self, concept: &Outlook) -> (ByStrategy<u64>, [f64; 2]) {
         let in_money = self.rest()[0].is_some();
-        let price = |way: usize| {
+        let price = |way: Strategy| {
             let [usd_micros, calls] = self.cost(concept, way);
             let cost = if in_money { usd_micros } else { calls };
             cost.max(f64::MIN_POSITIVE) / self.rate(concept, way)
         };
-        let mut order = [REPHRASING, NEW_QUESTION];
-        if price(NEW_QUESTION) < price(REPHRASING) {
-            order.reverse();
-        }
+        let mut order = WAYS;
+        order.sort_by(|a, b| price(*a).total_cmp(&price(*b)));
         let mut left = concept.standing.open() as f64;
-        let (mut planned, mut costs) = ([0; 3], [0.0; 2]);
+        let (mut planned, mut costs) = (ByStrategy::default(), [0.0; 2]);
         for way in order
             .into_iter()
             .filter(|way| self.allowed(*way) && !self.closed(concept, *way))
@@ -298,45 +299,40 @@ pub(super) fn explored(mut aims: Vec<Aim>, policy: &Policy) -> Vec<Aim> {
     let asks = policy.steering.is_some_and(|steering| steering.new_questions);
     if asks && policy.strategy == StrategyChoice::Auto {
         for aim in &mut aims {
-            let [_, rephrased, new] = &mut aim.candidates;
-            let half = *rephrased / 2;
-            (*rephrased, *new) = (*rephrased - half, *new + half);
+            let half = aim.candidates[Strategy::Rephrasing] / 2;
+            aim.candidates[Strategy::Rephrasing] -= half;
+            aim.candidates[Strategy::NewQuestion] += half;
         }
     }
     aims
 }
 
 /// Candidates of all aims by strategy.
-pub(super) fn total(aims: &[Aim]) -> [u64; 3] {
-    aims.iter().fold([0; 3], |sum, aim| {
-        std::array::from_fn(|i| sum[i] + aim.candidates[i])
-    })
+pub(super) fn total(aims: &[Aim]) -> ByStrategy<u64> {
+    aims.iter()
+        .fold(ByStrategy::default(), |sum, aim| sum + aim.candidates)
 }
 
 /// The mix that aims come to.
 pub(super) fn mix(aims: &[Aim]) -> Mix {
     let total = total(aims);
-    let all = total.iter().sum::<u64>().max(1) as f64;
-    Mix {
-        answer_augmentation: total[0] as f64 / all,
-        rephrasing: total[1] as f64 / all,
-        new_question: total[2] as f64 / all,
-    }
+    let all = total.total().max(1) as f64;
+    Mix::of(&total.map(|candidates| *candidates as f64 / all))
 }
 
 /// The aims as far as a round of `size` candidates holds them: rephrasings first, which are only planned where they are the cheapest row that
 /// counts, then new questions, each concept with its even part. Those left with none are dropped.
 pub(super) fn limited(mut aims: Vec<Aim>, size: u64) -> Vec<Aim> {
     let mut left = size;
-    for way in [REPHRASING, NEW_QUESTION] {
+    for way in WAYS {
         left -= share_out(&mut aims, way, left);
     }
-    aims.retain(|aim| aim.candidates.iter().sum::<u64>() > 0);
+    aims.retain(|aim| !aim.candidates.is_none());
     aims
 }
 
 /// Cuts the candidates of one strategy to `size` in all, each aim to its even part; says how many there are now.
-fn share_out(aims: &mut [Aim], way: usize, size: u64) -> u64 {
+fn share_out(aims: &mut [Aim], way: Strategy, size: u64) -> u64 {
     let all: u64 = aims.iter().map(|aim| aim.candidates[way]).sum();
     if all <= size {
         return all;
@@ -366,7 +362,8 @@ pub(super) fn reason(snapshot: &Snapshot, aims: &[Aim]) -> String {
     };
     let (met, wanted) = concept::at_target(with_target());
     let missing: u64 = with_target().map(|standing| standing.open()).sum();
-    let [_, rephrased, new] = total(aims);
+    let total = total(aims);
+    let [rephrased, new] = WAYS.map(|way| total[way]);
     let furthest = with_target().max_by(|a, b| a.open().cmp(&b.open()).then(b.concept.cmp(&a.concept)));
     let furthest = furthest.map_or_else(String::new, |standing| {
         let there = standing.real + standing.synthetic;

@@ -5,7 +5,7 @@ use super::*;
 use crate::amount::{Amount, Limit};
 use crate::concept::Standing;
 use crate::evidence::Measured;
-use crate::strategy::Strategy;
+use crate::strategy::{ByStrategy, Strategy};
 
 fn estimate(calls: f64) -> Estimate {
     let stage = StageCost {
@@ -28,7 +28,7 @@ fn policy() -> Policy {
         pilot: 0.05,
         rounds: 4,
         rephrasings_per_seed: 4,
-        prior: [estimate(1.0), estimate(2.0), estimate(5.0)],
+        prior: [estimate(1.0), estimate(2.0), estimate(5.0)].into(),
         steering: Some(Steering {
             min_gain: 0.02,
             new_questions: true,
@@ -103,13 +103,13 @@ fn gaps_are_aimed_at_where_they_are_by_what_fills_them() {
     let aims: Vec<(&str, u64, [u64; 3])> = plan
         .aims
         .iter()
-        .map(|aim| (aim.name.as_str(), aim.open, aim.candidates))
+        .map(|aim| (aim.name.as_str(), aim.open, aim.candidates.into()))
         .collect();
     // 8 rows at .6 by rephrasing; 20 rows at .6 × .7 by new questions.
     assert_eq!(aims, [("seeded", 8, [0, 14, 0]), ("empty", 20, [0, 0, 48])]);
     assert_eq!(
         (plan.purpose, plan.candidates, plan.free()),
-        (Purpose::Production, [0, 14, 48], [0; 3])
+        (Purpose::Production, [0, 14, 48].into(), ByStrategy::default())
     );
     assert!(
         plan.reason.contains("1 of 3 concepts") && plan.reason.contains("\"empty\" 0/20"),
@@ -123,7 +123,10 @@ fn a_pilot_tries_both_ways() {
     let mut first = snapshot(vec![concept("seeded", 20, 12, 12)]);
     first.rounds_done = 0;
     let plan = plan(&first, &policy());
-    assert_eq!((plan.purpose, plan.candidates), (Purpose::Pilot, [0, 7, 7]));
+    assert_eq!(
+        (plan.purpose, plan.candidates),
+        (Purpose::Pilot, [0, 7, 7].into())
+    );
 }
 
 #[test]
@@ -141,18 +144,21 @@ fn a_concept_whose_rephrasings_are_used_up_gets_new_questions() {
 #[test]
 fn what_a_concept_yielded_is_learned() {
     let mut poor = concept("poor", 20, 0, 0);
-    poor.yields[2].tally.candidates = 60;
-    poor.yields[2].tally.stages[0].calls = 300.0;
-    poor.yields[2].counted = 6;
+    poor.yields[Strategy::NewQuestion].tally.candidates = 60;
+    poor.yields[Strategy::NewQuestion].tally.stages[0].calls = 300.0;
+    poor.yields[Strategy::NewQuestion].counted = 6;
     let aims = plan(&snapshot(vec![poor, concept("unknown", 20, 0, 0)]), &policy()).aims;
     let names: Vec<&str> = aims.iter().map(|aim| aim.name.as_str()).collect();
     assert_eq!(names, ["unknown", "poor"], "the cheaper to complete comes first");
-    assert!(aims[1].candidates[2] > 120, "a tenth counts: {aims:?}");
     assert!(
-        aims[0].candidates[2] > 60,
+        aims[1].candidates[Strategy::NewQuestion] > 120,
+        "a tenth counts: {aims:?}"
+    );
+    assert!(
+        aims[0].candidates[Strategy::NewQuestion] > 60,
         "others are believed to be poor too: {aims:?}"
     );
-    assert!(aims[0].candidates[2] < aims[1].candidates[2]);
+    assert!(aims[0].candidates[Strategy::NewQuestion] < aims[1].candidates[Strategy::NewQuestion]);
 }
 
 #[test]
@@ -178,7 +184,7 @@ fn runs_end_when_targets_are_met_or_nothing_more_is_gained() {
     stuck.last = Some(last(400, 8));
     assert_eq!(ended(&stuck, &policy()), None);
     let mut hopeless = concept("hopeless", 20, 0, 0);
-    hopeless.yields[2].tally.candidates = 300;
+    hopeless.yields[Strategy::NewQuestion].tally.candidates = 300;
     let end = ended(&snapshot(vec![hopeless.clone()]), &policy());
     assert_eq!(
         end,
@@ -229,7 +235,7 @@ fn an_answer_that_must_stand_in_a_passage_needs_seeds_or_passages() {
 /// What there is to aim at as text: a line each, `name open/seeds: rephrasings + new questions`.
 fn told(snapshot: &Snapshot, policy: &Policy) -> String {
     let line = |aim: Aim| {
-        let [_, rephrased, new] = aim.candidates;
+        let [_, rephrased, new] = aim.candidates.into();
         format!("{} {}/{}: {rephrased} + {new}\n", aim.name, aim.open, aim.seeds)
     };
     match wanted(snapshot, policy, &policy.prior) {
@@ -278,7 +284,7 @@ fn the_cheapest_row_is_bought_first_in_every_round() {
     let mut early = snapshot(vec![concept("a", 30, 5, 5), concept("b", 30, 5, 5)]);
     early.limit.calls = Some(800);
     let aims = plan(&early, &policy()).aims;
-    let [_, rephrased, new] = total(&aims);
+    let [_, rephrased, new] = total(&aims).into();
     assert_eq!(rephrased, 40, "all twenty of either concept: {aims:?}");
     assert!(new > 0, "and the rest of the round: {aims:?}");
 }
@@ -286,9 +292,9 @@ fn the_cheapest_row_is_bought_first_in_every_round() {
 #[test]
 fn the_dearer_way_comes_first_once_it_brings_more_for_its_cost() {
     let mut stale = concept("stale", 20, 10, 5);
-    stale.yields[1].tally.candidates = 60;
-    stale.yields[1].tally.stages[0].calls = 120.0;
-    stale.yields[1].counted = 3;
+    stale.yields[Strategy::Rephrasing].tally.candidates = 60;
+    stale.yields[Strategy::Rephrasing].tally.stages[0].calls = 120.0;
+    stale.yields[Strategy::Rephrasing].counted = 3;
     assert_eq!(
         told(&with_left(vec![stale], 1_000), &policy()),
         "stale 10/5: 0 + 24\n"
@@ -301,8 +307,8 @@ fn a_way_and_then_a_concept_is_given_up_after_none_of_so_many() {
     careful.steering.as_mut().unwrap().min_gain = 0.05;
     let after = |new: u64, rephrased: u64| {
         let mut barren = concept("barren", 20, 4, 4);
-        barren.yields[2].tally.candidates = new;
-        barren.yields[1].tally.candidates = rephrased;
+        barren.yields[Strategy::NewQuestion].tally.candidates = new;
+        barren.yields[Strategy::Rephrasing].tally.candidates = rephrased;
         let mut state = snapshot(vec![barren, concept("open", 20, 0, 0)]);
         super::super::give_up(&mut state, &careful);
         state
@@ -313,7 +319,7 @@ fn a_way_and_then_a_concept_is_given_up_after_none_of_so_many() {
         plan(&tried, &careful)
             .aims
             .iter()
-            .any(|aim| aim.candidates[1] > 0 && aim.candidates[2] > 0)
+            .any(|aim| aim.candidates[Strategy::Rephrasing] > 0 && aim.candidates[Strategy::NewQuestion] > 0)
     );
     let one_way = after(73, 0);
     let of_barren = plan(&one_way, &careful)
@@ -321,7 +327,7 @@ fn a_way_and_then_a_concept_is_given_up_after_none_of_so_many() {
         .into_iter()
         .find(|aim| aim.name == "barren");
     assert_eq!(
-        of_barren.map(|aim| aim.candidates[2]),
+        of_barren.map(|aim| aim.candidates[Strategy::NewQuestion]),
         Some(0),
         "no new questions any more"
     );
@@ -345,19 +351,19 @@ fn a_way_and_then_a_concept_is_given_up_after_none_of_so_many() {
 
 #[test]
 fn a_round_is_shared_out_evenly_and_to_the_last_candidate() {
-    let aim = |concept, candidates| Aim {
+    let aim = |concept, candidates: [u64; 3]| Aim {
         concept,
         name: String::new(),
         open: 1,
         seeds: 1,
-        candidates,
-        visited: [0; 3],
+        candidates: candidates.into(),
+        visited: ByStrategy::default(),
         rephrasings: PerSeed::default(),
     };
     let aims = || vec![aim(0, [0, 6, 9]), aim(1, [0, 3, 30]), aim(2, [0, 0, 3])];
     let shares = |size| -> Vec<(u32, [u64; 3])> {
         let aims = limited(aims(), size).into_iter();
-        aims.map(|aim| (aim.concept, aim.candidates)).collect()
+        aims.map(|aim| (aim.concept, aim.candidates.into())).collect()
     };
     assert_eq!(shares(100).len(), 3);
     assert_eq!(shares(23), [(0, [0, 6, 3]), (1, [0, 3, 10]), (2, [0, 0, 1])]);
@@ -372,8 +378,8 @@ proptest! {
     ) {
         let concepts = gaps.iter().enumerate().map(|(i, (target, there, seeds, tried))| {
             let mut concept = concept(&i.to_string(), *target, *there, *seeds);
-            concept.yields[2].tally.candidates = *tried;
-            concept.yields[2].tally.stages[0].calls = 5.0 * *tried as f64;
+            concept.yields[Strategy::NewQuestion].tally.candidates = *tried;
+            concept.yields[Strategy::NewQuestion].tally.stages[0].calls = 5.0 * *tried as f64;
             concept
         });
         let mut snapshot = snapshot(concepts.collect());
@@ -381,16 +387,16 @@ proptest! {
         snapshot.limit.usd = (money > 0).then(|| crate::amount::MicroUsd(money * 1_000));
         let policy = policy();
         super::super::give_up(&mut snapshot, &policy);
-        let estimates = std::array::from_fn(|i| policy.prior[i].after(&snapshot.tallies[i]));
+        let estimates = ByStrategy::of(|strategy| policy.prior[strategy].after(&snapshot.tallies[strategy]));
         if let Wanted::Aims(aims) = wanted(&snapshot, &policy, &estimates) {
             let mut calls_needed = 0.0;
             for aim in &aims {
                 let concept = &snapshot.concepts[aim.concept as usize];
                 prop_assert!(concept.standing.open() > 0, "{} is full", aim.name);
                 prop_assert!(concept.standing.given_up.is_none(), "{} is given up", aim.name);
-                prop_assert!(aim.candidates[1] <= 4 * concept.seeds);
-                calls_needed += 2.0 * aim.candidates[1] as f64;
-                calls_needed += 5.0 * aim.candidates[2] as f64;
+                prop_assert!(aim.candidates[Strategy::Rephrasing] <= 4 * concept.seeds);
+                calls_needed += 2.0 * aim.candidates[Strategy::Rephrasing] as f64;
+                calls_needed += 5.0 * aim.candidates[Strategy::NewQuestion] as f64;
             }
             prop_assert!(calls_needed <= calls as f64 + 5.0, "{} of {}", calls_needed, calls);
         }
@@ -404,17 +410,17 @@ proptest! {
         let mut snapshot = snapshot(concepts.collect());
         snapshot.limit.calls = Some(calls);
         if let Next::Round(plan) = next(&snapshot, &policy()) {
-            let total: u64 = plan.candidates.iter().sum();
+            let total: u64 = plan.candidates.total();
             prop_assert!(plan.expected.calls.iter().sum::<f64>() <= calls as f64 + 1.0);
             if !plan.aims.is_empty() {
-                prop_assert_eq!(plan.free(), [0; 3]);
+                prop_assert_eq!(plan.free(), ByStrategy::default());
             }
             let specs: Vec<_> = Visit::new(&plan, 50).collect();
             prop_assert_eq!(specs.len() as u64, total);
             for aim in &plan.aims {
                 prop_assert!(aim.open > 0);
                 let own = specs.iter().filter(|spec| spec.concept == Some(aim.concept));
-                prop_assert_eq!(own.clone().count() as u64, aim.candidates.iter().sum::<u64>());
+                prop_assert_eq!(own.clone().count() as u64, aim.candidates.total());
                 for spec in own {
                     match spec.start {
                         Start::Own(place) => prop_assert!(place < aim.seeds),

@@ -3,7 +3,7 @@
 use super::{Estimate, Ground, Plan, Purpose, Snapshot};
 use crate::amount::Amount;
 use crate::job::StrategyChoice;
-use crate::strategy::{self, Mix, Situation, Strategy};
+use crate::strategy::{self, ByStrategy, Mix, Situation, Strategy};
 
 /// The mix, the budget ratio behind it, and the reason in words.
 pub(super) fn choose(ground: &Ground<'_>) -> (Mix, f64, String) {
@@ -45,13 +45,8 @@ pub(super) fn pilot_mix(ground: &Ground<'_>, mix: &Mix, ratio: f64) -> Mix {
     if ground.policy.strategy != StrategyChoice::Auto || far {
         return *mix;
     }
-    let third = 1.0 / 3.0;
-    let even = Mix {
-        answer_augmentation: third,
-        rephrasing: third,
-        new_question: third,
-    };
-    even.given_to(ground.worth)
+    let even = ByStrategy::all(1.0 / Strategy::ALL.len() as f64);
+    Mix::of(&even).given_to(&ground.worth)
 }
 
 /// Candidates that what is left pays for, by a mix.
@@ -59,14 +54,8 @@ pub(super) fn affordable(ground: &Ground<'_>, mix: &Mix) -> f64 {
     affordable_of(ground.snapshot, ground.snapshot.used, &ground.estimates, mix)
 }
 
-fn affordable_of(snapshot: &Snapshot, used: Amount, estimates: &[Estimate; 3], mix: &Mix) -> f64 {
-    let mean = |cost: fn(&Estimate) -> f64| -> f64 {
-        mix.shares()
-            .iter()
-            .zip(estimates)
-            .map(|(share, estimate)| share * cost(estimate))
-            .sum()
-    };
+fn affordable_of(snapshot: &Snapshot, used: Amount, estimates: &ByStrategy<Estimate>, mix: &Mix) -> f64 {
+    let mean = |cost: fn(&Estimate) -> f64| mix.mean(|strategy| cost(&estimates[strategy]));
     let axis = |limit: Option<u64>, used: u64, cost: f64| match limit {
         Some(limit) if cost > 0.0 => limit.saturating_sub(used) as f64 / cost,
         Some(_) | None => f64::INFINITY,
@@ -120,18 +109,13 @@ pub(super) fn size(ground: &Ground<'_>, purpose: Purpose, mix: &Mix) -> u64 {
 /// drop cost less than another round.
 fn candidates_for(ground: &Ground<'_>, mix: &Mix) -> f64 {
     let wanted = ground.wanted() as f64;
-    let mean = |of: &dyn Fn(usize) -> f64| -> f64 {
-        mix.shares()
-            .iter()
-            .enumerate()
-            .map(|(i, share)| share * of(i))
-            .sum()
-    };
-    let acceptance = mean(&|i| ground.estimates[i].acceptance).clamp(0.01, 1.0);
+    let acceptance = mix.mean(|strategy| ground.estimates[strategy].acceptance);
+    let acceptance = acceptance.clamp(0.01, 1.0);
     if wanted <= SMALL {
         return (last_rows(wanted) / acceptance).ceil();
     }
-    let seen: u64 = ground.snapshot.tallies.iter().map(|tally| tally.candidates).sum();
+    let tallies = ground.snapshot.tallies.values();
+    let seen: u64 = tallies.map(|tally| tally.candidates).sum();
     // Two standard deviations: of the share, and of what it makes of as many candidates.
     let variance = acceptance * (1.0 - acceptance) * (1.0 / (seen as f64 + 1.0) + acceptance / wanted);
     let most = (acceptance + 2.0 * variance.sqrt()).min(1.0);
@@ -154,34 +138,37 @@ fn certain(ground: &Ground<'_>, mix: &Mix) -> bool {
         && mix
             .shares()
             .iter()
-            .zip(&ground.policy.prior)
-            .all(|(share, estimate)| *share == 0.0 || estimate.fixed_calls)
+            .all(|(strategy, share)| *share == 0.0 || ground.policy.prior[strategy].fixed_calls)
 }
 
 /// Candidates within what each strategy can use. Where the job leaves the choice, what a strategy cannot use goes to the one of the others
 /// that is sampled most: as many candidates as cost the same.
-pub(super) fn within(ground: &Ground<'_>, mut candidates: [u64; 3], most: [u64; 3]) -> [u64; 3] {
-    for i in 0..3 {
-        let excess = candidates[i].saturating_sub(most[i]);
-        candidates[i] -= excess;
+pub(super) fn within(
+    ground: &Ground<'_>,
+    mut candidates: ByStrategy<u64>,
+    most: ByStrategy<u64>,
+) -> ByStrategy<u64> {
+    for strategy in Strategy::ALL {
+        let excess = candidates[strategy].saturating_sub(most[strategy]);
+        candidates[strategy] -= excess;
         if excess == 0 || ground.policy.strategy != StrategyChoice::Auto {
             continue;
         }
-        let mut others: Vec<usize> = (0..3)
-            .filter(|other| *other != i && ground.worth[*other] && candidates[*other] < most[*other])
-            .collect();
+        let open = |other: &Strategy| ground.worth[*other] && candidates[*other] < most[*other];
+        let mut others = Vec::from(Strategy::ALL);
+        others.retain(|other| *other != strategy && open(other));
         others.sort_by_key(|other| std::cmp::Reverse(candidates[*other]));
         let Some(other) = others.first().copied() else {
             continue;
         };
-        let moved = excess as f64 * cost_ratio(ground, i, other);
+        let moved = excess as f64 * cost_ratio(ground, strategy, other);
         candidates[other] = candidates[other].saturating_add(moved as u64).min(most[other]);
     }
     candidates
 }
 
 /// Candidates of another strategy that cost as much as one of this, but one at most.
-fn cost_ratio(ground: &Ground<'_>, ours: usize, theirs: usize) -> f64 {
+fn cost_ratio(ground: &Ground<'_>, ours: Strategy, theirs: Strategy) -> f64 {
     let [ours, theirs] = [&ground.estimates[ours], &ground.estimates[theirs]];
     let ratio = |ours: f64, theirs: f64| if theirs > 0.0 { ours / theirs } else { 1.0 };
     let limit = ground.snapshot.limit;

@@ -75,7 +75,8 @@ fn situation(seeds: u64, calls: u64) -> Situation {
                 estimate(0.7, 1.0, true),
                 estimate(0.6, 2.0, false),
                 estimate(0.5, 5.0, false),
-            ],
+            ]
+            .into(),
             steering: None,
             calibrates: false,
             evidence: None,
@@ -118,7 +119,7 @@ impl Situation {
             self.snapshot
                 .tries
                 .spread(strategy, brought.candidates, brought.accepted);
-            let tally = &mut self.snapshot.tallies[strategy.place()];
+            let tally = &mut self.snapshot.tallies[strategy];
             tally.candidates = brought.candidates;
             tally.accepted = brought.accepted;
             let calls = brought.candidates as f64 * brought.calls;
@@ -181,7 +182,7 @@ impl Situation {
 }
 
 fn round(plan: &Plan) -> String {
-    let [answers, rephrased, new] = plan.candidates;
+    let [answers, rephrased, new] = plan.candidates.into();
     let measuring = match plan.calibration {
         0 => String::new(),
         questions => format!(", and {questions} seeds to measure the teacher by"),
@@ -191,7 +192,7 @@ fn round(plan: &Plan) -> String {
         plan.purpose, plan.round
     );
     for aim in &plan.aims {
-        let [_, rephrased, new] = aim.candidates;
+        let [_, rephrased, new] = aim.candidates.into();
         text.push_str(&format!(
             "  at {}: {rephrased} rephrasings, {new} new questions\n",
             aim.name
@@ -253,10 +254,7 @@ fn a_pilot_measures_the_teacher_where_new_questions_follow_and_it_is_cheap() {
         situation
     };
     let asked = |situation: &Situation| match next(&situation.snapshot, &situation.policy) {
-        Next::Round(plan) => (
-            plan.calibration,
-            plan.total() - plan.candidates.iter().sum::<u64>(),
-        ),
+        Next::Round(plan) => (plan.calibration, plan.total() - plan.candidates.total()),
         Next::End(end) => panic!("{end}"),
     };
     calibrated(400, 20_000).decides(expect![[r#"
@@ -328,7 +326,7 @@ fn a_weak_teacher_asks_no_new_questions() {
 #[test]
 fn answers_that_can_only_repeat_are_never_asked_for() {
     let mut situation = situation(100, 600);
-    situation.policy.prior[0].acceptance = 0.0;
+    situation.policy.prior[Strategy::AnswerAugmentation].acceptance = 0.0;
     situation.decides(expect![[r#"
         Pilot 0: 0 answers, 15 rephrasings, 0 new questions
         expects: 9 rows of 15 candidates, 30 calls, $0.006

@@ -55,7 +55,7 @@ pub enum End {
 
 /// The end that finished rounds have reached, whatever might be planned.
 pub(super) fn reached(snapshot: &Snapshot, policy: &Policy) -> Option<End> {
-    let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
+    let accepted: u64 = snapshot.tallies.values().map(|tally| tally.accepted).sum();
     if accepted >= policy.rows_max {
         return Some(End::RowsReached(policy.rows_max_reason.clone()));
     }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::choice::{affordable, choose, within};
 use super::ground::follows;
 use super::ground::{Belief, Ground};
-use super::{End, Estimate, Expected, Policy, Snapshot, aims, next_rule};
+use super::{End, Expected, Policy, Snapshot, aims, next_rule};
 use crate::evidence::Rule;
 use crate::job::StrategyChoice;
-use crate::strategy::Mix;
+use crate::strategy::{ByStrategy, Mix, Strategy};
 
 /// A figure with the interval that it lies in nine times in ten.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ fn once_measured(snapshot: &Snapshot, policy: &Policy) -> Snapshot {
     if snapshot.rounds_done == 0 && policy.pilot > 0.0 && new {
         let (ground, _) = Ground::new(snapshot, policy, None);
         let answers = ground.answers_to_measure(ground.calibration());
-        let answer = &policy.prior[0];
+        let answer = &policy.prior[Strategy::AnswerAugmentation];
         after.used.calls += (answers * answer.calls()).round() as u64;
         after.used.usd.0 += (answers * answer.usd_micros()).round() as u64;
     }
@@ -158,11 +158,11 @@ fn to_the_end(ground: &Ground<'_>) -> (Expected, Bound) {
         Err(End::TargetsMet) => return (Expected::default(), Bound::Targets),
         Err(_) => return (Expected::default(), Bound::Seeds),
     };
-    let mut aimed = [0; 3];
+    let mut aimed = ByStrategy::default();
     if !aims.is_empty() {
         let mix = aims::mix(&aims);
         let affordable = affordable(ground, &mix);
-        let all: u64 = aims::total(&aims).iter().sum();
+        let all = aims::total(&aims).total();
         aimed = aims::total(&aims::limited(aims, affordable as u64));
         if !ground.beyond() {
             let expected = bounded(ground.expect(aimed), wanted);
@@ -175,13 +175,10 @@ fn to_the_end(ground: &Ground<'_>) -> (Expected, Bound) {
         }
     }
     let (mix, _, _) = choose(ground);
-    let most = (affordable(ground, &mix) as u64).saturating_sub(aimed.iter().sum());
+    let most = (affordable(ground, &mix) as u64).saturating_sub(aimed.total());
     let usable = ground.usable();
-    let usable: [u64; 3] = std::array::from_fn(|i| usable[i].saturating_sub(aimed[i]));
-    let candidates = |number: u64| {
-        let free = within(ground, mix.split(number), usable);
-        std::array::from_fn(|i| aimed[i] + free[i])
-    };
+    let usable = ByStrategy::of(|strategy| usable[strategy].saturating_sub(aimed[strategy]));
+    let candidates = |number: u64| aimed + within(ground, mix.split(number), usable);
     let brings = |number: u64| ground.expect(candidates(number)).rows;
     if brings(most) >= wanted {
         // The fewest candidates that bring what is wanted: more bring no fewer rows.
@@ -206,8 +203,14 @@ fn to_the_end(ground: &Ground<'_>) -> (Expected, Bound) {
 }
 
 /// True when the budget would have paid for clearly more candidates than can be used.
-fn affordable_beyond(ground: &Ground<'_>, mix: &Mix, planned: [u64; 3], aimed: [u64; 3], most: u64) -> bool {
-    let free: [u64; 3] = std::array::from_fn(|i| planned[i] - aimed[i]);
+fn affordable_beyond(
+    ground: &Ground<'_>,
+    mix: &Mix,
+    planned: ByStrategy<u64>,
+    aimed: ByStrategy<u64>,
+    most: u64,
+) -> bool {
+    let free = ByStrategy::of(|strategy| planned[strategy] - aimed[strategy]);
     let paid = figures(&ground.expect(free));
     let possible = figures(&ground.expect(mix.split(most)));
     let limit = ground.snapshot.limit;
@@ -223,16 +226,18 @@ fn bounded(expected: Expected, wanted: f64) -> Expected {
 }
 
 /// One case: rows, calls and micro-dollars from here on.
-fn scenario(ground: &Ground<'_>, beliefs: &[Belief; 3], n: u32, bound: Bound) -> [f64; 3] {
+fn scenario(ground: &Ground<'_>, beliefs: &ByStrategy<Belief>, n: u32, bound: Bound) -> [f64; 3] {
     let draw = |dimension: usize| normal(halton(n, PRIMES[dimension]));
-    let estimates: [Estimate; 3] = std::array::from_fn(|i| {
-        let belief = &beliefs[i];
-        let estimate = &ground.estimates[i];
+    let mut dimensions = 0..;
+    let estimates = ByStrategy::of(|strategy| {
+        let belief = &beliefs[strategy];
+        let estimate = &ground.estimates[strategy];
+        let own = dimensions.next().unwrap_or_default();
         // What makes one strategy dearer than was believed, such as longer answers, makes all of them dearer.
         let calls = lognormal(1.0, belief.cost_deviations[0], draw(4));
         let usd = lognormal(1.0, belief.cost_deviations[1], draw(5));
         let mut drawn = *estimate;
-        drawn.acceptance = beta(estimate.acceptance, belief.curve.weight, draw(i));
+        drawn.acceptance = beta(estimate.acceptance, belief.curve.weight, draw(own));
         drawn.fall = estimate.fall * (belief.curve.fall_deviation * draw(3)).exp();
         for stage in &mut drawn.stages {
             stage.calls *= calls;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 
-use super::super::{LastRound, StageCost, Tries};
+use super::super::{Estimate, LastRound, StageCost, Tries};
 use super::*;
 use crate::amount::{Amount, Limit, MicroUsd};
 use crate::evidence::{Costs, Known, Measured, Seen, Terms};
@@ -35,7 +35,8 @@ fn policy(strategy: StrategyChoice, rows_max: u64) -> Policy {
             estimate(0.7, 1.0, 0.05),
             estimate(0.6, 2.0, 0.05),
             estimate(0.5, 5.0, 0.05),
-        ],
+        ]
+        .into(),
         steering: None,
         calibrates: false,
         evidence: None,
@@ -75,7 +76,7 @@ fn tried(snapshot: &mut Snapshot, strategy: Strategy, candidates: u64, of_ten: u
             ..Amount::ZERO
         };
         snapshot.tries.keep(strategy, n % snapshot.seeds, accepted);
-        snapshot.tallies[strategy.place()].count(accepted, false, &[(crate::stage::Stage::Generate, amount)]);
+        snapshot.tallies[strategy].count(accepted, false, &[(crate::stage::Stage::Generate, amount)]);
         snapshot.used += amount;
     }
     snapshot.rounds_done = 1;
@@ -266,7 +267,7 @@ proptest! {
             tried(&mut snapshot, Strategy::ALL[strategy % 3], tries, of_ten, 1);
         }
         let forecast = forecast(&snapshot, &policy);
-        let accepted: u64 = snapshot.tallies.iter().map(|tally| tally.accepted).sum();
+        let accepted: u64 = snapshot.tallies.values().map(|tally| tally.accepted).sum();
         for (range, least, most) in [
             (forecast.rows, accepted, rows_max.max(accepted)),
             (forecast.calls, snapshot.used.calls, limit),

@@ -7,10 +7,16 @@ use super::{End, Estimate, Expected, Policy, Snapshot};
 use crate::evidence::{CALIBRATION_ANSWERS, Measured, Rule, Terms, shrunk};
 use crate::job::StrategyChoice;
 use crate::stage::Stage;
-use crate::strategy::{self, Strategy};
+use crate::strategy::{self, ByStrategy, Strategy};
 
-/// Acceptance under which a strategy gives its share to others, in the order of [`Strategy::ALL`]: a new question costs several calls.
-const FLOORS: [f64; 3] = [0.1, 0.1, 0.3];
+/// Acceptance under which a strategy gives its share to others: a new question costs several calls.
+const fn floor(strategy: Strategy) -> f64 {
+    match strategy {
+        Strategy::AnswerAugmentation | Strategy::Rephrasing => 0.1,
+        Strategy::NewQuestion => 0.3,
+    }
+}
+
 /// Questions by which a teacher is measured, at most, and the fewest that say something.
 const CALIBRATION_QUESTIONS: u64 = 24;
 const CALIBRATION_FEW: u64 = 5;
@@ -38,9 +44,9 @@ pub(super) struct Ground<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) policy: &'a Policy,
     /// What each strategy costs and brings at present.
-    pub(super) estimates: [Estimate; 3],
+    pub(super) estimates: ByStrategy<Estimate>,
     /// Whether each strategy is worth sampling.
-    pub(super) worth: [bool; 3],
+    pub(super) worth: ByStrategy<bool>,
     /// Rephrasings that may still be kept, and the seeds that have room for them.
     pub(super) room: (u64, u64),
 }
@@ -51,34 +57,36 @@ impl<'a> Ground<'a> {
         snapshot: &'a Snapshot,
         policy: &'a Policy,
         rule: Option<&Rule>,
-    ) -> (Self, [Belief; 3]) {
-        let curves = Strategy::ALL.map(|strategy| curve(snapshot, policy, strategy));
-        let mut estimates: [Estimate; 3] = std::array::from_fn(|i| Estimate {
-            acceptance: curves[i].rate(0.0),
-            fall: curves[i].fall,
-            ..policy.prior[i].after(&snapshot.tallies[i])
+    ) -> (Self, ByStrategy<Belief>) {
+        let curves = ByStrategy::of(|strategy| curve(snapshot, policy, strategy));
+        let mut estimates = ByStrategy::of(|strategy| Estimate {
+            acceptance: curves[strategy].rate(0.0),
+            fall: curves[strategy].fall,
+            ..policy.prior[strategy].after(&snapshot.tallies[strategy])
         });
         if let Some(rule) = rule {
-            let new = Strategy::NewQuestion.place();
-            follow(rule, snapshot, &mut estimates[new]);
+            follow(rule, snapshot, &mut estimates[Strategy::NewQuestion]);
         }
-        let room = snapshot
-            .tries
-            .room(policy.rephrasings_per_seed, estimates[1].acceptance);
+        let room = snapshot.tries.room(
+            policy.rephrasings_per_seed,
+            estimates[Strategy::Rephrasing].acceptance,
+        );
         let ground = Self {
             snapshot,
             policy,
-            worth: worth(snapshot, policy, &estimates, |i| worth_seen(snapshot, i)),
+            worth: worth(snapshot, policy, &estimates, |strategy| {
+                worth_seen(snapshot, strategy)
+            }),
             estimates,
             room: (room.total(), room.open()),
         };
-        let beliefs = std::array::from_fn(|i| {
-            let mut cost_deviations = snapshot.tallies[i].cost_deviations();
-            if policy.prior[i].fixed_calls {
+        let beliefs = ByStrategy::of(|strategy| {
+            let mut cost_deviations = snapshot.tallies[strategy].cost_deviations();
+            if policy.prior[strategy].fixed_calls {
                 cost_deviations[0] = 0.0;
             }
             Belief {
-                curve: curves[i],
+                curve: curves[strategy],
                 cost_deviations,
             }
         });
@@ -86,10 +94,10 @@ impl<'a> Ground<'a> {
     }
 
     /// The same, were these estimates the truth: a strategy that they do not let pass is given up sooner or later.
-    pub(super) fn were(&self, estimates: [Estimate; 3]) -> Self {
+    pub(super) fn were(&self, estimates: ByStrategy<Estimate>) -> Self {
         Self {
-            worth: worth(self.snapshot, self.policy, &estimates, |i| {
-                estimates[i].acceptance >= FLOORS[i]
+            worth: worth(self.snapshot, self.policy, &estimates, |strategy| {
+                estimates[strategy].acceptance >= floor(strategy)
             }),
             estimates,
             ..self.clone()
@@ -98,7 +106,7 @@ impl<'a> Ground<'a> {
 
     /// Seeds' own questions by which a pilot measures the teacher: as many as are worth it, for a small share of what is left.
     pub(super) fn calibration(&self) -> u64 {
-        let (snapshot, prior) = (self.snapshot, &self.policy.prior[0]);
+        let (snapshot, prior) = (self.snapshot, &self.policy.prior[Strategy::AnswerAugmentation]);
         if !self.policy.calibrates {
             return 0;
         }
@@ -133,7 +141,7 @@ impl<'a> Ground<'a> {
 
     /// Rows that are accepted.
     pub(super) fn accepted(&self) -> u64 {
-        self.snapshot.tallies.iter().map(|tally| tally.accepted).sum()
+        self.snapshot.tallies.values().map(|tally| tally.accepted).sum()
     }
 
     /// Rows that may still be accepted.
@@ -159,33 +167,32 @@ impl<'a> Ground<'a> {
     }
 
     /// Seeds that candidates of a strategy are spread over.
-    fn spread(&self, i: usize) -> f64 {
-        let open = if i == Strategy::Rephrasing.place() {
-            self.room.1
-        } else {
-            self.snapshot.seeds
+    fn spread(&self, strategy: Strategy) -> f64 {
+        let open = match strategy {
+            Strategy::Rephrasing => self.room.1,
+            Strategy::AnswerAugmentation | Strategy::NewQuestion => self.snapshot.seeds,
         };
         open.max(1) as f64
     }
 
     /// Candidates of each strategy that a whole run can use: rephrasings until all seeds are full, others until so few are kept that the
     /// strategy is given up. A strategy that the job forces is never given up.
-    pub(super) fn usable(&self) -> [u64; 3] {
-        std::array::from_fn(|i| {
-            let Estimate { acceptance, fall, .. } = self.estimates[i];
+    pub(super) fn usable(&self) -> ByStrategy<u64> {
+        ByStrategy::of(|strategy| {
+            let Estimate { acceptance, fall, .. } = self.estimates[strategy];
             let forced = self.policy.strategy != StrategyChoice::Auto;
             let worth_it = if forced || fall <= 0.0 {
                 f64::INFINITY
             } else {
-                (acceptance / FLOORS[i]).ln().max(0.0) / fall
+                (acceptance / floor(strategy)).ln().max(0.0) / fall
             };
-            let filling = if i == Strategy::Rephrasing.place() {
-                let room = self.room.0 as f64 / self.spread(i);
+            let filling = if strategy == Strategy::Rephrasing {
+                let room = self.room.0 as f64 / self.spread(strategy);
                 saturation::laps_for(acceptance, fall, room)
             } else {
                 f64::INFINITY
             };
-            (worth_it.min(filling) * self.spread(i)).ceil() as u64
+            (worth_it.min(filling) * self.spread(strategy)).ceil() as u64
         })
     }
 
@@ -214,14 +221,14 @@ impl<'a> Ground<'a> {
     }
 
     /// What candidates are expected to bring and to cost.
-    pub(super) fn expect(&self, candidates: [u64; 3]) -> Expected {
+    pub(super) fn expect(&self, candidates: ByStrategy<u64>) -> Expected {
         let mut expected = Expected::default();
-        for (i, (estimate, count)) in self.estimates.iter().zip(candidates).enumerate() {
-            let count = count as f64;
+        for (strategy, estimate) in self.estimates.iter() {
+            let count = candidates[strategy] as f64;
             expected.candidates += count;
-            let spread = self.spread(i);
+            let spread = self.spread(strategy);
             let mut rows = spread * saturation::rows(estimate.acceptance, estimate.fall, count / spread);
-            if i == Strategy::Rephrasing.place() {
+            if strategy == Strategy::Rephrasing {
                 rows = rows.min(self.room.0 as f64);
             }
             expected.rows += rows;
@@ -244,7 +251,7 @@ fn follow(rule: &Rule, snapshot: &Snapshot, estimate: &mut Estimate) {
         return;
     }
     let expected = &rule.expected;
-    let kept = snapshot.tallies[Strategy::NewQuestion.place()].accepted;
+    let kept = snapshot.tallies[Strategy::NewQuestion].accepted;
     let kept = shrunk(kept, measured.reached, expected.accepted);
     let within = |ratio: f64| ratio.clamp(1.0 / MOST_ADJUSTED, MOST_ADJUSTED);
     let more = within(expected.accepted / kept.max(f64::MIN_POSITIVE));
@@ -256,7 +263,7 @@ fn follow(rule: &Rule, snapshot: &Snapshot, estimate: &mut Estimate) {
 
 /// The share of a strategy's tries that are accepted, from the present lap on.
 fn curve(snapshot: &Snapshot, policy: &Policy, strategy: Strategy) -> Curve {
-    let prior = policy.prior[strategy.place()].curve();
+    let prior = policy.prior[strategy].curve();
     let curve = prior.after(snapshot.tries.laps(strategy));
     let lap = snapshot.tries.lap(strategy);
     // The tries of each seed are counted from 0, and those of all seeds continuously: half way through its first lap a seed is at its first.
@@ -271,8 +278,7 @@ fn curve(snapshot: &Snapshot, policy: &Policy, strategy: Strategy) -> Curve {
 }
 
 /// Whether what came of a strategy of late lets it pass: what was accepted of first tries says little once a stock runs out.
-fn worth_seen(snapshot: &Snapshot, i: usize) -> bool {
-    let strategy = Strategy::ALL[i];
+fn worth_seen(snapshot: &Snapshot, strategy: Strategy) -> bool {
     let lap = snapshot.tries.lap(strategy);
     let (samples, accepted) = snapshot.tries.laps(strategy).since((RECENT * lap).floor());
     let observed = strategy::Observed {
@@ -280,28 +286,28 @@ fn worth_seen(snapshot: &Snapshot, i: usize) -> bool {
         accepted,
         spent: 0.0,
     };
-    strategy::worth_sampling(&observed, FLOORS[i])
+    strategy::worth_sampling(&observed, floor(strategy))
 }
 
 /// Whether each strategy is worth sampling: something may come of it by what is known before, and it passes.
 fn worth(
     snapshot: &Snapshot,
     policy: &Policy,
-    estimates: &[Estimate; 3],
-    passes: impl Fn(usize) -> bool,
-) -> [bool; 3] {
-    let possible = |i: usize| policy.prior[i].acceptance > 0.0;
-    let worth: [bool; 3] = std::array::from_fn(|i| possible(i) && passes(i));
-    if worth != [false; 3] {
+    estimates: &ByStrategy<Estimate>,
+    passes: impl Fn(Strategy) -> bool,
+) -> ByStrategy<bool> {
+    let possible = |strategy| policy.prior[strategy].acceptance > 0.0;
+    let worth = ByStrategy::of(|strategy| possible(strategy) && passes(strategy));
+    if !worth.is_none() {
         return worth;
     }
     // Something must be tried: what is kept most often of what may be kept at all.
-    let full = |i: usize| {
-        i == Strategy::Rephrasing.place()
-            && snapshot.tries.room(policy.rephrasings_per_seed, 0.0).total() == 0
+    let full = |strategy| {
+        strategy == Strategy::Rephrasing && snapshot.tries.room(policy.rephrasings_per_seed, 0.0).total() == 0
     };
-    let best = (0..3)
-        .filter(|i| possible(*i) && !full(*i))
+    let best = Strategy::ALL
+        .into_iter()
+        .filter(|strategy| possible(*strategy) && !full(*strategy))
         .max_by(|a, b| estimates[*a].acceptance.total_cmp(&estimates[*b].acceptance));
-    std::array::from_fn(|i| best == Some(i))
+    ByStrategy::of(|strategy| best == Some(strategy))
 }

@@ -29,7 +29,7 @@ fn policy(rounds: u32, pilot: f64, prior_micros: u64) -> Policy {
         pilot,
         rounds,
         rephrasings_per_seed: 1,
-        prior: [prior; 3],
+        prior: ByStrategy::all(prior),
         steering: None,
         calibrates: false,
         evidence: None,
@@ -46,7 +46,7 @@ fn at_first(limit: u64) -> Snapshot {
             calls: None,
         },
         used: Amount::ZERO,
-        tallies: std::array::from_fn(|_| Tally::default()),
+        tallies: ByStrategy::default(),
         tries: Tries::new(100),
         barren: BTreeMap::new(),
         last: None,
@@ -66,7 +66,7 @@ fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
         aimed: 0,
         counted: 0,
     };
-    for _ in 0..plan.candidates.iter().sum::<u64>() {
+    for _ in 0..plan.candidates.total() {
         let mut paid = Amount {
             usd: MicroUsd(service.worst_micros),
             calls: 1,
@@ -83,7 +83,7 @@ fn carry_out(plan: &Plan, snapshot: &mut Snapshot, service: Service) {
         }
         let accepted = funded && last.candidates % 10 < service.accepted_of_ten;
         last.accepted += u64::from(accepted);
-        snapshot.tallies[0].count(accepted, !funded, &[(Stage::Generate, paid)]);
+        snapshot.tallies[Strategy::AnswerAugmentation].count(accepted, !funded, &[(Stage::Generate, paid)]);
         if funded {
             let seed = last.candidates % snapshot.seeds;
             snapshot.tries.keep(Strategy::AnswerAugmentation, seed, accepted);
@@ -131,7 +131,7 @@ proptest! {
         let mut policy = policy(4, 0.05, 200);
         policy.strategy = StrategyChoice::Auto;
         policy.rephrasings_per_seed = per_seed;
-        policy.prior[2].stages[0] = StageCost { calls: calls as f64, usd_micros: (200 * dearer) as f64, ..StageCost::default() };
+        policy.prior[Strategy::NewQuestion].stages[0] = StageCost { calls: calls as f64, usd_micros: (200 * dearer) as f64, ..StageCost::default() };
         let mut snapshot = at_first(limit);
         snapshot.seeds = seeds;
         snapshot.tries = Tries::new(seeds);
@@ -174,7 +174,7 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
         ..policy(4, 0.0, 100)
     };
     let planned = |snapshot: &Snapshot, policy: &Policy| match next(snapshot, policy) {
-        Next::Round(plan) => (plan.candidates, plan.reason),
+        Next::Round(plan) => (<[u64; 3]>::from(plan.candidates), plan.reason),
         Next::End(end) => panic!("ended: {end}"),
     };
     // Five samples a seed: further answers, until they are proven to be thrown away.
@@ -182,7 +182,7 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
     snapshot.rounds_done = 1;
     let (candidates, _) = planned(&snapshot, &auto);
     assert!(candidates[0] > 0 && candidates[1..] == [0, 0], "{candidates:?}");
-    snapshot.tallies[0].candidates = 60;
+    snapshot.tallies[Strategy::AnswerAugmentation].candidates = 60;
     snapshot.tries.spread(Strategy::AnswerAugmentation, 60, 0);
     let (candidates, reason) = planned(&snapshot, &auto);
     assert_eq!(candidates[0], 0, "{reason}");
@@ -191,30 +191,30 @@ fn a_strategy_whose_rows_are_not_kept_is_given_up() {
         "{reason}"
     );
     // Calls that failed say nothing of what would be kept.
-    snapshot.tallies[0].undecided = 60;
+    snapshot.tallies[Strategy::AnswerAugmentation].undecided = 60;
     snapshot.tries = Tries::new(100);
     assert!(planned(&snapshot, &auto).0[0] > 0);
     // Where nothing is worth it, what was kept most often is tried, and never what is known to bring nothing.
     let mut poor = at_first(50_000);
     poor.rounds_done = 1;
     for (strategy, accepted) in Strategy::ALL.into_iter().zip([0, 4, 20]) {
-        let tally = &mut poor.tallies[strategy.place()];
+        let tally = &mut poor.tallies[strategy];
         (tally.candidates, tally.accepted) = (200, accepted);
         poor.tries.spread(strategy, 200, accepted);
     }
     let mut hopeless = auto.clone();
-    hopeless.prior[0].acceptance = 0.0;
+    hopeless.prior[Strategy::AnswerAugmentation].acceptance = 0.0;
     let (candidates, _) = planned(&poor, &hopeless);
     assert!(candidates[..2] == [0, 0] && candidates[2] > 0, "{candidates:?}");
     // What is known before needs no proof.
     let mut known = auto.clone();
-    known.prior[0].acceptance = 0.0;
+    known.prior[Strategy::AnswerAugmentation].acceptance = 0.0;
     assert_eq!(planned(&at_first(50_000), &known).0[0], 0);
     // Once every rephrasing that may be kept is there, new questions take over, not the answers.
     let mut full = at_first(500_000);
     full.rounds_done = 1;
-    full.tallies[1].accepted = 400;
-    full.tallies[1].candidates = 500;
+    full.tallies[Strategy::Rephrasing].accepted = 400;
+    full.tallies[Strategy::Rephrasing].candidates = 500;
     full.tries.spread(Strategy::Rephrasing, 500, 400);
     let (candidates, _) = planned(&full, &known);
     assert!(candidates[..2] == [0, 0] && candidates[2] > 0, "{candidates:?}");
@@ -253,7 +253,7 @@ fn seeds_that_are_full_are_not_visited() {
             let kept = (asked * 7) % 5 < 3;
             last.candidates += 1;
             last.accepted += u64::from(kept);
-            snapshot.tallies[1].count(kept, false, &[]);
+            snapshot.tallies[Strategy::Rephrasing].count(kept, false, &[]);
             snapshot.tries.keep(Strategy::Rephrasing, seed, kept);
         }
         assert!(last.candidates <= before.total(), "never more than there is room");
@@ -264,7 +264,7 @@ fn seeds_that_are_full_are_not_visited() {
     };
     assert_eq!(end, End::SeedsUsedUp);
     // Four of each of a hundred seeds, but for what is not worth another round.
-    let kept = snapshot.tallies[1].accepted;
+    let kept = snapshot.tallies[Strategy::Rephrasing].accepted;
     assert!((393..=400).contains(&kept), "{kept} in {rounds:?}");
     // 400 / .6, and no more: nothing is asked of a full seed.
     assert!((640..=690).contains(&asked), "{asked} in {rounds:?}");
@@ -296,7 +296,7 @@ fn one_cause_ends_a_run_and_several_do_not() {
         let tried = barren.iter().map(|(_, rejected)| rejected).sum();
         snapshot.barren = barren.iter().copied().collect();
         snapshot.rounds_done = 1;
-        snapshot.tallies[0].candidates = tried;
+        snapshot.tallies[Strategy::AnswerAugmentation].candidates = tried;
         snapshot.last = Some(LastRound {
             candidates: tried,
             accepted: 0,

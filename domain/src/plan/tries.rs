@@ -7,7 +7,7 @@ use super::saturation::{Laps, Outcome};
 use super::visit::permute;
 use crate::filter::Reason;
 use crate::row::Row;
-use crate::strategy::{Strategy, shrink};
+use crate::strategy::{ByStrategy, Strategy, shrink};
 
 /// Share of rephrasings kept under which a seed is given up.
 const GIVEN_UP: f64 = 0.1;
@@ -30,8 +30,8 @@ pub struct Tries {
     /// Further answers to each seed's question.
     answers: Vec<u16>,
     /// Candidates by strategy.
-    all: [u64; 3],
-    laps: [Laps; 3],
+    all: ByStrategy<u64>,
+    laps: ByStrategy<Laps>,
 }
 
 impl Tries {
@@ -87,9 +87,8 @@ impl Tries {
             // Any seed may bring any new question: they share one stock.
             Strategy::NewQuestion => self.lap(Strategy::NewQuestion),
         };
-        let i = strategy.place();
-        self.all[i] += 1;
-        self.laps[i].note(lap, outcome);
+        self.all[strategy] += 1;
+        self.laps[strategy].note(lap, outcome);
     }
 
     /// Adds a try that is kept, or was there already.
@@ -110,12 +109,12 @@ impl Tries {
 
     /// Laps that a strategy has made: its tries over the seeds.
     pub(super) fn lap(&self, strategy: Strategy) -> f64 {
-        self.all[strategy.place()] as f64 / self.seeds.max(1) as f64
+        self.all[strategy] as f64 / self.seeds.max(1) as f64
     }
 
     /// What came of a strategy's tries, by lap.
     pub(super) fn laps(&self, strategy: Strategy) -> &Laps {
-        &self.laps[strategy.place()]
+        &self.laps[strategy]
     }
 
     /// Rephrasings that a round may ask of each seed: as many as may still be kept, and none of a seed whose rephrasings hardly ever are.

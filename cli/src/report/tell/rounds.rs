@@ -147,7 +147,7 @@ pub(super) fn table(manifest: &Manifest, measured: &Measured) -> Table {
 
 /// What a round was to do, and why.
 pub(super) fn plan(round: &RoundReport) -> Vec<String> {
-    let [answers, rephrased, new] = round.plan.candidates;
+    let [answers, rephrased, new] = round.plan.candidates.into();
     let mut text = format!(
         "{} further answers, {} rephrasings, {} new questions: {}",
         thousands(answers),

@@ -26,7 +26,7 @@ pub(super) fn within_reach(mut wishes: Vec<Wish>) -> Vec<Aim> {
             aims.push(aim);
             continue;
         }
-        let all: u64 = aim.candidates.iter().sum();
+        let all = aim.candidates.total();
         let part = (all as f64 * left / share) as u64;
         // Something is always aimed at: what a candidate costs is an estimate.
         let part = if aims.is_empty() { part.max(1) } else { part };
@@ -40,16 +40,17 @@ pub(super) fn within_reach(mut wishes: Vec<Wish>) -> Vec<Aim> {
 mod tests {
     use super::super::super::PerSeed;
     use super::*;
+    use crate::strategy::ByStrategy;
 
-    fn wish(concept: u32, candidates: [u64; 3], share: f64) -> Wish {
+    fn wish(concept: u32, candidates: impl Into<ByStrategy<u64>>, share: f64) -> Wish {
         Wish {
             aim: Aim {
                 concept,
                 name: concept.to_string(),
                 open: 10,
                 seeds: 1,
-                candidates,
-                visited: [0; 3],
+                candidates: candidates.into(),
+                visited: ByStrategy::default(),
                 rephrasings: PerSeed::default(),
             },
             share,
@@ -58,7 +59,7 @@ mod tests {
 
     fn reached(wishes: Vec<Wish>) -> Vec<(u32, [u64; 3])> {
         let aims = within_reach(wishes).into_iter();
-        aims.map(|aim| (aim.concept, aim.candidates)).collect()
+        aims.map(|aim| (aim.concept, aim.candidates.into())).collect()
     }
 
     #[test]
