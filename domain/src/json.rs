@@ -128,6 +128,14 @@ fn object_at(text: &str, fuel: &mut usize) -> Option<(usize, Map<String, Value>)
     if !matches!(first, '"' | '}') {
         return None;
     }
+    // Most are strict JSON, and without a backslash there is nothing in them to be mended.
+    let mut strict = serde_json::Deserializer::from_str(text).into_iter();
+    if let Some(Ok(object)) = strict.next() {
+        let length = strict.byte_offset();
+        if !text[..length].contains('\\') {
+            return Some((length, object));
+        }
+    }
     let (length, _) = Copy::of(text, None, fuel)?;
     let text = &text[..length];
     let (_, mended) = Copy::of(text, Some(Evidence::of(text)), fuel)?;

@@ -162,22 +162,28 @@ fn least_tokens(text: &str) -> u64 {
     let (mut words, mut letters) = (0_u64, 0_u64);
     let mut run = Run::None;
     for c in text.chars() {
-        let next = if c.is_numeric() {
-            Run::Digits(match run {
-                Run::Digits(length) => length + 1,
-                _ => 1,
-            })
-        } else if c >= '\u{0e00}' && c.is_alphabetic() && !is_spaced(c) {
+        // Prompts are long and mostly ASCII, whose classes need no table.
+        let (digit, alphabetic) = match c {
+            '0'..='9' => (true, false),
+            '\0'..='\x7f' => (false, c.is_ascii_alphabetic()),
+            _ => (c.is_numeric(), c.is_alphabetic()),
+        };
+        let next = if digit {
+            match run {
+                Run::Digits(place) if place < 2 => Run::Digits(place + 1),
+                _ => Run::Digits(0),
+            }
+        } else if c >= '\u{0e00}' && alphabetic && !is_spaced(c) {
             letters += 1;
             Run::None
-        } else if c.is_alphabetic() || (run == Run::Word && is_mark(c)) {
+        } else if alphabetic || (run == Run::Word && is_mark(c)) {
             Run::Word
         } else {
             Run::None
         };
         let begins = match next {
             Run::Word => run != Run::Word,
-            Run::Digits(length) => length % 3 == 1,
+            Run::Digits(place) => place == 0,
             Run::None => false,
         };
         words += u64::from(begins);
@@ -190,7 +196,8 @@ fn least_tokens(text: &str) -> u64 {
 enum Run {
     None,
     Word,
-    Digits(u32),
+    /// The place of a digit in its group of three, from 0.
+    Digits(u8),
 }
 
 /// Scripts above Thai that put spaces between words: Georgian, Ethiopic, Cherokee, Latin and Greek with marks, Hangul.
