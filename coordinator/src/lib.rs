@@ -29,6 +29,8 @@ mod reopen;
 mod replay;
 mod round;
 mod run;
+#[cfg(test)]
+mod scripted;
 mod second;
 mod seeds;
 mod start;

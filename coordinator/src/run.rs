@@ -1,6 +1,8 @@
 //! A run from its first plan to its last row.
 
 mod books;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::evidence::{Check, Measured, Rule};
-use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{Holdout, Job};
 use gristmill_domain::plan::{Expected, PerSeed, Purpose};
-use gristmill_domain::seed::{Place, Seed};
 use gristmill_domain::strategy::{ByStrategy, Mix};
 use gristmill_domain::work::{Answer, Judgement, Report};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::seeds::Intake;
+use crate::scripted::{self, answer, seed, settled, teacher, unreadable};
 
 /// What a model says to a task.
 type Script<'a> = dyn Fn(&Task) -> Output + 'a;
@@ -34,28 +31,12 @@ impl Stage {
 
     /// The same with a judge, or another validator.
     fn of(candidates: [u64; 3], generate: Value, fields: Value, judge: Value, validator: &str) -> Self {
-        let validator = json!({"kind": validator});
-        let job: Job = serde_json::from_value(json!({
-            "judge": judge,
+        let (recipe, seeds) = scripted::recipe(json!({
             "seeds": {"path": "s.jsonl", "fields": fields},
-            "teacher": {"base_url": "http://h/v1", "model": "teacher"},
-            "embed": {"model": "off", "batch": 4},
+            "judge": judge,
             "generate": generate,
-            "filter": {"validator": validator},
-            "budget": {"calls": 1_000},
-        }))
-        .unwrap();
-        let recipe = Recipe::new(RunId::of(&[]), job, &BTreeMap::new(), BTreeMap::new()).unwrap();
-        let nothing = Holdout {
-            validation: 0.0,
-            test: 0.0,
-            ..Holdout::default()
-        };
-        let mut intake = Intake::new(&nothing).unwrap();
-        for n in 0..6 {
-            intake.push(&seed(n)).unwrap();
-        }
-        let seeds = intake.finish(&nothing).unwrap();
+            "filter": {"validator": {"kind": validator}},
+        }));
         let terms = forecast::policy(&recipe, &seeds).unwrap().evidence.unwrap();
         let plan = Plan {
             round: 0,
@@ -133,92 +114,6 @@ impl Stage {
     fn run(&self, script: &Script<'_>) -> Vec<Row> {
         self.drive(&[], usize::MAX, script, &mut |_| 0)
     }
-}
-
-fn seed(n: u64) -> Seed {
-    const WORDS: [&str; 6] = ["pears", "nails", "stamps", "bricks", "candles", "tickets"];
-    let question = format!(
-        "A shop has {} {} and sells two. How many are left?",
-        10 + n,
-        WORDS[n as usize]
-    );
-    Seed {
-        id: ContentId::of(&[question.as_bytes()]),
-        question,
-        answer: (8 + n).to_string(),
-        reasoning: None,
-        references: vec![(8 + n).to_string()],
-        context: None,
-        concepts: vec!["fruit".into()],
-        source: None,
-        database: None,
-        place: Place {
-            file: "s.jsonl".into(),
-            line: n + 1,
-        },
-    }
-}
-
-fn answer(value: u64, correct: Option<bool>) -> Answer {
-    Answer {
-        reasoning: String::new(),
-        answer: value.to_string(),
-        canonical: value.to_string(),
-        correct,
-        detail: format!("it is {value}"),
-    }
-}
-
-fn unreadable() -> Output {
-    Output::Rejected {
-        rejection: Rejection::new(Reason::Format, "no JSON object"),
-        text: "Well,".into(),
-    }
-}
-
-/// A draw below `bound` that follows from a task alone.
-fn draw(task: &Task, bound: u64) -> u64 {
-    u64::from(task.id.request_seed()) % bound
-}
-
-/// A teacher that is mostly right, asks some questions twice, and cannot always be read.
-fn teacher(task: &Task) -> Output {
-    let index = task.address.index;
-    // Two of five questions are those of other candidates.
-    let question = format!(
-        "What is left of {} beans after {} were eaten?",
-        100 + index % 60,
-        3 + index % 3
-    );
-    let right = draw(task, 5) > 0;
-    let given = || answer(if right { 7 } else { 1 }, None);
-    if draw(task, 11) == 0 {
-        return unreadable();
-    }
-    match &task.work {
-        Work::Ask { subject: None, .. } => Output::Question(question),
-        Work::Ask { .. } => Output::Answered {
-            question,
-            answer: (draw(task, 7) > 0).then(given),
-        },
-        Work::Verify { subject, .. } => Output::Verified {
-            answerable: draw(task, 13) > 0,
-            reason: "as it stands".into(),
-            answer: subject.is_some().then(given),
-        },
-        Work::Answer { subject, .. } if subject.references.is_empty() => Output::Answer(given()),
-        Work::Answer { .. } => Output::Answer(answer(if right { 7 } else { 1 }, Some(right))),
-        Work::Judge { .. } | Work::Assign { .. } | Work::Embed { .. } => unreadable(),
-    }
-}
-
-/// A row without what depends on who was faster: the order in which its calls were paid.
-fn settled(rows: &[Row]) -> Vec<Row> {
-    let mut rows = rows.to_vec();
-    for row in &mut rows {
-        row.costs.sort_by_key(|(stage, _)| *stage);
-    }
-    rows
 }
 
 fn mixed() -> Stage {

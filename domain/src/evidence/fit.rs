@@ -139,10 +139,20 @@ impl Summary {
     }
 }
 
-/// Every pair of chances that a verifier may have.
-fn verifiers() -> impl Iterator<Item = ((f64, f64), (f64, f64))> {
-    let each = |passes| SPECIFICITY.into_iter().map(move |fails| (passes, fails));
-    SENSITIVITY.into_iter().flat_map(each)
+/// Every pair of chances that a verifier may have, with its prior weight; their means alone, where no verdict tells them apart.
+fn verifiers(verdicts: u64) -> Vec<((f64, f64), f64)> {
+    let mean = |of: &[(f64, f64)]| {
+        let weights: f64 = of.iter().map(|(_, weight)| weight).sum();
+        of.iter().map(|(chance, weight)| chance * weight).sum::<f64>() / weights
+    };
+    if verdicts == 0 {
+        return vec![((mean(&SENSITIVITY), mean(&SPECIFICITY)), 1.0)];
+    }
+    let each = |(passes, of_passes)| {
+        let pair = move |(fails, of_fails): (f64, f64)| ((passes, fails), of_passes * of_fails);
+        SPECIFICITY.into_iter().map(pair)
+    };
+    SENSITIVITY.into_iter().flat_map(each).collect()
 }
 
 /// Values over which the other wrong answers scatter where answers are chosen from a list: one of the wrong ones is the mistake that the
@@ -191,6 +201,7 @@ impl Fit {
 
     /// The posterior after what was counted.
     pub fn new(measured: &Measured, terms: &Terms) -> Self {
+        let verifiers = verifiers(measured.all.verified_questions());
         let scatter = listed_scatter(terms).map_or(SCATTER.to_vec(), |values| vec![(values, 1.0)]);
         let mut logs: Vec<(Point, f64)> = Vec::new();
         let falls = SHARED.into_iter().flat_map(|(shared, weight)| {
@@ -205,19 +216,18 @@ impl Fit {
                     let known = views.known_log(&moments);
                     let seen = views.seen(&moments);
                     for (unanswerable, of_unanswerable) in UNANSWERABLE {
-                        for ((passes, of_passes), (fails, of_fails)) in verifiers() {
-                            let prior: f64 =
-                                of_right * of_repeat * of_shared * of_unanswerable * of_passes * of_fails;
+                        for ((passes, fails), of_verifier) in &verifiers {
+                            let prior: f64 = of_right * of_repeat * of_shared * of_unanswerable * of_verifier;
                             let point = Point {
                                 right,
                                 repeat,
                                 shared,
                                 scatter,
                                 unanswerable,
-                                passes,
-                                fails,
+                                passes: *passes,
+                                fails: *fails,
                             };
-                            let seen = seen_log(&seen, unanswerable, (passes, fails));
+                            let seen = seen_log(&seen, unanswerable, (*passes, *fails));
                             logs.push((point, prior.ln() + known + seen));
                         }
                     }

@@ -1,0 +1,280 @@
+//! Whole runs over a ledger, a queue and a store of their own: what comes of them does not depend on when a coordinator dies, and nothing is
+//! paid twice.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gristmill_blob::LocalBlobs;
+use gristmill_domain::amount::Amount;
+use gristmill_domain::id::TaskId;
+use gristmill_domain::work::Report;
+use gristmill_ports::contract::ledger::MemoryLedger;
+use gristmill_ports::ledger::{Begin, Nonce, Outcome, Settle};
+use gristmill_ports::queue;
+use gristmill_ports::trace::Untraced;
+use gristmill_proto::{Envelope, encode_report};
+use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, proptest};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::scripted;
+use crate::window::Window;
+
+/// A queue in the order in which `picks` says; what is in it outlives a coordinator.
+struct Queue {
+    envelopes: Mutex<VecDeque<Vec<u8>>>,
+    came: tokio::sync::Notify,
+    picks: Mutex<VecDeque<usize>>,
+}
+
+#[async_trait]
+impl Publisher for Queue {
+    async fn publish(&self, _: Stage, envelope: Vec<u8>) -> Result<(), queue::Error> {
+        self.envelopes.lock().unwrap().push_back(envelope);
+        self.came.notify_one();
+        Ok(())
+    }
+}
+
+impl Queue {
+    /// The next message, in whatever order the picks bring.
+    async fn next(&self) -> Envelope {
+        loop {
+            {
+                let mut envelopes = self.envelopes.lock().unwrap();
+                if !envelopes.is_empty() {
+                    let mut picks = self.picks.lock().unwrap();
+                    let pick = picks.pop_front().unwrap_or(0);
+                    picks.push_back(pick);
+                    let at = pick % envelopes.len();
+                    return Envelope::decode(&envelopes.remove(at).unwrap()).unwrap();
+                }
+            }
+            self.came.notified().await;
+        }
+    }
+}
+
+/// Where a run lives: its ledger, its queue, its store, and what was asked of the model.
+struct World {
+    recipe: Recipe,
+    seeds: SeedStore,
+    ledger: MemoryLedger,
+    queue: Queue,
+    blobs: LocalBlobs,
+    _folder: tempfile::TempDir,
+    /// How often each task was carried out.
+    done: Mutex<BTreeMap<TaskId, u32>>,
+    nonces: AtomicU64,
+}
+
+impl World {
+    fn new(job: Value, picks: Vec<usize>) -> Self {
+        let (recipe, seeds) = scripted::recipe(job);
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            recipe,
+            seeds,
+            ledger: MemoryLedger::default(),
+            queue: Queue {
+                envelopes: Mutex::default(),
+                came: tokio::sync::Notify::new(),
+                picks: Mutex::new(picks.into()),
+            },
+            blobs: LocalBlobs::new(folder.path()),
+            _folder: folder,
+            done: Mutex::default(),
+            nonces: AtomicU64::new(1),
+        }
+    }
+
+    fn coordinator(&self, holder: &str) -> Coordinator<'_> {
+        Coordinator {
+            recipe: &self.recipe,
+            seeds: &self.seeds,
+            ledger: &self.ledger,
+            upkeep: None,
+            dockets: None,
+            queue: &self.queue,
+            blobs: &self.blobs,
+            account: NewAccount {
+                run: self.recipe.run,
+                limit: Limit {
+                    usd: None,
+                    calls: self.recipe.job.budget.calls,
+                },
+                price_hash: "free".into(),
+                lease_ms: 30_000,
+                republish_ms: 60_000,
+            },
+            holder: holder.into(),
+            prices: HashMap::new(),
+            options: Options {
+                window: Window::new(32),
+                max_attempts: 3,
+                at_risk: 1.0,
+                sweep_every: Duration::from_millis(20),
+                propagator: std::sync::Arc::new(Untraced),
+            },
+            progress: watch::Sender::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Carries tasks out until `most` are settled.
+    async fn work(&self, most: u64) {
+        for _ in 0..most {
+            let envelope = self.queue.next().await;
+            let task = &envelope.task;
+            let nonce = Nonce(self.nonces.fetch_add(1, Ordering::Relaxed));
+            let call = Amount {
+                calls: 1,
+                ..Amount::ZERO
+            };
+            let begun = self
+                .ledger
+                .begin(envelope.run, task.id, nonce, call)
+                .await
+                .unwrap();
+            // Published twice, or beyond what is left: what is not granted is not done.
+            let Begin::Granted { fence, .. } = begun else {
+                continue;
+            };
+            *self.done.lock().unwrap().entry(task.id).or_default() += 1;
+            let report = encode_report(&Report {
+                output: scripted::teacher(task),
+                model_version: "teacher-1".into(),
+            });
+            let done = Outcome::Done(report.unwrap());
+            let settled = self.ledger.settle(envelope.run, fence, call, done).await.unwrap();
+            assert_eq!(settled, Settle::Booked { decided: true });
+        }
+    }
+
+    /// Runs to the end. Each number is how many tasks are settled before the coordinator is gone, whatever it was doing.
+    async fn run(&self, lives: &[u64]) -> Finished {
+        for (n, life) in lives.iter().enumerate() {
+            let dies = async {
+                tokio::select! {
+                    finished = self.coordinator(&format!("life {n}")).run() => Some(finished.unwrap()),
+                    () = self.work(*life) => None,
+                }
+            };
+            if let Some(finished) = dies.await {
+                return finished;
+            }
+        }
+        tokio::select! {
+            finished = self.coordinator("the last").run() => finished.unwrap(),
+            () = self.work(u64::MAX) => unreachable!("there is always another task"),
+        }
+    }
+
+    /// The stored rows of all rounds, without what depends on who was faster.
+    async fn rows(&self) -> Vec<Row> {
+        let journal = Journal::new(&self.blobs);
+        let mut rows = Vec::new();
+        for name in journal.all_segments(SegmentKind::Rows).await.unwrap() {
+            let records = journal.rows(&name).await.unwrap();
+            rows.extend(records.into_iter().map(|record| record.value));
+        }
+        scripted::settled(&rows)
+    }
+
+    async fn spent(&self) -> u64 {
+        let account = self.ledger.account(self.recipe.run).await.unwrap();
+        assert_eq!(account.total().burned.calls, 0);
+        account.total().spent.calls
+    }
+}
+
+fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(test)
+}
+
+/// Further answers, rephrasings and new questions in a pilot and two rounds.
+fn job() -> Value {
+    json!({
+        "seeds": {"path": "s.jsonl", "fields": {"references": "answer"}},
+        "generate": {"strategy": "auto", "pilot": 0.2, "rounds": 2, "agreement": {"lead": 2}},
+        "anchor": {"max_synthetic_share": 0.99},
+        "budget": {"calls": 240},
+    })
+}
+
+/// What comes of the job where nothing happens, and its rows.
+fn undisturbed() -> &'static (Finished, Vec<Row>) {
+    static RUN: OnceLock<(Finished, Vec<Row>)> = OnceLock::new();
+    RUN.get_or_init(|| {
+        on_one_thread(async {
+            let world = World::new(job(), vec![0]);
+            (world.run(&[]).await, world.rows().await)
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn a_run_is_the_same_however_often_its_coordinator_dies(
+        lives in prop::collection::vec(0u64..60, 0..5), picks in prop::collection::vec(0usize..64, 1..40),
+    ) {
+        let (expected, rows) = undisturbed();
+        on_one_thread(async {
+            let world = World::new(job(), picks);
+            let finished = world.run(&lives).await;
+            prop_assert_eq!(&finished.end, &expected.end);
+            let plans = |finished: &Finished| -> Vec<Plan> { finished.rounds.iter().map(|round| round.plan.clone()).collect() };
+            prop_assert_eq!(plans(&finished), plans(expected));
+            prop_assert_eq!(&world.rows().await, rows);
+            // Each task is carried out once, and is what was paid for.
+            let done = world.done.lock().unwrap().clone();
+            prop_assert!(done.values().all(|times| *times == 1), "{done:?}");
+            prop_assert_eq!(world.spent().await, done.len() as u64);
+            prop_assert!(world.spent().await <= 240);
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn a_run_that_has_ended_is_told_as_it_was_and_costs_nothing_more() {
+    on_one_thread(async {
+        let world = World::new(job(), vec![3, 1]);
+        let first = world.run(&[]).await;
+        let spent = world.spent().await;
+        let again = world.run(&[]).await;
+        assert_eq!((again.end, again.rounds), (first.end, first.rounds));
+        assert_eq!(world.spent().await, spent);
+    });
+}
+
+#[test]
+fn the_rows_of_a_run_are_those_that_its_rounds_report() {
+    on_one_thread(async {
+        let world = World::new(job(), vec![5, 0, 2]);
+        let finished = world.run(&[25]).await;
+        let rows = world.rows().await;
+        let decided: u64 = finished.rounds.iter().map(|round| round.decided).sum();
+        let accepted: u64 = finished.rounds.iter().map(|round| round.accepted).sum();
+        assert_eq!(rows.len() as u64, decided);
+        assert_eq!(rows.iter().filter(|row| row.accepted()).count() as u64, accepted);
+        assert!(accepted > 0 && accepted < decided, "{accepted} of {decided}");
+        let calls: u64 = rows.iter().map(|row| row.cost().calls).sum();
+        assert_eq!(calls, world.spent().await, "every call is some row's");
+        for strategy in Strategy::ALL {
+            let tried = |row: &Row| row.strategy == strategy && !row.calibrates();
+            let planned: u64 = finished.rounds.iter().map(|r| r.plan.candidates[strategy]).sum();
+            assert_eq!(
+                rows.iter().filter(|row| tried(row)).count() as u64,
+                planned,
+                "{strategy}"
+            );
+        }
+    });
+}

@@ -1,0 +1,126 @@
+//! A model by a script, for tests: every reply follows from the task's id alone, so that it does not matter when or by whom a task is done.
+
+use std::collections::BTreeMap;
+
+use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::id::{ContentId, RunId};
+use gristmill_domain::job::{Holdout, Job};
+use gristmill_domain::row::Row;
+use gristmill_domain::seed::{Place, Seed};
+use gristmill_domain::work::{Answer, Output, Task, Work};
+use serde_json::{Value, json};
+
+use crate::recipe::Recipe;
+use crate::seeds::{Intake, SeedStore};
+
+/// A recipe with six seeds. Its job has numbers for answers, unless `job` says otherwise.
+pub(crate) fn recipe(job: Value) -> (Recipe, SeedStore) {
+    let mut whole = json!({
+        "seeds": {"path": "s.jsonl"},
+        "teacher": {"base_url": "http://h/v1", "model": "teacher"},
+        "embed": {"model": "off", "batch": 4},
+        "filter": {"validator": {"kind": "number"}},
+        "budget": {"calls": 1_000},
+    });
+    if let (Value::Object(whole), Value::Object(job)) = (&mut whole, job) {
+        whole.extend(job);
+    }
+    let job: Job = serde_json::from_value(whole).unwrap();
+    let recipe = Recipe::new(RunId::of(&[]), job, &BTreeMap::new(), BTreeMap::new()).unwrap();
+    let nothing = Holdout {
+        validation: 0.0,
+        test: 0.0,
+        ..Holdout::default()
+    };
+    let mut intake = Intake::new(&nothing).unwrap();
+    for n in 0..6 {
+        intake.push(&seed(n)).unwrap();
+    }
+    (recipe, intake.finish(&nothing).unwrap())
+}
+
+pub(crate) fn seed(n: u64) -> Seed {
+    const WORDS: [&str; 6] = ["pears", "nails", "stamps", "bricks", "candles", "tickets"];
+    let question = format!(
+        "A shop has {} {} and sells two. How many are left?",
+        10 + n,
+        WORDS[n as usize]
+    );
+    Seed {
+        id: ContentId::of(&[question.as_bytes()]),
+        question,
+        answer: (8 + n).to_string(),
+        reasoning: None,
+        references: vec![(8 + n).to_string()],
+        context: None,
+        concepts: vec!["fruit".into()],
+        source: None,
+        database: None,
+        place: Place {
+            file: "s.jsonl".into(),
+            line: n + 1,
+        },
+    }
+}
+
+pub(crate) fn answer(value: u64, correct: Option<bool>) -> Answer {
+    Answer {
+        reasoning: String::new(),
+        answer: value.to_string(),
+        canonical: value.to_string(),
+        correct,
+        detail: format!("it is {value}"),
+    }
+}
+
+pub(crate) fn unreadable() -> Output {
+    Output::Rejected {
+        rejection: Rejection::new(Reason::Format, "no JSON object"),
+        text: "Well,".into(),
+    }
+}
+
+/// A draw below `bound` that follows from a task alone.
+pub(crate) fn draw(task: &Task, bound: u64) -> u64 {
+    u64::from(task.id.request_seed()) % bound
+}
+
+/// A teacher that is mostly right, asks some questions twice, and cannot always be read.
+pub(crate) fn teacher(task: &Task) -> Output {
+    let index = task.address.index;
+    // Two of five questions are those of other candidates.
+    let question = format!(
+        "What is left of {} beans after {} were eaten?",
+        100 + index % 60,
+        3 + index % 3
+    );
+    let right = draw(task, 5) > 0;
+    let given = || answer(if right { 7 } else { 1 }, None);
+    if draw(task, 11) == 0 {
+        return unreadable();
+    }
+    match &task.work {
+        Work::Ask { subject: None, .. } => Output::Question(question),
+        Work::Ask { .. } => Output::Answered {
+            question,
+            answer: (draw(task, 7) > 0).then(given),
+        },
+        Work::Verify { subject, .. } => Output::Verified {
+            answerable: draw(task, 13) > 0,
+            reason: "as it stands".into(),
+            answer: subject.is_some().then(given),
+        },
+        Work::Answer { subject, .. } if subject.references.is_empty() => Output::Answer(given()),
+        Work::Answer { .. } => Output::Answer(answer(if right { 7 } else { 1 }, Some(right))),
+        Work::Judge { .. } | Work::Assign { .. } | Work::Embed { .. } => unreadable(),
+    }
+}
+
+/// A row without what depends on who was faster: the order in which its calls were paid.
+pub(crate) fn settled(rows: &[Row]) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    for row in &mut rows {
+        row.costs.sort_by_key(|(stage, _)| *stage);
+    }
+    rows
+}
