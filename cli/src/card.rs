@@ -49,6 +49,17 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     if let Some(certainty) = &manifest.certainty {
         writeln!(text, "## Rows without a reference\n\n{}\n", certainty.in_words())?;
     }
+    if manifest.unvoted > 0 {
+        writeln!(
+            text,
+            "{} neither a reference nor votes to be checked by: a judge, or grounding in a passage, let them through alone, and how many of them \
+             are right was not measured. `generate.agreement.min_f1` has several answers vote on such rows.\n",
+            match manifest.unvoted {
+                1 => "One accepted row has".to_owned(),
+                rows => format!("{} accepted rows have", thousands(rows)),
+            }
+        )?;
+    }
     mutators(text, manifest)?;
     spend(text, manifest)?;
     forecasts(text, manifest)?;

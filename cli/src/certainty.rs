@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use gristmill_coordinator::RoundReport;
-use gristmill_domain::evidence::{Basis, Rule, Summary, Terms};
+use gristmill_domain::evidence::{Basis, Measured, Rule, Situation, Summary, Terms, kept_accuracy};
+use gristmill_domain::job::Job;
 use gristmill_domain::row::Row;
 use serde::{Deserialize, Serialize};
 
@@ -36,41 +37,50 @@ pub(crate) struct Certainty {
     pub(crate) concepts: BTreeMap<String, Summary>,
 }
 
-/// Sums up how sure accepted rows are while they go by.
-#[derive(Debug, Clone, Copy, Default)]
+/// Sums up what rows show of the teacher, and on which evidence they were kept, while they go by.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sums {
-    rows: u64,
-    sure: f64,
+    measured: Measured,
+    kept: BTreeMap<Situation, u64>,
+    /// Accepted rows that neither a reference nor votes have decided.
+    pub(crate) unvoted: u64,
 }
 
 impl Sums {
-    /// Counts an accepted row that agreement decided.
+    /// Counts a decided row.
     pub(crate) fn see(&mut self, row: &Row) {
-        let weighed = row.checks.weighed.as_ref().filter(|_| row.accepted());
-        if let Some(sure) = weighed.and_then(|weighed| weighed.sure) {
-            self.rows += 1;
-            self.sure += sure;
+        self.measured.note(row);
+        if !row.accepted() {
+            return;
+        }
+        let voted = row
+            .checks
+            .weighed
+            .as_ref()
+            .filter(|weighed| weighed.sure.is_some());
+        match voted {
+            Some(weighed) => *self.kept.entry(weighed.at.clone()).or_default() += 1,
+            None => self.unvoted += u64::from(row.checks.correct.is_none()),
         }
     }
 
-    /// The rows' mean, with the interval that the last rule's parameters leave; `None` where agreement decided nothing.
-    pub(crate) fn certainty(&self, rounds: &[RoundReport], min_f1: Option<f64>) -> Option<Certainty> {
+    /// How right the kept rows are, by all that the run has measured; `None` where agreement decided nothing.
+    pub(crate) fn certainty(&self, rounds: &[RoundReport], job: &Job) -> Option<Certainty> {
         let last = rounds.iter().rev().map(|round| &round.plan);
         let (plan, rule) = last.filter_map(|plan| Some((plan, plan.rule.as_ref()?))).next()?;
-        let mean = self.sure / self.rows.max(1) as f64;
-        let expected = rule.expected.accuracy;
-        (self.rows > 0).then(|| Certainty {
-            rows: self.rows,
-            right: Summary {
-                mean,
-                low: expected.low.min(mean),
-                high: expected.high.max(mean),
-            },
+        let rows: u64 = self.kept.values().sum();
+        if rows == 0 {
+            return None;
+        }
+        let (right, basis) = kept_accuracy(&self.measured, rule, job.wrong_answers(), &self.kept);
+        Some(Certainty {
+            rows,
+            right,
             target: rule.target,
             lead: rule.lead,
             calls_per_right_row: rule.expected.calls_per_right_row,
-            basis: rule.basis,
-            min_f1,
+            basis,
+            min_f1: job.generate.agreement.min_f1,
             concepts: plan
                 .concept_rules
                 .iter()
@@ -111,6 +121,11 @@ impl Certainty {
                 thousands(verifier.verdicts)
             )
         });
+        let unmeasured = (basis.with_reference == 0).then(|| {
+            " None of them has told how often the teacher is right: votes alone do not tell a good teacher from one that repeats its mistakes, so \
+             this holds for teachers as they mostly are."
+                .to_owned()
+        });
         let meaning = self.min_f1.map(|min_f1| {
             format!(
                 " No validator reads these answers: two are taken for the same where their words are (token F1 of {min_f1} or more) and no \
@@ -125,7 +140,12 @@ impl Certainty {
                 each.collect::<Vec<_>>().join(", ")
             )
         });
-        let more = concepts.into_iter().chain(meaning).chain(checks).chain(verifier);
+        let more = unmeasured
+            .into_iter()
+            .chain(concepts)
+            .chain(meaning)
+            .chain(checks)
+            .chain(verifier);
         let more: String = more.collect();
         let text = format!(
             "{} rows have no reference and were decided by the agreement of several answers, with {how}. {:.1} % of them are expected to \

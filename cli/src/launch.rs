@@ -81,6 +81,9 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
             .map_err(|e| Failure::Other(anyhow!(e)))?
     };
     let ledger = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
+    resume::follow_budget(&folder, &ledger, start, &view)
+        .await
+        .map_err(Failure::Input)?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         stop.clone(),

@@ -5,8 +5,9 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Events, Start, larger, more_may_help, reopen, resumption};
 use gristmill_domain::amount::Limit;
 use gristmill_domain::id::RunId;
+use gristmill_domain::ledger::AccountState;
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
-use gristmill_ports::ledger::{Ledger, Reopen};
+use gristmill_ports::ledger::{Error as LedgerError, Ledger, Raise, Reopen};
 
 use crate::failure::Failure;
 use crate::folder::RunFolder;
@@ -29,13 +30,61 @@ pub(crate) async fn resume(folder: &RunFolder, now: &Start, view: &View) -> Resu
     let state = LocalBlobs::new(folder.state());
     reopen(&state, &mut events, wanted)
         .await
-        .map_err(|error| Failure::Other(error.into()))?;
+        .map_err(|error| Failure::Input(error.into()))?;
     folder.replace_start(now).map_err(Failure::Input)?;
     view.say(&match wanted == limit {
         true => format!("the run had ended, and resumes by the corrected job; its limit stays {limit}"),
         false => format!("the run had ended, and resumes with the limit {wanted}; it was {limit}"),
     });
     Ok(true)
+}
+
+/// Gives a run that has not ended the limit of its job, where that is another than the run was last started with: a larger one, or one on
+/// what was not limited. A smaller one is not taken, and that is said.
+///
+/// # Errors
+/// A limit below what is used, and a ledger or folder that cannot be written.
+pub(crate) async fn follow_budget(
+    folder: &RunFolder,
+    ledger: &SqliteLedger,
+    now: &Start,
+    view: &View,
+) -> anyhow::Result<()> {
+    let before = folder.start()?;
+    if before.limit == now.limit {
+        return Ok(());
+    }
+    let current = match ledger.account(now.run).await {
+        Ok(account) if account.state == AccountState::Closed => return Ok(()),
+        Ok(account) => account.limit,
+        Err(LedgerError::UnknownRun(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let wanted = larger(current, now.limit);
+    if wanted != current {
+        let request = format!("{wanted:?} for {current:?}, by the job");
+        match ledger.raise(now.run, &request, current, wanted).await? {
+            Raise::Raised | Raise::Already => {
+                view.say(&format!(
+                    "the run goes on with the limit {wanted}; it was {current}"
+                ));
+            }
+            Raise::BelowUsed { used } => bail!(
+                "the job limits this run to {}, and {} and {} calls are used already\nhelp: give it a larger `budget`",
+                now.limit,
+                used.usd,
+                used.calls
+            ),
+            Raise::Mismatch { .. } | Raise::Closed => {}
+        }
+    }
+    if wanted != now.limit {
+        view.warn(&format!(
+            "the run keeps its limit of {wanted}, although the job now says {}: a limit is not lowered",
+            now.limit
+        ));
+    }
+    folder.replace_start(now)
 }
 
 /// The limit of a run whose books are closed; `None` while they are open.
@@ -49,7 +98,7 @@ fn closed_limit(folder: &RunFolder, run: RunId, events: &Events) -> anyhow::Resu
         Err(_) => None,
     };
     Ok(account
-        .filter(|account| account.state == gristmill_domain::ledger::AccountState::Closed)
+        .filter(|account| account.state == AccountState::Closed)
         .map(|account| account.limit))
 }
 
@@ -83,7 +132,7 @@ pub(crate) async fn raise(
         bail!("the run has ended, and a larger budget would bring no further row: {end}");
     }
     if larger(current, new) == current {
-        return Ok(());
+        bail!("the limit is {current} already: nothing was changed");
     }
     reopen(&LocalBlobs::new(folder.state()), &mut events, new).await?;
     let epoch = ledger.take_over(run, "budget").await?;

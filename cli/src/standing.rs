@@ -112,10 +112,16 @@ pub(crate) fn raised(current: Limit, text: &str) -> anyhow::Result<Limit> {
     if lower(usd(named), usd(current)) || lower(named.calls, current.calls) {
         anyhow::bail!("the limit is {current}, and `--raise {text}` is lower: nothing was changed");
     }
-    Ok(Limit {
+    let new = Limit {
         usd: named.usd.or(current.usd),
         calls: named.calls.or(current.calls),
-    })
+    };
+    if new == current {
+        anyhow::bail!(
+            "the limit is {current} already: nothing was changed\nhelp: `--raise` names the whole new limit, not what is added to it"
+        );
+    }
+    Ok(new)
 }
 
 /// What a run is doing, and why.
@@ -303,7 +309,7 @@ mod tests {
             (more_money.usd, more_money.calls),
             (Some(MicroUsd(2_500_000)), Some(1_500))
         );
-        for lower in ["5calls", "1usd", "1usd,1600calls"] {
+        for lower in ["5calls", "1usd", "1usd,1600calls", "2usd", "1500calls"] {
             assert!(
                 raised(both, lower)
                     .unwrap_err()

@@ -7,7 +7,7 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Prompt, Request};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::evidence::{Costs, Measured, Rule, TYPICAL_REACHED, Terms};
-use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptKind, Validator};
+use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptKind};
 use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tries};
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::{ByStrategy, Strategy};
@@ -146,10 +146,7 @@ fn terms_at(job: &Job, costs: Costs) -> Terms {
         max_samples: agreement.max_samples(),
         verify: job.generate.verify,
         judge: judge_use(job),
-        wrong_answers: match &job.filter.validator {
-            Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
-            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
-        },
+        wrong_answers: job.wrong_answers(),
         answered: false,
         verified_with_answer: false,
         costs,

@@ -3,7 +3,7 @@
 //! It is when its job brings more of what it ended for: a larger budget, or, where it ended with less than the job wants, another way to reach its
 //! models. It stays the same run, with its rows and its books; the limit stays absolute, so what is spent counts against it.
 
-use gristmill_domain::amount::{Limit, MicroUsd};
+use gristmill_domain::amount::Limit;
 use gristmill_domain::plan::End;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
@@ -12,12 +12,22 @@ use crate::events::{Events, RunEvent};
 use crate::journal::Journal;
 use crate::{Error, Start, specs};
 
-/// The larger of both limits, axis by axis. What is not limited stays so.
+/// The limit of a run with this one whose job brings another, axis by axis: the larger of both. What was not limited is from now on, where the
+/// job says so: money that nobody limited must not be spent beyond what somebody has just named.
 pub fn larger(current: Limit, wanted: Limit) -> Limit {
     Limit {
-        usd: current.usd.map(|usd| usd.max(wanted.usd.unwrap_or(MicroUsd(0)))),
-        calls: current.calls.map(|calls| calls.max(wanted.calls.unwrap_or(0))),
+        usd: current.usd.max(wanted.usd),
+        calls: current.calls.max(wanted.calls),
     }
+}
+
+/// True where a limit allows more than another on some axis that the other limits.
+fn allows_more(limit: Limit, than: Limit) -> bool {
+    let usd = than.usd.zip(limit.usd).is_some_and(|(than, limit)| limit > than);
+    usd || than
+        .calls
+        .zip(limit.calls)
+        .is_some_and(|(than, limit)| limit > than)
 }
 
 /// Whether more money could bring a run further that ended for this.
@@ -50,14 +60,19 @@ pub fn resumption(events: &Events, limit: Limit, before: &Start, now: &Start) ->
     let wanted = larger(limit, now.limit);
     let short = ended.is_some_and(|ended| !ended.progress.short.is_empty());
     let corrected = !specs(&before.job).eq(specs(&now.job));
-    (wanted != limit || short && corrected).then_some(wanted)
+    (allows_more(wanted, limit) || short && corrected).then_some(wanted)
 }
 
 /// Writes down that a run is taken up again. Whoever drives it next reopens its books.
 ///
 /// # Errors
-/// [`Error::Blob`].
+/// [`Error::NotReopened`] where more is used already than the limit allows, and [`Error::Blob`].
 pub async fn reopen(state: &dyn Blobs, events: &mut Events, limit: Limit) -> Result<(), Error> {
+    let used = events.account().map(|account| account.total().used());
+    if let Some(used) = used.filter(|used| !limit.covers(*used)) {
+        let reason = format!("{} and {} calls are used already", used.usd, used.calls);
+        return Err(Error::NotReopened { limit, reason });
+    }
     let planned = Journal::new(state).all_segments(SegmentKind::Plans).await?.len();
     let rounds = u32::try_from(planned).unwrap_or(u32::MAX);
     events.append(state, RunEvent::Reopened { limit, rounds }).await
@@ -66,6 +81,7 @@ pub async fn reopen(state: &dyn Blobs, events: &mut Events, limit: Limit) -> Res
 #[cfg(test)]
 mod tests {
     use gristmill_blob::LocalBlobs;
+    use gristmill_domain::amount::MicroUsd;
     use gristmill_domain::id::RunId;
     use gristmill_domain::ledger::Account;
 
@@ -131,13 +147,28 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn money_that_is_limited_for_the_first_time_is_limited_and_is_no_reason_to_go_on() {
+        let with_usd = |calls| Start {
+            limit: Limit {
+                usd: Some(MicroUsd(4_000)),
+                calls: Some(calls),
+            },
+            ..start(calls, "http://a/v1")
+        };
+        let spent = ended(Some(End::BudgetSpent), "").await;
+        let by = |now: &Start| resumption(&spent, calls(100), &start(100, "http://a/v1"), now);
+        assert_eq!(by(&with_usd(100)), None);
+        assert_eq!(by(&with_usd(150)), Some(with_usd(150).limit));
+    }
+
     #[test]
-    fn the_larger_limit_names_no_axis_that_was_free() {
+    fn a_limit_is_never_lowered_and_what_the_job_limits_is_limited() {
         let both = Limit {
             usd: Some(MicroUsd(5)),
             calls: Some(10),
         };
-        assert_eq!(larger(calls(10), both), calls(10));
+        assert_eq!(larger(calls(10), both), both);
         assert_eq!(
             larger(both, calls(20)),
             Limit {

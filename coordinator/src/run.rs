@@ -446,7 +446,12 @@ impl Coordinator<'_> {
             .rule
             .as_ref()
             .filter(|rule| !rule.meets_target && plan.candidates[Strategy::NewQuestion] > 0);
-        if let (Some(rule), plan::Purpose::Production) = (short, plan.purpose) {
+        // Once is enough: what the rows come to, the card says.
+        let said = standing.rounds.iter().any(|round| {
+            let before = round.plan.rule.as_ref();
+            round.plan.purpose == plan::Purpose::Production && before.is_some_and(|rule| !rule.meets_target)
+        });
+        if let (Some(rule), plan::Purpose::Production, false) = (short, plan.purpose, said) {
             tracing::warn!(
                 run = %self.recipe.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,
                 calls_per_right_row = rule.expected.calls_per_right_row,

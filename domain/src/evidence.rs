@@ -26,6 +26,7 @@
 //! agree) is measured first, on a few of the seeds' own questions, each answered [`CALIBRATION_ANSWERS`] times.
 
 mod fit;
+mod kept;
 mod likelihood;
 mod measured;
 mod rule;
@@ -39,6 +40,7 @@ mod walk;
 pub const CALIBRATION_ANSWERS: u32 = 4;
 
 pub use fit::{Fit, Summary};
+pub use kept::kept_accuracy;
 pub(crate) use measured::shrunk;
 pub use measured::{Answers, Check, Known, Measured, Seen, TYPICAL_REACHED};
 pub use rule::{Basis, Case, Checker, Prospect, Rule, Terms};

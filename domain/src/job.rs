@@ -224,6 +224,14 @@ impl Job {
         !matches!(self.filter.validator, Validator::None) || self.generate.agreement.min_f1.is_some()
     }
 
+    /// Wrong answers that there can be to a question, where answers are chosen from a list.
+    pub fn wrong_answers(&self) -> Option<u32> {
+        match &self.filter.validator {
+            Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
+            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
+        }
+    }
+
     /// Token F1 from which two answers say the same, where they are compared by what they say and not by a canonical form.
     pub fn meaning_f1(&self) -> Option<f64> {
         match self.filter.validator {

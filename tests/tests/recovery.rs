@@ -337,6 +337,84 @@ fn an_ended_run_is_resumed_with_a_larger_budget() {
     assert_eq!(manifest(&dataset)["limit"]["calls"], 300);
 }
 
+/// What a run has used by its books, in calls and micro-dollars.
+fn used(bench: &Bench) -> (u64, u64) {
+    let root = bench.run_folder().unwrap();
+    let status = bench
+        .gristmill(&["--output", "json", "status", root.to_str().unwrap()])
+        .unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let sum = |key: &str| {
+        let of = |part: &str| status["books"][part][key].as_u64().unwrap();
+        of("spent") + of("burned") + of("started")
+    };
+    (sum("calls"), sum("usd_micros"))
+}
+
+/// A job for so many calls, at a price.
+fn priced(calls: u64) -> Bench {
+    let (bench, job) = numbers(calls).unwrap();
+    let text = std::fs::read_to_string(&job).unwrap();
+    let text = text.replace("model: sim}", "model: sim, price: {input: 0.5, output: 1.5}}");
+    std::fs::write(&job, text).unwrap();
+    bench
+}
+
+/// Runs a job with another budget; its exit code and what it said.
+fn with_budget(bench: &Bench, calls: u64, micro_usd: u64) -> (Option<i32>, String) {
+    let (calls, usd) = (
+        format!("budget.calls={calls}"),
+        format!("budget.usd={}", micro_usd as f64 / 1e6),
+    );
+    let args = [
+        "run",
+        "job.yaml",
+        "--progress",
+        "plain",
+        "--set",
+        &calls,
+        "--set",
+        &usd,
+    ];
+    let output = bench.gristmill(&args).unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn money_that_the_job_limits_later_is_limited_from_then_on() {
+    let bench = priced(40);
+    bench.run_job("job.yaml", &[]).unwrap();
+    let (_, first) = used(&bench);
+    // Less than it has spent is refused, and the run can still be given more.
+    let (code, said) = with_budget(&bench, 400, 100);
+    assert_eq!((code, used(&bench)), (Some(3), (40, first)), "{said}");
+    assert!(said.contains("are used already"), "{said}");
+    // Ten times the calls, and a little more money than it has spent.
+    let (_, said) = with_budget(&bench, 400, first + 8_000);
+    let (calls, spent) = used(&bench);
+    println!("{first} micro-dollars for 40 calls, then {spent} for {calls}");
+    assert!(spent <= first + 8_000 && calls > 40, "{calls} {spent}: {said}");
+}
+
+#[test]
+fn an_interrupted_run_follows_what_its_job_limits_by_now() {
+    let bench = priced(400);
+    let mut begun = bench.start_job("job.yaml").unwrap();
+    while billed(&bench) < 40 {
+        assert!(begun.try_wait().unwrap().is_none(), "it has ended by itself");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    begun.kill().unwrap();
+    begun.wait().unwrap();
+    // A crash burns what was in flight at its worst case: the limit leaves room for that.
+    let limit = used(&bench).1 + 4_000;
+    let (_, said) = with_budget(&bench, 400, limit);
+    let (calls, spent) = used(&bench);
+    println!("{calls} calls, {spent} of {limit} micro-dollars: {said}");
+    assert!(said.contains("goes on with the limit"), "{said}");
+    assert!(spent <= limit && calls < 400, "{said}");
+}
+
 #[test]
 fn an_ended_run_of_a_cluster_is_resumed_also_when_redis_has_forgotten_it() {
     let (bench, job) = numbers(120).unwrap();

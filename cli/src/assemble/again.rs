@@ -170,6 +170,7 @@ mod tests {
             by_mutator: Default::default(),
             leaks: None,
             certainty: None,
+            unvoted: 0,
             resumed: Vec::new(),
             limit: gristmill_domain::amount::Limit::default(),
             spend: Vec::new(),

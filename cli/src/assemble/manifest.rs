@@ -73,6 +73,9 @@ pub(crate) struct Manifest {
     /// What accepted rows without a reference are expected to be worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) certainty: Option<Certainty>,
+    /// Accepted rows that neither a reference nor votes have decided.
+    #[serde(default)]
+    pub(crate) unvoted: u64,
     /// What went otherwise than a user may expect.
     #[serde(default)]
     pub(crate) warnings: Vec<String>,
@@ -224,9 +227,8 @@ pub(crate) fn manifest(
         }
     }
     let failed_calls = tallies.failed_calls();
-    let certainty = tallies
-        .sums
-        .certainty(&course.rounds, start.job.generate.agreement.min_f1);
+    let unvoted = tallies.sums.unvoted;
+    let certainty = tallies.sums.certainty(&course.rounds, &start.job);
     let mut warnings = warnings::of(
         start,
         &course.concepts,
@@ -256,6 +258,7 @@ pub(crate) fn manifest(
         candidates: tallies.candidates,
         rejected: tallies.rejected.into_iter().collect(),
         failed_calls,
+        unvoted,
         by_reference: tallies.by_reference,
         by_strategy: tallies.by_strategy,
         by_mutator: match start.job.generate.mutators {

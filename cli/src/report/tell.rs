@@ -14,6 +14,7 @@ use super::gather::Gathered;
 use super::measured::Measured;
 use crate::assemble::Manifest;
 use crate::view::thousands;
+use crate::warnings;
 
 /// The report.
 pub(super) fn report(start: &Start, manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> Report {
@@ -118,6 +119,9 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
                 thousands(rows.test)
             ),
         );
+    }
+    if let Some(short) = manifest.certainty.as_ref().and_then(warnings::uncertain) {
+        gate(Standing::Warn, short);
     }
     if start.job.embed.source() == EmbedSource::Off {
         gate(

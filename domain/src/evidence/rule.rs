@@ -199,20 +199,7 @@ impl Rule {
             retries: retries(fit, &terms.costs),
             cases: cases.collect(),
             expected: Prospect::default(),
-            basis: Basis {
-                with_reference: measured.all.known_questions(),
-                voted: measured.all.voted_questions(),
-                right: fit.right(),
-                repeat: fit.repeat(),
-                agreeing_errors: fit.agreeing_errors(),
-                unanswerable: fit.unanswerable(),
-                judge: terms
-                    .judge
-                    .map(|_| checker(measured.judge.good + measured.judge.bad, fit.judge)),
-                verifier: terms
-                    .verify
-                    .then(|| checker(measured.all.verified_questions(), fit.verify)),
-            },
+            basis: basis(fit, measured, (terms.judge.is_some(), terms.verify)),
         };
         rule.expected = rule.prospect(fit);
         rule.meets_target = rule.expected.accuracy.mean >= rule.target;
@@ -344,6 +331,21 @@ fn fixed(terms: &Terms, lead: u32) -> Table {
 /// Everything that one more usable answer can lead to.
 fn grow(at: &Situation) -> Vec<Situation> {
     (0..=at.votes.len()).map(|class| at.joined(class)).collect()
+}
+
+/// What is known of a teacher, and of a judge and a verifier, where there are such.
+pub(super) fn basis(fit: &Fit, measured: &Measured, (judge, verifier): (bool, bool)) -> Basis {
+    let judged = measured.judge.good + measured.judge.bad;
+    Basis {
+        with_reference: measured.all.known_questions(),
+        voted: measured.all.voted_questions(),
+        right: fit.right(),
+        repeat: fit.repeat(),
+        agreeing_errors: fit.agreeing_errors(),
+        unanswerable: fit.unanswerable(),
+        judge: judge.then(|| checker(judged, fit.judge)),
+        verifier: verifier.then(|| checker(measured.all.verified_questions(), fit.verify)),
+    }
 }
 
 fn checker(verdicts: u64, (sensitivity, specificity): (f64, f64)) -> Checker {

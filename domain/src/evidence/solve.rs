@@ -237,7 +237,7 @@ impl<'a> Game<'a> {
                     best = other;
                 }
             };
-            if self.acceptable(&node.situation) {
+            if node.right >= LIKELIER_RIGHT && self.acceptable(&node.situation) {
                 take(Value {
                     worth: value * node.right - penalty * (1.0 - node.right),
                     right: node.right,
@@ -307,6 +307,8 @@ const AIM: f64 = 0.9;
 /// How much more a right row is worth than it costs. At its bare price a table gives up every question that is harder than the others, and
 /// only easy ones are left in the data; near the optimum, keeping them hardly changes the price.
 const KEEP: f64 = 1.5;
+/// A row that is likelier wrong than right is not kept, however far out of reach the target is.
+const LIKELIER_RIGHT: f64 = 0.5;
 /// How many times the price that the likeliest teacher asks for is paid for what else the teacher may be.
 const CAREFUL_PRICE: f64 = 1.15;
 /// How many times the price of unchecked rows a row may cost: beyond it, the target is out of reach.

@@ -22,6 +22,8 @@ const CALIBRATION_QUESTIONS: u64 = 24;
 const CALIBRATION_FEW: u64 = 5;
 /// Share of what is left that they may cost.
 const CALIBRATION_SHARE: f64 = 0.03;
+/// The same for the fewest: without any, a teacher that repeats its mistakes passes for a good one.
+const CALIBRATION_SHARE_OF_FEW: f64 = 0.1;
 /// Questions with several answers from which on the rule says what will become of others.
 const ENOUGH_VOTES: u64 = 20;
 /// By how much a rule may change what was seen: beyond that, it is not the rule.
@@ -112,20 +114,20 @@ impl<'a> Ground<'a> {
         }
         let pays_for = |limit: Option<u64>, used: u64, cost: f64| {
             let left = limit.map_or(f64::INFINITY, |limit| limit.saturating_sub(used) as f64);
-            CALIBRATION_SHARE * left / (self.answers_to_measure(1) * cost)
+            left / (self.answers_to_measure(1) * cost)
         };
-        let most = pays_for(snapshot.limit.calls, snapshot.used.calls, prior.calls())
-            .min(pays_for(
-                snapshot.limit.usd.map(|usd| usd.0),
-                snapshot.used.usd.0,
-                prior.usd_micros(),
-            ))
-            .min(CALIBRATION_QUESTIONS as f64) as u64;
-        match most.min(snapshot.seeds) {
-            // They say too little.
-            few if few < CALIBRATION_FEW => 0,
-            questions => questions,
-        }
+        let all = pays_for(snapshot.limit.calls, snapshot.used.calls, prior.calls()).min(pays_for(
+            snapshot.limit.usd.map(|usd| usd.0),
+            snapshot.used.usd.0,
+            prior.usd_micros(),
+        ));
+        let within = |share: f64, most: u64| {
+            let questions = (share * all).min(most as f64) as u64;
+            Some(questions.min(snapshot.seeds)).filter(|questions| *questions >= CALIBRATION_FEW)
+        };
+        within(CALIBRATION_SHARE, CALIBRATION_QUESTIONS)
+            .or_else(|| within(CALIBRATION_SHARE_OF_FEW, CALIBRATION_FEW))
+            .unwrap_or_default()
     }
 
     /// What the questions by which a teacher is measured cost, in further answers: with the judge's look at one answer, where there is a judge.

@@ -1,5 +1,7 @@
 //! How far a judge and a verifier are believed.
 
+use std::collections::BTreeMap;
+
 use super::teacher::Random;
 use super::*;
 
@@ -86,4 +88,44 @@ fn a_verifier_is_believed_as_far_as_the_answers_bear_it_out() {
         ..terms()
     };
     assert_eq!(Rule::new(&Measured::default(), &unverified).basis.verifier, None);
+}
+
+#[test]
+fn kept_rows_are_as_right_as_the_whole_run_has_shown_and_not_as_was_believed_when_they_were_kept() {
+    let kept = BTreeMap::from([(at(&[3], Some(true), None), 40)]);
+    let rule = Rule::typical(&terms());
+    let (before, basis) = kept_accuracy(&Measured::default(), &rule, None, &kept);
+    assert_eq!((basis.with_reference, basis.judge), (0, None));
+    assert!(before.mean > 0.97, "{before:?}");
+    // A teacher that errs every other time, and then always in the same way.
+    let mut measured = Measured::default();
+    for i in 0..30 {
+        measured.all.know(Known {
+            right: if i % 2 == 0 { 4 } else { 0 },
+            wrong: if i % 2 == 0 { Vec::new() } else { vec![4] },
+        });
+    }
+    let (after, basis) = kept_accuracy(&measured, &rule, None, &kept);
+    assert_eq!(basis.with_reference, 30);
+    assert!(after.mean < 0.75 && after.high < 0.9, "{after:?}");
+    assert!(after.low <= after.mean && after.mean <= after.high);
+}
+
+#[test]
+fn no_row_is_kept_that_is_likelier_wrong_than_right() {
+    let mut measured = Measured::default();
+    for i in 0..60 {
+        measured.all.know(Known {
+            right: if i % 5 == 0 { 4 } else { 0 },
+            wrong: if i % 5 == 0 { Vec::new() } else { vec![3, 1] },
+        });
+    }
+    let rule = Rule::new(&measured, &terms());
+    assert!(!rule.meets_target);
+    let accepted = rule.cases.iter().filter(|case| case.action == Action::Accept);
+    assert!(
+        accepted.clone().all(|case| case.right >= 0.5),
+        "{:?}",
+        accepted.collect::<Vec<_>>()
+    );
 }
