@@ -19,7 +19,7 @@ use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::limiter::Line;
-use gristmill_ports::model::{ChatModel, Embedder};
+use gristmill_ports::model::{CallError, ChatModel, Embedder, Scope};
 use gristmill_ports::sql::SqlEngine;
 use gristmill_sandbox::Sandbox;
 use gristmill_worker::{BatchLine, Kit, Model};
@@ -214,7 +214,7 @@ impl Workshop {
         match spec.source() {
             Some(ModelSource::Endpoint { base_url, model }) => {
                 let endpoint = Endpoint::new(endpoint(spec, base_url, model, secrets))?;
-                endpoint.probe().await.context("nothing was spent")?;
+                endpoint.probe().await.map_err(|error| refused(error, spec))?;
                 Ok(Arc::new(endpoint))
             }
             Some(ModelSource::Local(local)) => {
@@ -399,4 +399,22 @@ async fn fetch(name: &str, view: &View) -> anyhow::Result<gristmill_model_cache:
 
 pub(crate) fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// An endpoint that refused to talk, with where its key comes from if that may be why.
+fn refused(error: CallError, spec: &ModelSpec) -> anyhow::Error {
+    let denied = matches!(
+        error,
+        CallError::NotBilled {
+            scope: Scope::Endpoint,
+            ..
+        }
+    );
+    let help = match (&spec.key_env, &spec.key_file) {
+        _ if !denied => String::new(),
+        (Some(variable), _) => format!("\nhelp: its key is what the variable `{variable}` holds"),
+        (None, Some(file)) => format!("\nhelp: its key is what {} holds", file.display()),
+        (None, None) => "\nhelp: the job names no key for it: set `key_env` to the variable that holds one".to_owned(),
+    };
+    anyhow::anyhow!("nothing was spent: {error}{help}")
 }
