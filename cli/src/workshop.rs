@@ -414,7 +414,9 @@ fn refused(error: CallError, spec: &ModelSpec) -> anyhow::Error {
         _ if !denied => String::new(),
         (Some(variable), _) => format!("\nhelp: its key is what the variable `{variable}` holds"),
         (None, Some(file)) => format!("\nhelp: its key is what {} holds", file.display()),
-        (None, None) => "\nhelp: the job names no key for it: set `key_env` to the variable that holds one".to_owned(),
+        (None, None) => {
+            "\nhelp: the job names no key for it: set `key_env` to the variable that holds one".to_owned()
+        }
     };
     anyhow::anyhow!("nothing was spent: {error}{help}")
 }

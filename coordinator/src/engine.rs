@@ -544,16 +544,24 @@ impl<'a, 'b> Engine<'a, 'b> {
         if account.total().started.calls > 0 {
             return Ok(());
         }
-        let fits = |stage: Stage, worst: Amount| {
+        let poor = |stage: Stage, worst: Amount| {
             let run = account.limit.covers(account.total().used() + worst);
             let share = account.stage_limits.get(&stage);
-            run && share.is_none_or(|limit| limit.covers(account.stage_total(stage).used() + worst))
+            !run || share.is_some_and(|limit| !limit.covers(account.stage_total(stage).used() + worst))
         };
-        let poor = |entry: &&InFlight| !fits(entry.address.step.stage(), entry.worst);
+        // Those that wait for less to be at risk would each wait for a sweep of its own. They put nothing at risk: none can begin.
+        let held_back = std::mem::take(&mut self.held_back);
+        let (unpayable, rest): (Vec<Task>, Vec<Task>) = held_back
+            .into_iter()
+            .partition(|task| poor(task.address.step.stage(), self.worst_case(task)));
+        self.held_back = rest.into();
+        if !unpayable.is_empty() {
+            self.open(unpayable).await?;
+        }
         let ids: Vec<TaskId> = self
             .in_flight
             .iter()
-            .filter(|(_, entry)| poor(entry))
+            .filter(|(_, entry)| poor(entry.address.step.stage(), entry.worst))
             .map(|(id, _)| *id)
             .collect();
         if !ids.is_empty() {

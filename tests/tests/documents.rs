@@ -160,7 +160,7 @@ fn new_questions_are_asked_about_passages_and_name_them() {
         let args = [&["measure", &run, "--embed", "words"], more].concat();
         String::from_utf8(bench.gristmill(&args).unwrap().stdout).unwrap()
     };
-    assert!(measured(&[]).contains("text `messages` without passages"));
+    assert!(measured(&[]).contains("the questions in `messages`, without passages"));
     assert!(measured(&["--field", "messages"]).contains("text `messages`, vectors"));
     // The same again is the same run.
     let again = bench.run_job("job.yaml", &[]).unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 pub(crate) type Object = Map<String, Value>;
 
 /// Columns that hold conversations, in this order.
-const CONVERSATIONS: [&str; 6] = [
+pub(super) const CONVERSATIONS: [&str; 6] = [
     "messages",
     "conversations",
     "conversation",

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use gristmill_domain::chat::Finish;
-use gristmill_domain::filter::{Kind, Rules, Text};
+use gristmill_domain::filter::{Kind, Reason, Rules, Text};
 use gristmill_domain::job::Validator;
 use gristmill_jobfile::Keys;
 
@@ -13,7 +13,7 @@ use super::task::Task;
 use crate::args::{FilterArgs, KindArg, OutputStyle};
 use crate::failure::Failure;
 use crate::print;
-use crate::view::View;
+use crate::view::{View, thousands};
 
 /// Rows between two looks at the signal.
 const BATCH: usize = 256;
@@ -91,6 +91,7 @@ fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted,
     let mut counter = task.counting("rows");
     // Found in the first row, where none is named.
     let mut answer_field: Option<Option<String>> = args.answer.clone().map(Some);
+    let mut unlike_prose = 0;
     loop {
         let batch = rows.batch(BATCH)?;
         if batch.is_empty() {
@@ -111,7 +112,11 @@ fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted,
             };
             match checked {
                 Ok(()) => sorter.keep(&row.object)?,
-                Err(rejection) => sorter.drop(&row.place, &row.object, &rejection, None)?,
+                Err(rejection) => {
+                    unlike_prose +=
+                        u64::from(matches!(rejection.reason, Reason::Quality | Reason::Repetition));
+                    sorter.drop(&row.place, &row.object, &rejection, None)?;
+                }
             }
         }
         counter.at(rows.read(), None)?;
@@ -123,6 +128,16 @@ fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted,
     };
     let mut said = vec![format!("question: {}; {answers}", rows.fields())];
     said.extend(rows.bad().warning());
+    // Calculations and lists are not.
+    let unnamed = by.kind == Kind::Open && args.kind.is_none() && args.job.is_none();
+    if unnamed && unlike_prose * 10 > rows.read() {
+        said.push(format!(
+            "warning: {} of {} rows do not read like prose, which is what answers are taken for: say what they are with `--kind`, or take the rules \
+             of a job with `--job`",
+            thousands(unlike_prose),
+            thousands(rows.read())
+        ));
+    }
     Ok((sorter.finish(rows.bad())?, said))
 }
 

@@ -168,6 +168,10 @@ impl Rows {
         match self.fields.as_slice() {
             [] => "no text".to_owned(),
             [field] if let Some(input) = &self.input => format!("text `{field}` + `{input}`"),
+            [field] if self.source.fields.is_empty() && fields::CONVERSATIONS.contains(&field.as_str()) => {
+                let passages = if self.cut { ", without passages" } else { "" };
+                format!("text: the questions in `{field}`{passages}")
+            }
             fields if self.cut => format!("text `{}` without passages", fields.join("` + `")),
             fields => format!("text `{}`", fields.join("` + `")),
         }
