@@ -147,9 +147,14 @@ impl Certainty {
             .chain(checks)
             .chain(verifier);
         let more: String = more.collect();
+        let price = if self.calls_per_right_row > 0.0 {
+            format!(", at {:.1} calls a right row", self.calls_per_right_row)
+        } else {
+            ", and by what is known by now none would be kept".to_owned()
+        };
         let text = format!(
             "{} rows have no reference and were decided by the agreement of several answers, with {how}. {:.1} % of them are expected to \
-             be right (90 % interval {:.1} to {:.1} %), at {:.1} calls a right row. This is estimated from {} questions with a reference \
+             be right (90 % interval {:.1} to {:.1} %){price}. This is estimated from {} questions with a reference \
              and the votes on {} without: the teacher is right {:.0} % of the time [{:.0}, {:.0}], two of its answers to one question are \
              right or wrong together with a correlation of {:.2} [{:.2}, {:.2}], two wrong answers agree {:.0} % of the time, and {:.0} % \
              of the new questions have no answer.{more}",
@@ -157,7 +162,6 @@ impl Certainty {
             100.0 * self.right.mean,
             100.0 * self.right.low,
             100.0 * self.right.high,
-            self.calls_per_right_row,
             thousands(basis.with_reference),
             thousands(basis.voted),
             100.0 * basis.right.mean,
@@ -207,6 +211,9 @@ impl Price {
     }
 
     fn in_words(&self) -> String {
+        if self.calls_per_right_row == 0.0 {
+            return "no answer is likelier right than wrong (misses the target)".to_owned();
+        }
         format!(
             "{:.1} % right at {:.1} calls a right row{}",
             100.0 * self.right,

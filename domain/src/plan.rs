@@ -308,10 +308,11 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     if rest || all == 0 {
         return Next::End(End::SeedsUsedUp);
     }
+    let new = candidates[Strategy::NewQuestion];
     if let (Some(rule), Some(terms), Purpose::Production) = (&rule, &policy.evidence, purpose)
-        && terms.required
         && !rule.meets_target
-        && candidates[Strategy::NewQuestion] > 0
+        // Where no row would be kept, there is nothing to ask for.
+        && (terms.required && new > 0 || rule.expected.accepted == 0.0 && new == all)
     {
         return Next::End(End::AccuracyOutOfReach {
             target: rule.target,

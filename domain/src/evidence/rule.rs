@@ -67,7 +67,7 @@ pub struct Prospect {
     pub verifications: f64,
     /// Questions whose answer is judged.
     pub judgements: f64,
-    /// Calls for one right row, failed questions included.
+    /// Calls for one right row, failed questions included; 0 where no row is kept.
     pub calls_per_right_row: f64,
 }
 
@@ -260,7 +260,11 @@ impl Rule {
             answers: rounded(all.answers / fit.usable),
             verifications: rounded(all.verifications),
             judgements: rounded(all.judgements),
-            calls_per_right_row: rounded(calls / all.right.max(1e-9)),
+            calls_per_right_row: if all.right > 0.0 {
+                rounded(calls / all.right)
+            } else {
+                0.0
+            },
         }
     }
 

@@ -44,11 +44,11 @@ pub enum End {
         /// Rows that count towards a target.
         counted: u64,
     },
-    /// The job requires an accuracy of rows without a reference that the teacher cannot give.
+    /// The job requires an accuracy of rows without a reference that the teacher cannot give, or none of its rows would be kept.
     AccuracyOutOfReach {
         /// What the job requires.
         target: f64,
-        /// What is expected of the best rule that is worth its price.
+        /// What is expected of the best rule that is worth its price; 0 where no row is likelier right than wrong.
         best: f64,
     },
 }
@@ -158,7 +158,7 @@ pub fn short(
         None if steers && met < wanted => Some(format!("{met} of {wanted} concepts at their target")),
         None if accepted == 0 => Some("no new row".to_owned()),
         _ if matches!(end, Some(End::AccuracyOutOfReach { .. })) => Some(format!(
-            "{accepted} {}, and not the accuracy that it requires",
+            "{accepted} {}, and not the accuracy that it wants",
             if accepted == 1 { "row" } else { "rows" }
         )),
         Some(_) | None => None,
@@ -183,6 +183,11 @@ impl std::fmt::Display for End {
             ),
             Self::SeedsUsedUp => write!(f, "every rephrasing that may be kept is there"),
             Self::TargetsMet => write!(f, "every concept has the rows that are wanted of it"),
+            Self::AccuracyOutOfReach { best, .. } if *best == 0.0 => write!(
+                f,
+                "none of this teacher's answers to new questions is likelier right than wrong: use a better one, add a `judge`, or set \
+                 `generate.strategy: rephrasing`"
+            ),
             Self::AccuracyOutOfReach { target, best } => write!(
                 f,
                 "`generate.agreement.accuracy` requires {:.1} % right, and {:.1} % is the best that this teacher can be expected to give: use a \
@@ -216,7 +221,7 @@ mod tests {
                 None,
                 4,
                 &unreachable,
-                Some("4 rows, and not the accuracy that it requires"),
+                Some("4 rows, and not the accuracy that it wants"),
             ),
             (None, 4, &End::BudgetSpent, None),
             (Some(4), 4, &End::BudgetSpent, None),
