@@ -204,9 +204,8 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
             bail!("the limit is {current} by now: look again with `gristmill budget`")
         }
         Raise::BelowUsed { used } => bail!(
-            "{} and {} calls are used already: a limit cannot go below that",
-            used.usd,
-            used.calls
+            "{} are used already: a limit cannot go below that",
+            used.in_words()
         ),
         Raise::Closed => {
             resume::raise(folder, &ledger, start.run, current, new).await?;

@@ -70,10 +70,9 @@ pub(crate) async fn follow_budget(
                 ));
             }
             Raise::BelowUsed { used } => bail!(
-                "the job limits this run to {}, and {} and {} calls are used already\nhelp: give it a larger `budget`",
+                "the job limits this run to {}, and {} are used already\nhelp: give it a larger `budget`",
                 now.limit,
-                used.usd,
-                used.calls
+                used.in_words()
             ),
             Raise::Mismatch { .. } | Raise::Closed => {}
         }
@@ -141,9 +140,8 @@ pub(crate) async fn raise(
         Reopen::Reopened | Reopen::Already | Reopen::NotClosed => {}
         Reopen::Mismatch { current } => bail!("the limit is {current} by now"),
         Reopen::BelowUsed { used } => bail!(
-            "{} and {} calls are used already: a limit cannot go below that",
-            used.usd,
-            used.calls
+            "{} are used already: a limit cannot go below that",
+            used.in_words()
         ),
     }
     Ok(())

@@ -70,7 +70,7 @@ pub fn resumption(events: &Events, limit: Limit, before: &Start, now: &Start) ->
 pub async fn reopen(state: &dyn Blobs, events: &mut Events, limit: Limit) -> Result<(), Error> {
     let used = events.account().map(|account| account.total().used());
     if let Some(used) = used.filter(|used| !limit.covers(*used)) {
-        let reason = format!("{} and {} calls are used already", used.usd, used.calls);
+        let reason = format!("{} are used already", used.in_words());
         return Err(Error::NotReopened { limit, reason });
     }
     let planned = Journal::new(state).all_segments(SegmentKind::Plans).await?.len();

@@ -78,6 +78,11 @@ impl Amount {
     pub fn fits_in(self, bound: Self) -> bool {
         bound.checked_sub(self).is_some()
     }
+
+    /// Money and calls as people read them: `$1.20 and 300 calls`.
+    pub fn in_words(self) -> String {
+        format!("{} and {} calls", self.usd, self.calls)
+    }
 }
 
 impl Add for Amount {

@@ -128,7 +128,7 @@ fn another_limit() -> Status {
 
 fn below_used(used: Amount) -> Status {
     Status::failed_precondition(format!(
-        "{} and {} calls are used already: a limit cannot go below that",
-        used.usd, used.calls
+        "{} are used already: a limit cannot go below that",
+        used.in_words()
     ))
 }

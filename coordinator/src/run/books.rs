@@ -37,9 +37,7 @@ impl Coordinator<'_> {
         match reopened {
             Reopen::Reopened | Reopen::Already | Reopen::NotClosed => Ok(true),
             Reopen::Mismatch { current } => refused(format!("it is {current} by now")),
-            Reopen::BelowUsed { used } => {
-                refused(format!("{} and {} calls are used already", used.usd, used.calls))
-            }
+            Reopen::BelowUsed { used } => refused(format!("{} are used already", used.in_words())),
         }
     }
 

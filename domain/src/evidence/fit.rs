@@ -16,9 +16,9 @@ const SCATTER: [(u32, f64); 3] = [(1, 0.5), (3, 1.0), (WIDE_SCATTER, 2.0)];
 const WIDE_SCATTER: u32 = 50;
 /// Points that stand for the posterior in intervals.
 const SAMPLES: usize = 48;
-/// Chances that the verifier passes a question that has an answer. Nobody knows which questions
-/// those are, but answers to them agree in nothing: both are learned from the verdicts on questions whose answers agree and on those
-/// whose answers scatter (two observers and a hidden truth, Dawid & Skene 1979, "Maximum likelihood estimation of observer error-rates").
+/// Chances that the verifier passes a question that has an answer. Nobody knows which questions have none, but the answers to those do not
+/// agree. So this and [`SPECIFICITY`] are learned from the verdicts on questions whose answers agree and on questions whose answers scatter
+/// (Dawid & Skene 1979, "Maximum likelihood estimation of observer error-rates using the EM algorithm").
 const SENSITIVITY: [(f64, f64); 3] = [(0.92, 1.0), (0.96, 1.5), (0.985, 1.5)];
 /// Chances that it fails one that has none.
 const SPECIFICITY: [(f64, f64); 3] = [(0.6, 1.0), (0.8, 3.0), (0.9, 1.0)];
@@ -83,6 +83,15 @@ pub(super) struct Point {
     pub(super) passes: f64,
     /// Chance that it fails one that has none.
     pub(super) fails: f64,
+}
+
+impl Point {
+    fn errors(&self) -> Errors {
+        Errors {
+            shared: self.shared,
+            scatter: self.scatter,
+        }
+    }
 }
 
 /// What the counts say about the teacher.
@@ -157,8 +166,13 @@ fn verifiers(verdicts: u64) -> Vec<((f64, f64), f64)> {
 
 /// Values over which the other wrong answers scatter where answers are chosen from a list: one of the wrong ones is the mistake that the
 /// question invites.
-fn listed_scatter(terms: &Terms) -> Option<u32> {
-    terms.wrong_answers.map(|wrong| wrong.saturating_sub(1))
+fn listed_scatter(wrong_answers: Option<u32>) -> Option<u32> {
+    wrong_answers.map(|wrong| wrong.saturating_sub(1))
+}
+
+/// The mean of a parameter over weighted points; the weights sum to one.
+fn mean(points: &[(Point, f64)], of: fn(&Point) -> f64) -> f64 {
+    points.iter().map(|(point, weight)| of(point) * weight).sum()
 }
 
 /// Joint likelihoods of a vote, by what the truth is.
@@ -174,7 +188,7 @@ pub(super) struct Mass {
 
 impl Fit {
     /// The shares that are counted, before any point is weighed.
-    fn of_counts(measured: &Measured, terms: &Terms) -> Self {
+    fn of_counts(measured: &Measured) -> Self {
         Self {
             points: Vec::new(),
             merged: Vec::new(),
@@ -186,23 +200,31 @@ impl Fit {
             ),
             usable: measured.usable_share(),
             reached: measured.reached_share(),
-            answered: if terms.answered {
-                measured.answered_share()
-            } else {
-                0.0
-            },
-            verified_with_answer: if terms.verified_with_answer {
-                measured.usable_share()
-            } else {
-                0.0
-            },
+            answered: 0.0,
+            verified_with_answer: 0.0,
         }
     }
 
-    /// The posterior after what was counted.
+    /// The same for a job that asks for answers beside questions or verdicts.
+    fn asked_by(self, measured: &Measured, terms: &Terms) -> Self {
+        let share = |asked: bool, share: f64| if asked { share } else { 0.0 };
+        Self {
+            answered: share(terms.answered, measured.answered_share()),
+            verified_with_answer: share(terms.verified_with_answer, measured.usable_share()),
+            ..self
+        }
+    }
+
+    /// The posterior after what was counted, for a job.
     pub fn new(measured: &Measured, terms: &Terms) -> Self {
+        Self::posterior(measured, terms.wrong_answers).asked_by(measured, terms)
+    }
+
+    /// The posterior after what was counted, whatever is asked for with it; `wrong_answers` is how many there can be, where answers are chosen
+    /// from a list.
+    pub(super) fn posterior(measured: &Measured, wrong_answers: Option<u32>) -> Self {
         let verifiers = verifiers(measured.all.verified_questions());
-        let scatter = listed_scatter(terms).map_or(SCATTER.to_vec(), |values| vec![(values, 1.0)]);
+        let scatter = listed_scatter(wrong_answers).map_or(SCATTER.to_vec(), |values| vec![(values, 1.0)]);
         let mut logs: Vec<(Point, f64)> = Vec::new();
         let falls = SHARED.into_iter().flat_map(|(shared, weight)| {
             let each = scatter.iter();
@@ -235,13 +257,14 @@ impl Fit {
             }
         }
         let points = likely(&logs);
-        let mean = |of: fn(&Point) -> f64| points.iter().map(|(point, weight)| of(point) * weight).sum();
-        let verify = (mean(|point| point.passes), mean(|point| point.fails));
         Self {
             merged: merge(&points),
+            verify: (
+                mean(&points, |point| point.passes),
+                mean(&points, |point| point.fails),
+            ),
             points,
-            verify,
-            ..Self::of_counts(measured, terms)
+            ..Self::of_counts(measured)
         }
     }
 
@@ -254,11 +277,7 @@ impl Fit {
             let Some((point, _)) = one.points.first() else {
                 continue;
             };
-            let errors = Errors {
-                shared: point.shared,
-                scatter: point.scatter,
-            };
-            let views = Views::new(answers, errors);
+            let views = Views::new(answers, point.errors());
             for (right, of_right) in RIGHT {
                 let point = Point { right, ..*point };
                 let moments = moments(right, point.repeat);
@@ -284,12 +303,15 @@ impl Fit {
             right,
             repeat: 0.03,
             shared: 0.5,
-            scatter: listed_scatter(terms).unwrap_or(WIDE_SCATTER),
+            scatter: listed_scatter(terms.wrong_answers).unwrap_or(WIDE_SCATTER),
             unanswerable: 0.05,
             passes: 0.96,
             fails: 0.8,
         };
-        Self::of_counts(&Measured::default(), terms).at(point)
+        let unmeasured = Measured::default();
+        Self::of_counts(&unmeasured)
+            .asked_by(&unmeasured, terms)
+            .at(point)
     }
 
     /// Points that stand for the posterior, each for the same share of it: at evenly spaced places of the summed weights.
@@ -308,11 +330,19 @@ impl Fit {
         })
     }
 
+    /// A figure whose mean over the posterior is known, with the interval of what it comes to under the points that stand for it.
+    pub(super) fn figure(&self, mean: f64, of: impl Fn(&Self) -> f64) -> Summary {
+        let each: Vec<f64> = self.samples().map(|one| of(&one)).collect();
+        let weight = 1.0 / each.len().max(1) as f64;
+        Summary {
+            mean: rounded(mean),
+            ..Summary::of(each.into_iter().map(|value| (value, weight)).collect())
+        }
+    }
+
     /// The same with the mean of each parameter, taken for certain.
     pub(super) fn central(&self) -> Self {
-        let mean = |of: fn(&Point) -> f64| -> f64 {
-            self.points.iter().map(|(point, weight)| of(point) * weight).sum()
-        };
+        let mean = |of| mean(&self.points, of);
         let scattered = self.points.iter().any(|(point, _)| point.scatter > 0);
         // The mean chance that two of them are the same.
         let values = 1.0 / mean(|point| 1.0 / f64::from(point.scatter.max(1)));
@@ -452,10 +482,7 @@ fn merge(points: &[(Point, f64)]) -> Vec<Merged> {
         let Some((point, _)) = group.first() else {
             continue;
         };
-        let errors = Errors {
-            shared: point.shared,
-            scatter: point.scatter,
-        };
+        let errors = point.errors();
         let at = merged.iter().position(|m| m.errors == errors);
         let at = at.unwrap_or_else(|| {
             merged.push(Merged {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::fit::{Fit, Summary};
 use super::measured::Measured;
-use super::rule::{Basis, Rule, Terms, basis, rounded};
+use super::rule::{Basis, Rule, basis};
 use super::situation::Situation;
-use super::solve::{Costs, Odds};
+use super::solve::Odds;
 
 /// Share of the kept rows without a reference that are right, with its central 90 % interval, and what that rests on: everything that was
 /// measured in the whole run. What a round believed when it decided may have been less. `kept` counts rows by the evidence on them, `rule` is
@@ -17,39 +17,12 @@ pub fn kept_accuracy(
     wrong_answers: Option<u32>,
     kept: &BTreeMap<Situation, u64>,
 ) -> (Summary, Basis) {
-    let fit = Fit::new(measured, &terms(wrong_answers));
+    let fit = Fit::posterior(measured, wrong_answers);
     let rows: u64 = kept.values().sum();
     let right = |fit: &Fit| {
         let sure = |(at, rows): (&Situation, &u64)| Odds::of(fit, at).right() * *rows as f64;
         kept.iter().map(sure).sum::<f64>() / rows.max(1) as f64
     };
-    let each: Vec<f64> = fit.samples().map(|one| right(&one)).collect();
-    let weight = 1.0 / each.len().max(1) as f64;
-    let accuracy = Summary {
-        mean: rounded(right(&fit)),
-        ..Summary::of(each.into_iter().map(|right| (right, weight)).collect())
-    };
     let checks = (rule.basis.judge.is_some(), rule.basis.verifier.is_some());
-    (accuracy, basis(&fit, measured, checks))
-}
-
-/// What a fit looks at of a job; nothing is decided by these.
-fn terms(wrong_answers: Option<u32>) -> Terms {
-    Terms {
-        target: 0.99,
-        required: false,
-        lead: None,
-        max_samples: 1,
-        verify: false,
-        judge: None,
-        wrong_answers,
-        answered: false,
-        verified_with_answer: false,
-        costs: Costs {
-            ask: 1.0,
-            verify: 1.0,
-            answer: 1.0,
-            judge: 1.0,
-        },
-    }
+    (fit.figure(right(&fit), right), basis(&fit, measured, checks))
 }

@@ -246,16 +246,9 @@ impl Rule {
     /// What is expected of questions under a fit, with the interval that the fit's uncertainty leaves.
     fn prospect(&self, fit: &Fit) -> Prospect {
         let all = self.walk(fit);
-        let each: Vec<f64> = fit.samples().map(|one| self.walk(&one).accuracy()).collect();
-        let weight = 1.0 / each.len().max(1) as f64;
-        let accuracies = each.into_iter().map(|accuracy| (accuracy, weight)).collect();
-        let accuracy = Summary {
-            mean: rounded(all.accuracy()),
-            ..Summary::of(accuracies)
-        };
         let calls = 1.0 / fit.reached + all.answers / fit.usable + all.verifications + all.judgements;
         Prospect {
-            accuracy,
+            accuracy: fit.figure(all.accuracy(), |one| self.walk(one).accuracy()),
             accepted: rounded(all.right + all.wrong),
             answers: rounded(all.answers / fit.usable),
             verifications: rounded(all.verifications),
