@@ -1,8 +1,10 @@
 //! A row's whole history, for a person or a program.
 
-use gristmill_coordinator::{History, RealRow, Trace};
+use gristmill_coordinator::{History, RealRow, TaskResult, Trace};
 use gristmill_domain::passage::Second;
-use gristmill_domain::row::Checks;
+use gristmill_domain::recipe::built_in;
+use gristmill_domain::reply::{self, Value};
+use gristmill_domain::row::{Checks, Row};
 use gristmill_domain::seed::Split;
 use gristmill_domain::work::Output;
 
@@ -62,7 +64,12 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
     let value = serde_json::json!({"run": run, "row": row, "seed": seed, "tasks": tasks});
     let mut text = format!(
         "row {} · {} · round {} candidate {}\n",
-        row.id, row.strategy, row.position.round, row.position.index
+        row.id,
+        row.made
+            .as_ref()
+            .map_or_else(|| row.strategy.to_string(), ToString::to_string),
+        row.position.round,
+        row.position.index
     );
     text.push_str(&match &row.rejection {
         None => "accepted\n".to_owned(),
@@ -120,7 +127,7 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
         text.push_str(&format!(
             "  task {} {} {} · {} · {} · {}\n",
             result.task,
-            result.address.step,
+            step_name(row, result),
             result.model,
             many(result.attempts.into(), "attempt"),
             result.cost.usd,
@@ -130,40 +137,39 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
     either(output, &value, &text);
 }
 
+/// What a task was for. Rows of versions before recipes do not say: their tasks were those of `new_question`, by number.
+fn step_name(row: &Row, result: &TaskResult) -> String {
+    let place = row.tasks.iter().position(|task| *task == result.task);
+    let taken = place.and_then(|place| row.steps.get(place));
+    let of_recipe = || built_in("new_question").map(|recipe| recipe.call_name(result.address.step.call));
+    taken
+        .map(|taken| taken.step.clone())
+        .or_else(of_recipe)
+        .unwrap_or_default()
+}
+
 /// What a task brought, without the form it came in.
 fn output_in_words(output: &Output) -> String {
     match output {
-        Output::Question(question)
-        | Output::Answered {
-            question,
-            answer: None,
-        } => format!("question: {question}"),
-        Output::Answered {
-            question,
-            answer: Some(answer),
-        } => format!("question: {question} (answer: {})", answer.answer),
-        Output::Verified {
-            answerable,
-            reason,
-            answer,
-        } => {
-            let verdict = if *answerable { "can" } else { "cannot" };
-            let answer = answer
-                .as_ref()
-                .map(|answer| format!(" (answer: {})", answer.answer));
-            format!("{verdict} be answered: {reason}{}", answer.unwrap_or_default())
+        Output::Fields(fields) => {
+            if let Some(judgement) = reply::judgement(fields) {
+                let verdict = if judgement.correct { "right" } else { "wrong" };
+                return format!(
+                    "{} of 5 points, {verdict}: {}",
+                    judgement.points(),
+                    judgement.reason
+                );
+            }
+            let said = fields.iter().map(|(name, value)| match value {
+                Value::Answer(Some(answer)) if !answer.reasoning.is_empty() => {
+                    format!("{name}: {} (reasoning: {})", answer.answer, answer.reasoning)
+                }
+                Value::Answer(None) => format!("{name}: none of use"),
+                value => format!("{name}: {}", value.shown()),
+            });
+            said.collect::<Vec<_>>().join("; ")
         }
-        Output::Answer(answer) if answer.reasoning.is_empty() => format!("answer: {}", answer.answer),
-        Output::Answer(answer) => format!("answer: {} (reasoning: {})", answer.answer, answer.reasoning),
-        Output::Judged(judgement) => format!(
-            "{} of 5 points, {}: {}",
-            judgement.points(),
-            if judgement.correct { "right" } else { "wrong" },
-            judgement.reason
-        ),
         Output::Vectors(vectors) => format!("{} vectors", vectors.len()),
-        Output::Assigned(Some(concept)) => format!("about {concept}"),
-        Output::Assigned(None) => "about none of the concepts".to_owned(),
         Output::Rejected { rejection, text } => format!("rejected: {rejection}: {text}"),
     }
 }

@@ -201,7 +201,7 @@ async fn carry_out(
     let last = seen.clone();
     let watching = tokio::spawn(view.watch(Head::of(run, Some(&prepared.start.job_file)), seen));
     let coordinator = Coordinator {
-        recipe: &prepared.recipe,
+        setup: &prepared.setup,
         seeds: &prepared.seeds,
         ledger: ledger.as_ref(),
         // SQLite keeps what it confirmed.

@@ -31,7 +31,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     }
     let mut warnings = prepared.warnings().map_err(Failure::Input)?;
     let limit = prepared.start.limit;
-    let policy = policy(&prepared.recipe, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
+    let policy = policy(&prepared.setup, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
     if let Some(concepts) = &prepared.start.job.concepts {
         let survey = async {
@@ -91,7 +91,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let prices = terms.as_ref().map(certainty::prices);
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
-        "run": prepared.recipe.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
+        "run": prepared.setup.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
         "synthetic_rows": prepared.synthetic.count, "warnings": warnings,
         "skipped_documents": prepared.skipped.lines(), "left_out_of_documents": prepared.dropped, "limit": limit,
         "first_round": first, "strategy": production.map(|plan| serde_json::json!({
@@ -100,7 +100,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "forecast": forecast, "prior": policy.prior,
         "agreement": terms.map(|terms| serde_json::json!({ "terms": terms, "prices": prices })),
     });
-    let mut text = format!("run {}\n", prepared.recipe.run);
+    let mut text = format!("run {}\n", prepared.setup.run);
     let splits: Vec<String> = summary
         .splits
         .iter()

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{Recipe, SeedStore, Start, limit, run_id};
+use gristmill_coordinator::{SeedStore, Setup, Start, StoredRecipe, limit, run_id, usual_recipes};
 use gristmill_domain::id::RunId;
-use gristmill_domain::job::{Job, PromptKind, Validator};
+use gristmill_domain::job::{Job, Validator};
 
 pub(crate) use gristmill_jobfile::Keys;
 
@@ -34,7 +34,7 @@ pub(crate) struct Prepared {
     pub(crate) skipped: intake::BadRows,
     /// What of the documents is in no passage.
     pub(crate) dropped: DroppedText,
-    pub(crate) recipe: Recipe,
+    pub(crate) setup: Setup,
     pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
     /// The command that goes on with the run.
     pub(crate) resume: String,
@@ -83,6 +83,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         .await
         .map_err(Failure::Input)?;
     let templates = templates(&job, &base).map_err(Failure::Input)?;
+    let recipes = recipes(&job, &base)?;
     let read = {
         let (job, base) = (job.clone(), base.clone());
         tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
@@ -110,14 +111,15 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
         skipped: skipped.lines().to_vec(),
         job: job.redacted(),
         templates,
+        recipes,
         schemas,
     };
-    let recipe = |start: &Start| start.recipe().map_err(|e| Failure::Input(e.into()));
-    // The versions come from the templates, so the recipe is made once to know them, and once with the run's name.
-    start.prompts = recipe(&start)?.prompt_versions();
+    let setup = |start: &Start| start.setup().map_err(|e| Failure::Input(e.into()));
+    // The versions come from the templates, so the setup is made once to know them, and once with the run's name.
+    start.prompts = setup(&start)?.prompt_versions();
     start.run = run_id(&start.job, seeds.digest(), &start.prompts);
     Ok(Prepared {
-        recipe: recipe(&start)?,
+        setup: setup(&start)?,
         start,
         live: job,
         seeds,
@@ -152,12 +154,30 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn templates(job: &Job, base: &Path) -> anyhow::Result<BTreeMap<PromptKind, String>> {
-    let read = |(kind, path): (&PromptKind, &PathBuf)| {
+/// The recipes that the job names, with their prompts; the usual ones where it names none.
+fn recipes(job: &Job, base: &Path) -> Result<Vec<StoredRecipe>, Failure> {
+    if job.generate.recipes.is_empty() {
+        return Ok(usual_recipes());
+    }
+    let chosen = job.generate.recipes.iter();
+    chosen
+        .map(|chosen| {
+            let file = gristmill_jobfile::recipe(chosen.name(), base)
+                .map_err(|errors| print::job_errors(&errors))?;
+            Ok(StoredRecipe {
+                file,
+                weight: chosen.weight(),
+            })
+        })
+        .collect()
+}
+
+fn templates(job: &Job, base: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let read = |(kind, path): (&String, &PathBuf)| {
         let path = base.join(path);
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("the prompt {} cannot be read", path.display()))?;
-        Ok((*kind, text))
+        Ok((kind.clone(), text))
     };
     job.generate.prompts.iter().map(read).collect()
 }

@@ -363,7 +363,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         .encode()?;
         Ok(NewTask {
             id: task.id,
-            stage: task.address.step.stage(),
+            stage: task.address.step.stage,
             model: task.model.clone(),
             payload,
             max_attempts: self.site.options.max_attempts,
@@ -396,11 +396,7 @@ impl<'a, 'b> Engine<'a, 'b> {
 
     pub(crate) fn worst_case(&self, task: &Task) -> Amount {
         match &task.work {
-            Work::Ask { request, .. }
-            | Work::Verify { request, .. }
-            | Work::Judge { request }
-            | Work::Assign { request, .. }
-            | Work::Answer { request, .. } => self
+            Work::Chat { request, .. } => self
                 .site
                 .prices
                 .get(&task.model)
@@ -553,7 +549,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         let held_back = std::mem::take(&mut self.held_back);
         let (unpayable, rest): (Vec<Task>, Vec<Task>) = held_back
             .into_iter()
-            .partition(|task| poor(task.address.step.stage(), self.worst_case(task)));
+            .partition(|task| poor(task.address.step.stage, self.worst_case(task)));
         self.held_back = rest.into();
         if !unpayable.is_empty() {
             self.open(unpayable).await?;
@@ -561,7 +557,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         let ids: Vec<TaskId> = self
             .in_flight
             .iter()
-            .filter(|(_, entry)| poor(entry.address.step.stage(), entry.worst))
+            .filter(|(_, entry)| poor(entry.address.step.stage, entry.worst))
             .map(|(id, _)| *id)
             .collect();
         if !ids.is_empty() {

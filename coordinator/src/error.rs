@@ -1,8 +1,5 @@
 //! Why a run does not go on.
 
-use gristmill_domain::job::PromptKind;
-use gristmill_domain::work::Step;
-
 /// Why a run does not go on. Nothing that was paid for is lost by any of them.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -107,10 +104,10 @@ pub enum Error {
     #[error("rows cannot be assigned to concepts")]
     Concepts(#[from] gristmill_measure::Error),
     /// A prompt template is wrong.
-    #[error("the prompt `{kind:?}` cannot be used")]
+    #[error("the prompt `{prompt}` cannot be used")]
     Prompt {
-        /// Which prompt.
-        kind: PromptKind,
+        /// Its name.
+        prompt: String,
         /// Why.
         #[source]
         source: gristmill_domain::prompt::Error,
@@ -127,10 +124,36 @@ pub enum Error {
         variable: &'static str,
     },
     /// No model is configured for a step.
-    #[error("no model is configured for the step {step:?}")]
+    #[error("no model is configured for step {step} of its recipe")]
     NoModel {
-        /// The step.
-        step: Step,
+        /// Number of the step.
+        step: usize,
+    },
+    /// A recipe cannot be used.
+    #[error("the recipe `{name}` cannot be used: {message}")]
+    Recipe {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A recipe that ships with the program is missing: a fault of the program.
+    #[error("a recipe that ships with the program cannot be read")]
+    NoRecipe,
+    /// A round that a version before recipes began is unfinished: its tasks would be asked and paid for again.
+    #[error(
+        "round {round} was begun by an older version of the program, and is unfinished: finish it with that version, or start the run anew in \
+         another folder"
+    )]
+    OlderRound {
+        /// The round.
+        round: u32,
+    },
+    /// Roles of recipes and models of the job do not fit.
+    #[error("{message}")]
+    Roles {
+        /// What does not fit, and the way out.
+        message: String,
     },
     /// The scratch file of seeds failed.
     #[error("the scratch file of seeds cannot be used: is the temporary folder full?")]

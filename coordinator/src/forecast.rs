@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_domain::amount::{Amount, Limit};
-use gristmill_domain::chat::{Prompt, Request};
+use gristmill_domain::chat::{Price, Prompt, Request};
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::evidence::{Costs, Measured, Rule, TYPICAL_REACHED, Terms};
-use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptKind};
-use gristmill_domain::plan::{Estimate, Policy, Snapshot, StageCost, Steering, Tries};
+use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen};
+use gristmill_domain::plan::{Estimate, Policy, RecipeShare, Snapshot, StageCost, Steering, Tries};
+use gristmill_domain::recipe::machine::{Call, State};
+use gristmill_domain::recipe::{Does, JudgeStep, Recipe, Samples};
+use gristmill_domain::reply::Holds;
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::{ByStrategy, Strategy};
-use gristmill_domain::work::{Address, Answer, Step, Work};
+use gristmill_domain::work::{Address, Work};
 
 use crate::Error;
-use crate::recipe::{Brief, Recipe, judge_use};
 use crate::seeds::SeedStore;
+use crate::setup::{Brief, Setup, UsedRecipe, judge_use, starts_from_passage};
 
 /// Seeds whose prompts are measured.
 const SAMPLE: u64 = 12;
@@ -40,8 +43,8 @@ const JUDGED_SHARE: f64 = 0.8;
 const COVERED_FROM: u64 = 5;
 
 /// The policy of a run: what is decided before it and stays.
-pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
-    let job = &recipe.job;
+pub fn policy(setup: &Setup, seeds: &SeedStore) -> Result<Policy, Error> {
+    let job = &setup.job;
     let share = job.anchor.max_synthetic_share;
     let real = seeds.anchors() * u64::from(job.anchor.max_repeats);
     let ceiling = synthetic_ceiling(share, real);
@@ -57,17 +60,12 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
             )
         }
     };
-    let terms = terms(recipe, seeds)?;
+    let terms = terms(setup, seeds)?;
     let rule = Rule::typical(&terms);
     let prior = |strategy: Strategy, acceptance: f64| -> Result<Estimate, Error> {
-        let asks = Asks {
-            strategy,
-            acceptance,
-            rule: &rule,
-        };
         Ok(Estimate {
             fall: prior_fall(strategy),
-            ..estimate(recipe, seeds, &asks)?
+            ..estimate(setup, seeds, strategy, acceptance, &rule)?
         })
     };
     let [answers, rephrasings] = PRIOR_ACCEPTANCE;
@@ -90,41 +88,62 @@ pub fn policy(recipe: &Recipe, seeds: &SeedStore) -> Result<Policy, Error> {
         steering: job
             .concepts
             .as_ref()
-            .and_then(|concepts| steering(recipe, concepts)),
-        calibrates: recipe.measures(),
+            .and_then(|concepts| steering(setup, concepts)),
+        calibrates: setup.measures(),
         evidence: Some(terms),
+        recipes: setup
+            .recipes()
+            .iter()
+            .map(|UsedRecipe { recipe, weight }| RecipeShare {
+                recipe: recipe.name().to_owned(),
+                strategy: recipe.kind(),
+                weight: *weight,
+                ruled: recipe.file().counts_as.is_some(),
+            })
+            .collect(),
     })
 }
 
 /// What a job wants of rows without a reference, and what each call costs for it: money where that is limited, else calls.
-fn terms(recipe: &Recipe, seeds: &SeedStore) -> Result<Terms, Error> {
-    let job = &recipe.job;
-    let usd = |step| -> Result<f64, Error> {
-        let cost = step_cost(recipe, seeds, Strategy::NewQuestion, 0, step)?;
-        Ok(cost.usd_micros)
-    };
+fn terms(setup: &Setup, seeds: &SeedStore) -> Result<Terms, Error> {
+    let job = &setup.job;
     let samples = job.judge.as_ref().map_or(0, |judge| judge.samples);
     let mut costs = UNIT_COSTS;
     costs.judge *= f64::from(samples);
-    if job.budget.usd.is_some() && seeds.anchors() > 0 && usd(Step::Answer(0))? > 0.0 {
-        let judge = match samples {
-            0 => 0.0,
-            samples => f64::from(samples) * usd(Step::Judge(0))?,
-        };
-        costs = Costs {
-            ask: usd(Step::Ask)?,
-            verify: usd(Step::Verify)?,
-            answer: usd(Step::Answer(0))?,
-            judge,
-        };
-    }
-    let answered = |kind| {
-        let mut teachers = job.teacher.iter();
-        teachers.all(|teacher| recipe.answers_beside(kind, &teacher.spec))
+    let voting = |recipe: &&Recipe| setup.votes(recipe);
+    let new = setup
+        .recipes_of(Strategy::NewQuestion)
+        .map(|(_, used)| &used.recipe);
+    let others = setup.recipes().iter().map(|used| &used.recipe);
+    let Some(recipe) = new.chain(others).find(voting) else {
+        return Ok(terms_at(job, costs));
     };
+    let (verdict, judge) = recipe.evidence();
+    let usd = |step: Option<usize>| -> Result<Option<f64>, Error> {
+        let cost = step
+            .map(|step| step_cost(setup, recipe, seeds, 0, step))
+            .transpose()?;
+        Ok(cost.map(|cost| cost.usd_micros))
+    };
+    if job.budget.usd.is_some() && seeds.anchors() > 0 {
+        let answer = usd(recipe.ballot())?.unwrap_or_default();
+        if answer > 0.0 {
+            let judge = match samples {
+                0 => 0.0,
+                samples => f64::from(samples) * usd(judge)?.unwrap_or(answer),
+            };
+            costs = Costs {
+                ask: usd(Some(0))?.unwrap_or(answer),
+                verify: usd(verdict)?.unwrap_or(answer),
+                answer,
+                judge,
+            };
+        }
+    }
+    let asks = recipe.ask(0).filter(|_| recipe.asks_question()).map(|_| 0);
     Ok(Terms {
-        answered: answered(PromptKind::NewQuestion),
-        verified_with_answer: answered(PromptKind::Verify),
+        answered: setup.always_brings(recipe, asks),
+        verified_with_answer: setup.always_brings(recipe, verdict),
         ..terms_at(job, costs)
     })
 }
@@ -185,13 +204,13 @@ pub(crate) fn places_passages(concepts: &Concepts) -> bool {
 }
 
 /// How rounds aim at the concepts of a job, where it wants rows of them.
-fn steering(recipe: &Recipe, concepts: &Concepts) -> Option<Steering> {
+fn steering(setup: &Setup, concepts: &Concepts) -> Option<Steering> {
     concepts.steers().then(|| Steering {
         min_gain: concepts.min_gain,
         new_questions: concepts.assign != Assign::Labels,
         // An answer that must stand in a passage needs one that is about the concept: a seed's, or a document's.
-        seedless: recipe.job.filter.grounding.is_none(),
-        beyond: recipe.job.generate.rows.is_some(),
+        seedless: setup.job.filter.grounding.is_none(),
+        beyond: setup.job.generate.rows.is_some(),
     })
 }
 
@@ -227,104 +246,144 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
     }
 }
 
-/// What an estimate is of.
-struct Asks<'a> {
+/// What a candidate of a strategy is expected to cost: the mean over the recipes whose rows are compared as those of the strategy.
+fn estimate(
+    setup: &Setup,
+    seeds: &SeedStore,
     strategy: Strategy,
     acceptance: f64,
-    rule: &'a Rule,
-}
-
-fn estimate(recipe: &Recipe, seeds: &SeedStore, asks: &Asks<'_>) -> Result<Estimate, Error> {
-    let Asks {
-        strategy,
-        acceptance,
-        rule,
-    } = *asks;
-    let job = &recipe.job;
-    let votes = recipe.votes(strategy);
-    let asks = strategy != Strategy::AnswerAugmentation;
-    let new = strategy == Strategy::NewQuestion;
-    let reached = if new { TYPICAL_REACHED } else { 1.0 };
-    let answers = match strategy {
-        _ if votes => reached * rule.expected.answers,
-        Strategy::Rephrasing if rule.retries > 0 => ANSWERS_A_REPHRASING,
-        Strategy::AnswerAugmentation | Strategy::Rephrasing | Strategy::NewQuestion => 1.0,
-    };
-    let verifies = match new && job.generate.verify {
-        true if votes => reached * rule.expected.verifications,
-        verifies => f64::from(u8::from(verifies)),
-    };
-    let mut steps = vec![(Step::Answer(0), answers)];
-    steps.extend(asks.then_some((Step::Ask, 1.0)));
-    steps.extend((verifies > 0.0).then_some((Step::Verify, verifies)));
-    let judged = job.judge.as_ref().map_or(0.0, |judge| {
-        let share = match judge.when {
-            _ if votes => reached * rule.expected.judgements,
-            JudgeWhen::Unverified if recipe.has_reference(strategy) => 0.0,
-            JudgeWhen::Always | JudgeWhen::Unverified => JUDGED_SHARE,
-        };
-        f64::from(judge.samples) * share
-    });
-    steps.extend((judged > 0.0).then_some((Step::Judge(0), judged)));
-    if strategy == Strategy::NewQuestion && job.concepts.as_ref().is_some_and(Concepts::by_model) {
-        steps.push((Step::Assign, acceptance));
-    }
+    rule: &Rule,
+) -> Result<Estimate, Error> {
+    let recipes: Vec<&UsedRecipe> = setup.recipes_of(strategy).map(|(_, used)| used).collect();
+    let weights: f64 = recipes.iter().map(|used| used.weight).sum();
     let mut stages = [StageCost::default(); 3];
-    let sample = seeds.anchors().min(SAMPLE);
-    for n in 0..sample {
-        for (step, times) in &steps {
-            let cost = step_cost(recipe, seeds, strategy, n, *step)?;
-            let stage = &mut stages[step.stage() as usize];
-            let weight = times / sample as f64;
-            stage.calls += weight * cost.calls;
-            stage.usd_micros += weight * cost.usd_micros;
-            stage.input_tokens += weight * cost.input_tokens;
-            stage.output_tokens += weight * cost.output_tokens;
+    let mut fixed_calls = true;
+    for UsedRecipe { recipe, weight } in &recipes {
+        let calls = calls(setup, recipe, acceptance, rule);
+        fixed_calls &= calls.len() == 1 && !setup.votes(recipe);
+        let sample = seeds.anchors().min(SAMPLE);
+        for n in 0..sample {
+            for (step, times) in &calls {
+                let cost = step_cost(setup, recipe, seeds, n, *step)?;
+                let stage = &mut stages[recipe.stage(*step) as usize];
+                let weight = times / sample as f64 * weight / weights;
+                stage.calls += weight * cost.calls;
+                stage.usd_micros += weight * cost.usd_micros;
+                stage.input_tokens += weight * cost.input_tokens;
+                stage.output_tokens += weight * cost.output_tokens;
+            }
         }
     }
-    let fixed_calls = steps.len() == 1 && !votes;
     Ok(Estimate {
-        acceptance,
+        // Nothing is kept of what nothing makes.
+        acceptance: if recipes.is_empty() { 0.0 } else { acceptance },
         stages,
         fixed_calls,
         fall: 0.0,
     })
 }
 
+/// Calls that a candidate of a recipe is expected to take, by step: a fold over the steps.
+fn calls(setup: &Setup, recipe: &Recipe, acceptance: f64, rule: &Rule) -> Vec<(usize, f64)> {
+    let job = &setup.job;
+    let votes = setup.votes(recipe);
+    let (verdict, judge) = recipe.evidence();
+    let reached = if recipe.kind() == Strategy::NewQuestion {
+        TYPICAL_REACHED
+    } else {
+        1.0
+    };
+    let gate = recipe.question_gate().unwrap_or(0);
+    let (mut samples, mut passes) = (1.0, 1.0);
+    let mut calls = Vec::new();
+    for (number, step) in recipe.steps().iter().enumerate() {
+        // What is asked after the gate is asked of those that pass it.
+        let comes = if number > gate { reached } else { 1.0 };
+        let times = match &step.does {
+            Does::Repeat { end } => {
+                if let Some(Does::Again { at_most, .. }) = recipe.step(*end).map(|step| &step.does) {
+                    passes = f64::midpoint(1.0, f64::from(*at_most));
+                }
+                continue;
+            }
+            Does::Again { .. } => {
+                passes = 1.0;
+                continue;
+            }
+            Does::Choose { .. } => {
+                samples = 1.0;
+                continue;
+            }
+            Does::Ask(_) if verdict == Some(number) => match job.generate.verify {
+                true if votes => reached * rule.expected.verifications,
+                verifies => f64::from(u8::from(verifies)),
+            },
+            Does::Ask(ask) => match ask.samples {
+                Samples::Agreement { .. } if votes => reached * rule.expected.answers,
+                Samples::Agreement { .. } if recipe.rewords() && rule.retries > 0 => ANSWERS_A_REPHRASING,
+                Samples::Agreement { .. } => 1.0,
+                Samples::One => comes,
+                Samples::Several(number) => {
+                    samples = f64::from(number);
+                    comes * samples
+                }
+            },
+            Does::Judge(JudgeStep { own: Some(_), .. }) => comes * samples,
+            Does::Judge(_) => job.judge.as_ref().map_or(0.0, |of_job| {
+                let share = match of_job.when {
+                    _ if votes && judge == Some(number) => reached * rule.expected.judgements,
+                    JudgeWhen::Unverified if setup.has_reference(recipe) && samples <= 1.0 => 0.0,
+                    JudgeWhen::Always | JudgeWhen::Unverified => JUDGED_SHARE * samples,
+                };
+                f64::from(of_job.samples) * share
+            }),
+            Does::TagConcept if job.concepts.as_ref().is_some_and(Concepts::by_model) => acceptance,
+            Does::TagConcept | Does::Check(_) | Does::Distinct { .. } => 0.0,
+        };
+        if times > 0.0 {
+            calls.push((number, passes * times));
+        }
+    }
+    calls
+}
+
 /// Mean cost of one call of a step, on one seed.
 fn step_cost(
+    setup: &Setup,
     recipe: &Recipe,
     seeds: &SeedStore,
-    strategy: Strategy,
     n: u64,
-    step: Step,
+    step: usize,
 ) -> Result<StageCost, Error> {
     let seed = seeds.read(seeds.anchor(n * (seeds.anchors() / SAMPLE).max(1) % seeds.anchors().max(1)))?;
     let passages = seeds.passages();
-    let passage = if strategy == Strategy::NewQuestion && !passages.is_empty() {
+    let passage = if starts_from_passage(recipe) && !passages.is_empty() {
         let number = n * (passages.len() / SAMPLE).max(1) % passages.len();
         Some(passages.read(number)?)
     } else {
         None
     };
+    let tags = matches!(recipe.step(step).map(|step| &step.does), Some(Does::TagConcept));
     // As many as a model will be shown; clusters that are found have no names yet.
-    let choices: Vec<Arc<Concept>> = match (&recipe.job.concepts, step) {
-        (Some(concepts), Step::Assign) => concepts
+    let choices: Vec<Arc<Concept>> = match &setup.job.concepts {
+        Some(concepts) if tags => concepts
             .leaves()
             .take(concepts.choices as usize)
             .cloned()
             .map(Arc::new)
             .collect(),
-        _ => Vec::new(),
+        Some(_) | None => Vec::new(),
     };
     // As many of the sample are varied as will be; a second passage is left out of the reckoning.
-    let row = Position { round: 0, index: n }.row_id(recipe.run);
-    let mutation = recipe.mutation(row, strategy, 0, false);
+    let row = Position { round: 0, index: n }.row_id(setup.run);
+    let mutation = setup.mutation(row, recipe, 0, false);
+    let state = State::imagined(recipe, &seed);
     let brief = Brief {
-        strategy,
+        recipe,
+        row,
+        state: &state,
         seed: &seed,
         teacher: 0,
-        question: &seed.question,
         topic: None,
         borrowed: false,
         peers: None,
@@ -333,66 +392,50 @@ fn step_cost(
         second: None,
         again: &[],
         mutation: mutation.as_ref(),
-        blind: false,
+        measures: false,
     };
-    let human = Answer {
-        reasoning: seed.reasoning.clone().unwrap_or_default(),
-        answer: seed.answer.clone(),
-        canonical: String::new(),
-        correct: None,
-        detail: String::new(),
+    let call = Call {
+        step,
+        pass: 0,
+        sample: 0,
     };
     let address = Address {
         round: 0,
         index: n,
-        step,
+        step: setup.step(recipe, call),
     };
-    let (task, _) = recipe.task(address, &brief, Some(&human), seeds)?;
-    let answered = matches!(
-        &task.work,
-        Work::Ask { subject: Some(_), .. } | Work::Verify { subject: Some(_), .. }
-    );
-    let (Work::Ask { request, .. }
-    | Work::Verify { request, .. }
-    | Work::Judge { request }
-    | Work::Assign { request, .. }
-    | Work::Answer { request, .. }) = task.work
-    else {
+    let (task, _) = setup.task(address, &brief, seeds)?;
+    let Work::Chat { request, reply, .. } = task.work else {
         return Ok(StageCost::default());
     };
-    let answer = match recipe.job.generate.reasoning {
+    let answer = match setup.job.generate.reasoning {
         true => 1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0,
         false => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
     };
-    let said = match step {
-        Step::Ask => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
-        Step::Verify | Step::VerifyAgain | Step::Judge(_) => 60.0,
-        Step::Assign => 10.0,
-        Step::Answer(_) | Step::Embed => answer,
-    };
-    let said = said + if answered { answer } else { 0.0 };
+    let said = reply.members.iter().map(|member| match member.holds {
+        Holds::Question => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
+        Holds::Answer | Holds::Text if !reply.decides() || member.holds == Holds::Answer => answer,
+        Holds::Texts { .. } => answer,
+        Holds::OneOf { .. } => 10.0,
+        Holds::Answer | Holds::Text | Holds::Reasoning | Holds::YesNo | Holds::Number { .. } => 0.0,
+    });
+    let verdict = reply.verdict().is_some()
+        || reply
+            .first(|holds| matches!(holds, Holds::Number { .. }))
+            .is_some();
+    let said = said.sum::<f64>() + if verdict { 60.0 } else { 0.0 };
     let output_tokens = said.min(f64::from(request.max_tokens));
     let input_tokens = prompt_bytes(&request) / BYTES_A_TOKEN;
-    let mean_price = |of: fn(gristmill_domain::chat::Price) -> u64| -> f64 {
-        let price = |spec: &ModelSpec| spec.price().map_or(0.0, |price| of(price) as f64);
-        match (step, &recipe.job.judge) {
-            (Step::Judge(_), None) => 0.0,
-            (Step::Judge(_) | Step::Assign, Some(judge)) => price(&judge.spec),
-            (Step::Ask | Step::Verify | Step::VerifyAgain | Step::Answer(_) | Step::Embed, _)
-            | (Step::Assign, None) => {
-                let weights: f64 = recipe.job.teacher.iter().map(|t| t.weight).sum();
-                recipe
-                    .job
-                    .teacher
-                    .iter()
-                    .map(|t| t.weight * price(&t.spec))
-                    .sum::<f64>()
-                    / weights
-            }
-        }
+    let prices = setup.prices(recipe, step);
+    let mean = |of: fn(Price) -> u64| -> f64 {
+        let weights: f64 = prices.iter().map(|(weight, _)| weight).sum();
+        prices
+            .iter()
+            .map(|(weight, price)| weight * of(*price) as f64)
+            .sum::<f64>()
+            / weights.max(f64::MIN_POSITIVE)
     };
-    let usd_micros =
-        (input_tokens * mean_price(|p| p.input) + output_tokens * mean_price(|p| p.output)) / 1.0e6;
+    let usd_micros = (input_tokens * mean(|p| p.input) + output_tokens * mean(|p| p.output)) / 1.0e6;
     Ok(StageCost {
         calls: 1.0,
         usd_micros,

@@ -139,7 +139,7 @@ impl Stored {
                 } else {
                     Ending::Failed
                 };
-                let stage = result.address.step.stage();
+                let stage = result.address.step.stage;
                 let line = stored.lines.entry((stage, result.model, ending)).or_default();
                 line.tasks += 1;
                 line.attempts += u64::from(result.attempts);
@@ -267,7 +267,10 @@ mod tests {
         let address = Address {
             round: 0,
             index: number,
-            step: Step::Ask,
+            step: Step {
+                stage: Stage::Generate,
+                ..Step::EMBED
+            },
         };
         TaskResult {
             task: TaskId::of(&[&number.to_le_bytes()]),

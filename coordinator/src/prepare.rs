@@ -9,7 +9,7 @@ use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
 
 use crate::Error;
 use crate::engine::{Brought, Producer};
-use crate::recipe::Recipe;
+use crate::setup::Setup;
 
 /// Texts by their place, and what becomes of their vectors.
 pub(crate) trait Texts: Send {
@@ -25,7 +25,7 @@ pub(crate) trait Texts: Send {
 
 /// Wants every text embedded, in batches in their order.
 pub(crate) struct Preparation<'a, T> {
-    recipe: &'a Recipe,
+    setup: &'a Setup,
     texts: T,
     batch: u64,
     /// Batches of what was embedded before.
@@ -37,11 +37,11 @@ pub(crate) struct Preparation<'a, T> {
 
 impl<'a, T: Texts> Preparation<'a, T> {
     /// After so many batches of other texts.
-    pub(crate) fn new(recipe: &'a Recipe, texts: T, first: u64) -> Self {
-        let batch = u64::from(recipe.job.embed.batch.max(1));
+    pub(crate) fn new(setup: &'a Setup, texts: T, first: u64) -> Self {
+        let batch = u64::from(setup.job.embed.batch.max(1));
         let batches = texts.len().div_ceil(batch);
         Self {
-            recipe,
+            setup,
             texts,
             batch,
             first,
@@ -69,15 +69,15 @@ impl<T: Texts> Producer for Preparation<'_, T> {
             let address = Address {
                 round: Address::PREPARATION,
                 index: self.first + self.next,
-                step: Step::Embed,
+                step: Step::EMBED,
             };
             let texts = self.members(self.next).map(|place| self.texts.text(place));
             let work = Work::Embed {
                 texts: texts.collect::<Result<_, Error>>()?,
             };
-            let model = self.recipe.job.embed.model.clone();
+            let model = self.setup.job.embed.model.clone();
             tasks.push(Task {
-                id: address.task_id(self.recipe.run),
+                id: address.task_id(self.setup.run),
                 address,
                 model,
                 work,

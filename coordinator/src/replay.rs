@@ -25,11 +25,11 @@ pub async fn replay(
     state: &dyn Blobs,
     account: &Account,
 ) -> Result<Finished, Error> {
-    let recipe = start.recipe()?;
+    let setup = start.setup()?;
     let closed = Closed(account.clone());
     let (progress, _unseen) = watch::channel(Progress::default());
     let coordinator = Coordinator {
-        recipe: &recipe,
+        setup: &setup,
         seeds,
         ledger: &closed,
         upkeep: None,

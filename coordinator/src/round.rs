@@ -14,7 +14,6 @@ mod gates;
 mod steps;
 #[cfg(test)]
 mod tests;
-mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -25,7 +24,10 @@ use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{EmbedSource, Filter};
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::plan::{Plan, Visit};
-use gristmill_domain::row::{Checks, Position, Row};
+use gristmill_domain::recipe::machine::State;
+use gristmill_domain::recipe::{Form, Recipe};
+use gristmill_domain::reply::Value;
+use gristmill_domain::row::{Checks, Position, Row, TakenStep, Worse};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
@@ -38,9 +40,9 @@ use crate::forecast;
 use crate::kept::{self, Kept};
 use crate::passages::cited;
 use crate::progress::Ahead;
-use crate::recipe::Recipe;
 use crate::seeds::SeedStore;
-use candidate::{Candidate, Phase};
+use crate::setup::Setup;
+use candidate::{Candidate, Gate};
 
 /// What finished rounds left behind, and this one adds to.
 pub(crate) struct Past<'a> {
@@ -67,7 +69,7 @@ impl Past<'_> {
             let words = filter.near_duplicates.shingle_words;
             shingles = kept::shingles(&row.reasoning, &row.answer, words);
         } else {
-            let probe = self.corpus.probe(&row.question, vector);
+            let probe = self.corpus.probe(row.compared(), vector);
             self.corpus.insert(&probe, row.family)?;
         }
         self.kept.keep(row.strategy, row.seed, shingles);
@@ -89,7 +91,7 @@ pub(crate) struct Done {
 /// A round under way.
 pub(crate) struct Round<'a> {
     plan: &'a Plan,
-    recipe: &'a Recipe,
+    setup: &'a Setup,
     seeds: &'a SeedStore,
     corpus: &'a mut Corpus,
     kept: &'a mut Kept,
@@ -140,7 +142,7 @@ impl<'a> Round<'a> {
     /// Starts a round, or what is left of it.
     pub(crate) fn new(
         plan: &'a Plan,
-        recipe: &'a Recipe,
+        setup: &'a Setup,
         seeds: &'a SeedStore,
         past: Past<'a>,
         done: Done,
@@ -152,7 +154,7 @@ impl<'a> Round<'a> {
         }
         Self {
             plan,
-            recipe,
+            setup,
             seeds,
             corpus: past.corpus,
             kept: past.kept,
@@ -161,7 +163,7 @@ impl<'a> Round<'a> {
             rule: plan
                 .rule
                 .clone()
-                .unwrap_or_else(|| forecast::rule_of_older_plans(&recipe.job)),
+                .unwrap_or_else(|| forecast::rule_of_older_plans(&setup.job)),
             concept_rules: &plan.concept_rules,
             visit,
             total: plan.total(),
@@ -180,7 +182,7 @@ impl<'a> Round<'a> {
             woken: BTreeSet::new(),
             of_seed: HashMap::new(),
             batches: HashMap::new(),
-            block: u64::from(recipe.job.embed.batch.max(1)),
+            block: u64::from(setup.job.embed.batch.max(1)),
             ready: BTreeSet::new(),
             rows: Vec::new(),
         }
@@ -204,11 +206,7 @@ impl<'a> Round<'a> {
     /// Moves the cursors as far as what is known allows.
     fn advance(&mut self) -> Result<(), Error> {
         loop {
-            while self
-                .active
-                .get(&self.asked_to)
-                .is_some_and(|c| c.phase != Phase::Asking)
-            {
+            while self.active.get(&self.asked_to).is_some_and(|c| self.asked(c)) {
                 self.asked_to += 1;
                 if self.asked_to.is_multiple_of(self.block) || self.asked_to == self.total {
                     self.embed_block((self.asked_to - 1) / self.block);
@@ -225,18 +223,24 @@ impl<'a> Round<'a> {
         self.commit()
     }
 
+    /// True once a candidate has a question to compare, or will have none.
+    fn asked(&self, candidate: &Candidate) -> bool {
+        let gate = self.setup.recipe(candidate.recipe).question_gate();
+        gate.is_none_or(|gate| candidate.state.reached(gate))
+    }
+
     /// Embeds the questions of a block whose candidates have all been asked for.
     fn embed_block(&mut self, block: u64) {
         let range = block * self.block..(block + 1) * self.block;
         let asked = self
             .active
             .range(range)
-            .filter(|(_, c)| c.phase == Phase::Asked)
+            .filter(|(_, c)| c.gate == Gate::BeforeQuestion)
             .map(|(index, _)| *index);
         let members: Vec<u64> = asked.collect();
         if self.embeds() && !members.is_empty() {
             self.batches.insert(block, members);
-            self.ready.insert((1, block, Step::Embed));
+            self.ready.insert((1, block, Step::EMBED));
         }
     }
 
@@ -245,7 +249,7 @@ impl<'a> Round<'a> {
         let Some(candidate) = self.active.get(&index) else {
             return Ok(true);
         };
-        if candidate.phase != Phase::Asked {
+        if candidate.gate != Gate::BeforeQuestion {
             return Ok(true);
         }
         if candidate.vector.is_none() && self.embeds() {
@@ -256,7 +260,7 @@ impl<'a> Round<'a> {
     }
 
     fn embeds(&self) -> bool {
-        self.recipe.job.embed.source() != EmbedSource::Off
+        self.setup.job.embed.source() != EmbedSource::Off
     }
 
     /// Hands out decided candidates, in order, a block at a time.
@@ -305,22 +309,15 @@ impl<'a> Round<'a> {
 
     fn row(&mut self, index: u64, candidate: Candidate) -> Result<(Row, Option<Vec<f32>>), Error> {
         let position = self.position(index);
-        let rejection = match &candidate.phase {
-            Phase::Decided(rejection) => rejection.clone(),
-            Phase::Asking
-            | Phase::Asked
-            | Phase::QuestionWaits
-            | Phase::Verifying
-            | Phase::Answering
-            | Phase::AnswerWaits
-            | Phase::Judging
-            | Phase::Assigning => None,
-        };
+        let recipe = self.setup.recipe(candidate.recipe);
+        let strategy = recipe.kind();
+        let question = candidate.state.question(recipe).to_owned();
+        let rejection = candidate.state.decided().flatten().cloned();
         let accepted = rejection.is_none();
         let rejection = rejection.or_else(|| self.surplus());
         if accepted {
             self.kept.keep(
-                candidate.spec.strategy,
+                strategy,
                 candidate.seed_ordinal,
                 candidate.answer_shingles.clone(),
             );
@@ -328,11 +325,11 @@ impl<'a> Round<'a> {
         let family = candidate.family();
         let assessed = match &mut self.coverage {
             Some(coverage) => coverage.assess(&Decided {
-                strategy: candidate.spec.strategy,
+                strategy,
                 anchor: candidate.anchor,
                 topic: candidate.topic().map(|topic| topic.name.as_str()),
                 of_passage: candidate.of_passage(),
-                question: &candidate.question,
+                question: &question,
                 vector: candidate.vector.as_deref(),
                 model: candidate.heard(),
                 accepted: rejection.is_none(),
@@ -351,24 +348,33 @@ impl<'a> Round<'a> {
             .passage
             .as_ref()
             .map(|(number, passage)| cited(*number, passage));
-        let weighed = self.weighed(&candidate);
-        let details = candidate
-            .chosen
-            .iter()
-            .map(|answer| answer.detail.clone())
-            .filter(|d| !d.is_empty())
-            .collect();
-        let (reasoning, answer, correct) = match candidate.chosen {
-            Some(answer) => (answer.reasoning, answer.answer, answer.correct),
-            None => (String::new(), candidate.last_text, None),
-        };
+        let context = self.setup.context(
+            recipe,
+            self.rule(&candidate),
+            candidate.teacher,
+            &candidate.seed,
+            candidate.spec.calibrates,
+        );
+        let weighed = candidate
+            .state
+            .ballot()
+            .weighed(&context, candidate.asked_about());
+        let Content {
+            answer,
+            worse,
+            correct,
+            details,
+        } = content(recipe, &candidate.state);
+        let (tasks, steps) = candidate.tasks.into_values().unzip();
         let row = Row {
-            id: position.row_id(self.recipe.run),
+            id: candidate.row,
             position,
             seed: candidate.seed_ordinal,
             family,
             seed_id: candidate.seed.id,
-            strategy: candidate.spec.strategy,
+            strategy,
+            made: (!candidate.spec.calibrates).then(|| recipe.made()),
+            form: recipe.file().row.form,
             concept,
             borrowed,
             assigned: assessed.assigned,
@@ -376,11 +382,12 @@ impl<'a> Round<'a> {
             passage,
             second: candidate.second.map(|second| second.of),
             mutation: candidate.mutation,
-            question: candidate.question,
-            reasoning,
-            answer,
+            question,
+            reasoning: answer.reasoning,
+            answer: answer.text,
+            worse,
             teacher: self
-                .recipe
+                .setup
                 .job
                 .teacher
                 .get(candidate.teacher)
@@ -388,12 +395,13 @@ impl<'a> Round<'a> {
                 .unwrap_or_default(),
             teacher_version: candidate.teacher_version,
             prompts: candidate.prompts,
-            tasks: candidate.tasks.into_values().collect(),
+            tasks,
+            steps,
             costs: candidate.costs,
             checks: Checks {
                 correct,
-                votes: candidate.votes,
-                judgements: candidate.judgements.into_values().flatten().collect(),
+                votes: candidate.state.ballot().votes(),
+                judgements: candidate.state.judgements(),
                 details,
                 leak_trial: candidate.leak_trial,
                 weighed,
@@ -421,7 +429,7 @@ impl Producer for Round<'_> {
     }
 
     fn absorb(&mut self, address: Address, brought: Brought, cost: Amount) -> Result<(), Error> {
-        if address.step == Step::Embed {
+        if address.step.stage == Stage::Embed {
             self.absorb_vectors(address.index, brought, cost);
         } else {
             self.absorb_step(address, brought, cost)?;
@@ -446,16 +454,16 @@ impl Round<'_> {
     /// The task of a ready step; `None` when its candidate was decided in the meantime.
     fn task(&mut self, index: u64, step: Step) -> Result<Option<Task>, Error> {
         let address = self.address(index, step);
-        if step == Step::Embed {
+        if step.stage == Stage::Embed {
             let members = self.batches.get(&index).map(Vec::as_slice).unwrap_or_default();
             let texts = members
                 .iter()
                 .filter_map(|i| self.active.get(i))
-                .map(|c| c.question.clone())
+                .map(|c| self.compared(c).to_owned())
                 .collect();
-            let model = self.recipe.job.embed.model.clone();
+            let model = self.setup.job.embed.model.clone();
             return Ok(Some(Task {
-                id: address.task_id(self.recipe.run),
+                id: address.task_id(self.setup.run),
                 address,
                 model,
                 work: Work::Embed { texts },
@@ -467,16 +475,21 @@ impl Round<'_> {
         if candidate.decided() {
             return Ok(None);
         }
-        let (task, prompt) =
-            self.recipe
-                .task(address, &candidate.brief(), candidate.chosen.as_ref(), self.seeds)?;
-        let instructions = (step == Step::Ask && candidate.mutation.is_some()).then(Mutation::version);
+        let recipe = self.setup.recipe(candidate.recipe);
+        let (task, prompt) = self.setup.task(address, &candidate.brief(recipe), self.seeds)?;
+        let asks = matches!(&task.work, Work::Chat { reply, .. } if reply.question().is_some());
+        let instructions = (asks && candidate.mutation.is_some()).then(Mutation::version);
+        let taken = TakenStep {
+            step: recipe.call_name(step.call),
+            prompt: prompt.clone(),
+            model: task.model.clone(),
+        };
         for version in [prompt].into_iter().chain(instructions) {
             if !candidate.prompts.contains(&version) {
                 candidate.prompts.push(version);
             }
         }
-        candidate.tasks.insert(step, task.id);
+        candidate.tasks.insert(step, (task.id, taken));
         candidate.outstanding += 1;
         Ok(Some(task))
     }
@@ -505,6 +518,73 @@ impl Round<'_> {
         for index in members {
             self.decide(index, Some(call_failed(&failure)));
         }
+    }
+}
+
+/// What a candidate says, whatever became of it.
+struct Content {
+    answer: Said,
+    worse: Option<Worse>,
+    correct: Option<bool>,
+    details: Vec<String>,
+}
+
+/// A text with the reasoning that leads to it.
+#[derive(Default)]
+struct Said {
+    reasoning: String,
+    text: String,
+}
+
+fn content(recipe: &Recipe, state: &State) -> Content {
+    let row = &recipe.file().row;
+    let field = |name: &Option<String>| name.as_deref().unwrap_or_default().to_owned();
+    if row.form == Form::Text {
+        return Content {
+            answer: Said {
+                reasoning: String::new(),
+                text: state.text(&field(&row.text)).to_owned(),
+            },
+            worse: None,
+            correct: None,
+            details: Vec::new(),
+        };
+    }
+    let kept = match row.form {
+        Form::Preference => state.answer(&field(&row.chosen)),
+        Form::Instruction | Form::Text => state.answer(&field(&row.answer)),
+    };
+    let worse = state.answer(&field(&row.rejected)).map(|answer| Worse {
+        reasoning: answer.reasoning.clone(),
+        answer: answer.answer.clone(),
+        margin: match state.fields().get("margin") {
+            Some(Value::Number(margin)) => Some(*margin),
+            _ => None,
+        },
+    });
+    // An answer that was rejected shows why.
+    match kept.or(state.ballot().chosen()) {
+        Some(answer) => Content {
+            answer: Said {
+                reasoning: answer.reasoning.clone(),
+                text: answer.answer.clone(),
+            },
+            worse,
+            correct: answer.correct,
+            details: Some(answer.detail.clone())
+                .filter(|detail| !detail.is_empty())
+                .into_iter()
+                .collect(),
+        },
+        None => Content {
+            answer: Said {
+                reasoning: String::new(),
+                text: state.last_text().to_owned(),
+            },
+            worse,
+            correct: None,
+            details: Vec::new(),
+        },
     }
 }
 

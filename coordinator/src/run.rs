@@ -39,16 +39,16 @@ use crate::kept::Kept;
 use crate::mend::{self, Care};
 use crate::placing::{Known, Placing, Questions};
 use crate::prepare::{Preparation, Texts};
-use crate::recipe::Recipe;
 use crate::round::{Done, Past, Round};
 use crate::seeds::SeedStore;
+use crate::setup::Setup;
 use crate::start::specs;
 use crate::{Error, Progress};
 
 /// Coordinates one run.
 pub struct Coordinator<'a> {
     /// What is asked.
-    pub recipe: &'a Recipe,
+    pub setup: &'a Setup,
     /// The real rows.
     pub seeds: &'a SeedStore,
     /// The ledger.
@@ -148,7 +148,7 @@ impl Coordinator<'_> {
                 rows: self.seeds.len(),
             });
         }
-        let run = self.recipe.run;
+        let run = self.setup.run;
         let events = Events::load(self.blobs).await?;
         let forgotten = self.forgotten().await?;
         let lost = forgotten
@@ -179,7 +179,7 @@ impl Coordinator<'_> {
             }
             AccountState::Cancelled => return Err(Error::Cancelled),
         }
-        let policy = forecast::policy(self.recipe, self.seeds)?;
+        let policy = forecast::policy(self.setup, self.seeds)?;
         let mut site = Site {
             run,
             ledger: self.ledger,
@@ -187,7 +187,7 @@ impl Coordinator<'_> {
             journal: Journal::new(self.blobs),
             epoch,
             prices: self.prices.clone(),
-            batched: specs(&self.recipe.job)
+            batched: specs(&self.setup.job)
                 .filter(|spec| spec.batch.is_some())
                 .map(gristmill_domain::job::ModelSpec::name)
                 .collect(),
@@ -200,7 +200,7 @@ impl Coordinator<'_> {
             care: None,
             dockets: self
                 .dockets
-                .filter(|_| specs(&self.recipe.job).any(|spec| spec.batch.is_some())),
+                .filter(|_| specs(&self.setup.job).any(|spec| spec.batch.is_some())),
             closed: account.state == AccountState::Closed,
         };
         if let Some(upkeep) = self.upkeep {
@@ -241,7 +241,7 @@ impl Coordinator<'_> {
         let concepts: Vec<concept::Standing> =
             outlooks.iter().map(|outlook| outlook.standing.clone()).collect();
         self.progress.send_modify(|progress| {
-            let (job, rows) = (&self.recipe.job, self.recipe.job.generate.rows);
+            let (job, rows) = (&self.setup.job, self.setup.job.generate.rows);
             let short = plan::short(rows, job.steers(), progress.accepted, &concepts, Some(&end));
             progress.end = end.to_string();
             progress.short = short.unwrap_or_default();
@@ -257,9 +257,9 @@ impl Coordinator<'_> {
 
     /// Embeds the seeds and fills the corpus with them.
     async fn prepare(&self, site: &mut Site<'_>, limit: Limit) -> Result<Standing, Error> {
-        let embeds = self.recipe.job.embed.source() != EmbedSource::Off;
+        let embeds = self.setup.job.embed.source() != EmbedSource::Off;
         let (mut vectors, mut known, mut batches) = (Vec::new(), Vec::new(), 0);
-        let concepts = self.recipe.job.concepts.as_ref();
+        let concepts = self.setup.job.concepts.as_ref();
         if embeds {
             let texts = Questions::of(self.seeds);
             let (questions, after) = self.embed(site, "embedding seeds", texts, 0).await?;
@@ -269,9 +269,9 @@ impl Coordinator<'_> {
         }
         let coverage = match concepts {
             Some(concepts) => {
-                let model = &self.recipe.job.embed.model;
+                let model = &self.setup.job.embed.model;
                 let assigner = Assigner::of_job(concepts, model, self.seeds, &vectors, known).await?;
-                let mut coverage = Coverage::new(assigner, self.seeds, &vectors, &self.recipe.job.filter)?;
+                let mut coverage = Coverage::new(assigner, self.seeds, &vectors, &self.setup.job.filter)?;
                 let passages = self.seeds.passages();
                 if embeds && forecast::places_passages(concepts) && !passages.is_empty() {
                     let placing = Placing::new(passages, coverage.assigner());
@@ -283,7 +283,7 @@ impl Coordinator<'_> {
             }
             None => None,
         };
-        let filter = &self.recipe.job.filter;
+        let filter = &self.setup.job.filter;
         let dimensions = vectors.first().map(Vec::len);
         let mut corpus = Corpus::new(filter, dimensions)?;
         for ordinal in 0..self.seeds.len() {
@@ -327,7 +327,7 @@ impl Coordinator<'_> {
         texts: T,
         after: u64,
     ) -> Result<(T, u64), Error> {
-        let mut preparation = Preparation::new(self.recipe, texts, after);
+        let mut preparation = Preparation::new(self.setup, texts, after);
         if !preparation.finished() {
             self.progress
                 .send_modify(|progress| progress.phase = phase.into());
@@ -356,7 +356,7 @@ impl Coordinator<'_> {
             counted: 0,
             rejected: BTreeMap::new(),
         };
-        let filter = &self.recipe.job.filter;
+        let filter = &self.setup.job.filter;
         // What this round brings is shown to the next.
         let mut brought = standing.again.clone();
         let (mut past, snapshot, numbers) = standing.parts();
@@ -379,6 +379,11 @@ impl Coordinator<'_> {
                 planned: total,
             });
         }
+        if report.decided < total && report.plan.recipes.is_empty() {
+            return Err(Error::OlderRound {
+                round: report.plan.round,
+            });
+        }
         if report.decided < total {
             self.announce(&report, standing, policy);
             let limits = Allocation::from([(Stage::Generate, report.plan.generate_limit)]);
@@ -390,7 +395,7 @@ impl Coordinator<'_> {
                 decided: report.decided,
                 accepted: report.accepted,
             };
-            let mut round = Round::new(&plan, self.recipe, self.seeds, past, done);
+            let mut round = Round::new(&plan, self.setup, self.seeds, past, done);
             engine
                 .drive(&mut round, |row| {
                     note(&mut report, snapshot, numbers, &self.progress, row);
@@ -453,15 +458,15 @@ impl Coordinator<'_> {
         });
         if let (Some(rule), plan::Purpose::Production, false) = (short, plan.purpose, said) {
             tracing::warn!(
-                run = %self.recipe.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,
+                run = %self.setup.run, round = plan.round, wanted = rule.target, expected = rule.expected.accuracy.mean,
                 calls_per_right_row = rule.expected.calls_per_right_row,
                 "rows without a reference are not expected to be right as often as `generate.agreement.accuracy` wants"
             );
         }
-        tracing::info!(run = %self.recipe.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
+        tracing::info!(run = %self.setup.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
         self.progress.send_modify(|progress| {
             progress.phase = phase;
-            progress.expect(&forecast, self.recipe.job.generate.rows);
+            progress.expect(&forecast, self.setup.job.generate.rows);
         });
     }
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Holdout, Job};
+use gristmill_domain::reply::{Fields, Holds, Value};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::{Place, Seed};
 use gristmill_domain::work::{Answer, Output, Task, Work};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::recipe::Recipe;
 use crate::seeds::{Intake, SeedStore};
+use crate::setup::{Setup, usual_recipes};
 
-/// A recipe with six seeds. Its job has numbers for answers, unless `job` says otherwise.
-pub(crate) fn recipe(job: Value) -> (Recipe, SeedStore) {
+/// A setup with six seeds. Its job has numbers for answers, unless `job` says otherwise.
+pub(crate) fn setup(job: serde_json::Value) -> (Setup, SeedStore) {
     let mut whole = json!({
         "seeds": {"path": "s.jsonl"},
         "teacher": {"base_url": "http://h/v1", "model": "teacher"},
@@ -22,11 +23,18 @@ pub(crate) fn recipe(job: Value) -> (Recipe, SeedStore) {
         "filter": {"validator": {"kind": "number"}},
         "budget": {"calls": 1_000},
     });
-    if let (Value::Object(whole), Value::Object(job)) = (&mut whole, job) {
+    if let (serde_json::Value::Object(whole), serde_json::Value::Object(job)) = (&mut whole, job) {
         whole.extend(job);
     }
     let job: Job = serde_json::from_value(whole).unwrap();
-    let recipe = Recipe::new(RunId::of(&[]), job, &BTreeMap::new(), BTreeMap::new()).unwrap();
+    let setup = Setup::new(
+        RunId::of(&[]),
+        job,
+        &usual_recipes(),
+        &BTreeMap::new(),
+        BTreeMap::new(),
+    )
+    .unwrap();
     let nothing = Holdout {
         validation: 0.0,
         test: 0.0,
@@ -36,7 +44,7 @@ pub(crate) fn recipe(job: Value) -> (Recipe, SeedStore) {
     for n in 0..6 {
         intake.push(&seed(n)).unwrap();
     }
-    (recipe, intake.finish(&nothing).unwrap())
+    (setup, intake.finish(&nothing).unwrap())
 }
 
 pub(crate) fn seed(n: u64) -> Seed {
@@ -73,6 +81,36 @@ pub(crate) fn answer(value: u64, correct: Option<bool>) -> Answer {
     }
 }
 
+/// Fields by name.
+pub(crate) fn fields(fields: &[(&str, Value)]) -> Output {
+    let named = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Output::Fields(named.collect())
+}
+
+/// A reply that is an answer.
+pub(crate) fn answered(answer: Answer) -> Output {
+    fields(&[("answer", Value::Answer(Some(answer)))])
+}
+
+/// A reply that is a question, with an answer to it.
+pub(crate) fn asked(question: &str, answer: Option<Answer>) -> Output {
+    fields(&[
+        ("question", Value::text(question)),
+        ("answer", Value::Answer(answer)),
+    ])
+}
+
+/// A verdict on a question, with an answer to it.
+pub(crate) fn verified(answerable: bool, reason: &str, answer: Option<Answer>) -> Output {
+    fields(&[
+        ("answerable", Value::YesNo(answerable)),
+        ("reason", Value::text(reason)),
+        ("answer", Value::Answer(answer)),
+    ])
+}
+
 pub(crate) fn unreadable() -> Output {
     Output::Rejected {
         rejection: Rejection::new(Reason::Format, "no JSON object"),
@@ -99,21 +137,28 @@ pub(crate) fn teacher(task: &Task) -> Output {
     if draw(task, 11) == 0 {
         return unreadable();
     }
-    match &task.work {
-        Work::Ask { subject: None, .. } => Output::Question(question),
-        Work::Ask { .. } => Output::Answered {
-            question,
-            answer: (draw(task, 7) > 0).then(given),
-        },
-        Work::Verify { subject, .. } => Output::Verified {
-            answerable: draw(task, 13) > 0,
-            reason: "as it stands".into(),
-            answer: subject.is_some().then(given),
-        },
-        Work::Answer { subject, .. } if subject.references.is_empty() => Output::Answer(given()),
-        Work::Answer { .. } => Output::Answer(answer(if right { 7 } else { 1 }, Some(right))),
-        Work::Judge { .. } | Work::Assign { .. } | Work::Embed { .. } => unreadable(),
+    let Work::Chat { reply, subject, .. } = &task.work else {
+        return unreadable();
+    };
+    let referenced = subject
+        .as_ref()
+        .is_some_and(|subject| !subject.references.is_empty());
+    let correct = referenced.then_some(right);
+    let comes = |odds| Value::Answer((draw(task, odds) > 0).then(|| Answer { correct, ..given() }));
+    let mut fields = Fields::new();
+    for member in &reply.members {
+        let value = match member.holds {
+            Holds::Question => Value::Text(question.clone()),
+            Holds::YesNo => Value::YesNo(draw(task, 13) > 0),
+            Holds::Text => Value::text("as it stands"),
+            Holds::Answer if reply.question().is_some() => comes(7),
+            Holds::Answer => Value::Answer(Some(Answer { correct, ..given() })),
+            Holds::Reasoning => continue,
+            Holds::Number { .. } | Holds::Texts { .. } | Holds::OneOf { .. } => return unreadable(),
+        };
+        fields.insert(member.name.clone(), value);
     }
+    Output::Fields(fields)
 }
 
 /// A row without what depends on who was faster: the order in which its calls were paid.

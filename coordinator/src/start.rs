@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{Budget, Job, ModelSpec, Output, PromptKind, Structured, Validator};
+use gristmill_domain::job::{Budget, Job, ModelSpec, Output, Structured, Validator};
 use gristmill_ports::ledger::NewAccount;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Recipe};
+use crate::setup::{StoredRecipe, usual_recipes};
+use crate::{Error, Setup};
 
 /// Time an attempt has between two renewals of its lease, milliseconds.
 pub const LEASE_MS: u64 = 30_000;
@@ -47,7 +48,10 @@ pub struct Start {
     pub skipped: Vec<String>,
     /// Texts of the user's own prompts.
     #[serde(default)]
-    pub templates: BTreeMap<PromptKind, String>,
+    pub templates: BTreeMap<String, String>,
+    /// The recipes that rows are made by, with their prompts; runs of older versions name none, and used the usual ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipes: Vec<StoredRecipe>,
     /// Definition statements by database, for the validator `sql`.
     #[serde(default)]
     pub schemas: BTreeMap<String, String>,
@@ -57,9 +61,17 @@ impl Start {
     /// What is asked, by this start.
     ///
     /// # Errors
-    /// A template of the user's own that cannot be used.
-    pub fn recipe(&self) -> Result<Recipe, Error> {
-        Recipe::new(self.run, self.job.clone(), &self.templates, self.schemas.clone())
+    /// A recipe or a template that cannot be used.
+    pub fn setup(&self) -> Result<Setup, Error> {
+        let usual = self.recipes.is_empty().then(usual_recipes);
+        let recipes = usual.as_ref().unwrap_or(&self.recipes);
+        Setup::new(
+            self.run,
+            self.job.clone(),
+            recipes,
+            &self.templates,
+            self.schemas.clone(),
+        )
     }
 
     /// The account that the run starts with.
@@ -122,7 +134,9 @@ pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
         price_file: None,
     };
     decisive.output = Output::default();
+    // The versions of prompts and recipes stand beside the job.
     decisive.generate.prompts.clear();
+    decisive.generate.recipes.clear();
     if let Some(concepts) = &mut decisive.concepts {
         // Whether narrow seeds are accepted decides only whether the run starts.
         concepts.accept = None;

@@ -20,6 +20,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::strategy::Strategy;
+
 pub use address::{Address, WrongAddress};
 pub use batch::{BatchPrice, Batching};
 pub use check::Problem;
@@ -105,19 +107,26 @@ pub struct Generate {
     /// Every draw of the run follows from it: another number makes another run of the same job, with the same held-out rows.
     #[serde(skip_serializing_if = "is_zero")]
     pub seed: u64,
+    /// Recipes by which rows are made: names of built-in ones, or files; relative to the job file. Left out, the three that the budget rule
+    /// chooses between: `answer_augmentation`, `rephrasing` and `new_question`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipes: Vec<ChosenRecipe>,
+    /// Models of the roles that recipes name, by role: each the name of one of the teachers or of the judge.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, String>,
     /// How the prompts of questions are varied; left out, they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mutators: Option<Mutators>,
-    /// Template files that replace built-in prompts.
+    /// Template files that replace built-in prompts, by the prompt's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(transform = prompt_names)]
-    pub prompts: BTreeMap<PromptKind, PathBuf>,
+    pub prompts: BTreeMap<String, PathBuf>,
 }
 
 /// The derived schema of a map leaves its keys open; these are known.
 fn prompt_names(schema: &mut schemars::Schema) {
-    let names = PromptKind::json_schema(&mut schemars::SchemaGenerator::default());
-    schema.insert("propertyNames".into(), names.to_value());
+    let names = serde_json::json!({"type": "string", "enum": crate::prompt::built_in_names()});
+    schema.insert("propertyNames".into(), names);
 }
 
 impl Default for Generate {
@@ -137,8 +146,55 @@ impl Default for Generate {
             pilot: 0.05,
             rounds: 4,
             seed: 0,
+            recipes: Vec::new(),
+            roles: BTreeMap::new(),
             mutators: None,
             prompts: BTreeMap::new(),
+        }
+    }
+}
+
+/// A recipe that a job names: its name or file, or that with a weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ChosenRecipe {
+    /// With the weight 1.
+    Name(String),
+    /// With a weight.
+    Weighed(WeighedRecipe),
+}
+
+/// A recipe and its weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeighedRecipe {
+    /// Its name, or its file.
+    pub recipe: String,
+    /// How often it is used beside others that count as the same strategy; one that counts as none gets its share of all candidates.
+    #[serde(default = "WeighedRecipe::default_weight")]
+    pub weight: f64,
+}
+
+impl WeighedRecipe {
+    fn default_weight() -> f64 {
+        1.0
+    }
+}
+
+impl ChosenRecipe {
+    /// Its name, or its file.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Weighed(weighed) => &weighed.recipe,
+        }
+    }
+
+    /// Its weight.
+    pub fn weight(&self) -> f64 {
+        match self {
+            Self::Name(_) => 1.0,
+            Self::Weighed(weighed) => weighed.weight,
         }
     }
 }
@@ -161,22 +217,16 @@ pub enum StrategyChoice {
     NewQuestion,
 }
 
-/// The prompts that a user can replace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PromptKind {
-    /// Answers a question.
-    Answer,
-    /// Puts a question in other words.
-    Rephrase,
-    /// Invents a new question.
-    NewQuestion,
-    /// Decides whether a question can be answered.
-    Verify,
-    /// Grades an answer.
-    Judge,
-    /// Says which concept a question is about.
-    Assign,
+impl StrategyChoice {
+    /// The strategy that is forced, where one is.
+    pub fn forced(self) -> Option<Strategy> {
+        match self {
+            Self::Auto => None,
+            Self::AnswerAugmentation => Some(Strategy::AnswerAugmentation),
+            Self::Rephrasing => Some(Strategy::Rephrasing),
+            Self::NewQuestion => Some(Strategy::NewQuestion),
+        }
+    }
 }
 
 /// When several answers to a question without a reference are agreement enough.

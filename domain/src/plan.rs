@@ -13,6 +13,7 @@ mod estimate;
 mod forecast;
 mod ground;
 mod per_seed;
+mod recipes;
 mod saturation;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use estimate::{Estimate, StageCost, Tally};
 pub use forecast::{Bound, Forecast, Range, forecast, outlook};
 use ground::Ground;
 pub use per_seed::PerSeed;
+pub use recipes::RecipeShare;
 pub use tries::Tries;
 pub use visit::{Spec, Start, Visit};
 
@@ -67,6 +69,9 @@ pub struct Policy {
     /// What the rule for answers without a reference must meet; `None` in policies of older versions.
     #[serde(default)]
     pub evidence: Option<Terms>,
+    /// The recipes that rows are made by; policies of older versions name none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipes: Vec<RecipeShare>,
 }
 
 /// What a plan may look at: the verdicts and settled costs of finished rounds.
@@ -148,6 +153,9 @@ pub struct Plan {
     pub purpose: Purpose,
     /// Candidates by strategy.
     pub candidates: ByStrategy<u64>,
+    /// Candidates by recipe; those of a strategy sum to its candidates. Plans of older versions name none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipes: Vec<PlannedRecipe>,
     /// Seeds' own questions that are answered [`evidence::CALIBRATION_ANSWERS`](crate::evidence::CALIBRATION_ANSWERS) times beside the
     /// candidates, to measure the teacher by their references.
     #[serde(default, skip_serializing_if = "crate::job::is_zero")]
@@ -208,6 +216,17 @@ impl Plan {
         let aimed = aims::total(&self.aims);
         ByStrategy::of(|strategy| self.candidates[strategy].saturating_sub(aimed[strategy]))
     }
+}
+
+/// The candidates that a recipe makes in a round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRecipe {
+    /// Its name.
+    pub recipe: String,
+    /// What its rows are compared and counted as.
+    pub strategy: Strategy,
+    /// How many candidates.
+    pub candidates: u64,
 }
 
 /// What is expected of a round, or of all that is left of a run.
@@ -331,6 +350,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
     Next::Round(Box::new(Plan {
         round: snapshot.rounds_done,
         purpose,
+        recipes: policy.planned(&mix, candidates),
         candidates,
         calibration,
         rephrasings,

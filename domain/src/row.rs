@@ -10,6 +10,7 @@ use crate::filter::{Reason, Rejection};
 use crate::id::{ContentId, RunId, TaskId};
 use crate::mutation::Mutation;
 use crate::passage::{Cited, Second};
+use crate::recipe::{Form, Made};
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 use crate::work::Judgement;
@@ -48,8 +49,14 @@ pub struct Row {
     pub family: u32,
     /// The seed.
     pub seed_id: ContentId,
-    /// How it was made.
+    /// What it is compared and counted as.
     pub strategy: Strategy,
+    /// The recipe that it was made by; rows of older versions, and questions that measure the teacher, name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// Its form.
+    #[serde(default, skip_serializing_if = "is_instruction")]
+    pub form: Form,
     /// The concept that was aimed at.
     pub concept: Option<String>,
     /// The seed lent its form alone: the row is about another concept, and not about the seed's passage.
@@ -76,6 +83,9 @@ pub struct Row {
     pub reasoning: String,
     /// The answer; empty when none was had.
     pub answer: String,
+    /// Of a pair, the answer that is not preferred; `answer` is the one that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse: Option<Worse>,
     /// Name of the teacher.
     pub teacher: String,
     /// The exact model that answered, as its provider names it.
@@ -84,6 +94,9 @@ pub struct Row {
     pub prompts: Vec<String>,
     /// Tasks that were paid for it, in the order of their steps.
     pub tasks: Vec<TaskId>,
+    /// What each of these tasks was for; rows of older versions do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<TakenStep>,
     /// What they cost, every attempt counted, by the stage that was paid.
     pub costs: Vec<(Stage, Amount)>,
     /// What was found out about it.
@@ -94,7 +107,43 @@ pub struct Row {
     pub rejection: Option<Rejection>,
 }
 
+/// A step of a recipe that was taken for a row: one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenStep {
+    /// The step's name, with the pass of its loop and the number of the reply where there were several: `answer 3`.
+    pub step: String,
+    /// Version of the prompt.
+    pub prompt: String,
+    /// The model that was asked, as the job names it.
+    pub model: String,
+}
+
+/// The answer of a pair that is not preferred.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Worse {
+    /// Reasoning that leads to it.
+    pub reasoning: String,
+    /// The answer.
+    pub answer: String,
+    /// Points by which the preferred one leads, where both were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_instruction(form: &Form) -> bool {
+    *form == Form::Instruction
+}
+
 impl Row {
+    /// What is compared with other rows: its question, or its text.
+    pub fn compared(&self) -> &str {
+        match self.form {
+            Form::Instruction | Form::Preference => &self.question,
+            Form::Text => &self.answer,
+        }
+    }
+
     /// What the row cost.
     pub fn cost(&self) -> Amount {
         self.costs.iter().map(|(_, amount)| *amount).sum()

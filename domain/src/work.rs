@@ -1,16 +1,16 @@
 //! One unit of paid work: what a worker is told to do, and what it reports back.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::chat;
 use crate::filter::Rejection;
 use crate::id::{RunId, TaskId};
+use crate::recipe::machine::Call;
+use crate::reply::{Fields, Reply, Value};
 use crate::stage::Stage;
 
-/// A planned task. Its id is a hash of (run, round, candidate, step), so that planning again after a crash names the same work.
+/// A planned task. Its id is a hash of (run, round, candidate, stage, step, pass, sample), so that planning again after a crash names the same work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Identity.
@@ -34,49 +34,75 @@ pub struct Address {
     pub step: Step,
 }
 
-/// A step in the making of a row.
+/// Which call of a candidate it is: a step of its recipe, the pass of the loop that the step stands in, and which of the replies to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// Asks for a question: a rephrasing or a new one.
-    Ask,
-    /// Embeds a batch of questions.
-    Embed,
-    /// Asks whether a new question can be answered.
-    Verify,
-    /// Asks for the nth answer, from 0.
-    Answer(u32),
-    /// Asks for the nth judgement, from 0.
-    Judge(u32),
-    /// Asks which concept an accepted question is about.
-    Assign,
-    /// Asks once more whether a new question can be answered, after a reply that could not be read.
-    VerifyAgain,
-}
-
-impl fmt::Display for Step {
-    /// `answer 1`: samples are counted from 1 for people.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ask => f.write_str("ask"),
-            Self::Embed => f.write_str("embed"),
-            Self::Verify => f.write_str("verify"),
-            Self::Answer(sample) => write!(f, "answer {}", sample + 1),
-            Self::Judge(sample) => write!(f, "judge {}", sample + 1),
-            Self::Assign => f.write_str("assign"),
-            Self::VerifyAgain => f.write_str("verify again"),
-        }
-    }
+#[serde(from = "StoredStep")]
+pub struct Step {
+    /// The queue and sub-account that it belongs to.
+    pub stage: Stage,
+    /// The call; all zero for a batch of embeddings.
+    #[serde(flatten)]
+    pub call: Call,
 }
 
 impl Step {
-    /// The queue and sub-account that the step belongs to.
-    pub fn stage(self) -> Stage {
-        match self {
-            Self::Ask | Self::Verify | Self::VerifyAgain | Self::Answer(_) => Stage::Generate,
-            Self::Embed => Stage::Embed,
-            Self::Judge(_) | Self::Assign => Stage::Judge,
-        }
+    /// Embeds a batch of texts.
+    pub const EMBED: Self = Self {
+        stage: Stage::Embed,
+        call: Call {
+            step: 0,
+            pass: 0,
+            sample: 0,
+        },
+    };
+}
+
+/// A step as it is stored, or as versions before recipes stored it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredStep {
+    Step {
+        stage: Stage,
+        #[serde(flatten)]
+        call: Call,
+    },
+    BeforeRecipes(StepBeforeRecipes),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StepBeforeRecipes {
+    Ask,
+    Embed,
+    Verify,
+    VerifyAgain,
+    Answer(u32),
+    Judge(u32),
+    Assign,
+}
+
+impl From<StoredStep> for Step {
+    fn from(stored: StoredStep) -> Self {
+        let old = match stored {
+            StoredStep::Step { stage, call } => return Self { stage, call },
+            StoredStep::BeforeRecipes(old) => old,
+        };
+        // The numbers of the recipe `new_question`, which has a step of each kind.
+        let (stage, step, sample) = match old {
+            StepBeforeRecipes::Embed => return Self::EMBED,
+            StepBeforeRecipes::Ask => (Stage::Generate, 0, 0),
+            StepBeforeRecipes::Verify => (Stage::Generate, 2, 0),
+            StepBeforeRecipes::VerifyAgain => (Stage::Generate, 2, 1),
+            StepBeforeRecipes::Answer(sample) => (Stage::Generate, 3, sample),
+            StepBeforeRecipes::Judge(sample) => (Stage::Judge, 4, sample),
+            StepBeforeRecipes::Assign => (Stage::Judge, 5, 0),
+        };
+        let call = Call {
+            step,
+            pass: 0,
+            sample,
+        };
+        Self { stage, call }
     }
 }
 
@@ -86,21 +112,25 @@ impl Address {
 
     /// The task's identity within a run.
     pub fn task_id(self, run: RunId) -> TaskId {
-        let (step, sample) = match self.step {
-            Step::Ask => (0u8, 0),
-            Step::Embed => (1, 0),
-            Step::Verify => (2, 0),
-            Step::VerifyAgain => (2, 1),
-            Step::Answer(sample) => (3, sample),
-            Step::Judge(sample) => (4, sample),
-            Step::Assign => (5, 0),
-        };
+        let Step { stage, call } = self.step;
+        if stage == Stage::Embed {
+            // As before there were recipes, so that runs of that time can be replayed.
+            return TaskId::of(&[
+                run.as_bytes(),
+                &self.round.to_le_bytes(),
+                &self.index.to_le_bytes(),
+                &[1],
+                &0_u32.to_le_bytes(),
+            ]);
+        }
         TaskId::of(&[
             run.as_bytes(),
             &self.round.to_le_bytes(),
             &self.index.to_le_bytes(),
-            &[step],
-            &sample.to_le_bytes(),
+            stage.name().as_bytes(),
+            &(call.step as u64).to_le_bytes(),
+            &call.pass.to_le_bytes(),
+            &call.sample.to_le_bytes(),
         ])
     }
 }
@@ -115,43 +145,22 @@ pub fn embedding_worst_case(texts: &[String]) -> Amount {
 }
 
 /// What a worker does.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all tasks ask a chat model; a box would cost each of them more than it saves the few others"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Asks for a question and reads it from the answer.
-    Ask {
+    /// Asks a chat model, reads what its reply holds, and checks that.
+    Chat {
         /// What is sent.
         request: chat::Request,
-        /// What the answer is checked against that comes with the question; `None` where none is asked for. The question in it is empty.
+        /// What the reply holds.
+        reply: Reply,
+        /// What an answer in it is checked against; its question is empty where the reply brings one. `None` where it holds none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         subject: Option<Subject>,
-    },
-    /// Asks whether a question can be answered.
-    Verify {
-        /// What is sent.
-        request: chat::Request,
-        /// What the answer is checked against that comes with the verdict; `None` where none is asked for.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        subject: Option<Subject>,
-    },
-    /// Asks for an answer, filters it by rules and verifies it.
-    Answer {
-        /// What is sent.
-        request: chat::Request,
-        /// What the answer is checked against.
-        subject: Subject,
-    },
-    /// Asks for a judgement.
-    Judge {
-        /// What is sent.
-        request: chat::Request,
-    },
-    /// Asks which concept a question is about.
-    Assign {
-        /// What is sent.
-        request: chat::Request,
-        /// The names that may be answered.
-        names: Vec<String>,
     },
     /// Embeds texts.
     Embed {
@@ -164,11 +173,7 @@ impl Work {
     /// What is sent to a chat model; `None` for an embedding.
     pub fn request(&self) -> Option<&chat::Request> {
         match self {
-            Self::Ask { request, .. }
-            | Self::Verify { request, .. }
-            | Self::Judge { request }
-            | Self::Assign { request, .. }
-            | Self::Answer { request, .. } => Some(request),
+            Self::Chat { request, .. } => Some(request),
             Self::Embed { .. } => None,
         }
     }
@@ -195,33 +200,10 @@ pub struct Subject {
 
 /// What a task brought.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "StoredOutput")]
 pub enum Output {
-    /// A question.
-    Question(String),
-    /// A question that was asked for together with an answer.
-    Answered {
-        /// The question.
-        question: String,
-        /// The answer; `None` where there is none, or none of use.
-        answer: Option<Answer>,
-    },
-    /// Whether a question can be answered.
-    Verified {
-        /// It can.
-        answerable: bool,
-        /// Why, in the model's words.
-        reason: String,
-        /// The answer that came with it; `None` where none was asked for, or none of use came.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        answer: Option<Answer>,
-    },
-    /// An answer that passed the rules.
-    Answer(Answer),
-    /// A judgement.
-    Judged(Judgement),
-    /// The concept that a question is about, as it was named; `None` when it is about none of them.
-    Assigned(Option<String>),
+    /// What the reply holds, by member.
+    Fields(Fields),
     /// One unit vector a text.
     Vectors(Vec<Vec<f32>>),
     /// The completion was paid for, and is of no use.
@@ -231,6 +213,65 @@ pub enum Output {
         /// What the model said, cut to a readable length.
         text: String,
     },
+}
+
+/// An output as it is stored, or as versions before recipes stored it.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredOutput {
+    Fields(Fields),
+    Vectors(Vec<Vec<f32>>),
+    Rejected {
+        rejection: Rejection,
+        text: String,
+    },
+    Question(String),
+    Answered {
+        question: String,
+        answer: Option<Answer>,
+    },
+    Verified {
+        answerable: bool,
+        reason: String,
+        #[serde(default)]
+        answer: Option<Answer>,
+    },
+    Answer(Answer),
+    Judged(Judgement),
+    Assigned(Option<String>),
+}
+
+impl From<StoredOutput> for Output {
+    fn from(stored: StoredOutput) -> Self {
+        let fields = |fields: &[(&str, Value)]| {
+            let named = fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            Self::Fields(named.collect())
+        };
+        match stored {
+            StoredOutput::Fields(fields) => Self::Fields(fields),
+            StoredOutput::Vectors(vectors) => Self::Vectors(vectors),
+            StoredOutput::Rejected { rejection, text } => Self::Rejected { rejection, text },
+            StoredOutput::Question(question) => fields(&[("question", Value::Text(question))]),
+            StoredOutput::Answered { question, answer } => fields(&[
+                ("question", Value::Text(question)),
+                ("answer", Value::Answer(answer)),
+            ]),
+            StoredOutput::Verified {
+                answerable,
+                reason,
+                answer,
+            } => fields(&[
+                ("answerable", Value::YesNo(answerable)),
+                ("reason", Value::Text(reason)),
+                ("answer", Value::Answer(answer)),
+            ]),
+            StoredOutput::Answer(answer) => fields(&[("answer", Value::Answer(Some(answer)))]),
+            StoredOutput::Judged(judgement) => Self::Fields(judgement.into()),
+            StoredOutput::Assigned(concept) => fields(&[("concept", Value::Choice(concept))]),
+        }
+    }
 }
 
 /// An answer that passed the rules.
@@ -293,4 +334,54 @@ pub struct Report {
     pub output: Output,
     /// The exact model that answered, as its provider names it.
     pub model_version: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_recipes_is_still_read() {
+        let step = |text: &str| serde_json::from_str::<Step>(text).unwrap();
+        let numbers = |step: Step| (step.stage, step.call.step, step.call.sample);
+        assert_eq!(numbers(step(r#""ask""#)), (Stage::Generate, 0, 0));
+        assert_eq!(numbers(step(r#"{"answer": 2}"#)), (Stage::Generate, 3, 2));
+        assert_eq!(numbers(step(r#""verify_again""#)), (Stage::Generate, 2, 1));
+        assert_eq!(step(r#""embed""#), Step::EMBED);
+        let now = step(r#"{"judge": 1}"#);
+        assert_eq!(step(&serde_json::to_string(&now).unwrap()), now);
+        let output = |text: &str| serde_json::from_str::<Output>(text).unwrap();
+        assert_eq!(
+            output(r#"{"question": "Why?"}"#),
+            Output::Fields(Fields::from([("question".into(), Value::text("Why?"))]))
+        );
+        assert_eq!(
+            output(r#"{"assigned": null}"#),
+            Output::Fields(Fields::from([("concept".into(), Value::Choice(None))]))
+        );
+    }
+
+    #[test]
+    fn every_call_of_a_candidate_is_another_task() {
+        let id = |stage, step, pass, sample| {
+            let address = Address {
+                round: 0,
+                index: 0,
+                step: Step {
+                    stage,
+                    call: Call { step, pass, sample },
+                },
+            };
+            address.task_id(RunId::of(&[]))
+        };
+        let ids = [
+            id(Stage::Generate, 1, 0, 0),
+            id(Stage::Generate, 0, 1, 0),
+            id(Stage::Generate, 0, 0, 1),
+            id(Stage::Generate, 0, 0, 0),
+            id(Stage::Embed, 0, 0, 0),
+        ];
+        let distinct: std::collections::BTreeSet<_> = ids.into_iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+    }
 }

@@ -31,7 +31,7 @@ impl Envelope {
             version: VERSION,
             run: self.run.as_bytes().to_vec(),
             task: self.task.id.as_bytes().to_vec(),
-            stage: stage_to_wire(self.task.address.step.stage()).into(),
+            stage: stage_to_wire(self.task.address.step.stage).into(),
             work,
             trace: self.trace.clone().into_iter().collect(),
         }
@@ -88,13 +88,7 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
             };
             (serde_json::to_vec(&bare), Some(pack(vectors)))
         }
-        Output::Question(_)
-        | Output::Answered { .. }
-        | Output::Verified { .. }
-        | Output::Answer(_)
-        | Output::Judged(_)
-        | Output::Assigned(_)
-        | Output::Rejected { .. } => (serde_json::to_vec(report), None),
+        Output::Fields(_) | Output::Rejected { .. } => (serde_json::to_vec(report), None),
     };
     let report = json.map_err(|source| Error::Json { what: WHAT, source })?;
     Ok(v1::TaskReport {

@@ -93,14 +93,14 @@ impl Bench {
             Ok(envelope) => {
                 let task = &envelope.task;
                 if let Some(waited) = delivery.waited {
-                    meter::waited_in_queue(task.address.step.stage(), waited);
+                    meter::waited_in_queue(task.address.step.stage, waited);
                 }
                 let span = tracing::info_span!(
                     "attempt",
                     run = %envelope.run,
                     task = %task.id,
                     model = %task.model,
-                    stage = %task.address.step.stage()
+                    stage = %task.address.step.stage
                 );
                 self.propagator.adopt(&span, &envelope.trace);
                 match self.handle(&envelope).instrument(span).await {
@@ -120,7 +120,7 @@ impl Bench {
 
     async fn handle(&self, envelope: &Envelope) -> Result<(), Unworkable> {
         let task = &envelope.task;
-        let _in_hand = self.handle.take(task.address.step.stage());
+        let _in_hand = self.handle.take(task.address.step.stage);
         let kit = match self.kits.kit(envelope.run).await {
             Ok(kit) => kit,
             Err(NoKit::NotYet(reason)) => {
@@ -138,11 +138,7 @@ impl Bench {
         };
         match &task.work {
             Work::Embed { texts } => place.embed(texts).await,
-            Work::Ask { request, .. }
-            | Work::Verify { request, .. }
-            | Work::Judge { request }
-            | Work::Assign { request, .. }
-            | Work::Answer { request, .. } => place.complete(request).await,
+            Work::Chat { request, .. } => place.complete(request).await,
         }
     }
 }
@@ -328,7 +324,7 @@ impl Place<'_> {
             // Given up: its lease runs out, and it burns.
             None => Booked::Burned,
         };
-        let stage = self.task.address.step.stage();
+        let stage = self.task.address.step.stage;
         meter::attempt(stage, &self.task.model, booked, took);
         heard
     }

@@ -4,11 +4,12 @@ use gristmill_domain::answer::{self, number, sql};
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
 use gristmill_domain::job::Validator;
+use gristmill_domain::reply::Value;
 use gristmill_domain::work::{Answer, Output, Subject, Work};
 use gristmill_ports::sql::{Fault, SqlError, judge};
 
 use crate::kit::Kit;
-use crate::reply::{self, Said};
+use crate::reply::{self, Answered, Read, Said};
 
 /// Characters of a rejected completion that are kept.
 const KEPT_CHARS: usize = 4_000;
@@ -46,77 +47,59 @@ pub(crate) async fn examine(kit: &Kit, work: &Work, response: &Response) -> Resu
 }
 
 async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Stop> {
-    let Some(request) = work.request() else {
+    let Work::Chat {
+        request,
+        reply,
+        subject,
+    } = work
+    else {
         // An embedding is no completion; the attempt never brings it here.
         return Err(Rejection::new(Reason::Format, "an embedding task got a completion").into());
     };
     let said = &Said::read(request, response)?;
-    match work {
-        Work::Ask { subject, .. } => {
-            whole(&kit.filter.rules.question_refusals, request, response, said)?;
-            let question = reply::question(request, said)?;
-            kit.filter
-                .rules
-                .check_question(&question, Finish::Stop, kind(&kit.filter.validator))?;
-            let Some(subject) = subject else {
-                return Ok(Output::Question(question));
-            };
-            let subject = Subject {
-                question: question.clone(),
-                ..subject.clone()
-            };
-            let answer = beside(kit, &subject, request, said).await?;
-            Ok(Output::Answered { question, answer })
-        }
-        Work::Verify { subject, .. } => {
-            let (answerable, reason) = or_cut(reply::verification(request, said), request, response)?;
-            let answer = match subject {
-                Some(subject) if answerable => beside(kit, subject, request, said).await?,
-                Some(_) | None => None,
-            };
-            Ok(Output::Verified {
-                answerable,
-                reason,
-                answer,
-            })
-        }
-        Work::Judge { .. } => {
-            let judgement = or_cut(reply::judgement(request, said), request, response)?;
-            Ok(Output::Judged(judgement))
-        }
-        Work::Assign { names, .. } => {
-            let chosen = or_cut(reply::choice(request, said, names), request, response)?;
-            Ok(Output::Assigned(chosen))
-        }
-        Work::Answer { subject, .. } => {
-            whole(&kit.filter.rules.refusals, request, response, said)?;
-            solve(kit, subject, request, said).await.map(Output::Answer)
-        }
-        Work::Embed { .. } => {
-            Err(Rejection::new(Reason::Format, "an embedding task got a completion").into())
-        }
+    let rules = &kit.filter.rules;
+    // A verdict is read out of whatever a model says; anything else may be a refusal, or end before its end.
+    if !reply.decides() {
+        let refusals = match reply.question() {
+            Some(_) => &rules.question_refusals,
+            None => &rules.refusals,
+        };
+        whole(refusals, request, response, said)?;
     }
+    let Read { mut fields, answered } = or_cut(reply::read(request, said, reply), request, response)?;
+    let question = reply.question().and_then(|member| fields.get(&member.name));
+    let question = question.map(Value::shown);
+    if let Some(question) = &question {
+        rules.check_question(question, Finish::Stop, kind(&kit.filter.validator))?;
+    }
+    if let (Some(member), Some(answered)) = (reply.answer(), answered) {
+        let mut subject = subject.clone().unwrap_or_default();
+        if let Some(question) = question {
+            subject.question = question;
+        }
+        let alone = fields.is_empty();
+        let refused =
+            reply.verdict().and_then(|member| fields.get(&member.name)) == Some(&Value::YesNo(false));
+        let answer = match answered {
+            _ if refused => None,
+            Ok(answered) => match solve(kit, &subject, answered).await {
+                Ok(answer) => Some(answer),
+                // What it came beside may be good though the answer is not.
+                Err(Stop::Rejected(_)) if !alone => None,
+                Err(stop) => return Err(stop),
+            },
+            Err(_) if !alone => None,
+            Err(rejection) => return Err(rejection.into()),
+        };
+        fields.insert(member.name.clone(), Value::Answer(answer));
+    }
+    Ok(Output::Fields(fields))
 }
 
 /// The answer that a reply holds, once it passed the rules and was verified.
-async fn solve(kit: &Kit, subject: &Subject, request: &Request, said: &Said) -> Result<Answer, Stop> {
-    let answered = reply::answer(request, said)?;
+async fn solve(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answer, Stop> {
     rules(kit, subject, &answered)?;
     verify(kit, subject, answered).await
-}
-
-/// The answer that a reply holds beside something else, which may be good though the answer is not.
-async fn beside(
-    kit: &Kit,
-    subject: &Subject,
-    request: &Request,
-    said: &Said,
-) -> Result<Option<Answer>, Stop> {
-    match solve(kit, subject, request, said).await {
-        Ok(answer) => Ok(Some(answer)),
-        Err(Stop::Rejected(_)) => Ok(None),
-        Err(stop @ Stop::Unverifiable(_)) => Err(stop),
-    }
 }
 
 /// Refusals and cut-off replies are found on the whole completion, before anything is read out of it: a refusal is seldom JSON.
@@ -169,7 +152,7 @@ fn form(kind: Kind, answer: &str, subject: &Subject, fewest: usize) -> Kind {
     }
 }
 
-fn rules(kit: &Kit, subject: &Subject, answered: &reply::Answered) -> Result<(), Rejection> {
+fn rules(kit: &Kit, subject: &Subject, answered: &Answered) -> Result<(), Rejection> {
     let check = |answer: &str, kind| {
         kit.filter.rules.check(&Text {
             question: None,
@@ -230,8 +213,8 @@ fn traced(kit: &Kit, subject: &Subject, thinking: String, reasoning: String) -> 
 }
 
 /// Brings the answer into its canonical form and compares it with the references.
-async fn verify(kit: &Kit, subject: &Subject, answered: reply::Answered) -> Result<Answer, Stop> {
-    let reply::Answered {
+async fn verify(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answer, Stop> {
+    let Answered {
         thinking,
         reasoning,
         answer,

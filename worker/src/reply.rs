@@ -1,12 +1,14 @@
 //! Reads what a model said: a JSON object where one was asked for, the conventions of the prompts elsewhere. The model's thinking is taken off
 //! before, and inside the object's members.
 
-use gristmill_domain::chat::{Finish, Prompt, Request, Response};
+mod members;
+
+use gristmill_domain::chat::{Finish, Request, Response};
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::job::{NO_CONCEPT, folded};
 use gristmill_domain::prompt::{object_with, reply_object, template, thinking};
-use gristmill_domain::work::Judgement;
 use serde_json::{Map, Value};
+
+pub(crate) use members::{Read, read};
 
 /// The parts of a reply that answers a question.
 #[derive(Debug, PartialEq, Eq)]
@@ -162,191 +164,10 @@ fn malformed(detail: impl Into<String>) -> Rejection {
     Rejection::new(Reason::Format, detail)
 }
 
-/// A member's text without the thinking in it, and that thinking.
-fn parted_member(object: &Map<String, Value>, name: &str) -> Option<thinking::Parted> {
-    let text = match object.get(name)? {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    Some(thinking::part(&text))
-}
-
-fn text_member(object: &Map<String, Value>, name: &str) -> Option<String> {
-    parted_member(object, name).map(|parted| parted.said)
-}
-
-fn required(object: &Map<String, Value>, name: &str) -> Result<String, Rejection> {
-    text_member(object, name)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
-}
-
-/// A question: a member of the object, or the text without quotation marks and label.
-pub(crate) fn question(request: &Request, said: &Said) -> Result<String, Rejection> {
-    if let Some(object) = said.asked_object(request, &["question"])? {
-        return required(&object, "question");
-    }
-    let text = said.text.trim();
-    let text = text.strip_prefix("Question:").unwrap_or(text).trim();
-    let bare = text
-        .strip_prefix('"')
-        .and_then(|t| t.strip_suffix('"'))
-        .unwrap_or(text)
-        .trim();
-    if bare.is_empty() {
-        Err(malformed("the reply is empty"))
-    } else {
-        Ok(bare.to_owned())
-    }
-}
-
-/// An answer: members of the object, or what follows the last `Answer:`; raw prompts are continued by the answer itself.
-pub(crate) fn answer(request: &Request, said: &Said) -> Result<Answered, Rejection> {
-    if let Some(object) = said.asked_object(request, &["reasoning", "answer"])? {
-        let parted = parted_member(&object, "reasoning").unwrap_or_default();
-        let parts = [said.thinking.as_str(), parted.thinking.as_str()];
-        return Ok(Answered {
-            thinking: parts.join("\n\n").trim().to_owned(),
-            reasoning: parted.said,
-            answer: required(&object, "answer")?,
-        });
-    }
-    let text = said.text.trim();
-    let (reasoning, answer) = match (&request.prompt, text.rfind("Answer:")) {
-        (_, Some(at)) => (text[..at].trim(), text[at + "Answer:".len()..].trim()),
-        (Prompt::Raw(_), None) => ("", text),
-        (Prompt::Chat(_), None) => {
-            return Err(said.unread("the reply has no line that starts with `Answer:`", OTHER_LINES));
-        }
-    };
-    if answer.is_empty() {
-        return Err(malformed("the answer is empty"));
-    }
-    Ok(Answered {
-        thinking: said.thinking.clone(),
-        reasoning: reasoning.to_owned(),
-        answer: answer.to_owned(),
-    })
-}
-
-/// Whether the question can be answered, and why.
-pub(crate) fn verification(request: &Request, said: &Said) -> Result<(bool, String), Rejection> {
-    if let Some(object) = said.asked_object(request, &["answerable", "reason"])? {
-        let answerable = object.get("answerable").and_then(Value::as_bool);
-        let answerable = answerable.ok_or_else(|| malformed("the reply has no `answerable`"))?;
-        return Ok((answerable, text_member(&object, "reason").unwrap_or_default()));
-    }
-    yes_or_no(&said.text)
-}
-
-/// A judgement: members of the object, or one `name: true` a line; raw prompts are continued by yes or no.
-pub(crate) fn judgement(request: &Request, said: &Said) -> Result<Judgement, Rejection> {
-    let text = said.text.as_str();
-    if let Some(object) = said.asked_object(
-        request,
-        &[
-            "relevant",
-            "substantial",
-            "useful",
-            "clear",
-            "expert",
-            "correct",
-            "reason",
-        ],
-    )? {
-        let point = |name: &str| {
-            object
-                .get(name)
-                .and_then(Value::as_bool)
-                .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
-        };
-        return read_points(point, text_member(&object, "reason").unwrap_or_default());
-    }
-    if let Prompt::Raw(_) = request.prompt {
-        let (correct, reason) = yes_or_no(text)?;
-        return read_points(|_| Ok(correct), reason);
-    }
-    let line = |name: &str| {
-        text.lines().find_map(|line| {
-            line.trim()
-                .strip_prefix(name)?
-                .trim_start()
-                .strip_prefix(':')
-                .map(str::trim)
-        })
-    };
-    let point = |name: &str| match line(name).map(str::to_ascii_lowercase).as_deref() {
-        Some("true" | "yes") => Ok(true),
-        Some("false" | "no") => Ok(false),
-        _ => Err(malformed(format!(
-            "the reply has no line `{name}: true` or `{name}: false`"
-        ))),
-    };
-    read_points(point, line("reason").unwrap_or_default().to_owned())
-}
-
-/// The one of the names that was answered; `None` for none of them. A reply that is neither is no answer.
-pub(crate) fn choice(request: &Request, said: &Said, names: &[String]) -> Result<Option<String>, Rejection> {
-    let said = match said.asked_object(request, &["concept"])? {
-        Some(object) => match object.get("concept") {
-            // A name that is left empty is no name.
-            Some(Value::String(said)) if said.trim().is_empty() => return Ok(None),
-            Some(Value::Null) => return Ok(None),
-            Some(Value::String(said)) => said.trim().to_owned(),
-            Some(_) | None => return Err(malformed("the reply has no `concept`")),
-        },
-        None => said.text.trim().to_owned(),
-    };
-    // Models put names in quotation marks, and a full stop behind them.
-    let bare = said.strip_suffix('.').unwrap_or(&said);
-    let bare = bare.trim_matches(['"', '\'', '`', '*']);
-    let named = |known: &&String| folded(known) == folded(&said) || folded(known) == folded(bare);
-    match names.iter().find(named) {
-        Some(name) => Ok(Some(name.clone())),
-        None if folded(bare) == NO_CONCEPT => Ok(None),
-        None => Err(malformed("the reply names none of the concepts")),
-    }
-}
-
-fn read_points(
-    point: impl Fn(&str) -> Result<bool, Rejection>,
-    reason: String,
-) -> Result<Judgement, Rejection> {
-    Ok(Judgement {
-        relevant: point("relevant")?,
-        substantial: point("substantial")?,
-        useful: point("useful")?,
-        clear: point("clear")?,
-        expert: point("expert")?,
-        correct: point("correct")?,
-        reason,
-    })
-}
-
-fn yes_or_no(text: &str) -> Result<(bool, String), Rejection> {
-    let text = text.trim();
-    let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
-    let answerable = match text[..end].to_ascii_lowercase().as_str() {
-        "yes" => true,
-        "no" => false,
-        _ => return Err(malformed("the reply is neither yes nor no")),
-    };
-    Ok((
-        answerable,
-        text[end..]
-            .trim_start_matches([':', ',', '.', ' '])
-            .trim()
-            .to_owned(),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
-    use gristmill_domain::chat::{Message, OutputSchema, Reported, Role};
-    use gristmill_domain::job::PromptKind;
-    use gristmill_domain::prompt::reply_schema;
+    use gristmill_domain::chat::{Message, OutputSchema, Prompt, Reported, Role};
+    use gristmill_domain::reply::{self, Fields, Holds, Member, Reply};
 
     use super::*;
 
@@ -384,6 +205,25 @@ mod tests {
 
     fn said(request: &Request, text: &str) -> Result<Said, Rejection> {
         Said::read(request, &response(text))
+    }
+
+    fn asked(name: &str, members: &[(&str, Holds)]) -> Reply {
+        Reply {
+            name: name.into(),
+            members: members
+                .iter()
+                .map(|(name, holds)| Member::new(*name, holds.clone()))
+                .collect(),
+        }
+    }
+
+    fn answer(request: &Request, said: &Said) -> Result<Answered, Rejection> {
+        let reply = Reply::default().with_answer(true);
+        read(request, said, &reply)?.answered.unwrap()
+    }
+
+    fn fields(request: &Request, text: &str, reply: &Reply) -> Result<Fields, Rejection> {
+        Ok(read(request, &said(request, text)?, reply)?.fields)
     }
 
     #[test]
@@ -528,7 +368,7 @@ mod tests {
     #[test]
     fn wrapped_objects_are_read_though_they_hold_marks_of_thinking() {
         let request = Request {
-            schema: Some(reply_schema(PromptKind::Answer, true, false, &[])),
+            schema: Some(Reply::default().with_answer(true).schema()),
             ..request(true, true)
         };
         let object = r#"{"reasoning": "<think>Hm", "answer": "4"}"#;
@@ -555,9 +395,9 @@ mod tests {
         let lines = "relevant: true\nsubstantial: true\nuseful: yes\nclear: false\nexpert: no\ncorrect: true\nreason: fine";
         let judged = |schema, text: &str| {
             let request = request(true, schema);
-            judgement(&request, &said(&request, text).unwrap())
+            fields(&request, text, &Reply::judgement("grade"))
         };
-        let read = judged(false, lines).unwrap();
+        let read = reply::judgement(&judged(false, lines).unwrap()).unwrap();
         assert_eq!((read.points(), read.reason.as_str()), (3, "fine"));
         assert!(judged(false, "relevant: true").is_err());
         assert!(judged(true, r#"{"correct": true}"#).is_err());
@@ -568,24 +408,30 @@ mod tests {
         let names = ["heart failure".to_owned(), "heart".to_owned(), "a. b.".to_owned()];
         let chosen = |schema, text: &str| {
             let request = request(true, schema);
-            choice(&request, &said(&request, text)?, &names)
+            let holds = Holds::OneOf {
+                names: names.to_vec(),
+                or_none: true,
+            };
+            let fields = fields(&request, text, &asked("concept", &[("concept", holds)]))?;
+            Ok(fields["concept"].clone())
         };
         let read = |text: &str| chosen(false, text);
-        let name = |name: &str| Ok(Some(name.to_owned()));
+        let none = || Ok::<_, Rejection>(reply::Value::Choice(None));
+        let name = |name: &str| Ok(reply::Value::Choice(Some(name.to_owned())));
         assert_eq!(read(" Heart failure\n"), name("heart failure"));
         assert_eq!(read("**heart**."), name("heart"));
         assert_eq!(read("A. b."), name("a. b."));
-        assert_eq!(read("None."), Ok(None));
+        assert_eq!(read("None."), none());
         assert!(read("heart failure, I think").is_err());
         assert!(read("").is_err());
         let object = |text: &str| chosen(true, text);
         assert_eq!(object(r#"{"concept": "heart"}"#), name("heart"));
-        for none in [
+        for text in [
             r#"{"concept": "none"}"#,
             r#"{"concept": ""}"#,
             r#"{"concept": null}"#,
         ] {
-            assert_eq!(object(none), Ok(None), "{none}");
+            assert_eq!(object(text), none(), "{text}");
         }
         assert!(object(r#"{"concept": "lung"}"#).is_err());
     }
@@ -594,10 +440,60 @@ mod tests {
     fn yes_and_no_are_whole_words() {
         let read = |text: &str| {
             let request = request(true, false);
-            verification(&request, &said(&request, text)?)
+            let members = [("answerable", Holds::YesNo), ("reason", Holds::Text)];
+            let fields = fields(&request, text, &asked("answerable", &members))?;
+            Ok::<_, Rejection>((
+                fields["answerable"] == reply::Value::YesNo(true),
+                fields["reason"].shown(),
+            ))
         };
         assert_eq!(read("Yes: it is complete."), Ok((true, "it is complete.".into())));
         assert_eq!(read("no").map(|(yes, _)| yes), Ok(false));
         assert!(read("Notably, yes").is_err());
+    }
+
+    #[test]
+    fn members_of_every_type_are_read_from_objects_and_from_lines() {
+        let members = [
+            ("facts", Holds::Texts { at_least: 2 }),
+            ("score", Holds::Number { min: 1.0, max: 5.0 }),
+            (
+                "kind",
+                Holds::OneOf {
+                    names: vec!["cause".into(), "cure".into()],
+                    or_none: false,
+                },
+            ),
+            ("reason", Holds::Text),
+        ];
+        let reply = asked("facts", &members);
+        let object = r#"{"facts": ["a", "b"], "score": 4.5, "kind": "cure", "reason": "so"}"#;
+        let lines = "facts:\n- a\n2. b\nscore: 4.5\nkind: cure\nreason: so";
+        let wanted = Fields::from([
+            ("facts".into(), reply::Value::Texts(vec!["a".into(), "b".into()])),
+            ("score".into(), reply::Value::Number(4.5)),
+            ("kind".into(), reply::Value::Choice(Some("cure".into()))),
+            ("reason".into(), reply::Value::text("so")),
+        ]);
+        assert_eq!(fields(&request(true, true), object, &reply), Ok(wanted.clone()));
+        assert_eq!(fields(&request(true, false), lines, &reply), Ok(wanted));
+        for (wrong, why) in [
+            (
+                r#"{"facts": ["a"], "score": 4, "kind": "cure"}"#,
+                "`facts` holds 1 texts",
+            ),
+            (
+                r#"{"facts": ["a", "b"], "score": 6, "kind": "cure"}"#,
+                "`score` is not a number from 1 to 5",
+            ),
+            (
+                r#"{"facts": ["a", "b"], "score": 4, "kind": "none"}"#,
+                "names none of the words",
+            ),
+            (r#"{"facts": ["a", "b"], "score": 4}"#, "no `kind`"),
+        ] {
+            let detail = fields(&request(true, true), wrong, &reply).unwrap_err().detail;
+            assert!(detail.contains(why), "{wrong}: {detail}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use gristmill_domain::work::{Task, Work};
 const KEPT_MAX: usize = 4_096;
 
 /// A run, a model of it, and a kind of request: the judge's form may be refused where questions are answered.
-type Key = (RunId, String, &'static str);
+type Key = (RunId, String, String);
 
 /// The trials of this worker.
 #[derive(Default)]
@@ -43,12 +43,8 @@ impl Trials {
 
 fn key(run: RunId, task: &Task) -> Key {
     let kind = match &task.work {
-        Work::Ask { .. } => "ask",
-        Work::Verify { .. } => "verify",
-        Work::Judge { .. } => "judge",
-        Work::Assign { .. } => "assign",
-        Work::Answer { .. } => "answer",
-        Work::Embed { .. } => "embed",
+        Work::Chat { reply, .. } => reply.name.clone(),
+        Work::Embed { .. } => "embed".to_owned(),
     };
     (run, task.model.clone(), kind)
 }

@@ -131,7 +131,7 @@ fn read_job(
 }
 
 /// What the types refuse and a schema cannot say, such as a pattern that is no regular expression.
-fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>, tree: &Node) -> Error {
+pub(crate) fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>, tree: &Node) -> Error {
     let path: Vec<String> = error
         .path()
         .iter()

@@ -40,7 +40,7 @@ fn example() -> Value {
 
 /// Closes objects with named keys (flattened parts leave them open), turns line breaks of doc comments into spaces and their links into
 /// names, and writes single-precision defaults as short as they were meant.
-fn finish(value: &mut Value) {
+pub(crate) fn finish(value: &mut Value) {
     match value {
         Value::Object(members) => {
             let named = members.get("properties").is_some_and(Value::is_object);

@@ -246,6 +246,7 @@ fn stage_of(reason: &str) -> &'static str {
             | Reason::Unanswerable,
         ) => "validators",
         Ok(Reason::JudgedLow) => "judge",
+        Ok(Reason::Recipe) => "recipe",
         Ok(Reason::Surplus | Reason::Calibration) => "planner",
         Err(_) => "unknown",
     }

@@ -159,6 +159,7 @@ mod tests {
             steering: None,
             calibrates: false,
             evidence: None,
+            recipes: Vec::new(),
         }
     }
 

@@ -215,7 +215,7 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
         )));
     }
     let versions = start
-        .recipe()
+        .setup()
         .map_err(|error| bad(told(&error)))?
         .prompt_versions();
     if versions != start.prompts {

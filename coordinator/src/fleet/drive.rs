@@ -103,6 +103,10 @@ impl Fleet {
                 | Error::Prompt { .. }
                 | Error::Mutators { .. }
                 | Error::NoModel { .. }
+                | Error::Recipe { .. }
+                | Error::NoRecipe
+                | Error::Roles { .. }
+                | Error::OlderRound { .. }
                 | Error::Json(_)
                 | Error::NoSuchSeed { .. }
                 | Error::NoSuchPassage { .. }
@@ -142,14 +146,14 @@ impl Fleet {
             return self.over(&start, state.as_ref(), &events, account).await;
         }
         let seeds = SeedStore::load(state.as_ref()).await?.ok_or(Failure::NoSeeds)?;
-        let recipe = start.recipe()?;
+        let setup = start.setup()?;
         let (progress, seen) = watch::channel(Progress {
             alerts: alerts(&events),
             ..Progress::default()
         });
         let last = seen.clone();
         let coordinator = Coordinator {
-            recipe: &recipe,
+            setup: &setup,
             seeds: &seeds,
             ledger: self.ground.ledger.as_ref(),
             upkeep: Some(self.ground.upkeep.as_ref()),

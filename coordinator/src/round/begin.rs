@@ -6,14 +6,16 @@ use gristmill_domain::id::ContentId;
 use gristmill_domain::job::Evolution;
 use gristmill_domain::passage::Passage;
 use gristmill_domain::plan::{Spec, Start};
+use gristmill_domain::recipe::Recipe;
+use gristmill_domain::recipe::machine::Event;
 use gristmill_domain::strategy::Strategy;
-use gristmill_domain::work::Step;
 
 use super::Round;
-use super::candidate::{About, Candidate, Phase};
+use super::candidate::{About, Candidate};
 use crate::Error;
 use crate::coverage::Direction;
 use crate::second::{self, Beside};
+use crate::setup::starts_from_passage;
 
 /// Candidates that may be under way at once: bounds memory while one of them is slow.
 const UNDER_WAY_MAX: usize = 8_192;
@@ -33,12 +35,12 @@ impl Round<'_> {
         let anchor = direction.as_ref().map_or(place, |direction| direction.anchor);
         let seed_ordinal = self.seeds.anchor(anchor);
         let seed = Arc::new(self.seeds.read(seed_ordinal)?);
-        let row = self.position(index).row_id(self.recipe.run);
-        let teacher = self.recipe.teacher(row);
-        let asks = spec.strategy != Strategy::AnswerAugmentation;
-        let phase = if asks { Phase::Asking } else { Phase::Answering };
-        let mut candidate = Candidate::new(spec, anchor, seed_ordinal, seed, teacher, phase);
-        candidate.passage = self.passage(&spec, direction.as_ref())?;
+        let row = self.position(index).row_id(self.setup.run);
+        let teacher = self.setup.teacher(row);
+        let recipe = self.recipe_of(&spec);
+        let mut candidate = Candidate::new(spec, recipe, row, anchor, (seed_ordinal, seed), teacher);
+        let recipe = self.setup.recipe(recipe);
+        candidate.passage = self.passage(&spec, recipe, direction.as_ref())?;
         candidate.about = direction.and_then(|direction| {
             Some(About {
                 topic: direction.topic?,
@@ -47,21 +49,36 @@ impl Round<'_> {
                 peers: direction.peers,
             })
         });
-        if let (Strategy::NewQuestion, Some(concept)) = (spec.strategy, spec.concept) {
+        if let (Strategy::NewQuestion, Some(concept)) = (recipe.kind(), spec.concept) {
             let asked = self.again.get(concept as usize);
             candidate.again = asked.map(|again| again.shown(spec.turn)).unwrap_or_default();
         }
         self.vary(&mut candidate, row)?;
         self.active.insert(index, candidate);
         self.started = index + 1;
-        if asks {
-            self.ready.insert((3, index, Step::Ask));
-        } else {
-            self.begin_answers(index);
-        }
         self.of_seed.entry(seed_ordinal).or_default().insert(index);
+        self.feed(index, Event::Begin)?;
         self.advance()?;
         Ok(true)
+    }
+
+    /// Number of the recipe that a candidate is made by. Plans of older versions name none: the strategy does.
+    fn recipe_of(&self, spec: &Spec) -> usize {
+        if spec.calibrates {
+            return usize::MAX;
+        }
+        let planned = spec.recipe.and_then(|place| self.plan.recipes.get(place));
+        let named = planned.and_then(|planned| {
+            let mut recipes = self.setup.recipes().iter();
+            recipes.position(|used| used.recipe.name() == planned.recipe)
+        });
+        let by_strategy = || {
+            self.setup
+                .recipes_of(spec.strategy)
+                .next()
+                .map(|(number, _)| number)
+        };
+        named.or_else(by_strategy).unwrap_or(usize::MAX)
     }
 
     /// The passage that a new question is asked about: all of them in turn, over all rounds; where it is aimed at a concept, those of the
@@ -69,10 +86,11 @@ impl Round<'_> {
     fn passage(
         &self,
         spec: &Spec,
+        recipe: &Recipe,
         direction: Option<&Direction>,
     ) -> Result<Option<(u64, Arc<Passage>)>, Error> {
         let passages = self.seeds.passages();
-        if spec.strategy != Strategy::NewQuestion || passages.is_empty() {
+        if !starts_from_passage(recipe) || passages.is_empty() {
             return Ok(None);
         }
         let number = match spec.concept {
@@ -91,8 +109,12 @@ impl Round<'_> {
     /// Varies a candidate's question, if its row is drawn.
     fn vary(&self, candidate: &mut Candidate, row: ContentId) -> Result<(), Error> {
         let drawn = |second_passage| {
-            self.recipe
-                .mutation(row, candidate.spec.strategy, candidate.teacher, second_passage)
+            self.setup.mutation(
+                row,
+                self.setup.recipe(candidate.recipe),
+                candidate.teacher,
+                second_passage,
+            )
         };
         let mut mutation = drawn(true);
         let mut second = None;
@@ -111,7 +133,11 @@ impl Round<'_> {
         match &candidate.passage {
             Some((number, _)) => second::in_document(self.seeds, *number, row),
             None if candidate.borrowed() => Ok(None),
-            None => second::of_seeds(self.seeds, &candidate.seed, candidate.brief().peers, row),
+            None => {
+                let recipe = self.setup.recipe(candidate.recipe);
+                let peers = candidate.brief(recipe).peers;
+                second::of_seeds(self.seeds, &candidate.seed, peers, row)
+            }
         }
     }
 }

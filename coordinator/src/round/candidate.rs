@@ -4,43 +4,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_domain::amount::Amount;
-use gristmill_domain::evidence::{Situation, tally};
+use gristmill_domain::filter::Rejection;
 use gristmill_domain::filter::leak::Trial;
-use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::id::TaskId;
+use gristmill_domain::id::{ContentId, TaskId};
 use gristmill_domain::job::Concept;
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::Passage;
 use gristmill_domain::plan::Spec;
+use gristmill_domain::recipe::Recipe;
+use gristmill_domain::recipe::machine::State;
+use gristmill_domain::reply::Value;
+use gristmill_domain::row::TakenStep;
 use gristmill_domain::seed::Seed;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::work::{Answer, Judgement, Step};
+use gristmill_domain::work::Step;
 
 use crate::coverage::Heard;
-use crate::recipe::Brief;
 use crate::second::Beside;
+use crate::setup::Brief;
 
-/// Where a candidate stands.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Phase {
-    /// Its question is asked for.
-    Asking,
-    /// Its question is there; it is embedded, or waits for its turn at the question gate.
-    Asked,
-    /// At the question gate: like candidates before it that are not decided yet.
-    QuestionWaits,
-    /// Its question is being verified.
-    Verifying,
-    /// Answers are asked for.
-    Answering,
-    /// At the answer gate: like candidates before it that are not decided yet, or not known yet.
-    AnswerWaits,
-    /// Judgements are asked for.
-    Judging,
-    /// Good enough; a model is asked which concept it is about.
-    Assigning,
-    /// Accepted, or rejected for a reason.
-    Decided(Option<Rejection>),
+/// Where a candidate stands among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Not at a gate, or past it.
+    None,
+    /// Its turn at the question gate has not come: it is embedded, or waits for those before it.
+    BeforeQuestion,
+    /// In the question gate: like candidates before it that are not decided yet.
+    Question,
+    /// In the answer gate: like candidates before it that are not decided yet, or not known yet.
+    Answer,
 }
 
 /// What a candidate is about, and whose seeds are its examples.
@@ -54,14 +47,14 @@ pub(super) struct About {
     pub(super) peers: Arc<[u64]>,
 }
 
-/// The concept that a model said, or none of those that it was shown.
-#[derive(Debug)]
-pub(super) struct Said(pub(super) Option<String>);
-
 /// A candidate.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) spec: Spec,
+    /// Number of its recipe.
+    pub(super) recipe: usize,
+    /// The row that it may become.
+    pub(super) row: ContentId,
     /// Number of its seed in the anchor, and so in the corpus.
     pub(super) anchor: u64,
     pub(super) seed_ordinal: u64,
@@ -77,8 +70,11 @@ pub(super) struct Candidate {
     /// Questions that were aimed at its concept before it.
     pub(super) again: Vec<String>,
     pub(super) teacher: usize,
-    pub(super) phase: Phase,
-    pub(super) question: String,
+    /// Where it stands in its recipe.
+    pub(super) state: State,
+    pub(super) gate: Gate,
+    /// It is counted as decided.
+    pub(super) counted: bool,
     pub(super) vector: Option<Vec<f32>>,
     /// Of a rephrasing: whether decontamination would have recognised it.
     pub(super) leak_trial: Option<Trial>,
@@ -86,36 +82,13 @@ pub(super) struct Candidate {
     pub(super) key: Option<u32>,
     /// Candidates before it in this round that its question is like, and why that would make it a duplicate.
     pub(super) alike: Vec<(u64, Rejection)>,
-    /// Whether it can be answered, where that was asked or is known, and why not.
-    pub(super) verified: Option<bool>,
-    pub(super) unanswerable: String,
-    /// The answer that came with its question, until it joins the others; `None` in it for none of use.
-    pub(super) own: Option<Option<Answer>>,
-    /// Answers by sample; `None` for a completion of no use.
-    pub(super) answers: BTreeMap<u32, Option<Answer>>,
-    /// Answers asked for.
-    pub(super) asked_answers: u32,
-    /// The answer that was kept, with its shingles where answers to one question are compared.
-    pub(super) chosen: Option<Answer>,
+    /// Shingles of its answer, where answers to one question are compared.
     pub(super) answer_shingles: Box<[u32]>,
-    pub(super) votes: Option<(u32, u32)>,
-    pub(super) judgements: BTreeMap<u32, Option<Judgement>>,
-    /// Judgements asked for, and the first of those that are about the chosen answer.
-    pub(super) asked_judgements: u32,
-    pub(super) judged_from: u32,
-    /// The canonical answer that was judged last, and whether it was found right.
-    pub(super) judged: Option<(String, bool)>,
     /// Concepts that a model is shown to say what it is about.
     pub(super) choices: Vec<Arc<Concept>>,
-    /// What the model said: one of them, or none; nothing where it was not asked or said nothing of use.
-    pub(super) said: Option<Said>,
-    /// The last useless completion, for the rejected row.
-    pub(super) last_text: String,
-    /// Why, with the step: of several that were asked for at once the last in their order, not the last to arrive.
-    pub(super) last_rejection: Option<(Step, Rejection)>,
     pub(super) teacher_version: String,
     pub(super) prompts: Vec<String>,
-    pub(super) tasks: BTreeMap<Step, TaskId>,
+    pub(super) tasks: BTreeMap<Step, (TaskId, TakenStep)>,
     pub(super) costs: Vec<(Stage, Amount)>,
     /// Tasks in flight.
     pub(super) outstanding: u32,
@@ -124,20 +97,16 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn new(
         spec: Spec,
+        recipe: usize,
+        row: ContentId,
         anchor: u64,
-        seed_ordinal: u64,
-        seed: Arc<Seed>,
+        (seed_ordinal, seed): (u64, Arc<Seed>),
         teacher: usize,
-        phase: Phase,
     ) -> Self {
-        // Further answers are answers to the seed's own question.
-        let question = if phase == Phase::Answering {
-            seed.question.clone()
-        } else {
-            String::new()
-        };
         Self {
             spec,
+            recipe,
+            row,
             anchor,
             seed_ordinal,
             seed,
@@ -147,28 +116,15 @@ impl Candidate {
             mutation: None,
             again: Vec::new(),
             teacher,
-            phase,
-            question,
+            state: State::default(),
+            gate: Gate::None,
+            counted: false,
             vector: None,
             leak_trial: None,
             key: None,
             alike: Vec::new(),
-            verified: None,
-            unanswerable: String::new(),
-            own: None,
-            answers: BTreeMap::new(),
-            asked_answers: 0,
-            chosen: None,
             answer_shingles: Box::default(),
-            votes: None,
-            judgements: BTreeMap::new(),
-            asked_judgements: 0,
-            judged_from: 0,
-            judged: None,
             choices: Vec::new(),
-            said: None,
-            last_text: String::new(),
-            last_rejection: None,
             teacher_version: String::new(),
             prompts: Vec::new(),
             tasks: BTreeMap::new(),
@@ -208,19 +164,22 @@ impl Candidate {
 
     /// What a model said that it is about.
     pub(super) fn heard(&self) -> Option<Heard<'_>> {
-        let Said(concept) = self.said.as_ref()?;
-        Some(Heard {
-            concept: concept.as_deref(),
-            shown: &self.choices,
-        })
+        match self.state.fields().get("concept") {
+            Some(Value::Choice(concept)) => Some(Heard {
+                concept: concept.as_deref(),
+                shown: &self.choices,
+            }),
+            _ => None,
+        }
     }
 
-    pub(super) fn brief(&self) -> Brief<'_> {
+    pub(super) fn brief<'a>(&'a self, recipe: &'a Recipe) -> Brief<'a> {
         Brief {
-            strategy: self.spec.strategy,
+            recipe,
+            row: self.row,
+            state: &self.state,
             seed: &self.seed,
             teacher: self.teacher,
-            question: &self.question,
             topic: self.topic(),
             borrowed: self.borrowed(),
             // Queries need examples over their own database.
@@ -233,7 +192,7 @@ impl Candidate {
             second: self.second.as_ref().map(|second| second.text.as_str()),
             again: &self.again,
             mutation: self.mutation.as_ref(),
-            blind: self.spec.calibrates,
+            measures: self.spec.calibrates,
         }
     }
 
@@ -248,48 +207,6 @@ impl Candidate {
     }
 
     pub(super) fn decided(&self) -> bool {
-        matches!(self.phase, Phase::Decided(_))
-    }
-
-    /// True when no money was left for one of its calls: nothing more can be found out about it.
-    pub(super) fn unfunded(&self) -> bool {
-        let last = self.last_rejection.as_ref();
-        last.is_some_and(|(_, rejection)| rejection.reason == Reason::Unfunded)
-    }
-
-    /// What is known about its answers, and the leading one.
-    pub(super) fn situation(&self) -> (Situation, Option<&Answer>) {
-        let usable = || self.answers.values().flatten();
-        let votes = tally(usable().map(|answer| answer.canonical.as_str()));
-        let leader = votes.first().map(|(canonical, _)| *canonical);
-        let judged = self
-            .judged
-            .as_ref()
-            .filter(|(canonical, _)| Some(canonical.as_str()) == leader);
-        let at = Situation {
-            votes: votes.iter().map(|(_, votes)| *votes).collect(),
-            verified: self.verified,
-            judged: judged.map(|(_, passed)| *passed),
-        };
-        (
-            at,
-            usable().find(|answer| Some(answer.canonical.as_str()) == leader),
-        )
-    }
-
-    /// The judgements of the chosen answer that could be read.
-    pub(super) fn judgements_of_chosen(&self) -> impl Iterator<Item = &Judgement> {
-        self.judgements
-            .range(self.judged_from..)
-            .filter_map(|(_, judgement)| judgement.as_ref())
-    }
-
-    /// Averaged points of five, over the judgements of the chosen answer that could be read; `None` without one.
-    pub(super) fn points(&self) -> Option<f64> {
-        let points: Vec<f64> = self
-            .judgements_of_chosen()
-            .map(|j| f64::from(j.points()))
-            .collect();
-        (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)
+        self.state.decided().is_some()
     }
 }

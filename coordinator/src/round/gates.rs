@@ -1,10 +1,11 @@
 //! The two gates at which a candidate is compared with others.
 
 use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::recipe::machine::Event;
 use gristmill_domain::strategy::Strategy;
 
 use super::Round;
-use super::candidate::Phase;
+use super::candidate::{Candidate, Gate};
 use crate::Error;
 use crate::kept::{self, similarity};
 
@@ -14,15 +15,13 @@ impl Round<'_> {
         let Some(candidate) = self.active.get(&index) else {
             return Ok(());
         };
-        if let Some(rejection) = self
-            .corpus
-            .contaminated(&candidate.question, candidate.vector.as_deref())?
-        {
+        let text = self.compared(candidate);
+        if let Some(rejection) = self.corpus.contaminated(text, candidate.vector.as_deref())? {
             self.decide(index, Some(rejection));
             return Ok(());
         }
-        let probe = self.corpus.probe(&candidate.question, candidate.vector.clone());
-        let (family, strategy) = (candidate.family(), candidate.spec.strategy);
+        let probe = self.corpus.probe(text, candidate.vector.clone());
+        let (family, strategy) = (candidate.family(), self.kind(candidate));
         if strategy == Strategy::Rephrasing {
             let trial = self.corpus.leak_trial(&probe, family);
             if let Some(candidate) = self.active.get_mut(&index) {
@@ -45,35 +44,45 @@ impl Round<'_> {
         if let Some(candidate) = self.active.get_mut(&index) {
             candidate.key = Some(key);
             candidate.alike = alike;
-            candidate.phase = Phase::QuestionWaits;
+            candidate.gate = Gate::Question;
         }
         self.look_again(index)
     }
 
     /// Looks at a waiting candidate again; anything else has moved on by itself.
     pub(super) fn look_again(&mut self, index: u64) -> Result<(), Error> {
-        match self.active.get(&index).map(|c| &c.phase) {
-            Some(Phase::QuestionWaits) => self.leave_question_gate(index),
-            Some(Phase::AnswerWaits) => self.leave_answer_gate(index),
-            Some(
-                Phase::Asking
-                | Phase::Asked
-                | Phase::Verifying
-                | Phase::Answering
-                | Phase::Judging
-                | Phase::Assigning
-                | Phase::Decided(_),
-            )
-            | None => {}
+        match self.active.get(&index).map(|c| c.gate) {
+            Some(Gate::Question) => self.leave_question_gate(index),
+            Some(Gate::Answer) => self.leave_answer_gate(index),
+            Some(Gate::None | Gate::BeforeQuestion) | None => Ok(()),
         }
-        Ok(())
     }
 
-    fn leave_question_gate(&mut self, index: u64) {
+    /// The text of a candidate that is compared with others.
+    pub(super) fn compared<'c>(&self, candidate: &'c Candidate) -> &'c str {
+        let recipe = self.setup.recipe(candidate.recipe);
+        let field = recipe.question_gate().and_then(|gate| recipe.gate_field(gate));
+        candidate.state.text(field.unwrap_or_default())
+    }
+
+    /// What a candidate is compared as.
+    pub(super) fn kind(&self, candidate: &Candidate) -> Strategy {
+        self.setup.recipe(candidate.recipe).kind()
+    }
+
+    /// Lets a candidate through the gate that it is at.
+    fn pass(&mut self, index: u64) -> Result<(), Error> {
+        if let Some(candidate) = self.active.get_mut(&index) {
+            candidate.gate = Gate::None;
+        }
+        self.feed(index, Event::Passed)
+    }
+
+    fn leave_question_gate(&mut self, index: u64) -> Result<(), Error> {
         let Some(candidate) = self.active.get(&index) else {
-            return;
+            return Ok(());
         };
-        let strategy = candidate.spec.strategy;
+        let strategy = self.kind(candidate);
         let duplicate = candidate
             .alike
             .iter()
@@ -81,7 +90,7 @@ impl Round<'_> {
         if let Some((_, rejection)) = duplicate {
             let rejection = rejection.clone();
             self.decide(index, Some(rejection));
-            return;
+            return Ok(());
         }
         let undecided = |other: &u64| self.active.get(other).is_some_and(|c| !c.decided());
         let mut blockers: Vec<u64> = candidate
@@ -93,18 +102,22 @@ impl Round<'_> {
         if strategy == Strategy::Rephrasing {
             match self.parent_cap(index) {
                 Ok(pending) => blockers.extend(pending),
-                Err(rejection) => return self.decide(index, Some(rejection)),
+                Err(rejection) => {
+                    self.decide(index, Some(rejection));
+                    return Ok(());
+                }
             }
         }
         if !blockers.is_empty() {
-            return self.wait(index, blockers);
+            self.wait(index, blockers);
+            return Ok(());
         }
-        self.begin_answers(index);
+        self.pass(index)
     }
 
     /// Candidates before this one that decide whether its seed has room for another rephrasing; none when it has room anyway.
     fn parent_cap(&self, index: u64) -> Result<Vec<u64>, Rejection> {
-        let cap = self.recipe.job.generate.rephrasings_per_seed as usize;
+        let cap = self.setup.job.generate.rephrasings_per_seed as usize;
         let Some(candidate) = self.active.get(&index) else {
             return Ok(Vec::new());
         };
@@ -116,7 +129,7 @@ impl Round<'_> {
             .filter(|other| {
                 self.active
                     .get(other)
-                    .is_some_and(|c| c.spec.strategy == Strategy::Rephrasing)
+                    .is_some_and(|c| self.kind(c) == Strategy::Rephrasing)
             })
             .collect();
         let accepted = before
@@ -142,24 +155,26 @@ impl Round<'_> {
     }
 
     /// The answer gate of further answers to one question: compared with what is kept, and with those before it.
-    pub(super) fn enter_answer_gate(&mut self, index: u64) {
-        let words = self.recipe.job.filter.near_duplicates.shingle_words;
+    pub(super) fn enter_answer_gate(&mut self, index: u64) -> Result<(), Error> {
+        let words = self.setup.job.filter.near_duplicates.shingle_words;
         if let Some(candidate) = self.active.get_mut(&index) {
-            if let Some(answer) = &candidate.chosen {
+            let recipe = self.setup.recipe(candidate.recipe);
+            let field = recipe.answer_gate().and_then(|gate| recipe.gate_field(gate));
+            if let Some(answer) = candidate.state.answer(field.unwrap_or_default()) {
                 candidate.answer_shingles = kept::shingles(&answer.reasoning, &answer.answer, words);
             }
-            candidate.phase = Phase::AnswerWaits;
         }
-        self.leave_answer_gate(index);
+        self.leave_answer_gate(index)?;
         // Others may have waited to know this answer.
         self.wake(index);
+        Ok(())
     }
 
-    fn leave_answer_gate(&mut self, index: u64) {
+    fn leave_answer_gate(&mut self, index: u64) -> Result<(), Error> {
         let Some(candidate) = self.active.get(&index) else {
-            return;
+            return Ok(());
         };
-        let near = &self.recipe.job.filter.near_duplicates;
+        let near = &self.setup.job.filter.near_duplicates;
         let duplicate = |similarity: f64| {
             let reason = if similarity >= 1.0 {
                 Reason::ExactDuplicate
@@ -184,7 +199,8 @@ impl Round<'_> {
             .map(|other| similarity(mine, other));
         let closest = stored.chain([similarity(mine, &human)]).fold(0.0, f64::max);
         if closest >= near.answer_jaccard {
-            return self.decide(index, duplicate(closest));
+            self.decide(index, duplicate(closest));
+            return Ok(());
         }
         let mut blockers = Vec::new();
         for other in self
@@ -196,31 +212,29 @@ impl Round<'_> {
             let Some(before) = self.active.get(other) else {
                 continue;
             };
-            if before.spec.strategy != Strategy::AnswerAugmentation {
+            let gate = self.setup.recipe(before.recipe).answer_gate();
+            let Some(gate) = gate.filter(|_| self.kind(before) == Strategy::AnswerAugmentation) else {
                 continue;
-            }
+            };
             let similarity = similarity(mine, &before.answer_shingles);
-            match &before.phase {
-                // Its answer is not known yet.
-                Phase::Asking | Phase::Asked | Phase::QuestionWaits | Phase::Verifying | Phase::Answering => {
+            match before.state.decided() {
+                Some(None) if similarity >= near.answer_jaccard => {
+                    self.decide(index, duplicate(similarity));
+                    return Ok(());
+                }
+                Some(_) => {}
+                // Its answer is not known yet, or like this one.
+                None if !before.state.reached(gate) || similarity >= near.answer_jaccard => {
                     blockers.push(*other)
                 }
-                Phase::AnswerWaits | Phase::Judging | Phase::Assigning
-                    if similarity >= near.answer_jaccard =>
-                {
-                    blockers.push(*other)
-                }
-                Phase::Decided(None) if similarity >= near.answer_jaccard => {
-                    return self.decide(index, duplicate(similarity));
-                }
-                Phase::AnswerWaits | Phase::Judging | Phase::Assigning | Phase::Decided(_) => {}
+                None => {}
             }
         }
-        if blockers.is_empty() {
-            self.judge_or_accept(index)
-        } else {
-            self.wait(index, blockers)
+        if !blockers.is_empty() {
+            self.wait(index, blockers);
+            return Ok(());
         }
+        self.pass(index)
     }
 
     fn wait(&mut self, index: u64, blockers: Vec<u64>) {
@@ -239,7 +253,8 @@ impl Round<'_> {
         let Some(candidate) = self.active.get_mut(&index) else {
             return;
         };
-        if !candidate.decided() {
+        if !candidate.counted {
+            candidate.counted = true;
             self.ahead.decided += 1;
             self.ahead.accepted += u64::from(rejection.is_none());
         }
@@ -249,7 +264,8 @@ impl Round<'_> {
             self.corpus.withdraw(key);
             self.of_key.remove(&key);
         }
-        candidate.phase = Phase::Decided(rejection);
+        candidate.gate = Gate::None;
+        candidate.state.decide(rejection);
         self.wake(index);
     }
 }

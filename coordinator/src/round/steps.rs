@@ -1,17 +1,27 @@
-//! What the tasks of a candidate bring, and which step follows.
+//! What the tasks of a candidate bring: given to the machine that walks its recipe, which says what follows.
 
 use gristmill_domain::amount::Amount;
-use gristmill_domain::filter::dedup_policy::Facts;
+use gristmill_domain::evidence::Rule;
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::strategy::Strategy;
-use gristmill_domain::work::{Address, Output, Report, Step};
+use gristmill_domain::recipe::Does;
+use gristmill_domain::recipe::machine::{Call, Effect, Event, Unusable, apply};
+use gristmill_domain::stage::Stage;
+use gristmill_domain::work::{Address, Output, Report};
 
-use super::candidate::{Phase, Said};
+use super::candidate::{Candidate, Gate};
 use super::{Round, call_failed};
 use crate::Error;
 use crate::engine::Brought;
 
 impl Round<'_> {
+    /// The rule for a candidate: that of the concept that it is asked about, where the concept has one.
+    pub(super) fn rule(&self, candidate: &Candidate) -> &Rule {
+        let own = candidate
+            .asked_about()
+            .and_then(|name| self.concept_rules.get(name));
+        own.unwrap_or(&self.rule)
+    }
+
     /// Takes what a candidate's task brought.
     pub(super) fn absorb_step(
         &mut self,
@@ -23,135 +33,110 @@ impl Round<'_> {
         let Some(candidate) = self.active.get_mut(&index) else {
             return Ok(());
         };
-        candidate.costs.push((step.stage(), cost));
+        candidate.costs.push((step.stage, cost));
         candidate.outstanding = candidate.outstanding.saturating_sub(1);
         if candidate.decided() {
             return Ok(());
         }
-        let output = match brought {
+        let unusable = |rejection, text| Err(Unusable { rejection, text });
+        let outcome = match brought {
             Ok(Report {
                 output,
                 model_version,
             }) => {
-                if !matches!(step, Step::Judge(_) | Step::Assign) {
+                if step.stage == Stage::Generate {
                     candidate.teacher_version = model_version;
                 }
-                output
+                match output {
+                    Output::Fields(fields) => Ok(fields),
+                    Output::Rejected { rejection, text } => unusable(rejection, text),
+                    Output::Vectors(_) => {
+                        let detail = "the task brought something else than was asked for";
+                        unusable(Rejection::new(Reason::Format, detail), String::new())
+                    }
+                }
             }
-            Err(reason) => Output::Rejected {
-                rejection: call_failed(&reason),
-                text: String::new(),
-            },
+            Err(reason) => unusable(call_failed(&reason), String::new()),
         };
-        if let Output::Rejected { rejection, text } = &output {
-            let unfunded = candidate.unfunded();
-            let before = candidate.last_rejection.as_ref().map(|(step, _)| *step);
-            if rejection.reason == Reason::Unfunded || !unfunded && before <= Some(step) {
-                candidate.last_rejection = Some((step, rejection.clone()));
-                candidate.last_text.clone_from(text);
+        let call = step.call;
+        self.feed(index, Event::Brought { call, outcome })
+    }
+
+    /// Gives an event to a candidate's machine, and does what follows.
+    pub(super) fn feed(&mut self, index: u64, event: Event) -> Result<(), Error> {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let Some(candidate) = self.active.get(&index) else {
+                return Ok(());
+            };
+            let context = self.setup.context(
+                self.setup.recipe(candidate.recipe),
+                self.rule(candidate),
+                candidate.teacher,
+                &candidate.seed,
+                candidate.spec.calibrates,
+            );
+            let (state, effects) = apply(&context, candidate.state.clone(), event);
+            if let Some(candidate) = self.active.get_mut(&index) {
+                candidate.state = state;
             }
-        }
-        match (step, output) {
-            (Step::Ask, Output::Answered { question, answer }) => {
-                candidate.question = question;
-                candidate.own = Some(answer);
-                candidate.phase = Phase::Asked;
-            }
-            (Step::Ask, Output::Question(question)) => {
-                let rephrases = candidate.spec.strategy == Strategy::Rephrasing;
-                let changed = rephrases
-                    .then(|| changed(&candidate.seed.question, &question))
-                    .flatten();
-                candidate.question = question;
-                candidate.phase = Phase::Asked;
-                if changed.is_some() {
-                    self.decide(index, changed);
+            for effect in effects {
+                match effect {
+                    Effect::Call(call) => {
+                        if !self.wants(index, call) {
+                            events.push(Event::Untagged);
+                        }
+                    }
+                    Effect::Gate(gate) => self.come_to(index, gate)?,
+                    Effect::Decide(rejection) => self.decide(index, rejection),
                 }
-            }
-            (
-                Step::Verify | Step::VerifyAgain,
-                Output::Verified {
-                    answerable,
-                    reason,
-                    answer,
-                },
-            ) => {
-                candidate.verified = Some(answerable);
-                candidate.unanswerable = reason;
-                self.after_verification(index, answer);
-            }
-            // A question that is paid for is worth another call.
-            (Step::Verify, Output::Rejected { rejection, .. })
-                if !matches!(rejection.reason, Reason::Unfunded | Reason::CallFailed) =>
-            {
-                self.ready.insert((2, index, Step::VerifyAgain));
-            }
-            (Step::Answer(sample), Output::Answer(answer)) => {
-                candidate.answers.insert(sample, Some(answer));
-                self.weigh_answers(index);
-            }
-            (Step::Answer(sample), _) => {
-                candidate.answers.insert(sample, None);
-                self.weigh_answers(index);
-            }
-            (Step::Judge(sample), Output::Judged(judgement)) => {
-                candidate.judgements.insert(sample, Some(judgement));
-                self.weigh_judgements(index);
-            }
-            (Step::Judge(sample), _) => {
-                candidate.judgements.insert(sample, None);
-                self.weigh_judgements(index);
-            }
-            // A row that is good enough is kept, whatever is known of what it is about.
-            (Step::Assign, output) => {
-                if let Output::Assigned(concept) = output {
-                    candidate.said = Some(Said(concept));
-                }
-                self.decide(index, None);
-            }
-            (
-                Step::Ask | Step::Verify | Step::VerifyAgain | Step::Embed,
-                Output::Rejected { rejection, .. },
-            ) => {
-                self.decide(index, Some(rejection));
-            }
-            (Step::Ask | Step::Verify | Step::VerifyAgain | Step::Embed, _) => {
-                self.decide(
-                    index,
-                    Some(Rejection::new(
-                        Reason::Format,
-                        "the task brought something else than was asked for",
-                    )),
-                );
             }
         }
         Ok(())
     }
 
-    /// A new question that is good enough, where a model assigns those: asks which concept it is about. Anything else is accepted.
-    pub(super) fn assign_or_accept(&mut self, index: u64) {
-        if let (Some(candidate), Some(coverage)) = (self.active.get_mut(&index), &self.coverage)
-            && candidate.spec.strategy == Strategy::NewQuestion
-        {
-            candidate.choices = coverage.choices(
-                candidate.vector.as_deref(),
-                candidate.topic().map(|topic| topic.name.as_str()),
-            );
-            if !candidate.choices.is_empty() {
-                candidate.phase = Phase::Assigning;
-                self.ready.insert((0, index, Step::Assign));
-                return;
+    /// Has a call made; false where it tags a row and there is nothing to choose from.
+    fn wants(&mut self, index: u64, call: Call) -> bool {
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return true;
+        };
+        let recipe = self.setup.recipe(candidate.recipe);
+        if matches!(
+            recipe.step(call.step).map(|step| &step.does),
+            Some(Does::TagConcept)
+        ) {
+            let topic = candidate.topic().map(|topic| topic.name.clone());
+            let choices = self
+                .coverage
+                .as_ref()
+                .map(|coverage| coverage.choices(candidate.vector.as_deref(), topic.as_deref()));
+            candidate.choices = choices.unwrap_or_default();
+            if candidate.choices.is_empty() {
+                return false;
             }
         }
-        self.decide(index, None);
+        let step = self.setup.step(recipe, call);
+        // What is nearly done is finished before more is begun.
+        let before_gate = recipe.question_gate().is_some_and(|gate| call.step < gate);
+        let priority = match (step.stage, before_gate) {
+            (_, true) => 3,
+            (Stage::Judge, false) => 0,
+            (Stage::Generate | Stage::Embed, false) => 2,
+        };
+        self.ready.insert((priority, index, step));
+        true
     }
-}
 
-/// Why a rephrasing asks something else than its seed, if it does: it has other numbers or names, or says the opposite.
-fn changed(seed: &str, rephrasing: &str) -> Option<Rejection> {
-    let difference = Facts::of(seed).contradict(&Facts::of(rephrasing))?;
-    Some(Rejection::new(
-        Reason::Changed,
-        format!("seed against rephrasing: {difference}"),
-    ))
+    /// A candidate has come to a gate: to the one for questions it goes in its turn, to the one for answers at once.
+    fn come_to(&mut self, index: u64, gate: usize) -> Result<(), Error> {
+        let Some(candidate) = self.active.get_mut(&index) else {
+            return Ok(());
+        };
+        if self.setup.recipe(candidate.recipe).question_gate() == Some(gate) {
+            candidate.gate = Gate::BeforeQuestion;
+            return Ok(());
+        }
+        candidate.gate = Gate::Answer;
+        self.enter_answer_gate(index)
+    }
 }

@@ -5,43 +5,52 @@ use std::collections::BTreeMap;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::evidence::{Check, Measured, Rule};
 use gristmill_domain::plan::{Expected, PerSeed, Purpose};
+use gristmill_domain::recipe::built_in;
+use gristmill_domain::reply::Fields;
 use gristmill_domain::strategy::{ByStrategy, Mix};
 use gristmill_domain::work::{Answer, Judgement, Report};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::scripted::{self, answer, seed, settled, teacher, unreadable};
+use crate::scripted::{self, answer, answered, asked, seed, settled, teacher, unreadable, verified};
 
 /// What a model says to a task.
 type Script<'a> = dyn Fn(&Task) -> Output + 'a;
 
 /// A job with numbers for answers, its seeds and the plan of one round.
 struct Stage {
-    recipe: Recipe,
+    setup: Setup,
     seeds: SeedStore,
     plan: Plan,
 }
 
 impl Stage {
     /// Candidates in the order of [`Strategy::ALL`]; `generate` and `fields` are the job's.
-    fn new(candidates: [u64; 3], generate: Value, fields: Value) -> Self {
-        Self::of(candidates, generate, fields, Value::Null, "number")
+    fn new(candidates: [u64; 3], generate: serde_json::Value, fields: serde_json::Value) -> Self {
+        Self::of(candidates, generate, fields, serde_json::Value::Null, "number")
     }
 
     /// The same with a judge, or another validator.
-    fn of(candidates: [u64; 3], generate: Value, fields: Value, judge: Value, validator: &str) -> Self {
-        let (recipe, seeds) = scripted::recipe(json!({
+    fn of(
+        candidates: [u64; 3],
+        generate: serde_json::Value,
+        fields: serde_json::Value,
+        judge: serde_json::Value,
+        validator: &str,
+    ) -> Self {
+        let (setup, seeds) = scripted::setup(json!({
             "seeds": {"path": "s.jsonl", "fields": fields},
             "judge": judge,
             "generate": generate,
             "filter": {"validator": {"kind": validator}},
         }));
-        let terms = forecast::policy(&recipe, &seeds).unwrap().evidence.unwrap();
+        let terms = forecast::policy(&setup, &seeds).unwrap().evidence.unwrap();
         let plan = Plan {
             round: 0,
             purpose: Purpose::Production,
             candidates: candidates.into(),
+            recipes: Vec::new(),
             calibration: 0,
             visited: ByStrategy::default(),
             rephrasings: PerSeed::default(),
@@ -59,7 +68,7 @@ impl Stage {
             expected: Expected::default(),
             generate_limit: Limit::default(),
         };
-        Self { recipe, seeds, plan }
+        Self { setup, seeds, plan }
     }
 
     /// Drives a round from what was decided before to its end, or until so many rows have left it. `next` picks which of the open
@@ -71,7 +80,7 @@ impl Stage {
         script: &Script<'_>,
         next: &mut dyn FnMut(usize) -> usize,
     ) -> Vec<Row> {
-        let filter = &self.recipe.job.filter;
+        let filter = &self.setup.job.filter;
         let (mut corpus, mut kept) = (Corpus::new(filter, None).unwrap(), Kept::default());
         for n in 0..self.seeds.anchors() {
             let seed = self.seeds.read(self.seeds.anchor(n)).unwrap();
@@ -90,7 +99,7 @@ impl Stage {
             decided: before.len() as u64,
             accepted: before.iter().filter(|row| row.accepted()).count() as u64,
         };
-        let mut round = Round::new(&self.plan, &self.recipe, &self.seeds, past, done);
+        let mut round = Round::new(&self.plan, &self.setup, &self.seeds, past, done);
         let (mut rows, mut open) = (before.to_vec(), Vec::new());
         while !round.finished() && rows.len() < until {
             open.extend(round.next_tasks(16 - open.len()).unwrap());
@@ -168,28 +177,34 @@ fn a_question_asked_twice_is_kept_once_and_the_other_costs_one_call() {
     assert_eq!(kept.len(), all);
 }
 
-fn new_questions(generate: Value) -> Stage {
+fn new_questions(generate: serde_json::Value) -> Stage {
     Stage::new([0, 0, 1], generate, json!({}))
 }
 
+/// The name of a task's step, and which of the replies to it: `answer 3`.
+fn name(task: &Task) -> String {
+    let Work::Chat { reply, .. } = &task.work else {
+        return "embed".into();
+    };
+    match (reply.name.as_str(), task.address.step.call.sample) {
+        ("answerable", 1) => "answerable again".into(),
+        (name @ ("question" | "answerable"), _) => name.into(),
+        (name, sample) => format!("{name} {}", sample + 1),
+    }
+}
+
 /// One new question whose replies are given by step; the row, and the steps in their order.
-fn one(generate: Value, says: impl Fn(Step) -> Option<Output>) -> (Row, Vec<String>) {
+fn one(generate: serde_json::Value, says: impl Fn(&str) -> Option<Output>) -> (Row, Vec<String>) {
     let stage = new_questions(generate);
     let steps = std::cell::RefCell::new(Vec::new());
     let script = |task: &Task| {
-        let step = task.address.step;
-        steps.borrow_mut().push(step.to_string());
-        says(step).unwrap_or_else(|| match step {
-            Step::Ask => Output::Answered {
-                question: "How many legs do nine spiders have?".into(),
-                answer: Some(answer(72, None)),
-            },
-            Step::Verify | Step::VerifyAgain => Output::Verified {
-                answerable: true,
-                reason: "complete".into(),
-                answer: Some(answer(72, None)),
-            },
-            _ => Output::Answer(answer(72, None)),
+        let step = name(task);
+        let says = says(&step);
+        steps.borrow_mut().push(step.clone());
+        says.unwrap_or_else(|| match step.as_str() {
+            "question" => asked("How many legs do nine spiders have?", Some(answer(72, None))),
+            "answerable" | "answerable again" => verified(true, "complete", Some(answer(72, None))),
+            _ => answered(answer(72, None)),
         })
     };
     let row = stage.run(&script).remove(0);
@@ -200,7 +215,7 @@ fn one(generate: Value, says: impl Fn(Step) -> Option<Output>) -> (Row, Vec<Stri
 fn answers_that_come_with_question_and_verdict_vote() {
     let (row, steps) = one(json!({"agreement": {"lead": 3}}), |_| None);
     assert!(row.accepted());
-    assert_eq!(steps, ["ask", "verify", "answer 3"]);
+    assert_eq!(steps, ["question", "answerable", "answer 3"]);
     assert_eq!(row.checks.votes, Some((3, 3)));
     let weighed = row.checks.weighed.unwrap();
     assert_eq!(
@@ -212,47 +227,39 @@ fn answers_that_come_with_question_and_verdict_vote() {
 #[test]
 fn a_verdict_without_an_answer_of_use_costs_a_vote_and_no_more() {
     let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| match step {
-        Step::Verify => Some(Output::Verified {
-            answerable: true,
-            reason: "complete".into(),
-            answer: None,
-        }),
+        "answerable" => Some(verified(true, "complete", None)),
         _ => None,
     });
     assert!(row.accepted());
-    assert_eq!(steps, ["ask", "verify", "answer 3"]);
+    assert_eq!(steps, ["question", "answerable", "answer 3"]);
     assert_eq!(row.checks.votes, Some((2, 3)), "two of three that were asked for");
 }
 
 #[test]
 fn a_verdict_that_cannot_be_read_is_asked_for_once_more() {
     let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| {
-        (step == Step::Verify).then(unreadable)
+        (step == "answerable").then(unreadable)
     });
     assert!(row.accepted());
-    assert_eq!(steps, ["ask", "verify", "verify again"]);
+    assert_eq!(steps, ["question", "answerable", "answerable again"]);
     let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| {
-        matches!(step, Step::Verify | Step::VerifyAgain).then(unreadable)
+        step.starts_with("answerable").then(unreadable)
     });
     assert_eq!(row.rejection.unwrap().reason, Reason::Format);
-    assert_eq!(steps, ["ask", "verify", "verify again"]);
+    assert_eq!(steps, ["question", "answerable", "answerable again"]);
 }
 
 #[test]
 fn a_question_that_cannot_be_answered_brings_no_vote() {
     let (row, steps) = one(json!({"agreement": {"lead": 2}}), |step| {
-        (step == Step::Verify).then(|| Output::Verified {
-            answerable: false,
-            reason: "the price is missing".into(),
-            answer: None,
-        })
+        (step == "answerable").then(|| verified(false, "the price is missing", None))
     });
     let rejection = row.rejection.unwrap();
     assert_eq!(
         (rejection.reason, rejection.detail.as_str()),
         (Reason::Unanswerable, "the price is missing")
     );
-    assert_eq!(steps, ["ask", "verify"]);
+    assert_eq!(steps, ["question", "answerable"]);
     assert_eq!(
         row.checks.weighed.unwrap().asked,
         1,
@@ -273,15 +280,15 @@ fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
     stage.plan.calibration = 5;
     let script = |task: &Task| match &task.work {
         // The first is right in every other question, the others are wrong alike.
-        Work::Answer { .. } => {
-            let right = task.address.step == Step::Answer(0) || task.address.index.is_multiple_of(2);
-            Output::Answer(answer(if right { 8 } else { 99 }, Some(right)))
+        Work::Chat { reply, .. } if reply.answer().is_some() => {
+            let right = task.address.step.call.sample == 0 || task.address.index.is_multiple_of(2);
+            answered(answer(if right { 8 } else { 99 }, Some(right)))
         }
-        Work::Judge { request } => {
+        Work::Chat { request, .. } => {
             let prompt = format!("{:?}", request.prompt);
             assert!(!prompt.contains("reference"), "{prompt}");
             let right = !prompt.contains("99");
-            Output::Judged(Judgement {
+            Output::Fields(Fields::from(Judgement {
                 relevant: true,
                 substantial: true,
                 useful: right,
@@ -289,9 +296,9 @@ fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
                 expert: right,
                 correct: right,
                 reason: "by the numbers".into(),
-            })
+            }))
         }
-        other => panic!("{other:?}"),
+        Work::Embed { .. } => panic!("nothing is embedded"),
     };
     let rows = stage.run(&script);
     assert!(rows.iter().all(Row::calibrates));
@@ -326,13 +333,13 @@ fn open_answers_that_say_the_same_vote_together_where_the_job_says_from_when_the
     let judge = json!({"base_url": "http://h/v1", "model": "judge", "samples": 1});
     let generate = json!({"agreement": {"lead": 2, "min_f1": 0.6}, "verify": false});
     let stage = Stage::of([0, 0, 1], generate, json!({}), judge.clone(), "none");
-    let script = |task: &Task| match task.address.step {
-        Step::Ask => Output::Answered {
-            question: "How is the drug taken?".into(),
-            answer: Some(says("Give 5 mg twice a day with food.")),
-        },
-        Step::Answer(1) => Output::Answer(says("Give 50 mg twice a day with food.")),
-        Step::Answer(_) => Output::Answer(says("Give 5 mg with food twice a day.")),
+    let script = |task: &Task| match name(task).as_str() {
+        "question" => asked(
+            "How is the drug taken?",
+            Some(says("Give 5 mg twice a day with food.")),
+        ),
+        "answer 2" => answered(says("Give 50 mg twice a day with food.")),
+        step if step.starts_with("answer ") => answered(says("Give 5 mg with food twice a day.")),
         other => panic!("{other}"),
     };
     let row = stage.run(&script).remove(0);
@@ -341,7 +348,7 @@ fn open_answers_that_say_the_same_vote_together_where_the_job_says_from_when_the
     assert_eq!(row.checks.weighed.unwrap().at.votes, [3, 1]);
     // Without it, there is no vote, and the judge decides by itself.
     let alone = Stage::of([0, 0, 1], json!({"verify": false}), json!({}), judge, "none");
-    assert!(!alone.recipe.votes(Strategy::NewQuestion));
+    assert!(!alone.setup.votes(&built_in("new_question").unwrap()));
 }
 
 #[test]
@@ -355,13 +362,19 @@ fn open_answers_are_measured_by_what_the_seeds_answers_say() {
         judge,
         "none",
     );
-    assert!(stage.recipe.measures());
+    assert!(stage.setup.measures());
     stage.plan.calibration = 1;
-    let script = |task: &Task| match (&task.work, task.address.step) {
-        (Work::Answer { .. }, Step::Answer(2)) => Output::Answer(says("none at all")),
-        (Work::Answer { subject, .. }, _) => {
+    let script = |task: &Task| match (&task.work, name(task).as_str()) {
+        (_, "answer 3") => answered(says("none at all")),
+        (
+            Work::Chat {
+                subject: Some(subject),
+                ..
+            },
+            _,
+        ) => {
             let of = (0..6).map(seed).find(|seed| seed.question == subject.question);
-            Output::Answer(says(&of.unwrap().answer))
+            answered(says(&of.unwrap().answer))
         }
         (_, step) => panic!("{step}"),
     };
@@ -374,9 +387,9 @@ fn open_answers_are_measured_by_what_the_seeds_answers_say() {
 #[test]
 fn a_concept_that_has_a_rule_of_its_own_is_asked_about_by_that_rule() {
     let mut stage = new_questions(json!({"agreement": {"lead": 1}, "verify": false}));
-    let mut harder = stage.recipe.job.clone();
+    let mut harder = stage.setup.job.clone();
     harder.generate.agreement.lead = Some(3);
-    stage.plan.rule = Some(forecast::rule_of_older_plans(&stage.recipe.job));
+    stage.plan.rule = Some(forecast::rule_of_older_plans(&stage.setup.job));
     let own = forecast::rule_of_older_plans(&harder);
     let steps = |stage: &Stage| {
         let row = stage.run(&teacher_of_one).remove(0);
@@ -391,11 +404,8 @@ fn a_concept_that_has_a_rule_of_its_own_is_asked_about_by_that_rule() {
 
 /// One question, and the same answer to it each time.
 fn teacher_of_one(task: &Task) -> Output {
-    match task.address.step {
-        Step::Ask => Output::Answered {
-            question: "How many legs do nine spiders have?".into(),
-            answer: Some(answer(72, None)),
-        },
-        _ => Output::Answer(answer(72, None)),
+    match name(task).as_str() {
+        "question" => asked("How many legs do nine spiders have?", Some(answer(72, None))),
+        _ => answered(answer(72, None)),
     }
 }

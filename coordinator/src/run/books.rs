@@ -11,7 +11,7 @@ use crate::{Coordinator, Error};
 impl Coordinator<'_> {
     /// True where the ledger knows nothing of the run: it is new, or its account is lost.
     pub(super) async fn forgotten(&self) -> Result<bool, Error> {
-        match self.ledger.account(self.recipe.run).await {
+        match self.ledger.account(self.setup.run).await {
             Ok(_) => Ok(false),
             Err(gristmill_ports::ledger::Error::UnknownRun(_)) => Ok(true),
             Err(error) => Err(error.into()),
@@ -20,7 +20,7 @@ impl Coordinator<'_> {
 
     /// Reopens the books of a run that was reopened, unless that is done; whether they were closed.
     pub(super) async fn resume(&self, events: &Events, epoch: &Epoch) -> Result<bool, Error> {
-        let run = self.recipe.run;
+        let run = self.setup.run;
         let Some((limit, rounds)) = events.reopened() else {
             return Ok(false);
         };

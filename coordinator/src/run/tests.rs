@@ -60,7 +60,7 @@ impl Queue {
 
 /// Where a run lives: its ledger, its queue, its store, and what was asked of the model.
 struct World {
-    recipe: Recipe,
+    setup: Setup,
     seeds: SeedStore,
     ledger: MemoryLedger,
     queue: Queue,
@@ -73,10 +73,10 @@ struct World {
 
 impl World {
     fn new(job: Value, picks: Vec<usize>) -> Self {
-        let (recipe, seeds) = scripted::recipe(job);
+        let (setup, seeds) = scripted::setup(job);
         let folder = tempfile::tempdir().unwrap();
         Self {
-            recipe,
+            setup,
             seeds,
             ledger: MemoryLedger::default(),
             queue: Queue {
@@ -93,7 +93,7 @@ impl World {
 
     fn coordinator(&self, holder: &str) -> Coordinator<'_> {
         Coordinator {
-            recipe: &self.recipe,
+            setup: &self.setup,
             seeds: &self.seeds,
             ledger: &self.ledger,
             upkeep: None,
@@ -101,10 +101,10 @@ impl World {
             queue: &self.queue,
             blobs: &self.blobs,
             account: NewAccount {
-                run: self.recipe.run,
+                run: self.setup.run,
                 limit: Limit {
                     usd: None,
-                    calls: self.recipe.job.budget.calls,
+                    calls: self.setup.job.budget.calls,
                 },
                 price_hash: "free".into(),
                 lease_ms: 30_000,
@@ -185,7 +185,7 @@ impl World {
     }
 
     async fn spent(&self) -> u64 {
-        let account = self.ledger.account(self.recipe.run).await.unwrap();
+        let account = self.ledger.account(self.setup.run).await.unwrap();
         assert_eq!(account.total().burned.calls, 0);
         account.total().spent.calls
     }

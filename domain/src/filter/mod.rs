@@ -97,6 +97,8 @@ reasons! {
     Unanswerable => "unanswerable", "unanswerable question";
     /// The judge's score is below the threshold.
     JudgedLow => "judged_low", "judged too low";
+    /// A condition of the recipe does not hold.
+    Recipe => "recipe", "failed a condition of its recipe";
     /// Its parent already has as many rows as one parent may have.
     ParentCap => "parent_cap", "enough rows from its parent";
     /// It would be accepted, but all rows that are wanted, or that the ceiling allows, are there.

@@ -215,7 +215,7 @@ impl<'a> Ways<'a> {
             StrategyChoice::Rephrasing => way == Strategy::Rephrasing,
             StrategyChoice::NewQuestion => way == Strategy::NewQuestion,
         };
-        chosen && (way == Strategy::Rephrasing || self.steering.new_questions)
+        chosen && self.policy.offers(way) && (way == Strategy::Rephrasing || self.steering.new_questions)
     }
 
     /// Candidates that a way has room for in a concept.

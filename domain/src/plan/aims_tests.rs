@@ -37,6 +37,7 @@ fn policy() -> Policy {
         }),
         calibrates: false,
         evidence: None,
+        recipes: Vec::new(),
     }
 }
 

@@ -15,13 +15,7 @@ pub(super) fn choose(ground: &Ground<'_>) -> (Mix, f64, String) {
     } = ground;
     // What the strategies cost is a property of the whole budget, not of what is left of it.
     let in_all = |mix: &Mix| affordable_of(snapshot, Amount::ZERO, estimates, mix);
-    let forced = match policy.strategy {
-        StrategyChoice::Auto => None,
-        StrategyChoice::AnswerAugmentation => Some(Strategy::AnswerAugmentation),
-        StrategyChoice::Rephrasing => Some(Strategy::Rephrasing),
-        StrategyChoice::NewQuestion => Some(Strategy::NewQuestion),
-    };
-    if let Some(strategy) = forced {
+    if let Some(strategy) = policy.strategy.forced() {
         let mix = Mix::only(strategy);
         let ratio = in_all(&mix) / snapshot.seeds.max(1) as f64;
         let reason = format!(
@@ -35,14 +29,19 @@ pub(super) fn choose(ground: &Ground<'_>) -> (Mix, f64, String) {
         uncovered_share: snapshot.uncovered_share,
         worth: ground.worth,
     };
-    let (mix, reason) = strategy::solve_mix(in_all, &situation);
-    (mix, reason.budget_ratio, reason.to_string())
+    let (rule, reason) = strategy::solve_mix(|rule| in_all(&policy.blended(rule)), &situation);
+    let mix = policy.blended(&rule);
+    let reason_of_weights = policy
+        .has_fixed()
+        .then_some(" The weights of the job's recipes decide on the others.");
+    let in_words = format!("{reason}{}", reason_of_weights.unwrap_or_default());
+    (mix, reason.budget_ratio, in_words)
 }
 
 /// A pilot measures what might be used: the even mix, unless the budget is far from anything but further answers.
 pub(super) fn pilot_mix(ground: &Ground<'_>, mix: &Mix, ratio: f64) -> Mix {
     let far = ratio < strategy::lo(ground.snapshot.seeds) / 2.0;
-    if ground.policy.strategy != StrategyChoice::Auto || far {
+    if ground.policy.strategy != StrategyChoice::Auto || ground.policy.has_fixed() || far {
         return *mix;
     }
     let even = ByStrategy::all(1.0 / Strategy::ALL.len() as f64);

@@ -80,6 +80,7 @@ fn situation(seeds: u64, calls: u64) -> Situation {
             steering: None,
             calibrates: false,
             evidence: None,
+            recipes: Vec::new(),
         },
     }
 }

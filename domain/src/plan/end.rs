@@ -127,6 +127,9 @@ fn way_out(reason: Reason) -> &'static str {
         Reason::Ungrounded => {
             "the passages do not support the answers: see `filter.grounding`, and whether seeds and passages belong together"
         }
+        Reason::Recipe => {
+            "a condition of the recipe never holds: the rejected rows say which, and `gristmill preview` shows what was said"
+        }
         Reason::JudgedLow => {
             "the judge lets nothing through: see `judge.accept_at` and the judge's reasons in the rejected rows"
         }

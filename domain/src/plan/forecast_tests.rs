@@ -40,6 +40,7 @@ fn policy(strategy: StrategyChoice, rows_max: u64) -> Policy {
         steering: None,
         calibrates: false,
         evidence: None,
+        recipes: Vec::new(),
     }
 }
 
@@ -165,6 +166,7 @@ fn after_a_pilot_new_questions_are_expected_to_come_to_what_the_next_rule_makes_
     };
     let seeing = Policy {
         evidence: Some(terms),
+        recipes: Vec::new(),
         ..blind.clone()
     };
     assert_eq!(

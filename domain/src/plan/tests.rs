@@ -33,6 +33,7 @@ fn policy(rounds: u32, pilot: f64, prior_micros: u64) -> Policy {
         steering: None,
         calibrates: false,
         evidence: None,
+        recipes: Vec::new(),
     }
 }
 

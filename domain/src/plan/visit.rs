@@ -25,6 +25,8 @@ pub struct Spec {
     pub concept: Option<u32>,
     /// It is a seed's own question by which the teacher is measured, and no candidate for a row.
     pub calibrates: bool,
+    /// Which of the plan's recipes makes it; `None` in plans of older versions.
+    pub recipe: Option<usize>,
 }
 
 /// The seed that a candidate starts from.
@@ -66,6 +68,15 @@ pub struct Visit {
     next: BinaryHeap<Reverse<(u128, usize)>>,
     given: u64,
     seeds: u64,
+    recipes: Vec<Share>,
+}
+
+/// The candidates of one recipe.
+#[derive(Debug, Clone)]
+struct Share {
+    strategy: Strategy,
+    candidates: u64,
+    given: u64,
 }
 
 impl Visit {
@@ -104,7 +115,28 @@ impl Visit {
             calibrates: true,
         };
         let groups = [calibration].into_iter().chain(free).chain(aimed);
-        Self::over(groups.collect(), seeds)
+        let shares = plan.recipes.iter().map(|planned| Share {
+            strategy: planned.strategy,
+            candidates: planned.candidates,
+            given: 0,
+        });
+        Self {
+            recipes: shares.collect(),
+            ..Self::over(groups.collect(), seeds)
+        }
+    }
+
+    /// The recipe of the next candidate of a strategy: the one that is furthest behind its share.
+    fn recipe(&mut self, strategy: Strategy) -> Option<usize> {
+        let left = |share: &&mut Share| share.strategy == strategy && share.given < share.candidates;
+        let behind =
+            |share: &Share| (u128::from(share.given) * 2 + 1) * 1_000_000 / u128::from(share.candidates);
+        let places = self.recipes.iter_mut().enumerate();
+        let (place, share) = places
+            .filter(|(_, share)| left(share))
+            .min_by_key(|(_, share)| behind(share))?;
+        share.given += 1;
+        Some(place)
     }
 
     fn over(groups: Vec<Group>, seeds: u64) -> Self {
@@ -118,6 +150,7 @@ impl Visit {
             next,
             given: 0,
             seeds: seeds.max(1),
+            recipes: Vec::new(),
         }
     }
 }
@@ -127,6 +160,11 @@ impl Iterator for Visit {
 
     fn next(&mut self) -> Option<Spec> {
         let Reverse((_, i)) = self.next.pop()?;
+        let (strategy, calibrates) = self
+            .groups
+            .get(i)
+            .map(|group| (group.strategy, group.calibrates))?;
+        let recipe = if calibrates { None } else { self.recipe(strategy) };
         let group = self.groups.get_mut(i)?;
         let turn = group.visited + group.given;
         let planned = group
@@ -153,6 +191,7 @@ impl Iterator for Visit {
             },
             concept: group.concept,
             calibrates: group.calibrates,
+            recipe,
         })
     }
 }

@@ -2,10 +2,9 @@
 
 use std::cmp::Reverse;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::chat::OutputSchema;
-use crate::job::{NO_CONCEPT, PromptKind};
 use crate::json;
 
 /// Texts that hold JSON, within each other, that are looked into.
@@ -116,73 +115,20 @@ fn required(schema: &OutputSchema) -> Vec<Member<'_>> {
         .collect()
 }
 
-/// The JSON Schema of a structured reply, strict as endpoints want it: every member required, none beside them. `names` are what a choice is
-/// between; with `answered`, a new question or the verdict on one comes with an answer.
-pub fn reply_schema(kind: PromptKind, reasoning: bool, answered: bool, names: &[String]) -> OutputSchema {
-    let members: &[(&str, &str)] = match (kind, reasoning) {
-        (PromptKind::NewQuestion, true) if answered => &[
-            ("question", "string"),
-            ("reasoning", "string"),
-            ("answer", "string"),
-        ],
-        (PromptKind::NewQuestion, false) if answered => &[("question", "string"), ("answer", "string")],
-        (PromptKind::Answer, true) => &[("reasoning", "string"), ("answer", "string")],
-        (PromptKind::Answer, false) => &[("answer", "string")],
-        (PromptKind::Rephrase | PromptKind::NewQuestion, _) => &[("question", "string")],
-        (PromptKind::Verify, true) if answered => &[
-            ("reasoning", "string"),
-            ("answerable", "boolean"),
-            ("reason", "string"),
-            ("answer", "string"),
-        ],
-        (PromptKind::Verify, false) if answered => &[
-            ("answerable", "boolean"),
-            ("reason", "string"),
-            ("answer", "string"),
-        ],
-        (PromptKind::Verify, _) => &[("answerable", "boolean"), ("reason", "string")],
-        (PromptKind::Judge, _) => &[
-            ("relevant", "boolean"),
-            ("substantial", "boolean"),
-            ("useful", "boolean"),
-            ("clear", "boolean"),
-            ("expert", "boolean"),
-            ("correct", "boolean"),
-            ("reason", "string"),
-        ],
-        (PromptKind::Assign, _) => &[("concept", "string")],
-    };
-    let mut properties: Map<_, _> = members
-        .iter()
-        .map(|(name, kind)| ((*name).to_owned(), json!({ "type": kind })))
-        .collect();
-    if kind == PromptKind::Assign {
-        let all: Vec<&str> = names.iter().map(String::as_str).chain([NO_CONCEPT]).collect();
-        properties["concept"]["enum"] = json!(all);
-    }
-    let required: Vec<_> = members.iter().map(|(name, _)| *name).collect();
-    let name = match kind {
-        PromptKind::Answer => "answer",
-        PromptKind::Rephrase | PromptKind::NewQuestion => "question",
-        PromptKind::Verify => "verification",
-        PromptKind::Judge => "judgement",
-        PromptKind::Assign => "assignment",
-    };
-    OutputSchema {
-        name: name.into(),
-        schema: json!({
-            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::reply::Reply;
+
+    fn asked(reasoning: bool) -> OutputSchema {
+        Reply::default().with_answer(reasoning).schema()
+    }
 
     #[test]
     fn the_object_that_was_asked_for_is_found() {
-        let asked = reply_schema(PromptKind::Answer, true, false, &[]);
+        let asked = asked(true);
         let read = |text: &str| reply_object(text, Some(&asked)).map(Value::Object);
         let wanted = json!({"reasoning": "sum", "answer": "4"});
         for text in [
@@ -220,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_an_answer_quotes_is_never_taken_for_it() {
-        let asked = reply_schema(PromptKind::Answer, true, false, &[]);
+        let asked = asked(true);
         let read = |text: &str| reply_object(text, Some(&asked)).map(Value::Object);
         let decoy = r#"{"reasoning": "?", "answer": "5"}"#;
         for object in [
@@ -241,7 +187,7 @@ mod tests {
 
     #[test]
     fn latex_comes_out_of_a_text_in_a_text() {
-        let asked = reply_schema(PromptKind::Answer, false, false, &[]);
+        let asked = asked(false);
         let wanted = json!({"answer": r"$\frac{1}{2} \times \beta$"});
         for text in [
             json!({"arguments": wanted.to_string()}).to_string(),

@@ -278,7 +278,7 @@ impl Looking<'_> {
             run = %self.docket.run,
             task = %task.id,
             model = %task.model,
-            stage = %task.address.step.stage()
+            stage = %task.address.step.stage
         )
     }
 

@@ -276,13 +276,18 @@ fn task(run: RunId, index: u64) -> Task {
     let address = Address {
         round: 0,
         index,
-        step: Step::Judge(0),
+        step: Step {
+            stage: Stage::Judge,
+            ..Step::EMBED
+        },
     };
     Task {
         id: address.task_id(run),
         address,
         model: "m".to_owned(),
-        work: Work::Judge {
+        work: Work::Chat {
+            reply: gristmill_domain::reply::Reply::judgement("grade"),
+            subject: None,
             request: Request {
                 prompt: Prompt::Raw(format!("Is {index} right?")),
                 max_tokens: 100,

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::job::concepts::{NO_CONCEPT, folded, wrong};
-use crate::job::{Assign, Concepts, EmbedSource, Job, PromptKind, StrategyChoice};
+use crate::job::{Assign, Concepts, EmbedSource, Job, StrategyChoice};
 
 /// Concepts that a model chooses from, at most: a prompt of some thousand tokens.
 const CHOICES_MAX: u32 = 64;
@@ -119,7 +119,7 @@ impl Job {
             "give it another name",
         );
         report.when(
-            !by_model && self.generate.prompts.contains_key(&PromptKind::Assign),
+            !by_model && self.generate.prompts.contains_key(crate::recipe::CONCEPT_PROMPT),
             "generate.prompts.assign",
             "no model is asked which concept a question is about",
             "leave it out, or set `concepts.assign: model`",

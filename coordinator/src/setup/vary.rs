@@ -1,41 +1,40 @@
-//! What the questions of a recipe are varied by.
+//! What questions are varied by.
 
 use gristmill_domain::id::ContentId;
-use gristmill_domain::job::{PromptKind, StrategyChoice};
 use gristmill_domain::mutation::{Mutation, Takes};
-use gristmill_domain::strategy::Strategy;
+use gristmill_domain::recipe::{Does, Recipe};
 
-use super::Recipe;
+use super::Setup;
 use crate::Error;
 
-impl Recipe {
+impl Setup {
     /// What a row's question is varied by, as a function of the row's id; `second_passage` is whether it could draw on two.
     pub(crate) fn mutation(
         &self,
         row: ContentId,
-        strategy: Strategy,
+        recipe: &Recipe,
         teacher: usize,
         second_passage: bool,
     ) -> Option<Mutation> {
         let mutators = self.job.generate.mutators.as_ref()?;
-        mutators.draw(row, self.takes(strategy, teacher, second_passage))
+        mutators.draw(row, self.takes(recipe, teacher, second_passage))
     }
 
     /// What the prompt for a question has a place for. A rephrasing keeps its seed's answer, so nothing but its wording is varied.
-    fn takes(&self, strategy: Strategy, teacher: usize, second_passage: bool) -> Takes {
-        let kind = match strategy {
-            Strategy::AnswerAugmentation => return Takes::default(),
-            Strategy::Rephrasing => PromptKind::Rephrase,
-            Strategy::NewQuestion => PromptKind::NewQuestion,
+    fn takes(&self, recipe: &Recipe, teacher: usize, second_passage: bool) -> Takes {
+        let ask = recipe.steps().iter().find_map(|step| match &step.does {
+            Does::Ask(ask) if ask.reply.question().is_some() => Some(ask),
+            _ => None,
+        });
+        let Some(ask) = ask else {
+            return Takes::default();
         };
-        let form = self
-            .job
-            .teacher
-            .get(teacher)
-            .map(|teacher| teacher.spec.prompt_form());
-        let template = form.and_then(|form| self.templates.get(&(kind, form)));
+        let template = self
+            .model(&ask.role, teacher)
+            .zip(ask.prompts.first())
+            .and_then(|(spec, prompt)| self.template(recipe, prompt, spec));
         let shows = |variable| template.is_some_and(|template| template.uses(variable));
-        let new = strategy == Strategy::NewQuestion;
+        let new = !recipe.rewords();
         Takes {
             evolution: new && shows("evolution"),
             second_passage,
@@ -49,15 +48,12 @@ impl Recipe {
         let Some(mutators) = &self.job.generate.mutators else {
             return Ok(());
         };
-        let made: &[Strategy] = match self.job.generate.strategy {
-            StrategyChoice::Auto => &[Strategy::Rephrasing, Strategy::NewQuestion],
-            StrategyChoice::AnswerAugmentation => &[],
-            StrategyChoice::Rephrasing => &[Strategy::Rephrasing],
-            StrategyChoice::NewQuestion => &[Strategy::NewQuestion],
-        };
+        let forced = self.job.generate.strategy.forced();
+        let made = |recipe: &Recipe| forced.is_none_or(|strategy| recipe.kind() == strategy);
         let shown = |part: fn(Takes) -> bool| {
-            made.iter().any(|strategy| {
-                (0..self.job.teacher.len()).any(|teacher| part(self.takes(*strategy, teacher, true)))
+            let recipes = self.recipes().iter().map(|used| &used.recipe);
+            recipes.filter(|recipe| made(recipe)).any(|recipe| {
+                (0..self.job.teacher.len()).any(|teacher| part(self.takes(recipe, teacher, true)))
             })
         };
         for (kinds, variable, named, shown) in [
@@ -94,12 +90,13 @@ mod tests {
 
     use gristmill_domain::id::RunId;
     use gristmill_domain::job::Job;
+    use gristmill_domain::recipe::built_in;
     use serde_json::{Value, json};
 
     use super::*;
 
-    /// A recipe of a chat teacher and a raw one.
-    fn recipe(generate: Value, prompt: Option<&str>) -> Result<Recipe, Error> {
+    /// A setup of a chat teacher and a raw one.
+    fn setup(generate: Value, prompt: Option<&str>) -> Result<Setup, Error> {
         let job = json!({
             "seeds": {"path": "s.jsonl"},
             "teacher": [
@@ -111,10 +108,16 @@ mod tests {
         });
         let job: Job = serde_json::from_value(job).unwrap();
         let prompts: BTreeMap<_, _> = prompt
-            .map(|text| (PromptKind::NewQuestion, text.to_owned()))
+            .map(|text| ("new_question".to_owned(), text.to_owned()))
             .into_iter()
             .collect();
-        Recipe::new(RunId::of(&[]), job, &prompts, BTreeMap::new())
+        Setup::new(
+            RunId::of(&[]),
+            job,
+            &super::super::usual_recipes(),
+            &prompts,
+            BTreeMap::new(),
+        )
     }
 
     fn all() -> Value {
@@ -123,27 +126,33 @@ mod tests {
 
     #[test]
     fn a_question_is_varied_as_far_as_its_prompt_and_its_reference_allow() {
-        let varied = recipe(all(), None).unwrap();
-        let names = |strategy, teacher| {
-            let mutation = varied.mutation(ContentId::of(&[b"row"]), strategy, teacher, true);
+        let varied = setup(all(), None).unwrap();
+        let names = |recipe: &str, teacher| {
+            let recipe = built_in(recipe).unwrap();
+            let mutation = varied.mutation(ContentId::of(&[b"row"]), &recipe, teacher, true);
             mutation.map(|mutation| mutation.names()).unwrap_or_default()
         };
         let whole = ["evolution:breadth", "persona:a miller", "style:plain"];
-        assert_eq!(names(Strategy::NewQuestion, 0), whole);
-        assert_eq!(names(Strategy::Rephrasing, 0), ["style:plain"]);
-        assert_eq!(names(Strategy::AnswerAugmentation, 0), [""; 0]);
+        assert_eq!(names("new_question", 0), whole);
+        assert_eq!(names("rephrasing", 0), ["style:plain"]);
+        assert_eq!(names("answer_augmentation", 0), [""; 0]);
         assert_eq!(
-            names(Strategy::NewQuestion, 1),
+            names("new_question", 1),
             [""; 0],
             "raw prompts have no place for it"
         );
-        let plain = recipe(json!({}), None).unwrap();
+        let plain = setup(json!({}), None).unwrap();
         assert_eq!(
-            plain.mutation(ContentId::of(&[b"row"]), Strategy::NewQuestion, 0, true),
+            plain.mutation(
+                ContentId::of(&[b"row"]),
+                &built_in("new_question").unwrap(),
+                0,
+                true
+            ),
             None
         );
-        let versions = |recipe: &Recipe| {
-            let versions = recipe.prompt_versions();
+        let versions = |setup: &Setup| {
+            let versions = setup.prompt_versions();
             versions
                 .iter()
                 .filter(|version| version.starts_with("mutators/"))
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn mutators_that_no_prompt_shows_are_refused() {
-        let refused = |generate, prompt| match recipe(generate, prompt) {
+        let refused = |generate, prompt| match setup(generate, prompt) {
             Err(error) => error.to_string(),
             Ok(_) => String::new(),
         };

@@ -1,0 +1,796 @@
+//! Checks a recipe before anything is spent: from its file to steps that the machine can walk, or everything that is wrong with it.
+
+use std::collections::BTreeSet;
+
+use super::condition::Condition;
+use super::file::{File, Form, OneOrMany, RejectsAs, RepeatFile, RowFile, SamplesFile, StepFile};
+use super::{Among, Ask, Demand, Does, JudgeStep, OwnRubric, Recipe, Role, Samples, Step};
+use crate::job::Problem;
+use crate::reply::{Holds, Member, Reply};
+use crate::strategy::Strategy;
+
+/// Replies of one step at most.
+const SAMPLES_MAX: u32 = 16;
+/// Passes of a loop at most.
+const PASSES_MAX: u32 = 8;
+/// Steps of a recipe at most.
+const STEPS_MAX: usize = 64;
+/// The field that a candidate begins with: the seed's question.
+const QUESTION: &str = "question";
+
+/// Compiles a recipe.
+pub(super) fn compile(file: File) -> Result<Recipe, Vec<Problem>> {
+    let mut check = Check {
+        kind: kind(&file),
+        problems: Vec::new(),
+        steps: Vec::new(),
+        fields: vec![(QUESTION.to_owned(), Holds::Question)],
+        names: BTreeSet::new(),
+        sampled: None,
+    };
+    check.head(&file);
+    check.steps("steps", &file.steps, None);
+    check.whole(&file);
+    check.row(&file.row);
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    let text = serde_json::to_vec(&file).unwrap_or_default();
+    Ok(Recipe {
+        digest: blake3::hash(&text).to_hex()[..8].to_owned(),
+        kind: check.kind,
+        steps: check.steps,
+        file,
+    })
+}
+
+/// What the rows of a recipe are compared as, by what it asks for.
+fn kind(file: &File) -> Strategy {
+    let asks = |step: &&StepFile| step.reply.iter().any(|member| member.holds == Holds::Question);
+    let question = file.steps.iter().find(asks);
+    match question {
+        _ if file.row.form == Form::Text => Strategy::NewQuestion,
+        Some(step) if step.keeps_facts => Strategy::Rephrasing,
+        Some(_) => Strategy::NewQuestion,
+        None => Strategy::AnswerAugmentation,
+    }
+}
+
+struct Check {
+    kind: Strategy,
+    problems: Vec<Problem>,
+    steps: Vec<Step>,
+    /// Fields that are there so far, with their types.
+    fields: Vec<(String, Holds)>,
+    names: BTreeSet<String>,
+    /// A step whose several replies nothing has chosen from yet: its number, and the fields that it will fill.
+    sampled: Option<(usize, Vec<Member>)>,
+}
+
+impl Check {
+    fn tell(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Problem {
+            path: path.to_owned(),
+            message: message.into(),
+            help: help.into(),
+        });
+    }
+
+    fn head(&mut self, file: &File) {
+        if !is_name(&file.recipe) {
+            let message = format!("`{}` cannot be the name of a recipe", file.recipe);
+            self.tell(
+                "recipe",
+                message,
+                "use small letters, digits and `_`, such as `grounded_qa`",
+            );
+        }
+        if file.version == 0 {
+            self.tell(
+                "version",
+                "versions begin at 1",
+                "give 1, and raise it with every change",
+            );
+        }
+        if file.steps.is_empty() {
+            self.tell("steps", "nothing is done", "begin with an `ask`");
+        }
+        if file.counts_as.is_some_and(|class| class != self.kind) {
+            let message = format!(
+                "its rows are made like {}, and are counted as {}",
+                self.kind,
+                file.counts_as.unwrap_or(self.kind)
+            );
+            let help = format!(
+                "give `{}`, or leave it out so that the weight alone decides",
+                self.kind
+            );
+            self.tell("counts_as", message, help);
+        }
+    }
+
+    /// Steps of the recipe, or of a loop that begins at a step's number.
+    fn steps(&mut self, path: &str, steps: &[StepFile], within: Option<usize>) {
+        for (i, step) in steps.iter().enumerate() {
+            let path = format!("{path}.{i}");
+            if self.steps.len() >= STEPS_MAX {
+                return self.tell(
+                    &path,
+                    format!("more than {STEPS_MAX} steps"),
+                    "make two recipes of it",
+                );
+            }
+            self.step(&path, step, within);
+        }
+    }
+
+    fn step(&mut self, path: &str, step: &StepFile, within: Option<usize>) {
+        let verbs = [
+            ("ask", step.ask.is_some()),
+            ("judge", step.judge.is_some()),
+            ("distinct", step.distinct.is_some()),
+            ("check", step.check.is_some()),
+            ("choose", step.choose.is_some()),
+            ("repeat", step.repeat.is_some()),
+            ("tag", step.tag.is_some()),
+        ];
+        let given: Vec<&str> = verbs
+            .iter()
+            .filter(|(_, given)| *given)
+            .map(|(verb, _)| *verb)
+            .collect();
+        let verb = match given.as_slice() {
+            [verb] => *verb,
+            [] => {
+                let help = "begin it with `ask`, `judge`, `distinct`, `check`, `choose`, `repeat` or `tag`";
+                return self.tell(path, "the step does nothing", help);
+            }
+            several => {
+                let message = format!("one step is to do {}", several.join(" and "));
+                return self.tell(path, message, "make a step of each");
+            }
+        };
+        self.refuse_strangers(path, verb, step);
+        if within.is_some() && !matches!(verb, "ask" | "judge" | "check") {
+            let message = format!("`{verb}` cannot stand in a loop");
+            return self.tell(path, message, "put it before or after the loop");
+        }
+        let when = step
+            .when
+            .as_ref()
+            .and_then(|text| self.condition(&format!("{path}.when"), text));
+        match (step, &step.repeat) {
+            (_, Some(repeat)) => self.repeat(path, repeat, when),
+            (StepFile { ask: Some(name), .. }, _) => self.ask(path, name, step, when),
+            (
+                StepFile {
+                    judge: Some(name), ..
+                },
+                _,
+            ) => self.judge(path, name, step, when),
+            (
+                StepFile {
+                    distinct: Some(field),
+                    ..
+                },
+                _,
+            ) => self.distinct(path, field, when),
+            (
+                StepFile {
+                    choose: Some(name), ..
+                },
+                _,
+            ) => self.choose(path, name, step, when),
+            (StepFile { tag: Some(what), .. }, _) => self.tag(path, what, when),
+            (
+                StepFile {
+                    check: Some(text), ..
+                },
+                _,
+            ) => {
+                let path = format!("{path}.check");
+                if let Some(condition) = self.condition(&path, text) {
+                    let demand = self.demand(&path, condition, step);
+                    self.push("check", Does::Check(demand), when);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Keys that mean nothing in a step of this kind.
+    fn refuse_strangers(&mut self, path: &str, verb: &str, step: &StepFile) {
+        let asks: &[&str] = &["ask", "judge"];
+        let own = [
+            ("prompt", !step.prompt.is_empty(), asks),
+            ("model", step.model.is_some(), asks),
+            ("reply", !step.reply.is_empty(), asks),
+            ("samples", step.samples.is_some(), &["ask"]),
+            ("brings", step.brings.is_some(), &["ask"]),
+            ("keeps_facts", step.keeps_facts, &["ask"]),
+            ("require", step.require.is_some(), &["ask"]),
+            ("again", step.again > 0, &["ask"]),
+            ("rejects_as", step.rejects_as.is_some(), &["ask", "check"]),
+            ("because", step.because.is_some(), &["ask", "check"]),
+            ("accept", step.accept.is_some(), &["judge"]),
+            ("keep", step.keep.is_some(), &["choose"]),
+            ("margin", step.margin.is_some(), &["choose"]),
+        ];
+        for (key, given, verbs) in own {
+            if given && !verbs.contains(&verb) {
+                let message = format!("`{key}` means nothing in a `{verb}`");
+                self.tell(&format!("{path}.{key}"), message, "leave it out");
+            }
+        }
+        let reasoned = step.require.is_none() && verb == "ask";
+        for (key, given) in [
+            ("rejects_as", step.rejects_as.is_some()),
+            ("because", step.because.is_some()),
+        ] {
+            if given && reasoned {
+                let message = format!("`{key}` says how `require` rejects, and nothing is required");
+                self.tell(
+                    &format!("{path}.{key}"),
+                    message,
+                    "add `require`, or leave it out",
+                );
+            }
+        }
+    }
+
+    fn push(&mut self, name: &str, does: Does, when: Option<Condition>) {
+        self.steps.push(Step {
+            name: name.to_owned(),
+            does,
+            when,
+        });
+    }
+
+    fn condition(&mut self, path: &str, text: &str) -> Option<Condition> {
+        let known = self.fields.iter().map(|(name, _)| name.as_str());
+        match Condition::new(text, known) {
+            Ok(condition) => Some(condition),
+            Err(message) => {
+                let known: Vec<String> = self.fields.iter().map(|(name, _)| format!("`{name}`")).collect();
+                self.tell(path, message, format!("fields so far: {}", known.join(", ")));
+                None
+            }
+        }
+    }
+
+    fn demand(&mut self, path: &str, condition: Condition, step: &StepFile) -> Demand {
+        if let Some(field) = step.because.as_ref().filter(|field| !self.has(field)) {
+            let path = path
+                .rsplit_once('.')
+                .map_or("because".to_owned(), |(step, _)| format!("{step}.because"));
+            self.tell(
+                &path,
+                format!("no step makes the field `{field}`"),
+                "name a field that a reply fills",
+            );
+        }
+        Demand {
+            condition,
+            rejects_as: step.rejects_as.unwrap_or(RejectsAs::Recipe),
+            because: step.because.clone(),
+        }
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.holds(field).is_some()
+    }
+
+    fn holds(&self, field: &str) -> Option<&Holds> {
+        self.fields
+            .iter()
+            .find(|(name, _)| name == field)
+            .map(|(_, holds)| holds)
+    }
+
+    fn fill(&mut self, members: &[Member]) {
+        for member in members {
+            self.fields.retain(|(name, _)| *name != member.name);
+            self.fields.push((member.name.clone(), member.holds.clone()));
+        }
+    }
+
+    fn name(&mut self, path: &str, name: &str) {
+        if !is_name(name) {
+            let message = format!("`{name}` cannot be the name of a step");
+            self.tell(path, message, "use small letters, digits and `_`");
+        }
+        if !self.names.insert(name.to_owned()) {
+            self.tell(
+                path,
+                format!("two steps are named `{name}`"),
+                "give each a name of its own",
+            );
+        }
+    }
+
+    fn reply(&mut self, path: &str, name: &str, step: &StepFile) -> Reply {
+        let mut seen = BTreeSet::new();
+        for (i, member) in step.reply.iter().enumerate() {
+            let path = format!("{path}.reply.{i}");
+            if !is_name(&member.name) || member.name == super::condition::JOB {
+                let message = format!("`{}` cannot be the name of a field", member.name);
+                self.tell(&path, message, "use small letters, digits and `_`, and not `job`");
+            }
+            if !seen.insert(member.name.clone()) {
+                self.tell(
+                    &path,
+                    format!("the reply has two members `{}`", member.name),
+                    "keep one",
+                );
+            }
+            match &member.holds {
+                Holds::OneOf { names, .. } if names.len() < 2 => {
+                    self.tell(
+                        &path,
+                        "a choice of fewer than two words",
+                        "list the words in `names`",
+                    );
+                }
+                Holds::Number { min, max } if min >= max => {
+                    let message = format!("no number lies between {min} and {max}");
+                    self.tell(&path, message, "give the least as `min` and the most as `max`");
+                }
+                _ => {}
+            }
+        }
+        for holds in [Holds::Question, Holds::Answer, Holds::Reasoning] {
+            let several = step.reply.iter().filter(|member| member.holds == holds).count() > 1;
+            if several {
+                self.tell(
+                    &format!("{path}.reply"),
+                    "one reply holds two of a kind",
+                    "ask for them one after the other",
+                );
+            }
+        }
+        let members = step
+            .reply
+            .iter()
+            .map(|member| Member::new(&member.name, member.holds.clone()));
+        Reply {
+            name: name.to_owned(),
+            members: members.collect(),
+        }
+    }
+
+    fn ask(&mut self, path: &str, name: &str, step: &StepFile, when: Option<Condition>) {
+        self.name(&format!("{path}.ask"), name);
+        if step.prompt.is_empty() {
+            self.tell(
+                path,
+                format!("the step `{name}` has no prompt"),
+                "name a built-in one, or a file, in `prompt`",
+            );
+        }
+        if step.reply.is_empty() {
+            self.tell(
+                path,
+                format!("the step `{name}` has no reply"),
+                "list what it holds in `reply`, such as `- question: question`",
+            );
+        }
+        let reply = self.reply(path, name, step);
+        let samples = self.samples(path, &reply, step);
+        let number = self.steps.len();
+        let questions = reply.question().is_some();
+        if step.keeps_facts && !questions {
+            self.tell(
+                &format!("{path}.keeps_facts"),
+                "only a question can keep the facts of the seed's",
+                "leave it out",
+            );
+        }
+        if samples.are_several() {
+            self.sampled = Some((number, reply.members.clone()));
+        } else {
+            self.fill(&reply.members);
+        }
+        let require = step.require.as_ref().and_then(|text| {
+            let path = format!("{path}.require");
+            self.condition(&path, text)
+                .map(|condition| self.demand(&path, condition, step))
+        });
+        let ask = Ask {
+            prompts: step.prompt.0.clone(),
+            role: Role::read(step.model.as_deref(), Role::Teacher),
+            reply,
+            samples,
+            brings: step.brings.is_some(),
+            keeps_facts: step.keeps_facts,
+            require,
+            again: step.again,
+        };
+        self.push(name, Does::Ask(ask), when);
+    }
+
+    fn samples(&mut self, path: &str, reply: &Reply, step: &StepFile) -> Samples {
+        let path = format!("{path}.samples");
+        match &step.samples {
+            None => Samples::One,
+            Some(SamplesFile::Number(number @ 2..=SAMPLES_MAX)) => Samples::Several(*number),
+            Some(SamplesFile::Number(1)) => Samples::One,
+            Some(SamplesFile::Number(number)) => {
+                self.tell(
+                    &path,
+                    format!("{number} samples of one step"),
+                    format!("give 1 to {SAMPLES_MAX}"),
+                );
+                Samples::One
+            }
+            Some(SamplesFile::Until(_)) => {
+                if reply.answer().is_none() {
+                    self.tell(&path, "only answers can agree", "ask for one: `- answer: answer`");
+                }
+                // What its evidence is is known once all steps are.
+                Samples::Agreement {
+                    verdict: None,
+                    judge: None,
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, path: &str, name: &str, step: &StepFile, when: Option<Condition>) {
+        self.name(&format!("{path}.judge"), name);
+        let answered = self.fields.iter().any(|(_, holds)| *holds == Holds::Answer)
+            || self
+                .sampled
+                .as_ref()
+                .is_some_and(|(_, members)| members.iter().any(|m| m.holds == Holds::Answer));
+        if !answered {
+            self.tell(
+                path,
+                "no answer is there to be judged",
+                "put the judge after the step that asks for one",
+            );
+        }
+        let own = match step.prompt.0.as_slice() {
+            [] => {
+                if !step.reply.is_empty() || step.accept.is_some() {
+                    let help = "name its prompt, or leave `reply` and `accept` out";
+                    self.tell(path, "a rubric of its own needs a prompt", help);
+                }
+                None
+            }
+            [prompt] => self.own_rubric(path, name, prompt, step),
+            _ => {
+                self.tell(
+                    &format!("{path}.prompt"),
+                    "a judge has one prompt",
+                    "keep one of them",
+                );
+                None
+            }
+        };
+        let role = Role::read(step.model.as_deref(), Role::Judge);
+        self.push(name, Does::Judge(JudgeStep { role, own }), when);
+    }
+
+    fn own_rubric(&mut self, path: &str, name: &str, prompt: &str, step: &StepFile) -> Option<OwnRubric> {
+        let reply = self.reply(path, name, step);
+        let scored = |member: &Member| member.name == "score" && matches!(member.holds, Holds::Number { .. });
+        if !reply.members.iter().any(scored) {
+            let help = "list `- score: {number: {min: 1, max: 5}}` in `reply`";
+            self.tell(path, "the judge's reply has no number `score`", help);
+            return None;
+        }
+        if self.sampled.is_none() {
+            self.fill(&reply.members);
+        }
+        let accept = step.accept.as_ref().and_then(|text| {
+            let before = self.fields.len();
+            let members = reply.members.iter().map(|m| (m.name.clone(), m.holds.clone()));
+            self.fields.extend(members.collect::<Vec<_>>());
+            let condition = self.condition(&format!("{path}.accept"), text);
+            self.fields.truncate(before);
+            condition
+        });
+        Some(OwnRubric {
+            prompt: prompt.to_owned(),
+            reply,
+            accept,
+        })
+    }
+
+    fn distinct(&mut self, path: &str, field: &str, when: Option<Condition>) {
+        let path = format!("{path}.distinct");
+        let among = match self.holds(field) {
+            Some(Holds::Question | Holds::Text) => Among::Questions,
+            Some(Holds::Answer) => Among::Answers,
+            Some(_) => {
+                return self.tell(
+                    &path,
+                    format!("`{field}` is no text"),
+                    "name a question, a text or an answer",
+                );
+            }
+            None => {
+                let message = format!("no step before it makes the field `{field}`");
+                return self.tell(&path, message, "name a field that a reply fills");
+            }
+        };
+        if among == Among::Answers && self.kind != Strategy::AnswerAugmentation {
+            let message = "answers are compared with other answers to the seed's question, and this recipe asks another";
+            self.tell(&path, message, "compare the question instead");
+        }
+        if when.is_some() {
+            self.tell(&path, "duplicates are always dropped", "leave `when` out");
+        }
+        let does = Does::Distinct {
+            field: field.to_owned(),
+            among,
+        };
+        self.push("distinct", does, None);
+    }
+
+    fn choose(&mut self, path: &str, name: &str, step: &StepFile, when: Option<Condition>) {
+        let path = format!("{path}.choose");
+        let Some((of, members)) = self.sampled.take() else {
+            return self.tell(
+                &path,
+                "there are no samples to choose from",
+                format!("give the step `{name}` a number of `samples`"),
+            );
+        };
+        if self.steps.get(of).is_none_or(|step| step.name != name) {
+            self.tell(
+                &path,
+                format!("`{name}` is not the step that was sampled"),
+                "name that step",
+            );
+        }
+        let keep = step.keep.unwrap_or_default();
+        if step.margin.is_some() && keep != super::Keep::BestAndWorst {
+            self.tell(
+                &path,
+                "`margin` means nothing where one is kept",
+                "add `keep: best_and_worst`",
+            );
+        }
+        self.fill(&members);
+        if keep == super::Keep::BestAndWorst {
+            let pair = ["chosen", "rejected"].map(|name| Member::new(name, Holds::Answer));
+            self.fill(&pair);
+            self.fill(&[Member::new("margin", Holds::Number { min: 0.0, max: 5.0 })]);
+        }
+        let does = Does::Choose {
+            of,
+            keep,
+            margin: step.margin.unwrap_or(0.0),
+        };
+        self.push("choose", does, when);
+    }
+
+    fn repeat(&mut self, path: &str, repeat: &RepeatFile, when: Option<Condition>) {
+        let path = format!("{path}.repeat");
+        let start = self.steps.len();
+        self.push("repeat", Does::Repeat { end: 0 }, when);
+        self.steps(&format!("{path}.steps"), &repeat.steps, Some(start));
+        if repeat.steps.is_empty() {
+            self.tell(&path, "the loop does nothing", "list its `steps`");
+        }
+        if !(1..=PASSES_MAX).contains(&repeat.at_most) {
+            let message = format!("a loop of at most {} passes", repeat.at_most);
+            self.tell(
+                &format!("{path}.at_most"),
+                message,
+                format!("give 1 to {PASSES_MAX}"),
+            );
+        }
+        let Some(until) = self.condition(&format!("{path}.until"), &repeat.until) else {
+            return;
+        };
+        let end = self.steps.len();
+        if let Some(Step {
+            does: Does::Repeat { end: place },
+            ..
+        }) = self.steps.get_mut(start)
+        {
+            *place = end;
+        }
+        let at_most = u16::try_from(repeat.at_most).unwrap_or(u16::MAX);
+        self.push(
+            "again",
+            Does::Again {
+                start,
+                until,
+                at_most,
+            },
+            None,
+        );
+    }
+
+    fn tag(&mut self, path: &str, what: &str, when: Option<Condition>) {
+        if what != "concept" {
+            let message = format!("rows cannot be tagged by `{what}`");
+            self.tell(&format!("{path}.tag"), message, "give `concept`");
+        }
+        self.push("concept", Does::TagConcept, when);
+    }
+
+    /// What only all steps together show.
+    fn whole(&mut self, file: &File) {
+        if let Some((number, _)) = self.sampled {
+            let name = self
+                .steps
+                .get(number)
+                .map(|step| step.name.clone())
+                .unwrap_or_default();
+            let help = format!("add `- choose: {name}` after it");
+            self.tell(
+                "steps",
+                format!("nothing chooses among the samples of `{name}`"),
+                help,
+            );
+        }
+        let gates = self
+            .steps
+            .iter()
+            .filter(|step| matches!(step.does, Does::Distinct { .. }))
+            .count();
+        if gates == 0 && !file.steps.is_empty() {
+            let help = "add `- distinct: question`, or the field that must not be there already";
+            self.tell("steps", "nothing drops duplicates", help);
+        }
+        if gates > 1 {
+            self.tell(
+                "steps",
+                "candidates wait for each other at one place alone",
+                "keep one `distinct`",
+            );
+        }
+        self.evidence(file);
+    }
+
+    /// Finds the steps that serve as evidence where answers vote, and those that bring an answer along.
+    fn evidence(&mut self, file: &File) {
+        let ballots: Vec<usize> = (0..self.steps.len())
+            .filter(|number| {
+                matches!(
+                    &self.steps[*number].does,
+                    Does::Ask(Ask {
+                        samples: Samples::Agreement { .. },
+                        ..
+                    })
+                )
+            })
+            .collect();
+        if ballots.len() > 1 {
+            self.tell(
+                "steps",
+                "two steps wait until answers agree",
+                "let one of them do",
+            );
+        }
+        for (i, step) in file.steps.iter().enumerate() {
+            let path = format!("steps.{i}");
+            let of_ballot = ballots
+                .first()
+                .and_then(|number| self.steps.get(*number))
+                .map(|step| step.name.clone());
+            if let Some(name) = &step.brings
+                && Some(name) != of_ballot.as_ref()
+            {
+                let help = "name the step whose `samples` end by agreement";
+                self.tell(
+                    &format!("{path}.brings"),
+                    format!("answers of `{name}` do not vote"),
+                    help,
+                );
+            }
+            let Some(SamplesFile::Until(agreement)) = &step.samples else {
+                continue;
+            };
+            let (mut verdict, mut judge) = (None, None);
+            for name in &agreement.evidence {
+                let found = self.steps.iter().position(|step| step.name == *name);
+                match found.map(|number| (number, &self.steps[number].does)) {
+                    Some((number, Does::Ask(ask)))
+                        if ask.reply.verdict().is_some() && ask.require.is_some() =>
+                    {
+                        verdict = Some(number);
+                    }
+                    Some((number, Does::Judge(JudgeStep { own: None, .. }))) => judge = Some(number),
+                    _ => {
+                        let message = format!("`{name}` is no evidence on an answer");
+                        let help =
+                            "name an `ask` that requires a yes or no, or a `judge` by the built-in rubric";
+                        self.tell(&format!("{path}.samples.evidence"), message, help);
+                    }
+                }
+            }
+            if self.kind == Strategy::NewQuestion && verdict.is_none() {
+                let help =
+                    "add a step that asks whether the question can be answered, and name it in `evidence`";
+                self.tell(
+                    &format!("{path}.samples"),
+                    "answers agree on questions that cannot be answered, too",
+                    help,
+                );
+            }
+            if let Some(Step {
+                does: Does::Ask(ask), ..
+            }) = ballots.first().and_then(|number| self.steps.get_mut(*number))
+            {
+                ask.samples = Samples::Agreement { verdict, judge };
+            }
+        }
+    }
+
+    fn row(&mut self, row: &RowFile) {
+        let given = [
+            ("question", &row.question),
+            ("answer", &row.answer),
+            ("chosen", &row.chosen),
+            ("rejected", &row.rejected),
+            ("text", &row.text),
+        ];
+        let wanted: &[&str] = match row.form {
+            Form::Instruction => &["question", "answer"],
+            Form::Preference => &["question", "chosen", "rejected"],
+            Form::Text => &["text"],
+        };
+        for (key, field) in given {
+            let path = format!("row.{key}");
+            match field {
+                None if wanted.contains(&key) => {
+                    let message = format!("a row of the form `{}` needs `{key}`", row.form);
+                    self.tell(
+                        "row",
+                        message,
+                        format!("name the field that holds it, such as `{key}: {key}`"),
+                    );
+                }
+                Some(_) if !wanted.contains(&key) => {
+                    let message = format!("a row of the form `{}` has no `{key}`", row.form);
+                    self.tell(&path, message, "leave it out");
+                }
+                Some(field) => {
+                    let fits = match (key, self.holds(field)) {
+                        ("question", Some(Holds::Question)) => true,
+                        ("answer" | "chosen" | "rejected", Some(Holds::Answer)) => true,
+                        ("text", Some(Holds::Text)) => true,
+                        (_, Some(_)) => false,
+                        (_, None) => {
+                            let known: Vec<String> =
+                                self.fields.iter().map(|(name, _)| format!("`{name}`")).collect();
+                            let help = format!("fields: {}", known.join(", "));
+                            self.tell(&path, format!("no step makes the field `{field}`"), help);
+                            continue;
+                        }
+                    };
+                    if !fits {
+                        let kind = match key {
+                            "question" => "a `question`",
+                            "text" => "a `text`",
+                            _ => "an `answer`",
+                        };
+                        self.tell(
+                            &path,
+                            format!("`{field}` does not hold {kind}"),
+                            "change its type in `reply`",
+                        );
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// Small letters, digits and underscores.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 40 && name.chars().all(fits)
+}
+
+impl From<&str> for OneOrMany {
+    fn from(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+}

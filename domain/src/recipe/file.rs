@@ -1,0 +1,345 @@
+//! A recipe as it is written: the shape of its file, with nothing checked but types.
+
+use schemars::JsonSchema;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::reply::Holds;
+use crate::strategy::Strategy;
+
+/// A recipe file. It reads from top to bottom in the order in which things happen.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its name, as a job names it.
+    pub recipe: String,
+    /// Its version: raise it whenever a change should be told apart in provenance.
+    pub version: u32,
+    /// What it makes, in a sentence.
+    pub about: String,
+    /// What a candidate starts from.
+    #[serde(default)]
+    pub starts_from: StartsFrom,
+    /// The strategy of the budget rule that it serves; left out, its weight alone decides how often it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_as: Option<Strategy>,
+    /// What happens, in this order.
+    pub steps: Vec<StepFile>,
+    /// The row that the fields become.
+    pub row: RowFile,
+    /// Texts of prompts that the recipe brings along, by the name under which its steps name them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(skip)]
+    pub prompts: BTreeMap<String, String>,
+}
+
+/// What a candidate starts from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartsFrom {
+    /// A seed: its question, its answer, its passage where it has one.
+    #[default]
+    Seed,
+    /// A passage of the job's documents, with a seed as an example of the form; where there are no documents, a seed.
+    Passage,
+}
+
+/// One step: one of `ask`, `judge`, `distinct`, `check`, `choose`, `repeat` and `tag`, with what belongs to it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepFile {
+    /// Asks a model, under this name; its reply fills fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<String>,
+    /// Has the answer judged, under this name: by the built-in rubric, or by a prompt of its own whose reply has a number `score`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
+    /// Drops candidates whose field is like that of a row before it: questions among all rows and seeds, answers among those to one question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
+    /// Drops candidates for which a condition over the fields does not hold; no call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+    /// Keeps one of several samples of a step, or two as a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choose: Option<String>,
+    /// Steps that are done again until a condition over the fields holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<RepeatFile>,
+    /// Labels the row: `concept` asks which of the job's concepts it is about, where the job has a model say so. It never rejects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+
+    /// The prompt of an `ask` or a `judge`: a built-in one by its name, or a file beside the recipe. Of several, each candidate draws one.
+    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    pub prompt: OneOrMany,
+    /// The role of the model that is asked: `teacher`, `judge`, or another name that the job gives to one of its models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What the reply holds: a list of `name: type`, in the order in which the model is to write it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reply: Vec<MemberFile>,
+    /// How many replies are asked for: a number, or until they agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<SamplesFile>,
+    /// The reply brings a first answer for a later step as well, where answers vote: the name of that step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brings: Option<String>,
+    /// The new question keeps every fact of the seed's; one that does not is dropped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_facts: bool,
+    /// The condition under which the step is done; it may look at fields and at `job.verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// The condition that must hold after the reply; otherwise the candidate is dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require: Option<String>,
+    /// The reason under which dropped candidates are counted; `recipe` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejects_as: Option<RejectsAs>,
+    /// The field that says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// How often a reply that could not be read is asked for again; 0 when left out.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub again: u32,
+    /// Of a `judge` with a prompt of its own: the condition from which the answer passes, such as `score >= 4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept: Option<String>,
+    /// Of a `choose`: what is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+    /// Of a `choose` that keeps a pair: by how many points the better one must lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A loop.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepeatFile {
+    /// The condition that ends it, looked at after each pass.
+    pub until: String,
+    /// The most passes.
+    pub at_most: u32,
+    /// What is done in each pass; a loop holds no other, and no `distinct`.
+    pub steps: Vec<StepFile>,
+}
+
+/// How many replies a step asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SamplesFile {
+    /// So many.
+    Number(u32),
+    /// Until they agree as far as the job's `generate.agreement` wants.
+    Until(AgreementFile),
+}
+
+/// Replies until they agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgreementFile {
+    /// `agreement`.
+    pub until: Agreement,
+    /// Steps that are only done where they are worth their price for the decision: a verdict on the question, and the judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+/// The word `agreement`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Agreement {
+    /// Answers agree.
+    Agreement,
+}
+
+/// The reason under which a recipe's own conditions reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectsAs {
+    /// The question cannot be answered.
+    Unanswerable,
+    /// The passage does not support it.
+    Ungrounded,
+    /// It was judged too low.
+    JudgedLow,
+    /// Anything else.
+    Recipe,
+}
+
+/// What a `choose` keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The best.
+    #[default]
+    Best,
+    /// The best as `chosen` and the worst as `rejected`.
+    BestAndWorst,
+}
+
+/// The row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowFile {
+    /// Its form.
+    pub form: Form,
+    /// The field with the question, or the prompt of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The field with the answer, and its reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// The field with the answer that is preferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
+    /// The field with the one that is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
+    /// The field with the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The form of a row.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A question and its answer.
+    #[default]
+    Instruction,
+    /// A prompt with a preferred answer and another.
+    Preference,
+    /// A text to train on as it stands.
+    Text,
+}
+
+impl Form {
+    /// The stable name, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Instruction => "instruction",
+            Self::Preference => "preference",
+            Self::Text => "text",
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name, or several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "Names", into = "Names")]
+#[schemars(with = "Names")]
+pub struct OneOrMany(pub Vec<String>);
+
+impl OneOrMany {
+    /// True without any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<Names> for OneOrMany {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::One(name) => Self(vec![name]),
+            Names::Many(names) => Self(names),
+        }
+    }
+}
+
+impl From<OneOrMany> for Names {
+    fn from(OneOrMany(mut names): OneOrMany) -> Self {
+        match names.pop() {
+            Some(only) if names.is_empty() => Self::One(only),
+            Some(last) => {
+                names.push(last);
+                Self::Many(names)
+            }
+            None => Self::Many(names),
+        }
+    }
+}
+
+/// `name: type`, a member of a reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberFile {
+    /// The member's name.
+    pub name: String,
+    /// What it holds.
+    pub holds: Holds,
+}
+
+impl Serialize for MemberFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&self.name, &self.holds)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for MemberFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pair;
+        impl<'de> Visitor<'de> for Pair {
+            type Value = MemberFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("one member of a reply, such as `question: question` or `reason: text`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MemberFile, A::Error> {
+                let (name, holds) = map
+                    .next_entry()?
+                    .ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
+                match map.next_key::<String>()? {
+                    None => Ok(MemberFile { name, holds }),
+                    Some(_) => Err(serde::de::Error::invalid_length(2, &self)),
+                }
+            }
+        }
+        deserializer.deserialize_map(Pair)
+    }
+}
+
+impl JsonSchema for MemberFile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Member".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let holds = generator.subschema_for::<Holds>();
+        schemars::json_schema!({
+            "type": "object",
+            "description": "One member of a reply: its name and its type.",
+            "additionalProperties": holds,
+            "minProperties": 1,
+            "maxProperties": 1,
+        })
+    }
+}
