@@ -10,7 +10,7 @@ use gristmill_domain::evidence::{Costs, Measured, Rule, TYPICAL_REACHED, Terms};
 use gristmill_domain::job::{Assign, Concept, Concepts, Job, JudgeWhen};
 use gristmill_domain::plan::{Estimate, Policy, RecipeShare, Snapshot, StageCost, Steering, Tries};
 use gristmill_domain::recipe::machine::{Call, State};
-use gristmill_domain::recipe::{Does, JudgeStep, Recipe, Samples};
+use gristmill_domain::recipe::{Does, JudgeStep, Need, Recipe, Samples};
 use gristmill_domain::reply::Holds;
 use gristmill_domain::row::Position;
 use gristmill_domain::strategy::{ByStrategy, Strategy};
@@ -60,6 +60,7 @@ pub fn policy(setup: &Setup, seeds: &SeedStore) -> Result<Policy, Error> {
             )
         }
     };
+    check_passages(setup, seeds)?;
     let terms = terms(setup, seeds)?;
     let rule = Rule::typical(&terms);
     let prior = |strategy: Strategy, acceptance: f64| -> Result<Estimate, Error> {
@@ -101,6 +102,28 @@ pub fn policy(setup: &Setup, seeds: &SeedStore) -> Result<Policy, Error> {
                 ruled: recipe.file().counts_as.is_some(),
             })
             .collect(),
+    })
+}
+
+/// Refuses recipes that need passages where there are none.
+fn check_passages(setup: &Setup, seeds: &SeedStore) -> Result<(), Error> {
+    let needs = |recipe: &Recipe| recipe.file().needs.contains(&Need::Passage);
+    let Some(used) = setup.recipes().iter().find(|used| needs(&used.recipe)) else {
+        return Ok(());
+    };
+    let mut there = !seeds.passages().is_empty();
+    for n in 0..seeds.anchors().min(SAMPLE) {
+        there |= seeds.read(seeds.anchor(n))?.context.is_some();
+    }
+    if there {
+        return Ok(());
+    }
+    Err(Error::Roles {
+        message: format!(
+            "the recipe `{}` needs passages, and there are none: name documents in `seeds.documents`, or the column with each seed's passage in \
+             `seeds.fields.context`",
+            used.recipe.name()
+        ),
     })
 }
 

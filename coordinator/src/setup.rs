@@ -17,7 +17,8 @@ use gristmill_domain::passage::joined;
 use gristmill_domain::prompt::{Choice, Example, Template, Variables};
 use gristmill_domain::recipe::machine::{Call, Context, State};
 use gristmill_domain::recipe::{
-    Ask, CONCEPT_PROMPT, Does, File, JUDGE_PROMPT, JobSays, JudgeStep, Recipe, Role, StartsFrom, built_in,
+    Ask, CONCEPT_PROMPT, Does, File, JUDGE_PROMPT, JobSays, JudgeStep, Need, Recipe, Role, StartsFrom,
+    built_in,
 };
 use gristmill_domain::reply::{Holds, Member, Reply, Value};
 use gristmill_domain::seed::Seed;
@@ -186,10 +187,37 @@ impl Setup {
             templates: HashMap::new(),
             weights,
         };
+        setup.check_needs()?;
         setup.read_templates(user_prompts)?;
         setup.check_roles()?;
         setup.check_mutators()?;
         Ok(setup)
+    }
+
+    /// Refuses recipes that need of the job what it does not have. Whether there are passages shows only with the seeds.
+    fn check_needs(&self) -> Result<(), Error> {
+        for UsedRecipe { recipe, .. } in &self.recipes {
+            for need in &recipe.file().needs {
+                let (there, missing) = match need {
+                    Need::Passage => (true, ""),
+                    Need::Agreement => (
+                        self.votes(recipe),
+                        "keeps only what several answers agree on, and answers of this job cannot be compared: set `filter.validator` or \
+                         `generate.agreement.min_f1`",
+                    ),
+                    Need::Ranking => (
+                        self.job.judge.is_some() || self.has_reference(recipe),
+                        "ranks answers, and nothing of this job tells good ones from better ones: add a `judge`",
+                    ),
+                };
+                if !there {
+                    return Err(Error::Roles {
+                        message: format!("the recipe `{}` {missing}", recipe.name()),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn read_templates(&mut self, user_prompts: &BTreeMap<String, String>) -> Result<(), Error> {

@@ -187,6 +187,82 @@ const BUILT_IN: &[(&str, PromptForm, &str)] = &[
         PromptForm::Raw,
         include_str!("../prompts/assign.raw.txt"),
     ),
+    (
+        "case_study",
+        PromptForm::Chat,
+        include_str!("../prompts/case_study.chat.txt"),
+    ),
+    (
+        "critique",
+        PromptForm::Chat,
+        include_str!("../prompts/critique.chat.txt"),
+    ),
+    (
+        "discussion",
+        PromptForm::Chat,
+        include_str!("../prompts/discussion.chat.txt"),
+    ),
+    (
+        "facts",
+        PromptForm::Chat,
+        include_str!("../prompts/facts.chat.txt"),
+    ),
+    ("faq", PromptForm::Chat, include_str!("../prompts/faq.chat.txt")),
+    (
+        "implications",
+        PromptForm::Chat,
+        include_str!("../prompts/implications.chat.txt"),
+    ),
+    (
+        "key_concepts",
+        PromptForm::Chat,
+        include_str!("../prompts/key_concepts.chat.txt"),
+    ),
+    (
+        "lesson",
+        PromptForm::Chat,
+        include_str!("../prompts/lesson.chat.txt"),
+    ),
+    (
+        "mind_map",
+        PromptForm::Chat,
+        include_str!("../prompts/mind_map.chat.txt"),
+    ),
+    (
+        "question_about_fact",
+        PromptForm::Chat,
+        include_str!("../prompts/question_about_fact.chat.txt"),
+    ),
+    (
+        "questions_with_reasons",
+        PromptForm::Chat,
+        include_str!("../prompts/questions_with_reasons.chat.txt"),
+    ),
+    (
+        "revise",
+        PromptForm::Chat,
+        include_str!("../prompts/revise.chat.txt"),
+    ),
+    (
+        "support",
+        PromptForm::Chat,
+        include_str!("../prompts/support.chat.txt"),
+    ),
+    (
+        "table",
+        PromptForm::Chat,
+        include_str!("../prompts/table.chat.txt"),
+    ),
+    (
+        "text_support",
+        PromptForm::Chat,
+        include_str!("../prompts/text_support.chat.txt"),
+    ),
+    (
+        "tutorial",
+        PromptForm::Chat,
+        include_str!("../prompts/tutorial.chat.txt"),
+    ),
 ];
 
 /// Names of the prompts that ship with the program, each once.
@@ -381,6 +457,7 @@ mod tests {
                 question: "How many?".into(),
                 json: true,
                 kind: "number",
+                fields: FIELDS.map(|field| (field.to_owned(), Value::text(""))).into(),
                 ..Variables::default()
             };
             let text = match template.render(&variables).unwrap() {
@@ -394,7 +471,7 @@ mod tests {
     }
 
     /// Fields that prompts of built-in recipes show.
-    const FIELDS: [&str; 0] = [];
+    const FIELDS: [&str; 5] = ["facts", "fact", "text", "critique", "acceptable"];
 
     fn built_in(name: &str, form: PromptForm) -> Template {
         Template::parse(name, Template::built_in_text(name, form).unwrap(), FIELDS).unwrap()

@@ -13,6 +13,8 @@ mod check;
 mod condition;
 mod file;
 pub mod machine;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -25,7 +27,7 @@ use crate::strategy::Strategy;
 pub use built_in::{built_in, built_in_text, built_ins};
 pub use condition::{Condition, JobSays};
 pub use file::{
-    File, Form, Keep, MemberFile, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile,
+    File, Form, Keep, MemberFile, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile,
 };
 
 /// A recipe that was checked.

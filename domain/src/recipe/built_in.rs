@@ -13,6 +13,25 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("rephrasing", include_str!("../../recipes/rephrasing.yaml")),
     ("new_question", include_str!("../../recipes/new_question.yaml")),
+    ("grounded_qa", include_str!("../../recipes/grounded_qa.yaml")),
+    ("knowledge", include_str!("../../recipes/knowledge.yaml")),
+    (
+        "critique_revise",
+        include_str!("../../recipes/critique_revise.yaml"),
+    ),
+    (
+        "rejection_sampling",
+        include_str!("../../recipes/rejection_sampling.yaml"),
+    ),
+    ("self_play", include_str!("../../recipes/self_play.yaml")),
+    (
+        "preference_pairs",
+        include_str!("../../recipes/preference_pairs.yaml"),
+    ),
+    (
+        "revision_pairs",
+        include_str!("../../recipes/revision_pairs.yaml"),
+    ),
 ];
 
 /// Names of the recipes that ship with the program; the first three are those of a job that names none.

@@ -27,6 +27,9 @@ pub struct File {
     /// The strategy of the budget rule that it serves; left out, its weight alone decides how often it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_as: Option<Strategy>,
+    /// What a job must have for the recipe to make sense.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
     /// What happens, in this order.
     pub steps: Vec<StepFile>,
     /// The row that the fields become.
@@ -46,6 +49,18 @@ pub enum StartsFrom {
     Seed,
     /// A passage of the job's documents, with a seed as an example of the form; where there are no documents, a seed.
     Passage,
+}
+
+/// What a recipe needs of its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// Passages: documents, or seeds with a passage each.
+    Passage,
+    /// Answers that can be compared with each other: a validator, or `generate.agreement.min_f1`.
+    Agreement,
+    /// Something that tells good answers from better ones: a judge, or a validator and references.
+    Ranking,
 }
 
 /// One step: one of `ask`, `judge`, `distinct`, `check`, `choose`, `repeat` and `tag`, with what belongs to it.

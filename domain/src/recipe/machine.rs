@@ -314,9 +314,11 @@ impl State {
         }
     }
 
+    /// Keeps the last of the replies of no use, in the order of the calls; one that no money was left for before all others.
     fn remember(&mut self, call: Call, unusable: &Unusable) {
-        let before = self.last.as_ref().map(|(call, _)| *call);
-        if unusable.rejection.reason == Reason::Unfunded || !self.unfunded() && before <= Some(call) {
+        let rank = |call: Call, unusable: &Unusable| (unusable.rejection.reason == Reason::Unfunded, call);
+        let before = self.last.as_ref().map(|(call, unusable)| rank(*call, unusable));
+        if before <= Some(rank(call, unusable)) {
             self.last = Some((call, unusable.clone()));
         }
     }
@@ -467,7 +469,7 @@ impl State {
                     effects.push(Effect::Gate(self.at));
                     return;
                 }
-                Does::Choose { keep, margin, .. } => match self.choose(*keep, *margin) {
+                Does::Choose { keep, margin, .. } => match self.choose(context, *keep, *margin) {
                     Some(rejection) => return self.end(Some(rejection), effects),
                     None => self.at += 1,
                 },
@@ -637,7 +639,7 @@ impl State {
     }
 
     /// Keeps the best of several samples, or the best and the worst; why not, where that cannot be.
-    fn choose(&mut self, keep: Keep, margin: f64) -> Option<Rejection> {
+    fn choose(&mut self, context: &Context<'_>, keep: Keep, margin: f64) -> Option<Rejection> {
         let samples = std::mem::take(&mut self.samples);
         let canonicals = || samples.iter().filter_map(|sample| latest_answer(&sample.fields));
         let votes: BTreeMap<String, u8> = tally(canonicals().map(|answer| answer.canonical.as_str()))
@@ -667,6 +669,12 @@ impl State {
             return Some(Rejection::new(Reason::Wrong, answer.detail.clone()));
         }
         self.judgements.clone_from(&best.judgements);
+        let low = best
+            .points
+            .and_then(|points| passes(context, points, &best.judgements));
+        if low.is_some() {
+            return low;
+        }
         if keep == Keep::BestAndWorst {
             let worst = samples.iter().min_by(|a, b| better(a, b))?;
             let lead = rank(best).0 - rank(worst).0;
