@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
-use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::json;
 
 use super::machine::{Call, Context, Effect, Event, State, Unusable, apply};
@@ -230,14 +230,22 @@ fn every_recipe() -> impl Iterator<Item = (&'static str, World)> {
     built_ins().map(|name| (name, World::new(name)))
 }
 
+/// A world of every recipe whose answers vote, or do not.
+fn worlds(votes: bool) -> Vec<(&'static str, World)> {
+    let world = |(name, world): (&'static str, World)| (name, World { votes, ..world });
+    every_recipe().map(world).collect()
+}
+
 proptest! {
+    // Each case walks every recipe.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn verdicts_depend_on_the_replies_and_not_on_their_order(
         salt: u64, votes: bool, order in prop::collection::vec(any::<prop::sample::Index>(), 1..40),
     ) {
-        for (name, mut world) in every_recipe() {
-            world.votes = votes;
-            let says = |call: Call, _: &str| drawn(&world, call, salt);
+        for (name, world) in &worlds(votes) {
+            let says = |call: Call, _: &str| drawn(world, call, salt);
             let (in_order, asked) = world.walk(&says, &mut |_| 0);
             let mut places = order.iter().cycle();
             let (shuffled, asked_too) = world.walk(&says, &mut |open| places.next().unwrap().index(open));
@@ -250,8 +258,8 @@ proptest! {
 
     #[test]
     fn nothing_changes_once_it_is_decided(salt: u64, step in 0usize..8, sample in 0u32..4) {
-        for (_, world) in every_recipe() {
-            let says = |call: Call, _: &str| drawn(&world, call, salt);
+        for (_, world) in &worlds(true) {
+            let says = |call: Call, _: &str| drawn(world, call, salt);
             let (state, _) = world.walk(&says, &mut |_| 0);
             let call = Call { step, pass: 0, sample };
             for event in [Event::Begin, Event::Passed, Event::Untagged, Event::Brought { call, outcome: unusable(Reason::Format) }] {
