@@ -16,6 +16,7 @@ use anyhow::Context;
 use gristmill_coordinator::synthetic_ceiling;
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Concepts, EmbedSource, folded};
+use gristmill_domain::words::{first_of, thousands};
 
 use crate::args::{AuditArgs, OutputStyle};
 use crate::data::out;
@@ -24,7 +25,7 @@ use crate::launch::shown;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{self, Survey, narrow, survey};
-use crate::view::{View, first_of, thousands};
+use crate::view::View;
 use seen::{Audit, ConceptLine, LabelLine, LeftOut};
 
 /// Seeds that are shown one by one, of each sort.

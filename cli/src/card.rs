@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::stats::{Z_95, wilson};
+use gristmill_domain::words::{many, thousands};
 
 use crate::assemble::Manifest;
 use crate::mutators;
 use crate::plan::outcome::{interval, interval_usd};
-use crate::view::{many, thousands};
 
 /// The card's Markdown, below its front matter.
 pub(crate) fn card(manifest: &Manifest) -> String {

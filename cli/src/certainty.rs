@@ -6,9 +6,8 @@ use gristmill_coordinator::RoundReport;
 use gristmill_domain::evidence::{Basis, Measured, Rule, Situation, Summary, Terms, kept_accuracy};
 use gristmill_domain::job::Job;
 use gristmill_domain::row::Row;
+use gristmill_domain::words::thousands;
 use serde::{Deserialize, Serialize};
-
-use crate::view::thousands;
 
 /// Accuracies of teachers that a plan compares before anything is measured.
 const TEACHERS: [f64; 3] = [0.9, 0.8, 0.6];

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::view::thousands;
+use gristmill_domain::words::thousands;
 
 /// Parts of pages that are listed by name.
 const PARTS_SHOWN: usize = 8;

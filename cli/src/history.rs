@@ -6,14 +6,11 @@ use gristmill_domain::recipe::built_in;
 use gristmill_domain::reply::{self, Value};
 use gristmill_domain::row::{Checks, Row};
 use gristmill_domain::seed::Split;
+use gristmill_domain::words::{many, one_line, thousands};
 use gristmill_domain::work::Output;
 
 use crate::args::OutputStyle;
 use crate::print::either;
-use crate::view::{many, thousands};
-
-/// Characters of a text that are shown on a line.
-const SHOWN: usize = 240;
 
 /// Prints a row's whole history.
 pub(crate) fn print(run: &str, trace: &Trace, output: OutputStyle) {
@@ -192,19 +189,5 @@ fn in_words(checks: &Checks) -> String {
     match parts.is_empty() {
         true => "by rules alone".to_owned(),
         false => parts.join(", "),
-    }
-}
-
-pub(crate) fn one_line(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Control and direction marks could rewrite the terminal's line.
-    let clean: String = line
-        .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        .collect();
-    if clean.chars().count() > SHOWN {
-        format!("{}…", clean.chars().take(SHOWN).collect::<String>())
-    } else {
-        clean
     }
 }

@@ -9,10 +9,10 @@ use gristmill_domain::answer::{grounding, number};
 use gristmill_domain::job::{Documents, Fields, Job, TableFormat, Validator};
 use gristmill_domain::seed::row::{self, SeedRow};
 use gristmill_domain::seed::{Place, Seed};
+use gristmill_domain::words::many;
 use gristmill_tables::{Format, Options, Reader, Record};
 
 use crate::dropped::DroppedText;
-use crate::view::many;
 
 /// Bad rows that are shown one by one.
 const SHOWN: usize = 10;

@@ -13,6 +13,7 @@ use gristmill_coordinator::{
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::stage::Stage;
+use gristmill_domain::words::duration;
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
 use gristmill_ports::batch::Dockets;
@@ -28,7 +29,7 @@ use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::prepare::{Keys, Prepared, prepare};
-use crate::view::{Head, View, duration};
+use crate::view::{Head, View};
 use crate::workshop::{self, Place, Workshop};
 use crate::{print, report, resume, survey};
 

@@ -10,6 +10,7 @@ use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
 use gristmill_domain::job::{Job, Mutators};
 use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::{ByStrategy, Strategy};
+use gristmill_domain::words::{many, thousands};
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::{embedder, narrow, stops_narrow, survey};
-use crate::view::{View, many, thousands};
+use crate::view::View;
 use crate::warnings::{Asked, of_job};
 
 /// Shows what a job would do and cost.

@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use gristmill_coordinator::{SeedStore, Setup, Start, StoredRecipe, limit, run_id, usual_recipes};
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::{Job, Validator};
+use gristmill_domain::words::thousands;
 
 pub(crate) use gristmill_jobfile::Keys;
 
@@ -15,7 +16,6 @@ use crate::args::JobArgs;
 use crate::dropped::DroppedText;
 use crate::failure::Failure;
 use crate::tongues::unknown_to_embedder;
-use crate::view::thousands;
 use crate::{intake, print, workshop};
 
 /// A job, read and made ready.

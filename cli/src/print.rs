@@ -8,14 +8,13 @@ use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::concept::{self, Standing};
 use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
+use gristmill_domain::words::{counts, duration, one_line, thousands};
 
 use crate::args::OutputStyle;
 use crate::assemble::{Loss, Manifest};
 use crate::failure::Failure;
 use crate::folder::RunFolder;
-use crate::history::one_line;
 use crate::launch::shown;
-use crate::view::{counts, duration, thousands};
 
 /// Writes a line to standard output.
 macro_rules! out {

@@ -3,12 +3,11 @@
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
+use gristmill_domain::words::{one_line, thousands};
 use gristmill_jobfile::BudgetChoice;
 
 use crate::args::OutputStyle;
-use crate::history::one_line;
 use crate::print;
-use crate::view::thousands;
 
 /// A run with its account.
 pub(crate) struct Standing {

@@ -1,6 +1,5 @@
 //! Which concepts a job's seeds belong to, before anything is spent: embedding runs in this process and is free.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -8,12 +7,13 @@ use gristmill_coordinator::{Assigner, BySeeds, SeedStore, by_seeds, uncovered_sh
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Accept, Concepts, EmbedSource, Job};
 use gristmill_domain::seed::Split;
+use gristmill_domain::words::first_of;
 use gristmill_measure::{UnitVectors, Vectors};
 use gristmill_ports::model::Embedder;
 
 use crate::failure::Failure;
 use crate::prepare::Prepared;
-use crate::view::{View, first_of};
+use crate::view::View;
 use crate::workshop;
 
 /// Concepts that a message names; the rest are counted.
@@ -89,11 +89,6 @@ async fn counted(
         by_seeds: found,
         vectors,
     })
-}
-
-/// Threads that arithmetic may take.
-pub(crate) fn threads() -> NonZeroUsize {
-    workshop::cores()
 }
 
 async fn anchor_vectors(

@@ -3,8 +3,7 @@
 use gristmill_coordinator::SeedStore;
 use gristmill_domain::filter::language::{Language, detect};
 use gristmill_domain::job::{EmbedSource, Job};
-
-use crate::view::thousands;
+use gristmill_domain::words::thousands;
 
 /// Seeds that are looked at.
 const LOOKED_AT: u64 = 200;

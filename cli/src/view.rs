@@ -10,13 +10,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use gristmill_coordinator::Progress;
+use gristmill_domain::words::thousands;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::args;
 pub(crate) use counting::Counting;
 use screen::Screen;
-pub(crate) use words::{counts, duration, first_of, many, thousands};
 
 /// Time between two plain lines when nothing changes.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

@@ -4,9 +4,9 @@ use gristmill_coordinator::Start;
 use gristmill_domain::concept::Standing;
 use gristmill_domain::job::{Assign, Job, Mutators, Validator};
 use gristmill_domain::ledger::{Account, Counts};
+use gristmill_domain::words::{first_of, many, thousands};
 
 use crate::certainty::Certainty;
-use crate::view::{first_of, many, thousands};
 
 /// Concepts that a warning names; the rest are counted.
 const NAMED: usize = 8;

@@ -1,7 +1,6 @@
 //! Builds the neighbours that a job names: models, embedder, databases, limits.
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -336,9 +335,10 @@ async fn local_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Re
     let options = gristmill_local_model::Options {
         path,
         model,
-        threads: local
-            .threads
-            .map_or_else(|| cores().try_into().unwrap_or(NonZeroU32::MIN), at_least_one),
+        threads: local.threads.map_or_else(
+            || gristmill_measure::cores().try_into().unwrap_or(NonZeroU32::MIN),
+            at_least_one,
+        ),
         slots: at_least_one(local.slots),
         context_tokens: at_least_one(local.context_tokens),
     };
@@ -371,7 +371,7 @@ pub(crate) async fn embedder(name: &str, base: &Path, view: &View) -> anyhow::Re
         config: folder.join("config.json"),
         model: version,
         tokens_max: 256,
-        threads: cores(),
+        threads: gristmill_measure::cores(),
     };
     let model = tokio::task::spawn_blocking(move || MiniLm::load(&options)).await??;
     Ok(Arc::new(model))
@@ -395,10 +395,6 @@ async fn fetch(name: &str, view: &View) -> anyhow::Result<gristmill_model_cache:
         .await;
     bar.end();
     artifact.with_context(|| format!("the model `{name}` cannot be had"))
-}
-
-pub(crate) fn cores() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// An endpoint that refused to talk, with where its key comes from if that may be why.

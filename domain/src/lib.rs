@@ -33,4 +33,5 @@ pub mod stats;
 pub mod strategy;
 pub mod throttle;
 pub mod trial;
+pub mod words;
 pub mod work;

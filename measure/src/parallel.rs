@@ -3,6 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Threads that this machine runs at once, for those who have no other number in mind.
+pub fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
 /// Does the parts of a work on up to `threads` threads and returns their results in the order of the parts.
 pub(crate) fn parts<T: Send>(
     threads: NonZeroUsize,

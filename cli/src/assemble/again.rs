@@ -8,6 +8,7 @@ use gristmill_blob::{LocalBlobs, Prefixed};
 use gristmill_coordinator::{Assembler, Events, Finished, SeedStore, Start, replay, verify};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
+use gristmill_domain::words::many;
 use gristmill_ports::blob::Blobs;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::args::{AssembleArgs, OutputStyle};
 use crate::cluster::datasets::ToStore;
 use crate::failure::Failure;
 use crate::folder::RunFolder;
-use crate::view::{View, many};
+use crate::view::View;
 use crate::{inspect, print, report};
 
 /// A run taken up again after it had ended.

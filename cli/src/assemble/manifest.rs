@@ -9,12 +9,12 @@ use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::{self, End};
 use gristmill_domain::row::Row;
+use gristmill_domain::words::many;
 use serde::{Deserialize, Serialize};
 
 use super::again::Resumed;
 use super::tallies::Tallies;
 use crate::certainty::Certainty;
-use crate::view::many;
 use crate::warnings;
 
 /// What a finished run can say of itself.

@@ -1,10 +1,10 @@
 //! How good assigning rows to concepts by embedding is, by the seeds whose labels say what they are about.
 
 use gristmill_coordinator::Hits;
+use gristmill_domain::words::{many, thousands};
 
 use super::seen::{Assignment, OfConcept};
 use crate::survey::Survey;
-use crate::view::{many, thousands};
 
 /// Seeds that labels must put under a concept for figures of its own: of fewer, one seed more or less changes them by over ten points.
 const ENOUGH: u64 = 8;

@@ -11,10 +11,11 @@ use gristmill_measure::{UnitVectors, Vectors};
 use gristmill_ports::model::Embedder;
 
 use super::seen::{DocumentLine, Documents, Near};
-use crate::data::sample::drawn;
 use crate::prepare::Prepared;
-use crate::survey::{embed, threads};
+use crate::survey::embed;
 use crate::view::View;
+use gristmill_measure::cores;
+use gristmill_measure::sample::drawn;
 
 /// Passages that are looked at; of more, so many are drawn evenly. Embedding them takes minutes.
 const LOOKED_AT: usize = 10_000;
@@ -111,7 +112,7 @@ pub(super) fn look(
 fn cosines(read: &Read, seeds: &UnitVectors) -> anyhow::Result<Vec<f64>> {
     let seeds = seeds.as_vectors();
     let passages = Vectors::new(seeds.model().clone(), seeds.dimensions(), read.vectors.clone())?;
-    let found = nearest(passages.normalized()?.as_vectors(), seeds, 1, threads())?;
+    let found = nearest(passages.normalized()?.as_vectors(), seeds, 1, cores())?;
     // ‖x-y‖² = 2 (1 - x·y) for unit vectors.
     let cosine = |(_, distance): (u32, f32)| 1.0 - f64::from(distance).powi(2) / 2.0;
     Ok((0..found.len())

@@ -12,9 +12,10 @@ use gristmill_measure::{Kernel, UnitVectors};
 
 use super::SHOWN;
 use super::seen::{Audit, ClusterLine, Diversity, LeftOut, Mark, Marks, Outlier, Outliers};
-use crate::data::sample::drawn;
 use crate::prepare::Prepared;
-use crate::survey::{Survey, threads};
+use crate::survey::Survey;
+use gristmill_measure::cores;
+use gristmill_measure::sample::drawn;
 
 /// Neighbours whose mean distance says how far off a seed lies. With no more seeds than that, vectors say nothing.
 pub(super) const NEIGHBORS: usize = 5;
@@ -72,7 +73,7 @@ fn clustered(prepared: &Prepared, unit: &UnitVectors, audit: &mut Audit) -> anyh
         |k| k as usize,
     );
     let k = k.clamp(1, rows.len());
-    let of = Clusters::fit(rows, k, 0, threads())?.assign(rows, threads())?;
+    let of = Clusters::fit(rows, k, 0, cores())?.assign(rows, cores())?;
     let mut words = ClusterWords::new(k);
     let mut sizes = vec![0usize; k];
     for (n, &cluster) in of.iter().enumerate() {
@@ -97,7 +98,7 @@ fn clustered(prepared: &Prepared, unit: &UnitVectors, audit: &mut Audit) -> anyh
 
 fn outliers(prepared: &Prepared, unit: &UnitVectors) -> anyhow::Result<Outliers> {
     let rows = unit.as_vectors();
-    let near = neighbors(rows, NEIGHBORS, threads())?;
+    let near = neighbors(rows, NEIGHBORS, cores())?;
     let distance =
         |n: usize| near.of(n).map(|(_, distance)| f64::from(distance)).sum::<f64>() / NEIGHBORS as f64;
     let distances: Vec<f64> = (0..rows.len()).map(distance).collect();
@@ -146,9 +147,9 @@ fn diversity(unit: &UnitVectors) -> anyhow::Result<Diversity> {
         ..Settings::default()
     };
     Ok(Diversity {
-        dcscore: at_fixed_size(unit, settings, draws, threads())?,
-        vendi: vendi(unit, Kernel::Cosine, &ORDERS, threads())?,
-        spread: spread(unit, threads())?,
+        dcscore: at_fixed_size(unit, settings, draws, cores())?,
+        vendi: vendi(unit, Kernel::Cosine, &ORDERS, cores())?,
+        spread: spread(unit, cores())?,
     })
 }
 
@@ -161,7 +162,7 @@ fn marks(
 ) -> anyhow::Result<Marks> {
     let rows = unit.as_vectors();
     let numbers = drawn(rows.len(), MARKS);
-    let found = map(&rows.select(&numbers)?, MapSettings::default(), threads())?;
+    let found = map(&rows.select(&numbers)?, MapSettings::default(), cores())?;
     let by_concept = !survey.by_seeds.concepts.is_empty();
     let of = |n: usize| {
         if !by_concept {

@@ -2,6 +2,7 @@
 
 mod map;
 
+use gristmill_domain::words::thousands;
 use gristmill_picture::audit::{self as picture, Part};
 use gristmill_picture::cut;
 use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Standing, Table};
@@ -9,7 +10,6 @@ use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Standing, Table};
 use super::seen::{Audit, ClusterLine, DocumentLine, Documents, OfConcept, Outlier, Pair};
 use super::{assignment, text};
 use crate::prepare::Prepared;
-use crate::view::thousands;
 
 /// Characters of a question on the map and in tables.
 const TOLD: usize = 180;

@@ -1,11 +1,10 @@
 //! An audit as text.
 
+use gristmill_domain::words::{many, one_line, thousands};
 use gristmill_measure::dcscore::AtFixedSize;
 
 use super::assignment;
 use super::seen::{Audit, Diversity, Documents};
-use crate::history::one_line;
-use crate::view::{many, thousands};
 
 /// Documents without a touched passage that are named.
 const DOCUMENTS: usize = 10;

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use anyhow::anyhow;
+use gristmill_domain::words::many;
 use gristmill_proto::{Envelope, v1};
 
 use super::remote::{Remote, connect, refused};
 use super::verbs;
 use crate::args::{DeadArgs, DeadVerb, OutputStyle};
 use crate::failure::Failure;
-use crate::view::many;
-use crate::{history, print};
+use crate::print;
 
 /// Bytes of an unreadable message that are shown.
 const SHOWN_BYTES: usize = 64;
@@ -107,7 +107,7 @@ fn line(letter: &v1::DeadLetter) -> String {
         letter.number,
         verbs::time(letter.buried_ms),
         stage(letter),
-        history::one_line(&letter.reason)
+        gristmill_domain::words::one_line(&letter.reason)
     )
 }
 

@@ -8,6 +8,7 @@ use gristmill_coordinator::Trace;
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
+use gristmill_domain::words::{duration, many, thousands};
 use gristmill_ports::register::{SILENT_FROM, WorkerReport};
 use gristmill_proto::v1;
 
@@ -18,7 +19,6 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::standing::{self, Concepts, Standing, State};
-use crate::view::{duration, many, thousands};
 use crate::{history, print};
 
 pub(crate) fn state(run: &v1::Run) -> State {
@@ -311,7 +311,10 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
             MicroUsd(worst.usd_micros)
         );
         if !attempt.note.is_empty() {
-            text.push_str(&format!(" · {}", history::one_line(&attempt.note)));
+            text.push_str(&format!(
+                " · {}",
+                gristmill_domain::words::one_line(&attempt.note)
+            ));
         }
         print::either(output, &value, &text);
     }
@@ -361,7 +364,10 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
         });
         let mut text = format!("{:<32} {}", worker.worker, in_words(&report, &worker));
         for (run, reason) in &report.refused {
-            text.push_str(&format!("\n  puts off run {run}: {}", history::one_line(reason)));
+            text.push_str(&format!(
+                "\n  puts off run {run}: {}",
+                gristmill_domain::words::one_line(reason)
+            ));
         }
         print::either(output, &value, &text);
     }

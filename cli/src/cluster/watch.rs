@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow};
 use backoff::backoff::Backoff;
 use gristmill_coordinator::Progress;
 use gristmill_domain::amount::{Amount, MicroUsd};
+use gristmill_domain::words::duration;
 use gristmill_proto::v1;
 use tokio::sync::watch;
 use tonic::{Code, Status};
@@ -14,7 +15,7 @@ use super::remote::{Remote, connect, refused};
 use super::verbs::{limit, obstacle, show, state};
 use crate::args::{OutputStyle, RemoteRunArgs};
 use crate::failure::Failure;
-use crate::view::{Head, View, duration};
+use crate::view::{Head, View};
 
 /// Time for which a watcher waits for a coordinator to answer again: more than a roll-out of a new version takes.
 const AWAY_MAX: Duration = Duration::from_secs(120);

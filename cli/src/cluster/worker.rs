@@ -21,7 +21,7 @@ use super::servers::Servers;
 use crate::args::{ProgressStyle, WorkerArgs};
 use crate::failure::Failure;
 use crate::view::View;
-use crate::workshop::{Place, Workshop, cores};
+use crate::workshop::{Place, Workshop};
 
 /// Time between two beats.
 const BEAT_EVERY: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ const LAST_BEAT_HOLDS: Duration = Duration::from_millis(1);
 fn slots(stage: Stage, slots: u16) -> usize {
     match stage {
         Stage::Generate | Stage::Judge => slots.into(),
-        Stage::Embed => cores().get(),
+        Stage::Embed => gristmill_measure::cores().get(),
     }
 }
 

@@ -8,6 +8,7 @@ use gristmill_domain::filter::dedup_policy::Facts;
 use gristmill_domain::filter::leak;
 use gristmill_domain::filter::text::exact_key;
 use gristmill_domain::filter::{Reason, Rejection};
+use gristmill_domain::words::thousands;
 use gristmill_index::VectorIndex;
 
 use super::dedup::embed;
@@ -18,7 +19,7 @@ use super::task::Task;
 use super::vectors::{BATCH, Vectorizer};
 use crate::args::{DecontaminateArgs, LeakThreshold, OutputStyle};
 use crate::failure::Failure;
-use crate::view::{View, thousands};
+use crate::view::View;
 
 /// Drops rows that are too close to held-out items.
 pub(crate) async fn decontaminate(

@@ -4,6 +4,7 @@ use anyhow::{Context, anyhow};
 use gristmill_domain::chat::Finish;
 use gristmill_domain::filter::{Kind, Reason, Rules, Text};
 use gristmill_domain::job::Validator;
+use gristmill_domain::words::thousands;
 use gristmill_jobfile::Keys;
 
 use super::fields::{self, Usual};
@@ -13,7 +14,7 @@ use super::task::Task;
 use crate::args::{FilterArgs, KindArg, OutputStyle};
 use crate::failure::Failure;
 use crate::print;
-use crate::view::{View, thousands};
+use crate::view::View;
 
 /// Rows between two looks at the signal.
 const BATCH: usize = 256;

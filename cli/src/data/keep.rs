@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::seed::Place;
+use gristmill_domain::words::thousands;
 use serde::Serialize;
 
 use super::fields::Object;
@@ -14,7 +15,6 @@ use super::source::{Bad, Source};
 use super::table::Table;
 use crate::args::{OutArgs, OutputStyle};
 use crate::print;
-use crate::view::thousands;
 
 /// A row that was dropped.
 #[derive(Debug, Serialize)]

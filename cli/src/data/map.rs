@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use gristmill_domain::words::thousands;
 use gristmill_measure::Vectors;
 use gristmill_measure::map::{MapSettings, map as laid_out};
 use gristmill_picture::cut;
@@ -18,8 +19,8 @@ use super::vectors::Vectorizer;
 use crate::args::{MapArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::print;
-use crate::view::{View, thousands};
-use crate::workshop::cores;
+use crate::view::View;
+use gristmill_measure::cores;
 
 /// Rows of an HTML map, whose points all carry their texts.
 const HTML_ROWS: u32 = 2_000;

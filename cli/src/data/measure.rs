@@ -19,9 +19,9 @@ use super::vectors::Vectorizer;
 use crate::args::{MeasureArgs, MeasureSettings, OutputStyle};
 use crate::failure::Failure;
 use crate::view::View;
-use crate::workshop::cores;
 use agent::Paid;
 use figures::{Figures, Reference};
+use gristmill_measure::cores;
 
 /// Values of a field that are measured apart, the commonest ones.
 const VALUES_MOST: usize = 50;

@@ -3,8 +3,7 @@
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::job::{Generate, StrategyChoice};
 use gristmill_domain::plan::{Bound, Forecast, Policy, Range};
-
-use crate::view::thousands;
+use gristmill_domain::words::thousands;
 
 /// Share of the budget from which what is left of it is worth a word.
 const WORTH_A_WORD: f64 = 0.05;

@@ -12,7 +12,7 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 
 use crate::assemble::{self, Manifest, Tallies, Yield};
-use crate::data::sample::Drawn;
+use gristmill_measure::sample::Drawn;
 
 /// Real rows that are measured and drawn, at most.
 const REAL: usize = 2_000;

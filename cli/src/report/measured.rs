@@ -7,8 +7,8 @@ use gristmill_measure::{Error, UnitVectors, Vectors};
 
 use super::gather::Gathered;
 use super::rounds::Cumulative;
-use crate::data::sample::drawn;
-use crate::workshop::cores;
+use gristmill_measure::cores;
+use gristmill_measure::sample::drawn;
 
 /// Marks on the map, of each sort.
 const MARKS_REAL: usize = 500;

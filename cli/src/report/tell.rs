@@ -7,13 +7,13 @@ mod rows;
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{EmbedSource, Validator};
+use gristmill_domain::words::thousands;
 use gristmill_picture::parts::{Gate, Headline, Standing, Table};
 use gristmill_picture::report::Report;
 
 use super::gather::Gathered;
 use super::measured::Measured;
 use crate::assemble::Manifest;
-use crate::view::thousands;
 use crate::warnings;
 
 /// The report.

@@ -1,8 +1,9 @@
 //! Long work that counts: rows read, rows embedded.
 
+use gristmill_domain::words::thousands;
 use tokio::time::Instant;
 
-use super::{LOOK_EVERY, PLAIN_EVERY, View, thousands, words};
+use super::{LOOK_EVERY, PLAIN_EVERY, View, words};
 use crate::args::ProgressStyle;
 
 /// What is counted, on the screen.

@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use gristmill_coordinator::Progress;
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::filter::Reason;
 use gristmill_domain::stage::Stage;
+use gristmill_domain::words::{counts, duration, thousands};
 
 use super::{Head, Pace};
 
@@ -199,17 +199,6 @@ fn coverage(now: &Progress) -> Option<String> {
     })
 }
 
-/// `near-duplicate in words 1,490, differs from the reference 702`: the most frequent first.
-pub(crate) fn counts(all: impl Iterator<Item = (Reason, u64)>) -> String {
-    let mut all: Vec<_> = all.collect();
-    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let texts: Vec<String> = all
-        .into_iter()
-        .map(|(reason, count)| format!("{} {}", reason.label(), thousands(count)))
-        .collect();
-    texts.join(", ")
-}
-
 /// One plain line, made to be read by people and by `grep`.
 pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
@@ -253,65 +242,12 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     )
 }
 
-/// `3m15s`, `42s`.
-pub(crate) fn duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// `a, b and 3 more`: the first of a list.
-pub(crate) fn first_of(list: &[String], most: usize) -> String {
-    let named = list[..most.min(list.len())].join(", ");
-    match list.len().saturating_sub(most) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
-}
-
-/// `1 call`, `12,345 calls`.
-pub(crate) fn many(number: u64, thing: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {thing}{s}", thousands(number))
-}
-
-/// `12,345`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use gristmill_domain::amount::{Amount, Limit};
+    use gristmill_domain::filter::Reason;
 
     use super::*;
-
-    #[test]
-    fn numbers_and_durations_read_well() {
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(thousands(999), "999");
-        let list = ["a", "b", "c"].map(str::to_owned);
-        assert_eq!(
-            (first_of(&list, 3), first_of(&list, 2)),
-            ("a, b, c".into(), "a, b and 1 more".into())
-        );
-        assert_eq!(
-            (many(1, "call"), many(1_200, "call")),
-            ("1 call".into(), "1,200 calls".into())
-        );
-        assert_eq!(duration(195), "3m15s");
-        assert_eq!(duration(7_320), "2h02m");
-    }
 
     #[test]
     fn a_picture_fits_its_terminal() {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use gristmill_domain::words::thousands;
 use gristmill_picture::cut;
 use gristmill_picture::map::{Map, Told};
 use gristmill_picture::points::{CLASSES, Class, Point, Points};
 
 use super::TOLD;
 use crate::audit::seen::Marks;
-use crate::view::thousands;
 
 /// Characters of a concept's or cluster's name in the legend.
 const LEGEND: usize = 48;

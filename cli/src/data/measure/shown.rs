@@ -1,14 +1,13 @@
 //! Figures on the terminal, each column with what it depends on.
 
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::words::{one_line, thousands};
 use gristmill_measure::Kernel;
 
 use super::{Report, Set};
 use crate::args::OutputStyle;
 use crate::data::table::Table;
-use crate::history::one_line;
 use crate::print;
-use crate::view::thousands;
 
 /// What a set is called.
 pub(super) fn name(of: Option<&(String, String)>) -> String {

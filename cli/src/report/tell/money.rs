@@ -1,6 +1,7 @@
 //! What candidates became, and what they cost.
 
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::words::thousands;
 use gristmill_picture::parts::{Bar, Bars, Table};
 use gristmill_picture::report::Step;
 
@@ -8,7 +9,6 @@ use super::{percent, share_of};
 use crate::assemble::{Manifest, Spend, Yield};
 use crate::mutators;
 use crate::report::gather::Gathered;
-use crate::view::thousands;
 
 /// `$11.02 of $25.00, 812 of 1,000 calls`.
 pub(super) fn spent_of(manifest: &Manifest) -> String {

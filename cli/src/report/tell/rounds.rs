@@ -2,6 +2,7 @@
 
 use gristmill_coordinator::RoundReport;
 use gristmill_domain::plan::Purpose;
+use gristmill_domain::words::thousands;
 use gristmill_measure::coverage::Coverage;
 use gristmill_picture::lines::{Chart, Value};
 use gristmill_picture::parts::Table;
@@ -10,7 +11,6 @@ use super::pair;
 use crate::assemble::Manifest;
 use crate::report::gather::Gathered;
 use crate::report::measured::{Measured, UpTo};
-use crate::view::thousands;
 
 pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
     let value = |up_to: &UpTo, value: f64, between: Option<(f64, f64)>| Value {

@@ -3,6 +3,7 @@
 use gristmill_domain::concept::Standing;
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::Second;
+use gristmill_domain::words::thousands;
 use gristmill_picture::cut;
 use gristmill_picture::map::{Map, Told};
 use gristmill_picture::parts::Concept;
@@ -12,7 +13,6 @@ use gristmill_picture::report::Sample;
 use crate::assemble::Manifest;
 use crate::report::gather::{Gathered, Whole};
 use crate::report::measured::{Mark, Measured};
-use crate::view::thousands;
 
 /// Characters of a row that its mark on the map tells.
 const TOLD: usize = 180;
@@ -73,7 +73,7 @@ fn left_out(unusable: usize) -> String {
         0 => String::new(),
         rows => format!(
             " {} have a vector of zeros or of what is not a number, and are left out here and in the figures.",
-            crate::view::many(rows as u64, "row")
+            gristmill_domain::words::many(rows as u64, "row")
         ),
     }
 }
