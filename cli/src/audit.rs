@@ -14,12 +14,12 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 use gristmill_coordinator::synthetic_ceiling;
+use gristmill_datasets::out;
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Concepts, EmbedSource, folded};
 use gristmill_domain::words::{first_of, thousands};
 
 use crate::args::{AuditArgs, OutputStyle};
-use crate::data::out;
 use crate::failure::Failure;
 use crate::launch::shown;
 use crate::prepare::{Keys, Prepared, prepare};

@@ -1,25 +1,277 @@
-//! Verbs that work on any table, without a job: measure, dedup, filter, decontaminate, map.
-//!
-//! Rows stream. What is held grows with kept rows (dedup), held-out items (decontaminate) or a stated number of drawn rows (measure, map). What is
-//! written appears whole or not at all.
+//! The verbs that work on any table, without a job: their options from the command line, their progress and their results on the
+//! terminal.
 
-mod decontaminate;
-mod dedup;
-mod fields;
-mod filter;
-mod keep;
-mod map;
-mod measure;
-pub(crate) mod out;
-pub(crate) mod sample;
-mod scratch;
-mod source;
-mod table;
-pub(crate) mod task;
-pub(crate) mod vectors;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-pub(crate) use decontaminate::decontaminate;
-pub(crate) use dedup::dedup;
-pub(crate) use filter::filter;
-pub(crate) use map::map;
-pub(crate) use measure::measure;
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use gristmill_datasets as datasets;
+use gristmill_datasets::out::Unwritable;
+use gristmill_datasets::{
+    AgentOptions, DecontaminateOptions, DedupOptions, FilterOptions, FilterRules, Host, Interrupted,
+    MapOptions, MeasureOptions, MeasureSettings, OutOptions, RowsOptions, Sorted, Task, VectorOptions,
+};
+use gristmill_domain::chat::Price;
+use gristmill_domain::filter::Kind;
+use gristmill_domain::job::ModelSpec;
+use gristmill_jobfile::Keys;
+use gristmill_ports::model::Embedder;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{
+    AgentArgs, DecontaminateArgs, DedupArgs, FilterArgs, KindArg, MapArgs, MeasureArgs, OutArgs, OutputStyle,
+    RowsArgs, VectorArgs,
+};
+use crate::failure::Failure;
+use crate::folder::RunFolder;
+use crate::launch::signal;
+use crate::view::{Counting, View};
+use crate::workshop::{self, Place, Workshop, endpoints_here};
+use crate::{print, standing};
+
+/// The screen, and the models of this machine.
+struct Here(View);
+
+#[async_trait]
+impl Host for Here {
+    fn counting(&self, what: &str) -> Box<dyn datasets::Counting> {
+        Box::new(self.0.counting(what))
+    }
+
+    async fn embedder(&self, name: &str) -> anyhow::Result<Arc<dyn Embedder>> {
+        workshop::embedder(name, Path::new("."), &self.0).await
+    }
+}
+
+impl datasets::Counting for Counting {
+    fn at(&mut self, done: u64, total: Option<u64>) {
+        Counting::at(self, done, total);
+    }
+}
+
+/// Does work that blocks, until it is done or a signal comes.
+async fn carry_out<T: Send + 'static>(
+    view: View,
+    work: impl FnOnce(&Task) -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let stop = CancellationToken::new();
+    let task = Task::new(Arc::new(Here(view)), Handle::current(), stop.clone());
+    let watching = tokio::spawn(async move {
+        signal().await;
+        stop.cancel();
+        // Whoever asks twice means it.
+        signal().await;
+        crate::leave(130)
+    });
+    let done = tokio::task::spawn_blocking(move || work(&task)).await;
+    watching.abort();
+    let result = done.map_err(|error| Failure::Other(anyhow::anyhow!(error)))?;
+    result.map_err(|error| {
+        if error.is::<Interrupted>() {
+            Failure::Interrupted(Interrupted.to_string())
+        } else if error.is::<Unwritable>() {
+            Failure::Other(error)
+        } else {
+            Failure::Input(error)
+        }
+    })
+}
+
+/// Drops duplicates of rows before them.
+pub(crate) async fn dedup(args: DedupArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let options = DedupOptions {
+        rows: rows(args.rows)?,
+        out: out(args.out),
+        vectors: vectors(args.vectors),
+        jaccard: args.jaccard.0,
+        shingle_words: args.shingle_words,
+        cosine: args.cosine.0,
+        ignore_facts: args.ignore_facts,
+    };
+    let sorted = carry_out(view, move |task| datasets::dedup(&options, task)).await?;
+    show(&sorted, output);
+    Ok(())
+}
+
+/// Drops what the rules reject.
+pub(crate) async fn filter(args: FilterArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let job = match &args.job {
+        Some(path) => {
+            let loaded = gristmill_jobfile::load(path, &[], Keys::Elsewhere)
+                .map_err(|errors| print::job_errors(&errors))?;
+            Some(loaded.job)
+        }
+        None => None,
+    };
+    let kind = args.kind.map(|kind| match kind {
+        KindArg::Open => Kind::Open,
+        KindArg::Short => Kind::Short,
+        KindArg::Number => Kind::Number,
+        KindArg::Label => Kind::Label,
+        KindArg::Query => Kind::Query,
+    });
+    let options = FilterOptions {
+        rows: rows(args.rows)?,
+        answer: args.answer,
+        out: out(args.out),
+        by: FilterRules::new(job.as_ref(), kind, &args.languages).map_err(Failure::Input)?,
+    };
+    let sorted = carry_out(view, move |task| datasets::filter(&options, task)).await?;
+    show(&sorted, output);
+    Ok(())
+}
+
+/// Drops rows that are too close to held-out items.
+pub(crate) async fn decontaminate(
+    args: DecontaminateArgs,
+    view: View,
+    output: OutputStyle,
+) -> Result<(), Failure> {
+    let options = DecontaminateOptions {
+        rows: rows(args.rows)?,
+        against: args.against,
+        against_field: args.against_field,
+        out: out(args.out),
+        vectors: vectors(args.vectors),
+        ngram: args.ngram,
+        coverage: args.coverage,
+        cosine: args.cosine,
+    };
+    let sorted = carry_out(view, move |task| datasets::decontaminate(&options, task)).await?;
+    show(&sorted, output);
+    Ok(())
+}
+
+/// Draws a map.
+pub(crate) async fn map(args: MapArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let options = MapOptions {
+        rows: rows(args.rows)?,
+        against: args.against,
+        by: args.by,
+        out: args.out,
+        overwrite: args.overwrite,
+        vectors: vectors(args.vectors),
+        neighbors: args.neighbors,
+        most: args.most,
+        seed: args.seed,
+    };
+    let drawn = carry_out(view, move |task| datasets::map(&options, task)).await?;
+    print::either(output, &drawn.json(), &drawn.text());
+    Ok(())
+}
+
+/// Measures rows.
+pub(crate) async fn measure(args: MeasureArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let settings = args.settings;
+    let options = MeasureOptions {
+        rows: rows(args.rows)?,
+        against: args.against,
+        by: args.by,
+        vectors: vectors(args.vectors),
+        settings: MeasureSettings {
+            tau: settings.tau,
+            kernel: settings.kernel,
+            at: settings.at,
+            draws: settings.draws,
+            vendi: settings.vendi,
+            k: settings.k,
+            clusters: settings.clusters,
+            at_least: settings.at_least,
+            most: settings.most,
+            seed: settings.seed,
+        },
+        agent: agent(&args.agent, &view)
+            .await
+            .context("the cluster agent")
+            .map_err(Failure::Input)?,
+    };
+    let measured = carry_out(view, move |task| datasets::measure(&options, task)).await?;
+    match output {
+        OutputStyle::Json => measured
+            .json()
+            .iter()
+            .for_each(|value| print::either(output, value, "")),
+        OutputStyle::Text => print::either(output, &serde_json::Value::Null, &measured.text()),
+    }
+    Ok(())
+}
+
+fn show(sorted: &Sorted, output: OutputStyle) {
+    print::either(output, &sorted.json(), &sorted.text());
+}
+
+/// What rows the command line names; a run's folder stands for its synthetic rows.
+fn rows(args: RowsArgs) -> Result<RowsOptions, Failure> {
+    let dataset = match args.files.as_slice() {
+        [single] if Path::new(single).is_dir() => {
+            let run = RunFolder::open(Path::new(single)).map_err(Failure::Input)?;
+            if run.manifest().map_err(Failure::Input)?.is_none() {
+                return Err(Failure::Input(anyhow::anyhow!(
+                    "{single} holds no dataset: if its run has ended, `gristmill assemble {single}` writes it again"
+                )));
+            }
+            Some(run.dataset())
+        }
+        _ => None,
+    };
+    Ok(RowsOptions {
+        files: args.files,
+        dataset,
+        field: args.field,
+        skip_bad: args.skip_bad,
+    })
+}
+
+fn out(args: OutArgs) -> OutOptions {
+    OutOptions {
+        out: args.out,
+        dropped: args.dropped,
+        overwrite: args.overwrite,
+    }
+}
+
+fn vectors(args: VectorArgs) -> VectorOptions {
+    VectorOptions {
+        embed: args.embed,
+        vectors: args.vectors,
+        vectors_of: args.vectors_of,
+    }
+}
+
+/// A job's judge, or its first teacher where it has none, as the cluster agent.
+async fn agent(args: &AgentArgs, view: &View) -> anyhow::Result<Option<AgentOptions>> {
+    let (Some(job), Some(budget)) = (&args.agent, &args.agent_budget) else {
+        return Ok(None);
+    };
+    let limit = standing::limit(budget)?;
+    let loaded = gristmill_jobfile::load(job, &[], Keys::Here)
+        .map_err(|errors| anyhow::anyhow!("{}", gristmill_jobfile::render(&errors, false).trim_end()))?;
+    let judge = loaded.job.judge.as_ref().map(|judge| &judge.spec);
+    let spec: &ModelSpec = judge
+        .or_else(|| loaded.job.teacher.first().map(|teacher| &teacher.spec))
+        .context("the job names no model")?;
+    let price = match spec.price() {
+        Some(price) => price,
+        None if limit.usd.is_some() => bail!(
+            "`--agent-budget` is in dollars, and {} has no price of `{}`: add one, or give it in calls",
+            job.display(),
+            spec.name()
+        ),
+        None => Price::FREE,
+    };
+    let workshop = Workshop::new(Place::Own(loaded.base.clone()), endpoints_here()?, view.clone());
+    Ok(Some(AgentOptions {
+        name: spec.name(),
+        chat: workshop.model(spec).await?,
+        price,
+        structured: spec.structured(),
+        timeout: Duration::from_secs(spec.timeout_s().into()),
+        concurrency: spec.concurrency() as usize,
+        limit,
+        draws: args.agent_draws,
+        rows: args.agent_rows,
+    }))
+}

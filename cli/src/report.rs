@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use gristmill_coordinator::{SeedStore, Start};
+use gristmill_datasets::out;
 use gristmill_picture::report::Report;
 use gristmill_ports::blob::Blobs;
 
 use crate::args::{OutputStyle, ReportArgs};
 use crate::assemble::Manifest;
-use crate::data::out;
 use crate::failure::Failure;
 use crate::folder::RunFolder;
 use crate::launch::shown;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gristmill_datasets::LeakThreshold;
 
 /// Which rows are read.
 #[derive(Debug, Clone, Args)]
@@ -257,14 +258,6 @@ pub(crate) struct DecontaminateArgs {
     /// .80 and .88, as low as the held-out items allow among themselves; `off` leaves it out, and nothing is embedded.
     #[arg(long, default_value = "auto", value_parser = leak_threshold, help_heading = "Thresholds")]
     pub(crate) cosine: LeakThreshold,
-}
-
-/// From which cosine a row counts as a held-out item.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum LeakThreshold {
-    Off,
-    Auto,
-    At(f64),
 }
 
 fn leak_threshold(text: &str) -> Result<LeakThreshold, String> {

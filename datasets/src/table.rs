@@ -1,4 +1,6 @@
-//! Tables on the terminal: names left, numbers right.
+//! Tables as text: names left, numbers right.
+
+use unicode_width::UnicodeWidthStr;
 
 /// A table that is printed when it is full.
 pub(crate) struct Table {
@@ -28,17 +30,14 @@ impl Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells
-                .map(|cell| console::measure_text_width(cell))
-                .max()
-                .unwrap_or(0)
+            cells.map(|cell| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::from(" ");
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let padding = " ".repeat(width - console::measure_text_width(cell));
+                let padding = " ".repeat(width - cell.width());
                 line.push(' ');
                 if column == 0 {
                     line.push_str(cell);

@@ -1,4 +1,4 @@
-//! `gristmill measure`: how diverse rows are, and how well they cover real ones.
+//! How diverse rows are, and how well they cover real ones.
 
 mod agent;
 mod figures;
@@ -13,12 +13,10 @@ use gristmill_measure::dcscore::{Draws, Settings};
 use gristmill_measure::{Kernel, Vectors};
 
 use super::sample::{Draw, Sample};
-use super::source::Source;
+use super::source::{RowsOptions, Source};
 use super::task::Task;
-use super::vectors::Vectorizer;
-use crate::args::{MeasureArgs, MeasureSettings, OutputStyle};
-use crate::failure::Failure;
-use crate::view::View;
+use super::vectors::{VectorOptions, Vectorizer};
+pub use agent::AgentOptions;
 use agent::Paid;
 use figures::{Figures, Reference};
 use gristmill_measure::cores;
@@ -30,15 +28,49 @@ const WITHOUT: &str = "(none)";
 /// Rows that a draw has where nothing else is said.
 const AT: usize = 1_000;
 
-/// Measures rows.
-pub(crate) async fn measure(args: MeasureArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let report = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
-    report.print(output);
-    Ok(())
+/// What is measured, and how.
+pub struct MeasureOptions {
+    /// The rows.
+    pub rows: RowsOptions,
+    /// Real rows to hold them against: tables or patterns.
+    pub against: Vec<String>,
+    /// Fields whose values are measured apart, too.
+    pub by: Vec<String>,
+    /// How texts become vectors.
+    pub vectors: VectorOptions,
+    /// What figures depend on.
+    pub settings: MeasureSettings,
+    /// A model that is paid for looking at rows.
+    pub agent: Option<AgentOptions>,
+}
+
+/// What figures depend on.
+#[derive(Debug, Clone)]
+pub struct MeasureSettings {
+    /// DCScore's τ: how sharply similarity counts.
+    pub tau: Vec<f64>,
+    /// Similarity of two rows: `cosine`, `rbf:γ`, `laplacian:γ` or `polynomial:DEGREE`.
+    pub kernel: String,
+    /// Rows of a draw at which sets are compared; 1,000, or as many as the smallest set has, when there is no number.
+    pub at: Option<u32>,
+    /// Draws.
+    pub draws: u32,
+    /// Orders of the Vendi score; infinity is one.
+    pub vendi: Vec<f64>,
+    /// Real neighbours that set the radius of a real row's ball, for precision, recall, density and coverage.
+    pub k: u32,
+    /// Clusters fitted on the real rows.
+    pub clusters: u32,
+    /// Examples that a concept needs to count as covered.
+    pub at_least: u32,
+    /// Rows that are measured at most.
+    pub most: u32,
+    /// Seed of all draws.
+    pub seed: u64,
 }
 
 /// All that was measured.
-struct Report {
+pub struct Measurements {
     /// What was read, in words.
     head: Vec<String>,
     sets: Vec<Set>,
@@ -62,9 +94,13 @@ struct Part {
     rows: Vec<usize>,
 }
 
-fn carry_out(args: &MeasureArgs, task: &Task) -> anyhow::Result<Report> {
+/// Measures rows.
+///
+/// # Errors
+/// Rows that cannot be read, settings that do not fit them, a model that fails, and [`Interrupted`](crate::Interrupted).
+pub fn measure(args: &MeasureOptions, task: &Task) -> anyhow::Result<Measurements> {
     let kernel = kernel(&args.settings.kernel)?;
-    let source = Source::new(&args.rows)?.textless(args.vectors.vectors.is_some());
+    let source = Source::new(&args.rows).textless(args.vectors.vectors.is_some());
     let mut vectorizer = Vectorizer::open(&args.vectors, task)?;
     let draw = Draw {
         most: args.settings.most as usize,
@@ -114,10 +150,10 @@ fn carry_out(args: &MeasureArgs, task: &Task) -> anyhow::Result<Report> {
     }
     drop(counter);
     let texts: Vec<&str> = rows.items.iter().map(|item| item.text.as_str()).collect();
-    Ok(Report {
+    Ok(Measurements {
         head,
         sets,
-        agent: agent::score_texts(&args.agent, &texts, task).context("the cluster agent")?,
+        agent: agent::score_texts(args.agent.as_ref(), &texts, task).context("the cluster agent")?,
         concepts: real.as_ref().and_then(|real| concepts(&rows, real, args)),
         left,
     })
@@ -248,7 +284,7 @@ fn settings(
 }
 
 /// Which concepts of either set have enough rows.
-fn concepts(rows: &Sample, real: &Sample, args: &MeasureArgs) -> Option<ConceptCoverage> {
+fn concepts(rows: &Sample, real: &Sample, args: &MeasureOptions) -> Option<ConceptCoverage> {
     let place = args
         .by
         .iter()

@@ -3,26 +3,21 @@
 //!
 //! Every call reserves its worst case before it is sent, so that calls at once never spend more than was allowed.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::chat::{Message, OutputSchema, Price, Prompt, Request, Role};
-use gristmill_domain::job::{ModelSpec, Structured};
+use gristmill_domain::job::Structured;
 use gristmill_domain::prompt::{reply_object, thinking};
-use gristmill_jobfile::Keys;
 use gristmill_measure::agent::{AgentDraws, AgentScore, NamedCluster, draws, score};
 use gristmill_ports::model::{CallError, ChatModel, Scope};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::AgentArgs;
-use crate::data::task::Task;
-use crate::standing;
-use crate::workshop::{Place, Workshop, endpoints_here};
+use crate::task::Task;
 
 /// Version of what is asked; a score is comparable with those of the same.
 const PROMPT: &str = "cluster-agent/1";
@@ -33,6 +28,29 @@ const ANSWER_TOKENS: u32 = 1_024;
 /// Times that a call is sent again that cost nothing, and the first pause before it.
 const AGAIN: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// A model that groups rows into clusters and checks them, and is paid for it.
+#[derive(Clone)]
+pub struct AgentOptions {
+    /// Name of the model, for the figures.
+    pub name: String,
+    /// The model.
+    pub chat: Arc<dyn ChatModel>,
+    /// What its calls cost.
+    pub price: Price,
+    /// How it is asked for replies of a form.
+    pub structured: Structured,
+    /// The longest that a call may take.
+    pub timeout: Duration,
+    /// Calls at once.
+    pub concurrency: usize,
+    /// What all calls together may cost.
+    pub limit: Limit,
+    /// Draws, as far as the limit reaches; each is two calls.
+    pub draws: u32,
+    /// Rows of a draw.
+    pub rows: u32,
+}
 
 /// A score, and what it cost.
 #[derive(Debug, Serialize)]
@@ -47,23 +65,28 @@ pub(super) struct Paid {
     pub(super) usd_micros: u64,
 }
 
-/// Scores texts by a job's judge, or its first teacher where it has none.
-pub(super) fn score_texts(args: &AgentArgs, texts: &[&str], task: &Task) -> anyhow::Result<Option<Paid>> {
-    let (Some(job), Some(budget)) = (&args.agent, &args.agent_budget) else {
+/// Scores texts by a model; nothing where there is none to ask.
+pub(super) fn score_texts(
+    options: Option<&AgentOptions>,
+    texts: &[&str],
+    task: &Task,
+) -> anyhow::Result<Option<Paid>> {
+    let Some(options) = options else {
         return Ok(None);
     };
     let settings = AgentDraws {
-        draws: args.agent_draws as usize,
-        rows: args.agent_rows as usize,
+        draws: options.draws as usize,
+        rows: options.rows as usize,
         ..AgentDraws::default()
     };
     let drawn = draws(texts.len(), settings)?;
-    let agent = Agent::open(job, standing::limit(budget)?, task)?;
+    let agent = Agent::new(options);
     let answers = task.runtime.block_on(agent.answers(&drawn, texts, task))?;
     let used = agent.purse().used;
     if answers.is_empty() && used.calls == 0 {
         bail!(
-            "`--agent-budget {budget}` does not pay for one call of `{}` at its worst",
+            "a budget of {} does not pay for one call of `{}` at its worst: raise `--agent-budget`",
+            options.limit,
             agent.name
         );
     }
@@ -102,37 +125,20 @@ struct Agent {
 }
 
 impl Agent {
-    fn open(job: &Path, limit: Limit, task: &Task) -> anyhow::Result<Self> {
-        let loaded = gristmill_jobfile::load(job, &[], Keys::Here)
-            .map_err(|errors| anyhow!("{}", gristmill_jobfile::render(&errors, false).trim_end()))?;
-        let judge = loaded.job.judge.as_ref().map(|judge| &judge.spec);
-        let spec: &ModelSpec = judge
-            .or_else(|| loaded.job.teacher.first().map(|teacher| &teacher.spec))
-            .context("the job names no model")?;
-        let price = match spec.price() {
-            Some(price) => price,
-            None if limit.usd.is_some() => bail!(
-                "`--agent-budget` is in dollars, and {} has no price of `{}`: add one, or give it in calls",
-                job.display(),
-                spec.name()
-            ),
-            None => Price::FREE,
-        };
-        let base: PathBuf = loaded.base.clone();
-        let workshop = Workshop::new(Place::Own(base), endpoints_here()?, task.view.clone());
-        Ok(Self {
-            name: spec.name(),
-            chat: task.runtime.block_on(workshop.model(spec))?,
-            price,
-            structured: spec.structured(),
-            timeout: Duration::from_secs(spec.timeout_s().into()),
-            concurrency: spec.concurrency() as usize,
+    fn new(options: &AgentOptions) -> Self {
+        Self {
+            name: options.name.clone(),
+            chat: Arc::clone(&options.chat),
+            price: options.price,
+            structured: options.structured,
+            timeout: options.timeout,
+            concurrency: options.concurrency,
             purse: Mutex::new(Purse {
-                limit,
+                limit: options.limit,
                 held: Amount::ZERO,
                 used: Amount::ZERO,
             }),
-        })
+        }
     }
 
     fn purse(&self) -> std::sync::MutexGuard<'_, Purse> {

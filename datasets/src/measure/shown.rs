@@ -1,13 +1,11 @@
-//! Figures on the terminal, each column with what it depends on.
+//! Figures as text, each column with what it depends on.
 
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{one_line, thousands};
 use gristmill_measure::Kernel;
 
-use super::{Report, Set};
-use crate::args::OutputStyle;
-use crate::data::table::Table;
-use crate::print;
+use super::{Measurements, Set};
+use crate::table::Table;
 
 /// What a set is called.
 pub(super) fn name(of: Option<&(String, String)>) -> String {
@@ -35,11 +33,12 @@ fn kernel(kernel: Kernel) -> String {
     }
 }
 
-impl Report {
-    /// Prints a JSON object a set, or tables.
-    pub(super) fn print(&self, output: OutputStyle) {
-        if output == OutputStyle::Json {
-            for set in &self.sets {
+impl Measurements {
+    /// For programs: an object a set, that of all rows first.
+    pub fn json(&self) -> Vec<serde_json::Value> {
+        self.sets
+            .iter()
+            .map(|set| {
                 let of = set
                     .of
                     .as_ref()
@@ -51,10 +50,13 @@ impl Report {
                     value["read"] = serde_json::json!(self.head);
                     value["left_out"] = serde_json::json!(self.left);
                 }
-                print::either(output, &value, "");
-            }
-            return;
-        }
+                value
+            })
+            .collect()
+    }
+
+    /// For people: tables.
+    pub fn text(&self) -> String {
         let mut text = self.head.join("\n");
         text.push_str("\n\n");
         text.push_str(&self.diversity());
@@ -98,7 +100,7 @@ impl Report {
             text.push_str(line);
             text.push('\n');
         }
-        print::either(output, &serde_json::Value::Null, &text);
+        text
     }
 
     fn table(&self, heads: Vec<String>, cells: impl Fn(&Set) -> Vec<Option<String>>) -> String {

@@ -1,7 +1,7 @@
-//! `gristmill map`: rows in the plane, near ones near each other.
+//! Rows in the plane, near ones near each other.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gristmill_domain::words::thousands;
@@ -13,13 +13,9 @@ use gristmill_picture::points::{CLASSES, Class, Point, Points};
 
 use super::out;
 use super::sample::{Draw, Sample};
-use super::source::Source;
+use super::source::{RowsOptions, Source};
 use super::task::Task;
-use super::vectors::Vectorizer;
-use crate::args::{MapArgs, OutputStyle};
-use crate::failure::Failure;
-use crate::print;
-use crate::view::View;
+use super::vectors::{VectorOptions, Vectorizer};
 use gristmill_measure::cores;
 
 /// Rows of an HTML map, whose points all carry their texts.
@@ -39,15 +35,32 @@ enum Kind {
     Html,
 }
 
-/// Draws a map.
-pub(crate) async fn map(args: MapArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let drawn = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
-    drawn.print(output);
-    Ok(())
+/// What is drawn, and how.
+#[derive(Debug, Clone)]
+pub struct MapOptions {
+    /// The rows.
+    pub rows: RowsOptions,
+    /// Real rows, drawn beside: tables or patterns.
+    pub against: Vec<String>,
+    /// Field whose values colour the points, the commonest ones apart.
+    pub by: Option<String>,
+    /// File to write: `.svg`, `.png` or `.html`.
+    pub out: PathBuf,
+    /// Replaces a file that is there.
+    pub overwrite: bool,
+    /// How texts become vectors.
+    pub vectors: VectorOptions,
+    /// Nearest rows that pull a point.
+    pub neighbors: u32,
+    /// Rows that are drawn at most; 2,000 in HTML and 50,000 else when there is no number.
+    pub most: Option<u32>,
+    /// Seed of all draws.
+    pub seed: u64,
 }
 
 /// What was drawn.
-struct Drawn {
+#[derive(Debug)]
+pub struct DrawnMap {
     file: String,
     rows: usize,
     of: u64,
@@ -57,11 +70,16 @@ struct Drawn {
     warnings: Vec<String>,
 }
 
-impl Drawn {
-    fn print(&self, output: OutputStyle) {
-        let value = serde_json::json!({
+impl DrawnMap {
+    /// For programs.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
             "out": self.file, "points": self.rows, "rows": self.of, "note": self.note, "legend": self.legend, "warnings": self.warnings,
-        });
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
         let mut text = format!(
             "{}: {} points of {} rows\n{}\n",
             self.file,
@@ -72,7 +90,7 @@ impl Drawn {
         for line in self.legend.iter().chain(&self.warnings) {
             text.push_str(&format!("{line}\n"));
         }
-        print::either(output, &value, &text);
+        text
     }
 }
 
@@ -88,10 +106,15 @@ fn kind(path: &Path) -> anyhow::Result<Kind> {
     }
 }
 
-fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
+/// Draws a map.
+///
+/// # Errors
+/// Rows that cannot be read, a file that cannot be written ([`out::Unwritable`]), a model that fails, and
+/// [`Interrupted`](crate::Interrupted).
+pub fn map(args: &MapOptions, task: &Task) -> anyhow::Result<DrawnMap> {
     let kind = kind(&args.out)?;
     out::free(&args.out, args.overwrite)?;
-    let source = Source::new(&args.rows)?.textless(args.vectors.vectors.is_some());
+    let source = Source::new(&args.rows).textless(args.vectors.vectors.is_some());
     let real_source = if args.against.is_empty() {
         source.real()
     } else {
@@ -169,7 +192,7 @@ fn carry_out(args: &MapArgs, task: &Task) -> anyhow::Result<Drawn> {
         let mark = if class.square { "squares" } else { "dots" };
         format!("  {} {mark:<8} {}", class.hex(), class.legend())
     };
-    let drawn = Drawn {
+    let drawn = DrawnMap {
         file: args.out.display().to_string(),
         rows: points.points.len(),
         of: rows.of + real.as_ref().map_or(0, |real| real.of),

@@ -15,7 +15,7 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"Gristmill\">";
 
 /// A file could not be written: nothing is wrong with what was given.
 #[derive(Debug)]
-pub(crate) struct Unwritable(PathBuf);
+pub struct Unwritable(PathBuf);
 
 impl fmt::Display for Unwritable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +38,10 @@ pub(crate) fn free(path: &Path, overwrite: bool) -> anyhow::Result<()> {
 }
 
 /// Refuses a page's place that is not one: another name than a page's, or a file that is no page of ours.
-pub(crate) fn page_at(path: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// What is wrong with the place.
+pub fn page_at(path: &Path) -> anyhow::Result<()> {
     if path.extension().is_none_or(|end| end != "html") {
         bail!(
             "{} is to hold a page: give it a name that ends in .html",
@@ -123,7 +126,10 @@ impl Staged {
 }
 
 /// Writes a whole file.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// [`Unwritable`], and a folder that is not there.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut staged = Staged::create(path)?;
     let written = staged.file.write_all(bytes);
     written.with_context(|| Unwritable(path.to_owned()))?;

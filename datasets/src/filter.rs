@@ -1,55 +1,62 @@
-//! `gristmill filter`: rows that read as they should.
+//! Rows that read as they should.
 
 use anyhow::{Context, anyhow};
 use gristmill_domain::chat::Finish;
 use gristmill_domain::filter::{Kind, Reason, Rules, Text};
-use gristmill_domain::job::Validator;
+use gristmill_domain::job::{Job, Validator};
 use gristmill_domain::words::thousands;
-use gristmill_jobfile::Keys;
 
 use super::fields::{self, Usual};
-use super::keep::{Sorted, Sorter};
-use super::source::{Row, Source};
+use super::keep::{OutOptions, Sorted, Sorter};
+use super::source::{Row, RowsOptions, Source};
 use super::task::Task;
-use crate::args::{FilterArgs, KindArg, OutputStyle};
-use crate::failure::Failure;
-use crate::print;
-use crate::view::View;
 
 /// Rows between two looks at the signal.
 const BATCH: usize = 256;
 
-/// Drops what the rules reject.
-pub(crate) async fn filter(args: FilterArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let by = By::of(&args)?;
-    let settings = serde_json::json!({ "kind": by.kind, "rules": by.rules });
-    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, &by, task)).await?;
-    sorted.print(&settings, &said, output);
-    Ok(())
+/// What is filtered, and how.
+#[derive(Debug, Clone)]
+pub struct FilterOptions {
+    /// The rows.
+    pub rows: RowsOptions,
+    /// Field with the answer; the usual names are looked for when there is none.
+    pub answer: Option<String>,
+    /// Where rows go.
+    pub out: OutOptions,
+    /// What they are filtered by.
+    pub by: FilterRules,
 }
 
-/// What rows are filtered by: a job's rules, and what the command line says of them.
-struct By {
-    rules: Rules,
-    kind: Kind,
+/// What rows are filtered by.
+#[derive(Debug, Clone)]
+pub struct FilterRules {
+    /// The rules.
+    pub rules: Rules,
+    /// What sort of answer rows have.
+    pub kind: Kind,
     /// Where the job's seeds have question and answer: looked for first.
     question: Option<String>,
     answer: Option<String>,
+    /// Neither a job nor a person said what sort of answer rows have.
+    assumed: bool,
 }
 
-impl By {
-    fn of(args: &FilterArgs) -> Result<Self, Failure> {
-        let mut by = match &args.job {
+impl FilterRules {
+    /// The rules of a job where there is one, and the default ones else; then what `kind` and `languages` say beside them.
+    ///
+    /// # Errors
+    /// A code that is no language's.
+    pub fn new(job: Option<&Job>, kind: Option<Kind>, languages: &[String]) -> anyhow::Result<Self> {
+        let mut by = match job {
             None => Self {
                 rules: Rules::default(),
                 kind: Kind::Open,
                 question: None,
                 answer: None,
+                assumed: kind.is_none(),
             },
-            Some(path) => {
-                let loaded = gristmill_jobfile::load(path, &[], Keys::Elsewhere)
-                    .map_err(|errors| print::job_errors(&errors))?;
-                let (filter, fields) = (loaded.job.filter, loaded.job.seeds.fields);
+            Some(job) => {
+                let (filter, fields) = (&job.filter, &job.seeds.fields);
                 Self {
                     kind: match filter.validator {
                         Validator::None => Kind::Open,
@@ -58,35 +65,34 @@ impl By {
                         Validator::Label { .. } => Kind::Label,
                         Validator::Text { .. } => Kind::Short,
                     },
-                    rules: filter.rules,
-                    question: Some(fields.question),
-                    answer: Some(fields.answer),
+                    rules: filter.rules.clone(),
+                    question: Some(fields.question.clone()),
+                    answer: Some(fields.answer.clone()),
+                    assumed: false,
                 }
             }
         };
-        if !args.languages.is_empty() {
-            by.rules.language.allowed = args
-                .languages
+        if !languages.is_empty() {
+            by.rules.language.allowed = languages
                 .iter()
                 .map(|code| serde_json::from_value(serde_json::Value::from(code.as_str())))
                 .collect::<Result<_, _>>()
-                .context("`--languages`")
-                .map_err(Failure::Input)?;
+                .context("`--languages`")?;
         }
-        by.kind = match args.kind {
-            None => by.kind,
-            Some(KindArg::Open) => Kind::Open,
-            Some(KindArg::Short) => Kind::Short,
-            Some(KindArg::Number) => Kind::Number,
-            Some(KindArg::Label) => Kind::Label,
-            Some(KindArg::Query) => Kind::Query,
-        };
+        by.kind = kind.unwrap_or(by.kind);
         Ok(by)
     }
 }
 
-fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
-    let source = Source::new(&args.rows)?.preferring(by.question.clone());
+/// Drops what the rules reject.
+///
+/// # Errors
+/// Rows that cannot be read, files that cannot be written ([`out::Unwritable`](crate::out::Unwritable)), and
+/// [`Interrupted`](crate::Interrupted).
+pub fn filter(args: &FilterOptions, task: &Task) -> anyhow::Result<Sorted> {
+    let by = &args.by;
+    let settings = serde_json::json!({ "kind": by.kind, "rules": by.rules });
+    let source = Source::new(&args.rows).preferring(by.question.clone());
     let mut rows = source.open()?;
     let mut sorter = Sorter::create(&args.out, &source, None)?;
     let mut counter = task.counting("rows");
@@ -130,7 +136,7 @@ fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted,
     let mut said = vec![format!("question: {}; {answers}", rows.fields())];
     said.extend(rows.bad().warning());
     // Calculations and lists are not.
-    let unnamed = by.kind == Kind::Open && args.kind.is_none() && args.job.is_none();
+    let unnamed = by.kind == Kind::Open && by.assumed;
     if unnamed && unlike_prose * 10 > rows.read() {
         said.push(format!(
             "warning: {} of {} rows do not read like prose, which is what answers are taken for: say what they are with `--kind`, or take the rules \
@@ -139,7 +145,7 @@ fn carry_out(args: &FilterArgs, by: &By, task: &Task) -> anyhow::Result<(Sorted,
             thousands(rows.read())
         ));
     }
-    Ok((sorter.finish(rows.bad())?, said))
+    sorter.finish(rows.bad(), settings, said)
 }
 
 fn answer(row: &Row, field: Option<&str>) -> anyhow::Result<Option<String>> {

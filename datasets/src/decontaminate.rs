@@ -1,4 +1,4 @@
-//! `gristmill decontaminate`: rows that hold nothing of a test set.
+//! Rows that hold nothing of a test set.
 
 use std::cell::LazyCell;
 use std::num::NonZeroUsize;
@@ -12,35 +12,51 @@ use gristmill_domain::words::thousands;
 use gristmill_index::VectorIndex;
 
 use super::dedup::embed;
-use super::keep::{Sorted, Sorter};
+use super::keep::{OutOptions, Sorted, Sorter};
 use super::scratch::Scratch;
-use super::source::{Row, Source};
+use super::source::{Row, RowsOptions, Source};
 use super::task::Task;
-use super::vectors::{BATCH, Vectorizer};
-use crate::args::{DecontaminateArgs, LeakThreshold, OutputStyle};
-use crate::failure::Failure;
-use crate::view::View;
+use super::vectors::{BATCH, VectorOptions, Vectorizer};
 
-/// Drops rows that are too close to held-out items.
-pub(crate) async fn decontaminate(
-    args: DecontaminateArgs,
-    view: View,
-    output: OutputStyle,
-) -> Result<(), Failure> {
-    let mut settings = serde_json::json!({
-        "ngram": args.ngram, "coverage": args.coverage, "against": args.against,
-    });
-    let (sorted, said, cosine) = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
-    settings["cosine"] = serde_json::json!(cosine);
-    sorted.print(&settings, &said, output);
-    Ok(())
+/// From which cosine a row counts as a held-out item.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LeakThreshold {
+    /// Vectors are not compared, and nothing is embedded.
+    Off,
+    /// Chosen by how alike distinct held-out items are.
+    Auto,
+    /// This one, 0 to 1.
+    At(f64),
 }
 
-/// What was kept and dropped, what to say of it, and the cosine from which rows were dropped.
-type Outcome = (Sorted, Vec<String>, Option<f64>);
+/// What is decontaminated, and how.
+#[derive(Debug, Clone)]
+pub struct DecontaminateOptions {
+    /// The rows.
+    pub rows: RowsOptions,
+    /// Held-out items: tables or patterns.
+    pub against: Vec<String>,
+    /// Fields with a held-out item's text; found as for the rows when there is none.
+    pub against_field: Vec<String>,
+    /// Where rows go.
+    pub out: OutOptions,
+    /// How texts become vectors.
+    pub vectors: VectorOptions,
+    /// Words of a compared sequence.
+    pub ngram: u32,
+    /// Share of a held-out item that shared sequences must cover; 0 is any of them.
+    pub coverage: f64,
+    /// Cosine similarity of vectors to a held-out item from which a row goes, unless each states facts that the other does not.
+    pub cosine: LeakThreshold,
+}
 
-fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<Outcome> {
-    let source = Source::new(&args.rows)?;
+/// Drops rows that are too close to held-out items.
+///
+/// # Errors
+/// Rows or held-out items that cannot be read, files that cannot be written ([`out::Unwritable`](crate::out::Unwritable)), a model that
+/// fails, and [`Interrupted`](crate::Interrupted).
+pub fn decontaminate(args: &DecontaminateOptions, task: &Task) -> anyhow::Result<Sorted> {
+    let source = Source::new(&args.rows);
     let mut rows = source.open()?;
     let mut vectorizer = match args.cosine {
         LeakThreshold::Off => None,
@@ -105,7 +121,10 @@ fn carry_out(args: &DecontaminateArgs, task: &Task) -> anyhow::Result<Outcome> {
     }
     said.extend(rows.bad().warning());
     let cosine = vectorizer.is_some().then_some(items.cosine);
-    Ok((sorter.finish(rows.bad())?, said, cosine))
+    let settings = serde_json::json!({
+        "ngram": args.ngram, "coverage": args.coverage, "against": args.against, "cosine": cosine,
+    });
+    sorter.finish(rows.bad(), settings, said)
 }
 
 /// Held-out items that the threshold is chosen by.
@@ -122,7 +141,7 @@ struct Items {
 
 impl Items {
     fn read(
-        args: &DecontaminateArgs,
+        args: &DecontaminateOptions,
         source: &Source,
         mut vectorizer: Option<&mut Vectorizer>,
         task: &Task,

@@ -1,4 +1,4 @@
-//! `gristmill dedup`: of rows that are alike, the first.
+//! Of rows that are alike, the first.
 
 use std::cell::LazyCell;
 use std::num::NonZeroUsize;
@@ -10,30 +10,44 @@ use gristmill_index::minhash::{Parameters, Scheme};
 use gristmill_index::vectors::cosine;
 use gristmill_index::{ExactIndex, MinHashIndex, VectorIndex};
 
-use super::keep::{Sorted, Sorter};
+use super::keep::{OutOptions, Sorted, Sorter};
 use super::scratch::Scratch;
-use super::source::{Row, Source};
+use super::source::{Row, RowsOptions, Source};
 use super::task::Task;
-use super::vectors::{BATCH, Vectorizer};
-use crate::args::{DedupArgs, OutputStyle};
-use crate::failure::Failure;
-use crate::view::View;
+use super::vectors::{BATCH, VectorOptions, Vectorizer};
 
-/// Drops duplicates of rows before them.
-pub(crate) async fn dedup(args: DedupArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let settings = serde_json::json!({
-        "jaccard": args.jaccard.0, "shingle_words": args.shingle_words, "cosine": args.cosine.0, "ignore_facts": args.ignore_facts,
-    });
-    let (sorted, said) = Task::carry_out(view, move |task| carry_out(&args, task)).await?;
-    sorted.print(&settings, &said, output);
-    Ok(())
+/// What is deduplicated, and how.
+#[derive(Debug, Clone)]
+pub struct DedupOptions {
+    /// The rows.
+    pub rows: RowsOptions,
+    /// Where they go.
+    pub out: OutOptions,
+    /// How texts become vectors.
+    pub vectors: VectorOptions,
+    /// Jaccard similarity of word shingles from which two rows are one, 0 to 1; words are not compared where there is none.
+    pub jaccard: Option<f64>,
+    /// Words of a shingle.
+    pub shingle_words: u32,
+    /// Cosine similarity of vectors from which two rows are one, 0 to 1; nothing is embedded where there is none.
+    pub cosine: Option<f64>,
+    /// Drops rows that are close even where they differ in a fact.
+    pub ignore_facts: bool,
 }
 
-fn carry_out(args: &DedupArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<String>)> {
-    let source = Source::new(&args.rows)?;
+/// Drops duplicates of rows before them.
+///
+/// # Errors
+/// Rows that cannot be read, files that cannot be written ([`out::Unwritable`](crate::out::Unwritable)), a model that fails, and
+/// [`Interrupted`](crate::Interrupted).
+pub fn dedup(args: &DedupOptions, task: &Task) -> anyhow::Result<Sorted> {
+    let settings = serde_json::json!({
+        "jaccard": args.jaccard, "shingle_words": args.shingle_words, "cosine": args.cosine, "ignore_facts": args.ignore_facts,
+    });
+    let source = Source::new(&args.rows);
     let mut rows = source.open()?;
     let mut sorter = Sorter::create(&args.out, &source, None)?;
-    let mut vectorizer = match args.cosine.0 {
+    let mut vectorizer = match args.cosine {
         Some(_) => Some(Vectorizer::open(&args.vectors, task)?),
         None => None,
     };
@@ -66,7 +80,7 @@ fn carry_out(args: &DedupArgs, task: &Task) -> anyhow::Result<(Sorted, Vec<Strin
         said.push(format!("vectors by {}", vectorizer.model()));
     }
     said.extend(rows.bad().warning());
-    Ok((sorter.finish(rows.bad())?, said))
+    sorter.finish(rows.bad(), settings, said)
 }
 
 /// The vectors of a batch.
@@ -105,7 +119,7 @@ struct Kept {
 type Near = (u32, f32);
 
 impl Kept {
-    fn new(args: &DedupArgs) -> anyhow::Result<Self> {
+    fn new(args: &DedupOptions) -> anyhow::Result<Self> {
         let parameters = Parameters {
             shingle: args.shingle_words as usize,
             ..Parameters::default()
@@ -115,8 +129,8 @@ impl Kept {
             near: MinHashIndex::new(Scheme::new(parameters)?),
             vectors: None,
             texts: Scratch::new()?,
-            jaccard: args.jaccard.0,
-            cosine: args.cosine.0,
+            jaccard: args.jaccard,
+            cosine: args.cosine,
             ignore_facts: args.ignore_facts,
             fresh: Vec::new(),
         })

@@ -11,7 +11,7 @@ use gristmill_measure::words::{WordCounts, Wording};
 use gristmill_measure::{Error, Vectors};
 use serde::Serialize;
 
-use crate::data::sample::Sample;
+use crate::sample::Sample;
 
 /// Rows under which a set is only counted: it has nothing to compare.
 pub(super) const LEAST: usize = 10;

@@ -1,15 +1,26 @@
 //! Rows of tables or of a run's dataset, one by one, with errors that say where.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use gristmill_domain::seed::Place;
 use gristmill_tables::{Format, Reader, Record};
 
 use super::fields::{self, Object, Usual};
 use super::out;
-use crate::args::RowsArgs;
-use crate::folder::RunFolder;
+
+/// Which rows are read.
+#[derive(Debug, Clone)]
+pub struct RowsOptions {
+    /// Tables or patterns.
+    pub files: Vec<String>,
+    /// Folder of a run's dataset, which is read in place of `files`: its synthetic training rows.
+    pub dataset: Option<PathBuf>,
+    /// Fields with the text; the usual names are looked for when there is none.
+    pub field: Vec<String>,
+    /// Leaves rows out that cannot be used, and counts them; otherwise the first one is an error.
+    pub skip_bad: bool,
+}
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -34,8 +45,8 @@ pub(crate) struct Row {
 }
 
 impl Source {
-    /// What `rows` names; a run's folder stands for its synthetic rows.
-    pub(crate) fn new(rows: &RowsArgs) -> anyhow::Result<Self> {
+    /// What `rows` names; a run's dataset stands for its synthetic rows.
+    pub(crate) fn new(rows: &RowsOptions) -> Self {
         let mut source = Self {
             patterns: rows.files.clone(),
             origin: None,
@@ -44,19 +55,11 @@ impl Source {
             textless: false,
             skip_bad: rows.skip_bad,
         };
-        if let [single] = rows.files.as_slice()
-            && Path::new(single).is_dir()
-        {
-            let run = RunFolder::open(Path::new(single))?;
-            if run.manifest()?.is_none() {
-                bail!(
-                    "{single} holds no dataset: if its run has ended, `gristmill assemble {single}` writes it again"
-                );
-            }
-            source.patterns = vec![run.dataset().join("data/train-*.parquet").display().to_string()];
+        if let Some(dataset) = &rows.dataset {
+            source.patterns = vec![dataset.join("data/train-*.parquet").display().to_string()];
             source.origin = Some("synthetic");
         }
-        Ok(source)
+        source
     }
 
     /// True for a file that is among those that are read.

@@ -8,11 +8,20 @@ use gristmill_ports::model::Embedder;
 
 use super::fields::{self, Object};
 use super::task::Task;
-use crate::args::VectorArgs;
-use crate::workshop;
 
 /// Texts embedded together.
 pub(crate) const BATCH: usize = 256;
+
+/// How texts become vectors.
+#[derive(Debug, Clone)]
+pub struct VectorOptions {
+    /// Embedding model: a name of the catalogue, or a folder with its files. `words` hashes words instead and needs no model.
+    pub embed: String,
+    /// Field that holds each row's vector, a list of numbers; nothing is embedded then.
+    pub vectors: Option<String>,
+    /// Name of the model that made the vectors in that field, for the figures.
+    pub vectors_of: Option<String>,
+}
 
 /// Where vectors come from.
 pub(crate) struct Vectorizer {
@@ -29,7 +38,7 @@ enum How {
 
 impl Vectorizer {
     /// What the arguments name; a model is loaded, and fetched where it is not there yet.
-    pub(crate) fn open(args: &VectorArgs, task: &Task) -> anyhow::Result<Self> {
+    pub(crate) fn open(args: &VectorOptions, task: &Task) -> anyhow::Result<Self> {
         if let Some(field) = &args.vectors {
             return Ok(Self {
                 model: args
@@ -43,7 +52,7 @@ impl Vectorizer {
         if args.embed == "words" {
             return Ok(Self::of_words());
         }
-        let loading = workshop::embedder(&args.embed, std::path::Path::new("."), &task.view);
+        let loading = task.host.embedder(&args.embed);
         let embedder = task.runtime.block_on(loading).with_context(|| {
             format!(
                 "no vectors by `{}`: name another model with `--embed`, or `--embed words`",

@@ -13,8 +13,17 @@ use super::fields::Object;
 use super::out::{self, Lines};
 use super::source::{Bad, Source};
 use super::table::Table;
-use crate::args::{OutArgs, OutputStyle};
-use crate::print;
+
+/// Where rows are written.
+#[derive(Debug, Clone)]
+pub struct OutOptions {
+    /// File for the rows that are kept: `.jsonl`, or `.jsonl.zst`.
+    pub out: PathBuf,
+    /// File for the rows that are dropped, each with its reason and place; `NAME.dropped.jsonl` beside the other where there is none.
+    pub dropped: Option<PathBuf>,
+    /// Replaces files that are there.
+    pub overwrite: bool,
+}
 
 /// A row that was dropped.
 #[derive(Debug, Serialize)]
@@ -45,19 +54,29 @@ pub(crate) struct Sorter {
     counts: BTreeMap<Reason, u64>,
 }
 
-/// What came of it.
-pub(crate) struct Sorted {
-    pub(crate) kept: u64,
-    pub(crate) counts: BTreeMap<Reason, u64>,
-    pub(crate) bad: Bad,
+/// Which rows were kept and dropped.
+#[derive(Debug)]
+pub struct Sorted {
+    /// Rows that were kept.
+    pub kept: u64,
+    /// Dropped rows by reason.
+    pub counts: BTreeMap<Reason, u64>,
+    bad: Bad,
     paths: (PathBuf, PathBuf),
+    settings: serde_json::Value,
+    /// More that the operation has to say, a line each.
+    said: Vec<String>,
 }
 
 impl Sorter {
     /// Begins both files; neither may be there, unless the user said that it may go. Rows may be kept in the file that they are read from,
     /// never only what is dropped of them.
     /// `held_out` is read too, and never written to.
-    pub(crate) fn create(args: &OutArgs, source: &Source, held_out: Option<&Source>) -> anyhow::Result<Self> {
+    pub(crate) fn create(
+        args: &OutOptions,
+        source: &Source,
+        held_out: Option<&Source>,
+    ) -> anyhow::Result<Self> {
         let dropped = args.dropped.clone().unwrap_or_else(|| {
             let name = args.out.file_name().unwrap_or_default().to_string_lossy();
             let stem = name.split(".jsonl").next().unwrap_or(&name);
@@ -114,8 +133,13 @@ impl Sorter {
         })
     }
 
-    /// Puts both files in their places.
-    pub(crate) fn finish(self, bad: &Bad) -> anyhow::Result<Sorted> {
+    /// Puts both files in their places. The outcome carries the settings it came by, and more that there is to say.
+    pub(crate) fn finish(
+        self,
+        bad: &Bad,
+        settings: serde_json::Value,
+        said: Vec<String>,
+    ) -> anyhow::Result<Sorted> {
         let kept = self.kept.rows;
         let (first, second) = (self.kept.finish()?, self.dropped.finish()?);
         // The dropped first: kept rows without the others would hide what is missing.
@@ -126,25 +150,36 @@ impl Sorter {
             counts: self.counts,
             bad: bad.clone(),
             paths: self.paths,
+            settings,
+            said,
         })
     }
 }
 
 impl Sorted {
-    /// Prints what came of it, with more that a verb has to say.
-    pub(crate) fn print(&self, settings: &serde_json::Value, said: &[String], output: OutputStyle) {
-        let dropped: u64 = self.counts.values().sum();
-        let all = self.kept + dropped;
+    /// Rows that were kept or dropped.
+    fn all(&self) -> u64 {
+        self.kept + self.counts.values().sum::<u64>()
+    }
+
+    /// For programs.
+    pub fn json(&self) -> serde_json::Value {
         let (kept_file, dropped_file) = (self.paths.0.display(), self.paths.1.display());
-        let value = serde_json::json!({
-            "rows": all, "kept": self.kept, "dropped": dropped, "by_reason": self.counts, "left_out": self.bad.count,
-            "settings": settings, "out": kept_file.to_string(), "dropped_out": dropped_file.to_string(),
-        });
+        serde_json::json!({
+            "rows": self.all(), "kept": self.kept, "dropped": self.all() - self.kept, "by_reason": self.counts, "left_out": self.bad.count,
+            "settings": self.settings, "out": kept_file.to_string(), "dropped_out": dropped_file.to_string(),
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let all = self.all();
+        let (kept_file, dropped_file) = (self.paths.0.display(), self.paths.1.display());
         let mut text = format!(
             "kept {} of {} rows: {kept_file}\ndropped {}: {dropped_file}\n",
             thousands(self.kept),
             thousands(all),
-            thousands(dropped)
+            thousands(all - self.kept)
         );
         if !self.counts.is_empty() {
             let mut table = Table::new(["dropped because", "rows", "share"]);
@@ -158,10 +193,10 @@ impl Sorted {
             }
             text.push_str(&table.text());
         }
-        for line in said {
+        for line in &self.said {
             text.push_str(line);
             text.push('\n');
         }
-        print::either(output, &value, &text);
+        text
     }
 }

@@ -1,0 +1,33 @@
+//! Operations on any dataset, without a job: measure, deduplicate, filter, decontaminate, map.
+//!
+//! Rows stream. What is held in memory grows with kept rows ([`dedup`]), held-out items ([`decontaminate`]) or a stated number of drawn
+//! rows ([`measure`], [`map`]). What is written appears whole or not at all.
+//!
+//! The crate prints nothing and reads no command line: each operation takes options and a [`Task`], and returns a value that has a text
+//! for people and JSON for programs. Models are loaded by the caller ([`Host`]). All operations block and are meant for a thread of
+//! their own.
+
+mod decontaminate;
+mod dedup;
+mod fields;
+mod filter;
+mod keep;
+mod map;
+mod measure;
+pub mod out;
+mod sample;
+mod scratch;
+mod source;
+mod table;
+mod task;
+mod vectors;
+
+pub use decontaminate::{DecontaminateOptions, LeakThreshold, decontaminate};
+pub use dedup::{DedupOptions, dedup};
+pub use filter::{FilterOptions, FilterRules, filter};
+pub use keep::{OutOptions, Sorted};
+pub use map::{DrawnMap, MapOptions, map};
+pub use measure::{AgentOptions, MeasureOptions, MeasureSettings, Measurements, measure};
+pub use source::RowsOptions;
+pub use task::{Counting, Host, Interrupted, Task};
+pub use vectors::VectorOptions;
