@@ -1,7 +1,6 @@
 //! The program as a part of a cluster: its coordinator, its workers, and those who speak to them.
 
 pub(crate) mod coordinator;
-pub(crate) mod datasets;
 pub(crate) mod dead;
 mod http;
 mod kits;

@@ -18,6 +18,7 @@ use gristmill_domain::filter::Kind;
 use gristmill_domain::job::ModelSpec;
 use gristmill_jobfile::Keys;
 use gristmill_ports::model::Embedder;
+use gristmill_runs::RunFolder;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,6 @@ use crate::args::{
     RowsArgs, VectorArgs,
 };
 use crate::failure::Failure;
-use crate::folder::RunFolder;
 use crate::launch::signal;
 use crate::view::{Counting, View};
 use crate::workshop::{self, Place, Workshop, endpoints_here};

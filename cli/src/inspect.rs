@@ -14,11 +14,10 @@ use gristmill_domain::plan::{Forecast, Plan, Range};
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::Ledger;
 use gristmill_proto::SegmentKind;
+use gristmill_runs::{Manifest, RunFolder, label};
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
-use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
-use crate::folder::RunFolder;
 use crate::launch::shown;
 use crate::standing::{self, Concepts, Standing, State};
 use crate::{history, print, resume};
@@ -283,7 +282,7 @@ pub(crate) async fn export(args: &ExportArgs, output: OutputStyle) -> Result<(),
     };
     let mut written =
         gristmill_dataset::convert(&source, &args.target, options).map_err(|e| Failure::Input(e.into()))?;
-    assemble::label(&mut written, &mut manifest)?;
+    label(&mut written, &mut manifest)?;
     let files = written.publish().map_err(|e| Failure::Input(e.into()))?;
     let value = serde_json::json!({"target": args.target, "files": files});
     print::either(

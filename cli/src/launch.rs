@@ -20,14 +20,13 @@ use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::trace::Untraced;
 use gristmill_queue_memory::Queues;
+use gristmill_runs::{Manifest, REPORT_FILE, RunFolder};
 use gristmill_worker::{Fixed, Handle, Source, Worker};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{JobArgs, OutputStyle};
-use crate::assemble::{self, Manifest};
 use crate::failure::Failure;
-use crate::folder::RunFolder;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::view::{Head, View};
 use crate::workshop::{self, Place, Workshop};
@@ -103,7 +102,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     verify(&blobs)
         .await
         .map_err(|error| Failure::Input(error.into()))?;
-    let manifest = assemble::assemble(
+    let manifest = gristmill_runs::assemble(
         &blobs,
         &folder.dataset(),
         start,
@@ -112,7 +111,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         &account,
     )
     .await?;
-    let page = folder.root().join(report::FILE);
+    let page = folder.root().join(REPORT_FILE);
     // The dataset is there: a report that cannot be made takes nothing from it.
     if let Err(error) = report::write(page, &blobs, start, &prepared.seeds, &manifest).await {
         view.warn(&format!("no report was written: {error:#}"));

@@ -4,18 +4,14 @@
 mod args;
 mod assemble;
 mod audit;
-mod card;
-mod certainty;
 mod cluster;
 mod data;
 mod dropped;
 mod failure;
-mod folder;
 mod history;
 mod inspect;
 mod intake;
 mod launch;
-mod mutators;
 mod plan;
 mod prepare;
 mod print;
@@ -25,7 +21,6 @@ mod standing;
 mod survey;
 mod tongues;
 mod view;
-mod warnings;
 mod workshop;
 
 use std::io::IsTerminal;
@@ -130,7 +125,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
             Some(server) => cluster::verbs::trace(&server, &args, cli.output).await,
             None => inspect::trace(&args, cli.output).await,
         },
-        Command::Assemble(args) => assemble::again::again(&args, view, cli.output).await,
+        Command::Assemble(args) => assemble::assemble(&args, view, cli.output).await,
         Command::Export(args) => inspect::export(&args, cli.output).await,
         Command::Measure(args) => data::measure(args, view, cli.output).await,
         Command::Dedup(args) => data::dedup(args, view, cli.output).await,

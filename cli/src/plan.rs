@@ -1,7 +1,5 @@
 //! `gristmill plan` and `gristmill init`: what can be known and written before anything is spent.
 
-pub(crate) mod outcome;
-
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,15 +10,14 @@ use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::{ByStrategy, Strategy};
 use gristmill_domain::words::{many, thousands};
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
+use gristmill_runs::{Asked, job_warnings, prices, prices_in_words};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
-use crate::certainty;
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
 use crate::survey::{embedder, narrow, stops_narrow, survey};
 use crate::view::View;
-use crate::warnings::{Asked, of_job};
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
@@ -66,7 +63,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             rephrasings: plan.candidates[Strategy::Rephrasing] + pilot[Strategy::Rephrasing] > 0,
             new_questions: plan.candidates[Strategy::NewQuestion] + pilot[Strategy::NewQuestion] > 0,
         };
-        warnings.extend(of_job(&prepared.start.job, asked));
+        warnings.extend(job_warnings(&prepared.start.job, asked));
     }
     let rows = outlook.rows.round() as u64;
     if let Some(wanted) = prepared
@@ -89,7 +86,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         .or(pilot)
         .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
     let terms = policy.evidence.filter(|_| votes);
-    let prices = terms.as_ref().map(certainty::prices);
+    let prices = terms.as_ref().map(prices);
     let summary = prepared.seeds.summary();
     let value = serde_json::json!({
         "run": prepared.setup.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
@@ -148,7 +145,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
         (Next::End(_), Next::Round(_)) => {}
     }
     if let (Some(terms), Some(prices)) = (&terms, &prices) {
-        text.push_str(&certainty::prices_in_words(terms, prices));
+        text.push_str(&prices_in_words(terms, prices));
     }
     if let Some(mutators) = &prepared.start.job.generate.mutators {
         text.push_str(&format!("mutators   {}\n", in_words(mutators)));
@@ -162,7 +159,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             thousands(plan.expected.calls.iter().sum::<f64>().ceil() as u64)
         ));
     }
-    text.push_str(&outcome::lines(
+    text.push_str(&gristmill_runs::forecast::lines(
         &forecast,
         &prepared.start.job.generate,
         &policy,

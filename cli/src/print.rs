@@ -5,15 +5,13 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::concept::{self, Standing};
 use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::{counts, duration, one_line, thousands};
+use gristmill_domain::words::{counts, duration, thousands};
+use gristmill_runs::{Loss, Manifest, RunFolder, coverage};
 
 use crate::args::OutputStyle;
-use crate::assemble::{Loss, Manifest};
 use crate::failure::Failure;
-use crate::folder::RunFolder;
 use crate::launch::shown;
 
 /// Writes a line to standard output.
@@ -139,27 +137,6 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         );
     }
     out!("Next: {place}/report.html, gristmill trace {place} ROW_ID");
-}
-
-/// `231/240 concepts at target; furthest: "renal dosing" 12/40`; nothing where no concept has a target.
-pub(crate) fn coverage(concepts: &[Standing]) -> Option<String> {
-    let wanted = concepts.iter().filter(|concept| concept.target > 0);
-    let furthest = wanted.reduce(|a, b| if b.open() > a.open() { b } else { a })?;
-    Some(coverage_of(concept::at_target(concepts), Some(furthest)))
-}
-
-/// The same of concepts at their target and those that have one, and of the one that is furthest from it.
-pub(crate) fn coverage_of((met, wanted): (u64, u64), furthest: Option<&Standing>) -> String {
-    let mut text = format!("{met}/{wanted} concepts at target");
-    if let Some(furthest) = furthest.filter(|furthest| furthest.open() > 0) {
-        let there = furthest.real + furthest.synthetic;
-        text.push_str(&format!(
-            "; furthest: \"{}\" {there}/{}",
-            one_line(&furthest.concept),
-            furthest.target
-        ));
-    }
-    text
 }
 
 fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {

@@ -1,12 +1,4 @@
-//! The report of a run: what its journal, books and manifest say, as one page and as pictures.
-//!
-//! Everything is read from what is stored, so that a report can be made again at any time, and is the same each time. Of a large run a stated
-//! number of rows is drawn; counts are of all rows.
-
-mod gather;
-mod measured;
-mod rounds;
-mod tell;
+//! `gristmill report`: the report of a run as a page and as pictures.
 
 use std::path::{Path, PathBuf};
 
@@ -15,33 +7,12 @@ use gristmill_coordinator::{SeedStore, Start};
 use gristmill_datasets::out;
 use gristmill_picture::report::Report;
 use gristmill_ports::blob::Blobs;
+use gristmill_runs::{Manifest, REPORT_FILE, RunFolder, manifest_so_far};
 
 use crate::args::{OutputStyle, ReportArgs};
-use crate::assemble::Manifest;
 use crate::failure::Failure;
-use crate::folder::RunFolder;
 use crate::launch::shown;
 use crate::{inspect, print};
-
-/// A run's page, by its name in the run's folder.
-pub(crate) const FILE: &str = "report.html";
-
-/// Makes a run's report.
-async fn make(
-    state: &dyn Blobs,
-    start: &Start,
-    seeds: &SeedStore,
-    manifest: &Manifest,
-) -> anyhow::Result<Report> {
-    let mut gathered = gather::gather(state, start, seeds).await?;
-    let (start, manifest) = (start.clone(), manifest.clone());
-    let made = tokio::task::spawn_blocking(move || {
-        gathered.fill_in_vectors();
-        let measured = measured::measure(&gathered);
-        tell::report(&start, &manifest, &gathered, &measured)
-    });
-    made.await.context("the report's thread ended early")
-}
 
 /// Writes the page, and the pictures where they are wanted; returns where those are.
 async fn put(report: Report, file: PathBuf, target: Option<PathBuf>) -> anyhow::Result<Vec<String>> {
@@ -60,7 +31,7 @@ pub(crate) async fn write(
     seeds: &SeedStore,
     manifest: &Manifest,
 ) -> anyhow::Result<()> {
-    let report = make(state, start, seeds, manifest).await?;
+    let report = gristmill_runs::report(state, start, seeds, manifest).await?;
     put(report, file, None).await?;
     Ok(())
 }
@@ -85,14 +56,17 @@ pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(),
             let events = folder.events().await?;
             let end = events.ended().and_then(|ended| ended.end.as_ref());
             let end = end.map_or_else(|| "it has not ended".to_owned(), ToString::to_string);
-            gather::manifest_so_far(&blobs, &start, &seeds, &account, end).await?
+            manifest_so_far(&blobs, &start, &seeds, &account, end).await?
         }
     };
     if let Some(file) = &args.out {
         out::page_at(file).map_err(Failure::Input)?;
     }
-    let report = make(&blobs, &start, &seeds, &manifest).await?;
-    let file = args.out.clone().unwrap_or_else(|| folder.root().join(FILE));
+    let report = gristmill_runs::report(&blobs, &start, &seeds, &manifest).await?;
+    let file = args
+        .out
+        .clone()
+        .unwrap_or_else(|| folder.root().join(REPORT_FILE));
     let pictures = put(report, file.clone(), args.pictures.clone()).await?;
     let value = serde_json::json!({ "run": start.run.to_string(), "out": file, "pictures": pictures });
     let mut text = shown(&file);

@@ -8,9 +8,9 @@ use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::AccountState;
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::{Error as LedgerError, Ledger, Raise, Reopen};
+use gristmill_runs::RunFolder;
 
 use crate::failure::Failure;
-use crate::folder::RunFolder;
 use crate::view::View;
 
 /// Takes a run with a dataset up again where its job brings more of what it ended for, or where an earlier start did so and was interrupted; whether

@@ -218,7 +218,7 @@ impl Standing {
             text.push_str(&format!("alert      {alert}\n"));
         }
         if concepts.at_target.1 > 0 {
-            let coverage = print::coverage_of(concepts.at_target, concepts.furthest());
+            let coverage = gristmill_runs::coverage_of(concepts.at_target, concepts.furthest());
             text.push_str(&format!("coverage   {coverage}\n"));
         }
         for concept in &concepts.list {

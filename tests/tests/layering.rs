@@ -17,6 +17,16 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "adapter" => &["ports", "proto", "domain"],
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
+        // The coordinator owns the journal's format.
+        "runs" => &[
+            "coordinator",
+            "ports",
+            "proto",
+            "domain",
+            "index",
+            "measure",
+            "picture",
+        ],
         "cli" => &[
             "domain",
             "index",
@@ -28,6 +38,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "coordinator",
             "worker",
             "datasets",
+            "runs",
         ],
         // The judge of all: no crate of the product stands behind it, so that no mistake of theirs can hide in it.
         "tests" => &["tests"],
@@ -39,7 +50,11 @@ fn allowed(layer: &str) -> &'static [&'static str] {
 ///
 /// An adapter builds on another one's formats only where both stand for one neighbour. The libraries read and write files of fixed
 /// formats, which are theirs as much as the program's; whatever has several implementations comes to them through a port.
-const ADAPTERS: [(&str, &[&str]); 1] = [("gristmill-tables", &["gristmill-jobfile", "gristmill-datasets"])];
+const ADAPTERS: [(&str, &[&str]); 3] = [
+    ("gristmill-tables", &["gristmill-jobfile", "gristmill-datasets"]),
+    ("gristmill-dataset", &["gristmill-runs"]),
+    ("gristmill-blob", &["gristmill-runs"]),
+];
 
 #[test]
 fn arrows_point_down_only() {

@@ -8,6 +8,7 @@ use gristmill_coordinator::{Access, Api, Fleet, FleetOptions, Ground, bury};
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::v1::coordinator_server::CoordinatorServer;
+use gristmill_runs::DatasetStore;
 use gristmill_telemetry::W3c;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,7 +16,6 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
-use super::datasets::ToStore;
 use super::servers::{self, Servers};
 use super::{http, read, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
@@ -39,7 +39,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         .await
         .context("the queues cannot be declared")
         .map_err(Failure::Input)?;
-    let datasets = ToStore::open(&args.cluster.store).map_err(Failure::Input)?;
+    let datasets = DatasetStore::open(&args.cluster.store).map_err(Failure::Input)?;
     let access = access(args).map_err(Failure::Input)?;
     let api_listener = http::listen(args.listen).await.map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;

@@ -271,7 +271,10 @@ async fn embed(
 }
 
 /// What a manifest would say of a run without a dataset: it goes on, or has ended for what `end` says.
-pub(super) async fn manifest_so_far(
+///
+/// # Errors
+/// State that cannot be read.
+pub async fn manifest_so_far(
     state: &dyn Blobs,
     start: &Start,
     seeds: &SeedStore,

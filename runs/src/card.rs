@@ -7,8 +7,8 @@ use gristmill_domain::stats::{Z_95, wilson};
 use gristmill_domain::words::{many, thousands};
 
 use crate::assemble::Manifest;
+use crate::forecast::{interval, interval_usd};
 use crate::mutators;
-use crate::plan::outcome::{interval, interval_usd};
 
 /// The card's Markdown, below its front matter.
 pub(crate) fn card(manifest: &Manifest) -> String {
@@ -84,7 +84,7 @@ fn concepts(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(text, "## Concepts\n")?;
-    if let Some(coverage) = crate::print::coverage(&manifest.concepts) {
+    if let Some(coverage) = crate::coverage::coverage(&manifest.concepts) {
         writeln!(text, "{coverage}.\n")?;
     }
     writeln!(

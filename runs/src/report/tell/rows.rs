@@ -81,7 +81,7 @@ fn left_out(unusable: usize) -> String {
 /// The job's concepts, the largest gap first; else the seeds' labels, those with most real rows first.
 pub(super) fn concepts(manifest: &Manifest, gathered: &Gathered) -> (Vec<Concept>, String) {
     if !manifest.concepts.is_empty() {
-        let note = crate::print::coverage(&manifest.concepts)
+        let note = crate::coverage::coverage(&manifest.concepts)
             .unwrap_or_else(|| format!("{} concepts", thousands(manifest.concepts.len() as u64)));
         let mut standings: Vec<_> = manifest.concepts.iter().collect();
         standings.sort_by_key(|standing| std::cmp::Reverse(standing.open()));

@@ -14,26 +14,26 @@ const TEACHERS: [f64; 3] = [0.9, 0.8, 0.6];
 
 /// What accepted rows without a reference are expected to be worth.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Certainty {
+pub struct Certainty {
     /// Accepted rows that agreement decided.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// Share of them expected to be right, with its 90 % interval.
-    pub(crate) right: Summary,
+    pub right: Summary,
     /// What the job wants.
-    pub(crate) target: f64,
+    pub target: f64,
     /// Votes by which an answer had to lead, where the job fixes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lead: Option<u32>,
+    pub lead: Option<u32>,
     /// Expected calls for a right row, by the last round's rule.
-    pub(crate) calls_per_right_row: f64,
+    pub calls_per_right_row: f64,
     /// From what that was estimated.
-    pub(crate) basis: Basis,
+    pub basis: Basis,
     /// Token F1 from which open answers said the same, where no validator read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) min_f1: Option<f64>,
+    pub min_f1: Option<f64>,
     /// How often the teacher is right about the concepts that had a rule of their own, by the last round's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) concepts: BTreeMap<String, Summary>,
+    pub concepts: BTreeMap<String, Summary>,
 }
 
 /// Sums up what rows show of the teacher, and on which evidence they were kept, while they go by.
@@ -91,12 +91,12 @@ impl Sums {
 
 impl Certainty {
     /// True when fewer rows are expected to be right than the job wants.
-    pub(crate) fn short(&self) -> bool {
+    pub fn short(&self) -> bool {
         self.right.mean < self.target
     }
 
     /// In whole sentences.
-    pub(crate) fn in_words(&self) -> String {
+    pub fn in_words(&self) -> String {
         let basis = &self.basis;
         let how = match self.lead {
             Some(lead) => format!("a fixed lead of {lead} votes"),
@@ -184,7 +184,7 @@ impl Certainty {
 
 /// A rule for one kind of teacher, in a plan.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Price {
+pub struct Price {
     /// Share of the teacher's answers that are right.
     teacher: f64,
     /// Votes by which an answer must lead, where they are fixed.
@@ -227,7 +227,7 @@ impl Price {
 }
 
 /// What the target costs with better and worse teachers, and what fixed leads would come to with an ordinary one.
-pub(crate) fn prices(terms: &Terms) -> Vec<Price> {
+pub fn prices(terms: &Terms) -> Vec<Price> {
     let own = TEACHERS.map(|teacher| Price::of(teacher, terms));
     let fixed = [2, 3]
         .into_iter()
@@ -240,7 +240,7 @@ pub(crate) fn prices(terms: &Terms) -> Vec<Price> {
 }
 
 /// The plan's lines about rows without a reference.
-pub(crate) fn prices_in_words(terms: &Terms, prices: &[Price]) -> String {
+pub fn prices_in_words(terms: &Terms, prices: &[Price]) -> String {
     let mut text = match terms.lead {
         Some(lead) => format!("agreement  a fixed lead of {lead} votes for rows without a reference\n"),
         None => format!(

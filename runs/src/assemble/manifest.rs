@@ -19,116 +19,131 @@ use crate::warnings;
 
 /// What a finished run can say of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Manifest {
+pub struct Manifest {
     /// Version of this format.
-    pub(crate) version: u32,
+    pub version: u32,
     /// The run.
-    pub(crate) run: String,
+    pub run: String,
     /// The program's version.
-    pub(crate) gristmill: String,
+    pub gristmill: String,
     /// Hash of the effective configuration.
-    pub(crate) configuration: String,
+    pub configuration: String,
     /// Why the run ended, in words.
-    pub(crate) end: String,
+    pub end: String,
     /// What it has, where it ended before what its job wants was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) short: Option<String>,
+    pub short: Option<String>,
     /// Rows by split and origin.
-    pub(crate) rows: RowCounts,
+    pub rows: RowCounts,
     /// Candidates that were decided.
-    pub(crate) candidates: u64,
+    pub candidates: u64,
     /// Rejected candidates by reason, in the order of the funnel.
-    pub(crate) rejected: Vec<(Reason, Loss)>,
+    pub rejected: Vec<(Reason, Loss)>,
     /// Why calls failed for good, in the providers' words: the most frequent ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) failed_calls: Vec<FailedCalls>,
+    pub failed_calls: Vec<FailedCalls>,
     /// Rows with a reference to check against, and rows without, apart.
-    pub(crate) by_reference: BTreeMap<String, Yield>,
+    pub by_reference: BTreeMap<String, Yield>,
     /// Where each concept stands: rows wanted, real rows and synthetic ones that count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) concepts: Vec<Standing>,
+    pub concepts: Vec<Standing>,
     /// What each strategy brought.
-    pub(crate) by_strategy: BTreeMap<String, Yield>,
+    pub by_strategy: BTreeMap<String, Yield>,
     /// What each mutator brought, where the job has any; a candidate counts under each of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) by_mutator: BTreeMap<String, Yield>,
+    pub by_mutator: BTreeMap<String, Yield>,
     /// What decontamination by meaning would have missed, measured on the run's own rephrasings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) leaks: Option<LeakTrials>,
+    pub leaks: Option<LeakTrials>,
     /// Each time that the run was taken up again after it had ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) resumed: Vec<Resumed>,
+    pub resumed: Vec<Resumed>,
     /// The limit in force at the end.
-    pub(crate) limit: gristmill_domain::amount::Limit,
+    pub limit: gristmill_domain::amount::Limit,
     /// Money, calls and tokens by stage and model.
-    pub(crate) spend: Vec<Spend>,
+    pub spend: Vec<Spend>,
     /// The plan of each round: mix, reason, what changed and why.
-    pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
+    pub rounds: Vec<gristmill_coordinator::RoundReport>,
     /// Real rows as they were taken in.
-    pub(crate) seeds: gristmill_coordinator::Summary,
+    pub seeds: gristmill_coordinator::Summary,
     /// Versions of the prompts.
-    pub(crate) prompts: Vec<String>,
+    pub prompts: Vec<String>,
     /// The effective configuration.
-    pub(crate) job: job::Job,
+    pub job: job::Job,
     /// What accepted rows without a reference are expected to be worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) certainty: Option<Certainty>,
+    pub certainty: Option<Certainty>,
     /// Accepted rows that neither a reference nor votes have decided.
     #[serde(default)]
-    pub(crate) unvoted: u64,
+    pub unvoted: u64,
     /// What went otherwise than a user may expect.
     #[serde(default)]
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
     /// Files with their hashes; this one is not among them.
-    pub(crate) files: Vec<serde_json::Value>,
+    pub files: Vec<serde_json::Value>,
 }
 
 /// Rows of the dataset.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct RowCounts {
-    pub(crate) train: u64,
-    pub(crate) train_human: u64,
-    pub(crate) train_synthetic: u64,
-    pub(crate) validation: u64,
-    pub(crate) test: u64,
-    pub(crate) rejected: u64,
-    pub(crate) synthetic_share: f64,
+pub struct RowCounts {
+    /// Rows to train on.
+    pub train: u64,
+    /// Of them, real ones; a repeated one counts as often as it is there.
+    pub train_human: u64,
+    /// Of them, synthetic ones.
+    pub train_synthetic: u64,
+    /// Real rows held out to validate.
+    pub validation: u64,
+    /// Real rows held out to test.
+    pub test: u64,
+    /// Candidates that were rejected.
+    pub rejected: u64,
+    /// Share of the rows to train on that is synthetic, 0 to 1.
+    pub synthetic_share: f64,
 }
 
 /// Candidates whose calls failed for good alike.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct FailedCalls {
+pub struct FailedCalls {
     /// The provider's words for the first of them.
-    pub(crate) words: String,
+    pub words: String,
     /// How many there are.
-    pub(crate) rows: u64,
+    pub rows: u64,
 }
 
 /// Rephrasings that were tried against the seeds that they were made from, as if those had been held out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LeakTrials {
+pub struct LeakTrials {
     /// Cosine from which a question counts as a held-out one.
-    pub(crate) cosine: f64,
-    pub(crate) rephrasings: u64,
+    pub cosine: f64,
+    /// Rephrasings that were tried.
+    pub rephrasings: u64,
     /// Those of them that would not have been recognised.
-    pub(crate) missed: u64,
+    pub missed: u64,
 }
 
 /// Candidates lost for one reason, and what they cost.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Loss {
-    pub(crate) rows: u64,
-    pub(crate) calls: u64,
-    pub(crate) usd_micros: u64,
+pub struct Loss {
+    /// Candidates.
+    pub rows: u64,
+    /// Their calls.
+    pub calls: u64,
+    /// What they cost, micro-dollars.
+    pub usd_micros: u64,
 }
 
 /// What became of candidates of one sort.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Yield {
-    pub(crate) candidates: u64,
-    pub(crate) accepted: u64,
-    pub(crate) calls: u64,
-    pub(crate) usd_micros: u64,
+pub struct Yield {
+    /// Candidates that were decided.
+    pub candidates: u64,
+    /// Of them, accepted ones.
+    pub accepted: u64,
+    /// Their calls.
+    pub calls: u64,
+    /// What they cost, micro-dollars.
+    pub usd_micros: u64,
 }
 
 impl Yield {
@@ -144,39 +159,46 @@ impl Yield {
 
 /// What one stage spent at one model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Spend {
-    pub(crate) stage: String,
-    pub(crate) model: String,
-    pub(crate) spent_usd_micros: u64,
-    pub(crate) burned_usd_micros: u64,
+pub struct Spend {
+    /// The stage.
+    pub stage: String,
+    /// The model.
+    pub model: String,
+    /// What was spent, micro-dollars.
+    pub spent_usd_micros: u64,
+    /// What is booked for calls whose cost nobody knows, micro-dollars.
+    pub burned_usd_micros: u64,
     /// What single calls would have cost more, where the model was asked in batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) saved_usd_micros: Option<u64>,
-    pub(crate) calls: u64,
-    pub(crate) input_tokens: u64,
-    pub(crate) output_tokens: u64,
+    pub saved_usd_micros: Option<u64>,
+    /// Calls.
+    pub calls: u64,
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Completion tokens.
+    pub output_tokens: u64,
 }
 
 impl Spend {
     /// What is gone in micro-dollars: spent, or burned.
-    pub(crate) fn usd_micros(&self) -> u64 {
+    pub fn usd_micros(&self) -> u64 {
         self.spent_usd_micros + self.burned_usd_micros
     }
 }
 
 impl Manifest {
     /// What the whole run came to in micro-dollars.
-    pub(crate) fn usd_micros(&self) -> u64 {
+    pub fn usd_micros(&self) -> u64 {
         self.spend.iter().map(Spend::usd_micros).sum()
     }
 
     /// Of that, what is booked for calls whose cost nobody knows.
-    pub(crate) fn burned_usd_micros(&self) -> u64 {
+    pub fn burned_usd_micros(&self) -> u64 {
         self.spend.iter().map(|part| part.burned_usd_micros).sum()
     }
 
     /// What the run has, where it ended before what its job wants was there. Manifests of older versions do not hold it.
-    pub(crate) fn short(&self) -> Option<String> {
+    pub fn short(&self) -> Option<String> {
         let job = &self.job;
         let rows = self.rows.train_synthetic;
         let counted = || plan::short(job.generate.rows, job.steers(), rows, &self.concepts, None);
@@ -184,7 +206,7 @@ impl Manifest {
     }
 
     /// The calls of the whole run.
-    pub(crate) fn calls(&self) -> u64 {
+    pub fn calls(&self) -> u64 {
         self.spend.iter().map(|part| part.calls).sum()
     }
 }

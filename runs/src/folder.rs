@@ -11,20 +11,20 @@ use gristmill_domain::id::RunId;
 
 /// A run's folder.
 #[derive(Debug, Clone)]
-pub(crate) struct RunFolder {
+pub struct RunFolder {
     root: PathBuf,
 }
 
 impl RunFolder {
     /// The folder of a run below the job's output folder.
-    pub(crate) fn of(output: &Path, run: RunId) -> Self {
+    pub fn of(output: &Path, run: RunId) -> Self {
         Self {
             root: output.join(run.to_string()),
         }
     }
 
     /// An existing run's folder, as a user names it.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
         let folder = Self {
             root: path.to_owned(),
         };
@@ -38,17 +38,17 @@ impl RunFolder {
     }
 
     /// The folder itself.
-    pub(crate) fn root(&self) -> &Path {
+    pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Ledger and journal.
-    pub(crate) fn state(&self) -> PathBuf {
+    pub fn state(&self) -> PathBuf {
         self.root.join("state")
     }
 
     /// The dataset.
-    pub(crate) fn dataset(&self) -> PathBuf {
+    pub fn dataset(&self) -> PathBuf {
         self.root.join("dataset")
     }
 
@@ -57,7 +57,7 @@ impl RunFolder {
     }
 
     /// What the run was started with.
-    pub(crate) fn start(&self) -> anyhow::Result<Start> {
+    pub fn start(&self) -> anyhow::Result<Start> {
         let path = self.start_file();
         let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
@@ -67,7 +67,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A cluster's run, with the command that resumes it; state that cannot be read or written.
-    pub(crate) async fn claim(&self, job: &str) -> anyhow::Result<()> {
+    pub async fn claim(&self, job: &str) -> anyhow::Result<()> {
         match gristmill_coordinator::claim(&LocalBlobs::new(self.state()), Owner::Machine).await {
             Ok(()) => Ok(()),
             Err(Error::Owned { .. }) => bail!(
@@ -83,7 +83,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// State that cannot be read.
-    pub(crate) async fn of_a_cluster(&self) -> anyhow::Result<bool> {
+    pub async fn of_a_cluster(&self) -> anyhow::Result<bool> {
         let owner = gristmill_coordinator::owner(&LocalBlobs::new(self.state())).await;
         let owner = owner.with_context(|| format!("{} cannot be read", self.state().display()))?;
         Ok(owner == Some(Owner::Cluster))
@@ -93,18 +93,18 @@ impl RunFolder {
     ///
     /// # Errors
     /// State that cannot be read.
-    pub(crate) async fn events(&self) -> anyhow::Result<Events> {
+    pub async fn events(&self) -> anyhow::Result<Events> {
         let events = Events::load(&LocalBlobs::new(self.state())).await;
         events.with_context(|| format!("{} cannot be read", self.state().display()))
     }
 
     /// True when an earlier start got as far as storing what the run is started with.
-    pub(crate) fn begun(&self) -> bool {
+    pub fn begun(&self) -> bool {
         self.start_file().exists()
     }
 
     /// Stores what the run is started with, unless an earlier start did.
-    pub(crate) fn begin(&self, start: &Start) -> anyhow::Result<()> {
+    pub fn begin(&self, start: &Start) -> anyhow::Result<()> {
         let state = self.state();
         std::fs::create_dir_all(&state)
             .with_context(|| format!("the folder {} cannot be made", state.display()))?;
@@ -115,7 +115,7 @@ impl RunFolder {
     }
 
     /// Stores what the run is started with now.
-    pub(crate) fn replace_start(&self, start: &Start) -> anyhow::Result<()> {
+    pub fn replace_start(&self, start: &Start) -> anyhow::Result<()> {
         let (state, path) = (self.state(), self.start_file());
         let part = state.join("run.json.part");
         let write = || -> std::io::Result<()> {
@@ -127,7 +127,7 @@ impl RunFolder {
     }
 
     /// The manifest of a finished run.
-    pub(crate) fn manifest(&self) -> anyhow::Result<Option<serde_json::Value>> {
+    pub fn manifest(&self) -> anyhow::Result<Option<serde_json::Value>> {
         let path = self.dataset().join("manifest.json");
         match std::fs::read(&path) {
             Ok(text) => Ok(Some(

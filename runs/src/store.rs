@@ -12,24 +12,25 @@ use gristmill_domain::ledger::Account;
 use gristmill_ports::blob::Blobs;
 
 use crate::assemble::{self, Manifest};
-use crate::report;
+use crate::report::{REPORT_FILE, report};
 
 /// Puts datasets into the store. In a folder of a disk a dataset takes its place in one step; in object storage, which has none, its manifest goes
 /// first and comes last, so that a dataset without one is not whole.
-pub(crate) struct ToStore {
-    pub(crate) store: Arc<dyn Blobs>,
+pub struct DatasetStore {
+    /// The store.
+    pub store: Arc<dyn Blobs>,
     /// As it was given.
     place: String,
     /// The store's folder, where it is one of a disk.
     folder: Option<PathBuf>,
 }
 
-impl ToStore {
+impl DatasetStore {
     /// Into the store behind a URL.
     ///
     /// # Errors
     /// What names no store.
-    pub(crate) fn open(place: &str) -> anyhow::Result<Self> {
+    pub fn open(place: &str) -> anyhow::Result<Self> {
         let folder = match place.split_once("://") {
             None => Some(PathBuf::from(place)),
             Some((scheme, path)) if scheme.eq_ignore_ascii_case("file") => Some(PathBuf::from(path)),
@@ -43,7 +44,7 @@ impl ToStore {
     }
 
     /// Where a run's dataset is stored, in words.
-    pub(crate) fn dataset(&self, run: RunId) -> String {
+    pub fn dataset(&self, run: RunId) -> String {
         format!("{}/{run}/dataset", self.place)
     }
 
@@ -51,9 +52,13 @@ impl ToStore {
     async fn report(&self, state: &dyn Blobs, start: &Start, seeds: &SeedStore, manifest: &Manifest) {
         let written = async {
             let scratch = tempfile::tempdir()?;
-            let path = scratch.path().join(report::FILE);
-            report::write(path.clone(), state, start, seeds, manifest).await?;
-            let name = format!("{}/{}", start.run, report::FILE);
+            let path = scratch.path().join(REPORT_FILE);
+            let page = report(state, start, seeds, manifest).await?;
+            let file = path.clone();
+            let written =
+                tokio::task::spawn_blocking(move || anyhow::Ok(std::fs::write(file, page.html()?)?));
+            written.await.context("the report's thread ended early")??;
+            let name = format!("{}/{REPORT_FILE}", start.run);
             anyhow::Ok(self.store.put_file(&name, &path).await?)
         };
         if let Err(error) = written.await {
@@ -90,7 +95,7 @@ impl ToStore {
 }
 
 #[async_trait]
-impl Assembler for ToStore {
+impl Assembler for DatasetStore {
     async fn assemble(
         &self,
         start: &Start,

@@ -88,13 +88,15 @@ pub(crate) fn uncertain(certainty: &Certainty) -> Option<String> {
 
 /// What a run asks for besides answers, or will.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
-    pub(crate) rephrasings: bool,
-    pub(crate) new_questions: bool,
+pub struct Asked {
+    /// Rephrasings.
+    pub rephrasings: bool,
+    /// New questions.
+    pub new_questions: bool,
 }
 
 /// What a job sets that does nothing where no more than this is asked for, and what makes its rows unlike each other.
-pub(crate) fn of_job(job: &Job, asked: Asked) -> Vec<String> {
+pub fn of_job(job: &Job, asked: Asked) -> Vec<String> {
     let mut told = Vec::new();
     if job.seeds.documents.is_some() && !asked.new_questions {
         told.push(

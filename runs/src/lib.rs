@@ -1,0 +1,28 @@
+//! What a run says of itself: its folder, its dataset with manifest and card, its warnings and its report.
+//!
+//! The program, the coordinator's process and a dashboard use the same functions. Everything is made from what is stored, so that it can
+//! be made again at any time. The crate prints nothing and reads no command line: its functions return typed values or texts.
+//!
+//! It reads a run's journal through the coordinator's crate, which owns that format. Datasets are written through `gristmill-dataset`,
+//! and a run's folder or store is opened through `gristmill-blob`: both formats are fixed.
+
+mod assemble;
+mod card;
+mod certainty;
+mod coverage;
+mod folder;
+pub mod forecast;
+mod mutators;
+mod report;
+mod store;
+mod warnings;
+
+pub use assemble::{
+    EndedRun, FailedCalls, LeakTrials, Loss, Manifest, Resumed, RowCounts, Spend, Yield, assemble, label,
+};
+pub use certainty::{Certainty, Price, prices, prices_in_words};
+pub use coverage::{coverage, coverage_of};
+pub use folder::RunFolder;
+pub use report::{REPORT_FILE, manifest_so_far, report};
+pub use store::DatasetStore;
+pub use warnings::{Asked, of_job as job_warnings};
