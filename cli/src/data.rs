@@ -30,7 +30,7 @@ use crate::failure::Failure;
 use crate::launch::signal;
 use crate::view::{Counting, View};
 use crate::workshop::{self, Place, Workshop, endpoints_here};
-use crate::{print, standing};
+use crate::{limits, print};
 
 /// The screen, and the models of this machine.
 struct Here(View);
@@ -246,7 +246,7 @@ async fn agent(args: &AgentArgs, view: &View) -> anyhow::Result<Option<AgentOpti
     let (Some(job), Some(budget)) = (&args.agent, &args.agent_budget) else {
         return Ok(None);
     };
-    let limit = standing::limit(budget)?;
+    let limit = limits::limit(budget)?;
     let loaded = gristmill_jobfile::load(job, &[], Keys::Here)
         .map_err(|errors| anyhow::anyhow!("{}", gristmill_jobfile::render(&errors, false).trim_end()))?;
     let judge = loaded.job.judge.as_ref().map(|judge| &judge.spec);

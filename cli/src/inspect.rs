@@ -14,13 +14,12 @@ use gristmill_domain::plan::{Forecast, Plan, Range};
 use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
 use gristmill_ports::ledger::Ledger;
 use gristmill_proto::SegmentKind;
-use gristmill_runs::{Manifest, RunFolder, label};
+use gristmill_runs::{ConceptsReached, Manifest, RunFolder, RunState, RunStatus, history, label};
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::launch::shown;
-use crate::standing::{self, Concepts, Standing, State};
-use crate::{history, print, resume};
+use crate::{limits, print, resume};
 
 /// A run's books; `None` before its first task. Those of a run that has ended are written down with its state; until then they are in its ledger.
 pub(crate) async fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
@@ -50,42 +49,42 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     }
 }
 
-fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> State {
-    let why = |word, why: &str| State {
+fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunState {
+    let why = |word, why: &str| RunState {
         why: why.to_owned(),
-        ..State::of(word)
+        ..RunState::of(word)
     };
     match account.map(|account| &account.state) {
-        None => State::of("not started"),
-        Some(AccountState::Paused { reason }) => State {
+        None => RunState::of("not started"),
+        Some(AccountState::Paused { reason }) => RunState {
             why: reason.clone(),
             way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
-            ..State::of("paused")
+            ..RunState::of("paused")
         },
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
-        Some(AccountState::Cancelled) => State::of("cancelled"),
+        Some(AccountState::Cancelled) => RunState::of("cancelled"),
         Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
             match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
                 (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
-                (None, true) => State {
+                (None, true) => RunState {
                     way_out: format!("`gristmill assemble {}` writes it again", shown(folder.root())),
-                    ..State::of("ended without a dataset")
+                    ..RunState::of("ended without a dataset")
                 },
-                (None, false) => State {
+                (None, false) => RunState {
                     way_out: format!(
                         "`gristmill assemble {}` or the same `gristmill run` writes it",
                         shown(folder.root())
                     ),
-                    ..State::of("ended without a dataset")
+                    ..RunState::of("ended without a dataset")
                 },
             }
         }
-        Some(AccountState::Closed) => State::of("finished"),
+        Some(AccountState::Closed) => RunState::of("finished"),
         Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
             Some(by) => why("running", &format!("process {by} works on it")),
-            None => State {
+            None => RunState {
                 way_out: "the same `gristmill run` goes on".to_owned(),
-                ..State::of("stopped")
+                ..RunState::of("stopped")
             },
         },
     }
@@ -115,7 +114,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
         let Range { low, expected, high } = forecast.rows;
         (whole(expected), (whole(low), whole(high)))
     };
-    let standing = Standing {
+    let status = RunStatus {
         run: start.run.to_string(),
         name: start.job_file,
         limit: start.limit,
@@ -133,7 +132,12 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
         dataset: manifest.is_some().then(|| shown(&folder.dataset())),
         alerts: Vec::new(),
     };
-    standing.print_status(&state, &Concepts::of(concepts), output);
+    let concepts = ConceptsReached::of(concepts);
+    print::either(
+        output,
+        &status.json(&state, &concepts),
+        &status.text(&state, &concepts),
+    );
     Ok(())
 }
 
@@ -174,7 +178,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         None => None,
     };
     let account = account(&folder, &start).await?;
-    let standing = Standing {
+    let status = RunStatus {
         run: start.run.to_string(),
         name: start.job_file,
         limit: start.limit,
@@ -186,7 +190,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         dataset: None,
         alerts: Vec::new(),
     };
-    standing.print_budget(before, output);
+    print::either(output, &status.budget_json(), &status.budget_text(before));
     Ok(())
 }
 
@@ -195,7 +199,7 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
     let state = folder.state();
     let ledger = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await??;
     let current = ledger.account(start.run).await?.limit;
-    let new = standing::raised(current, text)?;
+    let new = limits::raised(current, text)?;
     let request = format!("{new:?} for {current:?}");
     match ledger.raise(start.run, &request, current, new).await? {
         Raise::Raised | Raise::Already => {}
@@ -231,7 +235,8 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
     let trace = found
         .map_err(anyhow::Error::from)?
         .map_err(|none| Failure::Input(none.into()))?;
-    history::print(&start.run.to_string(), &trace, output);
+    let value = history::json(&start.run.to_string(), &trace);
+    print::either(output, &value, &history::text(&trace));
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::{counts, duration, thousands};
-use gristmill_runs::{Loss, Manifest, RunFolder, coverage};
+use gristmill_domain::words::thousands;
+use gristmill_runs::{Manifest, RunFolder, outcome};
 
 use crate::args::OutputStyle;
 use crate::failure::Failure;
@@ -75,107 +75,11 @@ pub(crate) fn plain(text: &str) {
 /// Prints how a run ended.
 pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duration>, output: OutputStyle) {
     let place = shown(folder.root());
-    if output == OutputStyle::Json {
-        let value = serde_json::json!({
-            "run": manifest.run, "folder": place, "end": manifest.end, "rows": manifest.rows, "candidates": manifest.candidates,
-            "rejected": manifest.rejected, "concepts": manifest.concepts, "spend": manifest.spend, "by_reference": manifest.by_reference,
-            "warnings": manifest.warnings, "resumed": manifest.resumed, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
-        });
-        out!("{value}");
-        return;
-    }
-    let accepted = manifest.rows.train_synthetic;
-    let wanted = manifest.job.generate.rows;
-    let rows = match wanted {
-        Some(wanted) => format!("{} of {} rows", thousands(accepted), thousands(wanted)),
-        None => format!("{} rows", thousands(accepted)),
-    };
-    match took {
-        Some(took) => out!("Done in {}: {rows}   {place}", duration(took.as_secs())),
-        None => out!("This run is finished: {rows}   {place}"),
-    }
-    out!(
-        "  acceptance {:.1}% of {} candidates",
-        100.0 * accepted as f64 / manifest.candidates.max(1) as f64,
-        thousands(manifest.candidates)
+    let (value, text) = (
+        outcome::json(manifest, &place, took),
+        outcome::text(manifest, &place, took),
     );
-    if let Some(money) = money(manifest) {
-        out!("  spent      {money}");
-    }
-    out!("  calls      {}", calls(manifest));
-    let rejected = manifest
-        .rejected
-        .iter()
-        .map(|(reason, loss)| (*reason, loss.rows));
-    if manifest.rows.rejected > 0 {
-        out!(
-            "  rejected   {}: {}",
-            thousands(manifest.rows.rejected),
-            counts(rejected)
-        );
-    }
-    if let Some(coverage) = coverage(&manifest.concepts) {
-        out!("  coverage   {coverage}");
-    }
-    out!(
-        "  share      {:.0}% synthetic (ceiling {:.0}%), {} real rows; held out {} + {}",
-        100.0 * manifest.rows.synthetic_share,
-        100.0 * manifest.job.anchor.max_synthetic_share,
-        thousands(manifest.rows.train_human),
-        thousands(manifest.rows.validation),
-        thousands(manifest.rows.test)
-    );
-    out!("  ended      {}", manifest.end);
-    for resumed in &manifest.resumed {
-        out!("  resumed    {resumed}");
-    }
-    if !manifest.warnings.is_empty() {
-        out!(
-            "  warnings   {}: {}",
-            manifest.warnings.len(),
-            manifest.warnings.join("; ")
-        );
-    }
-    out!("Next: {place}/report.html, gristmill trace {place} ROW_ID");
-}
-
-fn lost(manifest: &Manifest, of: fn(&Loss) -> u64) -> u64 {
-    manifest.rejected.iter().map(|(_, loss)| of(loss)).sum()
-}
-
-/// `, 4.8/row`; nothing without a row.
-fn a_row<T: std::fmt::Display>(manifest: &Manifest, part: impl Fn(u64) -> T) -> String {
-    match manifest.rows.train_synthetic {
-        0 => String::new(),
-        rows => format!(", {}/row", part(rows)),
-    }
-}
-
-/// Money against its limit, with what a row and the rejected ones cost; nothing where nothing costs money.
-fn money(manifest: &Manifest) -> Option<String> {
-    let usd = manifest.usd_micros();
-    let limit = manifest.limit.usd;
-    (usd > 0 || limit.is_some()).then(|| {
-        format!(
-            "{}{}{}, {} on rejects",
-            MicroUsd(usd),
-            limit.map_or_else(String::new, |limit| format!(" of {limit}")),
-            a_row(manifest, |rows| MicroUsd(usd / rows)),
-            MicroUsd(lost(manifest, |loss| loss.usd_micros))
-        )
-    })
-}
-
-fn calls(manifest: &Manifest) -> String {
-    let calls = manifest.calls();
-    let limit = manifest.limit.calls;
-    format!(
-        "{}{}{}, {} on rejects",
-        thousands(calls),
-        limit.map_or_else(String::new, |limit| format!(" of {}", thousands(limit))),
-        a_row(manifest, |rows| format!("{:.1}", calls as f64 / rows as f64)),
-        thousands(lost(manifest, |loss| loss.calls))
-    )
+    either(output, &value, &text);
 }
 
 /// What is expected, as a table.

@@ -1,4 +1,5 @@
-//! What a run says of itself: its folder, its dataset with manifest and card, its warnings and its report.
+//! What a run says of itself: its folder, where it stands, its dataset with manifest and card, its warnings, its report, and the history
+//! of each row.
 //!
 //! The program, the coordinator's process and a dashboard use the same functions. Everything is made from what is stored, so that it can
 //! be made again at any time. The crate prints nothing and reads no command line: its functions return typed values or texts.
@@ -12,8 +13,11 @@ mod certainty;
 mod coverage;
 mod folder;
 pub mod forecast;
+pub mod history;
 mod mutators;
+pub mod outcome;
 mod report;
+mod status;
 mod store;
 mod warnings;
 
@@ -21,8 +25,8 @@ pub use assemble::{
     EndedRun, FailedCalls, LeakTrials, Loss, Manifest, Resumed, RowCounts, Spend, Yield, assemble, label,
 };
 pub use certainty::{Certainty, Price, prices, prices_in_words};
-pub use coverage::{coverage, coverage_of};
 pub use folder::RunFolder;
 pub use report::{REPORT_FILE, manifest_so_far, report};
+pub use status::{ConceptsReached, RunState, RunStatus};
 pub use store::DatasetStore;
 pub use warnings::{Asked, of_job as job_warnings};

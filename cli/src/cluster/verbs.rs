@@ -11,6 +11,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_domain::words::{duration, many, thousands};
 use gristmill_ports::register::{SILENT_FROM, WorkerReport};
 use gristmill_proto::v1;
+use gristmill_runs::{ConceptsReached, RunState, RunStatus, history};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
@@ -18,10 +19,9 @@ use crate::args::{
     TraceArgs,
 };
 use crate::failure::Failure;
-use crate::standing::{self, Concepts, Standing, State};
-use crate::{history, print};
+use crate::{limits, print};
 
-pub(crate) fn state(run: &v1::Run) -> State {
+pub(crate) fn state(run: &v1::Run) -> RunState {
     let word = match run.state() {
         v1::RunState::Unspecified => "unknown",
         v1::RunState::Waiting => "waiting for a coordinator",
@@ -42,7 +42,7 @@ pub(crate) fn state(run: &v1::Run) -> State {
         | v1::RunState::Finished
         | v1::RunState::Cancelled => String::new(),
     };
-    State {
+    RunState {
         word,
         why: run.obstacles.first().map_or_else(|| run.reason.clone(), obstacle),
         way_out,
@@ -66,8 +66,8 @@ pub(crate) fn limit(run: &v1::Run) -> Limit {
     }
 }
 
-fn standing(run: &v1::Run) -> Standing {
-    Standing {
+fn status_of(run: &v1::Run) -> RunStatus {
+    RunStatus {
         run: run.run.clone(),
         name: run.name.clone(),
         limit: limit(run),
@@ -97,9 +97,9 @@ fn standing(run: &v1::Run) -> Standing {
     }
 }
 
-fn concepts(run: &v1::Run) -> Concepts {
+fn concepts(run: &v1::Run) -> ConceptsReached {
     let Some(progress) = &run.progress else {
-        return Concepts::default();
+        return ConceptsReached::default();
     };
     let standing = |concept: &v1::Concept| concept::Standing {
         concept: concept.name.clone(),
@@ -112,7 +112,7 @@ fn concepts(run: &v1::Run) -> Concepts {
             counted: tried.counted,
         }),
     };
-    Concepts {
+    ConceptsReached {
         at_target: (progress.concepts_met, progress.concepts_wanted),
         all: progress.concepts_all,
         list: progress.concepts.iter().map(standing).collect(),
@@ -131,7 +131,12 @@ fn id(path: &Path) -> Result<String, Failure> {
 }
 
 pub(super) fn show(run: &v1::Run, output: OutputStyle) {
-    standing(run).print_status(&state(run), &concepts(run), output);
+    let (status, state, concepts) = (status_of(run), state(run), concepts(run));
+    print::either(
+        output,
+        &status.json(&state, &concepts),
+        &status.text(&state, &concepts),
+    );
 }
 
 async fn get(remote: &mut Remote, run: String) -> Result<v1::Run, Failure> {
@@ -157,7 +162,7 @@ pub(crate) async fn budget(
     let mut before = None;
     if let Some(text) = &args.raise {
         before = Some(limit(&run));
-        let new = standing::raised(limit(&run), text).map_err(Failure::Input)?;
+        let new = limits::raised(limit(&run), text).map_err(Failure::Input)?;
         let limit = v1::Limit {
             usd_micros: new.usd.map(|usd| usd.0),
             calls: new.calls,
@@ -174,7 +179,8 @@ pub(crate) async fn budget(
             .map_err(|status| refused(&status))?
             .into_inner();
     }
-    standing(&run).print_budget(before, output);
+    let status = status_of(&run);
+    print::either(output, &status.budget_json(), &status.budget_text(before));
     Ok(())
 }
 
@@ -189,7 +195,7 @@ pub(crate) async fn trace(server: &ServerArgs, args: &TraceArgs, output: OutputS
     let trace = answer.map_err(|status| refused(&status))?.into_inner().trace;
     let found: Trace = serde_json::from_slice(&trace)
         .context("the coordinator's answer cannot be read: are both of the same version?")?;
-    history::print(&run, &found, output);
+    print::either(output, &history::json(&run, &found), &history::text(&found));
     Ok(())
 }
 
@@ -215,7 +221,7 @@ pub(crate) async fn runs(server: &ServerArgs, output: OutputStyle) -> Result<(),
             run.name,
             thousands(progress.accepted.max(progress.settled_accepted)),
             thousands(progress.expected_rows.max(progress.accepted)),
-            standing(run).spent(),
+            status_of(run).spent(),
             state(run)
         ));
     }

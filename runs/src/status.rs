@@ -4,33 +4,31 @@ use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::words::{one_line, thousands};
-use gristmill_jobfile::BudgetChoice;
 
-use crate::args::OutputStyle;
-use crate::print;
+use crate::coverage::coverage_of;
 
 /// A run with its account.
-pub(crate) struct Standing {
+pub struct RunStatus {
     /// Its id.
-    pub(crate) run: String,
+    pub run: String,
     /// What people call it: its job file.
-    pub(crate) name: String,
+    pub name: String,
     /// The limit it was started with.
-    pub(crate) limit: Limit,
+    pub limit: Limit,
     /// Its account; `None` before its first task.
-    pub(crate) account: Option<Account>,
+    pub account: Option<Account>,
     /// Tasks that wait at providers, in batches.
-    pub(crate) in_batches: u64,
+    pub in_batches: u64,
     /// Rows, counted by what they are; `None` before there are any.
-    pub(crate) rows: Option<serde_json::Value>,
+    pub rows: Option<serde_json::Value>,
     /// Rows that are expected in the end, and the interval that they will lie in nine times in ten; `None` before the first plan.
-    pub(crate) expected: Option<(u64, (u64, u64))>,
+    pub expected: Option<(u64, (u64, u64))>,
     /// Why it has ended; empty while it goes on.
-    pub(crate) end: String,
+    pub end: String,
     /// Where its dataset lies; `None` until it is finished.
-    pub(crate) dataset: Option<String>,
+    pub dataset: Option<String>,
     /// What a person should know besides the alerts of its account.
-    pub(crate) alerts: Vec<String>,
+    pub alerts: Vec<String>,
 }
 
 /// Counts of rows, and what they are called.
@@ -54,7 +52,7 @@ fn rows_in_words(rows: &serde_json::Value) -> String {
 }
 
 /// `1,204 rows in the end (90 % interval: 1,050 to 1,380)`.
-pub(crate) fn expected_rows(rows: u64, (low, high): (u64, u64)) -> String {
+fn expected_rows(rows: u64, (low, high): (u64, u64)) -> String {
     format!(
         "{} rows in the end (90 % interval: {} to {})",
         thousands(rows),
@@ -65,18 +63,18 @@ pub(crate) fn expected_rows(rows: u64, (low, high): (u64, u64)) -> String {
 
 /// Where a run's concepts stand.
 #[derive(Debug, Default)]
-pub(crate) struct Concepts {
+pub struct ConceptsReached {
     /// Concepts at their target, and concepts that have one.
-    pub(crate) at_target: (u64, u64),
+    pub at_target: (u64, u64),
     /// All concepts of the job.
-    pub(crate) all: u64,
+    pub all: u64,
     /// Each of them, or those that are furthest from their targets.
-    pub(crate) list: Vec<concept::Standing>,
+    pub list: Vec<concept::Standing>,
 }
 
-impl Concepts {
+impl ConceptsReached {
     /// Of all concepts.
-    pub(crate) fn of(list: Vec<concept::Standing>) -> Self {
+    pub fn of(list: Vec<concept::Standing>) -> Self {
         Self {
             at_target: concept::at_target(&list),
             all: list.len() as u64,
@@ -91,51 +89,19 @@ impl Concepts {
     }
 }
 
-/// A limit as people write it: `10usd`, `5000calls`, or both joined by a comma.
-pub(crate) fn limit(text: &str) -> anyhow::Result<Limit> {
-    let choice: BudgetChoice = text.parse()?;
-    Ok(Limit {
-        usd: choice.usd.and_then(MicroUsd::from_usd_ceil),
-        calls: choice.calls,
-    })
-}
-
-/// A limit raised as people write it: what is not named stays.
-///
-/// # Errors
-/// What is no limit, and what is lower than the one there is: lowering it would end the run, and nothing takes an ended run up again.
-pub(crate) fn raised(current: Limit, text: &str) -> anyhow::Result<Limit> {
-    let named = limit(text)?;
-    let lower = |named: Option<u64>, current: Option<u64>| named.zip(current).is_some_and(|(n, c)| n < c);
-    let usd = |limit: Limit| limit.usd.map(|usd| usd.0);
-    if lower(usd(named), usd(current)) || lower(named.calls, current.calls) {
-        anyhow::bail!("the limit is {current}, and `--raise {text}` is lower: nothing was changed");
-    }
-    let new = Limit {
-        usd: named.usd.or(current.usd),
-        calls: named.calls.or(current.calls),
-    };
-    if new == current {
-        anyhow::bail!(
-            "the limit is {current} already: nothing was changed\nhelp: `--raise` names the whole new limit, not what is added to it"
-        );
-    }
-    Ok(new)
-}
-
 /// What a run is doing, and why.
-pub(crate) struct State {
+pub struct RunState {
     /// The state in a word or two, for programs too.
-    pub(crate) word: &'static str,
+    pub word: &'static str,
     /// Why; empty where the word says it all.
-    pub(crate) why: String,
+    pub why: String,
     /// What to do, for people; empty where there is nothing.
-    pub(crate) way_out: String,
+    pub way_out: String,
 }
 
-impl State {
+impl RunState {
     /// A state that says it all.
-    pub(crate) fn of(word: &'static str) -> Self {
+    pub fn of(word: &'static str) -> Self {
         Self {
             word,
             why: String::new(),
@@ -144,7 +110,7 @@ impl State {
     }
 }
 
-impl std::fmt::Display for State {
+impl std::fmt::Display for RunState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.word)?;
         if !self.why.is_empty() {
@@ -157,13 +123,13 @@ impl std::fmt::Display for State {
     }
 }
 
-impl Standing {
+impl RunStatus {
     fn limit(&self) -> Limit {
         self.account.as_ref().map_or(self.limit, |account| account.limit)
     }
 
     /// What is spent, burned and held of the limit, in a line.
-    pub(crate) fn spent(&self) -> String {
+    pub fn spent(&self) -> String {
         let books = self.account.as_ref().map(Account::total).unwrap_or_default();
         let limit = self.limit();
         let mut parts = Vec::new();
@@ -187,18 +153,24 @@ impl Standing {
         parts.join(" · ")
     }
 
-    /// Prints where the run stands.
-    pub(crate) fn print_status(&self, state: &State, concepts: &Concepts, output: OutputStyle) {
+    /// Where the run stands, for programs.
+    pub fn json(&self, state: &RunState, concepts: &ConceptsReached) -> serde_json::Value {
         let account = self.account.as_ref();
         let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
-        let value = serde_json::json!({
+        serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
             "in_batches": self.in_batches, "rows": self.rows, "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
                 "rows": rows, "rows_low": low, "rows_high": high,
             })), "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
             "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
-        });
+        })
+    }
+
+    /// Where the run stands, for people.
+    pub fn text(&self, state: &RunState, concepts: &ConceptsReached) -> String {
+        let account = self.account.as_ref();
+        let counts = account.map(Account::counts_total).unwrap_or_default();
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
             "tasks      {} planned = {} done + {} failed + {} open ({} running)\n",
@@ -218,7 +190,7 @@ impl Standing {
             text.push_str(&format!("alert      {alert}\n"));
         }
         if concepts.at_target.1 > 0 {
-            let coverage = gristmill_runs::coverage_of(concepts.at_target, concepts.furthest());
+            let coverage = coverage_of(concepts.at_target, concepts.furthest());
             text.push_str(&format!("coverage   {coverage}\n"));
         }
         for concept in &concepts.list {
@@ -238,11 +210,21 @@ impl Standing {
         if let Some(dataset) = &self.dataset {
             text.push_str(&format!("dataset    {dataset}\n"));
         }
-        print::either(output, &value, &text);
+        text
     }
 
-    /// Prints the run's books by stage and model, and how the limit was changed if it was: `before` it was another.
-    pub(crate) fn print_budget(&self, before: Option<Limit>, output: OutputStyle) {
+    /// The run's books, for programs.
+    pub fn budget_json(&self) -> serde_json::Value {
+        let account = self.account.as_ref();
+        serde_json::json!({
+            "run": self.run, "limit": self.limit(), "total": account.map(Account::total),
+            "books": account.map(|a| &a.books), "counts": account.map(|a| &a.counts),
+            "state": account.map(|a| &a.state), "archived": account.map(|a| &a.archived),
+        })
+    }
+
+    /// The run's books by stage and model, for people, and how the limit was changed if it was: `before` it was another.
+    pub fn budget_text(&self, before: Option<Limit>) -> String {
         let account = self.account.as_ref();
         let mut text = match before {
             Some(before) if before != self.limit() => {
@@ -282,40 +264,6 @@ impl Standing {
                 ));
             }
         }
-        let value = serde_json::json!({
-            "run": self.run, "limit": self.limit(), "total": account.map(Account::total),
-            "books": account.map(|a| &a.books), "counts": account.map(|a| &a.counts),
-            "state": account.map(|a| &a.state), "archived": account.map(|a| &a.archived),
-        });
-        print::either(output, &value, &text);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn raising_one_limit_leaves_the_other_and_lowers_none() {
-        let both = Limit {
-            usd: Some(MicroUsd(2_000_000)),
-            calls: Some(1_500),
-        };
-        let more_calls = raised(both, "1600calls").unwrap();
-        assert_eq!((more_calls.usd, more_calls.calls), (both.usd, Some(1_600)));
-        let more_money = raised(both, "2.5usd").unwrap();
-        assert_eq!(
-            (more_money.usd, more_money.calls),
-            (Some(MicroUsd(2_500_000)), Some(1_500))
-        );
-        for lower in ["5calls", "1usd", "1usd,1600calls", "2usd", "1500calls"] {
-            assert!(
-                raised(both, lower)
-                    .unwrap_err()
-                    .to_string()
-                    .contains("nothing was changed"),
-                "{lower}"
-            );
-        }
+        text
     }
 }

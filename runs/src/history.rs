@@ -9,27 +9,42 @@ use gristmill_domain::seed::Split;
 use gristmill_domain::words::{many, one_line, thousands};
 use gristmill_domain::work::Output;
 
-use crate::args::OutputStyle;
-use crate::print::either;
-
-/// Prints a row's whole history.
-pub(crate) fn print(run: &str, trace: &Trace, output: OutputStyle) {
+/// For programs.
+pub fn json(run: &str, trace: &Trace) -> serde_json::Value {
     match trace {
-        Trace::Made(history) => print_made(run, history, output),
-        Trace::Real(real) => print_real(run, real, output),
+        Trace::Made(history) => {
+            let History { row, seed, tasks } = &**history;
+            serde_json::json!({"run": run, "row": row, "seed": seed, "tasks": tasks})
+        }
+        Trace::Real(real) => {
+            let RealRow {
+                seed,
+                split,
+                accepted,
+                rejected,
+            } = &**real;
+            serde_json::json!({
+                "run": run, "seed": seed, "split": split, "made": {"accepted": accepted, "rejected": rejected},
+            })
+        }
     }
 }
 
-fn print_real(run: &str, real: &RealRow, output: OutputStyle) {
+/// For people.
+pub fn text(trace: &Trace) -> String {
+    match trace {
+        Trace::Made(history) => made(history),
+        Trace::Real(real) => read(real),
+    }
+}
+
+fn read(real: &RealRow) -> String {
     let RealRow {
         seed,
         split,
         accepted,
         rejected,
     } = real;
-    let value = serde_json::json!({
-        "run": run, "seed": seed, "split": split, "made": {"accepted": accepted, "rejected": rejected},
-    });
     let serves = match split {
         Split::Anchor => "to train on and to generate from",
         Split::Validation => "held out, to validate: nothing is made from it",
@@ -53,12 +68,11 @@ fn print_real(run: &str, real: &RealRow, output: OutputStyle) {
             "made       {accepted} accepted rows, {rejected} rejected\n"
         ));
     }
-    either(output, &value, &text);
+    text
 }
 
-fn print_made(run: &str, history: &History, output: OutputStyle) {
+fn made(history: &History) -> String {
     let History { row, seed, tasks } = history;
-    let value = serde_json::json!({"run": run, "row": row, "seed": seed, "tasks": tasks});
     let mut text = format!(
         "row {} · {} · round {} candidate {}\n",
         row.id,
@@ -131,7 +145,7 @@ fn print_made(run: &str, history: &History, output: OutputStyle) {
             one_line(&brought)
         ));
     }
-    either(output, &value, &text);
+    text
 }
 
 /// What a task was for. Rows of versions before recipes do not say: their tasks were those of `new_question`, by number.
