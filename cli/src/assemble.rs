@@ -13,7 +13,7 @@ use gristmill_runs::{DatasetStore, EndedRun, REPORT_FILE, RunFolder};
 use crate::args::{AssembleArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::view::View;
-use crate::{inspect, print, report};
+use crate::{print, report};
 
 /// Writes a run's dataset again.
 pub(crate) async fn assemble(args: &AssembleArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(crate) async fn assemble(args: &AssembleArgs, view: View, output: OutputStyl
 async fn in_folder(path: &Path, view: View, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start().map_err(Failure::Input)?;
-    let account = inspect::account(&folder, &start).await.map_err(Failure::Input)?;
+    let account = folder.account(&start).await.map_err(Failure::Input)?;
     let blobs = LocalBlobs::new(folder.state());
     let ended = EndedRun::read(&blobs, start, account)
         .await

@@ -18,10 +18,10 @@ use gristmill_datasets::out;
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Concepts, EmbedSource, folded};
 use gristmill_domain::words::{first_of, thousands};
+use gristmill_runs::shown;
 
 use crate::args::{AuditArgs, OutputStyle};
 use crate::failure::Failure;
-use crate::launch::shown;
 use crate::prepare::{Keys, Prepared, prepare};
 use crate::print;
 use crate::survey::{self, Survey, narrow, survey};

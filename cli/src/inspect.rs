@@ -7,27 +7,14 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Journal, SeedStore, Start};
 use gristmill_dataset::{Layout, Options};
 use gristmill_domain::amount::Limit;
-use gristmill_domain::concept;
-use gristmill_domain::id::RunId;
-use gristmill_domain::ledger::{Account, AccountState, Raise};
-use gristmill_domain::plan::{Forecast, Plan, Range};
-use gristmill_ledger_sqlite::{ReadOnly, SqliteLedger};
+use gristmill_domain::ledger::{AccountState, Raise};
+use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_ports::ledger::Ledger;
-use gristmill_proto::SegmentKind;
-use gristmill_runs::{ConceptsReached, Manifest, RunFolder, RunState, RunStatus, history, label};
+use gristmill_runs::{Manifest, RunFolder, history, label};
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
-use crate::launch::shown;
 use crate::{limits, print, resume};
-
-/// A run's books; `None` before its first task. Those of a run that has ended are written down with its state; until then they are in its ledger.
-pub(crate) async fn account(folder: &RunFolder, start: &Start) -> anyhow::Result<Option<Account>> {
-    if folder.state().join("ledger.sqlite").exists() && !folder.of_a_cluster().await? {
-        return Ok(ReadOnly::open(&folder.state())?.account(start.run)?);
-    }
-    Ok(folder.events().await?.account().cloned())
-}
 
 /// Refuses a cluster's run whose books are not beside its state yet: it has not ended. Returns whether it is a cluster's.
 async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failure> {
@@ -41,125 +28,18 @@ async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failur
     Ok(cluster)
 }
 
-fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
-    if folder.state().join("ledger.sqlite").exists() {
-        Ok(ReadOnly::open(&folder.state())?.in_batches(run)?)
-    } else {
-        Ok(0)
-    }
-}
-
-fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunState {
-    let why = |word, why: &str| RunState {
-        why: why.to_owned(),
-        ..RunState::of(word)
-    };
-    match account.map(|account| &account.state) {
-        None => RunState::of("not started"),
-        Some(AccountState::Paused { reason }) => RunState {
-            why: reason.clone(),
-            way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
-            ..RunState::of("paused")
-        },
-        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
-        Some(AccountState::Cancelled) => RunState::of("cancelled"),
-        Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
-            match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
-                (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
-                (None, true) => RunState {
-                    way_out: format!("`gristmill assemble {}` writes it again", shown(folder.root())),
-                    ..RunState::of("ended without a dataset")
-                },
-                (None, false) => RunState {
-                    way_out: format!(
-                        "`gristmill assemble {}` or the same `gristmill run` writes it",
-                        shown(folder.root())
-                    ),
-                    ..RunState::of("ended without a dataset")
-                },
-            }
-        }
-        Some(AccountState::Closed) => RunState::of("finished"),
-        Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
-            Some(by) => why("running", &format!("process {by} works on it")),
-            None => RunState {
-                way_out: "the same `gristmill run` goes on".to_owned(),
-                ..RunState::of("stopped")
-            },
-        },
-    }
-}
-
 /// Shows where a run stands.
 pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
-    let account = account(&folder, &start).await?;
-    let manifest = folder.manifest()?;
-    let state = state(account.as_ref(), &folder, cluster);
-    let plan = match &manifest {
-        Some(_) => None,
-        None => latest_plan(&folder).await?,
-    };
-    let concepts = match &manifest {
-        Some(manifest) => concepts(manifest)?,
-        None => plan
-            .as_ref()
-            .map(|plan| plan.concepts.clone())
-            .unwrap_or_default(),
-    };
-    let rows_of = |forecast: &Forecast| {
-        let whole = |figure: f64| figure.round() as u64;
-        let Range { low, expected, high } = forecast.rows;
-        (whole(expected), (whole(low), whole(high)))
-    };
-    let status = RunStatus {
-        run: start.run.to_string(),
-        name: start.job_file,
-        limit: start.limit,
-        account,
-        in_batches: in_batches(&folder, start.run)?,
-        expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
-        rows: manifest
-            .as_ref()
-            .and_then(|manifest| manifest.get("rows").cloned()),
-        end: manifest
-            .as_ref()
-            .and_then(|manifest| manifest.get("end")?.as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        dataset: manifest.is_some().then(|| shown(&folder.dataset())),
-        alerts: Vec::new(),
-    };
-    let concepts = ConceptsReached::of(concepts);
+    let (status, state, concepts) = folder.status(start, cluster).await?;
     print::either(
         output,
         &status.json(&state, &concepts),
         &status.text(&state, &concepts),
     );
     Ok(())
-}
-
-/// Where each concept stands: at the end, or when the latest round was planned.
-/// Where the concepts of a finished run stand.
-fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<concept::Standing>> {
-    let concepts = manifest
-        .get("concepts")
-        .cloned()
-        .unwrap_or_else(|| serde_json::json!([]));
-    serde_json::from_value(concepts).context("the manifest of this run is damaged")
-}
-
-/// The plan that a run made last.
-async fn latest_plan(folder: &RunFolder) -> anyhow::Result<Option<Plan>> {
-    let blobs = LocalBlobs::new(folder.state());
-    let journal = Journal::new(&blobs);
-    let rounds = journal.all_segments(SegmentKind::Plans).await?.len();
-    match rounds.checked_sub(1) {
-        Some(latest) => Ok(journal.plan(latest as u32).await?),
-        None => Ok(None),
-    }
 }
 
 /// Shows a run's budget, or changes its limit.
@@ -177,19 +57,7 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
         Some(text) => Some(raise(&folder, &start, text).await.map_err(Failure::Input)?),
         None => None,
     };
-    let account = account(&folder, &start).await?;
-    let status = RunStatus {
-        run: start.run.to_string(),
-        name: start.job_file,
-        limit: start.limit,
-        account,
-        in_batches: in_batches(&folder, start.run)?,
-        rows: None,
-        expected: None,
-        end: String::new(),
-        dataset: None,
-        alerts: Vec::new(),
-    };
+    let status = folder.budget(start).await?;
     print::either(output, &status.budget_json(), &status.budget_text(before));
     Ok(())
 }
@@ -240,32 +108,13 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
     Ok(())
 }
 
-/// Why a run's folder holds no dataset, and the way out.
-pub(crate) async fn no_dataset(folder: &RunFolder, start: &Start) -> anyhow::Result<anyhow::Error> {
-    let place = folder.dataset();
-    let account = account(folder, start).await?;
-    Ok(match account.map(|account| account.state) {
-        Some(AccountState::Closed) => anyhow!(
-            "run {} has ended, and its dataset is missing from {}\nhelp: `gristmill assemble {}` writes it again from the run's state",
-            start.run,
-            place.display(),
-            folder.root().display()
-        ),
-        _ => anyhow!(
-            "run {} has not ended: {} holds no dataset yet",
-            start.run,
-            place.display()
-        ),
-    })
-}
-
 /// Copies a run's dataset, in another layout or place.
 pub(crate) async fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
     let source = folder.dataset();
     let Some(manifest) = folder.manifest()? else {
-        return Err(Failure::Input(no_dataset(&folder, &start).await?));
+        return Err(Failure::Input(folder.no_dataset(&start).await?));
     };
     let mut manifest: Manifest =
         serde_json::from_value(manifest).context("the manifest of this run is damaged")?;

@@ -1,7 +1,6 @@
 //! `gristmill run`: one process, coordinator and worker together.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -319,14 +318,4 @@ async fn stop_on_signal(stop: CancellationToken, view: View, resume: String) {
         "interrupted; requests in flight count at their worst case\nhelp: go on with `{resume}`"
     ));
     crate::leave(130)
-}
-
-/// Paths relative to the working folder read better.
-pub(crate) fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    let path = here
-        .as_ref()
-        .and_then(|here| path.strip_prefix(here).ok())
-        .unwrap_or(path);
-    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }

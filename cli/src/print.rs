@@ -8,11 +8,10 @@ use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::plan::Expected;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::words::thousands;
-use gristmill_runs::{Manifest, RunFolder, outcome};
+use gristmill_runs::{Manifest, RunFolder, outcome, shown};
 
 use crate::args::OutputStyle;
 use crate::failure::Failure;
-use crate::launch::shown;
 
 /// Writes a line to standard output.
 macro_rules! out {

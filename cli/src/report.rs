@@ -7,12 +7,11 @@ use gristmill_coordinator::{SeedStore, Start};
 use gristmill_datasets::out;
 use gristmill_picture::report::Report;
 use gristmill_ports::blob::Blobs;
-use gristmill_runs::{Manifest, REPORT_FILE, RunFolder, manifest_so_far};
+use gristmill_runs::{Manifest, REPORT_FILE, RunFolder, manifest_so_far, shown};
 
 use crate::args::{OutputStyle, ReportArgs};
 use crate::failure::Failure;
-use crate::launch::shown;
-use crate::{inspect, print};
+use crate::print;
 
 /// Writes the page, and the pictures where they are wanted; returns where those are.
 async fn put(report: Report, file: PathBuf, target: Option<PathBuf>) -> anyhow::Result<Vec<String>> {
@@ -49,7 +48,8 @@ pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(),
     let manifest = match folder.manifest()? {
         Some(manifest) => serde_json::from_value(manifest).context("the manifest of this run is damaged")?,
         None => {
-            let account = inspect::account(&folder, &start)
+            let account = folder
+                .account(&start)
                 .await?
                 .context("the run has no books yet: there is nothing to report")
                 .map_err(Failure::Input)?;

@@ -2,6 +2,8 @@
 //!
 //! `dataset/` is what a run is for, and uploads to a hub as it stands; `state/` is what the run needs to go on: ledger and journal.
 
+mod state;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -137,4 +139,14 @@ impl RunFolder {
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
     }
+}
+
+/// Paths relative to the working folder read better.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let path = here
+        .as_ref()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }

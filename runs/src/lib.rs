@@ -25,7 +25,7 @@ pub use assemble::{
     EndedRun, FailedCalls, LeakTrials, Loss, Manifest, Resumed, RowCounts, Spend, Yield, assemble, label,
 };
 pub use certainty::{Certainty, Price, prices, prices_in_words};
-pub use folder::RunFolder;
+pub use folder::{RunFolder, shown};
 pub use report::{REPORT_FILE, manifest_so_far, report};
 pub use status::{ConceptsReached, RunState, RunStatus};
 pub use store::DatasetStore;

@@ -1,0 +1,187 @@
+//! Where a run in a folder stands, read from its ledger, journal and manifest.
+
+use anyhow::{Context, anyhow};
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::{Journal, Start};
+use gristmill_domain::concept;
+use gristmill_domain::id::RunId;
+use gristmill_domain::ledger::{Account, AccountState};
+use gristmill_domain::plan::{Forecast, Plan, Range};
+use gristmill_ledger_sqlite::ReadOnly;
+use gristmill_proto::SegmentKind;
+
+use super::{RunFolder, shown};
+use crate::status::{ConceptsReached, RunState, RunStatus};
+
+impl RunFolder {
+    /// A run's books; `None` before its first task. Those of a run that has ended are written down with its state; until then they are in its ledger.
+    ///
+    /// # Errors
+    /// A ledger or state that cannot be read.
+    pub async fn account(&self, start: &Start) -> anyhow::Result<Option<Account>> {
+        if self.state().join("ledger.sqlite").exists() && !self.of_a_cluster().await? {
+            return Ok(ReadOnly::open(&self.state())?.account(start.run)?);
+        }
+        Ok(self.events().await?.account().cloned())
+    }
+
+    /// Where a run stands, what it is doing, and where its concepts stand. `cluster`: a cluster keeps its books.
+    ///
+    /// # Errors
+    /// State that is damaged or cannot be read.
+    pub async fn status(
+        &self,
+        start: Start,
+        cluster: bool,
+    ) -> anyhow::Result<(RunStatus, RunState, ConceptsReached)> {
+        let account = self.account(&start).await?;
+        let manifest = self.manifest()?;
+        let state = state(account.as_ref(), self, cluster);
+        let plan = match &manifest {
+            Some(_) => None,
+            None => latest_plan(self).await?,
+        };
+        let concepts = match &manifest {
+            Some(manifest) => concepts(manifest)?,
+            None => plan
+                .as_ref()
+                .map(|plan| plan.concepts.clone())
+                .unwrap_or_default(),
+        };
+        let rows_of = |forecast: &Forecast| {
+            let whole = |figure: f64| figure.round() as u64;
+            let Range { low, expected, high } = forecast.rows;
+            (whole(expected), (whole(low), whole(high)))
+        };
+        let status = RunStatus {
+            run: start.run.to_string(),
+            name: start.job_file,
+            limit: start.limit,
+            account,
+            in_batches: in_batches(self, start.run)?,
+            expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
+            rows: manifest
+                .as_ref()
+                .and_then(|manifest| manifest.get("rows").cloned()),
+            end: manifest
+                .as_ref()
+                .and_then(|manifest| manifest.get("end")?.as_str())
+                .unwrap_or_default()
+                .to_owned(),
+            dataset: manifest.is_some().then(|| shown(&self.dataset())),
+            alerts: Vec::new(),
+        };
+        Ok((status, state, ConceptsReached::of(concepts)))
+    }
+
+    /// The same with its books alone.
+    ///
+    /// # Errors
+    /// A ledger that cannot be read.
+    pub async fn budget(&self, start: Start) -> anyhow::Result<RunStatus> {
+        let account = self.account(&start).await?;
+        Ok(RunStatus {
+            run: start.run.to_string(),
+            name: start.job_file,
+            limit: start.limit,
+            account,
+            in_batches: in_batches(self, start.run)?,
+            rows: None,
+            expected: None,
+            end: String::new(),
+            dataset: None,
+            alerts: Vec::new(),
+        })
+    }
+
+    /// Why a run's folder holds no dataset, and the way out.
+    ///
+    /// # Errors
+    /// A ledger or state that cannot be read.
+    pub async fn no_dataset(&self, start: &Start) -> anyhow::Result<anyhow::Error> {
+        let place = self.dataset();
+        let account = self.account(start).await?;
+        Ok(match account.map(|account| account.state) {
+            Some(AccountState::Closed) => anyhow!(
+                "run {} has ended, and its dataset is missing from {}\nhelp: `gristmill assemble {}` writes it again from the run's state",
+                start.run,
+                place.display(),
+                self.root().display()
+            ),
+            _ => anyhow!(
+                "run {} has not ended: {} holds no dataset yet",
+                start.run,
+                place.display()
+            ),
+        })
+    }
+}
+
+fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
+    if folder.state().join("ledger.sqlite").exists() {
+        Ok(ReadOnly::open(&folder.state())?.in_batches(run)?)
+    } else {
+        Ok(0)
+    }
+}
+
+fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunState {
+    let why = |word, why: &str| RunState {
+        why: why.to_owned(),
+        ..RunState::of(word)
+    };
+    match account.map(|account| &account.state) {
+        None => RunState::of("not started"),
+        Some(AccountState::Paused { reason }) => RunState {
+            why: reason.clone(),
+            way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
+            ..RunState::of("paused")
+        },
+        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
+        Some(AccountState::Cancelled) => RunState::of("cancelled"),
+        Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
+            match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
+                (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
+                (None, true) => RunState {
+                    way_out: format!("`gristmill assemble {}` writes it again", shown(folder.root())),
+                    ..RunState::of("ended without a dataset")
+                },
+                (None, false) => RunState {
+                    way_out: format!(
+                        "`gristmill assemble {}` or the same `gristmill run` writes it",
+                        shown(folder.root())
+                    ),
+                    ..RunState::of("ended without a dataset")
+                },
+            }
+        }
+        Some(AccountState::Closed) => RunState::of("finished"),
+        Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
+            Some(by) => why("running", &format!("process {by} works on it")),
+            None => RunState {
+                way_out: "the same `gristmill run` goes on".to_owned(),
+                ..RunState::of("stopped")
+            },
+        },
+    }
+}
+
+/// Where the concepts of a finished run stand.
+fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<concept::Standing>> {
+    let concepts = manifest
+        .get("concepts")
+        .cloned()
+        .unwrap_or_else(|| serde_json::json!([]));
+    serde_json::from_value(concepts).context("the manifest of this run is damaged")
+}
+
+/// The plan that a run made last.
+async fn latest_plan(folder: &RunFolder) -> anyhow::Result<Option<Plan>> {
+    let blobs = LocalBlobs::new(folder.state());
+    let journal = Journal::new(&blobs);
+    let rounds = journal.all_segments(SegmentKind::Plans).await?.len();
+    match rounds.checked_sub(1) {
+        Some(latest) => Ok(journal.plan(latest as u32).await?),
+        None => Ok(None),
+    }
+}
