@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{JobArgs, OutputStyle};
 use crate::failure::Failure;
-use crate::prepare::{Keys, Prepared, prepare};
+use crate::prepare::{Keys, Ready, prepare};
 use crate::view::{Head, View};
 use crate::workshop::{self, Place, Workshop};
 use crate::{print, report, resume, survey};
@@ -39,7 +39,8 @@ const SILENCE_LOOK: Duration = Duration::from_secs(1);
 /// Runs a job to its end, or goes on where an earlier start stopped.
 pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let began = Instant::now();
-    let prepared = prepare(args, Keys::Here).await?;
+    let ready = prepare(args, Keys::Here).await?;
+    let prepared = &ready.prepared;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
     let job = args.job.display().to_string();
@@ -63,7 +64,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     }
     let start = &prepared.start;
     if !folder.begun() {
-        survey::refuse_narrow(&prepared, &view).await?;
+        survey::refuse_narrow(prepared, &view).await?;
         folder.claim(&job).await.map_err(Failure::Input)?;
     }
     folder.begin(start).map_err(Failure::Input)?;
@@ -84,20 +85,9 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         .await
         .map_err(Failure::Input)?;
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(
-        stop.clone(),
-        view.clone(),
-        prepared.resume.clone(),
-    ));
-    let (finished, account) = carry_out(
-        &prepared,
-        &folder,
-        &blobs,
-        Arc::clone(&ledger),
-        view.clone(),
-        stop,
-    )
-    .await?;
+    tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
+    let (finished, account) =
+        carry_out(&ready, &folder, &blobs, Arc::clone(&ledger), view.clone(), stop).await?;
     verify(&blobs)
         .await
         .map_err(|error| Failure::Input(error.into()))?;
@@ -132,15 +122,16 @@ fn reached(manifest: &Manifest) -> Result<(), Failure> {
 }
 
 async fn carry_out(
-    prepared: &Prepared,
+    ready: &Ready,
     folder: &RunFolder,
     blobs: &LocalBlobs,
     ledger: Arc<SqliteLedger>,
     view: View,
     stop: CancellationToken,
 ) -> Result<(Finished, Account), Failure> {
+    let prepared = &ready.prepared;
     let Start { run, base, .. } = &prepared.start;
-    let job = &prepared.live;
+    let job = &ready.live;
     let run = *run;
     let workshop = Workshop::new(
         Place::Own(base.clone()),
@@ -151,7 +142,7 @@ async fn carry_out(
         .kit(
             run,
             job,
-            prepared.sandbox.clone(),
+            ready.sandbox.clone(),
             Arc::new(LocalBlobs::new(folder.state())),
         )
         .await
@@ -225,11 +216,11 @@ async fn carry_out(
     ledger
         .create(prepared.start.account())
         .await
-        .map_err(|error| stopped(error.into(), prepared, folder))?;
+        .map_err(|error| stopped(error.into(), ready, folder))?;
     ledger
         .resume(run)
         .await
-        .map_err(|error| stopped(error.into(), prepared, folder))?;
+        .map_err(|error| stopped(error.into(), ready, folder))?;
     let result = coordinator.run().await;
     worker_stop.cancel();
     // Neither task panics by itself; what they were cut off from burns when its lease ends.
@@ -237,7 +228,7 @@ async fn carry_out(
     let _ended = watching.await;
     ended.cancel();
     let _ended = telling.await;
-    let finished = result.map_err(|error| stopped(error, prepared, folder))?;
+    let finished = result.map_err(|error| stopped(error, ready, folder))?;
     let account = ledger.account(run).await.context("the ledger cannot be read")?;
     let ended = Ended {
         end: Some(finished.end.clone()),
@@ -245,7 +236,7 @@ async fn carry_out(
         progress: last.borrow().clone(),
     };
     let recorded = Events::record_end(blobs, ended).await;
-    recorded.map_err(|error| stopped(error, prepared, folder))?;
+    recorded.map_err(|error| stopped(error, ready, folder))?;
     Ok((finished, account))
 }
 
@@ -274,8 +265,8 @@ async fn tell_silences(worker: Handle, view: View, ended: CancellationToken) {
     }
 }
 
-fn stopped(error: Error, prepared: &Prepared, folder: &RunFolder) -> Failure {
-    let resume = format!("go on with `{}`", prepared.resume);
+fn stopped(error: Error, ready: &Ready, folder: &RunFolder) -> Failure {
+    let resume = format!("go on with `{}`", ready.resume);
     let folder = folder.root().display();
     match error {
         Error::Interrupted => Failure::Interrupted(format!(

@@ -6,10 +6,8 @@ mod assemble;
 mod audit;
 mod cluster;
 mod data;
-mod dropped;
 mod failure;
 mod inspect;
-mod intake;
 mod launch;
 mod limits;
 mod plan;
@@ -18,7 +16,6 @@ mod print;
 mod report;
 mod resume;
 mod survey;
-mod tongues;
 mod view;
 mod workshop;
 

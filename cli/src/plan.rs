@@ -10,18 +10,18 @@ use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::strategy::{ByStrategy, Strategy};
 use gristmill_domain::words::{many, thousands};
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
-use gristmill_runs::{Asked, job_warnings, prices, prices_in_words};
+use gristmill_runs::{Asked, job_warnings, narrow, prices, prices_in_words, stops_narrow};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
-use crate::survey::{embedder, narrow, stops_narrow, survey};
+use crate::survey::survey;
 use crate::view::View;
 
 /// Shows what a job would do and cost.
 pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = prepare(args, Keys::Elsewhere).await?;
+    let prepared = prepare(args, Keys::Elsewhere).await?.prepared;
     for variable in missing_keys(&prepared.start.job) {
         view.say(&format!(
             "note: the environment variable `{variable}` is not set; `gristmill run` needs it"
@@ -32,10 +32,7 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
     let policy = policy(&prepared.setup, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
     if let Some(concepts) = &prepared.start.job.concepts {
-        let survey = async {
-            let embedder = embedder(&prepared, view).await?;
-            survey(&prepared, embedder.as_deref(), view).await
-        };
+        let survey = survey(&prepared, view);
         snapshot.concepts = survey.await.map_err(Failure::Input)?.by_seeds.concepts;
         if stops_narrow(concepts)
             && let Some(why) = narrow(&snapshot.concepts, concepts)

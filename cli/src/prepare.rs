@@ -5,70 +5,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{SeedStore, Setup, Start, StoredRecipe, limit, run_id, usual_recipes};
-use gristmill_domain::id::RunId;
-use gristmill_domain::job::{Job, Validator};
-use gristmill_domain::words::thousands;
+use gristmill_coordinator::{StoredRecipe, usual_recipes};
+use gristmill_domain::job::{EmbedSource, Job, Validator};
+use gristmill_runs::{Given, Prepared, read_seeds};
 
 pub(crate) use gristmill_jobfile::Keys;
 
 use crate::args::JobArgs;
-use crate::dropped::DroppedText;
 use crate::failure::Failure;
-use crate::tongues::unknown_to_embedder;
-use crate::{intake, print, workshop};
+use crate::{print, workshop};
 
-/// A job, read and made ready.
-pub(crate) struct Prepared {
-    /// What the run is started with, as it is stored: no secret is in it.
-    pub(crate) start: Start,
+/// A job, read and made ready, with what this process needs to carry it out.
+pub(crate) struct Ready {
+    /// What a run would start with.
+    pub(crate) prepared: Prepared,
     /// The job with its secrets, for asking its models; it is never stored.
     pub(crate) live: Job,
-    pub(crate) seeds: SeedStore,
-    pub(crate) bad_rows: intake::BadRows,
-    /// Rows that a model wrote.
-    pub(crate) synthetic: intake::SyntheticRows,
-    /// Seeds whose answer is a bare verdict.
-    pub(crate) verdicts: u64,
-    /// Documents that could not be read.
-    pub(crate) skipped: intake::BadRows,
-    /// What of the documents is in no passage.
-    pub(crate) dropped: DroppedText,
-    pub(crate) setup: Setup,
     pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
     /// The command that goes on with the run.
     pub(crate) resume: String,
 }
 
-impl Prepared {
-    /// What a person should know before anything is spent, a line each: what of the seeds and documents was left out, and whether the
-    /// embedding model knows their language.
-    pub(crate) fn warnings(&self) -> anyhow::Result<Vec<String>> {
-        let mut warnings = Vec::new();
-        for (what, bad) in [("seed row", &self.bad_rows), ("document", &self.skipped)] {
-            warnings.extend(bad.lines().iter().map(|line| format!("{what} left out: {line}")));
-            let more = bad.count - bad.lines().len() as u64;
-            if more > 0 {
-                warnings.push(format!("{} more {what}s left out", thousands(more)));
-            }
-        }
-        warnings.extend(self.synthetic.told());
-        if self.start.job.filter.grounding.is_some() && self.verdicts > 0 {
-            warnings.push(format!(
-                "{} answered by a bare verdict (yes, no, true, false), and `filter.grounding` rejects made answers like them",
-                match self.verdicts {
-                    1 => "a seed is".to_owned(),
-                    seeds => format!("{} seeds are", thousands(seeds)),
-                }
-            ));
-        }
-        warnings.extend(unknown_to_embedder(&self.start.job, &self.seeds)?);
-        Ok(warnings)
-    }
-}
-
 /// Reads the job and all that it names; its keys are looked for where it runs.
-pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Failure> {
+pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure> {
     let loaded =
         gristmill_jobfile::load(&args.job, &args.set, keys).map_err(|errors| print::job_errors(&errors))?;
     let (job, base) = (loaded.job, loaded.base);
@@ -86,51 +45,36 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Prepared, Fail
     let recipes = recipes(&job, &base)?;
     let read = {
         let (job, base) = (job.clone(), base.clone());
-        tokio::task::spawn_blocking(move || intake::read_seeds(&job, &base))
+        tokio::task::spawn_blocking(move || read_seeds(&job, &base))
             .await
             .map_err(|e| Failure::Other(anyhow!(e)))?
             .map_err(Failure::Input)?
     };
-    let intake::SeedsRead {
-        store: seeds,
-        bad: bad_rows,
-        synthetic,
-        verdicts,
-        documents: intake::DocumentsRead { skipped, dropped },
-    } = read;
-    let mut start = Start {
-        run: RunId::of(&[]),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+    let given = Given {
+        job: job.clone(),
         job_file: args.job.display().to_string(),
         base,
-        limit: limit(&job),
-        prompts: Vec::new(),
-        bad_rows: bad_rows.count,
-        synthetic_rows: synthetic.count,
-        skipped_documents: skipped.count,
-        skipped: skipped.lines().to_vec(),
-        job: job.redacted(),
         templates,
         recipes,
         schemas,
+        languages: languages(&job),
     };
-    let setup = |start: &Start| start.setup().map_err(|e| Failure::Input(e.into()));
-    // The versions come from the templates, so the setup is made once to know them, and once with the run's name.
-    start.prompts = setup(&start)?.prompt_versions();
-    start.run = run_id(&start.job, seeds.digest(), &start.prompts);
-    Ok(Prepared {
-        setup: setup(&start)?,
-        start,
+    Ok(Ready {
+        prepared: Prepared::new(given, read).map_err(|e| Failure::Input(e.into()))?,
         live: job,
-        seeds,
-        bad_rows,
-        synthetic,
-        verdicts,
-        skipped,
-        dropped,
         sandbox,
         resume: resume(args),
     })
+}
+
+/// Codes of the languages that the job's embedding model was made for; empty where that is not known, as of a folder's model.
+fn languages(job: &Job) -> &'static [&'static str] {
+    match job.embed.source() {
+        EmbedSource::Local(name) => gristmill_model_cache::catalogue::find(name)
+            .map(|entry| entry.languages)
+            .unwrap_or_default(),
+        EmbedSource::Off => &[],
+    }
 }
 
 /// The command that goes on with a run.

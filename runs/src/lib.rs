@@ -1,4 +1,4 @@
-//! What a run says of itself: its folder, where it stands, its dataset with manifest and card, its warnings, its report, and the history
+//! What a run says of itself: the audit of its seeds, its folder, where it stands, its dataset with manifest and card, its warnings, its report, and the history
 //! of each row.
 //!
 //! The program, the coordinator's process and a dashboard use the same functions. Everything is made from what is stored, so that it can
@@ -8,25 +8,36 @@
 //! and a run's folder or store is opened through `gristmill-blob`: both formats are fixed.
 
 mod assemble;
+mod audit;
 mod card;
 mod certainty;
 mod coverage;
+mod dropped;
 mod folder;
 pub mod forecast;
 pub mod history;
+mod intake;
 mod mutators;
 pub mod outcome;
+mod prepared;
 mod report;
 mod status;
 mod store;
+mod survey;
+mod tongues;
 mod warnings;
 
 pub use assemble::{
     EndedRun, FailedCalls, LeakTrials, Loss, Manifest, Resumed, RowCounts, Spend, Yield, assemble, label,
 };
+pub use audit::{Audit, audit};
 pub use certainty::{Certainty, Price, prices, prices_in_words};
+pub use dropped::DroppedText;
 pub use folder::{RunFolder, shown};
+pub use intake::{BadRows, DocumentsRead, SeedsRead, SyntheticRows, read_seeds};
+pub use prepared::{Given, Prepared};
 pub use report::{REPORT_FILE, manifest_so_far, report};
 pub use status::{ConceptsReached, RunState, RunStatus};
 pub use store::DatasetStore;
+pub use survey::{Survey, labels_cover, narrow, stops_narrow, survey};
 pub use warnings::{Asked, of_job as job_warnings};

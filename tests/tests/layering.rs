@@ -50,10 +50,14 @@ fn allowed(layer: &str) -> &'static [&'static str] {
 ///
 /// An adapter builds on another one's formats only where both stand for one neighbour. The libraries read and write files of fixed
 /// formats, which are theirs as much as the program's; whatever has several implementations comes to them through a port.
-const ADAPTERS: [(&str, &[&str]); 4] = [
-    ("gristmill-tables", &["gristmill-jobfile", "gristmill-datasets"]),
+const ADAPTERS: [(&str, &[&str]); 5] = [
+    (
+        "gristmill-tables",
+        &["gristmill-jobfile", "gristmill-datasets", "gristmill-runs"],
+    ),
     ("gristmill-dataset", &["gristmill-runs"]),
     ("gristmill-blob", &["gristmill-runs"]),
+    ("gristmill-documents", &["gristmill-runs"]),
     ("gristmill-ledger-sqlite", &["gristmill-runs"]),
 ];
 

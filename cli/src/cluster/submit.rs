@@ -10,6 +10,7 @@ use gristmill_domain::job::Validator;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
 use gristmill_proto::v1::submit_request::Part;
+use gristmill_runs::Prepared;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -17,7 +18,7 @@ use super::remote::{self, refused};
 use super::{verbs, watch};
 use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
-use crate::prepare::{Keys, Prepared, prepare};
+use crate::prepare::{Keys, prepare};
 use crate::view::View;
 use crate::{print, survey};
 
@@ -28,8 +29,9 @@ const PIECES: usize = 4;
 
 /// Submits a job.
 pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let prepared = prepare(&args.job, Keys::Elsewhere).await?;
-    if let Some((path, help)) = prepared.live.secrets().first() {
+    let ready = prepare(&args.job, Keys::Elsewhere).await?;
+    let prepared = &ready.prepared;
+    if let Some((path, help)) = ready.live.secrets().first() {
         return Err(Failure::Input(anyhow::anyhow!(
             "`{path}` may hold a secret, which is not sent to a cluster\nhelp: {help}, and start the workers with `--keys VARIABLE@HOST`"
         )));
@@ -37,7 +39,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     for warning in prepared.warnings().map_err(Failure::Input)? {
         view.warn(&warning);
     }
-    survey::refuse_narrow(&prepared, &view).await?;
+    survey::refuse_narrow(prepared, &view).await?;
     let mut remote = remote::connect(&args.server).await?;
     let start = Start {
         // Paths of this machine mean nothing there.
@@ -52,7 +54,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
         start: serde_json::to_vec(&start).map_err(anyhow::Error::from)?,
     };
     let (sender, receiver) = mpsc::channel(PIECES);
-    let sending = send_all(sender, head, &prepared);
+    let sending = send_all(sender, head, prepared);
     let asking = remote.submit(ReceiverStream::new(receiver));
     let (sent, answer) = tokio::join!(sending, asking);
     // The server's word says more than a broken stream does.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// What an audit found.
 #[derive(Debug, Serialize)]
-pub(super) struct Audit {
+pub struct Audit {
     pub(super) run: String,
     /// Seeds to generate from; held-out rows are not looked at.
     pub(super) seeds: u64,

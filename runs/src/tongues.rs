@@ -14,15 +14,16 @@ const CONFIDENCE: f64 = 0.95;
 
 /// What to know where seeds are in languages that the embedding model was not made for: it tells their questions apart badly, so that
 /// distinct ones look alike and disguised ones do not.
-pub(crate) fn unknown_to_embedder(job: &Job, seeds: &SeedStore) -> anyhow::Result<Option<String>> {
+/// `languages` are the codes of those that it was made for; nothing is known of a model without any.
+pub(crate) fn unknown_to_embedder(
+    job: &Job,
+    seeds: &SeedStore,
+    languages: &[&str],
+) -> anyhow::Result<Option<String>> {
     let EmbedSource::Local(name) = job.embed.source() else {
         return Ok(None);
     };
-    // Of a folder's model nothing is known.
-    let Ok(entry) = gristmill_model_cache::catalogue::find(name) else {
-        return Ok(None);
-    };
-    let knows = |language: Language| entry.languages.iter().any(|code| language.to_string() == *code);
+    let knows = |language: Language| languages.iter().any(|code| language.to_string() == *code);
     let step = (seeds.len() / LOOKED_AT).max(1);
     let (mut looked, mut foreign, mut named) = (0_u64, 0_u64, Vec::new());
     for ordinal in (0..seeds.len()).step_by(usize::try_from(step)?) {
@@ -39,7 +40,7 @@ pub(crate) fn unknown_to_embedder(job: &Job, seeds: &SeedStore) -> anyhow::Resul
         }
     }
     named.truncate(3);
-    Ok((!entry.languages.is_empty() && foreign as f64 > FOREIGN * looked as f64).then(|| {
+    Ok((!languages.is_empty() && foreign as f64 > FOREIGN * looked as f64).then(|| {
         format!(
             "{} of {} seeds looked at are in languages that `embed.model: {name}` does not know ({}): duplicates and leaks in meaning are \
              told by facts and words rather than by vectors; name a folder with a multilingual model in `embed.model`, or set it to `off`",

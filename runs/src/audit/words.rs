@@ -6,7 +6,7 @@ use gristmill_measure::words::{WordCounts, Wording};
 
 use super::SHOWN;
 use super::seen::{Duplicates, Pair};
-use crate::prepare::Prepared;
+use crate::prepared::Prepared;
 
 /// Near-duplicates, and how much of the wording repeats.
 pub(super) struct Words {

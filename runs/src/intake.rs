@@ -21,8 +21,9 @@ const SHOWN_CHARS: usize = 40;
 
 /// Rows that could not be used.
 #[derive(Debug, Default)]
-pub(crate) struct BadRows {
-    pub(crate) count: u64,
+pub struct BadRows {
+    /// How many there are.
+    pub count: u64,
     shown: Vec<String>,
 }
 
@@ -35,26 +36,30 @@ impl BadRows {
     }
 
     /// The first of them, a line each.
-    pub(crate) fn lines(&self) -> &[String] {
+    pub fn lines(&self) -> &[String] {
         &self.shown
     }
 }
 
 /// What was read of a job's seeds and documents.
-pub(crate) struct SeedsRead {
-    pub(crate) store: SeedStore,
+pub struct SeedsRead {
+    /// The seeds, with their splits.
+    pub store: SeedStore,
     /// Rows that could not be used.
-    pub(crate) bad: BadRows,
-    pub(crate) synthetic: SyntheticRows,
+    pub bad: BadRows,
+    /// Rows that a model wrote.
+    pub synthetic: SyntheticRows,
     /// Seeds whose answer is a bare verdict, which `filter.grounding` rejects.
-    pub(crate) verdicts: u64,
-    pub(crate) documents: DocumentsRead,
+    pub verdicts: u64,
+    /// What reading the documents brought beside passages.
+    pub documents: DocumentsRead,
 }
 
 /// Rows of our own datasets that a model wrote: they are left out, since a seed counts as real and may be held out.
 #[derive(Debug, Default)]
-pub(crate) struct SyntheticRows {
-    pub(crate) count: u64,
+pub struct SyntheticRows {
+    /// How many there are.
+    pub count: u64,
     /// File and line of the first.
     first: String,
 }
@@ -68,7 +73,7 @@ impl SyntheticRows {
     }
 
     /// What to know of them; nothing where there are none.
-    pub(crate) fn told(&self) -> Option<String> {
+    pub fn told(&self) -> Option<String> {
         (self.count > 0).then(|| {
             format!(
                 "{} left out because a model wrote what they hold (`provenance.origin`), the first at {}: only real rows are seeds",
@@ -81,15 +86,18 @@ impl SyntheticRows {
 
 /// What reading the documents brought beside passages.
 #[derive(Default)]
-pub(crate) struct DocumentsRead {
+pub struct DocumentsRead {
     /// Files that could not be read.
-    pub(crate) skipped: BadRows,
+    pub skipped: BadRows,
     /// What of the others is in no passage.
-    pub(crate) dropped: DroppedText,
+    pub dropped: DroppedText,
 }
 
-/// Reads all seeds and documents and draws the splits; more bad rows than allowed are refused.
-pub(crate) fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
+/// Reads all seeds and documents and draws the splits.
+///
+/// # Errors
+/// Files that cannot be read, more bad rows than the job allows, and seeds or documents of which nothing is left.
+pub fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
     let format = match job.seeds.format {
         None => Format::Auto,
         Some(TableFormat::Jsonl) => Format::Jsonl,

@@ -11,9 +11,8 @@ use gristmill_measure::{UnitVectors, Vectors};
 use gristmill_ports::model::Embedder;
 
 use super::seen::{DocumentLine, Documents, Near};
-use crate::prepare::Prepared;
+use crate::prepared::Prepared;
 use crate::survey::embed;
-use crate::view::View;
 use gristmill_measure::cores;
 use gristmill_measure::sample::drawn;
 
@@ -34,7 +33,7 @@ pub(super) struct Read {
 pub(super) async fn read(
     prepared: &Prepared,
     embedder: Option<&dyn Embedder>,
-    view: &View,
+    say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Read> {
     let passages = prepared.seeds.passages();
     let numbers = drawn(passages.len() as usize, LOOKED_AT);
@@ -42,7 +41,7 @@ pub(super) async fn read(
     if let Some(embedder) = embedder
         && !numbers.is_empty()
     {
-        view.say("embedding passages");
+        say("embedding passages");
         for batch in numbers.chunks(prepared.start.job.embed.batch as usize) {
             let texts = batch.iter().map(|number| Ok(passages.read(*number as u64)?.text));
             let texts = texts.collect::<anyhow::Result<Vec<String>>>()?;

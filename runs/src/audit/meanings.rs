@@ -12,7 +12,7 @@ use gristmill_measure::{Kernel, UnitVectors};
 
 use super::SHOWN;
 use super::seen::{Audit, ClusterLine, Diversity, LeftOut, Mark, Marks, Outlier, Outliers};
-use crate::prepare::Prepared;
+use crate::prepared::Prepared;
 use crate::survey::Survey;
 use gristmill_measure::cores;
 use gristmill_measure::sample::drawn;

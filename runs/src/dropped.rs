@@ -9,7 +9,7 @@ const PARTS_SHOWN: usize = 8;
 
 /// What was left out of the documents that were read, the most words first.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct DroppedText {
+pub struct DroppedText {
     reasons: Vec<Dropped>,
     /// Parts of pages, by what the pages call them: `nav`, `.sidebar`, `#comments`.
     parts: Vec<Dropped>,
@@ -43,7 +43,7 @@ impl DroppedText {
     }
 
     /// Each reason with its amount, in words: `navigation` and `1,204 words in 35 pieces (nav 900, .sidebar 304)`.
-    pub(crate) fn told(&self) -> Vec<(String, String)> {
+    pub fn told(&self) -> Vec<(String, String)> {
         self.reasons
             .iter()
             .map(|reason| {

@@ -9,7 +9,7 @@ use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Standing, Table};
 
 use super::seen::{Audit, ClusterLine, DocumentLine, Documents, OfConcept, Outlier, Pair};
 use super::{assignment, text};
-use crate::prepare::Prepared;
+use crate::prepared::Prepared;
 
 /// Characters of a question on the map and in tables.
 const TOLD: usize = 180;
