@@ -4,13 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::{policy, snapshot_before, specs, uncovered_share};
-use gristmill_domain::job::{Job, Mutators};
-use gristmill_domain::plan::{End, Next, Plan, Purpose, forecast, next, outlook};
-use gristmill_domain::strategy::{ByStrategy, Strategy};
-use gristmill_domain::words::{many, thousands};
+use gristmill_coordinator::specs;
+use gristmill_domain::job::Job;
 use gristmill_jobfile::{BudgetChoice, Sample, TeacherChoice};
-use gristmill_runs::{Asked, job_warnings, narrow, prices, prices_in_words, stops_narrow};
 
 use crate::args::{InitArgs, JobArgs, OutputStyle};
 use crate::failure::Failure;
@@ -27,184 +23,16 @@ pub(crate) async fn plan(args: &JobArgs, view: &View, output: OutputStyle) -> Re
             "note: the environment variable `{variable}` is not set; `gristmill run` needs it"
         ));
     }
-    let mut warnings = prepared.warnings().map_err(Failure::Input)?;
-    let limit = prepared.start.limit;
-    let policy = policy(&prepared.setup, &prepared.seeds).map_err(|e| Failure::Input(e.into()))?;
-    let mut snapshot = snapshot_before(&prepared.seeds, limit);
-    if let Some(concepts) = &prepared.start.job.concepts {
-        let survey = survey(&prepared, view);
-        snapshot.concepts = survey.await.map_err(Failure::Input)?.by_seeds.concepts;
-        if stops_narrow(concepts)
-            && let Some(why) = narrow(&snapshot.concepts, concepts)
-        {
-            warnings.push(format!(
-                "{why}; a run would stop, unless it is accepted by name with `--set concepts.accept=narrow`"
-            ));
-        }
-        snapshot.uncovered_share = uncovered_share(&snapshot.concepts, concepts.covered_from);
-    }
-    let outlook = outlook(&snapshot, &policy);
-    let forecast = forecast(&snapshot, &policy);
-    let first = next(&snapshot, &policy);
-    // The pilot's mix measures strategies; the reason and the mix of the whole are those of the round after it.
-    let mut whole = snapshot.clone();
-    whole.rounds_done = 1;
-    let after_pilot = next(&whole, &policy);
-    let [pilot, production] = [&first, &after_pilot].map(|next| match next {
-        Next::Round(plan) => Some(plan),
-        Next::End(_) => None,
-    });
-    if let Some(plan) = production {
-        let pilot = pilot.map_or_else(ByStrategy::default, |pilot| pilot.candidates);
-        let asked = Asked {
-            rephrasings: plan.candidates[Strategy::Rephrasing] + pilot[Strategy::Rephrasing] > 0,
-            new_questions: plan.candidates[Strategy::NewQuestion] + pilot[Strategy::NewQuestion] > 0,
-        };
-        warnings.extend(job_warnings(&prepared.start.job, asked));
-    }
-    let rows = outlook.rows.round() as u64;
-    if let Some(wanted) = prepared
-        .start
-        .job
-        .generate
-        .rows
-        .filter(|wanted| 10 * rows < 9 * wanted)
-    {
-        warnings.push(format!(
-            "the run is expected to bring {} of the {} rows that `generate.rows` wants",
-            thousands(rows),
-            thousands(wanted)
-        ));
-    }
-    for warning in &warnings {
+    let survey = match &prepared.start.job.concepts {
+        Some(_) => Some(survey(&prepared, view).await.map_err(Failure::Input)?),
+        None => None,
+    };
+    let plan = gristmill_runs::plan(&prepared, survey).map_err(Failure::Input)?;
+    for warning in &plan.warnings {
         view.warn(warning);
     }
-    let votes = production
-        .or(pilot)
-        .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
-    let terms = policy.evidence.filter(|_| votes);
-    let prices = terms.as_ref().map(prices);
-    let summary = prepared.seeds.summary();
-    let value = serde_json::json!({
-        "run": prepared.setup.run, "seeds": summary, "bad_rows": prepared.bad_rows.count,
-        "synthetic_rows": prepared.synthetic.count, "warnings": warnings,
-        "skipped_documents": prepared.skipped.lines(), "left_out_of_documents": prepared.dropped, "limit": limit,
-        "first_round": first, "strategy": production.map(|plan| serde_json::json!({
-            "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
-        })),
-        "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "forecast": forecast, "prior": policy.prior,
-        "agreement": terms.map(|terms| serde_json::json!({ "terms": terms, "prices": prices })),
-    });
-    let mut text = format!("run {}\n", prepared.setup.run);
-    let splits: Vec<String> = summary
-        .splits
-        .iter()
-        .map(|(split, rows)| format!("{rows} {split:?}").to_lowercase())
-        .collect();
-    text.push_str(&format!(
-        "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} synthetic, {} labels\n",
-        thousands(summary.rows),
-        splits.join(", "),
-        thousands(summary.groups),
-        summary.repeated,
-        prepared.bad_rows.count,
-        prepared.synthetic.count,
-        summary.concepts.len()
-    ));
-    if prepared.start.job.seeds.documents.is_some() {
-        text.push_str(&format!(
-            "documents  {} of {}, {} left to held-out rows, {} skipped\n",
-            many(summary.passages, "passage"),
-            many(summary.documents, "document"),
-            many(summary.held_out_passages, "passage"),
-            many(prepared.skipped.count, "file")
-        ));
-        for (why, amount) in prepared.dropped.told() {
-            text.push_str(&format!("left out   {why}: {amount}\n"));
-        }
-    }
-    match (&after_pilot, &first) {
-        (Next::Round(plan), _) => {
-            let mix: Vec<String> = Strategy::ALL
-                .into_iter()
-                .map(|strategy| format!("{strategy} {:.0} %", 100.0 * plan.mix.share(strategy)))
-                .collect();
-            text.push_str(&format!(
-                "strategy   {}\n           {}\n",
-                mix.join(", "),
-                plan.reason
-            ));
-        }
-        (Next::End(_), Next::End(end)) => text.push_str(&format!("strategy   none: {end}\n")),
-        (Next::End(end @ End::AccuracyOutOfReach { .. }), Next::Round(_)) => text.push_str(&format!(
-            "strategy   none after the pilot, unless the teacher is better than they mostly are: {end}\n"
-        )),
-        (Next::End(_), Next::Round(_)) => {}
-    }
-    if let (Some(terms), Some(prices)) = (&terms, &prices) {
-        text.push_str(&prices_in_words(terms, prices));
-    }
-    if let Some(mutators) = &prepared.start.job.generate.mutators {
-        text.push_str(&format!("mutators   {}\n", in_words(mutators)));
-    }
-    if let Next::Round(plan) = &first
-        && plan.purpose == Purpose::Pilot
-    {
-        text.push_str(&format!(
-            "pilot      {} candidates, {} calls at most\n",
-            thousands(plan.candidates.total()),
-            thousands(plan.expected.calls.iter().sum::<f64>().ceil() as u64)
-        ));
-    }
-    text.push_str(&gristmill_runs::forecast::lines(
-        &forecast,
-        &prepared.start.job.generate,
-        &policy,
-        limit,
-    ));
-    text.push_str(&format!(
-        "in all     {} candidates, {} prompt + {} completion tokens\n",
-        thousands(outlook.candidates as u64),
-        thousands(outlook.input_tokens as u64),
-        thousands(outlook.output_tokens as u64)
-    ));
-    text.push_str(&print::expected(&outlook));
-    text.push_str("nothing was spent");
-    print::either(output, &value, &text);
+    print::either(output, &plan.json, &plan.text);
     Ok(())
-}
-
-/// True where a plan asks for rows that only the agreement of several answers decides.
-fn agreement_decides(job: &Job, plan: &Plan) -> bool {
-    let voted = plan.candidates[Strategy::NewQuestion] > 0 || !job.seeds.fields.has_references();
-    voted && job.answers_vote()
-}
-
-/// `2 evolutions, 1 persona, 0 styles; half of the questions asked for`.
-fn in_words(mutators: &Mutators) -> String {
-    let names = |names: Vec<&str>| {
-        if names.is_empty() {
-            "none".to_owned()
-        } else {
-            names.join(", ")
-        }
-    };
-    let personas = match &mutators.personas_file {
-        Some(file) => format!("{} and those in {}", mutators.personas.len(), file.display()),
-        None => mutators.personas.len().to_string(),
-    };
-    format!(
-        "evolutions {}; styles {}; personas {personas}; for {:.0} % of the questions",
-        names(
-            mutators
-                .evolutions
-                .iter()
-                .map(|evolution| evolution.as_str())
-                .collect()
-        ),
-        names(mutators.styles.iter().map(|style| style.as_str()).collect()),
-        100.0 * mutators.share
-    )
 }
 
 /// Variables that should hold keys, and are not set here.

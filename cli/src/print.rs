@@ -4,10 +4,6 @@ use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
-use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::plan::Expected;
-use gristmill_domain::stage::Stage;
-use gristmill_domain::words::thousands;
 use gristmill_runs::{Manifest, RunFolder, outcome, shown};
 
 use crate::args::OutputStyle;
@@ -79,19 +75,4 @@ pub(crate) fn done(manifest: &Manifest, folder: &RunFolder, took: Option<Duratio
         outcome::text(manifest, &place, took),
     );
     either(output, &value, &text);
-}
-
-/// What is expected, as a table.
-pub(crate) fn expected(expected: &Expected) -> String {
-    let mut text = String::new();
-    for (i, stage) in Stage::ALL.into_iter().enumerate() {
-        if expected.calls[i] > 0.0 {
-            let usd = MicroUsd(expected.usd_micros[i] as u64);
-            text.push_str(&format!(
-                "  {stage:<9} {:>10} calls  {usd:>10}\n",
-                thousands(expected.calls[i].ceil() as u64)
-            ));
-        }
-    }
-    text
 }

@@ -184,7 +184,7 @@ impl Certainty {
 
 /// A rule for one kind of teacher, in a plan.
 #[derive(Debug, Clone, Serialize)]
-pub struct Price {
+pub(crate) struct Price {
     /// Share of the teacher's answers that are right.
     teacher: f64,
     /// Votes by which an answer must lead, where they are fixed.
@@ -227,7 +227,7 @@ impl Price {
 }
 
 /// What the target costs with better and worse teachers, and what fixed leads would come to with an ordinary one.
-pub fn prices(terms: &Terms) -> Vec<Price> {
+pub(crate) fn prices(terms: &Terms) -> Vec<Price> {
     let own = TEACHERS.map(|teacher| Price::of(teacher, terms));
     let fixed = [2, 3]
         .into_iter()
@@ -240,7 +240,7 @@ pub fn prices(terms: &Terms) -> Vec<Price> {
 }
 
 /// The plan's lines about rows without a reference.
-pub fn prices_in_words(terms: &Terms, prices: &[Price]) -> String {
+pub(crate) fn prices_in_words(terms: &Terms, prices: &[Price]) -> String {
     let mut text = match terms.lead {
         Some(lead) => format!("agreement  a fixed lead of {lead} votes for rows without a reference\n"),
         None => format!(

@@ -9,7 +9,7 @@ use gristmill_domain::words::thousands;
 const WORTH_A_WORD: f64 = 0.05;
 
 /// The lines of a plan that say what the run comes to.
-pub fn lines(forecast: &Forecast, generate: &Generate, policy: &Policy, limit: Limit) -> String {
+pub(crate) fn lines(forecast: &Forecast, generate: &Generate, policy: &Policy, limit: Limit) -> String {
     let mut text = format!(
         "expected   {} rows; nine times in ten, {} to {}\n",
         count(forecast.rows.expected),
@@ -116,7 +116,7 @@ fn usd(micros: f64) -> String {
 }
 
 /// `1,204 [1,050, 1,380]`.
-pub fn interval(range: &Range) -> String {
+pub(crate) fn interval(range: &Range) -> String {
     format!(
         "{} [{}, {}]",
         count(range.expected),
@@ -126,7 +126,7 @@ pub fn interval(range: &Range) -> String {
 }
 
 /// The same of micro-dollars.
-pub fn interval_usd(range: &Range) -> String {
+pub(crate) fn interval_usd(range: &Range) -> String {
     format!(
         "{} [{}, {}]",
         usd(range.expected),

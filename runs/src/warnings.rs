@@ -88,15 +88,15 @@ pub(crate) fn uncertain(certainty: &Certainty) -> Option<String> {
 
 /// What a run asks for besides answers, or will.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Rephrasings.
-    pub rephrasings: bool,
+    pub(crate) rephrasings: bool,
     /// New questions.
-    pub new_questions: bool,
+    pub(crate) new_questions: bool,
 }
 
 /// What a job sets that does nothing where no more than this is asked for, and what makes its rows unlike each other.
-pub fn of_job(job: &Job, asked: Asked) -> Vec<String> {
+pub(crate) fn of_job(job: &Job, asked: Asked) -> Vec<String> {
     let mut told = Vec::new();
     if job.seeds.documents.is_some() && !asked.new_questions {
         told.push(
