@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{Budget, Job, ModelSpec, Output, Structured, Validator};
+use gristmill_domain::job::{Job, ModelSpec};
 use gristmill_ports::ledger::NewAccount;
 use serde::{Deserialize, Serialize};
 
@@ -115,65 +115,4 @@ pub fn limit(job: &Job) -> Limit {
         usd: job.budget.usd.and_then(MicroUsd::from_usd_ceil),
         calls: job.budget.calls,
     }
-}
-
-/// The run's name: everything that decides what it asks and keeps. Its budget may be raised, and where things lie, how fast they go
-/// and with which key they are opened may change from start to start.
-pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
-    // Whether a secret is written in a job or stands in a variable changes nothing that is asked.
-    let mut decisive = job.redacted();
-    decisive.seeds.path.clear();
-    if let Some(documents) = &mut decisive.seeds.documents {
-        documents.path.clear();
-    }
-    decisive.budget = Budget {
-        usd: None,
-        calls: None,
-        at_risk: Budget::default_at_risk(),
-        max_attempts: 1,
-        price_file: None,
-    };
-    decisive.output = Output::default();
-    // The versions of prompts and recipes stand beside the job.
-    decisive.generate.prompts.clear();
-    decisive.generate.recipes.clear();
-    if let Some(concepts) = &mut decisive.concepts {
-        // Whether narrow seeds are accepted decides only whether the run starts.
-        concepts.accept = None;
-    }
-    if let Validator::Sql { databases, .. } = &mut decisive.filter.validator {
-        databases.clear();
-    }
-    let judge = decisive.judge.iter_mut().map(|judge| &mut judge.spec);
-    for spec in decisive
-        .teacher
-        .iter_mut()
-        .map(|teacher| &mut teacher.spec)
-        .chain(judge)
-    {
-        (spec.key_env, spec.key_file) = (None, None);
-        (spec.concurrency, spec.requests_per_minute, spec.timeout_s) = (None, None, None);
-        // Slower and cheaper, with the same answers; the account's prices tell the two apart.
-        spec.batch = None;
-        if let Some(price) = &mut spec.price {
-            price.batch = None;
-        }
-        (spec.input_tokens_per_minute, spec.output_tokens_per_minute) = (None, None);
-        spec.base_url = spec.base_url.take().map(|_| String::new());
-        // How a request is put to an endpoint and what it costs to fail: a job whose requests were all refused is mended here, and stays
-        // the same run. What a member of `body` is set to may decide the answers; that it is left out follows from what the endpoint takes.
-        (spec.token_limit_key, spec.billed_on_error) = (None, None);
-        spec.headers.clear();
-        spec.header_env.clear();
-        spec.body.retain(|_, value| !value.is_null());
-        // The prompts are the same whether the form of a JSON answer is asked for by schema, by tool or in words alone.
-        spec.structured = spec
-            .structured
-            .filter(|structured| *structured == Structured::None);
-        if let Some(local) = &mut spec.local {
-            (local.slots, local.threads) = (1, None);
-        }
-    }
-    let text = serde_json::to_vec(&decisive).unwrap_or_default();
-    RunId::of(&[&text, seeds.as_bytes(), prompts.join("\n").as_bytes()])
 }

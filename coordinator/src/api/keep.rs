@@ -11,6 +11,7 @@ use tonic::Status;
 
 use super::spool::Spool;
 use super::{run_status, told};
+use crate::identity::{is_run_of, run_id};
 use crate::owner::{START, read};
 use crate::{Error, Journal, SeedStore, Start};
 
@@ -26,15 +27,14 @@ pub(super) async fn check_seeds(files: &dyn Blobs, start: &Start) -> Result<(), 
             damaged => Status::invalid_argument(told(&damaged)),
         })?
         .ok_or_else(|| Status::invalid_argument("the submission holds no seeds"))?;
-    let meant = crate::run_id(&start.job, seeds.digest(), &start.prompts);
-    if meant == start.run {
-        Ok(())
-    } else {
-        Err(Status::invalid_argument(format!(
-            "job, seeds and prompts make up run {meant}, not {}: nothing was stored",
-            start.run
-        )))
+    if is_run_of(start, seeds.digest()) {
+        return Ok(());
     }
+    let meant = run_id(&start.job, seeds.digest(), &start.prompts);
+    Err(Status::invalid_argument(format!(
+        "job, seeds and prompts make up run {meant}, not {}: nothing was stored",
+        start.run
+    )))
 }
 
 /// Stores the files of a submission whose seeds were checked.
@@ -76,7 +76,7 @@ pub(super) async fn keep(
 /// True where the seeds that are stored are the run's.
 async fn has_seeds(state: &dyn Blobs, start: &Start) -> bool {
     // What cannot be read is not there.
-    matches!(SeedStore::load(state).await, Ok(Some(seeds)) if crate::run_id(&start.job, seeds.digest(), &start.prompts) == start.run)
+    matches!(SeedStore::load(state).await, Ok(Some(seeds)) if is_run_of(start, seeds.digest()))
 }
 
 /// Puts seeds into the place of what a submission left that broke off, whole at the end or not at all.
