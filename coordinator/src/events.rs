@@ -8,6 +8,7 @@ use gristmill_domain::amount::Limit;
 use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_domain::plan::End;
 use gristmill_ports::blob::{Blobs, Create};
+use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::owner::read;
@@ -47,6 +48,15 @@ pub enum RunEvent {
     Adopted,
 }
 
+/// An event as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored<E> {
+    #[serde(default)]
+    format: FormatVersion<1>,
+    #[serde(flatten)]
+    event: E,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ended {
@@ -75,8 +85,9 @@ impl Events {
         let mut events = Self::default();
         for name in state.list(PREFIX).await? {
             let bytes = state.read(&name).await?;
-            let event = serde_json::from_slice(&bytes).map_err(|source| Error::Event { name, source })?;
-            events.list.push(event);
+            let stored: Stored<RunEvent> =
+                serde_json::from_slice(&bytes).map_err(|source| Error::Event { name, source })?;
+            events.list.push(stored.event);
         }
         let says = |event: &RunEvent| matches!(event, RunEvent::Ended(_) | RunEvent::Reopened { .. });
         if !events.list.iter().any(says)
@@ -94,7 +105,10 @@ impl Events {
     /// # Errors
     /// [`Error::Blob`].
     pub async fn append(&mut self, state: &dyn Blobs, event: RunEvent) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(&event)?;
+        let bytes = serde_json::to_vec(&Stored {
+            format: FormatVersion,
+            event: &event,
+        })?;
         loop {
             let name = format!("{PREFIX}{:08}.json", self.list.len());
             match state.create(&name, bytes.clone()).await? {
@@ -231,6 +245,29 @@ mod tests {
             account,
             progress: Progress::default(),
         }))
+    }
+
+    #[tokio::test]
+    async fn events_bear_their_format_and_those_of_a_newer_one_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let first = br#"{"event":"limit_set","limit":{"usd_micros":null,"calls":5}}"#;
+        state
+            .create("events/00000000.json", first.to_vec())
+            .await
+            .unwrap();
+        let mut events = Events::load(&state).await.unwrap();
+        assert_eq!(events.limit(), Some(calls(5)), "an event of the first versions");
+        events.append(&state, RunEvent::Resumed).await.unwrap();
+        let stored = state.read("events/00000001.json").await.unwrap();
+        assert_eq!(stored, br#"{"format":1,"event":"resumed"}"#);
+        let newer = br#"{"format":2,"event":"resumed"}"#;
+        state
+            .create("events/00000002.json", newer.to_vec())
+            .await
+            .unwrap();
+        let refused = Events::load(&state).await.unwrap_err();
+        assert!(matches!(refused, Error::Event { .. }), "{refused}");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@
 use std::fmt;
 
 use gristmill_ports::blob::{Blobs, Create};
+use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Start};
@@ -39,6 +40,8 @@ impl fmt::Display for Owner {
 
 #[derive(Serialize, Deserialize)]
 struct Mark {
+    #[serde(default)]
+    format: FormatVersion<1>,
     owner: Owner,
 }
 
@@ -74,7 +77,16 @@ pub async fn claim(state: &dyn Blobs, wanted: Owner) -> Result<(), Error> {
 
 /// Leaves the mark, and says whose it is: another may have been faster.
 async fn mark(state: &dyn Blobs, owner: Owner) -> Result<Owner, Error> {
-    match state.create(MARK, serde_json::to_vec(&Mark { owner })?).await? {
+    match state
+        .create(
+            MARK,
+            serde_json::to_vec(&Mark {
+                format: FormatVersion,
+                owner,
+            })?,
+        )
+        .await?
+    {
         Create::Created => Ok(owner),
         Create::Exists => Ok(marked(state).await?.unwrap_or(owner)),
     }

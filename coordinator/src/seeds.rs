@@ -14,7 +14,7 @@ use gristmill_domain::seed::{Seed, Split, split};
 use gristmill_index::MinHashIndex;
 use gristmill_index::minhash::{Parameters, Scheme};
 use gristmill_ports::blob::Blobs;
-use gristmill_proto::{Record, Segment, SegmentKind};
+use gristmill_proto::{FormatVersion, Record, Segment, SegmentKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -31,6 +31,15 @@ const COMPLETE: &str = "seeds/complete.json";
 struct Stored {
     split: Split,
     seed: Seed,
+}
+
+/// The blob that is written after the last segment of seeds.
+#[derive(Serialize, Deserialize)]
+struct Complete<S> {
+    #[serde(default)]
+    format: FormatVersion<1>,
+    #[serde(flatten)]
+    summary: S,
 }
 
 /// What was taken in.
@@ -338,8 +347,11 @@ impl SeedStore {
                 .await?;
         }
         self.passages.publish(blobs).await?;
-        let summary = serde_json::to_vec(&self.summary)?;
-        blobs.create(COMPLETE, summary).await?;
+        let complete = serde_json::to_vec(&Complete {
+            format: FormatVersion,
+            summary: &self.summary,
+        })?;
+        blobs.create(COMPLETE, complete).await?;
         Ok(())
     }
 
@@ -349,7 +361,8 @@ impl SeedStore {
         if !names.iter().any(|name| name == COMPLETE) {
             return Ok(None);
         }
-        let summary: Summary = serde_json::from_slice(&blobs.read(COMPLETE).await?)?;
+        let complete: Complete<Summary> = serde_json::from_slice(&blobs.read(COMPLETE).await?)?;
+        let summary = complete.summary;
         let mut writer = BufWriter::new(tempfile::tempfile().map_err(scratch)?);
         let mut store = Self::empty(tempfile::tempfile().map_err(scratch)?)?;
         let mut at = 0;

@@ -8,6 +8,7 @@ use gristmill_domain::chat::Price;
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Job, ModelSpec};
 use gristmill_ports::ledger::NewAccount;
+use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::setup::{StoredRecipe, usual_recipes};
@@ -21,6 +22,9 @@ pub const REPUBLISH_MS: u64 = 10_000;
 /// What a run is started with; `state/run.json` of its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Start {
+    /// Version of this format.
+    #[serde(default)]
+    pub format: FormatVersion<1>,
     /// The run.
     pub run: RunId,
     /// The program's version.

@@ -7,6 +7,7 @@ use gristmill_coordinator::{Error, SeedStore, Setup, Start, StoredRecipe, limit,
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::Job;
 use gristmill_domain::words::thousands;
+use gristmill_proto::FormatVersion;
 
 use crate::dropped::DroppedText;
 use crate::intake::{BadRows, DocumentsRead, SeedsRead, SyntheticRows};
@@ -66,6 +67,7 @@ impl Prepared {
             documents: DocumentsRead { skipped, dropped },
         } = read;
         let mut start = Start {
+            format: FormatVersion,
             run: RunId::of(&[]),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             job_file: given.job_file,

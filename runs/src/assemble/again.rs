@@ -89,7 +89,7 @@ mod tests {
     /// The manifest of a run without rows.
     fn empty() -> Manifest {
         Manifest {
-            version: 1,
+            version: gristmill_proto::FormatVersion,
             run: String::new(),
             gristmill: String::new(),
             configuration: String::new(),

@@ -10,6 +10,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::{self, End};
 use gristmill_domain::row::Row;
 use gristmill_domain::words::many;
+use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
 use super::again::Resumed;
@@ -21,7 +22,7 @@ use crate::warnings;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this format.
-    pub version: u32,
+    pub version: FormatVersion<1>,
     /// The run.
     pub run: String,
     /// The program's version.
@@ -264,7 +265,7 @@ pub(crate) fn manifest(
     }));
     warnings.extend(certainty.as_ref().and_then(warnings::uncertain));
     Manifest {
-        version: 1,
+        version: FormatVersion,
         run: start.run.to_string(),
         gristmill: start.version.clone(),
         configuration: configuration_hash(&start.job),
