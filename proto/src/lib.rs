@@ -3,6 +3,7 @@
 //! The crate owns the wire and storage formats and their conversion to domain types. It refuses to guess: an unknown version is an
 //! error, never a best effort.
 
+mod account;
 mod format;
 mod segment;
 mod task;
@@ -16,6 +17,7 @@ pub mod v1 {
 /// The compiled definitions, for servers that describe themselves (gRPC reflection).
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gristmill.v1.bin"));
 
+pub use account::stage_of;
 pub use format::FormatVersion;
 pub use segment::{Record, Segment, SegmentKind};
 pub use task::{Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report};

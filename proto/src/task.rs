@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::id::{RunId, TaskId};
-use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Output, Report, Task};
 use prost::Message;
 
@@ -31,7 +30,7 @@ impl Envelope {
             version: VERSION,
             run: self.run.as_bytes().to_vec(),
             task: self.task.id.as_bytes().to_vec(),
-            stage: stage_to_wire(self.task.address.step.stage).into(),
+            stage: v1::Stage::from(self.task.address.step.stage).into(),
             work,
             trace: self.trace.clone().into_iter().collect(),
         }
@@ -66,14 +65,6 @@ impl Envelope {
             task,
             trace: wire.trace.into_iter().collect(),
         })
-    }
-}
-
-fn stage_to_wire(stage: Stage) -> v1::Stage {
-    match stage {
-        Stage::Generate => v1::Stage::Generate,
-        Stage::Judge => v1::Stage::Judge,
-        Stage::Embed => v1::Stage::Embed,
     }
 }
 

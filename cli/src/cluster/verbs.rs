@@ -10,7 +10,7 @@ use gristmill_domain::concept;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::words::{duration, many, thousands};
 use gristmill_ports::register::{SILENT_FROM, WorkerReport};
-use gristmill_proto::v1;
+use gristmill_proto::{stage_of, v1};
 use gristmill_runs::{ConceptsReached, RunState, RunStatus, history};
 
 use super::remote::{Remote, connect, refused};
@@ -59,11 +59,7 @@ pub(super) fn obstacle(obstacle: &v1::Obstacle) -> String {
 
 /// The run's limit; without any before its first task.
 pub(crate) fn limit(run: &v1::Run) -> Limit {
-    let limit = run.limit.unwrap_or_default();
-    Limit {
-        usd: limit.usd_micros.map(MicroUsd),
-        calls: limit.calls,
-    }
+    run.limit.unwrap_or_default().into()
 }
 
 fn status_of(run: &v1::Run) -> RunStatus {
@@ -71,7 +67,11 @@ fn status_of(run: &v1::Run) -> RunStatus {
         run: run.run.clone(),
         name: run.name.clone(),
         limit: limit(run),
-        account: serde_json::from_slice::<Account>(&run.account).ok(),
+        // One that this program does not understand is shown as none.
+        account: run
+            .account
+            .clone()
+            .and_then(|account| Account::try_from(account).ok()),
         in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
         rows: run.progress.as_ref().map(|progress| {
             // Those that wait for others before them are decided too.
@@ -163,15 +163,11 @@ pub(crate) async fn budget(
     if let Some(text) = &args.raise {
         before = Some(limit(&run));
         let new = limits::raised(limit(&run), text).map_err(Failure::Input)?;
-        let limit = v1::Limit {
-            usd_micros: new.usd.map(|usd| usd.0),
-            calls: new.calls,
-        };
         let request = v1::RaiseBudgetRequest {
             run: run.run.clone(),
             request_id: format!("{new:?} for {:?}", run.limit),
             expected: run.limit,
-            limit: Some(limit),
+            limit: Some(new.into()),
         };
         run = remote
             .raise_budget(request)
@@ -363,7 +359,7 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
         print::plain("no workers: start some with `gristmill worker`\n");
     }
     for worker in workers {
-        let report: WorkerReport = serde_json::from_slice(&worker.report).unwrap_or_default();
+        let report = report_of(worker.report.clone().unwrap_or_default());
         let value = serde_json::json!({
             "worker": worker.worker, "since_ms": worker.since_ms, "beat_ms": worker.beat_ms,
             "silent_ms": worker.silent_ms, "draining": worker.draining, "report": report,
@@ -378,6 +374,31 @@ pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<
         print::either(output, &value, &text);
     }
     Ok(())
+}
+
+/// What a worker says of itself; stages and runs that this program does not know are left out.
+fn report_of(report: v1::WorkerReport) -> WorkerReport {
+    WorkerReport {
+        version: report.version,
+        stages: report
+            .stages
+            .into_iter()
+            .filter_map(|stage| stage_of(stage).ok())
+            .collect(),
+        slots: report.slots.try_into().unwrap_or(u16::MAX),
+        in_flight: report
+            .in_flight
+            .into_iter()
+            .filter_map(|(stage, tasks)| Some((stage.parse().ok()?, usize::try_from(tasks).ok()?)))
+            .collect(),
+        oldest_seconds: report.oldest_seconds,
+        stopping: report.stopping,
+        refused: report
+            .refused
+            .into_iter()
+            .filter_map(|(run, reason)| Some((run.parse().ok()?, reason)))
+            .collect(),
+    }
 }
 
 /// `working   generate 12, judge 3 in hand of 64 · generate, judge, embed · 0.1.0`.

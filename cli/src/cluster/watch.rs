@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use backoff::backoff::Backoff;
 use gristmill_coordinator::Progress;
-use gristmill_domain::amount::{Amount, MicroUsd};
+use gristmill_domain::amount::Amount;
 use gristmill_domain::words::duration;
 use gristmill_proto::v1;
 use tokio::sync::watch;
@@ -156,14 +156,7 @@ impl Look<'_> {
 
 fn progress_of(run: &v1::Run) -> Progress {
     let shown = run.progress.clone().unwrap_or_default();
-    let amount = |amount: &Option<v1::Amount>| {
-        amount.map_or(Amount::ZERO, |amount| Amount {
-            usd: MicroUsd(amount.usd_micros),
-            calls: amount.calls,
-            input_tokens: amount.input_tokens,
-            output_tokens: amount.output_tokens,
-        })
-    };
+    let amount = |amount: &Option<v1::Amount>| Amount::from(amount.unwrap_or_default());
     let stages = |counts: &std::collections::HashMap<String, u64>| {
         counts
             .iter()

@@ -8,7 +8,7 @@ use gristmill_ports::register::NewRun;
 use gristmill_proto::v1;
 use tonic::{Response, Status};
 
-use super::{Api, ledger_status, register_status, run_id, run_status, show};
+use super::{Api, ledger_status, register_status, run_id, run_status};
 use crate::owner::START;
 use crate::reopen::{more_may_help, reopen};
 use crate::{Events, RunEvent, Start};
@@ -25,7 +25,8 @@ impl Api {
                 "`request_id` is missing: it makes a raise safe to send again",
             ));
         }
-        let (expected, limit) = (show::limit_in(wanted.expected), show::limit_in(wanted.limit));
+        let limit_of = |limit: Option<v1::Limit>| Limit::from(limit.unwrap_or_default());
+        let (expected, limit) = (limit_of(wanted.expected), limit_of(wanted.limit));
         let state = (self.ground.states)(run);
         let events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
         if let Some(account) = events.account() {

@@ -1,11 +1,10 @@
 //! Runs, workers and dead letters as the service shows them.
 
-use gristmill_domain::amount::{Amount, Limit, MicroUsd};
 use gristmill_domain::concept::Standing;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{Ending, Grave, Run, Worker};
+use gristmill_ports::register::{Ending, Grave, Run, Worker, WorkerReport};
 use gristmill_proto::v1;
 use tonic::Status;
 
@@ -67,13 +66,11 @@ fn shown(run: &Run, account: Option<&Account>) -> v1::Run {
         ended_ms: run.ended_ms,
         coordinator: run.holder.clone().unwrap_or_default(),
         progress: (!run.report.is_empty()).then(|| progress_out(&progress)),
-        limit: account.map(|account| limit_out(account.limit)),
-        spent: Some(amount(books.spent)),
-        burned: Some(amount(books.burned)),
-        held: Some(amount(books.started)),
-        account: account.map_or_else(Vec::new, |account| {
-            serde_json::to_vec(account).unwrap_or_default()
-        }),
+        limit: account.map(|account| account.limit.into()),
+        spent: Some(books.spent.into()),
+        burned: Some(books.burned.into()),
+        held: Some(books.started.into()),
+        account: account.map(v1::Account::from),
         obstacles: Vec::new(),
         dataset: String::new(),
     }
@@ -170,30 +167,6 @@ fn concept(standing: Standing) -> v1::Concept {
     }
 }
 
-pub(super) fn amount(amount: Amount) -> v1::Amount {
-    v1::Amount {
-        usd_micros: amount.usd.0,
-        calls: amount.calls,
-        input_tokens: amount.input_tokens,
-        output_tokens: amount.output_tokens,
-    }
-}
-
-fn limit_out(limit: Limit) -> v1::Limit {
-    v1::Limit {
-        usd_micros: limit.usd.map(|usd| usd.0),
-        calls: limit.calls,
-    }
-}
-
-pub(super) fn limit_in(limit: Option<v1::Limit>) -> Limit {
-    let limit = limit.unwrap_or_default();
-    Limit {
-        usd: limit.usd_micros.map(MicroUsd),
-        calls: limit.calls,
-    }
-}
-
 pub(super) fn attempt(attempt: &Attempt) -> v1::Attempt {
     let state = match attempt.state {
         AttemptState::Started { .. } => "started",
@@ -205,7 +178,7 @@ pub(super) fn attempt(attempt: &Attempt) -> v1::Attempt {
     v1::Attempt {
         attempt: attempt.number,
         state: state.to_owned(),
-        worst: Some(amount(attempt.worst)),
+        worst: Some(attempt.worst.into()),
         started_ms: attempt.begun_ms,
         ended_ms: attempt.ended_ms,
         note: attempt.note.clone(),
@@ -218,28 +191,44 @@ pub(super) fn worker(worker: Worker) -> v1::Worker {
         since_ms: worker.since_ms,
         beat_ms: worker.beat_ms,
         draining: worker.draining,
-        report: worker.report,
+        report: serde_json::from_slice(&worker.report).ok().map(report),
         silent_ms: worker.silent_ms,
+    }
+}
+
+fn report(report: WorkerReport) -> v1::WorkerReport {
+    v1::WorkerReport {
+        version: report.version,
+        stages: report
+            .stages
+            .into_iter()
+            .map(|stage| v1::Stage::from(stage).into())
+            .collect(),
+        slots: report.slots.into(),
+        in_flight: report
+            .in_flight
+            .into_iter()
+            .map(|(stage, tasks)| (stage.to_string(), tasks as u64))
+            .collect(),
+        oldest_seconds: report.oldest_seconds,
+        stopping: report.stopping,
+        refused: report
+            .refused
+            .into_iter()
+            .map(|(run, reason)| (run.to_string(), reason))
+            .collect(),
     }
 }
 
 pub(super) fn letter(grave: Grave) -> v1::DeadLetter {
     v1::DeadLetter {
         number: grave.number,
-        stage: stage(grave.dead.stage).into(),
+        stage: v1::Stage::from(grave.dead.stage).into(),
         run: grave.dead.run.map(|run| run.to_string()).unwrap_or_default(),
         reason: grave.dead.reason,
         buried_ms: grave.buried_ms,
         retried_ms: grave.retried_ms,
         envelope: grave.dead.envelope,
-    }
-}
-
-fn stage(stage: Stage) -> v1::Stage {
-    match stage {
-        Stage::Generate => v1::Stage::Generate,
-        Stage::Judge => v1::Stage::Judge,
-        Stage::Embed => v1::Stage::Embed,
     }
 }
 
