@@ -26,6 +26,9 @@ impl RunFolder {
     }
 
     /// An existing run's folder, as a user names it.
+    ///
+    /// # Errors
+    /// A folder that is no run's.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let folder = Self {
             root: path.to_owned(),
@@ -59,6 +62,9 @@ impl RunFolder {
     }
 
     /// What the run was started with.
+    ///
+    /// # Errors
+    /// A file that is damaged, of a newer format, or cannot be read.
     pub fn start(&self) -> anyhow::Result<Start> {
         let path = self.start_file();
         let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -106,6 +112,9 @@ impl RunFolder {
     }
 
     /// Stores what the run is started with, unless an earlier start did.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
     pub fn begin(&self, start: &Start) -> anyhow::Result<()> {
         let state = self.state();
         std::fs::create_dir_all(&state)
@@ -117,6 +126,9 @@ impl RunFolder {
     }
 
     /// Stores what the run is started with now.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
     pub fn replace_start(&self, start: &Start) -> anyhow::Result<()> {
         let (state, path) = (self.state(), self.start_file());
         let part = state.join("run.json.part");
@@ -128,7 +140,10 @@ impl RunFolder {
         write().with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// The manifest of a finished run.
+    /// The manifest of a finished run; `None` before that.
+    ///
+    /// # Errors
+    /// A manifest that is damaged or cannot be read.
     pub fn manifest(&self) -> anyhow::Result<Option<serde_json::Value>> {
         let path = self.dataset().join("manifest.json");
         match std::fs::read(&path) {

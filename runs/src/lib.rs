@@ -1,11 +1,12 @@
-//! What a run says of itself: the audit of its seeds, its folder, where it stands, its dataset with manifest and card, its warnings, its report, and the history
-//! of each row.
+//! What a run says of itself: the audit of its seeds, its plan, its folder, where it stands, its dataset with manifest and card, its
+//! warnings, its report, and the history of each row.
 //!
 //! The program, the coordinator's process and a dashboard use the same functions. Everything is made from what is stored, so that it can
-//! be made again at any time. The crate prints nothing and reads no command line: its functions return typed values or texts.
+//! be made again at any time. The crate prints nothing and reads no command line: its functions return typed values or texts. Models are
+//! loaded by the caller.
 //!
-//! It reads a run's journal through the coordinator's crate, which owns that format. Datasets are written through `gristmill-dataset`,
-//! and a run's folder or store is opened through `gristmill-blob`: both formats are fixed.
+//! It reads a run's journal through the coordinator's crate, which owns that format. Of the adapters it uses those whose formats are
+//! fixed: tables and documents for seeds, Parquet for datasets, blobs for a run's state, and SQLite for the ledger in a run's folder.
 
 mod assemble;
 mod audit;
@@ -22,6 +23,7 @@ pub mod outcome;
 mod plan;
 mod prepared;
 mod report;
+pub mod served;
 mod status;
 mod store;
 mod survey;

@@ -10,12 +10,12 @@ use gristmill_domain::job::Validator;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
 use gristmill_proto::v1::submit_request::Part;
-use gristmill_runs::Prepared;
+use gristmill_runs::{Prepared, served};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::remote::{self, refused};
-use super::{verbs, watch};
+use super::watch;
 use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
@@ -65,7 +65,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     let word = match (answer.resumed, answer.assembling) {
         (true, _) => format!(
             "it had ended, and resumes with the limit {}",
-            verbs::limit(&there)
+            served::limit(&there)
         ),
         (_, true) => "it had ended, and its missing dataset is written again".to_owned(),
         (false, false) => became(&there, answer.created, start.limit),
@@ -75,7 +75,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
         return watch::follow(&mut remote, &run, view, output).await;
     }
     let value = serde_json::json!({
-        "run": run, "created": answer.created, "resumed": answer.resumed, "assembling": answer.assembling, "state": verbs::state(&there).word, "limit": there.limit.map_or(start.limit, |_| verbs::limit(&there)),
+        "run": run, "created": answer.created, "resumed": answer.resumed, "assembling": answer.assembling, "state": served::state(&there).word, "limit": there.limit.map_or(start.limit, |_| served::limit(&there)),
     });
     let verb = if is_over(&there) { "status" } else { "watch" };
     let server = &args.server.server;
@@ -93,7 +93,7 @@ fn is_over(run: &v1::Run) -> bool {
 
 /// What became of a submission with this limit.
 fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
-    let word = verbs::state(run).word;
+    let word = served::state(run).word;
     if created {
         return "submitted".to_owned();
     }
@@ -105,7 +105,7 @@ fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
     }
     let mut text =
         format!("known there and {word}: it goes on by this job's addresses, keys and limits a minute");
-    let kept = verbs::limit(run);
+    let kept = served::limit(run);
     if run.limit.is_some() && kept != limit {
         text.push_str(&format!(
             "; its budget stays {kept}, not {limit}: `gristmill budget {} --raise …` sets it",

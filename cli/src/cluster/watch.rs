@@ -8,11 +8,12 @@ use gristmill_coordinator::Progress;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::words::duration;
 use gristmill_proto::v1;
+use gristmill_runs::served;
 use tokio::sync::watch;
 use tonic::{Code, Status};
 
 use super::remote::{Remote, connect, refused};
-use super::verbs::{limit, obstacle, show, state};
+use super::verbs::show;
 use crate::args::{OutputStyle, RemoteRunArgs};
 use crate::failure::Failure;
 use crate::view::{Head, View};
@@ -43,7 +44,7 @@ pub(crate) async fn follow(
     show(&last, output);
     match last.state() {
         v1::RunState::Paused | v1::RunState::Frozen | v1::RunState::Failed | v1::RunState::Cancelled => {
-            Err(Failure::Stopped(format!("run {run} is {}", state(&last))))
+            Err(Failure::Stopped(format!("run {run} is {}", served::state(&last))))
         }
         v1::RunState::Unspecified | v1::RunState::Waiting | v1::RunState::Running => Ok(()),
         v1::RunState::Finished => match last.progress {
@@ -135,7 +136,7 @@ impl Look<'_> {
             if state.obstacles != self.told {
                 self.told.clone_from(&state.obstacles);
                 for one in &self.told {
-                    self.view.warn(&obstacle(one));
+                    self.view.warn(&served::obstacle(one));
                 }
             }
             if state.reason != self.reason {
@@ -165,7 +166,7 @@ fn progress_of(run: &v1::Run) -> Progress {
     };
     Progress {
         phase: if shown.phase.is_empty() {
-            state(run).to_string()
+            served::state(run).to_string()
         } else {
             shown.phase
         },
@@ -181,7 +182,7 @@ fn progress_of(run: &v1::Run) -> Progress {
             .iter()
             .filter_map(|(reason, count)| Some((reason.parse().ok()?, *count)))
             .collect(),
-        limit: limit(run),
+        limit: served::limit(run),
         gone: amount(&run.spent) + amount(&run.burned),
         held: amount(&run.held),
         running: stages(&shown.running),

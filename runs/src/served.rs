@@ -1,0 +1,109 @@
+//! A run as the coordinator's service shows it: the same picture as of one in a folder.
+
+use gristmill_domain::amount::Limit;
+use gristmill_domain::concept;
+use gristmill_domain::ledger::Account;
+use gristmill_proto::v1;
+
+use crate::status::{ConceptsReached, RunState, RunStatus};
+
+/// What a run is doing, and why.
+pub fn state(run: &v1::Run) -> RunState {
+    let word = match run.state() {
+        v1::RunState::Unspecified => "unknown",
+        v1::RunState::Waiting => "waiting for a coordinator",
+        v1::RunState::Running => "running",
+        v1::RunState::Paused => "paused",
+        v1::RunState::Frozen => "frozen",
+        v1::RunState::Finished => "finished",
+        v1::RunState::Cancelled => "cancelled",
+        v1::RunState::Failed => "failed",
+    };
+    let way_out = match run.state() {
+        v1::RunState::Paused => format!("`gristmill resume {}` lets it go on", run.run),
+        v1::RunState::Failed => "once mended, submitting it again takes it up".to_owned(),
+        v1::RunState::Unspecified
+        | v1::RunState::Waiting
+        | v1::RunState::Running
+        | v1::RunState::Frozen
+        | v1::RunState::Finished
+        | v1::RunState::Cancelled => String::new(),
+    };
+    RunState {
+        word,
+        why: run.obstacles.first().map_or_else(|| run.reason.clone(), obstacle),
+        way_out,
+    }
+}
+
+/// `3 of 4 workers: this worker gives no job the variable …`.
+pub fn obstacle(obstacle: &v1::Obstacle) -> String {
+    match obstacle {
+        v1::Obstacle { of: 0, reason, .. } => format!("tasks wait: {reason}"),
+        v1::Obstacle { reason, workers, of } => format!("tasks wait at {workers} of {of} workers: {reason}"),
+    }
+}
+
+/// The run's limit; without any before its first task.
+pub fn limit(run: &v1::Run) -> Limit {
+    run.limit.unwrap_or_default().into()
+}
+
+/// A run with its account.
+pub fn status(run: &v1::Run) -> RunStatus {
+    RunStatus {
+        run: run.run.clone(),
+        name: run.name.clone(),
+        limit: limit(run),
+        // One that this program does not understand is shown as none.
+        account: run
+            .account
+            .clone()
+            .and_then(|account| Account::try_from(account).ok()),
+        in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
+        rows: run.progress.as_ref().map(|progress| {
+            // Those that wait for others before them are decided too.
+            serde_json::json!({
+                "accepted": progress.accepted.max(progress.settled_accepted),
+                "decided": progress.decided.max(progress.settled),
+            })
+        }),
+        expected: run.progress.as_ref().and_then(|progress| {
+            let between = (progress.expected_rows_low, progress.expected_rows_high);
+            (between.1 > 0).then_some((progress.expected_rows, between))
+        }),
+        end: run
+            .progress
+            .as_ref()
+            .map_or_else(String::new, |progress| progress.end.clone()),
+        dataset: (!run.dataset.is_empty()).then(|| run.dataset.clone()),
+        alerts: run
+            .progress
+            .as_ref()
+            .map(|progress| progress.alerts.clone())
+            .unwrap_or_default(),
+    }
+}
+
+/// Where a run's concepts stand.
+pub fn concepts(run: &v1::Run) -> ConceptsReached {
+    let Some(progress) = &run.progress else {
+        return ConceptsReached::default();
+    };
+    let standing = |concept: &v1::Concept| concept::Standing {
+        concept: concept.name.clone(),
+        parent: concept.parent.clone(),
+        target: concept.target,
+        real: concept.real,
+        synthetic: concept.synthetic,
+        given_up: concept.given_up.map(|tried| concept::GivenUp {
+            aimed: tried.aimed,
+            counted: tried.counted,
+        }),
+    };
+    ConceptsReached {
+        at_target: (progress.concepts_met, progress.concepts_wanted),
+        all: progress.concepts_all,
+        list: progress.concepts.iter().map(standing).collect(),
+    }
+}
