@@ -60,6 +60,10 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Print the job file's JSON Schema, for editors.
     Schema,
+    /// List, show, check, copy and draw recipes: how rows are made.
+    Recipe(RecipeArgs),
+    /// Make a few candidates and show every prompt, reply and verdict, within a budget of their own.
+    Preview(PreviewArgs),
     /// Show where a run stands.
     Status(StatusArgs),
     /// Show a run's budget, or change its limit.
@@ -130,6 +134,64 @@ pub(crate) struct AuditArgs {
     /// Also writes what was found as one HTML page, with the seeds on a map; a page of Gristmill's that is there is replaced.
     #[arg(long, value_name = "FILE")]
     pub(crate) page: Option<PathBuf>,
+}
+
+/// What `recipe` needs.
+#[derive(Debug, Args)]
+pub(crate) struct RecipeArgs {
+    #[command(subcommand)]
+    pub(crate) verb: RecipeVerb,
+}
+
+/// What is done with recipes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipeVerb {
+    /// List the recipes that ship with the program.
+    List,
+    /// Print a recipe.
+    Show {
+        /// Name of a built-in recipe, or a file.
+        name: String,
+    },
+    /// Check a recipe file and show its steps; nothing is spent.
+    Check {
+        /// The recipe file (YAML), or the name of a built-in recipe.
+        file: String,
+    },
+    /// Copy a built-in recipe to `NAME.yaml`, to change it.
+    New {
+        /// Name of the new recipe.
+        name: String,
+        /// The built-in recipe to copy.
+        #[arg(long, default_value = "grounded_qa")]
+        from: String,
+        /// Copy its prompts too, to `NAME/`.
+        #[arg(long)]
+        prompts: bool,
+    },
+    /// Draw a recipe's steps: as text, or as an SVG file.
+    Graph {
+        /// Name of a built-in recipe, or a file.
+        recipe: String,
+        /// The SVG file to write; the text goes to standard output when left out.
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of recipe files, for editors.
+    Schema,
+}
+
+/// What `preview` needs.
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+    /// How many candidates; every recipe of the job makes at least one.
+    #[arg(long, short = 'n', default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) candidates: u32,
+    /// What the preview may cost: `0.10usd`, `40calls`, or both; 16 calls a candidate when left out.
+    #[arg(long)]
+    pub(crate) budget: Option<String>,
 }
 
 /// What `init` needs.

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{JobArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::prepare::{Keys, Ready, prepare};
+use crate::preview::{Asked, Noted};
 use crate::view::{Head, View};
 use crate::workshop::{self, Place, Workshop};
 use crate::{print, report, resume, survey};
@@ -87,7 +88,7 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
     let (finished, account) =
-        carry_out(&ready, &folder, &blobs, Arc::clone(&ledger), view.clone(), stop).await?;
+        carry_out(&ready, &folder, &blobs, Arc::clone(&ledger), view.clone(), stop, &Watched::default()).await?;
     verify(&blobs)
         .await
         .map_err(|error| Failure::Input(error.into()))?;
@@ -121,13 +122,24 @@ fn reached(manifest: &Manifest) -> Result<(), Failure> {
     }
 }
 
-async fn carry_out(
+/// How a run is watched from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    /// Rounds after which it ends; `None` leaves that to the planner.
+    pub(crate) rounds: Option<u32>,
+    /// Where its tasks are written down.
+    pub(crate) asked: Option<Asked>,
+}
+
+/// Carries a run out in this process, coordinator and worker together.
+pub(crate) async fn carry_out(
     ready: &Ready,
     folder: &RunFolder,
     blobs: &LocalBlobs,
     ledger: Arc<SqliteLedger>,
     view: View,
     stop: CancellationToken,
+    watched: &Watched,
 ) -> Result<(Finished, Account), Failure> {
     let prepared = &ready.prepared;
     let Start { run, base, .. } = &prepared.start;
@@ -197,7 +209,10 @@ async fn carry_out(
         // SQLite keeps what it confirmed.
         upkeep: None,
         dockets: Some(ledger.as_ref()),
-        queue: &queues,
+        queue: &Noted {
+            queues: &queues,
+            asked: watched.asked.as_ref(),
+        },
         blobs,
         account: prepared.start.account(),
         holder: format!("embedded-{:016x}", rand::random::<u64>()),
@@ -209,6 +224,7 @@ async fn carry_out(
             sweep_every: Duration::from_millis(500),
             propagator: Arc::new(Untraced),
         },
+        rounds: watched.rounds,
         progress,
         stop,
     };

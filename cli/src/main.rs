@@ -12,7 +12,9 @@ mod launch;
 mod limits;
 mod plan;
 mod prepare;
+mod preview;
 mod print;
+mod recipe;
 mod report;
 mod resume;
 mod survey;
@@ -105,6 +107,8 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Plan(args) => plan::plan(&args, &view, cli.output).await,
         Command::Audit(args) => audit::audit(&args, &view, cli.output).await,
         Command::Init(args) => plan::init(&args),
+        Command::Recipe(args) => recipe::recipe(&args, cli.output),
+        Command::Preview(args) => preview::preview(&args, view, cli.output).await,
         Command::Schema => {
             print::plain(&format!("{:#}\n", gristmill_jobfile::schema()));
             Ok(())

@@ -46,6 +46,7 @@ pub async fn replay(
             sweep_every: std::time::Duration::from_secs(1),
             propagator: Arc::new(Untraced),
         },
+        rounds: None,
         progress,
         stop: CancellationToken::new(),
     };

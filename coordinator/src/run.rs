@@ -69,6 +69,8 @@ pub struct Coordinator<'a> {
     pub prices: HashMap<String, Price>,
     /// How the loop runs.
     pub options: Options,
+    /// Rounds after which it ends, whatever might come next; `None` leaves that to the planner.
+    pub rounds: Option<u32>,
     /// Who wants to see the run.
     pub progress: watch::Sender<Progress>,
     /// Tells the run to stop at the next step.
@@ -214,6 +216,9 @@ impl Coordinator<'_> {
         let mut standing = self.prepare(&mut site, account.limit).await?;
         let end = loop {
             let round = standing.snapshot.rounds_done;
+            if self.rounds.is_some_and(|rounds| round >= rounds) {
+                break End::RowsReached("its rounds are done".into());
+            }
             // Whether its next round is planned yet or not: what is planned later is the same.
             books::forgive(&events, &mut standing.snapshot);
             let plan = match site.journal.plan(round).await? {

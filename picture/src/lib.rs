@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod bars;
+pub mod flow;
 pub mod lines;
 pub mod map;
 mod page;

@@ -22,6 +22,8 @@ mod mutators;
 pub mod outcome;
 mod plan;
 mod prepared;
+pub mod preview;
+pub mod recipe;
 mod report;
 pub mod served;
 mod status;

@@ -173,6 +173,7 @@ impl Fleet {
                 sweep_every: SWEEP_EVERY,
                 propagator: Arc::clone(&self.ground.propagator),
             },
+            rounds: None,
             progress,
             stop,
         };

@@ -119,6 +119,7 @@ impl World {
                 sweep_every: Duration::from_millis(20),
                 propagator: std::sync::Arc::new(Untraced),
             },
+            rounds: None,
             progress: watch::Sender::default(),
             stop: CancellationToken::new(),
         }

@@ -1,0 +1,149 @@
+//! What is shown of a recipe: a line in a list, its steps as a text, and as a chart.
+
+use gristmill_domain::recipe::{Among, Does, JUDGE_PROMPT, Keep, Recipe, Samples, Step};
+use gristmill_picture::flow;
+use serde_json::{Value, json};
+
+/// What a list says of a recipe.
+pub fn listed(recipe: &Recipe) -> Value {
+    let file = recipe.file();
+    json!({
+        "recipe": recipe.name(), "version": file.version, "form": file.row.form, "counts_as": file.counts_as,
+        "about": file.about, "needs": file.needs, "steps": recipe.steps().len(),
+    })
+}
+
+/// The steps, one a line, with what each drops.
+pub fn text(recipe: &Recipe) -> String {
+    let file = recipe.file();
+    let mut text = format!("{} · version {} · {}\n", recipe.name(), file.version, file.about);
+    let mut indent = 0;
+    for step in recipe.steps() {
+        if let Does::Again { until, at_most, .. } = &step.does {
+            indent = 0;
+            text.push_str(&format!("    └ again until {until}, at most {at_most} times\n"));
+            continue;
+        }
+        let Shown { title, detail, drops } = shown(recipe, step);
+        text.push_str(&format!("  {}│ {title}", " ".repeat(indent)));
+        if !detail.is_empty() {
+            text.push_str(&format!(" · {detail}"));
+        }
+        if !drops.is_empty() {
+            text.push_str(&format!("   ✕ {drops}"));
+        }
+        text.push('\n');
+        if matches!(step.does, Does::Repeat { .. }) {
+            indent = 2;
+        }
+    }
+    text.push_str(&format!("  └ a row of the form {}\n", file.row.form));
+    text
+}
+
+/// The steps as a chart.
+pub fn svg(recipe: &Recipe) -> String {
+    let mut steps = Vec::new();
+    let mut loops = Vec::new();
+    // Loops are drawn beside the steps that they hold.
+    let mut first = 0;
+    for step in recipe.steps() {
+        match &step.does {
+            Does::Repeat { .. } => first = steps.len(),
+            Does::Again { until, at_most, .. } => loops.push(flow::Loop {
+                first,
+                last: steps.len().saturating_sub(1),
+                until: format!("until {until} (≤ {at_most})"),
+            }),
+            does => {
+                let Shown { title, detail, drops } = shown(recipe, step);
+                steps.push(flow::Step {
+                    title,
+                    detail,
+                    drops,
+                    colour: colour(does),
+                });
+            }
+        }
+    }
+    steps.push(flow::Step {
+        title: format!("a row of the form {}", recipe.file().row.form),
+        ..flow::Step::default()
+    });
+    flow::svg(&format!("{} · {}", recipe.name(), recipe.file().about), &steps, &loops)
+}
+
+fn colour(does: &Does) -> usize {
+    match does {
+        Does::Ask(_) => 0,
+        Does::Judge(_) => 1,
+        Does::Distinct { .. } => 2,
+        Does::Check(_) | Does::Choose { .. } => 3,
+        Does::TagConcept | Does::Repeat { .. } | Does::Again { .. } => 4,
+    }
+}
+
+/// A step in words.
+struct Shown {
+    title: String,
+    detail: String,
+    drops: String,
+}
+
+fn shown(recipe: &Recipe, step: &Step) -> Shown {
+    let when = step.when.as_ref().map(|when| format!("when {when}"));
+    let (title, mut detail, drops) = match &step.does {
+        Does::Ask(ask) => {
+            let mut drops = Vec::new();
+            drops.extend(ask.keeps_facts.then(|| "changed facts".to_owned()));
+            drops.extend(ask.require.as_ref().map(|demand| format!("unless {}", demand.condition)));
+            let (verdict, judge) = recipe.evidence();
+            let samples = match ask.samples {
+                Samples::One => String::new(),
+                Samples::Several(number) => format!("{number} times"),
+                Samples::Agreement { .. } => {
+                    drops.push("disagreement".to_owned());
+                    let steps = [verdict, judge].into_iter().flatten();
+                    let names: Vec<&str> = steps.filter_map(|n| recipe.step(n)).map(|step| step.name.as_str()).collect();
+                    match names.is_empty() {
+                        true => "until they agree".to_owned(),
+                        false => format!("until they agree, with {} where worth it", names.join(" and ")),
+                    }
+                }
+            };
+            let brings = if ask.brings { "brings an answer where answers vote" } else { "" };
+            let detail = [format!("{} by {}", ask.role, ask.prompts.join(", ")), samples, brings.to_owned()];
+            (format!("ask {}", step.name), detail.to_vec(), drops.join(", "))
+        }
+        Does::Judge(judge) => {
+            let prompt = judge.own.as_ref().map_or(JUDGE_PROMPT, |own| &own.prompt);
+            (format!("judge {}", step.name), vec![format!("{} by {prompt}", judge.role)], "low grades".to_owned())
+        }
+        Does::Check(demand) => (format!("check {}", demand.condition), Vec::new(), "the others".to_owned()),
+        Does::Distinct { field, among } => {
+            let among = match among {
+                Among::Questions => "among seeds, rows and held-out rows",
+                Among::Answers => "among answers to the same question",
+            };
+            (format!("distinct {field}"), vec![among.to_owned()], "duplicates".to_owned())
+        }
+        Does::Choose { of, keep, margin } => {
+            let name = recipe.step(*of).map(|step| step.name.clone()).unwrap_or_default();
+            let kept = match keep {
+                Keep::Best => "the best".to_owned(),
+                Keep::BestAndWorst => format!("the best and the worst, {margin} points apart"),
+            };
+            (format!("choose among {name}"), vec![kept], "none good enough".to_owned())
+        }
+        Does::TagConcept => ("tag concept".to_owned(), vec!["where a model assigns concepts".to_owned()], String::new()),
+        Does::Repeat { .. } => ("repeat".to_owned(), Vec::new(), String::new()),
+        Does::Again { .. } => ("again".to_owned(), Vec::new(), String::new()),
+    };
+    detail.extend(when);
+    detail.retain(|part| !part.is_empty());
+    Shown {
+        title,
+        detail: detail.join(" · "),
+        drops,
+    }
+}
