@@ -87,8 +87,16 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         .map_err(Failure::Input)?;
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
-    let (finished, account) =
-        carry_out(&ready, &folder, &blobs, Arc::clone(&ledger), view.clone(), stop, &Watched::default()).await?;
+    let (finished, account) = carry_out(
+        &ready,
+        &folder,
+        &blobs,
+        Arc::clone(&ledger),
+        view.clone(),
+        stop,
+        &Watched::default(),
+    )
+    .await?;
     verify(&blobs)
         .await
         .map_err(|error| Failure::Input(error.into()))?;

@@ -32,7 +32,11 @@ pub(crate) async fn preview(args: &PreviewArgs, view: View, output: OutputStyle)
     let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
     let run = RunFolder::of(folder.path(), ready.prepared.start.run);
     let (candidates, asked) = try_out(&ready, &run, args.candidates.into(), view).await?;
-    print::either(output, &preview::json(&candidates, &asked), &preview::text(&candidates, &asked));
+    print::either(
+        output,
+        &preview::json(&candidates, &asked),
+        &preview::text(&candidates, &asked),
+    );
     Ok(())
 }
 
@@ -48,9 +52,12 @@ fn within_budget(args: &PreviewArgs) -> Result<JobArgs, Failure> {
             job.set.push(format!("budget.calls={calls}"));
         }
         Some(budget) => {
-            let budget: gristmill_jobfile::BudgetChoice = budget.parse().map_err(|error| Failure::Input(anyhow!("--budget: {error}")))?;
+            let budget: gristmill_jobfile::BudgetChoice = budget
+                .parse()
+                .map_err(|error| Failure::Input(anyhow!("--budget: {error}")))?;
             job.set.extend(budget.usd.map(|usd| format!("budget.usd={usd}")));
-            job.set.extend(budget.calls.map(|calls| format!("budget.calls={calls}")));
+            job.set
+                .extend(budget.calls.map(|calls| format!("budget.calls={calls}")));
         }
     }
     Ok(job)
@@ -71,7 +78,10 @@ async fn try_out(
     let policy = policy(&prepared.setup, &prepared.seeds).map_err(|error| Failure::Input(error.into()))?;
     let plan = preview_plan(&prepared.setup, &policy, prepared.start.limit, candidates);
     let journal = Journal::new(&blobs);
-    journal.store_plan(plan).await.map_err(|error| Failure::Other(error.into()))?;
+    journal
+        .store_plan(plan)
+        .await
+        .map_err(|error| Failure::Other(error.into()))?;
     let state = folder.state();
     let opened = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await;
     let ledger = opened.map_err(|error| Failure::Other(anyhow!(error)))?;
@@ -80,7 +90,16 @@ async fn try_out(
         rounds: Some(1),
         asked: Some(Asked::default()),
     };
-    carry_out(ready, folder, &blobs, ledger, view, CancellationToken::new(), &watched).await?;
+    carry_out(
+        ready,
+        folder,
+        &blobs,
+        ledger,
+        view,
+        CancellationToken::new(),
+        &watched,
+    )
+    .await?;
     let told = |error: gristmill_coordinator::Error| Failure::Other(error.into());
     let mut histories = Vec::new();
     for name in journal.segments(SegmentKind::Rows, 0).await.map_err(told)? {
@@ -91,7 +110,10 @@ async fn try_out(
             }
         }
     }
-    Ok((histories, watched.asked.map(Asked::into_tasks).unwrap_or_default()))
+    Ok((
+        histories,
+        watched.asked.map(Asked::into_tasks).unwrap_or_default(),
+    ))
 }
 
 /// The tasks that were published.
@@ -105,7 +127,10 @@ impl Asked {
 
     fn note(&self, envelope: &[u8]) {
         if let Ok(Envelope { task, .. }) = Envelope::decode(envelope) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.id, task);
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(task.id, task);
         }
     }
 }

@@ -32,7 +32,12 @@ fn list(output: OutputStyle) -> Result<(), Failure> {
     let mut lines = String::new();
     for recipe in &recipes {
         let file = recipe.file();
-        lines.push_str(&format!("{:<20} {:<12} {}\n", recipe.name(), file.row.form.to_string(), file.about));
+        lines.push_str(&format!(
+            "{:<20} {:<12} {}\n",
+            recipe.name(),
+            file.row.form.to_string(),
+            file.about
+        ));
     }
     lines.push_str("\n`gristmill recipe show NAME` prints one; `gristmill recipe new MINE --from NAME` copies one to change it.\n");
     print::either(output, &value, &lines);
@@ -54,7 +59,8 @@ fn show(name: &str) -> Result<(), Failure> {
 
 /// A built-in recipe by its name, or that of a file.
 fn load(name: &str) -> Result<Recipe, Failure> {
-    let file = gristmill_jobfile::recipe(name, Path::new(".")).map_err(|errors| print::job_errors(&errors))?;
+    let file =
+        gristmill_jobfile::recipe(name, Path::new(".")).map_err(|errors| print::job_errors(&errors))?;
     Recipe::new(file).map_err(|problems| {
         let problems: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
         Failure::Input(anyhow!("{name}: {}", problems.join("; ")))
@@ -79,7 +85,10 @@ fn new(name: &str, from: &str, prompts: bool) -> Result<(), Failure> {
 fn write_new(name: &str, from: &str, prompts: bool) -> anyhow::Result<String> {
     let (Some(text), Some(recipe)) = (built_in_text(from), built_in(from)) else {
         let names: Vec<&str> = built_ins().collect();
-        return Err(anyhow!("no recipe `{from}` ships with the program: name one of {}", names.join(", ")));
+        return Err(anyhow!(
+            "no recipe `{from}` ships with the program: name one of {}",
+            names.join(", ")
+        ));
     };
     let mut text = text.replacen(&format!("recipe: {from}\n"), &format!("recipe: {name}\n"), 1);
     let mut written = vec![format!("wrote {name}.yaml")];
@@ -107,7 +116,8 @@ fn write_new(name: &str, from: &str, prompts: bool) -> anyhow::Result<String> {
 fn create(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     }
     let mut file = std::fs::File::create_new(path)
         .with_context(|| format!("{} cannot be written: is it there already?", path.display()))?;

@@ -111,7 +111,11 @@ mod tests {
             drops: drops.into(),
             ..Step::default()
         };
-        let steps = [step("ask <answer>", ""), step("ask critique", "unread"), step("distinct", "duplicates")];
+        let steps = [
+            step("ask <answer>", ""),
+            step("ask critique", "unread"),
+            step("distinct", "duplicates"),
+        ];
         let again = Loop {
             first: 1,
             last: 1,

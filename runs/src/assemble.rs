@@ -169,24 +169,19 @@ async fn feed(
                 .filter_map(|number| finished.concepts.get(*number as usize));
             seed.concepts = names.map(|standing| standing.concept.clone()).collect();
         }
-        let split = match seeds.split(ordinal) {
-            seed::Split::Anchor => Split::Train,
-            seed::Split::Validation => Split::Validation,
-            seed::Split::Test => Split::Test,
-        };
-        let times = match split {
-            Split::Train => {
+        let (split, times) = match seeds.split(ordinal) {
+            seed::Split::Anchor => {
                 tallies.rows.train += repeats;
                 tallies.rows.train_human += repeats;
-                repeats
+                (Split::Train, repeats)
             }
-            Split::Validation => {
+            seed::Split::Validation => {
                 tallies.rows.validation += 1;
-                1
+                (Split::Validation, 1)
             }
-            Split::Test => {
+            seed::Split::Test => {
                 tallies.rows.test += 1;
-                1
+                (Split::Test, 1)
             }
         };
         let row = rows::human(start, seed);
@@ -199,7 +194,10 @@ async fn feed(
             let row = record.value;
             tallies.see(&row, has_reference(start, &row));
             let item = if row.accepted() {
-                Item::Row(Split::Train, Box::new(rows::synthetic(start, row, seeds)?))
+                Item::Row(
+                    rows::split_of(row.form),
+                    Box::new(rows::synthetic(start, row, seeds)?),
+                )
             } else {
                 Item::Rejected(Box::new(rows::rejected(row)))
             };

@@ -65,7 +65,11 @@ fn candidate(text: &mut String, number: usize, history: &History, asked: &HashMa
     match &row.rejection {
         None => {
             text.push_str("── kept\n");
-            let shown = [("question", &row.question), ("reasoning", &row.reasoning), ("answer", &row.answer)];
+            let shown = [
+                ("question", &row.question),
+                ("reasoning", &row.reasoning),
+                ("answer", &row.answer),
+            ];
             for (name, value) in shown.into_iter().filter(|(_, value)| !value.is_empty()) {
                 block(text, name, value);
             }
@@ -73,7 +77,11 @@ fn candidate(text: &mut String, number: usize, history: &History, asked: &HashMa
                 block(text, "not preferred", &worse.answer);
             }
         }
-        Some(rejection) => text.push_str(&format!("── rejected: {}: {}\n", rejection.reason.label(), rejection.detail)),
+        Some(rejection) => text.push_str(&format!(
+            "── rejected: {}: {}\n",
+            rejection.reason.label(),
+            rejection.detail
+        )),
     }
     text.push('\n');
 }
@@ -119,7 +127,10 @@ fn step(text: &mut String, name: &str, result: &TaskResult, task: Option<&Task>)
                     block(text, &format!("→ {name}"), &value.shown());
                 }
             }
-            Output::Rejected { rejection, text: said } => {
+            Output::Rejected {
+                rejection,
+                text: said,
+            } => {
                 block(text, "→ of no use", &rejection.to_string());
                 block(text, "→ as it was said", said);
             }

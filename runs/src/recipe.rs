@@ -70,7 +70,11 @@ pub fn svg(recipe: &Recipe) -> String {
         title: format!("a row of the form {}", recipe.file().row.form),
         ..flow::Step::default()
     });
-    flow::svg(&format!("{} · {}", recipe.name(), recipe.file().about), &steps, &loops)
+    flow::svg(
+        &format!("{} · {}", recipe.name(), recipe.file().about),
+        &steps,
+        &loops,
+    )
 }
 
 fn colour(does: &Does) -> usize {
@@ -96,7 +100,11 @@ fn shown(recipe: &Recipe, step: &Step) -> Shown {
         Does::Ask(ask) => {
             let mut drops = Vec::new();
             drops.extend(ask.keeps_facts.then(|| "changed facts".to_owned()));
-            drops.extend(ask.require.as_ref().map(|demand| format!("unless {}", demand.condition)));
+            drops.extend(
+                ask.require
+                    .as_ref()
+                    .map(|demand| format!("unless {}", demand.condition)),
+            );
             let (verdict, judge) = recipe.evidence();
             let samples = match ask.samples {
                 Samples::One => String::new(),
@@ -104,28 +112,51 @@ fn shown(recipe: &Recipe, step: &Step) -> Shown {
                 Samples::Agreement { .. } => {
                     drops.push("disagreement".to_owned());
                     let steps = [verdict, judge].into_iter().flatten();
-                    let names: Vec<&str> = steps.filter_map(|n| recipe.step(n)).map(|step| step.name.as_str()).collect();
+                    let names: Vec<&str> = steps
+                        .filter_map(|n| recipe.step(n))
+                        .map(|step| step.name.as_str())
+                        .collect();
                     match names.is_empty() {
                         true => "until they agree".to_owned(),
                         false => format!("until they agree, with {} where worth it", names.join(" and ")),
                     }
                 }
             };
-            let brings = if ask.brings { "brings an answer where answers vote" } else { "" };
-            let detail = [format!("{} by {}", ask.role, ask.prompts.join(", ")), samples, brings.to_owned()];
+            let brings = if ask.brings {
+                "brings an answer where answers vote"
+            } else {
+                ""
+            };
+            let detail = [
+                format!("{} by {}", ask.role, ask.prompts.join(", ")),
+                samples,
+                brings.to_owned(),
+            ];
             (format!("ask {}", step.name), detail.to_vec(), drops.join(", "))
         }
         Does::Judge(judge) => {
             let prompt = judge.own.as_ref().map_or(JUDGE_PROMPT, |own| &own.prompt);
-            (format!("judge {}", step.name), vec![format!("{} by {prompt}", judge.role)], "low grades".to_owned())
+            (
+                format!("judge {}", step.name),
+                vec![format!("{} by {prompt}", judge.role)],
+                "low grades".to_owned(),
+            )
         }
-        Does::Check(demand) => (format!("check {}", demand.condition), Vec::new(), "the others".to_owned()),
+        Does::Check(demand) => (
+            format!("check {}", demand.condition),
+            Vec::new(),
+            "the others".to_owned(),
+        ),
         Does::Distinct { field, among } => {
             let among = match among {
                 Among::Questions => "among seeds, rows and held-out rows",
                 Among::Answers => "among answers to the same question",
             };
-            (format!("distinct {field}"), vec![among.to_owned()], "duplicates".to_owned())
+            (
+                format!("distinct {field}"),
+                vec![among.to_owned()],
+                "duplicates".to_owned(),
+            )
         }
         Does::Choose { of, keep, margin } => {
             let name = recipe.step(*of).map(|step| step.name.clone()).unwrap_or_default();
@@ -133,9 +164,17 @@ fn shown(recipe: &Recipe, step: &Step) -> Shown {
                 Keep::Best => "the best".to_owned(),
                 Keep::BestAndWorst => format!("the best and the worst, {margin} points apart"),
             };
-            (format!("choose among {name}"), vec![kept], "none good enough".to_owned())
+            (
+                format!("choose among {name}"),
+                vec![kept],
+                "none good enough".to_owned(),
+            )
         }
-        Does::TagConcept => ("tag concept".to_owned(), vec!["where a model assigns concepts".to_owned()], String::new()),
+        Does::TagConcept => (
+            "tag concept".to_owned(),
+            vec!["where a model assigns concepts".to_owned()],
+            String::new(),
+        ),
         Does::Repeat { .. } => ("repeat".to_owned(), Vec::new(), String::new()),
         Does::Again { .. } => ("again".to_owned(), Vec::new(), String::new()),
     };

@@ -49,16 +49,36 @@ pub fn front_matter(about: &About, rows_hash: &str, splits: &[(Split, u64)]) -> 
     let rows = splits.iter().map(|(_, rows)| rows).sum();
     line(&mut yaml, &format!("size_categories:\n- {}", size_category(rows)));
     if rows > 0 {
-        line(
-            &mut yaml,
-            &format!("configs:\n- config_name: rows-{rows_hash}\n  data_files:"),
-        );
+        line(&mut yaml, "configs:");
     }
-    for (split, _) in splits.iter().filter(|(_, rows)| *rows > 0) {
+    // Files of one configuration have the same columns.
+    let with_rows = || {
+        splits
+            .iter()
+            .filter(|(_, rows)| *rows > 0)
+            .map(|(split, _)| split)
+    };
+    let own = |split: &&Split| matches!(split, Split::Preference | Split::Text);
+    let mut configurations: Vec<(String, Vec<&Split>)> =
+        vec![("rows".into(), with_rows().filter(|split| !own(split)).collect())];
+    configurations.extend(
+        with_rows()
+            .filter(own)
+            .map(|split| (split.to_string(), vec![split])),
+    );
+    for (name, splits) in configurations.iter().filter(|(_, splits)| !splits.is_empty()) {
         line(
             &mut yaml,
-            &format!("  - split: {split}\n    path: data/{split}-*.parquet"),
+            &format!("- config_name: {name}-{rows_hash}\n  data_files:"),
         );
+        for split in splits {
+            // A split of its own is what its configuration is trained on.
+            let role = if own(split) { &Split::Train } else { *split };
+            line(
+                &mut yaml,
+                &format!("  - split: {role}\n    path: data/{split}-*.parquet"),
+            );
+        }
     }
     yaml.push_str("---\n\n");
     yaml

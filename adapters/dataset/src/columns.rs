@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use gristmill_domain::chat::Role;
+use gristmill_domain::chat::{Message, Role};
 
 use crate::error::Error;
 use crate::layout::{Cells, Layout};
@@ -103,26 +103,49 @@ fn layout_columns(layout: Layout, cells: &[Cells<'_>], columns: &mut Named) -> R
     // Every cell was made for this layout, so the closures' other arms see none.
     match layout {
         Layout::Messages => {
-            let messages = || {
-                cells.iter().map(|cells| match cells {
-                    Cells::Messages { messages } => *messages,
-                    Cells::PromptCompletion { .. } | Cells::Alpaca { .. } => &[],
-                })
-            };
-            let mut members = Named::default();
-            members.texts("role", messages().flatten().map(|message| role(message.role)));
-            members.texts(
-                "content",
-                messages().flatten().map(|message| message.content.as_str()),
-            );
-            let list = list(messages().map(<[_]>::len), Arc::new(members.record()?))?;
-            columns.push("messages", Arc::new(list), false);
+            let messages = cells.iter().map(|cells| match cells {
+                Cells::Messages { messages } => *messages,
+                _ => &[],
+            });
+            columns.messages("messages", messages)?;
+        }
+        Layout::Preference => {
+            type Part<'a> = fn(&'a Cells<'a>) -> &'a [Message];
+            let parts: [(&str, Part<'_>); 3] = [
+                ("prompt", |cells| match cells {
+                    Cells::Preference { prompt, .. } => prompt,
+                    _ => &[],
+                }),
+                ("chosen", |cells| match cells {
+                    Cells::Preference { chosen, .. } => chosen,
+                    _ => &[],
+                }),
+                ("rejected", |cells| match cells {
+                    Cells::Preference { rejected, .. } => rejected,
+                    _ => &[],
+                }),
+            ];
+            for (name, part) in parts {
+                columns.messages(name, cells.iter().map(part))?;
+            }
+            let margins = cells.iter().map(|cells| match cells {
+                Cells::Preference { margin, .. } => *margin,
+                _ => None,
+            });
+            columns.push("margin", Arc::new(margins.collect::<Float64Array>()), true);
+        }
+        Layout::Text => {
+            let texts = cells.iter().filter_map(|cells| match cells {
+                Cells::Text { text } => Some(*text),
+                _ => None,
+            });
+            columns.texts("text", texts);
         }
         Layout::PromptCompletion => {
             let texts = || {
                 cells.iter().filter_map(|cells| match cells {
                     Cells::PromptCompletion { prompt, completion } => Some((prompt.as_ref(), *completion)),
-                    Cells::Messages { .. } | Cells::Alpaca { .. } => None,
+                    _ => None,
                 })
             };
             columns.texts("prompt", texts().map(|(prompt, _)| prompt));
@@ -136,7 +159,7 @@ fn layout_columns(layout: Layout, cells: &[Cells<'_>], columns: &mut Named) -> R
                         input,
                         output,
                     } => Some((instruction.as_ref(), *input, *output)),
-                    Cells::Messages { .. } | Cells::PromptCompletion { .. } => None,
+                    _ => None,
                 })
             };
             columns.texts("instruction", texts().map(|(instruction, _, _)| instruction));
@@ -224,6 +247,23 @@ impl Named {
     ) -> Result<(), ArrowError> {
         let texts: StringArray = values.clone().flatten().map(Some).collect();
         let list = list(values.map(Vec::len), Arc::new(texts))?;
+        self.push(name, Arc::new(list), false);
+        Ok(())
+    }
+
+    /// A list of messages a row.
+    fn messages<'a>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'a [Message]> + Clone,
+    ) -> Result<(), ArrowError> {
+        let mut members = Self::default();
+        members.texts("role", values.clone().flatten().map(|message| role(message.role)));
+        members.texts(
+            "content",
+            values.clone().flatten().map(|message| message.content.as_str()),
+        );
+        let list = list(values.map(<[_]>::len), Arc::new(members.record()?))?;
         self.push(name, Arc::new(list), false);
         Ok(())
     }

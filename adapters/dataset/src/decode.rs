@@ -7,7 +7,7 @@ use arrow::array::{
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt64Type};
 use gristmill_domain::chat::{Message, Role};
 
-use crate::row::{Origin, Provenance, Rejected, Row, Verdict};
+use crate::row::{Origin, Provenance, Rejected, RejectedAnswer, Row, Verdict};
 
 /// A column is missing or has another type: its name and what it should hold.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ impl Decode for Row {
                 Ok(Self {
                     id: ids.value(row).to_owned(),
                     messages: talks.messages(row)?,
+                    rejected: talks.rejected(row)?,
                     reasoning: optional(reasonings, row),
                     provenance: provenance.value(row)?,
                 })
@@ -88,10 +89,28 @@ enum Talks<'a> {
         input: Option<&'a StringArray>,
         answer: &'a StringArray,
     },
+    Preference {
+        prompt: &'a ListArray,
+        chosen: &'a ListArray,
+        rejected: &'a ListArray,
+        margin: &'a Float64Array,
+    },
+    Text(&'a StringArray),
 }
 
 impl<'a> Talks<'a> {
     fn of(columns: Columns<'a>) -> Result<Self, Mismatch> {
+        if columns.0.column_by_name("chosen").is_some() {
+            return Ok(Self::Preference {
+                prompt: columns.lists("prompt")?,
+                chosen: columns.lists("chosen")?,
+                rejected: columns.lists("rejected")?,
+                margin: columns.numbers::<Float64Type>("margin")?,
+            });
+        }
+        if columns.0.column_by_name("text").is_some() {
+            return columns.texts("text").map(Self::Text);
+        }
         if columns.0.column_by_name("prompt").is_some() {
             return Ok(Self::Pair {
                 question: columns.texts("prompt")?,
@@ -111,27 +130,16 @@ impl<'a> Talks<'a> {
 
     fn messages(&self, row: usize) -> Result<Vec<Message>, Mismatch> {
         match self {
-            Self::Messages(lists) => {
-                let items = lists.value(row);
-                let items = Columns(
-                    items
-                        .as_struct_opt()
-                        .ok_or_else(|| wrong("messages", "list of structs"))?,
-                );
-                let (roles, contents) = (items.texts("role")?, items.texts("content")?);
-                (0..roles.len())
-                    .map(|at| {
-                        let role = match roles.value(at) {
-                            "system" => Role::System,
-                            "user" => Role::User,
-                            "assistant" => Role::Assistant,
-                            _ => return Err(wrong("role", "system, user or assistant")),
-                        };
-                        let content = contents.value(at).to_owned();
-                        Ok(Message { role, content })
-                    })
-                    .collect()
+            Self::Messages(lists) => messages_at(lists, row, "messages"),
+            Self::Preference { prompt, chosen, .. } => {
+                let mut messages = messages_at(prompt, row, "prompt")?;
+                messages.extend(messages_at(chosen, row, "chosen")?);
+                Ok(messages)
             }
+            Self::Text(texts) => Ok(vec![Message {
+                role: Role::Assistant,
+                content: texts.value(row).to_owned(),
+            }]),
             Self::Pair {
                 question,
                 input,
@@ -150,6 +158,45 @@ impl<'a> Talks<'a> {
             }
         }
     }
+}
+
+impl Talks<'_> {
+    /// The answer that is not preferred, of a pair.
+    fn rejected(&self, row: usize) -> Result<Option<RejectedAnswer>, Mismatch> {
+        let Self::Preference { rejected, margin, .. } = self else {
+            return Ok(None);
+        };
+        let messages = messages_at(rejected, row, "rejected")?;
+        let answer = messages.into_iter().next_back();
+        let answer = answer.ok_or_else(|| wrong("rejected", "list with an answer"))?;
+        Ok(Some(RejectedAnswer {
+            content: answer.content,
+            margin: margin.is_valid(row).then(|| margin.value(row)),
+        }))
+    }
+}
+
+/// A row's messages in a column of such lists.
+fn messages_at(lists: &ListArray, row: usize, column: &str) -> Result<Vec<Message>, Mismatch> {
+    let items = lists.value(row);
+    let items = Columns(
+        items
+            .as_struct_opt()
+            .ok_or_else(|| wrong(column, "list of structs"))?,
+    );
+    let (roles, contents) = (items.texts("role")?, items.texts("content")?);
+    (0..roles.len())
+        .map(|at| {
+            let role = match roles.value(at) {
+                "system" => Role::System,
+                "user" => Role::User,
+                "assistant" => Role::Assistant,
+                _ => return Err(wrong("role", "system, user or assistant")),
+            };
+            let content = contents.value(at).to_owned();
+            Ok(Message { role, content })
+        })
+        .collect()
 }
 
 struct ProvenanceColumns<'a> {
@@ -342,6 +389,7 @@ mod tests {
         let row = Row {
             id: "r".into(),
             messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
+            rejected: None,
             reasoning: None,
             provenance: Provenance {
                 mutators: vec!["style:plain".into()],

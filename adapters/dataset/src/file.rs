@@ -272,6 +272,7 @@ mod tests {
                 message(Role::User, "q".to_owned()),
                 message(Role::Assistant, text),
             ],
+            rejected: None,
             reasoning: None,
             provenance: Provenance::default(),
         }

@@ -20,6 +20,10 @@ pub enum Layout {
     /// `instruction`, `input` (always empty) and `output`. One question and one answer; a system message goes before the
     /// question.
     Alpaca,
+    /// `prompt`, `chosen` and `rejected` as lists of `{role, content}`, as preference trainers read them, and `margin`. Holds pairs alone.
+    Preference,
+    /// `text`. Holds texts alone.
+    Text,
 }
 
 /// A row's texts in one layout; field names are column names.
@@ -37,6 +41,16 @@ pub(crate) enum Cells<'a> {
         instruction: Cow<'a, str>,
         input: &'static str,
         output: &'a str,
+    },
+    Preference {
+        prompt: &'a [Message],
+        chosen: &'a [Message],
+        rejected: [Message; 1],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        margin: Option<f64>,
+    },
+    Text {
+        text: &'a str,
     },
 }
 
@@ -62,10 +76,37 @@ impl Layout {
                 verdict.judge
             )));
         }
-        if self == Self::Messages {
-            return Ok(Cells::Messages {
-                messages: &row.messages,
-            });
+        match (self, &row.rejected, row.messages.as_slice()) {
+            (Self::Preference, Some(rejected), [prompt @ .., last]) if last.role == Role::Assistant => {
+                if rejected.margin.is_some_and(|margin| !margin.is_finite()) {
+                    return Err(refuse("has a margin that is no finite number".to_owned()));
+                }
+                return Ok(Cells::Preference {
+                    prompt,
+                    chosen: std::slice::from_ref(last),
+                    rejected: [Message {
+                        role: Role::Assistant,
+                        content: rejected.content.clone(),
+                    }],
+                    margin: rejected.margin,
+                });
+            }
+            (Self::Text, None, [only]) => {
+                return Ok(Cells::Text { text: &only.content });
+            }
+            (Self::Preference, ..) => {
+                return Err(refuse(
+                    "is not a pair of a preferred answer and another".to_owned(),
+                ));
+            }
+            (Self::Text, ..) => return Err(refuse("is not a text alone".to_owned())),
+            (_, Some(_), _) => {
+                return Err(refuse(
+                    "is a pair; only the split `preference` holds it".to_owned(),
+                ));
+            }
+            (Self::Messages, None, messages) => return Ok(Cells::Messages { messages }),
+            (Self::PromptCompletion | Self::Alpaca, None, _) => {}
         }
         let (question, answer) = single_turn(&row.messages).ok_or_else(|| {
             refuse("is not one question with one answer; only the layout `messages` holds it".to_owned())
@@ -76,10 +117,12 @@ impl Layout {
                 input: "",
                 output: answer,
             },
-            Self::Messages | Self::PromptCompletion => Cells::PromptCompletion {
-                prompt: question,
-                completion: answer,
-            },
+            Self::Messages | Self::PromptCompletion | Self::Preference | Self::Text => {
+                Cells::PromptCompletion {
+                    prompt: question,
+                    completion: answer,
+                }
+            }
         })
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use gristmill_domain::chat::Message;
 use serde::{Deserialize, Serialize};
 
+use crate::layout::Layout;
+
 /// Most bytes of text in one row: far over any context window, far under what a column chunk can address.
 pub(crate) const ROW_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -18,11 +20,30 @@ pub enum Split {
     Validation,
     /// Real, held out for judging.
     Test,
+    /// Trained on: prompts with a preferred answer and another, in files of their own.
+    Preference,
+    /// Trained on: texts as they stand, in files of their own.
+    Text,
 }
 
 impl Split {
     /// All of them, in the order of files and cards.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+    pub const ALL: [Self; 5] = [
+        Self::Train,
+        Self::Validation,
+        Self::Test,
+        Self::Preference,
+        Self::Text,
+    ];
+
+    /// The layout of its files, where the dataset has this one: pairs and texts have columns of their own.
+    pub(crate) const fn layout(self, of_dataset: Layout) -> Layout {
+        match self {
+            Self::Train | Self::Validation | Self::Test => of_dataset,
+            Self::Preference => Layout::Preference,
+            Self::Text => Layout::Text,
+        }
+    }
 
     /// The name that the splits' files carry.
     pub const fn name(self) -> &'static str {
@@ -30,6 +51,8 @@ impl Split {
             Self::Train => "train",
             Self::Validation => "validation",
             Self::Test => "test",
+            Self::Preference => "preference",
+            Self::Text => "text",
         }
     }
 }
@@ -45,12 +68,25 @@ impl fmt::Display for Split {
 pub struct Row {
     /// Identity in the dataset.
     pub id: String,
-    /// The conversation to train on; layouts of single texts need one question and one answer.
+    /// The conversation to train on; layouts of single texts need one question and one answer. Of a pair, it ends with the preferred
+    /// answer; of a text, it is the text alone, as the assistant's.
     pub messages: Vec<Message>,
+    /// Of a pair, the answer that is not preferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<RejectedAnswer>,
     /// Reasoning that stands apart from the answer. Where it should be trained on, it is in the message as well.
     pub reasoning: Option<String>,
     /// Where it came from.
     pub provenance: Provenance,
+}
+
+/// The answer of a pair that is not preferred.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RejectedAnswer {
+    /// Its text.
+    pub content: String,
+    /// Points by which the preferred one leads, where both were judged.
+    pub margin: Option<f64>,
 }
 
 /// Who wrote a row.
@@ -163,7 +199,11 @@ impl Row {
     /// Bytes of text, for batch sizes.
     pub(crate) fn text_bytes(&self) -> usize {
         let p = &self.provenance;
-        let messages: usize = self.messages.iter().map(|m| m.content.len()).sum();
+        let worse = self
+            .rejected
+            .as_ref()
+            .map_or(0, |rejected| rejected.content.len());
+        let messages: usize = worse + self.messages.iter().map(|m| m.content.len()).sum::<usize>();
         let verdicts: usize = p.verdicts.iter().map(|v| v.judge.len() + v.reason.len()).sum();
         let lists = [
             &p.mutators,

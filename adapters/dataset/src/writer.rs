@@ -76,7 +76,7 @@ impl FileInfo {
 pub struct Writer {
     staging: Staging,
     options: Options,
-    splits: [SplitFiles; 3],
+    splits: [SplitFiles; Split::ALL.len()],
     rejected: Option<ParquetFile<Rejected>>,
     files: Vec<FileInfo>,
     broken: bool,
@@ -142,8 +142,9 @@ impl Writer {
     /// [`Error::Row`] when the layout cannot hold the row: nothing was written, and the next row may follow. Any other
     /// error ends the dataset.
     pub fn push(&mut self, split: Split, mut row: Row) -> Result<(), Error> {
-        self.options.layout.cells(&row)?;
-        row.provenance.passage_chars += self.options.layout.chars_before(&row);
+        let layout = split.layout(self.options.layout);
+        layout.cells(&row)?;
+        row.provenance.passage_chars += layout.chars_before(&row);
         self.guarded(|writer| writer.write(split, row))
     }
 
@@ -179,19 +180,20 @@ impl Writer {
 
     fn write(&mut self, split: Split, row: Row) -> Result<(), Error> {
         let folder = self.staging.path();
+        let layout = split.layout(self.options.layout);
         let files = &mut self.splits[split as usize];
         if self.options.jsonl {
             let file = match &mut files.jsonl {
                 Some(file) => file,
                 none => none.insert(JsonlFile::create(folder.join(format!("jsonl/{split}.jsonl")))?),
             };
-            file.push(&row, self.options.layout)?;
+            file.push(&row, layout)?;
         }
         let shard = match &mut files.open {
             Some(shard) => shard,
             none => {
                 let path = folder.join(unnumbered(split, files.shards.len()));
-                none.insert(ParquetFile::create(path, self.options.layout)?)
+                none.insert(ParquetFile::create(path, layout)?)
             }
         };
         shard.push(row)?;

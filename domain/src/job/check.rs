@@ -203,6 +203,52 @@ impl Job {
             "set `generate.reasoning: true`, or another strategy",
         );
         self.check_mutators(report);
+        self.check_recipes(report);
+    }
+
+    fn check_recipes(&self, report: &mut Report) {
+        let generate = &self.generate;
+        report.when(
+            !generate.recipes.is_empty() && generate.strategy != StrategyChoice::Auto,
+            "generate.strategy",
+            "the recipes say what is made, and so does a forced strategy",
+            "leave `generate.strategy` out, or name the recipe of that strategy alone",
+        );
+        for (i, recipe) in generate.recipes.iter().enumerate() {
+            let path = format!("generate.recipes.{i}");
+            let weight = recipe.weight();
+            report.when(
+                !(weight > 0.0 && weight.is_finite()),
+                &path,
+                format!("the recipe `{}` has the weight {weight}", recipe.name()),
+                "give a number above 0",
+            );
+            let twice = generate.recipes[..i]
+                .iter()
+                .any(|other| other.name() == recipe.name());
+            report.when(
+                twice,
+                &path,
+                format!("the recipe `{}` is named twice", recipe.name()),
+                "name it once, with the weight of both",
+            );
+        }
+        report.when(
+            !generate.roles.is_empty() && generate.recipes.is_empty(),
+            "generate.roles",
+            "roles are those of recipes, and no recipe is named",
+            "name the recipes in `generate.recipes`, or leave the roles out",
+        );
+        for (role, model) in &generate.roles {
+            let teachers = self.teacher.iter().map(|teacher| &teacher.spec);
+            let mut models = teachers.chain(self.judge.iter().map(|judge| &judge.spec));
+            report.when(
+                models.all(|spec| spec.name() != *model),
+                format!("generate.roles.{role}"),
+                format!("the job has no model `{model}`"),
+                "name a model of `teacher` or `judge`, as it stands there",
+            );
+        }
     }
 
     fn check_agreement(&self, report: &mut Report) {

@@ -1,12 +1,13 @@
 //! Rows of the journal as rows of the dataset, with all that is known of where they came from.
 
 use gristmill_coordinator::{SeedStore, Start};
-use gristmill_dataset::{Origin, Provenance, Rejected, Verdict};
+use gristmill_dataset::{Origin, Provenance, Rejected, RejectedAnswer, Split, Verdict};
 use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::concept::Assigned;
 use gristmill_domain::filter::Reason;
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::{Second, joined};
+use gristmill_domain::recipe::Form;
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Seed;
 
@@ -30,11 +31,7 @@ fn messages(
         content: text.clone(),
     });
     let question = format!("{}{question}", before(start, context));
-    let answer = if reasoning.is_empty() {
-        answer.to_owned()
-    } else {
-        format!("{reasoning}\n\n{answer}")
-    };
+    let answer = completion(reasoning, answer);
     system
         .chain([
             Message {
@@ -49,6 +46,24 @@ fn messages(
         .collect()
 }
 
+/// What an assistant says: the reasoning, and the answer.
+fn completion(reasoning: &str, answer: &str) -> String {
+    if reasoning.is_empty() {
+        answer.to_owned()
+    } else {
+        format!("{reasoning}\n\n{answer}")
+    }
+}
+
+/// The split of a synthetic row, by its form.
+pub(super) fn split_of(form: Form) -> Split {
+    match form {
+        Form::Instruction => Split::Train,
+        Form::Preference => Split::Preference,
+        Form::Text => Split::Text,
+    }
+}
+
 pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
     let reasoning = seed.reasoning.clone().unwrap_or_default();
     let passage_chars = before(start, seed.context.as_deref()).chars().count() as u64;
@@ -61,6 +76,7 @@ pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
             &reasoning,
             &seed.answer,
         ),
+        rejected: None,
         reasoning: seed.reasoning,
         provenance: Provenance {
             origin: Origin::Human,
@@ -145,7 +161,19 @@ pub(super) fn synthetic(
     let concepts = concepts(&row.assigned, judged, seed.concepts);
     Ok(gristmill_dataset::Row {
         id: row.id.to_string(),
-        messages: messages(start, context, &row.question, &row.reasoning, &row.answer),
+        messages: match row.form {
+            Form::Instruction | Form::Preference => {
+                messages(start, context, &row.question, &row.reasoning, &row.answer)
+            }
+            Form::Text => vec![Message {
+                role: Role::Assistant,
+                content: row.answer.clone(),
+            }],
+        },
+        rejected: row.worse.map(|worse| RejectedAnswer {
+            content: completion(&worse.reasoning, &worse.answer),
+            margin: worse.margin,
+        }),
         reasoning: (!row.reasoning.is_empty()).then(|| row.reasoning.clone()),
         provenance: Provenance {
             origin: Origin::Synthetic,

@@ -3,8 +3,8 @@
 use std::fs;
 
 use gristmill_dataset::{
-    Error, Layout, Options, Origin, Provenance, Row, Split, Verdict, Writer, convert, export_jsonl,
-    read_rejected, read_rows, split_files,
+    Error, Layout, Options, Origin, Provenance, RejectedAnswer, Row, Split, Verdict, Writer, convert,
+    export_jsonl, read_rejected, read_rows, split_files,
 };
 use gristmill_domain::chat::Role;
 use proptest::prelude::*;
@@ -56,6 +56,7 @@ prop_compose! {
         Row {
             id: format!("id{}", texts[0]),
             messages: vec![message(Role::User, texts[1].clone()), message(Role::Assistant, texts[2].clone())],
+            rejected: None,
             reasoning: maybe(3),
             provenance: Provenance {
                 origin: if human { Origin::Human } else { Origin::Synthetic },
@@ -109,10 +110,76 @@ proptest! {
                     Layout::Messages => &line["messages"][1]["content"],
                     Layout::PromptCompletion => &line["completion"],
                     Layout::Alpaca => &line["output"],
+                    Layout::Preference | Layout::Text => panic!("no layout of conversations"),
                 };
                 prop_assert_eq!(answer, &row.messages[1].content);
                 prop_assert_eq!(&line["provenance"], &serde_json::to_value(&row.provenance).unwrap());
             }
+        }
+    }
+}
+
+/// Preference trainers read `prompt`, `chosen` and `rejected`; what is trained on as it stands is a `text`.
+#[test]
+fn pairs_and_texts_have_files_and_columns_of_their_own() {
+    let pair = Row {
+        rejected: Some(RejectedAnswer {
+            content: "worse\u{2028}".into(),
+            margin: Some(2.5),
+        }),
+        ..row("p", "q", "better")
+    };
+    let text = Row {
+        messages: vec![message(Role::Assistant, "as it stands")],
+        ..real("t")
+    };
+    for layout in LAYOUTS {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("set");
+        let options = Options {
+            layout,
+            ..Options::default()
+        };
+        let mut writer = Writer::create(&target, options).unwrap();
+        writer.push(Split::Train, row("r", "q", "a")).unwrap();
+        writer.push(Split::Preference, pair.clone()).unwrap();
+        writer.push(Split::Text, text.clone()).unwrap();
+        for (split, wrong) in [
+            (Split::Train, &pair),
+            (Split::Preference, &text),
+            (Split::Text, &pair),
+        ] {
+            assert!(
+                writer.push(split, wrong.clone()).is_err(),
+                "{layout:?}: {split} takes {}",
+                wrong.id
+            );
+        }
+        writer.finish().unwrap().publish().unwrap();
+        assert_eq!(read(&target, Split::Preference), [pair.clone()]);
+        assert_eq!(read(&target, Split::Text), [text.clone()]);
+        let line: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(target.join("jsonl/preference.jsonl")).unwrap())
+                .unwrap();
+        let said = |role: &str, content: &str| serde_json::json!([{"role": role, "content": content}]);
+        assert_eq!(line["prompt"], said("user", "q"));
+        assert_eq!(line["chosen"], said("assistant", "better"));
+        assert_eq!(line["rejected"], said("assistant", "worse\u{2028}"));
+        assert_eq!(line["margin"], 2.5);
+        let card = fs::read_to_string(target.join("README.md")).unwrap();
+        for (name, split) in [("rows", "train"), ("preference", "preference"), ("text", "text")] {
+            let config = format!("- config_name: {name}-");
+            let after = card.split_once(&config).unwrap().1;
+            let files = format!("  - split: train\n    path: data/{split}-*.parquet");
+            assert!(
+                after
+                    .lines()
+                    .skip(1)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+                    .contains(&files),
+                "{card}"
+            );
         }
     }
 }
@@ -138,7 +205,7 @@ fn files_are_named_counted_and_hashed() {
         writer.push(Split::Test, real("t")).unwrap();
         writer.reject(rejected("x")).unwrap();
         let mut finished = writer.finish().unwrap();
-        assert_eq!(Split::ALL.map(|split| finished.rows(split)), [5, 0, 1]);
+        assert_eq!(Split::ALL.map(|split| finished.rows(split)), [5, 0, 1, 0, 0]);
         finished.add("manifest.json", b"{}").unwrap();
         finished.publish().unwrap()
     };

@@ -28,6 +28,7 @@ fn row(id: &str, question: &str, answer: &str) -> Row {
     Row {
         id: id.to_owned(),
         messages: vec![message(Role::User, question), message(Role::Assistant, answer)],
+        rejected: None,
         reasoning: text("because"),
         provenance: Provenance {
             origin: Origin::Synthetic,
@@ -67,6 +68,7 @@ fn real(id: &str) -> Row {
     Row {
         id: id.to_owned(),
         messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
+        rejected: None,
         reasoning: None,
         provenance: Provenance::default(),
     }
