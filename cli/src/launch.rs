@@ -162,7 +162,7 @@ pub(crate) async fn carry_out(
         .kit(
             run,
             job,
-            ready.sandbox.clone(),
+            Arc::clone(&ready.checker),
             Arc::new(LocalBlobs::new(folder.state())),
         )
         .await

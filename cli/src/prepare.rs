@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::{StoredRecipe, usual_recipes};
-use gristmill_domain::job::{EmbedSource, Job, Validator};
+use gristmill_domain::job::{EmbedSource, Job};
+use gristmill_domain::validator::Checker;
 use gristmill_runs::{Given, Prepared, read_seeds};
+use gristmill_sandbox::{Files, Opened};
 
 pub(crate) use gristmill_jobfile::Keys;
 
@@ -21,7 +23,8 @@ pub(crate) struct Ready {
     pub(crate) prepared: Prepared,
     /// The job with its secrets, for asking its models; it is never stored.
     pub(crate) live: Job,
-    pub(crate) sandbox: Option<Arc<gristmill_sandbox::Sandbox>>,
+    /// The validator, ready to check answers.
+    pub(crate) checker: Arc<dyn Checker>,
     /// The command that goes on with the run.
     pub(crate) resume: String,
 }
@@ -31,21 +34,17 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure
     let loaded =
         gristmill_jobfile::load(&args.job, &args.set, keys).map_err(|errors| print::job_errors(&errors))?;
     let (job, base) = (loaded.job, loaded.base);
-    let sandbox = match &job.filter.validator {
-        Validator::Sql { databases, timeout_s } => {
-            let opened = workshop::sandbox(&base.join(databases), *timeout_s).await;
-            Some(opened.map_err(Failure::Input)?)
-        }
-        Validator::None | Validator::Number | Validator::Label { .. } | Validator::Text { .. } => None,
-    };
-    let schemas = workshop::schemas(sandbox.as_deref())
+    let Opened { checker, databases } = gristmill_sandbox::open(&job.filter.validator, Files::Job(&base))
+        .await
+        .map_err(|error| Failure::Input(error.into()))?;
+    let schemas = workshop::schemas(databases.as_deref())
         .await
         .map_err(Failure::Input)?;
     let templates = templates(&job, &base).map_err(Failure::Input)?;
     let recipes = recipes(&job, &base)?;
     let read = {
-        let (job, base) = (job.clone(), base.clone());
-        tokio::task::spawn_blocking(move || read_seeds(&job, &base))
+        let (job, base, checker) = (job.clone(), base.clone(), Arc::clone(&checker));
+        tokio::task::spawn_blocking(move || read_seeds(&job, &base, &*checker))
             .await
             .map_err(|e| Failure::Other(anyhow!(e)))?
             .map_err(Failure::Input)?
@@ -62,7 +61,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure
     Ok(Ready {
         prepared: Prepared::new(given, read).map_err(|e| Failure::Input(e.into()))?,
         live: job,
-        sandbox,
+        checker,
         resume: resume(args),
     })
 }

@@ -7,31 +7,20 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::specs;
-use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::egress::{Endpoints, KeyRules};
 use gristmill_domain::id::{LineId, RunId};
-use gristmill_domain::job::{
-    Address, Concepts, EmbedSource, Job, LocalModel, ModelSource, ModelSpec, Validator,
-};
+use gristmill_domain::job::{Address, Concepts, EmbedSource, Job, LocalModel, ModelSource, ModelSpec};
+use gristmill_domain::validator::Checker;
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{CallError, ChatModel, Embedder, Scope};
-use gristmill_ports::sql::SqlEngine;
 use gristmill_sandbox::Sandbox;
 use gristmill_worker::{BatchLine, Kit, Model};
 
 use crate::view::View;
-
-/// The databases in a folder, for the validator `sql`.
-pub(crate) async fn sandbox(folder: &Path, timeout_s: u32) -> anyhow::Result<Arc<Sandbox>> {
-    let mut options = gristmill_sandbox::Options::from_folder(folder)?;
-    options.limits.cpu = Duration::from_secs(timeout_s.into());
-    options.limits.wall = options.limits.cpu * 4;
-    Ok(Arc::new(Sandbox::open(options).await?))
-}
 
 /// Definition statements by database, for the prompts.
 pub(crate) async fn schemas(sandbox: Option<&Sandbox>) -> anyhow::Result<BTreeMap<String, String>> {
@@ -170,7 +159,7 @@ impl Workshop {
         &self,
         run: RunId,
         job: &Job,
-        sandbox: Option<Arc<Sandbox>>,
+        checker: Arc<dyn Checker>,
         blobs: Arc<dyn Blobs>,
     ) -> anyhow::Result<Kit> {
         let mut models = HashMap::new();
@@ -186,18 +175,11 @@ impl Workshop {
             };
             models.insert(spec.name(), model);
         }
-        let labels = match &job.filter.validator {
-            Validator::Label { labels } => {
-                Some(Labels::new(labels).context("`filter.validator.labels` cannot be used")?)
-            }
-            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
-        };
         Ok(Kit {
             run,
             models,
             embedder: self.embedder(job).await?,
-            sql: sandbox.map(|sandbox| sandbox as Arc<dyn SqlEngine>),
-            labels,
+            checker,
             filter: job.filter.clone(),
             blobs,
         })

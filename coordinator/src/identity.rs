@@ -154,7 +154,7 @@ struct Generate<'a> {
 
 #[derive(Serialize)]
 struct Filter<'a> {
-    validator: job::Validator,
+    validator: gristmill_domain::validator::Settings,
     rules: &'a gristmill_domain::filter::Rules,
     near_duplicates: &'a job::NearDuplicates,
     semantic_duplicates: &'a job::SemanticDuplicates,
@@ -450,10 +450,8 @@ impl<'a> Filter<'a> {
             grounding,
         } = filter;
         let mut validator = validator.clone();
-        // Where databases lie decides nothing.
-        if let job::Validator::Sql { databases, .. } = &mut validator {
-            databases.clear();
-        }
+        // Where its files lie decides nothing.
+        validator.forget_places();
         Self {
             validator,
             rules,

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use gristmill_domain::chat::{Price, Request};
 use gristmill_domain::evidence::{JudgeUse, Rule};
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{
-    Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptForm, Structured, Validator,
-};
+use gristmill_domain::job::{Concept, Concepts, Job, JudgeWhen, ModelSpec, PromptForm, Structured};
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::joined;
 use gristmill_domain::prompt::{Choice, Example, Template, Variables};
@@ -304,14 +302,14 @@ impl Setup {
 
     /// Whether answers that a recipe asks for can be compared with a reference.
     pub(crate) fn has_reference(&self, recipe: &Recipe) -> bool {
-        let checked = !matches!(self.job.filter.validator, Validator::None);
+        let checked = self.job.filter.validator.compares_references();
         checked && self.job.seeds.fields.has_references() && answers_seeds(recipe)
     }
 
     /// True when several answers decide: there is nothing to compare them with, but they can be compared with each other. Where a judge or
     /// a passage is all that checks an open answer, the seed's own answer is shown to the judge, and nothing votes against it.
     pub(crate) fn votes(&self, recipe: &Recipe) -> bool {
-        let open = matches!(self.job.filter.validator, Validator::None);
+        let open = !self.job.filter.validator.compares_references();
         let of_seed = answers_seeds(recipe) && self.job.seeds.fields.has_references();
         recipe.ballot().is_some()
             && self.job.answers_vote()
@@ -367,7 +365,7 @@ impl Setup {
             votes: self.votes(recipe),
             reference: self.has_reference(recipe),
             meaning_f1: self.job.meaning_f1(),
-            measures_meaning: matches!(self.job.filter.validator, Validator::None),
+            measures_meaning: !self.job.filter.validator.compares_references(),
             judge: self.job.judge.as_ref(),
             judges_votes: self.judges_votes(),
             verdict_answers: asked
@@ -610,13 +608,8 @@ impl Setup {
     }
 
     fn variables(&self, brief: &Brief<'_>, call: Call) -> Variables {
-        let (kind, labels) = match &self.job.filter.validator {
-            Validator::None => ("open", Vec::new()),
-            Validator::Number => ("number", Vec::new()),
-            Validator::Sql { .. } => ("sql", Vec::new()),
-            Validator::Label { labels } => ("label", labels.clone()),
-            Validator::Text { .. } => ("text", Vec::new()),
-        };
+        let validator = &self.job.filter.validator;
+        let (kind, labels) = (validator.name(), validator.choices().to_vec());
         let reference = if self.has_reference(brief.recipe) && !brief.measures {
             brief.seed.references.join("\nor: ")
         } else {

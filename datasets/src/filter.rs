@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use gristmill_domain::chat::Finish;
 use gristmill_domain::filter::{Kind, Reason, Rules, Text};
-use gristmill_domain::job::{Job, Validator};
+use gristmill_domain::job::Job;
 use gristmill_domain::words::thousands;
 
 use super::fields::{self, Usual};
@@ -58,13 +58,7 @@ impl FilterRules {
             Some(job) => {
                 let (filter, fields) = (&job.filter, &job.seeds.fields);
                 Self {
-                    kind: match filter.validator {
-                        Validator::None => Kind::Open,
-                        Validator::Number => Kind::Number,
-                        Validator::Sql { .. } => Kind::Query,
-                        Validator::Label { .. } => Kind::Label,
-                        Validator::Text { .. } => Kind::Short,
-                    },
+                    kind: filter.validator.answers(),
                     rules: filter.rules.clone(),
                     question: Some(fields.question.clone()),
                     answer: Some(fields.answer.clone()),

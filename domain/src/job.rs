@@ -21,12 +21,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::strategy::Strategy;
+use crate::validator::Comparison;
 
 pub use address::{Address, WrongAddress};
 pub use batch::{BatchPrice, Batching};
-pub use check::Problem;
+pub use check::{Problem, Report};
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
-pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates, Validator};
+pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates};
 pub use local::LocalModel;
 pub use model::{
     Api, Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,
@@ -271,23 +272,21 @@ impl Agreement {
 impl Job {
     /// Whether several answers to one question can be compared, so that they may vote.
     pub fn answers_vote(&self) -> bool {
-        !matches!(self.filter.validator, Validator::None) || self.generate.agreement.min_f1.is_some()
+        self.filter.validator.comparison() != Comparison::No || self.generate.agreement.min_f1.is_some()
     }
 
     /// Wrong answers that there can be to a question, where answers are chosen from a list.
     pub fn wrong_answers(&self) -> Option<u32> {
-        match &self.filter.validator {
-            Validator::Label { labels } => Some(labels.len().saturating_sub(1) as u32),
-            Validator::None | Validator::Number | Validator::Sql { .. } | Validator::Text { .. } => None,
-        }
+        let choices = self.filter.validator.choices();
+        (!choices.is_empty()).then(|| choices.len() as u32 - 1)
     }
 
     /// Token F1 from which two answers say the same, where they are compared by what they say and not by a canonical form.
     pub fn meaning_f1(&self) -> Option<f64> {
-        match self.filter.validator {
-            Validator::None => self.generate.agreement.min_f1,
-            Validator::Text { min_f1 } => Some(min_f1),
-            Validator::Number | Validator::Sql { .. } | Validator::Label { .. } => None,
+        match self.filter.validator.comparison() {
+            Comparison::No => self.generate.agreement.min_f1,
+            Comparison::Meaning { min_f1 } => Some(min_f1),
+            Comparison::Canonical => None,
         }
     }
 }
@@ -409,12 +408,6 @@ mod defaults {
 
     pub(super) fn bad_rows() -> f64 {
         0.01
-    }
-    pub(super) fn sql_timeout_s() -> u32 {
-        5
-    }
-    pub(super) fn text_f1() -> f64 {
-        0.6
     }
     pub(super) fn max_attempts() -> u32 {
         4

@@ -33,5 +33,6 @@ pub mod stats;
 pub mod strategy;
 pub mod throttle;
 pub mod trial;
+pub mod validator;
 pub mod words;
 pub mod work;

@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use gristmill_domain::answer::sql::Table;
 
 mod judge;
+mod queries;
 
 pub use judge::{Fault, Judged, judge};
+pub use queries::Judging;
 
 /// Which copy of a database a query runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

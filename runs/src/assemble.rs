@@ -209,8 +209,7 @@ async fn feed(
 
 /// Whether a row's answer could be compared with a reference.
 pub(crate) fn has_reference(start: &Start, row: &Row) -> bool {
-    let checked =
-        start.job.filter.validator != job::Validator::None && start.job.seeds.fields.has_references();
+    let checked = start.job.filter.validator.compares_references() && start.job.seeds.fields.has_references();
     checked && row.strategy != Strategy::NewQuestion
 }
 

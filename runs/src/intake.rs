@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Intake, SeedStore};
-use gristmill_domain::answer::label::Labels;
-use gristmill_domain::answer::{grounding, number};
-use gristmill_domain::job::{Documents, Fields, Job, TableFormat, Validator};
+use gristmill_domain::answer::grounding;
+use gristmill_domain::job::{Documents, Fields, Job, TableFormat};
 use gristmill_domain::seed::row::{self, SeedRow};
 use gristmill_domain::seed::{Place, Seed};
+use gristmill_domain::validator::Checker;
 use gristmill_domain::words::many;
 use gristmill_tables::{Format, Options, Reader, Record};
 
@@ -93,11 +93,11 @@ pub struct DocumentsRead {
     pub dropped: DroppedText,
 }
 
-/// Reads all seeds and documents and draws the splits.
+/// Reads all seeds and documents and draws the splits. The validator's checker says which references can be used.
 ///
 /// # Errors
 /// Files that cannot be read, more bad rows than the job allows, and seeds or documents of which nothing is left.
-pub fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
+pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Result<SeedsRead> {
     let format = match job.seeds.format {
         None => Format::Auto,
         Some(TableFormat::Jsonl) => Format::Jsonl,
@@ -110,7 +110,6 @@ pub fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
         ..Options::default()
     };
     let reader = Reader::open_with(&job.seeds.path, &options).context("the seeds cannot be read")?;
-    let reference = Reference::of(&job.filter.validator)?;
     let mut intake = Intake::new(&job.holdout)?;
     let (mut bad, mut synthetic) = (BadRows::default(), SyntheticRows::default());
     let (mut rows, mut verdicts) = (0u64, 0u64);
@@ -131,7 +130,7 @@ pub fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
             });
         }
         match row {
-            Ok(record) => match seed(&record, &job.seeds.fields).and_then(|seed| reference.checked(seed)) {
+            Ok(record) => match seed(&record, &job.seeds.fields).and_then(|seed| checked(checker, seed)) {
                 Ok(seed) => {
                     verdicts += u64::from(grounding::is_verdict(&seed.answer));
                     intake.push(&seed)?;
@@ -294,51 +293,24 @@ impl<'a> Unseen<'a> {
     }
 }
 
-/// What the validator must be able to read in a seed's reference: else no answer would ever equal it.
-enum Reference {
-    Any,
-    Number,
-    Label(Labels),
-}
-
-impl Reference {
-    fn of(validator: &Validator) -> anyhow::Result<Self> {
-        Ok(match validator {
-            Validator::Number => Self::Number,
-            Validator::Label { labels } => {
-                Self::Label(Labels::new(labels).context("`filter.validator.labels` cannot be used")?)
-            }
-            Validator::None | Validator::Sql { .. } | Validator::Text { .. } => Self::Any,
-        })
-    }
-
-    /// The seed, unless all of its references are unreadable.
-    fn checked(&self, seed: Seed) -> Result<Seed, String> {
-        let readable = |text: &String| match self {
-            Self::Any => true,
-            Self::Number => number::reference(text).is_some(),
-            Self::Label(labels) => labels.exact(text).is_some(),
-        };
-        // Where there are no references, there is nothing to be read in them.
-        if seed.references.is_empty() || seed.references.iter().any(readable) {
-            return Ok(seed);
+/// The seed, unless the validator can read none of its references: else no answer would ever equal one.
+fn checked(checker: &dyn Checker, seed: Seed) -> Result<Seed, String> {
+    // Where there are no references, there is nothing to be read in them.
+    let mut why = None;
+    for reference in &seed.references {
+        match checker.reference(reference) {
+            Ok(()) => return Ok(seed),
+            Err(reason) => why = why.or(Some(reason)),
         }
-        let first: String = seed
-            .references
-            .iter()
-            .flat_map(|text| text.chars())
-            .take(SHOWN_CHARS)
-            .collect();
-        Err(match self {
-            Self::Label(labels) => format!(
-                "its reference `{first}` is none of `filter.validator.labels` ({})",
-                labels.names().collect::<Vec<_>>().join(", ")
-            ),
-            Self::Any | Self::Number => format!(
-                "its reference `{first}` is no number, as `filter.validator` wants: name a column of numbers in `seeds.fields.references`, or end answers with `#### 42`"
-            ),
-        })
     }
+    let Some(why) = why else { return Ok(seed) };
+    let first: String = seed
+        .references
+        .iter()
+        .flat_map(|text| text.chars())
+        .take(SHOWN_CHARS)
+        .collect();
+    Err(format!("its reference `{first}` {why}"))
 }
 
 #[cfg(test)]
@@ -347,7 +319,14 @@ mod tests {
 
     use gristmill_domain::job::Job;
 
-    use super::{allowed_bad_rows, read_seeds};
+    use gristmill_domain::validator::Given;
+
+    use super::{SeedsRead, allowed_bad_rows};
+
+    fn read_seeds(job: &Job, base: &Path) -> anyhow::Result<SeedsRead> {
+        let checker = job.filter.validator.open(Given::Nothing).unwrap();
+        super::read_seeds(job, base, &*checker)
+    }
 
     fn job(filter: &str) -> Job {
         serde_json::from_str(&format!(

@@ -2,7 +2,8 @@
 
 use gristmill_coordinator::Start;
 use gristmill_domain::concept::Standing;
-use gristmill_domain::job::{Assign, Job, Mutators, Validator};
+use gristmill_domain::filter::Kind;
+use gristmill_domain::job::{Assign, Job, Mutators};
 use gristmill_domain::ledger::{Account, Counts};
 use gristmill_domain::words::{first_of, many, thousands};
 
@@ -114,8 +115,7 @@ pub(crate) fn of_job(job: &Job, asked: Asked) -> Vec<String> {
     {
         told.push("`generate.mutators` varies nothing: no question that they apply to is planned; see `generate.strategy`");
     }
-    let bare =
-        job.seeds.fields.reasoning.is_none() && matches!(job.filter.validator, Validator::Label { .. });
+    let bare = job.seeds.fields.reasoning.is_none() && job.filter.validator.answers() == Kind::Label;
     if bare && job.generate.reasoning {
         told.push(
             "made answers carry their reasoning, and the real ones are bare labels: name the column of theirs in `seeds.fields.reasoning`, or set `generate.reasoning: false`",

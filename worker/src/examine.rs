@@ -1,12 +1,11 @@
 //! Turns a completion into a report: reads it, holds it against the rules, verifies what it says. Cheapest test first.
 
-use gristmill_domain::answer::{self, number, sql};
+use gristmill_domain::answer;
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
-use gristmill_domain::job::Validator;
 use gristmill_domain::reply::Value;
+use gristmill_domain::validator::{Asked, Fault, Verdict};
 use gristmill_domain::work::{Answer, Output, Subject, Work};
-use gristmill_ports::sql::{Fault, SqlError, judge};
 
 use crate::kit::Kit;
 use crate::reply::{self, Answered, Read, Said};
@@ -70,7 +69,7 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
     let question = reply.question().and_then(|member| fields.get(&member.name));
     let question = question.map(Value::shown);
     if let Some(question) = &question {
-        rules.check_question(question, Finish::Stop, kind(&kit.filter.validator))?;
+        rules.check_question(question, Finish::Stop, kit.filter.validator.answers())?;
     }
     if let (Some(member), Some(answered)) = (reply.answer(), answered) {
         let mut subject = subject.clone().unwrap_or_default();
@@ -129,16 +128,6 @@ fn or_cut<T>(read: Result<T, Rejection>, request: &Request, response: &Response)
     read.map_err(|rejection| cut(request, response).unwrap_or(rejection))
 }
 
-fn kind(validator: &Validator) -> Kind {
-    match validator {
-        Validator::None => Kind::Open,
-        Validator::Number => Kind::Number,
-        Validator::Sql { .. } => Kind::Query,
-        Validator::Label { .. } => Kind::Label,
-        Validator::Text { .. } => Kind::Short,
-    }
-}
-
 /// The form by which an answer is judged. Seeds with answers of a few words say that prose is not what is wanted: an answer under
 /// the rules' fewest words, but no shorter than the seeds' shortest, is a short answer.
 fn form(kind: Kind, answer: &str, subject: &Subject, fewest: usize) -> Kind {
@@ -164,7 +153,7 @@ fn rules(kit: &Kit, subject: &Subject, answered: &Answered) -> Result<(), Reject
     let fewest = kit.filter.rules.answer_words.min;
     check(
         &answered.answer,
-        form(kind(&kit.filter.validator), &answered.answer, subject, fewest),
+        form(kit.filter.validator.answers(), &answered.answer, subject, fewest),
     )?;
     if !answered.reasoning.is_empty() {
         // Steps of a solution are not prose: shares of symbols and stop words would drop what people write.
@@ -220,45 +209,22 @@ async fn verify(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answ
         answer,
     } = answered;
     let reasoning = traced(kit, subject, thinking, reasoning);
-    let unreadable = |e: answer::Unreadable| Rejection::new(Reason::Format, e.to_string());
-    let references = &subject.references;
-    let (canonical, correct, detail) = match &kit.filter.validator {
-        Validator::None => (answer::text::normalize(&answer), None, String::new()),
-        Validator::Number => {
-            let found = number::extract(&answer).map_err(unreadable)?;
-            let golds: Vec<_> = references
-                .iter()
-                .filter_map(|text| number::reference(text))
-                .collect();
-            let correct = (!golds.is_empty()).then_some(golds.contains(&found));
-            let golds: Vec<_> = golds.iter().map(ToString::to_string).collect();
-            (found.to_string(), correct, compared(&found.to_string(), &golds))
-        }
-        Validator::Label { .. } => {
-            let Some(labels) = &kit.labels else {
-                return Err(Stop::Unverifiable(Unverifiable(
-                    "the labels are not loaded".into(),
-                )));
-            };
-            let found = labels.find(&answer).map_err(unreadable)?;
-            let golds: Vec<_> = references
-                .iter()
-                .filter_map(|text| labels.exact(text).map(str::to_owned))
-                .collect();
-            let correct = (!golds.is_empty()).then(|| golds.iter().any(|gold| gold == found));
-            (found.to_owned(), correct, compared(found, &golds))
-        }
-        Validator::Text { min_f1 } => {
-            let score = answer::text::score(&answer, references);
-            let correct = (!references.is_empty()).then_some(score.f1 >= *min_f1);
-            (
-                answer::text::normalize(&answer),
-                correct,
-                format!("F1 {:.2} with the reference", score.f1),
-            )
-        }
-        Validator::Sql { .. } => verify_query(kit, subject, &answer).await?,
+    let asked = Asked {
+        question: &subject.question,
+        answer: &answer,
+        references: &subject.references,
+        passage: subject.passage.as_deref(),
+        database: subject.database.as_deref(),
     };
+    let verdict = kit.checker.check(&asked).await.map_err(|fault| match fault {
+        Fault::Answer(rejection) => Stop::Rejected(rejection),
+        Fault::Unverifiable(reason) => Stop::Unverifiable(Unverifiable(reason)),
+    })?;
+    let Verdict {
+        canonical,
+        correct,
+        detail,
+    } = verdict;
     Ok(Answer {
         reasoning,
         answer,
@@ -266,48 +232,4 @@ async fn verify(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answ
         correct,
         detail,
     })
-}
-
-fn compared(found: &str, golds: &[String]) -> String {
-    if golds.is_empty() {
-        format!("{found}, no reference")
-    } else {
-        format!("{found}, reference {}", golds.join(" or "))
-    }
-}
-
-async fn verify_query(
-    kit: &Kit,
-    subject: &Subject,
-    answer: &str,
-) -> Result<(String, Option<bool>, String), Stop> {
-    let broken = |reason: String| Stop::Unverifiable(Unverifiable(reason));
-    let (Some(engine), Some(database)) = (&kit.sql, &subject.database) else {
-        return Err(broken("no database is configured for this query".into()));
-    };
-    let query = sql::extract(answer)
-        .ok_or_else(|| Rejection::new(Reason::Format, "no query stands in the answer"))?;
-    let judged = judge(engine.as_ref(), database, &query, &subject.references).await;
-    let judged = judged.map_err(|fault| match fault {
-        Fault::Query(error) => blame(error, subject),
-        fault @ (Fault::Reference { .. } | Fault::Engine(_)) => broken(fault.to_string()),
-    })?;
-    if judged.empty && judged.correct.is_none() {
-        // Empty results agree with each other whatever was asked.
-        return Err(Rejection::new(Reason::Format, "the query returns no rows").into());
-    }
-    Ok((judged.fingerprint.to_string(), judged.correct, judged.detail))
-}
-
-fn blame(error: SqlError, subject: &Subject) -> Stop {
-    if error.is_querys_fault() {
-        let reason = if subject.references.is_empty() {
-            Reason::Format
-        } else {
-            Reason::Wrong
-        };
-        Stop::Rejected(Rejection::new(reason, error.to_string()))
-    } else {
-        Stop::Unverifiable(Unverifiable(error.to_string()))
-    }
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_domain::answer::label::Labels;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::Filter;
+use gristmill_domain::validator::Checker;
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::limiter::Line;
 use gristmill_ports::model::{ChatModel, Embedder};
-use gristmill_ports::sql::SqlEngine;
 
 /// The tools of one run: its models by name, and what answers are examined with.
 pub struct Kit {
@@ -23,10 +22,8 @@ pub struct Kit {
     pub models: HashMap<String, Model>,
     /// The embedding model, unless it is off.
     pub embedder: Option<Arc<dyn Embedder>>,
-    /// Databases, for the validator `sql`.
-    pub sql: Option<Arc<dyn SqlEngine>>,
-    /// The labels, for the validator `label`.
-    pub labels: Option<Labels>,
+    /// The validator, ready to check answers.
+    pub checker: Arc<dyn Checker>,
     /// What is let through.
     pub filter: Filter,
     /// The run's blobs, for reports that are too large for the ledger: where its coordinator reads.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gristmill_domain::job::{EmbedSource, Job, ModelSpec, TableFormat, Validator};
+use gristmill_domain::job::{EmbedSource, Job, ModelSpec, TableFormat};
+use gristmill_domain::validator::Need;
 use gristmill_tables::{Format, Options, Reader};
 
 use crate::error::{Code, Error, quoted, quoted_path};
@@ -59,10 +60,13 @@ pub(crate) fn check(
             tell(&format!("generate.prompts.{name}"), error);
         }
     }
-    if let Validator::Sql { databases, .. } = &job.filter.validator
-        && let Some(error) = missing_databases(&base.join(databases))
-    {
-        tell("filter.validator.databases", error);
+    match job.filter.validator.need() {
+        None => {}
+        Some(Need::Databases { folder, key, .. }) => {
+            if let Some(error) = missing_databases(&base.join(folder)) {
+                tell(key, error);
+            }
+        }
     }
     if let EmbedSource::Local(name) = job.embed.source()
         && name.contains('/')

@@ -31,6 +31,7 @@ mod databases;
 mod options;
 mod pool;
 mod results;
+mod validation;
 mod wire;
 mod worker;
 
@@ -38,3 +39,4 @@ pub use child::{child_main, is_child};
 pub use databases::Source;
 pub use options::{Error, Limits, Options};
 pub use pool::Sandbox;
+pub use validation::{FOLDERS, Files, Opened, Shipped, open, shipped};

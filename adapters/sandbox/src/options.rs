@@ -134,6 +134,12 @@ pub enum Error {
         /// SQLite's message and the statement it is about.
         reason: String,
     },
+    /// The validator's settings cannot be used.
+    #[error("{reason}")]
+    Validator {
+        /// Which setting, and what is wrong with it.
+        reason: String,
+    },
     /// A child could not be started, or did not answer as one.
     #[error("the sandbox's child process does not start: {reason}")]
     Child {

@@ -1,7 +1,6 @@
 //! The kits of the runs that a worker meets.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +8,14 @@ use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_coordinator::{Start, States};
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::Validator;
+use gristmill_domain::validator::Settings;
 use gristmill_ports::register::{REFUSED_MAX, Register};
-use gristmill_sandbox::Sandbox;
+use gristmill_sandbox::{FOLDERS, Files, Opened};
 use gristmill_worker::{Kit, Kits, NoKit, Silence};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::workshop::{self, Workshop};
+use crate::workshop::Workshop;
 
 /// Runs whose kits are kept; of more, those that were not asked for longest go.
 const KEPT: usize = 64;
@@ -56,8 +55,8 @@ struct Built {
     kit: Arc<Kit>,
     /// What it was built from.
     spec: ContentId,
-    /// The run's databases, for as long as they are queried.
-    _databases: Option<TempDir>,
+    /// The files that the validator needs, for as long as it checks answers.
+    _files: TempDir,
 }
 
 impl ClusterKits {
@@ -175,39 +174,47 @@ impl ClusterKits {
         let start: Start = serde_json::from_slice(&spec).map_err(|error| {
             NoKit::Never(format!("what run {run} was started with cannot be read: {error}"))
         })?;
-        let databases = match &start.job.filter.validator {
-            Validator::Sql { timeout_s, .. } => Some(self.databases(run, *timeout_s).await.map_err(not_yet)?),
-            Validator::None | Validator::Number | Validator::Label { .. } | Validator::Text { .. } => None,
-        };
-        let (folder, sandbox) = databases.unzip();
+        let validator = &start.job.filter.validator;
+        let files = self.files(run, validator).await.map_err(not_yet)?;
+        let Opened { checker, .. } = gristmill_sandbox::open(validator, Files::Sent(files.path()))
+            .await
+            .map_err(|error| not_yet(error.into()))?;
         let kit = self
             .workshop
-            .kit(run, &start.job, sandbox, (self.states)(run))
+            .kit(run, &start.job, checker, (self.states)(run))
             .await
             .map_err(not_yet)?;
         tracing::info!(%run, job = start.job_file, "ready to work on it");
         Ok(Built {
             kit: Arc::new(kit),
             spec: ContentId::of(&[&spec]),
-            _databases: folder,
+            _files: files,
         })
     }
 
-    /// Copies the run's databases here and opens them.
-    async fn databases(&self, run: RunId, timeout_s: u32) -> anyhow::Result<(TempDir, Arc<Sandbox>)> {
+    /// Copies the files that the run's validator needs here.
+    async fn files(&self, run: RunId, validator: &Settings) -> anyhow::Result<TempDir> {
         let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
-        let state = (self.states)(run);
-        for name in state.list("databases/").await? {
-            let file = Path::new(&name)
-                .file_name()
-                .context("a database without a name")?;
-            let bytes = state.read(&name).await?;
-            tokio::fs::write(folder.path().join(file), bytes)
-                .await
-                .with_context(|| format!("the database `{name}` cannot be copied"))?;
+        if validator.need().is_none() {
+            return Ok(folder);
         }
-        let sandbox = workshop::sandbox(folder.path(), timeout_s).await?;
-        Ok((folder, sandbox))
+        let state = (self.states)(run);
+        for prefix in FOLDERS {
+            for name in state.list(prefix).await? {
+                let bytes = state.read(&name).await?;
+                let path = folder.path().join(&name);
+                let written = async {
+                    if let Some(parent) = path.parent() {
+                        tokio::fs::create_dir_all(parent).await?;
+                    }
+                    tokio::fs::write(&path, bytes).await
+                };
+                written
+                    .await
+                    .with_context(|| format!("the run's file `{name}` cannot be copied"))?;
+            }
+        }
+        Ok(folder)
     }
 }
 

@@ -6,7 +6,6 @@ use anyhow::Context;
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::Limit;
-use gristmill_domain::job::Validator;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
 use gristmill_proto::v1::submit_request::Part;
@@ -121,7 +120,7 @@ fn file_name(path: &str) -> String {
         .map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Sends head, seeds and databases, a piece at a time.
+/// Sends head, seeds and the validator's files, a piece at a time.
 async fn send_all(
     sender: mpsc::Sender<v1::SubmitRequest>,
     head: v1::SubmitHead,
@@ -141,19 +140,13 @@ async fn send_all(
             return Ok(());
         }
     }
-    if let Validator::Sql { databases, .. } = &prepared.start.job.filter.validator {
-        for path in gristmill_sandbox::Options::from_folder(&prepared.start.base.join(databases))?
-            .databases
-            .values()
-            .map(gristmill_sandbox::Source::path)
-        {
-            let bytes = tokio::fs::read(path)
-                .await
-                .with_context(|| format!("{} cannot be read", path.display()))?;
-            let name = format!("databases/{}", file_name(&path.to_string_lossy()));
-            if !send_file(&sender, &name, bytes).await {
-                return Ok(());
-            }
+    let Start { job, base, .. } = &prepared.start;
+    for file in gristmill_sandbox::shipped(&job.filter.validator, base)? {
+        let bytes = tokio::fs::read(&file.path)
+            .await
+            .with_context(|| format!("{} cannot be read", file.path.display()))?;
+        if !send_file(&sender, &file.name, bytes).await {
+            return Ok(());
         }
     }
     Ok(())

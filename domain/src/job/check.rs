@@ -3,7 +3,9 @@
 mod concepts;
 mod models;
 
-use super::{Agreement, Job, JudgeWhen, StrategyChoice, Validator};
+use super::{Agreement, Job, JudgeWhen, StrategyChoice};
+use crate::filter::Kind;
+use crate::validator::Comparison;
 
 /// Something wrong with a job, at a key path such as `teacher.0.price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +18,13 @@ pub struct Problem {
     pub help: String,
 }
 
-pub(super) struct Report(Vec<Problem>);
+/// Problems found so far.
+#[derive(Debug, Default)]
+pub struct Report(Vec<Problem>);
 
 impl Report {
-    pub(super) fn when(
+    /// Adds a problem where something is wrong.
+    pub fn when(
         &mut self,
         wrong: bool,
         path: impl Into<String>,
@@ -35,7 +40,8 @@ impl Report {
         }
     }
 
-    pub(super) fn share(&mut self, path: &str, value: f64) {
+    /// Adds a problem where a value is not between 0 and 1.
+    pub fn share(&mut self, path: &str, value: f64) {
         self.when(
             !(0.0..=1.0).contains(&value),
             path,
@@ -44,7 +50,8 @@ impl Report {
         );
     }
 
-    pub(super) fn at_least(&mut self, path: &str, value: u64, least: u64) {
+    /// Adds a problem where a value is too small.
+    pub fn at_least(&mut self, path: &str, value: u64, least: u64) {
         self.when(
             value < least,
             path,
@@ -133,7 +140,7 @@ impl Job {
             "set `generate.strategy` to `auto` or `new_question`, or leave the documents out",
         );
         report.when(
-            matches!(self.filter.validator, Validator::Sql { .. }),
+            self.filter.validator.queries_databases(),
             "seeds.documents",
             "queries are asked about databases, not about documents",
             "leave the documents out",
@@ -269,7 +276,7 @@ impl Job {
             format!("`generate.agreement.accuracy` is {}", agreement.accuracy()),
             "give a share above 0.5 and below 1, such as 0.99",
         );
-        let unread = matches!(self.filter.validator, Validator::None);
+        let unread = self.filter.validator.comparison() == Comparison::No;
         match agreement.min_f1 {
             Some(min_f1) => {
                 report.share("generate.agreement.min_f1", min_f1);
@@ -316,13 +323,7 @@ impl Job {
     /// True where a right further answer to a seed's question says what the seed's own answer says: a bare label, number or short
     /// text is the same, and a bare query brings the same result in nearly the same words. Then none are worth planning.
     pub fn answers_repeat(&self) -> bool {
-        match self.filter.validator {
-            Validator::Label { .. } | Validator::Number | Validator::Text { .. } | Validator::Sql { .. } => {
-                !self.generate.reasoning
-            }
-            // Open answers differ in more than their words.
-            Validator::None => false,
-        }
+        self.filter.validator.right_answers_repeat() && !self.generate.reasoning
     }
 
     fn check_filter(&self, report: &mut Report) {
@@ -355,7 +356,7 @@ impl Job {
                 "name the passage's column in `seeds.fields.context`, or `seeds.documents`, or leave `filter.grounding` out",
             );
             report.when(
-                matches!(filter.validator, Validator::Label { .. }),
+                filter.validator.answers() == Kind::Label,
                 "filter.grounding",
                 "a label cannot be looked for in a passage: it judges the passage and does not stand in it",
                 "leave `filter.grounding` out; `filter.validator` checks labels, and a `judge` may check them as well",
@@ -365,36 +366,9 @@ impl Job {
     }
 
     fn check_validator(&self, report: &mut Report) {
-        let database = self.seeds.fields.database.is_some();
-        match &self.filter.validator {
-            Validator::Sql { timeout_s, .. } => {
-                report.at_least("filter.validator.timeout_s", (*timeout_s).into(), 1);
-                report.when(
-                    !database,
-                    "filter.validator",
-                    "the validator `sql` needs to know each row's database",
-                    "name its column in `seeds.fields.database`",
-                );
-            }
-            Validator::Label { labels } => {
-                report.when(
-                    labels.len() < 2,
-                    "filter.validator.labels",
-                    "fewer than two labels",
-                    "list every label that an answer may have",
-                );
-            }
-            Validator::Text { min_f1 } => report.share("filter.validator.min_f1", *min_f1),
-            Validator::None => report.when(
-                self.judge.is_none() && self.filter.grounding.is_none(),
-                "filter.validator",
-                "nothing checks what an answer says: there is no validator, no judge and no grounding",
-                "set `filter.validator`, `filter.grounding` or `judge`",
-            ),
-            Validator::Number => {}
-        }
+        self.filter.validator.check_settings(self, report);
         report.when(
-            database && !matches!(self.filter.validator, Validator::Sql { .. }),
+            self.seeds.fields.database.is_some() && !self.filter.validator.queries_databases(),
             "seeds.fields.database",
             "a database column does nothing without the validator `sql`",
             "set `filter.validator: {kind: sql, databases: FOLDER}`, or leave the column out",
@@ -468,7 +442,7 @@ impl Job {
                 .as_ref()
                 .is_some_and(|judge| judge.when == JudgeWhen::Unverified)
                 && self.generate.strategy == StrategyChoice::AnswerAugmentation
-                && !matches!(self.filter.validator, Validator::None),
+                && self.filter.validator.compares_references(),
             "judge",
             "the judge would never be asked: every answer has a reference that the validator checks",
             "leave `judge` out, or set `judge.when: always`",

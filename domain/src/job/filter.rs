@@ -1,19 +1,17 @@
 //! What a job lets through.
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::defaults;
 use crate::filter::Rules;
+use crate::validator::Settings;
 
 /// What is let through.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
     /// How an answer is verified.
-    pub validator: Validator,
+    pub validator: Settings,
     /// Rules on the text of an answer.
     pub rules: Rules,
     /// Exact and near duplicates by words.
@@ -25,36 +23,6 @@ pub struct Filter {
     /// Answers must stand in their passage; left out, they need not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grounding: Option<Grounding>,
-}
-
-/// How an answer is verified against its reference, and how several answers are compared.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Validator {
-    /// Nothing is verified; a judge is then the only check of what an answer says.
-    #[default]
-    None,
-    /// The final number equals the reference's.
-    Number,
-    /// The query runs on the row's database and brings the result of a reference.
-    Sql {
-        /// Folder of SQLite databases, `NAME.sql` dumps or `NAME.sqlite` files; relative to the job file.
-        databases: PathBuf,
-        /// Seconds after which a query is stopped.
-        #[serde(default = "defaults::sql_timeout_s")]
-        timeout_s: u32,
-    },
-    /// The answer ends in one of a set of labels, the reference's.
-    Label {
-        /// The labels.
-        labels: Vec<String>,
-    },
-    /// A short text, compared as SQuAD does.
-    Text {
-        /// Least token F1 with a reference.
-        #[serde(default = "defaults::text_f1")]
-        min_f1: f64,
-    },
 }
 
 /// Exact and near duplicates by words.

@@ -6,7 +6,7 @@ mod rows;
 
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::job::{EmbedSource, Validator};
+use gristmill_domain::job::EmbedSource;
 use gristmill_domain::words::thousands;
 use gristmill_picture::parts::{Gate, Headline, Standing, Table};
 use gristmill_picture::report::Report;
@@ -129,7 +129,7 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
             "nothing was embedded: duplicates in meaning were not looked for".to_owned(),
         );
     }
-    if start.job.filter.validator == Validator::None && start.job.judge.is_none() {
+    if !start.job.filter.validator.verifies() && start.job.judge.is_none() {
         gate(
             Standing::Warn,
             "no validator and no judge: nothing checked what answers say".to_owned(),

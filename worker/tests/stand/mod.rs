@@ -12,6 +12,7 @@ use gristmill_domain::chat::{Finish, Price, Prompt, Request, Response, Usage};
 use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::Filter;
 use gristmill_domain::stage::Stage;
+use gristmill_domain::validator::{Given, Settings};
 use gristmill_domain::work::{Address, Step, Task, Work};
 use gristmill_ports::batch::Dockets;
 use gristmill_ports::contract::dockets::MemoryDockets;
@@ -174,8 +175,7 @@ impl Stand {
             run: self.run,
             models: HashMap::from([("m".to_owned(), model)]),
             embedder: None,
-            sql: None,
-            labels: None,
+            checker: Arc::from(Settings::default().open(Given::Nothing).unwrap()),
             filter: Filter::default(),
             blobs: Arc::clone(&self.blobs) as _,
         }

@@ -1,6 +1,6 @@
 //! Jobs that load, and what they load as.
 
-use gristmill_domain::job::Validator;
+use gristmill_domain::validator::{Label, Settings};
 
 use super::{Folder, HEAD};
 
@@ -117,9 +117,9 @@ fn words_that_older_yaml_takes_for_truth_values_are_texts() {
         .job;
     assert_eq!(
         job.filter.validator,
-        Validator::Label {
+        Settings::Label(Label {
             labels: vec!["yes".into(), "no".into(), "maybe".into()]
-        }
+        })
     );
 }
 
@@ -148,7 +148,7 @@ fn overrides_change_add_and_take_away() {
     assert_eq!(job.filter.rules.answer_words.min, 1);
     assert_eq!(job.output.dir.to_str(), Some("elsewhere"));
     assert!(job.judge.is_some() && job.generate.prompts.len() == 1);
-    assert!(matches!(job.filter.validator, Validator::Label { .. }));
+    assert!(matches!(job.filter.validator, Settings::Label(_)));
     let two = HEAD.replace("{local: smollm2-135m-instruct}", "[{local: a}, {local: b}]");
     assert_eq!(
         folder.load(two, &["teacher.1.weight=4"]).unwrap().job.teacher[1].weight,
