@@ -13,6 +13,7 @@
 mod label;
 mod number;
 mod open;
+mod regex;
 mod registry;
 mod sql;
 mod text;
@@ -30,6 +31,7 @@ use crate::job::{Job, Report};
 pub use label::Label;
 pub use number::Number;
 pub use open::Open;
+pub use regex::Regex;
 pub use registry::Settings;
 pub use sql::Sql;
 pub use text::Text;

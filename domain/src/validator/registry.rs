@@ -2,19 +2,23 @@
 
 use std::ops::{Deref, DerefMut};
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Label, Number, Open, Sql, Text, Validator};
+use super::{Label, Number, Open, Regex, Sql, Text, Validator};
 
 macro_rules! registry {
-    ($($(#[$doc:meta])* $kind:ident($settings:ty),)*) => {
+    ($($(#[$doc:meta])* $kind:ident($settings:ty) $example:literal,)*) => {
         /// How an answer is verified against its reference, and how several answers are compared.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(tag = "kind", rename_all = "snake_case")]
         #[schemars(rename = "Validator")]
         pub enum Settings {
             $($(#[$doc])* $kind($settings),)*
+        }
+
+        impl Settings {
+            /// The least that a job says of each kind, as JSON: what is left out has its default.
+            pub const EXAMPLES: &[&str] = &[$($example),*];
         }
 
         impl Deref for Settings {
@@ -39,15 +43,17 @@ macro_rules! registry {
 
 registry! {
     /// Nothing is verified; a judge is then the only check of what an answer says.
-    None(Open),
+    None(Open) r#"{"kind":"none"}"#,
     /// The final number equals the reference's.
-    Number(Number),
+    Number(Number) r#"{"kind":"number"}"#,
     /// The query runs on the row's database and brings the result of a reference.
-    Sql(Sql),
+    Sql(Sql) r#"{"kind":"sql","databases":"dbs","timeout_s":5}"#,
     /// The answer ends in one of a set of labels, the reference's.
-    Label(Label),
+    Label(Label) r#"{"kind":"label","labels":["yes","no"]}"#,
     /// A short text, compared as SQuAD does.
-    Text(Text),
+    Text(Text) r#"{"kind":"text","min_f1":0.6}"#,
+    /// The whole answer matches a pattern, and what it matches is the reference's.
+    Regex(Regex) r#"{"kind":"regex","pattern":"[A-Z][0-9]+"}"#,
 }
 
 impl Default for Settings {

@@ -60,10 +60,10 @@ impl Validator for Sql {
     }
 
     fn open(&self, given: Given) -> Result<Box<dyn Checker>, String> {
-        match given {
-            Given::Databases(queries) => Ok(Box::new(Ready(queries))),
-            Given::Nothing => Err("the databases of `filter.validator` are not open".to_owned()),
-        }
+        let Given::Databases(queries) = given else {
+            return Err("the databases of `filter.validator` are not open".to_owned());
+        };
+        Ok(Box::new(Ready(queries)))
     }
 }
 

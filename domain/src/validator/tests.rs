@@ -50,19 +50,10 @@ pub(super) fn rejected(checker: &dyn Checker, asked: &Asked<'_>) -> String {
     }
 }
 
-/// Every kind that a job can name, with the least that it must say.
-const KINDS: &[&str] = &[
-    r#"{"kind":"none"}"#,
-    r#"{"kind":"number"}"#,
-    r#"{"kind":"sql","databases":"dbs","timeout_s":5}"#,
-    r#"{"kind":"label","labels":["yes","no"]}"#,
-    r#"{"kind":"text","min_f1":0.6}"#,
-];
-
 #[test]
 fn settings_are_written_as_they_are_read() {
     // A run's name is a hash of them.
-    for json in KINDS {
+    for json in Settings::EXAMPLES {
         assert_eq!(&serde_json::to_string(&settings(json)).unwrap(), json);
     }
     assert_eq!(Settings::default(), settings(r#"{"kind": "none"}"#));
@@ -83,7 +74,7 @@ fn unknown_settings_and_kinds_are_refused() {
 
 #[test]
 fn each_kind_is_named_as_a_job_names_it() {
-    for json in KINDS {
+    for json in Settings::EXAMPLES {
         let settings = settings(json);
         let name = match settings.name() {
             "open" => "none",
@@ -97,8 +88,8 @@ fn each_kind_is_named_as_a_job_names_it() {
 fn every_kind_is_in_the_schema_with_its_own_settings() {
     let schema = schemars::schema_for!(Settings).to_value();
     let forms = schema["oneOf"].as_array().unwrap();
-    assert_eq!(forms.len(), KINDS.len());
-    for (form, json) in forms.iter().zip(KINDS) {
+    assert_eq!(forms.len(), Settings::EXAMPLES.len());
+    for (form, json) in forms.iter().zip(Settings::EXAMPLES) {
         let kind = form["properties"]["kind"]["const"].as_str().unwrap();
         assert!(
             json.starts_with(&format!(r#"{{"kind":"{kind}""#)),
