@@ -10,6 +10,7 @@
 //! Refused here: to open a file, a database or a process. What a validator needs of those is a [`Need`]; whoever opens it hands over
 //! what answers the need, a [`Given`].
 
+mod json_schema;
 mod label;
 mod number;
 mod open;
@@ -28,6 +29,7 @@ use crate::answer::Unreadable;
 use crate::filter::{Kind, Reason, Rejection};
 use crate::job::{Job, Report};
 
+pub use json_schema::JsonSchema;
 pub use label::Label;
 pub use number::Number;
 pub use open::Open;
@@ -79,6 +81,16 @@ pub trait Validator: Debug {
         None
     }
 
+    /// A short file that holds a part of the settings. [`Validator::take_in`] takes its place once it is read.
+    fn settings_file(&self) -> Option<SettingsFile<'_>> {
+        None
+    }
+
+    /// Takes the text of [`Validator::settings_file`] into the settings. The error says what is wrong with it.
+    fn take_in(&mut self, _text: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Leaves out the settings that only say where files are or how long they may take: a run is the same run without them.
     fn forget_places(&mut self) {}
 
@@ -114,6 +126,17 @@ pub enum Comparison {
         /// The least F1.
         min_f1: f64,
     },
+}
+
+/// A file that holds a part of a validator's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettingsFile<'a> {
+    /// Key of the job that names it.
+    pub key: &'static str,
+    /// What it holds, as errors call it: `JSON Schema`.
+    pub what: &'static str,
+    /// Its path, relative to the job file.
+    pub path: &'a Path,
 }
 
 /// What a validator needs beside the answer. Paths are as the job gives them: relative to the job file.

@@ -25,6 +25,7 @@ mod schema;
 mod secret;
 mod shape;
 mod syntax;
+mod validator;
 mod walk;
 mod yaml;
 

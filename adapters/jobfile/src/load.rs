@@ -9,7 +9,7 @@ use crate::place::{JOB, Kind, Place, Source, Sources};
 use crate::shape::Shape;
 use crate::walk::Walk;
 use crate::yaml::{Data, Key, Node, parse};
-use crate::{concepts, files, overrides, personas, prices, schema};
+use crate::{concepts, files, overrides, personas, prices, schema, validator};
 
 /// The longest file that is read as a job or as prices: far above any, far below what would hurt.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -126,6 +126,7 @@ fn read_job(
     prices::fill(&mut job, &base, &tree, sources, errors);
     concepts::fill(&mut job, &base, &tree, sources, errors);
     personas::fill(&mut job, &base, &tree, sources, errors);
+    validator::fill(&mut job, &base, &tree, errors);
     files::check(&job, &base, &tree, is_set, errors);
     Some(Loaded { job, base, text_hash })
 }

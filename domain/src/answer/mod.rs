@@ -10,7 +10,7 @@ pub mod label;
 pub mod meaning;
 pub mod number;
 pub mod sql;
-mod structured;
+pub(crate) mod structured;
 pub mod text;
 mod token;
 

@@ -52,6 +52,22 @@ pub(super) fn field(text: &str, keys: &[&str]) -> Option<String> {
         .find_map(|value| pick(&value, keys))
 }
 
+/// The JSON value of a text: the whole of it, or of its last fence that holds one, or what reaches from the first bracket to the last.
+pub(crate) fn json(text: &str) -> Option<Value> {
+    let between = |open: char, close: char| {
+        let (start, end) = text.find(open).zip(text.rfind(close))?;
+        text.get(start..=end)
+    };
+    let fenced = fences(text);
+    // Whichever bracket opens first holds the other.
+    let mut bracketed = [between('{', '}'), between('[', ']')];
+    bracketed.sort_by_key(|part| std::cmp::Reverse(part.map(str::len)));
+    std::iter::once(text.trim())
+        .chain(fenced.iter().rev().map(|fence| fence.body))
+        .chain(bracketed.into_iter().flatten())
+        .find_map(|candidate| serde_json::from_str(candidate).ok())
+}
+
 fn pick(value: &Value, keys: &[&str]) -> Option<String> {
     let object = value.as_object()?;
     keys.iter().find_map(|key| {
@@ -74,6 +90,22 @@ mod tests {
         let found = fences("a ```sql\nSELECT 1\n``` b ```x = 1``` c ```\nlast");
         let seen: Vec<_> = found.iter().map(|f| (f.language.as_str(), f.body)).collect();
         assert_eq!(seen, [("sql", "SELECT 1"), ("", "x = 1"), ("", "last")]);
+    }
+
+    #[test]
+    fn a_value_is_found_bare_fenced_and_in_prose() {
+        for (text, value) in [
+            (" [1, 2] ", Some("[1,2]")),
+            ("42", Some("42")),
+            ("Say:\n```json\n{\"a\": [1]}\n```\nDone.", Some("{\"a\":[1]}")),
+            ("It is {\"a\": [1]}.", Some("{\"a\":[1]}")),
+            ("It is [{\"a\": 1}, {}].", Some("[{\"a\":1},{}]")),
+            ("It is {a}.", None),
+            ("", None),
+        ] {
+            let found = json(text).map(|value| value.to_string());
+            assert_eq!(found.as_deref(), value, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Label, Number, Open, Regex, Sql, Text, Validator};
+use super::{JsonSchema, Label, Number, Open, Regex, Sql, Text, Validator};
 
 macro_rules! registry {
     ($($(#[$doc:meta])* $kind:ident($settings:ty) $example:literal,)*) => {
@@ -52,6 +52,8 @@ registry! {
     Label(Label) r#"{"kind":"label","labels":["yes","no"]}"#,
     /// A short text, compared as SQuAD does.
     Text(Text) r#"{"kind":"text","min_f1":0.6}"#,
+    /// The answer is a JSON value that fits a schema, and equals the reference's.
+    JsonSchema(JsonSchema) r#"{"kind":"json_schema","schema":{"type":"object"}}"#,
     /// The whole answer matches a pattern, and what it matches is the reference's.
     Regex(Regex) r#"{"kind":"regex","pattern":"[A-Z][0-9]+"}"#,
 }

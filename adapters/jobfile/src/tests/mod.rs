@@ -9,6 +9,7 @@ mod good;
 mod limits;
 mod mutators;
 mod rendering;
+mod validators;
 mod written;
 
 use std::path::PathBuf;
