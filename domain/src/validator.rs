@@ -13,6 +13,7 @@
 mod json_schema;
 mod label;
 mod number;
+mod number_with_unit;
 mod open;
 mod regex;
 mod registry;
@@ -32,6 +33,7 @@ use crate::job::{Job, Report};
 pub use json_schema::JsonSchema;
 pub use label::Label;
 pub use number::Number;
+pub use number_with_unit::NumberWithUnit;
 pub use open::Open;
 pub use regex::Regex;
 pub use registry::Settings;

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-use super::{JsonSchema, Label, Number, Open, Regex, Sql, Text, Validator};
+use super::{JsonSchema, Label, Number, NumberWithUnit, Open, Regex, Sql, Text, Validator};
 
 macro_rules! registry {
     ($($(#[$doc:meta])* $kind:ident($settings:ty) $example:literal,)*) => {
@@ -56,6 +56,8 @@ registry! {
     JsonSchema(JsonSchema) r#"{"kind":"json_schema","schema":{"type":"object"}}"#,
     /// The whole answer matches a pattern, and what it matches is the reference's.
     Regex(Regex) r#"{"kind":"regex","pattern":"[A-Z][0-9]+"}"#,
+    /// A number and its unit equal the reference's, in whatever unit of the same dimension.
+    NumberWithUnit(NumberWithUnit) r#"{"kind":"number_with_unit"}"#,
 }
 
 impl Default for Settings {

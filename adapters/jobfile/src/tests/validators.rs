@@ -76,6 +76,21 @@ fn what_is_wrong_is_told_at_its_place() {
             54,
             "cannot be used: it is not JSON",
         ),
+        (
+            "{kind: number_with_unit, unit: mgg}",
+            52,
+            "`mgg` is not a unit that is known here",
+        ),
+        (
+            "{kind: number_with_unit, relative_tolerance: 2}",
+            66,
+            "is a share, and 2 is not between 0 and 1",
+        ),
+        (
+            "{kind: number, unit: mg}",
+            36,
+            "`unit` does nothing with `kind: number`",
+        ),
     ] {
         let errors = folder.errors(job(validator));
         let told = errors
