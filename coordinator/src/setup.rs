@@ -610,6 +610,7 @@ impl Setup {
     fn variables(&self, brief: &Brief<'_>, call: Call) -> Variables {
         let validator = &self.job.filter.validator;
         let (kind, labels) = (validator.name(), validator.choices().to_vec());
+        let form = validator.form().unwrap_or_default();
         let reference = if self.has_reference(brief.recipe) && !brief.measures {
             brief.seed.references.join("\nor: ")
         } else {
@@ -649,6 +650,7 @@ impl Setup {
                 })
                 .collect(),
             kind,
+            form,
             labels,
             reasoning: self.job.generate.reasoning,
             fields: {

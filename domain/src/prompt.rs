@@ -66,8 +66,10 @@ pub struct Variables {
     pub again: Vec<String>,
     /// Solved examples.
     pub examples: Vec<Example>,
-    /// What an answer is: `number`, `sql`, `label`, `text` or `open`.
+    /// What an answer is, by the validator's name: `number`, `sql`, `label`, `text`, …; `open` without one.
     pub kind: &'static str,
+    /// What a final answer must look like, as a sentence; empty for kinds that the built-in templates know.
+    pub form: String,
     /// The labels that an answer may have.
     pub labels: Vec<String>,
     /// Reasoning is wanted before the answer.
