@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What each layer may depend on, itself excepted.
 fn allowed(layer: &str) -> &'static [&'static str] {
     match layer {
-        "domain" | "index" | "measure" | "picture" => &[],
+        "domain" | "index" | "measure" | "picture" | "confine" => &[],
         "proto" | "ports" => &["domain"],
-        "adapter" => &["ports", "proto", "domain"],
+        "adapter" => &["ports", "proto", "domain", "confine"],
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
         // The coordinator owns the journal's format.

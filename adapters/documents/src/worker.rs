@@ -2,16 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use gristmill_confine::{End, own_program};
 use gristmill_domain::passage::Media;
 
-use crate::child::MARKER;
+use crate::child::ROLE;
 use crate::options::Limits;
 use crate::skip::Reason;
 use crate::wire::{self, Document, Order, Reply};
@@ -52,16 +52,6 @@ pub(crate) struct Worker {
     pub(crate) served: u32,
 }
 
-/// This program's own file, even if it was replaced on disk since its start.
-fn own_program() -> io::Result<PathBuf> {
-    let link = Path::new("/proc/self/exe");
-    if link.exists() {
-        Ok(link.to_owned())
-    } else {
-        std::env::current_exe()
-    }
-}
-
 impl Worker {
     /// Starts a child and waits until it is confined.
     pub(crate) fn start(program: Option<&Path>, limits: &Limits) -> Result<Self, String> {
@@ -75,16 +65,8 @@ impl Worker {
                 program.display()
             )
         };
-        let mut child = Command::new(&program)
-            .arg(MARKER)
-            // Keys live in the environment: a child has none.
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+        let mut child = gristmill_confine::command(&program, ROLE)
             .stderr(Stdio::piped())
-            // Ctrl-C reaches this program, which then decides what happens to its children.
-            .process_group(0)
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
@@ -181,22 +163,18 @@ impl Drop for Worker {
 }
 
 fn death(status: ExitStatus, words: &str, reason: String, limits: &Limits) -> Death {
-    const SIGKILL: i32 = 9;
-    const SIGXCPU: i32 = 24;
-    let document = match status.signal() {
-        None => return Death::Child(format!("{reason}; {status}")),
-        Some(SIGXCPU) => Reason::TooSlow {
+    let document = match End::of(status, Some(words)) {
+        End::Other(how) => return Death::Child(format!("{reason}; {how}")),
+        End::Cpu => Reason::TooSlow {
             seconds: limits.cpu.as_secs(),
         },
-        Some(_) if words.contains("memory allocation") => Reason::TooMuchMemory {
+        End::Memory => Reason::TooMuchMemory {
             mib: limits.memory_bytes_max >> 20,
         },
-        Some(_) if words.contains("overflowed its stack") => Reason::Crashed {
+        End::Stack => Reason::Crashed {
             how: "what it holds is nested too deeply".into(),
         },
-        // Killed from outside, by the system for want of memory or by a person.
-        Some(SIGKILL) => return Death::Child(format!("{reason}; {status}")),
-        Some(signal) => Reason::Crashed {
+        End::Crash(signal) => Reason::Crashed {
             how: format!("signal {signal}"),
         },
     };

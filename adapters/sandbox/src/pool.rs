@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gristmill_confine::own_program;
 use gristmill_domain::answer::sql::{Cell, Table};
 use gristmill_ports::sql::{SqlEngine, SqlError, Variant};
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use crate::databases::{self, Prepared, Source};
 use crate::options::{Error, Limits, Options};
 use crate::results::Results;
 use crate::wire::{self, LoadLimits, Order, Query, Reply};
-use crate::worker::{Death, Worker, own_program};
+use crate::worker::{Death, Worker};
 
 /// Queries after which a child is replaced, so that nothing it may leak adds up.
 const QUERIES_A_CHILD: u32 = 10_000;

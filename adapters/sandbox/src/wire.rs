@@ -1,13 +1,15 @@
-//! What parent and child say to each other: frames of a length and a body, over the child's stdin and stdout.
+//! What parent and child say to each other.
 
-use std::io::{self, Read, Write};
+use std::io;
 
+use gristmill_confine::wire::{LENGTH_BYTES, body_length, message};
 use gristmill_domain::answer::sql::Table;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::options::Limits;
+
+pub(crate) use gristmill_confine::wire::{frame, read, write};
 
 /// The parent's first frame: what this child is for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,48 +74,6 @@ pub(crate) enum Reply {
     Broken(String),
 }
 
-fn bad(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// A message with its length in front.
-pub(crate) fn frame<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(message).map_err(bad)?;
-    let length = u32::try_from(body.len()).map_err(bad)?;
-    let mut framed = Vec::with_capacity(4 + body.len());
-    framed.extend_from_slice(&length.to_le_bytes());
-    framed.extend_from_slice(&body);
-    Ok(framed)
-}
-
-fn checked(length: [u8; 4], bytes_max: usize) -> io::Result<usize> {
-    let length = u32::from_le_bytes(length) as usize;
-    if length > bytes_max {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("a frame of {length} bytes where {bytes_max} are allowed"),
-        ));
-    }
-    Ok(length)
-}
-
-/// Reads a frame; `None` where the other side has closed in between frames.
-pub(crate) fn read<T: DeserializeOwned>(from: &mut impl Read, bytes_max: usize) -> io::Result<Option<T>> {
-    let mut length = [0; 4];
-    match from.read_exact(&mut length) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        other => other?,
-    }
-    let mut body = vec![0; checked(length, bytes_max)?];
-    from.read_exact(&mut body)?;
-    postcard::from_bytes(&body).map(Some).map_err(bad)
-}
-
-pub(crate) fn write<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
-    to.write_all(&frame(message)?)?;
-    to.flush()
-}
-
 /// Sends a frame made before and waits for the reply.
 pub(crate) async fn exchange(
     to: &mut (impl AsyncWrite + Unpin),
@@ -123,9 +83,9 @@ pub(crate) async fn exchange(
 ) -> io::Result<Reply> {
     to.write_all(framed).await?;
     to.flush().await?;
-    let mut length = [0; 4];
+    let mut length = [0; LENGTH_BYTES];
     from.read_exact(&mut length).await?;
-    let mut body = vec![0; checked(length, reply_bytes_max)?];
+    let mut body = vec![0; body_length(length, reply_bytes_max)?];
     from.read_exact(&mut body).await?;
-    postcard::from_bytes(&body).map_err(bad)
+    message(&body)
 }

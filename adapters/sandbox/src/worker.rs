@@ -2,15 +2,16 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
+use gristmill_confine::End;
 use tokio::io::BufReader;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::child::MARKER;
+use crate::child::ROLE;
 use crate::wire::{self, Reply};
 
 /// How long a child may take to start: far more than it needs, for machines that are busy.
@@ -43,16 +44,6 @@ pub(crate) struct Worker {
     pub(crate) served: u32,
 }
 
-/// This program's own file, even if it was replaced on disk since its start.
-pub(crate) fn own_program() -> io::Result<PathBuf> {
-    let link = Path::new("/proc/self/exe");
-    if link.exists() {
-        Ok(link.to_owned())
-    } else {
-        std::env::current_exe()
-    }
-}
-
 impl Worker {
     /// Starts a child with an order and returns its first reply, which may take until `deadline` after the start.
     pub(crate) async fn start(
@@ -60,18 +51,8 @@ impl Worker {
         order: &[u8],
         deadline: Duration,
     ) -> Result<(Self, Reply), String> {
-        let mut command = Command::new(program);
-        command
-            .arg(MARKER)
-            // Keys live in the environment: a child has none.
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // Ctrl-C reaches this program, which then decides what happens to its children.
-            .process_group(0)
-            .kill_on_drop(true);
+        let mut command = Command::from(gristmill_confine::command(program, ROLE));
+        command.kill_on_drop(true);
         let mut child = command
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
@@ -140,19 +121,12 @@ impl Worker {
 }
 
 fn death(status: ExitStatus) -> Death {
-    use rustix::process::Signal;
-    match status.signal() {
-        Some(signal) if signal == Signal::XCPU.as_raw() => Death::Cpu,
-        // Rust aborts where memory is refused; SQLite itself copes and says so.
-        Some(signal) if signal == Signal::ABORT.as_raw() => Death::Memory,
-        Some(signal)
-            if [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE]
-                .iter()
-                .any(|s| s.as_raw() == signal) =>
-        {
-            Death::Crash(signal)
-        }
-        // Killed from outside, or ended by itself.
-        _ => Death::Other(status.to_string()),
+    match End::of(status, None) {
+        End::Cpu => Death::Cpu,
+        // SQLite itself copes and says so.
+        End::Memory => Death::Memory,
+        End::Stack => Death::Crash(status.signal().unwrap_or_default()),
+        End::Crash(signal) => Death::Crash(signal),
+        End::Other(how) => Death::Other(how),
     }
 }

@@ -11,17 +11,15 @@ use std::process::ExitCode;
 use crate::wire::{self, Order, Query, Reply};
 use engine::Engine;
 
-/// The argument that makes this program a child. It is an argument and not a variable, since variables are inherited.
-pub(crate) const MARKER: &str = "__gristmill-sandbox-child";
+/// What this program is started again as.
+pub(crate) const ROLE: &str = "sql";
 
 /// Longest order: some thousand database paths.
 const ORDER_BYTES_MAX: usize = 16 << 20;
 
 /// True in a process that a [`crate::Sandbox`] has started: `main` then does nothing but [`child_main`].
 pub fn is_child() -> bool {
-    std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == MARKER)
+    gristmill_confine::is_child(ROLE)
 }
 
 /// Serves the parent over stdin and stdout until it closes them.

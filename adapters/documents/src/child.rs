@@ -1,27 +1,28 @@
 //! The child's side: takes one order, confines itself, and reads documents until its parent is gone.
 
-mod confine;
-
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+
+use gristmill_confine::allow_cpu;
 
 use crate::format;
 use crate::options::Limits;
 use crate::skip::Reason;
 use crate::wire::{self, Document, ORDER_BYTES_MAX, Order, Reply};
 
-/// The argument that makes this program a child. It is an argument and not a variable, since variables are inherited.
-pub(crate) const MARKER: &str = "__gristmill-documents-child";
+/// What this program is started again as.
+pub(crate) const ROLE: &str = "documents";
+
+/// Files at once: its pipes, and what the system opens by itself.
+const FILES_MAX: u64 = 16;
 
 /// Stack of the thread that reads: page trees and objects inside of each other recurse in the PDF reader.
 const STACK_BYTES: usize = 64 << 20;
 
 /// True in a process that a [`crate::Reader`] has started: `main` then does nothing but [`child_main`].
 pub fn is_child() -> bool {
-    std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == MARKER)
+    gristmill_confine::is_child(ROLE)
 }
 
 /// Serves the parent over stdin and stdout until it closes them.
@@ -44,14 +45,23 @@ fn serve(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
     let Some(Order { limits }) = wire::read::<Order>(&mut from, ORDER_BYTES_MAX)? else {
         return Ok(());
     };
-    if let Err(error) = confine::confine(&limits) {
+    let confined = gristmill_confine::Limits {
+        memory_bytes: Some(limits.memory_bytes_max),
+        file_bytes: 0,
+        open_files: Some(FILES_MAX),
+        processes: false,
+        // Allowed anew for each document.
+        cpu: None,
+    }
+    .apply();
+    if let Err(error) = confined {
         return wire::write(&mut to, &Reply::Broken(error.to_string()));
     }
     // A panic is an answer here; its text would only reach a closed stderr.
     std::panic::set_hook(Box::new(|_| {}));
     wire::write(&mut to, &Reply::Ready)?;
     while let Some(document) = wire::read::<Document>(&mut from, ORDER_BYTES_MAX)? {
-        confine::allow_cpu(limits.cpu)?;
+        allow_cpu(limits.cpu)?;
         // At once: where that much cannot be had, the system's last words say so.
         let mut bytes = Vec::with_capacity(usize::try_from(document.bytes).unwrap_or(usize::MAX));
         from.by_ref().take(document.bytes).read_to_end(&mut bytes)?;
