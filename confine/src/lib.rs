@@ -14,5 +14,5 @@ mod start;
 pub mod wire;
 
 pub use end::End;
-pub use limits::{Limits, allow_cpu, cpu_used};
+pub use limits::{Limits, Memory, allow_cpu, cpu_used};
 pub use start::{command, is_child, own_program};

@@ -17,8 +17,8 @@ const CPU_SLACK_SECONDS: u64 = 2;
 /// What a child may use. It never writes core dumps and never gains rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Address space beyond what is mapped when the limits are set; `None` leaves it open.
-    pub memory_bytes: Option<u64>,
+    /// Address space.
+    pub memory: Memory,
     /// Bytes of a file that is written; 0 lets it write none.
     pub file_bytes: u64,
     /// Files that are open at once; `None` leaves it open.
@@ -27,6 +27,17 @@ pub struct Limits {
     pub processes: bool,
     /// Processor time from now on; `None` leaves it open, for children that [`allow_cpu`] for each piece of work.
     pub cpu: Option<Duration>,
+}
+
+/// How much address space a child may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// As much as it gets.
+    Open,
+    /// Bytes beyond what is mapped when the limit is set.
+    Beyond(u64),
+    /// Bytes in all: for a child that becomes another program at once, since this one may have more mapped already.
+    Whole(u64),
 }
 
 impl Limits {
@@ -42,10 +53,12 @@ impl Limits {
         if let Some(files) = self.open_files {
             set(Resource::Nofile, files)?;
         }
-        if let Some(bytes) = self.memory_bytes {
-            set(Resource::As, mapped_bytes() + bytes)?;
+        self.cpu.map_or(Ok(()), allow_cpu)?;
+        match self.memory {
+            Memory::Open => Ok(()),
+            Memory::Beyond(bytes) => set(Resource::As, mapped_bytes() + bytes),
+            Memory::Whole(bytes) => set(Resource::As, bytes),
         }
-        self.cpu.map_or(Ok(()), allow_cpu)
     }
 }
 

@@ -10,6 +10,7 @@
 //! Refused here: to open a file, a database or a process. What a validator needs of those is a [`Need`]; whoever opens it hands over
 //! what answers the need, a [`Given`].
 
+mod command;
 mod json_schema;
 mod label;
 mod number;
@@ -20,6 +21,7 @@ mod registry;
 mod sql;
 mod text;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use crate::answer::Unreadable;
 use crate::filter::{Kind, Reason, Rejection};
 use crate::job::{Job, Report};
 
+pub use command::Command;
 pub use json_schema::JsonSchema;
 pub use label::Label;
 pub use number::Number;
@@ -93,6 +96,14 @@ pub trait Validator: Debug {
         Ok(())
     }
 
+    /// Files beside the job that it needs on every machine, apart from those of [`Need::Databases`].
+    fn files(&self) -> Vec<NeededFile> {
+        Vec::new()
+    }
+
+    /// Takes in the hash of each of [`Validator::files`], by its name: they are a part of what a run is.
+    fn pin(&mut self, _hashes: BTreeMap<String, String>) {}
+
     /// Leaves out the settings that only say where files are or how long they may take: a run is the same run without them.
     fn forget_places(&mut self) {}
 
@@ -141,6 +152,15 @@ pub struct SettingsFile<'a> {
     pub path: &'a Path,
 }
 
+/// A file that a validator needs on every machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededFile {
+    /// Key of the job that names it.
+    pub key: String,
+    /// Its path below the job's folder, parts joined by `/`.
+    pub name: String,
+}
+
 /// What a validator needs beside the answer. Paths are as the job gives them: relative to the job file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Need<'a> {
@@ -153,6 +173,8 @@ pub enum Need<'a> {
         /// Seconds after which a query is stopped.
         timeout_s: u32,
     },
+    /// A program that is run on each answer.
+    Program(&'a Command),
 }
 
 /// What answers a [`Need`].
@@ -163,6 +185,8 @@ pub enum Given {
     Nothing,
     /// The databases, ready to be queried.
     Databases(Arc<dyn Queries>),
+    /// The program, ready to be run.
+    Program(Arc<dyn Program>),
 }
 
 /// An answer, and what it answers.
@@ -245,6 +269,22 @@ pub trait Queries: Send + Sync {
         query: &str,
         references: &[String],
     ) -> Result<JudgedQuery, QueryFault>;
+}
+
+/// Why a program brought no output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgramFault {
+    /// It was stopped at a limit on what one answer may take.
+    Limit(String),
+    /// It does not run, or it failed.
+    Broken(String),
+}
+
+/// Runs a program under limits.
+#[async_trait]
+pub trait Program: Send + Sync {
+    /// Starts it, gives it the input, and returns what it wrote.
+    async fn run(&self, input: Vec<u8>) -> Result<Vec<u8>, ProgramFault>;
 }
 
 impl Settings {

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use gristmill_confine::allow_cpu;
+use gristmill_confine::{Memory, allow_cpu};
 
 use crate::format;
 use crate::options::Limits;
@@ -46,7 +46,7 @@ fn serve(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
         return Ok(());
     };
     let confined = gristmill_confine::Limits {
-        memory_bytes: Some(limits.memory_bytes_max),
+        memory: Memory::Beyond(limits.memory_bytes_max),
         file_bytes: 0,
         open_files: Some(FILES_MAX),
         processes: false,

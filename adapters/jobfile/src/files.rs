@@ -61,7 +61,8 @@ pub(crate) fn check(
         }
     }
     match job.filter.validator.need() {
-        None => {}
+        // The program's own files are read, and their errors told, where they are pinned.
+        None | Some(Need::Program(_)) => {}
         Some(Need::Databases { folder, key, .. }) => {
             if let Some(error) = missing_databases(&base.join(folder)) {
                 tell(key, error);
@@ -184,7 +185,7 @@ fn seeds_error(error: &gristmill_tables::Error) -> Error {
     Error::new(Code::File, message, "paths are relative to the job file")
 }
 
-fn missing_file(path: &Path, what: &str) -> Option<Error> {
+pub(crate) fn missing_file(path: &Path, what: &str) -> Option<Error> {
     let shown = quoted_path(path);
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => None,

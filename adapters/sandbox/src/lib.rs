@@ -1,4 +1,4 @@
-//! Runs strangers' SQL on given SQLite databases, within limits that really stop it.
+//! Runs strangers' SQL on given SQLite databases, and users' programs on answers, within limits that really stop them.
 //!
 //! It owns the children in which queries run: this very program, started again with a hidden argument, one long-lived child
 //! a slot. A child has no environment, may write no file, start no process and hold no more memory than it is given; SQLite
@@ -30,6 +30,7 @@ mod copies;
 mod databases;
 mod options;
 mod pool;
+mod program;
 mod results;
 mod validation;
 mod wire;
@@ -39,4 +40,5 @@ pub use child::{child_main, is_child};
 pub use databases::Source;
 pub use options::{Error, Limits, Options};
 pub use pool::Sandbox;
+pub use program::{ProgramLimits, ProgramRunner};
 pub use validation::{FOLDERS, Files, Opened, Shipped, open, shipped};

@@ -121,6 +121,10 @@ pub(crate) struct WorkerArgs {
     /// Folder of key files that jobs may name as `key_file`; `--keys` says where each may be sent.
     #[arg(long, env = "GRISTMILL_KEY_FOLDER")]
     pub(crate) key_folder: Option<PathBuf>,
+    /// Runs the programs that jobs bring along as their validator (`kind: command`). They run under limits, but as this worker's user: they
+    /// can read what it can read, its keys among it. Allow it only where whoever submits jobs may see them.
+    #[arg(long, env = "GRISTMILL_ALLOW_COMMANDS")]
+    pub(crate) allow_commands: bool,
     /// Its name among the workers; one is made up when left out.
     #[arg(long, env = "GRISTMILL_WORKER")]
     pub(crate) name: Option<String>,

@@ -8,7 +8,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_coordinator::{Start, States};
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::validator::Settings;
+use gristmill_domain::validator::{Need, Settings};
 use gristmill_ports::register::{REFUSED_MAX, Register};
 use gristmill_sandbox::{FOLDERS, Files, Opened};
 use gristmill_worker::{Kit, Kits, NoKit, Silence};
@@ -33,6 +33,8 @@ pub(crate) struct ClusterKits {
     register: Arc<dyn Register>,
     states: States,
     workshop: Workshop,
+    /// Programs that jobs bring along may run here.
+    allow_commands: bool,
     kept: Mutex<HashMap<RunId, Kept>>,
     refused: Mutex<BTreeMap<RunId, Refusal>>,
 }
@@ -61,11 +63,17 @@ struct Built {
 
 impl ClusterKits {
     /// Kits of the register's runs.
-    pub(crate) fn new(register: Arc<dyn Register>, states: States, workshop: Workshop) -> Self {
+    pub(crate) fn new(
+        register: Arc<dyn Register>,
+        states: States,
+        workshop: Workshop,
+        allow_commands: bool,
+    ) -> Self {
         Self {
             register,
             states,
             workshop,
+            allow_commands,
             kept: Mutex::default(),
             refused: Mutex::default(),
         }
@@ -175,6 +183,12 @@ impl ClusterKits {
             NoKit::Never(format!("what run {run} was started with cannot be read: {error}"))
         })?;
         let validator = &start.job.filter.validator;
+        if matches!(validator.need(), Some(Need::Program(_))) && !self.allow_commands {
+            return Err(NoKit::NotYet(
+                "its validator runs a program, and this worker was not started with `--allow-commands`"
+                    .to_owned(),
+            ));
+        }
         let files = self.files(run, validator).await.map_err(not_yet)?;
         let Opened { checker, .. } = gristmill_sandbox::open(validator, Files::Sent(files.path()))
             .await

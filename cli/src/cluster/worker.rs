@@ -51,6 +51,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         Arc::clone(&servers.register),
         servers.states.clone(),
         workshop,
+        args.allow_commands,
     ));
     let limiter = Arc::new(RedisLimiter::new(servers.redis.clone()));
     let options = Options {

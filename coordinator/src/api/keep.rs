@@ -55,11 +55,13 @@ pub(super) async fn keep(
             }
             keep_seeds(state, spool).await?;
         }
-        for (name, path) in spool.files("databases/") {
-            match read(state, name).await? {
-                Some(there) if there == spool.read(name).await? => {}
-                Some(_) if planned => return Ok(Some("databases")),
-                Some(_) | None => state.put_file(name, path).await?,
+        for folder in ["databases", "validator"] {
+            for (name, path) in spool.files(&format!("{folder}/")) {
+                match read(state, name).await? {
+                    Some(there) if there == spool.read(name).await? => {}
+                    Some(_) if planned => return Ok(Some(folder)),
+                    Some(_) | None => state.put_file(name, path).await?,
+                }
             }
         }
         Ok(None)

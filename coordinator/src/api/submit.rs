@@ -255,9 +255,12 @@ async fn receive(mut parts: Streaming<v1::SubmitRequest>) -> Result<Spool, Statu
                 piece.name
             )));
         }
-        if !(name.starts_with("seeds/") || name.starts_with("databases/")) {
+        if !["seeds/", "databases/", "validator/"]
+            .iter()
+            .any(|folder| name.starts_with(folder))
+        {
             return Err(Status::invalid_argument(format!(
-                "`{name}` is not a file of a submission: they are `seeds/…` and `databases/…`"
+                "`{name}` is not a file of a submission: they are `seeds/…`, `databases/…` and `validator/…`"
             )));
         }
         total += piece.bytes.len();

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-use super::{JsonSchema, Label, Number, NumberWithUnit, Open, Regex, Sql, Text, Validator};
+use super::{Command, JsonSchema, Label, Number, NumberWithUnit, Open, Regex, Sql, Text, Validator};
 
 macro_rules! registry {
     ($($(#[$doc:meta])* $kind:ident($settings:ty) $example:literal,)*) => {
@@ -58,6 +58,8 @@ registry! {
     Regex(Regex) r#"{"kind":"regex","pattern":"[A-Z][0-9]+"}"#,
     /// A number and its unit equal the reference's, in whatever unit of the same dimension.
     NumberWithUnit(NumberWithUnit) r#"{"kind":"number_with_unit"}"#,
+    /// A program of the user's says whether an answer is right.
+    Command(Command) r#"{"kind":"command","run":["python3","check.py"],"timeout_s":10,"memory_mib":512,"output_kib":64}"#,
 }
 
 impl Default for Settings {

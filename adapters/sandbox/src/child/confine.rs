@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use gristmill_confine::Memory;
+
 use crate::options::Limits;
 use crate::wire::LoadLimits;
 
@@ -17,7 +19,7 @@ const SLACK_BYTES: u64 = 128 << 20;
 pub(super) fn server(limits: &Limits) -> io::Result<()> {
     let results = 8 * limits.result_bytes_max as u64;
     gristmill_confine::Limits {
-        memory_bytes: Some(limits.memory_bytes_max + results + SLACK_BYTES),
+        memory: Memory::Beyond(limits.memory_bytes_max + results + SLACK_BYTES),
         file_bytes: 0,
         open_files: Some(FILES_MAX),
         processes: false,
@@ -29,7 +31,7 @@ pub(super) fn server(limits: &Limits) -> io::Result<()> {
 /// For loading a dump: files may be written, up to a size.
 pub(super) fn loader(limits: LoadLimits) -> io::Result<()> {
     gristmill_confine::Limits {
-        memory_bytes: None,
+        memory: Memory::Open,
         file_bytes: limits.file_bytes_max,
         open_files: None,
         processes: false,

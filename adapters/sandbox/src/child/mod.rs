@@ -4,6 +4,7 @@ mod alter;
 mod confine;
 mod engine;
 mod load;
+mod program;
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -11,21 +12,26 @@ use std::process::ExitCode;
 use crate::wire::{self, Order, Query, Reply};
 use engine::Engine;
 
-/// What this program is started again as.
+/// What this program is started again as, to run queries.
 pub(crate) const ROLE: &str = "sql";
+
+pub(crate) use program::{Order as ProgramOrder, ROLE as PROGRAM_ROLE};
 
 /// Longest order: some thousand database paths.
 const ORDER_BYTES_MAX: usize = 16 << 20;
 
-/// True in a process that a [`crate::Sandbox`] has started: `main` then does nothing but [`child_main`].
+/// True in a process that a [`crate::Sandbox`] or a [`crate::ProgramRunner`] has started: `main` then does nothing but [`child_main`].
 pub fn is_child() -> bool {
-    gristmill_confine::is_child(ROLE)
+    gristmill_confine::is_child(ROLE) || gristmill_confine::is_child(PROGRAM_ROLE)
 }
 
-/// Serves the parent over stdin and stdout until it closes them.
+/// Serves the parent over stdin and stdout until it closes them, or becomes the program that it is to run.
 ///
 /// Must run before the program starts threads or opens files of its own: the limits it sets are the process's.
 pub fn child_main() -> ExitCode {
+    if gristmill_confine::is_child(PROGRAM_ROLE) {
+        return program::become_it();
+    }
     let (stdin, stdout) = (io::stdin().lock(), io::stdout().lock());
     match serve(stdin, stdout) {
         Ok(()) => ExitCode::SUCCESS,
