@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
-use gristmill_coordinator::{StoredRecipe, usual_recipes};
+use anyhow::{Context, anyhow, bail};
+use gristmill_coordinator::{SeedStore, StoredRecipe, usual_recipes};
 use gristmill_domain::job::{EmbedSource, Job};
-use gristmill_domain::validator::Checker;
+use gristmill_domain::validator::{Asked, Checker, Fault, Need};
 use gristmill_runs::{Given, Prepared, read_seeds};
 use gristmill_sandbox::{Files, Opened};
 
@@ -16,6 +16,9 @@ pub(crate) use gristmill_jobfile::Keys;
 use crate::args::JobArgs;
 use crate::failure::Failure;
 use crate::{print, workshop};
+
+/// Seeds on which a validator's program is tried at most.
+const TRIED: u64 = 5;
 
 /// A job, read and made ready, with what this process needs to carry it out.
 pub(crate) struct Ready {
@@ -49,6 +52,9 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure
             .map_err(|e| Failure::Other(anyhow!(e)))?
             .map_err(Failure::Input)?
     };
+    if let Some(Need::Program(_)) = job.filter.validator.need() {
+        try_out(&*checker, &read.store).await.map_err(Failure::Input)?;
+    }
     let given = Given {
         job: job.clone(),
         job_file: args.job.display().to_string(),
@@ -73,6 +79,37 @@ fn languages(job: &Job) -> &'static [&'static str] {
             .map(|entry| entry.languages)
             .unwrap_or_default(),
         EmbedSource::Off => &[],
+    }
+}
+
+/// Has a program of the user's check references of the first seeds: what is wrong with it is known before anything is spent.
+async fn try_out(checker: &dyn Checker, seeds: &SeedStore) -> anyhow::Result<()> {
+    let mut first_wrong = None;
+    for ordinal in 0..seeds.len().min(TRIED) {
+        let seed = seeds.read(ordinal)?;
+        let asked = Asked {
+            question: &seed.question,
+            answer: seed.references.first().unwrap_or(&seed.answer),
+            references: &seed.references,
+            passage: seed.context.as_deref(),
+            database: seed.database.as_deref(),
+        };
+        let wrong = match checker.check(&asked).await {
+            Err(Fault::Unverifiable(why)) => bail!("`filter.validator` cannot be used: {why}"),
+            Err(Fault::Answer(rejection)) => rejection.detail,
+            Ok(verdict) if verdict.correct == Some(false) => verdict.detail,
+            Ok(_) => return Ok(()),
+        };
+        first_wrong.get_or_insert((seed.place, wrong));
+    }
+    // One may be wrong; where all are, it is the program that is.
+    match first_wrong {
+        None => Ok(()),
+        Some((place, why)) => bail!(
+            "the program of `filter.validator` finds the real answers wrong, the first at {}:{}: {why}",
+            place.file,
+            place.line
+        ),
     }
 }
 

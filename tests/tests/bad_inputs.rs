@@ -76,6 +76,19 @@ const fn call(
     }
 }
 
+/// Seeds that the validator cannot use.
+const fn unfit(
+    name: &'static str,
+    validator: &'static [(&'static str, &'static str)],
+    text: &'static [u8],
+    says: &'static [&'static str],
+) -> Case {
+    Case {
+        change: validator,
+        ..seeds(name, text, says)
+    }
+}
+
 static CASES: &[Case] = &[
     case(
         "broken YAML",
@@ -291,6 +304,56 @@ static CASES: &[Case] = &[
         &["seeds.jsonl:1", "answer"],
     ),
     seeds("seeds that are a list", b"[1, 2]\n", &["seeds.jsonl:1", "object"]),
+    unfit(
+        "seeds that do not match the pattern",
+        &[("{kind: number}", "{kind: regex, pattern: '[A-Z][0-9]+'}")],
+        b"{\"question\": \"x?\", \"answer\": \"asthma\"}\n",
+        &[
+            "seeds.jsonl:1",
+            "`asthma` does not match `filter.validator.pattern`",
+        ],
+    ),
+    unfit(
+        "seeds without a unit",
+        &[("{kind: number}", "{kind: number_with_unit}")],
+        b"{\"question\": \"x?\", \"answer\": \"12\"}\n",
+        &[
+            "seeds.jsonl:1",
+            "`12` is no number with a unit",
+            "filter.validator.unit",
+        ],
+    ),
+    unfit(
+        "seeds that do not fit the schema",
+        &[("{kind: number}", "{kind: json_schema, schema: {type: object}}")],
+        b"{\"question\": \"x?\", \"answer\": \"[1]\"}\n",
+        &[
+            "seeds.jsonl:1",
+            "does not fit the schema",
+            "seeds.fields.references",
+        ],
+    ),
+    case(
+        "a validator's program that fails",
+        &[("{kind: number}", "{kind: command, run: ['false']}")],
+        &["`filter.validator` cannot be used", "exit status: 1"],
+    ),
+    case(
+        "a validator's program that finds real answers wrong",
+        &[(
+            "{kind: number}",
+            "{kind: command, run: [echo, '{\"correct\": false, \"detail\": \"so it is\"}']}",
+        )],
+        &["finds the real answers wrong", "seeds.jsonl:1", "so it is"],
+    ),
+    case(
+        "a validator's file that is not there",
+        &[(
+            "{kind: number}",
+            "{kind: command, run: [python3, check.py], files: [check.py]}",
+        )],
+        &["there is no file", "check.py", "job.yaml:4"],
+    ),
     seeds(
         "seeds whose answers are no numbers",
         b"{\"question\": \"x?\", \"answer\": \"seven or so\"}\n",

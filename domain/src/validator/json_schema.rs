@@ -86,7 +86,7 @@ impl Validator for JsonSchema {
     fn form(&self) -> Option<String> {
         let schema = self.schema.as_ref()?;
         Some(format!(
-            "The final answer is one JSON value that fits this JSON Schema: {schema}"
+            "The final answer is one JSON value, written as text, that fits this JSON Schema: {schema}"
         ))
     }
 
