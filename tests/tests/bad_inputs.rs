@@ -267,7 +267,7 @@ static CASES: &[Case] = &[
         files: &[("p.txt", b"version: 1\n=== user\n{{ qestion }}\n")],
         args: &["run", "job.yaml"],
         code: 3,
-        says: &["Answer"],
+        says: &["answer"],
     },
     Case {
         name: "job file that is no text",
