@@ -95,6 +95,8 @@ impl std::error::Error for Error {}
 pub struct Errors {
     pub(crate) errors: Vec<Error>,
     pub(crate) sources: Sources,
+    /// The verb that checks such a file and spends nothing.
+    pub(crate) checked_by: &'static str,
 }
 
 impl Errors {

@@ -64,7 +64,12 @@ pub(crate) fn load_with(
     let loaded = read_job(path, overrides, is_set, &mut sources, &mut errors);
     match loaded {
         Some(loaded) if errors.is_empty() => Ok(loaded),
-        _ => Err(Errors { errors, sources }.sort()),
+        _ => Err(Errors {
+            errors,
+            sources,
+            checked_by: "plan",
+        }
+        .sort()),
     }
 }
 

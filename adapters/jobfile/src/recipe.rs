@@ -42,7 +42,12 @@ pub fn recipe_file(path: &Path) -> Result<File, Errors> {
     let mut errors = Vec::new();
     match read(path, &mut sources, &mut errors) {
         Some(file) if errors.is_empty() => Ok(file),
-        _ => Err(Errors { errors, sources }.sort()),
+        _ => Err(Errors {
+            errors,
+            sources,
+            checked_by: "recipe check",
+        }
+        .sort()),
     }
 }
 
@@ -115,7 +120,7 @@ fn prompts(recipe: &Recipe, folder: &Path, tree: &Node, errors: &mut Vec<Error>,
                     errors.push(
                         Error::new(
                             Code::Config,
-                            format!("the prompt `{name}` cannot be used: {error}"),
+                            format!("the prompt `{name}` cannot be used: {}", first_line(&error)),
                             help,
                         )
                         .at(place()),
@@ -136,6 +141,11 @@ fn prompts(recipe: &Recipe, folder: &Path, tree: &Node, errors: &mut Vec<Error>,
             }
         }
     }
+}
+
+/// What a template's error says, without the listing that it shows below.
+fn first_line(error: &impl std::fmt::Display) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Every prompt that a recipe names, with the key path that names it.

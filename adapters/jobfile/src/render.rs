@@ -40,7 +40,10 @@ pub fn render(errors: &Errors, color: bool) -> String {
         .sources
         .get(crate::place::JOB)
         .map_or("job.yaml", |source| source.name.as_str());
-    let way_on = format!("nothing was spent; check with `gristmill plan {job}`");
+    let way_on = format!(
+        "nothing was spent; check with `gristmill {} {job}`",
+        errors.checked_by
+    );
     text.push_str(if errors.errors.len() > 1 { "\n\n" } else { "\n" });
     text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(way_on))]));
     text.push('\n');

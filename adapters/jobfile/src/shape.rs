@@ -258,6 +258,21 @@ fn fields(schema: &Value, root: &Value, depth: usize) -> Vec<Field> {
         .collect()
 }
 
+/// Forms that are groups of one key each, as of an enumeration whose variants hold something, as one group: which key it is says which form.
+fn of_one_key(shapes: Vec<Shape>) -> Vec<Shape> {
+    let alone = |shape: &Shape| matches!(shape, Shape::Group(fields) if fields.len() == 1);
+    if shapes.iter().filter(|shape| alone(shape)).count() < 2 {
+        return shapes;
+    }
+    let (groups, mut others): (Vec<Shape>, Vec<Shape>) = shapes.into_iter().partition(alone);
+    let keys = groups.iter().flat_map(Shape::fields).cloned().map(|field| Field {
+        required: false,
+        ..field
+    });
+    others.push(Shape::Group(keys.collect()));
+    others
+}
+
 fn alternatives(forms: &[Value], root: &Value, depth: usize) -> Shape {
     if let Some(tagged) = tagged(forms, root, depth) {
         return tagged;
@@ -272,6 +287,7 @@ fn alternatives(forms: &[Value], root: &Value, depth: usize) -> Shape {
             other => shapes.push(other),
         }
     }
+    let mut shapes = of_one_key(shapes);
     if !words.is_empty() {
         shapes.insert(0, Shape::Choice(words));
     }

@@ -633,7 +633,7 @@ impl Check {
             .iter()
             .filter(|step| matches!(step.does, Does::Distinct { .. }))
             .count();
-        if gates == 0 && !file.steps.is_empty() {
+        if file.steps.iter().all(|step| step.distinct.is_none()) && !file.steps.is_empty() {
             let help = "add `- distinct: question`, or the field that must not be there already";
             self.tell("steps", "nothing drops duplicates", help);
         }

@@ -462,9 +462,8 @@ fn a_step_that_cannot_be_done_is_told_at_its_key() {
     check(
         |r| r["steps"][1] = json!({"distinct": "qestion"}),
         expect![[r#"
-        steps.1.distinct: no step before it makes the field `qestion` (name a field that a reply fills)
-        steps: nothing drops duplicates (add `- distinct: question`, or the field that must not be there already)
-    "#]],
+            steps.1.distinct: no step before it makes the field `qestion` (name a field that a reply fills)
+        "#]],
     );
     check(
         |r| r["steps"][1] = json!({"distinct": "question", "prompt": "answer"}),

@@ -8,6 +8,7 @@ mod concepts;
 mod good;
 mod limits;
 mod mutators;
+mod recipes;
 mod rendering;
 mod validators;
 mod written;
