@@ -80,6 +80,7 @@ impl<T: Texts> Producer for Preparation<'_, T> {
                 id: address.task_id(self.setup.run),
                 address,
                 model,
+                needs: Vec::new(),
                 work,
             });
             self.next += 1;

@@ -466,6 +466,7 @@ impl Round<'_> {
                 id: address.task_id(self.setup.run),
                 address,
                 model,
+                needs: Vec::new(),
                 work: Work::Embed { texts },
             }));
         }

@@ -21,7 +21,7 @@ use gristmill_domain::recipe::{
 use gristmill_domain::reply::{Holds, Member, Reply, Value};
 use gristmill_domain::seed::Seed;
 use gristmill_domain::strategy::Strategy;
-use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work};
+use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work, needs};
 
 use crate::Error;
 use crate::seeds::SeedStore;
@@ -593,6 +593,9 @@ impl Setup {
                 .then(|| reply.schema()),
         };
         let subject = reply.answer().map(|_| self.subject(brief, questions, seeds));
+        let validator = &self.job.filter.validator;
+        let checks = subject.is_some() && validator.verifies();
+        let needs = needs(&reply, checks.then(|| validator.name()));
         let work = Work::Chat {
             request,
             reply,
@@ -602,6 +605,7 @@ impl Setup {
             id,
             address,
             model: spec.name(),
+            needs,
             work,
         };
         Ok((task, template.version().to_owned()))

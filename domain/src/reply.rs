@@ -77,6 +77,32 @@ pub enum Holds {
 }
 
 impl Holds {
+    /// The names of all types.
+    pub const NAMES: [&str; 8] = [
+        "text",
+        "question",
+        "answer",
+        "reasoning",
+        "yes_no",
+        "number",
+        "texts",
+        "one_of",
+    ];
+
+    /// The name of the type, as recipes write it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Question => "question",
+            Self::Answer => "answer",
+            Self::Reasoning => "reasoning",
+            Self::YesNo => "yes_no",
+            Self::Number { .. } => "number",
+            Self::Texts { .. } => "texts",
+            Self::OneOf { .. } => "one_of",
+        }
+    }
+
     /// The type in JSON Schema.
     fn schema(&self) -> serde_json::Value {
         match self {

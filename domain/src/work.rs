@@ -1,5 +1,7 @@
 //! One unit of paid work: what a worker is told to do, and what it reports back.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
@@ -7,8 +9,9 @@ use crate::chat;
 use crate::filter::Rejection;
 use crate::id::{RunId, TaskId};
 use crate::recipe::machine::Call;
-use crate::reply::{Fields, Reply, Value};
+use crate::reply::{Fields, Holds, Reply, Value};
 use crate::stage::Stage;
+use crate::validator::Settings;
 
 /// A planned task. Its id is a hash of (run, round, candidate, stage, step, pass, sample), so that planning again after a crash names the same work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +22,10 @@ pub struct Task {
     pub address: Address,
     /// Name of the configured model that does it: a name only, so that no text of a document can choose an address or a key.
     pub model: String,
+    /// What a worker must be able to do beside asking a model ([`abilities`]): one that is not leaves the task to others. The envelope
+    /// carries it apart, so that a worker reads it before it reads anything that it may not know.
+    #[serde(skip)]
+    pub needs: Vec<String>,
     /// What to do.
     pub work: Work,
 }
@@ -133,6 +140,27 @@ impl Address {
             &call.sample.to_le_bytes(),
         ])
     }
+}
+
+/// What a worker of this version can do: read replies with members of these types, and check answers by these validators.
+pub fn abilities() -> BTreeSet<String> {
+    let replies = Holds::NAMES.iter().map(|name| format!("reply:{name}"));
+    let validators = Settings::EXAMPLES.iter().filter_map(|example| {
+        let settings: Settings = serde_json::from_str(example).ok()?;
+        Some(of_validator(settings.name()))
+    });
+    replies.chain(validators).collect()
+}
+
+fn of_validator(name: &str) -> String {
+    format!("validator:{name}")
+}
+
+/// What a worker must be able to do to read such a reply, and to check the answer in it by a validator.
+pub fn needs(reply: &Reply, validator: Option<&str>) -> Vec<String> {
+    let types: BTreeSet<&str> = reply.members.iter().map(|member| member.holds.name()).collect();
+    let types = types.into_iter().map(|name| format!("reply:{name}"));
+    types.chain(validator.map(of_validator)).collect()
 }
 
 /// The most that embedding texts may use, in this process and so without a call: a byte is at least a token, and each text adds two markers.
@@ -359,6 +387,16 @@ mod tests {
             output(r#"{"assigned": null}"#),
             Output::Fields(Fields::from([("concept".into(), Value::Choice(None))]))
         );
+    }
+
+    #[test]
+    fn this_version_can_do_all_that_its_own_tasks_need() {
+        let able = abilities();
+        let reply = Reply::judgement("grade").with_answer(true);
+        for need in needs(&reply, Some("sql")) {
+            assert!(able.contains(&need), "{need}");
+        }
+        assert!(!able.contains("validator:of_tomorrow"));
     }
 
     #[test]

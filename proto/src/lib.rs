@@ -20,7 +20,9 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gristmi
 pub use account::stage_of;
 pub use format::FormatVersion;
 pub use segment::{Record, Segment, SegmentKind};
-pub use task::{Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report};
+pub use task::{
+    Address, Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report,
+};
 
 /// The version that this program writes, and the only one that it reads.
 pub const VERSION: u32 = 1;

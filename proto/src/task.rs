@@ -33,30 +33,20 @@ impl Envelope {
             stage: v1::Stage::from(self.task.address.step.stage).into(),
             work,
             trace: self.trace.clone().into_iter().collect(),
+            needs: self.task.needs.clone(),
         }
         .encode_to_vec())
     }
 
     /// Decodes an envelope.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        const WHAT: &str = "task envelope";
-        let wire =
-            v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf { what: WHAT, source })?;
-        if wire.version != VERSION {
-            return Err(Error::Version {
-                what: WHAT,
-                found: wire.version,
-            });
-        }
-        let damaged = |detail: &str| Error::Damaged {
-            what: WHAT,
-            detail: detail.to_owned(),
-        };
-        let run = RunId::from_bytes(&wire.run).ok_or_else(|| damaged("the run's id has the wrong length"))?;
-        let id =
-            TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
-        let task: Task =
-            serde_json::from_slice(&wire.work).map_err(|source| Error::Json { what: WHAT, source })?;
+        let wire = wire_of(bytes)?;
+        let (run, id) = ids(&wire)?;
+        let mut task: Task = serde_json::from_slice(&wire.work).map_err(|source| Error::Json {
+            what: ENVELOPE,
+            source,
+        })?;
+        task.needs = wire.needs;
         if task.id != id || task.address.task_id(run) != id {
             return Err(damaged("the task's id does not belong to its run and address"));
         }
@@ -66,6 +56,62 @@ impl Envelope {
             trace: wire.trace.into_iter().collect(),
         })
     }
+}
+
+/// What a worker reads of an envelope before anything that it may not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// What a worker must be able to do.
+    pub needs: Vec<String>,
+}
+
+impl Address {
+    /// Reads the address of an envelope.
+    ///
+    /// # Errors
+    /// A message that is no envelope of this version.
+    pub fn of(bytes: &[u8]) -> Result<Self, Error> {
+        let wire = wire_of(bytes)?;
+        let (run, task) = ids(&wire)?;
+        Ok(Self {
+            run,
+            task,
+            needs: wire.needs,
+        })
+    }
+}
+
+const ENVELOPE: &str = "task envelope";
+
+fn damaged(detail: &str) -> Error {
+    Error::Damaged {
+        what: ENVELOPE,
+        detail: detail.to_owned(),
+    }
+}
+
+fn wire_of(bytes: &[u8]) -> Result<v1::TaskEnvelope, Error> {
+    let wire = v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf {
+        what: ENVELOPE,
+        source,
+    })?;
+    if wire.version != VERSION {
+        return Err(Error::Version {
+            what: ENVELOPE,
+            found: wire.version,
+        });
+    }
+    Ok(wire)
+}
+
+fn ids(wire: &v1::TaskEnvelope) -> Result<(RunId, TaskId), Error> {
+    let run = RunId::from_bytes(&wire.run).ok_or_else(|| damaged("the run's id has the wrong length"))?;
+    let id = TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
+    Ok((run, id))
 }
 
 /// Encodes a report; vectors are packed, not spelled out.

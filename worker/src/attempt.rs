@@ -2,7 +2,8 @@
 //!
 //! A task whose model is asked in batches goes into the [`crate::lane`] instead.
 //!
-//! Without a kit, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held.
+//! Without a kit, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held. So is one that needs what
+//! this worker cannot do: it is another's.
 //!
 //! | begin answers | the delivery |
 //! |---|---|
@@ -13,6 +14,7 @@
 //! | no budget now | deferred, acked: others may settle below their worst case |
 //! | no budget | acked: the coordinator fails what can never be paid for |
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Settle, VoidProof};
 use gristmill_ports::limiter::{Demand, Limiter, PERMIT_VALID, Permit, Ticket};
 use gristmill_ports::queue::Delivery;
 use gristmill_ports::trace::Propagator;
-use gristmill_proto::Envelope;
+use gristmill_proto::{self as proto, Envelope};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -59,6 +61,8 @@ pub(crate) struct Bench {
     pub(crate) trials: Trials,
     pub(crate) unreadable: Unreadable,
     pub(crate) handle: Handle,
+    /// What this worker can do.
+    pub(crate) abilities: BTreeSet<String>,
 }
 
 /// One delivery's place at the bench.
@@ -82,15 +86,29 @@ impl Permitted {
     }
 }
 
+/// What an envelope turned out to be.
+enum Read {
+    /// A task that this worker can do.
+    Task(Box<Envelope>),
+    /// A task that it cannot.
+    Lacking { address: proto::Address, need: String },
+    /// No envelope of this version.
+    Unreadable(proto::Error),
+}
+
 /// The message can never be worked on here.
 struct Unworkable(String);
 
 impl Bench {
     /// Works on one delivery. Whatever happens, the ledger can tell what it cost.
     pub(crate) async fn work_on(&self, delivery: Delivery) {
-        let done = match Envelope::decode(&delivery.envelope) {
-            Err(error) => delivery.receipt.dead_letter(&error.to_string()).await,
-            Ok(envelope) => {
+        let done = match self.read(&delivery.envelope) {
+            Read::Lacking { address, need } => {
+                self.leave_to_others(&address, &need).await;
+                delivery.receipt.ack().await
+            }
+            Read::Unreadable(error) => delivery.receipt.dead_letter(&error.to_string()).await,
+            Read::Task(envelope) => {
                 let task = &envelope.task;
                 if let Some(waited) = delivery.waited {
                     meter::waited_in_queue(task.address.step.stage, waited);
@@ -116,6 +134,31 @@ impl Bench {
                 "the queue did not take the receipt"
             );
         }
+    }
+
+    /// Reads an envelope, if this worker can do what its task needs.
+    fn read(&self, envelope: &[u8]) -> Read {
+        match proto::Address::of(envelope) {
+            Err(error) => return Read::Unreadable(error),
+            Ok(address) => {
+                let lacking = address.needs.iter().find(|need| !self.abilities.contains(*need));
+                if let Some(need) = lacking.cloned() {
+                    return Read::Lacking { address, need };
+                }
+            }
+        }
+        match Envelope::decode(envelope) {
+            Ok(envelope) => Read::Task(Box::new(envelope)),
+            Err(error) => Read::Unreadable(error),
+        }
+    }
+
+    /// Puts off a task that another worker can do.
+    async fn leave_to_others(&self, address: &proto::Address, need: &str) {
+        let proto::Address { run, task, .. } = *address;
+        self.kits.lacks(run, need);
+        let wait = millis(spread(NO_KIT_WAIT));
+        tell("defer", || self.ledger.defer(run, task, wait)).await;
     }
 
     async fn handle(&self, envelope: &Envelope) -> Result<(), Unworkable> {

@@ -76,6 +76,9 @@ pub trait Kits: Send + Sync {
 
     /// An endpoint refuses what the run asks by this kit: a person may send the run's job again, and the next kit is to be that job's.
     fn doubt(&self, _run: RunId) {}
+
+    /// Tasks of the run need what this worker cannot do: people who wonder why it leaves them should know.
+    fn lacks(&self, _run: RunId, _need: &str) {}
 }
 
 /// The kit of the one run that a process works on.

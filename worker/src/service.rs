@@ -1,9 +1,11 @@
 //! Pulls deliveries while slots are free, and drains when told to stop.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_domain::stage::Stage;
+use gristmill_domain::work::abilities;
 use gristmill_ports::batch::Dockets;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::limiter::Limiter;
@@ -68,6 +70,7 @@ impl Worker {
                 trials: Trials::default(),
                 unreadable: Unreadable::default(),
                 handle: Handle::default(),
+                abilities: abilities(),
             },
             options,
         }
@@ -77,6 +80,13 @@ impl Worker {
     #[must_use]
     pub fn traced(mut self, propagator: Arc<dyn Propagator>) -> Self {
         self.bench.propagator = propagator;
+        self
+    }
+
+    /// A worker that can do other things than this version can: for tests of versions side by side.
+    #[must_use]
+    pub fn able_to(mut self, abilities: BTreeSet<String>) -> Self {
+        self.bench.abilities = abilities;
         self
     }
 

@@ -257,6 +257,13 @@ impl Kits for ClusterKits {
         }
     }
 
+    fn lacks(&self, run: RunId, need: &str) {
+        let reason = format!(
+            "this worker cannot do `{need}`, and leaves such tasks to others: is it of an older version?"
+        );
+        self.refuse(run, &NoKit::NotYet(reason));
+    }
+
     fn doubt(&self, run: RunId) {
         if let Some(kept) = locked(&self.kept).get_mut(&run) {
             kept.doubted = true;

@@ -1,7 +1,7 @@
 //! A worker between a ledger and queues in memory, on paused time, with the coordinator's sweep played by the test.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -102,6 +102,11 @@ pub(crate) struct Running {
 impl Stand {
     /// Opens so many judgements; nothing is published yet.
     pub(crate) async fn new(tasks: u64) -> Self {
+        Self::needing(tasks, &[]).await
+    }
+
+    /// Opens so many judgements that need a worker to be able to do something.
+    pub(crate) async fn needing(tasks: u64, needs: &[&str]) -> Self {
         let run = RunId::of(&[b"stand"]);
         let ledger = Arc::new(MemoryLedger::default());
         let account = NewAccount {
@@ -116,7 +121,12 @@ impl Stand {
         };
         ledger.create(account).await.unwrap();
         let epoch = ledger.take_over(run, "stand").await.unwrap();
-        let tasks: Vec<Task> = (0..tasks).map(|index| task(run, index)).collect();
+        let needs: Vec<String> = needs.iter().map(|need| (*need).to_owned()).collect();
+        let needing = |index| Task {
+            needs: needs.clone(),
+            ..task(run, index)
+        };
+        let tasks: Vec<Task> = (0..tasks).map(needing).collect();
         let folder = tempfile::tempdir().unwrap();
         let stand = Self {
             run,
@@ -192,13 +202,32 @@ impl Stand {
         slots: usize,
         grace: Duration,
     ) -> Running {
+        self.start(self.worker(kits, limiter, grace), slots)
+    }
+
+    /// A worker that can do other things than this version can.
+    pub(crate) fn work_able(
+        &self,
+        abilities: BTreeSet<String>,
+        kit: Kit,
+        limiter: &Arc<dyn Limiter>,
+        slots: usize,
+    ) -> Running {
+        let worker = self.worker(Arc::new(Fixed::new(kit)), limiter, Duration::from_secs(20));
+        self.start(worker.able_to(abilities), slots)
+    }
+
+    fn worker(&self, kits: Arc<dyn Kits>, limiter: &Arc<dyn Limiter>, grace: Duration) -> Worker {
         let options = Options {
             renew_every: Duration::from_millis(LEASE_MS / 4),
             grace,
         };
         let ledger = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
         let dockets = Arc::clone(&self.dockets) as Arc<dyn Dockets>;
-        let worker = Worker::new(kits, ledger, Arc::clone(limiter), dockets, options);
+        Worker::new(kits, ledger, Arc::clone(limiter), dockets, options)
+    }
+
+    fn start(&self, worker: Worker, slots: usize) -> Running {
         let source = Source {
             stage: Stage::Judge,
             consumer: self.queues.consumer(Stage::Judge).unwrap(),
@@ -285,6 +314,7 @@ fn task(run: RunId, index: u64) -> Task {
         id: address.task_id(run),
         address,
         model: "m".to_owned(),
+        needs: Vec::new(),
         work: Work::Chat {
             reply: gristmill_domain::reply::Reply::judgement("grade"),
             subject: None,
