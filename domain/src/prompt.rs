@@ -265,6 +265,16 @@ const BUILT_IN: &[(&str, PromptForm, &str)] = &[
         PromptForm::Chat,
         include_str!("../prompts/tutorial.chat.txt"),
     ),
+    (
+        "difficulty",
+        PromptForm::Chat,
+        include_str!("../prompts/difficulty.chat.txt"),
+    ),
+    (
+        "harder_question",
+        PromptForm::Chat,
+        include_str!("../prompts/harder_question.chat.txt"),
+    ),
 ];
 
 /// Names of the prompts that ship with the program, each once.
@@ -473,7 +483,7 @@ mod tests {
     }
 
     /// Fields that prompts of built-in recipes show.
-    const FIELDS: [&str; 5] = ["facts", "fact", "text", "critique", "acceptable"];
+    const FIELDS: [&str; 6] = ["facts", "fact", "text", "critique", "acceptable", "reason"];
 
     fn built_in(name: &str, form: PromptForm) -> Template {
         Template::parse(name, Template::built_in_text(name, form).unwrap(), FIELDS).unwrap()

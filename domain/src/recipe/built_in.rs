@@ -16,6 +16,10 @@ const FILES: &[(&str, &str)] = &[
     ("grounded_qa", include_str!("../../recipes/grounded_qa.yaml")),
     ("knowledge", include_str!("../../recipes/knowledge.yaml")),
     (
+        "evolve_question",
+        include_str!("../../recipes/evolve_question.yaml"),
+    ),
+    (
         "critique_revise",
         include_str!("../../recipes/critique_revise.yaml"),
     ),

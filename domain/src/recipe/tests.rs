@@ -300,6 +300,7 @@ fn every_recipe_asks_in_its_order() {
         new_question: question, answerable, answer 1, answer 2, answer 3, answer 4 → accepted
         grounded_qa: facts, question, answer, support, grade 1 → accepted
         knowledge: text, support → accepted
+        evolve_question: question, difficulty, answerable, answer 1, answer 2, answer 3, answer 4 → accepted
         critique_revise: draft, critique, revision, critique, pass 2, grade 1 → accepted
         rejection_sampling: answer 1, answer 2, answer 3, answer 4, grade 1, grade 2, grade 3, grade 4 → accepted
         self_play: question, answerable, answer 1, answer 2, answer 3, answer 4 → accepted
