@@ -72,11 +72,13 @@ pub enum Evolution {
     Comparative,
     /// What would follow from a supposition.
     Hypothetical,
+    /// A mistake to be found and put right.
+    ErrorFinding,
 }
 
 impl Evolution {
     /// Every evolution.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Constraints,
         Self::Deepening,
         Self::Concretizing,
@@ -85,6 +87,7 @@ impl Evolution {
         Self::MultiContext,
         Self::Comparative,
         Self::Hypothetical,
+        Self::ErrorFinding,
     ];
 
     /// The stable name, as jobs and rows carry it.
@@ -98,6 +101,7 @@ impl Evolution {
             Self::MultiContext => "multi_context",
             Self::Comparative => "comparative",
             Self::Hypothetical => "hypothetical",
+            Self::ErrorFinding => "error_finding",
         }
     }
 }
