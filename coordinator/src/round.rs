@@ -312,6 +312,11 @@ impl<'a> Round<'a> {
         let recipe = self.setup.recipe(candidate.recipe);
         let strategy = recipe.kind();
         let question = candidate.state.question(recipe).to_owned();
+        // Texts are about what they say themselves.
+        let compared = match recipe.file().row.form {
+            Form::Text => self.compared(&candidate).to_owned(),
+            Form::Instruction | Form::Preference => question.clone(),
+        };
         let rejection = candidate.state.decided().flatten().cloned();
         let accepted = rejection.is_none();
         let rejection = rejection.or_else(|| self.surplus());
@@ -329,7 +334,7 @@ impl<'a> Round<'a> {
                 anchor: candidate.anchor,
                 topic: candidate.topic().map(|topic| topic.name.as_str()),
                 of_passage: candidate.of_passage(),
-                question: &question,
+                question: &compared,
                 vector: candidate.vector.as_deref(),
                 model: candidate.heard(),
                 accepted: rejection.is_none(),

@@ -140,6 +140,17 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
         )),
         (Next::End(_), Next::Round(_)) => {}
     }
+    if !prepared.start.job.generate.recipes.is_empty() {
+        let planned = [&after_pilot, &first].into_iter().find_map(|next| match next {
+            Next::Round(plan) => Some(plan),
+            Next::End(_) => None,
+        });
+        let recipes = planned.map(|plan| &plan.recipes).into_iter().flatten();
+        let each: Vec<String> = recipes
+            .map(|planned| format!("{} {}", thousands(planned.candidates), planned.recipe))
+            .collect();
+        text.push_str(&format!("recipes    of the next round: {}\n", each.join(", ")));
+    }
     if let (Some(terms), Some(prices)) = (&terms, &prices) {
         text.push_str(&prices_in_words(terms, prices));
     }

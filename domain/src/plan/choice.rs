@@ -29,7 +29,11 @@ pub(super) fn choose(ground: &Ground<'_>) -> (Mix, f64, String) {
         uncovered_share: snapshot.uncovered_share,
         worth: ground.worth,
     };
-    let (rule, reason) = strategy::solve_mix(|rule| in_all(&policy.blended(rule)), &situation);
+    let (rule, mut reason) = strategy::solve_mix(|rule| in_all(&policy.blended(rule)), &situation);
+    for strategy in Strategy::ALL {
+        // What the job has no recipe for is not given up.
+        reason.worth[strategy] |= !policy.offers(strategy);
+    }
     let mix = policy.blended(&rule);
     let reason_of_weights = policy
         .has_fixed()

@@ -235,13 +235,12 @@ impl State {
         }
     }
 
-    /// The question of the row, or its text; empty while it is not there.
+    /// The question of the row; empty while it is not there, and for rows without one.
     pub fn question(&self, recipe: &Recipe) -> &str {
-        let row = &recipe.file().row;
-        match (&row.question, &row.text) {
-            (Some(_), _) if recipe.asks_question() && !self.questioned => "",
-            (Some(field), _) | (None, Some(field)) => self.text(field),
-            (None, None) => "",
+        match &recipe.file().row.question {
+            Some(_) if recipe.asks_question() && !self.questioned => "",
+            Some(field) => self.text(field),
+            None => "",
         }
     }
 

@@ -156,8 +156,8 @@ fn pairs_and_texts_have_files_and_columns_of_their_own() {
             );
         }
         writer.finish().unwrap().publish().unwrap();
-        assert_eq!(read(&target, Split::Preference), [pair.clone()]);
-        assert_eq!(read(&target, Split::Text), [text.clone()]);
+        assert_eq!(read(&target, Split::Preference), std::slice::from_ref(&pair));
+        assert_eq!(read(&target, Split::Text), std::slice::from_ref(&text));
         let line: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(target.join("jsonl/preference.jsonl")).unwrap())
                 .unwrap();
