@@ -248,6 +248,11 @@ impl Recipe {
         }
     }
 
+    /// Whether a text can be the name of a recipe: small letters, digits and `_`.
+    pub fn may_be_named(name: &str) -> bool {
+        check::is_name(name)
+    }
+
     /// Its steps.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -315,6 +320,22 @@ impl Recipe {
             Some(Samples::Agreement { verdict, judge }) => (verdict, judge),
             Some(Samples::One | Samples::Several(_)) | None => (None, None),
         }
+    }
+
+    /// Number of the last step that may change the answer: one that asks for an answer or chooses one, or the end of a loop that does.
+    pub fn last_answer(&self) -> Option<usize> {
+        let answers = |step: &Step| match &step.does {
+            Does::Ask(ask) => ask.answers(),
+            Does::Choose { .. } => true,
+            _ => false,
+        };
+        let last = self.steps.iter().rposition(answers)?;
+        let after = |end: &usize| *end > last;
+        let ends = self.steps[..last].iter().filter_map(|step| match &step.does {
+            Does::Repeat { end } => Some(*end),
+            _ => None,
+        });
+        Some(ends.filter(after).max().unwrap_or(last))
     }
 
     /// Number of the gate at which the question is compared with all others, where there is one.

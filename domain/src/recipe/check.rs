@@ -288,7 +288,8 @@ impl Check {
     }
 
     fn fill(&mut self, members: &[Member]) {
-        for member in members {
+        // Reasoning is a part of the answer that it leads to, and no field.
+        for member in members.iter().filter(|member| member.holds != Holds::Reasoning) {
             self.fields.retain(|(name, _)| *name != member.name);
             self.fields.push((member.name.clone(), member.holds.clone()));
         }
@@ -784,7 +785,7 @@ impl Check {
 }
 
 /// Small letters, digits and underscores.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 40 && name.chars().all(fits)
 }

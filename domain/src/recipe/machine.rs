@@ -432,6 +432,9 @@ impl State {
     /// Takes steps up to one that needs replies, to a gate, or past the last.
     fn walk(&mut self, context: &Context<'_>, effects: &mut Vec<Effect>) {
         while self.decided().is_none() {
+            if let Some(rejection) = self.found_wrong(context.recipe) {
+                return self.end(Some(rejection), effects);
+            }
             let Some(step) = context.recipe.step(self.at) else {
                 return self.end(None, effects);
             };
@@ -489,6 +492,15 @@ impl State {
                 }
             }
         }
+    }
+
+    /// The rejection of a row whose answer its validator found wrong, once no step is left that could mend it.
+    fn found_wrong(&self, recipe: &Recipe) -> Option<Rejection> {
+        let last = recipe.last_answer()?;
+        let row = &recipe.file().row;
+        let field = row.answer.as_ref().or(row.chosen.as_ref())?;
+        let answer = self.answer(field).filter(|_| self.at > last)?;
+        (answer.correct == Some(false)).then(|| Rejection::new(Reason::Wrong, answer.detail.clone()))
     }
 
     /// True where the step that it is at is only done where the rule for votes asks for it.
@@ -691,7 +703,9 @@ impl State {
             self.fields.insert("chosen".into(), Value::Answer(Some(chosen)));
             self.fields
                 .insert("rejected".into(), Value::Answer(Some(rejected)));
-            self.fields.insert("margin".into(), Value::Number(lead));
+            if best.points.is_some() {
+                self.fields.insert("margin".into(), Value::Number(lead));
+            }
         }
         self.fields.extend(best.fields.clone());
         None

@@ -391,6 +391,31 @@ fn a_loop_ends_when_its_condition_holds_or_its_passes_are_over() {
 }
 
 #[test]
+fn an_answer_that_is_wrong_in_the_end_is_no_row_and_is_not_judged() {
+    let world = World::new("critique_revise");
+    let walked = |revised: bool| {
+        world.walk_with(&|name, fields| {
+            if name == "draft" {
+                fields.insert("answer".into(), Value::Answer(Some(answer(9, Some(false)))));
+            }
+            if name == "critique" {
+                fields.insert("acceptable".into(), Value::YesNo(!revised));
+            }
+            if name == "revision" {
+                fields.insert("answer".into(), Value::Answer(Some(answer(10, Some(true)))));
+            }
+            if name.starts_with("grade") {
+                *fields = points(5);
+            }
+        })
+    };
+    let (state, asked) = walked(false);
+    assert_eq!(state.decided().unwrap().unwrap().reason, Reason::Wrong);
+    assert_eq!(asked, ["draft", "critique"]);
+    assert_eq!(walked(true).0.decided(), Some(None), "a draft may be mended");
+}
+
+#[test]
 fn answers_to_a_seeds_question_measure_the_teacher_and_make_no_row() {
     let mut world = World::new("answer_augmentation");
     world.measures = true;
