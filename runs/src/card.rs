@@ -33,6 +33,14 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         thousands(rows.validation),
         thousands(rows.test),
     )?;
+    if rows.pairs + rows.texts > 0 {
+        writeln!(
+            text,
+            "Of the synthetic ones, {} are preference pairs and {} are texts; both have files and a configuration of their own.\n",
+            thousands(rows.pairs),
+            thousands(rows.texts),
+        )?;
+    }
     writeln!(text, "The run ended because {}.\n", manifest.end)?;
     if !manifest.resumed.is_empty() {
         let times: Vec<String> = manifest.resumed.iter().map(ToString::to_string).collect();

@@ -66,11 +66,14 @@ pub fn front_matter(about: &About, rows_hash: &str, splits: &[(Split, u64)]) -> 
             .filter(own)
             .map(|split| (split.to_string(), vec![split])),
     );
-    for (name, splits) in configurations.iter().filter(|(_, splits)| !splits.is_empty()) {
-        line(
-            &mut yaml,
-            &format!("- config_name: {name}-{rows_hash}\n  data_files:"),
-        );
+    configurations.retain(|(_, splits)| !splits.is_empty());
+    for (place, (name, splits)) in configurations.iter().enumerate() {
+        line(&mut yaml, &format!("- config_name: {name}-{rows_hash}"));
+        if place == 0 && configurations.len() > 1 {
+            // What loads when nobody says which.
+            line(&mut yaml, "  default: true");
+        }
+        line(&mut yaml, "  data_files:");
         for split in splits {
             // A split of its own is what its configuration is trained on.
             let role = if own(split) { &Split::Train } else { *split };

@@ -185,6 +185,7 @@ fn provenance_column(rows: &[&Provenance]) -> Result<StructArray, ArrowError> {
     columns.optional("seed_source", rows.iter().map(|p| p.seed_source.as_deref()));
     columns.optional("source_place", rows.iter().map(|p| p.source_place.as_deref()));
     columns.optional("strategy", rows.iter().map(|p| p.strategy.as_deref()));
+    columns.optional("recipe", rows.iter().map(|p| p.recipe.as_deref()));
     columns.lists("mutators", rows.iter().map(|p| &p.mutators))?;
     columns.lists("prompt_versions", rows.iter().map(|p| &p.prompt_versions))?;
     columns.optional("teacher", rows.iter().map(|p| p.teacher.as_deref()));

@@ -121,8 +121,11 @@ pub struct Provenance {
     pub seed_source: Option<String>,
     /// Where the seed stands: file and line, or passage.
     pub source_place: Option<String>,
-    /// How it was made.
+    /// What it is compared and counted as.
     pub strategy: Option<String>,
+    /// The recipe that it was made by, with its version and hash.
+    #[serde(default)]
+    pub recipe: Option<String>,
     /// What its question was varied by: `evolution:NAME`, `persona:WHO`, `style:NAME`.
     #[serde(default)]
     pub mutators: Vec<String>,
@@ -219,6 +222,7 @@ impl Row {
             &p.seed_source,
             &p.source_place,
             &p.strategy,
+            &p.recipe,
         ];
         let single = single.into_iter().chain([&p.teacher, &p.teacher_version, &p.run]);
         self.id.len() + messages + verdicts + listed + single.flatten().map(String::len).sum::<usize>()

@@ -93,6 +93,12 @@ pub struct RowCounts {
     pub train_human: u64,
     /// Of them, synthetic ones.
     pub train_synthetic: u64,
+    /// Of the synthetic ones, preference pairs, which have files of their own.
+    #[serde(default)]
+    pub pairs: u64,
+    /// Of the synthetic ones, texts to train on as they stand, which have files of their own.
+    #[serde(default)]
+    pub texts: u64,
     /// Real rows held out to validate.
     pub validation: u64,
     /// Real rows held out to test.

@@ -181,6 +181,7 @@ pub(super) fn synthetic(
             seed_source: source,
             source_place: Some(place),
             strategy: Some(row.strategy.to_string()),
+            recipe: row.made.as_ref().map(ToString::to_string),
             mutators: row.mutation.iter().flat_map(Mutation::names).collect(),
             prompt_versions: row.prompts,
             teacher: Some(row.teacher),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::filter::Reason;
+use gristmill_domain::recipe::Form;
 use gristmill_domain::refusal;
 use gristmill_domain::row::Row;
 use gristmill_domain::strategy::Strategy;
@@ -88,6 +89,8 @@ impl Tallies {
         } else {
             self.rows.train += 1;
             self.rows.train_synthetic += 1;
+            self.rows.pairs += u64::from(row.form == Form::Preference);
+            self.rows.texts += u64::from(row.form == Form::Text);
             if row.strategy == Strategy::NewQuestion {
                 self.new_questions.0 += 1;
                 self.new_questions.1 += u64::from(row.assigned.is_empty());

@@ -36,6 +36,7 @@ fn row(id: &str, question: &str, answer: &str) -> Row {
             seed_source: text("handbook.md"),
             source_place: text("seeds.jsonl:7"),
             strategy: text("rephrase"),
+            recipe: text("rephrasing 1 (0123abcd)"),
             mutators: vec!["persona:a nurse".to_owned(), "style:plain".to_owned()],
             prompt_versions: vec!["rephrase/2".to_owned(), "answer/1".to_owned()],
             teacher: text("teacher"),
