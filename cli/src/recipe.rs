@@ -83,6 +83,11 @@ fn new(name: &str, from: &str, prompts: bool) -> Result<(), Failure> {
 }
 
 fn write_new(name: &str, from: &str, prompts: bool) -> anyhow::Result<String> {
+    if !Recipe::may_be_named(name) {
+        return Err(anyhow!(
+            "`{name}` cannot be the name of a recipe: use small letters, digits and `_`, such as `my_recipe`"
+        ));
+    }
     let (Some(text), Some(recipe)) = (built_in_text(from), built_in(from)) else {
         let names: Vec<&str> = built_ins().collect();
         return Err(anyhow!(
@@ -119,8 +124,13 @@ fn create(path: &Path, text: &str) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     }
-    let mut file = std::fs::File::create_new(path)
-        .with_context(|| format!("{} cannot be written: is it there already?", path.display()))?;
+    let mut file = std::fs::File::create_new(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => anyhow!(
+            "{} is there already: give another name, or take it away",
+            path.display()
+        ),
+        _ => anyhow!("{} cannot be written: {error}", path.display()),
+    })?;
     file.write_all(text.as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -26,6 +26,8 @@ const SAMPLE: u64 = 12;
 const BYTES_A_TOKEN: f64 = 4.0;
 /// Share of candidates that become rows, believed before a pilot: further answers, and rephrasings.
 const PRIOR_ACCEPTANCE: [f64; 2] = [0.78, 0.74];
+/// The same of new questions and texts whose answers do not vote: what the gate and one check leave.
+const PRIOR_ACCEPTANCE_UNVOTED: f64 = 0.6;
 /// Answers to a rephrasing whose wrong ones are asked for again.
 const ANSWERS_A_REPHRASING: f64 = 1.2;
 /// How fast acceptance falls a lap over the seeds, believed before a pilot: by as much as a stock of twenty wordings of an answer, ten of a
@@ -71,7 +73,10 @@ pub fn policy(setup: &Setup, seeds: &SeedStore) -> Result<Policy, Error> {
     };
     let [answers, rephrasings] = PRIOR_ACCEPTANCE;
     let answers = if job.answers_repeat() { 0.0 } else { answers };
-    let new = TYPICAL_REACHED * rule.expected.accepted;
+    let new = match setup.new_questions_vote() {
+        true => TYPICAL_REACHED * rule.expected.accepted,
+        false => PRIOR_ACCEPTANCE_UNVOTED,
+    };
     let prior = [
         prior(Strategy::AnswerAugmentation, answers)?,
         prior(Strategy::Rephrasing, rephrasings)?,
@@ -91,7 +96,8 @@ pub fn policy(setup: &Setup, seeds: &SeedStore) -> Result<Policy, Error> {
             .as_ref()
             .and_then(|concepts| steering(setup, concepts)),
         calibrates: setup.measures(),
-        evidence: Some(terms),
+        // Where no recipe has answers that agree, nothing is decided by how they do.
+        evidence: setup.has_ballots().then_some(terms),
         recipes: setup
             .recipes()
             .iter()

@@ -3,7 +3,7 @@
 
 mod vary;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use gristmill_domain::chat::{Price, Request};
@@ -26,10 +26,10 @@ use gristmill_domain::work::{Address, Answer, Step, Subject, Task, Work, needs};
 use crate::Error;
 use crate::seeds::SeedStore;
 
-/// Completion tokens of a reply that only decides something.
-const VERDICT_TOKENS: u32 = 400;
-/// Completion tokens of a reply that is a question.
-const QUESTION_TOKENS: u32 = 400;
+/// Completion tokens of a reply that only decides something, or is a question.
+const SHORT_REPLY_TOKENS: u32 = 400;
+/// A job that allows more has a model that thinks before it speaks, whatever it is asked.
+const THINKS_FROM_TOKENS: u32 = 2_048;
 /// Texts that end a raw prompt's completion: its first line is the answer.
 const RAW_STOPS: [&str; 1] = ["\n"];
 /// The recipe whose answers measure the teacher, whether the job uses it or not.
@@ -317,10 +317,20 @@ impl Setup {
             && !(open && of_seed)
     }
 
+    /// Whether a recipe has answers that may vote, or that a reference may find wrong.
+    pub(crate) fn has_ballots(&self) -> bool {
+        self.recipes.iter().any(|used| used.recipe.ballot().is_some())
+    }
+
+    /// Whether new questions are decided by how their answers agree.
+    pub fn new_questions_vote(&self) -> bool {
+        self.recipes_of(Strategy::NewQuestion)
+            .any(|(_, used)| self.votes(&used.recipe))
+    }
+
     /// Whether seeds have answers by which the teacher can be measured before it answers questions that have none.
     pub(crate) fn measures(&self) -> bool {
-        let mut new = self.recipes_of(Strategy::NewQuestion);
-        self.job.seeds.fields.has_references() && new.any(|(_, used)| self.votes(&used.recipe))
+        self.job.seeds.fields.has_references() && self.new_questions_vote()
     }
 
     /// Whether a call's reply brings an answer along, one of those that vote. It is read out of a JSON object, and a user's own prompt has to
@@ -485,8 +495,8 @@ impl Setup {
                 };
                 for teacher in 0..self.job.teacher.len() {
                     let Some(spec) = self.model(role, teacher) else {
-                        let models: Vec<String> =
-                            crate::start::specs(&self.job).map(ModelSpec::name).collect();
+                        let names = crate::start::specs(&self.job).map(ModelSpec::name);
+                        let models: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
                         return refused(format!(
                             "the recipe `{}` asks a model of the role `{role}`, and the job has none: add `generate.roles: {{{role}: MODEL}}`, \
                              where MODEL is one of {}",
@@ -567,10 +577,10 @@ impl Setup {
             prompt: asked.prompt.to_owned(),
             source,
         })?;
-        let alone = match (decides, questions && asked.reply.members.len() == 1) {
-            (true, _) => VERDICT_TOKENS.min(generate.max_tokens),
-            (false, true) => QUESTION_TOKENS.min(generate.max_tokens),
-            (false, false) => generate.max_tokens,
+        let short = decides || questions && asked.reply.members.len() == 1;
+        let alone = match short {
+            true => short_reply_tokens(generate.max_tokens),
+            false => generate.max_tokens,
         };
         let reply = match answered {
             true => asked.reply.with_answer(generate.reasoning),
@@ -747,6 +757,15 @@ fn shown(answer: &Answer) -> String {
         answer.answer.clone()
     } else {
         format!("{}\n{}", answer.reasoning, answer.answer)
+    }
+}
+
+/// The most tokens of a reply that says little: what a model thinks before it counts among them.
+fn short_reply_tokens(max_tokens: u32) -> u32 {
+    if max_tokens > THINKS_FROM_TOKENS {
+        max_tokens / 2
+    } else {
+        SHORT_REPLY_TOKENS.min(max_tokens)
     }
 }
 

@@ -225,7 +225,7 @@ impl fmt::Display for Reason {
             100.0 * rephrasing,
             100.0 * new_question
         )?;
-        if given_up.is_empty() && budget_ratio > lo && budget_ratio < hi {
+        if given_up.is_empty() && new_question > 0.0 && budget_ratio > lo && budget_ratio < hi {
             let uncovered = 100.0 * self.uncovered_share;
             write!(
                 f,

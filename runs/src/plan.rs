@@ -78,9 +78,9 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
             thousands(wanted)
         ));
     }
-    let votes = production
-        .or(pilot)
-        .is_some_and(|plan| agreement_decides(&prepared.start.job, plan));
+    let votes = production.or(pilot).is_some_and(|plan| {
+        agreement_decides(&prepared.start.job, plan, prepared.setup.new_questions_vote())
+    });
     let terms = policy.evidence.filter(|_| votes);
     let prices = terms.as_ref().map(prices);
     let summary = prepared.seeds.summary();
@@ -184,8 +184,8 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
 }
 
 /// True where a plan asks for rows that only the agreement of several answers decides.
-fn agreement_decides(job: &Job, plan: &Plan) -> bool {
-    let voted = plan.candidates[Strategy::NewQuestion] > 0 || !job.seeds.fields.has_references();
+fn agreement_decides(job: &Job, plan: &Plan, new_vote: bool) -> bool {
+    let voted = plan.candidates[Strategy::NewQuestion] > 0 && new_vote || !job.seeds.fields.has_references();
     voted && job.answers_vote()
 }
 

@@ -285,7 +285,7 @@ fn between_them_a_pilot_measures_all_three() {
         Pilot 0: 125 answers, 125 rephrasings, 125 new questions
         expects: 225 rows of 375 candidates, 1000 calls, $0.200
         generating may use: 20000 calls
-        because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
+        because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions.
         in all: 7591 rows of 11226 candidates, 13893 calls, $2.779
     "#]]);
     situation(400, 20_000)
@@ -294,7 +294,7 @@ fn between_them_a_pilot_measures_all_three() {
             Production 1: 1136 answers, 1530 rephrasings, 0 new questions
             expects: 1743 rows of 2666 candidates, 4196 calls, $0.839
             generating may use: 20000 calls
-            because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
+            because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions.
             since: answer_augmentation: 90 of 120 accepted so far, so 75 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing: 70 of 120 accepted so far, so 58 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 78 % of the samples; new_question: 62 of 120 accepted so far, so 52 % expected (50 % before the first round), at 5.4 calls a candidate
             in all: 7541 rows of 10660 candidates, 13280 calls, $2.656
         "#]]);
@@ -306,7 +306,7 @@ fn money_counts_as_calls_do() {
         Pilot 0: 125 answers, 125 rephrasings, 125 new questions
         expects: 225 rows of 375 candidates, 1000 calls, $0.200
         generating may use: $4.00
-        because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
+        because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions.
         in all: 7591 rows of 11226 candidates, 13893 calls, $2.779
     "#]]);
 }
@@ -380,7 +380,7 @@ fn rows_that_are_nearly_there_need_few_candidates() {
             Production 2: 3 answers, 12 rephrasings, 0 new questions
             expects: 9 rows of 15 candidates, 27 calls, $0.005
             generating may use: 20000 calls
-            because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions, these for the 0 % of concepts that the seeds leave uncovered.
+            because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions.
             since: answer_augmentation: 994 of 1300 accepted so far, so 76 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing goes from 0 % to 78 % of the samples
             in all: 6 rows of 10 candidates, 18 calls, $0.004
         "#]]);
