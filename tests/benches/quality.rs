@@ -5,7 +5,8 @@
 //!
 //! Teachers are right four times in five, or three in five; half of their wrong answers share a value; errors repeat from draw to draw
 //! with a correlation of 0 or .3; and one new question in twenty cannot be answered. Jobs leave everything else at its default. Shares
-//! come with 95 % Wilson intervals, by the service's own key. With `GRISTMILL_BASELINE`, each line stands beside that program's.
+//! come with 95 % Wilson intervals, by the service's own key. Where answers vote, each line stands beside what is usual: one answer that nobody
+//! checks, and a vote with a fixed lead of three. With `GRISTMILL_BASELINE`, it stands beside that program's instead.
 //! Words after `--` narrow it down, such as `numbers p=0.8 corr=0 without`; `runs=5` adds five runs up, each of another service.
 #![allow(
     clippy::unwrap_used,
@@ -170,6 +171,9 @@ const WAYS: [(&str, &[&str]); 2] = [
     ("with", &["answer_augmentation", "rephrasing"]),
 ];
 
+/// The program under test, by its defaults.
+const UNDER_TEST: &str = "now";
+
 /// A program that is measured.
 #[derive(Debug, Clone, Copy)]
 struct Who<'a> {
@@ -180,17 +184,25 @@ struct Who<'a> {
     keys: &'static str,
 }
 
-/// The programs of a line: the one under test, and the older one by its default and, where answers vote, by a lead of three.
+/// One answer to each question, taken as it is.
+const ONE_ANSWER: &str = ", verify: false, agreement: {lead: 1, max_samples: 1}";
+/// A vote by a lead of three.
+const LEAD_OF_THREE: &str = ", agreement: {lead: 3}";
+
+/// The programs of a line: the one under test, beside what is usual, or beside the older one by its default and by a lead of three.
 fn who<'a>(baseline: Option<&'a OsStr>, way: &str) -> Vec<Who<'a>> {
     let who = |name, program, keys| Who { name, program, keys };
+    let votes = way == "without";
     let mut all = Vec::new();
     if baseline.is_some() {
         all.push(who("before", baseline, ""));
-        if way == "without" {
-            all.push(who("lead 3", baseline, ", agreement: {lead: 3}"));
-        }
+    } else if votes {
+        all.push(who("single", None, ONE_ANSWER));
     }
-    all.push(who("now", None, ""));
+    if votes {
+        all.push(who("lead 3", baseline, LEAD_OF_THREE));
+    }
+    all.push(who(UNDER_TEST, None, ""));
     all
 }
 
@@ -382,7 +394,7 @@ fn main() {
                             }
                         }
                         show(domain.name, teacher, way, who.name, &figures);
-                        if who.program.is_none() && accuracy == 0.8 {
+                        if who.name == UNDER_TEST && accuracy == 0.8 {
                             under_test.entry(way).or_default().add(&figures);
                         }
                     }
