@@ -66,7 +66,8 @@ impl Round<'_> {
     pub(super) fn feed(&mut self, index: u64, event: Event) -> Result<(), Error> {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            let Some(candidate) = self.active.get(&index) else {
+            let taken = self.active.get_mut(&index).map(|c| std::mem::take(&mut c.state));
+            let (Some(state), Some(candidate)) = (taken, self.active.get(&index)) else {
                 return Ok(());
             };
             let context = self.setup.context(
@@ -76,7 +77,7 @@ impl Round<'_> {
                 &candidate.seed,
                 candidate.spec.calibrates,
             );
-            let (state, effects) = apply(&context, candidate.state.clone(), event);
+            let (state, effects) = apply(&context, state, event);
             if let Some(candidate) = self.active.get_mut(&index) {
                 candidate.state = state;
             }

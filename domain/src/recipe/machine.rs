@@ -438,11 +438,13 @@ impl State {
             let Some(step) = context.recipe.step(self.at) else {
                 return self.end(None, effects);
             };
-            let done = step
-                .when
-                .as_ref()
-                .is_none_or(|when| when.holds(&self.fields, context.job));
+            // Conditions are looked at only where they decide.
             let skipped = context.votes && self.is_evidence(context);
+            let done = skipped
+                || step
+                    .when
+                    .as_ref()
+                    .is_none_or(|when| when.holds(&self.fields, context.job));
             match &step.does {
                 Does::Repeat { end } if !done => self.at = end + 1,
                 _ if !done || skipped => self.at += 1,
