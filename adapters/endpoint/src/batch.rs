@@ -12,12 +12,15 @@ mod anthropic;
 mod lines;
 mod openai;
 
+pub(crate) use anthropic::AnthropicBatches;
+pub(crate) use openai::OpenaiBatches;
+
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use gristmill_domain::chat::Response;
-use gristmill_domain::job::Api;
 use gristmill_ports::batch::{BatchId, BatchLimits, BatchModel, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
@@ -33,27 +36,67 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Longest wait for a batch to be taken in.
 const SUBMIT: Duration = Duration::from_secs(600);
 
+/// The results of a batch, as they are read.
+type Results = BoxStream<'static, Result<BatchResult, CallError>>;
+
+/// A batch API: everything in which it differs from the others.
+#[async_trait]
+pub(crate) trait BatchProtocol: fmt::Debug + Send + Sync {
+    /// What one batch holds.
+    fn limits(&self) -> BatchLimits;
+
+    /// The path that lists the newest batch.
+    fn newest(&self) -> &'static str;
+
+    /// The path that cancels a batch.
+    fn cancel(&self, id: &str) -> String;
+
+    /// Hands in requests that were checked.
+    async fn submit(
+        &self,
+        endpoint: &BatchEndpoint,
+        tag: &str,
+        requests: &[BatchRequest],
+    ) -> Result<BatchId, CallError>;
+
+    /// The batch that was submitted under this name, where batches have names.
+    async fn find(&self, endpoint: &BatchEndpoint, tag: &str) -> Result<Option<BatchId>, CallError>;
+
+    /// How far a batch is.
+    async fn poll(&self, endpoint: &BatchEndpoint, id: &str) -> Result<BatchState, CallError>;
+
+    /// What came of the requests of a batch that has ended.
+    async fn results(&self, endpoint: &BatchEndpoint, id: &str) -> Result<Results, CallError>;
+}
+
 /// A model that is asked in batches.
 #[derive(Debug, Clone)]
 pub struct BatchEndpoint {
     connection: Connection,
     wire: Wire,
+    batches: &'static dyn BatchProtocol,
 }
 
 impl BatchEndpoint {
     /// A client; nothing is sent yet.
     pub fn new(options: Options) -> Result<Self, Error> {
         let (connection, wire) = options.open()?;
-        Ok(Self { connection, wire })
+        let Some(batches) = wire.protocol().batches() else {
+            return Err(Error::NoBatches {
+                place: connection.place,
+            });
+        };
+        Ok(Self {
+            connection,
+            wire,
+            batches,
+        })
     }
 
     /// Asks for the newest batch: free, and proof that the endpoint is there, knows the key and takes batches.
     pub async fn probe(&self) -> Result<(), CallError> {
-        let path = match self.wire.api {
-            Api::Openai => "/batches?limit=1",
-            Api::Anthropic => "/messages/batches?limit=1",
-        };
-        let request = self.connection.get(path).timeout(Duration::from_secs(15));
+        let newest = self.connection.get(self.batches.newest());
+        let request = newest.timeout(Duration::from_secs(15));
         self.json::<serde::de::IgnoredAny>(request).await.map(drop)
     }
 
@@ -138,54 +181,28 @@ struct Named {
 #[async_trait]
 impl BatchModel for BatchEndpoint {
     fn limits(&self) -> BatchLimits {
-        match self.wire.api {
-            Api::Openai => openai::LIMITS,
-            Api::Anthropic => anthropic::LIMITS,
-        }
+        self.batches.limits()
     }
 
     async fn submit(&self, tag: &str, requests: &[BatchRequest]) -> Result<BatchId, CallError> {
         self.check(tag, requests)?;
-        let named = match self.wire.api {
-            Api::Openai => openai::submit(self, tag, requests).await?,
-            Api::Anthropic => anthropic::submit(self, requests).await?,
-        };
-        Ok(BatchId(named.id))
+        self.batches.submit(self, tag, requests).await
     }
 
     async fn find(&self, tag: &str) -> Result<Option<BatchId>, CallError> {
-        match self.wire.api {
-            Api::Openai => openai::find(self, tag).await,
-            // Its batches carry no name of the caller's.
-            Api::Anthropic => Ok(None),
-        }
+        self.batches.find(self, tag).await
     }
 
     async fn poll(&self, batch: &BatchId) -> Result<BatchState, CallError> {
-        let id = self.id(&batch.0)?;
-        match self.wire.api {
-            Api::Openai => Ok(openai::look(self, id).await?.state()),
-            Api::Anthropic => Ok(anthropic::look(self, id).await?.state()),
-        }
+        self.batches.poll(self, self.id(&batch.0)?).await
     }
 
-    async fn results(
-        &self,
-        batch: &BatchId,
-    ) -> Result<BoxStream<'static, Result<BatchResult, CallError>>, CallError> {
-        let id = self.id(&batch.0)?;
-        match self.wire.api {
-            Api::Openai => openai::results(self, id).await,
-            Api::Anthropic => anthropic::results(self, id).await,
-        }
+    async fn results(&self, batch: &BatchId) -> Result<Results, CallError> {
+        self.batches.results(self, self.id(&batch.0)?).await
     }
 
     async fn cancel(&self, batch: &BatchId) -> Result<(), CallError> {
-        let id = self.id(&batch.0)?;
-        let path = match self.wire.api {
-            Api::Openai => format!("/batches/{id}/cancel"),
-            Api::Anthropic => format!("/messages/batches/{id}/cancel"),
-        };
+        let path = self.batches.cancel(self.id(&batch.0)?);
         let request = self.connection.post(&path).timeout(LOOK);
         self.json::<serde::de::IgnoredAny>(request).await.map(drop)
     }

@@ -84,7 +84,7 @@ impl Endpoint {
         let (path, body) = self.wire.request(request, &self.connection.place)?;
         let bytes = self
             .connection
-            .fetch(self.connection.post(path).json(&body))
+            .fetch(self.connection.post(&path).json(&body))
             .await?;
         self.wire
             .response(&bytes)
@@ -95,7 +95,12 @@ impl Endpoint {
 #[async_trait]
 impl ChatModel for Endpoint {
     async fn complete(&self, request: &Request) -> Result<Response, CallError> {
-        let span = span::open(self.wire.api, &self.wire.model, &self.host, request);
+        let span = span::open(
+            self.wire.protocol().provider(),
+            &self.wire.model,
+            &self.host,
+            request,
+        );
         let result = self.call(request).instrument(span.clone()).await;
         span::close(&span, &result);
         result

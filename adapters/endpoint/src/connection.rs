@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gristmill_domain::job::{Address, Api, WrongAddress};
+use gristmill_domain::job::{Address, WrongAddress};
 use gristmill_domain::secret::is_open_header;
 use gristmill_ports::model::CallError;
 use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::Options;
 use crate::failure::{self, Refused};
 use crate::key::Key;
 use crate::resolve::NoLinkLocal;
 use crate::wait;
-use crate::wire::Unread;
+use crate::wire::{self, Protocol, Unread};
 
 /// Bytes of an answer that are read at most: far beyond any completion, far below what hurts.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -23,8 +23,6 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 const SHOWN_CHARS: usize = 200;
 /// Characters of a provider's error message that are kept.
 const MESSAGE_CHARS: usize = 300;
-/// The version of Anthropic's API that is spoken, sent with every request unless the job's headers say otherwise.
-const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +45,12 @@ pub enum Error {
     Key {
         /// The endpoint.
         base_url: String,
+    },
+    /// The API has no batches, or none that is spoken here.
+    #[error("{place} is not asked in batches: its API has none that Gristmill speaks")]
+    NoBatches {
+        /// The model at the endpoint.
+        place: String,
     },
     /// The HTTP client could not be built.
     #[error("the HTTP client cannot be started")]
@@ -74,7 +78,7 @@ impl Connection {
         let address = Address::parse(&options.base_url, *api)?;
         let key = options.key.as_ref().filter(|key| !key.is_empty());
         let client = reqwest::Client::builder()
-            .default_headers(self::headers(*api, &address, key, headers)?)
+            .default_headers(self::headers(wire::protocol(*api), &address, key, headers)?)
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
             .pool_idle_timeout(Duration::from_secs(60))
@@ -225,14 +229,14 @@ fn secrets(key: Option<&Key>, headers: &BTreeMap<String, String>, address: &Addr
 }
 
 fn headers(
-    api: Api,
+    protocol: &dyn Protocol,
     address: &Address,
     key: Option<&Key>,
     own: &BTreeMap<String, String>,
 ) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
-    if api == Api::Anthropic {
-        headers.insert("anthropic-version", HeaderValue::from_static(ANTHROPIC_VERSION));
+    for (name, value) in protocol.headers() {
+        headers.insert(*name, HeaderValue::from_static(value));
     }
     for (name, value) in own {
         let wrong = || Error::Header { name: name.clone() };
@@ -243,10 +247,7 @@ fn headers(
         headers.insert(header, value);
     }
     if let Some(key) = key {
-        let (name, text) = match api {
-            Api::Openai => (AUTHORIZATION, format!("Bearer {}", key.expose())),
-            Api::Anthropic => (HeaderName::from_static("x-api-key"), key.expose().to_owned()),
-        };
+        let (name, text) = protocol.key(key);
         let mut value = HeaderValue::try_from(text).map_err(|_| Error::Key {
             base_url: address.to_string(),
         })?;

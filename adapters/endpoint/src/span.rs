@@ -2,21 +2,15 @@
 //! "Semantic conventions for generative client AI spans"). What was said is never part of it.
 
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
-use gristmill_domain::job::Api;
 use gristmill_ports::model::{CallError, Scope};
 use tracing::Span;
 use tracing::field::Empty;
 
-/// Opens the span of one call.
-pub(crate) fn open(api: Api, model: &str, host: &str, request: &Request) -> Span {
+/// Opens the span of one call. The provider is the one whose API the client speaks, whoever answers behind it.
+pub(crate) fn open(provider: &str, model: &str, host: &str, request: &Request) -> Span {
     let operation = match request.prompt {
         Prompt::Chat(_) => "chat",
         Prompt::Raw(_) => "text_completion",
-    };
-    // What the client speaks, whoever answers behind it.
-    let provider = match api {
-        Api::Openai => "openai",
-        Api::Anthropic => "anthropic",
     };
     tracing::info_span!(
         "model_call",

@@ -1,4 +1,6 @@
-//! The two wire formats: what a request looks like, what an answer says.
+//! The wire formats: what a request looks like, what an answer says.
+//!
+//! Each API is one [`Protocol`], and [`protocol`] is the only place that names them all.
 
 mod anthropic;
 mod anthropic_answer;
@@ -9,10 +11,50 @@ mod openai_answer;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use gristmill_domain::chat::{Request, Response};
 use gristmill_domain::job::{Api, Structured, TokenLimitKey};
 use gristmill_ports::model::{CallError, Scope};
+use reqwest::header::HeaderName;
 use serde_json::{Map, Value};
+
+use crate::batch::BatchProtocol;
+use crate::key::Key;
+
+/// An API: everything in which it differs from the others.
+pub(crate) trait Protocol: fmt::Debug + Send + Sync {
+    /// Its provider's name in traces.
+    fn provider(&self) -> &'static str;
+
+    /// Headers of every request, unless the job's headers replace them.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The header that carries the key, and its value.
+    fn key(&self, key: &Key) -> (HeaderName, String);
+
+    /// The path below the base URL, and the body.
+    ///
+    /// # Errors
+    /// Why the API cannot take such a request.
+    fn request(&self, wire: &Wire, request: &Request) -> Result<(String, Map<String, Value>), &'static str>;
+
+    /// Reads an answer of success to a request for this model.
+    fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread>;
+
+    /// Its batch API, where it has one that is spoken here.
+    fn batches(&self) -> Option<&'static dyn BatchProtocol>;
+}
+
+/// What an endpoint speaks.
+pub(crate) fn protocol(api: Api) -> &'static dyn Protocol {
+    match api {
+        Api::Openai => &openai::Openai,
+        Api::Anthropic => &anthropic::Anthropic,
+    }
+}
 
 /// How one model is asked.
 #[derive(Debug, Clone)]
@@ -26,16 +68,19 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// What the endpoint speaks.
+    pub(crate) fn protocol(&self) -> &'static dyn Protocol {
+        protocol(self.api)
+    }
+
     /// The path below the base URL, and the body.
-    pub(crate) fn request(&self, request: &Request, place: &str) -> Result<(&'static str, Value), CallError> {
-        let (path, mut body) = match self.api {
-            Api::Openai => openai::body(self, request),
-            Api::Anthropic => anthropic::body(self, request).ok_or_else(|| CallError::NotBilled {
-                reason: format!("{place}: Anthropic's API takes messages only, no raw text"),
-                retry_after: None,
-                scope: Scope::Request,
-            })?,
-        };
+    pub(crate) fn request(&self, request: &Request, place: &str) -> Result<(String, Value), CallError> {
+        let asked = self.protocol().request(self, request);
+        let (path, mut body) = asked.map_err(|reason| CallError::NotBilled {
+            reason: format!("{place}: {reason}"),
+            retry_after: None,
+            scope: Scope::Request,
+        })?;
         // A user's own members come last: they may replace any of the others, or with `null` take it out.
         for (name, value) in &self.body {
             if value.is_null() {
@@ -49,10 +94,7 @@ impl Wire {
 
     /// Reads an answer of success.
     pub(crate) fn response(&self, bytes: &[u8]) -> Result<Response, Unread> {
-        match self.api {
-            Api::Openai => openai_answer::response(bytes, &self.model),
-            Api::Anthropic => anthropic_answer::response(bytes, &self.model),
-        }
+        self.protocol().response(bytes, &self.model)
     }
 }
 

@@ -225,20 +225,30 @@ fn without_operation(path: &str, api: Api) -> Result<String, WrongAddress> {
     }
     let found = OPERATIONS.iter().find(|(operation, _)| path.ends_with(operation));
     match found {
-        Some((operation, Some(of))) if *of != api => Err(match of {
-            Api::Anthropic => wrong(
-                format!("the address ends in `{operation}`, a path of Anthropic's API"),
-                "set `api: anthropic` beside it",
-            ),
-            Api::Openai => wrong(
-                format!("the address ends in `{operation}`, a path that Anthropic's API does not have"),
-                "leave `api` out, or give the address of Anthropic's API",
-            ),
-        }),
+        Some((operation, Some(of))) if *of != api => Err(of_another_api(operation, *of, api)),
         Some((operation, _)) => Ok(path[..path.len() - operation.len()]
             .trim_end_matches('/')
             .to_owned()),
         None => Ok(path.to_owned()),
+    }
+}
+
+/// A path of one API in the address of an endpoint that is said to speak another.
+fn of_another_api(operation: &str, of: Api, api: Api) -> WrongAddress {
+    if of == Api::default() {
+        let owner = api.owner();
+        wrong(
+            format!("the address ends in `{operation}`, a path that {owner}'s API does not have"),
+            format!("leave `api` out, or give the address of {owner}'s API"),
+        )
+    } else {
+        wrong(
+            format!(
+                "the address ends in `{operation}`, a path of {}'s API",
+                of.owner()
+            ),
+            format!("set `api: {}` beside it", of.word()),
+        )
     }
 }
 

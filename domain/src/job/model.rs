@@ -319,6 +319,24 @@ pub enum Api {
     Anthropic,
 }
 
+impl Api {
+    /// As a job names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+
+    /// Whose API it is, for messages.
+    pub fn owner(self) -> &'static str {
+        match self {
+            Self::Openai => "OpenAI",
+            Self::Anthropic => "Anthropic",
+        }
+    }
+}
+
 /// How structured answers are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

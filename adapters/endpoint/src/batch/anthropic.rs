@@ -1,21 +1,67 @@
 //! Anthropic's Message Batches (its documentation, "Batch processing": up to 100,000 requests or 256 MB, within 24 hours, at half the price;
 //! errored, cancelled and expired requests are not billed; results are kept for 29 days).
 
-use futures::stream::BoxStream;
-use gristmill_ports::batch::{BatchLimits, BatchRequest, BatchResult, BatchState};
+use async_trait::async_trait;
+use gristmill_ports::batch::{BatchId, BatchLimits, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BatchEndpoint, LOOK, Named, SUBMIT, lines};
+use super::{BatchEndpoint, BatchProtocol, LOOK, Named, Results, SUBMIT, lines};
 
-pub(super) const LIMITS: BatchLimits = BatchLimits {
-    requests: 100_000,
-    bytes: 256_000_000,
-};
+/// Anthropic's Message Batches.
+#[derive(Debug)]
+pub(crate) struct AnthropicBatches;
 
-pub(super) async fn submit(endpoint: &BatchEndpoint, requests: &[BatchRequest]) -> Result<Named, CallError> {
+#[async_trait]
+impl BatchProtocol for AnthropicBatches {
+    fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            requests: 100_000,
+            bytes: 256_000_000,
+        }
+    }
+
+    fn newest(&self) -> &'static str {
+        "/messages/batches?limit=1"
+    }
+
+    fn cancel(&self, id: &str) -> String {
+        format!("/messages/batches/{id}/cancel")
+    }
+
+    async fn submit(
+        &self,
+        endpoint: &BatchEndpoint,
+        _tag: &str,
+        requests: &[BatchRequest],
+    ) -> Result<BatchId, CallError> {
+        submit(endpoint, requests).await.map(|named| BatchId(named.id))
+    }
+
+    async fn find(&self, _: &BatchEndpoint, _tag: &str) -> Result<Option<BatchId>, CallError> {
+        // Its batches carry no name of the caller's.
+        Ok(None)
+    }
+
+    async fn poll(&self, endpoint: &BatchEndpoint, id: &str) -> Result<BatchState, CallError> {
+        let path = format!("/messages/batches/{id}");
+        let batch: Batch = endpoint
+            .json(endpoint.connection.get(&path).timeout(LOOK))
+            .await?;
+        Ok(batch.state())
+    }
+
+    async fn results(&self, endpoint: &BatchEndpoint, id: &str) -> Result<Results, CallError> {
+        // The address that the batch names for its results is not followed: the key goes to the job's endpoint and nowhere else.
+        let path = format!("/messages/batches/{id}/results");
+        let answer = endpoint.connection.send(endpoint.connection.get(&path)).await?;
+        Ok(lines::results(endpoint, answer, read))
+    }
+}
+
+async fn submit(endpoint: &BatchEndpoint, requests: &[BatchRequest]) -> Result<Named, CallError> {
     let mut body = String::from("{\"requests\":[");
     for (at, BatchRequest { custom_id, request }) in requests.iter().enumerate() {
         let (_, params) = endpoint.wire.request(request, &endpoint.connection.place)?;
@@ -36,7 +82,7 @@ pub(super) async fn submit(endpoint: &BatchEndpoint, requests: &[BatchRequest]) 
 }
 
 #[derive(Deserialize)]
-pub(super) struct Batch {
+struct Batch {
     processing_status: String,
     request_counts: Counts,
 }
@@ -51,7 +97,7 @@ struct Counts {
 }
 
 impl Batch {
-    pub(super) fn state(self) -> BatchState {
+    fn state(self) -> BatchState {
         let counts = self.request_counts;
         let ended = counts.succeeded + counts.errored + counts.canceled + counts.expired;
         let total = counts.processing + ended;
@@ -64,21 +110,6 @@ impl Batch {
             _ => BatchState::Working { ended, total },
         }
     }
-}
-
-pub(super) async fn look(endpoint: &BatchEndpoint, id: &str) -> Result<Batch, CallError> {
-    let path = format!("/messages/batches/{id}");
-    endpoint.json(endpoint.connection.get(&path).timeout(LOOK)).await
-}
-
-pub(super) async fn results(
-    endpoint: &BatchEndpoint,
-    id: &str,
-) -> Result<BoxStream<'static, Result<BatchResult, CallError>>, CallError> {
-    // The address that the batch names for its results is not followed: the key goes to the job's endpoint and nowhere else.
-    let path = format!("/messages/batches/{id}/results");
-    let answer = endpoint.connection.send(endpoint.connection.get(&path)).await?;
-    Ok(lines::results(endpoint, answer, read))
 }
 
 #[derive(Deserialize)]

@@ -2,20 +2,17 @@
 
 use std::fmt::Write;
 
-use futures::stream::{self, BoxStream, StreamExt};
+use async_trait::async_trait;
+use futures::stream::{self, StreamExt};
 use gristmill_ports::batch::{BatchId, BatchLimits, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BatchEndpoint, LOOK, Named, SUBMIT, lines};
+use super::{BatchEndpoint, BatchProtocol, LOOK, Named, Results, SUBMIT, lines};
 use crate::failure::{self, Refused};
 
-pub(super) const LIMITS: BatchLimits = BatchLimits {
-    requests: 50_000,
-    bytes: 200_000_000,
-};
 /// The metadata that holds the caller's name for a batch.
 const TAG: &str = "gristmill_batch";
 /// Pages of batches that are looked through for one: 2,000 of them.
@@ -23,12 +20,60 @@ const PAGES_MAX: usize = 20;
 /// Ends the parts of the form. Lines of JSON start with `{`, so none can be taken for it.
 const BOUNDARY: &str = "gristmill-batch-part";
 
+/// OpenAI's batches.
+#[derive(Debug)]
+pub(crate) struct OpenaiBatches;
+
+#[async_trait]
+impl BatchProtocol for OpenaiBatches {
+    fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            requests: 50_000,
+            bytes: 200_000_000,
+        }
+    }
+
+    fn newest(&self) -> &'static str {
+        "/batches?limit=1"
+    }
+
+    fn cancel(&self, id: &str) -> String {
+        format!("/batches/{id}/cancel")
+    }
+
+    async fn submit(
+        &self,
+        endpoint: &BatchEndpoint,
+        tag: &str,
+        requests: &[BatchRequest],
+    ) -> Result<BatchId, CallError> {
+        let named = submit(endpoint, tag, requests).await?;
+        Ok(BatchId(named.id))
+    }
+
+    async fn find(&self, endpoint: &BatchEndpoint, tag: &str) -> Result<Option<BatchId>, CallError> {
+        find(endpoint, tag).await
+    }
+
+    async fn poll(&self, endpoint: &BatchEndpoint, id: &str) -> Result<BatchState, CallError> {
+        Ok(look(endpoint, id).await?.state())
+    }
+
+    /// Answers first, then errors: they lie in two files, each of which may be missing.
+    async fn results(&self, endpoint: &BatchEndpoint, id: &str) -> Result<Results, CallError> {
+        let batch = look(endpoint, id).await?;
+        let mut streams = Vec::new();
+        for file in [batch.output_file_id, batch.error_file_id].into_iter().flatten() {
+            let path = format!("/files/{}/content", endpoint.id(&file)?);
+            let answer = endpoint.connection.send(endpoint.connection.get(&path)).await?;
+            streams.push(lines::results(endpoint, answer, read));
+        }
+        Ok(stream::iter(streams).flatten().boxed())
+    }
+}
+
 /// Uploads the requests as a file, then makes a batch of it.
-pub(super) async fn submit(
-    endpoint: &BatchEndpoint,
-    tag: &str,
-    requests: &[BatchRequest],
-) -> Result<Named, CallError> {
+async fn submit(endpoint: &BatchEndpoint, tag: &str, requests: &[BatchRequest]) -> Result<Named, CallError> {
     let mut form = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
          --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
@@ -37,7 +82,7 @@ pub(super) async fn submit(
     let mut route = None;
     for BatchRequest { custom_id, request } in requests {
         let (path, body) = endpoint.wire.request(request, &endpoint.connection.place)?;
-        if *route.get_or_insert(path) != path {
+        if route.get_or_insert_with(|| path.clone()) != &path {
             let what = "a batch holds either conversations or raw texts";
             return Err(endpoint.refused(Scope::Request, what));
         }
@@ -82,7 +127,7 @@ struct Listed {
 }
 
 /// Looks through the batches, the newest first.
-pub(super) async fn find(endpoint: &BatchEndpoint, tag: &str) -> Result<Option<BatchId>, CallError> {
+async fn find(endpoint: &BatchEndpoint, tag: &str) -> Result<Option<BatchId>, CallError> {
     let mut path = "/batches?limit=100".to_owned();
     for _ in 0..PAGES_MAX {
         let page: Page = endpoint
@@ -118,7 +163,7 @@ fn free(error: CallError) -> CallError {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Batch {
+struct Batch {
     status: String,
     #[serde(default)]
     output_file_id: Option<String>,
@@ -153,7 +198,7 @@ struct Problem {
 }
 
 impl Batch {
-    pub(super) fn state(self) -> BatchState {
+    fn state(self) -> BatchState {
         let Counts {
             total,
             completed,
@@ -180,24 +225,9 @@ impl Batch {
     }
 }
 
-pub(super) async fn look(endpoint: &BatchEndpoint, id: &str) -> Result<Batch, CallError> {
+async fn look(endpoint: &BatchEndpoint, id: &str) -> Result<Batch, CallError> {
     let path = format!("/batches/{id}");
     endpoint.json(endpoint.connection.get(&path).timeout(LOOK)).await
-}
-
-/// Answers first, then errors: they lie in two files, each of which may be missing.
-pub(super) async fn results(
-    endpoint: &BatchEndpoint,
-    id: &str,
-) -> Result<BoxStream<'static, Result<BatchResult, CallError>>, CallError> {
-    let batch = look(endpoint, id).await?;
-    let mut streams = Vec::new();
-    for file in [batch.output_file_id, batch.error_file_id].into_iter().flatten() {
-        let path = format!("/files/{}/content", endpoint.id(&file)?);
-        let answer = endpoint.connection.send(endpoint.connection.get(&path)).await?;
-        streams.push(lines::results(endpoint, answer, read));
-    }
-    Ok(stream::iter(streams).flatten().boxed())
 }
 
 #[derive(Deserialize)]

@@ -8,17 +8,53 @@
 //! | schema | `output_config.format`, or a tool that must be called |
 //! | prompt tokens | `input_tokens`, those read from a cache, and those written to one: the first counts only what no cache had |
 
-use gristmill_domain::chat::{Message, Prompt, Request, Role};
+use gristmill_domain::chat::{Message, Prompt, Request, Response, Role};
 use gristmill_domain::job::Structured;
+use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
-use super::{Wire, rounded};
+use super::{Protocol, Unread, Wire, anthropic_answer, rounded};
+use crate::batch::{AnthropicBatches, BatchProtocol};
+use crate::key::Key;
 
-/// The request's path below the base URL, and its body; `None` for raw text, which the API does not take.
-pub(super) fn body(wire: &Wire, request: &Request) -> Option<(&'static str, Map<String, Value>)> {
-    let Prompt::Chat(messages) = &request.prompt else {
-        return None;
-    };
+/// The version of the API that is spoken.
+const VERSION: &str = "2023-06-01";
+
+/// Anthropic's API.
+#[derive(Debug)]
+pub(super) struct Anthropic;
+
+impl Protocol for Anthropic {
+    fn provider(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[("anthropic-version", VERSION)]
+    }
+
+    fn key(&self, key: &Key) -> (HeaderName, String) {
+        (HeaderName::from_static("x-api-key"), key.expose().to_owned())
+    }
+
+    fn request(&self, wire: &Wire, request: &Request) -> Result<(String, Map<String, Value>), &'static str> {
+        let Prompt::Chat(messages) = &request.prompt else {
+            return Err("Anthropic's API takes messages only, no raw text");
+        };
+        Ok(("/messages".to_owned(), body(wire, request, messages)))
+    }
+
+    fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
+        anthropic_answer::response(bytes, model)
+    }
+
+    fn batches(&self) -> Option<&'static dyn BatchProtocol> {
+        Some(&AnthropicBatches)
+    }
+}
+
+/// The body of a request.
+fn body(wire: &Wire, request: &Request, messages: &[Message]) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".into(), json!(wire.model));
     body.insert("max_tokens".into(), json!(request.max_tokens));
@@ -75,7 +111,7 @@ pub(super) fn body(wire: &Wire, request: &Request) -> Option<(&'static str, Map<
         (Structured::JsonSchema | Structured::Tool, None)
         | (Structured::JsonObject | Structured::None, _) => {}
     }
-    Some(("/messages", body))
+    body
 }
 
 #[cfg(test)]

@@ -1,13 +1,43 @@
 //! OpenAI's chat completions, and the older completions for raw text.
 
-use gristmill_domain::chat::{Message, Prompt, Request};
+use gristmill_domain::chat::{Message, Prompt, Request, Response};
 use gristmill_domain::job::{Structured, TokenLimitKey};
+use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde_json::{Map, Value, json};
 
-use super::{Wire, rounded};
+use super::{Protocol, Unread, Wire, openai_answer, rounded};
+use crate::batch::{BatchProtocol, OpenaiBatches};
+use crate::key::Key;
+
+/// OpenAI's API, and those of others that speak it.
+#[derive(Debug)]
+pub(super) struct Openai;
+
+impl Protocol for Openai {
+    fn provider(&self) -> &'static str {
+        "openai"
+    }
+
+    fn key(&self, key: &Key) -> (HeaderName, String) {
+        (AUTHORIZATION, format!("Bearer {}", key.expose()))
+    }
+
+    fn request(&self, wire: &Wire, request: &Request) -> Result<(String, Map<String, Value>), &'static str> {
+        let (path, body) = body(wire, request);
+        Ok((path.to_owned(), body))
+    }
+
+    fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
+        openai_answer::response(bytes, model)
+    }
+
+    fn batches(&self) -> Option<&'static dyn BatchProtocol> {
+        Some(&OpenaiBatches)
+    }
+}
 
 /// The request's path below the base URL, and its body.
-pub(super) fn body(wire: &Wire, request: &Request) -> (&'static str, Map<String, Value>) {
+fn body(wire: &Wire, request: &Request) -> (&'static str, Map<String, Value>) {
     let mut body = Map::new();
     body.insert("model".into(), json!(wire.model));
     let path = match &request.prompt {
