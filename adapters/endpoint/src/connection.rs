@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use gristmill_domain::job::{Address, WrongAddress};
 use gristmill_domain::secret::is_open_header;
-use gristmill_ports::model::CallError;
+use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -14,6 +14,7 @@ use crate::client::Options;
 use crate::failure::{self, Refused};
 use crate::key::Key;
 use crate::resolve::NoLinkLocal;
+use crate::stated::{shortened, stated};
 use crate::wait;
 use crate::wire::{self, Protocol, Unread};
 
@@ -21,8 +22,6 @@ use crate::wire::{self, Protocol, Unread};
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Characters of an unreadable answer that are shown.
 const SHOWN_CHARS: usize = 200;
-/// Characters of a provider's error message that are kept.
-const MESSAGE_CHARS: usize = 300;
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +124,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request once; fails where nobody answers or the caller is not known, and takes any other answer.
+    /// Sends a request once; fails where nobody answers or the caller is not known, which Google says with 400, and takes any other answer.
     pub(crate) async fn probe(&self, request: RequestBuilder) -> Result<(), CallError> {
         let answer = request
             .send()
@@ -133,6 +132,13 @@ impl Connection {
             .map_err(|e| failure::transport(&e, &self.place))?;
         match answer.status().as_u16() {
             401 | 403 => Err(self.refused(answer).await),
+            400 => match self.refused(answer).await {
+                refused @ CallError::NotBilled {
+                    scope: Scope::Endpoint,
+                    ..
+                } => Err(refused),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -156,24 +162,19 @@ impl Connection {
     /// An answer of success that cannot be read, with its beginning; or the failure that it states.
     pub(crate) fn unread(&self, unread: Unread, bytes: &[u8]) -> CallError {
         let Unread { what, status } = unread;
-        let redact = |text: String| {
-            self.secrets
-                .iter()
-                .fold(text, |text, secret| secret.redact(&text))
-        };
-        let what = redact(what);
+        let what = self.redact(what);
         if let Some(status) = status {
-            let message: String = what.chars().take(MESSAGE_CHARS).collect();
+            let message = shortened(&what);
             let refused = Refused {
                 status,
                 retry_after: wait::told(&HeaderMap::new(), bytes, SystemTime::now()),
-                message: message.trim(),
+                message: &message,
                 // Its status was one of success: nobody said that such answers are free.
                 billed_on_error: true,
             };
             return failure::refused(refused, &self.place);
         }
-        let text = redact(String::from_utf8_lossy(bytes).into_owned());
+        let text = self.redact(String::from_utf8_lossy(bytes).into_owned());
         let words: Vec<&str> = text.split_whitespace().take(SHOWN_CHARS).collect();
         let beginning: String = words.join(" ").chars().take(SHOWN_CHARS).collect();
         let begins = if beginning.is_empty() {
@@ -186,22 +187,24 @@ impl Connection {
         }
     }
 
+    /// A text without what nobody is to see.
+    fn redact(&self, text: String) -> String {
+        self.secrets
+            .iter()
+            .fold(text, |text, secret| secret.redact(&text))
+    }
+
     /// What an answer other than success means.
     pub(crate) async fn refused(&self, answer: reqwest::Response) -> CallError {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
         let bytes = read(answer).await.unwrap_or_default();
-        let message = message(&bytes);
-        let message = self
-            .secrets
-            .iter()
-            .fold(message, |message, secret| secret.redact(&message));
-        let message: String = message.chars().take(MESSAGE_CHARS).collect();
+        let message = stated(&bytes, |text| self.redact(text));
         let told = wait::told(&headers, &bytes, SystemTime::now());
         let refused = Refused {
             status,
             retry_after: told,
-            message: message.trim(),
+            message: &message,
             billed_on_error: self.billed_on_error,
         };
         failure::refused(refused, &self.place)
@@ -255,23 +258,6 @@ fn headers(
         headers.insert(name, value);
     }
     Ok(headers)
-}
-
-/// The provider's message with its code, which tells a used-up quota from a rate limit; the whole text where there is none.
-fn message(bytes: &[u8]) -> String {
-    let said = serde_json::from_slice::<serde_json::Value>(bytes).ok();
-    let member = |name: &str| {
-        said.as_ref()?
-            .get("error")?
-            .get(name)?
-            .as_str()
-            .map(str::to_owned)
-    };
-    match (member("message"), member("code").or_else(|| member("type"))) {
-        (Some(message), Some(code)) => format!("{message} ({code})"),
-        (Some(message), None) => message,
-        (None, _) => String::from_utf8_lossy(bytes).into_owned(),
-    }
 }
 
 /// Reads a body up to the bound; `None` when it breaks off or is larger.

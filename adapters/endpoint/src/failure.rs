@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | connection refused, name not found | none | everyone |
 //! | 400, 411, 413, 414, 415, 422, 431, 451, and a 403 about what the prompt says | none | this request |
-//! | redirects, 401, 403, 404, 405, 406, 410, 421, 426, 501, 505 | none | the endpoint |
-//! | 402, and any refusal that speaks of a used-up quota or credit | none | the run pauses |
+//! | redirects, 401, 403, 404, 405, 406, 410, 421, 426, 501, 505, and a 400 about the key or the account | none | the endpoint |
+//! | 402, and any refusal that speaks of a used-up quota or credit, or of a limit by the day | none | the run pauses |
 //! | 408, 425, 429, 529, and a 503 from a server that says that no model took the request | none | everyone |
 //! | other 5xx | none, where the endpoint is known not to bill them; else unknown | – |
 //! | reset, no answer | unknown | – |
@@ -25,6 +25,14 @@ const EXHAUSTED: &[&str] = &[
     "reached your specified API usage limits",
 ];
 
+/// How Google names the limits of a day, beside a message that it sends for limits of a minute, too.
+const BY_THE_DAY: &str = "PerDay";
+/// How Google names the limits of a minute.
+const BY_THE_MINUTE: &str = "PerMinute";
+
+/// How Google says with 400 that a key is wrong, or that the account may not use the API: for want of billing, or where it is.
+const NOT_ADMITTED: [&str; 2] = ["API_KEY_INVALID", "FAILED_PRECONDITION"];
+
 /// How servers say with 503 that the request reached no model: llama.cpp and Hugging Face while a model is loaded, gateways (Envoy, HAProxy,
 /// Kubernetes) that have nowhere to send it, and servers that turn a request away at the door.
 const NOT_BEGUN: &[&str] = &[
@@ -38,6 +46,9 @@ const NOT_BEGUN: &[&str] = &[
     "no instances available",
     "overloaded_error",
     "engine is currently overloaded",
+    // Google, which bills no failure (its "Gemini API billing FAQs").
+    "the model is overloaded",
+    "model is currently experiencing high demand",
 ];
 
 /// A call that brought no HTTP answer.
@@ -97,8 +108,11 @@ pub(crate) fn refused(refused: Refused<'_>, place: &str) -> CallError {
     let reason = format!("{place} answered {status}: {message}");
     let scope = match status {
         402 => Scope::Quota,
+        429 if message.contains(BY_THE_DAY) => Scope::Quota,
+        429 if message.contains(BY_THE_MINUTE) => Scope::Throttled,
         400 | 403 | 429 if EXHAUSTED.iter().any(|words| message.contains(words)) => Scope::Quota,
         403 if is_about_one_prompt(message) => Scope::Request,
+        400 if NOT_ADMITTED.iter().any(|code| message.contains(code)) => Scope::Endpoint,
         400 | 411 | 413 | 414 | 415 | 422 | 431 | 451 => Scope::Request,
         // Redirects are not followed: one would take the key to another host.
         300..=399 | 401 | 403 | 404 | 405 | 406 | 410 | 421 | 426 | 501 | 505 => Scope::Endpoint,
@@ -156,6 +170,21 @@ mod tests {
         );
         assert_eq!(scope(403, "your input was flagged"), Some(Scope::Request));
         assert_eq!(scope(308, ""), Some(Scope::Endpoint));
+        let key = "API key not valid. (INVALID_ARGUMENT, API_KEY_INVALID)";
+        assert_eq!(scope(400, key), Some(Scope::Endpoint));
+        let google = |limit| format!("You exceeded your current quota (RESOURCE_EXHAUSTED, {limit})");
+        for (limit, wanted) in [
+            ("GenerateContentInputTokensPerModelPerMinute", Scope::Throttled),
+            (
+                "GenerateRequestsPerDayPerProjectPerModel, GenerateRequestsPerMinutePerProjectPerModel",
+                Scope::Quota,
+            ),
+            ("RATE", Scope::Quota),
+        ] {
+            assert_eq!(scope(429, &google(limit)), Some(wanted), "{limit}");
+        }
+        let high = "The model is overloaded. Please try again later. (UNAVAILABLE)";
+        assert_eq!(scope(503, high), Some(Scope::Throttled));
         assert_eq!(scope(415, ""), Some(Scope::Request));
         assert_eq!(
             scope(503, "Loading model (unavailable_error)"),

@@ -10,6 +10,7 @@ mod failure;
 mod key;
 mod resolve;
 mod span;
+mod stated;
 mod wait;
 mod wire;
 

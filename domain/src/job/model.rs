@@ -126,8 +126,9 @@ pub struct ModelSpec {
     pub prompt_form: Option<PromptForm>,
 }
 
-/// Hosts of providers that document that they bill no failed request: OpenRouter's "zero completion insurance".
-const NOT_BILLED_ON_ERROR: [&str; 1] = ["openrouter.ai"];
+/// Hosts of providers that document that they bill no failed request: OpenRouter ("zero completion insurance") and Google ("Gemini API
+/// billing FAQs": none that fails with a 400 or 500 error).
+const NOT_BILLED_ON_ERROR: [&str; 2] = ["openrouter.ai", "generativelanguage.googleapis.com"];
 
 /// Where a model runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
