@@ -23,7 +23,7 @@ pub struct Options {
     pub base_url: String,
     /// Model name.
     pub model: String,
-    /// The key, sent as a bearer token, or as `x-api-key` to Anthropic's API.
+    /// The key, sent as a bearer token, as `x-api-key` to Anthropic's API, or as `x-goog-api-key` to Gemini's.
     pub key: Option<Key>,
     /// Headers sent with every request. Their values are taken for secrets, except those of headers that are known to be harmless.
     pub headers: BTreeMap<String, String>,
@@ -31,7 +31,7 @@ pub struct Options {
     pub body: serde_json::Map<String, serde_json::Value>,
     /// How structured answers are asked for.
     pub structured: Structured,
-    /// Name of the member that bounds completion tokens; Anthropic's API has one name only.
+    /// Name of the member that bounds completion tokens; Anthropic's and Gemini's APIs have one name only.
     pub token_limit_key: TokenLimitKey,
     /// Whether a request that the endpoint fails (5xx) may be billed all the same.
     pub billed_on_error: bool,

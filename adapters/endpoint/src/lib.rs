@@ -1,4 +1,4 @@
-//! Chat models behind an endpoint: OpenAI and all that speak like it (vLLM, llama.cpp, Ollama and others), and Anthropic.
+//! Chat models behind an endpoint: OpenAI and all that speak like it (vLLM, llama.cpp, Ollama and others), Anthropic, and Google's Gemini API.
 //!
 //! The crate owns the wire formats and one judgement: what a failed call may have cost. It never sends a request twice, and no key
 //! ever appears in an error, a log or a `Debug` output.

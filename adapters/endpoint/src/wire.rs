@@ -5,6 +5,8 @@
 mod anthropic;
 mod anthropic_answer;
 mod events;
+mod gemini;
+mod gemini_answer;
 mod lenient;
 mod openai;
 mod openai_answer;
@@ -41,6 +43,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// Why the API cannot take such a request.
     fn request(&self, wire: &Wire, request: &Request) -> Result<(String, Map<String, Value>), &'static str>;
 
+    /// Members of the body that hold settings of their own. A job's members are put into them one by one, and do not replace them whole.
+    fn sections(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Reads an answer of success to a request for this model.
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread>;
 
@@ -53,6 +60,7 @@ pub(crate) fn protocol(api: Api) -> &'static dyn Protocol {
     match api {
         Api::Openai => &openai::Openai,
         Api::Anthropic => &anthropic::Anthropic,
+        Api::Gemini => &gemini::Gemini,
     }
 }
 
@@ -81,20 +89,31 @@ impl Wire {
             retry_after: None,
             scope: Scope::Request,
         })?;
-        // A user's own members come last: they may replace any of the others, or with `null` take it out.
-        for (name, value) in &self.body {
-            if value.is_null() {
-                body.remove(name);
-            } else {
-                body.insert(name.clone(), value.clone());
-            }
-        }
+        // A user's own members come last.
+        replace(&mut body, &self.body, self.protocol().sections());
         Ok((path, Value::Object(body)))
     }
 
     /// Reads an answer of success.
     pub(crate) fn response(&self, bytes: &[u8]) -> Result<Response, Unread> {
         self.protocol().response(bytes, &self.model)
+    }
+}
+
+/// Replaces members of a body by others, or with `null` takes them out; in sections, member by member.
+fn replace(body: &mut Map<String, Value>, own: &Map<String, Value>, sections: &[&str]) {
+    for (name, value) in own {
+        match (value, body.get_mut(name)) {
+            (Value::Null, _) => {
+                body.remove(name);
+            }
+            (Value::Object(own), Some(Value::Object(section))) if sections.contains(&name.as_str()) => {
+                replace(section, own, &[]);
+            }
+            _ => {
+                body.insert(name.clone(), value.clone());
+            }
+        }
     }
 }
 

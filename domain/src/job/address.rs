@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `https://h/v1/` | `https://h/v1` |
 //! | `https://h/v1/chat/completions` | `https://h/v1` |
+//! | `https://h/v1beta/models/m:generateContent`, with `api: gemini` | `https://h/v1beta` |
 //! | `https://h/deployments/d?api-version=2024-06-01` | the query follows the path: `https://h/deployments/d/chat/completions?api-version=2024-06-01` |
 //!
 //! A fragment, a user name or a password, a placeholder and an address of another API are refused, each with the way out.
@@ -43,13 +44,16 @@ const OPERATIONS: [(&str, Option<Api>); 6] = [
     ("/batches", None),
 ];
 /// Paths of other APIs of the same providers.
-const OTHER_APIS: [&str; 5] = [
+const OTHER_APIS: [&str; 4] = [
     "/responses",
     "/embeddings",
     "/images/generations",
     "/audio/speech",
-    ":generateContent",
 ];
+/// Ends of paths of Gemini's API, behind the model's name, which the program adds with them.
+const GEMINI_VERBS: [&str; 3] = [":generateContent", ":streamGenerateContent", ":countTokens"];
+/// The end of Google's address for OpenAI's API.
+const GEMINI_AS_OPENAI: &str = "/openai";
 const EXAMPLE: &str = "https://api.example.com/v1";
 
 fn wrong(message: impl Into<String>, help: impl Into<String>) -> WrongAddress {
@@ -223,6 +227,22 @@ fn without_operation(path: &str, api: Api) -> Result<String, WrongAddress> {
             format!("give the address up to and including `/v1`, such as {EXAMPLE}"),
         ));
     }
+    if let Some(verb) = GEMINI_VERBS.iter().find(|verb| path.ends_with(**verb)) {
+        return match path.rfind("/models/") {
+            _ if api != Api::Gemini => Err(of_another_api(verb, Api::Gemini, api)),
+            Some(at) => Ok(path[..at].to_owned()),
+            None => Err(wrong(
+                format!("the address ends in `{verb}` without `/models/` and a model before it"),
+                "give the address up to and including `/v1beta`, and the model's name in `model`",
+            )),
+        };
+    }
+    if api == Api::Gemini && path.ends_with(GEMINI_AS_OPENAI) {
+        return Err(wrong(
+            format!("the address ends in `{GEMINI_AS_OPENAI}`, where Google speaks OpenAI's API"),
+            "leave `api` out, or give the address up to and including `/v1beta`",
+        ));
+    }
     let found = OPERATIONS.iter().find(|(operation, _)| path.ends_with(operation));
     match found {
         Some((operation, Some(of))) if *of != api => Err(of_another_api(operation, *of, api)),
@@ -260,6 +280,7 @@ mod tests {
         let path = match api {
             Api::Openai => "/chat/completions",
             Api::Anthropic => "/messages",
+            Api::Gemini => "/models/m:generateContent",
         };
         Address::parse(text, api)
             .map(|address| address.operation(path))
@@ -301,6 +322,18 @@ mod tests {
             asked("https://h/v1/messages", Api::Anthropic).as_deref(),
             Ok("https://h/v1/messages")
         );
+        for written in [
+            "https://h/v1beta",
+            "https://h/v1beta/models",
+            "https://h/v1beta/models/gemini-2.5-flash:generateContent",
+            "https://h/v1beta/models/gemini-2.5-flash:streamGenerateContent",
+        ] {
+            assert_eq!(
+                asked(written, Api::Gemini).as_deref(),
+                Ok("https://h/v1beta/models/m:generateContent"),
+                "{written}"
+            );
+        }
         let address = Address::parse("https://h/v1?v=2", Api::Openai).unwrap();
         assert_eq!(
             address.operation("/batches?limit=5"),
@@ -335,6 +368,19 @@ mod tests {
                 Api::Anthropic,
                 "Anthropic's API does not have",
             ),
+            (
+                "https://h/v1beta/models/m:generateContent",
+                Api::Openai,
+                "Gemini's API",
+            ),
+            ("https://h/v1beta/openai", Api::Gemini, "OpenAI's API"),
+            ("https://h/v1/messages", Api::Gemini, "Anthropic's API"),
+            (
+                "https://h/v1/chat/completions",
+                Api::Gemini,
+                "Gemini's API does not have",
+            ),
+            ("https://h/v1/m:countTokens", Api::Gemini, "without `/models/`"),
         ] {
             // `https:///v1` is read as the host `v1`, as browsers do.
             if said.is_empty() {

@@ -318,6 +318,10 @@ pub enum Api {
     /// Anthropic's Messages. It knows no sampling seed, temperatures up to 1, and either a temperature or `top_p`: `generate.top_p` is
     /// sent at temperature 1 only.
     Anthropic,
+    /// Google's Gemini API in its own form (`generateContent`), with the base URL up to and including `/v1beta`. It takes no raw text
+    /// (`prompt_form: raw`), five stop texts at most, and no batches here. What a job adds under `body.generationConfig`, such as
+    /// `thinkingConfig`, is put beside the usual members. Thinking counts against `generate.max_tokens`.
+    Gemini,
 }
 
 impl Api {
@@ -326,6 +330,7 @@ impl Api {
         match self {
             Self::Openai => "openai",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 
@@ -334,6 +339,7 @@ impl Api {
         match self {
             Self::Openai => "OpenAI",
             Self::Anthropic => "Anthropic",
+            Self::Gemini => "Gemini",
         }
     }
 }

@@ -46,6 +46,11 @@ fn data(bytes: &[u8]) -> Result<(Vec<Value>, bool), String> {
     Ok((events, ended))
 }
 
+/// The events of a stream whose every piece has the form of a whole answer, as Gemini's have.
+pub(super) fn pieces(bytes: &[u8]) -> Result<Vec<Value>, String> {
+    data(bytes).map(|(events, _)| events)
+}
+
 /// One completion out of OpenAI's chunks.
 pub(super) fn completion(bytes: &[u8]) -> Result<Value, String> {
     let (events, mut ended) = data(bytes)?;

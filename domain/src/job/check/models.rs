@@ -134,8 +134,10 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
         "every request would be given up at once",
         "give at least 1",
     );
-    if spec.api() == Api::Anthropic {
-        check_anthropic(report, path, spec);
+    match spec.api() {
+        Api::Openai => {}
+        Api::Anthropic => check_anthropic(report, path, spec),
+        Api::Gemini => check_gemini(report, path, spec),
     }
     if let Some(price) = spec.price {
         report.when(
@@ -275,6 +277,58 @@ fn check_anthropic(report: &mut Report, path: &str, spec: &ModelSpec) {
     );
 }
 
+/// What Gemini's API does not have.
+fn check_gemini(report: &mut Report, path: &str, spec: &ModelSpec) {
+    let key = |name: &str| format!("{path}.{name}");
+    report.when(
+        spec.prompt_form() == PromptForm::Raw && spec.local.is_none(),
+        key("prompt_form"),
+        "Gemini's API takes conversations only, no raw text",
+        "leave `prompt_form` out",
+    );
+    report.when(
+        spec.batch.is_some() && spec.local.is_none(),
+        key("batch"),
+        "Gristmill does not speak the batch API of Gemini",
+        "leave `batch` out: the model is then asked call by call",
+    );
+    report.when(
+        spec.token_limit_key.is_some() && spec.local.is_none(),
+        key("token_limit_key"),
+        "`token_limit_key` does nothing here: Gemini's API knows `maxOutputTokens` only",
+        "leave it out",
+    );
+    // The name becomes a part of the path.
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@');
+    let is_name = |name: &String| name.chars().all(letter) && !name.contains("..") && !name.starts_with('/');
+    report.when(
+        spec.model.as_ref().is_some_and(|name| !is_name(name)),
+        key("model"),
+        "no model of Gemini's API has such a name",
+        "give the name as the provider lists it, such as `gemini-2.5-flash`",
+    );
+    let config = spec.body.get("generationConfig");
+    for (name, why, help) in [
+        (
+            "maxOutputTokens",
+            "the budget reckons with another bound on completion tokens",
+            "set `generate.max_tokens` instead",
+        ),
+        (
+            "candidateCount",
+            "every candidate is billed, and one of them is read",
+            "leave it out",
+        ),
+    ] {
+        report.when(
+            config.and_then(|config| config.get(name)).is_some(),
+            key(&format!("body.generationConfig.{name}")),
+            why,
+            help,
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +359,47 @@ mod tests {
         let cache = serde_json::json!({"cache_control": {"type": "ephemeral"}});
         assert_eq!(with("body", cache), ["teacher.body.cache_control"]);
         let local = serde_json::json!({"local": "smollm2-135m-instruct", "api": "openai"});
+        assert_eq!(problems(local), ["teacher.api"]);
+    }
+
+    #[test]
+    fn what_geminis_api_does_not_have_is_refused() {
+        let base = serde_json::json!({
+            "base_url": "https://generativelanguage.googleapis.com/v1beta", "model": "gemini-2.5-flash", "api": "gemini",
+        });
+        let with = |name: &str, value: serde_json::Value| {
+            let mut spec = base.clone();
+            spec[name] = value;
+            problems(spec)
+        };
+        assert_eq!(problems(base.clone()), Vec::<String>::new());
+        for structured in ["json_schema", "tool", "json_object", "none"] {
+            assert_eq!(with("structured", structured.into()), Vec::<String>::new());
+        }
+        assert_eq!(with("batch", true.into()), ["teacher.batch"]);
+        assert_eq!(with("prompt_form", "raw".into()), ["teacher.prompt_form"]);
+        assert_eq!(
+            with("token_limit_key", "max_tokens".into()),
+            ["teacher.token_limit_key"]
+        );
+        assert_eq!(
+            with("model", "models/gemini-2.5-flash".into()),
+            Vec::<String>::new()
+        );
+        for wrong in ["gemini?x=1", "../files", "a b", "/m"] {
+            assert_eq!(with("model", wrong.into()), ["teacher.model"]);
+        }
+        let thinking = serde_json::json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}});
+        assert_eq!(with("body", thinking), Vec::<String>::new());
+        let dear = serde_json::json!({"generationConfig": {"maxOutputTokens": 9, "candidateCount": 2}});
+        assert_eq!(
+            with("body", dear),
+            [
+                "teacher.body.generationConfig.maxOutputTokens",
+                "teacher.body.generationConfig.candidateCount"
+            ]
+        );
+        let local = serde_json::json!({"local": "smollm2-135m-instruct", "api": "gemini"});
         assert_eq!(problems(local), ["teacher.api"]);
     }
 
