@@ -15,19 +15,22 @@
 //! Walking takes the steps that need no reply, up to one that does, to a gate, or past the last, where the candidate is accepted. It decides
 //! only when everything that was asked for is there, so that no decision depends on the order of arrival.
 
+mod look;
+mod samples;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::ballot::Ballot;
-use super::{Ask, Does, JobSays, JudgeStep, Keep, OwnRubric, Recipe, RejectsAs, Samples};
-use crate::evidence::{Rule, tally};
+use super::{Ask, Does, JobSays, Recipe, RejectsAs, Samples};
+use crate::evidence::Rule;
 use crate::filter::dedup_policy::Facts;
 use crate::filter::{Reason, Rejection};
-use crate::job::{Judge, JudgeWhen};
-use crate::reply::{Fields, Holds, Value, judgement};
+use crate::job::Judge;
+use crate::reply::{Fields, Value};
 use crate::seed::Seed;
-use crate::work::{Answer, Judgement};
+use crate::work::Judgement;
 
 /// Which call of a candidate it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -158,129 +161,9 @@ pub fn apply(context: &Context<'_>, mut state: State, event: Event) -> (State, V
 }
 
 impl State {
-    /// A candidate whose fields are filled as its seed's are: for what prompts are expected to cost.
-    pub fn imagined(recipe: &Recipe, seed: &Seed) -> Self {
-        let answer = Answer {
-            reasoning: seed.reasoning.clone().unwrap_or_default(),
-            answer: seed.answer.clone(),
-            canonical: String::new(),
-            correct: None,
-            detail: String::new(),
-        };
-        let mut fields = Fields::from([("question".into(), Value::text(&seed.question))]);
-        for step in recipe.steps() {
-            let reply = match &step.does {
-                Does::Ask(ask) => &ask.reply,
-                Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
-                _ => continue,
-            };
-            for member in &reply.members {
-                let value = match &member.holds {
-                    Holds::Text => Value::text(&seed.answer),
-                    Holds::Question => Value::text(&seed.question),
-                    Holds::Answer => Value::Answer(Some(answer.clone())),
-                    Holds::Reasoning => continue,
-                    Holds::YesNo => Value::YesNo(true),
-                    Holds::Number { max, .. } => Value::Number(*max),
-                    Holds::Texts { at_least } => {
-                        Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
-                    }
-                    Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
-                };
-                fields.insert(member.name.clone(), value);
-            }
-        }
-        fields.insert("answer".into(), Value::Answer(Some(answer)));
-        Self {
-            fields,
-            questioned: true,
-            ..Self::default()
-        }
-    }
-
-    /// The verdict, once it is decided: accepted, or why not.
-    pub fn decided(&self) -> Option<Option<&Rejection>> {
-        match &self.stands {
-            Stands::Decided(rejection) => Some(rejection.as_ref()),
-            Stands::New | Stands::Asking | Stands::AtGate => None,
-        }
-    }
-
-    /// True while it waits at the gate of a step.
-    pub fn waits_at(&self, gate: usize) -> bool {
-        self.stands == Stands::AtGate && self.at == gate
-    }
-
-    /// True once it has come to the gate of a step, or can come there no more.
-    pub fn reached(&self, gate: usize) -> bool {
-        self.decided().is_some() || self.at > gate || self.waits_at(gate)
-    }
-
     /// Decides it from outside: at a gate, or since a call for others failed.
     pub fn decide(&mut self, rejection: Option<Rejection>) {
         self.stands = Stands::Decided(rejection);
-    }
-
-    /// What its replies filled.
-    pub fn fields(&self) -> &Fields {
-        &self.fields
-    }
-
-    /// The text of a field; empty where it is not there.
-    pub fn text(&self, field: &str) -> &str {
-        match self.fields.get(field) {
-            Some(Value::Text(text)) => text,
-            Some(Value::Answer(Some(answer))) => &answer.answer,
-            _ => "",
-        }
-    }
-
-    /// The question of the row; empty while it is not there, and for rows without one.
-    pub fn question(&self, recipe: &Recipe) -> &str {
-        match &recipe.file().row.question {
-            Some(_) if recipe.asks_question() && !self.questioned => "",
-            Some(field) => self.text(field),
-            None => "",
-        }
-    }
-
-    /// The answer in a field.
-    pub fn answer(&self, field: &str) -> Option<&Answer> {
-        match self.fields.get(field) {
-            Some(Value::Answer(answer)) => answer.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// The answer that a call is about: the one that votes lead to, a sample, or the one that is there.
-    pub fn judged_answer(&self, recipe: &Recipe, judge: Option<&Judge>, call: Call) -> Option<&Answer> {
-        if self.ballot.is_open() {
-            return self.ballot.chosen();
-        }
-        if self.samples.is_empty() {
-            return latest_answer(&self.fields);
-        }
-        let each = judge_samples(recipe, judge, call.step);
-        let sample = self.samples.get((call.sample / each) as usize)?;
-        latest_answer(&sample.fields)
-    }
-
-    /// What was drawn where answers voted, or one was asked for.
-    pub fn ballot(&self) -> &Ballot {
-        &self.ballot
-    }
-
-    /// Judgements of the answer that was kept.
-    pub fn judgements(&self) -> Vec<Judgement> {
-        let voted = self.ballot.judgements().cloned();
-        voted.chain(self.judgements.iter().cloned()).collect()
-    }
-
-    /// What the last reply of no use said.
-    pub fn last_text(&self) -> &str {
-        self.last
-            .as_ref()
-            .map_or("", |(_, unusable)| unusable.text.as_str())
     }
 
     /// True when no money was left for one of its calls: nothing more can be found out about it.
@@ -541,224 +424,6 @@ impl State {
         let last = self.last.as_ref().map(|(_, unusable)| unusable.rejection.clone());
         let rejection = last.unwrap_or_else(|| Rejection::new(Reason::Format, "no answer could be read"));
         self.end(Some(rejection), effects);
-    }
-
-    fn all_replies(&mut self, context: &Context<'_>, ask: &Ask, effects: &mut Vec<Effect>) {
-        let Samples::Several(number) = ask.samples else {
-            return;
-        };
-        if (self.replies.len() as u32) < number {
-            return;
-        }
-        let replies = std::mem::take(&mut self.replies);
-        self.samples = replies
-            .into_values()
-            .flatten()
-            .map(|fields| Sample {
-                fields,
-                ..Sample::default()
-            })
-            .collect();
-        if self.samples.is_empty() {
-            self.end_by_last(effects);
-        } else {
-            self.next(context, effects);
-        }
-    }
-
-    /// Judgements that are to be asked for at the step that it is at.
-    fn judgements_wanted(&self, context: &Context<'_>, judge: &JudgeStep) -> u32 {
-        let each = judge_samples(context.recipe, context.judge, self.at);
-        let number = self.samples.len().max(1) as u32;
-        if judge.own.is_some() {
-            return number;
-        }
-        let settled =
-            |fields: &Fields| latest_answer(fields).is_some_and(|answer| answer.correct == Some(true));
-        let all_settled = match self.samples.is_empty() {
-            true => settled(&self.fields),
-            // Which of several right ones is best is for a judge to say.
-            false => false,
-        };
-        match context.judge {
-            Some(of_job) if of_job.when == JudgeWhen::Always || !all_settled => each * number,
-            Some(_) | None => 0,
-        }
-    }
-
-    fn all_judgements(
-        &mut self,
-        context: &Context<'_>,
-        step: usize,
-        judge: &JudgeStep,
-        effects: &mut Vec<Effect>,
-    ) {
-        let wanted = self.judgements_wanted(context, judge);
-        if (self.replies.len() as u32) < wanted {
-            return;
-        }
-        let each = judge_samples(context.recipe, context.judge, step);
-        let replies = std::mem::take(&mut self.replies);
-        let of = |sample: u32| {
-            let range = replies.range(sample * each..(sample + 1) * each);
-            range.filter_map(|(_, fields)| fields.as_ref())
-        };
-        if self.samples.is_empty() {
-            let fields: Vec<&Fields> = of(0).collect();
-            self.judgements = fields.iter().filter_map(|fields| judgement(fields)).collect();
-            let verdict = match (&judge.own, points(&fields)) {
-                (_, None) => return self.end_by_last(effects),
-                (Some(own), Some(points)) => {
-                    self.fields
-                        .extend(fields.into_iter().cloned().next_back().unwrap_or_default());
-                    self.passes(context, own, points)
-                }
-                (None, Some(points)) => passes(context, points, &self.judgements),
-            };
-            return match verdict {
-                None => self.next(context, effects),
-                rejection => self.end(rejection, effects),
-            };
-        }
-        for (sample, place) in (0..).zip(&mut self.samples) {
-            let fields: Vec<&Fields> = of(sample).collect();
-            place.judgements = fields.iter().filter_map(|fields| judgement(fields)).collect();
-            place.points = points(&fields);
-            if judge.own.is_some() {
-                place
-                    .fields
-                    .extend(fields.into_iter().cloned().next_back().unwrap_or_default());
-            }
-        }
-        self.next(context, effects);
-    }
-
-    /// Why an answer does not pass a recipe's own rubric.
-    fn passes(&self, context: &Context<'_>, own: &OwnRubric, points: f64) -> Option<Rejection> {
-        let accept = own.accept.as_ref()?;
-        if accept.holds(&self.fields, context.job) {
-            return None;
-        }
-        let said = own
-            .reply
-            .members
-            .iter()
-            .find(|member| member.holds == Holds::Text);
-        let said = said.map(|member| self.text(&member.name)).unwrap_or_default();
-        Some(Rejection::new(
-            Reason::JudgedLow,
-            format!("a score of {points}, where `{accept}` is wanted: {said}"),
-        ))
-    }
-
-    /// Keeps the best of several samples, or the best and the worst; why not, where that cannot be.
-    fn choose(&mut self, context: &Context<'_>, keep: Keep, margin: f64) -> Option<Rejection> {
-        let samples = std::mem::take(&mut self.samples);
-        let canonicals = || samples.iter().filter_map(|sample| latest_answer(&sample.fields));
-        let votes: BTreeMap<String, u8> = tally(canonicals().map(|answer| answer.canonical.as_str()))
-            .into_iter()
-            .map(|(canonical, votes)| (canonical.to_owned(), votes))
-            .collect();
-        let rank = |sample: &Sample| {
-            let answer = latest_answer(&sample.fields);
-            let wrong = answer.is_some_and(|answer| answer.correct == Some(false));
-            let agree = answer
-                .and_then(|answer| votes.get(&answer.canonical))
-                .copied()
-                .unwrap_or(0);
-            (
-                if wrong { 0.0 } else { sample.points.unwrap_or(0.0) },
-                !wrong,
-                agree,
-            )
-        };
-        let better = |a: &Sample, b: &Sample| {
-            let (a, b) = (rank(a), rank(b));
-            a.1.cmp(&b.1).then(a.0.total_cmp(&b.0)).then(a.2.cmp(&b.2))
-        };
-        // Of equals the first.
-        let best = samples.iter().rev().max_by(|a, b| better(a, b))?;
-        if let Some(answer) = latest_answer(&best.fields).filter(|answer| answer.correct == Some(false)) {
-            return Some(Rejection::new(Reason::Wrong, answer.detail.clone()));
-        }
-        self.judgements.clone_from(&best.judgements);
-        let low = best
-            .points
-            .and_then(|points| passes(context, points, &best.judgements));
-        if low.is_some() {
-            return low;
-        }
-        if keep == Keep::BestAndWorst {
-            let worst = samples.iter().min_by(|a, b| better(a, b))?;
-            let lead = rank(best).0 - rank(worst).0;
-            let told_apart = rank(best).1 != rank(worst).1;
-            let pair = [best, worst].map(|sample| latest_answer(&sample.fields).cloned());
-            let [Some(chosen), Some(rejected)] = pair else {
-                return Some(Rejection::new(Reason::Recipe, "the samples hold no answers"));
-            };
-            if chosen.canonical == rejected.canonical || !told_apart && (lead <= 0.0 || lead < margin) {
-                let detail = format!(
-                    "the best answer leads the worst by {lead:.1} points, where {margin:.1} are wanted"
-                );
-                return Some(Rejection::new(Reason::Recipe, detail));
-            }
-            self.fields.insert("chosen".into(), Value::Answer(Some(chosen)));
-            self.fields
-                .insert("rejected".into(), Value::Answer(Some(rejected)));
-            if best.points.is_some() {
-                self.fields.insert("margin".into(), Value::Number(lead));
-            }
-        }
-        self.fields.extend(best.fields.clone());
-        None
-    }
-}
-
-/// Judgements of one answer at a judge's step.
-fn judge_samples(recipe: &Recipe, judge: Option<&Judge>, step: usize) -> u32 {
-    let own = matches!(
-        recipe.step(step).map(|step| &step.does),
-        Some(Does::Judge(JudgeStep { own: Some(_), .. }))
-    );
-    match judge {
-        Some(judge) if !own => judge.samples.max(1),
-        Some(_) | None => 1,
-    }
-}
-
-/// The points of judgements, averaged over those that could be read: of five by the built-in rubric, else their scores.
-fn points(fields: &[&Fields]) -> Option<f64> {
-    let each = fields.iter().filter_map(|fields| match fields.get("score") {
-        Some(Value::Number(score)) => Some(*score),
-        _ => judgement(fields).map(|judgement| f64::from(judgement.points())),
-    });
-    let each: Vec<f64> = each.collect();
-    (!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64)
-}
-
-/// Why an answer does not pass the built-in rubric.
-fn passes(context: &Context<'_>, points: f64, judgements: &[Judgement]) -> Option<Rejection> {
-    let accept_at = context.judge?.accept_at;
-    if points >= accept_at {
-        return None;
-    }
-    let reason = judgements
-        .first()
-        .map(|judgement| judgement.reason.as_str())
-        .unwrap_or_default();
-    Some(Rejection::new(
-        Reason::JudgedLow,
-        format!("{points:.1} of {accept_at:.1} points: {reason}"),
-    ))
-}
-
-/// The answer among fields: the one under `answer`, or the only one.
-fn latest_answer(fields: &Fields) -> Option<&Answer> {
-    let answer = |value: &'_ Value| matches!(value, Value::Answer(Some(_)));
-    let found = fields.get("answer").filter(|value| answer(value));
-    match found.or_else(|| fields.values().find(|value| answer(value))) {
-        Some(Value::Answer(found)) => found.as_ref(),
-        _ => None,
     }
 }
 

@@ -1,0 +1,142 @@
+//! What can be seen of a candidate while it is walked.
+
+use super::samples::judge_samples;
+use super::{Ballot, Call, Stands, State};
+use crate::filter::Rejection;
+use crate::job::Judge;
+use crate::recipe::{Does, JudgeStep, Recipe};
+use crate::reply::{Fields, Holds, Value};
+use crate::seed::Seed;
+use crate::work::{Answer, Judgement};
+
+impl State {
+    /// A candidate whose fields are filled as its seed's are: for what prompts are expected to cost.
+    pub fn imagined(recipe: &Recipe, seed: &Seed) -> Self {
+        let answer = Answer {
+            reasoning: seed.reasoning.clone().unwrap_or_default(),
+            answer: seed.answer.clone(),
+            canonical: String::new(),
+            correct: None,
+            detail: String::new(),
+        };
+        let mut fields = Fields::from([("question".into(), Value::text(&seed.question))]);
+        for step in recipe.steps() {
+            let reply = match &step.does {
+                Does::Ask(ask) => &ask.reply,
+                Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
+                _ => continue,
+            };
+            for member in &reply.members {
+                let value = match &member.holds {
+                    Holds::Text => Value::text(&seed.answer),
+                    Holds::Question => Value::text(&seed.question),
+                    Holds::Answer => Value::Answer(Some(answer.clone())),
+                    Holds::Reasoning => continue,
+                    Holds::YesNo => Value::YesNo(true),
+                    Holds::Number { max, .. } => Value::Number(*max),
+                    Holds::Texts { at_least } => {
+                        Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
+                    }
+                    Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
+                };
+                fields.insert(member.name.clone(), value);
+            }
+        }
+        fields.insert("answer".into(), Value::Answer(Some(answer)));
+        Self {
+            fields,
+            questioned: true,
+            ..Self::default()
+        }
+    }
+
+    /// The verdict, once it is decided: accepted, or why not.
+    pub fn decided(&self) -> Option<Option<&Rejection>> {
+        match &self.stands {
+            Stands::Decided(rejection) => Some(rejection.as_ref()),
+            Stands::New | Stands::Asking | Stands::AtGate => None,
+        }
+    }
+
+    /// True while it waits at the gate of a step.
+    pub fn waits_at(&self, gate: usize) -> bool {
+        self.stands == Stands::AtGate && self.at == gate
+    }
+
+    /// True once it has come to the gate of a step, or can come there no more.
+    pub fn reached(&self, gate: usize) -> bool {
+        self.decided().is_some() || self.at > gate || self.waits_at(gate)
+    }
+
+    /// What its replies filled.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The text of a field; empty where it is not there.
+    pub fn text(&self, field: &str) -> &str {
+        match self.fields.get(field) {
+            Some(Value::Text(text)) => text,
+            Some(Value::Answer(Some(answer))) => &answer.answer,
+            _ => "",
+        }
+    }
+
+    /// The question of the row; empty while it is not there, and for rows without one.
+    pub fn question(&self, recipe: &Recipe) -> &str {
+        match &recipe.file().row.question {
+            Some(_) if recipe.asks_question() && !self.questioned => "",
+            Some(field) => self.text(field),
+            None => "",
+        }
+    }
+
+    /// The answer in a field.
+    pub fn answer(&self, field: &str) -> Option<&Answer> {
+        match self.fields.get(field) {
+            Some(Value::Answer(answer)) => answer.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The answer that a call is about: the one that votes lead to, a sample, or the one that is there.
+    pub fn judged_answer(&self, recipe: &Recipe, judge: Option<&Judge>, call: Call) -> Option<&Answer> {
+        if self.ballot.is_open() {
+            return self.ballot.chosen();
+        }
+        if self.samples.is_empty() {
+            return latest_answer(&self.fields);
+        }
+        let each = judge_samples(recipe, judge, call.step);
+        let sample = self.samples.get((call.sample / each) as usize)?;
+        latest_answer(&sample.fields)
+    }
+
+    /// What was drawn where answers voted, or one was asked for.
+    pub fn ballot(&self) -> &Ballot {
+        &self.ballot
+    }
+
+    /// Judgements of the answer that was kept.
+    pub fn judgements(&self) -> Vec<Judgement> {
+        let voted = self.ballot.judgements().cloned();
+        voted.chain(self.judgements.iter().cloned()).collect()
+    }
+
+    /// What the last reply of no use said.
+    pub fn last_text(&self) -> &str {
+        self.last
+            .as_ref()
+            .map_or("", |(_, unusable)| unusable.text.as_str())
+    }
+}
+
+/// The answer among fields: the one under `answer`, or the only one.
+pub(super) fn latest_answer(fields: &Fields) -> Option<&Answer> {
+    let answer = |value: &'_ Value| matches!(value, Value::Answer(Some(_)));
+    let found = fields.get("answer").filter(|value| answer(value));
+    match found.or_else(|| fields.values().find(|value| answer(value))) {
+        Some(Value::Answer(found)) => found.as_ref(),
+        _ => None,
+    }
+}

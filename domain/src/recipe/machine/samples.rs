@@ -1,0 +1,227 @@
+//! Several replies to one step, and judges: what is graded, what passes, and which of several is kept.
+
+use std::collections::BTreeMap;
+
+use super::look::latest_answer;
+use super::{Context, Effect, Sample, State};
+use crate::evidence::tally;
+use crate::filter::{Reason, Rejection};
+use crate::job::{Judge, JudgeWhen};
+use crate::recipe::{Ask, Does, JudgeStep, Keep, OwnRubric, Recipe, Samples};
+use crate::reply::{Fields, Holds, Value, judgement};
+use crate::work::Judgement;
+
+impl State {
+    pub(super) fn all_replies(&mut self, context: &Context<'_>, ask: &Ask, effects: &mut Vec<Effect>) {
+        let Samples::Several(number) = ask.samples else {
+            return;
+        };
+        if (self.replies.len() as u32) < number {
+            return;
+        }
+        let replies = std::mem::take(&mut self.replies);
+        self.samples = replies
+            .into_values()
+            .flatten()
+            .map(|fields| Sample {
+                fields,
+                ..Sample::default()
+            })
+            .collect();
+        if self.samples.is_empty() {
+            self.end_by_last(effects);
+        } else {
+            self.next(context, effects);
+        }
+    }
+
+    /// Judgements that are to be asked for at the step that it is at.
+    pub(super) fn judgements_wanted(&self, context: &Context<'_>, judge: &JudgeStep) -> u32 {
+        let each = judge_samples(context.recipe, context.judge, self.at);
+        let number = self.samples.len().max(1) as u32;
+        if judge.own.is_some() {
+            return number;
+        }
+        let settled =
+            |fields: &Fields| latest_answer(fields).is_some_and(|answer| answer.correct == Some(true));
+        let all_settled = match self.samples.is_empty() {
+            true => settled(&self.fields),
+            // Which of several right ones is best is for a judge to say.
+            false => false,
+        };
+        match context.judge {
+            Some(of_job) if of_job.when == JudgeWhen::Always || !all_settled => each * number,
+            Some(_) | None => 0,
+        }
+    }
+
+    pub(super) fn all_judgements(
+        &mut self,
+        context: &Context<'_>,
+        step: usize,
+        judge: &JudgeStep,
+        effects: &mut Vec<Effect>,
+    ) {
+        let wanted = self.judgements_wanted(context, judge);
+        if (self.replies.len() as u32) < wanted {
+            return;
+        }
+        let each = judge_samples(context.recipe, context.judge, step);
+        let replies = std::mem::take(&mut self.replies);
+        let of = |sample: u32| {
+            let range = replies.range(sample * each..(sample + 1) * each);
+            range.filter_map(|(_, fields)| fields.as_ref())
+        };
+        if self.samples.is_empty() {
+            let fields: Vec<&Fields> = of(0).collect();
+            self.judgements = fields.iter().filter_map(|fields| judgement(fields)).collect();
+            let verdict = match (&judge.own, points(&fields)) {
+                (_, None) => return self.end_by_last(effects),
+                (Some(own), Some(points)) => {
+                    self.fields
+                        .extend(fields.into_iter().cloned().next_back().unwrap_or_default());
+                    self.passes_own(context, own, points)
+                }
+                (None, Some(points)) => passes(context, points, &self.judgements),
+            };
+            return match verdict {
+                None => self.next(context, effects),
+                rejection => self.end(rejection, effects),
+            };
+        }
+        for (sample, place) in (0..).zip(&mut self.samples) {
+            let fields: Vec<&Fields> = of(sample).collect();
+            place.judgements = fields.iter().filter_map(|fields| judgement(fields)).collect();
+            place.points = points(&fields);
+            if judge.own.is_some() {
+                place
+                    .fields
+                    .extend(fields.into_iter().cloned().next_back().unwrap_or_default());
+            }
+        }
+        self.next(context, effects);
+    }
+
+    /// Why an answer does not pass a recipe's own rubric.
+    pub(super) fn passes_own(
+        &self,
+        context: &Context<'_>,
+        own: &OwnRubric,
+        points: f64,
+    ) -> Option<Rejection> {
+        let accept = own.accept.as_ref()?;
+        if accept.holds(&self.fields, context.job) {
+            return None;
+        }
+        let said = own
+            .reply
+            .members
+            .iter()
+            .find(|member| member.holds == Holds::Text);
+        let said = said.map(|member| self.text(&member.name)).unwrap_or_default();
+        Some(Rejection::new(
+            Reason::JudgedLow,
+            format!("a score of {points}, where `{accept}` is wanted: {said}"),
+        ))
+    }
+
+    /// Keeps the best of several samples, or the best and the worst; why not, where that cannot be.
+    pub(super) fn choose(&mut self, context: &Context<'_>, keep: Keep, margin: f64) -> Option<Rejection> {
+        let samples = std::mem::take(&mut self.samples);
+        let canonicals = || samples.iter().filter_map(|sample| latest_answer(&sample.fields));
+        let votes: BTreeMap<String, u8> = tally(canonicals().map(|answer| answer.canonical.as_str()))
+            .into_iter()
+            .map(|(canonical, votes)| (canonical.to_owned(), votes))
+            .collect();
+        let rank = |sample: &Sample| {
+            let answer = latest_answer(&sample.fields);
+            let wrong = answer.is_some_and(|answer| answer.correct == Some(false));
+            let agree = answer
+                .and_then(|answer| votes.get(&answer.canonical))
+                .copied()
+                .unwrap_or(0);
+            (
+                if wrong { 0.0 } else { sample.points.unwrap_or(0.0) },
+                !wrong,
+                agree,
+            )
+        };
+        let better = |a: &Sample, b: &Sample| {
+            let (a, b) = (rank(a), rank(b));
+            a.1.cmp(&b.1).then(a.0.total_cmp(&b.0)).then(a.2.cmp(&b.2))
+        };
+        // Of equals the first.
+        let best = samples.iter().rev().max_by(|a, b| better(a, b))?;
+        if let Some(answer) = latest_answer(&best.fields).filter(|answer| answer.correct == Some(false)) {
+            return Some(Rejection::new(Reason::Wrong, answer.detail.clone()));
+        }
+        self.judgements.clone_from(&best.judgements);
+        let low = best
+            .points
+            .and_then(|points| passes(context, points, &best.judgements));
+        if low.is_some() {
+            return low;
+        }
+        if keep == Keep::BestAndWorst {
+            let worst = samples.iter().min_by(|a, b| better(a, b))?;
+            let lead = rank(best).0 - rank(worst).0;
+            let told_apart = rank(best).1 != rank(worst).1;
+            let pair = [best, worst].map(|sample| latest_answer(&sample.fields).cloned());
+            let [Some(chosen), Some(rejected)] = pair else {
+                return Some(Rejection::new(Reason::Recipe, "the samples hold no answers"));
+            };
+            if chosen.canonical == rejected.canonical || !told_apart && (lead <= 0.0 || lead < margin) {
+                let detail = format!(
+                    "the best answer leads the worst by {lead:.1} points, where {margin:.1} are wanted"
+                );
+                return Some(Rejection::new(Reason::Recipe, detail));
+            }
+            self.fields.insert("chosen".into(), Value::Answer(Some(chosen)));
+            self.fields
+                .insert("rejected".into(), Value::Answer(Some(rejected)));
+            if best.points.is_some() {
+                self.fields.insert("margin".into(), Value::Number(lead));
+            }
+        }
+        self.fields.extend(best.fields.clone());
+        None
+    }
+}
+
+/// Judgements of one answer at a judge's step.
+pub(super) fn judge_samples(recipe: &Recipe, judge: Option<&Judge>, step: usize) -> u32 {
+    let own = matches!(
+        recipe.step(step).map(|step| &step.does),
+        Some(Does::Judge(JudgeStep { own: Some(_), .. }))
+    );
+    match judge {
+        Some(judge) if !own => judge.samples.max(1),
+        Some(_) | None => 1,
+    }
+}
+
+/// The points of judgements, averaged over those that could be read: of five by the built-in rubric, else their scores.
+fn points(fields: &[&Fields]) -> Option<f64> {
+    let each = fields.iter().filter_map(|fields| match fields.get("score") {
+        Some(Value::Number(score)) => Some(*score),
+        _ => judgement(fields).map(|judgement| f64::from(judgement.points())),
+    });
+    let each: Vec<f64> = each.collect();
+    (!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64)
+}
+
+/// Why an answer does not pass the built-in rubric.
+fn passes(context: &Context<'_>, points: f64, judgements: &[Judgement]) -> Option<Rejection> {
+    let accept_at = context.judge?.accept_at;
+    if points >= accept_at {
+        return None;
+    }
+    let reason = judgements
+        .first()
+        .map(|judgement| judgement.reason.as_str())
+        .unwrap_or_default();
+    Some(Rejection::new(
+        Reason::JudgedLow,
+        format!("{points:.1} of {accept_at:.1} points: {reason}"),
+    ))
+}
