@@ -170,8 +170,8 @@ mod tests {
         assert_eq!(from(".", "seeds.jsonl"), "seeds.jsonl");
         assert_eq!(from("src", "src/main.rs"), "main.rs");
         assert_eq!(from("src", "Cargo.toml"), "../Cargo.toml");
-        assert_eq!(from("src/data", "src/audit/*.jsonl"), "../audit/*.jsonl");
-        assert_eq!(from(".", "src/data/../seeds.jsonl"), "src/seeds.jsonl");
+        assert_eq!(from("src/cluster", "src/audit/*.jsonl"), "../audit/*.jsonl");
+        assert_eq!(from(".", "src/cluster/../seeds.jsonl"), "src/seeds.jsonl");
         assert_eq!(from("src", "/data/seeds.jsonl"), "/data/seeds.jsonl");
     }
 }

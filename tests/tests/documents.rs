@@ -269,7 +269,7 @@ fn questions_are_varied_as_the_job_says_and_rows_say_by_what() {
         assert_eq!(question.contains("\n\n* * *\n\n"), two, "{question}");
         assert_eq!(place.matches(source).count(), if two { 2 } else { 1 }, "{place}");
         let versions = row["provenance"]["prompt_versions"].to_string();
-        assert!(versions.contains("mutators/1@"), "{versions}");
+        assert!(versions.contains("mutators/2@"), "{versions}");
         of_two += usize::from(two);
     }
     assert!(

@@ -124,7 +124,7 @@ pub struct Provenance {
     /// What it is compared and counted as.
     pub strategy: Option<String>,
     /// The recipe that it was made by, with its version and hash.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// What its question was varied by: `evolution:NAME`, `persona:WHO`, `style:NAME`.
     #[serde(default)]
