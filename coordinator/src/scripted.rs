@@ -118,6 +118,18 @@ pub(crate) fn unreadable() -> Output {
     }
 }
 
+/// A unit vector that follows from a text alone; those of two texts are nearly at right angles.
+pub(crate) fn vector(text: &str) -> Vec<f32> {
+    let id = ContentId::of(&[text.as_bytes()]);
+    let values: Vec<f32> = id
+        .as_bytes()
+        .iter()
+        .map(|byte| f32::from(*byte) - 127.5)
+        .collect();
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    values.into_iter().map(|value| value / length).collect()
+}
+
 /// A draw below `bound` that follows from a task alone.
 pub(crate) fn draw(task: &Task, bound: u64) -> u64 {
     u64::from(task.id.request_seed()) % bound
@@ -126,19 +138,19 @@ pub(crate) fn draw(task: &Task, bound: u64) -> u64 {
 /// A teacher that is mostly right, asks some questions twice, and cannot always be read.
 pub(crate) fn teacher(task: &Task) -> Output {
     let index = task.address.index;
-    // Two of five questions are those of other candidates.
+    // Neighbours ask the same, so that it shows who comes first.
     let question = format!(
-        "What is left of {} beans after {} were eaten?",
-        100 + index % 60,
-        3 + index % 3
+        "What is left of {} beans after three were eaten?",
+        100 + index / 2
     );
     let right = draw(task, 5) > 0;
     let given = || answer(if right { 7 } else { 1 }, None);
     if draw(task, 11) == 0 {
         return unreadable();
     }
-    let Work::Chat { reply, subject, .. } = &task.work else {
-        return unreadable();
+    let (reply, subject) = match &task.work {
+        Work::Chat { reply, subject, .. } => (reply, subject),
+        Work::Embed { texts } => return Output::Vectors(texts.iter().map(|text| vector(text)).collect()),
     };
     let referenced = subject
         .as_ref()

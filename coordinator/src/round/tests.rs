@@ -13,7 +13,7 @@ use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use serde_json::json;
 
 use super::*;
-use crate::scripted::{self, answer, answered, asked, seed, settled, teacher, unreadable, verified};
+use crate::scripted::{self, answer, answered, asked, seed, settled, teacher, unreadable, vector, verified};
 
 /// What a model says to a task.
 type Script<'a> = dyn Fn(&Task) -> Output + 'a;
@@ -81,10 +81,13 @@ impl Stage {
         next: &mut dyn FnMut(usize) -> usize,
     ) -> Vec<Row> {
         let filter = &self.setup.job.filter;
-        let (mut corpus, mut kept) = (Corpus::new(filter, None).unwrap(), Kept::default());
+        let embeds = self.setup.job.embed.source() != EmbedSource::Off;
+        let embedded = |text: &str| embeds.then(|| vector(text));
+        let dimensions = embedded("").map(|vector| vector.len());
+        let (mut corpus, mut kept) = (Corpus::new(filter, dimensions).unwrap(), Kept::default());
         for n in 0..self.seeds.anchors() {
             let seed = self.seeds.read(self.seeds.anchor(n)).unwrap();
-            corpus.add_seed(&seed.question, None).unwrap();
+            corpus.add_seed(&seed.question, embedded(&seed.question)).unwrap();
         }
         let mut past = Past {
             corpus: &mut corpus,
@@ -93,7 +96,7 @@ impl Stage {
             again: &[],
         };
         for row in before {
-            past.recall(filter, row, None).unwrap();
+            past.recall(filter, row, embedded(&row.question)).unwrap();
         }
         let done = Done {
             decided: before.len() as u64,
@@ -130,6 +133,13 @@ fn mixed() -> Stage {
     Stage::new([12, 12, 40], json!({"strategy": "auto"}), fields)
 }
 
+/// The same with embeddings, in batches of four.
+fn embedding() -> Stage {
+    let mut stage = mixed();
+    stage.setup.job.embed.model = "all-minilm-l6-v2".into();
+    stage
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -139,6 +149,22 @@ proptest! {
         let mut places = order.iter().cycle();
         let shuffled = stage.drive(&[], usize::MAX, &teacher, &mut |open| places.next().unwrap().index(open));
         prop_assert_eq!(settled(&shuffled), settled(&stage.run(&teacher)));
+    }
+
+    #[test]
+    fn an_interrupted_round_embeds_the_same_batches(stop in 0usize..64, order in prop::collection::vec(any::<prop::sample::Index>(), 1..50)) {
+        let stage = embedding();
+        let mut places = order.iter().cycle();
+        let mut next = |open: usize| places.next().unwrap().index(open);
+        // A task that was settled before the interruption answers as it did then.
+        let settled_before = std::cell::RefCell::new(BTreeMap::new());
+        let script = |task: &Task| {
+            let mut known = settled_before.borrow_mut();
+            known.entry(task.id).or_insert_with(|| teacher(task)).clone()
+        };
+        let before = stage.drive(&[], stop, &script, &mut next);
+        let all = stage.drive(&before, usize::MAX, &script, &mut next);
+        prop_assert_eq!(settled(&all), settled(&stage.run(&teacher)));
     }
 
     #[test]
