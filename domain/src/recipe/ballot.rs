@@ -219,22 +219,13 @@ impl State {
                 }
                 self.follow_rule(context, effects);
             }
-            // A question that is paid for is worth another call.
-            Err(unusable)
-                if call.sample < ask.again
-                    && !matches!(unusable.rejection.reason, Reason::Unfunded | Reason::CallFailed) =>
-            {
-                self.call(call.step, call.sample + 1, effects);
-            }
-            Err(unusable) => self.end(Some(unusable.rejection), effects),
+            Err(unusable) => self.ask_again(call, ask, unusable, effects),
         }
     }
 
     /// Takes the fields of a verdict in: whether the question can be answered, and the answer that came along.
     fn take_verdict(&mut self, context: &Context<'_>, ask: &Ask, fields: Fields) -> (bool, Option<Answer>) {
-        let own = self.ballot.own.take();
-        self.fill(context, ask, fields);
-        let answer = std::mem::replace(&mut self.ballot.own, own).flatten();
+        let answer = self.fill(context, ask, fields).flatten();
         let refused = ask
             .require
             .as_ref()

@@ -30,7 +30,7 @@ use crate::filter::{Reason, Rejection};
 use crate::job::Judge;
 use crate::reply::{Fields, Value};
 use crate::seed::Seed;
-use crate::work::Judgement;
+use crate::work::{Answer, Judgement};
 
 /// Which call of a candidate it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -225,14 +225,7 @@ impl State {
             }
             Does::Ask(ask) => match outcome {
                 Ok(fields) => self.filled(context, call.step, ask, fields, effects),
-                // What is paid for before it is worth another call.
-                Err(unusable)
-                    if call.sample < ask.again
-                        && !matches!(unusable.rejection.reason, Reason::Unfunded | Reason::CallFailed) =>
-                {
-                    self.call(call.step, call.sample + 1, effects);
-                }
-                Err(unusable) => self.end(Some(unusable.rejection), effects),
+                Err(unusable) => self.ask_again(call, ask, unusable, effects),
             },
             Does::Judge(judge) => {
                 self.replies.insert(call.sample, outcome.ok());
@@ -251,6 +244,16 @@ impl State {
         }
     }
 
+    /// Asks for a reply again after one of no use, as often as its step says: what is paid for before it is worth another call.
+    pub(super) fn ask_again(&mut self, call: Call, ask: &Ask, unusable: Unusable, effects: &mut Vec<Effect>) {
+        let futile = matches!(unusable.rejection.reason, Reason::Unfunded | Reason::CallFailed);
+        if call.sample < ask.again && !futile {
+            self.call(call.step, call.sample + 1, effects);
+        } else {
+            self.end(Some(unusable.rejection), effects);
+        }
+    }
+
     /// Fields of a reply; what must hold of them does, or the candidate is rejected.
     fn filled(
         &mut self,
@@ -260,7 +263,9 @@ impl State {
         fields: Fields,
         effects: &mut Vec<Effect>,
     ) {
-        self.fill(context, ask, fields);
+        if let Some(answer) = self.fill(context, ask, fields) {
+            self.ballot.bring(answer);
+        }
         if ask.keeps_facts
             && let Some(member) = ask.reply.question()
             && let Some(rejection) = changed(&context.seed.question, self.text(&member.name))
@@ -281,19 +286,24 @@ impl State {
         }
     }
 
-    /// Takes fields in. An answer that came along joins those that vote.
-    pub(super) fn fill(&mut self, context: &Context<'_>, ask: &Ask, mut fields: Fields) {
+    /// Takes fields in, and gives back the answer that came along to vote, if the step brings one: `None` in it is one of no use.
+    pub(super) fn fill(
+        &mut self,
+        context: &Context<'_>,
+        ask: &Ask,
+        mut fields: Fields,
+    ) -> Option<Option<Answer>> {
         let votes = context.recipe.ballot().and_then(|step| context.recipe.ask(step));
         let member = votes
             .and_then(|ask| ask.reply.answer())
             .map(|member| member.name.as_str());
-        if let Some(name) = member.filter(|_| ask.brings)
-            && let Some(Value::Answer(answer)) = fields.remove(name)
-        {
-            self.ballot.bring(answer);
-        }
+        let brought = member.filter(|_| ask.brings).and_then(|name| fields.remove(name));
         self.questioned |= ask.reply.question().is_some();
         self.fields.extend(fields);
+        match brought {
+            Some(Value::Answer(answer)) => Some(answer),
+            Some(_) | None => None,
+        }
     }
 
     pub(super) fn refused(&self, context: &Context<'_>, demand: &super::Demand) -> Option<Rejection> {
