@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use minijinja::{Environment, UndefinedBehavior};
 
@@ -39,8 +40,7 @@ impl Condition {
     /// # Errors
     /// What is wrong, in words: it does not parse, or it names a field that is not made before it.
     pub(super) fn new<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let environment = environment();
-        let expression = environment
+        let expression = ENVIRONMENT
             .compile_expression(text)
             .map_err(|error| format!("`{text}` is not a condition: {error:#}"))?;
         let known: Vec<&str> = known.into_iter().chain([JOB]).collect();
@@ -65,8 +65,7 @@ impl Condition {
 
     /// Whether it holds. One that cannot be evaluated, since a field is missing, does not.
     pub fn holds(&self, fields: &Fields, job: JobSays) -> bool {
-        let environment = environment();
-        let Ok(expression) = environment.compile_expression(&self.0) else {
+        let Ok(expression) = ENVIRONMENT.compile_expression(&self.0) else {
             return false;
         };
         let mut values: BTreeMap<&str, minijinja::Value> = fields
@@ -80,11 +79,12 @@ impl Condition {
     }
 }
 
-fn environment() -> Environment<'static> {
+/// What conditions are compiled in: a field that is missing is an error, not false.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment
-}
+});
 
 #[cfg(test)]
 mod tests {
