@@ -53,14 +53,17 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A text without the control and direction characters, which could rewrite the terminal's line.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect()
+}
+
 /// A text on one line, cut where it is long, and without characters that could change the line that they stand on.
 pub fn one_line(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Control and direction marks could rewrite the terminal's line.
-    let clean: String = line
-        .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        .collect();
+    let clean = printable(&line);
     if clean.chars().count() > SHOWN {
         format!("{}…", clean.chars().take(SHOWN).collect::<String>())
     } else {

@@ -6,7 +6,7 @@ use gristmill_coordinator::{History, TaskResult};
 use gristmill_domain::chat::{Prompt, Role};
 use gristmill_domain::id::TaskId;
 use gristmill_domain::reply;
-use gristmill_domain::words::many;
+use gristmill_domain::words::{many, printable};
 use gristmill_domain::work::{Output, Task, Work};
 use serde_json::{Value, json};
 
@@ -151,16 +151,9 @@ fn block(text: &mut String, name: &str, content: &str) {
                 text.push('\n');
                 row = String::from("     ");
             }
-            row.push_str(&clean(word));
+            row.push_str(&printable(word));
         }
         text.push_str(row.trim_end());
         text.push('\n');
     }
-}
-
-/// Control and direction marks could rewrite the terminal's line.
-fn clean(word: &str) -> String {
-    word.chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        .collect()
 }
