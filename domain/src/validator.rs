@@ -306,5 +306,15 @@ fn among(found: &str, references: &[String]) -> (Option<bool>, String) {
     )
 }
 
+/// The default of a setting that is on where a job does not say.
+fn yes() -> bool {
+    true
+}
+
+/// Leaves such a setting out of what is written where it is on.
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
 #[cfg(test)]
 mod tests;
