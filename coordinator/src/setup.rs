@@ -267,21 +267,26 @@ impl Setup {
 
     /// Whether a call's reply brings an answer along, one of those that vote. It is read out of a JSON object, and a user's own prompt has to
     /// ask for it.
-    fn answers_beside(&self, recipe: &Recipe, asked: &Asked<'_>, spec: &ModelSpec) -> bool {
-        let template = self.template(recipe, asked.prompt, spec);
-        asked.brings
+    fn answers_beside(&self, recipe: &Recipe, prompt: &str, brings: bool, spec: &ModelSpec) -> bool {
+        let template = || self.template(recipe, prompt, spec);
+        brings
             && self.votes(recipe)
             && spec.structured() != Structured::None
-            && template.is_some_and(|template| template.uses("answered"))
+            && template().is_some_and(|template| template.uses("answered"))
+    }
+
+    /// The same of a step, by the first of its prompts.
+    fn step_answers_beside(&self, recipe: &Recipe, step: usize, spec: &ModelSpec) -> bool {
+        recipe.ask(step).is_some_and(|ask| {
+            let prompt = ask.prompts.first();
+            prompt.is_some_and(|prompt| self.answers_beside(recipe, prompt, ask.brings, spec))
+        })
     }
 
     /// Whether replies to a step of a recipe bring an answer along, whichever teacher is asked.
     pub(crate) fn always_brings(&self, recipe: &Recipe, step: Option<usize>) -> bool {
-        let asked = step.and_then(|step| self.asked(recipe, step, None, &[]));
-        asked.is_some_and(|asked| {
-            let mut teachers = self.job.teacher.iter();
-            teachers.all(|teacher| self.answers_beside(recipe, &asked, &teacher.spec))
-        })
+        let mut teachers = self.job.teacher.iter();
+        step.is_some_and(|step| teachers.all(|teacher| self.step_answers_beside(recipe, step, &teacher.spec)))
     }
 
     /// Whether a judge takes part where answers vote.
@@ -299,7 +304,6 @@ impl Setup {
         measures: bool,
     ) -> Context<'a> {
         let verdict = recipe.evidence().0;
-        let asked = verdict.and_then(|step| self.asked(recipe, step, None, &[]));
         let teacher = self.job.teacher.get(teacher);
         Context {
             recipe,
@@ -310,9 +314,9 @@ impl Setup {
             measures_meaning: !self.job.filter.validator.compares_references(),
             judge: self.job.judge.as_ref(),
             judges_votes: self.judges_votes(),
-            verdict_answers: asked
+            verdict_answers: verdict
                 .zip(teacher)
-                .is_some_and(|(asked, teacher)| self.answers_beside(recipe, &asked, &teacher.spec)),
+                .is_some_and(|(step, teacher)| self.step_answers_beside(recipe, step, &teacher.spec)),
             job: JobSays {
                 verify: self.job.generate.verify,
             },

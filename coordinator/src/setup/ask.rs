@@ -38,7 +38,7 @@ impl Setup {
             .template(brief.recipe, asked.prompt, spec)
             .ok_or_else(missing)?;
         let generate = &self.job.generate;
-        let answered = self.answers_beside(brief.recipe, &asked, spec);
+        let answered = self.answers_beside(brief.recipe, asked.prompt, asked.brings, spec);
         let decides = asked.reply.decides();
         let questions = asked.reply.question().is_some();
         let mut variables = self.variables(brief, call);
