@@ -3,8 +3,8 @@
 pub(crate) mod coordinator;
 pub(crate) mod dead;
 mod http;
-mod kits;
 mod remote;
+mod run_contexts;
 mod servers;
 pub(crate) mod submit;
 pub(crate) mod verbs;

@@ -29,7 +29,7 @@ use crate::args::{
 use crate::failure::Failure;
 use crate::launch::signal;
 use crate::view::{Counting, View};
-use crate::workshop::{self, Place, Workshop, endpoints_here};
+use crate::workshop::{self, JobAccess, Workshop, endpoints_here};
 use crate::{limits, print};
 
 /// The screen, and the models of this machine.
@@ -262,7 +262,11 @@ async fn agent(args: &AgentArgs, view: &View) -> anyhow::Result<Option<AgentOpti
         ),
         None => Price::FREE,
     };
-    let workshop = Workshop::new(Place::Own(loaded.base.clone()), endpoints_here()?, view.clone());
+    let workshop = Workshop::new(
+        JobAccess::Own(loaded.base.clone()),
+        endpoints_here()?,
+        view.clone(),
+    );
     Ok(Some(AgentOptions {
         name: spec.name(),
         chat: workshop.model(spec).await?,

@@ -15,7 +15,7 @@ use gristmill_domain::stage::Stage;
 use gristmill_domain::words::duration;
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::trace::Untraced;
 use gristmill_queue_memory::Queues;
@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::prepare::{Keys, Ready, prepare};
 use crate::preview::{Asked, Noted};
 use crate::view::{Head, View};
-use crate::workshop::{self, Place, Workshop};
+use crate::workshop::{self, JobAccess, Workshop};
 use crate::{print, report, resume, survey};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
@@ -154,12 +154,12 @@ pub(crate) async fn carry_out(
     let job = &ready.live;
     let run = *run;
     let workshop = Workshop::new(
-        Place::Own(base.clone()),
+        JobAccess::Own(base.clone()),
         workshop::endpoints_here().map_err(Failure::Input)?,
         view.clone(),
     );
-    let kit = workshop
-        .kit(
+    let context = workshop
+        .context(
             run,
             job,
             Arc::clone(&ready.checker),
@@ -197,10 +197,10 @@ pub(crate) async fn carry_out(
         grace: GRACE,
     };
     let worker = Worker::new(
-        Arc::new(Fixed::new(kit)),
+        Arc::new(Fixed::new(context)),
         Arc::clone(&ledger) as Arc<dyn Ledger>,
         limiter,
-        Arc::clone(&ledger) as Arc<dyn Dockets>,
+        Arc::clone(&ledger) as Arc<dyn BatchJobs>,
         worker_options,
     );
     let worker_stop = CancellationToken::new();
@@ -216,7 +216,7 @@ pub(crate) async fn carry_out(
         ledger: ledger.as_ref(),
         // SQLite keeps what it confirmed.
         upkeep: None,
-        dockets: Some(ledger.as_ref()),
+        batch_jobs: Some(ledger.as_ref()),
         queue: &Noted {
             queues: &queues,
             asked: watched.asked.as_ref(),

@@ -15,10 +15,10 @@ use gristmill_domain::validator::Checker;
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
-use gristmill_ports::limiter::Line;
+use gristmill_ports::limiter::ModelLine;
 use gristmill_ports::model::{CallError, ChatModel, Embedder, Scope};
 use gristmill_sandbox::Sandbox;
-use gristmill_worker::{BatchLine, Kit, Model};
+use gristmill_worker::{BatchLine, Model, RunContext};
 
 use crate::view::View;
 
@@ -49,7 +49,7 @@ struct Secrets {
 }
 
 /// The line that a model stands for: whoever shares endpoint, key and model shares the provider's limits.
-fn line(spec: &ModelSpec, secrets: &Secrets) -> Line {
+fn line(spec: &ModelSpec, secrets: &Secrets) -> ModelLine {
     let name = spec.name();
     let address = spec.base_url.as_ref().map(|url| Address::parse(url, spec.api()));
     let endpoint = match &address {
@@ -59,7 +59,7 @@ fn line(spec: &ModelSpec, secrets: &Secrets) -> Line {
     let key = secrets.key.as_deref().unwrap_or_default().trim();
     let mut parts = vec![endpoint.as_bytes(), key.as_bytes(), name.as_bytes()];
     parts.extend(secrets.headers.values().map(String::as_bytes));
-    Line {
+    ModelLine {
         id: LineId::of(&parts),
         limits: spec.limits(),
     }
@@ -111,7 +111,7 @@ pub(crate) fn slots(job: &Job) -> (usize, usize) {
 }
 
 /// What a job may name on the machine that works on it.
-pub(crate) enum Place {
+pub(crate) enum JobAccess {
     /// The machine of the person who runs the job: any variable, and files beside the job.
     Own(PathBuf),
     /// A worker's: a job comes from somewhere else, and must not be able to send out what it was not given.
@@ -133,9 +133,9 @@ pub(crate) fn endpoints_here() -> anyhow::Result<Endpoints> {
         .context("the variable GRISTMILL_ENDPOINTS cannot be used")
 }
 
-/// Builds kits. A local model or an embedder is loaded once, however many runs use it.
+/// Builds contexts. A local model or an embedder is loaded once, however many runs use it.
 pub(crate) struct Workshop {
-    place: Place,
+    place: JobAccess,
     endpoints: Endpoints,
     view: View,
     local_models: Shared<dyn ChatModel>,
@@ -144,7 +144,7 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     /// A workshop on this machine.
-    pub(crate) fn new(place: Place, endpoints: Endpoints, view: View) -> Self {
+    pub(crate) fn new(place: JobAccess, endpoints: Endpoints, view: View) -> Self {
         Self {
             place,
             endpoints,
@@ -155,13 +155,13 @@ impl Workshop {
     }
 
     /// The tools that a run's answers are made and examined with.
-    pub(crate) async fn kit(
+    pub(crate) async fn context(
         &self,
         run: RunId,
         job: &Job,
         checker: Arc<dyn Checker>,
         blobs: Arc<dyn Blobs>,
-    ) -> anyhow::Result<Kit> {
+    ) -> anyhow::Result<RunContext> {
         let mut models = HashMap::new();
         for spec in specs(job) {
             let secrets = self.secrets(spec)?;
@@ -175,7 +175,7 @@ impl Workshop {
             };
             models.insert(spec.name(), model);
         }
-        Ok(Kit {
+        Ok(RunContext {
             run,
             models,
             embedder: self.embedder(job).await?,
@@ -214,11 +214,11 @@ impl Workshop {
     /// Where relative paths start; a worker has no files for a job.
     fn base(&self, name: &str) -> anyhow::Result<&Path> {
         match &self.place {
-            Place::Own(base) => Ok(base),
-            Place::Worker { .. } if name.contains('/') => {
+            JobAccess::Own(base) => Ok(base),
+            JobAccess::Worker { .. } if name.contains('/') => {
                 bail!("`{name}` is a path, which means nothing on a worker: name a model of the catalogue")
             }
-            Place::Worker { .. } => Ok(Path::new("")),
+            JobAccess::Worker { .. } => Ok(Path::new("")),
         }
     }
 
@@ -256,7 +256,7 @@ impl Workshop {
     }
 
     fn variable(&self, name: &str, address: &Address) -> anyhow::Result<String> {
-        if let Place::Worker { keys, .. } = &self.place {
+        if let JobAccess::Worker { keys, .. } = &self.place {
             keys.check(name, address).map_err(anyhow::Error::msg)?;
         }
         std::env::var(name).with_context(|| {
@@ -266,8 +266,8 @@ impl Workshop {
 
     fn file(&self, file: &Path, address: &Address) -> anyhow::Result<String> {
         let path = match &self.place {
-            Place::Own(base) => base.join(file),
-            Place::Worker { keys, key_folder } => {
+            JobAccess::Own(base) => base.join(file),
+            JobAccess::Worker { keys, key_folder } => {
                 let folder = key_folder.as_deref().with_context(|| {
                     format!(
                         "this worker has no key files: start it with `--key-folder` for `{}`",

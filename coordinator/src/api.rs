@@ -18,24 +18,24 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::error::told;
-use crate::fleet::Ground;
+use crate::fleet::Services;
 
 pub use auth::{Access, AccessError, Role};
 
 /// The service.
 #[derive(Clone)]
 pub struct Api {
-    ground: Ground,
+    services: Services,
     access: Access,
     endpoints: Endpoints,
     stop: CancellationToken,
 }
 
 impl Api {
-    /// A service on this ground, for whom `access` lets in. Who watches a run is sent away by `stop`.
-    pub fn new(ground: Ground, access: Access, stop: CancellationToken) -> Self {
+    /// A service on this services, for whom `access` lets in. Who watches a run is sent away by `stop`.
+    pub fn new(services: Services, access: Access, stop: CancellationToken) -> Self {
         Self {
-            ground,
+            services,
             access,
             endpoints: Endpoints::default(),
             stop,

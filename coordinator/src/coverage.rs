@@ -201,7 +201,7 @@ impl Coverage {
         let mut outlooks = self.assigner.catalogue().outlooks();
         let known = self.real.iter().zip(&self.seeds).zip(&self.passages);
         for (outlook, ((real, seeds), passages)) in outlooks.iter_mut().zip(known) {
-            outlook.standing.real = *real;
+            outlook.progress.real = *real;
             outlook.seeds = seeds.len() as u64;
             outlook.anchors = seeds.clone();
             outlook.passages = passages.len() as u64;

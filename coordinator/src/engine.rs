@@ -14,11 +14,11 @@ use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Report, Task, Work, embedding_worst_case};
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::ledger::{Account, AccountState, Decision, Epoch, Ledger, NewTask, Open, Settled};
 use gristmill_ports::queue::Publisher;
 use gristmill_ports::trace::Propagator;
-use gristmill_ports::upkeep::Standing;
+use gristmill_ports::upkeep::StoreHealth;
 use gristmill_proto::{Envelope, Record, SegmentKind, Settlement, decode_report, decode_settlement};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -105,7 +105,7 @@ pub(crate) struct Site<'a> {
     /// Where the ledger's store may lose writes.
     pub(crate) care: Option<Care<'a>>,
     /// Where it shows how many tasks wait in batches, if a model is asked in them.
-    pub(crate) dockets: Option<&'a dyn Dockets>,
+    pub(crate) batch_jobs: Option<&'a dyn BatchJobs>,
     /// The books are closed: what is stored is gone through, and nothing is asked.
     pub(crate) closed: bool,
 }
@@ -497,7 +497,7 @@ impl<'a, 'b> Engine<'a, 'b> {
         self.last_sweep = Instant::now();
         let (run, epoch) = (self.site.run, self.site.epoch.clone());
         if let Some(care) = &self.site.care
-            && care.upkeep.standing(run, &epoch, care.stored).await? != Standing::Whole
+            && care.upkeep.health(run, &epoch, care.stored).await? != StoreHealth::Whole
         {
             // Taken up again, the run looks into it before anything is opened.
             return Err(Error::Shaken);
@@ -525,8 +525,8 @@ impl<'a, 'b> Engine<'a, 'b> {
 
     /// Tasks that wait in batches; `None` where that cannot be told.
     async fn in_batches(&self) -> Option<u64> {
-        let dockets = self.site.dockets?;
-        match dockets.out(self.site.run).await {
+        let batch_jobs = self.site.batch_jobs?;
+        match batch_jobs.out(self.site.run).await {
             Ok(tasks) => Some(tasks),
             Err(error) => {
                 tracing::debug!(run = %self.site.run, error = &error as &dyn std::error::Error, "the tasks in batches were not counted");

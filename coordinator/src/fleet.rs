@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::Account;
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Ledger};
 use gristmill_ports::queue::Publisher;
@@ -52,7 +52,7 @@ pub type States = Arc<dyn Fn(RunId) -> Arc<dyn Blobs> + Send + Sync>;
 
 /// What the coordinators of a cluster share.
 #[derive(Clone)]
-pub struct Ground {
+pub struct Services {
     /// Which runs there are.
     pub register: Arc<dyn Register>,
     /// What they may spend.
@@ -60,7 +60,7 @@ pub struct Ground {
     /// The same ledger, whose store can lose writes and must give its memory back.
     pub upkeep: Arc<dyn Upkeep>,
     /// Their batches that are out, to show them.
-    pub dockets: Arc<dyn Dockets>,
+    pub batch_jobs: Arc<dyn BatchJobs>,
     /// Where their tasks go.
     pub queue: Arc<dyn Publisher>,
     /// Where their state lies.
@@ -73,7 +73,7 @@ pub struct Ground {
     pub propagator: Arc<dyn Propagator>,
 }
 
-impl Ground {
+impl Services {
     /// Where a run is stored, in words that people can look it up by.
     pub(crate) fn folder(&self, run: RunId) -> String {
         format!("{}/{run}", self.store.trim_end_matches('/'))
@@ -106,7 +106,7 @@ const ADOPT_EVERY: Duration = Duration::from_secs(5);
 
 /// A coordinator among others.
 pub struct Fleet {
-    ground: Ground,
+    services: Services,
     assembler: Arc<dyn Assembler>,
     options: FleetOptions,
 }
@@ -128,10 +128,10 @@ enum LetGo {
 }
 
 impl Fleet {
-    /// A coordinator that drives runs on this ground.
-    pub fn new(ground: Ground, assembler: Arc<dyn Assembler>, options: FleetOptions) -> Self {
+    /// A coordinator that drives runs with these services.
+    pub fn new(services: Services, assembler: Arc<dyn Assembler>, options: FleetOptions) -> Self {
         Self {
-            ground,
+            services,
             assembler,
             options,
         }
@@ -154,7 +154,7 @@ impl Fleet {
                 renewed = Instant::now();
                 fleet.renew(&driven).await;
             }
-            match fleet.ground.register.active().await {
+            match fleet.services.register.active().await {
                 Ok(active) => {
                     let due = |at: Instant| active.is_empty() && at.elapsed() >= ADOPT_EVERY;
                     if looked.is_none_or(due) {
@@ -192,7 +192,7 @@ impl Fleet {
     async fn adopt_forgotten(&self, first: bool) {
         let options = &self.options;
         match self
-            .ground
+            .services
             .adopt_forgotten(&options.holder, options.lease, first)
             .await
         {
@@ -242,7 +242,7 @@ impl Fleet {
                 resting.insert(run, Instant::now() + self.options.lease / 4);
             }
         }
-        if let Err(error) = self.ground.register.release(run, &self.options.holder).await {
+        if let Err(error) = self.services.register.release(run, &self.options.holder).await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "the lease could not be given back: it runs out");
         }
     }
@@ -254,7 +254,7 @@ impl Fleet {
             return;
         }
         match self
-            .ground
+            .services
             .register
             .renew(&self.options.holder, &runs, self.options.lease)
             .await
@@ -301,7 +301,7 @@ impl Fleet {
                 continue;
             }
             match self
-                .ground
+                .services
                 .register
                 .claim(run.run, &self.options.holder, self.options.lease)
                 .await
@@ -318,7 +318,7 @@ impl Fleet {
     }
 
     async fn waits_for_a_person(&self, run: RunId) -> bool {
-        match self.ground.ledger.account(run).await {
+        match self.services.ledger.account(run).await {
             Ok(account) => match account.state {
                 AccountState::Paused { .. } => true,
                 AccountState::Frozen { shaken, .. } => !shaken,

@@ -11,7 +11,7 @@ use gristmill_domain::id::TaskId;
 use gristmill_domain::ledger::{Ending, NewAccount, Subtotal};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::Task;
-use gristmill_ports::upkeep::{Holdings, Standing, StoredLine, Upkeep};
+use gristmill_ports::upkeep::{Holdings, StoreHealth, StoredLine, Upkeep};
 use gristmill_proto::SegmentKind;
 
 use crate::Error;
@@ -45,10 +45,10 @@ impl Engine<'_, '_> {
                 return Ok(fresh);
             };
             let (run, epoch) = (self.site.run, self.site.epoch.clone());
-            match care.upkeep.standing(run, &epoch, care.stored).await? {
-                Standing::Whole => return Ok(fresh),
-                Standing::Waiting { wait_ms } => wait(self.site, wait_ms).await?,
-                Standing::Broken => {
+            match care.upkeep.health(run, &epoch, care.stored).await? {
+                StoreHealth::Whole => return Ok(fresh),
+                StoreHealth::Waiting { wait_ms } => wait(self.site, wait_ms).await?,
+                StoreHealth::Broken => {
                     let survivors = care.upkeep.survivors(run, &epoch).await?;
                     let open: HashSet<TaskId> = survivors
                         .iter()
@@ -174,10 +174,10 @@ impl Stored {
 pub(crate) async fn between_rounds(site: &Site<'_>) -> Result<(), Error> {
     let (run, epoch) = (site.run, &site.epoch);
     while let Some(care) = site.care.as_ref().filter(|_| !site.closed) {
-        match care.upkeep.standing(run, epoch, care.stored).await? {
-            Standing::Whole => break,
-            Standing::Waiting { wait_ms } => wait(site, wait_ms).await?,
-            Standing::Broken => {
+        match care.upkeep.health(run, epoch, care.stored).await? {
+            StoreHealth::Whole => break,
+            StoreHealth::Waiting { wait_ms } => wait(site, wait_ms).await?,
+            StoreHealth::Broken => {
                 let survivors = care.upkeep.survivors(run, epoch).await?;
                 let stored = Stored::read(&site.journal).await?;
                 // Of rounds that are decided without them. What they had begun is on the books by itself.
@@ -219,7 +219,7 @@ mod tests {
     use gristmill_domain::amount::{Amount, Limit};
     use gristmill_domain::id::RunId;
     use gristmill_domain::ledger::Account;
-    use gristmill_domain::work::{Address, Step};
+    use gristmill_domain::work::{Address, StageCall};
     use gristmill_ports::contract::ledger::MemoryLedger;
     use gristmill_ports::ledger::{Epoch, Error as LedgerError, Ledger, NewTask};
     use gristmill_ports::trace::Untraced;
@@ -241,10 +241,10 @@ mod tests {
 
     #[async_trait]
     impl Upkeep for Broken {
-        async fn standing(&self, _: RunId, _: &Epoch, _: u64) -> Result<Standing, LedgerError> {
+        async fn health(&self, _: RunId, _: &Epoch, _: u64) -> Result<StoreHealth, LedgerError> {
             Ok(match *self.rebuilt.lock().unwrap() {
-                Some(_) => Standing::Whole,
-                None => Standing::Broken,
+                Some(_) => StoreHealth::Whole,
+                None => StoreHealth::Broken,
             })
         }
 
@@ -267,9 +267,9 @@ mod tests {
         let address = Address {
             round: 0,
             index: number,
-            step: Step {
+            step: StageCall {
                 stage: Stage::Generate,
-                ..Step::EMBED
+                ..StageCall::EMBED
             },
         };
         TaskResult {
@@ -346,7 +346,7 @@ mod tests {
                 account,
                 stored: 3,
             }),
-            dockets: None,
+            batch_jobs: None,
             closed: false,
         };
         between_rounds(&site).await.unwrap();

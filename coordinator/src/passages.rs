@@ -235,7 +235,7 @@ pub(crate) fn cited(number: u64, passage: &Passage) -> Cited {
 
 #[cfg(test)]
 mod tests {
-    use gristmill_domain::passage::{Media, Place, Source};
+    use gristmill_domain::passage::{Media, PassageLocation, Source};
 
     use super::*;
 
@@ -248,7 +248,7 @@ mod tests {
                 file: file.to_owned(),
                 media: Media::Markdown,
             },
-            place: Place::Lines { first: 3, last: 9 },
+            place: PassageLocation::Lines { first: 3, last: 9 },
         }
     }
 

@@ -5,7 +5,7 @@
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::row::Row;
-use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
+use gristmill_domain::work::{Address, Output, Report, StageCall, Task, Work};
 
 use crate::Error;
 use crate::engine::{Brought, Producer};
@@ -69,7 +69,7 @@ impl<T: Texts> Producer for Preparation<'_, T> {
             let address = Address {
                 round: Address::PREPARATION,
                 index: self.first + self.next,
-                step: Step::EMBED,
+                step: StageCall::EMBED,
             };
             let texts = self.members(self.next).map(|place| self.texts.text(place));
             let work = Work::Embed {

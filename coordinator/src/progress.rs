@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};
-use gristmill_domain::concept::{self, Outlook, Standing};
+use gristmill_domain::concept::{self, ConceptProgress, Outlook};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::Forecast;
@@ -12,7 +12,7 @@ use gristmill_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
 /// Concepts that are told one by one: a report to the register is bounded (64 KiB), and so are their names (120 characters).
-const STANDINGS: usize = 32;
+const FURTHEST_MAX: usize = 32;
 
 /// Candidates that are decided, and are not stored yet: rows are stored in order, so that one waits for all before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Progress {
     pub concepts_all: u64,
     /// Where those stand that are furthest from their targets, the furthest first.
     #[serde(default)]
-    pub standings: Vec<Standing>,
+    pub furthest: Vec<ConceptProgress>,
     /// The budget.
     pub limit: Limit,
     /// What is spent and burned.
@@ -129,9 +129,9 @@ impl Progress {
 
     /// Tells where concepts stand.
     pub(crate) fn tell(&mut self, outlooks: &[Outlook]) {
-        self.concepts = concept::at_target(outlooks.iter().map(|outlook| &outlook.standing));
+        self.concepts = concept::at_target(outlooks.iter().map(|outlook| &outlook.progress));
         self.concepts_all = outlooks.len() as u64;
-        self.standings = concept::furthest(outlooks, STANDINGS);
+        self.furthest = concept::furthest(outlooks, FURTHEST_MAX);
     }
 
     pub(crate) fn count(&mut self, row: &Row) {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_report_of_many_concepts_fits_the_register() {
         let outlook = |n: u64| Outlook {
-            standing: Standing {
+            progress: ConceptProgress {
                 // What JSON writes longest, as long as a name may be.
                 concept: "\u{1}".repeat(120),
                 parent: Some("\u{1}".repeat(120)),
@@ -211,7 +211,7 @@ mod tests {
             (
                 progress.concepts,
                 progress.concepts_all,
-                progress.standings[0].real
+                progress.furthest[0].real
             ),
             ((0, 1_000), 1_000, 0)
         );

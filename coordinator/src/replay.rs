@@ -33,7 +33,7 @@ pub async fn replay(
         seeds,
         ledger: &closed,
         upkeep: None,
-        dockets: None,
+        batch_jobs: None,
         queue: &closed,
         blobs: state,
         account: start.account(),

@@ -30,24 +30,24 @@ use gristmill_domain::reply::Value;
 use gristmill_domain::row::{Checks, Position, Row, TakenStep, Worse};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
-use gristmill_domain::work::{Address, Output, Report, Step, Task, Work};
+use gristmill_domain::work::{Address, Output, Report, StageCall, Task, Work};
 
 use crate::Error;
 use crate::corpus::Corpus;
 use crate::coverage::{Assessed, Coverage, Decided};
 use crate::engine::{Brought, Producer};
 use crate::forecast;
-use crate::kept::{self, Kept};
 use crate::passages::cited;
 use crate::progress::Ahead;
 use crate::seeds::SeedStore;
 use crate::setup::Setup;
+use crate::stored_rows::{self, StoredRows};
 use candidate::{Candidate, Gate};
 
 /// What finished rounds left behind, and this one adds to.
 pub(crate) struct Past<'a> {
     pub(crate) corpus: &'a mut Corpus,
-    pub(crate) kept: &'a mut Kept,
+    pub(crate) kept: &'a mut StoredRows,
     pub(crate) coverage: Option<&'a mut Coverage>,
     /// Questions that were aimed at each concept in finished rounds, by its number.
     pub(crate) again: &'a [Again],
@@ -67,7 +67,7 @@ impl Past<'_> {
         let mut shingles = Box::default();
         if row.strategy == Strategy::AnswerAugmentation {
             let words = filter.near_duplicates.shingle_words;
-            shingles = kept::shingles(&row.reasoning, &row.answer, words);
+            shingles = stored_rows::shingles(&row.reasoning, &row.answer, words);
         } else {
             let probe = self.corpus.probe(row.compared(), vector);
             self.corpus.insert(&probe, row.family)?;
@@ -94,7 +94,7 @@ pub(crate) struct Round<'a> {
     setup: &'a Setup,
     seeds: &'a SeedStore,
     corpus: &'a mut Corpus,
-    kept: &'a mut Kept,
+    kept: &'a mut StoredRows,
     /// What is counted by concept, where the job has any.
     coverage: Option<&'a mut Coverage>,
     /// What new questions that are aimed at a concept are not to be.
@@ -134,7 +134,7 @@ pub(crate) struct Round<'a> {
     /// Candidates in a block: they are embedded together, and handed out together.
     block: u64,
     /// Steps to take, the last stages first: what is nearly done is finished before more is begun.
-    ready: BTreeSet<(u8, u64, Step)>,
+    ready: BTreeSet<(u8, u64, StageCall)>,
     rows: Vec<(Row, Option<Vec<f32>>)>,
 }
 
@@ -188,7 +188,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn address(&self, index: u64, step: Step) -> Address {
+    fn address(&self, index: u64, step: StageCall) -> Address {
         Address {
             round: self.plan.round,
             index,
@@ -240,7 +240,7 @@ impl<'a> Round<'a> {
         let members: Vec<u64> = asked.collect();
         if self.embeds() && !members.is_empty() {
             self.batches.insert(block, members);
-            self.ready.insert((1, block, Step::EMBED));
+            self.ready.insert((1, block, StageCall::EMBED));
         }
     }
 
@@ -457,7 +457,7 @@ impl Producer for Round<'_> {
 
 impl Round<'_> {
     /// The task of a ready step; `None` when its candidate was decided in the meantime.
-    fn task(&mut self, index: u64, step: Step) -> Result<Option<Task>, Error> {
+    fn task(&mut self, index: u64, step: StageCall) -> Result<Option<Task>, Error> {
         let address = self.address(index, step);
         if step.stage == Stage::Embed {
             let members = self.batches.get(&index).map(Vec::as_slice).unwrap_or_default();

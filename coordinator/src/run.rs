@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use gristmill_domain::again::Again;
 use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
-use gristmill_domain::concept;
+use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{self, End, LastRound, Next, PerSeed, Plan, Policy, Snapshot};
@@ -18,7 +18,7 @@ use gristmill_domain::seed::Split;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::Address;
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Allocation, Ledger, NewAccount};
 use gristmill_ports::queue::Publisher;
@@ -35,7 +35,6 @@ use crate::engine::{Engine, Options, Producer as _, Site};
 use crate::events::Events;
 use crate::forecast;
 use crate::journal::Journal;
-use crate::kept::Kept;
 use crate::mend::{self, Care};
 use crate::placing::{Known, Placing, Questions};
 use crate::prepare::{Preparation, Texts};
@@ -43,6 +42,7 @@ use crate::round::{Done, Past, Round};
 use crate::seeds::SeedStore;
 use crate::setup::Setup;
 use crate::start::specs;
+use crate::stored_rows::StoredRows;
 use crate::{Error, Progress};
 
 /// Coordinates one run.
@@ -56,7 +56,7 @@ pub struct Coordinator<'a> {
     /// The same ledger, where its store can lose writes.
     pub upkeep: Option<&'a dyn Upkeep>,
     /// The batches that are out, to show them.
-    pub dockets: Option<&'a dyn Dockets>,
+    pub batch_jobs: Option<&'a dyn BatchJobs>,
     /// The queues.
     pub queue: &'a dyn Publisher,
     /// Where the journal is stored.
@@ -110,16 +110,16 @@ pub struct Finished {
     pub policy: Policy,
     /// Where each concept stands, where the job has any.
     #[serde(default)]
-    pub concepts: Vec<concept::Standing>,
+    pub concepts: Vec<ConceptProgress>,
     /// Numbers of the concepts that each anchor seed belongs to; `None` where the job has no concepts. It is not stored.
     #[serde(skip)]
     pub of_anchor: Option<Vec<Vec<u32>>>,
 }
 
 /// What finished rounds left behind: what later ones are compared with, and what they are planned by.
-struct Standing {
+struct PastRounds {
     corpus: Corpus,
-    kept: Kept,
+    kept: StoredRows,
     coverage: Option<Coverage>,
     /// Numbers of the concepts by name.
     numbers: HashMap<String, u32>,
@@ -129,7 +129,7 @@ struct Standing {
     rounds: Vec<RoundReport>,
 }
 
-impl Standing {
+impl PastRounds {
     /// What a round is compared with and adds to; what the next one is planned by; the numbers of the concepts by name.
     fn parts(&mut self) -> (Past<'_>, &mut Snapshot, &HashMap<String, u32>) {
         let past = Past {
@@ -200,8 +200,8 @@ impl Coordinator<'_> {
             cursor: 0,
             early: HashMap::new(),
             care: None,
-            dockets: self
-                .dockets
+            batch_jobs: self
+                .batch_jobs
                 .filter(|_| specs(&self.setup.job).any(|spec| spec.batch.is_some())),
             closed: account.state == AccountState::Closed,
         };
@@ -213,14 +213,14 @@ impl Coordinator<'_> {
                 stored: site.journal.stored_results().await?.max(u64::from(lost)),
             });
         }
-        let mut standing = self.prepare(&mut site, account.limit).await?;
+        let mut finished = self.prepare(&mut site, account.limit).await?;
         let end = loop {
-            let round = standing.snapshot.rounds_done;
+            let round = finished.snapshot.rounds_done;
             if self.rounds.is_some_and(|rounds| round >= rounds) {
                 break End::RowsReached("its rounds are done".into());
             }
             // Whether its next round is planned yet or not: what is planned later is the same.
-            books::forgive(&events, &mut standing.snapshot);
+            books::forgive(&events, &mut finished.snapshot);
             let plan = match site.journal.plan(round).await? {
                 Some(plan) => plan,
                 None => {
@@ -229,9 +229,9 @@ impl Coordinator<'_> {
                     }
                     mend::between_rounds(&site).await?;
                     let account = self.ledger.account(run).await?;
-                    standing.snapshot.used = account.total().gone();
-                    standing.snapshot.limit = account.limit;
-                    match next_plan(&standing.snapshot, &policy).await? {
+                    finished.snapshot.used = account.total().gone();
+                    finished.snapshot.limit = account.limit;
+                    match next_plan(&finished.snapshot, &policy).await? {
                         Next::End(end) => break end,
                         // It ended under a version that did not write down why.
                         Next::Round(_) if site.closed => break End::BudgetSpent,
@@ -239,12 +239,12 @@ impl Coordinator<'_> {
                     }
                 }
             };
-            self.round(&mut site, &mut standing, &policy, plan).await?;
+            self.round(&mut site, &mut finished, &policy, plan).await?;
         };
         self.close(&site).await?;
-        let outlooks = &standing.snapshot.concepts;
-        let concepts: Vec<concept::Standing> =
-            outlooks.iter().map(|outlook| outlook.standing.clone()).collect();
+        let outlooks = &finished.snapshot.concepts;
+        let concepts: Vec<ConceptProgress> =
+            outlooks.iter().map(|outlook| outlook.progress.clone()).collect();
         self.progress.send_modify(|progress| {
             let (job, rows) = (&self.setup.job, self.setup.job.generate.rows);
             let short = plan::short(rows, job.steers(), progress.accepted, &concepts, Some(&end));
@@ -254,14 +254,14 @@ impl Coordinator<'_> {
         Ok(Finished {
             end,
             concepts,
-            of_anchor: standing.coverage.as_ref().map(Coverage::of_anchor),
-            rounds: standing.rounds,
+            of_anchor: finished.coverage.as_ref().map(Coverage::of_anchor),
+            rounds: finished.rounds,
             policy,
         })
     }
 
     /// Embeds the seeds and fills the corpus with them.
-    async fn prepare(&self, site: &mut Site<'_>, limit: Limit) -> Result<Standing, Error> {
+    async fn prepare(&self, site: &mut Site<'_>, limit: Limit) -> Result<PastRounds, Error> {
         let embeds = self.setup.job.embed.source() != EmbedSource::Off;
         let (mut vectors, mut known, mut batches) = (Vec::new(), Vec::new(), 0);
         let concepts = self.setup.job.concepts.as_ref();
@@ -313,9 +313,9 @@ impl Coordinator<'_> {
             snapshot.uncovered_share = forecast::uncovered_share(&snapshot.concepts, concepts.covered_from);
             tracing::info!(run = %site.run, concepts = snapshot.concepts.len(), seeds = coverage.assigned(), "seeds assigned");
         }
-        Ok(Standing {
+        Ok(PastRounds {
             corpus,
-            kept: Kept::default(),
+            kept: StoredRows::default(),
             numbers: coverage.as_ref().map(|c| c.numbers().clone()).unwrap_or_default(),
             again: vec![Again::default(); snapshot.concepts.len()],
             coverage,
@@ -348,7 +348,7 @@ impl Coordinator<'_> {
     async fn round(
         &self,
         site: &mut Site<'_>,
-        standing: &mut Standing,
+        finished: &mut PastRounds,
         policy: &Policy,
         plan: Plan,
     ) -> Result<(), Error> {
@@ -363,8 +363,8 @@ impl Coordinator<'_> {
         };
         let filter = &self.setup.job.filter;
         // What this round brings is shown to the next.
-        let mut brought = standing.again.clone();
-        let (mut past, snapshot, numbers) = standing.parts();
+        let mut brought = finished.again.clone();
+        let (mut past, snapshot, numbers) = finished.parts();
         for name in site
             .journal
             .segments(SegmentKind::Rows, report.plan.round)
@@ -390,12 +390,12 @@ impl Coordinator<'_> {
             });
         }
         if report.decided < total {
-            self.announce(&report, standing, policy);
+            self.announce(&report, finished, policy);
             let limits = Allocation::from([(Stage::Generate, report.plan.generate_limit)]);
             site.ledger.allocate(site.run, &site.epoch, limits).await?;
             let engine = Engine::new(site, report.plan.round).await?;
             let plan = report.plan.clone();
-            let (past, snapshot, numbers) = standing.parts();
+            let (past, snapshot, numbers) = finished.parts();
             let done = Done {
                 decided: report.decided,
                 accepted: report.accepted,
@@ -408,18 +408,18 @@ impl Coordinator<'_> {
                 })
                 .await?;
         }
-        standing.again = brought;
-        standing.snapshot.rounds_done += 1;
+        finished.again = brought;
+        finished.snapshot.rounds_done += 1;
         if report.accepted > 0 {
-            standing.snapshot.barren.clear();
+            finished.snapshot.barren.clear();
         } else {
             for (reason, rejected) in &report.rejected {
-                *standing.snapshot.barren.entry(*reason).or_default() += rejected;
+                *finished.snapshot.barren.entry(*reason).or_default() += rejected;
             }
         }
-        let before = standing.snapshot.last.map(|last| last.aimed_so_far());
+        let before = finished.snapshot.last.map(|last| last.aimed_so_far());
         let (aimed, counted) = before.unwrap_or_default();
-        standing.snapshot.last = Some(LastRound {
+        finished.snapshot.last = Some(LastRound {
             candidates: report.decided,
             accepted: report.accepted,
             unfunded: report.unfunded,
@@ -428,21 +428,21 @@ impl Coordinator<'_> {
             aimed: aimed + report.aimed,
             counted: counted + report.counted,
         });
-        plan::give_up(&mut standing.snapshot, policy);
+        plan::give_up(&mut finished.snapshot, policy);
         tracing::info!(
             run = %site.run, round = report.plan.round, decided = report.decided, accepted = report.accepted,
-            index_bytes = standing.corpus.bytes(), "round finished"
+            index_bytes = finished.corpus.bytes(), "round finished"
         );
         // Which seeds were rephrased is in the journal: the report is kept with the dataset, and stays small.
         report.plan.rephrasings = PerSeed::default();
         for aim in &mut report.plan.aims {
             aim.rephrasings = PerSeed::default();
         }
-        standing.rounds.push(report);
+        finished.rounds.push(report);
         Ok(())
     }
 
-    fn announce(&self, report: &RoundReport, standing: &Standing, policy: &Policy) {
+    fn announce(&self, report: &RoundReport, finished: &PastRounds, policy: &Policy) {
         let plan = &report.plan;
         let phase = match plan.purpose {
             plan::Purpose::Pilot => "pilot".to_owned(),
@@ -451,13 +451,13 @@ impl Coordinator<'_> {
         // Plans of older versions hold none. What is asked for in a round is part of what it was planned with.
         let forecast = plan
             .forecast
-            .unwrap_or_else(|| plan::forecast(&standing.snapshot, policy));
+            .unwrap_or_else(|| plan::forecast(&finished.snapshot, policy));
         let short = plan
             .rule
             .as_ref()
             .filter(|rule| !rule.meets_target && plan.candidates[Strategy::NewQuestion] > 0);
         // Once is enough: what the rows come to, the card says.
-        let said = standing.rounds.iter().any(|round| {
+        let said = finished.rounds.iter().any(|round| {
             let before = round.plan.rule.as_ref();
             round.plan.purpose == plan::Purpose::Production && before.is_some_and(|rule| !rule.meets_target)
         });

@@ -7,7 +7,7 @@ use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Holdout, Job};
 use gristmill_domain::reply::{Fields, Holds, Value};
 use gristmill_domain::row::Row;
-use gristmill_domain::seed::{Place, Seed};
+use gristmill_domain::seed::{RowLocation, Seed};
 use gristmill_domain::work::{Answer, Output, Task, Work};
 use serde_json::json;
 
@@ -64,7 +64,7 @@ pub(crate) fn seed(n: u64) -> Seed {
         concepts: vec!["fruit".into()],
         source: None,
         database: None,
-        place: Place {
+        place: RowLocation {
             file: "s.jsonl".into(),
             line: n + 1,
         },

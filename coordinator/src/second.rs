@@ -92,7 +92,7 @@ pub(crate) fn of_seeds(
 #[cfg(test)]
 mod tests {
     use gristmill_domain::job::Holdout;
-    use gristmill_domain::passage::{Media, Passage, Place, Source};
+    use gristmill_domain::passage::{Media, Passage, PassageLocation, Source};
     use serde_json::json;
 
     use super::*;
@@ -139,7 +139,7 @@ mod tests {
                     file: file.into(),
                     media: Media::Markdown,
                 },
-                place: Place::Lines { first: 1, last: 2 },
+                place: PassageLocation::Lines { first: 1, last: 2 },
             };
             intake.push_passage(&passage).unwrap();
         }

@@ -22,7 +22,7 @@ use gristmill_domain::recipe::{
 use gristmill_domain::reply::{Holds, Member, Reply};
 use gristmill_domain::seed::Seed;
 use gristmill_domain::strategy::Strategy;
-use gristmill_domain::work::Step;
+use gristmill_domain::work::StageCall;
 
 use crate::Error;
 
@@ -412,8 +412,8 @@ impl Setup {
     }
 
     /// Where a call of a candidate belongs.
-    pub(crate) fn step(&self, recipe: &Recipe, call: Call) -> Step {
-        Step {
+    pub(crate) fn step(&self, recipe: &Recipe, call: Call) -> StageCall {
+        StageCall {
             stage: recipe.stage(call.step),
             call,
         }

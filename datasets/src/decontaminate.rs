@@ -14,7 +14,7 @@ use gristmill_index::VectorIndex;
 use super::dedup::embed;
 use super::keep::{OutOptions, Sorted, Sorter};
 use super::scratch::Scratch;
-use super::source::{Row, RowsOptions, Source};
+use super::source::{RowsOptions, Source, SourceRow};
 use super::task::Task;
 use super::vectors::{BATCH, VectorOptions, Vectorizer};
 
@@ -214,7 +214,7 @@ impl Items {
     /// The held-out item closest to each row that it may be in other words, where one is close enough.
     fn near(
         &mut self,
-        batch: &[Row],
+        batch: &[SourceRow],
         vectorizer: Option<&mut Vectorizer>,
         task: &Task,
     ) -> anyhow::Result<Vec<Option<(u32, f32)>>> {

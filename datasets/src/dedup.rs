@@ -12,7 +12,7 @@ use gristmill_index::{ExactIndex, MinHashIndex, VectorIndex};
 
 use super::keep::{OutOptions, Sorted, Sorter};
 use super::scratch::Scratch;
-use super::source::{Row, RowsOptions, Source};
+use super::source::{RowsOptions, Source, SourceRow};
 use super::task::Task;
 use super::vectors::{BATCH, VectorOptions, Vectorizer};
 
@@ -86,7 +86,7 @@ pub fn dedup(args: &DedupOptions, task: &Task) -> anyhow::Result<Sorted> {
 /// The vectors of a batch.
 pub(super) fn embed(
     vectorizer: &mut Vectorizer,
-    batch: &[Row],
+    batch: &[SourceRow],
     task: &Task,
 ) -> anyhow::Result<Vec<Option<Vec<f32>>>> {
     let texts: Vec<String> = batch.iter().map(|row| row.text.clone()).collect();
@@ -153,7 +153,7 @@ impl Kept {
     /// Keeps a row, or names the kept one that it is like. The cheapest test comes first.
     fn decide(
         &mut self,
-        row: &Row,
+        row: &SourceRow,
         vector: Option<Vec<f32>>,
         before: Option<&[Near]>,
     ) -> anyhow::Result<Option<(u32, Rejection)>> {

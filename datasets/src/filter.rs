@@ -8,7 +8,7 @@ use gristmill_domain::words::thousands;
 
 use super::fields::{self, Usual};
 use super::keep::{OutOptions, Sorted, Sorter};
-use super::source::{Row, RowsOptions, Source};
+use super::source::{RowsOptions, Source, SourceRow};
 use super::task::Task;
 
 /// Rows between two looks at the signal.
@@ -142,7 +142,7 @@ pub fn filter(args: &FilterOptions, task: &Task) -> anyhow::Result<Sorted> {
     sorter.finish(rows.bad(), settings, said)
 }
 
-fn answer(row: &Row, field: Option<&str>) -> anyhow::Result<Option<String>> {
+fn answer(row: &SourceRow, field: Option<&str>) -> anyhow::Result<Option<String>> {
     let Some(field) = field else { return Ok(None) };
     let text = fields::text(&row.object, field, Usual::Answer)
         .map_err(|reason| anyhow!("{}: {reason}", row.place))?;

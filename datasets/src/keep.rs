@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::seed::Place;
+use gristmill_domain::seed::RowLocation;
 use gristmill_domain::words::thousands;
 use serde::Serialize;
 
@@ -117,7 +117,7 @@ impl Sorter {
     /// Drops a row.
     pub(crate) fn drop(
         &mut self,
-        place: &Place,
+        place: &RowLocation,
         row: &Object,
         rejection: &Rejection,
         like: Option<Like>,

@@ -1,6 +1,6 @@
 //! A bounded number of rows of a table of any length, drawn evenly.
 
-use gristmill_domain::seed::Place;
+use gristmill_domain::seed::RowLocation;
 use gristmill_measure::sample::Drawn;
 use gristmill_measure::{UnitVectors, Vectors};
 
@@ -12,7 +12,7 @@ use super::vectors::{BATCH, Vectorizer};
 /// A row as far as it is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    pub(crate) place: Place,
+    pub(crate) place: RowLocation,
     pub(crate) text: String,
     /// Values of the fields that rows are counted by, in the order of these.
     pub(crate) labels: Vec<Vec<String>>,

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
-use gristmill_domain::seed::Place;
+use gristmill_domain::seed::RowLocation;
 
 use super::keep::Like;
 
@@ -35,7 +35,7 @@ impl Scratch {
     }
 
     /// Adds a row and returns its number.
-    pub(crate) fn push(&mut self, place: &Place, text: &str) -> anyhow::Result<u32> {
+    pub(crate) fn push(&mut self, place: &RowLocation, text: &str) -> anyhow::Result<u32> {
         let number = u32::try_from(self.len()).context("more than 4,294,967,295 rows are too many")?;
         let bytes = serde_json::to_vec(&(&place.file, place.line, text))?;
         self.writer

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use gristmill_domain::seed::Place;
+use gristmill_domain::seed::RowLocation;
 use gristmill_tables::{Format, Reader, Record};
 
 use super::fields::{self, Object, Usual};
@@ -38,8 +38,8 @@ pub(crate) struct Source {
 
 /// A row as it was read, with its text.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) place: Place,
+pub(crate) struct SourceRow {
+    pub(crate) place: RowLocation,
     pub(crate) text: String,
     pub(crate) object: Object,
 }
@@ -180,7 +180,7 @@ impl Rows {
         }
     }
 
-    fn row(&mut self, record: Record) -> Result<Row, String> {
+    fn row(&mut self, record: Record) -> Result<SourceRow, String> {
         let Record { file, line, value } = record;
         if self.fields.is_empty() {
             match Usual::Question.find(&value, self.source.prefer.as_deref()) {
@@ -215,8 +215,8 @@ impl Rows {
                 self.cut |= fields::cut_passage(&value, part);
             }
         }
-        Ok(Row {
-            place: Place {
+        Ok(SourceRow {
+            place: RowLocation {
                 file: file.display().to_string(),
                 line,
             },
@@ -228,7 +228,7 @@ impl Rows {
     /// Reads the next row that can be used, and makes of it what `take` makes.
     pub(crate) fn next_with<T>(
         &mut self,
-        mut take: impl FnMut(Row) -> Result<T, String>,
+        mut take: impl FnMut(SourceRow) -> Result<T, String>,
     ) -> anyhow::Result<Option<T>> {
         while let Some(read) = self.reader.next() {
             let made = match read {
@@ -266,7 +266,7 @@ impl Rows {
     }
 
     /// Reads the next rows, at most so many.
-    pub(crate) fn batch(&mut self, most: usize) -> anyhow::Result<Vec<Row>> {
+    pub(crate) fn batch(&mut self, most: usize) -> anyhow::Result<Vec<SourceRow>> {
         let mut rows = Vec::new();
         while rows.len() < most {
             match self.next_with(Ok)? {

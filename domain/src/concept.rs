@@ -31,7 +31,7 @@ pub struct Assigned {
 
 /// Where a concept stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct ConceptProgress {
     /// Its name.
     pub concept: String,
     /// The concept that it is a part of.
@@ -67,7 +67,7 @@ impl std::fmt::Display for GivenUp {
     }
 }
 
-impl Standing {
+impl ConceptProgress {
     /// Rows that are still wanted.
     pub fn open(&self) -> u64 {
         self.target.saturating_sub(self.real + self.synthetic)
@@ -87,7 +87,7 @@ pub struct Yield {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outlook {
     /// Where it stands.
-    pub standing: Standing,
+    pub progress: ConceptProgress,
     /// Anchor seeds that belong to it.
     pub seeds: u64,
     /// Their numbers in the anchor.
@@ -167,16 +167,16 @@ impl Catalogue {
 
     /// Where each concept stands before anything is counted.
     pub fn outlooks(&self) -> Vec<Outlook> {
-        let standing = |(concept, target): (&Concept, &u64)| Outlook {
-            standing: Standing {
+        let progress = |(concept, target): (&Concept, &u64)| Outlook {
+            progress: ConceptProgress {
                 concept: concept.name.clone(),
                 parent: concept.parent.clone(),
                 target: *target,
-                ..Standing::default()
+                ..ConceptProgress::default()
             },
             ..Outlook::default()
         };
-        self.concepts.iter().zip(&self.targets).map(standing).collect()
+        self.concepts.iter().zip(&self.targets).map(progress).collect()
     }
 
     /// The texts that a concept is known by: its name, what it covers, its other names and its examples.
@@ -192,20 +192,20 @@ impl Catalogue {
 }
 
 /// Concepts at their target, and concepts that have one: the one count that plan, status, card, report and manifest give.
-pub fn at_target<'a>(standings: impl IntoIterator<Item = &'a Standing>) -> (u64, u64) {
-    let wanted = standings.into_iter().filter(|standing| standing.target > 0);
-    wanted.fold((0, 0), |(met, wanted), standing| {
-        (met + u64::from(standing.open() == 0), wanted + 1)
+pub fn at_target<'a>(standings: impl IntoIterator<Item = &'a ConceptProgress>) -> (u64, u64) {
+    let wanted = standings.into_iter().filter(|progress| progress.target > 0);
+    wanted.fold((0, 0), |(met, wanted), progress| {
+        (met + u64::from(progress.open() == 0), wanted + 1)
     })
 }
 
 /// Where the concepts stand that are furthest from their targets, the furthest first; at most so many.
-pub fn furthest(outlooks: &[Outlook], most: usize) -> Vec<Standing> {
+pub fn furthest(outlooks: &[Outlook], most: usize) -> Vec<ConceptProgress> {
     let mut places: Vec<usize> = (0..outlooks.len()).collect();
     let filled = |place: &usize| {
-        let standing = &outlooks[*place].standing;
-        let there = standing.real + standing.synthetic;
-        (std::cmp::Reverse(standing.open()), there, *place)
+        let progress = &outlooks[*place].progress;
+        let there = progress.real + progress.synthetic;
+        (std::cmp::Reverse(progress.open()), there, *place)
     };
     if places.len() > most {
         places.select_nth_unstable_by_key(most, filled);
@@ -214,7 +214,7 @@ pub fn furthest(outlooks: &[Outlook], most: usize) -> Vec<Standing> {
     places.sort_unstable_by_key(filled);
     places
         .into_iter()
-        .map(|place| outlooks[place].standing.clone())
+        .map(|place| outlooks[place].progress.clone())
         .collect()
 }
 
@@ -224,7 +224,7 @@ pub fn note(outlooks: &mut [Outlook], number: impl Fn(&str) -> Option<u32>, row:
     let place = |name: &str| number(name).map(|number| number as usize);
     for assigned in &row.assigned {
         if let Some(outlook) = place(&assigned.concept).and_then(|at| outlooks.get_mut(at)) {
-            outlook.standing.synthetic += u64::from(assigned.counted);
+            outlook.progress.synthetic += u64::from(assigned.counted);
             outlook.rephrased += u64::from(row.accepted() && row.strategy == Strategy::Rephrasing);
         }
     }
@@ -249,11 +249,11 @@ mod tests {
     #[test]
     fn the_least_filled_come_first() {
         let outlook = |name: &str, target, real| Outlook {
-            standing: Standing {
+            progress: ConceptProgress {
                 concept: name.into(),
                 target,
                 real,
-                ..Standing::default()
+                ..ConceptProgress::default()
             },
             ..Outlook::default()
         };
@@ -265,12 +265,12 @@ mod tests {
         ];
         let names = |most| -> Vec<String> {
             let found = furthest(&outlooks, most);
-            found.into_iter().map(|standing| standing.concept).collect()
+            found.into_iter().map(|progress| progress.concept).collect()
         };
         assert_eq!(names(2), ["empty", "half"]);
         assert_eq!(names(9), ["empty", "half", "counted", "met"]);
         assert_eq!(
-            at_target(outlooks.iter().map(|outlook| &outlook.standing)),
+            at_target(outlooks.iter().map(|outlook| &outlook.progress)),
             (1, 3)
         );
     }
@@ -293,6 +293,6 @@ mod tests {
         let catalogue = Catalogue::new(&concepts);
         assert_eq!(catalogue.by_labels(&["ANGINA ".into(), "Humans".into()]), [0, 1]);
         assert_eq!(catalogue.by_labels(&["Pain".into(), "pain".into()]), [1]);
-        assert_eq!(catalogue.outlooks()[1].standing.open(), 4);
+        assert_eq!(catalogue.outlooks()[1].progress.open(), 4);
     }
 }

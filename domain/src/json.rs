@@ -15,7 +15,7 @@ mod latex;
 
 use serde_json::{Map, Value};
 
-use latex::{Evidence, Place};
+use latex::{Evidence, LatexState};
 
 /// Objects and lists within each other at most. Deeper ones are nobody's answer, and would make the search slow.
 const DEPTH_MAX: usize = 96;
@@ -220,7 +220,7 @@ impl<'a> Copy<'a> {
 
     fn text_in_quotes(&mut self, fuel: &mut usize) -> Option<()> {
         self.take(1);
-        let mut place = Place::default();
+        let mut place = LatexState::default();
         loop {
             *fuel = fuel.checked_sub(1)?;
             place.pass(self.rest());
@@ -237,7 +237,7 @@ impl<'a> Copy<'a> {
     }
 
     /// Copies an escape.
-    fn escape(&mut self, place: &Place) -> Option<()> {
+    fn escape(&mut self, place: &LatexState) -> Option<()> {
         let rest = &self.rest()[1..];
         match rest.chars().next()? {
             '\\' if self

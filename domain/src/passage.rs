@@ -18,7 +18,7 @@ pub struct Passage {
     /// The document.
     pub source: Source,
     /// Where in the document.
-    pub place: Place,
+    pub place: PassageLocation,
 }
 
 impl Passage {
@@ -119,7 +119,7 @@ impl Media {
 /// Where in a document a passage stands, in what that kind of document counts by. All count from 1, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum PassageLocation {
     /// Lines of a Markdown or text file.
     Lines {
         /// The first.
@@ -143,7 +143,7 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl PassageLocation {
     /// A range in the unit of a kind of document.
     pub const fn of(media: Media, first: u32, last: u32) -> Self {
         match media {
@@ -154,7 +154,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PassageLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, many, first, last) = match *self {
             Self::Lines { first, last } => ("line", "lines", first, last),
@@ -175,9 +175,12 @@ mod tests {
 
     #[test]
     fn a_place_reads_as_people_say_it() {
-        assert_eq!(Place::of(Media::Pdf, 3, 3).to_string(), "page 3");
-        assert_eq!(Place::of(Media::Text, 3, 12).to_string(), "lines 3–12");
-        assert_eq!(Place::of(Media::Docx, 1, 2).to_string(), "paragraphs 1–2");
+        assert_eq!(PassageLocation::of(Media::Pdf, 3, 3).to_string(), "page 3");
+        assert_eq!(PassageLocation::of(Media::Text, 3, 12).to_string(), "lines 3–12");
+        assert_eq!(
+            PassageLocation::of(Media::Docx, 1, 2).to_string(),
+            "paragraphs 1–2"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, Limit, MicroUsd};
-use crate::concept::{Outlook, Standing};
+use crate::concept::{ConceptProgress, Outlook};
 use crate::evidence::{Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
@@ -176,7 +176,7 @@ pub struct Plan {
     pub aims: Vec<Aim>,
     /// Where each concept stood when the round was planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub concepts: Vec<Standing>,
+    pub concepts: Vec<ConceptProgress>,
     /// How answers without a reference are decided on, and how often wrong ones are asked for again; plans of older versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
@@ -366,7 +366,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
         concepts: snapshot
             .concepts
             .iter()
-            .map(|concept| concept.standing.clone())
+            .map(|concept| concept.progress.clone())
             .collect(),
         aims,
         concept_rules: policy

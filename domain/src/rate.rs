@@ -1,6 +1,6 @@
 //! How fast a line to a model may be used, so that no sliding minute ever sees more than its provider allows.
 //!
-//! A provider's limits hold for an endpoint, a key and a model together: a [`Line`]. Requests are paced by the generic cell rate
+//! A provider's limits hold for an endpoint, a key and a model together: a [`ModelLine`]. Requests are paced by the generic cell rate
 //! algorithm ([`Gcra`]). Tokens are known in advance only as bounds, charged at them and corrected after the call, and a GCRA cannot give
 //! back what it charged: credit returned late is credit for a minute that has passed, and is spent in one where it does not belong. So
 //! tokens are counted in a [`Window`] of seconds, where what is given back goes to the second that it was charged to.
@@ -34,7 +34,7 @@ const SECOND_US: u64 = 1_000_000;
 
 /// A line to a model: endpoint, key and model, by a hash that gives none of them away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Line {
+pub struct ModelLine {
     /// Its name: the same for all who share the provider's limits.
     pub id: LineId,
     /// What the provider allows.

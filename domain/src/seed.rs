@@ -36,19 +36,19 @@ pub struct Seed {
     /// Database that a query runs on.
     pub database: Option<String>,
     /// Where the row stands: file and line.
-    pub place: Place,
+    pub place: RowLocation,
 }
 
 /// Where a row stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct RowLocation {
     /// File as named in the job.
     pub file: String,
     /// Line of the file, from 1; the row's number in Parquet.
     pub line: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RowLocation {
     /// `seeds.jsonl:12`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)

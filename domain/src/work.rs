@@ -37,14 +37,14 @@ pub struct Address {
     pub round: u32,
     /// Candidate within the round; for embeddings, the batch within the round.
     pub index: u64,
-    /// Step.
-    pub step: Step,
+    /// StageCall.
+    pub step: StageCall,
 }
 
 /// Which call of a candidate it is: a step of its recipe, the pass of the loop that the step stands in, and which of the replies to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "StoredStep")]
-pub struct Step {
+#[serde(from = "StoredStageCall")]
+pub struct StageCall {
     /// The queue and sub-account that it belongs to.
     pub stage: Stage,
     /// The call; all zero for a batch of embeddings.
@@ -52,7 +52,7 @@ pub struct Step {
     pub call: Call,
 }
 
-impl Step {
+impl StageCall {
     /// Embeds a batch of texts.
     pub const EMBED: Self = Self {
         stage: Stage::Embed,
@@ -67,8 +67,8 @@ impl Step {
 /// A step as it is stored, or as versions before recipes stored it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum StoredStep {
-    Step {
+enum StoredStageCall {
+    Now {
         stage: Stage,
         #[serde(flatten)]
         call: Call,
@@ -88,11 +88,11 @@ enum StepBeforeRecipes {
     Assign,
 }
 
-impl From<StoredStep> for Step {
-    fn from(stored: StoredStep) -> Self {
+impl From<StoredStageCall> for StageCall {
+    fn from(stored: StoredStageCall) -> Self {
         let old = match stored {
-            StoredStep::Step { stage, call } => return Self { stage, call },
-            StoredStep::BeforeRecipes(old) => old,
+            StoredStageCall::Now { stage, call } => return Self { stage, call },
+            StoredStageCall::BeforeRecipes(old) => old,
         };
         // The numbers of the recipe `new_question`, which has a step of each kind.
         let (stage, step, sample) = match old {
@@ -119,7 +119,7 @@ impl Address {
 
     /// The task's identity within a run.
     pub fn task_id(self, run: RunId) -> TaskId {
-        let Step { stage, call } = self.step;
+        let StageCall { stage, call } = self.step;
         if stage == Stage::Embed {
             // As before there were recipes, so that runs of that time can be replayed.
             return TaskId::of(&[
@@ -370,12 +370,12 @@ mod tests {
 
     #[test]
     fn what_was_stored_before_recipes_is_still_read() {
-        let step = |text: &str| serde_json::from_str::<Step>(text).unwrap();
-        let numbers = |step: Step| (step.stage, step.call.step, step.call.sample);
+        let step = |text: &str| serde_json::from_str::<StageCall>(text).unwrap();
+        let numbers = |step: StageCall| (step.stage, step.call.step, step.call.sample);
         assert_eq!(numbers(step(r#""ask""#)), (Stage::Generate, 0, 0));
         assert_eq!(numbers(step(r#"{"answer": 2}"#)), (Stage::Generate, 3, 2));
         assert_eq!(numbers(step(r#""verify_again""#)), (Stage::Generate, 2, 1));
-        assert_eq!(step(r#""embed""#), Step::EMBED);
+        assert_eq!(step(r#""embed""#), StageCall::EMBED);
         let now = step(r#"{"judge": 1}"#);
         assert_eq!(step(&serde_json::to_string(&now).unwrap()), now);
         let output = |text: &str| serde_json::from_str::<Output>(text).unwrap();
@@ -405,7 +405,7 @@ mod tests {
             let address = Address {
                 round: 0,
                 index: 0,
-                step: Step {
+                step: StageCall {
                     stage,
                     call: Call { step, pass, sample },
                 },

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::map::{Map, Shown};
-use crate::parts::{Bars, Concept, ConceptBars, Headline, Standing, Table};
+use crate::parts::{Bars, Concept, ConceptBars, Headline, Severity, Table};
 use crate::{Error, page};
 
 /// All that an audit's page shows.
@@ -14,7 +14,7 @@ pub struct Audit {
     /// What the seeds are good for, in a sentence.
     pub verdict: String,
     /// How well they stand.
-    pub standing: Standing,
+    pub severity: Severity,
     /// Numbers that stand for the whole.
     pub headlines: Vec<Headline>,
     /// What one should look at before a run.
@@ -56,7 +56,7 @@ pub struct Part {
 struct Data<'a> {
     title: &'a str,
     verdict: &'a str,
-    standing: Standing,
+    severity: Severity,
     headlines: &'a [Headline],
     warnings: &'a [String],
     left_out: &'a [String],
@@ -80,7 +80,7 @@ impl Audit {
         let data = Data {
             title: &self.title,
             verdict: &self.verdict,
-            standing: self.standing,
+            severity: self.severity,
             headlines: &self.headlines,
             warnings: &self.warnings,
             left_out: &self.left_out,
@@ -108,7 +108,7 @@ mod tests {
         Audit {
             title: "Audit".to_owned(),
             verdict: "The seeds are narrow.".to_owned(),
-            standing: Standing::Bad,
+            severity: Severity::Bad,
             headlines: Vec::new(),
             warnings: vec!["the largest <b>cluster</b>".to_owned()],
             left_out: vec!["clusters".to_owned()],

@@ -23,7 +23,7 @@ pub struct Part {
 
 /// A row of bars.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct BarRow {
     /// What it is for.
     pub name: String,
     /// Bars below each other; the parts of one beside each other.
@@ -35,7 +35,7 @@ pub struct Row {
 }
 
 /// A file of bars.
-pub fn svg(title: &str, rows: &[Row]) -> String {
+pub fn svg(title: &str, rows: &[BarRow]) -> String {
     let height = 44.0 + ROW * rows.len() as f64;
     let wide = WIDTH - NAMES - NUMBERS;
     let mut text = format!(
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn names_are_escaped_and_shares_bounded() {
-        let row = Row {
+        let row = BarRow {
             name: "<i>renal dosing".to_owned(),
             bars: vec![
                 vec![Part {

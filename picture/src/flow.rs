@@ -14,7 +14,7 @@ const TOP: f64 = 44.0;
 
 /// A step.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Step {
+pub struct FlowStep {
     /// What it does, in a few words.
     pub title: String,
     /// Whom it asks, and by which prompt; may be empty.
@@ -37,7 +37,7 @@ pub struct Loop {
 }
 
 /// A file of a chart.
-pub fn svg(title: &str, steps: &[Step], loops: &[Loop]) -> String {
+pub fn svg(title: &str, steps: &[FlowStep], loops: &[Loop]) -> String {
     let height = TOP + (HIGH + GAP) * steps.len() as f64;
     let top = |number: usize| TOP + (HIGH + GAP) * number as f64;
     let mut text = format!(
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn every_step_and_loop_is_drawn_and_texts_are_escaped() {
-        let step = |title: &str, drops: &str| Step {
+        let step = |title: &str, drops: &str| FlowStep {
             title: title.into(),
             drops: drops.into(),
-            ..Step::default()
+            ..FlowStep::default()
         };
         let steps = [
             step("ask <answer>", ""),

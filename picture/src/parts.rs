@@ -7,7 +7,7 @@ use crate::text::thousands;
 /// How well something stands, always told by a word as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum Severity {
     /// As it should be.
     Good,
     /// Worth a look.
@@ -20,7 +20,7 @@ pub enum Standing {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
     /// Whether it holds.
-    pub standing: Standing,
+    pub severity: Severity,
     /// The condition with its numbers.
     pub text: String,
 }

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use crate::bars::{self, Part, Row};
+use crate::bars::{self, BarRow, Part};
 use crate::lines::Chart;
 use crate::map::Map;
-use crate::parts::{Bars, Concept, ConceptBars, Gate, Headline, Standing, Table, has_targets, most};
+use crate::parts::{Bars, Concept, ConceptBars, Gate, Headline, Severity, Table, has_targets, most};
 use crate::{Error, page};
 
 /// A step of the funnel: what a test threw out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
+pub struct FunnelStep {
     /// The test.
     pub name: String,
     /// Candidates that it threw out, or that there were.
@@ -50,7 +50,7 @@ pub struct Report {
     /// What came of the run, in a sentence.
     pub verdict: String,
     /// How well it ended.
-    pub standing: Standing,
+    pub severity: Severity,
     /// Conditions.
     pub gates: Vec<Gate>,
     /// Six numbers.
@@ -62,7 +62,7 @@ pub struct Report {
     /// What is to be said of the concepts.
     pub concepts_note: String,
     /// Candidates first, then each test.
-    pub funnel: Vec<Step>,
+    pub funnel: Vec<FunnelStep>,
     /// Measures by round.
     pub charts: Vec<Chart>,
     /// The same as a table.
@@ -91,12 +91,12 @@ pub struct Report {
 struct Data<'a> {
     title: &'a str,
     verdict: &'a str,
-    standing: Standing,
+    severity: Severity,
     gates: &'a [Gate],
     headlines: &'a [Headline],
     map: crate::map::Shown<'a>,
     concepts: ConceptBars<'a>,
-    funnel: &'a [Step],
+    funnel: &'a [FunnelStep],
     rounds: &'a Table,
     plans: &'a Table,
     rounds_note: &'a str,
@@ -118,7 +118,7 @@ impl Report {
         let data = Data {
             title: &self.title,
             verdict: &self.verdict,
-            standing: self.standing,
+            severity: self.severity,
             gates: &self.gates,
             headlines: &self.headlines,
             map: self.map.shown(),
@@ -165,10 +165,10 @@ impl Report {
             }]
         };
         if !self.concepts.is_empty() {
-            let rows: Vec<Row> = self
+            let rows: Vec<BarRow> = self
                 .concepts
                 .iter()
-                .map(|concept| Row {
+                .map(|concept| BarRow {
                     name: concept.name.clone(),
                     bars: {
                         let real = solid(concept.real as f64 / most, 0);
@@ -191,10 +191,10 @@ impl Report {
                 bars::svg("Concepts: real and synthetic rows", &rows),
             ));
         }
-        let rows: Vec<Row> = self
+        let rows: Vec<BarRow> = self
             .funnel
             .iter()
-            .map(|step| Row {
+            .map(|step| BarRow {
                 name: step.name.clone(),
                 bars: vec![vec![
                     Part {
@@ -213,11 +213,11 @@ impl Report {
             })
             .collect();
         files.push(("funnel.svg".to_owned(), bars::svg("What was let through", &rows)));
-        let rows: Vec<Row> = self
+        let rows: Vec<BarRow> = self
             .spending
             .rows
             .iter()
-            .map(|part| Row {
+            .map(|part| BarRow {
                 name: part.name.clone(),
                 bars: vec![vec![
                     Part {
@@ -261,7 +261,7 @@ mod tests {
         let report = Report {
             title: "Run".to_owned(),
             verdict: "Done.".to_owned(),
-            standing: Standing::Good,
+            severity: Severity::Good,
             gates: Vec::new(),
             headlines: Vec::new(),
             map: Map::default(),

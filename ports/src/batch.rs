@@ -1,6 +1,6 @@
 //! Batches: many requests handed to a provider at once, answered within hours at a lower price.
 //!
-//! A batch outlives whoever handed it in. What the next one must know of it is its [`Docket`]: entered before the batch is handed in, struck
+//! A batch outlives whoever handed it in. What the next one must know of it is its [`BatchJob`]: entered before the batch is handed in, struck
 //! when all of its requests are booked.
 
 use std::time::Duration;
@@ -100,7 +100,7 @@ pub trait BatchModel: Send + Sync {
 
 /// What is known of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Docket {
+pub struct BatchJob {
     /// The batch's own name, which no other has.
     pub tag: String,
     /// The run that its tasks belong to.
@@ -113,10 +113,10 @@ pub struct Docket {
     pub batch: Option<BatchId>,
 }
 
-/// The dockets failed: whether the operation was carried out is unknown. Send the same one again.
+/// The store of batch jobs failed: whether the operation was carried out is unknown. Send the same one again.
 #[derive(Debug, thiserror::Error)]
-#[error("the dockets of batches failed while one {doing}")]
-pub struct DocketError {
+#[error("the store of batch jobs failed while one {doing}")]
+pub struct BatchJobError {
     /// What was being done.
     pub doing: &'static str,
     /// Why.
@@ -124,28 +124,28 @@ pub struct DocketError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Where dockets are kept, durably. Every operation is safe to send again.
+/// Where batch jobs are kept, durably. Every operation is safe to send again.
 ///
-/// A docket is in one holder's hands, by a lease, so that one worker looks after each batch. The lease fences nothing: what a batch brought is
+/// A batch job is in one holder's hands, by a lease, so that one worker looks after each batch. The lease fences nothing: what a batch brought is
 /// booked once, whoever books it.
 #[async_trait]
-pub trait Dockets: Send + Sync {
-    /// Enters a docket, in `holder`'s hands. One that is there stays as it is.
-    async fn enter(&self, docket: &Docket, holder: &str, lease: Duration) -> Result<(), DocketError>;
+pub trait BatchJobs: Send + Sync {
+    /// Enters a batch job, in `holder`'s hands. One that is there stays as it is.
+    async fn enter(&self, batch_job: &BatchJob, holder: &str, lease: Duration) -> Result<(), BatchJobError>;
 
-    /// Writes down what the provider calls a batch; nothing when its docket was struck.
-    async fn name(&self, tag: &str, batch: &BatchId) -> Result<(), DocketError>;
+    /// Writes down what the provider calls a batch; nothing when the batch job was struck.
+    async fn name(&self, tag: &str, batch: &BatchId) -> Result<(), BatchJobError>;
 
-    /// Takes all dockets that are in nobody's hands, and keeps those that `holder` has, for `lease` from now; returns all that `holder` has
+    /// Takes all batch jobs that are in nobody's hands, and keeps those that `holder` has, for `lease` from now; returns all that `holder` has
     /// then, by tag.
-    async fn claim(&self, holder: &str, lease: Duration) -> Result<Vec<Docket>, DocketError>;
+    async fn claim(&self, holder: &str, lease: Duration) -> Result<Vec<BatchJob>, BatchJobError>;
 
     /// Gives back what `holder` has.
-    async fn release(&self, holder: &str) -> Result<(), DocketError>;
+    async fn release(&self, holder: &str) -> Result<(), BatchJobError>;
 
-    /// Forgets a docket.
-    async fn strike(&self, tag: &str) -> Result<(), DocketError>;
+    /// Forgets a batch job.
+    async fn strike(&self, tag: &str) -> Result<(), BatchJobError>;
 
     /// Tasks of a run that are in batches.
-    async fn out(&self, run: RunId) -> Result<u64, DocketError>;
+    async fn out(&self, run: RunId) -> Result<u64, BatchJobError>;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use gristmill_domain::rate::{Demand, Limits, Line, PERMIT_VALID, Permit, Ticket};
+pub use gristmill_domain::rate::{Demand, Limits, ModelLine, PERMIT_VALID, Permit, Ticket};
 
 /// The limiter's store failed: whether a permit was taken is unknown, and nobody calls without one.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +24,12 @@ pub struct Error {
 pub trait Limiter: Send + Sync {
     /// Asks for one request with at most so many tokens: all dimensions admit it, or nothing is taken. A permit is taken before an
     /// attempt begins, is used within [`PERMIT_VALID`] of the asking, and is not given back. After an error it may have been taken, and is lost.
-    async fn acquire(&self, line: &Line, demand: Demand) -> Result<Permit, Error>;
+    async fn acquire(&self, line: &ModelLine, demand: Demand) -> Result<Permit, Error>;
 
     /// Says what the call of a permit has used in truth, less or more, for the tokens of the next. It is sent once: after an error it is
     /// not sent again, since giving back twice would let too much through.
-    async fn refund(&self, line: &Line, ticket: Ticket, used: Demand) -> Result<(), Error>;
+    async fn refund(&self, line: &ModelLine, ticket: Ticket, used: Demand) -> Result<(), Error>;
 
     /// The provider asked for a pause: nobody gets a permit until it is over. One that is already longer stays. Safe to send again.
-    async fn cool_down(&self, line: &Line, pause: Duration) -> Result<(), Error>;
+    async fn cool_down(&self, line: &ModelLine, pause: Duration) -> Result<(), Error>;
 }

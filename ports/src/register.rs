@@ -187,7 +187,7 @@ pub struct Dead {
 
 /// A dead letter that was buried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grave {
+pub struct DeadLetter {
     /// Its number.
     pub number: u64,
     /// The letter.
@@ -199,9 +199,9 @@ pub struct Grave {
 }
 
 /// Dead letters that are kept; the oldest go first.
-pub const GRAVES_MAX: usize = 10_000;
+pub const DEAD_LETTERS_MAX: usize = 10_000;
 /// Bytes of dead letters' messages that are kept, together; the oldest go first. The newest stays, however large.
-pub const GRAVES_BYTES_MAX: usize = 64 << 20;
+pub const DEAD_LETTERS_BYTES_MAX: usize = 64 << 20;
 
 /// The register; see the module for what holds for every operation.
 #[async_trait]
@@ -255,10 +255,10 @@ pub trait Register: Send + Sync {
     async fn bury(&self, dead: Dead) -> Result<u64, Error>;
 
     /// Dead letters, the newest first, at most `limit`, those below number `before` (`None`: all).
-    async fn graves(&self, before: Option<u64>, limit: usize) -> Result<Vec<Grave>, Error>;
+    async fn dead_letters(&self, before: Option<u64>, limit: usize) -> Result<Vec<DeadLetter>, Error>;
 
     /// A dead letter.
-    async fn grave(&self, number: u64) -> Result<Option<Grave>, Error>;
+    async fn dead_letter(&self, number: u64) -> Result<Option<DeadLetter>, Error>;
 
     /// Marks a dead letter as put back into its queue, if it is there.
     async fn retried(&self, number: u64) -> Result<(), Error>;

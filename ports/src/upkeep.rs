@@ -1,8 +1,8 @@
 //! What a ledger asks of a coordinator when its store can lose what it had acknowledged, or must give its memory back.
 //!
 //! A store that fails over or loses the end of its log is older than what it told. Such a ledger lets nothing begin until the
-//! run's coordinator has looked into it: [`Upkeep::standing`], again until it is [`Standing::Whole`], and [`Upkeep::rebuild`] when it is
-//! [`Standing::Broken`]. Ask after each take-over, before anything is opened, and whenever `open` answers `Frozen`.
+//! run's coordinator has looked into it: [`Upkeep::health`], again until it is [`StoreHealth::Whole`], and [`Upkeep::rebuild`] when it is
+//! [`StoreHealth::Broken`]. Ask after each take-over, before anything is opened, and whenever `open` answers `Frozen`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::ledger::Error;
 
 /// Whether a run's account is what was last acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum StoreHealth {
     /// It is: go on.
     Whole,
     /// The store was restarted or replaced. Whoever was told of a write that is lost has this long to show it: ask again then.
@@ -69,8 +69,8 @@ pub struct Holdings {
 /// Implemented by ledgers whose store can lose writes or runs out of memory.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Whether the account is whole, given the number of tasks whose results are stored. Making it so again is part of it: see [`Standing`].
-    async fn standing(&self, run: RunId, epoch: &Epoch, stored: u64) -> Result<Standing, Error>;
+    /// Whether the account is whole, given the number of tasks whose results are stored. Making it so again is part of it: see [`StoreHealth`].
+    async fn health(&self, run: RunId, epoch: &Epoch, stored: u64) -> Result<StoreHealth, Error>;
 
     /// What is left of a run's tasks; at most as many as were open at once.
     async fn survivors(&self, run: RunId, epoch: &Epoch) -> Result<Vec<Survivor>, Error>;

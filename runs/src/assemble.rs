@@ -34,7 +34,7 @@ const QUEUE: usize = 256;
 
 /// One thing to write.
 enum Item {
-    Row(Split, Box<gristmill_dataset::Row>),
+    Row(Split, Box<gristmill_dataset::DatasetRow>),
     Rejected(Box<Rejected>),
 }
 
@@ -167,7 +167,7 @@ async fn feed(
             let names = numbers
                 .iter()
                 .filter_map(|number| finished.concepts.get(*number as usize));
-            seed.concepts = names.map(|standing| standing.concept.clone()).collect();
+            seed.concepts = names.map(|progress| progress.concept.clone()).collect();
         }
         let (split, times) = match seeds.split(ordinal) {
             seed::Split::Anchor => {

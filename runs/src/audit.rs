@@ -151,12 +151,12 @@ fn leave_out(embed: EmbedSource<'_>, with_map: bool, audit: &mut Audit) {
 fn lines(survey: &Survey, settings: Option<&Concepts>, seeds: u64) -> Vec<ConceptLine> {
     let covered_from = settings.map_or(1, |settings| settings.covered_from);
     let line = |outlook: &Outlook| ConceptLine {
-        concept: outlook.standing.concept.clone(),
-        parent: outlook.standing.parent.clone(),
+        concept: outlook.progress.concept.clone(),
+        parent: outlook.progress.parent.clone(),
         seeds: outlook.seeds,
         share: outlook.seeds as f64 / seeds.max(1) as f64,
-        target: outlook.standing.target,
-        gap: outlook.standing.open(),
+        target: outlook.progress.target,
+        gap: outlook.progress.open(),
         covered: outlook.seeds >= covered_from,
     };
     let mut lines: Vec<ConceptLine> = survey.by_seeds.concepts.iter().map(line).collect();

@@ -7,7 +7,7 @@ use gristmill_coordinator::{Intake, SeedStore};
 use gristmill_domain::answer::grounding;
 use gristmill_domain::job::{Documents, Fields, Job, TableFormat};
 use gristmill_domain::seed::row::{self, SeedRow};
-use gristmill_domain::seed::{Place, Seed};
+use gristmill_domain::seed::{RowLocation, Seed};
 use gristmill_domain::validator::Checker;
 use gristmill_domain::words::many;
 use gristmill_tables::{Format, Options, Reader, Record};
@@ -260,7 +260,7 @@ fn seed(record: &Record, fields: &Fields) -> Result<Seed, String> {
         concepts,
         source,
         database,
-        place: Place {
+        place: RowLocation {
             file: record.file.display().to_string(),
             line: record.line,
         },

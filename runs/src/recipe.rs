@@ -57,7 +57,7 @@ pub fn svg(recipe: &Recipe) -> String {
             }),
             does => {
                 let Shown { title, detail, drops } = shown(recipe, step);
-                steps.push(flow::Step {
+                steps.push(flow::FlowStep {
                     title,
                     detail,
                     drops,
@@ -66,9 +66,9 @@ pub fn svg(recipe: &Recipe) -> String {
             }
         }
     }
-    steps.push(flow::Step {
+    steps.push(flow::FlowStep {
         title: format!("a row of the form {}", recipe.file().row.form),
-        ..flow::Step::default()
+        ..flow::FlowStep::default()
     });
     flow::svg(
         &format!("{} · {}", recipe.name(), recipe.file().about),

@@ -1,7 +1,7 @@
 //! A run as the coordinator's service shows it: the same picture as of one in a folder.
 
 use gristmill_domain::amount::Limit;
-use gristmill_domain::concept;
+use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::Account;
 use gristmill_proto::v1;
 
@@ -90,7 +90,7 @@ pub fn concepts(run: &v1::Run) -> ConceptsReached {
     let Some(progress) = &run.progress else {
         return ConceptsReached::default();
     };
-    let standing = |concept: &v1::Concept| concept::Standing {
+    let shown = |concept: &v1::Concept| ConceptProgress {
         concept: concept.name.clone(),
         parent: concept.parent.clone(),
         target: concept.target,
@@ -104,6 +104,6 @@ pub fn concepts(run: &v1::Run) -> ConceptsReached {
     ConceptsReached {
         at_target: (progress.concepts_met, progress.concepts_wanted),
         all: progress.concepts_all,
-        list: progress.concepts.iter().map(standing).collect(),
+        list: progress.concepts.iter().map(shown).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! Where a run stands, and its books: the same picture of a run in a folder and of one at a coordinator.
 
 use gristmill_domain::amount::{Limit, MicroUsd};
-use gristmill_domain::concept;
+use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::Account;
 use gristmill_domain::words::{one_line, thousands};
 
@@ -69,12 +69,12 @@ pub struct ConceptsReached {
     /// All concepts of the job.
     pub all: u64,
     /// Each of them, or those that are furthest from their targets.
-    pub list: Vec<concept::Standing>,
+    pub list: Vec<ConceptProgress>,
 }
 
 impl ConceptsReached {
     /// Of all concepts.
-    pub fn of(list: Vec<concept::Standing>) -> Self {
+    pub fn of(list: Vec<ConceptProgress>) -> Self {
         Self {
             at_target: concept::at_target(&list),
             all: list.len() as u64,
@@ -82,7 +82,7 @@ impl ConceptsReached {
         }
     }
 
-    fn furthest(&self) -> Option<&concept::Standing> {
+    fn furthest(&self) -> Option<&ConceptProgress> {
         self.list
             .iter()
             .reduce(|a, b| if b.open() > a.open() { b } else { a })

@@ -111,7 +111,7 @@ pub fn narrow(concepts: &[Outlook], settings: &Concepts) -> Option<String> {
     short.sort_by_key(|concept| concept.seeds);
     let named: Vec<String> = short
         .iter()
-        .map(|c| format!("{} {}", c.standing.concept, c.seeds))
+        .map(|c| format!("{} {}", c.progress.concept, c.seeds))
         .collect();
     Some(format!(
         "the seeds are narrow: {} of {} concepts have fewer than {} real rows to generate from, and `concepts.max_uncovered` allows {:.0} %: {}",

@@ -1,7 +1,7 @@
 //! What a run's end should not hide.
 
 use gristmill_coordinator::Start;
-use gristmill_domain::concept::Standing;
+use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::filter::Kind;
 use gristmill_domain::job::{Assign, Job, Mutators};
 use gristmill_domain::ledger::{Account, Counts};
@@ -17,7 +17,7 @@ const NAMED: usize = 8;
 /// `new_questions` are those that were accepted, and those of them that belong to no concept.
 pub(crate) fn of(
     start: &Start,
-    concepts: &[Standing],
+    concepts: &[ConceptProgress],
     account: &Account,
     new_questions: (u64, u64),
     asked: Asked,
@@ -125,8 +125,8 @@ pub(crate) fn of_job(job: &Job, asked: Asked) -> Vec<String> {
 }
 
 /// Targets that are still open, in a line.
-fn open_concepts(concepts: &[Standing]) -> Option<String> {
-    let open: Vec<&Standing> = concepts.iter().filter(|concept| concept.open() > 0).collect();
+fn open_concepts(concepts: &[ConceptProgress]) -> Option<String> {
+    let open: Vec<&ConceptProgress> = concepts.iter().filter(|concept| concept.open() > 0).collect();
     let missing: u64 = open.iter().map(|concept| concept.open()).sum();
     (!open.is_empty()).then(|| {
         format!(
@@ -138,7 +138,7 @@ fn open_concepts(concepts: &[Standing]) -> Option<String> {
 }
 
 /// Concepts that were given up, each with what was tried.
-fn given_up(concepts: &[Standing]) -> Option<String> {
+fn given_up(concepts: &[ConceptProgress]) -> Option<String> {
     let told: Vec<String> = concepts
         .iter()
         .filter_map(|concept| Some(format!("{} ({})", concept.concept, concept.given_up?)))
@@ -175,7 +175,7 @@ fn strays(start: &Start, (all, strays): (u64, u64)) -> Option<String> {
 }
 
 /// Clusters that the seeds leave nearly empty, where the concepts were found in them.
-fn lopsided(start: &Start, concepts: &[Standing]) -> Option<String> {
+fn lopsided(start: &Start, concepts: &[ConceptProgress]) -> Option<String> {
     let settings = start
         .job
         .concepts

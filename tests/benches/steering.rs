@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use gristmill_picture::bars::{Part, Row, svg};
+use gristmill_picture::bars::{BarRow, Part, svg};
 use gristmill_tests::harness::{Bench, data, synthetic};
 use gristmill_tests::sim::{AnswerKey, Config, KeyFiles, Quality};
 use serde_json::Value;
@@ -236,7 +236,7 @@ fn picture(runs: &[Run]) -> String {
             faint,
         }]
     };
-    let row = |run: &Run| Row {
+    let row = |run: &Run| BarRow {
         name: format!("{}, service {}", WAYS[run.way].0, run.seed),
         bars: vec![bar(run.ours, false, run.way), bar(run.key, true, run.way)],
         goal: None,

@@ -1,8 +1,8 @@
 //! One delivery, from the queue's hands to the ledger's books: place → permit → begin → one request → examine → settle → ack.
 //!
-//! A task whose model is asked in batches goes into the [`crate::lane`] instead.
+//! A task whose model is asked in batches goes into the [`crate::batch_lane`] instead.
 //!
-//! Without a kit, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held. So is one that needs what
+//! Without a context, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held. So is one that needs what
 //! this worker cannot do: it is another's.
 //!
 //! | begin answers | the delivery |
@@ -30,13 +30,13 @@ use gristmill_proto::{self as proto, Envelope};
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use crate::batch_lane::BatchLane;
 use crate::board::Handle;
 use crate::call::{Called, End};
 use crate::gate::{CallEnd, Entry, Gates};
-use crate::kit::{Kit, Kits, Model, NoKit};
-use crate::lane::Lane;
 use crate::lease::Leases;
 use crate::meter::{self, Booked};
+use crate::run_context::{Model, NoContext, RunContext, RunContexts};
 use crate::tell::tell;
 use crate::trials::Trials;
 use crate::unreadable::Unreadable;
@@ -51,12 +51,12 @@ const NO_LIMITER_WAIT: Duration = Duration::from_secs(2);
 
 /// What all attempts of a worker share.
 pub(crate) struct Bench {
-    pub(crate) kits: Arc<dyn Kits>,
+    pub(crate) contexts: Arc<dyn RunContexts>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) propagator: Arc<dyn Propagator>,
     pub(crate) leases: Arc<Leases>,
-    pub(crate) lane: Lane,
+    pub(crate) lane: BatchLane,
     pub(crate) gates: Gates,
     pub(crate) trials: Trials,
     pub(crate) unreadable: Unreadable,
@@ -67,9 +67,9 @@ pub(crate) struct Bench {
 
 /// One delivery's place at the bench.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct AttemptContext<'a> {
     pub(crate) bench: &'a Bench,
-    pub(crate) kit: &'a Kit,
+    pub(crate) context: &'a RunContext,
     pub(crate) task: &'a Task,
 }
 
@@ -156,7 +156,7 @@ impl Bench {
     /// Puts off a task that another worker can do.
     async fn leave_to_others(&self, address: &proto::Address, need: &str) {
         let proto::Address { run, task, .. } = *address;
-        self.kits.lacks(run, need);
+        self.contexts.lacks(run, need);
         let wait = millis(spread(NO_KIT_WAIT));
         tell("defer", || self.ledger.defer(run, task, wait)).await;
     }
@@ -164,19 +164,19 @@ impl Bench {
     async fn handle(&self, envelope: &Envelope) -> Result<(), Unworkable> {
         let task = &envelope.task;
         let _in_hand = self.handle.take(task.address.step.stage);
-        let kit = match self.kits.kit(envelope.run).await {
-            Ok(kit) => kit,
-            Err(NoKit::NotYet(reason)) => {
+        let context = match self.contexts.context(envelope.run).await {
+            Ok(context) => context,
+            Err(NoContext::NotYet(reason)) => {
                 tracing::debug!(reason, "the task is put off");
                 let wait = millis(spread(NO_KIT_WAIT));
                 tell("defer", || self.ledger.defer(envelope.run, task.id, wait)).await;
                 return Ok(());
             }
-            Err(NoKit::Never(reason)) => return Err(Unworkable(reason)),
+            Err(NoContext::Never(reason)) => return Err(Unworkable(reason)),
         };
-        let place = Place {
+        let place = AttemptContext {
             bench: self,
-            kit: &kit,
+            context: &context,
             task,
         };
         match &task.work {
@@ -186,11 +186,11 @@ impl Bench {
     }
 }
 
-impl Place<'_> {
+impl AttemptContext<'_> {
     async fn complete(&self, request: &Request) -> Result<(), Unworkable> {
         let name = &self.task.model;
         let model = self
-            .kit
+            .context
             .models
             .get(name)
             .ok_or_else(|| Unworkable(format!("model `{name}` is not configured here")))?;
@@ -213,7 +213,7 @@ impl Place<'_> {
             self.give_back(model, &permitted, Demand::NONE).await;
             return Ok(());
         };
-        let held = self.bench.leases.hold(self.kit.run, fence);
+        let held = self.bench.leases.hold(self.context.run, fence);
         let began = Instant::now();
         let called = if permitted.has_lapsed() {
             Called::lapsed()
@@ -279,21 +279,21 @@ impl Place<'_> {
     }
 
     async fn defer(&self, wait_ms: u64) {
-        let (ledger, run, task) = (&self.bench.ledger, self.kit.run, self.task.id);
+        let (ledger, run, task) = (&self.bench.ledger, self.context.run, self.task.id);
         tell("defer", || ledger.defer(run, task, wait_ms)).await;
     }
 
     /// Pauses the run for a person, who is told what to change in the job where the provider's words show it.
     pub(crate) async fn pause(&self, reason: &str) {
-        let (ledger, run) = (&self.bench.ledger, self.kit.run);
+        let (ledger, run) = (&self.bench.ledger, self.context.run);
         let reason = with_advice(reason);
-        self.bench.kits.doubt(run);
+        self.bench.contexts.doubt(run);
         tell("pause", || ledger.pause(run, &reason)).await;
     }
 
     /// Reserves the worst case and starts an attempt. Where the budget is held by others, the task is put off for `no_budget`.
     pub(crate) async fn begin(&self, worst: Amount, no_budget: Duration) -> Option<Fence> {
-        let (ledger, run, task) = (&self.bench.ledger, self.kit.run, self.task.id);
+        let (ledger, run, task) = (&self.bench.ledger, self.context.run, self.task.id);
         let nonce = Nonce(rand::random());
         match tell("begin", || ledger.begin(run, task, nonce, worst)).await? {
             Begin::Granted { fence, .. } => Some(fence),
@@ -315,7 +315,7 @@ impl Place<'_> {
 
     async fn embed(&self, texts: &[String]) -> Result<(), Unworkable> {
         let embedder = self
-            .kit
+            .context
             .embedder
             .as_ref()
             .ok_or_else(|| Unworkable("no embedding model is configured here".into()))?;
@@ -323,7 +323,7 @@ impl Place<'_> {
         let Some(fence) = self.begin(worst, NO_BUDGET_WAIT).await else {
             return Ok(());
         };
-        let held = self.bench.leases.hold(self.kit.run, fence);
+        let held = self.bench.leases.hold(self.context.run, fence);
         let began = Instant::now();
         let end = self.call_embedder(embedder.as_ref(), texts, fence).await;
         self.finish(fence, end, Some(began.elapsed())).await;
@@ -333,7 +333,7 @@ impl Place<'_> {
 
     /// Tells the ledger how an attempt ended, and how long it took where that says something; whether the ledger took it.
     pub(crate) async fn finish(&self, fence: Fence, end: End, took: Option<Duration>) -> bool {
-        let (ledger, run) = (&self.bench.ledger, self.kit.run);
+        let (ledger, run) = (&self.bench.ledger, self.context.run);
         let (booked, told) = match end {
             End::Settled { actual, outcome } => {
                 let told = tell("settle", || ledger.settle(run, fence, actual, outcome.clone())).await;

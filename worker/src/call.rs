@@ -11,12 +11,12 @@ use gristmill_ports::limiter::Demand;
 use gristmill_ports::model::{CallError, Embedder, Scope};
 use gristmill_proto::encode_report;
 
-use crate::attempt::Place;
+use crate::attempt::AttemptContext;
 use crate::examine::examine;
 use crate::gate::CallEnd;
-use crate::kit::Model;
 use crate::large::put_away;
 use crate::meter;
+use crate::run_context::Model;
 use crate::trials::refused_alike;
 use crate::unreadable::told;
 use crate::wait::{backoff, millis, spread};
@@ -76,7 +76,7 @@ impl Called {
     }
 }
 
-impl Place<'_> {
+impl AttemptContext<'_> {
     /// Sends the one request of an attempt.
     pub(crate) async fn call(&self, model: &Model, request: &Request, fence: Fence) -> Called {
         let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
@@ -94,7 +94,7 @@ impl Place<'_> {
                 };
             }
         };
-        self.bench.trials.answered(self.kit.run, self.task);
+        self.bench.trials.answered(self.context.run, self.task);
         let booked = model.price.booked(request, &response);
         Called {
             end: self.answered(model, request, response).await,
@@ -109,7 +109,7 @@ impl Place<'_> {
         let booked = model.price.booked(request, &response);
         meter::tokens(&self.task.model, booked);
         let actual = model.price.bill(booked, &response);
-        let outcome = match examine(self.kit, &self.task.work, &response).await {
+        let outcome = match examine(self.context, &self.task.work, &response).await {
             Ok(output) => self.done(output, response.model_version).await,
             Err(unverifiable) => {
                 tracing::error!(reason = unverifiable.0, "an answer could not be verified");
@@ -203,14 +203,14 @@ impl Place<'_> {
         match self
             .bench
             .trials
-            .refused(self.kit.run, self.task, attempt, &reason)
+            .refused(self.context.run, self.task, attempt, &reason)
         {
             Verdict::GiveUp => End::Settled {
                 actual: Amount::ZERO,
                 outcome: Outcome::Failed { reason },
             },
             Verdict::PutOff => {
-                self.bench.kits.doubt(self.kit.run);
+                self.bench.contexts.doubt(self.context.run);
                 End::Void {
                     reason,
                     wait: backoff(attempt),
@@ -278,7 +278,7 @@ impl Place<'_> {
                 };
             }
         };
-        match put_away(self.kit.blobs.as_ref(), self.task.id, report).await {
+        match put_away(self.context.blobs.as_ref(), self.task.id, report).await {
             Ok(bytes) => Outcome::Done(bytes),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a large report is lost");

@@ -7,8 +7,8 @@ use gristmill_domain::reply::Value;
 use gristmill_domain::validator::{Asked, Fault, Verdict};
 use gristmill_domain::work::{Answer, Output, Subject, Work};
 
-use crate::kit::Kit;
 use crate::reply::{self, Answered, Read, Said};
+use crate::run_context::RunContext;
 
 /// Characters of a rejected completion that are kept.
 const KEPT_CHARS: usize = 4_000;
@@ -30,8 +30,12 @@ impl From<Rejection> for Stop {
 }
 
 /// What a completion is worth.
-pub(crate) async fn examine(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Unverifiable> {
-    match read(kit, work, response).await {
+pub(crate) async fn examine(
+    context: &RunContext,
+    work: &Work,
+    response: &Response,
+) -> Result<Output, Unverifiable> {
+    match read(context, work, response).await {
         Ok(output) => Ok(output),
         Err(Stop::Rejected(rejection)) => Ok(Output::Rejected {
             rejection,
@@ -45,7 +49,7 @@ pub(crate) async fn examine(kit: &Kit, work: &Work, response: &Response) -> Resu
     }
 }
 
-async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Stop> {
+async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<Output, Stop> {
     let Work::Chat {
         request,
         reply,
@@ -56,7 +60,7 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
         return Err(Rejection::new(Reason::Format, "an embedding task got a completion").into());
     };
     let said = &Said::read(request, response)?;
-    let rules = &kit.filter.rules;
+    let rules = &context.filter.rules;
     // A verdict is read out of whatever a model says; anything else may be a refusal, or end before its end.
     if !reply.decides() {
         let refusals = match reply.question() {
@@ -69,7 +73,7 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
     let question = reply.question().and_then(|member| fields.get(&member.name));
     let question = question.map(Value::shown);
     if let Some(question) = &question {
-        rules.check_question(question, Finish::Stop, kit.filter.validator.answers())?;
+        rules.check_question(question, Finish::Stop, context.filter.validator.answers())?;
     }
     if let (Some(member), Some(answered)) = (reply.answer(), answered) {
         let mut subject = subject.clone().unwrap_or_default();
@@ -81,7 +85,7 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
             reply.verdict().and_then(|member| fields.get(&member.name)) == Some(&Value::YesNo(false));
         let answer = match answered {
             _ if refused => None,
-            Ok(answered) => match solve(kit, &subject, answered).await {
+            Ok(answered) => match solve(context, &subject, answered).await {
                 Ok(answer) => Some(answer),
                 // What it came beside may be good though the answer is not.
                 Err(Stop::Rejected(_)) if !alone => None,
@@ -96,9 +100,9 @@ async fn read(kit: &Kit, work: &Work, response: &Response) -> Result<Output, Sto
 }
 
 /// The answer that a reply holds, once it passed the rules and was verified.
-async fn solve(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answer, Stop> {
-    rules(kit, subject, &answered)?;
-    verify(kit, subject, answered).await
+async fn solve(context: &RunContext, subject: &Subject, answered: Answered) -> Result<Answer, Stop> {
+    rules(context, subject, &answered)?;
+    verify(context, subject, answered).await
 }
 
 /// Refusals and cut-off replies are found on the whole completion, before anything is read out of it: a refusal is seldom JSON.
@@ -141,25 +145,30 @@ fn form(kind: Kind, answer: &str, subject: &Subject, fewest: usize) -> Kind {
     }
 }
 
-fn rules(kit: &Kit, subject: &Subject, answered: &Answered) -> Result<(), Rejection> {
+fn rules(context: &RunContext, subject: &Subject, answered: &Answered) -> Result<(), Rejection> {
     let check = |answer: &str, kind| {
-        kit.filter.rules.check(&Text {
+        context.filter.rules.check(&Text {
             question: None,
             answer,
             finish: Finish::Stop,
             kind,
         })
     };
-    let fewest = kit.filter.rules.answer_words.min;
+    let fewest = context.filter.rules.answer_words.min;
     check(
         &answered.answer,
-        form(kit.filter.validator.answers(), &answered.answer, subject, fewest),
+        form(
+            context.filter.validator.answers(),
+            &answered.answer,
+            subject,
+            fewest,
+        ),
     )?;
     if !answered.reasoning.is_empty() {
         // Steps of a solution are not prose: shares of symbols and stop words would drop what people write.
         check(&answered.reasoning, Kind::Short)?;
     }
-    if let (Some(grounding), Some(passage)) = (&kit.filter.grounding, &subject.passage) {
+    if let (Some(grounding), Some(passage)) = (&context.filter.grounding, &subject.passage) {
         let found = answer::grounding::check(&answered.answer, passage);
         if !found.holds(grounding.min_share) {
             let missing = [&found.missing_numbers, &found.missing_names, &found.missing_words]
@@ -181,7 +190,7 @@ fn rules(kit: &Kit, subject: &Subject, answered: &Answered) -> Result<(), Reject
 
 /// The reasoning, with the model's thinking before it where traces are wanted. Thinking that is no clean text is left out, and costs no row:
 /// nobody asked for it.
-fn traced(kit: &Kit, subject: &Subject, thinking: String, reasoning: String) -> String {
+fn traced(context: &RunContext, subject: &Subject, thinking: String, reasoning: String) -> String {
     let clean = |text: &str| {
         let text = Text {
             question: None,
@@ -189,7 +198,7 @@ fn traced(kit: &Kit, subject: &Subject, thinking: String, reasoning: String) -> 
             finish: Finish::Stop,
             kind: Kind::Short,
         };
-        kit.filter.rules.check(&text).is_ok()
+        context.filter.rules.check(&text).is_ok()
     };
     if !subject.traces || thinking.is_empty() || !clean(&thinking) {
         return reasoning;
@@ -202,13 +211,13 @@ fn traced(kit: &Kit, subject: &Subject, thinking: String, reasoning: String) -> 
 }
 
 /// Brings the answer into its canonical form and compares it with the references.
-async fn verify(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answer, Stop> {
+async fn verify(context: &RunContext, subject: &Subject, answered: Answered) -> Result<Answer, Stop> {
     let Answered {
         thinking,
         reasoning,
         answer,
     } = answered;
-    let reasoning = traced(kit, subject, thinking, reasoning);
+    let reasoning = traced(context, subject, thinking, reasoning);
     let asked = Asked {
         question: &subject.question,
         answer: &answer,
@@ -216,7 +225,7 @@ async fn verify(kit: &Kit, subject: &Subject, answered: Answered) -> Result<Answ
         passage: subject.passage.as_deref(),
         database: subject.database.as_deref(),
     };
-    let verdict = kit.checker.check(&asked).await.map_err(|fault| match fault {
+    let verdict = context.checker.check(&asked).await.map_err(|fault| match fault {
         Fault::Answer(rejection) => Stop::Rejected(rejection),
         Fault::Unverifiable(reason) => Stop::Unverifiable(Unverifiable(reason)),
     })?;

@@ -13,8 +13,8 @@ use gristmill_domain::throttle::{Start, Throttle};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::kit::Model;
 use crate::meter;
+use crate::run_context::Model;
 
 /// How long a delivery waits for a place before its task is put off, so that one line's crowd does not hold another's slots.
 const PLACE_WAIT: Duration = Duration::from_secs(1);

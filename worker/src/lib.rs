@@ -4,16 +4,16 @@
 //! truth about it: `settle` what was paid, `void` what provably cost nothing, `burn` the rest. It never talks to the coordinator.
 
 mod attempt;
+mod batch_lane;
 mod board;
 mod call;
 mod examine;
 mod gate;
-mod kit;
-mod lane;
 mod large;
 mod lease;
 mod meter;
 mod reply;
+mod run_context;
 mod service;
 mod tell;
 mod trials;
@@ -21,5 +21,5 @@ mod unreadable;
 mod wait;
 
 pub use board::{Handle, Silence};
-pub use kit::{BatchLine, Fixed, Kit, Kits, Model, NoKit};
+pub use run_context::{BatchLine, Fixed, Model, NoContext, RunContext, RunContexts};
 pub use service::{Options, Source, Worker};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::abilities;
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::limiter::Limiter;
 use gristmill_ports::queue::Consumer;
@@ -16,11 +16,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Bench;
+use crate::batch_lane::BatchLane;
 use crate::board::Handle;
 use crate::gate::Gates;
-use crate::kit::Kits;
-use crate::lane::Lane;
 use crate::meter;
+use crate::run_context::RunContexts;
 use crate::trials::Trials;
 use crate::unreadable::Unreadable;
 
@@ -50,22 +50,22 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that has its tools from `kits`.
+    /// A worker that has its tools from `contexts`.
     pub fn new(
-        kits: Arc<dyn Kits>,
+        contexts: Arc<dyn RunContexts>,
         ledger: Arc<dyn Ledger>,
         limiter: Arc<dyn Limiter>,
-        dockets: Arc<dyn Dockets>,
+        batch_jobs: Arc<dyn BatchJobs>,
         options: Options,
     ) -> Self {
         Self {
             bench: Bench {
-                kits,
+                contexts,
                 ledger,
                 limiter,
                 propagator: Arc::new(Untraced),
                 leases: Arc::default(),
-                lane: Lane::new(dockets),
+                lane: BatchLane::new(batch_jobs),
                 gates: Gates::default(),
                 trials: Trials::default(),
                 unreadable: Unreadable::default(),

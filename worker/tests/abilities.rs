@@ -23,9 +23,9 @@ async fn a_task_that_one_worker_cannot_do_is_done_by_another_and_never_buried() 
     let stand = Stand::needing(6, &[NEW]).await;
     let model = Arc::new(Scripted::new(async |_, _| Ok("yes".to_owned())));
     let calls = Arc::clone(&model.calls);
-    let kit = || stand.kit(Arc::clone(&model) as _, 4, Limits::NONE);
+    let context = || stand.context(Arc::clone(&model) as _, 4, Limits::NONE);
 
-    let old = stand.work(kit(), &limiter, 4);
+    let old = stand.work(context(), &limiter, 4);
     for _ in 0..10 {
         stand.sweep().await;
     }
@@ -35,7 +35,7 @@ async fn a_task_that_one_worker_cannot_do_is_done_by_another_and_never_buried() 
 
     let mut able = abilities();
     able.insert(NEW.to_owned());
-    let new = stand.work_able(able, kit(), &limiter, 4);
+    let new = stand.work_able(able, context(), &limiter, 4);
     stand.sweep_to_the_end(Duration::from_secs(600)).await;
     assert_eq!(stand.account().await.counts_total().done, 6);
     old.stop().await;

@@ -16,12 +16,12 @@ use futures::stream::{self, BoxStream, StreamExt};
 use gristmill_domain::chat::{Finish, Response, Usage};
 use gristmill_limiter_local::LocalLimiter;
 use gristmill_ports::batch::{
-    BatchId, BatchLimits, BatchModel, BatchRequest, BatchResult, BatchState, Dockets,
+    BatchId, BatchJobs, BatchLimits, BatchModel, BatchRequest, BatchResult, BatchState,
 };
 use gristmill_ports::ledger::{AccountState, Decision, Ledger};
 use gristmill_ports::limiter::{Limiter, Limits};
 use gristmill_ports::model::{CallError, Scope};
-use gristmill_worker::{BatchLine, Kit};
+use gristmill_worker::{BatchLine, RunContext};
 use stand::{Running, Scripted, Stand, until};
 use tokio::time::Instant;
 
@@ -63,16 +63,16 @@ impl Scene {
         self.see(|provider| provider.batches.len())
     }
 
-    /// A kit whose model is asked in batches here.
-    fn kit(&self, stand: &Stand, requests: usize) -> Kit {
+    /// A context whose model is asked in batches here.
+    fn context(&self, stand: &Stand, requests: usize) -> RunContext {
         let nobody = Scripted::new(async |_, _| panic!("a single call"));
-        let mut kit = stand.kit(Arc::new(nobody), 4, Limits::NONE);
-        kit.models.get_mut("m").unwrap().batch = Some(BatchLine {
+        let mut context = stand.context(Arc::new(nobody), 4, Limits::NONE);
+        context.models.get_mut("m").unwrap().batch = Some(BatchLine {
             model: Arc::new(self.clone()),
             requests,
             poll_every: Duration::from_secs(30),
         });
-        kit
+        context
     }
 
     fn worker(&self, stand: &Stand) -> Running {
@@ -82,7 +82,7 @@ impl Scene {
     /// A worker whose batches hold so many requests.
     fn worker_of(&self, stand: &Stand, requests: usize) -> Running {
         let limiter: Arc<dyn Limiter> = Arc::new(LocalLimiter::default());
-        stand.work(self.kit(stand, requests), &limiter, 100)
+        stand.work(self.context(stand, requests), &limiter, 100)
     }
 }
 
@@ -219,16 +219,16 @@ async fn a_batch_waits_for_hours_holds_no_slot_and_burns_nothing() {
         stand.sweep().await;
         assert!(worker.handle.in_flight().is_empty(), "it holds no slot");
     }
-    assert_eq!(stand.dockets.out(stand.run).await.unwrap(), 40);
+    assert_eq!(stand.batch_jobs.out(stand.run).await.unwrap(), 40);
     assert_eq!((scene.handed_in(), calls(&stand).await), (1, (0, 0, 40)));
     scene.set(|provider| provider.done = true);
     stand.sweep_to_the_end(HOUR).await;
     assert_eq!((scene.handed_in(), calls(&stand).await), (1, (40, 0, 0)));
     worker.stop().await;
     assert_eq!(
-        stand.dockets.out(stand.run).await.unwrap(),
+        stand.batch_jobs.out(stand.run).await.unwrap(),
         0,
-        "its docket is struck"
+        "its batch_job is struck"
     );
 }
 
@@ -252,9 +252,9 @@ async fn what_a_dead_worker_handed_in_is_booked_by_another() {
     let first = scene.worker(&stand);
     sweep_until(&stand, "the batch", || scene.handed_in() == 1).await;
     first.stop().await;
-    // As if it had died: its dockets are in its hands until their lease runs out.
+    // As if it had died: its batch jobs are in its hands until their lease runs out.
     let lease = Duration::from_secs(12);
-    assert_eq!(stand.dockets.claim("dead", lease).await.unwrap().len(), 1);
+    assert_eq!(stand.batch_jobs.claim("dead", lease).await.unwrap().len(), 1);
     let second = scene.worker(&stand);
     scene.set(|provider| provider.done = true);
     stand.sweep_to_the_end(10 * MINUTE).await;
@@ -358,6 +358,6 @@ async fn a_batch_that_its_provider_does_not_know_any_more_pauses_the_run_and_is_
         stand.sweep().await;
     }
     assert_eq!(calls(&stand).await, (0, 5, 0), "nothing is lent for ever");
-    assert_eq!(stand.dockets.out(stand.run).await.unwrap(), 0);
+    assert_eq!(stand.batch_jobs.out(stand.run).await.unwrap(), 0);
     worker.stop().await;
 }

@@ -16,7 +16,7 @@ use gristmill_domain::id::RunId;
 use gristmill_limiter_local::LocalLimiter;
 use gristmill_ports::ledger::Decision;
 use gristmill_ports::limiter::{Limiter, Limits};
-use gristmill_worker::{Kit, Kits, NoKit};
+use gristmill_worker::{NoContext, RunContext, RunContexts};
 use stand::{Scripted, Stand, until};
 use tokio::sync::Notify;
 
@@ -40,7 +40,13 @@ async fn five_copies_of_every_message_shuffled_are_one_call_each() {
     }
     let limiter = limiter();
     let workers: Vec<_> = (0..3)
-        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 16, Limits::NONE), &limiter, 16))
+        .map(|_| {
+            stand.work(
+                stand.context(Arc::clone(&model) as _, 16, Limits::NONE),
+                &limiter,
+                16,
+            )
+        })
         .collect();
     let results = stand.sweep_to_the_end(MINUTE).await;
     for worker in workers {
@@ -54,20 +60,20 @@ async fn five_copies_of_every_message_shuffled_are_one_call_each() {
     );
 }
 
-/// A source of kits that keeps the first who asks waiting.
+/// A source of contexts that keeps the first who asks waiting.
 struct Slow {
-    kit: Arc<Kit>,
+    context: Arc<RunContext>,
     asked: AtomicBool,
     go_on: Notify,
 }
 
 #[async_trait]
-impl Kits for Slow {
-    async fn kit(&self, _run: RunId) -> Result<Arc<Kit>, NoKit> {
+impl RunContexts for Slow {
+    async fn context(&self, _run: RunId) -> Result<Arc<RunContext>, NoContext> {
         if !self.asked.swap(true, Ordering::SeqCst) {
             self.go_on.notified().await;
         }
-        Ok(Arc::clone(&self.kit))
+        Ok(Arc::clone(&self.context))
     }
 }
 
@@ -76,9 +82,9 @@ async fn one_paused_before_begin_makes_no_call_when_it_was_done_elsewhere() {
     let stand = Stand::new(1).await;
     let model = Arc::new(Scripted::new(async |_, _| Ok("yes".to_owned())));
     let calls = Arc::clone(&model.calls);
-    let kit = |stand: &Stand| stand.kit(Arc::clone(&model) as _, 4, Limits::NONE);
+    let context = |stand: &Stand| stand.context(Arc::clone(&model) as _, 4, Limits::NONE);
     let slow = Arc::new(Slow {
-        kit: Arc::new(kit(&stand)),
+        context: Arc::new(context(&stand)),
         asked: AtomicBool::new(false),
         go_on: Notify::new(),
     });
@@ -89,7 +95,7 @@ async fn one_paused_before_begin_makes_no_call_when_it_was_done_elsewhere() {
         !paused.handle.in_flight().is_empty()
     })
     .await;
-    let other = stand.work(kit(&stand), &limiter, 1);
+    let other = stand.work(context(&stand), &limiter, 1);
     stand.publish(0).await;
     stand.sweep_to_the_end(MINUTE).await;
     slow.go_on.notify_one();
@@ -115,7 +121,7 @@ async fn one_redelivered_while_it_runs_is_acked_and_not_called_again() {
     }));
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
-    let worker = stand.work(stand.kit(model, 4, Limits::NONE), &limiter, 4);
+    let worker = stand.work(stand.context(model, 4, Limits::NONE), &limiter, 4);
     stand.publish(0).await;
     until("the call", || calls.lock().unwrap().len() == 1).await;
     // Long enough for the lease to run out, were it not renewed.
@@ -144,7 +150,7 @@ async fn a_handler_that_panics_takes_nobody_with_it() {
     }));
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
-    let worker = stand.work(stand.kit(model, 2, Limits::NONE), &limiter, 2);
+    let worker = stand.work(stand.context(model, 2, Limits::NONE), &limiter, 2);
     for task in 0..20 {
         stand.publish(task).await;
     }
@@ -167,9 +173,9 @@ async fn what_the_grace_period_cuts_off_is_burned_and_done_again() {
     let hangs = Arc::new(Scripted::new(async |_, _| std::future::pending().await));
     let calls = Arc::clone(&hangs.calls);
     let limiter = limiter();
-    let kit = stand.kit(hangs, 4, Limits::NONE);
+    let context = stand.context(hangs, 4, Limits::NONE);
     let worker = stand.work_with(
-        Arc::new(gristmill_worker::Fixed::new(kit)),
+        Arc::new(gristmill_worker::Fixed::new(context)),
         &limiter,
         4,
         Duration::from_secs(5),
@@ -181,7 +187,7 @@ async fn what_the_grace_period_cuts_off_is_burned_and_done_again() {
     worker.stop().await;
     assert!(handle.draining() && handle.in_flight().is_empty());
     let works = Arc::new(Scripted::new(async |_, _| Ok("yes".to_owned())));
-    let next = stand.work(stand.kit(works, 4, Limits::NONE), &limiter, 4);
+    let next = stand.work(stand.context(works, 4, Limits::NONE), &limiter, 4);
     let results = stand.sweep_to_the_end(2 * MINUTE).await;
     assert!(
         results
@@ -195,19 +201,19 @@ async fn what_the_grace_period_cuts_off_is_burned_and_done_again() {
 
 /// Knows its run after a while, and never another.
 struct Later {
-    kit: Arc<Kit>,
+    context: Arc<RunContext>,
     known: AtomicBool,
 }
 
 #[async_trait]
-impl Kits for Later {
-    async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit> {
-        if run != self.kit.run {
-            Err(NoKit::Never(format!("run {run} is none of mine")))
+impl RunContexts for Later {
+    async fn context(&self, run: RunId) -> Result<Arc<RunContext>, NoContext> {
+        if run != self.context.run {
+            Err(NoContext::Never(format!("run {run} is none of mine")))
         } else if self.known.load(Ordering::SeqCst) {
-            Ok(Arc::clone(&self.kit))
+            Ok(Arc::clone(&self.context))
         } else {
-            Err(NoKit::NotYet("its job is not here yet".to_owned()))
+            Err(NoContext::NotYet("its job is not here yet".to_owned()))
         }
     }
 }
@@ -217,7 +223,7 @@ async fn a_run_that_is_not_known_yet_waits_and_one_that_never_will_be_is_a_dead_
     let stand = Stand::new(3).await;
     let model = Arc::new(Scripted::new(async |_, _| Ok("yes".to_owned())));
     let later = Arc::new(Later {
-        kit: Arc::new(stand.kit(model, 4, Limits::NONE)),
+        context: Arc::new(stand.context(model, 4, Limits::NONE)),
         known: AtomicBool::new(false),
     });
     let limiter = limiter();
@@ -259,7 +265,7 @@ async fn a_large_report_lies_in_a_blob() {
         Ok(format!("yes: {reason}"))
     }));
     let limiter = limiter();
-    let worker = stand.work(stand.kit(model, 1, Limits::NONE), &limiter, 1);
+    let worker = stand.work(stand.context(model, 1, Limits::NONE), &limiter, 1);
     let results = stand.sweep_to_the_end(MINUTE).await;
     let mut large = 0;
     for result in results {

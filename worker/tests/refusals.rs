@@ -51,7 +51,7 @@ async fn a_model_that_refuses_every_request_alike_pauses_the_run_and_loses_none_
         }
     }));
     let calls = Arc::clone(&model.calls);
-    let worker = stand.work(stand.kit(model, 8, Limits::NONE), &limiter(), 8);
+    let worker = stand.work(stand.context(model, 8, Limits::NONE), &limiter(), 8);
     for _ in 0..60 {
         stand.sweep().await;
     }
@@ -92,7 +92,7 @@ async fn a_single_refused_request_is_given_up_and_stops_nobody() {
             Ok("yes".to_owned())
         }
     }));
-    let worker = stand.work(stand.kit(model, 2, Limits::NONE), &limiter(), 2);
+    let worker = stand.work(stand.context(model, 2, Limits::NONE), &limiter(), 2);
     stand.sweep_to_the_end(10 * MINUTE).await;
     let account = stand.account().await;
     let counts = account.counts_total();
@@ -112,7 +112,7 @@ async fn a_model_that_takes_no_request_any_more_pauses_the_run() {
             Err(refused(WORDS))
         }
     }));
-    let worker = stand.work(stand.kit(model, 4, Limits::NONE), &limiter(), 4);
+    let worker = stand.work(stand.context(model, 4, Limits::NONE), &limiter(), 4);
     for _ in 0..120 {
         stand.sweep().await;
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_limiter_local::LocalLimiter;
 use gristmill_ports::ledger::AccountState;
-use gristmill_ports::limiter::{Demand, Error, Limiter, Limits, Line, Permit, Ticket};
+use gristmill_ports::limiter::{Demand, Error, Limiter, Limits, ModelLine, Permit, Ticket};
 use gristmill_ports::model::{CallError, Scope};
 use stand::{Scripted, Stand};
 
@@ -37,7 +37,7 @@ async fn a_limit_is_kept_in_every_minute_and_nearly_used() {
         ..Limits::NONE
     };
     let workers: Vec<_> = (0..2)
-        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 8, limits), &limiter, 8))
+        .map(|_| stand.work(stand.context(Arc::clone(&model) as _, 8, limits), &limiter, 8))
         .collect();
     stand.sweep_to_the_end(10 * MINUTE).await;
     for worker in workers {
@@ -70,7 +70,7 @@ async fn tokens_that_were_not_used_are_spent_by_others() {
         output_tokens: Some(1_000),
         ..Limits::NONE
     };
-    let worker = stand.work(stand.kit(model, 32, limits), &limiter, 32);
+    let worker = stand.work(stand.context(model, 32, limits), &limiter, 32);
     let began = tokio::time::Instant::now();
     stand.sweep_to_the_end(10 * MINUTE).await;
     assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
@@ -95,7 +95,13 @@ async fn a_storm_of_refusals_costs_few_calls() {
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
     let workers: Vec<_> = (0..2)
-        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 4, Limits::NONE), &limiter, 8))
+        .map(|_| {
+            stand.work(
+                stand.context(Arc::clone(&model) as _, 4, Limits::NONE),
+                &limiter,
+                8,
+            )
+        })
         .collect();
     for task in 0..200 {
         stand.publish(task).await;
@@ -130,7 +136,7 @@ async fn a_refusal_among_answers_does_not_stop_the_others() {
         Ok("yes".to_owned())
     }));
     let calls = Arc::clone(&model.calls);
-    let worker = stand.work(stand.kit(model, 32, Limits::NONE), &limiter(), 32);
+    let worker = stand.work(stand.context(model, 32, Limits::NONE), &limiter(), 32);
     stand.sweep_to_the_end(10 * MINUTE).await;
     worker.stop().await;
     // 32 places of 100 ms are 320 a second; the last ones refused come a second later.
@@ -166,7 +172,13 @@ async fn a_limit_that_nobody_told_is_learned_by_all_workers_and_nearly_used() {
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
     let workers: Vec<_> = (0..2)
-        .map(|_| stand.work(stand.kit(Arc::clone(&model) as _, 8, Limits::NONE), &limiter, 8))
+        .map(|_| {
+            stand.work(
+                stand.context(Arc::clone(&model) as _, 8, Limits::NONE),
+                &limiter,
+                8,
+            )
+        })
         .collect();
     stand.sweep_to_the_end(20 * MINUTE).await;
     for worker in workers {
@@ -198,7 +210,7 @@ async fn an_endpoint_that_fails_is_left_alone_until_it_works() {
     }));
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
-    let worker = stand.work(stand.kit(model, 4, Limits::NONE), &limiter, 8);
+    let worker = stand.work(stand.context(model, 4, Limits::NONE), &limiter, 8);
     for task in 0..100 {
         stand.publish(task).await;
     }
@@ -223,15 +235,15 @@ fn away() -> Error {
 
 #[async_trait]
 impl Limiter for Away {
-    async fn acquire(&self, _: &Line, _: Demand) -> Result<Permit, Error> {
+    async fn acquire(&self, _: &ModelLine, _: Demand) -> Result<Permit, Error> {
         Err(away())
     }
 
-    async fn refund(&self, _: &Line, _: Ticket, _: Demand) -> Result<(), Error> {
+    async fn refund(&self, _: &ModelLine, _: Ticket, _: Demand) -> Result<(), Error> {
         Err(away())
     }
 
-    async fn cool_down(&self, _: &Line, _: Duration) -> Result<(), Error> {
+    async fn cool_down(&self, _: &ModelLine, _: Duration) -> Result<(), Error> {
         Err(away())
     }
 }
@@ -242,8 +254,8 @@ async fn without_the_limiter_nobody_calls_and_nothing_is_lost() {
     let model = Arc::new(Scripted::new(async |_, _| Ok("yes".to_owned())));
     let calls = Arc::clone(&model.calls);
     let away: Arc<dyn Limiter> = Arc::new(Away);
-    let kit = |stand: &Stand| stand.kit(Arc::clone(&model) as _, 4, Limits::NONE);
-    let worker = stand.work(kit(&stand), &away, 4);
+    let context = |stand: &Stand| stand.context(Arc::clone(&model) as _, 4, Limits::NONE);
+    let worker = stand.work(context(&stand), &away, 4);
     for _ in 0..60 {
         stand.sweep().await;
     }
@@ -251,7 +263,7 @@ async fn without_the_limiter_nobody_calls_and_nothing_is_lost() {
     let total = stand.account().await.total();
     assert_eq!((total.started.calls, total.burned.calls), (0, 0));
     worker.stop().await;
-    let worker = stand.work(kit(&stand), &limiter(), 4);
+    let worker = stand.work(context(&stand), &limiter(), 4);
     stand.sweep_to_the_end(MINUTE).await;
     assert_eq!(calls.lock().unwrap().len(), 10);
     worker.stop().await;
@@ -269,7 +281,7 @@ async fn an_exhausted_quota_pauses_the_run_with_its_reason() {
     }));
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
-    let worker = stand.work(stand.kit(model, 1, Limits::NONE), &limiter, 1);
+    let worker = stand.work(stand.context(model, 1, Limits::NONE), &limiter, 1);
     for _ in 0..60 {
         stand.sweep().await;
     }
@@ -298,7 +310,7 @@ async fn answers_that_cannot_be_read_pause_the_run_after_three_in_a_row() {
     }));
     let calls = Arc::clone(&model.calls);
     let limiter = limiter();
-    let worker = stand.work(stand.kit(model, 1, Limits::NONE), &limiter, 1);
+    let worker = stand.work(stand.context(model, 1, Limits::NONE), &limiter, 1);
     let mut state = stand.account().await.state;
     for _ in 0..200 {
         stand.sweep().await;

@@ -12,7 +12,7 @@ use gristmill_domain::chat::{Message, Role};
 
 use crate::error::Error;
 use crate::layout::{Cells, Layout};
-use crate::row::{Provenance, Rejected, Row};
+use crate::row::{DatasetRow, Provenance, Rejected};
 
 /// What a Parquet file can hold one row of.
 pub(crate) trait Columns: Sized {
@@ -33,7 +33,7 @@ pub(crate) trait Columns: Sized {
     }
 }
 
-impl Columns for Row {
+impl Columns for DatasetRow {
     type Shape = Layout;
 
     fn batch(layout: Layout, rows: &[Self]) -> Result<RecordBatch, ArrowError> {

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::file::JsonlFile;
 use crate::layout::Layout;
 use crate::read::{read_rejected, read_rows};
-use crate::row::{Row, Split};
+use crate::row::{DatasetRow, Split};
 use crate::writer::{FileInfo, Finished, Options, Writer};
 
 /// Writes the dataset in `source` again with other options. The card and the manifest are the caller's to add before
@@ -57,7 +57,7 @@ pub fn split_files(dataset: &Path, split: Split) -> Result<Vec<PathBuf>, Error> 
 /// The first error among the rows, [`Error::Row`] for one that the layout cannot hold, and what the operating system
 /// refuses; an existing file is then as it was.
 pub fn export_jsonl(
-    rows: impl IntoIterator<Item = Result<Row, Error>>,
+    rows: impl IntoIterator<Item = Result<DatasetRow, Error>>,
     layout: Layout,
     target: &Path,
 ) -> Result<FileInfo, Error> {

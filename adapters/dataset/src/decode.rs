@@ -7,7 +7,7 @@ use arrow::array::{
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt64Type};
 use gristmill_domain::chat::{Message, Role};
 
-use crate::row::{Origin, Provenance, Rejected, RejectedAnswer, Row, Verdict};
+use crate::row::{DatasetRow, Origin, Provenance, Rejected, RejectedAnswer, Verdict};
 
 /// A column is missing or has another type: its name and what it should hold.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) trait Decode: Sized {
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>, Mismatch>;
 }
 
-impl Decode for Row {
+impl Decode for DatasetRow {
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>, Mismatch> {
         let columns = Columns(&StructArray::from(batch.clone()));
         let ids = columns.texts("id")?;
@@ -392,7 +392,7 @@ mod tests {
             role,
             content: content.to_owned(),
         };
-        let row = Row {
+        let row = DatasetRow {
             id: "r".into(),
             messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
             rejected: None,
@@ -403,8 +403,8 @@ mod tests {
                 ..Provenance::default()
             },
         };
-        let batch = Row::batch(Layout::Messages, std::slice::from_ref(&row)).unwrap();
-        assert_eq!(Row::decode(&batch).unwrap(), std::slice::from_ref(&row));
+        let batch = DatasetRow::batch(Layout::Messages, std::slice::from_ref(&row)).unwrap();
+        assert_eq!(DatasetRow::decode(&batch).unwrap(), std::slice::from_ref(&row));
         let whole = StructArray::from(batch);
         let at = whole.column_by_name("provenance").unwrap();
         let old = without(at.as_struct(), "mutators");
@@ -416,7 +416,7 @@ mod tests {
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
         let mut expected = row;
         expected.provenance.mutators.clear();
-        assert_eq!(Row::decode(&batch).unwrap(), [expected]);
+        assert_eq!(DatasetRow::decode(&batch).unwrap(), [expected]);
         let rejected = Rejected {
             id: "x".into(),
             mutators: vec!["style:plain".into()],

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::columns::Columns;
 use crate::error::Error;
 use crate::layout::{Cells, Layout};
-use crate::row::{Provenance, Row};
+use crate::row::{DatasetRow, Provenance};
 
 /// Text held before it becomes a batch.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -212,7 +212,7 @@ impl JsonlFile {
         })
     }
 
-    pub(crate) fn push(&mut self, row: &Row, layout: Layout) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, row: &DatasetRow, layout: Layout) -> Result<(), Error> {
         let line = Line {
             id: &row.id,
             cells: layout.cells(row)?,
@@ -264,9 +264,9 @@ mod tests {
         Sink::over(OpenOptions::new().write(true).open("/dev/full").unwrap())
     }
 
-    fn row(text: String) -> Row {
+    fn row(text: String) -> DatasetRow {
         let message = |role, content| Message { role, content };
-        Row {
+        DatasetRow {
             id: "r".to_owned(),
             messages: vec![
                 message(Role::User, "q".to_owned()),

@@ -6,7 +6,7 @@ use gristmill_domain::chat::{Message, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::row::{ROW_BYTES_MAX, Row};
+use crate::row::{DatasetRow, ROW_BYTES_MAX};
 
 /// The columns that trainers look for. `id`, `reasoning` and `provenance` stand beside them in every layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub(crate) enum Cells<'a> {
 
 impl Layout {
     /// The row's texts in this layout, once the row is known to be writable at all.
-    pub(crate) fn cells(self, row: &Row) -> Result<Cells<'_>, Error> {
+    pub(crate) fn cells(self, row: &DatasetRow) -> Result<Cells<'_>, Error> {
         let refuse = |reason: String| Error::Row {
             id: row.id.clone(),
             reason,
@@ -129,7 +129,7 @@ impl Layout {
 
 impl Layout {
     /// Characters that this layout puts before the user's message: the system's, and a blank line.
-    pub(crate) fn chars_before(self, row: &Row) -> u64 {
+    pub(crate) fn chars_before(self, row: &DatasetRow) -> u64 {
         match (self, row.messages.first()) {
             (Self::PromptCompletion | Self::Alpaca, Some(first)) if first.role == Role::System => {
                 first.content.chars().count() as u64 + 2

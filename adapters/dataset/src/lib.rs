@@ -33,5 +33,5 @@ pub use convert::{convert, export_jsonl, split_files};
 pub use error::Error;
 pub use layout::Layout;
 pub use read::{Rows, read_rejected, read_rows};
-pub use row::{Origin, Provenance, Rejected, RejectedAnswer, Row, Split, Verdict};
+pub use row::{DatasetRow, Origin, Provenance, Rejected, RejectedAnswer, Split, Verdict};
 pub use writer::{FileInfo, Finished, Options, Writer};

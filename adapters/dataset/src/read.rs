@@ -12,7 +12,7 @@ use parquet::errors::ParquetError;
 
 use crate::decode::{Decode, Mismatch};
 use crate::error::Error;
-use crate::row::{Rejected, Row};
+use crate::row::{DatasetRow, Rejected};
 
 /// Aim for a batch's uncompressed size, from the averages in the footer.
 const BATCH_BYTES: i64 = 4 * 1024 * 1024;
@@ -41,7 +41,7 @@ impl<T> std::fmt::Debug for Rows<T> {
 ///
 /// # Errors
 /// [`Error::Io`] and [`Error::Parquet`] here and for each row, [`Error::Column`] with the first row of a foreign file.
-pub fn read_rows(file: &Path) -> Result<Rows<Row>, Error> {
+pub fn read_rows(file: &Path) -> Result<Rows<DatasetRow>, Error> {
     Rows::open(file)
 }
 

@@ -65,7 +65,7 @@ impl fmt::Display for Split {
 
 /// One row of a split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct DatasetRow {
     /// Identity in the dataset.
     pub id: String,
     /// The conversation to train on; layouts of single texts need one question and one answer. Of a pair, it ends with the preferred
@@ -198,7 +198,7 @@ pub struct Rejected {
     pub task_ids: Vec<String>,
 }
 
-impl Row {
+impl DatasetRow {
     /// Bytes of text, for batch sizes.
     pub(crate) fn text_bytes(&self) -> usize {
         let p = &self.provenance;

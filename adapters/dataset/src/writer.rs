@@ -10,7 +10,7 @@ use crate::card::{About, front_matter};
 use crate::error::Error;
 use crate::file::{JsonlFile, ParquetFile, Written, write_bytes};
 use crate::layout::Layout;
-use crate::row::{Rejected, Row, Split};
+use crate::row::{DatasetRow, Rejected, Split};
 use crate::staging::Staging;
 
 /// Top-level names that every dataset may have.
@@ -95,7 +95,7 @@ impl std::fmt::Debug for Writer {
 /// The files of one split while they grow.
 #[derive(Default)]
 struct SplitFiles {
-    open: Option<ParquetFile<Row>>,
+    open: Option<ParquetFile<DatasetRow>>,
     shards: Vec<Written>,
     jsonl: Option<JsonlFile>,
 }
@@ -141,7 +141,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Row`] when the layout cannot hold the row: nothing was written, and the next row may follow. Any other
     /// error ends the dataset.
-    pub fn push(&mut self, split: Split, mut row: Row) -> Result<(), Error> {
+    pub fn push(&mut self, split: Split, mut row: DatasetRow) -> Result<(), Error> {
         let layout = split.layout(self.options.layout);
         layout.cells(&row)?;
         row.provenance.passage_chars += layout.chars_before(&row);
@@ -178,7 +178,7 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, split: Split, row: Row) -> Result<(), Error> {
+    fn write(&mut self, split: Split, row: DatasetRow) -> Result<(), Error> {
         let folder = self.staging.path();
         let layout = split.layout(self.options.layout);
         let files = &mut self.splits[split as usize];

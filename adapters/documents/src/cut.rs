@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use gristmill_domain::passage::{Passage, Place, Source};
+use gristmill_domain::passage::{Passage, PassageLocation, Source};
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -390,7 +390,7 @@ fn passage(source: &Source, path: &[String], pieces: &[Piece]) -> Passage {
         text,
         headings: path.to_vec(),
         source: source.clone(),
-        place: Place::of(source.media, first, last),
+        place: PassageLocation::of(source.media, first, last),
     }
 }
 

@@ -11,7 +11,7 @@ mod support;
 use std::fs;
 
 use gristmill_documents::{Cut, Error, Event, Reader, Why};
-use gristmill_domain::passage::{Media, Place};
+use gristmill_domain::passage::{Media, PassageLocation};
 use support::{Text, docx, docx_with, options, passages, pdf_of, read_all, read_one, skipped};
 
 /// Prose of so many words that no other call gives.
@@ -178,7 +178,10 @@ fn a_word_document_is_read_by_its_styles() {
         passages[0].text,
         "Seven words are in this “line”.\n\nName | Age\nAda | 36\n\n- An item"
     );
-    assert_eq!(passages[0].place, Place::Paragraphs { first: 3, last: 6 });
+    assert_eq!(
+        passages[0].place,
+        PassageLocation::Paragraphs { first: 3, last: 6 }
+    );
     assert!(
         matches!(events.last(), Some(Event::Document(document)) if document.dropped.of(Why::Contents).pieces == 1)
     );
@@ -279,7 +282,7 @@ fn a_pdf_is_read_across_its_pages_without_running_heads() {
         "one paragraph over four pages: {}",
         passages[0].text
     );
-    assert_eq!(passages[0].place, Place::Pages { first: 1, last: 4 });
+    assert_eq!(passages[0].place, PassageLocation::Pages { first: 1, last: 4 });
     let dropped = events.iter().find_map(|event| match event {
         Event::Document(document) => Some(document.dropped.of(Why::RunningHead).pieces),
         _ => None,

@@ -43,7 +43,7 @@ pub(crate) fn apply(root: &mut Node, shape: &Shape, text: &str, sources: &mut So
         root.data = Data::Map(Vec::new());
     }
     let parts: Vec<&str> = path.split('.').collect();
-    let step = Step { root: shape, source };
+    let step = Setter { root: shape, source };
     step.set(root, shape, "", &parts, value).map_err(whole)
 }
 
@@ -63,12 +63,12 @@ fn relocate(node: &mut Node, source: SourceId) {
     }
 }
 
-struct Step<'s> {
+struct Setter<'s> {
     root: &'s Shape,
     source: SourceId,
 }
 
-impl Step<'_> {
+impl Setter<'_> {
     fn set(
         &self,
         node: &mut Node,

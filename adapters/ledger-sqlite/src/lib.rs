@@ -8,14 +8,14 @@
 //! - The account is kept in memory and written once a commit, in the transaction that holds what it counts.
 //! - The folder is locked exclusively by the process that opened it; a second one is refused with the first one's process id.
 //! - At reopening, whatever was started burns at once, unless it was lent: the process that made those calls is gone.
-//! - It also keeps the [dockets](gristmill_ports::batch::Dockets) of the run's batches, so that no second file has to agree with it.
+//! - It also keeps the [batch jobs](gristmill_ports::batch::BatchJobs) of the run's batches, so that no second file has to agree with it.
 //! - [`ReadOnly`] looks at the account while a run is live, without the lock.
 //!
 //! It refuses to decide anything: no budget, lease or retry rule stands here. `rusqlite` was chosen over asynchronous wrappers because
 //! one writer with group commit needs the connection on its own thread, and bundles SQLite so that nothing is to be installed.
 
+mod batch_jobs;
 mod desk;
-mod dockets;
 mod error;
 mod ledger;
 mod lock;

@@ -7,7 +7,7 @@ use gristmill_domain::ledger::{Account, Attempt};
 use rusqlite::Connection;
 
 use crate::error::{Error, Fault};
-use crate::{dockets, rows, schema};
+use crate::{batch_jobs, rows, schema};
 
 /// Reads committed state without the folder's lock, and cannot write. Each call sees the newest commit. Blocks on the disk.
 pub struct ReadOnly {
@@ -50,7 +50,7 @@ impl ReadOnly {
 
     /// Tasks of a run that are in batches.
     pub fn in_batches(&self, run: RunId) -> Result<u64, Error> {
-        dockets::out(&self.conn, run).map_err(|fault| self.failed(fault))
+        batch_jobs::out(&self.conn, run).map_err(|fault| self.failed(fault))
     }
 
     fn failed(&self, source: Fault) -> Error {

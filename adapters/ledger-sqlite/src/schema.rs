@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::dockets;
+use crate::batch_jobs;
 use crate::error::{Error, Fault};
 
 /// Name of the ledger's file in the run folder.
@@ -72,7 +72,7 @@ pub(crate) fn open_writer(folder: &Path) -> Result<Connection, Error> {
         ))
         .map_err(failed)?;
     }
-    dockets::prepare(&conn).map_err(failed)?;
+    batch_jobs::prepare(&conn).map_err(failed)?;
     Ok(conn)
 }
 

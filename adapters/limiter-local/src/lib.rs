@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::LineId;
 use gristmill_domain::rate::State;
-use gristmill_ports::limiter::{Demand, Error, Limiter, Line, Permit, Ticket};
+use gristmill_ports::limiter::{Demand, Error, Limiter, ModelLine, Permit, Ticket};
 use tokio::time::Instant;
 
 /// The lines of this process alone.
@@ -26,7 +26,7 @@ impl Default for LocalLimiter {
 }
 
 impl LocalLimiter {
-    fn with<T>(&self, line: &Line, act: impl FnOnce(&mut State, u64) -> T) -> T {
+    fn with<T>(&self, line: &ModelLine, act: impl FnOnce(&mut State, u64) -> T) -> T {
         // A state is whole between any two of its steps: a panic elsewhere leaves nothing half-done.
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let now_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -36,16 +36,16 @@ impl LocalLimiter {
 
 #[async_trait]
 impl Limiter for LocalLimiter {
-    async fn acquire(&self, line: &Line, demand: Demand) -> Result<Permit, Error> {
+    async fn acquire(&self, line: &ModelLine, demand: Demand) -> Result<Permit, Error> {
         Ok(self.with(line, |state, now| state.acquire(line.limits, demand, now)))
     }
 
-    async fn refund(&self, line: &Line, ticket: Ticket, used: Demand) -> Result<(), Error> {
+    async fn refund(&self, line: &ModelLine, ticket: Ticket, used: Demand) -> Result<(), Error> {
         self.with(line, |state, _| state.refund(ticket, used));
         Ok(())
     }
 
-    async fn cool_down(&self, line: &Line, pause: Duration) -> Result<(), Error> {
+    async fn cool_down(&self, line: &ModelLine, pause: Duration) -> Result<(), Error> {
         self.with(line, |state, now| state.cool_down(pause, now));
         Ok(())
     }

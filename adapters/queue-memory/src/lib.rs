@@ -3,7 +3,7 @@
 //! Like a broker's, a delivery that is dropped without an acknowledgement is delivered again, before what came after it. Unlike a
 //! broker's, nothing survives the process: the coordinator's sweep publishes again what the ledger holds open.
 
-mod lane;
+mod bounded;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,12 +15,12 @@ use gristmill_ports::queue::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::lane::{Lane, Seat};
+use crate::bounded::{Bounded, Seat};
 
 /// The queues. They end when this is dropped: consumers get what still waits, and then nothing.
 pub struct Queues {
-    stages: [Arc<Lane<Vec<u8>>>; Stage::ALL.len()],
-    dead: Arc<Lane<Dead>>,
+    stages: [Arc<Bounded<Vec<u8>>>; Stage::ALL.len()],
+    dead: Arc<Bounded<Dead>>,
 }
 
 /// A dead letter while it waits.
@@ -38,12 +38,12 @@ impl Queues {
     /// Queues that hold up to `capacity` messages each, besides those in hand; publishing waits while one is full.
     pub fn new(capacity: usize) -> Self {
         Self {
-            stages: Stage::ALL.map(|_| Lane::new(capacity)),
-            dead: Lane::new(Self::DEAD_LETTERS),
+            stages: Stage::ALL.map(|_| Bounded::new(capacity)),
+            dead: Bounded::new(Self::DEAD_LETTERS),
         }
     }
 
-    fn lane(&self, stage: Stage) -> &Arc<Lane<Vec<u8>>> {
+    fn queue(&self, stage: Stage) -> &Arc<Bounded<Vec<u8>>> {
         let [generate, judge, embed] = &self.stages;
         match stage {
             Stage::Generate => generate,
@@ -62,7 +62,7 @@ impl Queues {
     pub fn consumer_with(&self, stage: Stage, slots: usize) -> Box<dyn Consumer> {
         Box::new(MemoryConsumer {
             stage,
-            seat: self.lane(stage).seat(),
+            seat: self.queue(stage).seat(),
             dead: Arc::clone(&self.dead),
             slots: Arc::new(Semaphore::new(slots)),
         })
@@ -78,7 +78,7 @@ impl Queues {
 
 impl Drop for Queues {
     fn drop(&mut self) {
-        self.stages.iter().for_each(|lane| lane.close());
+        self.stages.iter().for_each(|queue| queue.close());
         self.dead.close();
     }
 }
@@ -86,7 +86,7 @@ impl Drop for Queues {
 #[async_trait]
 impl Publisher for Queues {
     async fn publish(&self, stage: Stage, envelope: Vec<u8>) -> Result<(), Error> {
-        self.lane(stage).put(envelope).await;
+        self.queue(stage).put(envelope).await;
         Ok(())
     }
 }
@@ -101,7 +101,7 @@ impl Depths for Queues {
         };
         Ok(Stage::ALL
             .into_iter()
-            .map(|stage| depth(Some(stage), self.lane(stage).depth()))
+            .map(|stage| depth(Some(stage), self.queue(stage).depth()))
             .chain([depth(None, self.dead.depth())])
             .collect())
     }
@@ -110,7 +110,7 @@ impl Depths for Queues {
 struct MemoryConsumer {
     stage: Stage,
     seat: Seat<Vec<u8>>,
-    dead: Arc<Lane<Dead>>,
+    dead: Arc<Bounded<Dead>>,
     slots: Arc<Semaphore>,
 }
 
@@ -126,7 +126,7 @@ impl Consumer for MemoryConsumer {
         let receipt = MemoryReceipt {
             stage: self.stage,
             envelope: Some(envelope.clone()),
-            lane: Arc::clone(self.seat.lane()),
+            queue: Arc::clone(self.seat.queue()),
             dead: Arc::clone(&self.dead),
             _slot: slot,
         };
@@ -142,8 +142,8 @@ struct MemoryReceipt {
     stage: Stage,
     /// Taken once the delivery is settled.
     envelope: Option<Vec<u8>>,
-    lane: Arc<Lane<Vec<u8>>>,
-    dead: Arc<Lane<Dead>>,
+    queue: Arc<Bounded<Vec<u8>>>,
+    dead: Arc<Bounded<Dead>>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -176,7 +176,7 @@ impl Receipt for MemoryReceipt {
 impl Drop for MemoryReceipt {
     fn drop(&mut self) {
         if let Some(envelope) = self.envelope.take() {
-            self.lane.give_back(envelope);
+            self.queue.give_back(envelope);
         }
     }
 }
@@ -195,7 +195,7 @@ impl DeadLetters for MemoryDead {
             died_at_ms: Some(dead.died_at_ms),
             receipt: Box::new(MemoryDeadReceipt {
                 dead: Some(dead),
-                lane: Arc::clone(self.seat.lane()),
+                queue: Arc::clone(self.seat.queue()),
             }),
         }))
     }
@@ -204,7 +204,7 @@ impl DeadLetters for MemoryDead {
 struct MemoryDeadReceipt {
     /// Taken once the letter is recorded.
     dead: Option<Dead>,
-    lane: Arc<Lane<Dead>>,
+    queue: Arc<Bounded<Dead>>,
 }
 
 #[async_trait]
@@ -218,7 +218,7 @@ impl DeadReceipt for MemoryDeadReceipt {
 impl Drop for MemoryDeadReceipt {
     fn drop(&mut self) {
         if let Some(dead) = self.dead.take() {
-            self.lane.give_back(dead);
+            self.queue.give_back(dead);
         }
     }
 }

@@ -66,11 +66,11 @@ pub(crate) struct Outlet {
     link: Link,
     names: Names,
     limit: Duration,
-    lanes: [Mutex<Option<Arc<Lane>>>; Queue::ALL.len()],
+    channels: [Mutex<Option<Arc<PublishChannel>>>; Queue::ALL.len()],
 }
 
 /// A channel that publishes to one queue.
-struct Lane {
+struct PublishChannel {
     live: Arc<Live>,
     channel: Channel,
     queue: ShortString,
@@ -96,7 +96,7 @@ impl Outlet {
             link,
             names,
             limit,
-            lanes: Default::default(),
+            channels: Default::default(),
         }
     }
 
@@ -113,14 +113,14 @@ impl Outlet {
             return result;
         }
         let blocked = match &used {
-            Some(lane) => lane.live.blocked(),
+            Some(channel) => channel.live.blocked(),
             None => self.link.blocked(),
         };
-        if let Some(lane) = used {
-            self.leave(queue, &lane);
+        if let Some(channel) = used {
+            self.leave(queue, &channel);
             if blocked.is_none() {
                 // It may swallow everything: a connection that is only blocked still answers.
-                self.link.give_up(&lane.live);
+                self.link.give_up(&channel.live);
             }
         }
         Err(match blocked {
@@ -136,16 +136,16 @@ impl Outlet {
         &self,
         queue: Queue,
         mut open: Vec<Message>,
-        used: &mut Option<Arc<Lane>>,
+        used: &mut Option<Arc<PublishChannel>>,
     ) -> Result<(), Error> {
         let mut retry = Retry::new(self.limit);
         while !open.is_empty() {
             retry.pause().await;
-            let failure = match self.lane(queue).await {
-                Ok(lane) => {
-                    *used = Some(Arc::clone(&lane));
-                    let fates = lane.send_all(&open).await;
-                    self.sort(queue, &lane, &mut open, fates).await?
+            let failure = match self.channel(queue).await {
+                Ok(channel) => {
+                    *used = Some(Arc::clone(&channel));
+                    let fates = channel.send_all(&open).await;
+                    self.sort(queue, &channel, &mut open, fates).await?
                 }
                 Err(error) => Some(error),
             };
@@ -160,7 +160,7 @@ impl Outlet {
     async fn sort(
         &self,
         queue: Queue,
-        lane: &Arc<Lane>,
+        channel: &Arc<PublishChannel>,
         open: &mut Vec<Message>,
         fates: Vec<Fate>,
     ) -> Result<Option<Error>, Error> {
@@ -173,13 +173,13 @@ impl Outlet {
                 Fate::Returned => missing = true,
                 Fate::Rejected => {
                     // The broker keeps what it thinks of a queue by channel, also after a change of leader: a new channel asks anew.
-                    self.leave(queue, lane);
+                    self.leave(queue, channel);
                     failure.get_or_insert(Error::Rejected {
                         queue: self.names.of(queue),
                     });
                 }
                 Fate::Unknown(error) => {
-                    self.leave(queue, lane);
+                    self.leave(queue, channel);
                     failure.get_or_insert(Error::of("publishing", error));
                 }
             }
@@ -189,7 +189,7 @@ impl Outlet {
         if missing {
             let name = self.names.of(queue);
             tracing::warn!(queue = name, "the queue is gone: it is declared again");
-            self.leave(queue, lane);
+            self.leave(queue, channel);
             let channel = self.link.live().await?.channel().await?;
             declare(&channel, &self.names, queue).await?;
             failure.get_or_insert(Error::Unroutable { queue: name });
@@ -198,10 +198,12 @@ impl Outlet {
     }
 
     /// The channel for a queue; opened now if there is none.
-    async fn lane(&self, queue: Queue) -> Result<Arc<Lane>, Error> {
-        let mut slot = self.lanes[queue.index()].lock().await;
-        let lane = match &*slot {
-            Some(lane) if lane.channel.status().connected() && lane.live.connected() => Arc::clone(lane),
+    async fn channel(&self, queue: Queue) -> Result<Arc<PublishChannel>, Error> {
+        let mut slot = self.channels[queue.index()].lock().await;
+        let channel = match &*slot {
+            Some(channel) if channel.channel.status().connected() && channel.live.connected() => {
+                Arc::clone(channel)
+            }
             _ => {
                 *slot = None;
                 let live = self.link.live().await?;
@@ -215,33 +217,33 @@ impl Outlet {
                         after: STEP,
                     })?
                     .map_err(|source| Error::of("asking for confirmations", source))?;
-                let lane = Arc::new(Lane {
+                let channel = Arc::new(PublishChannel {
                     live,
                     channel,
                     queue: self.names.short(queue),
                     turn: std::sync::Mutex::default(),
                 });
-                *slot = Some(Arc::clone(&lane));
-                lane
+                *slot = Some(Arc::clone(&channel));
+                channel
             }
         };
         drop(slot);
         // What is sent now would pile up in this process.
-        lane.live.unblocked().await;
-        Ok(lane)
+        channel.live.unblocked().await;
+        Ok(channel)
     }
 
     /// Has the next message to a queue take a new channel. Whoever holds the slot is opening one already.
-    fn leave(&self, queue: Queue, old: &Arc<Lane>) {
-        if let Ok(mut slot) = self.lanes[queue.index()].try_lock()
-            && slot.as_ref().is_some_and(|lane| Arc::ptr_eq(lane, old))
+    fn leave(&self, queue: Queue, old: &Arc<PublishChannel>) {
+        if let Ok(mut slot) = self.channels[queue.index()].try_lock()
+            && slot.as_ref().is_some_and(|channel| Arc::ptr_eq(channel, old))
         {
             *slot = None;
         }
     }
 }
 
-impl Lane {
+impl PublishChannel {
     /// Sends the messages in their order, without waiting for one confirmation before the next message.
     async fn send_all(&self, messages: &[Message]) -> Vec<Fate> {
         let sendings: Vec<_> = messages.iter().map(|message| self.send(message)).collect();

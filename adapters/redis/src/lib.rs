@@ -1,12 +1,12 @@
-//! Redis: the ledger, the fleet's limits, the register of runs and the dockets of batches of a cluster.
+//! Redis: the ledger, the fleet's limits, the register of runs and the batch jobs of a cluster.
 //!
 //! One [`Redis`] is shared by all of them: a connection that is made again when it breaks, and that says which server process it
 //! leads to. Everything that decides is a Lua script, since a script is the one thing that Redis carries out alone; see
 //! [`connection`] for how a module brings its own.
 
 pub mod address;
+mod batch_jobs;
 pub mod connection;
-mod dockets;
 mod error;
 pub mod ledger;
 pub mod limiter;
@@ -14,8 +14,8 @@ pub mod register;
 pub mod script;
 
 pub use address::Address;
+pub use batch_jobs::RedisBatchJobs;
 pub use connection::{Options, Redis, ServerId};
-pub use dockets::RedisDockets;
 pub use error::Error;
 pub use ledger::RedisLedger;
 pub use limiter::RedisLimiter;

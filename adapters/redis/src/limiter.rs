@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::LineId;
 use gristmill_domain::rate::{Gcra, PAUSE_MAX};
-use gristmill_ports::limiter::{Demand, Error, Limiter, Line, Permit, Ticket};
+use gristmill_ports::limiter::{Demand, Error, Limiter, ModelLine, Permit, Ticket};
 use redis::Value;
 use tokio::time::Instant;
 
@@ -65,7 +65,7 @@ impl RedisLimiter {
         }
     }
 
-    fn call(&self, line: &Line, verb: &str) -> Call<'static> {
+    fn call(&self, line: &ModelLine, verb: &str) -> Call<'static> {
         let now = self.clock.as_ref().map(|clock| clock().to_string());
         Call::new(&SCRIPT)
             .key(self.redis.key(line.id, "limits"))
@@ -79,7 +79,7 @@ impl RedisLimiter {
     }
 
     /// A permit without asking, for a line without limits that had no pause a moment ago.
-    fn unasked(&self, line: &Line, demand: Demand) -> Option<Permit> {
+    fn unasked(&self, line: &ModelLine, demand: Demand) -> Option<Permit> {
         let seen = line
             .limits
             .is_none()
@@ -120,7 +120,7 @@ fn numbers(reply: Value) -> Result<Vec<u64>, crate::error::Error> {
 
 #[async_trait]
 impl Limiter for RedisLimiter {
-    async fn acquire(&self, line: &Line, wanted: Demand) -> Result<Permit, Error> {
+    async fn acquire(&self, line: &ModelLine, wanted: Demand) -> Result<Permit, Error> {
         if let Some(permit) = self.unasked(line, wanted) {
             return Ok(permit);
         }
@@ -153,7 +153,7 @@ impl Limiter for RedisLimiter {
         }
     }
 
-    async fn refund(&self, line: &Line, ticket: Ticket, used: Demand) -> Result<(), Error> {
+    async fn refund(&self, line: &ModelLine, ticket: Ticket, used: Demand) -> Result<(), Error> {
         if !line.limits.counts_tokens() || ticket.charged == used {
             return Ok(());
         }
@@ -166,7 +166,7 @@ impl Limiter for RedisLimiter {
             .map_err(failed("took back what was not used"))
     }
 
-    async fn cool_down(&self, line: &Line, pause: Duration) -> Result<(), Error> {
+    async fn cool_down(&self, line: &ModelLine, pause: Duration) -> Result<(), Error> {
         self.free().remove(&line.id);
         let micros = u64::try_from(pause.min(PAUSE_MAX).as_micros()).unwrap_or(u64::MAX);
         let call = self.call(line, "cool_down").number(micros);

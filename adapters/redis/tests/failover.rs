@@ -5,7 +5,7 @@ mod stand;
 
 use gristmill_domain::amount::Amount;
 use gristmill_ports::ledger::{Begin, Ledger, Settle};
-use gristmill_ports::upkeep::{Holdings, Standing, Upkeep};
+use gristmill_ports::upkeep::{Holdings, StoreHealth, Upkeep};
 use gristmill_redis::ledger::Options as LedgerOptions;
 use gristmill_redis::{Address, Redis, RedisLedger};
 use gristmill_servers::redis::{Options, Server, Tls};
@@ -70,8 +70,8 @@ async fn a_failover_that_loses_writes_freezes_until_the_books_are_rebuilt() {
 
     assert_eq!(begin(&worker, 1, 2, 5).await, Begin::Frozen, "no new call before");
     assert_eq!(worker.renew(run(), &[lost]).await.expect("renew"), []);
-    let standing = coordinator.standing(run(), &epoch, 0).await.expect("standing");
-    assert_eq!(standing, Standing::Broken);
+    let health = coordinator.health(run(), &epoch, 0).await.expect("health");
+    assert_eq!(health, StoreHealth::Broken);
     let holdings = Holdings {
         account: account(100),
         stored: Vec::new(),

@@ -14,7 +14,7 @@ use gristmill_ports::ledger::{
     AccountState, Begin, Close, Ending, Error, Fence, Ledger, NewTask, Nonce, Open, Purse, Reopen, Settle,
     VoidProof,
 };
-use gristmill_ports::upkeep::{Holdings, Standing, StoredLine, Survivor, Upkeep};
+use gristmill_ports::upkeep::{Holdings, StoreHealth, StoredLine, Survivor, Upkeep};
 use gristmill_redis::ledger::Options as LedgerOptions;
 use gristmill_redis::{Address, Options, Redis, RedisLedger};
 use gristmill_servers::redis::{Options as ServerOptions, Server};
@@ -90,13 +90,13 @@ async fn a_killed_server_loses_nothing_and_nothing_begins_before_the_coordinator
         .expect("settle");
     assert_eq!(reply, Settle::Booked { decided: true }, "what runs is settled");
 
-    let standing = async || coordinator.standing(run(), &epoch, 0).await.expect("standing");
-    assert_eq!(standing().await, Standing::Waiting { wait_ms: LEASE_MS });
+    let health = async || coordinator.health(run(), &epoch, 0).await.expect("health");
+    assert_eq!(health().await, StoreHealth::Waiting { wait_ms: LEASE_MS });
     now.fetch_add(LEASE_MS - 1, Ordering::SeqCst);
-    assert_eq!(standing().await, Standing::Waiting { wait_ms: 1 });
+    assert_eq!(health().await, StoreHealth::Waiting { wait_ms: 1 });
     assert_eq!(begin(&worker, 2, 3, 5).await, Begin::Frozen);
     now.fetch_add(1, Ordering::SeqCst);
-    assert_eq!(standing().await, Standing::Whole);
+    assert_eq!(health().await, StoreHealth::Whole);
     granted(&worker, 2, 3, 5).await;
     assert_eq!(books(&worker).await, (5, 5, 0));
 }
@@ -138,8 +138,8 @@ async fn a_lost_end_of_the_log_freezes_until_the_books_are_rebuilt() {
     let alive = worker.renew(run(), &[in_flight]).await.expect("renew");
     assert_eq!(alive, []);
     now.fetch_add(2 * LEASE_MS, Ordering::SeqCst);
-    let standing = coordinator.standing(run(), &epoch, 1).await.expect("standing");
-    assert_eq!(standing, Standing::Broken, "waiting does not help");
+    let health = coordinator.health(run(), &epoch, 1).await.expect("health");
+    assert_eq!(health, StoreHealth::Broken, "waiting does not help");
 
     let mut survivors = coordinator.survivors(run(), &epoch).await.expect("survivors");
     survivors.sort_unstable_by_key(|survivor| (0..4).position(|number| task_id(number) == survivor.id));
@@ -180,8 +180,8 @@ async fn a_lost_end_of_the_log_freezes_until_the_books_are_rebuilt() {
         (0, 3 + 4, 6 + 7 + 8),
         "B: all that may have been billed"
     );
-    let standing = coordinator.standing(run(), &epoch, 1).await.expect("standing");
-    assert_eq!(standing, Standing::Whole);
+    let health = coordinator.health(run(), &epoch, 1).await.expect("health");
+    assert_eq!(health, StoreHealth::Whole);
 
     // A process that knows the old incarnation does not break the new one.
     let reply = worker
@@ -237,8 +237,8 @@ async fn an_account_made_again_in_the_place_of_a_lost_one_is_found_out() {
     fresh.create(account(100)).await.expect("create");
     let epoch_again = fresh.take_over(run(), "second").await.expect("take over");
     assert_eq!(
-        fresh.standing(run(), &epoch_again, 1).await.expect("standing"),
-        Standing::Broken,
+        fresh.health(run(), &epoch_again, 1).await.expect("health"),
+        StoreHealth::Broken,
         "one result is stored, and no task was ever opened"
     );
     assert_eq!(begin(&fresh, 0, 2, 5).await, Begin::Frozen);
@@ -254,7 +254,7 @@ async fn an_account_made_again_in_the_place_of_a_lost_one_is_found_out() {
         .await
         .expect("rebuild");
     assert_eq!(books(&fresh).await, (0, 0, 10));
-    let stale = coordinator.standing(run(), &epoch, 0).await;
+    let stale = coordinator.health(run(), &epoch, 0).await;
     assert!(matches!(stale, Err(Error::StaleEpoch { .. })), "{stale:?}");
 }
 
@@ -269,8 +269,8 @@ async fn what_is_presumed_is_at_most_what_is_left_whatever_late_words_say() {
     let fresh = ledger(&server, "gm").await;
     fresh.create(account(20)).await.expect("create");
     let epoch = fresh.take_over(run(), "second").await.expect("take over");
-    let standing = fresh.standing(run(), &epoch, 1).await.expect("standing");
-    assert_eq!(standing, Standing::Broken);
+    let health = fresh.health(run(), &epoch, 1).await.expect("health");
+    assert_eq!(health, StoreHealth::Broken);
     let holdings = Holdings {
         account: account(20),
         stored: vec![stored(cost(12))],
@@ -311,7 +311,7 @@ async fn a_raise_that_is_lost_leaves_books_within_their_limit() {
     let fresh = ledger(&server, "gm").await;
     fresh.create(account(10)).await.expect("create");
     let epoch = fresh.take_over(run(), "second").await.expect("take over");
-    fresh.standing(run(), &epoch, 1).await.expect("standing");
+    fresh.health(run(), &epoch, 1).await.expect("health");
     let holdings = |limit| Holdings {
         account: account(limit),
         stored: vec![stored(cost(12))],
@@ -334,7 +334,7 @@ async fn a_raise_that_is_lost_leaves_books_within_their_limit() {
     let other = ledger(&server, "gm").await;
     other.create(account(10)).await.expect("create");
     let epoch = other.take_over(run(), "third").await.expect("take over");
-    other.standing(run(), &epoch, 1).await.expect("standing");
+    other.health(run(), &epoch, 1).await.expect("health");
     other.rebuild(run(), &epoch, holdings(30)).await.expect("rebuild");
     let now = other.account(run()).await.expect("account");
     assert_eq!((books(&other).await, now.limit), ((0, 12, 5), account(30).limit));
@@ -657,8 +657,8 @@ async fn a_user_with_few_rights_is_enough() {
         .expect("results");
     assert_eq!(results.len(), 1);
     assert_eq!(
-        ledger.standing(run(), &epoch, 0).await.expect("standing"),
-        Standing::Whole
+        ledger.health(run(), &epoch, 0).await.expect("health"),
+        StoreHealth::Whole
     );
 }
 

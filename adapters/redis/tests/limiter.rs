@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::LineId;
 use gristmill_ports::contract::limiter::{Harness, Rig};
-use gristmill_ports::limiter::{Demand, Limiter, Limits, Line, Permit};
+use gristmill_ports::limiter::{Demand, Limiter, Limits, ModelLine, Permit};
 use gristmill_redis::{Options, RedisLimiter};
 use gristmill_servers::redis::{self as servers, Server};
 
@@ -48,8 +48,8 @@ impl Rig for RedisRig {
 
 gristmill_ports::limiter_contract!(OverRedis);
 
-fn line(requests: u32, input_tokens: Option<u64>) -> Line {
-    Line {
+fn line(requests: u32, input_tokens: Option<u64>) -> ModelLine {
+    ModelLine {
         id: LineId::of(&[b"endpoint", b"key", b"model"]),
         limits: Limits {
             requests: Some(requests),

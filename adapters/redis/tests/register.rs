@@ -74,7 +74,7 @@ async fn what_was_said_survives_a_killed_server() {
         assert_eq!(register.renew("a", &[run], LONG).await.expect("renew"), [run]);
     }
     assert_eq!(register.workers().await.expect("workers").len(), 1);
-    assert!(register.grave(number).await.expect("grave").is_some());
+    assert!(register.dead_letter(number).await.expect("dead_letter").is_some());
     assert!(register.end(run, "a", Ending::Finished).await.expect("end"));
 }
 

@@ -74,12 +74,12 @@ struct Scan {
     text: Vec<u8>,
     /// The member of an outer object that is being read.
     member: Vec<u8>,
-    place: Place,
+    place: ScanState,
 }
 
 /// What is being looked at.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ScanState {
     #[default]
     Elsewhere,
     /// Behind the bracket that begins a member's list.
@@ -103,8 +103,8 @@ impl Scan {
             return;
         }
         let place = self.place;
-        if place == Place::ListBegins {
-            self.place = Place::Elsewhere;
+        if place == ScanState::ListBegins {
+            self.place = ScanState::Elsewhere;
         }
         match byte {
             b'"' => {
@@ -112,7 +112,7 @@ impl Scan {
                 self.text.clear();
             }
             b':' if self.depth == 1 => self.member.clone_from(&self.text),
-            b':' if self.depth == 3 && place == Place::FirstObject => {
+            b':' if self.depth == 3 && place == ScanState::FirstObject => {
                 if let Some(list) = found.last_mut() {
                     list.members.insert(self.text.clone());
                 }
@@ -120,9 +120,9 @@ impl Scan {
             b'{' | b'[' => {
                 self.depth += 1;
                 if byte == b'[' && self.depth == 2 {
-                    self.place = Place::ListBegins;
-                } else if byte == b'{' && self.depth == 3 && place == Place::ListBegins {
-                    self.place = Place::FirstObject;
+                    self.place = ScanState::ListBegins;
+                } else if byte == b'{' && self.depth == 3 && place == ScanState::ListBegins {
+                    self.place = ScanState::FirstObject;
                     found.push(List {
                         name: self.member.clone(),
                         members: BTreeSet::new(),
@@ -132,7 +132,7 @@ impl Scan {
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
                 if self.depth == 2 {
-                    self.place = Place::Elsewhere;
+                    self.place = ScanState::Elsewhere;
                 }
             }
             _ => {}

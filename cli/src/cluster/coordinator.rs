@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gristmill_coordinator::{Access, Api, Fleet, FleetOptions, Ground, bury};
+use gristmill_coordinator::{Access, Api, Fleet, FleetOptions, Services, bury};
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::v1::coordinator_server::CoordinatorServer;
@@ -43,11 +43,11 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let access = access(args).map_err(Failure::Input)?;
     let api_listener = http::listen(args.listen).await.map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
-    let ground = Ground {
+    let services = Services {
         register: Arc::clone(&servers.register),
         ledger: Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
         upkeep: Arc::clone(&servers.ledger) as Arc<dyn Upkeep>,
-        dockets: Arc::clone(&servers.dockets),
+        batch_jobs: Arc::clone(&servers.batch_jobs),
         queue: Arc::new(servers.broker.publisher()),
         states: servers.states.clone(),
         root: Arc::clone(&datasets.store),
@@ -61,7 +61,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         tick: TICK,
     };
     tracing::info!(holder = options.holder, api = %args.listen, http = %args.http, "coordinating");
-    let fleet = Fleet::new(ground.clone(), Arc::new(datasets), options);
+    let fleet = Fleet::new(services.clone(), Arc::new(datasets), options);
     let stop = super::stop_on_signal();
     let (ready, readiness) = watch::channel(Some("starting".to_owned()));
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -71,13 +71,13 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         Ok(())
     });
     let letters = servers.broker.dead();
-    let dead_ground = ground.clone();
+    let dead_ground = services.clone();
     tasks.spawn(async move {
         bury(dead_ground, Box::new(letters), dead_stop).await;
         Ok(())
     });
     tasks.spawn(watchman::watch(
-        ground.clone(),
+        services.clone(),
         servers.broker.clone(),
         ready,
         stop.clone(),
@@ -92,7 +92,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     tasks.spawn(answer(
         server,
         api_listener,
-        Api::new(ground, access, stop.clone()).only(args.endpoints.clone()),
+        Api::new(services, access, stop.clone()).only(args.endpoints.clone()),
         stop.clone(),
     ));
     let ended = super::until_one_ends(tasks, stop).await;

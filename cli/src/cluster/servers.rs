@@ -6,11 +6,11 @@ use anyhow::Context;
 use gristmill_blob::Prefixed;
 use gristmill_coordinator::States;
 use gristmill_domain::id::RunId;
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::register::Register;
 use gristmill_rabbitmq::Broker;
-use gristmill_redis::{Address, Redis, RedisDockets, RedisLedger, RedisRegister};
+use gristmill_redis::{Address, Redis, RedisBatchJobs, RedisLedger, RedisRegister};
 
 use super::read;
 use crate::args::{ClusterArgs, ServersTlsArgs};
@@ -26,7 +26,7 @@ pub(crate) struct Servers {
     /// Which runs there are.
     pub(crate) register: Arc<dyn Register>,
     /// Which batches are out.
-    pub(crate) dockets: Arc<dyn Dockets>,
+    pub(crate) batch_jobs: Arc<dyn BatchJobs>,
     /// Where the state of each run lies.
     pub(crate) states: States,
 }
@@ -51,7 +51,7 @@ impl Servers {
             broker,
             ledger: Arc::new(ledger),
             register: Arc::new(RedisRegister::new(redis.clone())),
-            dockets: Arc::new(RedisDockets::new(redis.clone())),
+            batch_jobs: Arc::new(RedisBatchJobs::new(redis.clone())),
             redis,
             states: states(store),
         })

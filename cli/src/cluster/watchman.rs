@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gristmill_coordinator::Ground;
+use gristmill_coordinator::Services;
 use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_ports::metric;
 use gristmill_ports::queue::Depths as _;
@@ -16,14 +16,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Looks until told to stop.
 pub(super) async fn watch(
-    ground: Ground,
+    services: Services,
     broker: Broker,
     ready: watch::Sender<Option<String>>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
         let queues = look_at_queues(&broker).await;
-        let books = look_at_runs(&ground).await;
+        let books = look_at_runs(&services).await;
         let wrong = [queues.err(), books.err()].into_iter().flatten().next();
         ready.send_if_modified(|now| {
             let changed = *now != wrong;
@@ -59,8 +59,8 @@ async fn look_at_queues(broker: &Broker) -> Result<(), String> {
         .map_err(|error| format!("RabbitMQ is not ready: {error}"))
 }
 
-async fn look_at_runs(ground: &Ground) -> Result<(), String> {
-    let active = ground
+async fn look_at_runs(services: &Services) -> Result<(), String> {
+    let active = services
         .register
         .active()
         .await
@@ -69,7 +69,7 @@ async fn look_at_runs(ground: &Ground) -> Result<(), String> {
         BTreeMap::from([("waiting", 0), ("running", 0), ("paused", 0), ("frozen", 0)]);
     let (mut open, mut books) = (0, gristmill_domain::ledger::Books::default());
     for run in &active {
-        let account = ground.ledger.account(run.run).await.ok();
+        let account = services.ledger.account(run.run).await.ok();
         let state = match account.as_ref().map(|account| &account.state) {
             Some(AccountState::Paused { .. }) => "paused",
             Some(AccountState::Frozen { .. }) => "frozen",

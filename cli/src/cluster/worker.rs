@@ -10,18 +10,18 @@ use gristmill_ports::ledger::Ledger;
 use gristmill_ports::register::{Beat, Register, WorkerReport};
 use gristmill_redis::RedisLimiter;
 use gristmill_telemetry::W3c;
-use gristmill_worker::{Handle, Kits, Options, Source, Worker};
+use gristmill_worker::{Handle, Options, RunContexts, Source, Worker};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::http;
-use super::kits::ClusterKits;
+use super::run_contexts::ClusterContexts;
 use super::servers::Servers;
 use crate::args::{ProgressStyle, WorkerArgs};
 use crate::failure::Failure;
 use crate::view::View;
-use crate::workshop::{Place, Workshop};
+use crate::workshop::{JobAccess, Workshop};
 
 /// Time between two beats.
 const BEAT_EVERY: Duration = Duration::from_secs(3);
@@ -42,12 +42,12 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
     let telemetry = super::telemetry("gristmill-worker")?;
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
-    let place = Place::Worker {
+    let place = JobAccess::Worker {
         keys: args.keys.clone(),
         key_folder: args.key_folder.clone(),
     };
     let workshop = Workshop::new(place, args.endpoints.clone(), View::new(ProgressStyle::Plain));
-    let kits = Arc::new(ClusterKits::new(
+    let contexts = Arc::new(ClusterContexts::new(
         Arc::clone(&servers.register),
         servers.states.clone(),
         workshop,
@@ -59,10 +59,10 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         grace: Duration::from_secs(args.grace),
     };
     let worker = Worker::new(
-        Arc::clone(&kits) as Arc<dyn Kits>,
+        Arc::clone(&contexts) as Arc<dyn RunContexts>,
         Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
         limiter,
-        Arc::clone(&servers.dockets),
+        Arc::clone(&servers.batch_jobs),
         options,
     )
     .traced(Arc::new(W3c));
@@ -95,7 +95,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         stages,
         slots: args.slots,
         handle,
-        kits,
+        contexts,
     };
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     // The look-outs end when the work has: a draining worker still says that it is there.
@@ -135,7 +135,7 @@ struct About {
     stages: Vec<Stage>,
     slots: u16,
     handle: Handle,
-    kits: Arc<ClusterKits>,
+    contexts: Arc<ClusterContexts>,
 }
 
 impl About {
@@ -147,7 +147,7 @@ impl About {
             in_flight: self.handle.in_flight(),
             oldest_seconds: self.handle.oldest_attempt().map(|age| age.as_secs()),
             stopping: self.handle.draining(),
-            refused: self.kits.put_off(&self.handle.silences()),
+            refused: self.contexts.put_off(&self.handle.silences()),
         };
         serde_json::to_vec(&report).unwrap_or_default()
     }

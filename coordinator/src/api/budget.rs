@@ -27,13 +27,13 @@ impl Api {
         }
         let limit_of = |limit: Option<v1::Limit>| Limit::from(limit.unwrap_or_default());
         let (expected, limit) = (limit_of(wanted.expected), limit_of(wanted.limit));
-        let state = (self.ground.states)(run);
+        let state = (self.services.states)(run);
         let events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
         if let Some(account) = events.account() {
             let current = account.clone();
             return self.reopen(run, events, &current, expected, limit).await;
         }
-        let ledger = &self.ground.ledger;
+        let ledger = &self.services.ledger;
         match ledger.raise(run, &wanted.request_id, expected, limit).await {
             Ok(Raise::Raised | Raise::Already) => {}
             Ok(Raise::Mismatch { .. }) => return Err(another_limit()),
@@ -92,7 +92,7 @@ impl Api {
         if limit == account.limit {
             return self.one(run).await.map(Response::new);
         }
-        let state = (self.ground.states)(run);
+        let state = (self.services.states)(run);
         let reopened = reopen(state.as_ref(), &mut events, limit).await;
         reopened.map_err(|error| run_status(&error))?;
         tracing::info!(%run, %limit, "reopened with a larger limit");
@@ -101,10 +101,10 @@ impl Api {
 
     /// Has a run driven again that was reopened.
     async fn take_up(&self, run: RunId) -> Result<Response<v1::Run>, Status> {
-        let spec = match self.ground.register.spec(run).await {
+        let spec = match self.services.register.spec(run).await {
             Ok(Some(spec)) => spec,
             Ok(None) => {
-                let state = (self.ground.states)(run);
+                let state = (self.services.states)(run);
                 state.read(START).await.map_err(|e| run_status(&e.into()))?
             }
             Err(error) => return Err(register_status(&error)),
@@ -117,7 +117,7 @@ impl Api {
             spec,
             request_id: run.to_string(),
         };
-        let entered = self.ground.register.reopen(new).await;
+        let entered = self.services.register.reopen(new).await;
         entered.map_err(|error| register_status(&error))?;
         self.one(run).await.map(Response::new)
     }

@@ -1,10 +1,10 @@
 //! Runs, workers and dead letters as the service shows them.
 
-use gristmill_domain::concept::Standing;
+use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{Ending, Grave, Run, Worker, WorkerReport};
+use gristmill_ports::register::{DeadLetter, Ending, Run, Worker, WorkerReport};
 use gristmill_proto::v1;
 use tonic::Status;
 
@@ -16,7 +16,7 @@ use crate::events::Events;
 impl Api {
     /// A run with its books: the ledger's, or those it was archived with.
     pub(super) async fn show(&self, run: &Run, workers: &[Worker]) -> Result<v1::Run, Status> {
-        let account = match self.ground.ledger.account(run.run).await {
+        let account = match self.services.ledger.account(run.run).await {
             // Its driver has not opened its books again yet.
             Ok(account) if account.state == AccountState::Closed && run.ending.is_none() => {
                 Some(self.stored(run).await.unwrap_or(account))
@@ -31,7 +31,7 @@ impl Api {
                 let tasks = account.map(|account| account.counts).unwrap_or_default();
                 shown.obstacles = obstacles(run.run, &tasks, workers);
             }
-            v1::RunState::Finished => shown.dataset = self.ground.dataset(run.run),
+            v1::RunState::Finished => shown.dataset = self.services.dataset(run.run),
             v1::RunState::Unspecified
             | v1::RunState::Waiting
             | v1::RunState::Paused
@@ -44,7 +44,7 @@ impl Api {
 
     /// The account of a run that the ledger knows nothing of: closed, or about to be reopened.
     async fn stored(&self, run: &Run) -> Option<Account> {
-        let state = (self.ground.states)(run.run);
+        let state = (self.services.states)(run.run);
         let events = Events::load(state.as_ref()).await.ok()?;
         match run.ending {
             Some(_) => events.account().cloned(),
@@ -145,7 +145,7 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         concepts_met: progress.concepts.0,
         concepts_wanted: progress.concepts.1,
         concepts_all: progress.concepts_all,
-        concepts: progress.standings.iter().cloned().map(concept).collect(),
+        concepts: progress.furthest.iter().cloned().map(concept).collect(),
         in_batches: progress.in_batches,
         end: progress.end.clone(),
         short: progress.short.clone(),
@@ -153,14 +153,14 @@ fn progress_out(progress: &Progress) -> v1::Progress {
     }
 }
 
-fn concept(standing: Standing) -> v1::Concept {
+fn concept(concept: ConceptProgress) -> v1::Concept {
     v1::Concept {
-        name: standing.concept,
-        parent: standing.parent,
-        target: standing.target,
-        real: standing.real,
-        synthetic: standing.synthetic,
-        given_up: standing.given_up.map(|tried| v1::GivenUp {
+        name: concept.concept,
+        parent: concept.parent,
+        target: concept.target,
+        real: concept.real,
+        synthetic: concept.synthetic,
+        given_up: concept.given_up.map(|tried| v1::GivenUp {
             aimed: tried.aimed,
             counted: tried.counted,
         }),
@@ -220,15 +220,19 @@ fn report(report: WorkerReport) -> v1::WorkerReport {
     }
 }
 
-pub(super) fn letter(grave: Grave) -> v1::DeadLetter {
+pub(super) fn letter(dead_letter: DeadLetter) -> v1::DeadLetter {
     v1::DeadLetter {
-        number: grave.number,
-        stage: v1::Stage::from(grave.dead.stage).into(),
-        run: grave.dead.run.map(|run| run.to_string()).unwrap_or_default(),
-        reason: grave.dead.reason,
-        buried_ms: grave.buried_ms,
-        retried_ms: grave.retried_ms,
-        envelope: grave.dead.envelope,
+        number: dead_letter.number,
+        stage: v1::Stage::from(dead_letter.dead.stage).into(),
+        run: dead_letter
+            .dead
+            .run
+            .map(|run| run.to_string())
+            .unwrap_or_default(),
+        reason: dead_letter.dead.reason,
+        buried_ms: dead_letter.buried_ms,
+        retried_ms: dead_letter.retried_ms,
+        envelope: dead_letter.dead.envelope,
     }
 }
 
@@ -243,7 +247,7 @@ mod tests {
         let progress = Progress {
             concepts: (7, 40),
             concepts_all: 41,
-            standings: vec![Standing {
+            furthest: vec![ConceptProgress {
                 concept: "renal dosing".to_owned(),
                 parent: Some("kidney".to_owned()),
                 target: 20,

@@ -61,12 +61,12 @@ impl Api {
         let head = check_head(head)?;
         self.check_egress(&head.start.job)?;
         let run = head.start.run;
-        let state = (self.ground.states)(run);
+        let state = (self.services.states)(run);
         let spool = receive(parts).await?;
         self.adopt_forgotten().await?;
         // Before anything is stored: what is not what it says blocks no run.
         check_seeds(&spool, &head.start).await?;
-        let folder = self.ground.folder(run);
+        let folder = self.services.folder(run);
         own(state.as_ref(), run, &folder).await?;
         let mut events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
         let account = self.same_prices(&head.start, &events).await?;
@@ -89,9 +89,9 @@ impl Api {
         written.map_err(|error| run_status(&error))?;
         let entered = match next {
             // Also one that was reopened while its driver was about to register it as finished.
-            Next::Resumes(_) | Next::Assembles => self.ground.register.reopen(head.new).await,
-            _ if events.reopened().is_some() => self.ground.register.reopen(head.new).await,
-            Next::Begins | Next::Stays => self.ground.register.submit(head.new).await,
+            Next::Resumes(_) | Next::Assembles => self.services.register.reopen(head.new).await,
+            _ if events.reopened().is_some() => self.services.register.reopen(head.new).await,
+            Next::Begins | Next::Stays => self.services.register.submit(head.new).await,
         };
         let created = match entered.map_err(|e| register_status(&e))? {
             Submitted::Created => matches!(next, Next::Begins),
@@ -129,7 +129,7 @@ impl Api {
 
     /// Enters the other runs of the store first where the register has lost them all: with this one in it, it would no longer look lost.
     async fn adopt_forgotten(&self) -> Result<(), Status> {
-        match self.ground.adopt_forgotten(ADOPTER, ADOPTION, false).await {
+        match self.services.adopt_forgotten(ADOPTER, ADOPTION, false).await {
             Ok(_) => Ok(()),
             Err(AdoptError::Register(error)) => Err(register_status(&error)),
             Err(AdoptError::State(error)) => Err(run_status(&error)),
@@ -149,7 +149,7 @@ impl Api {
         }
         let cancelled = events.ended().is_some_and(|ended| ended.end.is_none());
         let assembled = self
-            .ground
+            .services
             .assembled(start.run)
             .await
             .map_err(|e| run_status(&e))?;
@@ -162,7 +162,7 @@ impl Api {
 
     /// A run that has an account keeps the prices that it was opened with: its books are in them. Returns the account in the ledger.
     async fn same_prices(&self, start: &Start, events: &Events) -> Result<Option<Account>, Status> {
-        let account = match self.ground.ledger.account(start.run).await {
+        let account = match self.services.ledger.account(start.run).await {
             Ok(account) => Some(account),
             Err(LedgerError::UnknownRun(_)) => None,
             Err(error) => return Err(ledger_status(&error)),

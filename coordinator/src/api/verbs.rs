@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{Grave, Worker};
+use gristmill_ports::register::{DeadLetter, Worker};
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
@@ -23,14 +23,14 @@ const PAGE: (u32, u32) = (50, 500);
 
 impl Api {
     async fn workers(&self) -> Result<Vec<Worker>, Status> {
-        let workers = self.ground.register.workers().await;
+        let workers = self.services.register.workers().await;
         workers.map_err(|error| register_status(&error))
     }
 
     /// A run as it stands.
     pub(super) async fn one(&self, run: RunId) -> Result<v1::Run, Status> {
         let entry = self
-            .ground
+            .services
             .register
             .get(run)
             .await
@@ -82,7 +82,7 @@ impl Api {
 
     /// Keeps an order with the run's state, where it outlasts the ledger.
     pub(super) async fn write_down(&self, run: RunId, event: RunEvent) -> Result<(), Status> {
-        let state = (self.ground.states)(run);
+        let state = (self.services.states)(run);
         let written = async {
             let mut events = Events::load(state.as_ref()).await?;
             events.append(state.as_ref(), event).await
@@ -100,30 +100,30 @@ const NAMED: usize = 20;
 
 impl Api {
     /// The dead letters of these numbers: all of them are there, or nothing is `done` to any.
-    async fn graves(&self, numbers: &[u64], done: &str) -> Result<Vec<Grave>, Status> {
-        let mut graves = Vec::new();
+    async fn dead_letters(&self, numbers: &[u64], done: &str) -> Result<Vec<DeadLetter>, Status> {
+        let mut dead_letters = Vec::new();
         for number in numbers {
-            let grave = self.ground.register.grave(*number).await;
-            let grave = grave.map_err(|error| register_status(&error))?;
-            graves.push(grave.ok_or_else(|| {
+            let dead_letter = self.services.register.dead_letter(*number).await;
+            let dead_letter = dead_letter.map_err(|error| register_status(&error))?;
+            dead_letters.push(dead_letter.ok_or_else(|| {
                 Status::not_found(format!("there is no dead letter {number}: nothing was {done}"))
             })?);
         }
-        Ok(graves)
+        Ok(dead_letters)
     }
 
     /// The tasks of a run that are on its books, and whether each is decided.
     async fn tasks(&self, run: RunId) -> Result<Vec<(TaskId, bool)>, Status> {
-        let register = self.ground.register.get(run).await;
+        let register = self.services.register.get(run).await;
         let known = register.map_err(|error| register_status(&error))?;
         known.ok_or_else(|| unknown_run(run))?;
-        let account = match self.ground.ledger.account(run).await {
+        let account = match self.services.ledger.account(run).await {
             Ok(account) => account,
             // Not begun, or ended so long ago that its books are archived.
             Err(LedgerError::UnknownRun(_)) => return Ok(Vec::new()),
             Err(error) => return Err(ledger_status(&error)),
         };
-        let tasks = self.ground.upkeep.survivors(run, &account.epoch).await;
+        let tasks = self.services.upkeep.survivors(run, &account.epoch).await;
         let tasks = tasks.map_err(|error| ledger_status(&error))?;
         let mut tasks: Vec<_> = tasks.into_iter().map(|task| (task.id, task.decided)).collect();
         tasks.sort();
@@ -154,7 +154,7 @@ impl Coordinator for Api {
         self.access.check(&request, Role::Viewer)?;
         let wanted = request.into_inner();
         let entries = self
-            .ground
+            .services
             .register
             .list(wanted.skip as usize, page(wanted.limit))
             .await
@@ -230,7 +230,7 @@ impl Coordinator for Api {
             reason
         };
         self.change(&run, async |run| {
-            self.ground.ledger.pause(run, &reason).await?;
+            self.services.ledger.pause(run, &reason).await?;
             Ok(Some(RunEvent::Paused {
                 reason: reason.clone(),
             }))
@@ -241,7 +241,7 @@ impl Coordinator for Api {
     async fn resume_run(&self, request: Request<v1::ResumeRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.access.check(&request, Role::Operator)?;
         self.change(&request.into_inner().run, async |run| {
-            self.ground.ledger.resume(run).await?;
+            self.services.ledger.resume(run).await?;
             Ok(Some(RunEvent::Resumed))
         })
         .await
@@ -250,7 +250,7 @@ impl Coordinator for Api {
     async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.access.check(&request, Role::Operator)?;
         self.change(&request.into_inner().run, async |run| {
-            self.ground.ledger.cancel(run).await?;
+            self.services.ledger.cancel(run).await?;
             Ok(None)
         })
         .await
@@ -271,7 +271,7 @@ impl Coordinator for Api {
         self.access.check(&request, Role::Viewer)?;
         let v1::TraceRowRequest { run, row } = request.into_inner();
         let run = run_id(&run)?;
-        let state = (self.ground.states)(run);
+        let state = (self.services.states)(run);
         let seeds = SeedStore::load(state.as_ref())
             .await
             .map_err(|error| run_status(&error))?
@@ -320,7 +320,7 @@ impl Coordinator for Api {
             }
         };
         let attempts = match task {
-            Some(task) => self.ground.ledger.attempts(run, task).await,
+            Some(task) => self.services.ledger.attempts(run, task).await,
             None => Ok(Vec::new()),
         };
         let attempts = match attempts {
@@ -360,7 +360,7 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::DrainWorkerResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
         let worker = request.into_inner().worker;
-        match self.ground.register.drain(&worker).await {
+        match self.services.register.drain(&worker).await {
             Ok(true) => Ok(Response::new(v1::DrainWorkerResponse {})),
             Ok(false) => Err(Status::not_found(format!(
                 "there is no worker `{worker}`: `gristmill workers` lists those there are"
@@ -376,14 +376,14 @@ impl Coordinator for Api {
         self.access.check(&request, Role::Viewer)?;
         let wanted = request.into_inner();
         let before = (wanted.before > 0).then_some(wanted.before);
-        let graves = self
-            .ground
+        let dead_letters = self
+            .services
             .register
-            .graves(before, page(wanted.limit))
+            .dead_letters(before, page(wanted.limit))
             .await
             .map_err(|error| register_status(&error))?;
         Ok(Response::new(v1::ListDeadResponse {
-            letters: graves.into_iter().map(show::letter).collect(),
+            letters: dead_letters.into_iter().map(show::letter).collect(),
         }))
     }
 
@@ -392,18 +392,20 @@ impl Coordinator for Api {
         request: Request<v1::RetryDeadRequest>,
     ) -> Result<Response<v1::RetryDeadResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
-        let graves = self.graves(&request.into_inner().numbers, "put back").await?;
-        for grave in &graves {
+        let dead_letters = self
+            .dead_letters(&request.into_inner().numbers, "put back")
+            .await?;
+        for dead_letter in &dead_letters {
             // Marked first: it may die again before the broker's answer is here, and that takes the mark away.
-            let marked = self.ground.register.retried(grave.number).await;
+            let marked = self.services.register.retried(dead_letter.number).await;
             marked.map_err(|error| register_status(&error))?;
-            self.ground
+            self.services
                 .queue
-                .publish(grave.dead.stage, grave.dead.envelope.clone())
+                .publish(dead_letter.dead.stage, dead_letter.dead.envelope.clone())
                 .await
                 .map_err(|error| Status::unavailable(super::told(&error)))?;
         }
-        let retried = graves.len() as u64;
+        let retried = dead_letters.len() as u64;
         Ok(Response::new(v1::RetryDeadResponse { retried }))
     }
 
@@ -413,9 +415,9 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::DropDeadResponse>, Status> {
         self.access.check(&request, Role::Operator)?;
         let numbers = request.into_inner().numbers;
-        self.graves(&numbers, "dropped").await?;
+        self.dead_letters(&numbers, "dropped").await?;
         let dropped = self
-            .ground
+            .services
             .register
             .drop_graves(&numbers)
             .await
@@ -430,10 +432,10 @@ impl Coordinator for Api {
         self.access.check(&request, Role::Operator)?;
         let wanted = request.into_inner().run;
         let adopted = match wanted.as_str() {
-            "" => self.ground.adopt_all(ADOPTER, ADOPTION).await,
+            "" => self.services.adopt_all(ADOPTER, ADOPTION).await,
             one => {
                 let run = run_id(one)?;
-                let adopted = self.ground.adopt(run, ADOPTER, ADOPTION).await;
+                let adopted = self.services.adopt(run, ADOPTER, ADOPTION).await;
                 adopted.map(|adoption| vec![(run, adoption)])
             }
         };

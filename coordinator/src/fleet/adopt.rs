@@ -9,7 +9,7 @@ use gristmill_domain::id::RunId;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::register::{Ending, NewRun, Submitted};
 
-use super::Ground;
+use super::Services;
 use crate::error::told;
 use crate::events::{Events, RunEvent};
 use crate::owner::{self, Owner, START, read};
@@ -70,7 +70,7 @@ impl From<gristmill_ports::blob::Error> for AdoptError {
     }
 }
 
-impl Ground {
+impl Services {
     /// Runs that the store holds.
     pub(crate) async fn stored_runs(&self) -> Result<Vec<RunId>, AdoptError> {
         let folders = self.root.folders().await?;

@@ -12,7 +12,7 @@ use gristmill_ports::register::Dead;
 use gristmill_proto::Envelope;
 use tokio_util::sync::CancellationToken;
 
-use super::Ground;
+use super::Services;
 use crate::meter;
 
 /// Refusals after which a task is closed.
@@ -21,7 +21,7 @@ const REFUSALS: u32 = 3;
 const COUNTED_MAX: usize = 10_000;
 
 /// Takes dead letters until told to stop, or until their queue has gone.
-pub async fn bury(ground: Ground, mut letters: Box<dyn DeadLetters>, stop: CancellationToken) {
+pub async fn bury(services: Services, mut letters: Box<dyn DeadLetters>, stop: CancellationToken) {
     let mut refusals: HashMap<TaskId, u32> = HashMap::new();
     loop {
         let next = tokio::select! {
@@ -29,7 +29,7 @@ pub async fn bury(ground: Ground, mut letters: Box<dyn DeadLetters>, stop: Cance
             next = letters.next() => next,
         };
         match next {
-            Ok(Some(letter)) => bury_one(&ground, letter, &mut refusals).await,
+            Ok(Some(letter)) => bury_one(&services, letter, &mut refusals).await,
             Ok(None) => return,
             Err(error) => {
                 tracing::error!(
@@ -42,7 +42,7 @@ pub async fn bury(ground: Ground, mut letters: Box<dyn DeadLetters>, stop: Cance
     }
 }
 
-async fn bury_one(ground: &Ground, letter: DeadLetter, refusals: &mut HashMap<TaskId, u32>) {
+async fn bury_one(services: &Services, letter: DeadLetter, refusals: &mut HashMap<TaskId, u32>) {
     let envelope = Envelope::decode(&letter.envelope).ok();
     let reason = letter.cause.to_string();
     tracing::warn!(reason, stage = ?letter.origin, run = ?envelope.as_ref().map(|e| e.run), "a dead letter");
@@ -55,7 +55,7 @@ async fn bury_one(ground: &Ground, letter: DeadLetter, refusals: &mut HashMap<Ta
         envelope: letter.envelope,
     };
     // Not acknowledged, it comes again: nothing is lost while the register or the ledger is away.
-    if let Err(error) = ground.register.bury(dead).await {
+    if let Err(error) = services.register.bury(dead).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "a dead letter could not be kept"
@@ -74,7 +74,7 @@ async fn bury_one(ground: &Ground, letter: DeadLetter, refusals: &mut HashMap<Ta
                 *seen >= REFUSALS
             }
         };
-        if hopeless && let Err(error) = close(ground, &envelope, &reason).await {
+        if hopeless && let Err(error) = close(services, &envelope, &reason).await {
             tracing::warn!(task = %envelope.task.id, error = &error as &dyn std::error::Error, "the task of a dead letter could not be closed");
             return;
         }
@@ -89,18 +89,18 @@ async fn bury_one(ground: &Ground, letter: DeadLetter, refusals: &mut HashMap<Ta
 
 /// Fails the task, in the name of whoever coordinates its run: a failure is the first outcome or none, whoever says it.
 async fn close(
-    ground: &Ground,
+    services: &Services,
     envelope: &Envelope,
     reason: &str,
 ) -> Result<(), gristmill_ports::ledger::Error> {
     use gristmill_ports::ledger::Error;
-    let account = match ground.ledger.account(envelope.run).await {
+    let account = match services.ledger.account(envelope.run).await {
         Ok(account) => account,
         Err(Error::UnknownRun(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
     let reason = format!("dead letter: {reason}");
-    match ground
+    match services
         .ledger
         .fail(envelope.run, &account.epoch, &[envelope.task.id], &reason)
         .await

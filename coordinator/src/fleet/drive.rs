@@ -125,7 +125,12 @@ impl Fleet {
         };
         tracing::error!(%run, error, "it cannot go on until a person acts");
         let ending = Ending::Failed { reason };
-        match self.ground.register.end(run, &self.options.holder, ending).await {
+        match self
+            .services
+            .register
+            .end(run, &self.options.holder, ending)
+            .await
+        {
             Ok(_) => LetGo::Ended,
             Err(_) => LetGo::Stuck,
         }
@@ -133,13 +138,13 @@ impl Fleet {
 
     async fn drive_to_end(&self, run: RunId, window: Window, stop: CancellationToken) -> Result<(), Failure> {
         let spec = self
-            .ground
+            .services
             .register
             .spec(run)
             .await?
             .ok_or(Failure::Start(None))?;
         let start: Start = serde_json::from_slice(&spec).map_err(|e| Failure::Start(Some(e)))?;
-        let state = (self.ground.states)(run);
+        let state = (self.services.states)(run);
         owner::claim(state.as_ref(), Owner::Cluster).await?;
         let events = Events::load(state.as_ref()).await?;
         if let Some(account) = events.account() {
@@ -155,10 +160,10 @@ impl Fleet {
         let coordinator = Coordinator {
             setup: &setup,
             seeds: &seeds,
-            ledger: self.ground.ledger.as_ref(),
-            upkeep: Some(self.ground.upkeep.as_ref()),
-            dockets: Some(self.ground.dockets.as_ref()),
-            queue: self.ground.queue.as_ref(),
+            ledger: self.services.ledger.as_ref(),
+            upkeep: Some(self.services.upkeep.as_ref()),
+            batch_jobs: Some(self.services.batch_jobs.as_ref()),
+            queue: self.services.queue.as_ref(),
             blobs: state.as_ref(),
             account: NewAccount {
                 limit: events.limit().unwrap_or(start.limit),
@@ -171,7 +176,7 @@ impl Fleet {
                 max_attempts: start.job.budget.max_attempts,
                 at_risk: start.job.budget.at_risk,
                 sweep_every: SWEEP_EVERY,
-                propagator: Arc::clone(&self.ground.propagator),
+                propagator: Arc::clone(&self.services.propagator),
             },
             rounds: None,
             progress,
@@ -179,7 +184,7 @@ impl Fleet {
         };
         let (finished, ()) = tokio::join!(coordinator.run(), self.report(run, seen));
         let finished = finished?;
-        let account = self.ground.ledger.account(run).await.map_err(Error::from)?;
+        let account = self.services.ledger.account(run).await.map_err(Error::from)?;
         let ended = Ended {
             end: Some(finished.end.clone()),
             account: account.clone(),
@@ -198,7 +203,7 @@ impl Fleet {
         events: &Events,
         account: &Account,
     ) -> Result<(), Failure> {
-        let (run, register) = (start.run, &self.ground.register);
+        let (run, register) = (start.run, &self.services.register);
         if let Some(ended) = events.ended() {
             let mut progress = ended.progress.clone();
             progress.alerts = alerts(events);
@@ -207,7 +212,7 @@ impl Fleet {
         }
         let ending = match events.ended() {
             Some(ended) if ended.end.is_none() => Ending::Cancelled,
-            _ if self.ground.assembled(run).await? => Ending::Finished,
+            _ if self.services.assembled(run).await? => Ending::Finished,
             written => match self.assemble_again(start, state, account).await {
                 Ok(()) => Ending::Finished,
                 // Versions that wrote no events kept the account of a cancelled run in the same way.
@@ -246,16 +251,16 @@ impl Fleet {
         finished: &Finished,
         account: &Account,
     ) -> Result<(), Failure> {
-        verify((self.ground.states)(start.run).as_ref()).await?;
+        verify((self.services.states)(start.run).as_ref()).await?;
         self.assembler
             .assemble(start, seeds, finished, account)
             .await
             .map_err(Failure::Assemble)?;
-        let state = (self.ground.states)(start.run);
+        let state = (self.services.states)(start.run);
         if Events::load(state.as_ref()).await?.reopened().is_some() {
             return Err(Failure::Reopened);
         }
-        self.ground
+        self.services
             .register
             .end(start.run, &self.options.holder, Ending::Finished)
             .await?;
@@ -266,13 +271,13 @@ impl Fleet {
 
     /// Ends a cancelled run: calls in flight are booked when they end, and nothing new begins.
     async fn cancelled(&self, run: RunId) -> Result<(), Failure> {
-        let ledger = self.ground.ledger.as_ref();
+        let ledger = self.services.ledger.as_ref();
         let epoch = ledger
             .take_over(run, &self.options.holder)
             .await
             .map_err(Error::from)?;
         let survivors = self
-            .ground
+            .services
             .upkeep
             .survivors(run, &epoch)
             .await
@@ -297,8 +302,8 @@ impl Fleet {
             account,
             progress,
         };
-        Events::record_end((self.ground.states)(run).as_ref(), ended).await?;
-        self.ground
+        Events::record_end((self.services.states)(run).as_ref(), ended).await?;
+        self.services
             .register
             .end(run, &self.options.holder, Ending::Cancelled)
             .await?;
@@ -309,14 +314,14 @@ impl Fleet {
 
     /// What could last be seen of a run.
     async fn last_report(&self, run: RunId) -> Result<Progress, Failure> {
-        let known = self.ground.register.get(run).await?;
+        let known = self.services.register.get(run).await?;
         let report = known.map(|run| run.report).unwrap_or_default();
         Ok(serde_json::from_slice(&report).unwrap_or_default())
     }
 
     /// Gives back what the ledger holds of an ended run, once nothing more can come.
     async fn release(&self, run: RunId) {
-        if let Err(error) = self.ground.upkeep.release(run, KEEP).await {
+        if let Err(error) = self.services.upkeep.release(run, KEEP).await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "the ledger's memory was not given back");
         }
     }
@@ -334,7 +339,7 @@ impl Fleet {
             let tries = if open { 1 } else { LAST_REPORT_TRIES };
             for left in (0..tries).rev() {
                 let reported = self
-                    .ground
+                    .services
                     .register
                     .report(run, &self.options.holder, report.clone())
                     .await;

@@ -17,7 +17,7 @@ use gristmill_domain::reply::Value;
 use gristmill_domain::row::TakenStep;
 use gristmill_domain::seed::Seed;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::work::Step;
+use gristmill_domain::work::StageCall;
 
 use crate::coverage::Heard;
 use crate::second::Beside;
@@ -88,7 +88,7 @@ pub(super) struct Candidate {
     pub(super) choices: Vec<Arc<Concept>>,
     pub(super) teacher_version: String,
     pub(super) prompts: Vec<String>,
-    pub(super) tasks: BTreeMap<Step, (TaskId, TakenStep)>,
+    pub(super) tasks: BTreeMap<StageCall, (TaskId, TakenStep)>,
     pub(super) costs: Vec<(Stage, Amount)>,
     /// Tasks in flight.
     pub(super) outstanding: u32,

@@ -7,7 +7,7 @@ use gristmill_domain::strategy::Strategy;
 use super::Round;
 use super::candidate::{Candidate, Gate};
 use crate::Error;
-use crate::kept::{self, similarity};
+use crate::stored_rows::{self, similarity};
 
 impl Round<'_> {
     /// The question gate, in the order of numbers: held-out rows, then what is kept, then what is still undecided before it.
@@ -161,7 +161,7 @@ impl Round<'_> {
             let recipe = self.setup.recipe(candidate.recipe);
             let field = recipe.answer_gate().and_then(|gate| recipe.gate_field(gate));
             if let Some(answer) = candidate.state.answer(field.unwrap_or_default()) {
-                candidate.answer_shingles = kept::shingles(&answer.reasoning, &answer.answer, words);
+                candidate.answer_shingles = stored_rows::shingles(&answer.reasoning, &answer.answer, words);
             }
         }
         self.leave_answer_gate(index)?;
@@ -188,7 +188,7 @@ impl Round<'_> {
         };
         let mine = &candidate.answer_shingles;
         let seed = &candidate.seed;
-        let human = kept::shingles(
+        let human = stored_rows::shingles(
             seed.reasoning.as_deref().unwrap_or_default(),
             &seed.answer,
             near.shingle_words,

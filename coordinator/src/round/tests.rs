@@ -84,7 +84,7 @@ impl Stage {
         let embeds = self.setup.job.embed.source() != EmbedSource::Off;
         let embedded = |text: &str| embeds.then(|| vector(text));
         let dimensions = embedded("").map(|vector| vector.len());
-        let (mut corpus, mut kept) = (Corpus::new(filter, dimensions).unwrap(), Kept::default());
+        let (mut corpus, mut kept) = (Corpus::new(filter, dimensions).unwrap(), StoredRows::default());
         for n in 0..self.seeds.anchors() {
             let seed = self.seeds.read(self.seeds.anchor(n)).unwrap();
             corpus.add_seed(&seed.question, embedded(&seed.question)).unwrap();

@@ -97,7 +97,7 @@ impl World {
             seeds: &self.seeds,
             ledger: &self.ledger,
             upkeep: None,
-            dockets: None,
+            batch_jobs: None,
             queue: &self.queue,
             blobs: &self.blobs,
             account: NewAccount {

@@ -178,7 +178,7 @@ impl Evidence {
     }
 
     /// Whether the escape is a command's start. `rest` is what follows its backslash.
-    pub(super) fn is_command(self, place: &Place, rest: &str) -> bool {
+    pub(super) fn is_command(self, place: &LatexState, rest: &str) -> bool {
         let word = letters(rest);
         let first = rest.as_bytes().first();
         match first {
@@ -205,7 +205,7 @@ impl Evidence {
     }
 
     /// Whether two backslashes are a row break rather than one that was doubled. `rest` is what follows both.
-    pub(super) fn is_row_break(self, place: &Place, rest: &str) -> bool {
+    pub(super) fn is_row_break(self, place: &LatexState, rest: &str) -> bool {
         if !self.single || self.rows_doubled {
             return false;
         }
@@ -225,7 +225,7 @@ impl Evidence {
 
 /// What stands open at a place of a text.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct LatexState {
     math: Math,
     /// Environments (`\begin{…}`) within each other.
     environments: usize,
@@ -258,7 +258,7 @@ enum Math {
     Display,
 }
 
-impl Place {
+impl LatexState {
     /// Goes past what the rest of a text starts with: a character, or an escape.
     pub(super) fn pass(&mut self, rest: &str) {
         self.before = self.last;

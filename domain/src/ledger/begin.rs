@@ -1,6 +1,6 @@
 //! From opened to started: open, hand out, defer, begin, renew, lend.
 
-use super::Step;
+use super::Transition;
 use super::account::{Account, AccountState, Books};
 use super::task::{Attempt, AttemptState, Ending, Task};
 use super::words::{Begin, Fence, NewTask, Nonce, Open, Purse};
@@ -63,16 +63,16 @@ impl Account {
     ///
     /// A halted account answers before a nonce is recognised: after a cancel is acknowledged no grant is handed out, not even one
     /// whose first reply was lost. That attempt burns with its lease.
-    pub fn begin(&mut self, now_ms: u64, task: &mut Task, nonce: Nonce, worst: Amount) -> Step<Begin> {
+    pub fn begin(&mut self, now_ms: u64, task: &mut Task, nonce: Nonce, worst: Amount) -> Transition<Begin> {
         let now_ms = self.tick(now_ms);
         if let Some(refusal) = self.refuses(task) {
-            return Step::plain(refusal);
+            return Transition::plain(refusal);
         }
         let mut decision = None;
         if let Some(running) = task.running() {
             let until_ms = task.lease_until_ms().unwrap_or(now_ms);
             if until_ms > now_ms {
-                return Step::plain(if running.nonce == nonce {
+                return Transition::plain(if running.nonce == nonce {
                     Begin::Granted {
                         fence: running.fence(task.id),
                         lease_until_ms: until_ms,
@@ -87,7 +87,7 @@ impl Account {
             Some(refusal) => refusal,
             None => self.start(now_ms, task, nonce, worst),
         };
-        Step { reply, decision }
+        Transition { reply, decision }
     }
 
     /// Extends an attempt's lease. `false` when it is no longer in flight.

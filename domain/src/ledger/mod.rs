@@ -1,7 +1,7 @@
 //! The ledger's state machine: who may spend what, and what became of it. Pure, and the same for every store.
 //!
 //! A store loads an [`Account`] and one [`Task`], calls a transition with its clock's time, writes both back in one atomic
-//! step with what the [`Step`] says, and only then replies. A transition that refuses has changed nothing but the clock.
+//! step with what the [`Transition`] says, and only then replies. A transition that refuses has changed nothing but the clock.
 //!
 //! **Account.** What each order makes of each state (`·`: left as it is). Only `Active` lets `open` and `begin` through;
 //! `settle`, `void`, `burn`, `renew` and `absorb` work in every state.
@@ -62,14 +62,14 @@ pub use words::{
 /// A reply, and what the store must write besides account and task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a decision that is not stored is a lost result"]
-pub struct Step<R> {
+pub struct Transition<R> {
     /// What the caller is told.
     pub reply: R,
     /// The decision that was just taken on the task, for the results stream, at the position in [`Task::decided`].
     pub decision: Option<Decision>,
 }
 
-impl<R> Step<R> {
+impl<R> Transition<R> {
     fn plain(reply: R) -> Self {
         Self {
             reply,

@@ -1,6 +1,6 @@
 //! From started to gone: settle, void, burn, fail, absorb.
 
-use super::Step;
+use super::Transition;
 use super::account::{Account, AccountState, Books};
 use super::begin::find;
 use super::task::{Attempt, AttemptState, Decision, Ending, Remnant, Task};
@@ -51,11 +51,11 @@ enum Money {
 
 impl Account {
     /// Takes a word about an attempt of a task that is still there.
-    pub fn resolve(&mut self, now_ms: u64, task: &mut Task, fence: Fence, word: Word) -> Step<Settle> {
+    pub fn resolve(&mut self, now_ms: u64, task: &mut Task, fence: Fence, word: Word) -> Transition<Settle> {
         let now_ms = self.tick(now_ms);
         let (stage, model) = (task.stage, task.model.clone());
         let Some(attempt) = find(task, fence) else {
-            return Step::plain(Settle::Unknown);
+            return Transition::plain(Settle::Unknown);
         };
         let money = self.book(now_ms, attempt, fence, (stage, &model), &word);
         let decision = match money {
@@ -65,7 +65,7 @@ impl Account {
         };
         self.archive_if_over(task);
         let decided = decision.is_some();
-        Step {
+        Transition {
             reply: match money {
                 Money::Booked => Settle::Booked { decided },
                 Money::Corrected => Settle::Corrected { decided },
@@ -104,14 +104,14 @@ impl Account {
     }
 
     /// Burns the running attempt if its lease has run out; whether it had.
-    pub fn expire(&mut self, now_ms: u64, task: &mut Task) -> Step<bool> {
+    pub fn expire(&mut self, now_ms: u64, task: &mut Task) -> Transition<bool> {
         let now_ms = self.tick(now_ms);
         if task.lease_until_ms().is_none_or(|until_ms| until_ms > now_ms) {
-            return Step::plain(false);
+            return Transition::plain(false);
         }
         let decision = self.lapse(now_ms, task);
         self.archive_if_over(task);
-        Step {
+        Transition {
             reply: true,
             decision,
         }
@@ -120,31 +120,31 @@ impl Account {
     /// Burns the running attempt, unless it was lent: the process that made the call is known to be gone. Whether it burned.
     ///
     /// A lease that lasts longer than any renewal made it last is one that was lent: somebody else works on that attempt.
-    pub fn orphan(&mut self, now_ms: u64, task: &mut Task, reason: &str) -> Step<bool> {
+    pub fn orphan(&mut self, now_ms: u64, task: &mut Task, reason: &str) -> Transition<bool> {
         let now_ms = self.tick(now_ms);
         let renewed_ms = now_ms.saturating_add(self.lease_ms);
         if task
             .lease_until_ms()
             .is_some_and(|until_ms| until_ms > renewed_ms)
         {
-            return Step::plain(false);
+            return Transition::plain(false);
         }
         let Some(fence) = task.running().map(|attempt| attempt.fence(task.id)) else {
-            return Step::plain(false);
+            return Transition::plain(false);
         };
         let word = Word::Burn {
             reason: reason.to_owned(),
             wait_ms: 0,
         };
         let step = self.resolve(now_ms, task, fence, word);
-        Step {
+        Transition {
             reply: true,
             decision: step.decision,
         }
     }
 
     /// Fails a task by order of the coordinator, unless it is decided.
-    pub fn fail(&mut self, now_ms: u64, task: &mut Task, reason: &str) -> Step<bool> {
+    pub fn fail(&mut self, now_ms: u64, task: &mut Task, reason: &str) -> Transition<bool> {
         self.tick(now_ms);
         let decision = self.decide(
             task,
@@ -152,7 +152,7 @@ impl Account {
                 reason: clip(reason.to_owned()),
             },
         );
-        Step {
+        Transition {
             reply: decision.is_some(),
             decision,
         }

@@ -44,7 +44,7 @@ fn task(account: &mut Account, name: u8, stage: Stage) -> Task {
     })
 }
 
-fn granted(step: Step<Begin>) -> Fence {
+fn granted(step: Transition<Begin>) -> Fence {
     match step.reply {
         Begin::Granted { fence, .. } => fence,
         other => panic!("expected a grant, got {other:?}"),

@@ -83,11 +83,11 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &ByStrateg
     if snapshot
         .concepts
         .iter()
-        .all(|concept| concept.standing.target == 0)
+        .all(|concept| concept.progress.target == 0)
     {
         return Wanted::Nothing;
     }
-    let open = |concept: &&(u32, &Outlook)| concept.1.standing.open() > 0;
+    let open = |concept: &&(u32, &Outlook)| concept.1.progress.open() > 0;
     let numbered: Vec<(u32, &Outlook)> = (0..).zip(&snapshot.concepts).collect();
     if !numbered.iter().any(|concept| open(&concept)) {
         return Wanted::Met;
@@ -105,8 +105,8 @@ pub(super) fn wanted(snapshot: &Snapshot, policy: &Policy, estimates: &ByStrateg
             (!candidates.is_none()).then(|| Wish {
                 aim: Aim {
                     concept: *number,
-                    name: concept.standing.concept.clone(),
-                    open: concept.standing.open(),
+                    name: concept.progress.concept.clone(),
+                    open: concept.progress.open(),
                     seeds: concept.seeds,
                     candidates,
                     visited: concept.yields.map(|y| y.tally.candidates),
@@ -156,7 +156,7 @@ pub(super) fn give_up(snapshot: &mut Snapshot, policy: &Policy, estimates: &BySt
     let given_up = |concept: &Outlook| {
         let (candidates, _) = ways.fill(concept);
         let closed = Strategy::ALL.into_iter().any(|way| ways.closed(concept, way));
-        let stuck = concept.standing.open() > 0 && closed && candidates.is_none();
+        let stuck = concept.progress.open() > 0 && closed && candidates.is_none();
         stuck.then(|| GivenUp {
             aimed: concept.yields.values().map(|y| y.tally.candidates).sum(),
             counted: concept.yields.values().map(|y| y.counted).sum(),
@@ -164,7 +164,7 @@ pub(super) fn give_up(snapshot: &mut Snapshot, policy: &Policy, estimates: &BySt
     };
     let marks: Vec<Option<GivenUp>> = snapshot.concepts.iter().map(given_up).collect();
     for (concept, mark) in snapshot.concepts.iter_mut().zip(marks) {
-        concept.standing.given_up = mark;
+        concept.progress.given_up = mark;
     }
 }
 
@@ -273,7 +273,7 @@ impl<'a> Ways<'a> {
         };
         let mut order = WAYS;
         order.sort_by(|a, b| price(*a).total_cmp(&price(*b)));
-        let mut left = concept.standing.open() as f64;
+        let mut left = concept.progress.open() as f64;
         let (mut planned, mut costs) = (ByStrategy::default(), [0.0; 2]);
         for way in order
             .into_iter()
@@ -357,25 +357,25 @@ fn share_out(aims: &mut [Aim], way: Strategy, size: u64) -> u64 {
 /// Why a round aims as it does, in words.
 pub(super) fn reason(snapshot: &Snapshot, aims: &[Aim]) -> String {
     let with_target = || {
-        let concepts = snapshot.concepts.iter().map(|concept| &concept.standing);
-        concepts.filter(|standing| standing.target > 0)
+        let concepts = snapshot.concepts.iter().map(|concept| &concept.progress);
+        concepts.filter(|progress| progress.target > 0)
     };
     let (met, wanted) = concept::at_target(with_target());
-    let missing: u64 = with_target().map(|standing| standing.open()).sum();
+    let missing: u64 = with_target().map(|progress| progress.open()).sum();
     let total = total(aims);
     let [rephrased, new] = WAYS.map(|way| total[way]);
     let furthest = with_target().max_by(|a, b| a.open().cmp(&b.open()).then(b.concept.cmp(&a.concept)));
-    let furthest = furthest.map_or_else(String::new, |standing| {
-        let there = standing.real + standing.synthetic;
-        format!("; furthest: \"{}\" {there}/{}", standing.concept, standing.target)
+    let furthest = furthest.map_or_else(String::new, |progress| {
+        let there = progress.real + progress.synthetic;
+        format!("; furthest: \"{}\" {there}/{}", progress.concept, progress.target)
     });
-    let open = |concept: &&Outlook| concept.standing.open() > 0;
-    let given_up = |concept: &&Outlook| concept.standing.given_up.is_some();
+    let open = |concept: &&Outlook| concept.progress.open() > 0;
+    let given_up = |concept: &&Outlook| concept.progress.given_up.is_some();
     let open: Vec<&Outlook> = snapshot.concepts.iter().filter(open).collect();
     let later = open
         .iter()
         .filter(|concept| !given_up(concept))
-        .filter(|concept| !aims.iter().any(|aim| aim.name == concept.standing.concept))
+        .filter(|concept| !aims.iter().any(|aim| aim.name == concept.progress.concept))
         .count();
     let mut words = format!(
         "{met} of {} concepts are at their target, {missing} rows are missing{furthest}. The round aims at {} of them, with {rephrased} \
@@ -389,8 +389,8 @@ pub(super) fn reason(snapshot: &Snapshot, aims: &[Aim]) -> String {
         ));
     }
     for concept in open.into_iter().filter(given_up) {
-        if let Some(why) = &concept.standing.given_up {
-            words.push_str(&format!(" \"{}\" is given up: {why}.", concept.standing.concept));
+        if let Some(why) = &concept.progress.given_up {
+            words.push_str(&format!(" \"{}\" is given up: {why}.", concept.progress.concept));
         }
     }
     words

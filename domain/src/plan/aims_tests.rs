@@ -3,7 +3,7 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 use super::super::{End, LastRound, Next, Plan, Purpose, StageCost, Start, Tries, Visit, next};
 use super::*;
 use crate::amount::{Amount, Limit};
-use crate::concept::Standing;
+use crate::concept::ConceptProgress;
 use crate::evidence::Measured;
 use crate::strategy::{ByStrategy, Strategy};
 
@@ -43,11 +43,11 @@ fn policy() -> Policy {
 
 fn concept(name: &str, target: u64, there: u64, seeds: u64) -> Outlook {
     Outlook {
-        standing: Standing {
+        progress: ConceptProgress {
             concept: name.into(),
             target,
             real: there,
-            ..Standing::default()
+            ..ConceptProgress::default()
         },
         seeds,
         ..Outlook::default()
@@ -332,9 +332,9 @@ fn a_way_and_then_a_concept_is_given_up_after_none_of_so_many() {
         Some(0),
         "no new questions any more"
     );
-    assert_eq!(one_way.concepts[0].standing.given_up, None);
+    assert_eq!(one_way.concepts[0].progress.given_up, None);
     let both = after(73, 73);
-    let why = both.concepts[0].standing.given_up.unwrap();
+    let why = both.concepts[0].progress.given_up.unwrap();
     assert_eq!((why.aimed, why.counted), (146, 0));
     let plan = plan(&both, &careful);
     assert_eq!(plan.aims.len(), 1, "{:?}", plan.aims);
@@ -393,8 +393,8 @@ proptest! {
             let mut calls_needed = 0.0;
             for aim in &aims {
                 let concept = &snapshot.concepts[aim.concept as usize];
-                prop_assert!(concept.standing.open() > 0, "{} is full", aim.name);
-                prop_assert!(concept.standing.given_up.is_none(), "{} is given up", aim.name);
+                prop_assert!(concept.progress.open() > 0, "{} is full", aim.name);
+                prop_assert!(concept.progress.given_up.is_none(), "{} is given up", aim.name);
                 prop_assert!(aim.candidates[Strategy::Rephrasing] <= 4 * concept.seeds);
                 calls_needed += 2.0 * aim.candidates[Strategy::Rephrasing] as f64;
                 calls_needed += 5.0 * aim.candidates[Strategy::NewQuestion] as f64;

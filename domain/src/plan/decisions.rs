@@ -154,11 +154,11 @@ impl Situation {
             beyond: false,
         });
         let concept = |(name, target, real, seeds): &(&str, u64, u64, u64)| Outlook {
-            standing: Standing {
+            progress: ConceptProgress {
                 concept: (*name).into(),
                 target: *target,
                 real: *real,
-                ..Standing::default()
+                ..ConceptProgress::default()
             },
             seeds: *seeds,
             ..Outlook::default()

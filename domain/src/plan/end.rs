@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{BARREN_CANDIDATES, Policy, Snapshot};
-use crate::concept::{self, Standing};
+use crate::concept::{self, ConceptProgress};
 use crate::filter::Reason;
 
 /// Rejected candidates from which a single cause of all of them ends a run: were a fifth of them usually accepted, as many in a row would
@@ -152,7 +152,7 @@ pub fn short(
     rows: Option<u64>,
     steers: bool,
     accepted: u64,
-    concepts: &[Standing],
+    concepts: &[ConceptProgress],
     end: Option<&End>,
 ) -> Option<String> {
     let (met, wanted) = concept::at_target(concepts);

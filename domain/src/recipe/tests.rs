@@ -13,7 +13,7 @@ use crate::filter::{Reason, Rejection};
 use crate::id::ContentId;
 use crate::job::Judge;
 use crate::reply::{Fields, Value};
-use crate::seed::{Place, Seed};
+use crate::seed::{RowLocation, Seed};
 use crate::work::{Answer, Judgement};
 
 /// What a candidate is decided by, kept in one place.
@@ -60,7 +60,7 @@ impl World {
                 concepts: Vec::new(),
                 source: None,
                 database: None,
-                place: Place {
+                place: RowLocation {
                     file: "s.jsonl".into(),
                     line: 1,
                 },

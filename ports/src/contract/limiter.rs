@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use gristmill_domain::id::LineId;
 use gristmill_domain::rate::State;
 
-use crate::limiter::{Demand, Limiter, Limits, Line, Permit, Ticket};
+use crate::limiter::{Demand, Limiter, Limits, ModelLine, Permit, Ticket};
 
 /// Starts empty limiters.
 #[async_trait]
@@ -55,8 +55,13 @@ macro_rules! limiter_contract {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn line(name: &str, requests: Option<u32>, input_tokens: Option<u64>, output_tokens: Option<u64>) -> Line {
-    Line {
+fn line(
+    name: &str,
+    requests: Option<u32>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+) -> ModelLine {
+    ModelLine {
         id: LineId::of(&[name.as_bytes()]),
         limits: Limits {
             requests,
@@ -74,7 +79,7 @@ fn tokens(input_tokens: u64, output_tokens: u64) -> Demand {
 }
 
 /// `None` when told to wait.
-async fn ask(limiter: &dyn Limiter, line: &Line, demand: Demand) -> Option<Ticket> {
+async fn ask(limiter: &dyn Limiter, line: &ModelLine, demand: Demand) -> Option<Ticket> {
     match limiter.acquire(line, demand).await.expect("acquire") {
         Permit::Granted(ticket) => Some(ticket),
         Permit::Wait(wait) => {

@@ -7,8 +7,8 @@
     reason = "this is test code that ships as a library; a scenario's name says what it shows"
 )]
 
+pub mod batch_jobs;
 pub mod blob;
-pub mod dockets;
 pub mod ledger;
 pub mod limiter;
 pub mod queue;

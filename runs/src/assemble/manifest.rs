@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_coordinator::{SeedStore, Start, specs};
-use gristmill_domain::concept::Standing;
+use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
@@ -47,7 +47,7 @@ pub struct Manifest {
     pub by_reference: BTreeMap<String, Yield>,
     /// Where each concept stands: rows wanted, real rows and synthetic ones that count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub concepts: Vec<Standing>,
+    pub concepts: Vec<ConceptProgress>,
     /// What each strategy brought.
     pub by_strategy: BTreeMap<String, Yield>,
     /// What each mutator brought, where the job has any; a candidate counts under each of its own.
@@ -226,7 +226,7 @@ pub(crate) struct Course {
     pub(crate) ended: Option<End>,
     pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
     /// Where each concept stands.
-    pub(crate) concepts: Vec<Standing>,
+    pub(crate) concepts: Vec<ConceptProgress>,
 }
 
 /// What a run can say of itself.

@@ -64,10 +64,10 @@ pub(super) fn split_of(form: Form) -> Split {
     }
 }
 
-pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::Row {
+pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::DatasetRow {
     let reasoning = seed.reasoning.clone().unwrap_or_default();
     let passage_chars = before(start, seed.context.as_deref()).chars().count() as u64;
-    gristmill_dataset::Row {
+    gristmill_dataset::DatasetRow {
         id: seed.id.to_string(),
         messages: messages(
             start,
@@ -95,7 +95,7 @@ pub(super) fn synthetic(
     start: &Start,
     row: Row,
     seeds: &SeedStore,
-) -> anyhow::Result<gristmill_dataset::Row> {
+) -> anyhow::Result<gristmill_dataset::DatasetRow> {
     let seed = seeds.read(row.seed)?;
     let judge = start
         .job
@@ -159,7 +159,7 @@ pub(super) fn synthetic(
     let context = both.as_deref().or(first);
     let judged = start.job.concepts.is_some() || row.passage.is_some();
     let concepts = concepts(&row.assigned, judged, seed.concepts);
-    Ok(gristmill_dataset::Row {
+    Ok(gristmill_dataset::DatasetRow {
         id: row.id.to_string(),
         messages: match row.form {
             Form::Instruction | Form::Preference => {

@@ -28,7 +28,7 @@ pub(super) fn look(survey: &Survey) -> Option<Assignment> {
     };
     let names = survey.by_seeds.concepts.iter();
     let mut concepts: Vec<OfConcept> = names
-        .map(|concept| concept.standing.concept.as_str())
+        .map(|concept| concept.progress.concept.as_str())
         .zip(&trial.concepts)
         .filter(|(_, hits)| hits.labelled >= ENOUGH)
         .map(of_concept)

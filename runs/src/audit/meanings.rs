@@ -170,7 +170,7 @@ fn marks(
         }
         let first = survey.by_seeds.of_anchor.get(n)?.first()?;
         let concept = survey.by_seeds.concepts.get(first.concept as usize)?;
-        Some(concept.standing.concept.clone())
+        Some(concept.progress.concept.clone())
     };
     let mark = |(&n, &at): (&usize, &[f32; 2])| {
         let seed = seed(prepared, n)?;

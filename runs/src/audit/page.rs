@@ -5,7 +5,7 @@ mod map;
 use gristmill_domain::words::thousands;
 use gristmill_picture::audit::{self as picture, Part};
 use gristmill_picture::cut;
-use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Standing, Table};
+use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Severity, Table};
 
 use super::seen::{Audit, ClusterLine, DocumentLine, Documents, OfConcept, Outlier, Pair};
 use super::{assignment, text};
@@ -21,12 +21,12 @@ const LABELS: usize = 40;
 
 /// The page.
 pub(super) fn page(prepared: &Prepared, audit: &Audit) -> picture::Audit {
-    let (standing, verdict) = verdict(audit);
+    let (severity, verdict) = verdict(audit);
     let (concepts, concepts_note) = concepts(audit);
     picture::Audit {
         title: title(prepared),
         verdict,
-        standing,
+        severity,
         headlines: headlines(audit),
         warnings: audit.warnings.clone(),
         left_out: audit
@@ -53,20 +53,20 @@ fn title(prepared: &Prepared) -> String {
     format!("Gristmill audit{job}")
 }
 
-fn verdict(audit: &Audit) -> (Standing, String) {
+fn verdict(audit: &Audit) -> (Severity, String) {
     let seeds = format!("{} seeds to generate from", thousands(audit.seeds));
     if audit.stops {
         return (
-            Standing::Bad,
+            Severity::Bad,
             format!(
                 "{seeds}, and they are narrow: a run would stop. Add seeds, or accept it by name with concepts.accept=narrow."
             ),
         );
     }
     match audit.warnings.len() {
-        0 => (Standing::Good, format!("{seeds}; nothing to warn of.")),
-        1 => (Standing::Warn, format!("{seeds}, and a warning.")),
-        some => (Standing::Warn, format!("{seeds}, and {some} warnings.")),
+        0 => (Severity::Good, format!("{seeds}; nothing to warn of.")),
+        1 => (Severity::Warn, format!("{seeds}, and a warning.")),
+        some => (Severity::Warn, format!("{seeds}, and {some} warnings.")),
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Journal, Start};
-use gristmill_domain::concept;
+use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_domain::plan::{Forecast, Plan, Range};
@@ -167,7 +167,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunSta
 }
 
 /// Where the concepts of a finished run stand.
-fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<concept::Standing>> {
+fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<ConceptProgress>> {
     let concepts = manifest
         .get("concepts")
         .cloned()

@@ -8,7 +8,7 @@ use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::words::thousands;
-use gristmill_picture::parts::{Gate, Headline, Standing, Table};
+use gristmill_picture::parts::{Gate, Headline, Severity, Table};
 use gristmill_picture::report::Report;
 
 use super::gather::Gathered;
@@ -18,12 +18,12 @@ use crate::warnings;
 
 /// The report.
 pub(super) fn report(start: &Start, manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> Report {
-    let (standing, verdict) = verdict(start, manifest);
+    let (severity, verdict) = verdict(start, manifest);
     let (concepts, concepts_note) = rows::concepts(manifest, gathered);
     Report {
         title: title(start),
         verdict,
-        standing,
+        severity,
         gates: gates(start, manifest),
         headlines: headlines(manifest, gathered, measured),
         map: rows::map(gathered, measured),
@@ -58,7 +58,7 @@ fn title(start: &Start) -> String {
     format!("Gristmill run {}{job}", start.run)
 }
 
-fn verdict(start: &Start, manifest: &Manifest) -> (Standing, String) {
+fn verdict(start: &Start, manifest: &Manifest) -> (Severity, String) {
     let accepted = manifest.rows.train_synthetic;
     let rows = match start.job.generate.rows {
         Some(wanted) => format!("{} of {} rows", thousands(accepted), thousands(wanted)),
@@ -66,15 +66,15 @@ fn verdict(start: &Start, manifest: &Manifest) -> (Standing, String) {
     };
     let job = &start.job;
     let short = manifest.short();
-    let standing = match (accepted, &short) {
-        (0, _) => Standing::Bad,
-        (_, Some(_)) => Standing::Warn,
-        (_, None) => Standing::Good,
+    let severity = match (accepted, &short) {
+        (0, _) => Severity::Bad,
+        (_, Some(_)) => Severity::Warn,
+        (_, None) => Severity::Good,
     };
     // What is wanted of rows stands there already.
     let short = short.filter(|_| job.generate.rows.is_none() && accepted > 0);
     let short = short.map_or_else(String::new, |short| format!("{short}; "));
-    (standing, format!("{rows} accepted; {short}{}.", manifest.end))
+    (severity, format!("{rows} accepted; {short}{}.", manifest.end))
 }
 
 fn percent(share: f64) -> String {
@@ -89,8 +89,8 @@ fn share_of(part: u64, whole: u64) -> f64 {
 fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
     let rows = &manifest.rows;
     let mut gates = Vec::new();
-    let mut gate = |standing: Standing, text: String| gates.push(Gate { standing, text });
-    let holds = |holds: bool| if holds { Standing::Good } else { Standing::Bad };
+    let mut gate = |severity: Severity, text: String| gates.push(Gate { severity, text });
+    let holds = |holds: bool| if holds { Severity::Good } else { Severity::Bad };
     let ceiling = manifest.job.anchor.max_synthetic_share;
     gate(
         holds(rows.synthetic_share <= ceiling),
@@ -107,12 +107,12 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
     let held_out = rows.validation + rows.test;
     if held_out == 0 {
         gate(
-            Standing::Warn,
+            Severity::Warn,
             "no real row is held out: nothing is left to judge the student by".to_owned(),
         );
     } else {
         gate(
-            Standing::Good,
+            Severity::Good,
             format!(
                 "{} validation and {} test rows are real, and nothing was generated from them",
                 thousands(rows.validation),
@@ -121,17 +121,17 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
         );
     }
     if let Some(short) = manifest.certainty.as_ref().and_then(warnings::uncertain) {
-        gate(Standing::Warn, short);
+        gate(Severity::Warn, short);
     }
     if start.job.embed.source() == EmbedSource::Off {
         gate(
-            Standing::Warn,
+            Severity::Warn,
             "nothing was embedded: duplicates in meaning were not looked for".to_owned(),
         );
     }
     if !start.job.filter.validator.verifies() && start.job.judge.is_none() {
         gate(
-            Standing::Warn,
+            Severity::Warn,
             "no validator and no judge: nothing checked what answers say".to_owned(),
         );
     }

@@ -13,17 +13,17 @@ use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::Filter;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::validator::{Given, Settings};
-use gristmill_domain::work::{Address, Step, Task, Work};
-use gristmill_ports::batch::Dockets;
-use gristmill_ports::contract::dockets::MemoryDockets;
+use gristmill_domain::work::{Address, StageCall, Task, Work};
+use gristmill_ports::batch::BatchJobs;
+use gristmill_ports::contract::batch_jobs::MemoryBatchJobs;
 use gristmill_ports::contract::ledger::{MemoryLedger, START_MS};
 use gristmill_ports::ledger::{Account, Epoch, Ledger, NewAccount, NewTask, Settled};
-use gristmill_ports::limiter::{Limiter, Limits, Line};
+use gristmill_ports::limiter::{Limiter, Limits, ModelLine};
 use gristmill_ports::model::{CallError, ChatModel};
 use gristmill_ports::queue::Publisher;
 use gristmill_proto::Envelope;
 use gristmill_queue_memory::Queues;
-use gristmill_worker::{Fixed, Handle, Kit, Kits, Model, Options, Source, Worker};
+use gristmill_worker::{Fixed, Handle, Model, Options, RunContext, RunContexts, Source, Worker};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +86,7 @@ pub(crate) struct Stand {
     pub(crate) queues: Arc<Queues>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) blobs: Arc<LocalBlobs>,
-    pub(crate) dockets: Arc<MemoryDockets>,
+    pub(crate) batch_jobs: Arc<MemoryBatchJobs>,
     epoch: Epoch,
     start: Instant,
     _folder: tempfile::TempDir,
@@ -134,7 +134,7 @@ impl Stand {
             queues: Arc::new(Queues::new(4_096)),
             tasks,
             blobs: Arc::new(LocalBlobs::new(folder.path())),
-            dockets: Arc::default(),
+            batch_jobs: Arc::default(),
             epoch,
             start: Instant::now(),
             _folder: folder,
@@ -169,11 +169,11 @@ impl Stand {
         self.queues.publish(Stage::Judge, envelope).await.unwrap();
     }
 
-    pub(crate) fn kit(&self, chat: Arc<dyn ChatModel>, concurrency: u32, limits: Limits) -> Kit {
+    pub(crate) fn context(&self, chat: Arc<dyn ChatModel>, concurrency: u32, limits: Limits) -> RunContext {
         let model = Model {
             chat,
             price: Price::FREE,
-            line: Line {
+            line: ModelLine {
                 id: LineId::of(&[b"endpoint", b"key", b"m"]),
                 limits,
             },
@@ -181,7 +181,7 @@ impl Stand {
             timeout: Duration::from_secs(120),
             batch: None,
         };
-        Kit {
+        RunContext {
             run: self.run,
             models: HashMap::from([("m".to_owned(), model)]),
             embedder: None,
@@ -191,40 +191,45 @@ impl Stand {
         }
     }
 
-    pub(crate) fn work(&self, kit: Kit, limiter: &Arc<dyn Limiter>, slots: usize) -> Running {
-        self.work_with(Arc::new(Fixed::new(kit)), limiter, slots, Duration::from_secs(20))
+    pub(crate) fn work(&self, context: RunContext, limiter: &Arc<dyn Limiter>, slots: usize) -> Running {
+        self.work_with(
+            Arc::new(Fixed::new(context)),
+            limiter,
+            slots,
+            Duration::from_secs(20),
+        )
     }
 
     pub(crate) fn work_with(
         &self,
-        kits: Arc<dyn Kits>,
+        contexts: Arc<dyn RunContexts>,
         limiter: &Arc<dyn Limiter>,
         slots: usize,
         grace: Duration,
     ) -> Running {
-        self.start(self.worker(kits, limiter, grace), slots)
+        self.start(self.worker(contexts, limiter, grace), slots)
     }
 
     /// A worker that can do other things than this version can.
     pub(crate) fn work_able(
         &self,
         abilities: BTreeSet<String>,
-        kit: Kit,
+        context: RunContext,
         limiter: &Arc<dyn Limiter>,
         slots: usize,
     ) -> Running {
-        let worker = self.worker(Arc::new(Fixed::new(kit)), limiter, Duration::from_secs(20));
+        let worker = self.worker(Arc::new(Fixed::new(context)), limiter, Duration::from_secs(20));
         self.start(worker.able_to(abilities), slots)
     }
 
-    fn worker(&self, kits: Arc<dyn Kits>, limiter: &Arc<dyn Limiter>, grace: Duration) -> Worker {
+    fn worker(&self, contexts: Arc<dyn RunContexts>, limiter: &Arc<dyn Limiter>, grace: Duration) -> Worker {
         let options = Options {
             renew_every: Duration::from_millis(LEASE_MS / 4),
             grace,
         };
         let ledger = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
-        let dockets = Arc::clone(&self.dockets) as Arc<dyn Dockets>;
-        Worker::new(kits, ledger, Arc::clone(limiter), dockets, options)
+        let batch_jobs = Arc::clone(&self.batch_jobs) as Arc<dyn BatchJobs>;
+        Worker::new(contexts, ledger, Arc::clone(limiter), batch_jobs, options)
     }
 
     fn start(&self, worker: Worker, slots: usize) -> Running {
@@ -305,9 +310,9 @@ fn task(run: RunId, index: u64) -> Task {
     let address = Address {
         round: 0,
         index,
-        step: Step {
+        step: StageCall {
             stage: Stage::Judge,
-            ..Step::EMBED
+            ..StageCall::EMBED
         },
     };
     Task {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use gristmill_dataset::{
-    Error, Layout, Options, Origin, Provenance, RejectedAnswer, Row, Split, Verdict, Writer, convert,
+    DatasetRow, Error, Layout, Options, Origin, Provenance, RejectedAnswer, Split, Verdict, Writer, convert,
     export_jsonl, read_rejected, read_rows, split_files,
 };
 use gristmill_domain::chat::Role;
@@ -51,9 +51,9 @@ prop_compose! {
         verdicts in prop::collection::vec((text(), (any::<i32>().prop_map(|n| f64::from(n) / 8.0)), text()), 0..3),
         (cost, depth, human) in (any::<u64>(), any::<u8>(), any::<bool>()),
         sparse: bool,
-    ) -> Row {
+    ) -> DatasetRow {
         let maybe = |at: usize| (!sparse).then(|| texts[at].clone());
-        Row {
+        DatasetRow {
             id: format!("id{}", texts[0]),
             messages: vec![message(Role::User, texts[1].clone()), message(Role::Assistant, texts[2].clone())],
             rejected: None,
@@ -73,7 +73,7 @@ prop_compose! {
     }
 }
 
-fn read(dataset: &std::path::Path, split: Split) -> Vec<Row> {
+fn read(dataset: &std::path::Path, split: Split) -> Vec<DatasetRow> {
     let files = split_files(dataset, split).unwrap();
     files
         .iter()
@@ -122,14 +122,14 @@ proptest! {
 /// Preference trainers read `prompt`, `chosen` and `rejected`; what is trained on as it stands is a `text`.
 #[test]
 fn pairs_and_texts_have_files_and_columns_of_their_own() {
-    let pair = Row {
+    let pair = DatasetRow {
         rejected: Some(RejectedAnswer {
             content: "worse\u{2028}".into(),
             margin: Some(2.5),
         }),
         ..row("p", "q", "better")
     };
-    let text = Row {
+    let text = DatasetRow {
         messages: vec![message(Role::Assistant, "as it stands")],
         ..real("t")
     };

@@ -12,7 +12,7 @@ mod places;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{Origin, Provenance, Rejected, Row, Verdict};
+use gristmill_dataset::{DatasetRow, Origin, Provenance, Rejected, Verdict};
 use gristmill_domain::chat::{Message, Role};
 
 fn message(role: Role, content: impl Into<String>) -> Message {
@@ -23,9 +23,9 @@ fn message(role: Role, content: impl Into<String>) -> Message {
 }
 
 /// A synthetic row with every field set.
-fn row(id: &str, question: &str, answer: &str) -> Row {
+fn row(id: &str, question: &str, answer: &str) -> DatasetRow {
     let text = |text: &str| Some(text.to_owned());
-    Row {
+    DatasetRow {
         id: id.to_owned(),
         messages: vec![message(Role::User, question), message(Role::Assistant, answer)],
         rejected: None,
@@ -65,8 +65,8 @@ fn row(id: &str, question: &str, answer: &str) -> Row {
 }
 
 /// A real row with hardly any field set.
-fn real(id: &str) -> Row {
-    Row {
+fn real(id: &str) -> DatasetRow {
+    DatasetRow {
         id: id.to_owned(),
         messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
         rejected: None,

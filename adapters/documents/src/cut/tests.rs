@@ -50,7 +50,7 @@ fn headings_separate_and_are_named() {
         .map(|passage| passage.headings.join("/"))
         .collect();
     assert_eq!(headings, ["The book/Top", "The book/Top/Inner", "The book/Other"]);
-    assert_eq!(passages[1].place, Place::Lines { first: 4, last: 4 });
+    assert_eq!(passages[1].place, PassageLocation::Lines { first: 4, last: 4 });
     assert_eq!(passages[0].text, long);
 }
 
@@ -67,7 +67,7 @@ fn small_neighbours_are_put_together_with_their_headings_in_the_text() {
     assert_eq!(passages.len(), 1);
     assert_eq!(passages[0].headings, ["Commands"]);
     assert_eq!(passages[0].text, "add\nAdds a file.\n\nrm\nRemoves a file.");
-    assert_eq!(passages[0].place, Place::Lines { first: 3, last: 5 });
+    assert_eq!(passages[0].place, PassageLocation::Lines { first: 3, last: 5 });
 }
 
 #[test]

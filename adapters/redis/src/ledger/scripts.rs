@@ -37,7 +37,7 @@ scripts! {
     ACCOUNT = "account": STORE RULES SHOW;
     ATTEMPTS = "attempts": STORE RULES SHOW;
     LOOK = "look": STORE;
-    STANDING = "standing": STORE;
+    HEALTH = "health": STORE;
     SURVIVORS = "survivors": STORE;
     REBUILD = "rebuild": STORE RULES;
     RELEASE = "release": STORE;

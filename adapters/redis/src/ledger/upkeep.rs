@@ -3,7 +3,7 @@
 //! **What is noticed.** Every call shows which server process it is sent to ([`crate::ServerId`]) and the newest write of the run that was
 //! acknowledged to the caller. The account keeps the process that it was last whole in, and counts its writes.
 //!
-//! - In another process (restart, failover) `open`, `begin` and `due` are frozen until the coordinator has asked for the run's standing for
+//! - In another process (restart, failover) `open`, `begin` and `due` are frozen until the coordinator has asked for the run's health for
 //!   one lease. Every process that was told of a write shows it within five seconds of reaching the new server, whether it has work or not; a write
 //!   that is not there breaks the account for good. When nobody objects, it is whole.
 //! - Fewer tasks than the coordinator has stored results of: broken.
@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::Epoch;
 use gristmill_ports::ledger::{Error as PortError, check_tasks};
-use gristmill_ports::upkeep::{Holdings, Standing, Survivor, Upkeep};
+use gristmill_ports::upkeep::{Holdings, StoreHealth, Survivor, Upkeep};
 
 use super::desk::{Desk, NUMBER_MAX, countable, limit_args};
 use super::{OPEN_MAX, RedisLedger, scripts};
@@ -67,22 +67,22 @@ async fn show(desk: &Arc<Desk>, known: Option<&ServerId>) -> Option<ServerId> {
 
 #[async_trait]
 impl Upkeep for RedisLedger {
-    async fn standing(&self, run: RunId, epoch: &Epoch, stored: u64) -> Result<Standing, PortError> {
+    async fn health(&self, run: RunId, epoch: &Epoch, stored: u64) -> Result<StoreHealth, PortError> {
         let call = self
             .desk
-            .led_request(run, epoch, &scripts::STANDING)
+            .led_request(run, epoch, &scripts::HEALTH)
             .number(stored.min(NUMBER_MAX));
         let answer = self
             .desk
             .ask_led(run, epoch, "looked for lost writes", &call)
             .await?;
         answer.read(|reply| match reply.text()?.as_str() {
-            "whole" => Ok(Standing::Whole),
-            "waiting" => Ok(Standing::Waiting {
+            "whole" => Ok(StoreHealth::Whole),
+            "waiting" => Ok(StoreHealth::Waiting {
                 wait_ms: reply.number()?,
             }),
-            "broken" => Ok(Standing::Broken),
-            other => Err(reply.wrong(format!("`{other}` is no standing"))),
+            "broken" => Ok(StoreHealth::Broken),
+            other => Err(reply.wrong(format!("`{other}` is not a health"))),
         })
     }
 

@@ -9,7 +9,7 @@
 --   worker:NAME         a hash: report, since, beat
 --   names, beats        sorted sets of workers: by name, by the end of their last beat
 --   drain:NAME          there is one for a worker that shall take nothing more; expires
---   grave:NUMBER        a hash: stage, run, reason, envelope, buried, retried, digest
+--   grave:NUMBER        a dead letter: stage, run, reason, envelope, buried, retried, digest
 --   graves, digests     a sorted set of their numbers, a hash of number by digest
 --   graves:count, graves:bytes
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
 use gristmill_ports::register::{
-    Beat, Dead, ENDED_RUNS_MAX, Ending, Error, GRAVES_BYTES_MAX, GRAVES_MAX, Grave, KEPT, NewRun,
-    REPORT_BYTES_MAX, Register, Run, SPEC_BYTES_MAX, Submitted, Worker, check_size,
+    Beat, DEAD_LETTERS_BYTES_MAX, DEAD_LETTERS_MAX, Dead, DeadLetter, ENDED_RUNS_MAX, Ending, Error, KEPT,
+    NewRun, REPORT_BYTES_MAX, Register, Run, SPEC_BYTES_MAX, Submitted, Worker, check_size,
 };
 use redis::Value;
 
@@ -231,32 +231,35 @@ impl Register for RedisRegister {
             .arg(dead.run.map(run_arg).unwrap_or_default())
             .arg(dead.reason)
             .arg(dead.envelope)
-            .number(GRAVES_MAX as u64)
-            .number(GRAVES_BYTES_MAX as u64);
+            .number(DEAD_LETTERS_MAX as u64)
+            .number(DEAD_LETTERS_BYTES_MAX as u64);
         reply::number(self.call(doing, call).await?).map_err(failed(doing))
     }
 
-    async fn graves(&self, before: Option<u64>, limit: usize) -> Result<Vec<Grave>, Error> {
+    async fn dead_letters(&self, before: Option<u64>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let doing = "listed the dead letters";
-        let (mut graves, mut highest) = (Vec::new(), below(before));
+        let (mut dead_letters, mut highest) = (Vec::new(), below(before));
         loop {
-            let page = PAGE.min(limit - graves.len());
-            let call = self.script(&scripts::GRAVES).arg(highest).number(page as u64);
-            let found = reply::graves(self.call(doing, call).await?).map_err(failed(doing))?;
+            let page = PAGE.min(limit - dead_letters.len());
+            let call = self
+                .script(&scripts::DEAD_LETTERS)
+                .arg(highest)
+                .number(page as u64);
+            let found = reply::dead_letters(self.call(doing, call).await?).map_err(failed(doing))?;
             let whole = found.len() == page;
-            highest = below(found.last().map(|grave| grave.number));
-            graves.extend(found);
-            if !whole || graves.len() == limit {
-                return Ok(graves);
+            highest = below(found.last().map(|dead_letter| dead_letter.number));
+            dead_letters.extend(found);
+            if !whole || dead_letters.len() == limit {
+                return Ok(dead_letters);
             }
         }
     }
 
-    async fn grave(&self, number: u64) -> Result<Option<Grave>, Error> {
+    async fn dead_letter(&self, number: u64) -> Result<Option<DeadLetter>, Error> {
         let doing = "read a dead letter";
-        let call = self.script(&scripts::GRAVE).number(number);
-        let mut graves = reply::graves(self.call(doing, call).await?).map_err(failed(doing))?;
-        Ok(graves.pop())
+        let call = self.script(&scripts::DEAD_LETTER).number(number);
+        let mut dead_letters = reply::dead_letters(self.call(doing, call).await?).map_err(failed(doing))?;
+        Ok(dead_letters.pop())
     }
 
     async fn retried(&self, number: u64) -> Result<(), Error> {

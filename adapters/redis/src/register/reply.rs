@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use gristmill_domain::id::RunId;
-use gristmill_ports::register::{Dead, Ending, Grave, Run, Submitted, Worker};
+use gristmill_ports::register::{Dead, DeadLetter, Ending, Run, Submitted, Worker};
 use redis::{FromRedisValue, Value};
 
 use crate::error::Error;
@@ -22,7 +22,7 @@ type RunRow = (
     u64,
 );
 /// A dead letter as `shown_letter` returns it.
-type GraveRow = (u64, String, Option<String>, String, Vec<u8>, u64, Option<u64>);
+type DeadLetterRow = (u64, String, Option<String>, String, Vec<u8>, u64, Option<u64>);
 /// A worker: name, report, since when, last beat, for how long silent, draining.
 type WorkerRow = (String, Vec<u8>, u64, u64, u64, bool);
 
@@ -134,8 +134,8 @@ pub(super) fn workers(reply: Value) -> Result<Page, Error> {
     Ok(Page { more, last, workers })
 }
 
-pub(super) fn graves(reply: Value) -> Result<Vec<Grave>, Error> {
-    let rows: Vec<GraveRow> = read(reply)?;
+pub(super) fn dead_letters(reply: Value) -> Result<Vec<DeadLetter>, Error> {
+    let rows: Vec<DeadLetterRow> = read(reply)?;
     rows.into_iter()
         .map(|(number, stage, run, reason, envelope, buried_ms, retried_ms)| {
             let dead = Dead {
@@ -144,7 +144,7 @@ pub(super) fn graves(reply: Value) -> Result<Vec<Grave>, Error> {
                 reason,
                 envelope,
             };
-            Ok(Grave {
+            Ok(DeadLetter {
                 number,
                 dead,
                 buried_ms,

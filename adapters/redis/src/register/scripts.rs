@@ -31,8 +31,8 @@ scripts! {
     WORKERS "workers" [BEATS]
     DRAIN "drain" [BEATS]
     BURY "bury" [LETTERS]
-    GRAVES "graves" [LETTERS]
-    GRAVE "grave" [LETTERS]
+    DEAD_LETTERS "dead_letters" [LETTERS]
+    DEAD_LETTER "dead_letter" [LETTERS]
     RETRIED "retried" []
     DROP "drop" [LETTERS]
 }

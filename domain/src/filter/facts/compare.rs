@@ -99,10 +99,10 @@ fn exchanged(a: &Facts, b: &Facts) -> Option<Difference> {
     if !mostly_the_same(a, b) {
         return None;
     }
-    let by = |place: Place| exchanged_places(&places(a, place), &places(b, place));
-    let pair = by(Place::Marker)
-        .or_else(|| by(Place::Wider))
-        .or_else(|| by(Place::Owner))
+    let by = |place: Slot| exchanged_places(&places(a, place), &places(b, place));
+    let pair = by(Slot::Marker)
+        .or_else(|| by(Slot::Wider))
+        .or_else(|| by(Slot::Owner))
         .or_else(|| turned(a, b))
         .or_else(|| turned(b, a))?;
     let lower = |key: &str| {
@@ -115,28 +115,28 @@ fn exchanged(a: &Facts, b: &Facts) -> Option<Difference> {
 }
 
 /// Where each word stands, sorted.
-type Places<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+type Slots<'a> = BTreeMap<&'a str, Vec<&'a str>>;
 
 /// What a word's place is told by.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum Slot {
     Marker,
     Wider,
     /// Of numbers alone.
     Owner,
 }
 
-fn places(facts: &Facts, by: Place) -> Places<'_> {
-    let mut places = Places::new();
+fn places(facts: &Facts, by: Slot) -> Slots<'_> {
+    let mut places = Slots::new();
     for word in facts
         .words
         .iter()
         .filter(|word| !word.weak && !is_degree(&word.lower))
     {
         let place = match by {
-            Place::Marker => &word.marker,
-            Place::Wider => &word.wider,
-            Place::Owner => &word.owner,
+            Slot::Marker => &word.marker,
+            Slot::Wider => &word.wider,
+            Slot::Owner => &word.owner,
         };
         if !place.is_empty() {
             places.entry(&word.key).or_default().push(place);
@@ -154,7 +154,7 @@ fn is_degree(lower: &str) -> bool {
     )
 }
 
-fn exchanged_places(in_a: &Places<'_>, in_b: &Places<'_>) -> Option<(String, String)> {
+fn exchanged_places(in_a: &Slots<'_>, in_b: &Slots<'_>) -> Option<(String, String)> {
     // What each word lost and gained, beside the places that it has in both texts.
     let without = |places: &[&str], others: &[&str]| -> Vec<String> {
         let mut others = others.to_vec();
@@ -177,7 +177,7 @@ fn exchanged_places(in_a: &Places<'_>, in_b: &Places<'_>) -> Option<(String, Str
         })
         .filter(|(_, lost, gained)| !lost.is_empty() && !gained.is_empty())
         .collect();
-    // Places that say the opposite are one place, so that "A before B" against "B after A" is an exchange as well.
+    // Slots that say the opposite are one place, so that "A before B" against "B after A" is an exchange as well.
     let same = |one: &[String], other: &[String]| {
         one.len() == other.len()
             && one

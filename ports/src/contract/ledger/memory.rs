@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::id::{RunId, TaskId};
-use gristmill_domain::ledger::{Remnant, Step, Task, Word};
+use gristmill_domain::ledger::{Remnant, Task, Transition, Word};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -46,7 +46,7 @@ impl Shelf {
     fn step<R>(
         &mut self,
         id: TaskId,
-        transition: impl FnOnce(&mut Account, &mut Task) -> Step<R>,
+        transition: impl FnOnce(&mut Account, &mut Task) -> Transition<R>,
     ) -> Option<R> {
         let entry = self.tasks.get_mut(&id)?;
         let step = transition(&mut self.account, &mut entry.task);
@@ -387,7 +387,7 @@ impl Ledger for MemoryLedger {
         self.led(run, epoch, |shelf, now_ms| {
             let mut absorbed = Absorbed::default();
             for id in tasks {
-                let reply = shelf.step(*id, |account, task| Step {
+                let reply = shelf.step(*id, |account, task| Transition {
                     reply: (account.absorb(now_ms, task), task.archived),
                     decision: None,
                 });

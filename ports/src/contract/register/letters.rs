@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gristmill_domain::stage::Stage;
 
 use super::{Harness, id, until};
-use crate::register::{Dead, GRAVES_BYTES_MAX, GRAVES_MAX, Register};
+use crate::register::{DEAD_LETTERS_BYTES_MAX, DEAD_LETTERS_MAX, Dead, Register};
 
 fn letter(number: usize) -> Dead {
     Dead {
@@ -17,8 +17,11 @@ fn letter(number: usize) -> Dead {
 }
 
 async fn numbers(register: &dyn Register, before: Option<u64>, limit: usize) -> Vec<u64> {
-    let graves = register.graves(before, limit).await.unwrap();
-    graves.into_iter().map(|grave| grave.number).collect()
+    let dead_letters = register.dead_letters(before, limit).await.unwrap();
+    dead_letters
+        .into_iter()
+        .map(|dead_letter| dead_letter.number)
+        .collect()
 }
 
 pub async fn a_letter_is_buried_once(harness: &dyn Harness) {
@@ -49,19 +52,19 @@ pub async fn a_letter_is_buried_once(harness: &dyn Harness) {
         let number = register.bury(dead.clone()).await.unwrap();
         assert_eq!(register.bury(dead.clone()).await.unwrap(), number, "sent again");
         assert!(!seen.contains(&number));
-        let grave = register.grave(number).await.unwrap().unwrap();
-        assert_eq!((grave.number, grave.dead), (number, dead));
-        assert_eq!(grave.retried_ms, None);
-        assert!(grave.buried_ms > 0);
+        let dead_letter = register.dead_letter(number).await.unwrap().unwrap();
+        assert_eq!((dead_letter.number, dead_letter.dead), (number, dead));
+        assert_eq!(dead_letter.retried_ms, None);
+        assert!(dead_letter.buried_ms > 0);
         seen.push(number);
     }
-    assert_eq!(register.grave(seen[6] + 1).await.unwrap(), None);
+    assert_eq!(register.dead_letter(seen[6] + 1).await.unwrap(), None);
 }
 
 pub async fn letters_are_listed_the_newest_first(harness: &dyn Harness) {
     let rig = harness.start().await;
     let register = &*rig.register;
-    assert_eq!(register.graves(None, 9).await.unwrap(), []);
+    assert_eq!(register.dead_letters(None, 9).await.unwrap(), []);
     let mut buried = Vec::new();
     for number in 0..600 {
         buried.push(register.bury(letter(number)).await.unwrap());
@@ -84,22 +87,22 @@ pub async fn a_letter_that_was_put_back_may_die_again(harness: &dyn Harness) {
     let rig = harness.start().await;
     let register = &*rig.register;
     let number = register.bury(letter(0)).await.unwrap();
-    let grave = async || register.grave(number).await.unwrap().unwrap();
-    let buried_ms = grave().await.buried_ms;
+    let dead_letter = async || register.dead_letter(number).await.unwrap().unwrap();
+    let buried_ms = dead_letter().await.buried_ms;
     register.retried(number).await.unwrap();
-    let first = grave().await.retried_ms.unwrap();
+    let first = dead_letter().await.retried_ms.unwrap();
     assert!(first >= buried_ms);
     until("a later one", async || {
         register.retried(number).await.unwrap();
-        grave().await.retried_ms > Some(first)
+        dead_letter().await.retried_ms > Some(first)
     })
     .await;
     assert_eq!(register.bury(letter(0)).await.unwrap(), number);
-    let again = grave().await;
+    let again = dead_letter().await;
     assert_eq!(again.retried_ms, None);
     assert!(again.buried_ms > buried_ms);
     register.retried(number + 1).await.unwrap();
-    assert_eq!(register.grave(number + 1).await.unwrap(), None);
+    assert_eq!(register.dead_letter(number + 1).await.unwrap(), None);
 }
 
 pub async fn letters_are_dropped(harness: &dyn Harness) {
@@ -117,7 +120,7 @@ pub async fn letters_are_dropped(harness: &dyn Harness) {
         numbers(register, None, 9).await,
         [buried[4], buried[2], buried[0]]
     );
-    assert_eq!(register.grave(buried[1]).await.unwrap(), None);
+    assert_eq!(register.dead_letter(buried[1]).await.unwrap(), None);
     let anew = register.bury(letter(1)).await.unwrap();
     assert!(anew > buried[4], "a dropped one is a new one: {anew}");
     let many: Vec<u64> = (0..2_000).chain([anew]).collect();
@@ -133,7 +136,7 @@ pub async fn the_oldest_letters_go_first(harness: &dyn Harness) {
         .map(|lane| {
             let register = Arc::clone(register);
             tokio::spawn(async move {
-                for number in (2..GRAVES_MAX).filter(|number| number % 16 == lane) {
+                for number in (2..DEAD_LETTERS_MAX).filter(|number| number % 16 == lane) {
                     register.bury(letter(number)).await.unwrap();
                 }
             })
@@ -143,13 +146,13 @@ pub async fn the_oldest_letters_go_first(harness: &dyn Harness) {
         lane.await.unwrap();
     }
     assert!(
-        register.grave(first).await.unwrap().is_some(),
+        register.dead_letter(first).await.unwrap().is_some(),
         "there is room for all"
     );
-    register.bury(letter(GRAVES_MAX)).await.unwrap();
-    assert_eq!(register.grave(first).await.unwrap(), None);
+    register.bury(letter(DEAD_LETTERS_MAX)).await.unwrap();
+    assert_eq!(register.dead_letter(first).await.unwrap(), None);
     let all = numbers(&**register, None, usize::MAX).await;
-    assert_eq!((all.len(), all.last()), (GRAVES_MAX, Some(&second)));
+    assert_eq!((all.len(), all.last()), (DEAD_LETTERS_MAX, Some(&second)));
 }
 
 pub async fn the_largest_letters_do_not_pile_up(harness: &dyn Harness) {
@@ -161,7 +164,7 @@ pub async fn the_largest_letters_do_not_pile_up(harness: &dyn Harness) {
     };
     let mut buried = Vec::new();
     for number in 0..5 {
-        let dead = sized(number, GRAVES_BYTES_MAX / 4);
+        let dead = sized(number, DEAD_LETTERS_BYTES_MAX / 4);
         buried.push(register.bury(dead).await.unwrap());
     }
     buried.reverse();
@@ -173,6 +176,9 @@ pub async fn the_largest_letters_do_not_pile_up(harness: &dyn Harness) {
         [small, buried[1], buried[2], buried[3]],
         "what was dropped makes room"
     );
-    let huge = register.bury(sized(10, GRAVES_BYTES_MAX + 1)).await.unwrap();
+    let huge = register
+        .bury(sized(10, DEAD_LETTERS_BYTES_MAX + 1))
+        .await
+        .unwrap();
     assert_eq!(numbers(register, None, 9).await, [huge]);
 }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::START_MS;
 use crate::register::{
-    Beat, Dead, ENDED_RUNS_MAX, Ending, Error, GRAVES_BYTES_MAX, GRAVES_MAX, Grave, KEPT, NewRun,
-    REPORT_BYTES_MAX, Register, Run, SPEC_BYTES_MAX, Submitted, Worker, check_size,
+    Beat, DEAD_LETTERS_BYTES_MAX, DEAD_LETTERS_MAX, Dead, DeadLetter, ENDED_RUNS_MAX, Ending, Error, KEPT,
+    NewRun, REPORT_BYTES_MAX, Register, Run, SPEC_BYTES_MAX, Submitted, Worker, check_size,
 };
 
 struct Entry {
@@ -57,7 +57,7 @@ struct State {
     requests: BTreeMap<String, (RunId, u64)>,
     workers: BTreeMap<String, (Worker, u64)>,
     drained: BTreeMap<String, u64>,
-    graves: BTreeMap<u64, Grave>,
+    dead_letters: BTreeMap<u64, DeadLetter>,
     buried: HashMap<Dead, u64>,
     buried_bytes: usize,
     counted: u64,
@@ -148,36 +148,38 @@ impl State {
     }
 
     fn bury(&mut self, now_ms: u64, dead: Dead) -> u64 {
-        if let Some(grave) = self.buried.get(&dead).and_then(|n| self.graves.get_mut(n)) {
-            if grave.retried_ms.take().is_some() {
-                grave.buried_ms = now_ms;
+        if let Some(dead_letter) = self.buried.get(&dead).and_then(|n| self.dead_letters.get_mut(n)) {
+            if dead_letter.retried_ms.take().is_some() {
+                dead_letter.buried_ms = now_ms;
             }
-            return grave.number;
+            return dead_letter.number;
         }
         let number = self.count();
         self.buried_bytes += dead.envelope.len();
         self.buried.insert(dead.clone(), number);
-        let grave = Grave {
+        let dead_letter = DeadLetter {
             number,
             dead,
             buried_ms: now_ms,
             retried_ms: None,
         };
-        self.graves.insert(number, grave);
-        let full = |state: &Self| state.graves.len() > GRAVES_MAX || state.buried_bytes > GRAVES_BYTES_MAX;
-        while self.graves.len() > 1 && full(self) {
-            let oldest = self.graves.first_key_value().map(|(number, _)| *number);
+        self.dead_letters.insert(number, dead_letter);
+        let full = |state: &Self| {
+            state.dead_letters.len() > DEAD_LETTERS_MAX || state.buried_bytes > DEAD_LETTERS_BYTES_MAX
+        };
+        while self.dead_letters.len() > 1 && full(self) {
+            let oldest = self.dead_letters.first_key_value().map(|(number, _)| *number);
             oldest.map(|number| self.drop_grave(number));
         }
         number
     }
 
     fn drop_grave(&mut self, number: u64) -> bool {
-        let Some(grave) = self.graves.remove(&number) else {
+        let Some(dead_letter) = self.dead_letters.remove(&number) else {
             return false;
         };
-        self.buried_bytes -= grave.dead.envelope.len();
-        self.buried.remove(&grave.dead);
+        self.buried_bytes -= dead_letter.dead.envelope.len();
+        self.buried.remove(&dead_letter.dead);
         true
     }
 }
@@ -345,20 +347,24 @@ impl Register for MemoryRegister {
         Ok(state.bury(now_ms, dead))
     }
 
-    async fn graves(&self, before: Option<u64>, limit: usize) -> Result<Vec<Grave>, Error> {
+    async fn dead_letters(&self, before: Option<u64>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let (state, _) = self.look();
-        let below = state.graves.range(..before.unwrap_or(u64::MAX));
-        Ok(below.rev().take(limit).map(|(_, grave)| grave.clone()).collect())
+        let below = state.dead_letters.range(..before.unwrap_or(u64::MAX));
+        Ok(below
+            .rev()
+            .take(limit)
+            .map(|(_, dead_letter)| dead_letter.clone())
+            .collect())
     }
 
-    async fn grave(&self, number: u64) -> Result<Option<Grave>, Error> {
-        Ok(self.look().0.graves.get(&number).cloned())
+    async fn dead_letter(&self, number: u64) -> Result<Option<DeadLetter>, Error> {
+        Ok(self.look().0.dead_letters.get(&number).cloned())
     }
 
     async fn retried(&self, number: u64) -> Result<(), Error> {
         let (mut state, now_ms) = self.look();
-        if let Some(grave) = state.graves.get_mut(&number) {
-            grave.retried_ms = Some(now_ms);
+        if let Some(dead_letter) = state.dead_letters.get_mut(&number) {
+            dead_letter.retried_ms = Some(now_ms);
         }
         Ok(())
     }

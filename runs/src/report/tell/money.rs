@@ -3,7 +3,7 @@
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::thousands;
 use gristmill_picture::parts::{Bar, Bars, Table};
-use gristmill_picture::report::Step;
+use gristmill_picture::report::FunnelStep;
 
 use super::{percent, share_of};
 use crate::assemble::{Manifest, Spend, Yield};
@@ -31,10 +31,10 @@ pub(super) fn spent_of(manifest: &Manifest) -> String {
     parts.join(", ")
 }
 
-pub(super) fn funnel(manifest: &Manifest) -> Vec<Step> {
+pub(super) fn funnel(manifest: &Manifest) -> Vec<FunnelStep> {
     let all = manifest.candidates;
     let mut left = all;
-    let mut steps = vec![Step {
+    let mut steps = vec![FunnelStep {
         name: "candidates".to_owned(),
         rows: thousands(all),
         left: 1.0,
@@ -44,7 +44,7 @@ pub(super) fn funnel(manifest: &Manifest) -> Vec<Step> {
     }];
     for (reason, loss) in &manifest.rejected {
         left = left.saturating_sub(loss.rows);
-        steps.push(Step {
+        steps.push(FunnelStep {
             name: format!("− {}", reason.label()),
             rows: thousands(loss.rows),
             left: share_of(left, all),
@@ -53,7 +53,7 @@ pub(super) fn funnel(manifest: &Manifest) -> Vec<Step> {
             cost: MicroUsd(loss.usd_micros).to_string(),
         });
     }
-    steps.push(Step {
+    steps.push(FunnelStep {
         name: "accepted".to_owned(),
         rows: thousands(manifest.rows.train_synthetic),
         left: share_of(manifest.rows.train_synthetic, all),

@@ -1,6 +1,6 @@
 //! Rows themselves: on the map, by concept, and some of them whole.
 
-use gristmill_domain::concept::Standing;
+use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::Second;
 use gristmill_domain::words::thousands;
@@ -84,12 +84,12 @@ pub(super) fn concepts(manifest: &Manifest, gathered: &Gathered) -> (Vec<Concept
         let note = crate::coverage::coverage(&manifest.concepts)
             .unwrap_or_else(|| format!("{} concepts", thousands(manifest.concepts.len() as u64)));
         let mut standings: Vec<_> = manifest.concepts.iter().collect();
-        standings.sort_by_key(|standing| std::cmp::Reverse(standing.open()));
-        let concept = |standing: &&Standing| Concept {
-            name: standing.concept.clone(),
-            real: standing.real,
-            synthetic: standing.synthetic,
-            target: (standing.target > 0).then_some(standing.target),
+        standings.sort_by_key(|progress| std::cmp::Reverse(progress.open()));
+        let concept = |progress: &&ConceptProgress| Concept {
+            name: progress.concept.clone(),
+            real: progress.real,
+            synthetic: progress.synthetic,
+            target: (progress.target > 0).then_some(progress.target),
         };
         return (standings.iter().map(concept).collect(), format!("{note}."));
     }

@@ -7,7 +7,7 @@ use super::dependence;
 use crate::answer::sql::table::{Cell, Key};
 
 /// A column by its table's index and its own.
-pub(super) type Place = (usize, usize);
+pub(super) type RolePosition = (usize, usize);
 
 /// What a column is for, and so how its values may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Role {
     /// Identifies its row: values stay, and added rows get new ones.
     Key,
     /// Holds a key of another row; `once` where no key occurs twice.
-    Link { to: Place, once: bool },
+    Link { to: RolePosition, once: bool },
     /// An amount; `distinct` where no value occurs twice.
     Measure { distinct: bool },
     /// Anything else: values change places within their column.
@@ -71,8 +71,8 @@ impl Roles {
                 columns.map(|c| Seen::of(relation, c)).collect()
             })
             .collect();
-        let unique = |(t, c): Place| identifies(database, &seen, (t, c));
-        let keys: Vec<Place> = places(database).filter(|&place| unique(place)).collect();
+        let unique = |(t, c): RolePosition| identifies(database, &seen, (t, c));
+        let keys: Vec<RolePosition> = places(database).filter(|&place| unique(place)).collect();
         let mut tables: Vec<TableRoles> = Vec::with_capacity(database.len());
         for (t, relation) in database.iter().enumerate() {
             let columns: Vec<Role> = (0..relation.columns.len())
@@ -92,7 +92,7 @@ impl Roles {
     }
 }
 
-fn places(database: &[Relation]) -> impl Iterator<Item = Place> {
+fn places(database: &[Relation]) -> impl Iterator<Item = RolePosition> {
     let tables = database.iter().enumerate();
     tables.flat_map(|(t, relation)| (0..relation.columns.len()).map(move |c| (t, c)))
 }
@@ -133,7 +133,7 @@ fn figures(text: &str) -> bool {
 }
 
 /// The column names rows: declared so, or no value repeats or is missing and it is a name or an identifier, not an amount or a kind.
-fn identifies(database: &[Relation], seen: &[Vec<Seen<'_>>], (t, c): Place) -> bool {
+fn identifies(database: &[Relation], seen: &[Vec<Seen<'_>>], (t, c): RolePosition) -> bool {
     let (column, seen) = (&database[t].columns[c], &seen[t][c]);
     if column.unique {
         return seen.distinct.len() == seen.filled;
@@ -174,7 +174,7 @@ fn plain(name: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-fn role(database: &[Relation], seen: &[Vec<Seen<'_>>], keys: &[Place], place: Place) -> Role {
+fn role(database: &[Relation], seen: &[Vec<Seen<'_>>], keys: &[RolePosition], place: RolePosition) -> Role {
     let own = &seen[place.0][place.1];
     if let Some(to) = parent(database, seen, keys, place) {
         return Role::Link {
@@ -194,7 +194,12 @@ fn role(database: &[Relation], seen: &[Vec<Seen<'_>>], keys: &[Place], place: Pl
 }
 
 /// The key that a column's values come from: the declared one, or the likeliest among those that hold its values.
-fn parent(database: &[Relation], seen: &[Vec<Seen<'_>>], keys: &[Place], place: Place) -> Option<Place> {
+fn parent(
+    database: &[Relation],
+    seen: &[Vec<Seen<'_>>],
+    keys: &[RolePosition],
+    place: RolePosition,
+) -> Option<RolePosition> {
     let column = &database[place.0].columns[place.1];
     if let Some((table, key)) = &column.parent {
         let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
@@ -215,8 +220,8 @@ fn parent(database: &[Relation], seen: &[Vec<Seen<'_>>], keys: &[Place], place: 
 fn rank(
     database: &[Relation],
     seen: &[Vec<Seen<'_>>],
-    (t, c): Place,
-) -> (bool, usize, std::cmp::Reverse<Place>) {
+    (t, c): RolePosition,
+) -> (bool, usize, std::cmp::Reverse<RolePosition>) {
     let named = plain(&database[t].columns[c].name).contains(singular(&plain(&database[t].name)));
     (named, seen[t][c].distinct.len(), std::cmp::Reverse((t, c)))
 }
@@ -226,7 +231,7 @@ fn singular(name: &str) -> &str {
 }
 
 /// Names tell for integers, which are in each other's range by chance; words are not.
-fn holds(database: &[Relation], seen: &[Vec<Seen<'_>>], key: Place, place: Place) -> bool {
+fn holds(database: &[Relation], seen: &[Vec<Seen<'_>>], key: RolePosition, place: RolePosition) -> bool {
     let (keys, own) = (&seen[key.0][key.1], &seen[place.0][place.1]);
     if keys.kind != own.kind || own.distinct.is_empty() {
         return false;

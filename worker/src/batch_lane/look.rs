@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
-use gristmill_ports::batch::{BatchId, BatchResult, BatchState, Docket};
+use gristmill_ports::batch::{BatchId, BatchJob, BatchResult, BatchState};
 use gristmill_ports::ledger::AccountState;
 use gristmill_ports::model::{CallError, Scope};
 
@@ -12,11 +12,11 @@ use tracing::Instrument;
 
 use super::contents::{self, Item};
 use super::hand_in::{AT_ONCE, Group, insist};
-use crate::attempt::{Bench, Place};
+use crate::attempt::{AttemptContext, Bench};
 use crate::call::{End, REFUSALS_BEFORE_PAUSE, needs_a_person};
-use crate::kit::{BatchLine, Kit, NoKit};
 use crate::lease::Held;
 use crate::meter::{self, Batched};
+use crate::run_context::{BatchLine, NoContext, RunContext};
 use crate::tell::tell;
 use crate::wait::{backoff, spread};
 
@@ -53,52 +53,52 @@ pub(super) enum Look {
 /// A batch being looked at.
 struct Looking<'a> {
     bench: &'a Bench,
-    kit: &'a Kit,
+    context: &'a RunContext,
     line: &'a BatchLine,
-    docket: &'a Docket,
+    batch_job: &'a BatchJob,
 }
 
 impl Bench {
     /// Looks at a batch.
-    pub(super) async fn look(&self, docket: &Docket, mut tended: Tended) -> Look {
-        let kit = match self.kits.kit(docket.run).await {
-            Ok(kit) => kit,
-            Err(NoKit::NotYet(reason)) => {
-                tracing::warn!(run = %docket.run, reason, "a batch waits");
+    pub(super) async fn look(&self, batch_job: &BatchJob, mut tended: Tended) -> Look {
+        let context = match self.contexts.context(batch_job.run).await {
+            Ok(context) => context,
+            Err(NoContext::NotYet(reason)) => {
+                tracing::warn!(run = %batch_job.run, reason, "a batch waits");
                 return Look::Again(tended, spread(NOT_YET_WAIT));
             }
-            Err(NoKit::Never(reason)) => {
-                tracing::error!(run = %docket.run, reason, "a batch is forgotten: nobody can book it any more");
-                self.lane.strike(&docket.tag).await;
+            Err(NoContext::Never(reason)) => {
+                tracing::error!(run = %batch_job.run, reason, "a batch is forgotten: nobody can book it any more");
+                self.lane.strike(&batch_job.tag).await;
                 return Look::Over;
             }
         };
-        let Some(line) = kit
+        let Some(line) = context
             .models
-            .get(&docket.model)
+            .get(&batch_job.model)
             .and_then(|model| model.batch.as_ref())
         else {
-            tracing::error!(run = %docket.run, model = docket.model, "a batch waits: its model is not asked in batches any more");
+            tracing::error!(run = %batch_job.run, model = batch_job.model, "a batch waits: its model is not asked in batches any more");
             return Look::Again(tended, spread(NOT_YET_WAIT));
         };
         if tended.items.is_none() {
-            match contents::read(kit.blobs.as_ref(), &docket.tag).await {
-                Ok(items) => tended.take(self, docket, items),
+            match contents::read(context.blobs.as_ref(), &batch_job.tag).await {
+                Ok(items) => tended.take(self, batch_job, items),
                 Err(error) => {
-                    tracing::error!(run = %docket.run, error = &error as &dyn std::error::Error, "what is in a batch cannot be read");
+                    tracing::error!(run = %batch_job.run, error = &error as &dyn std::error::Error, "what is in a batch cannot be read");
                     return Look::Again(tended, spread(NOT_YET_WAIT));
                 }
             }
         }
         let looking = Looking {
             bench: self,
-            kit: &kit,
+            context: &context,
             line,
-            docket,
+            batch_job,
         };
         match looking.look(&mut tended).await {
             Ok(true) => {
-                self.lane.strike(&docket.tag).await;
+                self.lane.strike(&batch_job.tag).await;
                 Look::Over
             }
             Ok(false) => {
@@ -111,10 +111,10 @@ impl Bench {
 }
 
 impl Tended {
-    fn take(&mut self, bench: &Bench, docket: &Docket, items: Vec<Item>) {
+    fn take(&mut self, bench: &Bench, batch_job: &BatchJob, items: Vec<Item>) {
         self.held = items
             .iter()
-            .map(|item| bench.leases.hold(docket.run, item.fence))
+            .map(|item| bench.leases.hold(batch_job.run, item.fence))
             .collect();
         let named = items.into_iter().map(|item| (item.task.id.to_string(), item));
         self.items = Some(named.collect());
@@ -138,8 +138,8 @@ impl Looking<'_> {
     /// Whether everything is booked.
     async fn look(&self, tended: &mut Tended) -> Result<bool, CallError> {
         let Some(batch) = self.named().await? else {
-            tracing::warn!(run = %self.docket.run, model = self.docket.model, "a batch may have been handed in, and cannot be found: its worst case is booked");
-            meter::batch(&self.docket.model, Batched::Lost);
+            tracing::warn!(run = %self.batch_job.run, model = self.batch_job.model, "a batch may have been handed in, and cannot be found: its worst case is booked");
+            meter::batch(&self.batch_job.model, Batched::Lost);
             let items = tended.all();
             return Ok(self
                 .group(&items)
@@ -149,13 +149,13 @@ impl Looking<'_> {
         let state = self.line.model.poll(&batch).await?;
         match state {
             BatchState::Working { ended, total } => {
-                tracing::debug!(run = %self.docket.run, model = self.docket.model, ended, total, "a batch is worked on");
+                tracing::debug!(run = %self.batch_job.run, model = self.batch_job.model, ended, total, "a batch is worked on");
                 self.cancel_with_its_run(tended, &batch).await?;
                 tended.refused = 0;
                 Ok(false)
             }
             BatchState::Refused { reason } => {
-                meter::batch(&self.docket.model, Batched::Refused);
+                meter::batch(&self.batch_job.model, Batched::Refused);
                 let items = tended.all();
                 let group = self.group(&items);
                 if group.attempt() >= REFUSALS_BEFORE_PAUSE {
@@ -166,12 +166,12 @@ impl Looking<'_> {
                     .await)
             }
             BatchState::Ended { answered, total } => {
-                tracing::info!(run = %self.docket.run, model = self.docket.model, answered, total, "a batch has ended");
+                tracing::info!(run = %self.batch_job.run, model = self.batch_job.model, answered, total, "a batch has ended");
                 let results = self.line.model.results(&batch).await?;
                 let over = self.book(tended, results).await?;
                 tended.refused = 0;
                 if over {
-                    meter::batch(&self.docket.model, Batched::Ended);
+                    meter::batch(&self.batch_job.model, Batched::Ended);
                 }
                 Ok(over)
             }
@@ -181,25 +181,25 @@ impl Looking<'_> {
     fn group<'g>(&'g self, items: &'g [Item]) -> Group<'g> {
         Group {
             bench: self.bench,
-            kit: self.kit,
+            context: self.context,
             items,
         }
     }
 
     /// What the provider calls the batch. Whoever handed it in may have died, or heard nothing, before that was known.
     async fn named(&self) -> Result<Option<BatchId>, CallError> {
-        if let Some(batch) = &self.docket.batch {
+        if let Some(batch) = &self.batch_job.batch {
             return Ok(Some(batch.clone()));
         }
-        let Some(batch) = self.line.model.find(&self.docket.tag).await? else {
+        let Some(batch) = self.line.model.find(&self.batch_job.tag).await? else {
             return Ok(None);
         };
-        let dockets = &self.bench.lane.dockets;
-        if let Err(error) = insist(|| dockets.name(&self.docket.tag, &batch)).await {
+        let batch_jobs = &self.bench.lane.batch_jobs;
+        if let Err(error) = insist(|| batch_jobs.name(&self.batch_job.tag, &batch)).await {
             // It is found again at the next look.
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "a docket was not completed"
+                "a batch_job was not completed"
             );
         }
         Ok(Some(batch))
@@ -207,7 +207,7 @@ impl Looking<'_> {
 
     /// Nobody waits for what a cancelled run asked.
     async fn cancel_with_its_run(&self, tended: &mut Tended, batch: &BatchId) -> Result<(), CallError> {
-        let run = self.docket.run;
+        let run = self.batch_job.run;
         let account = tell("account", || self.bench.ledger.account(run)).await;
         if account.is_some_and(|account| account.state == AccountState::Cancelled) && !tended.cancelled {
             self.line.model.cancel(batch).await?;
@@ -275,7 +275,7 @@ impl Looking<'_> {
         let task = &item.task;
         tracing::info_span!(
             "attempt",
-            run = %self.docket.run,
+            run = %self.batch_job.run,
             task = %task.id,
             model = %task.model,
             stage = %task.address.step.stage
@@ -287,17 +287,17 @@ impl Looking<'_> {
         item: &Item,
         result: Result<gristmill_domain::chat::Response, CallError>,
     ) -> bool {
-        let (bench, kit, task) = (self.bench, self.kit, &item.task);
-        let place = Place { bench, kit, task };
+        let (bench, context, task) = (self.bench, self.context, &item.task);
+        let place = AttemptContext { bench, context, task };
         let end = match result {
-            Ok(response) => match (kit.models.get(&task.model), task.work.request()) {
+            Ok(response) => match (context.models.get(&task.model), task.work.request()) {
                 (Some(model), Some(request)) => {
-                    bench.trials.answered(kit.run, task);
+                    bench.trials.answered(context.run, task);
                     place.answered(model, request, response).await
                 }
                 (None, _) | (_, None) => return false,
             },
-            Err(CallError::Unreadable { reason }) => match kit.models.get(&task.model) {
+            Err(CallError::Unreadable { reason }) => match context.models.get(&task.model) {
                 Some(model) => place.unreadable(model, reason, item.fence.attempt).await,
                 None => return false,
             },
@@ -307,7 +307,7 @@ impl Looking<'_> {
     }
 
     /// A request of a batch that brought no answer.
-    async fn unanswered(&self, place: Place<'_>, item: &Item, error: CallError) -> End {
+    async fn unanswered(&self, place: AttemptContext<'_>, item: &Item, error: CallError) -> End {
         let attempt = item.fence.attempt;
         match error {
             CallError::Unknown { reason, .. } | CallError::Unreadable { reason } => End::Burn {
@@ -348,14 +348,14 @@ impl Looking<'_> {
                 scope,
             } => (reason, retry_after, scope != Scope::Throttled),
         };
-        tracing::warn!(run = %self.docket.run, model = self.docket.model, reason, "a look at a batch brought nothing");
+        tracing::warn!(run = %self.batch_job.run, model = self.batch_job.model, reason, "a look at a batch brought nothing");
         if refusal && tended.refused >= REFUSED_LOOKS {
             let items = tended.all();
             let fences: Vec<_> = items.iter().map(|item| item.fence).collect();
-            let (ledger, run) = (&self.bench.ledger, self.docket.run);
+            let (ledger, run) = (&self.bench.ledger, self.batch_job.run);
             match tell("renew", || ledger.renew(run, &fences)).await {
                 Some(alive) if alive.is_empty() => {
-                    self.bench.lane.strike(&self.docket.tag).await;
+                    self.bench.lane.strike(&self.batch_job.tag).await;
                     return Look::Over;
                 }
                 Some(_) | None => self.group(&items).pause(&reason).await,

@@ -11,11 +11,11 @@ use gristmill_domain::job::Filter;
 use gristmill_domain::validator::Checker;
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
-use gristmill_ports::limiter::Line;
+use gristmill_ports::limiter::ModelLine;
 use gristmill_ports::model::{ChatModel, Embedder};
 
 /// The tools of one run: its models by name, and what answers are examined with.
-pub struct Kit {
+pub struct RunContext {
     /// The run.
     pub run: RunId,
     /// Chat models by the name that tasks carry.
@@ -37,7 +37,7 @@ pub struct Model {
     /// Its price.
     pub price: Price,
     /// The endpoint, key and model that it stands for, with the provider's limits: models of one line share its places.
-    pub line: Line,
+    pub line: ModelLine,
     /// Requests that this worker may have open at once; fewer while the endpoint turns some away.
     pub concurrency: u32,
     /// Time after which a request is given up.
@@ -56,9 +56,9 @@ pub struct BatchLine {
     pub poll_every: Duration,
 }
 
-/// Why there is no kit for a run. Each has one answer at the queue.
+/// Why there is no context for a run. Each has one answer at the queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoKit {
+pub enum NoContext {
     /// The run cannot be worked on here yet: it is unknown so far, or cannot be read. The task is deferred.
     #[error("the run cannot be worked on yet: {0}")]
     NotYet(String),
@@ -67,37 +67,37 @@ pub enum NoKit {
     Never(String),
 }
 
-/// Where a worker has the kits of its runs from.
+/// Where a worker has the contexts of its runs from.
 #[async_trait]
-pub trait Kits: Send + Sync {
-    /// The kit of a run. It is asked for with every delivery, by many at once: an implementation keeps what it has built, and
-    /// builds each kit once however many wait for it.
-    async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit>;
+pub trait RunContexts: Send + Sync {
+    /// The context of a run. It is asked for with every delivery, by many at once: an implementation keeps what it has built, and
+    /// builds each context once however many wait for it.
+    async fn context(&self, run: RunId) -> Result<Arc<RunContext>, NoContext>;
 
-    /// An endpoint refuses what the run asks by this kit: a person may send the run's job again, and the next kit is to be that job's.
+    /// An endpoint refuses what the run asks by this context: a person may send the run's job again, and the next context is to be that job's.
     fn doubt(&self, _run: RunId) {}
 
     /// Tasks of the run need what this worker cannot do: people who wonder why it leaves them should know.
     fn lacks(&self, _run: RunId, _need: &str) {}
 }
 
-/// The kit of the one run that a process works on.
-pub struct Fixed(Arc<Kit>);
+/// The context of the one run that a process works on.
+pub struct Fixed(Arc<RunContext>);
 
 impl Fixed {
-    /// Only this kit.
-    pub fn new(kit: Kit) -> Self {
-        Self(Arc::new(kit))
+    /// Only this context.
+    pub fn new(context: RunContext) -> Self {
+        Self(Arc::new(context))
     }
 }
 
 #[async_trait]
-impl Kits for Fixed {
-    async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit> {
+impl RunContexts for Fixed {
+    async fn context(&self, run: RunId) -> Result<Arc<RunContext>, NoContext> {
         if run == self.0.run {
             Ok(Arc::clone(&self.0))
         } else {
-            Err(NoKit::Never(format!(
+            Err(NoContext::Never(format!(
                 "this process works on run {} only",
                 self.0.run
             )))

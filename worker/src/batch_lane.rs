@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | gather | nothing: the deliveries are not acked | the queue, which delivers them again |
 //! | begin each | the reservation, for a lease | the lease, which runs out and burns |
-//! | write down tasks and fences, enter the docket, lend the attempts | who is in the batch | whoever claims the docket: looks for the batch by its name, and burns what was in it where there is none |
-//! | hand in, write down what the provider calls it, ack | the batch | whoever claims the docket: looks at it until it has ended |
-//! | book each result, strike the docket | the results | whoever claims the docket: what is booked is booked once |
+//! | write down tasks and fences, enter the batch job, lend the attempts | who is in the batch | whoever claims the batch job: looks for the batch by its name, and burns what was in it where there is none |
+//! | hand in, write down what the provider calls it, ack | the batch | whoever claims the batch job: looks at it until it has ended |
+//! | book each result, strike the batch job | the results | whoever claims the batch job: what is booked is booked once |
 //!
 //! Deliveries hold their slots while a batch gathers and is handed in, and none while the provider works. No permit is taken: a provider's
 //! limits of batches are not those of single calls, and a batch is one request.
@@ -22,35 +22,35 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gristmill_ports::batch::Dockets;
+use gristmill_ports::batch::BatchJobs;
 use tokio::sync::Notify;
 
 use gather::{Gathering, Key};
 
-/// Time for which a docket is held, renewed at each look around: less than an attempt's lease.
+/// Time for which a batch job is held, renewed at each look around: less than an attempt's lease.
 const HOLD: Duration = Duration::from_secs(12);
-/// Time between two looks around for dockets in nobody's hands.
+/// Time between two looks around for batch jobs in nobody's hands.
 const LOOK_AROUND: Duration = Duration::from_secs(3);
 /// Time for which attempts are lent: the day that providers take at most, and what it takes to notice.
 const LENT: Duration = Duration::from_secs(26 * 60 * 60);
 
 /// What the lane of a worker knows between two steps.
-pub(crate) struct Lane {
-    dockets: Arc<dyn Dockets>,
+pub(crate) struct BatchLane {
+    batch_jobs: Arc<dyn BatchJobs>,
     /// Names this worker among those that look after batches.
     holder: String,
     gathering: Mutex<HashMap<Key, Gathering>>,
     gathered: AtomicU64,
-    /// Dockets whose batch this worker is handing in.
+    /// BatchJobs whose batch this worker is handing in.
     handing_in: Mutex<HashSet<String>>,
     /// A batch was handed in, or given up: there may be something to tend.
     entered: Notify,
 }
 
-impl Lane {
-    pub(crate) fn new(dockets: Arc<dyn Dockets>) -> Self {
+impl BatchLane {
+    pub(crate) fn new(batch_jobs: Arc<dyn BatchJobs>) -> Self {
         Self {
-            dockets,
+            batch_jobs,
             holder: format!("{:032x}", rand::random::<u128>()),
             gathering: Mutex::default(),
             gathered: AtomicU64::new(0),

@@ -1,4 +1,4 @@
-//! The suite every store of dockets must pass, and what reopening means for them.
+//! The suite every store of batch jobs must pass, and what reopening means for them.
 #![allow(clippy::expect_used, reason = "a test says what it expected")]
 
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
 use gristmill_ledger_sqlite::SqliteLedger;
-use gristmill_ports::batch::{Docket, Dockets};
-use gristmill_ports::contract::dockets::{Harness, Rig};
+use gristmill_ports::batch::{BatchJob, BatchJobs};
+use gristmill_ports::contract::batch_jobs::{Harness, Rig};
 
 struct Sqlite;
 
@@ -17,18 +17,18 @@ impl Harness for Sqlite {
     async fn start(&self) -> Rig {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Rig {
-            dockets: Arc::new(SqliteLedger::open(folder.path()).expect("opens")),
+            batch_jobs: Arc::new(SqliteLedger::open(folder.path()).expect("opens")),
             keep: Box::new(folder),
         }
     }
 }
 
-gristmill_ports::dockets_contract!(Sqlite);
+gristmill_ports::batch_jobs_contract!(Sqlite);
 
 #[tokio::test]
 async fn the_next_process_has_at_once_what_the_last_one_had() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let docket = Docket {
+    let batch_job = BatchJob {
         tag: "b".to_owned(),
         run: RunId::of(&[b"run"]),
         model: "m".to_owned(),
@@ -37,8 +37,8 @@ async fn the_next_process_has_at_once_what_the_last_one_had() {
     };
     let long = Duration::from_secs(60 * 60);
     let ledger = SqliteLedger::open(folder.path()).expect("opens");
-    ledger.enter(&docket, "first", long).await.expect("enters");
+    ledger.enter(&batch_job, "first", long).await.expect("enters");
     ledger.shut_down().await;
     let ledger = SqliteLedger::open(folder.path()).expect("opens again");
-    assert_eq!(ledger.claim("second", long).await.expect("claims"), [docket]);
+    assert_eq!(ledger.claim("second", long).await.expect("claims"), [batch_job]);
 }

@@ -8,12 +8,12 @@ use gristmill_index::text;
 
 /// Accepted rows by seed: how many rephrasings there are, and what the answers look like.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct StoredRows {
     rephrasings: HashMap<u64, u32>,
     answers: HashMap<u64, Vec<Box<[u32]>>>,
 }
 
-impl Kept {
+impl StoredRows {
     /// Adds an accepted row of a seed.
     pub(crate) fn keep(&mut self, strategy: Strategy, seed: u64, shingles: Box<[u32]>) {
         match strategy {

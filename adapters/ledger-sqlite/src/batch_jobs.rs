@@ -1,12 +1,12 @@
-//! Dockets of the run's batches, in the ledger's file.
+//! The batch jobs of the run, in the ledger's file.
 //!
-//! Whoever opens the folder has it alone, so a docket that a process before had in hand is in nobody's: holders are forgotten at reopening.
+//! Whoever opens the folder has it alone, so a batch job that a process before had in hand is in nobody's: holders are forgotten at reopening.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_domain::id::RunId;
-use gristmill_ports::batch::{BatchId, Docket, DocketError, Dockets};
+use gristmill_ports::batch::{BatchId, BatchJob, BatchJobError, BatchJobs};
 use rusqlite::{Connection, Row, params};
 
 use crate::error::{Failure, Fault};
@@ -27,15 +27,15 @@ const TABLE: &str = "
     UPDATE docket SET holder = '', until = 0 WHERE until > 0;
 ";
 
-/// Makes the table where it is missing, and takes all dockets out of the hands they were in.
+/// Makes the table where it is missing, and takes all batch jobs out of the hands they were in.
 pub(crate) fn prepare(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.execute_batch(TABLE)
 }
 
-fn read(row: &Row<'_>) -> Result<Docket, rusqlite::Error> {
+fn read(row: &Row<'_>) -> Result<BatchJob, rusqlite::Error> {
     let run: Vec<u8> = row.get(1)?;
     let run = RunId::from_bytes(&run).ok_or(rusqlite::Error::InvalidQuery)?;
-    Ok(Docket {
+    Ok(BatchJob {
         tag: row.get(0)?,
         run,
         model: row.get(2)?,
@@ -44,7 +44,7 @@ fn read(row: &Row<'_>) -> Result<Docket, rusqlite::Error> {
     })
 }
 
-fn claim(conn: &Connection, holder: &str, now_ms: u64, until_ms: u64) -> Result<Vec<Docket>, Fault> {
+fn claim(conn: &Connection, holder: &str, now_ms: u64, until_ms: u64) -> Result<Vec<BatchJob>, Fault> {
     let mut statement = conn.prepare_cached(
         "SELECT tag, run, model, tasks, batch FROM docket WHERE holder = ?1 OR until <= ?2 ORDER BY tag",
     )?;
@@ -73,14 +73,14 @@ pub(crate) fn out(conn: &Connection, run: RunId) -> Result<u64, Fault> {
 }
 
 impl SqliteLedger {
-    async fn docket<T: Send + 'static>(
+    async fn batch_job<T: Send + 'static>(
         &self,
         doing: &'static str,
         operation: impl FnOnce(&Connection, u64) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, DocketError> {
+    ) -> Result<T, BatchJobError> {
         self.call(doing, move |store| store.look(operation).map_err(Failure::Fault))
             .await
-            .map_err(|source| DocketError {
+            .map_err(|source| BatchJobError {
                 doing,
                 source: Box::new(source),
             })
@@ -92,19 +92,19 @@ fn millis(span: Duration) -> u64 {
 }
 
 #[async_trait]
-impl Dockets for SqliteLedger {
-    async fn enter(&self, docket: &Docket, holder: &str, lease: Duration) -> Result<(), DocketError> {
-        let (docket, holder) = (docket.clone(), holder.to_owned());
-        self.docket("was entered", move |conn, now_ms| {
+impl BatchJobs for SqliteLedger {
+    async fn enter(&self, batch_job: &BatchJob, holder: &str, lease: Duration) -> Result<(), BatchJobError> {
+        let (batch_job, holder) = (batch_job.clone(), holder.to_owned());
+        self.batch_job("was entered", move |conn, now_ms| {
             conn.prepare_cached(
                 "INSERT INTO docket (tag, run, model, tasks, batch, holder, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
-                docket.tag,
-                docket.run.as_bytes(),
-                docket.model,
-                signed(docket.tasks),
-                docket.batch.map(|batch| batch.0),
+                batch_job.tag,
+                batch_job.run.as_bytes(),
+                batch_job.model,
+                signed(batch_job.tasks),
+                batch_job.batch.map(|batch| batch.0),
                 holder,
                 signed(now_ms.saturating_add(millis(lease))),
             ])?;
@@ -113,9 +113,9 @@ impl Dockets for SqliteLedger {
         .await
     }
 
-    async fn name(&self, tag: &str, batch: &BatchId) -> Result<(), DocketError> {
+    async fn name(&self, tag: &str, batch: &BatchId) -> Result<(), BatchJobError> {
         let (tag, batch) = (tag.to_owned(), batch.0.clone());
-        self.docket("was named", move |conn, _| {
+        self.batch_job("was named", move |conn, _| {
             conn.prepare_cached("UPDATE docket SET batch = ?2 WHERE tag = ?1")?
                 .execute(params![tag, batch])?;
             Ok(())
@@ -123,17 +123,17 @@ impl Dockets for SqliteLedger {
         .await
     }
 
-    async fn claim(&self, holder: &str, lease: Duration) -> Result<Vec<Docket>, DocketError> {
+    async fn claim(&self, holder: &str, lease: Duration) -> Result<Vec<BatchJob>, BatchJobError> {
         let holder = holder.to_owned();
-        self.docket("was claimed", move |conn, now_ms| {
+        self.batch_job("was claimed", move |conn, now_ms| {
             claim(conn, &holder, now_ms, now_ms.saturating_add(millis(lease)))
         })
         .await
     }
 
-    async fn release(&self, holder: &str) -> Result<(), DocketError> {
+    async fn release(&self, holder: &str) -> Result<(), BatchJobError> {
         let holder = holder.to_owned();
-        self.docket("was given back", move |conn, _| {
+        self.batch_job("was given back", move |conn, _| {
             conn.prepare_cached("UPDATE docket SET holder = '', until = 0 WHERE holder = ?1")?
                 .execute([holder])?;
             Ok(())
@@ -141,9 +141,9 @@ impl Dockets for SqliteLedger {
         .await
     }
 
-    async fn strike(&self, tag: &str) -> Result<(), DocketError> {
+    async fn strike(&self, tag: &str) -> Result<(), BatchJobError> {
         let tag = tag.to_owned();
-        self.docket("was struck", move |conn, _| {
+        self.batch_job("was struck", move |conn, _| {
             conn.prepare_cached("DELETE FROM docket WHERE tag = ?1")?
                 .execute([tag])?;
             Ok(())
@@ -151,7 +151,7 @@ impl Dockets for SqliteLedger {
         .await
     }
 
-    async fn out(&self, run: RunId) -> Result<u64, DocketError> {
-        self.docket("was counted", move |conn, _| out(conn, run)).await
+    async fn out(&self, run: RunId) -> Result<u64, BatchJobError> {
+        self.batch_job("was counted", move |conn, _| out(conn, run)).await
     }
 }

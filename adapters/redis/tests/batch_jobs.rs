@@ -1,4 +1,4 @@
-//! The suite every store of dockets must pass, against a real server.
+//! The suite every store of batch jobs must pass, against a real server.
 #![allow(clippy::expect_used, reason = "a test says what it expected")]
 
 mod stand;
@@ -6,8 +6,8 @@ mod stand;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gristmill_ports::contract::dockets::{Harness, Rig};
-use gristmill_redis::RedisDockets;
+use gristmill_ports::contract::batch_jobs::{Harness, Rig};
+use gristmill_redis::RedisBatchJobs;
 use gristmill_servers::redis::Server;
 
 struct OverRedis;
@@ -18,10 +18,10 @@ impl Harness for OverRedis {
         let server = Server::shared().expect("a Redis server");
         let redis = stand::redis(server, stand::named(&stand::namespace())).await;
         Rig {
-            dockets: Arc::new(RedisDockets::new(redis)),
+            batch_jobs: Arc::new(RedisBatchJobs::new(redis)),
             keep: Box::new(()),
         }
     }
 }
 
-gristmill_ports::dockets_contract!(OverRedis);
+gristmill_ports::batch_jobs_contract!(OverRedis);

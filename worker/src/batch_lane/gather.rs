@@ -10,9 +10,9 @@ use gristmill_domain::work::Task;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Lane;
-use crate::attempt::Place;
-use crate::kit::{BatchLine, Kit};
+use super::BatchLane;
+use crate::attempt::AttemptContext;
+use crate::run_context::{BatchLine, RunContext};
 
 /// A batch is handed in when nothing more has come for this long: what the coordinator opened at once is there by then.
 const QUIET: Duration = Duration::from_secs(1);
@@ -38,16 +38,16 @@ pub(super) struct Waiting {
     _delivery: oneshot::Sender<()>,
 }
 
-impl Lane {
+impl BatchLane {
     /// Has a task be part of the next batch; returns when its delivery may be acked.
-    pub(crate) async fn join(&self, place: Place<'_>, line: &BatchLine) {
+    pub(crate) async fn join(&self, place: AttemptContext<'_>, line: &BatchLine) {
         let (delivery, acked) = oneshot::channel();
         let waiting = Waiting {
             task: place.task.clone(),
             _delivery: delivery,
         };
-        match self.add(place.kit, waiting, line.requests) {
-            Joined::Full(batch) => self.hand_in(place.bench, place.kit, line, batch).await,
+        match self.add(place.context, waiting, line.requests) {
+            Joined::Full(batch) => self.hand_in(place.bench, place.context, line, batch).await,
             Joined::First(number) => self.lead(&place, number, line).await,
             Joined::Later => {}
         }
@@ -56,10 +56,10 @@ impl Lane {
     }
 
     /// Waits until nothing more comes, and hands the batch in; whoever fills it is faster.
-    async fn lead(&self, place: &Place<'_>, number: u64, line: &BatchLine) {
+    async fn lead(&self, place: &AttemptContext<'_>, number: u64, line: &BatchLine) {
         let leader = Leader {
             lane: self,
-            key: (place.kit.run, place.task.model.clone()),
+            key: (place.context.run, place.task.model.clone()),
             number,
         };
         while let Some(wake) = leader.wake() {
@@ -69,7 +69,7 @@ impl Lane {
             tokio::time::sleep_until(wake).await;
         }
         if let Some(batch) = leader.take() {
-            self.hand_in(place.bench, place.kit, line, batch).await;
+            self.hand_in(place.bench, place.context, line, batch).await;
         }
     }
 
@@ -78,9 +78,9 @@ impl Lane {
         self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, kit: &Kit, waiting: Waiting, requests: usize) -> Joined {
+    fn add(&self, context: &RunContext, waiting: Waiting, requests: usize) -> Joined {
         let now = Instant::now();
-        let key = (kit.run, waiting.task.model.clone());
+        let key = (context.run, waiting.task.model.clone());
         let mut gathering = self.gathering();
         let found = gathering.entry(key.clone()).or_insert_with(|| Gathering {
             number: self.gathered.fetch_add(1, Ordering::Relaxed),
@@ -104,7 +104,7 @@ impl Lane {
 /// The first task of a batch. Cut off before the batch is handed in, it lets the others go: nothing of them has begun, and the
 /// coordinator's sweep publishes them again.
 struct Leader<'a> {
-    lane: &'a Lane,
+    lane: &'a BatchLane,
     key: Key,
     number: u64,
 }

@@ -1,4 +1,4 @@
-//! Looks after batches that are out: claims their dockets, looks at them until they end, books what they brought.
+//! Looks after batches that are out: claims their batch jobs, looks at them until they end, books what they brought.
 //!
 //! There is one path: a batch that this worker has just handed in is claimed and read like one that another worker left behind.
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill_ports::batch::Docket;
+use gristmill_ports::batch::BatchJob;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use super::{HOLD, LOOK_AROUND};
 use crate::attempt::Bench;
 use crate::meter;
 
-/// Longest wait for dockets to be given back at the end.
+/// Longest wait for batch jobs to be given back at the end.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// Where a batch stands with this worker.
@@ -61,8 +61,8 @@ impl Bench {
                     }
                 },
             }
-            let dockets = match lane.dockets.claim(&lane.holder, HOLD).await {
-                Ok(dockets) => dockets,
+            let batch_jobs = match lane.batch_jobs.claim(&lane.holder, HOLD).await {
+                Ok(batch_jobs) => batch_jobs,
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -74,19 +74,21 @@ impl Bench {
                     }
                 }
             };
-            count(&dockets, &mut models);
-            watched.retain(|tag, _| dockets.iter().any(|docket| docket.tag == *tag));
-            for docket in dockets {
-                if lane.handing_in().contains(&docket.tag) {
+            count(&batch_jobs, &mut models);
+            watched.retain(|tag, _| batch_jobs.iter().any(|batch_job| batch_job.tag == *tag));
+            for batch_job in batch_jobs {
+                if lane.handing_in().contains(&batch_job.tag) {
                     continue;
                 }
                 let watch = watched
-                    .entry(docket.tag.clone())
+                    .entry(batch_job.tag.clone())
                     .or_insert_with(|| Watch::Waits(Tended::default(), Instant::now()));
                 match std::mem::replace(watch, Watch::LookedAt) {
                     Watch::Waits(tended, due) if due <= Instant::now() => {
                         let bench = Arc::clone(&self);
-                        looks.spawn(async move { (docket.tag.clone(), bench.look(&docket, tended).await) });
+                        looks.spawn(
+                            async move { (batch_job.tag.clone(), bench.look(&batch_job, tended).await) },
+                        );
                     }
                     other => *watch = other,
                 }
@@ -95,16 +97,16 @@ impl Bench {
         looks.shutdown().await;
         if !watched.is_empty() {
             // Given up, they are taken over when their lease has run out.
-            let _late = tokio::time::timeout(GIVE_BACK, lane.dockets.release(&lane.holder)).await;
+            let _late = tokio::time::timeout(GIVE_BACK, lane.batch_jobs.release(&lane.holder)).await;
         }
     }
 }
 
 /// Shows how many tasks wait in batches that this worker looks after, by model; one that has none any more shows zero.
-fn count(dockets: &[Docket], models: &mut BTreeMap<String, u64>) {
+fn count(batch_jobs: &[BatchJob], models: &mut BTreeMap<String, u64>) {
     models.values_mut().for_each(|tasks| *tasks = 0);
-    for docket in dockets {
-        *models.entry(docket.model.clone()).or_default() += docket.tasks;
+    for batch_job in batch_jobs {
+        *models.entry(batch_job.model.clone()).or_default() += batch_job.tasks;
     }
     for (model, tasks) in models {
         meter::in_batches(model, *tasks);

@@ -1,4 +1,4 @@
-//! The kits of the runs that a worker meets.
+//! The contexts of the runs that a worker meets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::validator::{Need, Settings};
 use gristmill_ports::register::{REFUSED_MAX, Register};
 use gristmill_sandbox::{FOLDERS, Files, Opened};
-use gristmill_worker::{Kit, Kits, NoKit, Silence};
+use gristmill_worker::{NoContext, RunContext, RunContexts, Silence};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::workshop::Workshop;
 
-/// Runs whose kits are kept; of more, those that were not asked for longest go.
+/// Runs whose contexts are kept; of more, those that were not asked for longest go.
 const KEPT: usize = 64;
 /// Time between two looks whether a run is reached by other ways now: a submitter may have sent it again.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -28,8 +28,8 @@ const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
 /// Characters of the reason.
 const REASON_CHARS_MAX: usize = 400;
 
-/// Builds a kit when the first task of its run comes, from what the run was started with.
-pub(crate) struct ClusterKits {
+/// Builds a context when the first task of its run comes, from what the run was started with.
+pub(crate) struct ClusterContexts {
     register: Arc<dyn Register>,
     states: States,
     workshop: Workshop,
@@ -54,15 +54,15 @@ struct Refusal {
 }
 
 struct Built {
-    kit: Arc<Kit>,
+    context: Arc<RunContext>,
     /// What it was built from.
     spec: ContentId,
     /// The files that the validator needs, for as long as it checks answers.
     _files: TempDir,
 }
 
-impl ClusterKits {
-    /// Kits of the register's runs.
+impl ClusterContexts {
+    /// RunContexts of the register's runs.
     pub(crate) fn new(
         register: Arc<dyn Register>,
         states: States,
@@ -81,8 +81,8 @@ impl ClusterKits {
 
     /// Runs whose tasks are put off here, and why: they cannot be worked on, or one of their models does not answer.
     pub(crate) fn put_off(&self, silences: &[Silence]) -> BTreeMap<RunId, String> {
-        let silent = |kit: &Kit| {
-            let lines = || kit.models.values().map(|model| model.line.id);
+        let silent = |context: &RunContext| {
+            let lines = || context.models.values().map(|model| model.line.id);
             silences
                 .iter()
                 .find(|silence| lines().any(|line| line == silence.line))
@@ -92,7 +92,7 @@ impl ClusterKits {
             let kept = locked(&self.kept);
             let built = kept
                 .iter()
-                .filter_map(|(run, kept)| Some((run, silent(&kept.built.get()?.kit)?)));
+                .filter_map(|(run, kept)| Some((run, silent(&kept.built.get()?.context)?)));
             put_off.extend(
                 built.map(|(run, silence)| (*run, format!("no call is answered: {}", silence.reason))),
             );
@@ -111,8 +111,8 @@ impl ClusterKits {
             .collect()
     }
 
-    fn refuse(&self, run: RunId, why: &NoKit) {
-        let (NoKit::NotYet(reason) | NoKit::Never(reason)) = why;
+    fn refuse(&self, run: RunId, why: &NoContext) {
+        let (NoContext::NotYet(reason) | NoContext::Never(reason)) = why;
         let refusal = Refusal {
             reason: reason.clone(),
             at: Instant::now(),
@@ -124,7 +124,7 @@ impl ClusterKits {
         }
     }
 
-    /// The kit's place; and whether it is time to look if it is still the right one.
+    /// The context's place; and whether it is time to look if it is still the right one.
     fn cell(&self, run: RunId) -> (Arc<OnceCell<Built>>, bool) {
         let mut kept = locked(&self.kept);
         if kept.len() >= KEPT
@@ -155,7 +155,7 @@ impl ClusterKits {
         (Arc::clone(&entry.built), look)
     }
 
-    /// Forgets a kit whose run was sent again with other addresses or keys. A register that does not answer changes nothing.
+    /// Forgets a context whose run was sent again with other addresses or keys. A register that does not answer changes nothing.
     async fn look_again(&self, run: RunId, cell: &Arc<OnceCell<Built>>) {
         let Some(built) = cell.get() else {
             return;
@@ -171,20 +171,20 @@ impl ClusterKits {
         }
     }
 
-    async fn build(&self, run: RunId) -> Result<Built, NoKit> {
-        let not_yet = |error: anyhow::Error| NoKit::NotYet(format!("{error:#}"));
+    async fn build(&self, run: RunId) -> Result<Built, NoContext> {
+        let not_yet = |error: anyhow::Error| NoContext::NotYet(format!("{error:#}"));
         let spec = self
             .register
             .spec(run)
             .await
             .map_err(|error| not_yet(error.into()))?
-            .ok_or_else(|| NoKit::Never(format!("run {run} is not in the register")))?;
+            .ok_or_else(|| NoContext::Never(format!("run {run} is not in the register")))?;
         let start: Start = serde_json::from_slice(&spec).map_err(|error| {
-            NoKit::Never(format!("what run {run} was started with cannot be read: {error}"))
+            NoContext::Never(format!("what run {run} was started with cannot be read: {error}"))
         })?;
         let validator = &start.job.filter.validator;
         if matches!(validator.need(), Some(Need::Program(_))) && !self.allow_commands {
-            return Err(NoKit::NotYet(
+            return Err(NoContext::NotYet(
                 "its validator runs a program, and this worker was not started with `--allow-commands`"
                     .to_owned(),
             ));
@@ -193,14 +193,14 @@ impl ClusterKits {
         let Opened { checker, .. } = gristmill_sandbox::open(validator, Files::Sent(files.path()))
             .await
             .map_err(|error| not_yet(error.into()))?;
-        let kit = self
+        let context = self
             .workshop
-            .kit(run, &start.job, checker, (self.states)(run))
+            .context(run, &start.job, checker, (self.states)(run))
             .await
             .map_err(not_yet)?;
         tracing::info!(%run, job = start.job_file, "ready to work on it");
         Ok(Built {
-            kit: Arc::new(kit),
+            context: Arc::new(context),
             spec: ContentId::of(&[&spec]),
             _files: files,
         })
@@ -238,8 +238,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[async_trait]
-impl Kits for ClusterKits {
-    async fn kit(&self, run: RunId) -> Result<Arc<Kit>, NoKit> {
+impl RunContexts for ClusterContexts {
+    async fn context(&self, run: RunId) -> Result<Arc<RunContext>, NoContext> {
         let (mut cell, look) = self.cell(run);
         if look {
             self.look_again(run, &cell).await;
@@ -248,7 +248,7 @@ impl Kits for ClusterKits {
         match cell.get_or_try_init(|| self.build(run)).await {
             Ok(built) => {
                 locked(&self.refused).remove(&run);
-                Ok(Arc::clone(&built.kit))
+                Ok(Arc::clone(&built.context))
             }
             Err(why) => {
                 self.refuse(run, &why);
@@ -261,7 +261,7 @@ impl Kits for ClusterKits {
         let reason = format!(
             "this worker cannot do `{need}`, and leaves such tasks to others: is it of an older version?"
         );
-        self.refuse(run, &NoKit::NotYet(reason));
+        self.refuse(run, &NoContext::NotYet(reason));
     }
 
     fn doubt(&self, run: RunId) {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-/// The line.
-pub(crate) struct Lane<T> {
+/// The queue.
+pub(crate) struct Bounded<T> {
     line: Mutex<VecDeque<Waiting<T>>>,
     /// One permit a message that waits; closed when the queue has gone.
     arrived: Semaphore,
@@ -22,7 +22,7 @@ struct Waiting<T> {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl<T> Lane<T> {
+impl<T> Bounded<T> {
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             line: Mutex::default(),
@@ -81,7 +81,7 @@ impl<T> Lane<T> {
     pub(crate) fn seat(self: &Arc<Self>) -> Seat<T> {
         self.consumers.fetch_add(1, Ordering::Relaxed);
         Seat {
-            lane: Arc::clone(self),
+            queue: Arc::clone(self),
         }
     }
 
@@ -92,26 +92,26 @@ impl<T> Lane<T> {
 
 /// A consumer's place at a line; counted while it is held.
 pub(crate) struct Seat<T> {
-    lane: Arc<Lane<T>>,
+    queue: Arc<Bounded<T>>,
 }
 
 impl<T> Seat<T> {
-    pub(crate) fn lane(&self) -> &Arc<Lane<T>> {
-        &self.lane
+    pub(crate) fn queue(&self) -> &Arc<Bounded<T>> {
+        &self.queue
     }
 
     /// The next message; `None` when the queue has gone and nothing is left. Nothing is lost when the call is cancelled.
     pub(crate) async fn take(&mut self) -> Option<T> {
-        if let Ok(permit) = self.lane.arrived.acquire().await {
+        if let Ok(permit) = self.queue.arrived.acquire().await {
             permit.forget();
         }
-        let next = self.lane.line().pop_front();
+        let next = self.queue.line().pop_front();
         next.map(|waiting| waiting.message)
     }
 }
 
 impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
-        self.lane.consumers.fetch_sub(1, Ordering::Relaxed);
+        self.queue.consumers.fetch_sub(1, Ordering::Relaxed);
     }
 }

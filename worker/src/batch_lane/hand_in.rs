@@ -7,17 +7,17 @@ use futures::stream::{self, StreamExt};
 use gristmill_domain::amount::Amount;
 use gristmill_domain::refusal::with_advice;
 use gristmill_domain::work::Task;
-use gristmill_ports::batch::{BatchId, BatchRequest, Docket, DocketError};
+use gristmill_ports::batch::{BatchId, BatchJob, BatchJobError, BatchRequest};
 use gristmill_ports::model::{CallError, Scope};
 
 use super::contents::{self, Item};
 use super::gather::Waiting;
-use super::{HOLD, LENT, Lane};
-use crate::attempt::{Bench, Place};
+use super::{BatchLane, HOLD, LENT};
+use crate::attempt::{AttemptContext, Bench};
 use crate::call::{End, needs_a_person};
-use crate::kit::{BatchLine, Kit};
 use crate::lease::Held;
 use crate::meter::{self, Batched};
+use crate::run_context::{BatchLine, RunContext};
 use crate::tell::{pauses, tell};
 use crate::wait::{backoff, millis, spread};
 
@@ -25,7 +25,7 @@ use crate::wait::{backoff, millis, spread};
 pub(super) const AT_ONCE: usize = 64;
 /// Wait before tasks are tried again whose batch could not be written down.
 const NOT_STORED_WAIT: Duration = Duration::from_secs(10);
-/// Time after which writing a docket is given up.
+/// Time after which writing a batch job is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// An attempt of a batch, its lease kept alive until the batch is out.
@@ -34,10 +34,10 @@ struct Begun {
     _held: Held,
 }
 
-/// Says the same again while the dockets fail.
-pub(super) async fn insist<T, F>(operation: impl Fn() -> F) -> Result<T, DocketError>
+/// Says the same again while the batch jobs fail.
+pub(super) async fn insist<T, F>(operation: impl Fn() -> F) -> Result<T, BatchJobError>
 where
-    F: Future<Output = Result<T, DocketError>>,
+    F: Future<Output = Result<T, BatchJobError>>,
 {
     let mut pauses = pauses(GIVE_UP_AFTER);
     loop {
@@ -52,16 +52,22 @@ where
 }
 
 /// The most that a task of a batch may cost.
-fn worst_case(kit: &Kit, task: &Task) -> Amount {
-    let price = kit.models.get(&task.model).map(|model| model.price);
+fn worst_case(context: &RunContext, task: &Task) -> Amount {
+    let price = context.models.get(&task.model).map(|model| model.price);
     price
         .zip(task.work.request())
         .map_or(Amount::ZERO, |(price, request)| price.worst_case(request))
 }
 
-impl Lane {
+impl BatchLane {
     /// Begins the tasks, and hands those in that were granted.
-    pub(super) async fn hand_in(&self, bench: &Bench, kit: &Kit, line: &BatchLine, batch: Vec<Waiting>) {
+    pub(super) async fn hand_in(
+        &self,
+        bench: &Bench,
+        context: &RunContext,
+        line: &BatchLine,
+        batch: Vec<Waiting>,
+    ) {
         // Others' batches hold it: it is looked at as often as they are.
         let no_budget = spread(line.poll_every);
         let begins: Vec<_> = batch
@@ -69,13 +75,13 @@ impl Lane {
             .map(|waiting| {
                 let task = &waiting.task;
                 async move {
-                    let fence = Place { bench, kit, task }
-                        .begin(worst_case(kit, task), no_budget)
+                    let fence = AttemptContext { bench, context, task }
+                        .begin(worst_case(context, task), no_budget)
                         .await?;
                     let task = task.clone();
                     Some(Begun {
                         item: Item { fence, task },
-                        _held: bench.leases.hold(kit.run, fence),
+                        _held: bench.leases.hold(context.run, fence),
                     })
                 }
             })
@@ -89,7 +95,7 @@ impl Lane {
         while let Some(part) = parts.pop() {
             if !part.is_empty() {
                 parts.extend(
-                    self.hand_in_part(bench, kit, line, part)
+                    self.hand_in_part(bench, context, line, part)
                         .await
                         .into_iter()
                         .flatten(),
@@ -102,14 +108,14 @@ impl Lane {
     async fn hand_in_part(
         &self,
         bench: &Bench,
-        kit: &Kit,
+        context: &RunContext,
         line: &BatchLine,
         part: Vec<Begun>,
     ) -> Option<[Vec<Begun>; 2]> {
         let items: Vec<Item> = part.iter().map(|begun| begun.item.clone()).collect();
         let group = Group {
             bench,
-            kit,
+            context,
             items: &items,
         };
         let tag = format!("{:032x}", rand::random::<u128>());
@@ -131,7 +137,7 @@ impl Lane {
             .collect();
         match line.model.submit(&tag, &requests).await {
             Ok(batch) => {
-                tracing::info!(run = %kit.run, model = group.model(), tasks = items.len(), "a batch is handed in");
+                tracing::info!(run = %context.run, model = group.model(), tasks = items.len(), "a batch is handed in");
                 meter::batch(group.model(), Batched::HandedIn);
                 self.name(&group, line, &tag, batch).await;
                 None
@@ -139,7 +145,7 @@ impl Lane {
             Err(CallError::Unknown { reason, .. } | CallError::Unreadable { reason }) => {
                 tracing::warn!(reason, "nobody knows whether a batch was taken in");
                 meter::batch(group.model(), Batched::Unknown);
-                // Its docket stays: it is looked for by its name, and burned where it has none.
+                // Its batch job stays: it is looked for by its name, and burned where it has none.
                 None
             }
             Err(CallError::NotBilled {
@@ -185,20 +191,20 @@ impl Lane {
 
     /// Makes durable who is in the batch, before anything is sent.
     async fn write_down(&self, group: &Group<'_>, tag: &str) -> Result<(), String> {
-        contents::write(group.kit.blobs.as_ref(), tag, group.items)
+        contents::write(group.context.blobs.as_ref(), tag, group.items)
             .await
             .map_err(|error| format!("what is in the batch could not be stored: {error}"))?;
-        let docket = Docket {
+        let batch_job = BatchJob {
             tag: tag.to_owned(),
-            run: group.kit.run,
+            run: group.context.run,
             model: group.model().to_owned(),
             tasks: group.items.len() as u64,
             batch: None,
         };
-        insist(|| self.dockets.enter(&docket, &self.holder, HOLD))
+        insist(|| self.batch_jobs.enter(&batch_job, &self.holder, HOLD))
             .await
             .map_err(|error| error.to_string())?;
-        let (ledger, run) = (&group.bench.ledger, group.kit.run);
+        let (ledger, run) = (&group.bench.ledger, group.context.run);
         let fences: Vec<_> = group.items.iter().map(|item| item.fence).collect();
         let lent = tell("lend", || ledger.lend(run, &fences, millis(LENT))).await;
         match lent {
@@ -210,7 +216,7 @@ impl Lane {
 
     /// Writes down what the provider calls a batch. Where that cannot be done, nobody would ever read it: it is called back, and burned.
     async fn name(&self, group: &Group<'_>, line: &BatchLine, tag: &str, batch: BatchId) {
-        if let Err(error) = insist(|| self.dockets.name(tag, &batch)).await {
+        if let Err(error) = insist(|| self.batch_jobs.name(tag, &batch)).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a batch that was handed in is lost sight of: it is cancelled, and its worst case booked"
@@ -226,25 +232,25 @@ impl Lane {
         }
     }
 
-    /// Forgets a docket. One that stays by mistake is booked again, which changes nothing.
+    /// Forgets a batch job. One that stays by mistake is booked again, which changes nothing.
     pub(super) async fn strike(&self, tag: &str) {
-        if let Err(error) = insist(|| self.dockets.strike(tag)).await {
+        if let Err(error) = insist(|| self.batch_jobs.strike(tag)).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "a docket was not struck"
+                "a batch_job was not struck"
             );
         }
     }
 }
 
-/// Keeps this worker's own look around away from a docket that is not complete yet.
+/// Keeps this worker's own look around away from a batch job that is not complete yet.
 struct HandingIn<'a> {
-    lane: &'a Lane,
+    lane: &'a BatchLane,
     tag: String,
 }
 
 impl<'a> HandingIn<'a> {
-    fn new(lane: &'a Lane, tag: &str) -> Self {
+    fn new(lane: &'a BatchLane, tag: &str) -> Self {
         lane.handing_in().insert(tag.to_owned());
         Self {
             lane,
@@ -264,7 +270,7 @@ impl Drop for HandingIn<'_> {
 /// Attempts of one batch that end together.
 pub(super) struct Group<'a> {
     pub(super) bench: &'a Bench,
-    pub(super) kit: &'a Kit,
+    pub(super) context: &'a RunContext,
     pub(super) items: &'a [Item],
 }
 
@@ -283,18 +289,18 @@ impl Group<'_> {
     }
 
     pub(super) async fn pause(&self, reason: &str) {
-        let (ledger, run) = (&self.bench.ledger, self.kit.run);
+        let (ledger, run) = (&self.bench.ledger, self.context.run);
         let reason = with_advice(reason);
-        self.bench.kits.doubt(run);
+        self.bench.contexts.doubt(run);
         tell("pause", || ledger.pause(run, &reason)).await;
     }
 
     /// Each was refused by itself: what becomes of it is that of a single call.
     async fn refused(&self, reason: String) {
         for item in self.items {
-            let place = Place {
+            let place = AttemptContext {
                 bench: self.bench,
-                kit: self.kit,
+                context: self.context,
                 task: &item.task,
             };
             let end = place.request_refused(reason.clone(), item.fence.attempt).await;
@@ -304,13 +310,17 @@ impl Group<'_> {
 
     /// Ends all of them; whether the ledger took every word.
     async fn end(&self, end: impl Fn(&Item) -> End) -> bool {
-        let (bench, kit) = (self.bench, self.kit);
+        let (bench, context) = (self.bench, self.context);
         let ends: Vec<_> = self
             .items
             .iter()
             .map(|item| {
                 let (fence, task, end) = (item.fence, &item.task, end(item));
-                async move { Place { bench, kit, task }.finish(fence, end, None).await }
+                async move {
+                    AttemptContext { bench, context, task }
+                        .finish(fence, end, None)
+                        .await
+                }
             })
             .collect();
         stream::iter(ends)

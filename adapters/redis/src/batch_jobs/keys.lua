@@ -1,0 +1,7 @@
+-- What the batch jobs' scripts share. Every key begins with KEYS[1], `gm:{dockets}` where the namespace is `gm`, so that all of them lie on one
+-- node of a cluster.
+--
+--   tags       sorted set: tags of all batch jobs, by the end of their lease; 0 is in nobody's hands
+--   of:TAG     a hash: run, model, tasks, batch, holder
+--
+-- Batch jobs are as many as there are batches at providers: the windows bound them.
