@@ -182,6 +182,13 @@ struct NoOutput {
     shard_rows: u64,
 }
 
+/// The order of an object's members decides nothing.
+fn sorted(mut members: Map<String, Value>) -> Map<String, Value> {
+    members.values_mut().for_each(Value::sort_all_objects);
+    members.sort_keys();
+    members
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -322,7 +329,7 @@ impl<'a> Model<'a> {
             api: *api,
             model: model.as_deref(),
             local: local.as_ref().map(Local::of),
-            body: set.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            body: sorted(set.map(|(name, value)| (name.clone(), value.clone())).collect()),
             price: price.as_ref().map(Price::of),
             structured: structured.filter(|structured| *structured == Structured::None),
             prompt_form: *prompt_form,

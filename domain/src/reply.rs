@@ -326,7 +326,13 @@ mod tests {
         };
         let whole = verdict.clone().with_answer(true);
         assert_eq!(whole.names(), ["reasoning", "answerable", "reason", "answer"]);
-        assert_eq!(whole.schema().schema["required"], json!(whole.names()));
+        let schema = whole.schema().schema;
+        assert_eq!(schema["required"], json!(whole.names()));
+        let properties = schema["properties"].as_object().unwrap();
+        assert_eq!(
+            properties.keys().collect::<Vec<_>>(),
+            ["reasoning", "answerable", "reason", "answer"]
+        );
         assert_eq!(
             verdict.with_answer(false).names(),
             ["answerable", "reason", "answer"]

@@ -31,11 +31,11 @@ fn csv_rows_span_lines_and_each_fault_has_its_place() {
     assert_eq!(
         Folder::with(&[("s.csv", text)]).shown("s.csv"),
         [
-            r#"2: {"answer":"1","question":"two\nlines"}"#,
+            r#"2: {"question":"two\nlines","answer":"1"}"#,
             "! 6: 1 fields where the header names 2",
             "! 7: 3 fields where the header names 2",
             "! 8: invalid UTF-8 at byte 4 of field `question`; save the file as UTF-8",
-            r#"9: {"answer":"","question":"say \"hi\""}"#,
+            r#"9: {"question":"say \"hi\"","answer":""}"#,
             "! 10: a quoted field that begins in this row is never closed; everything behind it was taken for its text",
         ]
     );
@@ -101,7 +101,7 @@ fn rows_over_the_limit_are_skipped_and_the_next_is_read() {
         [
             format!("! 2: {too_long}"),
             format!("! 4: {too_long}"),
-            r#"5: {"a":"3","q":"2"}"#.to_owned()
+            r#"5: {"q":"2","a":"3"}"#.to_owned()
         ]
     );
     assert_eq!(
@@ -323,13 +323,13 @@ fn spreadsheets_of_every_country_are_read() {
     assert_eq!(
         folder.shown("semicolons.csv"),
         [
-            r#"2: {"Antwort":"ja","Frage":"Ist 1,5 viel?"}"#,
-            r#"3: {"Antwort":"nein","Frage":"a;b"}"#
+            r#"2: {"Frage":"Ist 1,5 viel?","Antwort":"ja"}"#,
+            r#"3: {"Frage":"a;b","Antwort":"nein"}"#
         ]
     );
-    assert_eq!(folder.shown("said.csv"), [r#"3: {"Antwort":"y","Frage":"x"}"#]);
+    assert_eq!(folder.shown("said.csv"), [r#"3: {"Frage":"x","Antwort":"y"}"#]);
     assert_eq!(
         folder.shown("wide.csv"),
-        [r#"2: {"Antwort":"ja","Frage":"Größer?"}"#]
+        [r#"2: {"Frage":"Größer?","Antwort":"ja"}"#]
     );
 }
