@@ -11,7 +11,7 @@
 //! what answers the need, a [`Given`].
 
 mod command;
-mod json_schema;
+pub(crate) mod json_schema;
 mod label;
 mod number;
 mod number_with_unit;

@@ -46,16 +46,8 @@ impl JsonSchema {
             .schema
             .as_ref()
             .ok_or("the schema was not read from its file")?;
-        let mut compiler = Compiler::new();
-        compiler.use_loader(Box::new(Nowhere));
-        let mut schemas = Schemas::new();
-        let compiled = compiler
-            .add_resource(SCHEMA_URL, schema.clone())
-            .and_then(|()| compiler.compile(SCHEMA_URL, &mut schemas));
-        let index = compiled.map_err(|error| one_line(&format!("{error:#}")))?;
         Ok(Ready {
-            schemas,
-            index,
+            schema: Compiled::new(schema)?,
             members: self.members.clone(),
             compare: self.compare,
         })
@@ -169,9 +161,36 @@ impl UrlLoader for Nowhere {
     }
 }
 
-struct Ready {
+/// A JSON Schema that values can be held against.
+pub(crate) struct Compiled {
     schemas: Schemas,
     index: SchemaIndex,
+}
+
+impl Compiled {
+    /// # Errors
+    /// What is wrong with the schema, in words.
+    pub(crate) fn new(schema: &Value) -> Result<Self, String> {
+        let mut compiler = Compiler::new();
+        compiler.use_loader(Box::new(Nowhere));
+        let mut schemas = Schemas::new();
+        let compiled = compiler
+            .add_resource(SCHEMA_URL, schema.clone())
+            .and_then(|()| compiler.compile(SCHEMA_URL, &mut schemas));
+        let index = compiled.map_err(|error| one_line(&format!("{error:#}")))?;
+        Ok(Self { schemas, index })
+    }
+
+    /// # Errors
+    /// What of the value does not fit, in words.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        let fits = self.schemas.validate(value, self.index);
+        fits.map_err(|error| faults(&error).join("; "))
+    }
+}
+
+struct Ready {
+    schema: Compiled,
     members: Vec<String>,
     compare: bool,
 }
@@ -180,9 +199,9 @@ impl Ready {
     /// The JSON value of a text, unless it does not fit. The error is a clause that follows the text.
     fn read(&self, text: &str) -> Result<Value, String> {
         let value = structured::json(text).ok_or("holds no JSON value")?;
-        match self.schemas.validate(&value, self.index) {
+        match self.schema.check(&value) {
             Ok(()) => Ok(self.compared(value)),
-            Err(error) => Err(format!("does not fit the schema: {}", faults(&error).join("; "))),
+            Err(faults) => Err(format!("does not fit the schema: {faults}")),
         }
     }
 
