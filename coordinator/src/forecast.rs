@@ -24,6 +24,10 @@ use crate::setup::{Brief, Setup, UsedRecipe, judge_use, starts_from_passage};
 const SAMPLE: u64 = 12;
 /// Bytes of a token of English text, roughly.
 const BYTES_A_TOKEN: f64 = 4.0;
+/// Questions with their answers in a dialogue, believed before a pilot.
+const DIALOGUE_TURNS: f64 = 3.0;
+/// Tokens of a reply that holds tools, believed before a pilot.
+const TOOLS_TOKENS: f64 = 400.0;
 /// Share of candidates that become rows, believed before a pilot: further answers, and rephrasings.
 const PRIOR_ACCEPTANCE: [f64; 2] = [0.78, 0.74];
 /// The same of new questions and texts whose answers do not vote: what the gate and one check leave.
@@ -446,6 +450,10 @@ fn step_cost(
         Holds::Answer | Holds::Text if !reply.decides() || member.holds == Holds::Answer => answer,
         Holds::Texts { .. } => answer,
         Holds::OneOf { .. } => 10.0,
+        Holds::Messages | Holds::ToolMessages => {
+            DIALOGUE_TURNS * (seed.question.len() as f64 / BYTES_A_TOKEN + answer)
+        }
+        Holds::Tools => TOOLS_TOKENS,
         Holds::Answer | Holds::Text | Holds::Reasoning | Holds::YesNo | Holds::Number { .. } => 0.0,
     });
     let verdict = reply.verdict().is_some()

@@ -10,6 +10,7 @@
 
 mod begin;
 mod candidate;
+mod content;
 mod gates;
 mod steps;
 #[cfg(test)]
@@ -24,10 +25,8 @@ use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::job::{EmbedSource, Filter};
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::plan::{Plan, Visit};
-use gristmill_domain::recipe::machine::State;
-use gristmill_domain::recipe::{Form, Recipe};
-use gristmill_domain::reply::Value;
-use gristmill_domain::row::{Checks, Position, Row, TakenStep, Worse};
+use gristmill_domain::recipe::Form;
+use gristmill_domain::row::{Checks, Position, Row, TakenStep};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::{Address, Output, Report, StageCall, Task, Work};
@@ -43,6 +42,7 @@ use crate::seeds::SeedStore;
 use crate::setup::Setup;
 use crate::stored_rows::{self, StoredRows};
 use candidate::{Candidate, Gate};
+use content::{Content, content};
 
 /// What finished rounds left behind, and this one adds to.
 pub(crate) struct Past<'a> {
@@ -311,11 +311,15 @@ impl<'a> Round<'a> {
         let position = self.position(index);
         let recipe = self.setup.recipe(candidate.recipe);
         let strategy = recipe.kind();
-        let question = candidate.state.question(recipe).to_owned();
+        let form = recipe.file().row.form;
+        let question = match form.is_dialogue() {
+            true => self.compared(&candidate).into_owned(),
+            false => candidate.state.question(recipe).to_owned(),
+        };
         // Texts are about what they say themselves.
-        let compared = match recipe.file().row.form {
-            Form::Text => self.compared(&candidate).to_owned(),
-            Form::Instruction | Form::Preference => question.clone(),
+        let compared = match form {
+            Form::Text => self.compared(&candidate).into_owned(),
+            _ => question.clone(),
         };
         let rejection = candidate.state.decided().flatten().cloned();
         let accepted = rejection.is_none();
@@ -379,7 +383,7 @@ impl<'a> Round<'a> {
             seed_id: candidate.seed.id,
             strategy,
             made: (!candidate.spec.calibrates).then(|| recipe.made()),
-            form: recipe.file().row.form,
+            form,
             concept,
             borrowed,
             assigned: assessed.assigned,
@@ -390,6 +394,12 @@ impl<'a> Round<'a> {
             question,
             reasoning: answer.reasoning,
             answer: answer.text,
+            messages: candidate
+                .state
+                .messages(recipe)
+                .map(<[_]>::to_vec)
+                .unwrap_or_default(),
+            tools: candidate.state.tools(recipe).to_vec(),
             worse,
             teacher: self
                 .setup
@@ -464,7 +474,7 @@ impl Round<'_> {
             let texts = members
                 .iter()
                 .filter_map(|i| self.active.get(i))
-                .map(|c| self.compared(c).to_owned())
+                .map(|c| self.compared(c).into_owned())
                 .collect();
             let model = self.setup.job.embed.model.clone();
             return Ok(Some(Task {
@@ -524,73 +534,6 @@ impl Round<'_> {
         for index in members {
             self.decide(index, Some(call_failed(&failure)));
         }
-    }
-}
-
-/// What a candidate says, whatever became of it.
-struct Content {
-    answer: Said,
-    worse: Option<Worse>,
-    correct: Option<bool>,
-    details: Vec<String>,
-}
-
-/// A text with the reasoning that leads to it.
-#[derive(Default)]
-struct Said {
-    reasoning: String,
-    text: String,
-}
-
-fn content(recipe: &Recipe, state: &State) -> Content {
-    let row = &recipe.file().row;
-    let field = |name: &Option<String>| name.as_deref().unwrap_or_default().to_owned();
-    if row.form == Form::Text {
-        return Content {
-            answer: Said {
-                reasoning: String::new(),
-                text: state.text(&field(&row.text)).to_owned(),
-            },
-            worse: None,
-            correct: None,
-            details: Vec::new(),
-        };
-    }
-    let kept = match row.form {
-        Form::Preference => state.answer(&field(&row.chosen)),
-        Form::Instruction | Form::Text => state.answer(&field(&row.answer)),
-    };
-    let worse = state.answer(&field(&row.rejected)).map(|answer| Worse {
-        reasoning: answer.reasoning.clone(),
-        answer: answer.answer.clone(),
-        margin: match state.fields().get("margin") {
-            Some(Value::Number(margin)) => Some(*margin),
-            _ => None,
-        },
-    });
-    // An answer that was rejected shows why.
-    match kept.or(state.ballot().chosen()) {
-        Some(answer) => Content {
-            answer: Said {
-                reasoning: answer.reasoning.clone(),
-                text: answer.answer.clone(),
-            },
-            worse,
-            correct: answer.correct,
-            details: Some(answer.detail.clone())
-                .filter(|detail| !detail.is_empty())
-                .into_iter()
-                .collect(),
-        },
-        None => Content {
-            answer: Said {
-                reasoning: String::new(),
-                text: state.last_text().to_owned(),
-            },
-            worse,
-            correct: None,
-            details: Vec::new(),
-        },
     }
 }
 

@@ -166,7 +166,12 @@ pub(crate) fn teacher(task: &Task) -> Output {
             Holds::Answer if reply.question().is_some() => comes(7),
             Holds::Answer => Value::Answer(Some(Answer { correct, ..given() })),
             Holds::Reasoning => continue,
-            Holds::Number { .. } | Holds::Texts { .. } | Holds::OneOf { .. } => return unreadable(),
+            Holds::Number { .. }
+            | Holds::Texts { .. }
+            | Holds::OneOf { .. }
+            | Holds::Messages
+            | Holds::ToolMessages
+            | Holds::Tools => return unreadable(),
         };
         fields.insert(member.name.clone(), value);
     }

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod breaker;
 pub mod chat;
 pub mod concept;
+pub mod dialogue;
 pub mod egress;
 pub mod evidence;
 pub mod filter;

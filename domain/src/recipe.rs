@@ -20,7 +20,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::reply::{Holds, Reply};
+use crate::reply::{Fields, Holds, Reply, Value};
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 
@@ -253,6 +253,15 @@ impl Recipe {
         check::is_name(name)
     }
 
+    /// The fields that a candidate has from the start, beside its seed's question.
+    pub fn first_fields(&self) -> Fields {
+        let tools = (!self.file.tools.is_empty()).then(|| Value::Tools(self.file.tools.clone()));
+        tools
+            .into_iter()
+            .map(|tools| (check::TOOLS.to_owned(), tools))
+            .collect()
+    }
+
     /// Its steps.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -408,9 +417,12 @@ impl Recipe {
         names
     }
 
-    /// Names of the fields that its replies fill.
+    /// Names of the fields that its replies fill, after the tools that it has from the start.
     pub fn field_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
+        if !self.file.tools.is_empty() {
+            names.push(check::TOOLS.to_owned());
+        }
         for step in &self.steps {
             let reply = match &step.does {
                 Does::Ask(ask) => &ask.reply,

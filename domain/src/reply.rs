@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use crate::chat::OutputSchema;
+use crate::dialogue::{self, Tool, Turn};
 use crate::job::NO_CONCEPT;
 use crate::work::{Answer, Judgement};
 
@@ -74,11 +75,17 @@ pub enum Holds {
         #[serde(default)]
         or_none: bool,
     },
+    /// The messages of a dialogue, in which no tool is called.
+    Messages,
+    /// The messages of a dialogue whose assistant may call the tools that the recipe has.
+    ToolMessages,
+    /// Tools that an assistant may call.
+    Tools,
 }
 
 impl Holds {
     /// The names of all types.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 11] = [
         "text",
         "question",
         "answer",
@@ -87,6 +94,9 @@ impl Holds {
         "number",
         "texts",
         "one_of",
+        "messages",
+        "tool_messages",
+        "tools",
     ];
 
     /// The name of the type, as recipes write it.
@@ -100,7 +110,15 @@ impl Holds {
             Self::Number { .. } => "number",
             Self::Texts { .. } => "texts",
             Self::OneOf { .. } => "one_of",
+            Self::Messages => "messages",
+            Self::ToolMessages => "tool_messages",
+            Self::Tools => "tools",
         }
+    }
+
+    /// True of the messages of a dialogue, with tools or without.
+    pub const fn is_dialogue(&self) -> bool {
+        matches!(self, Self::Messages | Self::ToolMessages)
     }
 
     /// The type in JSON Schema.
@@ -115,6 +133,9 @@ impl Holds {
                 let all: Vec<&str> = names.iter().map(String::as_str).chain(none).collect();
                 json!({"type": "string", "enum": all})
             }
+            Self::Messages => dialogue::turns_schema(false),
+            Self::ToolMessages => dialogue::turns_schema(true),
+            Self::Tools => dialogue::tools_schema(),
         }
     }
 }
@@ -220,6 +241,10 @@ pub enum Value {
     Choice(Option<String>),
     /// An answer; nothing where one that came beside something else is of no use.
     Answer(Option<Answer>),
+    /// The messages of a dialogue.
+    Messages(Vec<Turn>),
+    /// Tools that an assistant may call.
+    Tools(Vec<Tool>),
 }
 
 impl Value {
@@ -240,6 +265,8 @@ impl Value {
                 .as_ref()
                 .map(|answer| answer.answer.clone())
                 .unwrap_or_default(),
+            Self::Messages(turns) => json!(turns).to_string(),
+            Self::Tools(tools) => json!(tools).to_string(),
         }
     }
 
@@ -249,20 +276,41 @@ impl Value {
             Self::Texts(texts) => texts.iter().map(|text| harmless(text)).collect(),
             Self::YesNo(yes) => minijinja::Value::from(*yes),
             Self::Number(number) => minijinja::Value::from(*number),
-            Self::Text(_) | Self::Choice(_) | Self::Answer(_) => {
+            Self::Text(_) | Self::Choice(_) | Self::Answer(_) | Self::Messages(_) | Self::Tools(_) => {
                 minijinja::Value::from(harmless(&self.shown()))
             }
         }
     }
 
-    /// The value in the conditions of a recipe: an answer is its text.
+    /// The value in the conditions of a recipe: an answer is its text, messages and tools are lists.
     pub(crate) fn in_conditions(&self) -> minijinja::Value {
         match self {
             Self::YesNo(yes) => minijinja::Value::from(*yes),
             Self::Number(number) => minijinja::Value::from(*number),
             Self::Texts(texts) => texts.iter().map(String::as_str).collect(),
             Self::Text(_) | Self::Choice(_) | Self::Answer(_) => minijinja::Value::from(self.shown()),
+            Self::Messages(turns) => of_json(&json!(turns)),
+            Self::Tools(tools) => of_json(&json!(tools)),
         }
+    }
+}
+
+/// A JSON value as conditions see it.
+fn of_json(value: &serde_json::Value) -> minijinja::Value {
+    match value {
+        serde_json::Value::Null => minijinja::Value::from(()),
+        serde_json::Value::Bool(truth) => minijinja::Value::from(*truth),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => minijinja::Value::from(whole),
+            None => minijinja::Value::from(number.as_f64()),
+        },
+        serde_json::Value::String(text) => minijinja::Value::from(text.as_str()),
+        serde_json::Value::Array(items) => items.iter().map(of_json).collect(),
+        serde_json::Value::Object(members) => minijinja::Value::from_pairs(
+            members
+                .iter()
+                .map(|(name, value)| (name.as_str(), of_json(value))),
+        ),
     }
 }
 

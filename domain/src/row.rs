@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::concept::Assigned;
+use crate::dialogue::{Tool, Turn};
 use crate::evidence::Weighed;
 use crate::filter::leak::Trial;
 use crate::filter::{Reason, Rejection};
@@ -77,12 +78,18 @@ pub struct Row {
     /// What the question was varied by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutation: Option<Mutation>,
-    /// The question; empty when none was had.
+    /// The question; empty when none was had. Of a dialogue, what its gate compares: all that the user says, or the opening question.
     pub question: String,
     /// Reasoning that leads to the answer.
     pub reasoning: String,
-    /// The answer; empty when none was had.
+    /// The answer; empty when none was had. Of a dialogue, the assistant's last message.
     pub answer: String,
+    /// Of a dialogue, its messages: what is trained on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Turn>,
+    /// Of a dialogue, the tools that its assistant may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
     /// Of a pair, the answer that is not preferred; `answer` is the one that is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worse: Option<Worse>,
@@ -130,16 +137,25 @@ pub struct Worse {
     pub margin: Option<f64>,
 }
 
+/// What an assistant is trained to say: the reasoning, and the answer.
+pub fn completion(reasoning: &str, answer: &str) -> String {
+    if reasoning.is_empty() {
+        answer.to_owned()
+    } else {
+        format!("{reasoning}\n\n{answer}")
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_instruction(form: &Form) -> bool {
     *form == Form::Instruction
 }
 
 impl Row {
-    /// What is compared with other rows: its question, or its text.
+    /// What is compared with other rows: its question, its text, or what the gate of a dialogue compares.
     pub fn compared(&self) -> &str {
         match self.form {
-            Form::Instruction | Form::Preference => &self.question,
+            Form::Instruction | Form::Preference | Form::Dialogue | Form::ToolUse => &self.question,
             Form::Text => &self.answer,
         }
     }

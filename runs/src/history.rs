@@ -109,11 +109,7 @@ fn made(history: &History) -> String {
             one_line(&mutation.names().join(", "))
         ));
     }
-    text.push_str(&format!(
-        "question   {}\nanswer     {}\n",
-        one_line(&row.question),
-        one_line(&row.answer)
-    ));
+    text.push_str(&said(row));
     text.push_str(&format!(
         "teacher    {} ({})\nprompts    {}\n",
         row.teacher,
@@ -144,6 +140,24 @@ fn made(history: &History) -> String {
             result.cost.usd,
             one_line(&brought)
         ));
+    }
+    text
+}
+
+/// What a row says: its question and answer, or its messages.
+fn said(row: &Row) -> String {
+    if row.messages.is_empty() {
+        let (question, answer) = (one_line(&row.question), one_line(&row.answer));
+        return format!("question   {question}\nanswer     {answer}\n");
+    }
+    let names: Vec<&str> = row.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let mut text = match names.is_empty() {
+        true => String::new(),
+        false => format!("tools      {}\n", one_line(&names.join(", "))),
+    };
+    text.push_str("messages\n");
+    for turn in &row.messages {
+        text.push_str(&format!("  {}\n", one_line(&turn.to_string())));
     }
     text
 }

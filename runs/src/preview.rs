@@ -70,8 +70,12 @@ fn candidate(text: &mut String, number: usize, history: &History, asked: &HashMa
                 ("reasoning", &row.reasoning),
                 ("answer", &row.answer),
             ];
-            for (name, value) in shown.into_iter().filter(|(_, value)| !value.is_empty()) {
+            let single = row.messages.is_empty();
+            for (name, value) in shown.into_iter().filter(|(_, value)| single && !value.is_empty()) {
                 block(text, name, value);
+            }
+            for turn in &row.messages {
+                block(text, turn.role.name(), &turn.to_string());
             }
             if let Some(worse) = &row.worse {
                 block(text, "not preferred", &worse.answer);

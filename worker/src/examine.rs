@@ -2,6 +2,7 @@
 
 use gristmill_domain::answer;
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
+use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
 use gristmill_domain::reply::Value;
 use gristmill_domain::validator::{Asked, Fault, Verdict};
@@ -74,6 +75,11 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
     let question = question.map(Value::shown);
     if let Some(question) = &question {
         rules.check_question(question, Finish::Stop, context.filter.validator.answers())?;
+    }
+    for value in fields.values() {
+        if let Value::Messages(turns) = value {
+            dialogue(kit, turns)?;
+        }
     }
     if let (Some(member), Some(answered)) = (reply.answer(), answered) {
         let mut subject = subject.clone().unwrap_or_default();
@@ -184,6 +190,21 @@ fn rules(context: &RunContext, subject: &Subject, answered: &Answered) -> Result
             };
             return Err(Rejection::new(Reason::Ungrounded, detail));
         }
+    }
+    Ok(())
+}
+
+/// Rules for what user and assistant say in a dialogue: as for steps of a solution, since neither has to be prose.
+fn dialogue(kit: &Kit, turns: &[Turn]) -> Result<(), Rejection> {
+    let spoken =
+        |turn: &&Turn| matches!(turn.role, Speaker::User | Speaker::Assistant) && !turn.content.is_empty();
+    for turn in turns.iter().filter(spoken) {
+        kit.filter.rules.check(&Text {
+            question: None,
+            answer: &turn.content,
+            finish: Finish::Stop,
+            kind: Kind::Short,
+        })?;
     }
     Ok(())
 }

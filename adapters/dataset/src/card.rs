@@ -58,7 +58,7 @@ pub fn front_matter(about: &About, rows_hash: &str, splits: &[(Split, u64)]) -> 
             .filter(|(_, rows)| *rows > 0)
             .map(|(split, _)| split)
     };
-    let own = |split: &&Split| matches!(split, Split::Preference | Split::Text);
+    let own = |split: &&Split| split.stands_alone();
     let mut configurations: Vec<(String, Vec<&Split>)> =
         vec![("rows".into(), with_rows().filter(|split| !own(split)).collect())];
     configurations.extend(

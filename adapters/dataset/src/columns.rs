@@ -8,11 +8,11 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use gristmill_domain::chat::{Message, Role};
+use gristmill_domain::dialogue::Turn;
 
 use crate::error::Error;
-use crate::layout::{Cells, Layout};
-use crate::row::{DatasetRow, Provenance, Rejected};
+use crate::layout::{Cells, Layout, ToolTurn};
+use crate::row::{Provenance, Rejected, DatasetRow};
 
 /// What a Parquet file can hold one row of.
 pub(crate) trait Columns: Sized {
@@ -48,7 +48,9 @@ impl Columns for DatasetRow {
             })
             .collect();
         layout_columns(layout, &cells?, &mut columns)?;
-        columns.optional("reasoning", rows.iter().map(|row| row.reasoning.as_deref()));
+        if layout.has_reasoning() {
+            columns.optional("reasoning", rows.iter().map(|row| row.reasoning.as_deref()));
+        }
         let provenance: Vec<_> = rows.iter().map(|row| &row.provenance).collect();
         columns.push("provenance", Arc::new(provenance_column(&provenance)?), false);
         columns.batch()
@@ -102,7 +104,7 @@ impl Columns for Rejected {
 fn layout_columns(layout: Layout, cells: &[Cells<'_>], columns: &mut Named) -> Result<(), ArrowError> {
     // Every cell was made for this layout, so the closures' other arms see none.
     match layout {
-        Layout::Messages => {
+        Layout::Messages | Layout::Dialogue => {
             let messages = cells.iter().map(|cells| match cells {
                 Cells::Messages { messages } => *messages,
                 _ => &[],
@@ -110,7 +112,7 @@ fn layout_columns(layout: Layout, cells: &[Cells<'_>], columns: &mut Named) -> R
             columns.messages("messages", messages)?;
         }
         Layout::Preference => {
-            type Part<'a> = fn(&'a Cells<'a>) -> &'a [Message];
+            type Part<'a> = fn(&'a Cells<'a>) -> &'a [Turn];
             let parts: [(&str, Part<'_>); 3] = [
                 ("prompt", |cells| match cells {
                     Cells::Preference { prompt, .. } => prompt,
@@ -141,6 +143,16 @@ fn layout_columns(layout: Layout, cells: &[Cells<'_>], columns: &mut Named) -> R
             });
             columns.texts("text", texts);
         }
+        Layout::ToolUse => {
+            let rows = || {
+                cells.iter().filter_map(|cells| match cells {
+                    Cells::ToolUse { messages, tools } => Some((messages.as_slice(), tools.as_str())),
+                    _ => None,
+                })
+            };
+            columns.tool_messages("messages", rows().map(|(messages, _)| messages))?;
+            columns.texts("tools", rows().map(|(_, tools)| tools));
+        }
         Layout::PromptCompletion => {
             let texts = || {
                 cells.iter().filter_map(|cells| match cells {
@@ -168,14 +180,6 @@ fn layout_columns(layout: Layout, cells: &[Cells<'_>], columns: &mut Named) -> R
         }
     }
     Ok(())
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    }
 }
 
 fn provenance_column(rows: &[&Provenance]) -> Result<StructArray, ArrowError> {
@@ -256,15 +260,45 @@ impl Named {
     fn messages<'a>(
         &mut self,
         name: &str,
-        values: impl Iterator<Item = &'a [Message]> + Clone,
+        values: impl Iterator<Item = &'a [Turn]> + Clone,
     ) -> Result<(), ArrowError> {
         let mut members = Self::default();
-        members.texts("role", values.clone().flatten().map(|message| role(message.role)));
+        members.texts("role", values.clone().flatten().map(|turn| turn.role.name()));
         members.texts(
             "content",
             values.clone().flatten().map(|message| message.content.as_str()),
         );
         let list = list(values.map(<[_]>::len), Arc::new(members.record()?))?;
+        self.push(name, Arc::new(list), false);
+        Ok(())
+    }
+
+    /// A list of messages with their tool calls a row.
+    fn tool_messages<'a>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'a [ToolTurn<'a>]> + Clone,
+    ) -> Result<(), ArrowError> {
+        let turns = || values.clone().flatten();
+        let calls = || turns().flat_map(|turn| &turn.tool_calls);
+        let mut function = Self::default();
+        function.texts("name", calls().map(|call| call.function.name));
+        function.texts("arguments", calls().map(|call| call.function.arguments.as_str()));
+        let mut call = Self::default();
+        call.texts("id", calls().map(|call| call.id));
+        call.texts("type", calls().map(|call| call.r#type));
+        call.push("function", Arc::new(function.record()?), false);
+        let mut members = Self::default();
+        members.texts("role", turns().map(|turn| turn.role.name()));
+        members.texts("content", turns().map(|turn| turn.content));
+        let calls = list(
+            turns().map(|turn| turn.tool_calls.len()),
+            Arc::new(call.record()?),
+        )?;
+        members.push("tool_calls", Arc::new(calls), false);
+        members.optional("tool_call_id", turns().map(|turn| turn.tool_call_id));
+        members.optional("name", turns().map(|turn| turn.name));
+        let list = list(values.clone().map(<[_]>::len), Arc::new(members.record()?))?;
         self.push(name, Arc::new(list), false);
         Ok(())
     }

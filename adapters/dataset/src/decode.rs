@@ -5,7 +5,7 @@ use arrow::array::{
     UInt64Array,
 };
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt64Type};
-use gristmill_domain::chat::{Message, Role};
+use gristmill_domain::dialogue::{self, Speaker, Tool, ToolCall, Turn};
 
 use crate::row::{DatasetRow, Origin, Provenance, Rejected, RejectedAnswer, Verdict};
 
@@ -27,7 +27,11 @@ impl Decode for DatasetRow {
         let columns = Columns(&StructArray::from(batch.clone()));
         let ids = columns.texts("id")?;
         let talks = Talks::of(columns)?;
-        let reasonings = columns.texts("reasoning")?;
+        // Dialogues have none.
+        let reasonings = match columns.0.column_by_name("reasoning") {
+            Some(_) => Some(columns.texts("reasoning")?),
+            None => None,
+        };
         let provenance = columns.record("provenance")?;
         let provenance = ProvenanceColumns::of(Columns(provenance))?;
         (0..batch.num_rows())
@@ -35,8 +39,9 @@ impl Decode for DatasetRow {
                 Ok(Self {
                     id: ids.value(row).to_owned(),
                     messages: talks.messages(row)?,
+                    tools: talks.tools(row)?,
                     rejected: talks.rejected(row)?,
-                    reasoning: optional(reasonings, row),
+                    reasoning: reasonings.and_then(|reasonings| optional(reasonings, row)),
                     provenance: provenance.value(row)?,
                 })
             })
@@ -96,6 +101,10 @@ enum Talks<'a> {
         margin: &'a Float64Array,
     },
     Text(&'a StringArray),
+    ToolUse {
+        messages: &'a ListArray,
+        tools: &'a StringArray,
+    },
 }
 
 impl<'a> Talks<'a> {
@@ -106,6 +115,12 @@ impl<'a> Talks<'a> {
                 chosen: columns.lists("chosen")?,
                 rejected: columns.lists("rejected")?,
                 margin: columns.numbers::<Float64Type>("margin")?,
+            });
+        }
+        if columns.0.column_by_name("tools").is_some() {
+            return Ok(Self::ToolUse {
+                messages: columns.lists("messages")?,
+                tools: columns.texts("tools")?,
             });
         }
         if columns.0.column_by_name("text").is_some() {
@@ -128,18 +143,16 @@ impl<'a> Talks<'a> {
         columns.lists("messages").map(Self::Messages)
     }
 
-    fn messages(&self, row: usize) -> Result<Vec<Message>, Mismatch> {
+    fn messages(&self, row: usize) -> Result<Vec<Turn>, Mismatch> {
         match self {
             Self::Messages(lists) => messages_at(lists, row, "messages"),
+            Self::ToolUse { messages, .. } => messages_at(messages, row, "messages"),
             Self::Preference { prompt, chosen, .. } => {
                 let mut messages = messages_at(prompt, row, "prompt")?;
                 messages.extend(messages_at(chosen, row, "chosen")?);
                 Ok(messages)
             }
-            Self::Text(texts) => Ok(vec![Message {
-                role: Role::Assistant,
-                content: texts.value(row).to_owned(),
-            }]),
+            Self::Text(texts) => Ok(vec![Turn::new(Speaker::Assistant, texts.value(row))]),
             Self::Pair {
                 question,
                 input,
@@ -152,15 +165,27 @@ impl<'a> Talks<'a> {
                 {
                     asked = format!("{asked}\n\n{input}");
                 }
-                let message = |role, content| Message { role, content };
-                let answer = answer.value(row).to_owned();
-                Ok(vec![message(Role::User, asked), message(Role::Assistant, answer)])
+                let answer = answer.value(row);
+                Ok(vec![
+                    Turn::new(Speaker::User, asked),
+                    Turn::new(Speaker::Assistant, answer),
+                ])
             }
         }
     }
 }
 
 impl Talks<'_> {
+    /// The tools of a row that has any.
+    fn tools(&self, row: usize) -> Result<Vec<Tool>, Mismatch> {
+        let Self::ToolUse { tools, .. } = self else {
+            return Ok(Vec::new());
+        };
+        let list = serde_json::from_str(tools.value(row)).ok();
+        let read = list.and_then(|list| dialogue::tools(&list).ok());
+        read.ok_or_else(|| wrong("tools", "JSON text of tools"))
+    }
+
     /// The answer that is not preferred, of a pair.
     fn rejected(&self, row: usize) -> Result<Option<RejectedAnswer>, Mismatch> {
         let Self::Preference { rejected, margin, .. } = self else {
@@ -177,7 +202,7 @@ impl Talks<'_> {
 }
 
 /// A row's messages in a column of such lists.
-fn messages_at(lists: &ListArray, row: usize, column: &str) -> Result<Vec<Message>, Mismatch> {
+fn messages_at(lists: &ListArray, row: usize, column: &str) -> Result<Vec<Turn>, Mismatch> {
     let items = lists.value(row);
     let items = Columns(
         items
@@ -185,18 +210,45 @@ fn messages_at(lists: &ListArray, row: usize, column: &str) -> Result<Vec<Messag
             .ok_or_else(|| wrong(column, "list of structs"))?,
     );
     let (roles, contents) = (items.texts("role")?, items.texts("content")?);
+    let with_tools = match items.0.column_by_name("tool_calls") {
+        Some(_) => Some((
+            items.lists("tool_calls")?,
+            items.texts("tool_call_id")?,
+            items.texts("name")?,
+        )),
+        None => None,
+    };
     (0..roles.len())
         .map(|at| {
-            let role = match roles.value(at) {
-                "system" => Role::System,
-                "user" => Role::User,
-                "assistant" => Role::Assistant,
-                _ => return Err(wrong("role", "system, user or assistant")),
-            };
-            let content = contents.value(at).to_owned();
-            Ok(Message { role, content })
+            let role = Speaker::named(roles.value(at));
+            let role = role.ok_or_else(|| wrong("role", "system, user, assistant or tool"))?;
+            let mut turn = Turn::new(role, contents.value(at));
+            if let Some((calls, ids, names)) = with_tools {
+                turn.tool_calls = calls_at(calls, at)?;
+                turn.tool_call_id = optional(ids, at);
+                turn.name = optional(names, at);
+            }
+            Ok(turn)
         })
         .collect()
+}
+
+/// The tool calls of a message.
+fn calls_at(lists: &ListArray, at: usize) -> Result<Vec<ToolCall>, Mismatch> {
+    let items = lists.value(at);
+    let items = items.as_struct_opt();
+    let items = Columns(items.ok_or_else(|| wrong("tool_calls", "list of structs"))?);
+    let (ids, functions) = (items.texts("id")?, Columns(items.record("function")?));
+    let (names, arguments) = (functions.texts("name")?, functions.texts("arguments")?);
+    let call = |at: usize| {
+        let read = serde_json::from_str(arguments.value(at));
+        Ok(ToolCall {
+            id: ids.value(at).to_owned(),
+            name: names.value(at).to_owned(),
+            arguments: read.map_err(|_| wrong("arguments", "JSON text of an object"))?,
+        })
+    };
+    (0..ids.len()).map(call).collect()
 }
 
 struct ProvenanceColumns<'a> {
@@ -388,13 +440,10 @@ mod tests {
 
     #[test]
     fn files_from_before_mutators_are_read() {
-        let message = |role, content: &str| Message {
-            role,
-            content: content.to_owned(),
-        };
         let row = DatasetRow {
             id: "r".into(),
-            messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
+            messages: vec![Turn::new(Speaker::User, "q"), Turn::new(Speaker::Assistant, "a")],
+            tools: Vec::new(),
             rejected: None,
             reasoning: None,
             provenance: Provenance {

@@ -255,7 +255,7 @@ impl Formatter for OneLine {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
-    use gristmill_domain::chat::{Message, Role};
+    use gristmill_domain::dialogue::{Speaker, Turn};
 
     use super::*;
 
@@ -265,13 +265,10 @@ mod tests {
     }
 
     fn row(text: String) -> DatasetRow {
-        let message = |role, content| Message { role, content };
         DatasetRow {
             id: "r".to_owned(),
-            messages: vec![
-                message(Role::User, "q".to_owned()),
-                message(Role::Assistant, text),
-            ],
+            messages: vec![Turn::new(Speaker::User, "q"), Turn::new(Speaker::Assistant, text)],
+            tools: Vec::new(),
             rejected: None,
             reasoning: None,
             provenance: Provenance::default(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gristmill_domain::chat::{Message, Role};
+use gristmill_domain::dialogue::{Speaker, Tool, ToolCall, Turn};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -24,6 +24,11 @@ pub enum Layout {
     Preference,
     /// `text`. Holds texts alone.
     Text,
+    /// `messages`: a list of `{role, content}`. Holds dialogues without tools.
+    Dialogue,
+    /// `messages` as chat templates read them, with `tool_calls`, `tool_call_id` and `name`, and `tools` as JSON text. Arguments are JSON
+    /// text as well: as structs, Arrow would merge those of different tools and fill the gaps with nulls.
+    ToolUse,
 }
 
 /// A row's texts in one layout; field names are column names.
@@ -31,7 +36,7 @@ pub enum Layout {
 #[serde(untagged)]
 pub(crate) enum Cells<'a> {
     Messages {
-        messages: &'a [Message],
+        messages: &'a [Turn],
     },
     PromptCompletion {
         prompt: Cow<'a, str>,
@@ -43,18 +48,80 @@ pub(crate) enum Cells<'a> {
         output: &'a str,
     },
     Preference {
-        prompt: &'a [Message],
-        chosen: &'a [Message],
-        rejected: [Message; 1],
+        prompt: &'a [Turn],
+        chosen: &'a [Turn],
+        rejected: [Turn; 1],
         #[serde(skip_serializing_if = "Option::is_none")]
         margin: Option<f64>,
     },
     Text {
         text: &'a str,
     },
+    ToolUse {
+        messages: Vec<ToolTurn<'a>>,
+        tools: String,
+    },
+}
+
+/// A message with its tool calls, as chat templates read them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct ToolTurn<'a> {
+    pub(crate) role: Speaker,
+    pub(crate) content: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tool_calls: Vec<FunctionCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+}
+
+/// `{"id": …, "type": "function", "function": {"name": …, "arguments": "{…}"}}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct FunctionCall<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) r#type: &'static str,
+    pub(crate) function: Function<'a>,
+}
+
+/// The tool that is called, and its arguments as JSON text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arguments: String,
+}
+
+impl<'a> ToolTurn<'a> {
+    fn of(turn: &'a Turn) -> Self {
+        let call = |call: &'a ToolCall| FunctionCall {
+            id: &call.id,
+            r#type: "function",
+            function: Function {
+                name: &call.name,
+                arguments: call.arguments_text(),
+            },
+        };
+        Self {
+            role: turn.role,
+            content: &turn.content,
+            tool_calls: turn.tool_calls.iter().map(call).collect(),
+            tool_call_id: turn.tool_call_id.as_deref(),
+            name: turn.name.as_deref(),
+        }
+    }
+}
+
+/// Tools as JSON text.
+fn tools_text(tools: &[Tool]) -> String {
+    serde_json::Value::from_iter(tools.iter().map(Tool::as_function)).to_string()
 }
 
 impl Layout {
+    /// True where reasoning stands apart from the answer: in a dialogue, it is in none of the messages.
+    pub(crate) const fn has_reasoning(self) -> bool {
+        !matches!(self, Self::Dialogue | Self::ToolUse)
+    }
+
     /// The row's texts in this layout, once the row is known to be writable at all.
     pub(crate) fn cells(self, row: &DatasetRow) -> Result<Cells<'_>, Error> {
         let refuse = |reason: String| Error::Row {
@@ -76,18 +143,19 @@ impl Layout {
                 verdict.judge
             )));
         }
+        let calls = |turn: &Turn| turn.role == Speaker::Tool || !turn.tool_calls.is_empty();
+        if self != Self::ToolUse && (!row.tools.is_empty() || row.messages.iter().any(calls)) {
+            return Err(refuse("has tools; only the split `tool_use` holds it".to_owned()));
+        }
         match (self, &row.rejected, row.messages.as_slice()) {
-            (Self::Preference, Some(rejected), [prompt @ .., last]) if last.role == Role::Assistant => {
+            (Self::Preference, Some(rejected), [prompt @ .., last]) if last.role == Speaker::Assistant => {
                 if rejected.margin.is_some_and(|margin| !margin.is_finite()) {
                     return Err(refuse("has a margin that is no finite number".to_owned()));
                 }
                 return Ok(Cells::Preference {
                     prompt,
                     chosen: std::slice::from_ref(last),
-                    rejected: [Message {
-                        role: Role::Assistant,
-                        content: rejected.content.clone(),
-                    }],
+                    rejected: [Turn::new(Speaker::Assistant, &rejected.content)],
                     margin: rejected.margin,
                 });
             }
@@ -105,7 +173,13 @@ impl Layout {
                     "is a pair; only the split `preference` holds it".to_owned(),
                 ));
             }
-            (Self::Messages, None, messages) => return Ok(Cells::Messages { messages }),
+            (Self::Messages | Self::Dialogue, None, messages) => return Ok(Cells::Messages { messages }),
+            (Self::ToolUse, None, messages) => {
+                return Ok(Cells::ToolUse {
+                    messages: messages.iter().map(ToolTurn::of).collect(),
+                    tools: tools_text(&row.tools),
+                });
+            }
             (Self::PromptCompletion | Self::Alpaca, None, _) => {}
         }
         let (question, answer) = single_turn(&row.messages).ok_or_else(|| {
@@ -117,12 +191,10 @@ impl Layout {
                 input: "",
                 output: answer,
             },
-            Self::Messages | Self::PromptCompletion | Self::Preference | Self::Text => {
-                Cells::PromptCompletion {
-                    prompt: question,
-                    completion: answer,
-                }
-            }
+            _ => Cells::PromptCompletion {
+                prompt: question,
+                completion: answer,
+            },
         })
     }
 }
@@ -131,7 +203,7 @@ impl Layout {
     /// Characters that this layout puts before the user's message: the system's, and a blank line.
     pub(crate) fn chars_before(self, row: &DatasetRow) -> u64 {
         match (self, row.messages.first()) {
-            (Self::PromptCompletion | Self::Alpaca, Some(first)) if first.role == Role::System => {
+            (Self::PromptCompletion | Self::Alpaca, Some(first)) if first.role == Speaker::System => {
                 first.content.chars().count() as u64 + 2
             }
             _ => 0,
@@ -140,13 +212,13 @@ impl Layout {
 }
 
 /// Question (behind the system message, if there is one) and answer.
-fn single_turn(messages: &[Message]) -> Option<(Cow<'_, str>, &str)> {
+fn single_turn(messages: &[Turn]) -> Option<(Cow<'_, str>, &str)> {
     let (system, rest) = match messages {
-        [first, rest @ ..] if first.role == Role::System => (Some(&first.content), rest),
+        [first, rest @ ..] if first.role == Speaker::System => (Some(&first.content), rest),
         all => (None, all),
     };
     match rest {
-        [question, answer] if question.role == Role::User && answer.role == Role::Assistant => {
+        [question, answer] if question.role == Speaker::User && answer.role == Speaker::Assistant => {
             let question = match system {
                 Some(system) => Cow::Owned(format!("{system}\n\n{}", question.content)),
                 None => Cow::Borrowed(question.content.as_str()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gristmill_domain::chat::Message;
+use gristmill_domain::dialogue::{Tool, Turn};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
@@ -24,25 +24,39 @@ pub enum Split {
     Preference,
     /// Trained on: texts as they stand, in files of their own.
     Text,
+    /// Trained on: dialogues, in files of their own.
+    Dialogue,
+    /// Trained on: dialogues whose assistant may call tools, in files of their own.
+    #[serde(rename = "tool_use")]
+    ToolUse,
 }
 
 impl Split {
     /// All of them, in the order of files and cards.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Train,
         Self::Validation,
         Self::Test,
         Self::Preference,
         Self::Text,
+        Self::Dialogue,
+        Self::ToolUse,
     ];
 
-    /// The layout of its files, where the dataset has this one: pairs and texts have columns of their own.
+    /// The layout of its files, where the dataset has this one: some splits have columns of their own.
     pub(crate) const fn layout(self, of_dataset: Layout) -> Layout {
         match self {
             Self::Train | Self::Validation | Self::Test => of_dataset,
             Self::Preference => Layout::Preference,
             Self::Text => Layout::Text,
+            Self::Dialogue => Layout::Dialogue,
+            Self::ToolUse => Layout::ToolUse,
         }
+    }
+
+    /// True of splits whose files have columns of their own, and so a configuration of their own.
+    pub(crate) const fn stands_alone(self) -> bool {
+        !matches!(self, Self::Train | Self::Validation | Self::Test)
     }
 
     /// The name that the splits' files carry.
@@ -53,6 +67,8 @@ impl Split {
             Self::Test => "test",
             Self::Preference => "preference",
             Self::Text => "text",
+            Self::Dialogue => "dialogue",
+            Self::ToolUse => "tool_use",
         }
     }
 }
@@ -70,7 +86,10 @@ pub struct DatasetRow {
     pub id: String,
     /// The conversation to train on; layouts of single texts need one question and one answer. Of a pair, it ends with the preferred
     /// answer; of a text, it is the text alone, as the assistant's.
-    pub messages: Vec<Message>,
+    pub messages: Vec<Turn>,
+    /// Tools that the assistant may call; only the split `tool_use` holds any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
     /// Of a pair, the answer that is not preferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<RejectedAnswer>,
@@ -206,7 +225,12 @@ impl DatasetRow {
             .rejected
             .as_ref()
             .map_or(0, |rejected| rejected.content.len());
-        let messages: usize = worse + self.messages.iter().map(|m| m.content.len()).sum::<usize>();
+        let messages: usize = worse + self.messages.iter().map(Turn::text_bytes).sum::<usize>();
+        let tools: usize = self
+            .tools
+            .iter()
+            .map(|tool| tool.as_function().to_string().len())
+            .sum();
         let verdicts: usize = p.verdicts.iter().map(|v| v.judge.len() + v.reason.len()).sum();
         let lists = [
             &p.mutators,
@@ -225,7 +249,12 @@ impl DatasetRow {
             &p.recipe,
         ];
         let single = single.into_iter().chain([&p.teacher, &p.teacher_version, &p.run]);
-        self.id.len() + messages + verdicts + listed + single.flatten().map(String::len).sum::<usize>()
+        self.id.len()
+            + messages
+            + tools
+            + verdicts
+            + listed
+            + single.flatten().map(String::len).sum::<usize>()
     }
 }
 

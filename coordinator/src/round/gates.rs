@@ -1,5 +1,7 @@
 //! The two gates at which a candidate is compared with others.
 
+use std::borrow::Cow;
+
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::recipe::machine::Event;
 use gristmill_domain::strategy::Strategy;
@@ -15,7 +17,7 @@ impl Round<'_> {
         let Some(candidate) = self.active.get(&index) else {
             return Ok(());
         };
-        let text = self.compared(candidate);
+        let text = &self.compared(candidate).into_owned();
         if let Some(rejection) = self.corpus.contaminated(text, candidate.vector.as_deref())? {
             self.decide(index, Some(rejection));
             return Ok(());
@@ -59,10 +61,10 @@ impl Round<'_> {
     }
 
     /// The text of a candidate that is compared with others.
-    pub(super) fn compared<'c>(&self, candidate: &'c Candidate) -> &'c str {
+    pub(super) fn compared<'c>(&self, candidate: &'c Candidate) -> Cow<'c, str> {
         let recipe = self.setup.recipe(candidate.recipe);
         let field = recipe.question_gate().and_then(|gate| recipe.gate_field(gate));
-        candidate.state.text(field.unwrap_or_default())
+        candidate.state.compared(field.unwrap_or_default())
     }
 
     /// What a candidate is compared as.

@@ -1,11 +1,12 @@
 //! Checks a recipe before anything is spent: from its file to steps that the machine can walk, or everything that is wrong with it.
 
+mod row;
 mod step;
 
 use std::collections::BTreeSet;
 
 use super::condition::Condition;
-use super::file::{File, Form, OneOrMany, RejectsAs, RowFile, SamplesFile, StepFile};
+use super::file::{File, OneOrMany, RejectsAs, SamplesFile, StepFile};
 use super::{Ask, Demand, Does, JudgeStep, Recipe, Samples, Step};
 use crate::job::Problem;
 use crate::reply::{Holds, Member};
@@ -19,6 +20,8 @@ const PASSES_MAX: u32 = 8;
 const STEPS_MAX: usize = 64;
 /// The field that a candidate begins with: the seed's question.
 const QUESTION: &str = "question";
+/// The field that holds the tools of a recipe that has some from the start.
+pub(super) const TOOLS: &str = "tools";
 
 /// Compiles a recipe.
 pub(super) fn compile(file: File) -> Result<Recipe, Vec<Problem>> {
@@ -29,9 +32,11 @@ pub(super) fn compile(file: File) -> Result<Recipe, Vec<Problem>> {
         fields: vec![(QUESTION.to_owned(), Holds::Question)],
         names: BTreeSet::new(),
         sampled: None,
+        in_loop: false,
     };
     check.head(&file);
-    check.steps("steps", &file.steps, None);
+    check.tools(&file);
+    check.steps("steps", &file.steps);
     check.whole(&file);
     check.row(&file.row);
     if !check.problems.is_empty() {
@@ -51,7 +56,7 @@ fn kind(file: &File) -> Strategy {
     let asks = |step: &&StepFile| step.reply.iter().any(|member| member.holds == Holds::Question);
     let question = file.steps.iter().find(asks);
     match question {
-        _ if file.row.form == Form::Text => Strategy::NewQuestion,
+        _ if file.row.form.speaks_for_itself() => Strategy::NewQuestion,
         Some(step) if step.keeps_facts => Strategy::Rephrasing,
         Some(_) => Strategy::NewQuestion,
         None => Strategy::AnswerAugmentation,
@@ -67,6 +72,8 @@ struct Check {
     names: BTreeSet<String>,
     /// A step whose several replies nothing has chosen from yet: its number, and the fields that it will fill.
     sampled: Option<(usize, Vec<Member>)>,
+    /// The steps that are looked at stand in a loop.
+    in_loop: bool,
 }
 
 impl Check {
@@ -111,8 +118,8 @@ impl Check {
         }
     }
 
-    /// Steps of the recipe, or of a loop that begins at a step's number.
-    fn steps(&mut self, path: &str, steps: &[StepFile], within: Option<usize>) {
+    /// Steps of the recipe, or of a loop.
+    fn steps(&mut self, path: &str, steps: &[StepFile]) {
         for (i, step) in steps.iter().enumerate() {
             let path = format!("{path}.{i}");
             if self.steps.len() >= STEPS_MAX {
@@ -122,11 +129,11 @@ impl Check {
                     "make two recipes of it",
                 );
             }
-            self.step(&path, step, within);
+            self.step(&path, step);
         }
     }
 
-    fn step(&mut self, path: &str, step: &StepFile, within: Option<usize>) {
+    fn step(&mut self, path: &str, step: &StepFile) {
         let verbs = [
             ("ask", step.ask.is_some()),
             ("judge", step.judge.is_some()),
@@ -153,7 +160,7 @@ impl Check {
             }
         };
         self.refuse_strangers(path, verb, step);
-        if within.is_some() && !matches!(verb, "ask" | "judge" | "check") {
+        if self.in_loop && !matches!(verb, "ask" | "judge" | "check") {
             let message = format!("`{verb}` cannot stand in a loop");
             return self.tell(path, message, "put it before or after the loop");
         }
@@ -280,6 +287,12 @@ impl Check {
 
     fn has(&self, field: &str) -> bool {
         self.holds(field).is_some()
+    }
+
+    /// Names of the fields of a type.
+    fn fields_of(&self, holds: &Holds) -> Vec<&str> {
+        let of = self.fields.iter().filter(|(_, other)| other == holds);
+        of.map(|(name, _)| name.as_str()).collect()
     }
 
     fn holds(&self, field: &str) -> Option<&Holds> {
@@ -416,66 +429,6 @@ impl Check {
             }) = ballots.first().and_then(|number| self.steps.get_mut(*number))
             {
                 ask.samples = Samples::Agreement { verdict, judge };
-            }
-        }
-    }
-
-    fn row(&mut self, row: &RowFile) {
-        let given = [
-            ("question", &row.question),
-            ("answer", &row.answer),
-            ("chosen", &row.chosen),
-            ("rejected", &row.rejected),
-            ("text", &row.text),
-        ];
-        let wanted: &[&str] = match row.form {
-            Form::Instruction => &["question", "answer"],
-            Form::Preference => &["question", "chosen", "rejected"],
-            Form::Text => &["text"],
-        };
-        for (key, field) in given {
-            let path = format!("row.{key}");
-            match field {
-                None if wanted.contains(&key) => {
-                    let message = format!("a row of the form `{}` needs `{key}`", row.form);
-                    self.tell(
-                        "row",
-                        message,
-                        format!("name the field that holds it, such as `{key}: {key}`"),
-                    );
-                }
-                Some(_) if !wanted.contains(&key) => {
-                    let message = format!("a row of the form `{}` has no `{key}`", row.form);
-                    self.tell(&path, message, "leave it out");
-                }
-                Some(field) => {
-                    let fits = match (key, self.holds(field)) {
-                        ("question", Some(Holds::Question)) => true,
-                        ("answer" | "chosen" | "rejected", Some(Holds::Answer)) => true,
-                        ("text", Some(Holds::Text)) => true,
-                        (_, Some(_)) => false,
-                        (_, None) => {
-                            let known: Vec<String> =
-                                self.fields.iter().map(|(name, _)| format!("`{name}`")).collect();
-                            let help = format!("fields: {}", known.join(", "));
-                            self.tell(&path, format!("no step makes the field `{field}`"), help);
-                            continue;
-                        }
-                    };
-                    if !fits {
-                        let kind = match key {
-                            "question" => "a `question`",
-                            "text" => "a `text`",
-                            _ => "an `answer`",
-                        };
-                        self.tell(
-                            &path,
-                            format!("`{field}` does not hold {kind}"),
-                            "change its type in `reply`",
-                        );
-                    }
-                }
-                None => {}
             }
         }
     }

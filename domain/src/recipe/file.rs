@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::dialogue::Tool;
 use crate::reply::Holds;
 use crate::strategy::Strategy;
 
@@ -30,6 +31,9 @@ pub struct File {
     /// What a job must have for the recipe to make sense.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
+    /// Tools that the assistants of its dialogues may call: the field `tools`, from the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
     /// What happens, in this order.
     pub steps: Vec<StepFile>,
     /// The row that the fields become.
@@ -225,6 +229,12 @@ pub struct RowFile {
     /// The field with the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The field with the messages of a dialogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<String>,
+    /// The field with the tools that its assistant may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<String>,
 }
 
 /// The form of a row.
@@ -240,6 +250,10 @@ pub enum Form {
     Preference,
     /// A text to train on as it stands.
     Text,
+    /// A dialogue of user and assistant.
+    Dialogue,
+    /// A dialogue whose assistant may call tools.
+    ToolUse,
 }
 
 impl Form {
@@ -249,7 +263,19 @@ impl Form {
             Self::Instruction => "instruction",
             Self::Preference => "preference",
             Self::Text => "text",
+            Self::Dialogue => "dialogue",
+            Self::ToolUse => "tool_use",
         }
+    }
+
+    /// True of rows that are stored as messages.
+    pub const fn is_dialogue(self) -> bool {
+        matches!(self, Self::Dialogue | Self::ToolUse)
+    }
+
+    /// True of rows that are compared with others by a text of their own, and not by a question.
+    pub const fn speaks_for_itself(self) -> bool {
+        matches!(self, Self::Text | Self::Dialogue | Self::ToolUse)
     }
 }
 

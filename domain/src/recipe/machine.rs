@@ -15,6 +15,7 @@
 //! Walking takes the steps that need no reply, up to one that does, to a gate, or past the last, where the candidate is accepted. It decides
 //! only when everything that was asked for is there, so that no decision depends on the order of arrival.
 
+mod dialogue;
 mod look;
 mod samples;
 
@@ -177,6 +178,7 @@ impl State {
             (Event::Begin, Stands::New) => {
                 let question = Value::text(&context.seed.question);
                 self.fields.insert("question".into(), question);
+                self.fields.extend(context.recipe.first_fields());
                 if context.measures {
                     self.measure(context, effects);
                 } else {
@@ -186,6 +188,7 @@ impl State {
             (Event::Passed, Stands::AtGate) => self.next(context, effects),
             (Event::Untagged, Stands::Asking) => self.next(context, effects),
             (Event::Brought { call, outcome }, Stands::Asking) => {
+                let outcome = self.with_fitting_calls(context.recipe, call, outcome);
                 if let Err(unusable) = &outcome {
                     self.remember(call, unusable);
                 }
@@ -329,7 +332,7 @@ impl State {
                 return self.end(Some(rejection), effects);
             }
             let Some(step) = context.recipe.step(self.at) else {
-                return self.end(None, effects);
+                return self.end(self.without_dialogue(context.recipe), effects);
             };
             // Conditions are looked at only where they decide.
             let skipped = context.votes && self.is_evidence(context);

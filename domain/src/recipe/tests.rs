@@ -1,5 +1,7 @@
 //! The machine walks every recipe that ships with the program; what is wrong with a recipe is told at its key.
 
+mod dialogues;
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
@@ -161,6 +163,10 @@ impl World {
                     Holds::Question if self.recipe.rewords() => Value::text(&self.seed.question),
                     Holds::Question => Value::text("How many legs do nine spiders have?"),
                     Holds::Text | Holds::Reasoning => Value::text("as it stands"),
+                    Holds::Messages | Holds::ToolMessages => {
+                        Value::Messages(dialogues::turns("weather", "city"))
+                    }
+                    Holds::Tools => Value::Tools(vec![dialogues::weather()]),
                 };
                 (member.name.clone(), value)
             })

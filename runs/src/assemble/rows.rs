@@ -2,13 +2,13 @@
 
 use gristmill_coordinator::{SeedStore, Start};
 use gristmill_dataset::{Origin, Provenance, Rejected, RejectedAnswer, Split, Verdict};
-use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::concept::Assigned;
+use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::{Second, joined};
 use gristmill_domain::recipe::Form;
-use gristmill_domain::row::Row;
+use gristmill_domain::row::{Row, completion};
 use gristmill_domain::seed::Seed;
 
 /// What stands before a question in the user's message.
@@ -24,35 +24,17 @@ fn messages(
     question: &str,
     reasoning: &str,
     answer: &str,
-) -> Vec<Message> {
+) -> Vec<Turn> {
     let output = &start.job.output;
-    let system = output.system.iter().map(|text| Message {
-        role: Role::System,
-        content: text.clone(),
-    });
+    let system = output.system.iter().map(|text| Turn::new(Speaker::System, text));
     let question = format!("{}{question}", before(start, context));
     let answer = completion(reasoning, answer);
     system
         .chain([
-            Message {
-                role: Role::User,
-                content: question,
-            },
-            Message {
-                role: Role::Assistant,
-                content: answer,
-            },
+            Turn::new(Speaker::User, question),
+            Turn::new(Speaker::Assistant, answer),
         ])
         .collect()
-}
-
-/// What an assistant says: the reasoning, and the answer.
-fn completion(reasoning: &str, answer: &str) -> String {
-    if reasoning.is_empty() {
-        answer.to_owned()
-    } else {
-        format!("{reasoning}\n\n{answer}")
-    }
 }
 
 /// The split of a synthetic row, by its form.
@@ -61,6 +43,8 @@ pub(super) fn split_of(form: Form) -> Split {
         Form::Instruction => Split::Train,
         Form::Preference => Split::Preference,
         Form::Text => Split::Text,
+        Form::Dialogue => Split::Dialogue,
+        Form::ToolUse => Split::ToolUse,
     }
 }
 
@@ -76,6 +60,7 @@ pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::DatasetRow 
             &reasoning,
             &seed.answer,
         ),
+        tools: Vec::new(),
         rejected: None,
         reasoning: seed.reasoning,
         provenance: Provenance {
@@ -159,17 +144,21 @@ pub(super) fn synthetic(
     let context = both.as_deref().or(first);
     let judged = start.job.concepts.is_some() || row.passage.is_some();
     let concepts = concepts(&row.assigned, judged, seed.concepts);
+    let passage_chars = match row.form {
+        Form::Instruction | Form::Preference | Form::Text => before(start, context).chars().count() as u64,
+        Form::Dialogue | Form::ToolUse => 0,
+    };
     Ok(gristmill_dataset::DatasetRow {
         id: row.id.to_string(),
         messages: match row.form {
             Form::Instruction | Form::Preference => {
                 messages(start, context, &row.question, &row.reasoning, &row.answer)
             }
-            Form::Text => vec![Message {
-                role: Role::Assistant,
-                content: row.answer.clone(),
-            }],
+            Form::Text => vec![Turn::new(Speaker::Assistant, &row.answer)],
+            // What was checked is what is trained on: nothing is added to it.
+            Form::Dialogue | Form::ToolUse => row.messages,
         },
+        tools: row.tools,
         rejected: row.worse.map(|worse| RejectedAnswer {
             content: completion(&worse.reasoning, &worse.answer),
             margin: worse.margin,
@@ -193,7 +182,7 @@ pub(super) fn synthetic(
             verdicts,
             cost_usd_micros: cost,
             depth: row.depth,
-            passage_chars: before(start, context).chars().count() as u64,
+            passage_chars,
         },
     })
 }

@@ -1,8 +1,10 @@
 //! Reads the members of a reply by their types.
 
 use gristmill_domain::chat::{Prompt, Request};
+use gristmill_domain::dialogue;
 use gristmill_domain::filter::Rejection;
 use gristmill_domain::job::{NO_CONCEPT, folded};
+use gristmill_domain::json;
 use gristmill_domain::prompt::thinking;
 use gristmill_domain::reply::{Fields, Holds, Member, Reply, Value};
 use serde_json::Map;
@@ -91,7 +93,32 @@ fn of_member(reply: &Reply, member: &Member, object: &Object) -> Result<Option<V
             Some(serde_json::Value::String(said)) => Value::Choice(choice(said.trim(), names, *or_none)?),
             Some(_) | None => return Err(missing()),
         },
+        Holds::Messages | Holds::ToolMessages | Holds::Tools => {
+            dialogue_part(&member.holds, name, object.get(name).ok_or_else(missing)?)?
+        }
     }))
+}
+
+/// The messages of a dialogue, or tools: a list, or the JSON text of one.
+fn dialogue_part(holds: &Holds, name: &str, list: &serde_json::Value) -> Result<Value, Rejection> {
+    let unread = |fault: String| malformed(format!("`{name}`: {fault}"));
+    let parsed = match list {
+        serde_json::Value::String(text) => json::parse(text).ok(),
+        _ => None,
+    };
+    let list = parsed.as_ref().unwrap_or(list);
+    if *holds == Holds::Tools {
+        return dialogue::tools(list).map(Value::Tools).map_err(unread);
+    }
+    let mut turns = dialogue::turns(list).map_err(unread)?;
+    for turn in &mut turns {
+        turn.content = thinking::part(&turn.content).said;
+    }
+    if *holds == Holds::Messages && turns.iter().any(|turn| !turn.tool_calls.is_empty()) {
+        return Err(unread("a tool is called, and there are none".to_owned()));
+    }
+    dialogue::check(&turns).map_err(unread)?;
+    Ok(Value::Messages(turns))
 }
 
 fn from_text(request: &Request, said: &Said, reply: &Reply) -> Result<Read, Rejection> {
@@ -145,6 +172,13 @@ fn alone(text: &str, holds: &Holds, name: &str) -> Result<Value, Rejection> {
         Holds::Number { min, max } => Value::Number(number(name, text, *min, *max)?),
         Holds::Texts { at_least } => Value::Texts(enough(name, items(text), *at_least)?),
         Holds::OneOf { names, or_none } => Value::Choice(choice(text, names, *or_none)?),
+        Holds::Messages | Holds::ToolMessages | Holds::Tools => {
+            let list = text.find('[').zip(text.rfind(']'));
+            let list = list
+                .and_then(|(open, close)| text.get(open..=close))
+                .unwrap_or(text);
+            dialogue_part(holds, name, &serde_json::Value::from(list))?
+        }
     })
 }
 
@@ -297,4 +331,54 @@ fn required(object: &Object, name: &str) -> Result<String, Rejection> {
     text_member(object, name)
         .filter(|text| !text.is_empty())
         .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(holds: Holds, list: serde_json::Value) -> Result<Value, String> {
+        dialogue_part(&holds, "messages", &list).map_err(|rejection| rejection.detail)
+    }
+
+    #[test]
+    fn messages_are_read_as_a_list_or_its_text_and_without_thinking() {
+        let list = json!([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "<think>Hm.</think>So."}]);
+        let Value::Messages(turns) = read(Holds::Messages, list.clone()).unwrap() else {
+            panic!("messages");
+        };
+        assert_eq!(dialogue::answered(&turns), "So.");
+        assert_eq!(
+            read(Holds::Messages, list.to_string().into()),
+            Ok(Value::Messages(turns.clone()))
+        );
+        let fenced = format!("Here:\n```json\n{list}\n```");
+        assert_eq!(
+            alone(&fenced, &Holds::Messages, "messages").ok(),
+            Some(Value::Messages(turns))
+        );
+    }
+
+    #[test]
+    fn messages_that_make_no_dialogue_are_of_no_use() {
+        let one = json!([{"role": "user", "content": "Why?"}]);
+        assert_eq!(
+            read(Holds::Messages, one).unwrap_err(),
+            "`messages`: the last message is not the assistant's"
+        );
+        let called = json!([{"role": "user", "content": "Why?"},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "a", "name": "f", "arguments": "{}"}]},
+            {"role": "tool", "content": "so", "tool_call_id": "a"}, {"role": "assistant", "content": "So."}]);
+        assert!(read(Holds::ToolMessages, called.clone()).is_ok());
+        assert_eq!(
+            read(Holds::Messages, called).unwrap_err(),
+            "`messages`: a tool is called, and there are none"
+        );
+        assert_eq!(
+            read(Holds::Tools, json!([])).unwrap_err(),
+            "`messages`: there are no tools"
+        );
+    }
 }

@@ -6,11 +6,11 @@ use gristmill_dataset::{
     DatasetRow, Error, Layout, Options, Origin, Provenance, RejectedAnswer, Split, Verdict, Writer, convert,
     export_jsonl, read_rejected, read_rows, split_files,
 };
-use gristmill_domain::chat::Role;
+use gristmill_domain::dialogue::{Speaker, Turn};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::{message, real, rejected, row, tree};
+use crate::{real, rejected, row, tree};
 
 const LAYOUTS: [Layout; 3] = [Layout::Messages, Layout::PromptCompletion, Layout::Alpaca];
 
@@ -55,7 +55,8 @@ prop_compose! {
         let maybe = |at: usize| (!sparse).then(|| texts[at].clone());
         DatasetRow {
             id: format!("id{}", texts[0]),
-            messages: vec![message(Role::User, texts[1].clone()), message(Role::Assistant, texts[2].clone())],
+            messages: vec![Turn::new(Speaker::User, texts[1].clone()), Turn::new(Speaker::Assistant, texts[2].clone())],
+            tools: Vec::new(),
             rejected: None,
             reasoning: maybe(3),
             provenance: Provenance {
@@ -110,7 +111,7 @@ proptest! {
                     Layout::Messages => &line["messages"][1]["content"],
                     Layout::PromptCompletion => &line["completion"],
                     Layout::Alpaca => &line["output"],
-                    Layout::Preference | Layout::Text => panic!("no layout of conversations"),
+                    Layout::Preference | Layout::Text | Layout::Dialogue | Layout::ToolUse => panic!("no layout of conversations"),
                 };
                 prop_assert_eq!(answer, &row.messages[1].content);
                 prop_assert_eq!(&line["provenance"], &serde_json::to_value(&row.provenance).unwrap());
@@ -130,7 +131,7 @@ fn pairs_and_texts_have_files_and_columns_of_their_own() {
         ..row("p", "q", "better")
     };
     let text = DatasetRow {
-        messages: vec![message(Role::Assistant, "as it stands")],
+        messages: vec![Turn::new(Speaker::Assistant, "as it stands")],
         ..real("t")
     };
     for layout in LAYOUTS {
@@ -205,7 +206,10 @@ fn files_are_named_counted_and_hashed() {
         writer.push(Split::Test, real("t")).unwrap();
         writer.reject(rejected("x")).unwrap();
         let mut finished = writer.finish().unwrap();
-        assert_eq!(Split::ALL.map(|split| finished.rows(split)), [5, 0, 1, 0, 0]);
+        assert_eq!(
+            Split::ALL.map(|split| finished.rows(split)),
+            [5, 0, 1, 0, 0, 0, 0]
+        );
         finished.add("manifest.json", b"{}").unwrap();
         finished.publish().unwrap()
     };
@@ -307,7 +311,9 @@ fn layouts_of_single_texts_merge_the_system_message_and_refuse_longer_talks() {
     let place = tempfile::tempdir().unwrap();
     let source = place.path().join("source");
     let mut with_system = real("s");
-    with_system.messages.insert(0, message(Role::System, "be brief"));
+    with_system
+        .messages
+        .insert(0, Turn::new(Speaker::System, "be brief"));
     let mut writer = Writer::create(&source, Options::default()).unwrap();
     writer.push(Split::Train, with_system.clone()).unwrap();
     writer.push(Split::Validation, real("v")).unwrap();
@@ -327,7 +333,7 @@ fn layouts_of_single_texts_merge_the_system_message_and_refuse_longer_talks() {
         .unwrap();
         finished.publish().unwrap();
         let train = read(&target, Split::Train);
-        assert_eq!(train[0].messages[0], message(Role::User, "be brief\n\nq"));
+        assert_eq!(train[0].messages[0], Turn::new(Speaker::User, "be brief\n\nq"));
         // What stands before the question is more now.
         let told = Provenance {
             passage_chars: "be brief\n\n".len() as u64,

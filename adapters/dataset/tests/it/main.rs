@@ -7,27 +7,25 @@
 )]
 
 mod contents;
+mod dialogues;
 mod places;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{DatasetRow, Origin, Provenance, Rejected, Verdict};
-use gristmill_domain::chat::{Message, Role};
-
-fn message(role: Role, content: impl Into<String>) -> Message {
-    Message {
-        role,
-        content: content.into(),
-    }
-}
+use gristmill_dataset::{Origin, Provenance, Rejected, DatasetRow, Verdict};
+use gristmill_domain::dialogue::{Speaker, Turn};
 
 /// A synthetic row with every field set.
 fn row(id: &str, question: &str, answer: &str) -> DatasetRow {
     let text = |text: &str| Some(text.to_owned());
     DatasetRow {
         id: id.to_owned(),
-        messages: vec![message(Role::User, question), message(Role::Assistant, answer)],
+        messages: vec![
+            Turn::new(Speaker::User, question),
+            Turn::new(Speaker::Assistant, answer),
+        ],
+        tools: Vec::new(),
         rejected: None,
         reasoning: text("because"),
         provenance: Provenance {
@@ -68,7 +66,8 @@ fn row(id: &str, question: &str, answer: &str) -> DatasetRow {
 fn real(id: &str) -> DatasetRow {
     DatasetRow {
         id: id.to_owned(),
-        messages: vec![message(Role::User, "q"), message(Role::Assistant, "a")],
+        messages: vec![Turn::new(Speaker::User, "q"), Turn::new(Speaker::Assistant, "a")],
+        tools: Vec::new(),
         rejected: None,
         reasoning: None,
         provenance: Provenance::default(),

@@ -9,6 +9,11 @@ use crate::recipe::{Among, Ask, Does, JudgeStep, Keep, OwnRubric, Role, Samples,
 use crate::reply::{Holds, Member, Reply};
 use crate::strategy::Strategy;
 
+/// True of what nothing tells better ones from worse ones of.
+fn is_unranked(holds: &Holds) -> bool {
+    holds.is_dialogue() || *holds == Holds::Tools
+}
+
 impl Check {
     pub(super) fn ask(&mut self, path: &str, name: &str, step: &StepFile, when: Option<Condition>) {
         self.name(&format!("{path}.ask"), name);
@@ -64,6 +69,11 @@ impl Check {
         let path = format!("{path}.samples");
         match &step.samples {
             None => Samples::One,
+            Some(SamplesFile::Number(2..=SAMPLES_MAX)) if reply.first(is_unranked).is_some() => {
+                let help = "leave `samples` out, or ask for the answers in a step of their own";
+                self.tell(&path, "`choose` ranks answers, and not dialogues or tools", help);
+                Samples::One
+            }
             Some(SamplesFile::Number(number @ 2..=SAMPLES_MAX)) => Samples::Several(*number),
             Some(SamplesFile::Number(1)) => Samples::One,
             Some(SamplesFile::Number(number)) => {
@@ -158,13 +168,13 @@ impl Check {
     pub(super) fn distinct(&mut self, path: &str, field: &str, when: Option<Condition>) {
         let path = format!("{path}.distinct");
         let among = match self.holds(field) {
-            Some(Holds::Question | Holds::Text) => Among::Questions,
+            Some(Holds::Question | Holds::Text | Holds::Messages | Holds::ToolMessages) => Among::Questions,
             Some(Holds::Answer) => Among::Answers,
             Some(_) => {
                 return self.tell(
                     &path,
-                    format!("`{field}` is no text"),
-                    "name a question, a text or an answer",
+                    format!("`{field}` is not a text"),
+                    "name a question, a text, an answer or the messages of a dialogue",
                 );
             }
             None => {
@@ -228,7 +238,9 @@ impl Check {
         let path = format!("{path}.repeat");
         let start = self.steps.len();
         self.push("repeat", Does::Repeat { end: 0 }, when);
-        self.steps(&format!("{path}.steps"), &repeat.steps, Some(start));
+        self.in_loop = true;
+        self.steps(&format!("{path}.steps"), &repeat.steps);
+        self.in_loop = false;
         if repeat.steps.is_empty() {
             self.tell(&path, "the loop does nothing", "list its `steps`");
         }
@@ -271,6 +283,33 @@ impl Check {
         self.push("concept", Does::TagConcept, when);
     }
 
+    /// Calls are held against one field of tools, which is there before them and stays as it is.
+    fn called_tools(&mut self, path: &str, step: &StepFile) {
+        let made: Vec<&str> = self.fields_of(&Holds::Tools);
+        let (mut there, calls_before) = (made.len(), !self.fields_of(&Holds::ToolMessages).is_empty());
+        let mut told = Vec::new();
+        for (i, member) in step.reply.iter().enumerate() {
+            let path = format!("{path}.reply.{i}");
+            match member.holds {
+                Holds::Tools if there > 0 || calls_before || self.in_loop => told.push((
+                    path,
+                    "the tools of a recipe are made once, before its loops and before the messages that call them",
+                    "keep one member of the type `tools`, and put its step first",
+                )),
+                Holds::Tools => there += 1,
+                Holds::ToolMessages if there == 0 => told.push((
+                    path,
+                    "there are no tools to call",
+                    "list `tools` at the top of the recipe, or ask for them before: `- tools: tools`",
+                )),
+                _ => {}
+            }
+        }
+        for (path, message, help) in told {
+            self.tell(&path, message, help);
+        }
+    }
+
     pub(super) fn reply(&mut self, path: &str, name: &str, step: &StepFile) -> Reply {
         let mut seen = BTreeSet::new();
         for (i, member) in step.reply.iter().enumerate() {
@@ -301,6 +340,7 @@ impl Check {
                 _ => {}
             }
         }
+        self.called_tools(path, step);
         for holds in [Holds::Question, Holds::Answer, Holds::Reasoning] {
             let several = step.reply.iter().filter(|member| member.holds == holds).count() > 1;
             if several {

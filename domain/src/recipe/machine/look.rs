@@ -1,7 +1,10 @@
 //! What can be seen of a candidate while it is walked.
 
+use std::borrow::Cow;
+
 use super::samples::judge_samples;
 use super::{Ballot, Call, Stands, State};
+use crate::dialogue::{self, Speaker, Turn};
 use crate::filter::Rejection;
 use crate::job::Judge;
 use crate::recipe::{Does, JudgeStep, Recipe};
@@ -20,6 +23,7 @@ impl State {
             detail: String::new(),
         };
         let mut fields = Fields::from([("question".into(), Value::text(&seed.question))]);
+        fields.extend(recipe.first_fields());
         for step in recipe.steps() {
             let reply = match &step.does {
                 Does::Ask(ask) => &ask.reply,
@@ -38,6 +42,11 @@ impl State {
                         Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
                     }
                     Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
+                    Holds::Messages | Holds::ToolMessages => Value::Messages(vec![
+                        Turn::new(Speaker::User, &seed.question),
+                        Turn::new(Speaker::Assistant, &seed.answer),
+                    ]),
+                    Holds::Tools => Value::Tools(Vec::new()),
                 };
                 fields.insert(member.name.clone(), value);
             }
@@ -79,6 +88,14 @@ impl State {
             Some(Value::Text(text)) => text,
             Some(Value::Answer(Some(answer))) => &answer.answer,
             _ => "",
+        }
+    }
+
+    /// What of a field is compared with other rows: its text, or all that the user says in a dialogue.
+    pub fn compared(&self, field: &str) -> Cow<'_, str> {
+        match self.fields.get(field) {
+            Some(Value::Messages(turns)) => Cow::Owned(dialogue::asked(turns)),
+            _ => Cow::Borrowed(self.text(field)),
         }
     }
 
