@@ -226,6 +226,9 @@ pub struct RowFile {
     /// The field with the one that is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
+    /// Of a pair: the longer of its two answers has at most so many times the characters of the shorter one, reasoning included; from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length_ratio: Option<f64>,
     /// The field with the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -16,6 +16,7 @@
 //! only when everything that was asked for is there, so that no decision depends on the order of arrival.
 
 mod dialogue;
+mod lengths;
 mod look;
 mod samples;
 
@@ -328,7 +329,8 @@ impl State {
     /// Takes steps up to one that needs replies, to a gate, or past the last.
     fn walk(&mut self, context: &Context<'_>, effects: &mut Vec<Effect>) {
         while self.decided().is_none() {
-            if let Some(rejection) = self.found_wrong(context.recipe) {
+            let rejection = self.found_wrong(context.recipe);
+            if let Some(rejection) = rejection.or_else(|| self.too_unlike(context.recipe)) {
                 return self.end(Some(rejection), effects);
             }
             let Some(step) = context.recipe.step(self.at) else {

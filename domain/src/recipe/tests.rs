@@ -1,6 +1,7 @@
 //! The machine walks every recipe that ships with the program; what is wrong with a recipe is told at its key.
 
 mod dialogues;
+mod lengths;
 
 use std::collections::BTreeMap;
 

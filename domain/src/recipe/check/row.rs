@@ -38,6 +38,19 @@ impl Check {
             Form::Dialogue => &["messages"],
             Form::ToolUse => &["messages", "tools"],
         };
+        if let Some(ratio) = row.max_length_ratio {
+            let path = "row.max_length_ratio";
+            if row.form != Form::Preference {
+                let message = format!(
+                    "a row of the form `{}` has no two answers to compare in length",
+                    row.form
+                );
+                self.tell(path, message, "leave it out");
+            } else if !(ratio >= 1.0 && ratio.is_finite()) {
+                let message = format!("the longer of two answers cannot be {ratio} times as long");
+                self.tell(path, message, "give 1 or more, such as 1.5");
+            }
+        }
         for (key, field) in given {
             let path = format!("row.{key}");
             match field {

@@ -1,7 +1,9 @@
 //! Several replies to one step, and judges: what is graded, what passes, and which of several is kept.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use super::lengths::ratio;
 use super::look::latest_answer;
 use super::{Context, Effect, Sample, State};
 use crate::evidence::tally;
@@ -133,25 +135,12 @@ impl State {
             .into_iter()
             .map(|(canonical, votes)| (canonical.to_owned(), votes))
             .collect();
-        let rank = |sample: &Sample| {
-            let answer = latest_answer(&sample.fields);
-            let wrong = answer.is_some_and(|answer| answer.correct == Some(false));
-            let agree = answer
-                .and_then(|answer| votes.get(&answer.canonical))
-                .copied()
-                .unwrap_or(0);
-            (
-                if wrong { 0.0 } else { sample.points.unwrap_or(0.0) },
-                !wrong,
-                agree,
-            )
-        };
-        let better = |a: &Sample, b: &Sample| {
-            let (a, b) = (rank(a), rank(b));
-            a.1.cmp(&b.1).then(a.0.total_cmp(&b.0)).then(a.2.cmp(&b.2))
-        };
+        let ranked: Vec<(Rank, &Sample)> = samples
+            .iter()
+            .map(|sample| (Rank::of(sample, &votes), sample))
+            .collect();
         // Of equals the first.
-        let best = samples.iter().rev().max_by(|a, b| better(a, b))?;
+        let (rank, best) = ranked.iter().rev().max_by(|(a, _), (b, _)| a.compare(b))?;
         if let Some(answer) = latest_answer(&best.fields).filter(|answer| answer.correct == Some(false)) {
             return Some(Rejection::new(Reason::Wrong, answer.detail.clone()));
         }
@@ -163,28 +152,82 @@ impl State {
             return low;
         }
         if keep == Keep::BestAndWorst {
-            let worst = samples.iter().min_by(|a, b| better(a, b))?;
-            let lead = rank(best).0 - rank(worst).0;
-            let told_apart = rank(best).1 != rank(worst).1;
-            let pair = [best, worst].map(|sample| latest_answer(&sample.fields).cloned());
-            let [Some(chosen), Some(rejected)] = pair else {
-                return Some(Rejection::new(Reason::Recipe, "the samples hold no answers"));
-            };
-            if chosen.canonical == rejected.canonical || !told_apart && (lead <= 0.0 || lead < margin) {
-                let detail = format!(
-                    "the best answer leads the worst by {lead:.1} points, where {margin:.1} are wanted"
-                );
-                return Some(Rejection::new(Reason::Recipe, detail));
-            }
-            self.fields.insert("chosen".into(), Value::Answer(Some(chosen)));
-            self.fields
-                .insert("rejected".into(), Value::Answer(Some(rejected)));
-            if best.points.is_some() {
-                self.fields.insert("margin".into(), Value::Number(lead));
+            let most = context.recipe.file().row.max_length_ratio;
+            if let Err(rejection) = self.keep_pair(&ranked, (*rank, best), margin, most) {
+                return Some(rejection);
             }
         }
         self.fields.extend(best.fields.clone());
         None
+    }
+
+    /// Fills the fields of a pair: the best, and the worst of those whose length is like the best's. Why not, where they are not told apart.
+    fn keep_pair(
+        &mut self,
+        ranked: &[(Rank, &Sample)],
+        (rank, best): (Rank, &Sample),
+        margin: f64,
+        max_length_ratio: Option<f64>,
+    ) -> Result<(), Rejection> {
+        let refused = |detail: String| Err(Rejection::new(Reason::Recipe, detail));
+        let no_answers = || Rejection::new(Reason::Recipe, "the samples hold no answers");
+        let chosen = latest_answer(&best.fields).ok_or_else(no_answers)?;
+        let like_the_best =
+            |(_, sample): &&(Rank, &Sample)| match (max_length_ratio, latest_answer(&sample.fields)) {
+                (Some(most), Some(answer)) => ratio(chosen, answer) <= most,
+                _ => true,
+            };
+        let alike: Vec<&(Rank, &Sample)> = ranked.iter().filter(like_the_best).collect();
+        if let (Some(most), true) = (max_length_ratio, alike.len() < 2) {
+            return refused(format!(
+                "no other answer is within {most} times the length of the best (`max_length_ratio`)"
+            ));
+        }
+        let worst = alike.into_iter().min_by(|(a, _), (b, _)| a.compare(b));
+        let (other, worst) = worst.ok_or_else(no_answers)?;
+        let rejected = latest_answer(&worst.fields).ok_or_else(no_answers)?;
+        let lead = rank.points - other.points;
+        let told_apart = rank.not_wrong != other.not_wrong;
+        if chosen.canonical == rejected.canonical || !told_apart && (lead <= 0.0 || lead < margin) {
+            return refused(format!(
+                "the best answer leads the worst by {lead:.1} points, where {margin:.1} are wanted"
+            ));
+        }
+        self.set("chosen", Value::Answer(Some(chosen.clone())));
+        self.set("rejected", Value::Answer(Some(rejected.clone())));
+        if best.points.is_some() {
+            self.set("margin", Value::Number(lead));
+        }
+        Ok(())
+    }
+}
+
+/// What several samples are ranked by.
+#[derive(Clone, Copy)]
+struct Rank {
+    not_wrong: bool,
+    points: f64,
+    /// Samples with the same answer.
+    agree: u8,
+}
+
+impl Rank {
+    fn of(sample: &Sample, votes: &BTreeMap<String, u8>) -> Self {
+        let answer = latest_answer(&sample.fields);
+        let wrong = answer.is_some_and(|answer| answer.correct == Some(false));
+        let agree = answer.and_then(|answer| votes.get(&answer.canonical));
+        Self {
+            not_wrong: !wrong,
+            points: if wrong { 0.0 } else { sample.points.unwrap_or(0.0) },
+            agree: agree.copied().unwrap_or(0),
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let by_verdict = self.not_wrong.cmp(&other.not_wrong);
+        by_verdict
+            .then(self.points.total_cmp(&other.points))
+            .then(self.agree.cmp(&other.agree))
     }
 }
 

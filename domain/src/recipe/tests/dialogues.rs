@@ -80,6 +80,7 @@ fn what_a_dialogue_needs_is_told_at_its_key() {
         told(|r| r["steps"][0]["samples"] = json!(3)),
         told(|r| r["row"] = json!({"form": "dialogue", "messages": "messages"})),
         told(|r| r["row"] = json!({"form": "tool_use", "messages": "messages"})),
+        told(|r| r["row"]["max_length_ratio"] = json!(2)),
     ];
     expect![[r#"
         steps.0.reply.0: there are no tools to call (list `tools` at the top of the recipe, or ask for them before: `- tools: tools`)
@@ -98,6 +99,8 @@ fn what_a_dialogue_needs_is_told_at_its_key() {
         row.messages: `messages` does not hold `messages` (change its type in `reply`)
 
         row: a row of the form `tool_use` needs `tools` (name the field that holds it, such as `tools: tools`)
+
+        row.max_length_ratio: a row of the form `tool_use` has no two answers to compare in length (leave it out)
     "#]]
     .assert_eq(&all.join("\n"));
 }
