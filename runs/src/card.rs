@@ -7,6 +7,7 @@ use gristmill_domain::stats::{Z_95, wilson};
 use gristmill_domain::words::{many, thousands};
 
 use crate::assemble::Manifest;
+use crate::by_recipe;
 use crate::forecast::{interval, interval_usd};
 use crate::mutators;
 
@@ -33,12 +34,21 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         thousands(rows.validation),
         thousands(rows.test),
     )?;
-    if rows.pairs + rows.texts > 0 {
+    let apart = [
+        (rows.pairs, "preference pair", ""),
+        (rows.texts, "text", ""),
+        (rows.dialogues, "dialogue", ""),
+        (rows.tool_uses, "dialogue", " with tools"),
+    ];
+    let apart = apart.into_iter().filter(|(count, ..)| *count > 0);
+    let apart: Vec<String> = apart
+        .map(|(count, kind, more)| format!("{}{more}", many(count, kind)))
+        .collect();
+    if !apart.is_empty() {
         writeln!(
             text,
-            "Of the synthetic ones, {} are preference pairs and {} are texts; both have files and a configuration of their own.\n",
-            thousands(rows.pairs),
-            thousands(rows.texts),
+            "Among the synthetic ones are {}; each kind has files and a configuration of its own.\n",
+            apart.join(", "),
         )?;
     }
     writeln!(text, "The run ended because {}.\n", manifest.end)?;
@@ -54,6 +64,10 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     concepts(text, manifest)?;
     leaks(text, manifest)?;
     yields(text, manifest)?;
+    by_recipe::section(text, manifest)?;
+    if let Some(bias) = &manifest.length_bias {
+        writeln!(text, "## Lengths of preference pairs\n\n{}\n", bias.in_words())?;
+    }
     if let Some(certainty) = &manifest.certainty {
         writeln!(text, "## Rows without a reference\n\n{}\n", certainty.in_words())?;
     }

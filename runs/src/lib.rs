@@ -10,6 +10,7 @@
 
 mod assemble;
 mod audit;
+mod by_recipe;
 mod card;
 mod certainty;
 mod coverage;
@@ -18,6 +19,7 @@ mod folder;
 mod forecast;
 pub mod history;
 mod intake;
+mod lengths;
 mod mutators;
 pub mod outcome;
 mod plan;
@@ -36,10 +38,12 @@ pub use assemble::{
     EndedRun, FailedCalls, LeakTrials, Loss, Manifest, Resumed, RowCounts, Spend, Yield, assemble, label,
 };
 pub use audit::{Audit, audit};
+pub use by_recipe::RecipeYield;
 pub use certainty::Certainty;
 pub use dropped::DroppedText;
 pub use folder::{RunFolder, shown};
 pub use intake::{BadRows, DocumentsRead, SeedsRead, SyntheticRows, read_seeds};
+pub use lengths::LengthBias;
 pub use plan::{PlanView, plan};
 pub use prepared::{Given, Prepared};
 pub use report::{REPORT_FILE, manifest_so_far, report};

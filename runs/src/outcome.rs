@@ -6,6 +6,7 @@ use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{counts, duration, thousands};
 
 use crate::assemble::{Loss, Manifest};
+use crate::by_recipe;
 use crate::coverage::coverage;
 
 /// For programs. `took` is the time from the start of the program to the end of the run; nothing where it had ended before.
@@ -13,6 +14,7 @@ pub fn json(manifest: &Manifest, place: &str, took: Option<Duration>) -> serde_j
     serde_json::json!({
         "run": manifest.run, "folder": place, "end": manifest.end, "rows": manifest.rows, "candidates": manifest.candidates,
         "rejected": manifest.rejected, "concepts": manifest.concepts, "spend": manifest.spend, "by_reference": manifest.by_reference,
+        "by_recipe": manifest.by_recipe, "length_bias": manifest.length_bias,
         "warnings": manifest.warnings, "resumed": manifest.resumed, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
     })
 }
@@ -53,6 +55,9 @@ pub fn text(manifest: &Manifest, place: &str, took: Option<Duration>) -> String 
             thousands(manifest.rows.rejected),
             counts(rejected)
         ));
+    }
+    for recipe in by_recipe::told(manifest) {
+        line(format!("  recipe     {}: {}", recipe.made, recipe.in_words()));
     }
     if let Some(coverage) = coverage(&manifest.concepts) {
         line(format!("  coverage   {coverage}"));

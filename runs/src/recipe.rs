@@ -37,8 +37,26 @@ pub fn text(recipe: &Recipe) -> String {
             indent = 2;
         }
     }
-    text.push_str(&format!("  └ a row of the form {}\n", file.row.form));
+    let Shown { title, detail, drops } = row(recipe);
+    text.push_str(&format!("  └ {title}"));
+    if !detail.is_empty() {
+        text.push_str(&format!(" · {detail}   ✕ {drops}"));
+    }
+    text.push('\n');
     text
+}
+
+/// The row in words, with what drops it at the end.
+fn row(recipe: &Recipe) -> Shown {
+    let row = &recipe.file().row;
+    let limit = row.max_length_ratio;
+    Shown {
+        title: format!("a row of the form {}", row.form),
+        detail: limit.map_or_else(String::new, |most| {
+            format!("the longer answer at most {most} times as long")
+        }),
+        drops: limit.map_or("", |_| "lengths too unlike").to_owned(),
+    }
 }
 
 /// The steps as a chart.
@@ -66,8 +84,11 @@ pub fn svg(recipe: &Recipe) -> String {
             }
         }
     }
+    let Shown { title, detail, drops } = row(recipe);
     steps.push(flow::FlowStep {
-        title: format!("a row of the form {}", recipe.file().row.form),
+        title,
+        detail,
+        drops,
         ..flow::FlowStep::default()
     });
     flow::svg(

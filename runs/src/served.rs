@@ -68,6 +68,8 @@ pub fn status(run: &v1::Run) -> RunStatus {
                 "decided": progress.decided.max(progress.settled),
             })
         }),
+        recipes: Vec::new(),
+        planned: Vec::new(),
         expected: run.progress.as_ref().and_then(|progress| {
             let between = (progress.expected_rows_low, progress.expected_rows_high);
             (between.1 > 0).then_some((progress.expected_rows, between))

@@ -5,6 +5,7 @@ use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::Account;
 use gristmill_domain::words::{one_line, thousands};
 
+use crate::by_recipe::RecipeYield;
 use crate::coverage::coverage_of;
 
 /// A run with its account.
@@ -21,6 +22,10 @@ pub struct RunStatus {
     pub in_batches: u64,
     /// Rows, counted by what they are; `None` before there are any.
     pub rows: Option<serde_json::Value>,
+    /// What each recipe brought, where the run has ended and its recipes are worth telling apart.
+    pub recipes: Vec<RecipeYield>,
+    /// Candidates of the latest round by the recipe that makes them, while the run goes on.
+    pub planned: Vec<(String, u64)>,
     /// Rows that are expected in the end, and the interval that they will lie in nine times in ten; `None` before the first plan.
     pub expected: Option<(u64, (u64, u64))>,
     /// Why it has ended; empty while it goes on.
@@ -160,7 +165,9 @@ impl RunStatus {
         let books = account.map(Account::total).unwrap_or_default();
         serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
-            "in_batches": self.in_batches, "rows": self.rows, "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
+            "in_batches": self.in_batches, "rows": self.rows, "recipes": self.recipes, "planned": self.planned.iter().map(|(recipe, candidates)| serde_json::json!({
+                "recipe": recipe, "candidates": candidates,
+            })).collect::<Vec<_>>(), "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
                 "rows": rows, "rows_low": low, "rows_high": high,
             })), "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
             "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
@@ -200,6 +207,16 @@ impl RunStatus {
         }
         if let Some(rows) = &self.rows {
             text.push_str(&format!("rows       {}\n", rows_in_words(rows)));
+        }
+        if self.planned.len() > 1 {
+            let each = self
+                .planned
+                .iter()
+                .map(|(recipe, candidates)| format!("{} {recipe}", thousands(*candidates)));
+            text.push_str(&format!("this round {}\n", each.collect::<Vec<_>>().join(", ")));
+        }
+        for recipe in &self.recipes {
+            text.push_str(&format!("recipe     {}: {}\n", recipe.made, recipe.in_words()));
         }
         if let Some((rows, between)) = self.expected.filter(|_| self.end.is_empty()) {
             text.push_str(&format!("expected   {}\n", expected_rows(rows, between)));

@@ -102,6 +102,8 @@ mod tests {
             by_reference: Default::default(),
             concepts: Vec::new(),
             by_strategy: Default::default(),
+            by_recipe: Vec::new(),
+            length_bias: None,
             by_mutator: Default::default(),
             leaks: None,
             certainty: None,

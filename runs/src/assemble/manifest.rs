@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::again::Resumed;
 use super::tallies::Tallies;
+use crate::by_recipe::RecipeYield;
 use crate::certainty::Certainty;
+use crate::lengths::LengthBias;
 use crate::warnings;
 
 /// What a finished run can say of itself.
@@ -50,6 +52,12 @@ pub struct Manifest {
     pub concepts: Vec<ConceptProgress>,
     /// What each strategy brought.
     pub by_strategy: BTreeMap<String, Yield>,
+    /// What each recipe brought; manifests of older versions do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_recipe: Vec<RecipeYield>,
+    /// How preference pairs lean in length, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_bias: Option<LengthBias>,
     /// What each mutator brought, where the job has any; a candidate counts under each of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_mutator: BTreeMap<String, Yield>,
@@ -99,6 +107,12 @@ pub struct RowCounts {
     /// Of the synthetic ones, texts to train on as they stand, which have files of their own.
     #[serde(default)]
     pub texts: u64,
+    /// Of the synthetic ones, dialogues, which have files of their own.
+    #[serde(default)]
+    pub dialogues: u64,
+    /// Of the synthetic ones, dialogues whose assistant may call tools, which have files of their own.
+    #[serde(default)]
+    pub tool_uses: u64,
     /// Real rows held out to validate.
     pub validation: u64,
     /// Real rows held out to test.
@@ -138,6 +152,16 @@ pub struct Loss {
     pub calls: u64,
     /// What they cost, micro-dollars.
     pub usd_micros: u64,
+}
+
+impl Loss {
+    /// Counts a rejected row.
+    pub(crate) fn add(&mut self, row: &Row) {
+        let cost = row.cost();
+        self.rows += 1;
+        self.calls += cost.calls;
+        self.usd_micros += cost.usd.0;
+    }
 }
 
 /// What became of candidates of one sort.
@@ -270,6 +294,9 @@ pub(crate) fn manifest(
         format!("{rows} lost to calls that failed for good: {}", failed.words)
     }));
     warnings.extend(certainty.as_ref().and_then(warnings::uncertain));
+    let length_bias = tallies.lengths.bias();
+    warnings.extend(length_bias.as_ref().and_then(LengthBias::warning));
+    let by_recipe = tallies.by_recipe();
     Manifest {
         version: FormatVersion,
         run: start.run.to_string(),
@@ -290,6 +317,8 @@ pub(crate) fn manifest(
         unvoted,
         by_reference: tallies.by_reference,
         by_strategy: tallies.by_strategy,
+        by_recipe,
+        length_bias,
         by_mutator: match start.job.generate.mutators {
             Some(_) => tallies.by_mutator,
             None => BTreeMap::new(),

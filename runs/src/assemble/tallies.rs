@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::filter::Reason;
-use gristmill_domain::recipe::Form;
+use gristmill_domain::recipe::{Form, Made};
 use gristmill_domain::refusal;
 use gristmill_domain::row::Row;
 use gristmill_domain::strategy::Strategy;
 
 use super::manifest::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
+use crate::by_recipe::RecipeYield;
 use crate::certainty::Sums;
+use crate::lengths::Lengths;
 use crate::mutators;
 use crate::warnings::Asked;
 
@@ -27,6 +29,10 @@ pub(crate) struct Tallies {
     /// Accepted new questions, and those of them that belong to no concept.
     pub(super) new_questions: (u64, u64),
     pub(super) leaks: Option<LeakTrials>,
+    /// Rows by the recipe that made them.
+    by_recipe: BTreeMap<Made, RecipeYield>,
+    /// Lengths of the answers of pairs.
+    pub(super) lengths: Lengths,
     /// How sure rows without a reference are.
     pub(crate) sums: Sums,
 }
@@ -54,6 +60,11 @@ impl Tallies {
         seen.rows += 1;
     }
 
+    /// What each recipe brought, in the order of their names.
+    pub(super) fn by_recipe(&self) -> Vec<RecipeYield> {
+        self.by_recipe.values().cloned().collect()
+    }
+
     /// The most frequent words of failed calls, the first first.
     pub(super) fn failed_calls(&self) -> Vec<FailedCalls> {
         /// Enough to see what went wrong.
@@ -66,7 +77,6 @@ impl Tallies {
 
     /// Counts a decided row.
     pub(crate) fn see(&mut self, row: &Row, referenced: bool) {
-        let cost = row.cost();
         self.candidates += 1;
         if let Some(trial) = row.checks.leak_trial {
             let leaks = self.leaks.get_or_insert(LeakTrials {
@@ -79,9 +89,7 @@ impl Tallies {
         }
         if let Some(rejection) = &row.rejection {
             let loss = self.rejected.entry(rejection.reason).or_default();
-            loss.rows += 1;
-            loss.calls += cost.calls;
-            loss.usd_micros += cost.usd.0;
+            loss.add(row);
             self.rows.rejected += 1;
             if rejection.reason == Reason::CallFailed {
                 self.see_failed_call(&rejection.detail);
@@ -91,6 +99,9 @@ impl Tallies {
             self.rows.train_synthetic += 1;
             self.rows.pairs += u64::from(row.form == Form::Preference);
             self.rows.texts += u64::from(row.form == Form::Text);
+            self.rows.dialogues += u64::from(row.form == Form::Dialogue);
+            self.rows.tool_uses += u64::from(row.form == Form::ToolUse);
+            self.lengths.see(row);
             if row.strategy == Strategy::NewQuestion {
                 self.new_questions.0 += 1;
                 self.new_questions.1 += u64::from(row.assigned.is_empty());
@@ -106,6 +117,10 @@ impl Tallies {
             self.by_strategy.entry(row.strategy.to_string()).or_default(),
         ] {
             part.add(row);
+        }
+        if let Some(made) = &row.made {
+            let recipe = self.by_recipe.entry(made.clone());
+            recipe.or_insert_with(|| RecipeYield::new(made.clone())).see(row);
         }
         self.sums.see(row);
         mutators::see(&mut self.by_mutator, row);

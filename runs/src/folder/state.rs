@@ -11,6 +11,7 @@ use gristmill_ledger_sqlite::ReadOnly;
 use gristmill_proto::SegmentKind;
 
 use super::{RunFolder, shown};
+use crate::by_recipe::RecipeYield;
 use crate::status::{ConceptsReached, RunState, RunStatus};
 
 impl RunFolder {
@@ -59,10 +60,12 @@ impl RunFolder {
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,
+            planned: plan.as_ref().map(planned).unwrap_or_default(),
             expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
             rows: manifest
                 .as_ref()
                 .and_then(|manifest| manifest.get("rows").cloned()),
+            recipes: manifest.as_ref().map(recipes).transpose()?.unwrap_or_default(),
             end: manifest
                 .as_ref()
                 .and_then(|manifest| manifest.get("end")?.as_str())
@@ -87,6 +90,8 @@ impl RunFolder {
             account,
             in_batches: in_batches(self, start.run)?,
             rows: None,
+            recipes: Vec::new(),
+            planned: Vec::new(),
             expected: None,
             end: String::new(),
             dataset: None,
@@ -173,6 +178,33 @@ fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<ConceptProgress>
         .cloned()
         .unwrap_or_else(|| serde_json::json!([]));
     serde_json::from_value(concepts).context("the manifest of this run is damaged")
+}
+
+/// The recipes of a finished run that are worth telling apart. Manifests of older versions name none.
+fn recipes(manifest: &serde_json::Value) -> anyhow::Result<Vec<RecipeYield>> {
+    let all = manifest
+        .get("by_recipe")
+        .cloned()
+        .unwrap_or_else(|| serde_json::json!([]));
+    let all: Vec<RecipeYield> = serde_json::from_value(all).context("the manifest of this run is damaged")?;
+    let named = manifest
+        .pointer("/job/generate/recipes")
+        .and_then(|recipes| recipes.as_array());
+    Ok(
+        match all.len() > 1 || named.is_some_and(|named| !named.is_empty()) {
+            true => all,
+            false => Vec::new(),
+        },
+    )
+}
+
+/// Candidates of a round by recipe.
+fn planned(plan: &Plan) -> Vec<(String, u64)> {
+    let each = plan
+        .recipes
+        .iter()
+        .map(|planned| (planned.recipe.clone(), planned.candidates));
+    each.collect()
 }
 
 /// The plan that a run made last.

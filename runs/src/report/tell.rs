@@ -14,6 +14,7 @@ use gristmill_picture::report::Report;
 use super::gather::Gathered;
 use super::measured::Measured;
 use crate::assemble::Manifest;
+use crate::lengths::LengthBias;
 use crate::warnings;
 
 /// The report.
@@ -122,6 +123,9 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
     }
     if let Some(short) = manifest.certainty.as_ref().and_then(warnings::uncertain) {
         gate(Severity::Warn, short);
+    }
+    if let Some(lean) = manifest.length_bias.as_ref().and_then(LengthBias::warning) {
+        gate(Standing::Warn, lean);
     }
     if start.job.embed.source() == EmbedSource::Off {
         gate(
@@ -262,7 +266,14 @@ fn shares(manifest: &Manifest, gathered: &Gathered) -> Table {
                 "rejected",
                 format!("{} rows, kept with reason and cost", thousands(rows.rejected)),
             ),
-        ],
+        ]
+        .into_iter()
+        .chain(
+            manifest
+                .length_bias
+                .map(|bias| pair("lengths of pairs", bias.in_words())),
+        )
+        .collect(),
     }
 }
 

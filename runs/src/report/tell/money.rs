@@ -7,6 +7,7 @@ use gristmill_picture::report::FunnelStep;
 
 use super::{percent, share_of};
 use crate::assemble::{Manifest, Spend, Yield};
+use crate::by_recipe;
 use crate::mutators;
 use crate::report::gather::Gathered;
 
@@ -113,9 +114,9 @@ pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
     let (mutated, _) = mutators::shown(&manifest.by_mutator);
     let heads = [
         if mutated.is_empty() {
-            "strategy, reference, teacher"
+            "recipe, strategy, reference, teacher"
         } else {
-            "strategy, reference, mutator, teacher"
+            "recipe, strategy, reference, mutator, teacher"
         },
         "candidates",
         "accepted",
@@ -129,8 +130,15 @@ pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
         .chain(&manifest.by_reference)
         .chain(mutated)
         .chain(&gathered.by_teacher);
+    let recipes = by_recipe::told(manifest);
+    let recipes = recipes
+        .iter()
+        .map(|recipe| (recipe.made.to_string(), &recipe.brought));
     Table {
         heads: heads.map(str::to_owned).to_vec(),
-        rows: all.map(line).collect(),
+        rows: recipes
+            .map(|(name, part)| line((&name, part)))
+            .chain(all.map(line))
+            .collect(),
     }
 }

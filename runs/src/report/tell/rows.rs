@@ -3,6 +3,7 @@
 use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::Second;
+use gristmill_domain::row::completion;
 use gristmill_domain::words::thousands;
 use gristmill_picture::cut;
 use gristmill_picture::map::{Map, Told};
@@ -129,6 +130,10 @@ pub(super) fn sample(whole: &Whole) -> Sample {
         }
     };
     line(
+        "recipe",
+        row.made.as_ref().map(ToString::to_string).unwrap_or_default(),
+    );
+    line(
         "strategy",
         format!(
             "{}, round {}",
@@ -188,10 +193,14 @@ pub(super) fn sample(whole: &Whole) -> Sample {
         },
     );
     line("cost", format!("{}, {} calls", row.cost().usd, row.cost().calls));
-    let answer = if row.reasoning.is_empty() {
-        row.answer.clone()
-    } else {
-        format!("{}\n\n{}", row.reasoning, row.answer)
+    let answer = match row.messages.is_empty() {
+        true => completion(&row.reasoning, &row.answer),
+        false => row
+            .messages
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
     };
     Sample {
         id: row.id.to_string(),
