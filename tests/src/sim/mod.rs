@@ -18,6 +18,7 @@ mod arithmetic;
 mod batch;
 mod books;
 mod config;
+mod dialogue;
 mod draw;
 mod embed;
 mod incomplete;

@@ -13,7 +13,7 @@ use super::draw::{Draw, hash64};
 use super::key::{AnswerKey, Domain, Item, Truth};
 use super::prompt::{Kind, Parts, parts};
 use super::wording::{Strength, TOPIC, canon, near_copy, reword};
-use super::{answer, arithmetic, incomplete, statement};
+use super::{answer, arithmetic, dialogue, incomplete, statement};
 
 /// How a reply turned out, under the names that bills and statistics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +146,17 @@ impl Model {
             Kind::Assign => assign(&parts),
             Kind::Answer | Kind::Embed => self.answer(&parts.question, draw),
         };
+        if wants(schema, "tools") {
+            draft.fields.insert("tools".to_owned(), dialogue::tools());
+        }
+        if let Some(with_tools) = dialogue::wanted(schema) {
+            let question = draft.plain.clone();
+            let answer = self.answer(&question, draw.of("dialogue"));
+            let tools = with_tools.then(|| dialogue::tools_shown(text));
+            let misfit = !draw.of("fits").chance(self.quality().accuracy);
+            let messages = dialogue::messages(&question, &answer.plain, tools.as_deref(), misfit, draw);
+            draft.fields.insert("messages".to_owned(), messages);
+        }
         let q = self.quality();
         let (refusal, truncated, malformed) = match parts.kind {
             Kind::Verify if wants(schema, "answer") => (q.refusal, q.truncated, q.malformed),
