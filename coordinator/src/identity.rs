@@ -106,6 +106,8 @@ struct Price {
     input: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     cached_input: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write: Option<f64>,
     output: f64,
 }
 
@@ -358,12 +360,14 @@ impl Price {
         let job::ModelPrice {
             input,
             cached_input,
+            cache_write,
             output,
             batch: _,
         } = price;
         Self {
             input: *input,
             cached_input: *cached_input,
+            cache_write: *cache_write,
             output: *output,
         }
     }

@@ -128,6 +128,9 @@ pub struct Price {
     pub cached_input: u64,
     /// Completion tokens.
     pub output: u64,
+    /// Prompt tokens that are written to the provider's cache, where the provider bills that and the job states its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<u64>,
 }
 
 impl Price {
@@ -136,6 +139,7 @@ impl Price {
         input: 0,
         cached_input: 0,
         output: 0,
+        cache_write: None,
     };
 
     /// Cost of one call, rounded up to a micro-dollar.
@@ -155,11 +159,16 @@ impl Price {
 
     /// Upper bound on the cost of a request: every prompt byte a token (byte-level tokenizers never emit more), plus a
     /// fixed allowance for the chat template and for what providers add to explain an output format (about 350 tokens for a
-    /// forced tool at Anthropic), at the dearest input price; `max_tokens` at the output price.
+    /// forced tool at Anthropic), at the dearest input price, that of cache writes included where it is stated; `max_tokens` at the
+    /// output price.
     pub fn worst_case(self, request: &Request) -> Amount {
+        let input = self
+            .input
+            .max(self.cached_input)
+            .max(self.cache_write.unwrap_or(0));
         let dearest = Self {
-            cached_input: self.cached_input.max(self.input),
-            input: self.input.max(self.cached_input),
+            cached_input: input,
+            input,
             ..self
         };
         dearest.cost(Self::worst_usage(request))
@@ -200,6 +209,7 @@ mod tests {
             input: 150_000,
             cached_input: 75_000,
             output: 600_000,
+            cache_write: None,
         };
         let usage = Usage {
             input_tokens: 10,
@@ -229,5 +239,23 @@ mod tests {
             schema: None,
         };
         assert!(price.cost(usage).fits_in(price.worst_case(&request)));
+        let writing = Price {
+            cache_write: Some(187_500),
+            ..price
+        };
+        // 90 tokens of prompt at 0.1875, and 3 of completion at 0.6.
+        assert_eq!(
+            price.worst_case(&request).usd.0,
+            (90 * 150_000 + 3 * 600_000_u64).div_ceil(1_000_000)
+        );
+        assert_eq!(
+            writing.worst_case(&request).usd.0,
+            (90 * 187_500 + 3 * 600_000_u64).div_ceil(1_000_000)
+        );
+        let cheaper = Price {
+            cache_write: Some(1),
+            ..price
+        };
+        assert_eq!(cheaper.worst_case(&request), price.worst_case(&request));
     }
 }

@@ -19,6 +19,7 @@ const PRICE: Price = Price {
     input: 300_000,
     cached_input: 75_000,
     output: 2_500_000,
+    cache_write: None,
 };
 
 /// Starts the server; `answer` replies to requests that are as they should be.

@@ -18,6 +18,7 @@ const PRICE: Price = Price {
     input: 150_000,
     cached_input: 150_000,
     output: 600_000,
+    cache_write: None,
 };
 
 fn start(faults: Faults) -> Sim {

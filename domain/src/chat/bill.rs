@@ -17,6 +17,8 @@ pub struct Reported {
     pub input_tokens: Option<u64>,
     /// Of those, read from the provider's cache.
     pub cached_input_tokens: Option<u64>,
+    /// Of the prompt tokens, written to the provider's cache. What they cost beyond others is among the prompt tokens already.
+    pub written_tokens: Option<u64>,
     /// Completion tokens.
     pub output_tokens: Option<u64>,
     /// Tokens of reasoning that is not shown: part of the completion tokens at most providers, beside them at some.
@@ -32,6 +34,7 @@ impl From<Usage> for Reported {
         Self {
             input_tokens: Some(usage.input_tokens),
             cached_input_tokens: Some(usage.cached_input_tokens),
+            written_tokens: None,
             output_tokens: Some(usage.output_tokens),
             reasoning_tokens: None,
             total_tokens: None,
@@ -43,8 +46,15 @@ impl From<Usage> for Reported {
 impl Price {
     /// What an answer is booked at: its [`booked`](Self::booked) tokens by this price, or what the provider says that it cost where that is
     /// more. A price that a job states may be out of date.
+    ///
+    /// Where the job states what cache writes cost and the report does not say how many there were, all that was not read from the cache
+    /// counts as written to it.
     pub fn bill(self, booked: Usage, response: &Response) -> Amount {
-        let by_tokens = self.cost(booked);
+        let dearer = self.cache_write.filter(|write| *write > self.input);
+        let input = dearer
+            .filter(|_| response.usage.written_tokens.is_none())
+            .unwrap_or(self.input);
+        let by_tokens = Self { input, ..self }.cost(booked);
         let said = MicroUsd(response.usage.cost.unwrap_or(0));
         Amount {
             usd: by_tokens.usd.max(said),
@@ -221,6 +231,7 @@ mod tests {
         input: 150_000,
         cached_input: 75_000,
         output: 600_000,
+        cache_write: None,
     };
 
     fn request() -> Request {
@@ -281,6 +292,39 @@ mod tests {
         assert!(by_tokens > 0);
         assert_eq!((bill(Some(0)), bill(Some(by_tokens - 1))), (by_tokens, by_tokens));
         assert_eq!(bill(Some(10_000)), 10_000);
+    }
+
+    #[test]
+    fn cache_writes_cost_what_the_job_states() {
+        let bill = |cache_write, written_tokens, cached_input_tokens| {
+            let price = Price { cache_write, ..PRICE };
+            let usage = Reported {
+                written_tokens,
+                cached_input_tokens,
+                ..reported(200, 45)
+            };
+            let response = response(TEXT, usage);
+            price.bill(price.booked(&request(), &response), &response).usd.0
+        };
+        let plain = bill(None, None, None);
+        assert_eq!(plain, (200 * 150_000 + 45 * 600_000_u64).div_ceil(1_000_000));
+        let unsaid = bill(Some(300_000), None, None);
+        assert_eq!(unsaid, (200 * 300_000 + 45 * 600_000_u64).div_ceil(1_000_000));
+        let partly = bill(Some(300_000), None, Some(100));
+        assert_eq!(
+            partly,
+            (100 * 300_000 + 100 * 75_000 + 45 * 600_000_u64).div_ceil(1_000_000)
+        );
+        assert_eq!(
+            bill(Some(300_000), Some(0), None),
+            plain,
+            "the report says that none was written"
+        );
+        assert_eq!(
+            bill(Some(1), None, None),
+            plain,
+            "never less than other prompt tokens"
+        );
     }
 
     #[test]
@@ -417,7 +461,7 @@ mod tests {
             input_tokens in count(), cached_input_tokens in count(), output_tokens in count(), reasoning_tokens in count(),
             total_tokens in count(), text in "[a-z0-9 ]{0,120}", dear_input: bool,
         ) {
-            let usage = Reported { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens, cost: None };
+            let usage = Reported { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens, cost: None, written_tokens: None };
             let price = if dear_input { Price { input: 900_000, ..PRICE } } else { PRICE };
             let response = response(&text, usage);
             let booked = price.booked(&request(), &response);

@@ -71,6 +71,9 @@ pub struct BatchPrice {
     /// Prompt tokens read from the provider's cache; the same as `input` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<f64>,
+    /// Prompt tokens written to the provider's cache, where it bills that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<f64>,
     /// Completion tokens.
     pub output: f64,
 }
@@ -83,6 +86,7 @@ pub(super) fn half(price: Price) -> Price {
         input: price.input.div_ceil(2),
         cached_input: price.cached_input.div_ceil(2),
         output: price.output.div_ceil(2),
+        cache_write: price.cache_write.map(|write| write.div_ceil(2)),
     }
 }
 
@@ -128,5 +132,24 @@ mod tests {
             serde_json::json!({"input": 3.0, "output": 15.0, "batch": {"input": 2.0, "output": 10.0}});
         assert_eq!(priced(false, known.clone()).input, 3_000_000);
         assert_eq!(priced(true, known).output, 10_000_000);
+    }
+
+    #[test]
+    fn cache_writes_have_a_price_where_the_job_states_one() {
+        let price = |batch: bool, price| spec(batch.into(), price).price().unwrap().cache_write;
+        let stated = serde_json::json!({"input": 3.0, "cache_write": 3.75, "output": 15.0});
+        assert_eq!(price(false, stated.clone()), Some(3_750_000));
+        assert_eq!(price(true, stated), Some(1_875_000));
+        let own = serde_json::json!({"input": 3.0, "cache_write": 6.0, "output": 15.0, "batch": {"input": 1.5, "output": 7.5}});
+        assert_eq!(price(true, own), None, "the price of batches states none");
+        assert_eq!(
+            price(false, serde_json::json!({"input": 3.0, "output": 15.0})),
+            None
+        );
+        let absurd = spec(
+            false.into(),
+            serde_json::json!({"input": 3.0, "cache_write": -1.0, "output": 15.0}),
+        );
+        assert!(!absurd.price.unwrap().is_sane());
     }
 }

@@ -262,6 +262,10 @@ pub struct ModelPrice {
     /// Prompt tokens read from the provider's cache; the same as `input` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<f64>,
+    /// Prompt tokens written to the provider's cache, where it bills that: at Anthropic 1.25 × `input` for five minutes, 2 × for an hour. The
+    /// worst case of a request then counts every prompt token as written; left out, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<f64>,
     /// Completion tokens.
     pub output: f64,
     /// The price in batches; half of the others when left out.
@@ -273,10 +277,15 @@ impl ModelPrice {
     /// In integers; `None` for a negative, infinite or absurd price.
     pub fn to_price(self) -> Option<Price> {
         let micros = |usd: f64| crate::amount::MicroUsd::from_usd_ceil(usd).map(|micros| micros.0);
+        let cache_write = match self.cache_write {
+            Some(usd) => Some(micros(usd)?),
+            None => None,
+        };
         Some(Price {
             input: micros(self.input)?,
             cached_input: micros(self.cached_input.unwrap_or(self.input))?,
             output: micros(self.output)?,
+            cache_write,
         })
     }
 
@@ -287,10 +296,12 @@ impl ModelPrice {
             Some(BatchPrice {
                 input,
                 cached_input,
+                cache_write,
                 output,
             }) => Self {
                 input,
                 cached_input,
+                cache_write,
                 output,
                 batch: None,
             }
@@ -302,9 +313,16 @@ impl ModelPrice {
     pub fn is_sane(self) -> bool {
         let sane = |usd: f64| (0.0..=100_000.0).contains(&usd);
         let batch = self.batch.is_none_or(|batch| {
-            sane(batch.input) && sane(batch.output) && batch.cached_input.is_none_or(sane)
+            sane(batch.input)
+                && sane(batch.output)
+                && batch.cached_input.is_none_or(sane)
+                && batch.cache_write.is_none_or(sane)
         });
-        sane(self.input) && sane(self.output) && self.cached_input.is_none_or(sane) && batch
+        sane(self.input)
+            && sane(self.output)
+            && self.cached_input.is_none_or(sane)
+            && self.cache_write.is_none_or(sane)
+            && batch
     }
 }
 

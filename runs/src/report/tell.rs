@@ -295,9 +295,12 @@ fn facts(start: &Start, manifest: &Manifest, gathered: &Gathered) -> Table {
         rows.push(pair(
             "model and its price",
             format!(
-                "{name}: {} in, {} in from a cache, {} out, a million tokens",
+                "{name}: {} in, {} in from a cache, {}{} out, a million tokens",
                 MicroUsd(price.input),
                 MicroUsd(price.cached_input),
+                price
+                    .cache_write
+                    .map_or_else(String::new, |write| format!("{} into a cache, ", MicroUsd(write))),
                 MicroUsd(price.output)
             ),
         ));

@@ -47,7 +47,8 @@ pub(super) fn response(bytes: &[u8], model: &str) -> Result<Response, Unread> {
 fn reported(usage: &Value) -> Reported {
     let largest = |paths: &[&str]| lenient::largest(usage, paths);
     let read = largest(&["/cache_read_input_tokens"]);
-    let written = largest(&["/cache_creation_input_tokens"]).unwrap_or(0);
+    let creation = largest(&["/cache_creation_input_tokens"]);
+    let written = creation.unwrap_or(0);
     let minutes = largest(&["/cache_creation/ephemeral_5m_input_tokens"]).unwrap_or(0);
     // What is not known to be written for minutes may be written for an hour.
     let hour = largest(&["/cache_creation/ephemeral_1h_input_tokens"])
@@ -57,6 +58,7 @@ fn reported(usage: &Value) -> Reported {
     Reported {
         input_tokens: fresh.map(|fresh| fresh + read.unwrap_or(0) + 2 * hour + (minutes * 5).div_ceil(4)),
         cached_input_tokens: read.or(Some(0)).filter(|_| fresh.is_some()),
+        written_tokens: creation.map(|_| hour.saturating_add(minutes)),
         output_tokens: largest(&["/output_tokens"]),
         // Thinking is among the output tokens, and apart from them nowhere.
         reasoning_tokens: None,

@@ -107,6 +107,7 @@ fn reported(usage: &Value) -> Reported {
     Reported {
         input_tokens: count("promptTokenCount").map(|tokens| tokens.saturating_add(results)),
         cached_input_tokens: count("cachedContentTokenCount"),
+        written_tokens: None,
         // Without a count of the answer, the total says more than the thoughts alone.
         output_tokens: count("candidatesTokenCount")
             .map(|tokens| tokens.saturating_add(thoughts.unwrap_or(0))),
@@ -158,6 +159,7 @@ mod tests {
             Reported {
                 input_tokens: Some(40),
                 cached_input_tokens: Some(30),
+                written_tokens: None,
                 output_tokens: Some(125),
                 reasoning_tokens: Some(120),
                 total_tokens: Some(165),
@@ -205,6 +207,7 @@ mod tests {
             input: 1,
             cached_input: 1,
             output: 4,
+            cache_write: None,
         };
         price.booked(
             &request,

@@ -103,6 +103,7 @@ fn reported(usage: &Value) -> Reported {
     let written = largest(&[
         "/cache_creation_input_tokens",
         "/prompt_tokens_details/cache_creation_tokens",
+        "/prompt_tokens_details/cache_write_tokens",
     ]);
     Reported {
         input_tokens: input_tokens.map(|tokens| tokens.saturating_add(2 * written.unwrap_or(0))),
@@ -112,6 +113,7 @@ fn reported(usage: &Value) -> Reported {
             "/prompt_cache_hit_tokens",
             "/cache_read_input_tokens",
         ]),
+        written_tokens: written,
         output_tokens: largest(&["/completion_tokens", "/output_tokens"]),
         reasoning_tokens: largest(&[
             "/completion_tokens_details/reasoning_tokens",

@@ -90,6 +90,16 @@ fn usage_is_read_member_by_member() {
         with_usage(cached),
         Reported {
             cached_input_tokens: Some(128),
+            written_tokens: Some(10),
+            ..tokens(Some(243), Some(45))
+        }
+    );
+    let routed = r#"{"prompt_tokens":223,"completion_tokens":45,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":10}}"#;
+    assert_eq!(
+        with_usage(routed),
+        Reported {
+            cached_input_tokens: Some(0),
+            written_tokens: Some(10),
             ..tokens(Some(243), Some(45))
         }
     );
@@ -249,16 +259,20 @@ fn anthropics_answers_are_read_with_all_that_was_billed() {
         cached_input_tokens: Some(cached),
         ..tokens(Some(input), Some(5))
     };
-    assert_eq!(whole.usage, cached(40, 30));
+    let written = |input, cached_tokens, written| Reported {
+        written_tokens: Some(written),
+        ..cached(input, cached_tokens)
+    };
+    assert_eq!(whole.usage, written(40, 30, 0));
     for (usage, wanted) in [
         (
             json!({"input_tokens": 10, "cache_creation_input_tokens": 2000, "output_tokens": 5}),
-            cached(4010, 0),
+            written(4010, 0, 2000),
         ),
         (
             json!({"input_tokens": 10, "cache_creation_input_tokens": 2000, "output_tokens": 5,
                    "cache_creation": {"ephemeral_5m_input_tokens": 2000, "ephemeral_1h_input_tokens": 0}}),
-            cached(2510, 0),
+            written(2510, 0, 2000),
         ),
         (
             json!({"input_tokens": 10.0, "cache_read_input_tokens": null, "output_tokens": "5"}),

@@ -269,11 +269,12 @@ fn check_anthropic(report: &mut Report, path: &str, spec: &ModelSpec) {
         "`token_limit_key` does nothing here: Anthropic's API knows `max_tokens` only",
         "leave it out",
     );
+    let write_is_priced = spec.price.is_some_and(|price| price.cache_write.is_some());
     report.when(
-        spec.body.contains_key("cache_control"),
+        spec.body.contains_key("cache_control") && !write_is_priced,
         key("body.cache_control"),
-        "writing to the prompt cache costs more than the input price that the budget reckons with",
-        "leave it out",
+        "writing to the prompt cache costs more than other prompt tokens, and the price does not say how much",
+        "leave it out, or add `cache_write` to `price`: 1.25 × `input` for five minutes, 2 × for an hour",
     );
 }
 
