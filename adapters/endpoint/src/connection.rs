@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gristmill_domain::job::{Address, WrongAddress};
+use gristmill_domain::job::{Address, Api, WrongAddress};
 use gristmill_domain::secret::is_open_header;
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
@@ -64,6 +64,7 @@ pub(crate) struct Connection {
     /// What a provider may repeat of what it was sent, and nobody is to see.
     secrets: Vec<Key>,
     billed_on_error: bool,
+    api: Api,
     /// The model at the endpoint, for messages: no secret is in it.
     pub(crate) place: String,
 }
@@ -91,7 +92,8 @@ impl Connection {
         let client = client.build().map_err(Error::Client)?;
         Ok(Self {
             client,
-            place: format!("`{model}` at {address}"),
+            place: format!("`{model}` at {address}{}", api.mark()),
+            api: *api,
             secrets: secrets(key, headers, &address),
             address,
             billed_on_error: options.billed_on_error,
@@ -199,7 +201,12 @@ impl Connection {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
         let bytes = read(answer).await.unwrap_or_default();
-        let message = stated(&bytes, |text| self.redact(text));
+        let mut message = stated(&bytes, |text| self.redact(text));
+        if let Some(whole) = self.address.with_version(self.api).filter(|_| status == 404) {
+            message.push_str(&format!(
+                "; the address lacks a version: write `base_url: {whole}`"
+            ));
+        }
         let told = wait::told(&headers, &bytes, SystemTime::now());
         let refused = Refused {
             status,

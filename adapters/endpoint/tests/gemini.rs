@@ -194,6 +194,26 @@ fn request() -> Request {
 }
 
 #[tokio::test]
+async fn a_missing_version_is_named_with_the_address_to_write() {
+    let url = serve(answered).await;
+    let bare = url.trim_end_matches("/v1beta").to_owned();
+    let endpoint = Endpoint::new(options(bare, Structured::JsonSchema)).unwrap();
+    let refused = endpoint.complete(&request()).await.unwrap_err();
+    let CallError::NotBilled { reason, scope, .. } = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(scope, Scope::Endpoint);
+    assert!(reason.contains(&format!("write `base_url: {url}`")), "{reason}");
+    assert!(reason.contains("(api: gemini)"), "{reason}");
+    // With a version in it, another 404 is not blamed on the address.
+    let mut other = options(url, Structured::JsonSchema);
+    other.model = "gemini-0".into();
+    let refused = Endpoint::new(other).unwrap();
+    let refused = refused.complete(&request()).await.unwrap_err();
+    assert!(!refused.to_string().contains("write `base_url"), "{refused}");
+}
+
+#[tokio::test]
 async fn every_structure_is_answered_and_booked_with_its_thinking() {
     let url = serve(answered).await;
     for structured in [Structured::JsonSchema, Structured::JsonObject, Structured::Tool] {

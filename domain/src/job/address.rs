@@ -115,6 +115,20 @@ impl Address {
         self.0.as_str().trim_end_matches('/')
     }
 
+    /// The address with the version of the API behind the host, where it has no path at all: `https://h/v1`, for Gemini `https://h/v1beta`.
+    /// Most servers answer 404 without it.
+    pub fn with_version(&self, api: Api) -> Option<Self> {
+        if !self.0.path().trim_matches('/').is_empty() {
+            return None;
+        }
+        let mut url = self.0.clone();
+        url.set_path(match api {
+            Api::Openai | Api::Anthropic => "/v1",
+            Api::Gemini => "/v1beta",
+        });
+        Some(Self(url))
+    }
+
     /// Host name or IP address, without brackets.
     pub fn host(&self) -> String {
         match self.0.host() {
@@ -393,6 +407,27 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn an_address_without_a_path_gets_the_version() {
+        let whole = |text: &str, api| {
+            let address = Address::parse(text, api).unwrap();
+            address
+                .with_version(api)
+                .map(|address| address.as_text().to_owned())
+        };
+        assert_eq!(whole("https://h", Api::Openai).as_deref(), Some("https://h/v1"));
+        assert_eq!(
+            whole("https://h/?a=b", Api::Anthropic).as_deref(),
+            Some("https://h/v1?a=b")
+        );
+        assert_eq!(
+            whole("https://h/models", Api::Gemini).as_deref(),
+            Some("https://h/v1beta")
+        );
+        assert_eq!(whole("https://h/v1", Api::Openai), None);
+        assert_eq!(whole("https://h/openai/deployments/d", Api::Openai), None);
     }
 
     #[test]

@@ -352,6 +352,14 @@ impl Api {
         }
     }
 
+    /// How messages of the client say which API an endpoint speaks, behind its address: nothing for the usual one.
+    pub fn mark(self) -> String {
+        match self {
+            Self::Openai => String::new(),
+            Self::Anthropic | Self::Gemini => format!(" (api: {})", self.word()),
+        }
+    }
+
     /// Whose API it is, for messages.
     pub fn owner(self) -> &'static str {
         match self {
