@@ -17,6 +17,7 @@ pub mod job;
 pub mod json;
 pub mod ledger;
 pub mod mutation;
+pub mod near;
 mod number_words;
 pub mod pace;
 pub mod passage;

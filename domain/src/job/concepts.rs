@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::near::nearest;
+
 /// Longest name of a concept, in characters: it stands in prompts and in tables.
 const NAME_CHARS_MAX: usize = 120;
 /// Concepts that one job may have.
@@ -285,9 +287,12 @@ pub fn wrong(list: &[Concept]) -> Vec<Wrong> {
         if let Some(parent) = &concept.parent {
             if !first.contains_key(&folded(parent)) {
                 let help = "list the parent as a concept too, or correct its name";
+                let others = list.iter().map(|other| other.name.as_str());
+                let near = nearest(parent, others.filter(|other| folded(other) != folded(name)))
+                    .map_or_else(String::new, |near| format!("; `{near}` is"));
                 tell(
                     "parent",
-                    format!("`{name}` is a part of `{parent}`, which is not in the list"),
+                    format!("`{name}` is a part of `{parent}`, which is not in the list{near}"),
                     help,
                 );
             } else if in_circle(list, &first, at) {
@@ -345,6 +350,11 @@ mod tests {
             concept(" ", None),
         ];
         let told: Vec<(usize, &str)> = wrong(&list).iter().map(|w| (w.at, w.key)).collect();
+        let misspelt = &wrong(&list)[1].message;
+        assert!(
+            misspelt.ends_with("`hearts`, which is not in the list; `heart` is"),
+            "{misspelt}"
+        );
         assert_eq!(
             told,
             [
