@@ -1,6 +1,8 @@
 //! What known models want to be asked with, beyond what every endpoint takes. Where a provider's documentation says that a request with the usual
 //! members is refused, a first job file says so.
 
+use gristmill_domain::job::{Address, Api};
+
 /// Completion tokens of one request for a model that thinks before it answers.
 pub(crate) const THINKING_TOKENS: u32 = 8_192;
 
@@ -11,8 +13,8 @@ pub(crate) struct Needs {
     pub(crate) thinks: bool,
     /// It refuses `max_tokens`, and any temperature but its own: OpenAI's reasoning models.
     fixed: bool,
-    /// It is asked through Anthropic's own API.
-    anthropic: bool,
+    /// The API that its address speaks, where that is not OpenAI's.
+    api: Option<Api>,
     /// It refuses members that are not in its provider's schema, `seed` among them: Mistral's API.
     seedless: bool,
     /// It knows `response_format` for any JSON object only: DeepSeek's API.
@@ -25,13 +27,7 @@ impl Needs {
         let model = model.to_lowercase();
         // Routers and deployments put the maker before the name.
         let name = model.rsplit('/').next().unwrap_or(&model);
-        let host = url
-            .split_once("://")
-            .map_or(url, |(_, rest)| rest)
-            .split(['/', ':', '?'])
-            .next()
-            .unwrap_or_default()
-            .to_lowercase();
+        let host = host(url);
         let fixed = is_openai_reasoning(name);
         let words = [
             "reasoner",
@@ -47,7 +43,7 @@ impl Needs {
         Self {
             fixed,
             thinks: fixed || name == "r1" || words.iter().any(|word| name.contains(word)),
-            anthropic: host == "api.anthropic.com",
+            api: own_api(url),
             seedless: host == "api.mistral.ai",
             json_object: host == "api.deepseek.com",
         }
@@ -56,8 +52,10 @@ impl Needs {
     /// The lines of a model's part of a job file.
     pub(crate) fn lines(self) -> Vec<&'static str> {
         let mut lines = Vec::new();
-        if self.anthropic {
-            lines.push("api: anthropic");
+        match self.api {
+            Some(Api::Anthropic) => lines.push("api: anthropic"),
+            Some(Api::Gemini) => lines.push("api: gemini"),
+            Some(Api::Openai) | None => {}
         }
         if self.fixed {
             lines
@@ -72,6 +70,42 @@ impl Needs {
         }
         lines
     }
+}
+
+/// The API of Anthropic's and Google's hosts. Google speaks OpenAI's at an address that ends in `/openai`.
+fn own_api(url: &str) -> Option<Api> {
+    let host = host(url);
+    let path = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/');
+    match host.as_str() {
+        "api.anthropic.com" => Some(Api::Anthropic),
+        "generativelanguage.googleapis.com" if !path.contains("/openai") => Some(Api::Gemini),
+        _ => None,
+    }
+}
+
+/// The host of an address, in small letters.
+fn host(url: &str) -> String {
+    url.split_once("://")
+        .map_or(url, |(_, rest)| rest)
+        .split(['/', ':', '?'])
+        .next()
+        .unwrap_or_default()
+        .to_lowercase()
+}
+
+/// The address that a first job file names: where a provider's is given without the version of its API, with it.
+pub(crate) fn whole_address(url: &str) -> String {
+    const HOSTS: [&str; 3] = [
+        "api.openai.com",
+        "api.anthropic.com",
+        "generativelanguage.googleapis.com",
+    ];
+    let api = own_api(url).unwrap_or_default();
+    let whole = Address::parse(url, api)
+        .ok()
+        .filter(|address| HOSTS.contains(&address.host().as_str()))
+        .and_then(|address| address.with_version(api));
+    whole.map_or_else(|| url.to_owned(), |address| address.as_text().to_owned())
 }
 
 /// `o1`, `o3-mini`, `o4-mini`, `gpt-5` and what comes after them, with dates and sizes; the `chat` variants do not reason.
@@ -98,6 +132,23 @@ fn is_openai_reasoning(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_providers_address_is_written_with_its_version() {
+        for (given, written) in [
+            ("https://api.openai.com", "https://api.openai.com/v1"),
+            ("https://api.anthropic.com/", "https://api.anthropic.com/v1"),
+            (
+                "https://generativelanguage.googleapis.com",
+                "https://generativelanguage.googleapis.com/v1beta",
+            ),
+            ("https://api.openai.com/v1", "https://api.openai.com/v1"),
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("not an address", "not an address"),
+        ] {
+            assert_eq!(whole_address(given), written);
+        }
+    }
 
     #[test]
     fn families_are_known_by_name_and_address() {
@@ -143,6 +194,12 @@ mod tests {
             Needs::of("https://api.anthropic.com/v1", "claude-x").lines(),
             ["api: anthropic"]
         );
+        let google = "https://generativelanguage.googleapis.com/v1beta";
+        for name in ["gemini-2.5-flash", "gemini-2.0-flash"] {
+            assert_eq!(Needs::of(google, name).lines(), ["api: gemini"]);
+            let as_openai = format!("{google}/openai/");
+            assert!(Needs::of(&as_openai, name).lines().is_empty());
+        }
         assert!(
             Needs::of("https://api.mistral.ai/v1", "mistral-small").lines()[0]
                 .starts_with("body: {seed: null}")

@@ -1,7 +1,7 @@
 //! A first job file, written from the seeds: short, commented, and ready for `gristmill plan`.
 
 use crate::budget::BudgetChoice;
-use crate::family::{Needs, THINKING_TOKENS};
+use crate::family::{Needs, THINKING_TOKENS, whole_address};
 use crate::sample::{Check, Sample};
 use crate::yaml::is_plain_text;
 
@@ -187,7 +187,7 @@ fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
             key_env,
             price,
         } => {
-            page.line(1, &format!("base_url: {}", scalar(url)));
+            page.line(1, &format!("base_url: {}", scalar(&whole_address(url))));
             page.line(1, &format!("model: {}", scalar(model)));
             for line in Needs::of(url, model).lines() {
                 page.line(1, line);
