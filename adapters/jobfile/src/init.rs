@@ -73,9 +73,7 @@ pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> 
             &format!("max_tokens: {THINKING_TOKENS}  # the model thinks before it answers, and that counts"),
         );
     }
-    if matches!(sample.check, Check::Label(_) | Check::Text | Check::Sql(_))
-        && sample.fields.reasoning.is_none()
-    {
+    if without_reasoning(sample) {
         page.line(1, "reasoning: false  # the seeds' answers have none");
     }
     filter(&mut page, sample);
@@ -212,6 +210,12 @@ fn model(page: &mut Page, teacher: &TeacherChoice, budget: &BudgetChoice) {
             }
         }
     }
+}
+
+/// The seeds show answers without any reasoning: bare labels, short texts, queries and numbers.
+fn without_reasoning(sample: &Sample) -> bool {
+    let bare = matches!(sample.check, Check::Label(_) | Check::Text | Check::Sql(_)) || sample.bare_numbers;
+    bare && sample.fields.reasoning.is_none()
 }
 
 fn filter(page: &mut Page, sample: &Sample) {

@@ -39,6 +39,8 @@ pub struct Sample {
     pub fields: Fields,
     /// How an answer can be checked.
     pub check: Check,
+    /// True where most answers are a number and nothing else.
+    pub bare_numbers: bool,
     /// True where there are passages and most answers stand in theirs, so that `filter.grounding` would keep answers like them.
     pub grounded: bool,
     /// Columns that no field uses, in the order of the file.
@@ -181,7 +183,8 @@ impl Sample {
             .map(|record| (format!("{}:{}", record.file.display(), record.line), record.value))
             .unzip();
         let left_out = format!(
-            "{synthetic} of {} rows looked at are left out because a model wrote what they hold (`provenance.origin`): only real rows are seeds",
+            "{synthetic} of {} rows looked at are left out because a model wrote what they hold (`provenance.origin`, or the columns of a run's rejected rows): only \
+             real rows are seeds",
             rows.len() + synthetic
         );
         if rows.is_empty() && synthetic > 0 {
@@ -221,6 +224,7 @@ impl Sample {
             Some(folder) => Check::Sql(folder),
             None => check::of(&seeds),
         };
+        let bare_numbers = check == Check::Number && check::bare_numbers(&seeds);
         let grounded = check::grounded(&seeds, &check, &mut notes);
         let mut fields = fields;
         // Without databases to run on, the column would do nothing.
@@ -230,6 +234,7 @@ impl Sample {
             rows: profile.rows,
             complete: profile.complete,
             check,
+            bare_numbers,
             grounded,
             unused: unused.iter().map(|column| column.name.clone()).collect(),
             notes,

@@ -86,9 +86,13 @@ fn step<'a>(from: &'a Value, path: &str) -> Option<Cow<'a, Value>> {
     }
 }
 
-/// True for a row of our own datasets that a model wrote. Such a row is no real example, whatever file it stands in.
+/// Columns that together are found in a run's `rejected.parquet` alone.
+const OF_REJECTED: [&str; 5] = ["reason", "stage", "seed_id", "cost_usd_micros", "task_ids"];
+
+/// True for a row of our own datasets that a model wrote, rejected ones included. Such a row is no real example, whatever file it stands in.
 pub fn is_synthetic(row: &Map<String, Value>) -> bool {
-    value(row, "provenance.origin").is_some_and(|origin| origin.as_str() == Some("synthetic"))
+    let written = value(row, "provenance.origin").is_some_and(|origin| origin.as_str() == Some("synthetic"));
+    written || OF_REJECTED.iter().all(|column| row.contains_key(*column))
 }
 
 /// The columns that a job names and that a row need not have, with the field that names each.
@@ -401,6 +405,14 @@ mod tests {
         ] {
             assert_eq!(is_synthetic(&row(origin.clone())), synthetic, "{origin}");
         }
+        let rejected = json!({
+            "id": "1", "reason": "refusal", "stage": "rules", "detail": null, "question": "Why?", "answer": "No.", "seed_id": "2",
+            "cost_usd_micros": 5, "calls": 1, "task_ids": [],
+        });
+        assert!(is_synthetic(&row(rejected)), "a rejected row of a run");
+        assert!(!is_synthetic(&row(
+            json!({"question": "Why?", "reason": "r", "stage": "s"})
+        )));
     }
 
     #[test]

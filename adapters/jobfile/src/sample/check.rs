@@ -58,6 +58,12 @@ pub(super) fn of(seeds: &[&SeedRow]) -> Check {
     }
 }
 
+/// True where most answers are a number and nothing else.
+pub(super) fn bare_numbers(seeds: &[&SeedRow]) -> bool {
+    let bare = seeds.iter().filter(|seed| is_number(&seed.answer)).count();
+    2 * bare > seeds.len()
+}
+
 /// The different answers in the order of their letters; those that differ in case or in punctuation alone are one.
 fn labels(answers: &[&str]) -> Vec<String> {
     let words = |text: &str| -> Vec<String> {

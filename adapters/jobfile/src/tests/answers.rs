@@ -117,4 +117,9 @@ fn rows_that_a_model_wrote_are_no_seeds() {
     folder.write("made.jsonl", row(1, "synthetic"));
     let error = Sample::read("made.jsonl", folder.0.path(), &BTreeMap::new()).unwrap_err();
     assert!(error.to_string().contains("only real rows are seeds"), "{error}");
+    let rejected = "{\"id\": \"1\", \"reason\": \"refusal\", \"stage\": \"rules\", \"question\": \"Why?\", \"answer\": \"Because.\", \
+                    \"seed_id\": \"2\", \"cost_usd_micros\": 5, \"calls\": 1, \"task_ids\": []}\n";
+    folder.write("rejected.jsonl", rejected);
+    let error = Sample::read("rejected.jsonl", folder.0.path(), &BTreeMap::new()).unwrap_err();
+    assert!(error.to_string().contains("a run's rejected rows"), "{error}");
 }

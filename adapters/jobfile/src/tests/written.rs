@@ -51,6 +51,22 @@ pub(super) fn round_trip(seeds: &str, base: &Path) -> Sample {
 }
 
 #[test]
+fn bare_numbers_show_no_reasoning() {
+    let folder = Folder::new();
+    let teacher = TeacherChoice::Local("m".into());
+    for (answer, bare) in [("24", true), ("1,024", true), ("48/2 = 24\\n#### 24", false)] {
+        let rows: String = (0..30)
+            .map(|i| format!("{{\"question\": \"Question {i}?\", \"answer\": \"{answer}\"}}\n"))
+            .collect();
+        folder.write("numbers.jsonl", rows);
+        let sample = round_trip("numbers.jsonl", folder.0.path());
+        assert_eq!(sample.check, Check::Number);
+        let text = init(&sample, &teacher, &budget("5 calls"));
+        assert_eq!(text.contains("reasoning: false"), bare, "{answer}: {text}");
+    }
+}
+
+#[test]
 fn numbers() {
     let folder = Folder::new();
     folder.write("maths.jsonl", MATHS.repeat(30));
