@@ -297,6 +297,9 @@ pub(crate) struct ExportArgs {
     /// Columns that trainers look for; the run's own when left out.
     #[arg(long, value_enum)]
     pub(crate) layout: Option<LayoutArg>,
+    /// Replace a dataset that is there.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 /// A layout by name.

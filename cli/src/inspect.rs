@@ -112,6 +112,12 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
 pub(crate) async fn export(args: &ExportArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
+    if args.target.exists() && !args.overwrite {
+        return Err(Failure::Input(anyhow!(
+            "{} exists: name another folder, or add `--overwrite`",
+            args.target.display()
+        )));
+    }
     let source = folder.dataset();
     let Some(manifest) = folder.manifest()? else {
         return Err(Failure::Input(folder.no_dataset(&start).await?));

@@ -109,6 +109,18 @@ fn a_run_leaves_its_report() {
         String::from_utf8_lossy(&output.stderr)
     );
     let exported = bench.folder.path().join("alpaca");
+    let again = |more: &[&str]| {
+        let command = ["export", &run_name, "alpaca", "--layout", "alpaca"];
+        bench.gristmill(&[command.as_slice(), more].concat()).unwrap()
+    };
+    let refused = again(&[]);
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("alpaca exists") && said.contains("--overwrite"),
+        "{said}"
+    );
+    assert!(again(&["--overwrite"]).status.success());
     let read = |folder: &std::path::Path| -> Value {
         serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap()
     };
