@@ -86,16 +86,12 @@ impl View {
     }
 
     async fn lines(&self, head: &Head, mut progress: watch::Receiver<Progress>) {
-        let mut pace = Pace::default();
-        let (mut phase, mut said) = (String::new(), Instant::now());
+        let mut lines = Lines::default();
         loop {
             let closed = changed_or_late(&mut progress).await;
             let now = progress.borrow_and_update().clone();
-            pace.see(Instant::now(), &now);
-            if !now.phase.is_empty() && (now.phase != phase || said.elapsed() >= PLAIN_EVERY) {
-                said = Instant::now();
-                phase.clone_from(&now.phase);
-                self.say(&words::line(head, &now, &pace));
+            if let Some(line) = lines.next(head, &now, Instant::now(), closed) {
+                self.say(&line);
             }
             if closed {
                 return;
@@ -140,6 +136,31 @@ async fn changed_or_late(progress: &mut watch::Receiver<Progress>) -> bool {
     tokio::time::timeout(LOOK_EVERY, progress.changed())
         .await
         .is_ok_and(|changed| changed.is_err())
+}
+
+/// Which plain lines are said: one at each new phase, one every ten seconds, and one at the end.
+#[derive(Debug, Default)]
+struct Lines {
+    pace: Pace,
+    /// What was said last, and when.
+    last: Option<(Progress, Instant)>,
+}
+
+impl Lines {
+    /// The line for a look at a run, where one is due. A run that ends before the next one is due still says how far it came.
+    fn next(&mut self, head: &Head, progress: &Progress, now: Instant, closed: bool) -> Option<String> {
+        self.pace.see(now, progress);
+        let due = self
+            .last
+            .as_ref()
+            .is_none_or(|(last, said)| last.phase != progress.phase || now - *said >= PLAIN_EVERY);
+        let news = || self.last.as_ref().is_none_or(|(last, _)| last != progress);
+        if progress.phase.is_empty() || !(due || closed && news()) {
+            return None;
+        }
+        self.last = Some((progress.clone(), now));
+        Some(words::line(head, progress, &self.pace))
+    }
 }
 
 /// How fast a run goes: over the last half minute, so that neither a start nor what an earlier start left counts for long.
@@ -243,6 +264,27 @@ mod tests {
     use gristmill_domain::amount::Amount;
 
     use super::*;
+
+    #[test]
+    fn a_run_that_ends_at_once_says_how_far_it_came() {
+        let (head, start) = (Head::of("0123", None), Instant::now());
+        let at = |phase: &str, accepted| Progress {
+            phase: phase.to_owned(),
+            accepted,
+            decided: accepted,
+            ..Progress::default()
+        };
+        let mut lines = Lines::default();
+        let mut next = |progress: &Progress, ms, closed| {
+            lines.next(&head, progress, start + Duration::from_millis(ms), closed)
+        };
+        assert_eq!(next(&at("", 0), 0, false), None);
+        assert!(next(&at("pilot", 0), 10, false).is_some());
+        assert_eq!(next(&at("pilot", 40), 20, false), None, "not yet due");
+        let last = next(&at("pilot", 1_234), 30, true).unwrap();
+        assert!(last.contains("accepted=1234/"), "{last}");
+        assert_eq!(next(&at("pilot", 1_234), 30, true), None, "nothing is said twice");
+    }
 
     #[test]
     fn the_pace_forgets_what_an_earlier_start_left() {

@@ -203,6 +203,11 @@ impl<'a, 'b> Engine<'a, 'b> {
                 self.checkpoint(&mut decided).await?;
             }
             if finished {
+                // A round may end before its first sweep, and what it spent belongs on the screen.
+                let account = self.site.ledger.account(self.site.run).await?;
+                self.site
+                    .progress
+                    .send_modify(|progress| progress.see(&account, 0));
                 return Ok(());
             }
             if self.site.stop.is_cancelled() {
