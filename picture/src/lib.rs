@@ -11,12 +11,12 @@
 
 pub mod audit;
 pub mod bars;
+mod canvas;
 pub mod flow;
 pub mod lines;
 pub mod map;
 mod page;
 pub mod parts;
-mod png;
 pub mod points;
 pub mod report;
 mod style;

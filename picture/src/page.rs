@@ -37,9 +37,9 @@ pub enum Error {
         /// Pixels there may be.
         most: u32,
     },
-    /// Compression failed.
-    #[error("the picture cannot be compressed: {0}")]
-    Compress(#[from] std::io::Error),
+    /// The picture could not be written as PNG.
+    #[error("the picture cannot be encoded: {0}")]
+    Encode(#[from] png::EncodingError),
 }
 
 /// Fills a template in. Everything is escaped but `pictures`, which this crate has drawn.

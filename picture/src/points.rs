@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::Error;
+use crate::canvas::Canvas;
 use crate::style::{COLOURS, LIGHT, OTHERS};
 use crate::text::{escape, push_number, thousands};
-use crate::{Error, png};
 
 /// Side of the drawing, in units of its own; points lie between 0 and this, a margin apart.
 const SIDE: f64 = 1000.0;
@@ -184,7 +185,7 @@ impl Points {
     /// # Errors
     /// [`Error::Png`] when the picture is too large to hold.
     pub fn png(&self, side: u32) -> Result<Vec<u8>, Error> {
-        let mut canvas = png::Canvas::new(side)?;
+        let mut canvas = Canvas::new(side)?;
         let scale = f64::from(side) / SIDE;
         // Class by class, as the paths are.
         for (number, class) in self.classes.iter().enumerate() {
@@ -260,7 +261,12 @@ mod tests {
     #[test]
     fn a_png_has_its_marks() {
         let png = two().png(100).unwrap();
-        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let frame = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((frame.width, frame.height, pixels.len()), (100, 100, 30_000));
+        let marked = pixels.chunks_exact(3).filter(|pixel| *pixel != [0xff; 3]).count();
+        assert!((1..5_000).contains(&marked), "{marked} of 10,000 pixels");
         assert_eq!(png, two().png(100).unwrap(), "the same each time");
         assert!(two().png(1 << 20).is_err());
     }

@@ -1,8 +1,4 @@
-//! Pictures of pixels, written as PNG (ISO/IEC 15948): 8 bits a colour, no interlacing, each line as it is.
-
-use std::io::Write;
-
-use flate2::{Compression, Crc, write::ZlibEncoder};
+//! Pictures of pixels, written as PNG: 8 bits a colour.
 
 use crate::Error;
 
@@ -57,30 +53,13 @@ impl Canvas {
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
         let side = u32::try_from(self.side).unwrap_or(SIDE_MAX);
-        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-        let mut head = Vec::new();
-        head.extend(side.to_be_bytes());
-        head.extend(side.to_be_bytes());
-        // 8 bits, red green blue, deflate, the one filter set, no interlacing.
-        head.extend([8, 2, 0, 0, 0]);
-        chunk(&mut png, b"IHDR", &head);
-        let mut lines = ZlibEncoder::new(Vec::new(), Compression::default());
-        for line in self.pixels.chunks_exact(self.side * 3) {
-            lines.write_all(&[0])?;
-            lines.write_all(line)?;
-        }
-        chunk(&mut png, b"IDAT", &lines.finish()?);
-        chunk(&mut png, b"IEND", &[]);
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, side, side);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&self.pixels)?;
+        writer.finish()?;
         Ok(png)
     }
-}
-
-fn chunk(png: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
-    let mut sum = Crc::new();
-    sum.update(name);
-    sum.update(data);
-    png.extend((data.len() as u32).to_be_bytes());
-    png.extend(name);
-    png.extend(data);
-    png.extend(sum.sum().to_be_bytes());
 }
