@@ -123,15 +123,9 @@ fn resume(args: &JobArgs) -> String {
     command
 }
 
-/// A word as a shell takes it.
+/// A word as a shell takes it. Arguments never hold the one character that no shell can be given, NUL.
 fn quoted(word: &str) -> String {
-    if word
-        .chars()
-        .all(|c| c.is_alphanumeric() || "/._=-+,:@%".contains(c))
-    {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
 /// The recipes that the job names, with their prompts; the usual ones where it names none.
