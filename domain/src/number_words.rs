@@ -1,4 +1,7 @@
 //! The English words that numbers are spelled with. How words combine, and which of them count, is the reader's business.
+//!
+//! No crate does this part alone: those that read spelled numbers rewrite whole texts, and take "one" and "second" for numbers wherever they
+//! stand, where the readers here decide that by what stands around them.
 
 const UNITS: [&str; 20] = [
     "zero",

@@ -3,6 +3,8 @@
 //! A full stop ends a sentence unless what stands before it is an abbreviation or an initial, or what comes after it
 //! goes on in lower case. Decimals, versions and addresses have no space after the stop and so never end one. In doubt
 //! it does not split: a sentence too long is cut later, one cut in two is unreadable.
+//!
+//! Unicode's own boundaries (UAX 29), which crates offer, know no abbreviations: they end a sentence after "Dr." and "Fig.".
 
 use std::ops::Range;
 
