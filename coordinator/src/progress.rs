@@ -138,6 +138,8 @@ impl Progress {
         self.decided += 1;
         match &row.rejection {
             None => self.accepted += 1,
+            // Nobody was asked for it, and so nothing was rejected.
+            Some(_) if row.unasked() => {}
             Some(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
         }
         self.settled = self.settled.max(self.decided);

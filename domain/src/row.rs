@@ -192,6 +192,11 @@ impl Row {
             .is_some_and(|rejection| rejection.reason == Reason::Surplus)
     }
 
+    /// True when no money was left for its first call: nobody was asked for it.
+    pub fn unasked(&self) -> bool {
+        self.unfunded() && self.tasks.is_empty()
+    }
+
     /// True when it was given up because no money was left for it.
     pub fn unfunded(&self) -> bool {
         self.rejection

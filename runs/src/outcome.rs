@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{counts, duration, thousands};
+use gristmill_domain::words::{counts, duration, many, thousands};
 
 use crate::assemble::{Loss, Manifest};
 use crate::by_recipe;
@@ -36,10 +36,12 @@ pub fn text(manifest: &Manifest, place: &str, took: Option<Duration>) -> String 
         Some(took) => line(format!("Done in {}: {rows}   {place}", duration(took.as_secs()))),
         None => line(format!("This run is finished: {rows}   {place}")),
     }
+    let unasked = lost(manifest, |loss| loss.unasked);
+    let asked = manifest.candidates.saturating_sub(unasked);
     line(format!(
         "  acceptance {:.1}% of {} candidates",
-        100.0 * accepted as f64 / manifest.candidates.max(1) as f64,
-        thousands(manifest.candidates)
+        100.0 * accepted as f64 / asked.max(1) as f64,
+        thousands(asked)
     ));
     if let Some(money) = money(manifest) {
         line(format!("  spent      {money}"));
@@ -48,13 +50,18 @@ pub fn text(manifest: &Manifest, place: &str, took: Option<Duration>) -> String 
     let rejected = manifest
         .rejected
         .iter()
-        .map(|(reason, loss)| (*reason, loss.rows));
-    if manifest.rows.rejected > 0 {
+        .map(|(reason, loss)| (*reason, loss.rows.saturating_sub(loss.unasked)))
+        .filter(|(_, rows)| *rows > 0);
+    if manifest.rows.rejected > unasked {
         line(format!(
             "  rejected   {}: {}",
-            thousands(manifest.rows.rejected),
+            thousands(manifest.rows.rejected - unasked),
             counts(rejected)
         ));
+    }
+    if unasked > 0 {
+        let candidates = many(unasked, "candidate");
+        line(format!("  not asked  {candidates}: the budget ended first"));
     }
     for recipe in by_recipe::told(manifest) {
         line(format!("  recipe     {}: {}", recipe.made, recipe.in_words()));

@@ -152,6 +152,14 @@ pub struct Loss {
     pub calls: u64,
     /// What they cost, micro-dollars.
     pub usd_micros: u64,
+    /// Of them, those that nothing was asked for: the budget ended before their first call.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Loss {
@@ -161,6 +169,7 @@ impl Loss {
         self.rows += 1;
         self.calls += cost.calls;
         self.usd_micros += cost.usd.0;
+        self.unasked += u64::from(row.unasked());
     }
 }
 
