@@ -332,12 +332,15 @@ fn rounds(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
         let [answers, rephrased, new] = plan.candidates.into();
         write!(
             text,
-            "- Round {} ({}): {answers} further answers, {rephrased} rephrasings, {new} new questions; {} of {} accepted. {}",
+            "- Round {} ({}): {}, {}, {}; {} of {} accepted. {}",
             plan.round,
             match plan.purpose {
                 gristmill_domain::plan::Purpose::Pilot => "pilot",
                 gristmill_domain::plan::Purpose::Production => "production",
             },
+            many(answers, "further answer"),
+            many(rephrased, "rephrasing"),
+            many(new, "new question"),
             round.accepted,
             round.decided,
             plan.reason

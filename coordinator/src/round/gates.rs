@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::recipe::machine::Event;
 use gristmill_domain::strategy::Strategy;
+use gristmill_domain::words::many;
 
 use super::Round;
 use super::candidate::{Candidate, Gate};
@@ -142,7 +143,7 @@ impl Round<'_> {
         if kept >= cap {
             return Err(Rejection::new(
                 Reason::ParentCap,
-                format!("{kept} rephrasings of this seed are kept"),
+                format!("{} of this seed kept", many(kept as u64, "rephrasing")),
             ));
         }
         let pending: Vec<u64> = before

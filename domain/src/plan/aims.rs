@@ -19,6 +19,7 @@ use crate::concept::{self, GivenUp, Outlook};
 use crate::job::StrategyChoice;
 use crate::stats;
 use crate::strategy::{ByStrategy, Mix, Strategy, shrink};
+use crate::words::many;
 
 use reach::{Wish, within_reach};
 
@@ -378,10 +379,12 @@ pub(super) fn reason(snapshot: &Snapshot, aims: &[Aim]) -> String {
         .filter(|concept| !aims.iter().any(|aim| aim.name == concept.progress.concept))
         .count();
     let mut words = format!(
-        "{met} of {} concepts are at their target, {missing} rows are missing{furthest}. The round aims at {} of them, with {rephrased} \
-         rephrasings and {new} new questions in all that fill them.",
+        "{met} of {} concepts are at their target, {missing} rows are missing{furthest}. The round aims at {} of them, with {} and {} in \
+         all that fill them.",
         wanted,
-        aims.len()
+        aims.len(),
+        many(rephrased, "rephrasing"),
+        many(new, "new question")
     );
     if later > 0 {
         words.push_str(&format!(

@@ -2,7 +2,7 @@
 
 use gristmill_coordinator::RoundReport;
 use gristmill_domain::plan::Purpose;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{many, thousands};
 use gristmill_measure::coverage::Coverage;
 use gristmill_picture::lines::{Chart, Value};
 use gristmill_picture::parts::Table;
@@ -149,10 +149,10 @@ pub(super) fn table(manifest: &Manifest, measured: &Measured) -> Table {
 pub(super) fn plan(round: &RoundReport) -> Vec<String> {
     let [answers, rephrased, new] = round.plan.candidates.into();
     let mut text = format!(
-        "{} further answers, {} rephrasings, {} new questions: {}",
-        thousands(answers),
-        thousands(rephrased),
-        thousands(new),
+        "{}, {}, {}: {}",
+        many(answers, "further answer"),
+        many(rephrased, "rephrasing"),
+        many(new, "new question"),
         round.plan.reason
     );
     if !round.plan.change.is_empty() {
