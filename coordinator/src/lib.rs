@@ -37,6 +37,7 @@ mod setup;
 mod start;
 mod stored_rows;
 mod window;
+mod wire;
 
 pub use api::{Access, AccessError, Api, Role};
 pub use assigner::{Assigner, Belongs, Hits, Trial};
@@ -60,3 +61,4 @@ pub use seeds::{Intake, SeedStore, Summary};
 pub use setup::{Setup, StoredRecipe, UsedRecipe, usual_recipes};
 pub use start::{LEASE_MS, REPUBLISH_MS, Start, limit, specs};
 pub use window::Window;
+pub use wire::{start_message, start_of, trace_message, trace_of};

@@ -5,6 +5,7 @@
 
 mod account;
 mod format;
+mod mirror;
 mod segment;
 mod task;
 
@@ -19,6 +20,7 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gristmi
 
 pub use account::stage_of;
 pub use format::FormatVersion;
+pub use mirror::mirrored;
 pub use segment::{Record, Segment, SegmentKind};
 pub use task::{
     Address, Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report,
@@ -53,6 +55,15 @@ pub enum Error {
         /// Which message.
         what: &'static str,
         /// Where it breaks.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A message and the type that it mirrors do not have the same members.
+    #[error("the {what} does not fit this version's messages")]
+    Mirror {
+        /// Which message.
+        what: &'static str,
+        /// The member.
         #[source]
         source: serde_json::Error,
     },

@@ -146,8 +146,52 @@ fn a_cluster_makes_the_dataset_that_one_machine_makes() {
         (&seed.into(), &"anchor".into())
     );
     assert!(trace[0]["made"]["accepted"].as_u64().unwrap() > 0, "{trace:?}");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fields = |symbol: &str| runtime.block_on(described(&cluster.coordinators[0].api, symbol));
+    assert!(fields("gristmill.v1.SubmitHead").contains(&("start".into(), ".gristmill.v1.Start".into())));
+    assert!(fields("gristmill.v1.Start").contains(&("job".into(), ".gristmill.v1.Job".into())));
+    assert!(fields("gristmill.v1.Job").contains(&("budget".into(), ".gristmill.v1.Job.Budget".into())));
+    let trace = fields("gristmill.v1.TraceRowResponse");
+    assert_eq!(trace, [("trace".into(), ".gristmill.v1.Trace".into())]);
     let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
     assert!(metrics.contains("gristmill_queue_ready"), "{metrics}");
+}
+
+/// The fields of a message and their message types, as a server describes them to any client.
+async fn described(api: &str, symbol: &str) -> Vec<(String, String)> {
+    use prost::Message;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    use tonic_reflection::pb::v1::{FileDescriptorResponse, ServerReflectionRequest};
+
+    let channel = tonic::transport::Endpoint::from_shared(api.to_owned()).unwrap();
+    let mut client = ServerReflectionClient::new(channel.connect().await.unwrap());
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::FileContainingSymbol(symbol.to_owned())),
+    };
+    let mut answers = client
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    let Some(MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
+        file_descriptor_proto: files,
+    })) = answer.message_response
+    else {
+        panic!("{answer:?}")
+    };
+    let name = symbol.rsplit('.').next().unwrap();
+    files
+        .iter()
+        .map(|file| prost_types::FileDescriptorProto::decode(file.as_slice()).unwrap())
+        .flat_map(|file| file.message_type)
+        .filter(|message| message.name() == name)
+        .flat_map(|message| message.field)
+        .map(|field| (field.name().to_owned(), field.type_name().to_owned()))
+        .collect()
 }
 
 /// Where each concept stands.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::Start;
+use gristmill_coordinator::{Start, start_message};
 use gristmill_domain::amount::Limit;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
@@ -50,7 +50,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
         run: start.run.to_string(),
         request_id: args.request_id.clone().unwrap_or_else(|| start.run.to_string()),
         name: start.job_file.clone(),
-        start: serde_json::to_vec(&start).map_err(anyhow::Error::from)?,
+        start: Some(start_message(&start).map_err(anyhow::Error::from)?),
     };
     let (sender, receiver) = mpsc::channel(PIECES);
     let sending = send_all(sender, head, prepared);

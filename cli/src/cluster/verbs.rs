@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use gristmill_coordinator::Trace;
+use gristmill_coordinator::trace_of;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{duration, many, thousands};
 use gristmill_ports::register::{SILENT_FROM, WorkerReport};
@@ -89,8 +89,10 @@ pub(crate) async fn trace(server: &ServerArgs, args: &TraceArgs, output: OutputS
     };
     let answer = connect(server).await?.trace_row(request).await;
     let trace = answer.map_err(|status| refused(&status))?.into_inner().trace;
-    let found: Trace = serde_json::from_slice(&trace)
-        .context("the coordinator's answer cannot be read: are both of the same version?")?;
+    let found = trace
+        .context("the coordinator sent no history that this program can read: both must be of one version")?;
+    let found =
+        trace_of(&found).context("the coordinator's answer cannot be read: both must be of one version")?;
     print::either(output, &history::json(&run, &found), &history::text(&found));
     Ok(())
 }

@@ -21,7 +21,7 @@ use super::{Api, ledger_status, register_status, run_status, told};
 use crate::fleet::AdoptError;
 use crate::owner::{self, Owner, START, read};
 use crate::reopen::{reopen, resumption};
-use crate::{Error, Events, RunEvent, Start, specs};
+use crate::{Error, Events, RunEvent, Start, specs, start_of};
 
 /// The largest file of a run's state, bytes.
 const FILE_BYTES_MAX: usize = 256 << 20;
@@ -192,14 +192,17 @@ async fn own(state: &dyn Blobs, run: RunId, folder: &str) -> Result<(), Status> 
 
 fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
     let bad = |what: String| Status::invalid_argument(what);
-    if head.start.len() > SPEC_BYTES_MAX {
+    let message = head.start.ok_or_else(|| {
+        bad("`start` is missing: the program that submits must be of the coordinator's version".into())
+    })?;
+    let start = start_of(&message).map_err(|error| bad(format!("`start`: {}", told(&error))))?;
+    let spec = serde_json::to_vec(&start).map_err(|error| bad(format!("`start`: {error}")))?;
+    if spec.len() > SPEC_BYTES_MAX {
         return Err(bad(format!(
             "`start` has {} bytes, more than {SPEC_BYTES_MAX}",
-            head.start.len()
+            spec.len()
         )));
     }
-    let start: Start =
-        serde_json::from_slice(&head.start).map_err(|error| bad(format!("`start`: {error}")))?;
     let run: RunId = super::run_id(&head.run)?;
     if run != start.run {
         return Err(bad(format!("`run` is {run}, and `start` says {}", start.run)));
@@ -232,7 +235,7 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
     let new = NewRun {
         run,
         name,
-        spec: head.start,
+        spec,
         request_id: head.request_id,
     };
     Ok(Head { start, new })

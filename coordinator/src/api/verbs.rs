@@ -11,10 +11,10 @@ use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, unknown_run};
+use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
 use crate::fleet::{AdoptError, Adoption};
 use crate::history::NoTrace;
-use crate::{Events, Journal, RunEvent, SeedStore};
+use crate::{Events, Journal, RunEvent, SeedStore, trace_message};
 
 /// Time between two looks at a watched run.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -279,7 +279,7 @@ impl Coordinator for Api {
         let found = Journal::new(state.as_ref()).trace(&row, &seeds).await;
         match found.map_err(|error| run_status(&error))? {
             Ok(trace) => Ok(Response::new(v1::TraceRowResponse {
-                trace: serde_json::to_vec(&trace).map_err(|error| Status::internal(error.to_string()))?,
+                trace: Some(trace_message(&trace).map_err(|error| Status::internal(told(&error)))?),
             })),
             Err(none @ NoTrace::Unknown(_)) => Err(Status::not_found(none.to_string())),
             Err(several @ NoTrace::Several(_)) => Err(Status::failed_precondition(several.to_string())),
