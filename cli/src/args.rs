@@ -313,3 +313,38 @@ pub(crate) enum LayoutArg {
     /// `instruction`, `input` and `output`.
     Alpaca,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_of_the_documentation_are_ones() {
+        Cli::command().debug_assert();
+        let pages = [
+            include_str!("../../README.md"),
+            include_str!("../../docs/data.md"),
+            include_str!("../../docs/recipes.md"),
+        ];
+        let mut read = 0;
+        for line in pages.iter().flat_map(|page| page.lines()) {
+            let Some(code) = line.strip_prefix("    ") else {
+                continue;
+            };
+            let code = code.strip_prefix("$ ").unwrap_or(code);
+            if !code.starts_with("gristmill ") {
+                continue;
+            }
+            // What follows ` # ` is said of the command.
+            let command = code.split(" #").next().unwrap_or(code);
+            let words = shlex::split(command).unwrap();
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+            read += 1;
+        }
+        assert!(read > 8, "{read} commands");
+    }
+}
