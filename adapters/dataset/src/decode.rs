@@ -1,10 +1,10 @@
 //! Rows back from Arrow columns.
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, ListArray, RecordBatch, StringArray, StructArray, UInt8Array,
-    UInt64Array,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, ListArray, RecordBatch, StringArray, StructArray, UInt8Array, UInt64Array,
 };
-use arrow::datatypes::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt64Type};
 use gristmill_domain::dialogue::{self, Speaker, Tool, ToolCall, Turn};
 
 use crate::row::{DatasetRow, Origin, Provenance, Rejected, RejectedAnswer, Verdict};
@@ -385,7 +385,7 @@ impl<'a> Columns<'a> {
     fn numbers<T: ArrowPrimitiveType>(
         self,
         name: &str,
-    ) -> Result<&'a arrow::array::PrimitiveArray<T>, Mismatch> {
+    ) -> Result<&'a arrow_array::PrimitiveArray<T>, Mismatch> {
         self.named(name, "number", |column| column.as_primitive_opt::<T>())
     }
 }
@@ -420,7 +420,7 @@ fn later_texts_at(lists: Option<&ListArray>, row: usize, column: &str) -> Result
 mod tests {
     use std::sync::Arc;
 
-    use arrow::datatypes::{Field, Schema};
+    use arrow_schema::{Field, Schema};
 
     use super::*;
     use crate::columns::Columns as _;

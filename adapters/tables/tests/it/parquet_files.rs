@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::Int32Type;
+use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
     Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMillisecondArray, UInt8Array,
 };
-use arrow::datatypes::{DataType, Field, Fields, Int32Type};
+use arrow_schema::{DataType, Field, Fields};
 use gristmill_tables::Format;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
