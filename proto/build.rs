@@ -50,7 +50,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(files.map(|file| format!("gristmill/v1/{file}.proto")), ["."])?;
     let described = std::path::Path::new(&std::env::var("OUT_DIR")?).join("gristmill.v1.bin");
     std::fs::write(described, descriptors.encode_to_vec())?;
-    let mut builder = tonic_prost_build::configure();
+    // Without the service, only its messages are generated: a run of one machine stores some of them.
+    let service = std::env::var_os("CARGO_FEATURE_SERVICE").is_some();
+    let mut builder = tonic_prost_build::configure()
+        .build_client(service)
+        .build_server(service);
     let mut messages = Vec::new();
     for message in descriptors.file.iter().flat_map(|file| &file.message_type) {
         if MIRRORS.contains(&message.name()) {

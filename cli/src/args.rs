@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "args/no_cluster.rs"]
 mod cluster;
 mod data;
 
@@ -12,7 +16,7 @@ pub(crate) use data::*;
 
 /// Turns real examples and a hard budget into a filtered, traceable dataset that is safe to train on.
 #[derive(Debug, Parser)]
-#[command(name = "gristmill", version, propagate_version = true)]
+#[command(name = "gristmill", version, propagate_version = true, after_help = crate::features::left_out())]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -86,34 +90,8 @@ pub(crate) enum Command {
     Decontaminate(DecontaminateArgs),
     /// Draw rows as points, near ones near each other: SVG, PNG or a page.
     Map(MapArgs),
-    /// Send a job to a cluster.
-    Submit(SubmitArgs),
-    /// List a cluster's runs, the newest first.
-    Runs(ServerArgs),
-    /// Watch a run of a cluster.
-    Watch(RemoteRunArgs),
-    /// Stop a run of a cluster from beginning anything new.
-    Pause(PauseArgs),
-    /// Let a paused run go on.
-    Resume(RemoteRunArgs),
-    /// Stop a run of a cluster for good.
-    Cancel(RemoteRunArgs),
-    /// Take up runs that a cluster's store holds and its Redis has lost.
-    Adopt(AdoptArgs),
-    /// Show what became of a task.
-    Explain(ExplainArgs),
-    /// List a cluster's workers.
-    Workers(ServerArgs),
-    /// Have a worker finish what it has and take nothing more.
-    Drain(DrainArgs),
-    /// Look at messages that nobody could work on; put them back, or drop them.
-    Dead(DeadArgs),
-    /// Coordinate runs of a cluster.
-    Coordinator(CoordinatorArgs),
-    /// Work on tasks of a cluster.
-    Worker(WorkerArgs),
-    /// Set up a cluster's message broker.
-    Broker(BrokerArgs),
+    #[command(flatten)]
+    Cluster(ClusterCommand),
 }
 
 /// A job file with overrides.

@@ -1,16 +1,16 @@
 //! The program as a part of a cluster: its coordinator, its workers, and those who speak to them.
 
-pub(crate) mod coordinator;
-pub(crate) mod dead;
+mod coordinator;
+mod dead;
 mod http;
 mod remote;
 mod run_contexts;
 mod servers;
-pub(crate) mod submit;
-pub(crate) mod verbs;
-pub(crate) mod watch;
+mod submit;
+mod verbs;
+mod watch;
 mod watchman;
-pub(crate) mod worker;
+mod worker;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -20,7 +20,35 @@ use gristmill_telemetry::{Form, Guard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use verbs::{budget, status, trace};
+
+use crate::args::{ClusterCommand, OutputStyle};
 use crate::failure::Failure;
+use crate::view::View;
+
+/// Does what is asked of a cluster, or becomes a part of one.
+pub(crate) async fn carry_out(
+    command: ClusterCommand,
+    view: View,
+    output: OutputStyle,
+) -> Result<(), Failure> {
+    match command {
+        ClusterCommand::Submit(args) => submit::submit(&args, view, output).await,
+        ClusterCommand::Runs(server) => verbs::runs(&server, output).await,
+        ClusterCommand::Watch(args) => watch::watch(&args, view, output).await,
+        ClusterCommand::Pause(args) => verbs::pause(&args, output).await,
+        ClusterCommand::Resume(args) => verbs::resume(&args, output).await,
+        ClusterCommand::Cancel(args) => verbs::cancel(&args, output).await,
+        ClusterCommand::Adopt(args) => verbs::adopt(&args, output).await,
+        ClusterCommand::Explain(args) => verbs::explain(&args, output).await,
+        ClusterCommand::Workers(server) => verbs::workers(&server, output).await,
+        ClusterCommand::Drain(args) => verbs::drain(&args, output).await,
+        ClusterCommand::Dead(args) => dead::dead(&args, output).await,
+        ClusterCommand::Coordinator(args) => coordinator::serve(&args).await,
+        ClusterCommand::Worker(args) => worker::work(&args).await,
+        ClusterCommand::Broker(args) => coordinator::broker(&args, output).await,
+    }
+}
 
 /// Sets up what a server tells about itself: lines for people on a terminal, JSON for collectors elsewhere.
 fn telemetry(service: &'static str) -> Result<Guard, Failure> {

@@ -4,9 +4,14 @@
 mod args;
 mod assemble;
 mod audit;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "no_cluster.rs"]
 mod cluster;
 mod data;
 mod failure;
+mod features;
 mod inspect;
 mod launch;
 mod limits;
@@ -43,11 +48,12 @@ fn main() -> ExitCode {
     #[cfg(feature = "local-model")]
     start_again_patiently();
     // Libraries ask for the process's choice, and panic where several would do. It is the first: nobody has chosen before.
+    #[cfg(feature = "cluster")]
     let _chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let cli = Cli::parse();
     let view = View::new(cli.progress);
     // Servers set up more than lines.
-    if !matches!(cli.command, Command::Coordinator(_) | Command::Worker(_)) {
+    if !matches!(&cli.command, Command::Cluster(command) if command.serves()) {
         init_tracing(&view);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -114,15 +120,15 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
             Ok(())
         }
         Command::Status(args) => match args.server.server() {
-            Some(server) => cluster::verbs::status(&server, &args.run, cli.output).await,
+            Some(server) => cluster::status(&server, &args.run, cli.output).await,
             None => inspect::status(&args.run, cli.output).await,
         },
         Command::Budget(args) => match args.server.server() {
-            Some(server) => cluster::verbs::budget(&server, &args, cli.output).await,
+            Some(server) => cluster::budget(&server, &args, cli.output).await,
             None => inspect::budget(&args, cli.output).await,
         },
         Command::Trace(args) => match args.server.server() {
-            Some(server) => cluster::verbs::trace(&server, &args, cli.output).await,
+            Some(server) => cluster::trace(&server, &args, cli.output).await,
             None => inspect::trace(&args, cli.output).await,
         },
         Command::Assemble(args) => assemble::assemble(&args, view, cli.output).await,
@@ -133,20 +139,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Decontaminate(args) => data::decontaminate(args, view, cli.output).await,
         Command::Map(args) => data::map(args, view, cli.output).await,
         Command::Report(args) => report::report(&args, cli.output).await,
-        Command::Submit(args) => cluster::submit::submit(&args, view, cli.output).await,
-        Command::Runs(server) => cluster::verbs::runs(&server, cli.output).await,
-        Command::Watch(args) => cluster::watch::watch(&args, view, cli.output).await,
-        Command::Pause(args) => cluster::verbs::pause(&args, cli.output).await,
-        Command::Resume(args) => cluster::verbs::resume(&args, cli.output).await,
-        Command::Cancel(args) => cluster::verbs::cancel(&args, cli.output).await,
-        Command::Adopt(args) => cluster::verbs::adopt(&args, cli.output).await,
-        Command::Explain(args) => cluster::verbs::explain(&args, cli.output).await,
-        Command::Workers(server) => cluster::verbs::workers(&server, cli.output).await,
-        Command::Drain(args) => cluster::verbs::drain(&args, cli.output).await,
-        Command::Dead(args) => cluster::dead::dead(&args, cli.output).await,
-        Command::Coordinator(args) => cluster::coordinator::serve(&args).await,
-        Command::Worker(args) => cluster::worker::work(&args).await,
-        Command::Broker(args) => cluster::coordinator::broker(&args, cli.output).await,
+        Command::Cluster(command) => cluster::carry_out(command, view, cli.output).await,
     }
 }
 

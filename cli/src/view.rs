@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gristmill_coordinator::Progress;
+#[cfg(any(feature = "embedder", feature = "local-model"))]
 use gristmill_domain::words::thousands;
 use tokio::sync::watch;
 use tokio::time::Instant;

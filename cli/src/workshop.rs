@@ -115,6 +115,10 @@ pub(crate) enum JobAccess {
     /// The machine of the person who runs the job: any variable, and files beside the job.
     Own(PathBuf),
     /// A worker's: a job comes from somewhere else, and must not be able to send out what it was not given.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(dead_code, reason = "only a cluster has workers")
+    )]
     Worker {
         /// Variables and files that may hold keys, and where each may be sent.
         keys: KeyRules,
@@ -331,10 +335,10 @@ async fn local_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Re
 
 #[cfg(not(feature = "local-model"))]
 async fn local_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
-    bail!(
-        "the local model `{}` cannot be run: this program was built without local models; build it with `--features local-model`",
-        local.name
-    )
+    Err(crate::features::missing(
+        &format!("the local model `{}`", local.name),
+        "local-model",
+    ))
 }
 
 #[cfg(feature = "embedder")]
@@ -361,9 +365,8 @@ pub(crate) async fn embedder(name: &str, base: &Path, view: &View) -> anyhow::Re
 
 #[cfg(not(feature = "embedder"))]
 pub(crate) async fn embedder(name: &str, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn Embedder>> {
-    bail!(
-        "`{name}` cannot be run: this program was built without embeddings; build it with `--features embedder`, or set `embed.model: off`"
-    )
+    let missing = crate::features::missing(&format!("the embedding model `{name}`"), "embedder");
+    bail!("{missing}, or set `embed.model: off` (`--embed words` for commands on datasets)")
 }
 
 /// Fetches a model of the catalogue on first use, with a bar.

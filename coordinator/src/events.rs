@@ -5,7 +5,7 @@
 //! and in object storage, whoever writes them.
 
 use gristmill_domain::amount::Limit;
-use gristmill_domain::ledger::{Account, AccountState};
+use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::End;
 use gristmill_ports::blob::{Blobs, Create};
 use gristmill_proto::FormatVersion;
@@ -171,6 +171,7 @@ impl Events {
     }
 
     /// The account of a run as it was last closed, also where it was reopened since.
+    #[cfg(feature = "api")]
     pub(crate) fn last_account(&self) -> Option<&Account> {
         let ended = self.list.iter().rev().find_map(|event| match event {
             RunEvent::Ended(ended) => Some(&ended.account),
@@ -180,11 +181,12 @@ impl Events {
     }
 
     /// The account of a run that was reopened, as it is until its books are: as they were closed, under the new limit.
+    #[cfg(feature = "api")]
     pub(crate) fn reopened_account(&self) -> Option<Account> {
         let (limit, _) = self.reopened()?;
         Some(Account {
             limit,
-            state: AccountState::Active,
+            state: gristmill_domain::ledger::AccountState::Active,
             ..self.last_account()?.clone()
         })
     }

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Finished, SeedStore, Start, Window};
 
+#[cfg(feature = "api")]
 pub(crate) use adopt::{AdoptError, Adoption};
 pub use dead::bury;
 
@@ -73,6 +74,7 @@ pub struct Services {
     pub propagator: Arc<dyn Propagator>,
 }
 
+#[cfg(feature = "api")]
 impl Services {
     /// Where a run is stored, in words that people can look it up by.
     pub(crate) fn folder(&self, run: RunId) -> String {

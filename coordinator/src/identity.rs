@@ -14,8 +14,6 @@ use gristmill_domain::job::{self, Job, PromptForm, Structured};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::Start;
-
 /// What decides a run besides its seeds and its prompts, version 1.
 #[derive(Serialize)]
 struct Identity<'a> {
@@ -483,7 +481,8 @@ pub fn run_id(job: &Job, seeds: ContentId, prompts: &[String]) -> RunId {
 }
 
 /// True where a run's id is that of its job, its prompts and these seeds.
-pub(crate) fn is_run_of(start: &Start, seeds: ContentId) -> bool {
+#[cfg(any(test, feature = "api"))]
+pub(crate) fn is_run_of(start: &crate::Start, seeds: ContentId) -> bool {
     run_id(&start.job, seeds, &start.prompts) == start.run
 }
 

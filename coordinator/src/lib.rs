@@ -3,6 +3,7 @@
 //! It owns the order of decisions and the journal. It calls no model and knows no neighbour but through a port; what may be
 //! spent is the ledger's to say. Everything it needs after a crash is in the journal and the ledger.
 
+#[cfg(feature = "api")]
 mod api;
 mod assigner;
 mod closed;
@@ -39,6 +40,7 @@ mod stored_rows;
 mod window;
 mod wire;
 
+#[cfg(feature = "api")]
 pub use api::{Access, AccessError, Api, Role};
 pub use assigner::{Assigner, Belongs, Hits, Trial};
 pub use coverage::{BySeeds, by_seeds};

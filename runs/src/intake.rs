@@ -237,7 +237,7 @@ fn read_documents(documents: &Documents, base: &Path, intake: &mut Intake) -> an
 #[cfg(not(feature = "documents"))]
 fn read_documents(_: &Documents, _: &Path, _: &mut Intake) -> anyhow::Result<DocumentsRead> {
     bail!(
-        "`seeds.documents` cannot be read: this program was built without documents; build it with `--features documents`"
+        "`seeds.documents` needs the feature `documents`, and this program was built without it\nhelp: install it with `cargo install --path cli --locked --features documents`"
     )
 }
 

@@ -58,7 +58,7 @@ pub enum Error {
     },
     /// The program was built without object storage.
     #[error(
-        "`{url}` cannot be opened: this program was built without object storage; build it with `--features object-storage`"
+        "`{url}` needs the feature `object-storage`, and this program was built without it\nhelp: install it with `cargo install --path cli --locked --features object-storage`, or name a folder"
     )]
     NotBuilt {
         /// As it was given.

@@ -9,6 +9,46 @@ use gristmill_domain::stage::Stage;
 
 use super::JobArgs;
 
+/// A verb of a cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Send a job to a cluster.
+    Submit(SubmitArgs),
+    /// List a cluster's runs, the newest first.
+    Runs(ServerArgs),
+    /// Watch a run of a cluster.
+    Watch(RemoteRunArgs),
+    /// Stop a run of a cluster from beginning anything new.
+    Pause(PauseArgs),
+    /// Let a paused run go on.
+    Resume(RemoteRunArgs),
+    /// Stop a run of a cluster for good.
+    Cancel(RemoteRunArgs),
+    /// Take up runs that a cluster's store holds and its Redis has lost.
+    Adopt(AdoptArgs),
+    /// Show what became of a task.
+    Explain(ExplainArgs),
+    /// List a cluster's workers.
+    Workers(ServerArgs),
+    /// Have a worker finish what it has and take nothing more.
+    Drain(DrainArgs),
+    /// Look at messages that nobody could work on; put them back, or drop them.
+    Dead(DeadArgs),
+    /// Coordinate runs of a cluster.
+    Coordinator(CoordinatorArgs),
+    /// Work on tasks of a cluster.
+    Worker(WorkerArgs),
+    /// Set up a cluster's message broker.
+    Broker(BrokerArgs),
+}
+
+impl ClusterCommand {
+    /// Whether the program becomes a server, which sets up its own logs.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Coordinator(_) | Self::Worker(_))
+    }
+}
+
 /// The servers that coordinators and workers share.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClusterArgs {

@@ -75,7 +75,8 @@ fn ids_stay_what_they_were() {
 #[tokio::test]
 async fn a_stored_run_is_that_of_its_job() {
     let state = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/runs/0.1/run/state");
-    let start: Start = serde_json::from_slice(&std::fs::read(format!("{state}/run.json")).unwrap()).unwrap();
+    let start: crate::Start =
+        serde_json::from_slice(&std::fs::read(format!("{state}/run.json")).unwrap()).unwrap();
     let seeds = SeedStore::load(&LocalBlobs::new(state)).await.unwrap().unwrap();
     assert!(is_run_of(&start, seeds.digest()), "{}", start.run);
     assert!(!is_run_of(&start, ContentId::of(&[b"others"])));
