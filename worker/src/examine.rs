@@ -78,7 +78,7 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
     }
     for value in fields.values() {
         if let Value::Messages(turns) = value {
-            dialogue(kit, turns)?;
+            dialogue(context, turns)?;
         }
     }
     if let (Some(member), Some(answered)) = (reply.answer(), answered) {
@@ -195,11 +195,11 @@ fn rules(context: &RunContext, subject: &Subject, answered: &Answered) -> Result
 }
 
 /// Rules for what user and assistant say in a dialogue: as for steps of a solution, since neither has to be prose.
-fn dialogue(kit: &Kit, turns: &[Turn]) -> Result<(), Rejection> {
+fn dialogue(context: &RunContext, turns: &[Turn]) -> Result<(), Rejection> {
     let spoken =
         |turn: &&Turn| matches!(turn.role, Speaker::User | Speaker::Assistant) && !turn.content.is_empty();
     for turn in turns.iter().filter(spoken) {
-        kit.filter.rules.check(&Text {
+        context.filter.rules.check(&Text {
             question: None,
             answer: &turn.content,
             finish: Finish::Stop,

@@ -11,7 +11,7 @@ use gristmill_domain::dialogue::Turn;
 
 use crate::error::Error;
 use crate::layout::{Cells, Layout, ToolTurn};
-use crate::row::{Provenance, Rejected, DatasetRow};
+use crate::row::{DatasetRow, Provenance, Rejected};
 
 /// What a Parquet file can hold one row of.
 pub(crate) trait Columns: Sized {

@@ -125,7 +125,7 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
         gate(Severity::Warn, short);
     }
     if let Some(lean) = manifest.length_bias.as_ref().and_then(LengthBias::warning) {
-        gate(Standing::Warn, lean);
+        gate(Severity::Warn, lean);
     }
     if start.job.embed.source() == EmbedSource::Off {
         gate(

@@ -13,7 +13,7 @@ mod places;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{Origin, Provenance, Rejected, DatasetRow, Verdict};
+use gristmill_dataset::{DatasetRow, Origin, Provenance, Rejected, Verdict};
 use gristmill_domain::dialogue::{Speaker, Turn};
 
 /// A synthetic row with every field set.
