@@ -110,6 +110,7 @@ pub fn policy(setup: &Setup, seeds: &SeedStore) -> Result<Policy, Error> {
                 strategy: recipe.kind(),
                 weight: *weight,
                 ruled: recipe.file().counts_as.is_some(),
+                shared_by: recipe.shared_by(),
             })
             .collect(),
     })
@@ -174,6 +175,8 @@ fn terms(setup: &Setup, seeds: &SeedStore) -> Result<Terms, Error> {
         }
     }
     let asks = recipe.ask(0).filter(|_| recipe.asks_question()).map(|_| 0);
+    // A reply that several share costs each of them its part.
+    costs.ask /= f64::from(recipe.shared_by());
     Ok(Terms {
         answered: setup.always_brings(recipe, asks),
         verified_with_answer: setup.always_brings(recipe, verdict),
@@ -293,7 +296,7 @@ fn estimate(
     let mut fixed_calls = true;
     for UsedRecipe { recipe, weight } in &recipes {
         let calls = calls(setup, recipe, acceptance, rule);
-        fixed_calls &= calls.len() == 1 && !setup.votes(recipe);
+        fixed_calls &= calls.len() == 1 && !setup.votes(recipe) && recipe.shared_by() == 1;
         let sample = seeds.anchors().min(SAMPLE);
         for n in 0..sample {
             for (step, times) in &calls {
@@ -355,7 +358,7 @@ fn calls(setup: &Setup, recipe: &Recipe, acceptance: f64, rule: &Rule) -> Vec<(u
                 Samples::Agreement { .. } if votes => reached * rule.expected.answers,
                 Samples::Agreement { .. } if recipe.rewords() && rule.retries > 0 => ANSWERS_A_REPHRASING,
                 Samples::Agreement { .. } => 1.0,
-                Samples::One => comes,
+                Samples::One => comes / f64::from(ask.shared_by),
                 Samples::Several(number) => {
                     samples = f64::from(number);
                     comes * samples
@@ -426,6 +429,7 @@ fn step_cost(
         again: &[],
         mutation: mutation.as_ref(),
         measures: false,
+        siblings: recipe.shared_by(),
     };
     let call = Call {
         step,
@@ -445,7 +449,8 @@ fn step_cost(
         true => 1.5 * seed.answer.len() as f64 / BYTES_A_TOKEN + 60.0,
         false => seed.answer.len() as f64 / BYTES_A_TOKEN + 10.0,
     };
-    let said = reply.members.iter().map(|member| match member.holds {
+    let records = f64::from(recipe.shared_by());
+    let said = reply.filled().map(|member| match member.holds {
         Holds::Question => seed.question.len() as f64 / BYTES_A_TOKEN + 10.0,
         Holds::Answer | Holds::Text if !reply.decides() || member.holds == Holds::Answer => answer,
         Holds::Texts { .. } => answer,
@@ -454,13 +459,24 @@ fn step_cost(
             DIALOGUE_TURNS * (seed.question.len() as f64 / BYTES_A_TOKEN + answer)
         }
         Holds::Tools => TOOLS_TOKENS,
-        Holds::Answer | Holds::Text | Holds::Reasoning | Holds::YesNo | Holds::Number { .. } => 0.0,
+        Holds::Answer
+        | Holds::Text
+        | Holds::Reasoning
+        | Holds::YesNo
+        | Holds::Number { .. }
+        | Holds::List { .. } => 0.0,
     });
+    let said = said.sum::<f64>();
+    // Names of members, quotation marks and brackets of each record.
+    let said = match reply.list() {
+        Some((_, of)) => records * (said + 8.0 * of.len() as f64),
+        None => said,
+    };
     let verdict = reply.verdict().is_some()
         || reply
             .first(|holds| matches!(holds, Holds::Number { .. }))
             .is_some();
-    let said = said.sum::<f64>() + if verdict { 60.0 } else { 0.0 };
+    let said = said + if verdict { 60.0 } else { 0.0 };
     let output_tokens = said.min(f64::from(request.max_tokens));
     let input_tokens = prompt_bytes(&request) / BYTES_A_TOKEN;
     let prices = setup.prices(recipe, step);

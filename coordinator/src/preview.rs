@@ -19,6 +19,7 @@ pub fn preview(setup: &Setup, policy: &Policy, limit: Limit, candidates: u64) ->
             recipe: used.recipe.name().to_owned(),
             strategy: used.recipe.kind(),
             candidates: candidates / number + u64::from(place < candidates % number),
+            shared_by: used.recipe.shared_by(),
         })
         .collect();
     let mut by_strategy = ByStrategy::<u64>::default();

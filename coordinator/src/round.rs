@@ -12,6 +12,7 @@ mod begin;
 mod candidate;
 mod content;
 mod gates;
+mod shared;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -39,10 +40,11 @@ use crate::forecast;
 use crate::passages::cited;
 use crate::progress::Ahead;
 use crate::seeds::SeedStore;
-use crate::setup::Setup;
+use crate::setup::{Brief, Setup};
 use crate::stored_rows::{self, StoredRows};
 use candidate::{Candidate, Gate};
 use content::{Content, content};
+use shared::SharedReply;
 
 /// What finished rounds left behind, and this one adds to.
 pub(crate) struct Past<'a> {
@@ -131,6 +133,8 @@ pub(crate) struct Round<'a> {
     /// Members of the embedding batches in flight. A batch is what is left of a block of candidates, so that its members
     /// are the same however the round is interrupted.
     batches: HashMap<u64, Vec<u64>>,
+    /// Replies that several candidates share, by the first of these and the step.
+    shared: BTreeMap<(u64, StageCall), SharedReply>,
     /// Candidates in a block: they are embedded together, and handed out together.
     block: u64,
     /// Steps to take, the last stages first: what is nearly done is finished before more is begun.
@@ -182,6 +186,7 @@ impl<'a> Round<'a> {
             woken: BTreeSet::new(),
             of_seed: HashMap::new(),
             batches: HashMap::new(),
+            shared: BTreeMap::new(),
             block: u64::from(setup.job.embed.batch.max(1)),
             ready: BTreeSet::new(),
             rows: Vec::new(),
@@ -362,7 +367,7 @@ impl<'a> Round<'a> {
             self.rule(&candidate),
             candidate.teacher,
             &candidate.seed,
-            candidate.spec.calibrates,
+            &candidate.spec,
         );
         let weighed = candidate
             .state
@@ -446,6 +451,8 @@ impl Producer for Round<'_> {
     fn absorb(&mut self, address: Address, brought: Brought, cost: Amount) -> Result<(), Error> {
         if address.step.stage == Stage::Embed {
             self.absorb_vectors(address.index, brought, cost);
+        } else if self.shared.contains_key(&(address.index, address.step)) {
+            self.absorb_shared(address, brought, cost)?;
         } else {
             self.absorb_step(address, brought, cost)?;
         }
@@ -468,8 +475,8 @@ impl Producer for Round<'_> {
 impl Round<'_> {
     /// The task of a ready step; `None` when its candidate was decided in the meantime.
     fn task(&mut self, index: u64, step: StageCall) -> Result<Option<Task>, Error> {
-        let address = self.address(index, step);
         if step.stage == Stage::Embed {
+            let address = self.address(index, step);
             let members = self.batches.get(&index).map(Vec::as_slice).unwrap_or_default();
             let texts = members
                 .iter()
@@ -485,14 +492,21 @@ impl Round<'_> {
                 work: Work::Embed { texts },
             }));
         }
-        let Some(candidate) = self.active.get_mut(&index) else {
+        let Some(candidate) = self.active.get(&index) else {
             return Ok(None);
         };
         if candidate.decided() {
             return Ok(None);
         }
         let recipe = self.setup.recipe(candidate.recipe);
-        let (task, prompt) = self.setup.task(address, &candidate.brief(recipe), self.seeds)?;
+        let asker = candidate.asks_as(recipe, step.call.step);
+        let address = self.address(asker, step);
+        let row = self.position(asker).row_id(self.setup.run);
+        let brief = Brief {
+            row,
+            ..candidate.brief(recipe)
+        };
+        let (task, prompt) = self.setup.task(address, &brief, self.seeds)?;
         let asks = matches!(&task.work, Work::Chat { reply, .. } if reply.question().is_some());
         let instructions = (asks && candidate.mutation.is_some()).then(Mutation::version);
         let taken = TakenStep {
@@ -500,13 +514,13 @@ impl Round<'_> {
             prompt: prompt.clone(),
             model: task.model.clone(),
         };
-        for version in [prompt].into_iter().chain(instructions) {
-            if !candidate.prompts.contains(&version) {
-                candidate.prompts.push(version);
-            }
+        let prompts: Vec<String> = [prompt].into_iter().chain(instructions).collect();
+        if let Some(shared) = self.shared.get_mut(&(asker, step)) {
+            shared.asked = Some((task.id, taken, prompts));
+        } else if let Some(candidate) = self.active.get_mut(&index) {
+            candidate.take(step, (task.id, taken), prompts);
+            candidate.outstanding += 1;
         }
-        candidate.tasks.insert(step, (task.id, taken));
-        candidate.outstanding += 1;
         Ok(Some(task))
     }
 

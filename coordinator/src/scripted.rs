@@ -5,17 +5,22 @@ use std::collections::BTreeMap;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Holdout, Job};
-use gristmill_domain::reply::{Fields, Holds, Value};
+use gristmill_domain::reply::{Fields, Holds, Record, Value};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::{RowLocation, Seed};
 use gristmill_domain::work::{Answer, Output, Task, Work};
 use serde_json::json;
 
 use crate::seeds::{Intake, SeedStore};
-use crate::setup::{Setup, usual_recipes};
+use crate::setup::{Setup, StoredRecipe, usual_recipes};
 
 /// A setup with six seeds. Its job has numbers for answers, unless `job` says otherwise.
 pub(crate) fn setup(job: serde_json::Value) -> (Setup, SeedStore) {
+    setup_with(job, &usual_recipes())
+}
+
+/// The same with recipes that the job names.
+pub(crate) fn setup_with(job: serde_json::Value, recipes: &[StoredRecipe]) -> (Setup, SeedStore) {
     let mut whole = json!({
         "seeds": {"path": "s.jsonl"},
         "teacher": {"base_url": "http://h/v1", "model": "teacher"},
@@ -27,14 +32,7 @@ pub(crate) fn setup(job: serde_json::Value) -> (Setup, SeedStore) {
         whole.extend(job);
     }
     let job: Job = serde_json::from_value(whole).unwrap();
-    let setup = Setup::new(
-        RunId::of(&[]),
-        job,
-        &usual_recipes(),
-        &BTreeMap::new(),
-        BTreeMap::new(),
-    )
-    .unwrap();
+    let setup = Setup::new(RunId::of(&[]), job, recipes, &BTreeMap::new(), BTreeMap::new()).unwrap();
     let nothing = Holdout {
         validation: 0.0,
         test: 0.0,
@@ -166,6 +164,11 @@ pub(crate) fn teacher(task: &Task) -> Output {
             Holds::Answer if reply.question().is_some() => comes(7),
             Holds::Answer => Value::Answer(Some(Answer { correct, ..given() })),
             Holds::Reasoning => continue,
+            // Some questions twice, one record that cannot be read, and now and then a list that is too short.
+            Holds::List { .. } => {
+                let listed = if draw(task, 4) == 0 { 3 } else { 5 };
+                Value::Records((0..listed).map(|n| record(index, n)).collect())
+            }
             Holds::Number { .. }
             | Holds::Texts { .. }
             | Holds::OneOf { .. }
@@ -176,6 +179,21 @@ pub(crate) fn teacher(task: &Task) -> Output {
         fields.insert(member.name.clone(), value);
     }
     Output::Fields(fields)
+}
+
+/// A record with a question of a list: two lists that follow each other have some in common.
+fn record(index: u64, n: u64) -> Record {
+    if n == 1 && index.is_multiple_of(3) {
+        return Record::Rejected(Rejection::new(Reason::Format, "the reply has no `question`"));
+    }
+    let question = format!(
+        "What is left of {} beans after three were eaten?",
+        200 + index / 2 + n / 2
+    );
+    Record::Fields(Fields::from([
+        ("question".into(), Value::Text(question)),
+        ("probability".into(), Value::Number(0.05)),
+    ]))
 }
 
 /// A row without what depends on who was faster: the order in which its calls were paid.

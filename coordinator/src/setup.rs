@@ -14,6 +14,7 @@ use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Concept, Job, JudgeWhen, ModelSpec, PromptForm, Structured};
 use gristmill_domain::mutation::Mutation;
 use gristmill_domain::passage::joined;
+use gristmill_domain::plan::Spec;
 use gristmill_domain::prompt::Template;
 use gristmill_domain::recipe::machine::{Call, Context, State};
 use gristmill_domain::recipe::{
@@ -100,6 +101,8 @@ pub(crate) struct Brief<'a> {
     pub(crate) mutation: Option<&'a Mutation>,
     /// It measures the teacher: its judge is not shown the reference.
     pub(crate) measures: bool,
+    /// How many candidates share the reply to its first step, itself included.
+    pub(crate) siblings: u32,
 }
 
 /// One call, as far as a task needs it.
@@ -301,7 +304,7 @@ impl Setup {
         rule: &'a Rule,
         teacher: usize,
         seed: &'a Seed,
-        measures: bool,
+        spec: &Spec,
     ) -> Context<'a> {
         let verdict = recipe.evidence().0;
         let teacher = self.job.teacher.get(teacher);
@@ -321,7 +324,8 @@ impl Setup {
                 verify: self.job.generate.verify,
             },
             seed,
-            measures,
+            measures: spec.calibrates,
+            place: spec.shared.map_or(0, |shared| shared.place),
         }
     }
 

@@ -79,6 +79,20 @@ impl Amount {
         bound.checked_sub(self).is_some()
     }
 
+    /// The share of one of several that a cost is divided among: what does not divide evenly goes to the first of them, so that the shares
+    /// sum to the whole. `place` counts from 0.
+    #[must_use]
+    pub fn part(self, place: u64, of: u64) -> Self {
+        let of = of.max(1);
+        let part = |whole: u64| whole / of + u64::from(place < whole % of);
+        Self {
+            usd: MicroUsd(part(self.usd.0)),
+            calls: part(self.calls),
+            input_tokens: part(self.input_tokens),
+            output_tokens: part(self.output_tokens),
+        }
+    }
+
     /// Money and calls as people read them: `$1.20 and 300 calls`.
     pub fn in_words(self) -> String {
         format!("{} and {} calls", self.usd, self.calls)
@@ -146,5 +160,23 @@ impl Limit {
     pub fn covers(self, amount: Amount) -> bool {
         self.usd.is_none_or(|limit| amount.usd <= limit)
             && self.calls.is_none_or(|limit| amount.calls <= limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_sum_to_the_whole_and_hardly_differ(usd: u64, calls in 0u64..40, tokens in 0u64..9_999, of in 1u64..17) {
+            let whole = Amount { usd: MicroUsd(usd), calls, input_tokens: tokens, output_tokens: tokens / 3 };
+            let parts: Vec<Amount> = (0..of).map(|place| whole.part(place, of)).collect();
+            prop_assert_eq!(parts.iter().copied().sum::<Amount>(), whole);
+            prop_assert!(parts.windows(2).all(|pair| pair[1].fits_in(pair[0])), "the first bear what is left over");
+            prop_assert!(parts[0].calls - parts[parts.len() - 1].calls <= 1);
+        }
     }
 }

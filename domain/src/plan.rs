@@ -41,7 +41,7 @@ use ground::Ground;
 pub use per_seed::PerSeed;
 pub use recipes::RecipeShare;
 pub use tries::Tries;
-pub use visit::{Spec, Start, Visit};
+pub use visit::{Shared, Spec, Start, Visit};
 
 /// What is decided before a run and stays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -227,6 +227,18 @@ pub struct PlannedRecipe {
     pub strategy: Strategy,
     /// How many candidates.
     pub candidates: u64,
+    /// Candidates that share the reply to its first step.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub shared_by: u32,
+}
+
+pub(crate) const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+pub(crate) fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// What is expected of a round, or of all that is left of a run.

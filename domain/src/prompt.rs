@@ -78,6 +78,8 @@ pub struct Variables {
     pub answered: bool,
     /// The reply is a JSON object.
     pub json: bool,
+    /// How many records a reply lists that several candidates share.
+    pub how_many: u32,
     /// What earlier steps of the recipe filled, by field; the names above go first.
     #[serde(skip)]
     pub fields: Fields,
@@ -269,6 +271,11 @@ const BUILT_IN: &[(&str, PromptForm, &str)] = &[
         "difficulty",
         PromptForm::Chat,
         include_str!("../prompts/difficulty.chat.txt"),
+    ),
+    (
+        "diverse_questions",
+        PromptForm::Chat,
+        include_str!("../prompts/diverse_questions.chat.txt"),
     ),
     (
         "harder_question",

@@ -130,6 +130,8 @@ pub struct Ask {
     pub require: Option<Demand>,
     /// How often a reply that could not be read is asked for again.
     pub again: u32,
+    /// Candidates that share a reply, each of which takes one of the records that it lists; 1 where each has its own.
+    pub shared_by: u32,
 }
 
 /// A condition that must hold, and how a candidate is rejected for which it does not.
@@ -385,6 +387,16 @@ impl Recipe {
         self.steps.iter().position(|step| is(&step.does))
     }
 
+    /// Candidates that share the reply to its first step; 1 where each asks for itself.
+    pub fn shared_by(&self) -> u32 {
+        self.ask(0).map_or(1, |ask| ask.shared_by)
+    }
+
+    /// True where the reply to a step is shared by several candidates.
+    pub fn is_shared(&self, number: usize) -> bool {
+        self.ask(number).is_some_and(|ask| ask.shared_by > 1)
+    }
+
     /// The ask of a step, if it is one.
     pub fn ask(&self, number: usize) -> Option<&Ask> {
         match &self.step(number)?.does {
@@ -429,9 +441,9 @@ impl Recipe {
                 Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
                 _ => continue,
             };
-            for name in reply.names() {
-                if !names.iter().any(|other| other == name) {
-                    names.push(name.to_owned());
+            for member in reply.filled() {
+                if !names.contains(&member.name) {
+                    names.push(member.name.clone());
                 }
             }
         }

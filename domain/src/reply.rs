@@ -9,6 +9,7 @@ use serde_json::{Map, json};
 
 use crate::chat::OutputSchema;
 use crate::dialogue::{self, Tool, Turn};
+use crate::filter::{Reason, Rejection};
 use crate::job::NO_CONCEPT;
 use crate::work::{Answer, Judgement};
 
@@ -81,11 +82,45 @@ pub enum Holds {
     ToolMessages,
     /// Tools that an assistant may call.
     Tools,
+    /// Several records of the same members, of which each of the candidates that share the reply takes one (`shared_by`).
+    List {
+        /// The members of a record, as a list of `name: type`.
+        #[serde(with = "pairs")]
+        #[schemars(with = "Vec<crate::recipe::MemberFile>")]
+        of: Vec<Member>,
+        /// The fewest records that are of use.
+        #[serde(default)]
+        at_least: u32,
+    },
+}
+
+/// Members as recipes write them: `name: type`.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Member;
+    use crate::recipe::MemberFile;
+
+    pub(super) fn serialize<S: Serializer>(members: &[Member], serializer: S) -> Result<S::Ok, S::Error> {
+        let files = members
+            .iter()
+            .cloned()
+            .map(|Member { name, holds }| MemberFile { name, holds });
+        files.collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Member>, D::Error> {
+        let files = Vec::<MemberFile>::deserialize(deserializer)?;
+        Ok(files
+            .into_iter()
+            .map(|MemberFile { name, holds }| Member { name, holds })
+            .collect())
+    }
 }
 
 impl Holds {
     /// The names of all types.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "text",
         "question",
         "answer",
@@ -97,6 +132,7 @@ impl Holds {
         "messages",
         "tool_messages",
         "tools",
+        "list",
     ];
 
     /// The name of the type, as recipes write it.
@@ -113,6 +149,21 @@ impl Holds {
             Self::Messages => "messages",
             Self::ToolMessages => "tool_messages",
             Self::Tools => "tools",
+            Self::List { .. } => "list",
+        }
+    }
+
+    /// True for a question, and for a list of records that hold one each.
+    pub(crate) fn asks_question(&self) -> bool {
+        let of_record = |of: &[Member]| of.iter().any(|member| member.holds == Self::Question);
+        *self == Self::Question || self.records().is_some_and(of_record)
+    }
+
+    /// The members of a record, where it is a list of records.
+    pub fn records(&self) -> Option<&[Member]> {
+        match self {
+            Self::List { of, .. } => Some(of),
+            _ => None,
         }
     }
 
@@ -136,8 +187,19 @@ impl Holds {
             Self::Messages => dialogue::turns_schema(false),
             Self::ToolMessages => dialogue::turns_schema(true),
             Self::Tools => dialogue::tools_schema(),
+            Self::List { of, .. } => json!({"type": "array", "items": object(of)}),
         }
     }
+}
+
+/// An object with these members, strict as endpoints want it: every member required, none beside them.
+fn object(members: &[Member]) -> serde_json::Value {
+    let properties: Map<_, _> = members
+        .iter()
+        .map(|member| (member.name.clone(), member.holds.schema()))
+        .collect();
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
 }
 
 impl Reply {
@@ -167,9 +229,23 @@ impl Reply {
         self.members.iter().find(|member| is(&member.holds))
     }
 
-    /// The member that holds the question, where one is asked for.
+    /// The members that a candidate's fields are filled by: those of a record in place of the list that it is taken from.
+    pub fn filled(&self) -> impl Iterator<Item = &Member> {
+        self.members
+            .iter()
+            .flat_map(|member| member.holds.records().unwrap_or(std::slice::from_ref(member)))
+    }
+
+    /// The list of records that it holds, if it holds one: its name, and the members of a record.
+    pub fn list(&self) -> Option<(&str, &[Member])> {
+        self.members
+            .iter()
+            .find_map(|member| Some((member.name.as_str(), member.holds.records()?)))
+    }
+
+    /// The member that holds the question, where one is asked for; that of a record, where several are.
     pub fn question(&self) -> Option<&Member> {
-        self.first(|holds| *holds == Holds::Question)
+        self.filled().find(|member| member.holds == Holds::Question)
     }
 
     /// The member that holds the answer, where one is asked for.
@@ -208,16 +284,49 @@ impl Reply {
 
     /// The JSON Schema, strict as endpoints want it: every member required, none beside them.
     pub fn schema(&self) -> OutputSchema {
-        let properties: Map<_, _> = self
-            .members
-            .iter()
-            .map(|member| (member.name.clone(), member.holds.schema()))
-            .collect();
         OutputSchema {
             name: self.name.clone(),
-            schema: json!({
-                "type": "object", "properties": properties, "required": self.names(), "additionalProperties": false,
-            }),
+            schema: object(&self.members),
+        }
+    }
+
+    /// The same for so many candidates that share it: no list has to be longer than they are many.
+    #[must_use]
+    pub fn shared_by(mut self, candidates: u32) -> Self {
+        for member in &mut self.members {
+            if let Holds::List { at_least, .. } = &mut member.holds {
+                *at_least = (*at_least).min(candidates);
+            }
+        }
+        self
+    }
+
+    /// What one of the candidates that share a reply takes of it: the record at its place, instead of the list. `place` counts from 0.
+    ///
+    /// # Errors
+    /// The list ends before, or the record at this place was of no use.
+    pub fn taken(&self, mut fields: Fields, place: u32) -> Result<Fields, Rejection> {
+        let Some((name, _)) = self.list() else {
+            return Ok(fields);
+        };
+        let records = match fields.remove(name) {
+            Some(Value::Records(records)) => records,
+            Some(_) | None => Vec::new(),
+        };
+        let listed = records.len();
+        match records.into_iter().nth(place as usize) {
+            Some(Record::Fields(record)) => {
+                fields.extend(record);
+                Ok(fields)
+            }
+            Some(Record::Rejected(rejection)) => Err(rejection),
+            None => Err(Rejection::new(
+                Reason::Format,
+                format!(
+                    "`{name}` lists {listed}, and this candidate takes number {}",
+                    place + 1
+                ),
+            )),
         }
     }
 }
@@ -245,6 +354,32 @@ pub enum Value {
     Messages(Vec<Turn>),
     /// Tools that an assistant may call.
     Tools(Vec<Tool>),
+    /// Several records, in the order in which they were listed.
+    Records(Vec<Record>),
+}
+
+/// One record of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// Its members.
+    Fields(Fields),
+    /// It is of no use, for a reason of its own.
+    Rejected(Rejection),
+}
+
+impl Record {
+    fn shown(&self) -> String {
+        match self {
+            Self::Fields(fields) => {
+                let members = fields
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {}", value.shown()));
+                members.collect::<Vec<_>>().join(", ")
+            }
+            Self::Rejected(rejection) => format!("({rejection})"),
+        }
+    }
 }
 
 impl Value {
@@ -267,6 +402,10 @@ impl Value {
                 .unwrap_or_default(),
             Self::Messages(turns) => json!(turns).to_string(),
             Self::Tools(tools) => json!(tools).to_string(),
+            Self::Records(records) => {
+                let lines: Vec<String> = records.iter().map(Record::shown).collect();
+                lines.join("\n")
+            }
         }
     }
 
@@ -276,9 +415,12 @@ impl Value {
             Self::Texts(texts) => texts.iter().map(|text| harmless(text)).collect(),
             Self::YesNo(yes) => minijinja::Value::from(*yes),
             Self::Number(number) => minijinja::Value::from(*number),
-            Self::Text(_) | Self::Choice(_) | Self::Answer(_) | Self::Messages(_) | Self::Tools(_) => {
-                minijinja::Value::from(harmless(&self.shown()))
-            }
+            Self::Text(_)
+            | Self::Choice(_)
+            | Self::Answer(_)
+            | Self::Messages(_)
+            | Self::Tools(_)
+            | Self::Records(_) => minijinja::Value::from(harmless(&self.shown())),
         }
     }
 
@@ -288,9 +430,11 @@ impl Value {
             Self::YesNo(yes) => minijinja::Value::from(*yes),
             Self::Number(number) => minijinja::Value::from(*number),
             Self::Texts(texts) => texts.iter().map(String::as_str).collect(),
-            Self::Text(_) | Self::Choice(_) | Self::Answer(_) => minijinja::Value::from(self.shown()),
             Self::Messages(turns) => of_json(&json!(turns)),
             Self::Tools(tools) => of_json(&json!(tools)),
+            Self::Text(_) | Self::Choice(_) | Self::Answer(_) | Self::Records(_) => {
+                minijinja::Value::from(self.shown())
+            }
         }
     }
 }

@@ -158,7 +158,8 @@ fn of_validator(name: &str) -> String {
 
 /// What a worker must be able to do to read such a reply, and to check the answer in it by a validator.
 pub fn needs(reply: &Reply, validator: Option<&str>) -> Vec<String> {
-    let types: BTreeSet<&str> = reply.members.iter().map(|member| member.holds.name()).collect();
+    let members = reply.members.iter().chain(reply.filled());
+    let types: BTreeSet<&str> = members.map(|member| member.holds.name()).collect();
     let types = types.into_iter().map(|name| format!("reply:{name}"));
     types.chain(validator.map(of_validator)).collect()
 }

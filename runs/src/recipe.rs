@@ -128,6 +128,9 @@ fn shown(recipe: &Recipe, step: &Step) -> Shown {
             );
             let (verdict, judge) = recipe.evidence();
             let samples = match ask.samples {
+                Samples::One if ask.shared_by > 1 => {
+                    format!("one call for {} candidates, a record each", ask.shared_by)
+                }
                 Samples::One => String::new(),
                 Samples::Several(number) => format!("{number} times"),
                 Samples::Agreement { .. } => {

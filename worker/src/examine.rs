@@ -4,7 +4,7 @@ use gristmill_domain::answer;
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
-use gristmill_domain::reply::Value;
+use gristmill_domain::reply::{Fields, Record, Reply, Value};
 use gristmill_domain::validator::{Asked, Fault, Verdict};
 use gristmill_domain::work::{Answer, Output, Subject, Work};
 
@@ -71,6 +71,7 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
         whole(refusals, request, response, said)?;
     }
     let Read { mut fields, answered } = or_cut(reply::read(request, said, reply), request, response)?;
+    check_records(kit, reply, &mut fields);
     let question = reply.question().and_then(|member| fields.get(&member.name));
     let question = question.map(Value::shown);
     if let Some(question) = &question {
@@ -103,6 +104,26 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
         fields.insert(member.name.clone(), Value::Answer(answer));
     }
     Ok(Output::Fields(fields))
+}
+
+/// Holds the questions of a list against the rules, each by itself: one that breaks them costs none of the others.
+fn check_records(kit: &Kit, reply: &Reply, fields: &mut Fields) {
+    let Some(((list, _), question)) = reply.list().zip(reply.question()) else {
+        return;
+    };
+    let Some(Value::Records(records)) = fields.get_mut(list) else {
+        return;
+    };
+    for record in records {
+        let Record::Fields(members) = record else {
+            continue;
+        };
+        let asked = members.get(&question.name).map(Value::shown).unwrap_or_default();
+        let rules = &kit.filter.rules;
+        if let Err(rejection) = rules.check_question(&asked, Finish::Stop, kit.filter.validator.answers()) {
+            *record = Record::Rejected(rejection);
+        }
+    }
 }
 
 /// The answer that a reply holds, once it passed the rules and was verified.

@@ -167,7 +167,7 @@ fn malformed(detail: impl Into<String>) -> Rejection {
 #[cfg(test)]
 mod tests {
     use gristmill_domain::chat::{Message, OutputSchema, Prompt, Reported, Role};
-    use gristmill_domain::reply::{self, Fields, Holds, Member, Reply};
+    use gristmill_domain::reply::{self, Fields, Holds, Member, Record, Reply};
 
     use super::*;
 
@@ -450,6 +450,53 @@ mod tests {
         assert_eq!(read("Yes: it is complete."), Ok((true, "it is complete.".into())));
         assert_eq!(read("no").map(|(yes, _)| yes), Ok(false));
         assert!(read("Notably, yes").is_err());
+    }
+
+    #[test]
+    fn records_of_a_list_are_read_each_by_itself() {
+        let list = Holds::List {
+            of: vec![
+                Member::new("question", Holds::Question),
+                Member::new("probability", Holds::Number { min: 0.0, max: 1.0 }),
+            ],
+            at_least: 2,
+        };
+        let reply = asked("question", &[("questions", list)]);
+        let read = |text: &str| fields(&request(true, true), text, &reply);
+        let text = r#"{"questions": [{"question": "Why?", "probability": 0.04}, {"question": "", "probability": 0.04}, "How?",
+            {"question": "When?", "probability": "7"}, {"question": "Where?", "probability": "0.02"}]}"#;
+        let whole = read(text).unwrap();
+        let reply::Value::Records(records) = &whole["questions"] else {
+            panic!("{whole:?}");
+        };
+        let said: Vec<Result<(String, String), String>> = records
+            .iter()
+            .map(|record| match record {
+                Record::Fields(fields) => Ok((fields["question"].shown(), fields["probability"].shown())),
+                Record::Rejected(rejection) => Err(rejection.detail.clone()),
+            })
+            .collect();
+        let good = |question: &str, probability: &str| Ok((question.to_owned(), probability.to_owned()));
+        let bad = |why: &str| Err(why.to_owned());
+        assert_eq!(
+            said,
+            [
+                good("Why?", "0.04"),
+                bad("the reply has no `question`"),
+                bad("`questions` lists something that is not an object"),
+                bad("`probability` is not a number from 0 to 1"),
+                good("Where?", "0.02"),
+            ]
+        );
+        let too_few = read(r#"{"questions": [{"question": "Why?", "probability": 0.04}]}"#).unwrap_err();
+        assert!(
+            too_few
+                .detail
+                .contains("lists 1 records that can be read, where at least 2"),
+            "{too_few}"
+        );
+        let prose = fields(&request(true, false), "1. Why?\n2. Where?", &reply).unwrap_err();
+        assert!(prose.detail.contains("only a JSON object can hold"), "{prose}");
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl Round<'_> {
         let seed_ordinal = self.seeds.anchor(anchor);
         let seed = Arc::new(self.seeds.read(seed_ordinal)?);
         let row = self.position(index).row_id(self.setup.run);
-        let teacher = self.setup.teacher(row);
+        // Those that share a reply share all that it was asked with.
+        let leader = spec.shared.map_or(index, |shared| shared.leader);
+        let drawn = self.position(leader).row_id(self.setup.run);
+        let teacher = self.setup.teacher(drawn);
         let recipe = self.recipe_of(&spec);
         let mut candidate = Candidate::new(spec, recipe, row, anchor, (seed_ordinal, seed), teacher);
         let recipe = self.setup.recipe(recipe);
@@ -53,7 +56,7 @@ impl Round<'_> {
             let asked = self.again.get(concept as usize);
             candidate.again = asked.map(|again| again.shown(spec.turn)).unwrap_or_default();
         }
-        self.vary(&mut candidate, row)?;
+        self.vary(&mut candidate, drawn)?;
         self.active.insert(index, candidate);
         self.started = index + 1;
         self.of_seed.entry(seed_ordinal).or_default().insert(index);

@@ -193,6 +193,7 @@ impl Candidate {
             again: &self.again,
             mutation: self.mutation.as_ref(),
             measures: self.spec.calibrates,
+            siblings: self.spec.shared.map_or(1, |shared| shared.of),
         }
     }
 
@@ -204,6 +205,22 @@ impl Candidate {
     /// True when its seed lends its form alone.
     pub(super) fn borrowed(&self) -> bool {
         self.about.as_ref().is_some_and(|about| about.borrowed)
+    }
+
+    /// Notes a task that is done for it, with the versions of the prompts that it was asked by.
+    pub(super) fn take(&mut self, step: StageCall, task: (TaskId, TakenStep), prompts: Vec<String>) {
+        for version in prompts {
+            if !self.prompts.contains(&version) {
+                self.prompts.push(version);
+            }
+        }
+        self.tasks.insert(step, task);
+    }
+
+    /// The candidate at whose place a call of its recipe is made: the first of those that share the reply.
+    pub(super) fn asks_as(&self, recipe: &Recipe, step: usize) -> u64 {
+        let shared = self.spec.shared.filter(|_| recipe.is_shared(step));
+        shared.map_or(self.spec.index, |shared| shared.leader)
     }
 
     pub(super) fn decided(&self) -> bool {

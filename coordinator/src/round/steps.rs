@@ -5,6 +5,7 @@ use gristmill_domain::evidence::Rule;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::recipe::Does;
 use gristmill_domain::recipe::machine::{Call, Effect, Event, Unusable, apply};
+use gristmill_domain::reply::Fields;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Output, Report};
 
@@ -38,26 +39,10 @@ impl Round<'_> {
         if candidate.decided() {
             return Ok(());
         }
-        let unusable = |rejection, text| Err(Unusable { rejection, text });
-        let outcome = match brought {
-            Ok(Report {
-                output,
-                model_version,
-            }) => {
-                if step.stage == Stage::Generate {
-                    candidate.teacher_version = model_version;
-                }
-                match output {
-                    Output::Fields(fields) => Ok(fields),
-                    Output::Rejected { rejection, text } => unusable(rejection, text),
-                    Output::Vectors(_) => {
-                        let detail = "the task brought something else than was asked for";
-                        unusable(Rejection::new(Reason::Format, detail), String::new())
-                    }
-                }
-            }
-            Err(reason) => unusable(call_failed(&reason), String::new()),
-        };
+        let (outcome, model_version) = read(brought);
+        if let Some(version) = model_version.filter(|_| step.stage == Stage::Generate) {
+            candidate.teacher_version = version;
+        }
         let call = step.call;
         self.feed(index, Event::Brought { call, outcome })
     }
@@ -75,7 +60,7 @@ impl Round<'_> {
                 self.rule(candidate),
                 candidate.teacher,
                 &candidate.seed,
-                candidate.spec.calibrates,
+                &candidate.spec,
             );
             let (state, effects) = apply(&context, state, event);
             if let Some(candidate) = self.active.get_mut(&index) {
@@ -83,11 +68,7 @@ impl Round<'_> {
             }
             for effect in effects {
                 match effect {
-                    Effect::Call(call) => {
-                        if !self.wants(index, call) {
-                            events.push(Event::Untagged);
-                        }
-                    }
+                    Effect::Call(call) => events.extend(self.wants(index, call)),
                     Effect::Gate(gate) => self.come_to(index, gate)?,
                     Effect::Decide(rejection) => self.decide(index, rejection),
                 }
@@ -96,11 +77,10 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Has a call made; false where it tags a row and there is nothing to choose from.
-    fn wants(&mut self, index: u64, call: Call) -> bool {
-        let Some(candidate) = self.active.get_mut(&index) else {
-            return true;
-        };
+    /// Has a call made, unless what follows from it is known: that there is nothing to choose from where it tags a row, or what a reply brought
+    /// that others have asked for.
+    fn wants(&mut self, index: u64, call: Call) -> Option<Event> {
+        let candidate = self.active.get_mut(&index)?;
         let recipe = self.setup.recipe(candidate.recipe);
         if matches!(
             recipe.step(call.step).map(|step| &step.does),
@@ -113,7 +93,7 @@ impl Round<'_> {
                 .map(|coverage| coverage.choices(candidate.vector.as_deref(), topic.as_deref()));
             candidate.choices = choices.unwrap_or_default();
             if candidate.choices.is_empty() {
-                return false;
+                return Some(Event::Untagged);
             }
         }
         let step = self.setup.step(recipe, call);
@@ -124,8 +104,16 @@ impl Round<'_> {
             (Stage::Judge, false) => 0,
             (Stage::Generate | Stage::Embed, false) => 2,
         };
+        if recipe.is_shared(call.step) {
+            let leader = candidate.asks_as(recipe, call.step);
+            let (first, known) = self.share(index, leader, step);
+            if first {
+                self.ready.insert((priority, index, step));
+            }
+            return known;
+        }
         self.ready.insert((priority, index, step));
-        true
+        None
     }
 
     /// A candidate has come to a gate: to the one for questions it goes in its turn, to the one for answers at once.
@@ -139,5 +127,27 @@ impl Round<'_> {
         }
         candidate.gate = Gate::Answer;
         self.enter_answer_gate(index)
+    }
+}
+
+/// What a task brought, as the machine takes it, and the exact model that brought it.
+pub(super) fn read(brought: Brought) -> (Result<Fields, Unusable>, Option<String>) {
+    let unusable = |rejection, text| Err(Unusable { rejection, text });
+    match brought {
+        Ok(Report {
+            output,
+            model_version,
+        }) => {
+            let outcome = match output {
+                Output::Fields(fields) => Ok(fields),
+                Output::Rejected { rejection, text } => unusable(rejection, text),
+                Output::Vectors(_) => {
+                    let detail = "the task brought something else than was asked for";
+                    unusable(Rejection::new(Reason::Format, detail), String::new())
+                }
+            };
+            (outcome, Some(model_version))
+        }
+        Err(reason) => (unusable(call_failed(&reason), String::new()), None),
     }
 }

@@ -1,5 +1,7 @@
 //! Rounds driven by a script: a model whose every reply follows from the task's address, and tasks that come back in any order.
 
+mod shared;
+
 use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};

@@ -44,6 +44,7 @@ impl Setup {
         let mut variables = self.variables(brief, call);
         variables.json = spec.structured() != Structured::None;
         variables.answered = answered;
+        variables.how_many = brief.siblings;
         if (!decides || answered) && template.uses("examples") {
             let own = questions && !brief.recipe.rewords();
             variables.examples = self.examples(brief, own, id.request_seed(), seeds)?;
@@ -59,14 +60,23 @@ impl Setup {
             source,
         })?;
         let short = decides || questions && asked.reply.members.len() == 1;
-        let alone = match short {
-            true => short_reply_tokens(generate.max_tokens),
-            false => generate.max_tokens,
+        let alone = match (short, asked.reply.list()) {
+            // As much for each of its records as for a question alone; a model thinks once.
+            (_, Some(_)) => {
+                let others = brief
+                    .siblings
+                    .saturating_sub(1)
+                    .saturating_mul(SHORT_REPLY_TOKENS);
+                short_reply_tokens(generate.max_tokens).saturating_add(others)
+            }
+            (true, None) => short_reply_tokens(generate.max_tokens),
+            (false, None) => generate.max_tokens,
         };
         let reply = match answered {
             true => asked.reply.with_answer(generate.reasoning),
             false => asked.reply,
-        };
+        }
+        .shared_by(brief.siblings);
         // Answers that vote are drawn alike, whatever they come with.
         let deciding = decides && !answered;
         let request = Request {

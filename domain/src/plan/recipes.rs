@@ -19,6 +19,9 @@ pub struct RecipeShare {
     pub weight: f64,
     /// It counts as its strategy, so that the budget rule decides how often it is used.
     pub ruled: bool,
+    /// Candidates that share the reply to its first step.
+    #[serde(default = "super::one", skip_serializing_if = "super::is_one")]
+    pub shared_by: u32,
 }
 
 impl Policy {
@@ -90,6 +93,7 @@ impl Policy {
                     recipe: share.recipe.clone(),
                     strategy,
                     candidates: upto - given,
+                    shared_by: share.shared_by,
                 });
                 given = upto;
             }
@@ -124,6 +128,7 @@ mod tests {
                     strategy: *strategy,
                     weight: *weight,
                     ruled: *ruled,
+                    shared_by: 1,
                 })
                 .collect(),
         }

@@ -4,7 +4,7 @@
 //! each seed gets, the visit follows it: full seeds are not visited. Plans of older versions do not say.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::per_seed::PerSeed;
 use crate::plan::Plan;
@@ -27,6 +27,27 @@ pub struct Spec {
     pub calibrates: bool,
     /// Which of the plan's recipes makes it; `None` in plans of older versions.
     pub recipe: Option<usize>,
+    /// With whom it shares the reply to its first step, where its recipe has it shared.
+    pub shared: Option<Shared>,
+}
+
+/// The candidates that share a reply, and which of them one is. They have the seed, the concept and the turn of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared {
+    /// The first of them: number of a candidate within the round.
+    pub leader: u64,
+    /// Which of them it is, from 0.
+    pub place: u32,
+    /// How many they are.
+    pub of: u32,
+}
+
+/// Candidates that share a reply, while more of them come.
+#[derive(Debug, Clone, Copy)]
+struct Sharing {
+    shared: Shared,
+    turn: u64,
+    start: Start,
 }
 
 /// The seed that a candidate starts from.
@@ -58,6 +79,16 @@ impl Group {
     fn place(&self) -> u128 {
         (u128::from(self.given) * 2 + 1) * 1_000_000 / u128::from(self.candidates)
     }
+
+    /// Where the candidate of a turn starts.
+    fn start(&self, turn: u64, seeds: u64) -> Start {
+        if self.own > 0 {
+            return Start::Own(permute(turn, self.own));
+        }
+        // Concepts without seeds of their own begin at different ones.
+        let begins = u64::from(self.concept.unwrap_or(0));
+        Start::Anchor(permute(turn + begins, seeds))
+    }
 }
 
 /// Walks through a plan's candidates in order, its strategies and concepts evenly interleaved.
@@ -69,6 +100,10 @@ pub struct Visit {
     given: u64,
     seeds: u64,
     recipes: Vec<Share>,
+    /// Candidates that come of each group and recipe that has replies shared: so many share the last reply as are left.
+    left: BTreeMap<(usize, usize), u64>,
+    /// Those that share a reply now, by group and recipe.
+    sharing: BTreeMap<(usize, usize), Sharing>,
 }
 
 /// The candidates of one recipe.
@@ -77,6 +112,7 @@ struct Share {
     strategy: Strategy,
     candidates: u64,
     given: u64,
+    shared_by: u32,
 }
 
 impl Visit {
@@ -119,11 +155,81 @@ impl Visit {
             strategy: planned.strategy,
             candidates: planned.candidates,
             given: 0,
+            shared_by: planned.shared_by,
         });
-        Self {
+        let mut visit = Self {
             recipes: shares.collect(),
             ..Self::over(groups.collect(), seeds)
+        };
+        visit.count_shared();
+        visit
+    }
+
+    /// Counts how many candidates of each group a recipe makes whose replies are shared, by going through them once.
+    fn count_shared(&mut self) {
+        if self.recipes.iter().all(|share| share.shared_by <= 1) {
+            return;
         }
+        let mut ahead = self.clone();
+        let mut left: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+        while let Some((group, recipe)) = ahead.advance() {
+            if let Some(recipe) = recipe.filter(|recipe| ahead.shared_by(*recipe) > 1) {
+                *left.entry((group, recipe)).or_default() += 1;
+            }
+        }
+        self.left = left;
+    }
+
+    fn shared_by(&self, recipe: usize) -> u32 {
+        self.recipes.get(recipe).map_or(1, |share| share.shared_by)
+    }
+
+    /// The group of the next candidate, and its recipe.
+    fn advance(&mut self) -> Option<(usize, Option<usize>)> {
+        let Reverse((_, i)) = self.next.pop()?;
+        let (strategy, calibrates) = self
+            .groups
+            .get(i)
+            .map(|group| (group.strategy, group.calibrates))?;
+        let recipe = if calibrates { None } else { self.recipe(strategy) };
+        let group = self.groups.get_mut(i)?;
+        group.given += 1;
+        if group.given < group.candidates {
+            self.next.push(Reverse((group.place(), i)));
+        }
+        Some((i, recipe))
+    }
+
+    /// Has a candidate share a reply, if its recipe says so: with those before it, or as the first of the next ones. The reply has a turn of
+    /// its own, so that each seed and passage has its turn however many share one.
+    fn share(&mut self, i: usize, spec: &mut Spec) {
+        let Some(recipe) = spec.recipe.filter(|recipe| self.shared_by(*recipe) > 1) else {
+            return;
+        };
+        let most = self.shared_by(recipe);
+        let left = self.left.entry((i, recipe)).or_insert(1);
+        let joined = self
+            .sharing
+            .get_mut(&(i, recipe))
+            .filter(|sharing| sharing.shared.place + 1 < sharing.shared.of);
+        if let Some(sharing) = joined {
+            sharing.shared.place += 1;
+            (spec.shared, spec.turn, spec.start) = (Some(sharing.shared), sharing.turn, sharing.start);
+        } else {
+            let shared = Shared {
+                leader: spec.index,
+                place: 0,
+                of: u32::try_from(*left).unwrap_or(most).clamp(1, most),
+            };
+            let turn = spec.turn.div_ceil(u64::from(most));
+            let start = self
+                .groups
+                .get(i)
+                .map_or(spec.start, |group| group.start(turn, self.seeds));
+            (spec.shared, spec.turn, spec.start) = (Some(shared), turn, start);
+            self.sharing.insert((i, recipe), Sharing { shared, turn, start });
+        }
+        *left = left.saturating_sub(1);
     }
 
     /// The recipe of the next candidate of a strategy: the one that is furthest behind its share.
@@ -151,6 +257,8 @@ impl Visit {
             given: 0,
             seeds: seeds.max(1),
             recipes: Vec::new(),
+            left: BTreeMap::new(),
+            sharing: BTreeMap::new(),
         }
     }
 }
@@ -159,40 +267,32 @@ impl Iterator for Visit {
     type Item = Spec;
 
     fn next(&mut self) -> Option<Spec> {
-        let Reverse((_, i)) = self.next.pop()?;
-        let (strategy, calibrates) = self
-            .groups
-            .get(i)
-            .map(|group| (group.strategy, group.calibrates))?;
-        let recipe = if calibrates { None } else { self.recipe(strategy) };
-        let group = self.groups.get_mut(i)?;
-        let turn = group.visited + group.given;
+        let (i, recipe) = self.advance()?;
+        let group = self.groups.get(i)?;
+        let before = group.given - 1;
+        let turn = group.visited + before;
         let planned = group
             .places
             .as_ref()
-            .and_then(|places| places.get(group.given as usize))
+            .and_then(|places| places.get(before as usize))
             .map(|place| u64::from(*place));
-        group.given += 1;
-        if group.given < group.candidates {
-            self.next.push(Reverse((group.place(), i)));
-        }
-        let index = self.given;
-        self.given += 1;
-        Some(Spec {
-            index,
+        let mut spec = Spec {
+            index: self.given,
             strategy: group.strategy,
             turn,
-            start: if group.own > 0 {
-                Start::Own(planned.unwrap_or_else(|| permute(turn, group.own)))
-            } else {
-                // Concepts without seeds of their own begin at different ones.
-                let begins = u64::from(group.concept.unwrap_or(0));
-                Start::Anchor(planned.unwrap_or_else(|| permute(turn + begins, self.seeds)))
+            start: match (planned, group.own > 0) {
+                (Some(planned), true) => Start::Own(planned),
+                (Some(planned), false) => Start::Anchor(planned),
+                (None, _) => group.start(turn, self.seeds),
             },
             concept: group.concept,
             calibrates: group.calibrates,
             recipe,
-        })
+            shared: None,
+        };
+        self.given += 1;
+        self.share(i, &mut spec);
+        Some(spec)
     }
 }
 
@@ -253,6 +353,49 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn candidates_that_share_a_reply_stand_in_whole_groups(
+            shared in 0u64..120, alone in 0u64..60, aimed in 0u64..40, by in 2u32..9, skip in 0usize..60,
+        ) {
+            let new = Strategy::NewQuestion;
+            let group = |candidates, concept: Option<u32>| Group {
+                strategy: new, concept, candidates, given: 0, visited: 3, own: 0, places: None, calibrates: false,
+            };
+            let recipes = [(shared + aimed, by), (alone, 1)];
+            let visit = || {
+                let mut visit = Visit::over(vec![group(shared + alone, None), group(aimed, Some(1))], 10);
+                visit.recipes = recipes
+                    .map(|(candidates, shared_by)| Share { strategy: new, candidates, given: 0, shared_by })
+                    .to_vec();
+                visit.count_shared();
+                visit
+            };
+            let specs: Vec<Spec> = visit().collect();
+            prop_assert_eq!(specs.len() as u64, shared + alone + aimed);
+            let mut groups: BTreeMap<u64, Vec<Spec>> = BTreeMap::new();
+            for spec in &specs {
+                prop_assert_eq!(spec.shared.is_some(), spec.recipe == Some(0));
+                if let Some(shared) = spec.shared {
+                    groups.entry(shared.leader).or_default().push(*spec);
+                }
+            }
+            for (leader, members) in &groups {
+                let of = members[0].shared.unwrap().of;
+                prop_assert_eq!((members[0].index, members.len() as u32), (*leader, of));
+                prop_assert!(of <= by);
+                for (place, member) in (0..).zip(members) {
+                    prop_assert_eq!(member.shared.unwrap().place, place);
+                    prop_assert_eq!((member.start, member.turn, member.concept), (members[0].start, members[0].turn, members[0].concept));
+                }
+            }
+            // Fewer than `by` share a reply at most once for what is aimed at each concept.
+            let partial = groups.values().filter(|members| (members.len() as u32) < by).count();
+            prop_assert!(partial <= 2, "{} groups are not whole", partial);
+            // What is left of a round is what the whole of it ends with.
+            let rest: Vec<Spec> = visit().skip(skip).collect();
+            prop_assert_eq!(&rest[..], specs.get(skip..).unwrap_or_default());
+        }
+
         #[test]
         fn every_seed_is_visited_once_a_lap(seeds in 1u64..500, lap in 0u64..50) {
             let mut seen: Vec<u64> = (lap * seeds..(lap + 1) * seeds).map(|turn| permute(turn, seeds)).collect();

@@ -33,6 +33,10 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../recipes/preference_pairs.yaml"),
     ),
     (
+        "diverse_questions",
+        include_str!("../../recipes/diverse_questions.yaml"),
+    ),
+    (
         "revision_pairs",
         include_str!("../../recipes/revision_pairs.yaml"),
     ),

@@ -14,6 +14,8 @@ use crate::strategy::Strategy;
 
 /// Replies of one step at most.
 const SAMPLES_MAX: u32 = 16;
+/// Candidates that share one reply at most: a longer list repeats itself, and is lost with one unreadable reply.
+const SHARED_MAX: u32 = 16;
 /// Passes of a loop at most.
 const PASSES_MAX: u32 = 8;
 /// Steps of a recipe at most.
@@ -53,7 +55,7 @@ pub(super) fn compile(file: File) -> Result<Recipe, Vec<Problem>> {
 
 /// What the rows of a recipe are compared as, by what it asks for.
 fn kind(file: &File) -> Strategy {
-    let asks = |step: &&StepFile| step.reply.iter().any(|member| member.holds == Holds::Question);
+    let asks = |step: &&StepFile| step.reply.iter().any(|member| member.holds.asks_question());
     let question = file.steps.iter().find(asks);
     match question {
         _ if file.row.form.speaks_for_itself() => Strategy::NewQuestion,
@@ -216,6 +218,7 @@ impl Check {
             ("reply", !step.reply.is_empty(), asks),
             ("samples", step.samples.is_some(), &["ask"]),
             ("brings", step.brings.is_some(), &["ask"]),
+            ("shared_by", step.shared_by.is_some(), &["ask"]),
             ("keeps_facts", step.keeps_facts, &["ask"]),
             ("require", step.require.is_some(), &["ask"]),
             ("again", step.again > 0, &["ask"]),
@@ -302,9 +305,12 @@ impl Check {
             .map(|(_, holds)| holds)
     }
 
-    fn fill(&mut self, members: &[Member]) {
+    fn fill<'m>(&mut self, members: impl IntoIterator<Item = &'m Member>) {
         // Reasoning is a part of the answer that it leads to, and no field.
-        for member in members.iter().filter(|member| member.holds != Holds::Reasoning) {
+        for member in members
+            .into_iter()
+            .filter(|member| member.holds != Holds::Reasoning)
+        {
             self.fields.retain(|(name, _)| *name != member.name);
             self.fields.push((member.name.clone(), member.holds.clone()));
         }

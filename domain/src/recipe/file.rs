@@ -108,6 +108,10 @@ pub struct StepFile {
     /// The reply brings a first answer for a later step as well, where answers vote: the name of that step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brings: Option<String>,
+    /// How many candidates share one reply: each takes one of the records that it lists. Only the first step of a recipe for new questions
+    /// or texts can be shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_by: Option<u32>,
     /// The new question keeps every fact of the seed's; one that does not is dropped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_facts: bool,

@@ -110,6 +110,8 @@ pub struct Context<'a> {
     pub seed: &'a Seed,
     /// It measures the teacher, and becomes no row.
     pub measures: bool,
+    /// Which record it takes of a reply that it shares with others, from 0.
+    pub place: u32,
 }
 
 /// Where a candidate stands.
@@ -228,7 +230,11 @@ impl State {
                 self.all_replies(context, ask, effects);
             }
             Does::Ask(ask) => match outcome {
-                Ok(fields) => self.filled(context, call.step, ask, fields, effects),
+                Ok(fields) => match ask.reply.taken(fields, context.place) {
+                    Ok(fields) => self.filled(context, call.step, ask, fields, effects),
+                    // Its own record is of no use; the others' may be.
+                    Err(rejection) => self.end(Some(rejection), effects),
+                },
                 Err(unusable) => self.ask_again(call, ask, unusable, effects),
             },
             Does::Judge(judge) => {

@@ -15,7 +15,7 @@ use crate::evidence::{Costs, Rule, Terms};
 use crate::filter::{Reason, Rejection};
 use crate::id::ContentId;
 use crate::job::Judge;
-use crate::reply::{Fields, Value};
+use crate::reply::{Fields, Member, Record, Value};
 use crate::seed::{RowLocation, Seed};
 use crate::work::{Answer, Judgement};
 
@@ -87,6 +87,7 @@ impl World {
             job: JobSays { verify: true },
             seed: &self.seed,
             measures: self.measures,
+            place: 0,
         }
     }
 
@@ -149,13 +150,17 @@ impl World {
             Does::Judge(_) => Reply::judgement("grade"),
             _ => Reply::default(),
         };
-        let members = reply
-            .members
-            .iter()
-            .filter(|member| member.holds != Holds::Reasoning);
+        self.values(&reply.members, value)
+    }
+
+    fn values(&self, members: &[Member], value: u64) -> Fields {
+        let members = members.iter().filter(|member| member.holds != Holds::Reasoning);
         members
             .map(|member| {
                 let value = match &member.holds {
+                    Holds::List { of, .. } => {
+                        Value::Records((0..3).map(|_| Record::Fields(self.values(of, value))).collect())
+                    }
                     Holds::YesNo => Value::YesNo(true),
                     Holds::Answer => Value::Answer(Some(answer(value, None))),
                     Holds::Texts { .. } => Value::Texts(vec!["one fact".into(), "another".into()]),
@@ -312,6 +317,7 @@ fn every_recipe_asks_in_its_order() {
         rejection_sampling: answer 1, answer 2, answer 3, answer 4, grade 1, grade 2, grade 3, grade 4 → accepted
         self_play: question, answerable, answer 1, answer 2, answer 3, answer 4 → accepted
         preference_pairs: answer 1, answer 2, answer 3, answer 4, grade 1, grade 2, grade 3, grade 4 → accepted
+        diverse_questions: question, answerable, answer 1, answer 2, answer 3, answer 4 → accepted
         revision_pairs: draft, critique, revision, grade 1 → accepted
     "#]].assert_eq(&text);
 }
@@ -542,6 +548,60 @@ fn a_step_that_cannot_be_done_is_told_at_its_key() {
         expect![[r#"
         steps.2.ask: two steps are named `question` (give each a name of its own)
     "#]],
+    );
+}
+
+#[test]
+fn a_shared_reply_lists_what_several_candidates_take() {
+    let shared = |r: &mut serde_json::Value| {
+        r["steps"][0]["shared_by"] = json!(5);
+        r["steps"][0]["reply"] = json!([{"questions": {"list": {"of": [{"question": "question"}, {"odds": {"number": {"min": 0, "max": 1}}}]}}}]);
+    };
+    check(
+        shared,
+        expect![[r#"
+        nothing
+    "#]],
+    );
+    check(
+        |r| {
+            shared(r);
+            r["steps"][0].as_object_mut().unwrap().remove("shared_by");
+        },
+        expect![[r#"
+            steps.0: nobody takes the records of the list (add `shared_by`, the number of candidates that each take one record of it)
+        "#]],
+    );
+    check(
+        |r| r["steps"][0]["shared_by"] = json!(40),
+        expect![[r#"
+        steps.0.shared_by: a reply that 40 candidates share (give 2 to 16, or leave it out)
+        steps.0.shared_by: candidates share one list, and the reply holds 0 (ask for one list in `reply`, such as `- questions: {list: {of: [{question: question}]}}`)
+    "#]],
+    );
+    check(
+        |r| {
+            shared(r);
+            r["steps"][0]["when"] = json!("question");
+            r["steps"][0]["samples"] = json!(3);
+        },
+        expect![[r#"
+            steps.0.shared_by: only the first step can be shared, by all candidates alike (move it to the beginning, without `when`)
+            steps.0.shared_by: one reply is shared, and it answers nothing (leave `samples` and `brings` out)
+            steps: nothing chooses among the samples of `question` (add `- choose: question` after it)
+        "#]],
+    );
+    check(
+        |r| {
+            shared(r);
+            r["steps"][0]["reply"][0]["questions"]["list"]["of"] =
+                json!([{"question": "question"}, {"question": "text"}, {"solution": "answer"}]);
+        },
+        expect![[r#"
+            steps.0.reply.0.questions.list.of: `question` cannot be the name of a field of the record (use small letters, digits and `_`, not `job`, and each name once)
+            steps.0.reply.0.questions.list.of: `solution`, of the type `answer`, cannot be part of a record (ask for it in a later step)
+            row.question: `question` does not hold a `question` (change its type in `reply`)
+        "#]],
     );
 }
 

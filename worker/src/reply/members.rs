@@ -6,7 +6,7 @@ use gristmill_domain::filter::Rejection;
 use gristmill_domain::job::{NO_CONCEPT, folded};
 use gristmill_domain::json;
 use gristmill_domain::prompt::thinking;
-use gristmill_domain::reply::{Fields, Holds, Member, Reply, Value};
+use gristmill_domain::reply::{Fields, Holds, Member, Record, Reply, Value};
 use serde_json::Map;
 
 use super::{Answered, OTHER_LINES, Said, malformed};
@@ -84,6 +84,13 @@ fn of_member(reply: &Reply, member: &Member, object: &Object) -> Result<Option<V
                 .filter_map(|item| item.as_str().map(|text| thinking::part(text).said));
             Value::Texts(enough(name, texts, *at_least)?)
         }
+        Holds::List { of, at_least } => {
+            let items = object
+                .get(name)
+                .and_then(serde_json::Value::as_array)
+                .ok_or_else(missing)?;
+            Value::Records(records(name, of, items, *at_least)?)
+        }
         Holds::OneOf { names, or_none } => match object.get(name) {
             // A name that is left empty is no name.
             Some(serde_json::Value::String(said)) if said.trim().is_empty() && *or_none => {
@@ -119,6 +126,47 @@ fn dialogue_part(holds: &Holds, name: &str, list: &serde_json::Value) -> Result<
     }
     dialogue::check(&turns).map_err(unread)?;
     Ok(Value::Messages(turns))
+}
+
+/// The records of a list, each read by itself: one of no use costs none of the others.
+fn records(
+    name: &str,
+    of: &[Member],
+    items: &[serde_json::Value],
+    at_least: u32,
+) -> Result<Vec<Record>, Rejection> {
+    let record = Reply {
+        name: name.to_owned(),
+        members: of.to_vec(),
+    };
+    let read = |item: &serde_json::Value| -> Result<Fields, Rejection> {
+        let object = item
+            .as_object()
+            .ok_or_else(|| malformed(format!("`{name}` lists something that is not an object")))?;
+        let mut fields = Fields::new();
+        for member in of {
+            if let Some(value) = of_member(&record, member, object)? {
+                fields.insert(member.name.clone(), value);
+            }
+        }
+        Ok(fields)
+    };
+    let records: Vec<Record> = items
+        .iter()
+        .map(|item| read(item).map_or_else(Record::Rejected, Record::Fields))
+        .collect();
+    let of_use = records
+        .iter()
+        .filter(|record| matches!(record, Record::Fields(_)))
+        .count();
+    if of_use < at_least.max(1) as usize {
+        let detail = format!(
+            "`{name}` lists {of_use} records that can be read, where at least {} are wanted",
+            at_least.max(1)
+        );
+        return Err(malformed(detail));
+    }
+    Ok(records)
 }
 
 fn from_text(request: &Request, said: &Said, reply: &Reply) -> Result<Read, Rejection> {
@@ -178,6 +226,11 @@ fn alone(text: &str, holds: &Holds, name: &str) -> Result<Value, Rejection> {
                 .and_then(|(open, close)| text.get(open..=close))
                 .unwrap_or(text);
             dialogue_part(holds, name, &serde_json::Value::from(list))?
+        }
+        Holds::List { .. } => {
+            return Err(malformed(format!(
+                "`{name}` is a list of records, which only a JSON object can hold: {OTHER_LINES}"
+            )));
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, PASSES_MAX, SAMPLES_MAX, is_name};
+use super::{Check, PASSES_MAX, SAMPLES_MAX, SHARED_MAX, is_name};
 use crate::recipe::condition::{Condition, JOB};
 use crate::recipe::file::{RepeatFile, SamplesFile, StepFile};
 use crate::recipe::{Among, Ask, Does, JudgeStep, Keep, OwnRubric, Role, Samples, Step};
@@ -45,8 +45,9 @@ impl Check {
         if samples.are_several() {
             self.sampled = Some((number, reply.members.clone()));
         } else {
-            self.fill(&reply.members);
+            self.fill(reply.filled());
         }
+        let shared_by = self.shared_by(path, &reply, samples, step, when.is_some());
         let require = step.require.as_ref().and_then(|text| {
             let path = format!("{path}.require");
             self.condition(&path, text)
@@ -61,8 +62,70 @@ impl Check {
             keeps_facts: step.keeps_facts,
             require,
             again: step.again,
+            shared_by,
         };
         self.push(name, Does::Ask(ask), when);
+    }
+
+    /// How many candidates share the reply: a list and `shared_by` belong together, at the first step of a recipe for something new.
+    fn shared_by(
+        &mut self,
+        path: &str,
+        reply: &Reply,
+        samples: Samples,
+        step: &StepFile,
+        conditional: bool,
+    ) -> u32 {
+        let lists = reply
+            .members
+            .iter()
+            .filter(|member| member.holds.records().is_some())
+            .count();
+        let key = format!("{path}.shared_by");
+        let Some(number) = step.shared_by else {
+            if lists > 0 {
+                let help = "add `shared_by`, the number of candidates that each take one record of it";
+                self.tell(path, "nobody takes the records of the list", help);
+            }
+            return 1;
+        };
+        if !(2..=SHARED_MAX).contains(&number) {
+            self.tell(
+                &key,
+                format!("a reply that {number} candidates share"),
+                format!("give 2 to {SHARED_MAX}, or leave it out"),
+            );
+        }
+        if lists != 1 {
+            let help =
+                "ask for one list in `reply`, such as `- questions: {list: {of: [{question: question}]}}`";
+            self.tell(
+                &key,
+                format!("candidates share one list, and the reply holds {lists}"),
+                help,
+            );
+        }
+        if !self.steps.is_empty() || conditional {
+            let help = "move it to the beginning, without `when`";
+            self.tell(
+                &key,
+                "only the first step can be shared, by all candidates alike",
+                help,
+            );
+        }
+        if samples != Samples::One || step.brings.is_some() {
+            let help = "leave `samples` and `brings` out";
+            self.tell(&key, "one reply is shared, and it answers nothing", help);
+        }
+        if self.kind != Strategy::NewQuestion {
+            let help = "leave it out, or ask for new questions";
+            self.tell(
+                &key,
+                "only new questions and texts can be shared: other rows keep to their seed",
+                help,
+            );
+        }
+        number
     }
 
     pub(super) fn samples(&mut self, path: &str, reply: &Reply, step: &StepFile) -> Samples {
@@ -310,6 +373,47 @@ impl Check {
         }
     }
 
+    /// The members of a list's records.
+    fn list(&mut self, path: &str, of: &[Member]) {
+        let path = format!("{path}.list.of");
+        if of.is_empty() {
+            self.tell(
+                &path,
+                "the records hold nothing",
+                "list their members, such as `- question: question`",
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for member in of {
+            if !is_name(&member.name) || member.name == JOB || !seen.insert(&member.name) {
+                let message = format!("`{}` cannot be the name of a field of the record", member.name);
+                self.tell(
+                    &path,
+                    message,
+                    "use small letters, digits and `_`, not `job`, and each name once",
+                );
+            }
+            if matches!(
+                member.holds,
+                Holds::Answer | Holds::Reasoning | Holds::List { .. }
+            ) {
+                let message = format!(
+                    "`{}`, of the type `{}`, cannot be part of a record",
+                    member.name,
+                    member.holds.name()
+                );
+                self.tell(&path, message, "ask for it in a later step");
+            }
+        }
+        if of.iter().filter(|member| member.holds == Holds::Question).count() > 1 {
+            self.tell(
+                &path,
+                "one record holds two questions",
+                "ask for them one after the other",
+            );
+        }
+    }
+
     pub(super) fn reply(&mut self, path: &str, name: &str, step: &StepFile) -> Reply {
         let mut seen = BTreeSet::new();
         for (i, member) in step.reply.iter().enumerate() {
@@ -337,6 +441,7 @@ impl Check {
                     let message = format!("no number lies between {min} and {max}");
                     self.tell(&path, message, "give the least as `min` and the most as `max`");
                 }
+                Holds::List { of, .. } => self.list(&format!("{path}.{}", member.name), of),
                 _ => {}
             }
         }

@@ -30,12 +30,13 @@ impl State {
                 Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
                 _ => continue,
             };
-            for member in &reply.members {
+            for member in reply.filled() {
                 let value = match &member.holds {
                     Holds::Text => Value::text(&seed.answer),
                     Holds::Question => Value::text(&seed.question),
                     Holds::Answer => Value::Answer(Some(answer.clone())),
-                    Holds::Reasoning => continue,
+                    // Records stand for the list that they are taken from.
+                    Holds::Reasoning | Holds::List { .. } => continue,
                     Holds::YesNo => Value::YesNo(true),
                     Holds::Number { max, .. } => Value::Number(*max),
                     Holds::Texts { at_least } => {
@@ -55,6 +56,16 @@ impl State {
         Self {
             fields,
             questioned: true,
+            ..Self::default()
+        }
+    }
+
+    /// A question that is asked, and its answer once there is one, without a recipe that is walked.
+    pub fn asking(question: &str, answer: Option<Answer>) -> Self {
+        let mut fields = Fields::from([("question".to_owned(), Value::text(question))]);
+        fields.extend(answer.map(|answer| ("answer".to_owned(), Value::Answer(Some(answer)))));
+        Self {
+            fields,
             ..Self::default()
         }
     }
