@@ -378,6 +378,8 @@ pub struct Markers {
     pub rephrase: String,
     /// A new question is wanted.
     pub new_question: String,
+    /// Several new questions are wanted, in a list.
+    pub new_questions: String,
     /// The question is to be verified.
     pub verify: String,
     /// The answer is to be graded.
@@ -405,6 +407,7 @@ impl Default for Markers {
         Self {
             rephrase: "Rewrite the question".to_owned(),
             new_question: "Write a new question".to_owned(),
+            new_questions: "new questions with different answers".to_owned(),
             verify: "Can the question be answered".to_owned(),
             judge: "Grade the answer".to_owned(),
             assign: "Which of these concepts".to_owned(),

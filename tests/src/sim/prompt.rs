@@ -51,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) concepts: Vec<String>,
     /// Questions that are not to be asked again, in their order.
     pub(crate) known: Vec<String>,
+    /// New questions that are wanted in a list.
+    pub(crate) how_many: usize,
 }
 
 /// Takes a prompt's whole text apart. Never fails: what is not marked is an answer wanted to the whole text.
@@ -69,6 +71,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
     let kind = [
         (&markers.rephrase, Kind::Rephrase),
         (&markers.new_question, Kind::NewQuestion),
+        (&markers.new_questions, Kind::NewQuestion),
         (&markers.verify, Kind::Verify),
         (&markers.judge, Kind::Judge),
         (&markers.assign, Kind::Assign),
@@ -93,7 +96,15 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         concept: block(&bare, &markers.concept_tag).filter(|concept| !concept.is_empty()),
         concepts: blocks(&bare, &markers.concept_tag),
         known: blocks(&bare, &markers.known_tag),
+        how_many: number_before(&outside, &markers.new_questions),
     }
+}
+
+/// The number right before a phrase; 1 where there is none.
+fn number_before(text: &str, phrase: &str) -> usize {
+    let before = text.find(phrase).map(|at| text[..at].trim_end());
+    let last = before.and_then(|before| before.rsplit(char::is_whitespace).next());
+    last.and_then(|word| word.parse().ok()).unwrap_or(1)
 }
 
 /// Where the last block of a tag stands: the start of its opening tag, of its text, the end of its text, of its closing tag.
@@ -191,6 +202,7 @@ mod tests {
                 concept: None,
                 concepts: Vec::new(),
                 known: Vec::new(),
+                how_many: 1,
             }
         );
     }

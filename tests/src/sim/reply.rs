@@ -137,6 +137,7 @@ impl Model {
                 let question = asked.plain.clone();
                 self.answered(asked, &question, draw)
             }
+            Kind::NewQuestion if wants(schema, "questions") => self.new_questions(&parts, draw),
             Kind::NewQuestion => self.new_question(&parts, draw),
             Kind::Verify if wants(schema, "answer") => {
                 self.answered(self.verify(&parts, draw), &parts.question, draw)
@@ -267,6 +268,32 @@ impl Model {
             reword(&parts.question, Strength::FULL, draw.of("words")),
             Outcome::New,
         )
+    }
+
+    /// A list of new questions with stated probabilities. A model that writes several at once knows what it has written, and asks none of
+    /// them twice; each is otherwise one like any other.
+    fn new_questions(&self, parts: &Parts, draw: Draw) -> Draft {
+        let mut listed: Vec<(u64, Draft)> = Vec::new();
+        for n in 0..parts.how_many {
+            let place = draw.of("listed").at(n as u64);
+            let tries = (0..TRIES).map(|again| self.new_question(parts, place.at(again)));
+            let mut tries = tries.map(|draft| (canon(&draft.plain).key(), draft));
+            let other = |(key, _): &(u64, Draft)| listed.iter().all(|(before, _)| before != key);
+            listed.extend(tries.find(other));
+        }
+        let share = 1.0 / (2 * parts.how_many.max(1)) as f64;
+        let questions: Vec<Value> = listed
+            .iter()
+            .map(|(_, draft)| json!({"question": draft.plain, "probability": share}))
+            .collect();
+        let plain: Vec<&str> = listed.iter().map(|(_, draft)| draft.plain.as_str()).collect();
+        Draft {
+            plain: plain.join("\n"),
+            fields: object(json!({ "questions": questions })),
+            outcome: listed
+                .first()
+                .map_or(Outcome::Malformed, |(_, draft)| draft.outcome),
+        }
     }
 
     fn new_question(&self, parts: &Parts, draw: Draw) -> Draft {
