@@ -279,6 +279,7 @@ pub fn snapshot_before(seeds: &SeedStore, limit: Limit) -> Snapshot {
         last: None,
         concepts: Vec::new(),
         measured: Measured::default(),
+        teacher_checks: Vec::new(),
     }
 }
 
@@ -384,7 +385,7 @@ fn calls(setup: &Setup, recipe: &Recipe, acceptance: f64, rule: &Rule) -> Vec<(u
 }
 
 /// Mean cost of one call of a step, on one seed.
-fn step_cost(
+pub(crate) fn step_cost(
     setup: &Setup,
     recipe: &Recipe,
     seeds: &SeedStore,
@@ -429,6 +430,7 @@ fn step_cost(
         again: &[],
         mutation: mutation.as_ref(),
         measures: false,
+        shows_reference: false,
         siblings: recipe.shared_by(),
     };
     let call = Call {

@@ -22,6 +22,8 @@ struct Identity<'a> {
     teacher: Vec<Teacher<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     judge: Option<Judge<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    student: Option<&'a job::Student>,
     embed: &'a job::Embed,
     #[serde(skip_serializing_if = "Option::is_none")]
     concepts: Option<Concepts<'a>>,
@@ -56,6 +58,8 @@ struct Teacher<'a> {
     #[serde(flatten)]
     spec: Model<'a>,
     weight: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related_to_student: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -202,6 +206,7 @@ impl<'a> Identity<'a> {
             holdout,
             teacher,
             judge,
+            student,
             embed,
             concepts,
             generate,
@@ -215,6 +220,7 @@ impl<'a> Identity<'a> {
             holdout,
             teacher: teacher.iter().map(Teacher::of).collect(),
             judge: judge.as_ref().map(Judge::of),
+            student: student.as_ref(),
             embed,
             concepts: concepts.as_ref().map(Concepts::of),
             generate: Generate::of(generate),
@@ -270,10 +276,15 @@ impl Documents {
 
 impl<'a> Teacher<'a> {
     fn of(teacher: &'a job::Teacher) -> Self {
-        let job::Teacher { spec, weight } = teacher;
+        let job::Teacher {
+            spec,
+            weight,
+            related_to_student,
+        } = teacher;
         Self {
             spec: Model::of(spec),
             weight: *weight,
+            related_to_student: *related_to_student,
         }
     }
 }

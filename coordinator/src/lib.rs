@@ -37,6 +37,7 @@ mod seeds;
 mod setup;
 mod start;
 mod stored_rows;
+mod teacher_check;
 mod window;
 mod wire;
 
@@ -62,5 +63,6 @@ pub use run::{Coordinator, Finished, RoundReport};
 pub use seeds::{Intake, SeedStore, Summary};
 pub use setup::{Setup, StoredRecipe, UsedRecipe, usual_recipes};
 pub use start::{LEASE_MS, REPUBLISH_MS, Start, limit, specs};
+pub use teacher_check::{CheckPlan, check_cost, check_plan};
 pub use window::Window;
 pub use wire::{start_message, start_of, trace_message, trace_of};

@@ -41,6 +41,7 @@ pub fn preview(setup: &Setup, policy: &Policy, limit: Limit, candidates: u64) ->
         concepts: Vec::new(),
         rule: policy.evidence.as_ref().map(Rule::typical),
         concept_rules: std::collections::BTreeMap::new(),
+        teacher_checks: Vec::new(),
         mix: Mix::of(&ByStrategy::of(share)),
         limit: Some(limit),
         budget_ratio: 0.0,

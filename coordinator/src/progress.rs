@@ -8,6 +8,7 @@ use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::Forecast;
 use gristmill_domain::row::Row;
+use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,9 @@ pub struct Progress {
     /// Where those stand that are furthest from their targets, the furthest first.
     #[serde(default)]
     pub furthest: Vec<ConceptProgress>,
+    /// How the teachers that are related to the student did on validation rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teacher_checks: Vec<TeacherCheck>,
     /// The budget.
     pub limit: Limit,
     /// What is spent and burned.

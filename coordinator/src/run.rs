@@ -1,6 +1,7 @@
 //! A run from its first plan to its last row.
 
 mod books;
+mod teachers;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{self, End, LastRound, Next, PerSeed, Plan, Policy, Snapshot};
 use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
+use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::Address;
@@ -111,6 +113,9 @@ pub struct Finished {
     /// Where each concept stands, where the job has any.
     #[serde(default)]
     pub concepts: Vec<ConceptProgress>,
+    /// How the teachers that are related to the student did on validation rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teacher_checks: Vec<TeacherCheck>,
     /// Numbers of the concepts that each anchor seed belongs to; `None` where the job has no concepts. It is not stored.
     #[serde(skip)]
     pub of_anchor: Option<Vec<Vec<u32>>>,
@@ -213,8 +218,16 @@ impl Coordinator<'_> {
                 stored: site.journal.stored_results().await?.max(u64::from(lost)),
             });
         }
+        let check = self.planned_check(&site).await?;
         let mut finished = self.prepare(&mut site, account.limit).await?;
+        let unproven = match check {
+            Some(check) => self.check_teachers(&mut site, &mut finished, check).await?,
+            None => None,
+        };
         let end = loop {
+            if let Some(end) = unproven {
+                break end;
+            }
             let round = finished.snapshot.rounds_done;
             if self.rounds.is_some_and(|rounds| round >= rounds) {
                 break End::RowsReached("its rounds are done".into());
@@ -254,6 +267,7 @@ impl Coordinator<'_> {
         Ok(Finished {
             end,
             concepts,
+            teacher_checks: finished.snapshot.teacher_checks,
             of_anchor: finished.coverage.as_ref().map(Coverage::of_anchor),
             rounds: finished.rounds,
             policy,

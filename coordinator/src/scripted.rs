@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::seeds::{Intake, SeedStore};
 use crate::setup::{Setup, StoredRecipe, usual_recipes};
 
-/// A setup with six seeds. Its job has numbers for answers, unless `job` says otherwise.
+/// A setup with six seeds, of which none is held out unless `job` says so. Its job has numbers for answers, unless `job` says otherwise.
 pub(crate) fn setup(job: serde_json::Value) -> (Setup, SeedStore) {
     setup_with(job, &usual_recipes())
 }
@@ -28,6 +28,7 @@ pub(crate) fn setup_with(job: serde_json::Value, recipes: &[StoredRecipe]) -> (S
         "filter": {"validator": {"kind": "number"}},
         "budget": {"calls": 1_000},
     });
+    let holds_out = job.get("holdout").is_some();
     if let (serde_json::Value::Object(whole), serde_json::Value::Object(job)) = (&mut whole, job) {
         whole.extend(job);
     }
@@ -38,11 +39,16 @@ pub(crate) fn setup_with(job: serde_json::Value, recipes: &[StoredRecipe]) -> (S
         test: 0.0,
         ..Holdout::default()
     };
-    let mut intake = Intake::new(&nothing).unwrap();
+    let holdout = if holds_out {
+        setup.job.holdout.clone()
+    } else {
+        nothing
+    };
+    let mut intake = Intake::new(&holdout).unwrap();
     for n in 0..6 {
         intake.push(&seed(n)).unwrap();
     }
-    (setup, intake.finish(&nothing).unwrap())
+    (setup, intake.finish(&holdout).unwrap())
 }
 
 pub(crate) fn seed(n: u64) -> Seed {

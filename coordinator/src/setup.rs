@@ -101,6 +101,8 @@ pub(crate) struct Brief<'a> {
     pub(crate) mutation: Option<&'a Mutation>,
     /// It measures the teacher: its judge is not shown the reference.
     pub(crate) measures: bool,
+    /// A judge is shown the seed's answers, whatever grades them elsewhere.
+    pub(crate) shows_reference: bool,
     /// How many candidates share the reply to its first step, itself included.
     pub(crate) siblings: u32,
 }
@@ -199,6 +201,11 @@ impl Setup {
         self.recipes
             .get(number)
             .map_or(&self.measuring, |used| &used.recipe)
+    }
+
+    /// The recipe by which teachers are measured.
+    pub(crate) fn measuring(&self) -> &Recipe {
+        &self.measuring
     }
 
     /// The recipes whose rows are compared as those of a strategy, with their numbers.

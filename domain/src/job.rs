@@ -1,4 +1,4 @@
-//! The job: everything a user decides, in eleven sections, with the defaults that make a short file work.
+//! The job: everything a user decides, in twelve sections, with the defaults that make a short file work.
 //!
 //! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
 //! settings mean and [`check`](Job::check)s what no single value can show.
@@ -13,6 +13,7 @@ mod model;
 mod mutators;
 mod redact;
 mod seeds;
+mod student;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use model::{
 };
 pub use mutators::{Evolution, Mutators, Style, wrong_personas};
 pub use seeds::{Documents, Fields, Holdout, Seeds, TableFormat};
+pub use student::{Relation, Student};
 
 /// A job as written by a user, complete with defaults: the effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +54,9 @@ pub struct Job {
     /// The model that grades what no validator could verify; left out, nothing is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<Judge>,
+    /// The model that is trained on the dataset; named, a teacher of its kind is noticed, and measured before it makes rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub student: Option<Student>,
     /// The sentence-embedding model for semantic duplicates and decontamination.
     #[serde(default)]
     pub embed: Embed,
@@ -335,7 +340,8 @@ pub struct Anchor {
     pub max_synthetic_share: f64,
     /// How often a real row may be repeated to stay under that share.
     pub max_repeats: u32,
-    /// The teacher descends from the student that will be trained: at least 10 % of the rows must then be real.
+    /// Allows a teacher that is the student, or descends from it. At least 10 % of the rows must then be real, and the run goes on only if
+    /// the teacher is shown to answer validation rows right often enough (`student.min_accuracy`).
     pub self_improvement: bool,
 }
 

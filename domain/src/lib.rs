@@ -30,6 +30,7 @@ pub mod reply;
 pub mod row;
 pub mod secret;
 pub mod seed;
+pub mod self_improvement;
 pub mod stage;
 pub mod stats;
 pub mod strategy;

@@ -29,6 +29,7 @@ use crate::concept::{ConceptProgress, Outlook};
 use crate::evidence::{Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
+use crate::self_improvement::TeacherCheck;
 use crate::stage::Stage;
 use crate::strategy::{ByStrategy, Mix, Strategy};
 
@@ -102,6 +103,9 @@ pub struct Snapshot {
     /// What answers showed of the teacher.
     #[serde(default)]
     pub measured: Measured,
+    /// How the teachers that are related to the student did on validation rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teacher_checks: Vec<TeacherCheck>,
 }
 
 /// What a plan looks at in the round before it.
@@ -183,6 +187,9 @@ pub struct Plan {
     /// Rules of their own for the concepts about which the teacher is right more often or less often than about the others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub concept_rules: BTreeMap<String, Rule>,
+    /// How the teachers that are related to the student did on validation rows, before the first round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teacher_checks: Vec<TeacherCheck>,
     /// The mix that the candidates follow.
     pub mix: Mix,
     /// The run's limit at this time; plans of older versions do not say.
@@ -387,6 +394,7 @@ pub fn next(snapshot: &Snapshot, policy: &Policy) -> Next {
             .map(|terms| Rule::of_concepts(&snapshot.measured, terms))
             .unwrap_or_default(),
         rule,
+        teacher_checks: snapshot.teacher_checks.clone(),
         mix,
         limit: Some(snapshot.limit),
         budget_ratio,

@@ -116,6 +116,8 @@ impl From<StoredStageCall> for StageCall {
 impl Address {
     /// The round number under which the seeds themselves are embedded, before round 0.
     pub const PREPARATION: u32 = u32::MAX;
+    /// The round number under which teachers that are related to the student are asked validation rows, before round 0.
+    pub const TEACHER_CHECK: u32 = u32::MAX - 1;
 
     /// The task's identity within a run.
     pub fn task_id(self, run: RunId) -> TaskId {

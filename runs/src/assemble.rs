@@ -88,6 +88,7 @@ pub async fn assemble(
         ended: Some(finished.end.clone()),
         rounds: finished.rounds.clone(),
         concepts: finished.concepts.clone(),
+        teacher_checks: finished.teacher_checks.clone(),
     };
     let mut manifest = manifest(start, seeds, course, account, tallies);
     let events = Events::load(state).await?;

@@ -60,6 +60,19 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
             times.join(", then ")
         )?;
     }
+    if !manifest.teacher_checks.is_empty() {
+        let checks: Vec<String> = manifest
+            .teacher_checks
+            .iter()
+            .map(|check| format!("- {check}\n"))
+            .collect();
+        writeln!(
+            text,
+            "## Self-improvement\n\nA teacher is related to the student. Before anything was generated it was asked validation rows, which are real and \
+             stand in no prompt that makes rows:\n\n{}",
+            checks.concat()
+        )?;
+    }
     funnel(text, manifest)?;
     concepts(text, manifest)?;
     leaks(text, manifest)?;

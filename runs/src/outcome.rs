@@ -15,7 +15,7 @@ pub fn json(manifest: &Manifest, place: &str, took: Option<Duration>) -> serde_j
         "run": manifest.run, "folder": place, "end": manifest.end, "rows": manifest.rows, "candidates": manifest.candidates,
         "rejected": manifest.rejected, "concepts": manifest.concepts, "spend": manifest.spend, "by_reference": manifest.by_reference,
         "by_recipe": manifest.by_recipe, "length_bias": manifest.length_bias,
-        "warnings": manifest.warnings, "resumed": manifest.resumed, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
+        "teacher_checks": manifest.teacher_checks, "warnings": manifest.warnings, "resumed": manifest.resumed, "seconds": took.map(|took| took.as_secs_f64()), "finished_before": took.is_none(),
     })
 }
 
@@ -77,6 +77,9 @@ pub fn text(manifest: &Manifest, place: &str, took: Option<Duration>) -> String 
         thousands(manifest.rows.validation),
         thousands(manifest.rows.test)
     ));
+    for check in &manifest.teacher_checks {
+        line(format!("  teacher    {check}"));
+    }
     line(format!("  ended      {}", manifest.end));
     for resumed in &manifest.resumed {
         line(format!("  resumed    {resumed}"));

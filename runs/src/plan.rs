@@ -1,6 +1,6 @@
 //! What a job would do and cost, before anything is spent.
 
-use gristmill_coordinator::{policy, snapshot_before, uncovered_share};
+use gristmill_coordinator::{check_cost, check_plan, policy, snapshot_before, uncovered_share};
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::{Job, Mutators};
 use gristmill_domain::plan::{End, Expected, Next, Plan, Purpose, forecast, next, outlook};
@@ -34,6 +34,14 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
     let limit = prepared.start.limit;
     let policy = policy(&prepared.setup, &prepared.seeds)?;
     let mut snapshot = snapshot_before(&prepared.seeds, limit);
+    let check = check_plan(&prepared.setup, &prepared.seeds, limit)?;
+    let check = check
+        .map(|check| Ok::<_, anyhow::Error>((check_cost(&prepared.setup, &prepared.seeds, &check)?, check)));
+    let check = check.transpose()?;
+    if let Some((cost, _)) = &check {
+        // It is paid before the first round.
+        snapshot.used = *cost;
+    }
     if let (Some(concepts), Some(survey)) = (&prepared.start.job.concepts, survey) {
         snapshot.concepts = survey.by_seeds.concepts;
         if stops_narrow(concepts)
@@ -92,6 +100,9 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
             "mix": plan.mix, "reason": plan.reason, "budget_ratio": plan.budget_ratio,
         })),
         "rows_max": policy.rows_max, "rows_max_reason": policy.rows_max_reason, "expected": outlook, "forecast": forecast, "prior": policy.prior,
+        "teacher_check": check.as_ref().map(|(cost, check)| serde_json::json!({
+            "teachers": check.teachers.len(), "questions": check.rows.len(), "cost": cost, "min_accuracy": prepared.start.job.min_accuracy(),
+        })),
         "agreement": terms.map(|terms| serde_json::json!({ "terms": terms, "prices": prices })),
     });
     let mut text = format!("run {}\n", prepared.setup.run);
@@ -156,6 +167,14 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
     }
     if let Some(mutators) = &prepared.start.job.generate.mutators {
         text.push_str(&format!("mutators   {}\n", in_words(mutators)));
+    }
+    if let Some((cost, check)) = &check {
+        text.push_str(&format!(
+            "teacher    related to the student: asked {} first, {}; the run goes on only if at least {:.0} % right is shown\n",
+            many(check.rows.len() as u64, "validation row"),
+            cost.in_words(),
+            100.0 * prepared.start.job.min_accuracy()
+        ));
     }
     if let Next::Round(plan) = &first
         && plan.purpose == Purpose::Pilot

@@ -3,6 +3,7 @@
 use gristmill_domain::amount::Limit;
 use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::Account;
+use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_proto::v1;
 
 use crate::status::{ConceptsReached, RunState, RunStatus};
@@ -74,6 +75,18 @@ pub fn status(run: &v1::Run) -> RunStatus {
             let between = (progress.expected_rows_low, progress.expected_rows_high);
             (between.1 > 0).then_some((progress.expected_rows, between))
         }),
+        teacher_checks: run
+            .progress
+            .iter()
+            .flat_map(|progress| &progress.teacher_checks)
+            .map(|check| TeacherCheck {
+                teacher: check.teacher.clone(),
+                right: check.right,
+                wrong: check.wrong,
+                failed: check.failed,
+                min_accuracy: check.min_accuracy,
+            })
+            .collect(),
         end: run
             .progress
             .as_ref()

@@ -3,6 +3,7 @@
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::Account;
+use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::words::{one_line, thousands};
 
 use crate::by_recipe::RecipeYield;
@@ -28,6 +29,8 @@ pub struct RunStatus {
     pub planned: Vec<(String, u64)>,
     /// Rows that are expected in the end, and the interval that they will lie in nine times in ten; `None` before the first plan.
     pub expected: Option<(u64, (u64, u64))>,
+    /// How the teachers that are related to the student did on validation rows.
+    pub teacher_checks: Vec<TeacherCheck>,
     /// Why it has ended; empty while it goes on.
     pub end: String,
     /// Where its dataset lies; `None` until it is finished.
@@ -169,7 +172,7 @@ impl RunStatus {
                 "recipe": recipe, "candidates": candidates,
             })).collect::<Vec<_>>(), "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
                 "rows": rows, "rows_low": low, "rows_high": high,
-            })), "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
+            })), "teacher_checks": self.teacher_checks, "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
             "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
         })
     }
@@ -204,6 +207,9 @@ impl RunStatus {
             if let Some(tried) = &concept.given_up {
                 text.push_str(&format!("given up   {}: {tried}\n", one_line(&concept.concept)));
             }
+        }
+        for check in &self.teacher_checks {
+            text.push_str(&format!("teacher    {check}\n"));
         }
         if let Some(rows) = &self.rows {
             text.push_str(&format!("rows       {}\n", rows_in_words(rows)));

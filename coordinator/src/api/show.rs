@@ -2,6 +2,7 @@
 
 use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
+use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{DeadLetter, Ending, Run, Worker, WorkerReport};
@@ -150,6 +151,17 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         end: progress.end.clone(),
         short: progress.short.clone(),
         alerts: progress.alerts.clone(),
+        teacher_checks: progress.teacher_checks.iter().map(teacher_check).collect(),
+    }
+}
+
+fn teacher_check(check: &TeacherCheck) -> v1::TeacherCheck {
+    v1::TeacherCheck {
+        teacher: check.teacher.clone(),
+        right: check.right,
+        wrong: check.wrong,
+        failed: check.failed,
+        min_accuracy: check.min_accuracy,
     }
 }
 

@@ -193,6 +193,7 @@ impl Candidate {
             again: &self.again,
             mutation: self.mutation.as_ref(),
             measures: self.spec.calibrates,
+            shows_reference: false,
             siblings: self.spec.shared.map_or(1, |shared| shared.of),
         }
     }

@@ -62,6 +62,7 @@ impl Stage {
             concepts: Vec::new(),
             rule: Some(Rule::typical(&terms)),
             concept_rules: BTreeMap::new(),
+            teacher_checks: Vec::new(),
             mix: Mix::only(Strategy::NewQuestion),
             limit: None,
             budget_ratio: 1.0,

@@ -243,6 +243,62 @@ proptest! {
     }
 }
 
+/// The same with a teacher that is the student, and half of the seeds to measure it by.
+fn improving() -> Value {
+    let mut job = job();
+    job["holdout"] = json!({"validation": 0.5, "test": 0.0});
+    job["student"] = json!({"model": "teacher", "min_accuracy": 0.01});
+    job["anchor"] = json!({"max_synthetic_share": 0.9, "self_improvement": true});
+    job
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn a_teacher_is_measured_once_however_often_its_coordinator_dies(
+        lives in prop::collection::vec(0u64..5, 0..6), picks in prop::collection::vec(0usize..64, 1..20),
+    ) {
+        on_one_thread(async {
+            let world = World::new(improving(), picks);
+            let finished = world.run(&lives).await;
+            let held_out = (0..6).filter(|ordinal| world.seeds.split(*ordinal) == Split::Validation).count() as u64;
+            prop_assert!(held_out > 0);
+            let check = finished.teacher_checks.first().cloned().unwrap();
+            prop_assert_eq!(check.answered(), held_out, "{}", check);
+            prop_assert!(check.passes(), "{}", check);
+            let first = &finished.rounds[0].plan;
+            prop_assert_eq!(&first.teacher_checks, &finished.teacher_checks);
+            let done = world.done.lock().unwrap().clone();
+            prop_assert!(done.values().all(|times| *times == 1), "{done:?}");
+            // What was asked to measure it is paid for, and no row's.
+            let rows = world.rows().await;
+            let of_rows: u64 = rows.iter().map(|row| row.cost().calls).sum();
+            prop_assert_eq!(world.spent().await, of_rows + held_out);
+            // Told again, it asks nothing and says the same.
+            let again = world.run(&[]).await;
+            prop_assert_eq!(again.teacher_checks, finished.teacher_checks);
+            prop_assert_eq!(world.spent().await, of_rows + held_out);
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn too_few_validation_rows_end_a_run_before_anything_is_asked() {
+    on_one_thread(async {
+        let mut job = improving();
+        job["student"]["min_accuracy"] = json!(0.9);
+        let world = World::new(job, vec![0]);
+        let error = world.coordinator("one").run().await.unwrap_err().to_string();
+        assert!(
+            error.contains("at least 35 are needed to show that 90 % of its answers are right"),
+            "{error}"
+        );
+        assert_eq!(world.spent().await, 0);
+    });
+}
+
 #[test]
 fn a_run_that_has_ended_is_told_as_it_was_and_costs_nothing_more() {
     on_one_thread(async {

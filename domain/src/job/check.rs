@@ -2,6 +2,7 @@
 
 mod concepts;
 mod models;
+mod student;
 
 use super::{Agreement, Job, JudgeWhen, StrategyChoice};
 use crate::filter::Kind;
@@ -67,6 +68,7 @@ impl Job {
         let mut report = Report(Vec::new());
         self.check_seeds(&mut report);
         self.check_models(&mut report);
+        self.check_student(&mut report);
         if let Some(concepts) = &self.concepts {
             self.check_concepts(concepts, &mut report);
         }

@@ -414,6 +414,9 @@ pub struct Teacher {
     /// Share of the work among several teachers, relative to the others' weights.
     #[serde(default = "Teacher::default_weight")]
     pub weight: f64,
+    /// Whether it is the student, or descends from it; left out, names decide: that of `student.model`, or of its family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related_to_student: Option<bool>,
 }
 
 impl Teacher {

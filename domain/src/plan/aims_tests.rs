@@ -70,6 +70,7 @@ fn snapshot(concepts: Vec<Outlook>) -> Snapshot {
         last: None,
         concepts,
         measured: Measured::default(),
+        teacher_checks: Vec::new(),
     }
 }
 

@@ -63,6 +63,7 @@ fn situation(seeds: u64, calls: u64) -> Situation {
             last: None,
             concepts: Vec::new(),
             measured: Measured::default(),
+            teacher_checks: Vec::new(),
         },
         policy: Policy {
             strategy: StrategyChoice::Auto,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{BARREN_CANDIDATES, Policy, Snapshot};
 use crate::concept::{self, ConceptProgress};
 use crate::filter::Reason;
+use crate::self_improvement::TeacherCheck;
 
 /// Rejected candidates from which a single cause of all of them ends a run: were a fifth of them usually accepted, as many in a row would
 /// be rejected once in a hundred times.
@@ -51,6 +52,8 @@ pub enum End {
         /// What is expected of the best rule that is worth its price; 0 where no row is likelier right than wrong.
         best: f64,
     },
+    /// A teacher that is related to the student is not shown to be right as often as the job wants.
+    TeacherNotProven(TeacherCheck),
 }
 
 /// The end that finished rounds have reached, whatever might be planned.
@@ -197,6 +200,11 @@ impl std::fmt::Display for End {
                  better one, add a `judge`, raise `generate.agreement.max_samples`, or lower `generate.agreement.accuracy`",
                 100.0 * target,
                 100.0 * best
+            ),
+            Self::TeacherNotProven(check) => write!(
+                f,
+                "the teacher is related to the student, and is not shown to be right often enough: {check}. Use a stronger teacher, hold out more \
+                 validation rows (`holdout.validation`) and ask more of them (`student.questions`), or lower `student.min_accuracy`"
             ),
             Self::GainTooSmall { aimed, counted } => write!(
                 f,

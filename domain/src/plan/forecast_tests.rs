@@ -57,6 +57,7 @@ fn before(seeds: u64, limit: Limit) -> Snapshot {
         last: None,
         concepts: Vec::new(),
         measured: Measured::default(),
+        teacher_checks: Vec::new(),
     }
 }
 

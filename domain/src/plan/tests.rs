@@ -53,6 +53,7 @@ fn at_first(limit: u64) -> Snapshot {
         last: None,
         concepts: Vec::new(),
         measured: Measured::default(),
+        teacher_checks: Vec::new(),
     }
 }
 

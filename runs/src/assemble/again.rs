@@ -101,6 +101,7 @@ mod tests {
             failed_calls: Vec::new(),
             by_reference: Default::default(),
             concepts: Vec::new(),
+            teacher_checks: Vec::new(),
             by_strategy: Default::default(),
             by_recipe: Vec::new(),
             length_bias: None,

@@ -9,6 +9,7 @@ use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::plan::{self, End};
 use gristmill_domain::row::Row;
+use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::words::many;
 use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub struct Manifest {
     /// What decontamination by meaning would have missed, measured on the run's own rephrasings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaks: Option<LeakTrials>,
+    /// How the teachers that are related to the student did on validation rows, before anything was generated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teacher_checks: Vec<TeacherCheck>,
     /// Each time that the run was taken up again after it had ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Resumed>,
@@ -260,6 +264,7 @@ pub(crate) struct Course {
     pub(crate) rounds: Vec<gristmill_coordinator::RoundReport>,
     /// Where each concept stands.
     pub(crate) concepts: Vec<ConceptProgress>,
+    pub(crate) teacher_checks: Vec<TeacherCheck>,
 }
 
 /// What a run can say of itself.
@@ -336,6 +341,7 @@ pub(crate) fn manifest(
         certainty,
         warnings,
         concepts: course.concepts,
+        teacher_checks: course.teacher_checks,
         resumed: Vec::new(),
         limit: account.limit,
         spend,

@@ -3,12 +3,12 @@
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Journal, Start};
-use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_domain::plan::{Forecast, Plan, Range};
 use gristmill_ledger_sqlite::ReadOnly;
 use gristmill_proto::SegmentKind;
+use serde::de::DeserializeOwned;
 
 use super::{RunFolder, shown};
 use crate::by_recipe::RecipeYield;
@@ -43,7 +43,7 @@ impl RunFolder {
             None => latest_plan(self).await?,
         };
         let concepts = match &manifest {
-            Some(manifest) => concepts(manifest)?,
+            Some(manifest) => listed(manifest, "concepts")?,
             None => plan
                 .as_ref()
                 .map(|plan| plan.concepts.clone())
@@ -54,6 +54,11 @@ impl RunFolder {
             let Range { low, expected, high } = forecast.rows;
             (whole(expected), (whole(low), whole(high)))
         };
+        let teacher_checks = match (&manifest, &plan) {
+            (Some(manifest), _) => listed(manifest, "teacher_checks")?,
+            (None, Some(plan)) => plan.teacher_checks.clone(),
+            (None, None) => Vec::new(),
+        };
         let status = RunStatus {
             run: start.run.to_string(),
             name: start.job_file,
@@ -61,6 +66,7 @@ impl RunFolder {
             account,
             in_batches: in_batches(self, start.run)?,
             planned: plan.as_ref().map(planned).unwrap_or_default(),
+            teacher_checks,
             expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
             rows: manifest
                 .as_ref()
@@ -92,6 +98,7 @@ impl RunFolder {
             rows: None,
             recipes: Vec::new(),
             planned: Vec::new(),
+            teacher_checks: Vec::new(),
             expected: None,
             end: String::new(),
             dataset: None,
@@ -171,22 +178,18 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunSta
     }
 }
 
-/// Where the concepts of a finished run stand.
-fn concepts(manifest: &serde_json::Value) -> anyhow::Result<Vec<ConceptProgress>> {
-    let concepts = manifest
-        .get("concepts")
+/// A list of the manifest of a finished run; empty in manifests of versions that did not know it.
+fn listed<T: DeserializeOwned>(manifest: &serde_json::Value, key: &str) -> anyhow::Result<Vec<T>> {
+    let list = manifest
+        .get(key)
         .cloned()
         .unwrap_or_else(|| serde_json::json!([]));
-    serde_json::from_value(concepts).context("the manifest of this run is damaged")
+    serde_json::from_value(list).context("the manifest of this run is damaged")
 }
 
 /// The recipes of a finished run that are worth telling apart. Manifests of older versions name none.
 fn recipes(manifest: &serde_json::Value) -> anyhow::Result<Vec<RecipeYield>> {
-    let all = manifest
-        .get("by_recipe")
-        .cloned()
-        .unwrap_or_else(|| serde_json::json!([]));
-    let all: Vec<RecipeYield> = serde_json::from_value(all).context("the manifest of this run is damaged")?;
+    let all: Vec<RecipeYield> = listed(manifest, "by_recipe")?;
     let named = manifest
         .pointer("/job/generate/recipes")
         .and_then(|recipes| recipes.as_array());

@@ -333,6 +333,10 @@ pub async fn manifest_so_far(
         assemble::Course {
             end,
             ended: None,
+            teacher_checks: rounds
+                .last()
+                .map(|round| round.plan.teacher_checks.clone())
+                .unwrap_or_default(),
             rounds,
             concepts,
         },

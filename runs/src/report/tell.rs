@@ -121,6 +121,12 @@ fn gates(start: &Start, manifest: &Manifest) -> Vec<Gate> {
             ),
         );
     }
+    for check in &manifest.teacher_checks {
+        gate(
+            holds(check.passes()),
+            format!("the teacher is related to the student: {check}"),
+        );
+    }
     if let Some(short) = manifest.certainty.as_ref().and_then(warnings::uncertain) {
         gate(Severity::Warn, short);
     }
