@@ -7,28 +7,29 @@
 //! Files of users are read by the job-file adapter, which shows errors at their line and column; those that ship with the program are read
 //! here.
 
-mod ballot;
 mod built_in;
+mod call;
 mod check;
 mod condition;
 mod file;
 pub mod machine;
+mod made;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::reply::{Holds, Reply};
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 
 pub use built_in::{built_in, built_in_text, built_ins};
+pub use call::Call;
 pub use condition::{Condition, JobSays};
 pub use file::{
     File, Form, Keep, MemberFile, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile,
 };
+pub use made::Made;
 
 /// A recipe that was checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,23 +38,6 @@ pub struct Recipe {
     steps: Vec<Step>,
     kind: Strategy,
     digest: String,
-}
-
-/// What rows carry of the recipe that made them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Made {
-    /// Name of the recipe.
-    pub recipe: String,
-    /// Its version.
-    pub version: u32,
-    /// The first 8 hexadecimal digits of the BLAKE3 hash of its file and its prompts.
-    pub digest: String,
-}
-
-impl fmt::Display for Made {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.recipe, self.version, self.digest)
-    }
 }
 
 /// A step, with its conditions compiled. Its number is its place in [`Recipe::steps`]; loops stand there written out, with a step that begins
@@ -264,7 +248,7 @@ impl Recipe {
     }
 
     /// What a call is for, in words: `question`, `answer 3`, or `critique 1, pass 2`. Replies and passes are counted from 1.
-    pub fn call_name(&self, call: machine::Call) -> String {
+    pub fn call_name(&self, call: Call) -> String {
         let Some(step) = self.step(call.step) else {
             return String::new();
         };

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::likelihood::{DRAWS_MAX, Errors, Moments, Views, moments, pattern, seen_log, views};
 use super::measured::{Answers, Measured};
-use super::rule::{Terms, rounded};
+use super::terms::Terms;
+use crate::stats::rounded;
 
 /// Values over which the other wrong answers scatter, where answers are not chosen from a list: many for numbers, few for queries, which are
 /// wrong in one of a few ways.

@@ -6,7 +6,7 @@
 //! | `Begin`, measuring | before the first step | asks for answers to a seed's own question, so that the teacher can be measured |
 //! | `Brought` | an ask for one reply | fields filled, or asked for again, or rejected; then walks |
 //! | `Brought` | an ask for several | once all are there: walks; rejected where none is of use |
-//! | `Brought` | answers that vote, and their evidence | [`ballot`](super::ballot): drawn, verified, judged, accepted or rejected by the round's rule |
+//! | `Brought` | answers that vote, and their evidence | `ballot`: drawn, verified, judged, accepted or rejected by the round's rule |
 //! | `Brought` | a judge | once all are there: passes or is rejected; with samples, their points |
 //! | `Passed` | a gate | walks |
 //! | `Untagged` | a tag with nothing to choose from | walks |
@@ -15,33 +15,22 @@
 //! Walking takes the steps that need no reply, up to one that does, to a gate, or past the last, where the candidate is accepted. It decides
 //! only when everything that was asked for is there, so that no decision depends on the order of arrival.
 
+mod ballot;
 mod look;
 mod samples;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::ballot::Ballot;
 use super::{Ask, Does, JobSays, Recipe, RejectsAs, Samples};
 use crate::evidence::Rule;
 use crate::filter::dedup_policy::Facts;
 use crate::filter::{Reason, Rejection};
 use crate::job::Judge;
-use crate::reply::{Fields, Value};
 use crate::seed::Seed;
-use crate::work::{Answer, Judgement};
+use ballot::Ballot;
 
-/// Which call of a candidate it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Call {
-    /// Number of the step in its recipe.
-    pub step: usize,
-    /// Pass of the loop that the step stands in, from 0.
-    pub pass: u16,
-    /// Which of the replies to the step, from 0.
-    pub sample: u32,
-}
+pub use super::call::Call;
+use crate::reply::{Answer, Fields, Judgement, Value};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]

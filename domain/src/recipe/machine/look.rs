@@ -5,9 +5,8 @@ use super::{Ballot, Call, Stands, State};
 use crate::filter::Rejection;
 use crate::job::Judge;
 use crate::recipe::{Does, JudgeStep, Recipe};
-use crate::reply::{Fields, Holds, Value};
+use crate::reply::{Answer, Fields, Holds, Judgement, Value, latest_answer};
 use crate::seed::Seed;
-use crate::work::{Answer, Judgement};
 
 impl State {
     /// A candidate whose fields are filled as its seed's are: for what prompts are expected to cost.
@@ -128,15 +127,5 @@ impl State {
         self.last
             .as_ref()
             .map_or("", |(_, unusable)| unusable.text.as_str())
-    }
-}
-
-/// The answer among fields: the one under `answer`, or the only one.
-pub(super) fn latest_answer(fields: &Fields) -> Option<&Answer> {
-    let answer = |value: &'_ Value| matches!(value, Value::Answer(Some(_)));
-    let found = fields.get("answer").filter(|value| answer(value));
-    match found.or_else(|| fields.values().find(|value| answer(value))) {
-        Some(Value::Answer(found)) => found.as_ref(),
-        _ => None,
     }
 }

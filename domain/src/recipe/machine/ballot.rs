@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::machine::{Call, Context, Effect, State, Unusable};
-use super::{Ask, Does, JudgeStep, Samples};
+use super::{Call, Context, Effect, State, Unusable};
 use crate::answer::meaning;
 use crate::evidence::{Action, CALIBRATION_ANSWERS, Situation, Weighed, tally};
 use crate::filter::{Reason, Rejection};
-use crate::reply::{Fields, Value, judgement};
-use crate::work::{Answer, Judgement};
+use crate::recipe::{Ask, Does, JudgeStep, Samples};
+use crate::reply::{Answer, Fields, Judgement, Value, judgement};
 
 /// The answers to one question, and what is known of it.
 #[derive(Debug, Clone, Default, PartialEq)]
