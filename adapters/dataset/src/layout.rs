@@ -6,7 +6,7 @@ use gristmill_domain::chat::{Message, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::row::{DatasetRow, ROW_BYTES_MAX};
+use crate::row::{DatasetRow, ROW_BYTES_MAX, Split};
 
 /// The columns that trainers look for. `id`, `reasoning` and `provenance` stand beside them in every layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +24,17 @@ pub enum Layout {
     Preference,
     /// `text`. Holds texts alone.
     Text,
+}
+
+impl Split {
+    /// The layout of its files, where the dataset has this one: pairs and texts have columns of their own.
+    pub(crate) const fn layout(self, of_dataset: Layout) -> Layout {
+        match self {
+            Self::Train | Self::Validation | Self::Test => of_dataset,
+            Self::Preference => Layout::Preference,
+            Self::Text => Layout::Text,
+        }
+    }
 }
 
 /// A row's texts in one layout; field names are column names.

@@ -5,8 +5,6 @@ use std::fmt;
 use gristmill_domain::chat::Message;
 use serde::{Deserialize, Serialize};
 
-use crate::layout::Layout;
-
 /// Most bytes of text in one row: far over any context window, far under what a column chunk can address.
 pub(crate) const ROW_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -35,15 +33,6 @@ impl Split {
         Self::Preference,
         Self::Text,
     ];
-
-    /// The layout of its files, where the dataset has this one: pairs and texts have columns of their own.
-    pub(crate) const fn layout(self, of_dataset: Layout) -> Layout {
-        match self {
-            Self::Train | Self::Validation | Self::Test => of_dataset,
-            Self::Preference => Layout::Preference,
-            Self::Text => Layout::Text,
-        }
-    }
 
     /// The name that the splits' files carry.
     pub const fn name(self) -> &'static str {
