@@ -52,6 +52,22 @@ pub struct Step {
     pub when: Option<Condition>,
 }
 
+impl Step {
+    /// What the model answers it with, in a form of the recipe's own: to a question, or to the rubric of a judge that the recipe writes.
+    pub fn reply(&self) -> Option<&Reply> {
+        match &self.does {
+            Does::Ask(ask) => Some(&ask.reply),
+            Does::Judge(judge) => judge.own.as_ref().map(|own| &own.reply),
+            Does::Check(_)
+            | Does::Distinct { .. }
+            | Does::TagConcept
+            | Does::Choose { .. }
+            | Does::Repeat { .. }
+            | Does::Again { .. } => None,
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Does {
@@ -167,15 +183,20 @@ impl Role {
             Some(name) => Self::Named(name.to_owned()),
         }
     }
+
+    /// As recipes and jobs name it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Teacher => "teacher",
+            Self::Judge => "judge",
+            Self::Named(name) => name,
+        }
+    }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Teacher => "teacher",
-            Self::Judge => "judge",
-            Self::Named(name) => name,
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -395,16 +416,9 @@ impl Recipe {
     /// Names of the fields that its replies fill.
     pub fn field_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for step in &self.steps {
-            let reply = match &step.does {
-                Does::Ask(ask) => &ask.reply,
-                Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
-                _ => continue,
-            };
-            for name in reply.names() {
-                if !names.iter().any(|other| other == name) {
-                    names.push(name.to_owned());
-                }
+        for name in self.steps.iter().filter_map(Step::reply).flat_map(Reply::names) {
+            if !names.iter().any(|other| other == name) {
+                names.push(name.to_owned());
             }
         }
         names

@@ -261,18 +261,21 @@ impl State {
         {
             return self.end(Some(rejection), effects);
         }
-        let refused = ask
-            .require
-            .as_ref()
-            .and_then(|demand| self.refused(context, demand));
+        match self.demanded(context, step, ask) {
+            Some(rejection) => self.end(Some(rejection), effects),
+            None => self.next(context, effects),
+        }
+    }
+
+    /// Why the fields are not what the step asks of them, if they are not. Where the step verifies a question, that is entered as its verdict.
+    fn demanded(&mut self, context: &Context<'_>, step: usize, ask: &Ask) -> Option<Rejection> {
+        let demand = ask.require.as_ref();
+        let refused = demand.and_then(|demand| self.refused(context, demand));
         if context.recipe.evidence().0 == Some(step) {
             let reason = refused.as_ref().map(|rejection| rejection.detail.clone());
             self.ballot.verdict(refused.is_none(), reason.unwrap_or_default());
         }
-        match refused {
-            Some(rejection) => self.end(Some(rejection), effects),
-            None => self.next(context, effects),
-        }
+        refused
     }
 
     /// Takes fields in, and gives back the answer that came along to vote, if the step brings one: `None` in it is one of no use.

@@ -4,7 +4,7 @@ use super::samples::judge_samples;
 use super::{Ballot, Call, Stands, State};
 use crate::filter::Rejection;
 use crate::job::Judge;
-use crate::recipe::{Does, JudgeStep, Recipe};
+use crate::recipe::{Recipe, Step};
 use crate::reply::{Answer, Fields, Holds, Judgement, Value, latest_answer};
 use crate::seed::Seed;
 
@@ -19,27 +19,25 @@ impl State {
             detail: String::new(),
         };
         let mut fields = Fields::from([("question".into(), Value::text(&seed.question))]);
-        for step in recipe.steps() {
-            let reply = match &step.does {
-                Does::Ask(ask) => &ask.reply,
-                Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
-                _ => continue,
+        let members = recipe
+            .steps()
+            .iter()
+            .filter_map(Step::reply)
+            .flat_map(|reply| &reply.members);
+        for member in members {
+            let value = match &member.holds {
+                Holds::Text => Value::text(&seed.answer),
+                Holds::Question => Value::text(&seed.question),
+                Holds::Answer => Value::Answer(Some(answer.clone())),
+                Holds::Reasoning => continue,
+                Holds::YesNo => Value::YesNo(true),
+                Holds::Number { max, .. } => Value::Number(*max),
+                Holds::Texts { at_least } => {
+                    Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
+                }
+                Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
             };
-            for member in &reply.members {
-                let value = match &member.holds {
-                    Holds::Text => Value::text(&seed.answer),
-                    Holds::Question => Value::text(&seed.question),
-                    Holds::Answer => Value::Answer(Some(answer.clone())),
-                    Holds::Reasoning => continue,
-                    Holds::YesNo => Value::YesNo(true),
-                    Holds::Number { max, .. } => Value::Number(*max),
-                    Holds::Texts { at_least } => {
-                        Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
-                    }
-                    Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
-                };
-                fields.insert(member.name.clone(), value);
-            }
+            fields.insert(member.name.clone(), value);
         }
         fields.insert("answer".into(), Value::Answer(Some(answer)));
         Self {
