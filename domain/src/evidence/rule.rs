@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{Fit, Summary};
+use super::fit::Fit;
 use super::likelihood::DRAWS_MAX;
 use super::measured::{Answers, Measured};
 use super::odds::Odds;
 use super::situation::{Action, Situation};
 use super::solve::{Game, Table};
+use super::summary::Summary;
 use super::terms::{Costs, JudgeUse, Terms, roots};
 use super::walk::Walk;
 use crate::stats::rounded;
