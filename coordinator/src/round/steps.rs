@@ -8,8 +8,8 @@ use gristmill_domain::recipe::machine::{Call, Effect, Event, Unusable, apply};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Output, Report};
 
+use super::Round;
 use super::candidate::{Candidate, Gate};
-use super::{Round, call_failed};
 use crate::Error;
 use crate::engine::Brought;
 
@@ -56,7 +56,7 @@ impl Round<'_> {
                     }
                 }
             }
-            Err(reason) => unusable(call_failed(&reason), String::new()),
+            Err(failure) => unusable(failure.rejection(), String::new()),
         };
         let call = step.call;
         self.feed(index, Event::Brought { call, outcome })
