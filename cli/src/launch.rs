@@ -25,9 +25,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{JobArgs, OutputStyle};
+use crate::asked::{Asked, Noted};
 use crate::failure::Failure;
 use crate::prepare::{Keys, Ready, prepare};
-use crate::preview::{Asked, Noted};
 use crate::view::{Head, View};
 use crate::workshop::{self, JobAccess, Workshop};
 use crate::{print, report, resume, survey};

@@ -2,6 +2,7 @@
 //! people what happens. What the parts do is theirs; nothing is decided here but how the program begins and ends.
 
 mod args;
+mod asked;
 mod assemble;
 mod audit;
 #[cfg(feature = "cluster")]

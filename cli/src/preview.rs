@@ -1,23 +1,20 @@
 //! `gristmill preview`: a few candidates with every prompt, reply and verdict shown, within a budget of their own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use async_trait::async_trait;
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{History, Journal, Trace, policy, preview as preview_plan};
 use gristmill_domain::id::TaskId;
-use gristmill_domain::stage::Stage;
 use gristmill_domain::work::Task;
 use gristmill_ledger_sqlite::SqliteLedger;
-use gristmill_ports::queue::{Error as QueueError, Publisher};
-use gristmill_proto::{Envelope, SegmentKind};
-use gristmill_queue_memory::Queues;
+use gristmill_proto::SegmentKind;
 use gristmill_runs::{RunFolder, preview};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{JobArgs, OutputStyle, PreviewArgs};
+use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::launch::{Watched, carry_out};
 use crate::prepare::{Keys, Ready, prepare};
@@ -114,39 +111,4 @@ async fn try_out(
         histories,
         watched.asked.map(Asked::into_tasks).unwrap_or_default(),
     ))
-}
-
-/// The tasks that were published.
-#[derive(Debug, Default)]
-pub(crate) struct Asked(Mutex<HashMap<TaskId, Task>>);
-
-impl Asked {
-    fn into_tasks(self) -> HashMap<TaskId, Task> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, envelope: &[u8]) {
-        if let Ok(Envelope { task, .. }) = Envelope::decode(envelope) {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(task.id, task);
-        }
-    }
-}
-
-/// The queues of a run, whose tasks are written down where somebody wants to see them.
-pub(crate) struct Noted<'a> {
-    pub(crate) queues: &'a Queues,
-    pub(crate) asked: Option<&'a Asked>,
-}
-
-#[async_trait]
-impl Publisher for Noted<'_> {
-    async fn publish(&self, stage: Stage, envelope: Vec<u8>) -> Result<(), QueueError> {
-        if let Some(asked) = self.asked {
-            asked.note(&envelope);
-        }
-        self.queues.publish(stage, envelope).await
-    }
 }

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::failure::TaskFailure;
 
 /// A task's result, as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ pub struct TaskResult {
     /// Name of the model.
     pub model: String,
     /// What it brought, or why it failed; vectors stand beside.
-    pub brought: Result<Report, String>,
+    pub brought: Result<Report, TaskFailure>,
     /// What it cost, every attempt counted.
     pub cost: Amount,
     /// Attempts that were made.

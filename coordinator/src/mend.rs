@@ -11,20 +11,12 @@ use gristmill_domain::id::TaskId;
 use gristmill_domain::ledger::{Ending, NewAccount, Subtotal};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::Task;
-use gristmill_ports::upkeep::{Holdings, StoreHealth, StoredLine, Upkeep};
+use gristmill_ports::upkeep::{Holdings, StoreHealth, StoredLine};
 use gristmill_proto::SegmentKind;
 
 use crate::Error;
 use crate::engine::{Engine, OPEN_BATCH, Producer, Site};
 use crate::journal::Journal;
-
-/// A ledger that may lose writes, and what its books are rebuilt from.
-pub(crate) struct Care<'a> {
-    pub(crate) upkeep: &'a dyn Upkeep,
-    pub(crate) account: NewAccount,
-    /// Tasks whose results are stored, in all rounds.
-    pub(crate) stored: u64,
-}
 
 /// Stored tasks, summed, and their ids.
 #[derive(Default)]
@@ -223,13 +215,14 @@ mod tests {
     use gristmill_ports::contract::ledger::MemoryLedger;
     use gristmill_ports::ledger::{Epoch, Error as LedgerError, Ledger, NewTask};
     use gristmill_ports::trace::Untraced;
-    use gristmill_ports::upkeep::Survivor;
+    use gristmill_ports::upkeep::{Survivor, Upkeep};
     use tokio::sync::watch;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::closed::Closed;
-    use crate::engine::Options;
+    use crate::engine::{Care, Options};
+    use crate::failure::TaskFailure;
     use crate::journal::TaskResult;
     use crate::{Progress, Window};
 
@@ -276,7 +269,7 @@ mod tests {
             task: TaskId::of(&[&number.to_le_bytes()]),
             address,
             model: "teacher".to_owned(),
-            brought: Err("refused".to_owned()),
+            brought: Err(TaskFailure::Failed("refused".to_owned())),
             cost: Amount {
                 calls,
                 ..Amount::ZERO

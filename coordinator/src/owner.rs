@@ -6,7 +6,7 @@
 //!
 //! Runs of versions that left no mark are told apart by what stands in their state.
 
-use std::fmt;
+mod kind;
 
 use gristmill_ports::blob::{Blobs, Create};
 use gristmill_proto::FormatVersion;
@@ -14,29 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Start};
 
+pub use kind::Owner;
+
 /// Name of the mark in a run's state.
 const MARK: &str = "owner.json";
 /// What a run is started with, beside its state.
 pub(crate) const START: &str = "run.json";
-
-/// Who keeps a run's books.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Owner {
-    /// One machine: `gristmill run`.
-    Machine,
-    /// A cluster: `gristmill submit`.
-    Cluster,
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Machine => "one machine",
-            Self::Cluster => "a cluster",
-        })
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 struct Mark {

@@ -104,7 +104,9 @@ impl<T: Texts> Producer for Preparation<'_, T> {
             Ok(_) => Err(Error::Embedding {
                 reason: "a batch did not bring one vector a text".into(),
             }),
-            Err(reason) => Err(Error::Embedding { reason }),
+            Err(failure) => Err(Error::Embedding {
+                reason: failure.to_string(),
+            }),
         }
     }
 

@@ -12,8 +12,11 @@ mod begin;
 mod candidate;
 mod content;
 mod gates;
+mod past;
+mod row;
 mod shared;
 mod steps;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -22,73 +25,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use gristmill_domain::again::Again;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::evidence::Rule;
-use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::job::{EmbedSource, Filter};
-use gristmill_domain::mutation::Mutation;
+use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{Plan, Visit};
-use gristmill_domain::recipe::Form;
-use gristmill_domain::row::{Checks, Position, Row, TakenStep};
+use gristmill_domain::row::{Position, Row};
 use gristmill_domain::stage::Stage;
-use gristmill_domain::strategy::Strategy;
-use gristmill_domain::work::{Address, Output, Report, StageCall, Task, Work};
+use gristmill_domain::work::{Address, StageCall, Task};
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::coverage::{Assessed, Coverage, Decided};
+use crate::coverage::Coverage;
 use crate::engine::{Brought, Producer};
 use crate::forecast;
-use crate::passages::cited;
 use crate::progress::Ahead;
 use crate::seeds::SeedStore;
-use crate::setup::{Brief, Setup};
-use crate::stored_rows::{self, StoredRows};
+use crate::setup::Setup;
+use crate::stored_rows::StoredRows;
 use candidate::{Candidate, Gate};
-use content::{Content, content};
 use shared::SharedReply;
 
-/// What finished rounds left behind, and this one adds to.
-pub(crate) struct Past<'a> {
-    pub(crate) corpus: &'a mut Corpus,
-    pub(crate) kept: &'a mut StoredRows,
-    pub(crate) coverage: Option<&'a mut Coverage>,
-    /// Questions that were aimed at each concept in finished rounds, by its number.
-    pub(crate) again: &'a [Again],
-}
-
-impl Past<'_> {
-    /// Puts a row that was stored before back where later ones are compared with it.
-    pub(crate) fn recall(
-        &mut self,
-        filter: &Filter,
-        row: &Row,
-        vector: Option<Vec<f32>>,
-    ) -> Result<(), Error> {
-        if !row.accepted() && !row.surplus() {
-            return Ok(());
-        }
-        let mut shingles = Box::default();
-        if row.strategy == Strategy::AnswerAugmentation {
-            let words = filter.near_duplicates.shingle_words;
-            shingles = stored_rows::shingles(&row.reasoning, &row.answer, words);
-        } else {
-            let probe = self.corpus.probe(row.compared(), vector);
-            self.corpus.insert(&probe, row.family)?;
-        }
-        self.kept.keep(row.strategy, row.seed, shingles);
-        match &mut self.coverage {
-            Some(coverage) if row.accepted() => coverage.recall(row),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// Candidates of a round that were decided and stored before, in their order.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Done {
-    pub(crate) decided: u64,
-    /// Those of them that were accepted.
-    pub(crate) accepted: u64,
-}
+pub(crate) use past::{Done, Past};
 
 /// A round under way.
 pub(crate) struct Round<'a> {
@@ -302,135 +257,6 @@ impl<'a> Round<'a> {
             }
         }
     }
-
-    /// The rejection of a good row that is not wanted any more; rows ask for it in their order.
-    fn surplus(&mut self) -> Option<Rejection> {
-        let left = self.wanted.as_mut()?;
-        let rest = left.checked_sub(1);
-        *left = rest.unwrap_or(0);
-        rest.is_none()
-            .then(|| Rejection::new(Reason::Surplus, "all rows that are wanted were there"))
-    }
-
-    fn row(&mut self, index: u64, candidate: Candidate) -> Result<(Row, Option<Vec<f32>>), Error> {
-        let position = self.position(index);
-        let recipe = self.setup.recipe(candidate.recipe);
-        let strategy = recipe.kind();
-        let form = recipe.file().row.form;
-        let question = match form.is_dialogue() {
-            true => self.compared(&candidate).into_owned(),
-            false => candidate.state.question(recipe).to_owned(),
-        };
-        // Texts are about what they say themselves.
-        let compared = match form {
-            Form::Text => self.compared(&candidate).into_owned(),
-            _ => question.clone(),
-        };
-        let rejection = candidate.state.decided().flatten().cloned();
-        let accepted = rejection.is_none();
-        let rejection = rejection.or_else(|| self.surplus());
-        if accepted {
-            self.kept.keep(
-                strategy,
-                candidate.seed_ordinal,
-                candidate.answer_shingles.clone(),
-            );
-        }
-        let family = candidate.family();
-        let assessed = match &mut self.coverage {
-            Some(coverage) => coverage.assess(&Decided {
-                strategy,
-                anchor: candidate.anchor,
-                topic: candidate.topic().map(|topic| topic.name.as_str()),
-                of_passage: candidate.of_passage(),
-                question: &compared,
-                vector: candidate.vector.as_deref(),
-                model: candidate.heard(),
-                accepted: rejection.is_none(),
-            })?,
-            None => Assessed::default(),
-        };
-        let concept = match (&self.coverage, &candidate.about) {
-            (Some(_), about) => about
-                .as_ref()
-                .filter(|about| about.aimed)
-                .map(|about| about.topic.name.clone()),
-            (None, _) => candidate.concept(),
-        };
-        let borrowed = candidate.borrowed();
-        let passage = candidate
-            .passage
-            .as_ref()
-            .map(|(number, passage)| cited(*number, passage));
-        let context = self.setup.context(
-            recipe,
-            self.rule(&candidate),
-            candidate.teacher,
-            &candidate.seed,
-            &candidate.spec,
-        );
-        let weighed = candidate
-            .state
-            .ballot()
-            .weighed(&context, candidate.asked_about());
-        let Content {
-            answer,
-            worse,
-            correct,
-            details,
-        } = content(recipe, &candidate.state);
-        let (tasks, steps) = candidate.tasks.into_values().unzip();
-        let row = Row {
-            id: candidate.row,
-            position,
-            seed: candidate.seed_ordinal,
-            family,
-            seed_id: candidate.seed.id,
-            strategy,
-            made: (!candidate.spec.calibrates).then(|| recipe.made()),
-            form,
-            concept,
-            borrowed,
-            assigned: assessed.assigned,
-            on_topic: assessed.on_topic,
-            passage,
-            second: candidate.second.map(|second| second.of),
-            mutation: candidate.mutation,
-            question,
-            reasoning: answer.reasoning,
-            answer: answer.text,
-            messages: candidate
-                .state
-                .messages(recipe)
-                .map(<[_]>::to_vec)
-                .unwrap_or_default(),
-            tools: candidate.state.tools(recipe).to_vec(),
-            worse,
-            teacher: self
-                .setup
-                .job
-                .teacher
-                .get(candidate.teacher)
-                .map(|t| t.spec.name())
-                .unwrap_or_default(),
-            teacher_version: candidate.teacher_version,
-            prompts: candidate.prompts,
-            tasks,
-            steps,
-            costs: candidate.costs,
-            checks: Checks {
-                correct,
-                votes: candidate.state.ballot().votes(),
-                judgements: candidate.state.judgements(),
-                details,
-                leak_trial: candidate.leak_trial,
-                weighed,
-            },
-            depth: 1,
-            rejection,
-        };
-        Ok((row, candidate.vector))
-    }
 }
 
 impl Producer for Round<'_> {
@@ -470,96 +296,4 @@ impl Producer for Round<'_> {
     fn ahead(&self) -> Ahead {
         self.ahead
     }
-}
-
-impl Round<'_> {
-    /// The task of a ready step; `None` when its candidate was decided in the meantime.
-    fn task(&mut self, index: u64, step: StageCall) -> Result<Option<Task>, Error> {
-        if step.stage == Stage::Embed {
-            let address = self.address(index, step);
-            let members = self.batches.get(&index).map(Vec::as_slice).unwrap_or_default();
-            let texts = members
-                .iter()
-                .filter_map(|i| self.active.get(i))
-                .map(|c| self.compared(c).into_owned())
-                .collect();
-            let model = self.setup.job.embed.model.clone();
-            return Ok(Some(Task {
-                id: address.task_id(self.setup.run),
-                address,
-                model,
-                needs: Vec::new(),
-                work: Work::Embed { texts },
-            }));
-        }
-        let Some(candidate) = self.active.get(&index) else {
-            return Ok(None);
-        };
-        if candidate.decided() {
-            return Ok(None);
-        }
-        let recipe = self.setup.recipe(candidate.recipe);
-        let asker = candidate.asks_as(recipe, step.call.step);
-        let address = self.address(asker, step);
-        let row = self.position(asker).row_id(self.setup.run);
-        let brief = Brief {
-            row,
-            ..candidate.brief(recipe)
-        };
-        let (task, prompt) = self.setup.task(address, &brief, self.seeds)?;
-        let asks = matches!(&task.work, Work::Chat { reply, .. } if reply.question().is_some());
-        let instructions = (asks && candidate.mutation.is_some()).then(Mutation::version);
-        let taken = TakenStep {
-            step: recipe.call_name(step.call),
-            prompt: prompt.clone(),
-            model: task.model.clone(),
-        };
-        let prompts: Vec<String> = [prompt].into_iter().chain(instructions).collect();
-        if let Some(shared) = self.shared.get_mut(&(asker, step)) {
-            shared.asked = Some((task.id, taken, prompts));
-        } else if let Some(candidate) = self.active.get_mut(&index) {
-            candidate.take(step, (task.id, taken), prompts);
-            candidate.outstanding += 1;
-        }
-        Ok(Some(task))
-    }
-
-    /// What a batch of embeddings brought, shared out over its members; its cost stands with the first.
-    fn absorb_vectors(&mut self, batch: u64, brought: Brought, cost: Amount) {
-        let members = self.batches.remove(&batch).unwrap_or_default();
-        if let Some(first) = members.first().and_then(|index| self.active.get_mut(index)) {
-            first.costs.push((Stage::Embed, cost));
-        }
-        let failure = match brought {
-            Ok(Report {
-                output: Output::Vectors(vectors),
-                ..
-            }) if vectors.len() == members.len() => {
-                for (index, vector) in members.iter().zip(vectors) {
-                    if let Some(candidate) = self.active.get_mut(index) {
-                        candidate.vector = Some(vector);
-                    }
-                }
-                return;
-            }
-            Ok(_) => "the embedding did not bring one vector a text".to_owned(),
-            Err(reason) => reason,
-        };
-        for index in members {
-            self.decide(index, Some(call_failed(&failure)));
-        }
-    }
-}
-
-/// The rejection of a candidate whose task failed for good.
-fn call_failed(reason: &str) -> Rejection {
-    let unfunded = reason.strip_prefix(crate::engine::UNFUNDED);
-    Rejection::new(
-        if unfunded.is_some() {
-            Reason::Unfunded
-        } else {
-            Reason::CallFailed
-        },
-        reason,
-    )
 }

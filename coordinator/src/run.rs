@@ -1,6 +1,7 @@
 //! A run from its first plan to its last row.
 
 mod books;
+mod report;
 mod teachers;
 #[cfg(test)]
 mod tests;
@@ -10,13 +11,10 @@ use std::collections::{BTreeMap, HashMap};
 use gristmill_domain::again::Again;
 use gristmill_domain::amount::Limit;
 use gristmill_domain::chat::Price;
-use gristmill_domain::concept::{self, ConceptProgress};
-use gristmill_domain::filter::Reason;
+use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::plan::{self, End, LastRound, Next, PerSeed, Plan, Policy, Snapshot};
-use gristmill_domain::row::Row;
 use gristmill_domain::seed::Split;
-use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::Address;
@@ -26,26 +24,27 @@ use gristmill_ports::ledger::{AccountState, Allocation, Ledger, NewAccount};
 use gristmill_ports::queue::Publisher;
 use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::SegmentKind;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::assigner::Assigner;
 use crate::corpus::Corpus;
 use crate::coverage::Coverage;
-use crate::engine::{Engine, Options, Producer as _, Site};
+use crate::engine::{Care, Engine, Options, Producer as _, Site};
 use crate::events::Events;
 use crate::forecast;
 use crate::journal::Journal;
-use crate::mend::{self, Care};
+use crate::mend;
 use crate::placing::{Known, Placing, Questions};
 use crate::prepare::{Preparation, Texts};
 use crate::round::{Done, Past, Round};
 use crate::seeds::SeedStore;
-use crate::setup::Setup;
-use crate::start::specs;
+use crate::setup::{Setup, specs};
 use crate::stored_rows::StoredRows;
 use crate::{Error, Progress};
+use report::{note, remember};
+
+pub use report::{Finished, RoundReport};
 
 /// Coordinates one run.
 pub struct Coordinator<'a> {
@@ -77,48 +76,6 @@ pub struct Coordinator<'a> {
     pub progress: watch::Sender<Progress>,
     /// Tells the run to stop at the next step.
     pub stop: CancellationToken,
-}
-
-/// A round as it went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RoundReport {
-    /// Its plan.
-    pub plan: Plan,
-    /// Candidates that were decided.
-    pub decided: u64,
-    /// Rows that were accepted.
-    pub accepted: u64,
-    /// Candidates for which no money was left.
-    pub unfunded: u64,
-    /// Candidates that were aimed at a concept.
-    #[serde(default)]
-    pub aimed: u64,
-    /// Those of them that count towards it.
-    #[serde(default)]
-    pub counted: u64,
-    /// Rejected candidates by reason.
-    #[serde(default)]
-    pub rejected: BTreeMap<Reason, u64>,
-}
-
-/// A run at its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finished {
-    /// Why it ended.
-    pub end: End,
-    /// Its rounds.
-    pub rounds: Vec<RoundReport>,
-    /// The policy it followed.
-    pub policy: Policy,
-    /// Where each concept stands, where the job has any.
-    #[serde(default)]
-    pub concepts: Vec<ConceptProgress>,
-    /// How the teachers that are related to the student did on validation rows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub teacher_checks: Vec<TeacherCheck>,
-    /// Numbers of the concepts that each anchor seed belongs to; `None` where the job has no concepts. It is not stored.
-    #[serde(skip)]
-    pub of_anchor: Option<Vec<Vec<u32>>>,
 }
 
 /// What finished rounds left behind: what later ones are compared with, and what they are planned by.
@@ -495,46 +452,4 @@ async fn next_plan(snapshot: &Snapshot, policy: &Policy) -> Result<Next, Error> 
     let (snapshot, policy) = (snapshot.clone(), policy.clone());
     let planning = tokio::task::spawn_blocking(move || plan::next(&snapshot, &policy));
     planning.await.map_err(|_| Error::Interrupted)
-}
-
-/// Remembers a question that was aimed at a concept.
-fn remember(again: &mut [Again], numbers: &HashMap<String, u32>, row: &Row) {
-    let number = row.concept.as_ref().and_then(|aim| numbers.get(aim));
-    if let Some(again) = number.and_then(|number| again.get_mut(*number as usize)) {
-        again.see(row);
-    }
-}
-
-fn note(
-    report: &mut RoundReport,
-    snapshot: &mut Snapshot,
-    numbers: &HashMap<String, u32>,
-    progress: &watch::Sender<Progress>,
-    row: &Row,
-) {
-    report.decided += 1;
-    snapshot.measured.note(row);
-    if row.calibrates() {
-        progress.send_modify(|progress| progress.count(row));
-        return;
-    }
-    report.accepted += u64::from(row.accepted());
-    report.unfunded += u64::from(row.unfunded());
-    snapshot.tallies[row.strategy].add(row);
-    snapshot.tries.note(row);
-    if let Some(rejection) = &row.rejection {
-        *report.rejected.entry(rejection.reason).or_default() += 1;
-    }
-    if !snapshot.concepts.is_empty() {
-        let (aimed, counted) = concept::note(&mut snapshot.concepts, |name| numbers.get(name).copied(), row);
-        report.aimed += u64::from(aimed);
-        report.counted += u64::from(counted);
-    }
-    let counts = row.assigned.iter().any(|assigned| assigned.counted);
-    progress.send_modify(|progress| {
-        progress.count(row);
-        if counts {
-            progress.tell(&snapshot.concepts);
-        }
-    });
 }

@@ -405,7 +405,7 @@ impl Setup {
             Role::Judge => self.job.judge.as_ref().map(|judge| &judge.spec).or_else(teacher),
             Role::Named(name) => {
                 let model = self.job.generate.roles.get(name)?;
-                crate::start::specs(&self.job).find(|spec| spec.name() == *model)
+                specs(&self.job).find(|spec| spec.name() == *model)
             }
         }
     }
@@ -454,4 +454,12 @@ fn drawn(row: ContentId, of: usize) -> usize {
 /// True where candidates of a recipe are asked about the passages of the job's documents.
 pub(crate) fn starts_from_passage(recipe: &Recipe) -> bool {
     recipe.file().starts_from == StartsFrom::Passage
+}
+
+/// All models of a job: its teachers, and the judge.
+pub fn specs(job: &Job) -> impl Iterator<Item = &ModelSpec> {
+    job.teacher
+        .iter()
+        .map(|teacher| &teacher.spec)
+        .chain(job.judge.iter().map(|judge| &judge.spec))
 }

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{Job, ModelSpec};
+use gristmill_domain::job::Job;
 use gristmill_ports::ledger::NewAccount;
 use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
-use crate::setup::{StoredRecipe, usual_recipes};
+use crate::setup::{StoredRecipe, specs, usual_recipes};
 use crate::{Error, Setup};
 
 /// Time an attempt has between two renewals of its lease, milliseconds.
@@ -103,14 +103,6 @@ impl Start {
         let text = serde_json::to_vec(&prices).unwrap_or_default();
         ContentId::of(&[b"prices", &text]).to_string()
     }
-}
-
-/// All models of a job: its teachers, and the judge.
-pub fn specs(job: &Job) -> impl Iterator<Item = &ModelSpec> {
-    job.teacher
-        .iter()
-        .map(|teacher| &teacher.spec)
-        .chain(job.judge.iter().map(|judge| &judge.spec))
 }
 
 /// The limit that a job sets.

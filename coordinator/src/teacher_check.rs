@@ -17,7 +17,8 @@ use gristmill_domain::self_improvement::{TeacherCheck, questions_needed};
 use gristmill_domain::work::{Address, Answer, Output, Report, Task};
 
 use crate::Error;
-use crate::engine::{Brought, Producer, UNFUNDED};
+use crate::engine::{Brought, Producer};
+use crate::failure::TaskFailure;
 use crate::forecast::step_cost;
 use crate::seeds::SeedStore;
 use crate::setup::{Brief, Setup};
@@ -297,8 +298,8 @@ impl Producer for TeacherChecks<'_> {
             }) => self.answered(address.index, &fields)?,
             // A refusal, or a reply that cannot be read, is no right answer.
             Ok(_) => self.grade(address.index, Grade::Wrong),
-            Err(reason) => {
-                self.unfunded |= reason.starts_with(UNFUNDED);
+            Err(failure) => {
+                self.unfunded |= matches!(failure, TaskFailure::Unfunded(_));
                 self.grade(address.index, Grade::Failed);
             }
         }

@@ -11,12 +11,12 @@ use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::words::thousands;
 use gristmill_index::VectorIndex;
 
-use super::dedup::embed;
+use super::batches::each_batch;
 use super::keep::{OutOptions, Sorted, Sorter};
 use super::scratch::Scratch;
 use super::source::{RowsOptions, Source, SourceRow};
 use super::task::Task;
-use super::vectors::{BATCH, VectorOptions, Vectorizer};
+use super::vectors::{VectorOptions, Vectorizer};
 
 /// From which cosine a row counts as a held-out item.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,43 +67,21 @@ pub fn decontaminate(args: &DecontaminateOptions, task: &Task) -> anyhow::Result
         .with_fields(args.against_field.clone());
     let mut sorter = Sorter::create(&args.out, &source, Some(&held_out_source))?;
     let mut items = Items::read(args, &held_out_source, vectorizer.as_mut(), task)?;
-    let mut counter = task.counting("rows");
-    loop {
-        let batch = rows.batch(BATCH)?;
-        if batch.is_empty() {
-            break;
-        }
-        let near = items.near(&batch, vectorizer.as_mut(), task)?;
+    // Without held-out vectors there is nothing to compare with.
+    let embeds = vectorizer.as_mut().filter(|_| items.vectors.is_some());
+    each_batch(&mut rows, embeds, "rows", task, |batch, vectors| {
+        let near = items.near(batch, vectors.as_deref())?;
         for (row, near) in batch.iter().zip(near) {
-            match items.words.check(&row.text) {
-                Some(found) => {
-                    let like = items.texts.like(found.item)?;
-                    let detail = match found.how {
-                        How::Ngrams => {
-                            format!(
-                                "shared word sequences cover {:.0} % of it",
-                                100.0 * found.coverage
-                            )
-                        }
-                        How::Contained => "the whole of it stands in the row".to_owned(),
-                        How::Equal => "the same words".to_owned(),
-                    };
-                    let rejection = Rejection::new(Reason::Contaminated, detail);
+            match items.leak(row, near) {
+                Some((item, rejection)) => {
+                    let like = items.texts.like(item)?;
                     sorter.drop(&row.place, &row.object, &rejection, Some(like))?;
                 }
-                None => match near {
-                    Some((item, cosine)) => {
-                        let rejection = Rejection::new(Reason::Contaminated, format!("cosine {cosine:.3}"));
-                        let like = items.texts.like(item)?;
-                        sorter.drop(&row.place, &row.object, &rejection, Some(like))?;
-                    }
-                    None => sorter.keep(&row.object)?,
-                },
+                None => sorter.keep(&row.object)?,
             }
         }
-        counter.at(rows.read(), None)?;
-    }
-    drop(counter);
+        Ok(())
+    })?;
     let mut said = vec![format!(
         "{}; {} held-out items, {}",
         rows.fields(),
@@ -143,7 +121,7 @@ impl Items {
     fn read(
         args: &DecontaminateOptions,
         source: &Source,
-        mut vectorizer: Option<&mut Vectorizer>,
+        vectorizer: Option<&mut Vectorizer>,
         task: &Task,
     ) -> anyhow::Result<Self> {
         let mut rows = source.open()?;
@@ -157,27 +135,18 @@ impl Items {
             },
             field: String::new(),
         };
-        let mut counter = task.counting("held-out items");
-        loop {
-            let batch = rows.batch(BATCH)?;
-            if batch.is_empty() {
-                break;
-            }
-            let vectors = match &mut vectorizer {
-                Some(vectorizer) => embed(vectorizer, &batch, task)?,
-                None => vec![None; batch.len()],
-            };
-            for (row, vector) in batch.iter().zip(vectors) {
+        each_batch(&mut rows, vectorizer, "held-out items", task, |batch, vectors| {
+            for (place, row) in batch.iter().enumerate() {
                 let number = items.texts.push(&row.place, &row.text)?;
                 items.words.add(&row.text);
-                if let Some(vector) = vector {
+                if let Some(vector) = vectors.as_ref().and_then(|all| all.get(place)) {
                     let dimensions = NonZeroUsize::new(vector.len()).unwrap_or(NonZeroUsize::MIN);
                     let index = items.vectors.get_or_insert_with(|| VectorIndex::new(dimensions));
-                    index.insert(number, &vector)?;
+                    index.insert(number, vector)?;
                 }
             }
-            counter.at(rows.read(), None)?;
-        }
+            Ok(())
+        })?;
         items.field = rows.fields();
         if args.cosine == LeakThreshold::Auto {
             items.cosine = items.chosen_cosine()?;
@@ -211,18 +180,37 @@ impl Items {
         Ok(leak::threshold(&closest))
     }
 
+    /// The held-out item that a row is too close to, and why the row goes: by words, or else as what is near it by its vector.
+    fn leak(&self, row: &SourceRow, near: Option<(u32, f32)>) -> Option<(u32, Rejection)> {
+        let (item, detail) = match self.words.check(&row.text) {
+            Some(found) => {
+                let detail = match found.how {
+                    How::Ngrams => {
+                        format!(
+                            "shared word sequences cover {:.0} % of it",
+                            100.0 * found.coverage
+                        )
+                    }
+                    How::Contained => "the whole of it stands in the row".to_owned(),
+                    How::Equal => "the same words".to_owned(),
+                };
+                (found.item, detail)
+            }
+            None => near.map(|(item, cosine)| (item, format!("cosine {cosine:.3}")))?,
+        };
+        Some((item, Rejection::new(Reason::Contaminated, detail)))
+    }
+
     /// The held-out item closest to each row that it may be in other words, where one is close enough.
     fn near(
         &mut self,
         batch: &[SourceRow],
-        vectorizer: Option<&mut Vectorizer>,
-        task: &Task,
+        vectors: Option<&[Vec<f32>]>,
     ) -> anyhow::Result<Vec<Option<(u32, f32)>>> {
-        let (Some(index), Some(vectorizer)) = (&self.vectors, vectorizer) else {
+        let (Some(index), Some(vectors)) = (&self.vectors, vectors) else {
             return Ok(vec![None; batch.len()]);
         };
-        let vectors: Vec<Vec<f32>> = embed(vectorizer, batch, task)?.into_iter().flatten().collect();
-        let found = index.within_many(&vectors, self.cosine as f32)?;
+        let found = index.within_many(vectors, self.cosine as f32)?;
         let mut closest = Vec::with_capacity(batch.len());
         for (row, near) in batch.iter().zip(found) {
             let facts = LazyCell::new(|| Facts::of(&row.text));

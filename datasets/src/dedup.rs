@@ -10,11 +10,12 @@ use gristmill_index::minhash::{Parameters, Scheme};
 use gristmill_index::vectors::cosine;
 use gristmill_index::{ExactIndex, MinHashIndex, VectorIndex};
 
+use super::batches::each_batch;
 use super::keep::{OutOptions, Sorted, Sorter};
 use super::scratch::Scratch;
 use super::source::{RowsOptions, Source, SourceRow};
 use super::task::Task;
-use super::vectors::{BATCH, VectorOptions, Vectorizer};
+use super::vectors::{VectorOptions, Vectorizer};
 
 /// What is deduplicated, and how.
 #[derive(Debug, Clone)]
@@ -52,17 +53,12 @@ pub fn dedup(args: &DedupOptions, task: &Task) -> anyhow::Result<Sorted> {
         None => None,
     };
     let mut kept = Kept::new(args)?;
-    let mut counter = task.counting("rows");
-    loop {
-        let batch = rows.batch(BATCH)?;
-        if batch.is_empty() {
-            break;
-        }
-        let vectors = match &mut vectorizer {
-            Some(vectorizer) => embed(vectorizer, &batch, task)?,
-            None => vec![None; batch.len()],
-        };
-        let before = kept.before_batch(&vectors)?;
+    each_batch(&mut rows, vectorizer.as_mut(), "rows", task, |batch, vectors| {
+        let before = kept.before_batch(vectors.as_deref())?;
+        let vectors = vectors.map_or_else(
+            || vec![None; batch.len()],
+            |all| all.into_iter().map(Some).collect(),
+        );
         for (place, (row, vector)) in batch.iter().zip(vectors).enumerate() {
             match kept.decide(row, vector, before.get(place).map(Vec::as_slice))? {
                 None => sorter.keep(&row.object)?,
@@ -72,34 +68,14 @@ pub fn dedup(args: &DedupOptions, task: &Task) -> anyhow::Result<Sorted> {
                 }
             }
         }
-        counter.at(rows.read(), None)?;
-    }
-    drop(counter);
+        Ok(())
+    })?;
     let mut said = vec![rows.fields()];
     if let Some(vectorizer) = &vectorizer {
         said.push(format!("vectors by {}", vectorizer.model()));
     }
     said.extend(rows.bad().warning());
     sorter.finish(rows.bad(), settings, said)
-}
-
-/// The vectors of a batch.
-pub(super) fn embed(
-    vectorizer: &mut Vectorizer,
-    batch: &[SourceRow],
-    task: &Task,
-) -> anyhow::Result<Vec<Option<Vec<f32>>>> {
-    let texts: Vec<String> = batch.iter().map(|row| row.text.clone()).collect();
-    let own = batch
-        .iter()
-        .map(|row| {
-            vectorizer
-                .take(&row.object)
-                .map_err(|reason| anyhow::anyhow!("{}: {reason}", row.place))
-        })
-        .collect::<Result<_, _>>()?;
-    let vectors = vectorizer.vectors(&texts, own, task)?;
-    Ok(vectors.into_iter().map(Some).collect())
 }
 
 /// Rows that are kept, by all that later ones are compared with.
@@ -137,13 +113,12 @@ impl Kept {
     }
 
     /// Rows kept before a batch that its rows are near, asked for all at once: several times faster than one by one.
-    fn before_batch(&mut self, batch: &[Option<Vec<f32>>]) -> anyhow::Result<Vec<Vec<Near>>> {
+    fn before_batch(&mut self, batch: Option<&[Vec<f32>]>) -> anyhow::Result<Vec<Vec<Near>>> {
         self.fresh.clear();
-        let (Some(at_least), Some(index)) = (self.cosine, &self.vectors) else {
+        let (Some(at_least), Some(index), Some(batch)) = (self.cosine, &self.vectors, batch) else {
             return Ok(Vec::new());
         };
-        let queries: Vec<&[f32]> = batch.iter().filter_map(Option::as_deref).collect();
-        let found = index.within_many(&queries, at_least as f32)?;
+        let found = index.within_many(batch, at_least as f32)?;
         let pairs = |near: Vec<gristmill_index::vectors::Neighbor>| {
             near.into_iter().map(|near| (near.row, near.cosine)).collect()
         };

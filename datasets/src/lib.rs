@@ -7,6 +7,7 @@
 //! for people and JSON for programs. Models are loaded by the caller ([`Host`]). All operations block and are meant for a thread of
 //! their own.
 
+mod batches;
 mod decontaminate;
 mod dedup;
 mod fields;

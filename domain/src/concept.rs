@@ -1,5 +1,7 @@
 //! Concepts as a run works with them: which there are, which a row's labels name, and where each stands.
 
+mod assigned;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,23 +12,14 @@ use crate::plan::Tally;
 use crate::row::Row;
 use crate::strategy::{ByStrategy, Strategy};
 
+pub use assigned::Assigned;
+
 /// The concepts that rows are assigned to, in their order; a concept's number is its place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     concepts: Vec<Concept>,
     targets: Vec<u64>,
     by_label: HashMap<String, Vec<u32>>,
-}
-
-/// A concept that a row belongs to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Assigned {
-    /// Its name.
-    pub concept: String,
-    /// How probable that is, from 0 to 1; 1 where a label of its own, or of the question that it rephrases, says so.
-    pub confidence: f64,
-    /// It counts towards the concept's target: accepted, and its question is none of those counted before.
-    pub counted: bool,
 }
 
 /// Where a concept stands.

@@ -29,9 +29,12 @@ mod fit;
 mod kept;
 mod likelihood;
 mod measured;
+mod odds;
 mod rule;
 mod situation;
 mod solve;
+mod summary;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -39,10 +42,11 @@ mod walk;
 /// Answers to each question by which a teacher is measured: enough to see whether it errs the same way again.
 pub const CALIBRATION_ANSWERS: u32 = 4;
 
-pub use fit::{Fit, Summary};
+pub use fit::Fit;
 pub use kept::kept_accuracy;
 pub(crate) use measured::shrunk;
 pub use measured::{Answers, Check, Known, Measured, Seen, TYPICAL_REACHED};
-pub use rule::{Basis, Case, Checker, Prospect, Rule, Terms};
+pub use rule::{Basis, Case, Checker, Prospect, Rule};
 pub use situation::{Action, Situation, Weighed, tally};
-pub use solve::{Costs, JudgeUse};
+pub use summary::Summary;
+pub use terms::{Costs, JudgeUse, Terms};

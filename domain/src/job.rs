@@ -4,6 +4,7 @@
 //! settings mean and [`check`](Job::check)s what no single value can show.
 
 mod address;
+mod api;
 mod batch;
 mod check;
 mod concepts;
@@ -25,13 +26,14 @@ use crate::strategy::Strategy;
 use crate::validator::Comparison;
 
 pub use address::{Address, WrongAddress};
+pub use api::Api;
 pub use batch::{BatchPrice, Batching};
 pub use check::{Problem, Report};
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
 pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates};
 pub use local::LocalModel;
 pub use model::{
-    Api, Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,
+    Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,
     Teacher, TokenLimitKey,
 };
 pub use mutators::{Evolution, Mutators, Style, wrong_personas};

@@ -10,6 +10,8 @@ use crate::job::{Evolution, Mutators, Style};
 use crate::prompt::{self, Variables};
 
 const TEXTS: &str = include_str!("../prompts/mutators.txt");
+/// How the names of personas begin in rows, tables and cards.
+const PERSONA: &str = "persona:";
 
 /// What a question was varied by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,9 +94,14 @@ impl Mutation {
     /// Its mutators as rows, tables and cards carry them: `evolution:reasoning`, `persona:a nurse`, `style:plain`.
     pub fn names(&self) -> Vec<String> {
         let evolution = self.evolution.map(name_of_evolution);
-        let persona = self.persona.as_ref().map(|persona| format!("persona:{persona}"));
+        let persona = self.persona.as_ref().map(|persona| format!("{PERSONA}{persona}"));
         let style = self.style.map(name_of_style);
         evolution.into_iter().chain(persona).chain(style).collect()
+    }
+
+    /// Whether a name that [`Mutation::names`] gave is a persona's.
+    pub fn names_persona(name: &str) -> bool {
+        name.starts_with(PERSONA)
     }
 
     /// Tells a prompt of it.

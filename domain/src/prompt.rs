@@ -4,20 +4,23 @@
 //! `=== assistant`, or a single `=== raw`. Parts are split *before* anything is filled in, so no text of a seed or a document
 //! can open one. Inside a part stand Jinja expressions over [`Variables`]; a name that does not exist is an error.
 
+mod built_in;
 mod reply;
 pub mod template;
 pub mod thinking;
+mod variables;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use minijinja::{Environment, UndefinedBehavior};
-use serde::Serialize;
 
 use crate::chat::{Message, Prompt, Role};
 use crate::job::PromptForm;
-use crate::reply::{Fields, Value};
+use crate::reply::Value;
 
+pub use built_in::built_in_names;
 pub use reply::{object_with, reply_object};
+pub use variables::{Choice, Example, Variables};
 
 /// What is wrong with a template.
 #[derive(Debug, thiserror::Error)]
@@ -35,94 +38,6 @@ pub enum Error {
     Template(#[from] minijinja::Error),
 }
 
-/// What a template may use. Empty texts and lists are false in conditions.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Variables {
-    /// What the data is about.
-    pub subject: String,
-    /// The question.
-    pub question: String,
-    /// The answer that is graded.
-    pub answer: String,
-    /// The right answer, where one is known.
-    pub reference: String,
-    /// The passage.
-    pub context: String,
-    /// The tables of a database, as its definition statements.
-    pub schema: String,
-    /// The concept that is wanted.
-    pub concept: String,
-    /// What the concept covers.
-    pub description: String,
-    /// Concepts to choose from.
-    pub choices: Vec<Choice>,
-    /// What the new question is made to ask for, as an instruction.
-    pub evolution: String,
-    /// Who asks the new question.
-    pub persona: String,
-    /// How the question is worded, as an instruction.
-    pub style: String,
-    /// Questions that are there already, and are not to be asked again.
-    pub again: Vec<String>,
-    /// Solved examples.
-    pub examples: Vec<Example>,
-    /// What an answer is, by the validator's name: `number`, `sql`, `label`, `text`, …; `open` without one.
-    pub kind: &'static str,
-    /// What a final answer must look like, as a sentence; empty for kinds that the built-in templates know.
-    pub form: String,
-    /// The labels that an answer may have.
-    pub labels: Vec<String>,
-    /// Reasoning is wanted before the answer.
-    pub reasoning: bool,
-    /// A new question, or the verdict on one, is wanted together with an answer.
-    pub answered: bool,
-    /// The reply is a JSON object.
-    pub json: bool,
-    /// How many records a reply lists that several candidates share.
-    pub how_many: u32,
-    /// What earlier steps of the recipe filled, by field; the names above go first.
-    #[serde(skip)]
-    pub fields: Fields,
-}
-
-impl Variables {
-    /// All of it by name, as a template sees it.
-    fn named(&self) -> Result<BTreeMap<String, minijinja::Value>, Error> {
-        let of_fields = self
-            .fields
-            .iter()
-            .map(|(name, value)| (name.clone(), value.in_prompts(neutralise)));
-        let mut named: BTreeMap<String, minijinja::Value> = of_fields.collect();
-        let variables = minijinja::Value::from(minijinja::value::Serde(&self.neutralised()));
-        for key in variables.try_iter()? {
-            if let Some(name) = key.as_str() {
-                named.insert(name.to_owned(), variables.get_attr(name)?);
-            }
-        }
-        Ok(named)
-    }
-}
-
-/// A concept to choose.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Choice {
-    /// Its name.
-    pub name: String,
-    /// What it covers.
-    pub description: String,
-}
-
-/// A solved example.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Example {
-    /// The question.
-    pub question: String,
-    /// The answer.
-    pub answer: String,
-    /// The passage.
-    pub context: String,
-}
-
 /// A prompt template, parsed.
 #[derive(Debug)]
 pub struct Template {
@@ -133,173 +48,11 @@ pub struct Template {
     uses: HashSet<String>,
 }
 
-/// Prompts that ship with the program: name, form, and text.
-const BUILT_IN: &[(&str, PromptForm, &str)] = &[
-    (
-        "answer",
-        PromptForm::Chat,
-        include_str!("../prompts/answer.chat.txt"),
-    ),
-    (
-        "answer",
-        PromptForm::Raw,
-        include_str!("../prompts/answer.raw.txt"),
-    ),
-    (
-        "rephrase",
-        PromptForm::Chat,
-        include_str!("../prompts/rephrase.chat.txt"),
-    ),
-    (
-        "rephrase",
-        PromptForm::Raw,
-        include_str!("../prompts/rephrase.raw.txt"),
-    ),
-    (
-        "new_question",
-        PromptForm::Chat,
-        include_str!("../prompts/new_question.chat.txt"),
-    ),
-    (
-        "new_question",
-        PromptForm::Raw,
-        include_str!("../prompts/new_question.raw.txt"),
-    ),
-    (
-        "verify",
-        PromptForm::Chat,
-        include_str!("../prompts/verify.chat.txt"),
-    ),
-    (
-        "verify",
-        PromptForm::Raw,
-        include_str!("../prompts/verify.raw.txt"),
-    ),
-    (
-        "judge",
-        PromptForm::Chat,
-        include_str!("../prompts/judge.chat.txt"),
-    ),
-    ("judge", PromptForm::Raw, include_str!("../prompts/judge.raw.txt")),
-    (
-        "assign",
-        PromptForm::Chat,
-        include_str!("../prompts/assign.chat.txt"),
-    ),
-    (
-        "assign",
-        PromptForm::Raw,
-        include_str!("../prompts/assign.raw.txt"),
-    ),
-    (
-        "case_study",
-        PromptForm::Chat,
-        include_str!("../prompts/case_study.chat.txt"),
-    ),
-    (
-        "critique",
-        PromptForm::Chat,
-        include_str!("../prompts/critique.chat.txt"),
-    ),
-    (
-        "discussion",
-        PromptForm::Chat,
-        include_str!("../prompts/discussion.chat.txt"),
-    ),
-    (
-        "facts",
-        PromptForm::Chat,
-        include_str!("../prompts/facts.chat.txt"),
-    ),
-    ("faq", PromptForm::Chat, include_str!("../prompts/faq.chat.txt")),
-    (
-        "implications",
-        PromptForm::Chat,
-        include_str!("../prompts/implications.chat.txt"),
-    ),
-    (
-        "key_concepts",
-        PromptForm::Chat,
-        include_str!("../prompts/key_concepts.chat.txt"),
-    ),
-    (
-        "lesson",
-        PromptForm::Chat,
-        include_str!("../prompts/lesson.chat.txt"),
-    ),
-    (
-        "mind_map",
-        PromptForm::Chat,
-        include_str!("../prompts/mind_map.chat.txt"),
-    ),
-    (
-        "question_about_fact",
-        PromptForm::Chat,
-        include_str!("../prompts/question_about_fact.chat.txt"),
-    ),
-    (
-        "questions_with_reasons",
-        PromptForm::Chat,
-        include_str!("../prompts/questions_with_reasons.chat.txt"),
-    ),
-    (
-        "revise",
-        PromptForm::Chat,
-        include_str!("../prompts/revise.chat.txt"),
-    ),
-    (
-        "support",
-        PromptForm::Chat,
-        include_str!("../prompts/support.chat.txt"),
-    ),
-    (
-        "table",
-        PromptForm::Chat,
-        include_str!("../prompts/table.chat.txt"),
-    ),
-    (
-        "text_support",
-        PromptForm::Chat,
-        include_str!("../prompts/text_support.chat.txt"),
-    ),
-    (
-        "tutorial",
-        PromptForm::Chat,
-        include_str!("../prompts/tutorial.chat.txt"),
-    ),
-    (
-        "difficulty",
-        PromptForm::Chat,
-        include_str!("../prompts/difficulty.chat.txt"),
-    ),
-    (
-        "diverse_questions",
-        PromptForm::Chat,
-        include_str!("../prompts/diverse_questions.chat.txt"),
-    ),
-    (
-        "harder_question",
-        PromptForm::Chat,
-        include_str!("../prompts/harder_question.chat.txt"),
-    ),
-];
-
-/// Names of the prompts that ship with the program, each once.
-pub fn built_in_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = Vec::new();
-    for (name, ..) in BUILT_IN {
-        if !names.contains(name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
 impl Template {
     /// The text of a template that ships with the program; `None` where it has none of this name and form.
     pub fn built_in_text(name: &str, form: PromptForm) -> Option<&'static str> {
         let named = |(n, f, _): &&(&str, PromptForm, &str)| (*n, *f) == (name, form);
-        BUILT_IN.iter().find(named).map(|(.., text)| *text)
+        built_in::BUILT_IN.iter().find(named).map(|(.., text)| *text)
     }
 
     /// Parses a template file. Its version is `NAME/VERSION@HASH`: a changed text is never mistaken for the one before. `fields` are the
@@ -415,62 +168,13 @@ pub(crate) fn version(prompt: &str, name: &str, text: &str) -> String {
     format!("{prompt}/{name}@{}", &digest[..8])
 }
 
-impl Variables {
-    /// Texts with the tags that delimit data taken apart, so that a text cannot close its own tag or open another.
-    fn neutralised(&self) -> Self {
-        let clean = |text: &String| neutralise(text);
-        Self {
-            question: clean(&self.question),
-            answer: clean(&self.answer),
-            reference: clean(&self.reference),
-            context: clean(&self.context),
-            concept: clean(&self.concept),
-            description: clean(&self.description),
-            choices: self
-                .choices
-                .iter()
-                .map(|choice| Choice {
-                    name: clean(&choice.name),
-                    description: clean(&choice.description),
-                })
-                .collect(),
-            persona: clean(&self.persona),
-            again: self.again.iter().map(clean).collect(),
-            examples: self
-                .examples
-                .iter()
-                .map(|e| Example {
-                    question: clean(&e.question),
-                    answer: clean(&e.answer),
-                    context: clean(&e.context),
-                })
-                .collect(),
-            ..self.clone()
-        }
-    }
-}
-
-fn neutralise(text: &str) -> String {
-    use std::sync::LazyLock;
-    static TAG: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
-        regex::Regex::new(
-            r"(?i)<(\s*/?\s*(?:question|answer|reference|passage|tables|example|concept|description|persona|known|fact|critique|rules|draft)\s*)>",
-        )
-        .ok()
-    });
-    match &*TAG {
-        Some(tag) => tag.replace_all(text, "‹$1›").into_owned(),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_built_in_template_renders() {
-        for (kind, form, text) in BUILT_IN {
+        for (kind, form, text) in built_in::BUILT_IN {
             let template = Template::parse(kind, text, FIELDS).unwrap();
             let variables = Variables {
                 question: "How many?".into(),

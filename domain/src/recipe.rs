@@ -7,28 +7,29 @@
 //! Files of users are read by the job-file adapter, which shows errors at their line and column; those that ship with the program are read
 //! here.
 
-mod ballot;
 mod built_in;
+mod call;
 mod check;
 mod condition;
 mod file;
 pub mod machine;
+mod made;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::reply::{Fields, Holds, Reply, Value};
 use crate::stage::Stage;
 use crate::strategy::Strategy;
 
 pub use built_in::{built_in, built_in_text, built_ins};
+pub use call::Call;
 pub use condition::{Condition, JobSays};
 pub use file::{
     File, Form, Keep, MemberFile, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile,
 };
+pub use made::Made;
 
 /// A recipe that was checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,23 +38,6 @@ pub struct Recipe {
     steps: Vec<Step>,
     kind: Strategy,
     digest: String,
-}
-
-/// What rows carry of the recipe that made them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Made {
-    /// Name of the recipe.
-    pub recipe: String,
-    /// Its version.
-    pub version: u32,
-    /// The first 8 hexadecimal digits of the BLAKE3 hash of its file and its prompts.
-    pub digest: String,
-}
-
-impl fmt::Display for Made {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.recipe, self.version, self.digest)
-    }
 }
 
 /// A step, with its conditions compiled. Its number is its place in [`Recipe::steps`]; loops stand there written out, with a step that begins
@@ -66,6 +50,22 @@ pub struct Step {
     pub does: Does,
     /// The condition under which it is done.
     pub when: Option<Condition>,
+}
+
+impl Step {
+    /// What the model answers it with, in a form of the recipe's own: to a question, or to the rubric of a judge that the recipe writes.
+    pub fn reply(&self) -> Option<&Reply> {
+        match &self.does {
+            Does::Ask(ask) => Some(&ask.reply),
+            Does::Judge(judge) => judge.own.as_ref().map(|own| &own.reply),
+            Does::Check(_)
+            | Does::Distinct { .. }
+            | Does::TagConcept
+            | Does::Choose { .. }
+            | Does::Repeat { .. }
+            | Does::Again { .. } => None,
+        }
+    }
 }
 
 /// What a step does.
@@ -185,15 +185,20 @@ impl Role {
             Some(name) => Self::Named(name.to_owned()),
         }
     }
+
+    /// As recipes and jobs name it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Teacher => "teacher",
+            Self::Judge => "judge",
+            Self::Named(name) => name,
+        }
+    }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Teacher => "teacher",
-            Self::Judge => "judge",
-            Self::Named(name) => name,
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -275,7 +280,7 @@ impl Recipe {
     }
 
     /// What a call is for, in words: `question`, `answer 3`, or `critique 1, pass 2`. Replies and passes are counted from 1.
-    pub fn call_name(&self, call: machine::Call) -> String {
+    pub fn call_name(&self, call: Call) -> String {
         let Some(step) = self.step(call.step) else {
             return String::new();
         };
@@ -435,16 +440,10 @@ impl Recipe {
         if !self.file.tools.is_empty() {
             names.push(check::TOOLS.to_owned());
         }
-        for step in &self.steps {
-            let reply = match &step.does {
-                Does::Ask(ask) => &ask.reply,
-                Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
-                _ => continue,
-            };
-            for member in reply.filled() {
-                if !names.contains(&member.name) {
-                    names.push(member.name.clone());
-                }
+        let filled = self.steps.iter().filter_map(Step::reply).flat_map(Reply::filled);
+        for member in filled {
+            if !names.contains(&member.name) {
+                names.push(member.name.clone());
             }
         }
         names

@@ -1,6 +1,8 @@
 //! What a reply holds: named members, each of a type. From them follow the JSON Schema that a model is asked for and how its completion is
 //! read, whatever recipe asks.
 
+mod answer;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -11,7 +13,8 @@ use crate::chat::OutputSchema;
 use crate::dialogue::{self, Tool, Turn};
 use crate::filter::{Reason, Rejection};
 use crate::job::NO_CONCEPT;
-use crate::work::{Answer, Judgement};
+
+pub use answer::{Answer, Judgement};
 
 /// What a reply holds, in the order in which a model is to write it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -492,6 +495,16 @@ impl From<Judgement> for Fields {
             .map(|(name, point)| (name.to_owned(), Value::YesNo(point)))
             .chain([("reason".to_owned(), Value::Text(reason))])
             .collect()
+    }
+}
+
+/// The answer among fields: the one under `answer`, or the only one.
+pub(crate) fn latest_answer(fields: &Fields) -> Option<&Answer> {
+    let answer = |value: &'_ Value| matches!(value, Value::Answer(Some(_)));
+    let found = fields.get("answer").filter(|value| answer(value));
+    match found.or_else(|| fields.values().find(|value| answer(value))) {
+        Some(Value::Answer(found)) => found.as_ref(),
+        _ => None,
     }
 }
 

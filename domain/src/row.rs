@@ -12,9 +12,9 @@ use crate::id::{ContentId, RunId, TaskId};
 use crate::mutation::Mutation;
 use crate::passage::{Cited, Second};
 use crate::recipe::{Form, Made};
+use crate::reply::Judgement;
 use crate::stage::Stage;
 use crate::strategy::Strategy;
-use crate::work::Judgement;
 
 /// Where a candidate stands in its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

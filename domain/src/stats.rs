@@ -190,6 +190,11 @@ pub fn entropy(counts: &[u64]) -> Option<Entropy> {
     })
 }
 
+/// Six decimals: what is stored is read back exactly, and says no more than is known.
+pub(crate) fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -11,6 +11,7 @@
 //! what answers the need, a [`Given`].
 
 mod command;
+mod comparison;
 pub(crate) mod json_schema;
 mod label;
 mod number;
@@ -33,6 +34,7 @@ use crate::filter::{Kind, Reason, Rejection};
 use crate::job::{Job, Report};
 
 pub use command::Command;
+pub use comparison::Comparison;
 pub use json_schema::JsonSchema;
 pub use label::Label;
 pub use number::Number;
@@ -125,20 +127,6 @@ pub trait Checker: Send + Sync {
 
     /// Checks an answer.
     async fn check(&self, asked: &Asked<'_>) -> Result<Verdict, Fault>;
-}
-
-/// How answers to one question are compared with each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Comparison {
-    /// Not at all, unless the job compares them by what they say (`generate.agreement.min_f1`).
-    No,
-    /// Two are the same when their canonical forms are.
-    Canonical,
-    /// Two are the same from this token F1 on.
-    Meaning {
-        /// The least F1.
-        min_f1: f64,
-    },
 }
 
 /// A file that holds a part of a validator's settings.

@@ -18,9 +18,11 @@
 //! ([`VectorIndex::bytes_per_row`] measures it). 200,000 rows are 0.32 GB.
 
 mod block;
+mod found;
 mod index;
 mod scan;
 mod sinks;
 
 pub use block::cosine;
-pub use index::{Neighbor, Pair, VectorIndex};
+pub use found::{Neighbor, Pair};
+pub use index::VectorIndex;

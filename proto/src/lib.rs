@@ -23,7 +23,7 @@ pub use format::FormatVersion;
 pub use mirror::mirrored;
 pub use segment::{Record, Segment, SegmentKind};
 pub use task::{
-    Address, Envelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report,
+    Envelope, SealedEnvelope, Settlement, decode_report, decode_settlement, encode_pointer, encode_report,
 };
 
 /// The version that this program writes, and the only one that it reads.

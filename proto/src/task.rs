@@ -39,9 +39,65 @@ impl Envelope {
     }
 
     /// Decodes an envelope.
+    ///
+    /// # Errors
+    /// A message that is not an envelope of this version, or whose parts do not belong together.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let wire = wire_of(bytes)?;
-        let (run, id) = ids(&wire)?;
+        SealedEnvelope::decode(bytes)?.open()
+    }
+}
+
+/// An envelope of which only the outside was read: whose it is, and what a worker must be able to do before it reads on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealedEnvelope {
+    run: RunId,
+    task: TaskId,
+    wire: v1::TaskEnvelope,
+}
+
+impl SealedEnvelope {
+    /// Reads the outside of an envelope.
+    ///
+    /// # Errors
+    /// A message that is not an envelope of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let wire = v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf {
+            what: ENVELOPE,
+            source,
+        })?;
+        if wire.version != VERSION {
+            return Err(Error::Version {
+                what: ENVELOPE,
+                found: wire.version,
+            });
+        }
+        let run = RunId::from_bytes(&wire.run).ok_or_else(|| damaged("the run's id has the wrong length"))?;
+        let task =
+            TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
+        Ok(Self { run, task, wire })
+    }
+
+    /// The run.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The task.
+    pub fn task(&self) -> TaskId {
+        self.task
+    }
+
+    /// What a worker must be able to do.
+    pub fn needs(&self) -> &[String] {
+        &self.wire.needs
+    }
+
+    /// Reads the task.
+    ///
+    /// # Errors
+    /// A task that is damaged, or belongs to another run or address than the envelope says.
+    pub fn open(self) -> Result<Envelope, Error> {
+        let Self { run, task: id, wire } = self;
         let mut task: Task = serde_json::from_slice(&wire.work).map_err(|source| Error::Json {
             what: ENVELOPE,
             source,
@@ -50,37 +106,10 @@ impl Envelope {
         if task.id != id || task.address.task_id(run) != id {
             return Err(damaged("the task's id does not belong to its run and address"));
         }
-        Ok(Self {
+        Ok(Envelope {
             run,
             task,
             trace: wire.trace.into_iter().collect(),
-        })
-    }
-}
-
-/// What a worker reads of an envelope before anything that it may not know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// The run.
-    pub run: RunId,
-    /// The task.
-    pub task: TaskId,
-    /// What a worker must be able to do.
-    pub needs: Vec<String>,
-}
-
-impl Address {
-    /// Reads the address of an envelope.
-    ///
-    /// # Errors
-    /// A message that is no envelope of this version.
-    pub fn of(bytes: &[u8]) -> Result<Self, Error> {
-        let wire = wire_of(bytes)?;
-        let (run, task) = ids(&wire)?;
-        Ok(Self {
-            run,
-            task,
-            needs: wire.needs,
         })
     }
 }
@@ -92,26 +121,6 @@ fn damaged(detail: &str) -> Error {
         what: ENVELOPE,
         detail: detail.to_owned(),
     }
-}
-
-fn wire_of(bytes: &[u8]) -> Result<v1::TaskEnvelope, Error> {
-    let wire = v1::TaskEnvelope::decode(bytes).map_err(|source| Error::Protobuf {
-        what: ENVELOPE,
-        source,
-    })?;
-    if wire.version != VERSION {
-        return Err(Error::Version {
-            what: ENVELOPE,
-            found: wire.version,
-        });
-    }
-    Ok(wire)
-}
-
-fn ids(wire: &v1::TaskEnvelope) -> Result<(RunId, TaskId), Error> {
-    let run = RunId::from_bytes(&wire.run).ok_or_else(|| damaged("the run's id has the wrong length"))?;
-    let id = TaskId::from_bytes(&wire.task).ok_or_else(|| damaged("the task's id has the wrong length"))?;
-    Ok((run, id))
 }
 
 /// Encodes a report; vectors are packed, not spelled out.

@@ -2,6 +2,7 @@
 //! splits, the rejected rows, the manifest and the card.
 
 mod again;
+mod counts;
 mod manifest;
 mod rows;
 mod tallies;
@@ -23,10 +24,11 @@ use gristmill_proto::SegmentKind;
 
 use crate::card;
 
+pub use again::EndedRun;
 pub(crate) use again::refuse_worse;
-pub use again::{EndedRun, Resumed};
+pub use counts::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
 pub(crate) use manifest::{Course, manifest};
-pub use manifest::{FailedCalls, LeakTrials, Loss, Manifest, RowCounts, Spend, Yield};
+pub use manifest::{Manifest, Resumed, Spend};
 pub(crate) use tallies::Tallies;
 
 /// Rows handed to the writing thread at once.

@@ -21,6 +21,9 @@ struct Dropped {
     /// Blocks, lines, passages or formulas, as they were met.
     pieces: u64,
     words: u64,
+    /// It is told with the parts of pages that it was.
+    #[serde(skip)]
+    by_parts: bool,
 }
 
 impl DroppedText {
@@ -30,10 +33,14 @@ impl DroppedText {
             name: name.to_owned(),
             pieces: amount.pieces,
             words: amount.words,
+            by_parts: false,
         };
         let mut reasons: Vec<_> = dropped
             .iter()
-            .map(|(why, amount)| named((why.name(), amount)))
+            .map(|(why, amount)| Dropped {
+                by_parts: why == gristmill_documents::Why::Navigation,
+                ..named((why.name(), amount))
+            })
             .collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.words));
         Self {
@@ -55,7 +62,7 @@ impl DroppedText {
                         thousands(reason.pieces)
                     ),
                 };
-                let parts = if reason.name == "navigation" {
+                let parts = if reason.by_parts {
                     self.parts()
                 } else {
                     String::new()

@@ -129,7 +129,7 @@ fn made(history: &History) -> String {
     for result in tasks {
         let brought = match &result.brought {
             Ok(report) => output_in_words(&report.output),
-            Err(reason) => format!("failed: {reason}"),
+            Err(failure) => format!("failed: {failure}"),
         };
         text.push_str(&format!(
             "  task {} {} {} · {} · {} · {}\n",

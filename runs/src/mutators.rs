@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use gristmill_domain::mutation::Mutation;
 use gristmill_domain::row::Row;
 use gristmill_domain::strategy::Strategy;
 
@@ -28,7 +29,7 @@ pub(crate) fn see(counts: &mut BTreeMap<String, Yield>, row: &Row) {
 /// The mutators that a table lists: all but the personas past the commonest, and how many these are.
 pub(crate) fn shown(counts: &BTreeMap<String, Yield>) -> (Vec<(&String, &Yield)>, usize) {
     let (mut personas, mut listed): (Vec<_>, Vec<_>) =
-        counts.iter().partition(|(name, _)| name.starts_with("persona:"));
+        counts.iter().partition(|(name, _)| Mutation::names_persona(name));
     personas.sort_by_key(|(_, part)| Reverse(part.candidates));
     let left = personas.len().saturating_sub(PERSONAS_SHOWN);
     personas.truncate(PERSONAS_SHOWN);

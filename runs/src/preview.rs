@@ -140,7 +140,7 @@ fn step(text: &mut String, name: &str, result: &TaskResult, task: Option<&Task>)
             }
             Output::Vectors(_) => {}
         },
-        Err(reason) => block(text, "failed", reason),
+        Err(failure) => block(text, "failed", &failure.to_string()),
     }
 }
 

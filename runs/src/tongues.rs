@@ -23,7 +23,7 @@ pub(crate) fn unknown_to_embedder(
     let EmbedSource::Local(name) = job.embed.source() else {
         return Ok(None);
     };
-    let knows = |language: Language| languages.iter().any(|code| language.to_string() == *code);
+    let known: Vec<Language> = languages.iter().filter_map(|code| code.parse().ok()).collect();
     let step = (seeds.len() / LOOKED_AT).max(1);
     let (mut looked, mut foreign, mut named) = (0_u64, 0_u64, Vec::new());
     for ordinal in (0..seeds.len()).step_by(usize::try_from(step)?) {
@@ -31,7 +31,7 @@ pub(crate) fn unknown_to_embedder(
         let question = seeds.read(ordinal)?.question;
         if let Some((language, confidence)) = detect(&question)
             && confidence >= CONFIDENCE
-            && !knows(language)
+            && !known.contains(&language)
         {
             foreign += 1;
             if !named.contains(&language.name()) {

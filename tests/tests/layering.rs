@@ -7,7 +7,11 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use sources::Sources;
 
 /// What each layer may depend on, itself excepted.
 fn allowed(layer: &str) -> &'static [&'static str] {
@@ -114,4 +118,104 @@ fn arrows_point_down_only() {
         arrows.contains(&("cli".into(), "coordinator".into())),
         "the test reads the workspace it means to"
     );
+}
+
+/// Within a crate no file uses an item of another that uses one of its own, by whatever way round: two such files are one, or an item
+/// of one belongs into a third.
+///
+/// A file uses an item where its code names it, or imports it for itself. An item belongs to the file that defines it, through
+/// whatever re-exports it is named; a re-export alone uses nothing. One direction is free: a module may use what the modules that it lies in
+/// define, since it is a part of them and sees their private items as well. All else counts, a parent's use of its child included, so that
+/// `a → b → b/c → a` is a cycle, and `b → b/c → b` is none.
+#[test]
+fn no_two_files_use_each_other() {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
+    let tests = metadata.workspace_root.join("tests");
+    let (mut found, mut files) = (Vec::new(), 0);
+    for package in metadata.workspace_packages() {
+        let of_product = !package.manifest_path.starts_with(&tests);
+        let targets = package.targets.iter();
+        for target in targets.filter(|target| of_product && (target.is_lib() || target.is_bin())) {
+            let sources = Sources::read(target.src_path.as_std_path());
+            files += sources.files();
+            let cycles = sources.cycles().into_iter();
+            found.extend(cycles.map(|cycle| format!("{}: {cycle}", package.name)));
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "files that use each other; move what they share into a file of its own:\n{}",
+        found.join("\n")
+    );
+    assert!(
+        files > 500,
+        "the test reads the workspace it means to: {files} files"
+    );
+}
+
+/// The cycles of a crate with these files, in words.
+fn cycles(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let sources = Sources::read(&folder.path().join("lib.rs"));
+    sources.cycles().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_type_in_the_wrong_file_is_named() {
+    let found = cycles(&[
+        ("lib.rs", "mod plan; mod run; pub use plan::Plan;"),
+        (
+            "plan.rs",
+            "use crate::run; pub struct Plan; pub fn next() { run::start(); }",
+        ),
+        (
+            "run.rs",
+            "use crate::Plan; pub fn start() {} fn all(plan: &Plan) { println!(\"{}\", crate::plan::next()); }",
+        ),
+    ]);
+    assert_eq!(
+        found,
+        ["plan.rs uses start of run.rs, and run.rs uses Plan, next of plan.rs"]
+    );
+}
+
+#[test]
+fn a_way_round_through_a_child_is_a_cycle() {
+    let files = |made: &'static str| {
+        [
+            ("lib.rs", "mod recipe; mod row;"),
+            (
+                "recipe.rs",
+                "mod walk; pub use walk::Call; pub struct Recipe(Call);",
+            ),
+            ("recipe/walk.rs", made),
+            ("row.rs", "pub struct Row { made: crate::recipe::Recipe }"),
+        ]
+    };
+    // What lies in a module may use what that one defines.
+    assert_eq!(cycles(&files("pub struct Call; impl super::Recipe {}")), [""; 0]);
+    assert_eq!(
+        cycles(&files("use crate::row::Row as Made; pub struct Call(Made);")),
+        [
+            "recipe.rs uses Call of recipe/walk.rs, and recipe/walk.rs uses Row of row.rs, and row.rs uses Recipe of recipe.rs"
+        ]
+    );
+}
+
+#[test]
+fn tests_may_use_what_they_test() {
+    let found = cycles(&[
+        ("lib.rs", "mod a; mod b;"),
+        (
+            "a.rs",
+            "pub struct A; #[cfg(test)] mod tests { use crate::b::B; }",
+        ),
+        ("b.rs", "pub struct B(crate::a::A);"),
+    ]);
+    assert_eq!(found, [""; 0]);
 }

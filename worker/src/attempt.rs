@@ -14,32 +14,26 @@
 //! | no budget now | deferred, acked: others may settle below their worst case |
 //! | no budget | acked: the coordinator fails what can never be paid for |
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Request;
+use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::refusal::with_advice;
-use gristmill_domain::work::{Task, Work, embedding_worst_case};
-use gristmill_ports::ledger::{Begin, Fence, Ledger, Nonce, Settle, VoidProof};
-use gristmill_ports::limiter::{Demand, Limiter, PERMIT_VALID, Permit, Ticket};
+use gristmill_domain::work::{Work, embedding_worst_case};
+use gristmill_ports::ledger::{Begin, Fence, Nonce, Settle, VoidProof};
+use gristmill_ports::limiter::{Demand, PERMIT_VALID, Permit, Ticket};
 use gristmill_ports::queue::Delivery;
-use gristmill_ports::trace::Propagator;
-use gristmill_proto::{self as proto, Envelope};
+use gristmill_proto::{Envelope, Error, SealedEnvelope};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::batch_lane::BatchLane;
-use crate::board::Handle;
+use crate::bench::{AttemptContext, Bench};
 use crate::call::{Called, End};
-use crate::gate::{CallEnd, Entry, Gates};
-use crate::lease::Leases;
+use crate::gate::{CallEnd, Entry};
 use crate::meter::{self, Booked};
-use crate::run_context::{Model, NoContext, RunContext, RunContexts};
+use crate::run_context::{Model, NoContext};
 use crate::tell::tell;
-use crate::trials::Trials;
-use crate::unreadable::Unreadable;
 use crate::wait::{millis, spread};
 
 /// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
@@ -48,30 +42,6 @@ const NO_BUDGET_WAIT: Duration = Duration::from_millis(200);
 const NO_KIT_WAIT: Duration = Duration::from_secs(5);
 /// Wait before a task is tried again for which the limiter could not be asked.
 const NO_LIMITER_WAIT: Duration = Duration::from_secs(2);
-
-/// What all attempts of a worker share.
-pub(crate) struct Bench {
-    pub(crate) contexts: Arc<dyn RunContexts>,
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) limiter: Arc<dyn Limiter>,
-    pub(crate) propagator: Arc<dyn Propagator>,
-    pub(crate) leases: Arc<Leases>,
-    pub(crate) lane: BatchLane,
-    pub(crate) gates: Gates,
-    pub(crate) trials: Trials,
-    pub(crate) unreadable: Unreadable,
-    pub(crate) handle: Handle,
-    /// What this worker can do.
-    pub(crate) abilities: BTreeSet<String>,
-}
-
-/// One delivery's place at the bench.
-#[derive(Clone, Copy)]
-pub(crate) struct AttemptContext<'a> {
-    pub(crate) bench: &'a Bench,
-    pub(crate) context: &'a RunContext,
-    pub(crate) task: &'a Task,
-}
 
 /// A permit in hand.
 struct Permitted {
@@ -91,9 +61,9 @@ enum Read {
     /// A task that this worker can do.
     Task(Box<Envelope>),
     /// A task that it cannot.
-    Lacking { address: proto::Address, need: String },
+    Lacking { run: RunId, task: TaskId, need: String },
     /// No envelope of this version.
-    Unreadable(proto::Error),
+    Unreadable(Error),
 }
 
 /// The message can never be worked on here.
@@ -103,8 +73,8 @@ impl Bench {
     /// Works on one delivery. Whatever happens, the ledger can tell what it cost.
     pub(crate) async fn work_on(&self, delivery: Delivery) {
         let done = match self.read(&delivery.envelope) {
-            Read::Lacking { address, need } => {
-                self.leave_to_others(&address, &need).await;
+            Read::Lacking { run, task, need } => {
+                self.leave_to_others(run, task, &need).await;
                 delivery.receipt.ack().await
             }
             Read::Unreadable(error) => delivery.receipt.dead_letter(&error.to_string()).await,
@@ -138,24 +108,23 @@ impl Bench {
 
     /// Reads an envelope, if this worker can do what its task needs.
     fn read(&self, envelope: &[u8]) -> Read {
-        match proto::Address::of(envelope) {
+        let sealed = match SealedEnvelope::decode(envelope) {
+            Ok(sealed) => sealed,
             Err(error) => return Read::Unreadable(error),
-            Ok(address) => {
-                let lacking = address.needs.iter().find(|need| !self.abilities.contains(*need));
-                if let Some(need) = lacking.cloned() {
-                    return Read::Lacking { address, need };
-                }
-            }
+        };
+        let lacking = sealed.needs().iter().find(|need| !self.abilities.contains(*need));
+        if let Some(need) = lacking.cloned() {
+            let (run, task) = (sealed.run(), sealed.task());
+            return Read::Lacking { run, task, need };
         }
-        match Envelope::decode(envelope) {
+        match sealed.open() {
             Ok(envelope) => Read::Task(Box::new(envelope)),
             Err(error) => Read::Unreadable(error),
         }
     }
 
     /// Puts off a task that another worker can do.
-    async fn leave_to_others(&self, address: &proto::Address, need: &str) {
-        let proto::Address { run, task, .. } = *address;
+    async fn leave_to_others(&self, run: RunId, task: TaskId, need: &str) {
         self.contexts.lacks(run, need);
         let wait = millis(spread(NO_KIT_WAIT));
         tell("defer", || self.ledger.defer(run, task, wait)).await;

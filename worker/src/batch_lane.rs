@@ -22,10 +22,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gristmill_domain::id::RunId;
+use gristmill_domain::work::Task;
 use gristmill_ports::batch::BatchJobs;
-use tokio::sync::Notify;
-
-use gather::{Gathering, Key};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 /// Time for which a batch job is held, renewed at each look around: less than an attempt's lease.
 const HOLD: Duration = Duration::from_secs(12);
@@ -33,6 +34,25 @@ const HOLD: Duration = Duration::from_secs(12);
 const LOOK_AROUND: Duration = Duration::from_secs(3);
 /// Time for which attempts are lent: the day that providers take at most, and what it takes to notice.
 const LENT: Duration = Duration::from_secs(26 * 60 * 60);
+
+/// Run and model.
+type Key = (RunId, String);
+
+/// Tasks that wait for their batch to be full.
+struct Gathering {
+    /// Tells it from an earlier one of the same run and model.
+    number: u64,
+    first: Instant,
+    last: Instant,
+    waiting: Vec<Waiting>,
+}
+
+/// A task, and the delivery that waits for it.
+struct Waiting {
+    task: Task,
+    /// Dropped when the delivery may be acked.
+    _delivery: oneshot::Sender<()>,
+}
 
 /// What the lane of a worker knows between two steps.
 pub(crate) struct BatchLane {

@@ -11,7 +11,7 @@ use gristmill_ports::limiter::Demand;
 use gristmill_ports::model::{CallError, Embedder, Scope};
 use gristmill_proto::encode_report;
 
-use crate::attempt::AttemptContext;
+use crate::bench::AttemptContext;
 use crate::examine::examine;
 use crate::gate::CallEnd;
 use crate::large::put_away;

@@ -71,7 +71,7 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
         whole(refusals, request, response, said)?;
     }
     let Read { mut fields, answered } = or_cut(reply::read(request, said, reply), request, response)?;
-    check_records(kit, reply, &mut fields);
+    check_records(context, reply, &mut fields);
     let question = reply.question().and_then(|member| fields.get(&member.name));
     let question = question.map(Value::shown);
     if let Some(question) = &question {
@@ -107,7 +107,7 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
 }
 
 /// Holds the questions of a list against the rules, each by itself: one that breaks them costs none of the others.
-fn check_records(kit: &Kit, reply: &Reply, fields: &mut Fields) {
+fn check_records(context: &RunContext, reply: &Reply, fields: &mut Fields) {
     let Some(((list, _), question)) = reply.list().zip(reply.question()) else {
         return;
     };
@@ -119,8 +119,9 @@ fn check_records(kit: &Kit, reply: &Reply, fields: &mut Fields) {
             continue;
         };
         let asked = members.get(&question.name).map(Value::shown).unwrap_or_default();
-        let rules = &kit.filter.rules;
-        if let Err(rejection) = rules.check_question(&asked, Finish::Stop, kit.filter.validator.answers()) {
+        let rules = &context.filter.rules;
+        if let Err(rejection) = rules.check_question(&asked, Finish::Stop, context.filter.validator.answers())
+        {
             *record = Record::Rejected(rejection);
         }
     }

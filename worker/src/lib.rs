@@ -5,6 +5,7 @@
 
 mod attempt;
 mod batch_lane;
+mod bench;
 mod board;
 mod call;
 mod examine;

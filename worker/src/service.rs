@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::Bench;
 use crate::batch_lane::BatchLane;
+use crate::bench::Bench;
 use crate::board::Handle;
 use crate::gate::Gates;
 use crate::meter;

@@ -51,10 +51,6 @@ impl LocalBlobs {
         let root = self.root.clone();
         match tokio::task::spawn_blocking(move || work(&root)).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(source)) if doing == "reading" && is_missing(&source) => Err(Error::Missing {
-                name: name.to_owned(),
-                place: self.root.display().to_string(),
-            }),
             Ok(Err(source)) => Err(self.failed(doing, name, source)),
             Err(source) => Err(self.failed(doing, name, source)),
         }
@@ -88,8 +84,16 @@ impl Blobs for LocalBlobs {
     async fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
         check_name(name)?;
         let file_name = name.to_owned();
-        self.blocking("reading", name, move |root| std::fs::read(root.join(file_name)))
-            .await
+        let read = move |root: &Path| match std::fs::read(root.join(file_name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let found = self.blocking("reading", name, read).await?;
+        found.ok_or_else(|| Error::Missing {
+            name: name.to_owned(),
+            place: self.root.display().to_string(),
+        })
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {

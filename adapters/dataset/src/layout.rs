@@ -6,7 +6,7 @@ use gristmill_domain::dialogue::{Speaker, Tool, ToolCall, Turn};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::row::{DatasetRow, ROW_BYTES_MAX};
+use crate::row::{DatasetRow, ROW_BYTES_MAX, Split};
 
 /// The columns that trainers look for. `id`, `reasoning` and `provenance` stand beside them in every layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +29,19 @@ pub enum Layout {
     /// `messages` as chat templates read them, with `tool_calls`, `tool_call_id` and `name`, and `tools` as JSON text. Arguments are JSON
     /// text as well: as structs, Arrow would merge those of different tools and fill the gaps with nulls.
     ToolUse,
+}
+
+impl Split {
+    /// The layout of its files, where the dataset has this one: some splits have columns of their own.
+    pub(crate) const fn layout(self, of_dataset: Layout) -> Layout {
+        match self {
+            Self::Train | Self::Validation | Self::Test => of_dataset,
+            Self::Preference => Layout::Preference,
+            Self::Text => Layout::Text,
+            Self::Dialogue => Layout::Dialogue,
+            Self::ToolUse => Layout::ToolUse,
+        }
+    }
 }
 
 /// A row's texts in one layout; field names are column names.

@@ -5,8 +5,6 @@ use std::fmt;
 use gristmill_domain::dialogue::{Tool, Turn};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::Layout;
-
 /// Most bytes of text in one row: far over any context window, far under what a column chunk can address.
 pub(crate) const ROW_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -42,17 +40,6 @@ impl Split {
         Self::Dialogue,
         Self::ToolUse,
     ];
-
-    /// The layout of its files, where the dataset has this one: some splits have columns of their own.
-    pub(crate) const fn layout(self, of_dataset: Layout) -> Layout {
-        match self {
-            Self::Train | Self::Validation | Self::Test => of_dataset,
-            Self::Preference => Layout::Preference,
-            Self::Text => Layout::Text,
-            Self::Dialogue => Layout::Dialogue,
-            Self::ToolUse => Layout::ToolUse,
-        }
-    }
 
     /// True of splits whose files have columns of their own, and so a configuration of their own.
     pub(crate) const fn stands_alone(self) -> bool {

@@ -12,23 +12,21 @@ mod anthropic;
 mod lines;
 mod openai;
 
-pub(crate) use anthropic::AnthropicBatches;
-pub(crate) use openai::OpenaiBatches;
-
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use gristmill_domain::chat::Response;
+use gristmill_domain::job::Api;
 use gristmill_ports::batch::{BatchId, BatchLimits, BatchModel, BatchRequest, BatchResult, BatchState};
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::Options;
 use crate::connection::{Connection, Error};
+use crate::options::Options;
 use crate::wire::Wire;
 
 /// Longest wait for an answer to a look or a cancel.
@@ -69,6 +67,15 @@ pub(crate) trait BatchProtocol: fmt::Debug + Send + Sync {
     async fn results(&self, endpoint: &BatchEndpoint, id: &str) -> Result<Results, CallError>;
 }
 
+/// The batch API that belongs to what an endpoint speaks, where it has one that is spoken here.
+fn protocol(api: Api) -> Option<&'static dyn BatchProtocol> {
+    match api {
+        Api::Openai => Some(&openai::OpenaiBatches),
+        Api::Anthropic => Some(&anthropic::AnthropicBatches),
+        Api::Gemini => None,
+    }
+}
+
 /// A model that is asked in batches.
 #[derive(Debug, Clone)]
 pub struct BatchEndpoint {
@@ -81,7 +88,7 @@ impl BatchEndpoint {
     /// A client; nothing is sent yet.
     pub fn new(options: Options) -> Result<Self, Error> {
         let (connection, wire) = options.open()?;
-        let Some(batches) = wire.protocol().batches() else {
+        let Some(batches) = protocol(wire.api) else {
             return Err(Error::NoBatches {
                 place: connection.place,
             });

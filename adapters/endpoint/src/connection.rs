@@ -10,9 +10,9 @@ use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::client::Options;
 use crate::failure::{self, Refused};
 use crate::key::Key;
+use crate::options::Options;
 use crate::resolve::NoLinkLocal;
 use crate::stated::{shortened, stated};
 use crate::wait;

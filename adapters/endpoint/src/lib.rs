@@ -8,6 +8,7 @@ mod client;
 mod connection;
 mod failure;
 mod key;
+mod options;
 mod resolve;
 mod span;
 mod stated;
@@ -15,6 +16,7 @@ mod wait;
 mod wire;
 
 pub use batch::BatchEndpoint;
-pub use client::{Endpoint, Options};
+pub use client::Endpoint;
 pub use connection::Error;
 pub use key::Key;
+pub use options::Options;

@@ -1,6 +1,7 @@
 //! The wire formats: what a request looks like, what an answer says.
 //!
-//! Each API is one [`Protocol`], and [`protocol`] is the only place that names them all.
+//! Each API is one [`Protocol`], and [`protocol`] is the only place that names them all; which of them
+//! can be asked in batches is said in `batch.rs`.
 
 mod anthropic;
 mod anthropic_answer;
@@ -21,7 +22,6 @@ use gristmill_ports::model::{CallError, Scope};
 use reqwest::header::HeaderName;
 use serde_json::{Map, Value};
 
-use crate::batch::BatchProtocol;
 use crate::key::Key;
 
 /// An API: everything in which it differs from the others.
@@ -50,9 +50,6 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
     /// Reads an answer of success to a request for this model.
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread>;
-
-    /// Its batch API, where it has one that is spoken here.
-    fn batches(&self) -> Option<&'static dyn BatchProtocol>;
 }
 
 /// What an endpoint speaks.

@@ -7,10 +7,11 @@ use gristmill_tables::{Format, Options, Reader, Record};
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Error, quoted, quoted_path};
-use crate::load::{decode, place_of, read_file};
+use crate::locate::place_of;
 use crate::near::{list, nearest};
 use crate::place::{Kind, Place, Source, SourceId, Sources};
 use crate::shape::Shape;
+use crate::text::{decode, read_file};
 use crate::walk::Walk;
 use crate::yaml::{Node, parse};
 

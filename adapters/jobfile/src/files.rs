@@ -7,13 +7,10 @@ use gristmill_domain::validator::Need;
 use gristmill_tables::{Format, Options, Reader};
 
 use crate::error::{Code, Error, quoted, quoted_path};
-use crate::load::place_of;
-use crate::near::nearest;
+use crate::locate::place_of;
 use crate::secret::looks_like_key;
+use crate::text::{ENTRIES_MAX, nearest_file};
 use crate::yaml::Node;
-
-/// Folder entries looked at for a similar name: enough for a hint, bounded for huge folders.
-const ENTRIES_MAX: usize = 10_000;
 
 /// Tells every file and variable that the job names and that is not there.
 pub(crate) fn check(
@@ -236,38 +233,4 @@ fn missing_databases(folder: &Path) -> Option<Error> {
             "put `NAME.sql` dumps or `NAME.sqlite` files into it",
         )
     })
-}
-
-/// The most similar name beside a missing file, or the first folder on the way that does not exist; empty where nothing is near.
-pub(crate) fn nearest_file(path: &Path) -> String {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        let missing = parent
-            .ancestors()
-            .take_while(|folder| !folder.is_dir() && !folder.as_os_str().is_empty())
-            .last();
-        return missing.map_or_else(String::new, |folder| {
-            format!(
-                "there is no folder `{}`; paths are relative to the job file",
-                folder.display()
-            )
-        });
-    }
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
-        return String::new();
-    };
-    let names: Vec<String> = std::fs::read_dir(parent)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .take(ENTRIES_MAX)
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    match nearest(&name, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{}`?", path.with_file_name(near).display()),
-        None => "paths are relative to the job file".to_owned(),
-    }
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use gristmill_domain::job::{Job, wrong_personas};
 
 use crate::error::{Code, Error, quoted_path};
-use crate::load::{decode, place_of, read_file};
+use crate::locate::place_of;
 use crate::place::{Kind, Place, Source, Sources};
+use crate::text::{decode, read_file};
 use crate::yaml::Node;
 
 /// Fills in the personas of the file that the job names. Empty lines, and those that start with `#`, are left out.

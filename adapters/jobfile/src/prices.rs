@@ -6,10 +6,11 @@ use std::path::Path;
 use gristmill_domain::job::{Job, ModelPrice, ModelSource, ModelSpec};
 
 use crate::error::{Code, Error};
-use crate::load::{decode, place_of, read_file};
+use crate::locate::place_of;
 use crate::near::nearest;
 use crate::place::{Kind, Place, Source, Sources};
 use crate::shape::Shape;
+use crate::text::{decode, read_file};
 use crate::walk::Walk;
 use crate::yaml::{Node, parse};
 

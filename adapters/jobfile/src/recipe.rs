@@ -9,10 +9,11 @@ use gristmill_domain::recipe::{File, Recipe, built_in, built_ins};
 use serde_json::Value;
 
 use crate::error::{Code, Error, Errors};
-use crate::load::{decode, from_serde, place_of, read_file};
+use crate::locate::{from_serde, place_of};
 use crate::near::nearest;
 use crate::place::{JOB, Kind, Place, Source, Sources};
 use crate::shape::Shape;
+use crate::text::{decode, read_file};
 use crate::walk::Walk;
 use crate::yaml::{Node, parse};
 

@@ -8,7 +8,8 @@ use gristmill_domain::job::Job;
 
 use crate::error::{Code, Error, quoted_path};
 use crate::files::missing_file;
-use crate::load::{decode, place_of, read_file};
+use crate::locate::place_of;
+use crate::text::{decode, read_file};
 use crate::yaml::Node;
 
 /// Takes in the files that the validator's settings name.

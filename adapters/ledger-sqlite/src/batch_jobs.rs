@@ -13,25 +13,6 @@ use crate::error::{Failure, Fault};
 use crate::ledger::SqliteLedger;
 use crate::rows::signed;
 
-/// Kept apart from the layout's version: a file without the table is one without batches.
-const TABLE: &str = "
-    CREATE TABLE IF NOT EXISTS docket (
-        tag TEXT PRIMARY KEY,
-        run BLOB NOT NULL,
-        model TEXT NOT NULL,
-        tasks INTEGER NOT NULL,
-        batch TEXT,
-        holder TEXT NOT NULL,
-        until INTEGER NOT NULL
-    );
-    UPDATE docket SET holder = '', until = 0 WHERE until > 0;
-";
-
-/// Makes the table where it is missing, and takes all batch jobs out of the hands they were in.
-pub(crate) fn prepare(conn: &Connection) -> Result<(), rusqlite::Error> {
-    conn.execute_batch(TABLE)
-}
-
 fn read(row: &Row<'_>) -> Result<BatchJob, rusqlite::Error> {
     let run: Vec<u8> = row.get(1)?;
     let run = RunId::from_bytes(&run).ok_or(rusqlite::Error::InvalidQuery)?;

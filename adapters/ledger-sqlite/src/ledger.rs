@@ -1,8 +1,7 @@
 //! The port's operations, sent to the writer.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gristmill_domain::amount::{Amount, Limit};
@@ -15,22 +14,12 @@ use gristmill_ports::ledger::{Error as PortError, Ledger, WAIT_MAX, check_tasks}
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use crate::clock::{Clock, system_clock};
 use crate::desk::Desk;
 use crate::error::{Error, Failure, Fault};
 use crate::store::Store;
 use crate::writer::{self, Answer, Message, Streams};
 use crate::{lock, schema};
-
-/// Milliseconds since 1970 by the server's clock; the ledger makes sure that its own never goes back.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-/// The system's clock.
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
-}
 
 /// The ledger of one run folder. Dropping it ends the writer after what is queued; [`Self::shut_down`] also waits for that.
 pub struct SqliteLedger {

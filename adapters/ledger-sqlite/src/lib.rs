@@ -15,6 +15,7 @@
 //! one writer with group commit needs the connection on its own thread, and bundles SQLite so that nothing is to be installed.
 
 mod batch_jobs;
+mod clock;
 mod desk;
 mod error;
 mod ledger;
@@ -25,7 +26,8 @@ mod schema;
 mod store;
 mod writer;
 
+pub use clock::{Clock, system_clock};
 pub use error::Error;
-pub use ledger::{Clock, SqliteLedger, system_clock};
+pub use ledger::SqliteLedger;
 pub use lock::running_in;
 pub use read_only::ReadOnly;

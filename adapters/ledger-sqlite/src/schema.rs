@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::batch_jobs;
 use crate::error::{Error, Fault};
 
 /// Name of the ledger's file in the run folder.
@@ -45,6 +44,20 @@ const TABLES: &str = "
     );
 ";
 
+/// The batch jobs: makes the table where it is missing, and takes all batch jobs out of the hands they were in. Kept apart from the layout's version: a file without the table is one without batches.
+const BATCH_JOBS: &str = "
+    CREATE TABLE IF NOT EXISTS docket (
+        tag TEXT PRIMARY KEY,
+        run BLOB NOT NULL,
+        model TEXT NOT NULL,
+        tasks INTEGER NOT NULL,
+        batch TEXT,
+        holder TEXT NOT NULL,
+        until INTEGER NOT NULL
+    );
+    UPDATE docket SET holder = '', until = 0 WHERE until > 0;
+";
+
 /// Opens the writer's connection, creating the file when there is none.
 pub(crate) fn open_writer(folder: &Path) -> Result<Connection, Error> {
     let path = folder.join(FILE);
@@ -72,7 +85,7 @@ pub(crate) fn open_writer(folder: &Path) -> Result<Connection, Error> {
         ))
         .map_err(failed)?;
     }
-    batch_jobs::prepare(&conn).map_err(failed)?;
+    conn.execute_batch(BATCH_JOBS).map_err(failed)?;
     Ok(conn)
 }
 

@@ -7,9 +7,9 @@ use gristmill_domain::ledger::{Account, AccountState, NewAccount};
 use gristmill_ports::ledger;
 use rusqlite::Connection;
 
+use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::error::{Failure, Fault};
-use crate::ledger::Clock;
 use crate::rows;
 
 struct Held {

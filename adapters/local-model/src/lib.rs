@@ -15,10 +15,12 @@ mod constraint;
 mod engine;
 mod error;
 mod model;
+mod options;
 mod output;
 mod prompt;
 mod sampler;
 mod template;
 
 pub use error::Error;
-pub use model::{LocalModel, Options};
+pub use model::LocalModel;
+pub use options::Options;

@@ -2,8 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::mpsc as blocking;
 
@@ -14,30 +12,8 @@ use llama_cpp_2::LogOptions;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Error;
 use crate::engine::{self, Job};
-
-/// Where the model lies and how it is run.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The GGUF file.
-    pub path: PathBuf,
-    /// Name and version that answers go under.
-    pub model: String,
-    /// Threads that compute.
-    pub threads: NonZeroU32,
-    /// Requests worked on at once; 8 makes good use of two cores. At most 64.
-    pub slots: NonZeroU32,
-    /// Tokens of prompt and answer together, a slot. Memory for all of it is taken at the start.
-    pub context_tokens: NonZeroU32,
-}
-
-impl Options {
-    /// Slots unless said otherwise.
-    pub const SLOTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
-    /// Context a slot unless said otherwise.
-    pub const CONTEXT_TOKENS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2047);
-}
+use crate::{Error, Options};
 
 /// A model in this process. Dropping it ends its thread; dropping a call frees the call's slot at the next step.
 #[derive(Debug)]

@@ -11,11 +11,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{Artifact, ModelFile};
+use crate::blocking::digest;
 use crate::disk::{FetchLock, Staging};
-use crate::{Digest, Error, Hub, catalogue, disk, hub, package};
-
-/// Told about a fetch: bytes there, and bytes in all where known (it may grow as further files are met).
-pub type Progress<'a> = dyn FnMut(u64, Option<u64>) + Send + 'a;
+use crate::progress::Progress;
+use crate::{Digest, Error, Hub, catalogue, hub, package};
 
 /// How a model is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,28 +157,6 @@ async fn present(entry: &'static catalogue::Entry, place: &Path) -> Result<Optio
     Ok(Some(files))
 }
 
-/// Hashes a file away from the async threads; `None` when there is none.
-pub(crate) async fn digest(path: &Path) -> Result<Option<Digest>, Error> {
-    let owned = path.to_owned();
-    match blocking(move || Digest::of_file(&owned)).await {
-        Ok(digest) => Ok(Some(digest)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path)(error)),
-    }
-}
-
-/// Runs blocking work; a panic in it goes on here.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down; nothing after this point will run.
-            Err(_) => std::future::pending().await,
-        },
-    }
-}
-
 async fn resolve_path(path: &Path, expected: Option<Digest>) -> Result<Artifact, Error> {
     let meta = std::fs::metadata(path).map_err(Error::io("open the model", path))?;
     let name = path.file_name().map_or_else(
@@ -246,12 +223,6 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     files.sort();
     Ok(files.into_iter().map(|(_, path)| path).collect())
-}
-
-/// Makes the cache folder and refuses what cannot fit in it.
-pub(crate) fn require_space(folder: &Path, needed: u64) -> Result<(), Error> {
-    disk::make_folder(folder)?;
-    disk::require_space(folder, needed)
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ fn free_bytes(_path: &Path) -> Option<u64> {
     None
 }
 
-/// Refuses a fetch that cannot fit, before it starts.
+/// Makes a folder, and refuses a fetch into it that cannot fit, before it starts.
 pub(crate) fn require_space(folder: &Path, needed: u64) -> Result<(), Error> {
+    make_folder(folder)?;
     match free_bytes(folder) {
         Some(free) if free < needed => Err(Error::DiskFull {
             path: folder.to_owned(),

@@ -13,8 +13,9 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
 use crate::artifact::{Artifact, ModelFile};
-use crate::cache::{Progress, digest, require_space};
-use crate::disk::{FetchLock, make_folder, publish};
+use crate::blocking::digest;
+use crate::disk::{FetchLock, make_folder, publish, require_space};
+use crate::progress::Progress;
 use crate::retry::{self, Failure, Policy};
 use crate::{Digest, Error};
 

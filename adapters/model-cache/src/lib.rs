@@ -15,6 +15,7 @@
 //! partial hub file that the next one continues.
 
 mod artifact;
+mod blocking;
 mod cache;
 pub mod catalogue;
 mod digest;
@@ -22,10 +23,12 @@ mod disk;
 mod error;
 mod hub;
 mod package;
+mod progress;
 pub mod retry;
 
 pub use artifact::{Artifact, ModelFile};
-pub use cache::{Cache, Progress, Reference};
+pub use cache::{Cache, Reference};
 pub use digest::{Digest, ParseDigestError};
 pub use error::Error;
 pub use hub::{Hub, HubFile};
+pub use progress::Progress;

@@ -11,9 +11,10 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
-use crate::cache::{Progress, blocking, require_space};
+use crate::blocking::blocking;
 use crate::catalogue::{Entry, Member};
-use crate::disk::{Staging, bytes_under, publish};
+use crate::disk::{Staging, bytes_under, publish, require_space};
+use crate::progress::Progress;
 use crate::{Digest, Error};
 
 /// How often the growing download is looked at.

@@ -12,8 +12,10 @@ use crate::consume::{RabbitConsumer, RabbitDeadLetters};
 use crate::error::Error;
 use crate::link::{Link, Live, STEP};
 use crate::options::Options;
-use crate::publish::{Outlet, RabbitPublisher};
+use crate::outlet::Outlet;
+use crate::publish::RabbitPublisher;
 use crate::retry::Retry;
+use crate::shared::Shared;
 use crate::topology::{Names, Queue, Setup, declare, look};
 
 /// A RabbitMQ broker, or a cluster of them. Clones share two connections: one publishes, one consumes, so that a broker that takes no
@@ -21,15 +23,6 @@ use crate::topology::{Names, Queue, Setup, declare, look};
 #[derive(Clone)]
 pub struct Broker {
     shared: Arc<Shared>,
-}
-
-pub(crate) struct Shared {
-    pub(crate) names: Names,
-    pub(crate) patience: Duration,
-    pub(crate) idle: Duration,
-    pub(crate) consuming: Link,
-    pub(crate) outlet: Outlet,
-    vhost: String,
 }
 
 impl Broker {

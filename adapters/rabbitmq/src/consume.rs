@@ -7,11 +7,11 @@ use gristmill_domain::stage::Stage;
 use gristmill_ports::queue::{self, Consumer, DeadLetter, DeadLetters, DeadReceipt, Delivery, Receipt};
 use lapin::BasicProperties;
 
-use crate::broker::Shared;
 use crate::error::Error;
 use crate::feed::{Feed, Hold, Taken};
 use crate::headers;
-use crate::publish::Message;
+use crate::outlet::Message;
+use crate::shared::Shared;
 use crate::topology::{Names, Queue};
 
 /// Takes the tasks of one stage. It comes back by itself, with its prefetch, when the broker was away, closed its channel, or lost the

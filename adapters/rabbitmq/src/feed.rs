@@ -17,10 +17,10 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, BasicProperties, Channel, Consumer};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::broker::Shared;
 use crate::error::{Error, NOT_FOUND, reply};
 use crate::link::STEP;
 use crate::retry::Retry;
+use crate::shared::Shared;
 use crate::topology::{Queue, declare};
 
 /// Messages of one queue, with so many out at once at most.

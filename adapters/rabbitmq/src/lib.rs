@@ -13,8 +13,10 @@ mod feed;
 mod headers;
 mod link;
 mod options;
+mod outlet;
 mod publish;
 mod retry;
+mod shared;
 mod topology;
 
 pub use broker::Broker;

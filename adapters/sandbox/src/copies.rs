@@ -7,9 +7,9 @@ use gristmill_domain::answer::sql::alter;
 use gristmill_ports::sql::{SqlError, Variant};
 use tokio::sync::OnceCell;
 
-use crate::options::Error;
-use crate::pool::{LOADING, utf8};
-use crate::wire::{self, Order, Reply, Targets};
+use crate::databases::utf8;
+use crate::error::Error;
+use crate::wire::{self, LOADING, Order, Reply, Targets};
 use crate::worker::Worker;
 
 /// The altered copies of one database.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::options::Error;
+use crate::error::Error;
 
 /// A database's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,4 +123,10 @@ pub(crate) fn publish(made: &Path, target: &Path) -> Result<(), Error> {
     let file = fs::File::open(made).map_err(file_error("open", made))?;
     file.sync_all().map_err(file_error("write", made))?;
     fs::rename(made, target).map_err(file_error("create", target))
+}
+
+pub(crate) fn utf8(path: &Path) -> Result<String, Error> {
+    path.to_str().map(str::to_owned).ok_or_else(|| Error::Path {
+        path: path.to_owned(),
+    })
 }

@@ -28,6 +28,7 @@
 mod child;
 mod copies;
 mod databases;
+mod error;
 mod options;
 mod pool;
 mod program;
@@ -38,7 +39,8 @@ mod worker;
 
 pub use child::{child_main, is_child};
 pub use databases::Source;
-pub use options::{Error, Limits, Options};
+pub use error::Error;
+pub use options::{Limits, Options};
 pub use pool::Sandbox;
 pub use program::{ProgramLimits, ProgramRunner};
 pub use validation::{FOLDERS, Files, Opened, Shipped, open, shipped};

@@ -14,19 +14,15 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::copies::Copies;
-use crate::databases::{self, Prepared, Source};
-use crate::options::{Error, Limits, Options};
+use crate::databases::{self, Prepared, Source, utf8};
+use crate::error::Error;
+use crate::options::{Limits, Options};
 use crate::results::Results;
-use crate::wire::{self, LoadLimits, Order, Query, Reply};
+use crate::wire::{self, LOADING, Order, Query, Reply};
 use crate::worker::{Death, Worker};
 
 /// Queries after which a child is replaced, so that nothing it may leak adds up.
 const QUERIES_A_CHILD: u32 = 10_000;
-/// A dump may take ten minutes and make 16 GiB.
-pub(crate) const LOADING: LoadLimits = LoadLimits {
-    cpu_seconds: 600,
-    file_bytes_max: 16 << 30,
-};
 
 /// Runs queries on a set of databases, each in a confined child process. See the crate's head for what confines it.
 #[derive(Debug)]
@@ -123,12 +119,12 @@ impl Sandbox {
 
     async fn check(&self, sources: &BTreeMap<String, Source>) -> Result<(), Error> {
         for (name, source) in sources {
-            let read = self.run(name, "SELECT count(*) FROM sqlite_schema").await;
-            let reason = match read {
-                Ok(_) => continue,
-                Err(SqlError::Unavailable { reason }) if reason.starts_with(BROKEN) => {
-                    reason[BROKEN.len()..].to_owned()
-                }
+            let reason = match self.look(name).await {
+                Ok(Reply::Broken(reason)) => reason,
+                Ok(reply) => match self.verdict(reply) {
+                    Ok(_) => continue,
+                    Err(refused) => refused.to_string(),
+                },
                 Err(SqlError::Unavailable { reason }) => return Err(Error::Child { reason }),
                 Err(other) => other.to_string(),
             };
@@ -139,6 +135,12 @@ impl Sandbox {
             });
         }
         Ok(())
+    }
+
+    /// Has a child open a database and read what is in it.
+    async fn look(&self, database: &str) -> Result<Reply, SqlError> {
+        let file = self.file(database, Variant::ORIGINAL).await?;
+        self.ask(file, "SELECT count(*) FROM sqlite_schema").await
     }
 
     fn number(&self, database: &str) -> Result<usize, SqlError> {
@@ -168,7 +170,7 @@ impl Sandbox {
     }
 
     /// Has a child run a query on a file.
-    async fn ask(&self, file: usize, query: &str) -> Result<Table, SqlError> {
+    async fn ask(&self, file: usize, query: &str) -> Result<Reply, SqlError> {
         let unfit = if query.len() > self.limits.query_bytes_max {
             Some(format!(
                 "its text has more than {} bytes",
@@ -199,7 +201,7 @@ impl Sandbox {
             match worker.exchange(&framed, reply_bytes_max, self.limits.wall).await {
                 Ok(reply) => {
                     self.keep(worker);
-                    return self.verdict(reply);
+                    return Ok(reply);
                 }
                 // An idle child may have been killed from outside; a new one decides.
                 Err(Death::Other(reason)) if used => {
@@ -268,7 +270,7 @@ impl Sandbox {
             }),
             Reply::TooLarge(what) => Err(SqlError::TooLarge { what }),
             Reply::Broken(reason) => Err(SqlError::Unavailable {
-                reason: format!("{BROKEN}{reason}"),
+                reason: format!("database: {reason}"),
             }),
             other @ (Reply::Ready | Reply::Loaded | Reply::Altered { .. }) => Err(SqlError::Unavailable {
                 reason: format!("the child answered {other:?} to a query"),
@@ -277,9 +279,6 @@ impl Sandbox {
     }
 }
 
-/// Marks a reply about the database in an [`SqlError::Unavailable`].
-const BROKEN: &str = "database: ";
-
 #[async_trait]
 impl SqlEngine for Sandbox {
     async fn run_on(&self, database: &str, variant: Variant, query: &str) -> Result<Table, SqlError> {
@@ -287,7 +286,7 @@ impl SqlEngine for Sandbox {
         if let Some(known) = self.results.get(file, query) {
             return known;
         }
-        let result = self.ask(file, query).await;
+        let result = self.ask(file, query).await.and_then(|reply| self.verdict(reply));
         self.results.keep(file, query, &result);
         result
     }
@@ -366,10 +365,4 @@ async fn load(program: &Path, name: &str, dump: &Path, target: PathBuf) -> Resul
         .await
         .map_err(|error| broken(error.to_string()))??;
     Ok(target)
-}
-
-pub(crate) fn utf8(path: &Path) -> Result<String, Error> {
-    path.to_str().map(str::to_owned).ok_or_else(|| Error::Path {
-        path: path.to_owned(),
-    })
 }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::child::{PROGRAM_ROLE, ProgramOrder};
-use crate::options::Error;
+use crate::error::Error;
 
 /// The clock's limit, as a multiple of that on processor time: machines are busy.
 const WALL_FACTOR: u32 = 4;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use gristmill_domain::validator::{Checker, Command, Given, Need, Settings};
 use gristmill_ports::sql::{Judging, SqlEngine};
 
-use crate::databases::Source;
-use crate::options::{Error, Options};
-use crate::pool::{Sandbox, utf8};
+use crate::databases::{Source, utf8};
+use crate::error::Error;
+use crate::options::Options;
+use crate::pool::Sandbox;
 use crate::program::{ProgramLimits, ProgramRunner};
 
 /// Where the files are that a validator needs.

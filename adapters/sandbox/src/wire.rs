@@ -89,3 +89,9 @@ pub(crate) async fn exchange(
     from.read_exact(&mut body).await?;
     message(&body)
 }
+
+/// A dump may take ten minutes and make 16 GiB.
+pub(crate) const LOADING: LoadLimits = LoadLimits {
+    cpu_seconds: 600,
+    file_bytes_max: 16 << 30,
+};

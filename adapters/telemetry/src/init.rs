@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -12,7 +11,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::lines::{Kept, Lines};
+use crate::error::Error;
+use crate::lines::{Form, Kept, Lines};
 use crate::metrics::{Metrics, Upkeep};
 use crate::otlp;
 
@@ -22,15 +22,6 @@ const LOG: &str = "GRISTMILL_LOG";
 const NEVER: &str = "lapin::returned_messages=off";
 /// Longest wait for the last spans to go out when the program ends.
 const FLUSH: Duration = Duration::from_secs(5);
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// For people.
-    Text,
-    /// One JSON object a line, for collectors.
-    Json,
-}
 
 /// What a program tells about itself.
 pub struct Options {
@@ -44,40 +35,6 @@ pub struct Options {
     pub writer: Option<BoxMakeWriter>,
     /// The OTLP collector; `OTEL_EXPORTER_OTLP_ENDPOINT` when left out, and no traces without either.
     pub otlp_endpoint: Option<String>,
-}
-
-/// Telemetry does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// `GRISTMILL_LOG` says nothing that is understood.
-    #[error(
-        "`GRISTMILL_LOG` is no filter: write a level (`info`) or levels by crate (`warn,gristmill_worker=debug`)"
-    )]
-    Filter(#[source] tracing_subscriber::filter::ParseError),
-    /// The collector cannot be spoken to.
-    #[error("traces cannot be sent to `{endpoint}`")]
-    Collector {
-        /// Where.
-        endpoint: String,
-        /// Why.
-        #[source]
-        source: ExporterBuildError,
-    },
-    /// A way to speak OTLP that is not built in.
-    #[error("`OTEL_EXPORTER_OTLP_PROTOCOL` is `{0}`: there are http/protobuf and grpc")]
-    Protocol(String),
-    /// OTLP over gRPC needs an event loop.
-    #[error("traces over gRPC need telemetry to be set up inside the async runtime")]
-    NoRuntime,
-    /// Somebody set a subscriber or a recorder before.
-    #[error("telemetry was set up before in this process")]
-    Twice,
-    /// The catalogue of metrics has a histogram without bounds.
-    #[error("the metrics cannot be set up")]
-    Metrics(#[source] metrics_exporter_prometheus::BuildError),
-    /// No thread could be had.
-    #[error("the thread that keeps the metrics tidy does not start")]
-    Thread(#[source] std::io::Error),
 }
 
 /// Keeps telemetry alive. Dropped, it sends the last spans, for at most five seconds.

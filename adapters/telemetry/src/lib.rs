@@ -5,6 +5,7 @@
 //! HTTP; [`Metrics::render`] gives the text to whoever does.
 
 mod context;
+mod error;
 mod init;
 mod lines;
 mod metrics;
@@ -14,5 +15,7 @@ mod private;
 mod tests;
 
 pub use context::W3c;
-pub use init::{Error, Form, Guard, Options, init};
+pub use error::Error;
+pub use init::{Guard, Options, init};
+pub use lines::Form;
 pub use metrics::Metrics;

@@ -10,8 +10,16 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::init::Form;
 use crate::private::{WITHHELD, is_private};
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
 
 /// Reads fields into a JSON object, private ones without their values.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use gristmill_ports::metric::{ALL, Kind, Metric};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use crate::init::Error;
+use crate::error::Error;
 
 /// Time between two rounds of moving observations into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -15,7 +15,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 
-use crate::init::Error;
+use crate::error::Error;
 use crate::private::{WITHHELD, is_private};
 
 /// A provider that sends to the collector that the option or the environment names; `None` where neither does.

@@ -22,7 +22,8 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::W3c;
-use crate::init::{Form, logs, traces};
+use crate::init::{logs, traces};
+use crate::lines::Form;
 use crate::otlp::provider_to;
 
 const CANARY: &str = "canary-5b1f";

@@ -172,7 +172,7 @@ pub(crate) async fn adopt(args: &AdoptArgs, output: OutputStyle) -> Result<(), F
         print::either(output, &value, &format!("{}  {}", run.run, run.outcome));
     }
     match (runs.as_slice(), &args.run) {
-        ([one], Some(_)) if !one.adopted && one.outcome != "known" => {
+        ([one], Some(_)) if one.refused => {
             Err(Failure::Input(anyhow!("run {} was {}", one.run, one.outcome)))
         }
         _ => Ok(()),

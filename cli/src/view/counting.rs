@@ -1,6 +1,5 @@
 //! Long work that counts: rows read, rows embedded.
 
-use gristmill_domain::words::thousands;
 use tokio::time::Instant;
 
 use super::{LOOK_EVERY, PLAIN_EVERY, View, words};
@@ -59,13 +58,5 @@ impl Drop for Counting {
         if self.view.style == ProgressStyle::Bar {
             self.view.clear();
         }
-    }
-}
-
-/// `12,000 of 50,000`, or `12,000`.
-pub(super) fn of(done: u64, total: Option<u64>) -> String {
-    match total {
-        Some(total) => format!("{} of {}", thousands(done), thousands(total)),
-        None => thousands(done),
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn fetching(name: &str, done: u64, total: Option<u64>, width: u16) ->
 /// `embedding rows  ━━━━───  12,000 of 50,000  81.3/s`.
 pub(super) fn counting(what: &str, done: u64, total: Option<u64>, rate: f64, width: u16) -> String {
     let bar = total.map_or_else(String::new, |total| format!("{}  ", bar(done, total)));
-    let line = format!("{what}  {bar}{}  {rate:.1}/s", super::counting::of(done, total));
+    let line = format!("{what}  {bar}{}  {rate:.1}/s", of(done, total));
     fitted(&line, usize::from(width))
 }
 
@@ -240,6 +240,14 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         pace.rows(),
         pace.calls()
     )
+}
+
+/// `12,000 of 50,000`, or `12,000`.
+fn of(done: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) => format!("{} of {}", thousands(done), thousands(total)),
+        None => thousands(done),
+    }
 }
 
 #[cfg(test)]

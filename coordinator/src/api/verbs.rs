@@ -443,6 +443,7 @@ impl Coordinator for Api {
             run: run.to_string(),
             outcome: adoption.to_string(),
             adopted: adoption.is_new(),
+            refused: matches!(adoption, Adoption::Refused(_)),
         };
         match adopted {
             Ok(adopted) => Ok(Response::new(v1::AdoptRunsResponse {

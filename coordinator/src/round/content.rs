@@ -1,79 +1,67 @@
-//! What a candidate says in the end.
+//! What a candidate says, whatever became of it.
 
 use gristmill_domain::dialogue;
 use gristmill_domain::recipe::machine::State;
 use gristmill_domain::recipe::{Form, Recipe};
-use gristmill_domain::reply::Value;
+use gristmill_domain::reply::{Answer, Value};
 use gristmill_domain::row::Worse;
 
-/// What a candidate says, whatever became of it.
+/// The texts of a candidate's row, and what its validator said of them.
+#[derive(Default)]
 pub(super) struct Content {
-    pub(super) answer: Said,
+    /// Reasoning that leads to the text; empty where there is none.
+    pub(super) reasoning: String,
+    /// The answer; of a text, the text itself.
+    pub(super) text: String,
     pub(super) worse: Option<Worse>,
     pub(super) correct: Option<bool>,
     pub(super) details: Vec<String>,
 }
 
-/// A text with the reasoning that leads to it.
-#[derive(Default)]
-pub(super) struct Said {
-    pub(super) reasoning: String,
-    pub(super) text: String,
-}
-
-pub(super) fn content(recipe: &Recipe, state: &State) -> Content {
-    let row = &recipe.file().row;
-    let field = |name: &Option<String>| name.as_deref().unwrap_or_default().to_owned();
-    if row.form.speaks_for_itself() {
-        let text = match (row.form, state.messages(recipe)) {
-            (Form::Text, _) => state.text(&field(&row.text)),
-            (_, Some(turns)) => dialogue::answered(turns),
-            (_, None) => state.last_text(),
+impl Content {
+    pub(super) fn of(recipe: &Recipe, state: &State) -> Self {
+        let row = &recipe.file().row;
+        let answer = |field: &Option<String>| field.as_deref().and_then(|field| state.answer(field));
+        let kept = match (row.form, state.messages(recipe)) {
+            (Form::Text, _) => {
+                let text = row.text.as_deref().map_or("", |field| state.text(field));
+                return Self::plain(text);
+            }
+            (Form::Dialogue | Form::ToolUse, Some(turns)) => return Self::plain(dialogue::answered(turns)),
+            (Form::Dialogue | Form::ToolUse, None) => return Self::plain(state.last_text()),
+            (Form::Preference, _) => answer(&row.chosen),
+            (Form::Instruction, _) => answer(&row.answer),
         };
-        return Content {
-            answer: Said {
-                reasoning: String::new(),
-                text: text.to_owned(),
-            },
-            worse: None,
-            correct: None,
-            details: Vec::new(),
-        };
-    }
-    let kept = match row.form {
-        Form::Preference => state.answer(&field(&row.chosen)),
-        _ => state.answer(&field(&row.answer)),
-    };
-    let worse = state.answer(&field(&row.rejected)).map(|answer| Worse {
-        reasoning: answer.reasoning.clone(),
-        answer: answer.answer.clone(),
-        margin: match state.fields().get("margin") {
-            Some(Value::Number(margin)) => Some(*margin),
-            _ => None,
-        },
-    });
-    // An answer that was rejected shows why.
-    match kept.or(state.ballot().chosen()) {
-        Some(answer) => Content {
-            answer: Said {
+        // An answer that was rejected shows why.
+        let shown = kept.or(state.ballot().chosen());
+        Self {
+            worse: answer(&row.rejected).map(|answer| Worse {
                 reasoning: answer.reasoning.clone(),
-                text: answer.answer.clone(),
-            },
-            worse,
+                answer: answer.answer.clone(),
+                margin: match state.fields().get("margin") {
+                    Some(Value::Number(margin)) => Some(*margin),
+                    _ => None,
+                },
+            }),
+            ..shown.map_or_else(|| Self::plain(state.last_text()), Self::answered)
+        }
+    }
+
+    fn plain(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn answered(answer: &Answer) -> Self {
+        let details = Some(&answer.detail).filter(|detail| !detail.is_empty());
+        Self {
+            reasoning: answer.reasoning.clone(),
+            text: answer.answer.clone(),
+            worse: None,
             correct: answer.correct,
-            details: Some(answer.detail.clone())
-                .filter(|detail| !detail.is_empty())
-                .into_iter()
-                .collect(),
-        },
-        None => Content {
-            answer: Said {
-                reasoning: String::new(),
-                text: state.last_text().to_owned(),
-            },
-            worse,
-            correct: None,
-            details: Vec::new(),
-        },
+            details: details.into_iter().cloned().collect(),
+        }
     }
 }

@@ -9,8 +9,8 @@ use gristmill_domain::reply::Fields;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Address, Output, Report};
 
+use super::Round;
 use super::candidate::{Candidate, Gate};
-use super::{Round, call_failed};
 use crate::Error;
 use crate::engine::Brought;
 
@@ -148,6 +148,6 @@ pub(super) fn read(brought: Brought) -> (Result<Fields, Unusable>, Option<String
             };
             (outcome, Some(model_version))
         }
-        Err(reason) => (unusable(call_failed(&reason), String::new()), None),
+        Err(failure) => (unusable(failure.rejection(), String::new()), None),
     }
 }

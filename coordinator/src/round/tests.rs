@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::evidence::{Check, Measured, Rule};
+use gristmill_domain::filter::Reason;
 use gristmill_domain::plan::{Expected, PerSeed, Purpose};
 use gristmill_domain::recipe::built_in;
 use gristmill_domain::reply::Fields;
-use gristmill_domain::strategy::{ByStrategy, Mix};
-use gristmill_domain::work::{Answer, Judgement, Report};
+use gristmill_domain::strategy::{ByStrategy, Mix, Strategy};
+use gristmill_domain::work::{Answer, Judgement, Output, Report, Work};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use serde_json::json;
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use gristmill_blob::LocalBlobs;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
+use gristmill_domain::row::Row;
 use gristmill_domain::work::Report;
 use gristmill_ports::contract::ledger::MemoryLedger;
 use gristmill_ports::ledger::{Begin, Nonce, Outcome, Settle};

@@ -40,8 +40,7 @@ impl Setup {
     pub(super) fn check_roles(&self) -> Result<(), Error> {
         let refused = |message: String| Err(Error::Roles { message });
         for role in self.job.generate.roles.keys() {
-            let named =
-                |used: &UsedRecipe| used.recipe.roles().iter().any(|other| other.to_string() == *role);
+            let named = |used: &UsedRecipe| used.recipe.roles().iter().any(|other| other.name() == role);
             if !self.recipes.iter().any(named) {
                 return refused(format!(
                     "`generate.roles.{role}` does nothing: no recipe of this job names the role `{role}`"
@@ -56,7 +55,7 @@ impl Setup {
                 };
                 for teacher in 0..self.job.teacher.len() {
                     let Some(spec) = self.model(role, teacher) else {
-                        let names = crate::start::specs(&self.job).map(ModelSpec::name);
+                        let names = super::specs(&self.job).map(ModelSpec::name);
                         let models: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
                         return refused(format!(
                             "the recipe `{}` asks a model of the role `{role}`, and the job has none: add `generate.roles: {{{role}: MODEL}}`, \

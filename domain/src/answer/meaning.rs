@@ -6,7 +6,7 @@
 
 use crate::answer::text;
 use crate::filter::dedup_policy::Facts;
-use crate::work::Answer;
+use crate::reply::Answer;
 
 /// True where one text says what the other says; `min_f1` is the token F1 (0 to 1) from which their words are alike enough.
 pub fn same(a: &str, b: &str, min_f1: f64) -> bool {

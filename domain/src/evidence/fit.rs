@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::likelihood::{DRAWS_MAX, Errors, Moments, Views, moments, pattern, seen_log, views};
 use super::measured::{Answers, Measured};
-use super::rule::{Terms, rounded};
+use super::summary::Summary;
+use super::terms::Terms;
+use crate::stats::rounded;
 
 /// Values over which the other wrong answers scatter, where answers are not chosen from a list: many for numbers, few for queries, which are
 /// wrong in one of a few ways.
@@ -114,38 +114,6 @@ pub struct Fit {
     pub(super) answered: f64,
     /// Share of the verifications that bring a usable answer, of those that find the question answerable.
     pub(super) verified_with_answer: f64,
-}
-
-/// A parameter's posterior mean with its central 90 % interval.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Mean.
-    pub mean: f64,
-    /// 5th percentile.
-    pub low: f64,
-    /// 95th percentile.
-    pub high: f64,
-}
-
-impl Summary {
-    /// Mean and percentiles of weighted values; the weights sum to one.
-    pub(super) fn of(mut values: Vec<(f64, f64)>) -> Self {
-        values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let at = |share: f64| {
-            let mut sum = 0.0;
-            let reached = |(_, weight): &&(f64, f64)| {
-                sum += weight;
-                sum >= share
-            };
-            let found = values.iter().find(reached).or(values.last());
-            found.map_or(0.0, |(value, _)| rounded(*value))
-        };
-        Self {
-            mean: rounded(values.iter().map(|(value, weight)| value * weight).sum()),
-            low: at(0.05),
-            high: at(0.95),
-        }
-    }
 }
 
 /// Every pair of chances that a verifier may have, with its prior weight; their means alone, where no verdict tells them apart.

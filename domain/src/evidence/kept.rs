@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::fit::{Fit, Summary};
+use super::fit::Fit;
 use super::measured::Measured;
+use super::odds::Odds;
 use super::rule::{Basis, Rule, basis};
 use super::situation::Situation;
-use super::solve::Odds;
+use super::summary::Summary;
 
 /// Share of the kept rows without a reference that are right, with its central 90 % interval, and what that rests on: everything that was
 /// measured in the whole run. What a round believed when it decided may have been less. `kept` counts rows by the evidence on them, `rule` is

@@ -4,42 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{Fit, Summary};
+use super::fit::Fit;
 use super::likelihood::DRAWS_MAX;
 use super::measured::{Answers, Measured};
+use super::odds::Odds;
 use super::situation::{Action, Situation};
-use super::solve::{Costs, Game, JudgeUse, Odds, Table};
+use super::solve::{Game, Table};
+use super::summary::Summary;
+use super::terms::{Costs, JudgeUse, Terms, roots};
 use super::walk::Walk;
-
-/// What a job allows and wants; decided before a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Terms {
-    /// Share of the accepted rows that should be right.
-    pub target: f64,
-    /// The run ends when the target turns out to be out of reach.
-    #[serde(default)]
-    pub required: bool,
-    /// Votes by which an answer must lead, where the job fixes them; the rule then follows from nothing else.
-    #[serde(default)]
-    pub lead: Option<u32>,
-    /// Answers to one question, at most.
-    pub max_samples: u32,
-    /// New questions may be verified.
-    pub verify: bool,
-    /// How a judge takes part, where there is one.
-    pub judge: Option<JudgeUse>,
-    /// Wrong answers that there can be to a question, where answers are chosen from a list.
-    #[serde(default)]
-    pub wrong_answers: Option<u32>,
-    /// A new question is asked for together with an answer to it.
-    #[serde(default)]
-    pub answered: bool,
-    /// A question is verified together with an answer to it.
-    #[serde(default)]
-    pub verified_with_answer: bool,
-    /// What each call costs.
-    pub costs: Costs,
-}
+use crate::stats::rounded;
 
 /// One line of a decision table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -266,23 +240,6 @@ impl Rule {
     }
 }
 
-/// What a verified question is, or one that is a seed's own: both are where a table begins.
-pub(super) fn answerable() -> Situation {
-    Situation {
-        verified: Some(true),
-        ..Situation::default()
-    }
-}
-
-/// Where tables begin: at a new question, with or without the answer that came with it, and at a seed's own.
-pub(super) fn roots(terms: &Terms) -> Vec<Situation> {
-    let came = terms.answered.then(|| Situation::default().joined(0));
-    [Situation::default(), answerable()]
-        .into_iter()
-        .chain(came)
-        .collect()
-}
-
 /// The table of a fixed lead: every check has a veto, and answers are drawn until one leads by so many votes.
 fn fixed(terms: &Terms, lead: u32) -> Table {
     let act = |at: &Situation| {
@@ -351,11 +308,6 @@ fn checker(verdicts: u64, (sensitivity, specificity): (f64, f64)) -> Checker {
         sensitivity: rounded(sensitivity),
         specificity: rounded(specificity),
     }
-}
-
-/// Six decimals: what is stored is read back exactly, and says no more than is known.
-pub(super) fn rounded(number: f64) -> f64 {
-    (number * 1e6).round() / 1e6
 }
 
 /// Further answers to a rephrasing that are cheaper for the right row they may bring than another rephrasing: errors that repeat

@@ -203,7 +203,7 @@ fn a_verdict_that_comes_with_an_answer_saves_a_call() {
     // Whatever a verdict brings, something comes of it; no more votes are joined than may be drawn.
     let fit = Fit::new(&Measured::default(), &with_answer);
     for votes in [&[][..], &[1], &[2, 1], &[4, 3, 1, 1, 1]] {
-        let next = solve::next_verified(&fit, &at(votes, None, None), 10);
+        let next = odds::next_verified(&fit, &at(votes, None, None), 10);
         let sum: f64 = next.iter().map(|(chance, _)| chance).sum();
         assert!((sum - 1.0).abs() < 1e-9, "{votes:?}: {sum}");
         assert!(
@@ -445,7 +445,7 @@ proptest! {
             let mut all = vec![votes];
             all.extend(std::iter::repeat_n(1, others));
             all.sort_unstable_by(|a, b| b.cmp(a));
-            let sure = solve::Odds::of(&fit, &at(&all, Some(true), None)).right();
+            let sure = odds::Odds::of(&fit, &at(&all, Some(true), None)).right();
             prop_assert!(sure >= before - 1e-3, "{votes} votes: {sure} after {before}");
             before = sure;
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::fit::Fit;
+use super::odds::{Odds, next_judged, next_verified, next_votes};
 use super::situation::{Action, Situation};
-use super::solve::{Odds, next_judged, next_verified, next_votes};
 
 /// What is expected of one question that comes to be answered.
 #[derive(Debug, Clone, Copy, Default)]

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::Api;
+use super::api::Api;
 use crate::secret::{REDACTED, is_secret_name, looks_like_key};
 
 /// An endpoint's address, as requests are built from it.

@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::task::Ending;
-use super::words::Epoch;
+use super::words::{Ending, Epoch, Limits};
 use crate::amount::{Amount, Limit};
 use crate::id::RunId;
 use crate::stage::Stage;
-
-/// Ceilings by stage.
-pub type Limits = BTreeMap<Stage, Limit>;
 
 /// What the account lets happen. Every state but `Active` stops `open` and `begin`, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use super::Transition;
 use super::account::{Account, AccountState, Books};
-use super::task::{Attempt, AttemptState, Ending, Task};
-use super::words::{Begin, Fence, NewTask, Nonce, Open, Purse};
+use super::task::{Attempt, AttemptState, Task};
+use super::words::{Begin, Ending, Fence, NewTask, Nonce, Open, Purse};
 use crate::amount::{Amount, Limit};
 
 impl Account {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::account::{Account, AccountState, Alert, Books, Subtotal};
-use super::task::Ending;
-use super::words::{Allocation, Close, Epoch, NewAccount, Raise, Reopen};
+use super::words::{Allocation, Close, Ending, Epoch, NewAccount, Raise, Reopen};
 use crate::amount::Limit;
 use crate::stage::Stage;
 

@@ -51,12 +51,12 @@ mod task;
 mod tests;
 mod words;
 
-pub use account::{Account, AccountState, Alert, Books, Counts, Limits, Subtotal};
+pub use account::{Account, AccountState, Alert, Books, Counts, Subtotal};
 pub use resolve::Word;
-pub use task::{Attempt, AttemptState, Decision, Ending, OpenTask, Remnant, Settled, Task};
+pub use task::{Attempt, AttemptState, Decision, OpenTask, Remnant, Settled, Task};
 pub use words::{
-    Absorbed, Allocation, Begin, Close, Epoch, Fence, NewAccount, NewTask, Nonce, Open, Outcome, Purse,
-    Raise, Reopen, Settle, VoidProof,
+    Absorbed, Allocation, Begin, Close, Ending, Epoch, Fence, Limits, NewAccount, NewTask, Nonce, Open,
+    Outcome, Purse, Raise, Reopen, Settle, VoidProof,
 };
 
 /// A reply, and what the store must write besides account and task.

@@ -3,8 +3,8 @@
 use super::Transition;
 use super::account::{Account, AccountState, Books};
 use super::begin::find;
-use super::task::{Attempt, AttemptState, Decision, Ending, Remnant, Task};
-use super::words::{Fence, Outcome, Settle, VoidProof};
+use super::task::{Attempt, AttemptState, Decision, Remnant, Task};
+use super::words::{Ending, Fence, Outcome, Settle, VoidProof};
 use crate::amount::Amount;
 use crate::stage::Stage;
 

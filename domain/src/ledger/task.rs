@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{Fence, Nonce};
+use super::words::{Ending, Fence, Nonce};
 use crate::amount::Amount;
 use crate::id::TaskId;
 use crate::stage::Stage;
@@ -93,16 +93,6 @@ impl Attempt {
             | AttemptState::LateSettled { .. } => Amount::ZERO,
         }
     }
-}
-
-/// How a task ended, without its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// With a result.
-    Done,
-    /// Without one.
-    Failed,
 }
 
 /// How a task ended.

@@ -1,10 +1,10 @@
 //! The words the ledger is spoken to with: epochs, nonces, fences, outcomes and replies.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::account::Limits;
 use crate::amount::{Amount, Limit};
 use crate::id::{RunId, TaskId};
 use crate::stage::Stage;
@@ -265,3 +265,16 @@ pub struct Absorbed {
 
 /// Shares of the budget by stage; a stage that is not named is limited by the run only.
 pub type Allocation = Limits;
+
+/// How a task ended, without its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// With a result.
+    Done,
+    /// Without one.
+    Failed,
+}
+
+/// Ceilings by stage.
+pub type Limits = BTreeMap<Stage, Limit>;

@@ -1,5 +1,6 @@
 //! Which strategies a round samples, and how many samples what is left pays for.
 
+use super::ground::{SMALL, last_rows};
 use super::{Estimate, Ground, Plan, Purpose, Snapshot};
 use crate::amount::Amount;
 use crate::job::StrategyChoice;
@@ -77,9 +78,6 @@ fn affordable_of(snapshot: &Snapshot, used: Amount, estimates: &ByStrategy<Estim
 const EXTRA_ROUNDS: u32 = 32;
 /// Share of what is affordable that a round of uncertain cost plans: the rest is for the next, better informed one.
 const CAUTION: f64 = 0.95;
-/// Candidates under which a round is too small for its wait: with a provider's batch API, one can take hours. What would be smaller is done
-/// together with what comes next, unless nothing else is left.
-const SMALL: f64 = 64.0;
 
 /// Candidates of the next round; 0 when nothing more can be paid for.
 pub(super) fn size(ground: &Ground<'_>, purpose: Purpose, mix: &Mix) -> u64 {
@@ -123,16 +121,6 @@ fn candidates_for(ground: &Ground<'_>, mix: &Mix) -> f64 {
     let variance = acceptance * (1.0 - acceptance) * (1.0 / (seen as f64 + 1.0) + acceptance / wanted);
     let most = (acceptance + 2.0 * variance.sqrt()).min(1.0);
     (wanted / most).floor()
-}
-
-/// Rows that a round may be expected to bring where so many are wanted: of the last, more by what chance may take of them (one side of a
-/// normal interval of 90 %).
-pub(super) fn last_rows(wanted: f64) -> f64 {
-    if wanted <= SMALL {
-        wanted + 1.28 * wanted.sqrt()
-    } else {
-        wanted
-    }
 }
 
 /// True when every candidate costs the same number of calls and calls are all that is limited.

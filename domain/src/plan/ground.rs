@@ -1,7 +1,6 @@
 //! What a decision rests on: the snapshot and the policy, with what is believed of each strategy after finished rounds.
 
 use super::aims::{self, Aim, Wanted};
-use super::choice::last_rows;
 use super::saturation::{self, Curve};
 use super::{End, Estimate, Expected, Policy, Snapshot};
 use crate::evidence::{CALIBRATION_ANSWERS, Measured, Rule, Terms, shrunk};
@@ -312,4 +311,18 @@ fn worth(
         .filter(|strategy| possible(*strategy) && !full(*strategy))
         .max_by(|a, b| estimates[*a].acceptance.total_cmp(&estimates[*b].acceptance));
     ByStrategy::of(|strategy| best == Some(strategy))
+}
+
+/// Candidates under which a round is too small for its wait: with a provider's batch API, one can take hours. What would be smaller is done
+/// together with what comes next, unless nothing else is left.
+pub(super) const SMALL: f64 = 64.0;
+
+/// Rows that a round may be expected to bring where so many are wanted: of the last, more by what chance may take of them (one side of a
+/// normal interval of 90 %).
+pub(super) fn last_rows(wanted: f64) -> f64 {
+    if wanted <= SMALL {
+        wanted + 1.28 * wanted.sqrt()
+    } else {
+        wanted
+    }
 }

@@ -6,7 +6,7 @@
 //! | `Begin`, measuring | before the first step | asks for answers to a seed's own question, so that the teacher can be measured |
 //! | `Brought` | an ask for one reply | fields filled, or asked for again, or rejected; then walks |
 //! | `Brought` | an ask for several | once all are there: walks; rejected where none is of use |
-//! | `Brought` | answers that vote, and their evidence | [`ballot`](super::ballot): drawn, verified, judged, accepted or rejected by the round's rule |
+//! | `Brought` | answers that vote, and their evidence | `ballot`: drawn, verified, judged, accepted or rejected by the round's rule |
 //! | `Brought` | a judge | once all are there: passes or is rejected; with samples, their points |
 //! | `Passed` | a gate | walks |
 //! | `Untagged` | a tag with nothing to choose from | walks |
@@ -15,6 +15,7 @@
 //! Walking takes the steps that need no reply, up to one that does, to a gate, or past the last, where the candidate is accepted. It decides
 //! only when everything that was asked for is there, so that no decision depends on the order of arrival.
 
+mod ballot;
 mod dialogue;
 mod lengths;
 mod look;
@@ -22,28 +23,16 @@ mod samples;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::ballot::Ballot;
 use super::{Ask, Does, JobSays, Recipe, RejectsAs, Samples};
 use crate::evidence::Rule;
 use crate::filter::dedup_policy::Facts;
 use crate::filter::{Reason, Rejection};
 use crate::job::Judge;
-use crate::reply::{Fields, Value};
 use crate::seed::Seed;
-use crate::work::{Answer, Judgement};
+use ballot::Ballot;
 
-/// Which call of a candidate it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Call {
-    /// Number of the step in its recipe.
-    pub step: usize,
-    /// Pass of the loop that the step stands in, from 0.
-    pub pass: u16,
-    /// Which of the replies to the step, from 0.
-    pub sample: u32,
-}
+pub use super::call::Call;
+use crate::reply::{Answer, Fields, Judgement, Value};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -282,18 +271,21 @@ impl State {
         {
             return self.end(Some(rejection), effects);
         }
-        let refused = ask
-            .require
-            .as_ref()
-            .and_then(|demand| self.refused(context, demand));
+        match self.demanded(context, step, ask) {
+            Some(rejection) => self.end(Some(rejection), effects),
+            None => self.next(context, effects),
+        }
+    }
+
+    /// Why the fields are not what the step asks of them, if they are not. Where the step verifies a question, that is entered as its verdict.
+    fn demanded(&mut self, context: &Context<'_>, step: usize, ask: &Ask) -> Option<Rejection> {
+        let demand = ask.require.as_ref();
+        let refused = demand.and_then(|demand| self.refused(context, demand));
         if context.recipe.evidence().0 == Some(step) {
             let reason = refused.as_ref().map(|rejection| rejection.detail.clone());
             self.ballot.verdict(refused.is_none(), reason.unwrap_or_default());
         }
-        match refused {
-            Some(rejection) => self.end(Some(rejection), effects),
-            None => self.next(context, effects),
-        }
+        refused
     }
 
     /// Takes fields in, and gives back the answer that came along to vote, if the step brings one: `None` in it is one of no use.

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use pulp::Arch;
 
 use super::block::{BLOCK_ROWS, Block};
+use super::found::{Neighbor, Pair};
 use super::scan::{Scan, Sink, TILE, Tile};
 use super::sinks::{Nearest, Pairs, Within, slot_of};
 use crate::Error;
@@ -21,26 +22,6 @@ pub struct VectorIndex {
     slots: Slots,
     blocks: Vec<Block>,
     arch: Arch,
-}
-
-/// A row near a query.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Neighbor {
-    /// The row.
-    pub row: u32,
-    /// Cosine of the angle between the two vectors, from -1 to 1 up to rounding.
-    pub cosine: f32,
-}
-
-/// Two rows near each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pair {
-    /// The smaller row.
-    pub first: u32,
-    /// The larger row.
-    pub second: u32,
-    /// Cosine of the angle between the two vectors, from -1 to 1 up to rounding.
-    pub cosine: f32,
 }
 
 impl VectorIndex {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::block::BLOCK_ROWS;
-use super::index::{Neighbor, Pair};
+use super::found::{Neighbor, Pair};
 use super::scan::{Sink, TILE};
 use crate::slots::Slots;
 

@@ -3,31 +3,9 @@
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Finished, SeedStore, Start, replay, verify};
 use gristmill_domain::ledger::{Account, AccountState};
-use gristmill_domain::words::many;
 use gristmill_ports::blob::Blobs;
-use serde::{Deserialize, Serialize};
 
 use super::Manifest;
-
-/// A run taken up again after it had ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Resumed {
-    /// Rounds that it had by then.
-    pub rounds: u32,
-    /// Its limit from then on.
-    pub limit: gristmill_domain::amount::Limit,
-}
-
-impl std::fmt::Display for Resumed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "after {} with the limit {}",
-            many(self.rounds.into(), "round"),
-            self.limit
-        )
-    }
-}
 
 /// A run that has ended, gone through once more.
 pub struct EndedRun {
@@ -84,7 +62,7 @@ pub(crate) fn refuse_worse(before: Option<&Manifest>, now: &Manifest, place: &st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assemble::manifest::RowCounts;
+    use crate::assemble::RowCounts;
 
     /// The manifest of a run without rows.
     fn empty() -> Manifest {

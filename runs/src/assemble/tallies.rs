@@ -8,7 +8,7 @@ use gristmill_domain::refusal;
 use gristmill_domain::row::Row;
 use gristmill_domain::strategy::Strategy;
 
-use super::manifest::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
+use super::counts::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
 use crate::by_recipe::RecipeYield;
 use crate::certainty::Sums;
 use crate::lengths::Lengths;

@@ -5,38 +5,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gristmill_domain::id::RunId;
-use gristmill_domain::work::Task;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::BatchLane;
-use crate::attempt::AttemptContext;
+use super::{BatchLane, Gathering, Key, Waiting};
+use crate::bench::AttemptContext;
 use crate::run_context::{BatchLine, RunContext};
 
 /// A batch is handed in when nothing more has come for this long: what the coordinator opened at once is there by then.
 const QUIET: Duration = Duration::from_secs(1);
 /// Longest time that the first task of a batch waits for others.
 const GATHER_MAX: Duration = Duration::from_secs(10);
-
-/// Run and model.
-pub(super) type Key = (RunId, String);
-
-/// Tasks that wait for their batch to be full.
-pub(super) struct Gathering {
-    /// Tells it from an earlier one of the same run and model.
-    number: u64,
-    first: Instant,
-    last: Instant,
-    waiting: Vec<Waiting>,
-}
-
-/// A task, and the delivery that waits for it.
-pub(super) struct Waiting {
-    pub(super) task: Task,
-    /// Dropped when the delivery may be acked.
-    _delivery: oneshot::Sender<()>,
-}
 
 impl BatchLane {
     /// Has a task be part of the next batch; returns when its delivery may be acked.

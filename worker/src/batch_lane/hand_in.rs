@@ -11,9 +11,8 @@ use gristmill_ports::batch::{BatchId, BatchJob, BatchJobError, BatchRequest};
 use gristmill_ports::model::{CallError, Scope};
 
 use super::contents::{self, Item};
-use super::gather::Waiting;
-use super::{BatchLane, HOLD, LENT};
-use crate::attempt::{AttemptContext, Bench};
+use super::{BatchLane, HOLD, LENT, Waiting};
+use crate::bench::{AttemptContext, Bench};
 use crate::call::{End, needs_a_person};
 use crate::lease::Held;
 use crate::meter::{self, Batched};

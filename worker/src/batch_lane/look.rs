@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::contents::{self, Item};
 use super::hand_in::{AT_ONCE, Group, insist};
-use crate::attempt::{AttemptContext, Bench};
+use crate::bench::{AttemptContext, Bench};
 use crate::call::{End, REFUSALS_BEFORE_PAUSE, needs_a_person};
 use crate::lease::Held;
 use crate::meter::{self, Batched};

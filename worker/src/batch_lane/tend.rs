@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::look::{Look, Tended};
 use super::{HOLD, LOOK_AROUND};
-use crate::attempt::Bench;
+use crate::bench::Bench;
 use crate::meter;
 
 /// Longest wait for batch jobs to be given back at the end.

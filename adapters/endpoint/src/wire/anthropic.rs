@@ -14,7 +14,6 @@ use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{Protocol, Unread, Wire, anthropic_answer, rounded};
-use crate::batch::{AnthropicBatches, BatchProtocol};
 use crate::key::Key;
 
 /// The version of the API that is spoken.
@@ -46,10 +45,6 @@ impl Protocol for Anthropic {
 
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
         anthropic_answer::response(bytes, model)
-    }
-
-    fn batches(&self) -> Option<&'static dyn BatchProtocol> {
-        Some(&AnthropicBatches)
     }
 }
 

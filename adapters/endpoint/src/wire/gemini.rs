@@ -15,7 +15,6 @@ use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{Protocol, Unread, Wire, gemini_answer, rounded};
-use crate::batch::BatchProtocol;
 use crate::key::Key;
 
 /// Stop texts that the API takes at most.
@@ -52,10 +51,6 @@ impl Protocol for Gemini {
 
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
         gemini_answer::response(bytes, model)
-    }
-
-    fn batches(&self) -> Option<&'static dyn BatchProtocol> {
-        None
     }
 }
 

@@ -6,7 +6,6 @@ use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde_json::{Map, Value, json};
 
 use super::{Protocol, Unread, Wire, openai_answer, rounded};
-use crate::batch::{BatchProtocol, OpenaiBatches};
 use crate::key::Key;
 
 /// OpenAI's API, and those of others that speak it.
@@ -29,10 +28,6 @@ impl Protocol for Openai {
 
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
         openai_answer::response(bytes, model)
-    }
-
-    fn batches(&self) -> Option<&'static dyn BatchProtocol> {
-        Some(&OpenaiBatches)
     }
 }
 

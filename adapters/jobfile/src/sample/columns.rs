@@ -8,7 +8,6 @@ use gristmill_domain::seed::row;
 use gristmill_tables::Column;
 use serde_json::Value;
 
-use super::options::Chosen;
 use super::{Error, Row};
 use crate::near::list;
 
@@ -307,5 +306,26 @@ pub(super) fn is_empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Where the answer is, and the options that it names.
+pub(super) struct Chosen {
+    /// The columns of the options.
+    pub(super) columns: Vec<String>,
+    /// The column that says which of them is the answer.
+    pub(super) answer: String,
+    /// The number of the first option.
+    pub(super) first: u32,
+}
+
+impl Chosen {
+    /// An answer that is no choice.
+    pub(super) fn none(answer: String) -> Self {
+        Self {
+            columns: Vec::new(),
+            answer,
+            first: 0,
+        }
     }
 }

@@ -5,7 +5,7 @@ use gristmill_tables::Column;
 use serde_json::Value;
 
 use super::Error;
-use super::columns::{ANSWER, Columns, is_empty};
+use super::columns::{ANSWER, Chosen, Columns, is_empty};
 use crate::near::list;
 
 const CHOICES: &[&str] = &[
@@ -42,27 +42,6 @@ const CHOSEN: &[&str] = &[
     "label",
     "target",
 ];
-
-/// Where the answer is, and the options that it names.
-pub(super) struct Chosen {
-    /// The columns of the options.
-    pub(super) columns: Vec<String>,
-    /// The column that says which of them is the answer.
-    pub(super) answer: String,
-    /// The number of the first option.
-    pub(super) first: u32,
-}
-
-impl Chosen {
-    /// An answer that is no choice.
-    pub(super) fn none(answer: String) -> Self {
-        Self {
-            columns: Vec::new(),
-            answer,
-            first: 0,
-        }
-    }
-}
 
 impl Columns<'_> {
     /// The columns of options, the column that says which of them is the answer, and the number of the first option.

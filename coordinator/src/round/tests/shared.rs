@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gristmill_domain::id::TaskId;
 use gristmill_domain::plan::PlannedRecipe;
-use gristmill_domain::reply::Record;
+use gristmill_domain::reply::{Record, Value};
 
 use super::*;
 use crate::scripted::fields;

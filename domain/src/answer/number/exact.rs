@@ -21,14 +21,6 @@ pub struct Number {
 }
 
 impl Number {
-    /// Reads a text that is nothing but a number: sign, currency, thousands groups, decimals, exponent, percent,
-    /// fractions (`3/4`, `\frac{3}{4}`) and mixed numbers (`1 1/2`); blanks and Markdown emphasis around it are ignored.
-    ///
-    /// `None` for anything else, a zero denominator, or more than 400 digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        super::scan::whole(text)
-    }
-
     /// From a sign, the digits before and after the point, and a power of ten.
     pub(super) fn decimal(negative: bool, whole: &str, fraction: &str, exponent: i32) -> Option<Self> {
         if whole.len() + fraction.len() > DIGITS_MAX || exponent.unsigned_abs() as usize > DIGITS_MAX {

@@ -79,8 +79,18 @@ pub(super) fn stated(text: &str) -> Option<Number> {
     numbers(value).next().map(|spot| spot.number)
 }
 
+impl Number {
+    /// Reads a text that is nothing but a number: sign, currency, thousands groups, decimals, exponent, percent,
+    /// fractions (`3/4`, `\frac{3}{4}`) and mixed numbers (`1 1/2`); blanks and Markdown emphasis around it are ignored.
+    ///
+    /// `None` for anything else, a zero denominator, or more than 400 digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        whole(text)
+    }
+}
+
 /// A text that is one number and nothing else.
-pub(super) fn whole(text: &str) -> Option<Number> {
+fn whole(text: &str) -> Option<Number> {
     let text = text.trim_matches(|c| AROUND.contains(&c));
     if let Some(fraction) = latex_fraction(text) {
         return Some(fraction);

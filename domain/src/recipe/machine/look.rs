@@ -7,10 +7,9 @@ use super::{Ballot, Call, Stands, State};
 use crate::dialogue::{self, Speaker, Turn};
 use crate::filter::Rejection;
 use crate::job::Judge;
-use crate::recipe::{Does, JudgeStep, Recipe};
-use crate::reply::{Fields, Holds, Value};
+use crate::recipe::{Recipe, Step};
+use crate::reply::{Answer, Fields, Holds, Judgement, Reply, Value, latest_answer};
 use crate::seed::Seed;
-use crate::work::{Answer, Judgement};
 
 impl State {
     /// A candidate whose fields are filled as its seed's are: for what prompts are expected to cost.
@@ -24,33 +23,31 @@ impl State {
         };
         let mut fields = Fields::from([("question".into(), Value::text(&seed.question))]);
         fields.extend(recipe.first_fields());
-        for step in recipe.steps() {
-            let reply = match &step.does {
-                Does::Ask(ask) => &ask.reply,
-                Does::Judge(JudgeStep { own: Some(own), .. }) => &own.reply,
-                _ => continue,
+        let members = recipe
+            .steps()
+            .iter()
+            .filter_map(Step::reply)
+            .flat_map(Reply::filled);
+        for member in members {
+            let value = match &member.holds {
+                Holds::Text => Value::text(&seed.answer),
+                Holds::Question => Value::text(&seed.question),
+                Holds::Answer => Value::Answer(Some(answer.clone())),
+                // Records stand for the list that they are taken from.
+                Holds::Reasoning | Holds::List { .. } => continue,
+                Holds::YesNo => Value::YesNo(true),
+                Holds::Number { max, .. } => Value::Number(*max),
+                Holds::Texts { at_least } => {
+                    Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
+                }
+                Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
+                Holds::Messages | Holds::ToolMessages => Value::Messages(vec![
+                    Turn::new(Speaker::User, &seed.question),
+                    Turn::new(Speaker::Assistant, &seed.answer),
+                ]),
+                Holds::Tools => Value::Tools(Vec::new()),
             };
-            for member in reply.filled() {
-                let value = match &member.holds {
-                    Holds::Text => Value::text(&seed.answer),
-                    Holds::Question => Value::text(&seed.question),
-                    Holds::Answer => Value::Answer(Some(answer.clone())),
-                    // Records stand for the list that they are taken from.
-                    Holds::Reasoning | Holds::List { .. } => continue,
-                    Holds::YesNo => Value::YesNo(true),
-                    Holds::Number { max, .. } => Value::Number(*max),
-                    Holds::Texts { at_least } => {
-                        Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
-                    }
-                    Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
-                    Holds::Messages | Holds::ToolMessages => Value::Messages(vec![
-                        Turn::new(Speaker::User, &seed.question),
-                        Turn::new(Speaker::Assistant, &seed.answer),
-                    ]),
-                    Holds::Tools => Value::Tools(Vec::new()),
-                };
-                fields.insert(member.name.clone(), value);
-            }
+            fields.insert(member.name.clone(), value);
         }
         fields.insert("answer".into(), Value::Answer(Some(answer)));
         Self {
@@ -156,15 +153,5 @@ impl State {
         self.last
             .as_ref()
             .map_or("", |(_, unusable)| unusable.text.as_str())
-    }
-}
-
-/// The answer among fields: the one under `answer`, or the only one.
-pub(super) fn latest_answer(fields: &Fields) -> Option<&Answer> {
-    let answer = |value: &'_ Value| matches!(value, Value::Answer(Some(_)));
-    let found = fields.get("answer").filter(|value| answer(value));
-    match found.or_else(|| fields.values().find(|value| answer(value))) {
-        Some(Value::Answer(found)) => found.as_ref(),
-        _ => None,
     }
 }

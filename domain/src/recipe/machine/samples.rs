@@ -4,14 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::lengths::ratio;
-use super::look::latest_answer;
 use super::{Context, Effect, Sample, State};
 use crate::evidence::tally;
 use crate::filter::{Reason, Rejection};
 use crate::job::{Judge, JudgeWhen};
 use crate::recipe::{Ask, Does, JudgeStep, Keep, OwnRubric, Recipe, Samples};
-use crate::reply::{Fields, Holds, Value, judgement};
-use crate::work::Judgement;
+use crate::reply::{Fields, Holds, Judgement, Value, judgement, latest_answer};
 
 impl State {
     pub(super) fn all_replies(&mut self, context: &Context<'_>, ask: &Ask, effects: &mut Vec<Effect>) {

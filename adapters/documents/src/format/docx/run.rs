@@ -2,7 +2,6 @@
 
 use quick_xml::events::BytesStart;
 
-use super::styles::Styles;
 use super::{attribute, is_on};
 use crate::format::notation::Shift;
 
@@ -17,21 +16,6 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Takes a property of a run, or the style that it names; false where it is none that counts here.
-    pub(super) fn take(&mut self, name: &str, element: &BytesStart<'_>, styles: &Styles) -> bool {
-        if name == "rStyle" {
-            let style = attribute(element, "val")
-                .map(|id| styles.look(&id))
-                .unwrap_or_default();
-            *self = Self {
-                shift: self.shift.or(style.shift),
-                struck: self.struck || style.struck,
-            };
-            return true;
-        }
-        self.set(name, element)
-    }
-
     /// Takes a property.
     pub(super) fn set(&mut self, name: &str, element: &BytesStart<'_>) -> bool {
         match name {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
 use super::run::Look;
 use super::{attribute, each_event};
@@ -157,5 +157,22 @@ fn by_name(name: &str) -> Option<Meaning> {
         _ if name.starts_with("toc ") || name.starts_with("index ") => Some(Meaning::Contents),
         _ if name.starts_with("list bullet") || name.starts_with("list number") => Some(Meaning::Item),
         _ => None,
+    }
+}
+
+impl Look {
+    /// Takes a property of a run, or the style that it names; false where it is none that counts here.
+    pub(super) fn take(&mut self, name: &str, element: &BytesStart<'_>, styles: &Styles) -> bool {
+        if name == "rStyle" {
+            let style = attribute(element, "val")
+                .map(|id| styles.look(&id))
+                .unwrap_or_default();
+            *self = Self {
+                shift: self.shift.or(style.shift),
+                struck: self.struck || style.struck,
+            };
+            return true;
+        }
+        self.set(name, element)
     }
 }

@@ -7,7 +7,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::dependence::cells;
-use super::role::{Role, Roles, TableRoles};
+use super::role::Role;
+use super::roles::{Roles, TableRoles};
 use super::{ROWS_MAX, Relation};
 use crate::answer::sql::table::{Cell, Key};
 

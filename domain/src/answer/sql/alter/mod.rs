@@ -11,6 +11,7 @@
 mod dependence;
 mod grow;
 mod role;
+mod roles;
 mod thin;
 
 use rand::SeedableRng;
@@ -18,7 +19,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::table::Cell;
-use role::Roles;
+use roles::Roles;
 
 /// Altered copies of each database.
 pub const COPIES: usize = 6;

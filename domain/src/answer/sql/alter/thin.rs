@@ -6,7 +6,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::Relation;
-use super::role::{Role, Roles};
+use super::role::Role;
+use super::roles::Roles;
 use crate::answer::sql::table::{Cell, Key};
 
 /// The share of rows that a copy keeps.

@@ -20,7 +20,7 @@ use crate::options::Limits;
 use crate::skip::Reason;
 use lists::Numbering;
 use marks::{Mark, Reading};
-use modes::{Mode, Trial};
+use modes::Trial;
 
 /// The sink of the tokenizer. Its methods take `&self`, hence the cell.
 pub(super) struct Outline(RefCell<Reader>);
@@ -57,6 +57,22 @@ struct Row {
     cells: Vec<String>,
     /// Characters of them that are links.
     linked: usize,
+}
+
+/// What the text in an element is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Content,
+    Silent,
+    /// Not shown.
+    Hidden,
+    /// Furniture; by what an element is called, or by what it is.
+    Navigation {
+        by_name: bool,
+    },
+    Header,
+    /// Struck out.
+    Deleted,
 }
 
 struct Element {

@@ -2,7 +2,7 @@
 
 use html5ever::tokenizer::Tag;
 
-use super::{Mark, Reader};
+use super::{Mark, Mode, Reader};
 use crate::block::{Block, Kind, Why};
 use crate::format::html::elements::{self, Role, attribute};
 use crate::format::html::names::{self, Called};
@@ -11,21 +11,6 @@ use crate::format::html::names::{self, Called};
 const PROSE_WORDS: usize = 12;
 /// Words of all blocks together that do.
 const WORDS: usize = 40;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Content,
-    Silent,
-    /// Not shown.
-    Hidden,
-    /// Furniture; by what an element is called, or by what it is.
-    Navigation {
-        by_name: bool,
-    },
-    Header,
-    /// Struck out.
-    Deleted,
-}
 
 /// An element that is called like furniture and may be the page's own: a section is called like its heading.
 pub(super) struct Trial {

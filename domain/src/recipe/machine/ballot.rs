@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::machine::{Call, Context, Effect, State, Unusable};
-use super::{Ask, Does, JudgeStep, Samples};
+use super::{Call, Context, Effect, State, Unusable};
 use crate::answer::meaning;
 use crate::evidence::{Action, CALIBRATION_ANSWERS, Situation, Weighed, tally};
 use crate::filter::{Reason, Rejection};
-use crate::reply::{Fields, Value, judgement};
-use crate::work::{Answer, Judgement};
+use crate::recipe::{Ask, Does, JudgeStep, Samples};
+use crate::reply::{Answer, Fields, Judgement, Value, judgement};
 
 /// The answers to one question, and what is known of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -211,28 +210,17 @@ impl State {
     ) {
         match outcome {
             Ok(fields) => {
-                let (verdict, answer) = self.take_verdict(context, ask, fields);
+                let answer = self.fill(context, ask, fields).flatten();
+                let answerable = self.demanded(context, call.step, ask).is_none();
                 // One that came with the verdict votes like another.
                 let room = self.ballot.asked < context.rule.max_samples;
-                if context.verdict_answers && verdict && room {
+                if context.verdict_answers && answerable && room {
                     self.ballot.add(answer);
                 }
                 self.follow_rule(context, effects);
             }
             Err(unusable) => self.ask_again(call, ask, unusable, effects),
         }
-    }
-
-    /// Takes the fields of a verdict in: whether the question can be answered, and the answer that came along.
-    fn take_verdict(&mut self, context: &Context<'_>, ask: &Ask, fields: Fields) -> (bool, Option<Answer>) {
-        let answer = self.fill(context, ask, fields).flatten();
-        let refused = ask
-            .require
-            .as_ref()
-            .and_then(|demand| self.refused(context, demand));
-        let reason = refused.as_ref().map(|rejection| rejection.detail.clone());
-        self.ballot.verdict(refused.is_none(), reason.unwrap_or_default());
-        (refused.is_none(), answer)
     }
 
     /// Decides on the answers once all that were asked for are there.

@@ -1,0 +1,107 @@
+//! Taking what is settled, and storing it before the ledger forgets it.
+
+use std::time::Duration;
+
+use gristmill_domain::id::TaskId;
+use gristmill_domain::row::Row;
+use gristmill_domain::work::Address;
+use gristmill_ports::ledger::{Decision, Settled};
+use gristmill_proto::{Settlement, decode_report, decode_settlement};
+use tokio::time::Instant;
+
+use super::{Engine, Producer};
+use crate::Error;
+use crate::failure::TaskFailure;
+use crate::journal::TaskResult;
+use crate::meter;
+
+impl Engine<'_, '_> {
+    /// Takes what is settled, waiting for the first; whether there was anything.
+    pub(super) async fn collect(
+        &mut self,
+        producer: &mut dyn Producer,
+        wait: Duration,
+    ) -> Result<bool, Error> {
+        let settled = self
+            .site
+            .ledger
+            .results(self.site.run, self.site.cursor, 512, wait)
+            .await?;
+        let some = !settled.is_empty();
+        for result in settled {
+            self.site.cursor = self.site.cursor.max(result.seq);
+            match self.in_flight.remove(&result.task) {
+                Some(in_flight) => {
+                    self.at_risk = self.at_risk.checked_sub(in_flight.at_risk).unwrap_or_default();
+                    self.take(producer, in_flight.address, result).await?;
+                }
+                // Stored before a crash, absorbed after it.
+                None if self.stored.contains(&result.task) => {
+                    self.site
+                        .ledger
+                        .absorb(self.site.run, &self.site.epoch, &[result.task])
+                        .await?;
+                }
+                None => {
+                    self.site.early.insert(result.task, result);
+                }
+            }
+        }
+        Ok(some)
+    }
+
+    pub(crate) async fn take(
+        &mut self,
+        producer: &mut dyn Producer,
+        address: Address,
+        settled: Settled,
+    ) -> Result<(), Error> {
+        let brought = match settled.decision {
+            Decision::Done(bytes) => Ok(match decode_settlement(&bytes)? {
+                Settlement::Report(report) => report,
+                Settlement::Blob(name) => decode_report(&self.site.journal.blob(&name).await?)?,
+            }),
+            Decision::Failed { reason } => Err(TaskFailure::from(reason)),
+        };
+        self.results.push(TaskResult {
+            task: settled.task,
+            address,
+            model: settled.model,
+            brought: brought.clone(),
+            cost: settled.cost,
+            attempts: u32::try_from(settled.attempts.len()).unwrap_or(u32::MAX),
+        });
+        producer.absorb(address, brought, settled.cost)
+    }
+
+    /// Stores results and rows, then has the ledger forget the tasks.
+    pub(super) async fn checkpoint(&mut self, decided: &mut (impl FnMut(&Row) + Send)) -> Result<(), Error> {
+        self.last_checkpoint = Instant::now();
+        let ids: Vec<TaskId> = self.results.iter().map(|result| result.task).collect();
+        if let Some(care) = &mut self.site.care {
+            care.stored += ids.len() as u64;
+        }
+        let results = std::mem::take(&mut self.results);
+        self.site
+            .journal
+            .append_results(self.round, &mut self.next_results, results)
+            .await?;
+        let rows = std::mem::take(&mut self.rows);
+        self.site
+            .journal
+            .append_rows(self.round, &mut self.next_rows, &rows)
+            .await?;
+        for row in &rows {
+            meter::decided(&row.value);
+            decided(&row.value);
+        }
+        if !ids.is_empty() {
+            self.site
+                .ledger
+                .absorb(self.site.run, &self.site.epoch, &ids)
+                .await?;
+            meter::absorbed(ids.len());
+        }
+        Ok(())
+    }
+}

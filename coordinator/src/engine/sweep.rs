@@ -1,0 +1,119 @@
+//! The sweep: what the ledger, the books and the batches say meanwhile.
+
+use gristmill_domain::amount::Amount;
+use gristmill_domain::id::TaskId;
+use gristmill_domain::stage::Stage;
+use gristmill_domain::work::Task;
+use gristmill_ports::ledger::{Account, AccountState};
+use gristmill_ports::upkeep::StoreHealth;
+use tokio::time::Instant;
+
+use super::Engine;
+use crate::Error;
+use crate::failure::TaskFailure;
+use crate::meter;
+
+impl Engine<'_, '_> {
+    /// Burns leases that ran out, publishes what is due, fails what can never be paid for, and looks at the account.
+    pub(super) async fn sweep(&mut self) -> Result<(), Error> {
+        self.last_sweep = Instant::now();
+        let (run, epoch) = (self.site.run, self.site.epoch.clone());
+        if let Some(care) = &self.site.care
+            && care.upkeep.health(run, &epoch, care.stored).await? != StoreHealth::Whole
+        {
+            // Taken up again, the run looks into it before anything is opened.
+            return Err(Error::Shaken);
+        }
+        let burned = self.site.ledger.expire(run, &epoch).await?;
+        if burned > 0 {
+            meter::expired(burned);
+            tracing::warn!(%run, attempts = burned, "leases ran out: their worst case is booked");
+        }
+        self.publish_due().await?;
+        let account = self.site.ledger.account(run).await?;
+        if account.state != AccountState::Active {
+            return Err(self.halted().await?);
+        }
+        self.site.limit = account.limit;
+        self.fail_unfunded(&account).await?;
+        let in_flight = self.in_flight.len() as u64;
+        let in_batches = self.in_batches().await;
+        self.site.progress.send_modify(|progress| {
+            progress.see(&account, in_flight);
+            progress.in_batches = in_batches.unwrap_or(progress.in_batches);
+        });
+        Ok(())
+    }
+
+    /// Tasks that wait in batches; `None` where that cannot be told.
+    pub(super) async fn in_batches(&self) -> Option<u64> {
+        let batch_jobs = self.site.batch_jobs?;
+        match batch_jobs.out(self.site.run).await {
+            Ok(tasks) => Some(tasks),
+            Err(error) => {
+                tracing::debug!(run = %self.site.run, error = &error as &dyn std::error::Error, "the tasks in batches were not counted");
+                None
+            }
+        }
+    }
+
+    /// With nothing started, nothing can be freed any more: tasks whose worst case does not fit into what is left fail.
+    pub(super) async fn fail_unfunded(&mut self, account: &Account) -> Result<(), Error> {
+        if account.total().started.calls > 0 {
+            return Ok(());
+        }
+        let poor = |stage: Stage, worst: Amount| {
+            let run = account.limit.covers(account.total().used() + worst);
+            let share = account.stage_limits.get(&stage);
+            !run || share.is_some_and(|limit| !limit.covers(account.stage_total(stage).used() + worst))
+        };
+        // Those that wait for less to be at risk would each wait for a sweep of its own. They put nothing at risk: none can begin.
+        let held_back = std::mem::take(&mut self.held_back);
+        let (unpayable, rest): (Vec<Task>, Vec<Task>) = held_back
+            .into_iter()
+            .partition(|task| poor(task.address.step.stage, self.worst_case(task)));
+        self.held_back = rest.into();
+        if !unpayable.is_empty() {
+            self.open(unpayable).await?;
+        }
+        let ids: Vec<TaskId> = self
+            .in_flight
+            .iter()
+            .filter(|(_, entry)| poor(entry.address.step.stage, entry.worst))
+            .map(|(id, _)| *id)
+            .collect();
+        if !ids.is_empty() {
+            let why = "what is left of the budget does not cover its worst case";
+            let failure = TaskFailure::Unfunded(why.to_owned());
+            let failed = self
+                .site
+                .ledger
+                .fail(self.site.run, &self.site.epoch, &ids, &failure.to_string())
+                .await?;
+            tracing::info!(run = %self.site.run, tasks = failed, "the budget does not reach for some tasks");
+        }
+        Ok(())
+    }
+
+    /// Why the account lets nothing begin. Tasks of a cancelled run fail: nobody will ask for them again.
+    pub(super) async fn halted(&self) -> Result<Error, Error> {
+        let account = self.site.ledger.account(self.site.run).await?;
+        Ok(match account.state {
+            AccountState::Paused { reason } => Error::Paused { reason },
+            AccountState::Frozen { shaken: true, .. } => Error::Shaken,
+            AccountState::Frozen { reason, .. } => Error::Frozen { reason },
+            AccountState::Cancelled => {
+                let ids: Vec<TaskId> = self.in_flight.keys().copied().collect();
+                if !ids.is_empty() {
+                    self.site
+                        .ledger
+                        .fail(self.site.run, &self.site.epoch, &ids, "cancelled")
+                        .await?;
+                }
+                Error::Cancelled
+            }
+            AccountState::Closed => Error::ResultsMissing,
+            AccountState::Active => Error::Shaken,
+        })
+    }
+}
