@@ -37,7 +37,7 @@ tools:
     parameters: {type: object, properties: {a: {type: number}, b: {type: number}}, required: [a, b]}
 steps:
   - ask: talk
-    prompt: talk.txt
+    prompt: tooled.txt
     reply:
       - messages: tool_messages
   - distinct: messages
@@ -54,7 +54,7 @@ steps:
     reply:
       - tools: tools
   - ask: talk
-    prompt: talk.txt
+    prompt: tooled.txt
     reply:
       - messages: tool_messages
   - distinct: messages
@@ -67,10 +67,17 @@ Write a new question like this one, and a dialogue that begins with it.
 <question>
 {{ question }}
 </question>
-{%- if tools %}
+Reply with a JSON object with the member \"messages\".
+";
+
+const TOOLED_PROMPT: &str = "version: 1
+=== user
+Write a new question like this one, and a dialogue that begins with it.
+<question>
+{{ question }}
+</question>
 The assistant may call these tools:
 <tools>{{ tools }}</tools>
-{%- endif %}
 Reply with a JSON object with the member \"messages\".
 ";
 
@@ -109,6 +116,7 @@ fn bench(quality: Quality) -> Bench {
         ("tooled.yaml", TOOLED),
         ("invented.yaml", INVENTED),
         ("talk.txt", TALK_PROMPT),
+        ("tooled.txt", TOOLED_PROMPT),
         ("tools.txt", TOOLS_PROMPT),
     ] {
         bench.write(name, text).unwrap();
@@ -139,7 +147,8 @@ fn printed(bench: &Bench, args: &[&str]) -> String {
 /// A message of a dataset as it is stored in the journal.
 fn stored(message: &Value) -> Value {
     let mut stored = message.clone();
-    for call in stored["tool_calls"].as_array_mut().into_iter().flatten() {
+    let calls = stored.get_mut("tool_calls").and_then(Value::as_array_mut);
+    for call in calls.into_iter().flatten() {
         let arguments = call["function"]["arguments"].as_str().unwrap();
         let arguments: Value = serde_json::from_str(arguments).unwrap();
         *call = json!({"id": call["id"], "name": call["function"]["name"], "arguments": arguments});
@@ -254,7 +263,7 @@ fn a_dialogue_that_cannot_be_made_is_an_error_before_anything_is_spent() {
         "{told}"
     );
     assert!(
-        told.contains("tooled.yaml:18:30") && told.contains("`messages` does not hold `tool_messages`"),
+        told.contains("tooled.yaml:18:33") && told.contains("`messages` does not hold `tool_messages`"),
         "{told}"
     );
     assert_eq!(bench.sim.bill().total.calls, 0);
