@@ -16,6 +16,7 @@
 //! only when everything that was asked for is there, so that no decision depends on the order of arrival.
 
 mod ballot;
+mod complete;
 mod dialogue;
 mod lengths;
 mod look;
@@ -332,7 +333,7 @@ impl State {
                 return self.end(Some(rejection), effects);
             }
             let Some(step) = context.recipe.step(self.at) else {
-                return self.end(self.without_dialogue(context.recipe), effects);
+                return self.end(self.incomplete(context.recipe), effects);
             };
             // Conditions are looked at only where they decide.
             let skipped = context.votes && self.is_evidence(context);

@@ -1,4 +1,4 @@
-//! Dialogues: whether the tools that one calls are there, and whether there is one at all.
+//! Dialogues: whether the tools that one calls are there.
 
 use super::{Call, State, Unusable};
 use crate::dialogue::{self, Tool, Turn};
@@ -28,18 +28,6 @@ impl State {
                 text: Value::Messages(turns.clone()).shown(),
             }),
         }
-    }
-
-    /// The rejection of a row that is to be a dialogue, where no step that was done has made one.
-    pub(super) fn without_dialogue(&self, recipe: &Recipe) -> Option<Rejection> {
-        let form = recipe.file().row.form;
-        let missing = form.is_dialogue() && self.messages(recipe).is_none();
-        missing.then(|| {
-            Rejection::new(
-                Reason::Recipe,
-                "no step that was done has made the messages of the row",
-            )
-        })
     }
 
     /// The messages of the row, where it is a dialogue and has them.

@@ -180,6 +180,30 @@ fn calls_that_do_not_fit_are_asked_for_again_and_then_dropped() {
 }
 
 #[test]
+fn a_row_whose_answer_no_step_made_is_not_accepted() {
+    let recipe = json!({
+        "recipe": "mine", "version": 1, "about": "Sometimes nothing is asked.",
+        "steps": [{"ask": "answer", "prompt": "answer", "when": "question == 'never'",
+                   "reply": [{"reasoning": "reasoning"}, {"answer": "answer"}]},
+                  {"distinct": "answer"}],
+        "row": {"form": "instruction", "question": "question", "answer": "answer"},
+    });
+    let world = World {
+        recipe: Recipe::new(serde_json::from_value(recipe).unwrap()).unwrap(),
+        ..world()
+    };
+    let (state, _) = world.walk_with(&|_, _| ());
+    let rejection = state.decided().flatten().unwrap();
+    assert_eq!(
+        (rejection.reason, rejection.detail.as_str()),
+        (
+            Reason::Recipe,
+            "no step that was done has made the answer of the row"
+        )
+    );
+}
+
+#[test]
 fn a_dialogue_that_no_step_made_is_no_row() {
     let mut recipe = tool_use();
     recipe["steps"][0]["when"] = json!("question == 'never'");
