@@ -5,7 +5,7 @@ use prost::Message;
 /// Messages with the members of a type that is stored as JSON: serde carries values from one to the other (`src/mirror.rs`).
 const MIRRORS: [&str; 5] = ["Start", "Job", "Trace", "Amount", "Limit"];
 /// Those of them that stand for the value of their only field.
-const TRANSPARENT: [&str; 11] = [
+const TRANSPARENT: [&str; 15] = [
     "Job.Validator",
     "Trace",
     "Trace.Second",
@@ -17,6 +17,10 @@ const TRANSPARENT: [&str; 11] = [
     "Trace.Texts",
     "Trace.Choice",
     "Trace.OptionalAnswer",
+    "Trace.Turns",
+    "Trace.Tools",
+    "Trace.Records",
+    "Trace.Record",
 ];
 /// Those whose stored form is another, by the type that has it.
 const CONVERTED: [(&str, &str); 3] = [
@@ -25,7 +29,7 @@ const CONVERTED: [(&str, &str); 3] = [
     ("Trace.StageCost", "crate::mirror::StageCost"),
 ];
 /// What serde is told of single fields, with the paths of the compiler: those of a oneof's fields name the oneof.
-const FIELDS: [(&str, &str); 11] = [
+const FIELDS: [(&str, &str); 13] = [
     ("Start.Recipe.file", r#"with = "crate::mirror::document""#),
     ("Job.Teacher.body", r#"with = "crate::mirror::documents""#),
     ("Job.Judge.body", r#"with = "crate::mirror::documents""#),
@@ -37,6 +41,8 @@ const FIELDS: [(&str, &str); 11] = [
     ("Job.Validator.Regex.compare", SKIPPED),
     ("Job.Budget.at_risk", SKIPPED),
     ("Trace.Row.form", SKIPPED),
+    ("Trace.ToolCall.arguments", r#"with = "crate::mirror::document""#),
+    ("Trace.Tool.parameters", r#"with = "crate::mirror::document""#),
     ("Trace.Step.stage", r#"with = "crate::mirror::stage""#),
     ("Trace.Task.brought.report", r#"rename = "Ok""#),
     ("Trace.Task.brought.failure", r#"rename = "Err""#),
@@ -83,6 +89,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("Trace.Second.second", ""),
         ("Trace.Output.output", ""),
         ("Trace.Value.value", ""),
+        ("Trace.Record.record", ""),
         ("Trace.Task.brought", ""),
     ] {
         let told = format!(r#"#[serde({told}rename_all = "snake_case")]"#);

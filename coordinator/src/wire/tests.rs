@@ -49,7 +49,7 @@ fn job() -> Value {
         },
         "holdout": {"validation": 0.2, "test": 0.3, "group_jaccard": 0.5, "seed": u64::MAX},
         "teacher": [
-            with(model(), json!({"weight": 2.5})),
+            with(model(), json!({"weight": 2.5, "related_to_student": false})),
             {"local": {"name": "l", "slots": 2, "context_tokens": 3, "threads": 4}},
         ],
         "judge": with(model(), json!({"when": "always", "accept_at": 3.5, "samples": 2})),
@@ -89,6 +89,7 @@ fn job() -> Value {
         },
         "budget": {"usd": 1.5, "calls": 100, "at_risk": 0.2, "max_attempts": 2, "price_file": "prices.yaml"},
         "anchor": {"max_synthetic_share": 0.5, "max_repeats": 3, "self_improvement": true},
+        "student": {"model": "q", "min_accuracy": 0.75, "questions": 9},
         "output": {"dir": "o", "layout": "alpaca", "jsonl": false, "context": false, "system": "sys", "shard_rows": 5},
     })
 }
@@ -115,7 +116,7 @@ fn crossed(start: &Start) -> Start {
 
 fn same(a: &Start, b: &Start) {
     assert_eq!(a.job, b.job);
-    assert_eq!(serde_json::to_vec(a).unwrap(), serde_json::to_vec(b).unwrap());
+    assert_eq!(serde_json::to_value(a).unwrap(), serde_json::to_value(b).unwrap());
 }
 
 #[test]
@@ -247,10 +248,19 @@ fn history() -> Value {
         json!({"usd_micros": 1, "calls": 2, "input_tokens": 3, "output_tokens": 4}),
     );
     let answer = json!({"reasoning": "r", "answer": "a", "canonical": "c", "correct": null, "detail": "d"});
+    let tools = json!([{"name": "clock", "description": "d", "parameters": {"type": "object"}}]);
+    let turns = json!([
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "name": "clock", "arguments": {"zone": "UTC", "at": 1.5}}]},
+        {"role": "tool", "content": "12:00", "tool_call_id": "1", "name": "clock"},
+        {"role": "assistant", "content": "a"},
+    ]);
     let brought = [
         json!({"Ok": {"model_version": "v", "output": {"fields": {
             "text": {"text": "t"}, "texts": {"texts": ["a", "b"]}, "yes": {"yes_no": false}, "number": {"number": 0.0},
             "word": {"choice": "w"}, "none": {"choice": null}, "answer": {"answer": answer}, "nothing": {"answer": null},
+            "talk": {"messages": turns}, "tools": {"tools": tools},
+            "list": {"records": [{"fields": {"text": {"text": "t"}}}, {"rejected": {"reason": "format", "detail": "d"}}]},
         }}}}),
         json!({"Ok": {"model_version": "v", "output": {"rejected": {"rejection": {"reason": "refusal", "detail": "d"}, "text": "t"}}}}),
         json!({"Ok": {"model_version": "v", "output": {"vectors": [[0.1, 0.2], []]}}}),
@@ -291,6 +301,7 @@ fn history() -> Value {
         "worse": {"reasoning": "r", "answer": "w", "margin": 1.5}, "teacher": "t", "teacher_version": "tv", "prompts": ["p 1"],
         "tasks": [task], "steps": [{"step": "answer 3", "prompt": "p 1", "model": "m"}],
         "costs": [["generate", amount], ["embed", amount]], "depth": 1, "rejection": {"reason": "refusal", "detail": "why"},
+        "messages": turns, "tools": tools,
     });
     let row = with(with(row, about), json!({"checks": checks}));
     json!({"made": {"tasks": tasks, "seed": seed, "row": row}})
@@ -320,7 +331,8 @@ fn a_history_comes_back_as_it_was() {
     let mut least = full.clone();
     let row = least["made"]["row"].as_object_mut().unwrap();
     for left_out in [
-        "made", "form", "borrowed", "assigned", "on_topic", "passage", "second", "mutation", "worse", "steps",
+        "made", "form", "borrowed", "assigned", "on_topic", "passage", "second", "mutation", "worse",
+        "steps", "messages", "tools",
     ] {
         row.remove(left_out);
     }
