@@ -135,8 +135,8 @@ fn step(text: &mut String, name: &str, result: &TaskResult, task: Option<&Task>)
                 rejection,
                 text: said,
             } => {
-                block(text, "→ of no use", &rejection.to_string());
-                block(text, "→ as it was said", said);
+                block(text, "→ unusable", &rejection.to_string());
+                block(text, "→ the reply", said);
             }
             Output::Vectors(_) => {}
         },

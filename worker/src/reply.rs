@@ -527,7 +527,7 @@ mod tests {
         for (wrong, why) in [
             (
                 r#"{"facts": ["a"], "score": 4, "kind": "cure"}"#,
-                "`facts` holds 1 texts",
+                "`facts` holds 1 text,",
             ),
             (
                 r#"{"facts": ["a", "b"], "score": 6, "kind": "cure"}"#,

@@ -7,6 +7,7 @@ use gristmill_domain::job::{NO_CONCEPT, folded};
 use gristmill_domain::json;
 use gristmill_domain::prompt::thinking;
 use gristmill_domain::reply::{Fields, Holds, Member, Record, Reply, Value};
+use gristmill_domain::words::many;
 use serde_json::Map;
 
 use super::{Answered, OTHER_LINES, Said, malformed};
@@ -344,8 +345,8 @@ fn enough(name: &str, texts: impl Iterator<Item = String>, at_least: u32) -> Res
     let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
     if texts.is_empty() || texts.len() < at_least as usize {
         let detail = format!(
-            "`{name}` holds {} texts, where at least {} are wanted",
-            texts.len(),
+            "`{name}` holds {}, where at least {} are wanted",
+            many(texts.len() as u64, "text"),
             at_least.max(1)
         );
         return Err(malformed(detail));
