@@ -500,6 +500,31 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_in_a_line_of_its_own_is_read_from_there() {
+        // As the built-in prompts of critiques ask for it.
+        let members = [("critique", Holds::Text), ("acceptable", Holds::YesNo)];
+        let reply = asked("critique", &members);
+        let read = |text: &str| fields(&request(true, false), text, &reply);
+        let wanted = |critique: &str, acceptable: bool| {
+            Ok(Fields::from([
+                ("critique".into(), reply::Value::text(critique)),
+                ("acceptable".into(), reply::Value::YesNo(acceptable)),
+            ]))
+        };
+        let lines = "critique: No unit is named.\nIt should be 5 mg.\nacceptable: false";
+        assert_eq!(
+            read(lines),
+            wanted("No unit is named.\nIt should be 5 mg.", false)
+        );
+        assert_eq!(read("acceptable: true"), wanted("", true));
+        assert_eq!(
+            read("No: the unit is missing."),
+            wanted("the unit is missing.", false)
+        );
+        assert!(read("critique: fine\nacceptable: perhaps").is_err());
+    }
+
+    #[test]
     fn members_of_every_type_are_read_from_objects_and_from_lines() {
         let members = [
             ("facts", Holds::Texts { at_least: 2 }),

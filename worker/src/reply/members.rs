@@ -184,10 +184,15 @@ fn from_text(request: &Request, said: &Said, reply: &Reply) -> Result<Read, Reje
         .filter(|member| member.holds == Holds::YesNo)
         .count();
     let raw = matches!(request.prompt, Prompt::Raw(_));
+    // Prompts ask for "Yes:" and a reason, or for a line of each member.
+    let by_lines = reply
+        .verdict()
+        .is_some_and(|verdict| text.lines().any(|line| behind(line, &verdict.name).is_some()));
+    let yes_first = !by_lines && (decisions == 1 && reply.members.len() == 2 || raw && decisions > 0);
     let fields = match reply.members.as_slice() {
         [only] => vec![(only, alone(text, &only.holds, &only.name)?)],
         // Raw prompts are continued by yes or no, whatever was to be decided.
-        all if decisions == 1 && reply.decides() && all.len() == 2 || raw && decisions > 0 => {
+        all if yes_first => {
             let (yes, reason) = yes_or_no(text)?;
             let value = |member: &Member| match member.holds {
                 Holds::YesNo => Value::YesNo(yes),
@@ -238,19 +243,15 @@ fn alone(text: &str, holds: &Holds, name: &str) -> Result<Value, Rejection> {
 
 /// The value of a member among several, each of which begins with a line `name: …`.
 fn of_line(text: &str, reply: &Reply, member: &Member) -> Result<Value, Rejection> {
-    let begins = |line: &str, name: &str| {
-        let rest = line.trim().strip_prefix(name)?.trim_start().strip_prefix(':')?;
-        Some(rest.trim().to_owned())
-    };
     let mut lines = text
         .lines()
-        .skip_while(|line| begins(line, &member.name).is_none());
-    let first = lines.next().and_then(|line| begins(line, &member.name));
+        .skip_while(|line| behind(line, &member.name).is_none());
+    let first = lines.next().and_then(|line| behind(line, &member.name));
     let rest = lines.take_while(|line| {
         reply
             .members
             .iter()
-            .all(|other| begins(line, &other.name).is_none())
+            .all(|other| behind(line, &other.name).is_none())
     });
     let whole = first.map(|first| {
         [first]
@@ -274,6 +275,12 @@ fn of_line(text: &str, reply: &Reply, member: &Member) -> Result<Value, Rejectio
         ))),
         (Some(text), holds) => alone(text, holds, name),
     }
+}
+
+/// What stands behind `name:` in a line that begins with it.
+fn behind(line: &str, name: &str) -> Option<String> {
+    let rest = line.trim().strip_prefix(name)?.trim_start().strip_prefix(':')?;
+    Some(rest.trim().to_owned())
 }
 
 /// A question without quotation marks and label.
