@@ -26,9 +26,7 @@ use crate::strategy::Strategy;
 pub use built_in::{built_in, built_in_text, built_ins};
 pub use call::Call;
 pub use condition::{Condition, JobSays};
-pub use file::{
-    File, Form, Keep, MemberFile, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile,
-};
+pub use file::{File, Form, Keep, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile};
 pub use made::Made;
 
 /// A recipe that was checked.

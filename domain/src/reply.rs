@@ -2,6 +2,7 @@
 //! read, whatever recipe asks.
 
 mod answer;
+mod written;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::filter::{Reason, Rejection};
 use crate::job::NO_CONCEPT;
 
 pub use answer::{Answer, Judgement};
+pub use written::MemberFile;
 
 /// What a reply holds, in the order in which a model is to write it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -89,7 +91,7 @@ pub enum Holds {
     List {
         /// The members of a record, as a list of `name: type`.
         #[serde(with = "pairs")]
-        #[schemars(with = "Vec<crate::recipe::MemberFile>")]
+        #[schemars(with = "Vec<MemberFile>")]
         of: Vec<Member>,
         /// The fewest records that are of use.
         #[serde(default)]
@@ -101,8 +103,7 @@ pub enum Holds {
 mod pairs {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::Member;
-    use crate::recipe::MemberFile;
+    use super::{Member, MemberFile};
 
     pub(super) fn serialize<S: Serializer>(members: &[Member], serializer: S) -> Result<S::Ok, S::Error> {
         let files = members

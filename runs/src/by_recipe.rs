@@ -9,7 +9,7 @@ use gristmill_domain::row::Row;
 use gristmill_domain::words::{counts, many, thousands};
 use serde::{Deserialize, Serialize};
 
-use crate::assemble::{Loss, Manifest, Yield};
+use crate::assemble::{Loss, Yield};
 
 /// Reasons that are named of those for which a recipe's candidates were dropped.
 const NAMED: usize = 3;
@@ -90,17 +90,8 @@ impl RecipeYield {
     }
 }
 
-/// The recipes of a run that are worth telling apart: where there are several, or the job names its own.
-pub(crate) fn told(manifest: &Manifest) -> &[RecipeYield] {
-    match manifest.by_recipe.len() > 1 || !manifest.job.generate.recipes.is_empty() {
-        true => &manifest.by_recipe,
-        false => &[],
-    }
-}
-
-/// A section of the card.
-pub(crate) fn section(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
-    let recipes = told(manifest);
+/// A section of the card; none without recipes.
+pub(crate) fn section(text: &mut String, recipes: &[RecipeYield]) -> std::fmt::Result {
     if recipes.is_empty() {
         return Ok(());
     }

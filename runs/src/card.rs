@@ -77,7 +77,7 @@ fn write(text: &mut String, manifest: &Manifest) -> std::fmt::Result {
     concepts(text, manifest)?;
     leaks(text, manifest)?;
     yields(text, manifest)?;
-    by_recipe::section(text, manifest)?;
+    by_recipe::section(text, manifest.told_recipes())?;
     if let Some(bias) = &manifest.length_bias {
         writeln!(text, "## Lengths of preference pairs\n\n{}\n", bias.in_words())?;
     }

@@ -6,7 +6,6 @@ use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{counts, duration, many, thousands};
 
 use crate::assemble::{Loss, Manifest};
-use crate::by_recipe;
 use crate::coverage::coverage;
 
 /// For programs. `took` is the time from the start of the program to the end of the run; nothing where it had ended before.
@@ -63,7 +62,7 @@ pub fn text(manifest: &Manifest, place: &str, took: Option<Duration>) -> String 
         let candidates = many(unasked, "candidate");
         line(format!("  not asked  {candidates}: the budget ended first"));
     }
-    for recipe in by_recipe::told(manifest) {
+    for recipe in manifest.told_recipes() {
         line(format!("  recipe     {}: {}", recipe.made, recipe.in_words()));
     }
     if let Some(coverage) = coverage(&manifest.concepts) {

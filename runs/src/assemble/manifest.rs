@@ -95,6 +95,16 @@ pub struct Manifest {
     pub files: Vec<serde_json::Value>,
 }
 
+impl Manifest {
+    /// The recipes that are worth telling apart: where there are several, or the job names its own.
+    pub(crate) fn told_recipes(&self) -> &[RecipeYield] {
+        match self.by_recipe.len() > 1 || !self.job.generate.recipes.is_empty() {
+            true => &self.by_recipe,
+            false => &[],
+        }
+    }
+}
+
 /// A run taken up again after it had ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Resumed {

@@ -7,7 +7,6 @@ use gristmill_picture::report::FunnelStep;
 
 use super::{percent, share_of};
 use crate::assemble::{Manifest, Spend, Yield};
-use crate::by_recipe;
 use crate::mutators;
 use crate::report::gather::Gathered;
 
@@ -130,7 +129,7 @@ pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
         .chain(&manifest.by_reference)
         .chain(mutated)
         .chain(&gathered.by_teacher);
-    let recipes = by_recipe::told(manifest);
+    let recipes = manifest.told_recipes();
     let recipes = recipes
         .iter()
         .map(|recipe| (recipe.made.to_string(), &recipe.brought));
