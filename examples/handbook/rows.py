@@ -27,7 +27,7 @@ def main(out):
     made = [row for row in rows if row["provenance"]["origin"] == "synthetic"]
     if not made:
         return
-    print(f"\n{min(SHOWN, len(made))} of the {len(made)} new rows (a model this small also asks bad questions with a right answer):")
+    print(f"\n{min(SHOWN, len(made))} of the {len(made)} new rows, each beside its seed:")
     for row in made[:: max(1, len(made) // SHOWN)][:SHOWN]:
         print(f"  seed      {last_paragraph(seeds[row['provenance']['seed_id']], 'user')}")
         print(f"  new       {last_paragraph(row, 'user')}")
