@@ -77,6 +77,12 @@ pub struct OutputSchema {
     pub schema: serde_json::Value,
 }
 
+/// The schema of an object, strict as endpoints want it: every member required, none beside them.
+pub(crate) fn strict_object(properties: serde_json::Map<String, serde_json::Value>) -> serde_json::Value {
+    let names: Vec<String> = properties.keys().cloned().collect();
+    serde_json::json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
+}
+
 /// Why a completion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

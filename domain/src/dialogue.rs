@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::chat::strict_object;
 use crate::validator::json_schema::Compiled;
 
 pub use read::{tools, turns};
@@ -279,31 +280,33 @@ pub fn answered(turns: &[Turn]) -> &str {
 /// The JSON Schema of messages that a model is asked for. Strict endpoints want every member required and none beside them, so arguments,
 /// whose members depend on the tool, are JSON text.
 pub(crate) fn turns_schema(with_tools: bool) -> Value {
-    let text = json!({"type": "string"});
-    let object = |properties: Value| {
-        let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
-        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    let roles = match with_tools {
+        false => json!({"type": "string", "enum": ["system", "user", "assistant"]}),
+        true => json!({"type": "string", "enum": ["system", "user", "assistant", "tool"]}),
     };
-    let message = match with_tools {
-        false => object(
-            json!({"role": {"type": "string", "enum": ["system", "user", "assistant"]}, "content": text}),
-        ),
-        true => object(json!({
-            "role": {"type": "string", "enum": ["system", "user", "assistant", "tool"]}, "content": text,
-            "tool_calls": {"type": "array", "items": object(json!({"id": text, "name": text, "arguments": text}))},
-            "tool_call_id": text,
-        })),
-    };
-    json!({"type": "array", "items": message})
+    let calls = json!({"type": "array", "items": texts(&["id", "name", "arguments"])});
+    let mut members = vec![("role", roles), ("content", text())];
+    if with_tools {
+        members.extend([("tool_calls", calls), ("tool_call_id", text())]);
+    }
+    let members = members
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema));
+    json!({"type": "array", "items": strict_object(members.collect())})
 }
 
 /// The JSON Schema of tools that a model is asked for; parameters are JSON text, as arguments are.
 pub(crate) fn tools_schema() -> Value {
-    let text = json!({"type": "string"});
-    json!({"type": "array", "items": {
-        "type": "object", "properties": {"name": text, "description": text, "parameters": text},
-        "required": ["name", "description", "parameters"], "additionalProperties": false,
-    }})
+    json!({"type": "array", "items": texts(&["name", "description", "parameters"])})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+/// The schema of an object whose members are texts.
+fn texts(names: &[&str]) -> Value {
+    strict_object(names.iter().map(|name| ((*name).to_owned(), text())).collect())
 }
 
 #[cfg(test)]
