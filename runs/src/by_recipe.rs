@@ -90,6 +90,14 @@ impl RecipeYield {
     }
 }
 
+/// The recipes that are worth telling apart: where there are several, or the job names its own.
+pub(crate) fn told(all: &[RecipeYield], named: bool) -> &[RecipeYield] {
+    match named || all.len() > 1 {
+        true => all,
+        false => &[],
+    }
+}
+
 /// A section of the card; none without recipes.
 pub(crate) fn section(text: &mut String, recipes: &[RecipeYield]) -> std::fmt::Result {
     if recipes.is_empty() {

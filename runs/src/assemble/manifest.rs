@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
 use super::tallies::Tallies;
-use crate::by_recipe::RecipeYield;
+use crate::by_recipe::{RecipeYield, told};
 use crate::certainty::Certainty;
 use crate::lengths::LengthBias;
 use crate::warnings;
@@ -96,12 +96,9 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The recipes that are worth telling apart: where there are several, or the job names its own.
+    /// The recipes that are worth telling apart.
     pub(crate) fn told_recipes(&self) -> &[RecipeYield] {
-        match self.by_recipe.len() > 1 || !self.job.generate.recipes.is_empty() {
-            true => &self.by_recipe,
-            false => &[],
-        }
+        told(&self.by_recipe, !self.job.generate.recipes.is_empty())
     }
 }
 

@@ -11,7 +11,7 @@ use gristmill_proto::SegmentKind;
 use serde::de::DeserializeOwned;
 
 use super::{RunFolder, shown};
-use crate::by_recipe::RecipeYield;
+use crate::by_recipe::{RecipeYield, told};
 use crate::status::{ConceptsReached, RunState, RunStatus};
 
 impl RunFolder {
@@ -192,13 +192,9 @@ fn recipes(manifest: &serde_json::Value) -> anyhow::Result<Vec<RecipeYield>> {
     let all: Vec<RecipeYield> = listed(manifest, "by_recipe")?;
     let named = manifest
         .pointer("/job/generate/recipes")
-        .and_then(|recipes| recipes.as_array());
-    Ok(
-        match all.len() > 1 || named.is_some_and(|named| !named.is_empty()) {
-            true => all,
-            false => Vec::new(),
-        },
-    )
+        .and_then(|recipes| recipes.as_array())
+        .is_some_and(|named| !named.is_empty());
+    Ok(told(&all, named).to_vec())
 }
 
 /// Candidates of a round by recipe.
