@@ -38,7 +38,7 @@ impl CheckPlan {
     /// Calls at most: a judge grades only answers that can be read.
     pub fn calls(&self) -> u64 {
         let each = 1 + u64::from(self.judged);
-        each * self.teachers.len() as u64 * self.rows.len() as u64
+        each * self.questions()
     }
 
     fn questions(&self) -> u64 {
@@ -102,7 +102,7 @@ pub fn check_cost(setup: &Setup, seeds: &SeedStore, plan: &CheckPlan) -> Result<
         each.input_tokens += cost.input_tokens;
         each.output_tokens += cost.output_tokens;
     }
-    let questions = (plan.teachers.len() * plan.rows.len()) as f64;
+    let questions = plan.questions() as f64;
     let all = |of: f64| (questions * of).ceil() as u64;
     Ok(Amount {
         usd: MicroUsd(all(each.usd_micros)),

@@ -77,7 +77,7 @@ struct Group {
 impl Group {
     /// How far it is behind its share: the smallest goes next.
     fn place(&self) -> u128 {
-        (u128::from(self.given) * 2 + 1) * 1_000_000 / u128::from(self.candidates)
+        behind(self.given, self.candidates)
     }
 
     /// Where the candidate of a turn starts.
@@ -235,12 +235,10 @@ impl Visit {
     /// The recipe of the next candidate of a strategy: the one that is furthest behind its share.
     fn recipe(&mut self, strategy: Strategy) -> Option<usize> {
         let left = |share: &&mut Share| share.strategy == strategy && share.given < share.candidates;
-        let behind =
-            |share: &Share| (u128::from(share.given) * 2 + 1) * 1_000_000 / u128::from(share.candidates);
         let places = self.recipes.iter_mut().enumerate();
         let (place, share) = places
             .filter(|(_, share)| left(share))
-            .min_by_key(|(_, share)| behind(share))?;
+            .min_by_key(|(_, share)| behind(share.given, share.candidates))?;
         share.given += 1;
         Some(place)
     }
@@ -294,6 +292,11 @@ impl Iterator for Visit {
         self.share(i, &mut spec);
         Some(spec)
     }
+}
+
+/// How far a part of the candidates is behind its share, when so many of them were given: the smallest goes next.
+fn behind(given: u64, candidates: u64) -> u128 {
+    (u128::from(given) * 2 + 1) * 1_000_000 / u128::from(candidates)
 }
 
 /// The seeds that a plan's rephrasings start from: all that get any, then those that get a second, and so on.
