@@ -93,17 +93,6 @@ pub enum Media {
 }
 
 impl Media {
-    /// The type by which others know it (IANA media types).
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Markdown => "text/markdown",
-            Self::Html => "text/html",
-            Self::Pdf => "application/pdf",
-            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-            Self::Text => "text/plain",
-        }
-    }
-
     /// Its name for people.
     pub const fn name(self) -> &'static str {
         match self {

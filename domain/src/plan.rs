@@ -31,7 +31,6 @@ use crate::evidence::{Measured, Rule, Terms};
 use crate::filter::Reason;
 use crate::job::StrategyChoice;
 use crate::self_improvement::TeacherCheck;
-use crate::stage::Stage;
 use crate::strategy::{ByStrategy, Mix, Strategy};
 
 pub use aims::{Aim, Steering};
@@ -494,9 +493,4 @@ fn describe_change(
         }
     }
     words.join("; ")
-}
-
-/// Costs by stage as a map, for reports.
-pub fn by_stage(values: &[f64; 3]) -> BTreeMap<Stage, f64> {
-    Stage::ALL.into_iter().zip(values.iter().copied()).collect()
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::{prop_assert, prop_assert_ne, proptest};
 
 use super::*;
+use crate::stage::Stage;
 
 /// A service whose calls each cost the same, less than the worst case that is reserved for them.
 #[derive(Debug, Clone, Copy)]
