@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use gristmill_tests::cluster::{Cluster, LONG, balanced};
 use gristmill_tests::harness::Bench;
 use gristmill_tests::questions::sums;
 use gristmill_tests::sim::{Config, Faults, Quality};
@@ -176,6 +177,29 @@ fn a_weak_teacher_ends_the_run_before_it_makes_a_row() {
     ];
     assert_eq!(said(&bench, &more).0, Some(4));
     assert_eq!(billed(&bench), right + wrong);
+}
+
+#[test]
+fn a_cluster_measures_the_teacher_as_one_machine_does() {
+    let bench = bench(0.5, Faults::default(), ALLOWED);
+    let args = ["run", "job.yaml", "--output", "json", "--progress", "none"];
+    let (_, alone, _) = said(&bench, &args);
+    let alone: Value = serde_json::from_str(&alone).unwrap();
+    let billed_alone = billed(&bench);
+
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&[]).unwrap();
+    let run = cluster.submit(&bench.folder.path().join("job.yaml")).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    assert_eq!(check(&status), check(&alone));
+    assert_eq!(status["end"], alone["end"]);
+    assert_eq!(
+        billed(&bench) - billed_alone,
+        billed_alone,
+        "nothing but the validation rows was asked"
+    );
+    balanced(&status, billed_alone, 400).unwrap();
 }
 
 #[test]
