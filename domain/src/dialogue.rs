@@ -5,7 +5,7 @@
 
 mod read;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -240,6 +240,7 @@ pub fn check(turns: &[Turn]) -> Result<(), String> {
 /// # Errors
 /// The first call that does not, in words.
 pub fn check_calls(turns: &[Turn], tools: &[Tool]) -> Result<(), String> {
+    let mut schemas: BTreeMap<&str, Result<Compiled, String>> = BTreeMap::new();
     for call in turns.iter().flat_map(|turn| &turn.tool_calls) {
         let Some(tool) = tools.iter().find(|tool| tool.name == call.name) else {
             let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -250,7 +251,12 @@ pub fn check_calls(turns: &[Turn], tools: &[Tool]) -> Result<(), String> {
             ));
         };
         let arguments = Value::Object(call.arguments.clone());
-        Compiled::new(&tool.parameters)
+        let schema = schemas
+            .entry(&tool.name)
+            .or_insert_with(|| Compiled::new(&tool.parameters));
+        schema
+            .as_ref()
+            .map_err(String::clone)
             .and_then(|schema| schema.check(&arguments))
             .map_err(|fault| {
                 format!(
