@@ -13,12 +13,13 @@ use gristmill_domain::evidence::{JudgeUse, Rule};
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::{Concept, Job, JudgeWhen, ModelSpec, PromptForm, Structured};
 use gristmill_domain::mutation::Mutation;
-use gristmill_domain::passage::joined;
+use gristmill_domain::passage::RestsOn;
 use gristmill_domain::plan::Spec;
 use gristmill_domain::prompt::Template;
 use gristmill_domain::recipe::machine::{Call, Context, State};
 use gristmill_domain::recipe::{
-    Ask, CONCEPT_PROMPT, Does, File, JUDGE_PROMPT, JobSays, JudgeStep, Recipe, Role, StartsFrom, built_in,
+    Ask, CONCEPT_PROMPT, Does, File, JUDGE_PROMPT, JudgeStep, Recipe, Role, Sees, StartsFrom,
+    built_in,
 };
 use gristmill_domain::reply::{Holds, Member, Reply};
 use gristmill_domain::seed::Seed;
@@ -126,21 +127,19 @@ pub(crate) fn judge_use(job: &Job) -> Option<JudgeUse> {
     }
 }
 
-impl Brief<'_> {
+impl<'a> Brief<'a> {
     /// Its question, as far as there is one; the seed's before.
     fn question(&self) -> &str {
         let field = self.recipe.file().row.question.as_deref().unwrap_or("question");
         self.state.text(field)
     }
 
-    /// The passage that the candidate rests on, both of them where it rests on two.
-    fn passage(&self) -> Option<String> {
+    fn rests_on(&self) -> RestsOn<'a> {
         let of_seed = || self.seed.context.as_deref().filter(|_| !self.borrowed);
-        let first = self.passage.or_else(of_seed)?;
-        Some(match self.second {
-            Some(second) => joined(first, second),
-            None => first.to_owned(),
-        })
+        RestsOn {
+            first: self.passage.or_else(of_seed),
+            second: self.second,
+        }
     }
 }
 
@@ -242,6 +241,12 @@ impl Setup {
         self.weights.len().saturating_sub(1)
     }
 
+    /// The name of a teacher, by its number.
+    pub(crate) fn teacher_name(&self, teacher: usize) -> String {
+        let teacher = self.job.teacher.get(teacher);
+        teacher.map(|teacher| teacher.spec.name()).unwrap_or_default()
+    }
+
     /// Whether answers that a recipe asks for can be compared with a reference.
     pub(crate) fn has_reference(&self, recipe: &Recipe) -> bool {
         let checked = self.job.filter.validator.compares_references();
@@ -305,16 +310,10 @@ impl Setup {
     }
 
     /// What a candidate is decided by.
-    pub(crate) fn context<'a>(
-        &'a self,
-        recipe: &'a Recipe,
-        rule: &'a Rule,
-        teacher: usize,
-        seed: &'a Seed,
-        spec: &Spec,
-    ) -> Context<'a> {
+    pub(crate) fn context<'a>(&'a self, brief: &Brief<'a>, rule: &'a Rule, spec: &Spec) -> Context<'a> {
+        let recipe = brief.recipe;
         let verdict = recipe.evidence().0;
-        let teacher = self.job.teacher.get(teacher);
+        let teacher = self.job.teacher.get(brief.teacher);
         Context {
             recipe,
             rule,
@@ -327,11 +326,12 @@ impl Setup {
             verdict_answers: verdict
                 .zip(teacher)
                 .is_some_and(|(step, teacher)| self.step_answers_beside(recipe, step, &teacher.spec)),
-            job: JobSays {
+            sees: Sees {
                 verify: self.job.generate.verify,
+                context: brief.rests_on(),
             },
-            seed,
-            measures: spec.calibrates,
+            seed: brief.seed,
+            measures: brief.measures,
             place: spec.shared.map_or(0, |shared| shared.place),
         }
     }

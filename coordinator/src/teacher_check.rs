@@ -138,12 +138,7 @@ enum Grade {
 impl<'a> TeacherChecks<'a> {
     pub(crate) fn new(setup: &'a Setup, seeds: &'a SeedStore, plan: CheckPlan) -> Self {
         let check = |number: &usize| TeacherCheck {
-            teacher: setup
-                .job
-                .teacher
-                .get(*number)
-                .map(|teacher| teacher.spec.name())
-                .unwrap_or_default(),
+            teacher: setup.teacher_name(*number),
             right: 0,
             wrong: 0,
             failed: 0,

@@ -1,5 +1,6 @@
 //! Passages: pieces of the user's documents that questions are grounded in.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -62,9 +63,24 @@ pub enum Second {
     },
 }
 
-/// Two passages as one text: what a question about both is asked, answered, verified and judged with.
-pub fn joined(first: &str, second: &str) -> String {
-    format!("{first}\n\n* * *\n\n{second}")
+/// The passages that a candidate rests on: none, one, or two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RestsOn<'a> {
+    /// The first; without it there is no second.
+    pub first: Option<&'a str>,
+    /// The second.
+    pub second: Option<&'a str>,
+}
+
+impl<'a> RestsOn<'a> {
+    /// Them as one text: what a question about them is asked, answered, verified and judged with. Empty where there is none.
+    pub fn text(self) -> Cow<'a, str> {
+        match (self.first, self.second) {
+            (None, _) => Cow::Borrowed(""),
+            (Some(first), None) => Cow::Borrowed(first),
+            (Some(first), Some(second)) => Cow::Owned(format!("{first}\n\n* * *\n\n{second}")),
+        }
+    }
 }
 
 /// The document that a passage is from.

@@ -25,7 +25,10 @@ use crate::strategy::Strategy;
 
 pub use built_in::{built_in, built_in_text, built_ins};
 pub use call::Call;
-pub use condition::{Condition, JobSays};
+/// The field that a candidate begins with: the seed's question.
+pub const QUESTION: &str = "question";
+
+pub use condition::{Condition, Sees};
 pub use file::{File, Form, Keep, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile};
 pub use made::Made;
 

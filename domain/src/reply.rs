@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::chat::{OutputSchema, strict_object};
-use crate::dialogue;
+use crate::dialogue::{self, Speaker, Turn};
 use crate::filter::{Reason, Rejection};
 use crate::job::NO_CONCEPT;
 
@@ -156,6 +156,28 @@ impl Holds {
             Self::Tools => "tools",
             Self::List { .. } => "list",
         }
+    }
+
+    /// A value of this type, as far as it fills a field, made of a question and an answer to it: for what has to be known before there is any.
+    pub(crate) fn example(&self, question: &str, answer: &Answer) -> Option<Value> {
+        Some(match self {
+            Self::Text => Value::text(&answer.answer),
+            Self::Question => Value::text(question),
+            Self::Answer => Value::Answer(Some(answer.clone())),
+            // Records stand for the list that they are taken from.
+            Self::Reasoning | Self::List { .. } => return None,
+            Self::YesNo => Value::YesNo(true),
+            Self::Number { max, .. } => Value::Number(*max),
+            Self::Texts { at_least } => {
+                Value::Texts(vec![answer.answer.clone(); (*at_least).max(3) as usize])
+            }
+            Self::OneOf { names, .. } => Value::Choice(names.first().cloned()),
+            Self::Messages | Self::ToolMessages => Value::Messages(vec![
+                Turn::new(Speaker::User, question),
+                Turn::new(Speaker::Assistant, &answer.answer),
+            ]),
+            Self::Tools => Value::Tools(Vec::new()),
+        })
     }
 
     /// True for a question, and for a list of records that hold one each.

@@ -1,7 +1,8 @@
 //! The row of a decided candidate.
 
+use gristmill_domain::evidence::Weighed;
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::recipe::Form;
+use gristmill_domain::recipe::Recipe;
 use gristmill_domain::row::{Checks, Row};
 
 use super::Round;
@@ -26,10 +27,7 @@ impl Round<'_> {
         let recipe = self.setup.recipe(candidate.recipe);
         let strategy = recipe.kind();
         let form = recipe.file().row.form;
-        let question = match form.is_dialogue() {
-            true => self.compared(&candidate).into_owned(),
-            false => candidate.state.question(recipe).to_owned(),
-        };
+        let question = self.says(&candidate, form.is_dialogue());
         let rejection = candidate.state.decided().flatten().cloned();
         let accepted = rejection.is_none();
         let rejection = rejection.or_else(|| self.surplus());
@@ -42,29 +40,13 @@ impl Round<'_> {
         }
         let family = candidate.family();
         let assessed = self.assess(&candidate, rejection.is_none())?;
-        let concept = match (&self.coverage, &candidate.about) {
-            (Some(_), about) => about
-                .as_ref()
-                .filter(|about| about.aimed)
-                .map(|about| about.topic.name.clone()),
-            (None, _) => candidate.concept(),
-        };
+        let concept = self.concept(&candidate);
         let borrowed = candidate.borrowed();
         let passage = candidate
             .passage
             .as_ref()
             .map(|(number, passage)| cited(*number, passage));
-        let context = self.setup.context(
-            recipe,
-            self.rule(&candidate),
-            candidate.teacher,
-            &candidate.seed,
-            &candidate.spec,
-        );
-        let weighed = candidate
-            .state
-            .ballot()
-            .weighed(&context, candidate.asked_about());
+        let weighed = self.weighed(recipe, &candidate);
         let content = Content::of(recipe, &candidate.state);
         let (tasks, steps) = candidate.tasks.into_values().unzip();
         let row = Row {
@@ -93,13 +75,7 @@ impl Round<'_> {
                 .unwrap_or_default(),
             tools: candidate.state.tools(recipe).to_vec(),
             worse: content.worse,
-            teacher: self
-                .setup
-                .job
-                .teacher
-                .get(candidate.teacher)
-                .map(|t| t.spec.name())
-                .unwrap_or_default(),
+            teacher: self.setup.teacher_name(candidate.teacher),
             teacher_version: candidate.teacher_version,
             prompts: candidate.prompts,
             tasks,
@@ -119,15 +95,42 @@ impl Round<'_> {
         Ok((row, candidate.vector))
     }
 
+    /// What a candidate asks, or the text of its own that it is compared by with others.
+    fn says(&self, candidate: &Candidate, for_itself: bool) -> String {
+        match for_itself {
+            true => self.compared(candidate).into_owned(),
+            false => {
+                let recipe = self.setup.recipe(candidate.recipe);
+                candidate.state.question(recipe).to_owned()
+            }
+        }
+    }
+
+    /// The concept that was aimed at.
+    fn concept(&self, candidate: &Candidate) -> Option<String> {
+        if self.coverage.is_none() {
+            return candidate.concept();
+        }
+        let aimed = candidate.about.as_ref().filter(|about| about.aimed);
+        aimed.map(|about| about.topic.name.clone())
+    }
+
+    /// What its answers were found to be worth, where they vote.
+    fn weighed(&self, recipe: &Recipe, candidate: &Candidate) -> Option<Weighed> {
+        let brief = candidate.brief(recipe);
+        let context = self.setup.context(&brief, self.rule(candidate), &candidate.spec);
+        let ballot = candidate.state.ballot();
+        ballot.weighed(&context, candidate.asked_about())
+    }
+
     /// Says which concepts a decided candidate belongs to, and counts it there.
     fn assess(&mut self, candidate: &Candidate, accepted: bool) -> Result<Assessed, Error> {
+        if self.coverage.is_none() {
+            return Ok(Assessed::default());
+        }
         let recipe = self.setup.recipe(candidate.recipe);
         // Texts are about what they say themselves.
-        let form = recipe.file().row.form;
-        let compared = match form.is_dialogue() || form == Form::Text {
-            true => self.compared(candidate).into_owned(),
-            false => candidate.state.question(recipe).to_owned(),
-        };
+        let compared = self.says(candidate, recipe.file().row.form.speaks_for_itself());
         let Some(coverage) = &mut self.coverage else {
             return Ok(Assessed::default());
         };

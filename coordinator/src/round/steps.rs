@@ -55,13 +55,8 @@ impl Round<'_> {
             let (Some(state), Some(candidate)) = (taken, self.active.get(&index)) else {
                 return Ok(());
             };
-            let context = self.setup.context(
-                self.setup.recipe(candidate.recipe),
-                self.rule(candidate),
-                candidate.teacher,
-                &candidate.seed,
-                &candidate.spec,
-            );
+            let brief = candidate.brief(self.setup.recipe(candidate.recipe));
+            let context = self.setup.context(&brief, self.rule(candidate), &candidate.spec);
             let (state, effects) = apply(&context, state, event);
             if let Some(candidate) = self.active.get_mut(&index) {
                 candidate.state = state;

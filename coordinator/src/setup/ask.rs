@@ -130,7 +130,7 @@ impl Setup {
             question: brief.question().to_owned(),
             answer: answer.map(shown).unwrap_or_default(),
             reference,
-            context: brief.passage().unwrap_or_default(),
+            context: brief.rests_on().text().into_owned(),
             schema: brief
                 .seed
                 .database
@@ -228,7 +228,10 @@ impl Setup {
             } else {
                 Vec::new()
             },
-            passage: self.job.filter.grounding.as_ref().and(brief.passage()),
+            passage: match (&self.job.filter.grounding, brief.rests_on()) {
+                (Some(_), passages) if passages.first.is_some() => Some(passages.text().into_owned()),
+                _ => None,
+            },
             database: brief.seed.database.clone(),
             traces: self.job.generate.reasoning,
             shortest_words: seeds.shortest_answer(),

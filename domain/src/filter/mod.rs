@@ -3,6 +3,7 @@
 //! Everything here is a pure decision on texts and on neighbours that others found: searching an index, embedding and asking a
 //! judge happen elsewhere and only report back a [`Reason`]. Thresholds are settings with the defaults of their source.
 
+mod copied;
 pub mod decontaminate;
 pub mod dedup_policy;
 mod facts;
@@ -22,6 +23,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use copied::copied;
 pub use refusal::Starts;
 pub use rules::{Rules, Text, Words};
 

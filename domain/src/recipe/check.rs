@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::condition::Condition;
 use super::file::{File, OneOrMany, RejectsAs, SamplesFile, StepFile};
-use super::{Ask, Demand, Does, JudgeStep, Recipe, Samples, Step};
+use super::{Ask, Demand, Does, JudgeStep, QUESTION, Recipe, Samples, Step};
 use crate::job::Problem;
 use crate::reply::{Holds, Member};
 use crate::strategy::Strategy;
@@ -20,8 +20,6 @@ const SHARED_MAX: u32 = 16;
 const PASSES_MAX: u32 = 8;
 /// Steps of a recipe at most.
 const STEPS_MAX: usize = 64;
-/// The field that a candidate begins with: the seed's question.
-const QUESTION: &str = "question";
 /// The field that holds the tools of a recipe that has some from the start.
 pub(super) const TOOLS: &str = "tools";
 
@@ -259,8 +257,7 @@ impl Check {
     }
 
     fn condition(&mut self, path: &str, text: &str) -> Option<Condition> {
-        let known = self.fields.iter().map(|(name, _)| name.as_str());
-        match Condition::new(text, known) {
+        match Condition::new(text, &self.fields) {
             Ok(condition) => Some(condition),
             Err(message) => {
                 let known: Vec<String> = self.fields.iter().map(|(name, _)| format!("`{name}`")).collect();

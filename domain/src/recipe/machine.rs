@@ -24,7 +24,7 @@ mod samples;
 
 use std::collections::BTreeMap;
 
-use super::{Ask, Does, JobSays, Recipe, RejectsAs, Samples};
+use super::{Ask, Does, QUESTION, Recipe, RejectsAs, Samples, Sees};
 use crate::evidence::Rule;
 use crate::filter::dedup_policy::Facts;
 use crate::filter::{Reason, Rejection};
@@ -94,8 +94,8 @@ pub struct Context<'a> {
     pub judges_votes: bool,
     /// Verdicts on a question come with an answer that votes.
     pub verdict_answers: bool,
-    /// What conditions see of the job.
-    pub job: JobSays,
+    /// What conditions see besides its fields.
+    pub sees: Sees<'a>,
     /// The seed that it starts from.
     pub seed: &'a Seed,
     /// It measures the teacher, and becomes no row.
@@ -170,7 +170,7 @@ impl State {
         match (event, &self.stands) {
             (Event::Begin, Stands::New) => {
                 let question = Value::text(&context.seed.question);
-                self.fields.insert("question".into(), question);
+                self.fields.insert(QUESTION.to_owned(), question);
                 self.fields.extend(context.recipe.first_fields());
                 if context.measures {
                     self.measure(context, effects);
@@ -310,12 +310,14 @@ impl State {
     }
 
     pub(super) fn refused(&self, context: &Context<'_>, demand: &super::Demand) -> Option<Rejection> {
-        if demand.condition.holds(&self.fields, context.job) {
-            return None;
-        }
-        let detail = match &demand.because {
-            Some(field) => self.fields.get(field).map(Value::shown).unwrap_or_default(),
-            None => format!("`{}` does not hold", demand.condition),
+        let detail = match (
+            demand.condition.evaluate(&self.fields, context.sees),
+            &demand.because,
+        ) {
+            (Ok(true), _) => return None,
+            (Ok(false), Some(field)) => self.fields.get(field).map(Value::shown).unwrap_or_default(),
+            (Ok(false), None) => format!("`{}` does not hold", demand.condition),
+            (Err(why), _) => format!("`{}` cannot be evaluated: {why}", demand.condition),
         };
         Some(Rejection::new(reason(demand.rejects_as), detail))
     }
@@ -341,7 +343,7 @@ impl State {
                 || step
                     .when
                     .as_ref()
-                    .is_none_or(|when| when.holds(&self.fields, context.job));
+                    .is_none_or(|when| when.holds(&self.fields, context.sees));
             match &step.does {
                 Does::Repeat { end } if !done => self.at = end + 1,
                 _ if !done || skipped => self.at += 1,
@@ -355,7 +357,7 @@ impl State {
                     at_most,
                 } => {
                     self.pass += 1;
-                    let ended = self.pass >= *at_most || until.holds(&self.fields, context.job);
+                    let ended = self.pass >= *at_most || until.holds(&self.fields, context.sees);
                     self.at = if ended { self.at + 1 } else { start + 1 };
                     if ended {
                         self.pass = 0;

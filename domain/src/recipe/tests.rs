@@ -84,7 +84,10 @@ impl World {
             judge: self.judge.as_ref(),
             judges_votes: false,
             verdict_answers: false,
-            job: JobSays { verify: true },
+            sees: Sees {
+                verify: true,
+                ..Sees::default()
+            },
             seed: &self.seed,
             measures: self.measures,
             place: 0,

@@ -6,7 +6,7 @@ use gristmill_domain::concept::Assigned;
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::mutation::Mutation;
-use gristmill_domain::passage::{Second, joined};
+use gristmill_domain::passage::{RestsOn, Second};
 use gristmill_domain::recipe::Form;
 use gristmill_domain::row::{Row, completion};
 use gristmill_domain::seed::Seed;
@@ -133,15 +133,16 @@ pub(super) fn synthetic(
         Some(second) => Some(second_passage(second, seeds)?),
         None => None,
     };
-    let both = match (first, second) {
-        (Some(first), Some((text, beside))) => {
-            place.push_str("; ");
-            place.push_str(&beside);
-            Some(joined(first, &text))
-        }
-        _ => None,
-    };
-    let context = both.as_deref().or(first);
+    if let Some((_, beside)) = &second {
+        place.push_str("; ");
+        place.push_str(beside);
+    }
+    let context = first.map(|first| {
+        let second = second.as_ref().map(|(text, _)| text.as_str());
+        let first = Some(first);
+        RestsOn { first, second }.text()
+    });
+    let context = context.as_deref();
     let judged = start.job.concepts.is_some() || row.passage.is_some();
     let concepts = concepts(&row.assigned, judged, seed.concepts);
     let passage_chars = match row.form {

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::samples::judge_samples;
 use super::{Ballot, Call, Stands, State};
-use crate::dialogue::{self, Speaker, Turn};
+use crate::dialogue;
 use crate::filter::Rejection;
 use crate::job::Judge;
-use crate::recipe::{Recipe, Step};
-use crate::reply::{Answer, Fields, Holds, Judgement, Reply, Value, latest_answer};
+use crate::recipe::{QUESTION, Recipe, Step};
+use crate::reply::{Answer, Fields, Judgement, Reply, Value, latest_answer};
 use crate::seed::Seed;
 
 impl State {
@@ -21,7 +21,7 @@ impl State {
             correct: None,
             detail: String::new(),
         };
-        let mut fields = Fields::from([("question".into(), Value::text(&seed.question))]);
+        let mut fields = Fields::from([(QUESTION.to_owned(), Value::text(&seed.question))]);
         fields.extend(recipe.first_fields());
         let members = recipe
             .steps()
@@ -29,25 +29,9 @@ impl State {
             .filter_map(Step::reply)
             .flat_map(Reply::filled);
         for member in members {
-            let value = match &member.holds {
-                Holds::Text => Value::text(&seed.answer),
-                Holds::Question => Value::text(&seed.question),
-                Holds::Answer => Value::Answer(Some(answer.clone())),
-                // Records stand for the list that they are taken from.
-                Holds::Reasoning | Holds::List { .. } => continue,
-                Holds::YesNo => Value::YesNo(true),
-                Holds::Number { max, .. } => Value::Number(*max),
-                Holds::Texts { at_least } => {
-                    Value::Texts(vec![seed.answer.clone(); (*at_least).max(3) as usize])
-                }
-                Holds::OneOf { names, .. } => Value::Choice(names.first().cloned()),
-                Holds::Messages | Holds::ToolMessages => Value::Messages(vec![
-                    Turn::new(Speaker::User, &seed.question),
-                    Turn::new(Speaker::Assistant, &seed.answer),
-                ]),
-                Holds::Tools => Value::Tools(Vec::new()),
-            };
-            fields.insert(member.name.clone(), value);
+            if let Some(value) = member.holds.example(&seed.question, &answer) {
+                fields.insert(member.name.clone(), value);
+            }
         }
         fields.insert("answer".into(), Value::Answer(Some(answer)));
         Self {
@@ -59,7 +43,7 @@ impl State {
 
     /// A question that is asked, and its answer once there is one, without a recipe that is walked.
     pub fn asking(question: &str, answer: Option<Answer>) -> Self {
-        let mut fields = Fields::from([("question".to_owned(), Value::text(question))]);
+        let mut fields = Fields::from([(QUESTION.to_owned(), Value::text(question))]);
         fields.extend(answer.map(|answer| ("answer".to_owned(), Value::Answer(Some(answer)))));
         Self {
             fields,

@@ -110,7 +110,7 @@ impl State {
         points: f64,
     ) -> Option<Rejection> {
         let accept = own.accept.as_ref()?;
-        if accept.holds(&self.fields, context.job) {
+        if accept.holds(&self.fields, context.sees) {
             return None;
         }
         let said = own
