@@ -18,7 +18,7 @@ use gristmill_domain::plan::Spec;
 use gristmill_domain::prompt::Template;
 use gristmill_domain::recipe::machine::{Call, Context, State};
 use gristmill_domain::recipe::{
-    Ask, CONCEPT_PROMPT, Does, File, JUDGE_PROMPT, JudgeStep, Recipe, Role, Sees, StartsFrom,
+    Ask, CONCEPT_PROMPT, Does, File, JUDGE_PROMPT, JudgeStep, QUESTION, Recipe, Role, Sees, StartsFrom,
     built_in,
 };
 use gristmill_domain::reply::{Holds, Member, Reply};
@@ -130,8 +130,11 @@ pub(crate) fn judge_use(job: &Job) -> Option<JudgeUse> {
 impl<'a> Brief<'a> {
     /// Its question, as far as there is one; the seed's before.
     fn question(&self) -> &str {
-        let field = self.recipe.file().row.question.as_deref().unwrap_or("question");
-        self.state.text(field)
+        let field = self.recipe.file().row.question.as_deref().unwrap_or(QUESTION);
+        match self.state.text(field) {
+            "" => self.state.text(QUESTION),
+            asked => asked,
+        }
     }
 
     fn rests_on(&self) -> RestsOn<'a> {
@@ -247,21 +250,20 @@ impl Setup {
         teacher.map(|teacher| teacher.spec.name()).unwrap_or_default()
     }
 
-    /// Whether answers that a recipe asks for can be compared with a reference.
-    pub(crate) fn has_reference(&self, recipe: &Recipe) -> bool {
-        let checked = self.job.filter.validator.compares_references();
-        checked && self.job.seeds.fields.has_references() && answers_seeds(recipe)
+    /// Whether a right answer is known to what a recipe asks: that of its seed.
+    pub(crate) fn knows_reference(&self, recipe: &Recipe) -> bool {
+        self.job.seeds.fields.has_references() && answers_seeds(recipe)
     }
 
-    /// True when several answers decide: there is nothing to compare them with, but they can be compared with each other. Where a judge or
-    /// a passage is all that checks an open answer, the seed's own answer is shown to the judge, and nothing votes against it.
+    /// Whether answers that a recipe asks for can be compared with a reference.
+    pub(crate) fn has_reference(&self, recipe: &Recipe) -> bool {
+        self.job.filter.validator.compares_references() && self.knows_reference(recipe)
+    }
+
+    /// True when several answers decide: no right one is known, and they can be compared with each other. Where one is known that only a
+    /// judge can compare them with, since they are in words, the judge is shown it.
     pub(crate) fn votes(&self, recipe: &Recipe) -> bool {
-        let open = !self.job.filter.validator.compares_references();
-        let of_seed = answers_seeds(recipe) && self.job.seeds.fields.has_references();
-        recipe.ballot().is_some()
-            && self.job.answers_vote()
-            && !self.has_reference(recipe)
-            && !(open && of_seed)
+        recipe.ballot().is_some() && self.job.answers_vote() && !self.knows_reference(recipe)
     }
 
     /// Whether a recipe has answers that may vote, or that a reference may find wrong.

@@ -9,14 +9,17 @@ use gristmill_domain::evidence::{Check, Measured, Rule};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::plan::{Expected, PerSeed, Purpose};
 use gristmill_domain::recipe::built_in;
-use gristmill_domain::reply::Fields;
+use gristmill_domain::reply::{Fields, Value};
 use gristmill_domain::strategy::{ByStrategy, Mix, Strategy};
 use gristmill_domain::work::{Answer, Judgement, Output, Report, Work};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use serde_json::json;
 
 use super::*;
-use crate::scripted::{self, answer, answered, asked, seed, settled, teacher, unreadable, vector, verified};
+use crate::scripted::{
+    self, answer, answered, asked, fields, seed, settled, teacher, unreadable, vector, verified,
+};
+use crate::setup::StoredRecipe;
 
 /// What a model says to a task.
 type Script<'a> = dyn Fn(&Task) -> Output + 'a;
@@ -412,6 +415,63 @@ fn open_answers_are_measured_by_what_the_seeds_answers_say() {
     assert!(row.calibrates());
     let weighed = row.checks.weighed.unwrap();
     assert_eq!((weighed.right, weighed.at.votes), (Some(3), vec![3, 1]));
+}
+
+#[test]
+fn a_question_in_a_field_of_another_name_is_made_from_the_seed_s() {
+    let mut file = built_in("rephrasing").unwrap().file().clone();
+    file.steps[0].reply[0].name = "rewording".into();
+    file.steps[1].distinct = Some("rewording".into());
+    file.row.question = Some("rewording".into());
+    let recipes = [StoredRecipe { file, weight: 1.0 }];
+    let mut stage = Stage::new([0, 1, 0], json!({}), json!({}));
+    (stage.setup, stage.seeds) = scripted::setup_with(json!({}), &recipes);
+    let prompts = std::cell::RefCell::new(Vec::new());
+    let script = |task: &Task| {
+        let Work::Chat { request, .. } = &task.work else {
+            panic!("nothing is embedded");
+        };
+        let prompt = format!("{:?}", request.prompt);
+        prompts.borrow_mut().push(prompt.clone());
+        match name(task).as_str() {
+            "question" => {
+                let shown = (0..6).map(seed).find(|seed| prompt.contains(&seed.question));
+                let question = shown.expect("a seed's question").question;
+                let reworded = question.replace("A shop has", "In a shop there are");
+                fields(&[("rewording", Value::text(&reworded))])
+            }
+            _ => answered(answer(8, None)),
+        }
+    };
+    stage.run(&script);
+    let prompts = prompts.into_inner();
+    assert!(prompts[1].contains("In a shop there are"), "{}", prompts[1]);
+}
+
+#[test]
+fn a_judge_is_shown_the_right_answer_in_words_where_one_is_known() {
+    let judge = json!({"base_url": "http://h/v1", "model": "judge", "samples": 1});
+    let fields = json!({"references": "answer"});
+    let stage = Stage::of([2, 0, 2], json!({"verify": false}), fields, judge, "none");
+    let told = std::cell::RefCell::new(BTreeMap::new());
+    let script = |task: &Task| match (&task.work, name(task).as_str()) {
+        (Work::Chat { request, .. }, step) if step.starts_with("grade") => {
+            let shown = format!("{:?}", request.prompt).contains("<reference>");
+            told.borrow_mut().insert(task.address.index, shown);
+            unreadable()
+        }
+        (_, "question") => asked(&format!("Who owns shop {}?", task.address.index), None),
+        (_, step) if step.starts_with("answer") => {
+            answered(says(&format!("The owner of shop {}.", task.address.index)))
+        }
+        (_, step) => panic!("{step}"),
+    };
+    let rows = stage.run(&script);
+    let known = rows.iter().map(|row| {
+        let known = row.strategy != Strategy::NewQuestion;
+        (row.position.index, known)
+    });
+    assert_eq!((rows.len(), told.into_inner()), (4, known.collect()));
 }
 
 #[test]

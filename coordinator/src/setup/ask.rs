@@ -116,7 +116,7 @@ impl Setup {
         let validator = &self.job.filter.validator;
         let (kind, labels) = (validator.name(), validator.choices().to_vec());
         let form = validator.form().unwrap_or_default();
-        let is_told = self.has_reference(brief.recipe) && !brief.measures;
+        let is_told = self.knows_reference(brief.recipe) && !brief.measures;
         let reference = if is_told || brief.shows_reference {
             brief.seed.references.join("\nor: ")
         } else {

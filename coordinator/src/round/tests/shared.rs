@@ -7,8 +7,6 @@ use gristmill_domain::plan::PlannedRecipe;
 use gristmill_domain::reply::{Record, Value};
 
 use super::*;
-use crate::scripted::fields;
-use crate::setup::StoredRecipe;
 
 /// New questions of which five share a reply, beside those that are asked for one by one.
 fn diverse(candidates: [u64; 2]) -> Stage {
