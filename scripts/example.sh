@@ -4,7 +4,7 @@
 #
 #   example.sh [OPTION]...              options go to `gristmill run`: `--set budget.calls=50`
 #   MODEL=qwen-1.5b example.sh          a model three times as large, for machines with eight cores or more
-#   MODEL=smollm2 example.sh            a model a quarter as large: a download of 92 MB instead of 478 MB, and fewer right answers
+#   MODEL=smollm2 example.sh            a model a quarter as large: a download of 92 MB instead of 491 MB, and fewer right answers
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case ${1:-} in -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;; esac
