@@ -119,7 +119,10 @@ pub(super) fn by_rule(snapshot: &Snapshot, policy: &Policy, rule: Option<&Rule>)
         snapshot.limit.usd.map_or(f64::INFINITY, |usd| usd.0 as f64),
     ];
     // A run that its budget ends may well spend all of it.
-    let nearly = |i: usize| (done[i] + point[i]) / most[i];
+    let nearly = |i: usize| match most[i].is_finite() {
+        true => (done[i] + point[i]) / most[i],
+        false => f64::NEG_INFINITY,
+    };
     let spent = (bound == Bound::Budget).then(|| if nearly(1) >= nearly(2) { 1 } else { 2 });
     let range = |i: usize| {
         let mut values: Vec<f64> = cases.iter().map(|case| case[i]).collect();

@@ -115,6 +115,18 @@ fn a_pilot_narrows_the_interval_to_a_quarter() {
 }
 
 #[test]
+fn a_budget_in_dollars_that_pays_for_no_call_comes_to_none() {
+    let policy = policy(StrategyChoice::NewQuestion, 1_000_000);
+    let cent = Limit {
+        usd: Some(MicroUsd(100)),
+        calls: None,
+        ..Limit::default()
+    };
+    let calls = forecast(&before(300, cent), &policy).calls;
+    assert!(calls.high < 2.0, "{calls:?}");
+}
+
+#[test]
 fn a_run_that_its_budget_ends_may_spend_all_of_it() {
     let policy = policy(StrategyChoice::NewQuestion, 1_000_000);
     let both = Limit {
