@@ -128,6 +128,7 @@ impl Setup {
         Variables {
             subject: self.job.generate.subject.clone(),
             question: brief.question().to_owned(),
+            seed_question: brief.seed.question.clone(),
             answer: answer.map(shown).unwrap_or_default(),
             reference,
             context: brief.rests_on().text().into_owned(),

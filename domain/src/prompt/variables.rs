@@ -13,6 +13,8 @@ pub struct Variables {
     pub subject: String,
     /// The question.
     pub question: String,
+    /// The seed's question.
+    pub seed_question: String,
     /// The answer that is graded.
     pub answer: String,
     /// The right answer, where one is known.
@@ -100,6 +102,7 @@ impl Variables {
         let clean = |text: &String| neutralise(text);
         Self {
             question: clean(&self.question),
+            seed_question: clean(&self.seed_question),
             answer: clean(&self.answer),
             reference: clean(&self.reference),
             context: clean(&self.context),

@@ -45,7 +45,8 @@ impl Condition {
     /// A condition over fields of these names and types.
     ///
     /// # Errors
-    /// What is wrong, in words: it does not parse, it names a field that is not made before it, or a filter or a test that there is not.
+    /// What is wrong, in words: it does not parse, it names a field that is not made before it, or a filter or a test that there is
+    /// not, or that takes other arguments.
     pub(super) fn new(text: &str, fields: &[(String, Holds)]) -> Result<Self, String> {
         let expression = ENVIRONMENT
             .compile_expression(text)
@@ -75,7 +76,7 @@ impl Condition {
         }
     }
 
-    /// The filter or test of it that there is not, if trying it out on example fields finds one.
+    /// What is wrong with one of its filters or tests, if trying it out on example fields shows it.
     fn unknown(&self, fields: &[(String, Holds)]) -> Option<minijinja::Error> {
         let answer = Answer {
             reasoning: String::new(),
@@ -100,7 +101,14 @@ impl Condition {
                 .value(&fields.iter().filter_map(example).collect(), sees)
                 .err()?;
             // Others depend on the values.
-            matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest).then_some(error)
+            matches!(
+                error.kind(),
+                ErrorKind::UnknownFilter
+                    | ErrorKind::UnknownTest
+                    | ErrorKind::MissingArgument
+                    | ErrorKind::TooManyArguments
+            )
+            .then_some(error)
         })
     }
 
@@ -114,7 +122,7 @@ impl Condition {
     /// # Errors
     /// Why it cannot be evaluated: a field is missing, or a filter does not take its value.
     pub fn evaluate(&self, fields: &Fields, sees: Sees<'_>) -> Result<bool, String> {
-        self.value(fields, sees).map_err(|error| format!("{error:#}"))
+        self.value(fields, sees).map_err(|error| error.to_string())
     }
 
     fn value(&self, fields: &Fields, sees: Sees<'_>) -> Result<bool, minijinja::Error> {

@@ -630,6 +630,15 @@ fn a_loop_without_a_bound_and_a_row_without_its_fields_are_refused() {
     "#]],
     );
     check(
+        |r| {
+            r["steps"][0]["reply"] = json!([{"harder": "question"}]);
+            r["steps"][1]["distinct"] = json!("harder");
+        },
+        expect![[r#"
+        row.question: `question` is the seed's question, and the recipe asks for another (write `question: harder`)
+    "#]],
+    );
+    check(
         |r| r["counts_as"] = json!("rephrasing"),
         expect![[r#"
         counts_as: its rows are made like new_question, and are counted as rephrasing (give `new_question`, or leave it out so that the weight alone decides)

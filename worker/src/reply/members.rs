@@ -389,9 +389,11 @@ fn text_member(object: &Object, name: &str) -> Option<String> {
 }
 
 fn required(object: &Object, name: &str) -> Result<String, Rejection> {
-    text_member(object, name)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| malformed(format!("the reply has no `{name}`")))
+    match text_member(object, name) {
+        Some(text) if !text.is_empty() => Ok(text),
+        Some(_) => Err(malformed(format!("`{name}` of the reply is empty"))),
+        None => Err(malformed(format!("the reply has no `{name}`"))),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What a row of each form must say, and the tools that a recipe has from the start.
 
 use super::{Check, TOOLS};
+use crate::recipe::Step;
 use crate::recipe::file::{File, Form, RowFile};
-use crate::reply::{Holds, Member};
+use crate::reply::{Holds, Member, Reply};
 
 impl Check {
     /// The tools that a recipe has from the start.
@@ -72,6 +73,25 @@ impl Check {
         }
     }
 
+    /// Refuses the seed's question as the row's where the recipe asks for another one, which would be paid for and dropped.
+    fn keeps_asked_question(&mut self, path: &str, field: &str) {
+        let replies = self.steps.iter().filter_map(Step::reply);
+        let asked: Vec<String> = replies
+            .flat_map(Reply::filled)
+            .filter(|member| member.holds == Holds::Question)
+            .map(|member| member.name.clone())
+            .collect();
+        if let Some(last) = asked.last()
+            && !asked.iter().any(|name| name == field)
+        {
+            self.tell(
+                path,
+                format!("`{field}` is the seed's question, and the recipe asks for another"),
+                format!("write `question: {last}`"),
+            );
+        }
+    }
+
     /// Whether a field can be this part of a row.
     fn part(&mut self, path: &str, key: &str, field: &str, form: Form) {
         let (fits, kind) = match (key, self.holds(field)) {
@@ -80,7 +100,8 @@ impl Check {
                 let help = format!("fields: {}", known.join(", "));
                 return self.tell(path, format!("no step makes the field `{field}`"), help);
             }
-            ("question", Some(holds)) => (*holds == Holds::Question, "a `question`"),
+            ("question", Some(Holds::Question)) => return self.keeps_asked_question(path, field),
+            ("question", Some(_)) => (false, "a `question`"),
             ("text", Some(holds)) => (*holds == Holds::Text, "a `text`"),
             ("messages", Some(holds)) if form == Form::ToolUse => {
                 (*holds == Holds::ToolMessages, "`tool_messages`")
