@@ -103,6 +103,11 @@ pub trait Validator: Debug {
         Vec::new()
     }
 
+    /// What else of its settings may name a file beside the job: one that does belongs among its files.
+    fn arguments(&self) -> Vec<NeededFile> {
+        Vec::new()
+    }
+
     /// Takes in the hash of each of [`Validator::files`], by its name: they are a part of what a run is.
     fn pin(&mut self, _hashes: BTreeMap<String, String>) {}
 

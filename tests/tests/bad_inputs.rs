@@ -354,6 +354,18 @@ static CASES: &[Case] = &[
         )],
         &["there is no file", "check.py", "job.yaml:4"],
     ),
+    Case {
+        files: &[("check.py", b"print('{}')")],
+        ..case(
+            "a validator's file that is not listed",
+            &[("{kind: number}", "{kind: command, run: [python3, ./check.py]}")],
+            &[
+                "`check.py` stands beside the job",
+                "files: [check.py]",
+                "job.yaml:4",
+            ],
+        )
+    },
     seeds(
         "seeds whose answers are no numbers",
         b"{\"question\": \"x?\", \"answer\": \"seven or so\"}\n",

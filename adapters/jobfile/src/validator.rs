@@ -30,6 +30,23 @@ fn pin(job: &mut Job, base: &Path, tree: &Node, errors: &mut Vec<Error>) {
             Err(error) => errors.push(error.at(place_of(tree, &file.key))),
         }
     }
+    for argument in job.filter.validator.arguments() {
+        let here = base.join(&argument.name);
+        if here.is_file() && !hashes.contains_key(&argument.name) {
+            let error = Error::new(
+                Code::Config,
+                format!(
+                    "{} stands beside the job, and `files` does not list it",
+                    quoted_path(Path::new(&argument.name))
+                ),
+                format!(
+                    "add it, so that a changed one makes another run and a cluster gets it: `files: [{}]`",
+                    argument.name
+                ),
+            );
+            errors.push(error.at(place_of(tree, &argument.key)));
+        }
+    }
     job.filter.validator.pin(hashes);
 }
 

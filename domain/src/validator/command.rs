@@ -135,6 +135,17 @@ impl Validator for Command {
         files
     }
 
+    fn arguments(&self) -> Vec<NeededFile> {
+        let arguments = self.run.iter().enumerate().skip(1);
+        let below = arguments.filter_map(|(i, argument)| {
+            Some(NeededFile {
+                key: format!("filter.validator.run.{i}"),
+                name: below(Path::new(argument))?,
+            })
+        });
+        below.collect()
+    }
+
     fn pin(&mut self, hashes: BTreeMap<String, String>) {
         self.pinned = hashes;
     }
