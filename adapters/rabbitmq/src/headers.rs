@@ -16,6 +16,8 @@ use crate::topology::Names;
 const VERSION: &str = "gristmill-version";
 /// The W3C trace context (www.w3.org/TR/trace-context), also in the envelope.
 const TRACE: [&str; 2] = ["traceparent", "tracestate"];
+/// When it was published, in milliseconds since 1970: AMQP's own timestamps are whole seconds.
+const PUBLISHED_AT_MS: &str = "gristmill-published-at-ms";
 /// Why a worker gave a message up.
 const REASON: &str = "gristmill-reason";
 /// The stage that it was published to.
@@ -32,11 +34,13 @@ const PERSISTENT: u8 = 2;
 /// The properties of a task's message.
 pub(crate) fn of_task(envelope: &[u8]) -> BasicProperties {
     let mut headers = FieldTable::default();
+    let now = now_ms();
+    insert(&mut headers, PUBLISHED_AT_MS, milliseconds(now));
     let mut properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/x-protobuf".into())
         .with_type("gristmill.v1.TaskEnvelope".into())
-        .with_timestamp(now_ms() / 1_000);
+        .with_timestamp(now / 1_000);
     // What cannot be decoded is published all the same: it is for the worker to refuse.
     if let Ok(wire) = v1::TaskEnvelope::decode(envelope) {
         insert(&mut headers, VERSION, AMQPValue::LongLongInt(wire.version.into()));
@@ -54,10 +58,16 @@ pub(crate) fn of_task(envelope: &[u8]) -> BasicProperties {
     properties.with_headers(headers)
 }
 
-/// Time since a task's message was published, to the second: AMQP's timestamps are no finer.
+/// Time since a task's message was published, to the millisecond; to the second for one that an older version published. The clocks are those
+/// of whoever published it and of this machine.
 pub(crate) fn age(properties: &BasicProperties) -> Option<Duration> {
-    let published = (*properties.timestamp())?;
-    Some(Duration::from_secs((now_ms() / 1_000).saturating_sub(published)))
+    let headers = properties.headers().as_ref();
+    let published = headers.and_then(|headers| read_milliseconds(headers, PUBLISHED_AT_MS));
+    let waited = match published {
+        Some(published) => now_ms().saturating_sub(published),
+        None => (now_ms() / 1_000).saturating_sub((*properties.timestamp())?) * 1_000,
+    };
+    Some(Duration::from_millis(waited))
 }
 
 /// The properties of a dead letter, from those that the message came with.
@@ -67,8 +77,7 @@ pub(crate) fn of_dead(original: &BasicProperties, origin: Stage, reason: &str) -
     insert(&mut headers, REASON, text(&reason[..end]));
     insert(&mut headers, ORIGIN, text(origin.name()));
     if !headers.contains_key(DIED_AT_MS) {
-        let now = i64::try_from(now_ms()).unwrap_or(i64::MAX);
-        insert(&mut headers, DIED_AT_MS, AMQPValue::LongLongInt(now));
+        insert(&mut headers, DIED_AT_MS, milliseconds(now_ms()));
     }
     original
         .clone()
@@ -89,14 +98,10 @@ pub(crate) fn death(names: &Names, properties: &BasicProperties) -> Death {
     let empty = FieldTable::default();
     let headers = properties.headers().as_ref().unwrap_or(&empty);
     if let Some(reason) = read_text(headers, REASON) {
-        let at_ms = match headers.inner().get(DIED_AT_MS) {
-            Some(AMQPValue::LongLongInt(ms)) => u64::try_from(*ms).ok(),
-            _ => None,
-        };
         return Death {
             origin: read_text(headers, ORIGIN).and_then(|name| name.parse().ok()),
             cause: Cause::Refused(reason),
-            at_ms,
+            at_ms: read_milliseconds(headers, DIED_AT_MS),
         };
     }
     let none = FieldArray::default();
@@ -133,6 +138,17 @@ pub(crate) fn death(names: &Names, properties: &BasicProperties) -> Death {
 
 fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(value.to_owned()))
+}
+
+fn milliseconds(value: u64) -> AMQPValue {
+    AMQPValue::LongLongInt(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn read_milliseconds(headers: &FieldTable, name: &str) -> Option<u64> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongLongInt(ms) => u64::try_from(*ms).ok(),
+        _ => None,
+    }
 }
 
 /// Names here are short and constant.
@@ -177,9 +193,28 @@ mod tests {
         let headers = properties.headers().as_ref().unwrap();
         assert_eq!(headers.inner().get(VERSION), Some(&AMQPValue::LongLongInt(7)));
         assert_eq!(read_text(headers, "traceparent").as_deref(), Some("00-1-2-01"));
-        assert_eq!(headers.inner().len(), 2);
+        assert_eq!(headers.inner().len(), 3, "and when it was published");
         assert!(properties.message_id().is_some());
         assert_eq!(*properties.delivery_mode(), Some(PERSISTENT));
+    }
+
+    #[test]
+    fn the_age_of_a_message_is_known_to_the_millisecond() {
+        let published = |ms: u64| {
+            let mut headers = FieldTable::default();
+            insert(&mut headers, PUBLISHED_AT_MS, milliseconds(ms));
+            age(&BasicProperties::default().with_headers(headers)).unwrap()
+        };
+        let now = now_ms();
+        let waited = published(now - 40).as_millis();
+        assert!((40..1_000).contains(&waited), "{waited}");
+        assert_eq!(published(now + 60_000), Duration::ZERO, "a clock that is ahead");
+        let older = BasicProperties::default().with_timestamp(now / 1_000 - 3);
+        let waited = age(&older).unwrap().as_secs();
+        assert!((3..6).contains(&waited), "{waited}");
+        assert_eq!(age(&BasicProperties::default()), None);
+        let fresh = age(&of_task(b"\xff")).unwrap();
+        assert!(fresh < Duration::from_secs(1), "{fresh:?}");
     }
 
     #[test]
