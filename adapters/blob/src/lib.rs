@@ -8,9 +8,11 @@ mod local;
 mod object;
 mod open;
 mod prefixed;
+mod space;
 
 pub use local::LocalBlobs;
 #[cfg(feature = "object-storage")]
 pub use object::ObjectBlobs;
 pub use open::{Error, open};
 pub use prefixed::Prefixed;
+pub use space::{Space, space};
