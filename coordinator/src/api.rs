@@ -21,6 +21,7 @@ use crate::error::told;
 use crate::fleet::Services;
 
 pub use auth::{Access, AccessError, Role};
+pub use obstacles::{Standstill, standstill};
 
 /// The service.
 #[derive(Clone)]

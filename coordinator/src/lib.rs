@@ -43,7 +43,7 @@ mod window;
 mod wire;
 
 #[cfg(feature = "api")]
-pub use api::{Access, AccessError, Api, Role};
+pub use api::{Access, AccessError, Api, Role, Standstill, standstill};
 pub use assigner::{Assigner, Belongs, Hits, Trial};
 pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;

@@ -1,4 +1,4 @@
-//! Why the tasks of a run wait although it goes on: what its coordinator cannot see, and the workers know.
+//! Why the tasks of a run wait although a coordinator drives it: what its coordinator cannot see, and the workers know.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +11,50 @@ use gristmill_proto::v1;
 
 use crate::LEASE_MS;
 
+/// Why none of a run's tasks of some stage can be done, although a coordinator drives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standstill {
+    /// There is no worker.
+    NoWorker,
+    /// No worker takes tasks of the stage.
+    StageWithoutWorker,
+    /// All workers put its tasks off: they lack a key or a model, or its endpoint does not answer.
+    PutOff,
+}
+
+/// What keeps tasks waiting.
+struct Obstacle {
+    /// What it comes to where it keeps all of them waiting.
+    standstill: Option<Standstill>,
+    reason: String,
+    /// Workers that say so, and those that were asked.
+    workers: u32,
+    of: u32,
+}
+
+/// Why a run stands still, by what its workers last said; `None` where its tasks are done.
+pub fn standstill(run: RunId, tasks: &BTreeMap<Stage, Counts>, workers: &[Worker]) -> Option<Standstill> {
+    let found = find(run, tasks, workers);
+    found.into_iter().find_map(|obstacle| obstacle.standstill)
+}
+
 /// What keeps the run's tasks waiting; what most workers say comes first.
 pub(super) fn obstacles(
     run: RunId,
     tasks: &BTreeMap<Stage, Counts>,
     workers: &[Worker],
 ) -> Vec<v1::Obstacle> {
+    let found = find(run, tasks, workers).into_iter();
+    found
+        .map(|obstacle| v1::Obstacle {
+            reason: obstacle.reason,
+            workers: obstacle.workers,
+            of: obstacle.of,
+        })
+        .collect()
+}
+
+fn find(run: RunId, tasks: &BTreeMap<Stage, Counts>, workers: &[Worker]) -> Vec<Obstacle> {
     let (silent, heard): (Vec<&Worker>, Vec<&Worker>) = workers
         .iter()
         .partition(|worker| Duration::from_millis(worker.silent_ms) >= SILENT_FROM);
@@ -33,7 +71,8 @@ pub(super) fn obstacles(
     if of == 0 && !waits.is_empty() {
         let reason =
             "there is no worker: start some with `gristmill worker`, beside the same servers and store";
-        found.push(v1::Obstacle {
+        found.push(Obstacle {
+            standstill: Some(Standstill::NoWorker),
             reason: reason.to_owned(),
             workers: 0,
             of,
@@ -43,7 +82,8 @@ pub(super) fn obstacles(
         if !there.iter().any(|report| report.stages.contains(&stage)) {
             let reason =
                 format!("no worker takes {stage} tasks: start one with `gristmill worker --stages {stage}`");
-            found.push(v1::Obstacle {
+            found.push(Obstacle {
+                standstill: Some(Standstill::StageWithoutWorker),
                 reason,
                 workers: of,
                 of,
@@ -54,7 +94,9 @@ pub(super) fn obstacles(
     for reason in there.iter().filter_map(|report| report.refused.get(&run)) {
         *said.entry(reason).or_default() += 1;
     }
-    found.extend(said.into_iter().map(|(reason, workers)| v1::Obstacle {
+    let put_off = said.values().sum::<u32>() == of;
+    found.extend(said.into_iter().map(|(reason, workers)| Obstacle {
+        standstill: put_off.then_some(Standstill::PutOff),
         reason: reason.to_owned(),
         workers,
         of,
@@ -66,7 +108,8 @@ pub(super) fn obstacles(
             worker.worker
         );
         // Once its leases have ended, others have what it had.
-        (!report.in_flight.is_empty() && worker.silent_ms < LEASE_MS).then_some(v1::Obstacle {
+        (!report.in_flight.is_empty() && worker.silent_ms < LEASE_MS).then_some(Obstacle {
+            standstill: None,
             reason,
             workers: 0,
             of: 0,
@@ -165,7 +208,20 @@ mod tests {
             worker(&Stage::ALL, &[(run, key)], false),
             worker(&Stage::ALL, &[], false),
         ];
-        let found = obstacles(run, &open(&[Stage::Generate]), &workers);
+        let open = open(&[Stage::Generate]);
+        let found = obstacles(run, &open, &workers);
         assert_eq!(words(&found), [(key, 2, 4), ("no room", 1, 4)]);
+        assert_eq!(standstill(run, &open, &workers), None, "the fourth does them");
+        assert_eq!(
+            standstill(run, &open, &workers[..3]),
+            Some(Standstill::PutOff),
+            "each for its own reason"
+        );
+        assert_eq!(standstill(run, &open, &[]), Some(Standstill::NoWorker));
+        let elsewhere = [worker(&[Stage::Judge], &[], false)];
+        assert_eq!(
+            standstill(run, &open, &elsewhere),
+            Some(Standstill::StageWithoutWorker)
+        );
     }
 }
