@@ -3,6 +3,7 @@
 mod coordinator;
 mod dead;
 mod http;
+mod overview;
 mod remote;
 mod run_contexts;
 mod servers;
@@ -16,6 +17,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Context;
+use gristmill_ports::metric::Role;
 use gristmill_telemetry::{Form, Guard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +53,7 @@ pub(crate) async fn carry_out(
 }
 
 /// Sets up what a server tells about itself: lines for people on a terminal, JSON for collectors elsewhere.
-fn telemetry(service: &'static str) -> Result<Guard, Failure> {
+fn telemetry(service: &'static str, role: Role) -> Result<Guard, Failure> {
     let form = if std::io::stderr().is_terminal() {
         Form::Text
     } else {
@@ -59,6 +61,7 @@ fn telemetry(service: &'static str) -> Result<Guard, Failure> {
     };
     gristmill_telemetry::init(gristmill_telemetry::Options {
         service,
+        role,
         form,
         level: "info",
         writer: None,

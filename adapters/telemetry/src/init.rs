@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gristmill_ports::metric::Role;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Level;
@@ -27,6 +28,8 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub struct Options {
     /// Name of the service in traces: `gristmill-coordinator`, `gristmill-worker`.
     pub service: &'static str,
+    /// Whose metrics are exported.
+    pub role: Role,
     /// How log lines look.
     pub form: Form,
     /// What is logged where `GRISTMILL_LOG` does not say.
@@ -72,7 +75,7 @@ impl Drop for Guard {
 
 /// Sets up logs, traces and metrics for the whole process. To be called once, inside the async runtime where traces go over gRPC.
 pub fn init(options: Options) -> Result<Guard, Error> {
-    let metrics = Metrics::new()?;
+    let metrics = Metrics::new(options.role)?;
     let (subscriber, traces) = subscriber(options)?;
     subscriber.try_init().map_err(|_| Error::Twice)?;
     metrics.install()?;

@@ -6,11 +6,13 @@
 
 mod context;
 mod error;
+mod exposition;
 mod init;
 mod lines;
 mod metrics;
 mod otlp;
 mod private;
+mod process;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use gristmill_coordinator::{Access, Api, Fleet, FleetOptions, Services, bury};
 use gristmill_ports::ledger::Ledger;
+use gristmill_ports::metric::{Role, Source};
 use gristmill_ports::upkeep::Upkeep;
 use gristmill_proto::v1::coordinator_server::CoordinatorServer;
 use gristmill_runs::DatasetStore;
@@ -16,6 +17,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
+use super::overview::Overview;
 use super::servers::{self, Servers};
 use super::{http, read, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
@@ -31,7 +33,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Coordinates until a signal comes.
 pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
-    let telemetry = super::telemetry("gristmill-coordinator")?;
+    let telemetry = super::telemetry("gristmill-coordinator", Role::Coordinator)?;
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
     servers
         .broker
@@ -62,6 +64,8 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     };
     tracing::info!(holder = options.holder, api = %args.listen, http = %args.http, "coordinating");
     let fleet = Fleet::new(services.clone(), Arc::new(datasets), options);
+    let overview = Arc::new(Overview::new(&args.cluster.store));
+    telemetry.metrics().add(Arc::clone(&overview) as Arc<dyn Source>);
     let stop = super::stop_on_signal();
     let (ready, readiness) = watch::channel(Some("starting".to_owned()));
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -79,6 +83,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     tasks.spawn(watchman::watch(
         services.clone(),
         servers.broker.clone(),
+        overview,
         ready,
         stop.clone(),
     ));

@@ -1,12 +1,13 @@
 //! `gristmill worker`: works on tasks of any run, until a signal or an operator tells it to finish.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use gristmill_coordinator::LEASE_MS;
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Ledger;
+use gristmill_ports::metric::{self, Role};
 use gristmill_ports::register::{Beat, Register, WorkerReport};
 use gristmill_redis::RedisLimiter;
 use gristmill_telemetry::W3c;
@@ -39,7 +40,7 @@ fn slots(stage: Stage, slots: u16) -> usize {
 
 /// Works until told to finish.
 pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
-    let telemetry = super::telemetry("gristmill-worker")?;
+    let telemetry = super::telemetry("gristmill-worker", Role::Worker)?;
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
     let place = JobAccess::Worker {
@@ -166,7 +167,12 @@ async fn beat(
             worker: about.name.clone(),
             report: about.report(),
         };
-        let wrong = match register.beat(beat, BEAT_HOLDS).await {
+        let taken = register.beat(beat, BEAT_HOLDS).await;
+        if taken.is_ok() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            metrics::gauge!(metric::HEARTBEAT).set(now.as_secs_f64());
+        }
+        let wrong = match taken {
             Ok(true) if !stop.is_cancelled() => {
                 tracing::info!("told to finish");
                 stop.cancel();
