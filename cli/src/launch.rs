@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{
-    Coordinator, Ended, Error, Events, Finished, LEASE_MS, Options, Progress, Start, Window, verify,
+    Coordinator, Ended, Error, Events, Finished, LEASE_MS, Options, Progress, RunGauges, Start, Window,
+    verify,
 };
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::ledger::Account;
@@ -231,6 +232,7 @@ pub(crate) async fn carry_out(
             at_risk: job.budget.at_risk,
             sweep_every: Duration::from_millis(500),
             propagator: Arc::new(Untraced),
+            gauges: RunGauges::default(),
         },
         rounds: watched.rounds,
         progress,

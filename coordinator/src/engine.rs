@@ -10,7 +10,7 @@ mod site;
 mod sweep;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::failure::TaskFailure;
 use crate::journal::TaskResult;
+use crate::meter::Spending;
 use crate::progress::Ahead;
 
 pub use site::Options;
@@ -66,6 +67,7 @@ struct InFlight {
     worst: Amount,
     /// What a crash may burn of it.
     at_risk: Amount,
+    opened: SystemTime,
 }
 
 /// Carries out one producer's tasks.
@@ -81,6 +83,8 @@ pub(crate) struct Engine<'a, 'b> {
     known: HashMap<TaskId, TaskResult>,
     stored: HashSet<TaskId>,
     results: Vec<TaskResult>,
+    /// What they came to.
+    spending: Spending,
     rows: Vec<Record<Row>>,
     next_results: u64,
     next_rows: u64,
@@ -114,6 +118,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             stored: known.keys().copied().collect(),
             known,
             results: Vec::new(),
+            spending: Spending::default(),
             rows: Vec::new(),
             next_results: segments.len() as u64,
             next_rows,

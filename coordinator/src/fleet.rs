@@ -5,6 +5,7 @@
 //! always runs. What a person has to mend (a paused or frozen account) is left alone until the ledger says otherwise.
 
 mod adopt;
+mod board;
 mod dead;
 mod drive;
 
@@ -18,6 +19,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{AccountState, Ledger};
+use gristmill_ports::metric::Source;
 use gristmill_ports::queue::Publisher;
 use gristmill_ports::register::{Register, Run};
 use gristmill_ports::trace::Propagator;
@@ -26,10 +28,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Finished, SeedStore, Start, Window};
+use crate::{Finished, RunGauges, SeedStore, Start, Window, meter};
 
 #[cfg(feature = "api")]
 pub(crate) use adopt::{AdoptError, Adoption};
+use board::Board;
 pub use dead::bury;
 
 /// Writes the dataset of a finished run where it belongs.
@@ -111,12 +114,15 @@ pub struct Fleet {
     services: Services,
     assembler: Arc<dyn Assembler>,
     options: FleetOptions,
+    board: Arc<Board>,
 }
 
 /// A run that this process drives.
+#[derive(Clone)]
 struct Driven {
     stop: CancellationToken,
     window: Window,
+    gauges: RunGauges,
 }
 
 /// How a driver let its run go.
@@ -132,11 +138,18 @@ enum LetGo {
 impl Fleet {
     /// A coordinator that drives runs with these services.
     pub fn new(services: Services, assembler: Arc<dyn Assembler>, options: FleetOptions) -> Self {
+        meter::start();
         Self {
             services,
             assembler,
+            board: Board::new(options.lease),
             options,
         }
+    }
+
+    /// The metrics of the runs that it drives.
+    pub fn metrics(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.board) as Arc<dyn Source>
     }
 
     /// Drives runs until told to stop, then gives them back.
@@ -165,11 +178,16 @@ impl Fleet {
                     }
                     resting.retain(|_, until| *until > Instant::now());
                     fleet.share(&active, &driven);
+                    fleet.board.look(&active, &fleet.options.holder);
+                    let asked = Instant::now();
                     if let Some(run) = fleet.claim(&active, &driven, &resting).await {
-                        let window = Window::new(fleet.part(&active));
-                        let stop = CancellationToken::new();
-                        fleet.start(&mut drivers, run, window.clone(), stop.clone());
-                        driven.insert(run.run, Driven { stop, window });
+                        let taken = Driven {
+                            stop: CancellationToken::new(),
+                            window: Window::new(fleet.part(&active)),
+                            gauges: fleet.board.take(run.run, asked),
+                        };
+                        fleet.start(&mut drivers, run, taken.clone());
+                        driven.insert(run.run, taken);
                     }
                 }
                 Err(error) => {
@@ -212,17 +230,13 @@ impl Fleet {
     }
 
     /// Drives a run on a thread of its own: deciding on rows is work for a processor, and nobody else waits for it there.
-    fn start(
-        self: &Arc<Self>,
-        drivers: &mut JoinSet<(RunId, LetGo)>,
-        run: &Run,
-        window: Window,
-        stop: CancellationToken,
-    ) {
+    fn start(self: &Arc<Self>, drivers: &mut JoinSet<(RunId, LetGo)>, run: &Run, taken: Driven) {
         let (fleet, id, name) = (Arc::clone(self), run.run, run.name.clone());
         let runtime = tokio::runtime::Handle::current();
         tracing::info!(run = %id, name, "taken up");
-        drivers.spawn_blocking(move || (id, runtime.block_on(fleet.drive(id, window, stop))));
+        // A run that was reported on was driven before.
+        meter::taken_up(run.reported_ms > 0);
+        drivers.spawn_blocking(move || (id, runtime.block_on(fleet.drive(id, taken))));
     }
 
     async fn reap(
@@ -234,9 +248,11 @@ impl Fleet {
         let Ok((run, how)) = ended else {
             // A panic in a driver: its lease runs out, and the run is taken up again.
             tracing::error!("a driver ended by a panic");
+            meter::interrupted(meter::PANIC);
             return;
         };
         driven.remove(&run);
+        self.board.let_go(run);
         match how {
             LetGo::Ended => return,
             LetGo::Free => {}
@@ -255,6 +271,7 @@ impl Fleet {
         if runs.is_empty() {
             return;
         }
+        let asked = Instant::now();
         match self
             .services
             .register
@@ -262,8 +279,12 @@ impl Fleet {
             .await
         {
             Ok(held) => {
+                self.board.renewed(&held, asked);
                 for (run, driven) in driven.iter().filter(|(run, _)| !held.contains(run)) {
                     tracing::warn!(%run, "another coordinator has it now");
+                    if !driven.stop.is_cancelled() {
+                        meter::interrupted(meter::LEASE_LOST);
+                    }
                     driven.stop.cancel();
                 }
             }

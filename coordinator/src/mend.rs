@@ -224,7 +224,7 @@ mod tests {
     use crate::engine::{Care, Options};
     use crate::failure::TaskFailure;
     use crate::journal::TaskResult;
-    use crate::{Progress, Window};
+    use crate::{Progress, RunGauges, Window};
 
     /// A store that has lost writes until it is rebuilt.
     struct Broken {
@@ -329,6 +329,7 @@ mod tests {
                 at_risk: 1.0,
                 sweep_every: Duration::from_secs(1),
                 propagator: Arc::new(Untraced),
+                gauges: RunGauges::default(),
             },
             progress: watch::channel(Progress::default()).0,
             stop: CancellationToken::new(),

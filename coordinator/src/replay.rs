@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::closed::Closed;
 use crate::engine::Options;
 use crate::journal::Journal;
-use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window};
+use crate::{Coordinator, Error, Finished, Progress, RunGauges, SeedStore, Start, Window};
 
 /// How a run that has ended went. Nothing is asked, and nothing is written.
 ///
@@ -45,6 +45,7 @@ pub async fn replay(
             at_risk: start.job.budget.at_risk,
             sweep_every: std::time::Duration::from_secs(1),
             propagator: Arc::new(Untraced),
+            gauges: RunGauges::default(),
         },
         rounds: None,
         progress,

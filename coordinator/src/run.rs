@@ -128,6 +128,7 @@ impl Coordinator<'_> {
             self.ledger.pause(run, reason).await?;
         }
         let account = self.ledger.account(run).await?;
+        self.options.gauges.see(&account, BTreeMap::new());
         match &account.state {
             // Before anything is opened in a shaken ledger, its books are made sure of.
             AccountState::Active | AccountState::Closed | AccountState::Frozen { shaken: true, .. } => {}

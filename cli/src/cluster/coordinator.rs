@@ -65,6 +65,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     tracing::info!(holder = options.holder, api = %args.listen, http = %args.http, "coordinating");
     let fleet = Fleet::new(services.clone(), Arc::new(datasets), options);
     let overview = Arc::new(Overview::new(&args.cluster.store));
+    telemetry.metrics().add(fleet.metrics());
     telemetry.metrics().add(Arc::clone(&overview) as Arc<dyn Source>);
     let stop = super::stop_on_signal();
     let (ready, readiness) = watch::channel(Some("starting".to_owned()));

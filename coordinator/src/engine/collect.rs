@@ -1,6 +1,6 @@
 //! Taking what is settled, and storing it before the ledger forgets it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gristmill_domain::id::TaskId;
 use gristmill_domain::row::Row;
@@ -56,6 +56,8 @@ impl Engine<'_, '_> {
         address: Address,
         settled: Settled,
     ) -> Result<(), Error> {
+        self.site.options.gauges.result(SystemTime::now());
+        self.spending.add(&settled);
         let brought = match settled.decision {
             Decision::Done(bytes) => Ok(match decode_settlement(&bytes)? {
                 Settlement::Report(report) => report,
@@ -82,10 +84,12 @@ impl Engine<'_, '_> {
             care.stored += ids.len() as u64;
         }
         let results = std::mem::take(&mut self.results);
+        let spending = std::mem::take(&mut self.spending);
         self.site
             .journal
             .append_results(self.round, &mut self.next_results, results)
             .await?;
+        spending.count();
         let rows = std::mem::take(&mut self.rows);
         self.site
             .journal

@@ -1,6 +1,7 @@
 //! Opening tasks: as many as may be at risk at once, in the ledger first, then in the queues.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Price;
@@ -60,6 +61,7 @@ impl Engine<'_, '_> {
     /// Opens tasks and publishes them. A trace a batch: what becomes of its tasks hangs below it.
     #[tracing::instrument(name = "dispatch", skip_all, fields(run = %self.site.run, round = self.round, tasks = tasks.len()))]
     pub(super) async fn open(&mut self, tasks: Vec<Task>) -> Result<(), Error> {
+        let now = SystemTime::now();
         let mut opened = Vec::with_capacity(tasks.len());
         for task in tasks {
             opened.push(self.new_task(&task)?);
@@ -69,6 +71,7 @@ impl Engine<'_, '_> {
                 address: task.address,
                 worst: self.worst_case(&task),
                 at_risk,
+                opened: now,
             };
             self.in_flight.insert(task.id, in_flight);
         }

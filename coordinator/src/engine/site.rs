@@ -15,6 +15,7 @@ use gristmill_ports::upkeep::Upkeep;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::gauges::RunGauges;
 use crate::journal::Journal;
 use crate::progress::Progress;
 use crate::window::Window;
@@ -32,6 +33,8 @@ pub struct Options {
     pub sweep_every: Duration,
     /// Carries the trace of this process to those who do the work.
     pub propagator: Arc<dyn Propagator>,
+    /// Shows the run's books and tasks to whoever exports them.
+    pub gauges: RunGauges,
 }
 
 /// The neighbours of a run.

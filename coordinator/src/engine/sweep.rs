@@ -1,5 +1,8 @@
 //! The sweep: what the ledger, the books and the batches say meanwhile.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::stage::Stage;
@@ -31,6 +34,7 @@ impl Engine<'_, '_> {
         }
         self.publish_due().await?;
         let account = self.site.ledger.account(run).await?;
+        self.site.options.gauges.see(&account, self.oldest());
         if account.state != AccountState::Active {
             return Err(self.halted().await?);
         }
@@ -43,6 +47,16 @@ impl Engine<'_, '_> {
             progress.in_batches = in_batches.unwrap_or(progress.in_batches);
         });
         Ok(())
+    }
+
+    /// When the oldest task in flight of each stage was opened.
+    fn oldest(&self) -> BTreeMap<Stage, SystemTime> {
+        let mut oldest = BTreeMap::new();
+        for entry in self.in_flight.values() {
+            let first = oldest.entry(entry.address.step.stage).or_insert(entry.opened);
+            *first = entry.opened.min(*first);
+        }
+        oldest
     }
 
     /// Tasks that wait in batches; `None` where that cannot be told.

@@ -47,7 +47,6 @@ async fn bury_one(services: &Services, letter: DeadLetter, refusals: &mut HashMa
     let reason = letter.cause.to_string();
     tracing::warn!(reason, stage = ?letter.origin, run = ?envelope.as_ref().map(|e| e.run), "a dead letter");
     let stage = letter.origin.unwrap_or(Stage::Generate);
-    meter::dead_letter(stage);
     let dead = Dead {
         stage,
         run: envelope.as_ref().map(|envelope| envelope.run),
@@ -62,6 +61,7 @@ async fn bury_one(services: &Services, letter: DeadLetter, refusals: &mut HashMa
         );
         return;
     }
+    meter::dead_letter(stage);
     if let Some(envelope) = envelope {
         let hopeless = match letter.cause {
             Cause::DeliveredTooOften => true,

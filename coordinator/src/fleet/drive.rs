@@ -1,5 +1,6 @@
 //! One run, driven from what is stored to its ending, or until it must be given back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +10,15 @@ use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{Close, Error as LedgerError, NewAccount};
 use gristmill_ports::register::Ending;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::adopt::ALERT;
-use super::{Fleet, LetGo};
+use super::{Driven, Fleet, LetGo};
 use crate::engine::Options;
 use crate::error::told;
 use crate::events::{Ended, Events};
+use crate::meter::{self, Spending};
 use crate::owner::{self, Owner};
-use crate::{Coordinator, Error, Finished, Progress, SeedStore, Start, Window, replay, verify};
+use crate::{Coordinator, Error, Finished, Progress, RunGauges, SeedStore, Start, replay, verify};
 
 /// Time between two sweeps of a run's tasks.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -53,13 +54,38 @@ fn alerts(events: &Events) -> Vec<String> {
     adopted.into_iter().collect()
 }
 
+/// The cause under which a run is counted that is let go before its end; `None` where it has ended, or this process was told to stop.
+fn cause(failure: &Failure) -> Option<&'static str> {
+    Some(match failure {
+        Failure::Run(Error::Usurped { .. } | Error::Ledger(LedgerError::StaleEpoch { .. })) => {
+            meter::LEASE_LOST
+        }
+        Failure::Run(Error::Shaken) => "ledger_restarted",
+        Failure::Run(Error::Paused { .. }) => "paused",
+        Failure::Run(Error::Frozen { .. }) => "frozen",
+        Failure::Run(Error::Ledger(LedgerError::Store { .. } | LedgerError::UnknownRun(_))) => "ledger",
+        Failure::Run(Error::Queue(_)) => "queue",
+        Failure::Run(Error::Blob(_)) => "store",
+        Failure::Run(Error::Scratch { .. }) => "scratch",
+        Failure::Register(_) => "register",
+        Failure::Assemble(_) => "assembly",
+        Failure::InFlight(_) => "calls_in_flight",
+        Failure::Reopened => "reopened",
+        Failure::Run(_) | Failure::Start(_) | Failure::NoSeeds => return None,
+    })
+}
+
 impl Fleet {
     /// Drives a run whose lease this process holds.
-    pub(super) async fn drive(&self, run: RunId, window: Window, stop: CancellationToken) -> LetGo {
-        let failure = match self.drive_to_end(run, window, stop).await {
+    pub(super) async fn drive(&self, run: RunId, taken: Driven) -> LetGo {
+        let gauges = taken.gauges.clone();
+        let failure = match self.drive_to_end(run, taken).await {
             Ok(()) => return LetGo::Ended,
             Err(failure) => failure,
         };
+        if let Some(cause) = cause(&failure) {
+            meter::interrupted(cause);
+        }
         let error = &failure as &dyn std::error::Error;
         let reason = match &failure {
             Failure::Run(Error::Interrupted | Error::Shaken) | Failure::Reopened => return LetGo::Free,
@@ -72,9 +98,10 @@ impl Fleet {
                 return LetGo::Free;
             }
             Failure::Run(Error::Cancelled) => {
-                return match self.cancelled(run).await {
+                return match self.cancelled(run, &gauges).await {
                     Ok(()) => LetGo::Ended,
                     Err(error) => {
+                        meter::interrupted(cause(&error).unwrap_or("ledger"));
                         tracing::warn!(%run, error = &error as &dyn std::error::Error, "the cancelled run could not be ended yet");
                         LetGo::Stuck
                     }
@@ -131,12 +158,18 @@ impl Fleet {
             .end(run, &self.options.holder, ending)
             .await
         {
-            Ok(_) => LetGo::Ended,
+            Ok(ended) => {
+                if ended {
+                    meter::ended(meter::FAILED);
+                }
+                LetGo::Ended
+            }
             Err(_) => LetGo::Stuck,
         }
     }
 
-    async fn drive_to_end(&self, run: RunId, window: Window, stop: CancellationToken) -> Result<(), Failure> {
+    async fn drive_to_end(&self, run: RunId, taken: Driven) -> Result<(), Failure> {
+        let Driven { stop, window, gauges } = taken;
         let spec = self
             .services
             .register
@@ -177,6 +210,7 @@ impl Fleet {
                 at_risk: start.job.budget.at_risk,
                 sweep_every: SWEEP_EVERY,
                 propagator: Arc::clone(&self.services.propagator),
+                gauges: gauges.clone(),
             },
             rounds: None,
             progress,
@@ -185,6 +219,7 @@ impl Fleet {
         let (finished, ()) = tokio::join!(coordinator.run(), self.report(run, seen));
         let finished = finished?;
         let account = self.services.ledger.account(run).await.map_err(Error::from)?;
+        gauges.see(&account, BTreeMap::new());
         let ended = Ended {
             end: Some(finished.end.clone()),
             account: account.clone(),
@@ -220,7 +255,15 @@ impl Fleet {
                 Err(failure) => return Err(failure),
             },
         };
-        register.end(run, &self.options.holder, ending).await?;
+        let state = match (&ending, events.ended().and_then(|ended| ended.end.as_ref())) {
+            (Ending::Cancelled, _) => meter::CANCELLED,
+            (_, Some(end)) => meter::state_of(end),
+            (_, None) => "completed",
+        };
+        // What was lost with the register had ended before.
+        if register.end(run, &self.options.holder, ending).await? && !events.adopted() {
+            meter::ended(state);
+        }
         tracing::info!(%run, "it has ended, by what its store says");
         self.release(run).await;
         Ok(())
@@ -260,17 +303,21 @@ impl Fleet {
         if Events::load(state.as_ref()).await?.reopened().is_some() {
             return Err(Failure::Reopened);
         }
-        self.services
+        let ended = self
+            .services
             .register
             .end(start.run, &self.options.holder, Ending::Finished)
             .await?;
+        if ended {
+            meter::ended(meter::state_of(&finished.end));
+        }
         tracing::info!(run = %start.run, end = %finished.end, "finished");
         self.release(start.run).await;
         Ok(())
     }
 
     /// Ends a cancelled run: calls in flight are booked when they end, and nothing new begins.
-    async fn cancelled(&self, run: RunId) -> Result<(), Failure> {
+    async fn cancelled(&self, run: RunId, gauges: &RunGauges) -> Result<(), Failure> {
         let ledger = self.services.ledger.as_ref();
         let epoch = ledger
             .take_over(run, &self.options.holder)
@@ -291,11 +338,14 @@ impl Fleet {
             .fail(run, &epoch, &open, "cancelled")
             .await
             .map_err(Error::from)?;
-        ledger.expire(run, &epoch).await.map_err(Error::from)?;
+        let expired = ledger.expire(run, &epoch).await.map_err(Error::from)?;
+        meter::expired(expired);
         if let Close::NotYet { started, .. } = ledger.close(run, &epoch).await.map_err(Error::from)? {
             return Err(Failure::InFlight(started));
         }
         let account = ledger.account(run).await.map_err(Error::from)?;
+        gauges.see(&account, BTreeMap::new());
+        let unabsorbed = Spending::unabsorbed(&account);
         let progress = self.last_report(run).await?;
         let ended = Ended {
             end: None,
@@ -303,10 +353,15 @@ impl Fleet {
             progress,
         };
         Events::record_end((self.services.states)(run).as_ref(), ended).await?;
-        self.services
+        let ended = self
+            .services
             .register
             .end(run, &self.options.holder, Ending::Cancelled)
             .await?;
+        if ended {
+            meter::ended(meter::CANCELLED);
+            unabsorbed.count();
+        }
         tracing::info!(%run, "cancelled");
         self.release(run).await;
         Ok(())

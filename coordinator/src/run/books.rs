@@ -6,6 +6,7 @@ use gristmill_ports::ledger::{AccountState, Close, Epoch, Reopen};
 
 use crate::engine::Site;
 use crate::events::Events;
+use crate::meter::{self, Spending};
 use crate::{Coordinator, Error};
 
 impl Coordinator<'_> {
@@ -47,9 +48,12 @@ impl Coordinator<'_> {
         let unasked: Vec<TaskId> = site.early.keys().copied().collect();
         if !unasked.is_empty() {
             site.ledger.absorb(site.run, &site.epoch, &unasked).await?;
+            let mut spending = Spending::default();
+            site.early.values().for_each(|settled| spending.add(settled));
+            spending.count();
         }
         loop {
-            site.ledger.expire(site.run, &site.epoch).await?;
+            meter::expired(site.ledger.expire(site.run, &site.epoch).await?);
             match site.ledger.close(site.run, &site.epoch).await? {
                 Close::Closed => return Ok(()),
                 // Calls that nobody waits for any more end within their lease.

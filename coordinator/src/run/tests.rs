@@ -119,6 +119,7 @@ impl World {
                 at_risk: 1.0,
                 sweep_every: Duration::from_millis(20),
                 propagator: std::sync::Arc::new(Untraced),
+                gauges: crate::RunGauges::default(),
             },
             rounds: None,
             progress: watch::Sender::default(),
