@@ -84,6 +84,7 @@ impl AttemptContext<'_> {
             Ok(Err(error)) => return self.failed(model, error, fence.attempt).await,
             Err(_) => {
                 let (name, seconds) = (&self.task.model, model.timeout.as_secs());
+                meter::timed_out(name);
                 return Called {
                     end: End::Burn {
                         reason: format!("`{name}` did not answer within {seconds} s"),

@@ -67,6 +67,11 @@ pub(crate) fn throttled(model: &str) {
     counter!(metric::THROTTLED, "model" => model.to_owned()).increment(1);
 }
 
+/// A call that was given up because no answer had come within the model's time.
+pub(crate) fn timed_out(model: &str) {
+    counter!(metric::CALL_ERRORS, "model" => model.to_owned(), "code" => "timeout").increment(1);
+}
+
 pub(crate) fn waited_in_queue(stage: Stage, wait: Duration) {
     histogram!(metric::QUEUE_WAIT_SECONDS, "stage" => stage.name()).record(wait.as_secs_f64());
 }

@@ -12,6 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::failure::{self, Refused};
 use crate::key::Key;
+use crate::meter;
 use crate::options::Options;
 use crate::resolve::NoLinkLocal;
 use crate::stated::{shortened, stated};
@@ -67,6 +68,7 @@ pub(crate) struct Connection {
     api: Api,
     /// The model at the endpoint, for messages: no secret is in it.
     pub(crate) place: String,
+    model: String,
 }
 
 impl Connection {
@@ -93,6 +95,7 @@ impl Connection {
         Ok(Self {
             client,
             place: format!("`{model}` at {address}{}", api.mark()),
+            model: model.clone(),
             api: *api,
             secrets: secrets(key, headers, &address),
             address,
@@ -113,44 +116,51 @@ impl Connection {
         self.client.post(self.address.operation(path))
     }
 
+    /// Sends a request once; fails where nobody answers.
+    async fn ask(&self, request: RequestBuilder) -> Result<reqwest::Response, CallError> {
+        request.send().await.map_err(|error| {
+            meter::no_answer(&self.model, &error);
+            failure::transport(&error, &self.place)
+        })
+    }
+
     /// Sends a request once, and returns the answer if it is one of success.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, CallError> {
-        let answer = request
-            .send()
-            .await
-            .map_err(|e| failure::transport(&e, &self.place))?;
-        if answer.status().is_success() {
-            Ok(answer)
-        } else {
-            Err(self.refused(answer).await)
+        let answer = self.ask(request).await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
         }
+        meter::status(&self.model, status.as_u16());
+        Err(self.refused(answer).await)
     }
 
     /// Sends a request once; fails where nobody answers or the caller is not known, which Google says with 400, and takes any other answer.
     pub(crate) async fn probe(&self, request: RequestBuilder) -> Result<(), CallError> {
-        let answer = request
-            .send()
-            .await
-            .map_err(|e| failure::transport(&e, &self.place))?;
-        match answer.status().as_u16() {
-            401 | 403 => Err(self.refused(answer).await),
+        let answer = self.ask(request).await?;
+        let status = answer.status().as_u16();
+        let refused = match status {
+            401 | 403 => self.refused(answer).await,
             400 => match self.refused(answer).await {
                 refused @ CallError::NotBilled {
                     scope: Scope::Endpoint,
                     ..
-                } => Err(refused),
-                _ => Ok(()),
+                } => refused,
+                _ => return Ok(()),
             },
-            _ => Ok(()),
-        }
+            _ => return Ok(()),
+        };
+        meter::status(&self.model, status);
+        Err(refused)
     }
 
     /// Sends a request once, and reads the whole answer.
     pub(crate) async fn fetch(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
         let answer = self.send(request).await?;
-        read(answer)
-            .await
-            .ok_or_else(|| self.unknown("its answer broke off or was too large"))
+        read(answer).await.ok_or_else(|| {
+            meter::broken(&self.model);
+            self.unknown("its answer broke off or was too large")
+        })
     }
 
     /// An answer that says nothing about what was billed.
@@ -166,6 +176,7 @@ impl Connection {
         let Unread { what, status } = unread;
         let what = self.redact(what);
         if let Some(status) = status {
+            meter::status(&self.model, status);
             let message = shortened(&what);
             let refused = Refused {
                 status,
@@ -176,6 +187,7 @@ impl Connection {
             };
             return failure::refused(refused, &self.place);
         }
+        meter::unreadable(&self.model);
         let text = self.redact(String::from_utf8_lossy(bytes).into_owned());
         let words: Vec<&str> = text.split_whitespace().take(SHOWN_CHARS).collect();
         let beginning: String = words.join(" ").chars().take(SHOWN_CHARS).collect();

@@ -8,6 +8,7 @@ mod client;
 mod connection;
 mod failure;
 mod key;
+mod meter;
 mod options;
 mod resolve;
 mod span;
