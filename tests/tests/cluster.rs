@@ -154,7 +154,7 @@ fn a_cluster_makes_the_dataset_that_one_machine_makes() {
     let trace = fields("gristmill.v1.TraceRowResponse");
     assert_eq!(trace, [("trace".into(), ".gristmill.v1.Trace".into())]);
     let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
-    assert!(metrics.contains("gristmill_queue_ready"), "{metrics}");
+    assert!(metrics.contains("gristmill_cluster_queue_ready{"), "{metrics}");
 }
 
 /// The fields of a message and their message types, as a server describes them to any client.

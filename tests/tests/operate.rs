@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, get, tasks};
+use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, tasks};
 use gristmill_tests::harness::{numbers, program};
 use gristmill_tests::sim::Faults;
 use lapin::options::BasicPublishOptions;
@@ -80,18 +80,6 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
     let again = cluster.ask(&["submit", &job.display().to_string()]).unwrap();
     assert_eq!(again[0]["created"], false);
     assert_eq!(again[0]["state"], "cancelled", "it is not said to go on");
-    let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
-    for name in [
-        "gristmill_rows_total",
-        "gristmill_absorbed_total",
-        "gristmill_queue_ready",
-    ] {
-        assert!(
-            metrics.contains(&format!("{name}{{")) || metrics.contains(&format!("{name} ")),
-            "{name}: {metrics}"
-        );
-    }
-    assert!(!metrics.contains(&run), "no ids as labels");
 }
 
 /// A service that lets nobody in.
