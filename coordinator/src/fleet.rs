@@ -342,11 +342,14 @@ impl Fleet {
 
     async fn waits_for_a_person(&self, run: RunId) -> bool {
         match self.services.ledger.account(run).await {
-            Ok(account) => match account.state {
-                AccountState::Paused { .. } => true,
-                AccountState::Frozen { shaken, .. } => !shaken,
-                AccountState::Active | AccountState::Cancelled | AccountState::Closed => false,
-            },
+            Ok(account) => {
+                self.board.see(&account);
+                match account.state {
+                    AccountState::Paused { .. } => true,
+                    AccountState::Frozen { shaken, .. } => !shaken,
+                    AccountState::Active | AccountState::Cancelled | AccountState::Closed => false,
+                }
+            }
             // No account yet: its first driver opens it.
             Err(gristmill_ports::ledger::Error::UnknownRun(_)) => false,
             Err(error) => {

@@ -112,6 +112,7 @@ impl Engine<'_, '_> {
     /// Why the account lets nothing begin. Tasks of a cancelled run fail: nobody will ask for them again.
     pub(super) async fn halted(&self) -> Result<Error, Error> {
         let account = self.site.ledger.account(self.site.run).await?;
+        self.site.options.gauges.see(&account, BTreeMap::new());
         Ok(match account.state {
             AccountState::Paused { reason } => Error::Paused { reason },
             AccountState::Frozen { shaken: true, .. } => Error::Shaken,

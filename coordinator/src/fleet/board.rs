@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use gristmill_domain::id::RunId;
+use gristmill_domain::ledger::Account;
 use gristmill_ports::metric::run::DRIVEN;
 use gristmill_ports::metric::{Sample, Source};
 use gristmill_ports::register::Run;
@@ -81,6 +82,14 @@ impl Board {
         }
     }
 
+    /// Shows the account of a run that waits for a person: its last calls are booked after its driver has let it go.
+    pub(super) fn see(&self, account: &Account) {
+        let shown = self.shown();
+        if let Some(entry) = shown.runs.get(&account.run).filter(|entry| !entry.driven) {
+            entry.gauges.see(account, BTreeMap::new());
+        }
+    }
+
     /// Takes what the register says: runs that another coordinator drives are its to show.
     pub(super) fn look(&self, active: &[Run], holder: &str) {
         let mut shown = self.shown();
@@ -128,7 +137,9 @@ impl Source for Board {
 #[cfg(test)]
 mod tests {
     use gristmill_domain::amount::Limit;
-    use gristmill_domain::ledger::{Account, NewAccount};
+    use gristmill_domain::ledger::NewAccount;
+
+    use gristmill_ports::metric::run::ALERTS;
 
     use super::*;
 
@@ -196,6 +207,13 @@ mod tests {
         assert_eq!(shown(&board), (0.0, false), "nobody has looked yet");
         look(None);
         assert_eq!(shown(&board), (0.0, true));
+        let alerted = Account {
+            alerts_total: 7,
+            ..account(run)
+        };
+        board.see(&alerted);
+        let told = board.samples().into_iter().find(|sample| sample.name == ALERTS);
+        assert_eq!(told.map(|sample| sample.value), Some(7.0), "booked since");
         tokio::time::advance(LEASE).await;
         assert_eq!(shown(&board), (0.0, false), "the register does not answer");
         look(Some("me"));
