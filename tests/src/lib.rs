@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod harness;
+pub mod metrics;
 pub mod paraphrase;
 pub mod questions;
 pub mod sim;

@@ -12,67 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gristmill_tests::cluster::{Cluster, LONG, Server, calls, get, rows, tasks};
+use gristmill_tests::cluster::{Cluster, LONG, Server, calls, rows, tasks};
 use gristmill_tests::harness::{Bench, numbers};
+use gristmill_tests::metrics::{Page, Series};
 use gristmill_tests::sim::Faults;
 use serde_json::Value;
 
-/// A series: its name with its labels, sorted.
-type Series = (String, BTreeMap<String, String>);
-
-/// What an endpoint shows.
-#[derive(Default)]
-struct Page {
-    types: BTreeMap<String, String>,
-    values: BTreeMap<Series, f64>,
-}
-
-impl Page {
-    fn of(server: &Server) -> Self {
-        let (code, text) = get(&server.http, "/metrics").unwrap();
-        assert_eq!(code, 200);
-        let mut page = Self::default();
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            if let Some(typed) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = typed.split_once(' ').unwrap();
-                let twice = page.types.insert(name.to_owned(), kind.to_owned());
-                assert_eq!(twice, None, "{name}");
-            } else if !line.starts_with('#') {
-                let (series, value) = line.rsplit_once(' ').unwrap();
-                let twice = page.values.insert(series_of(series), value.parse().unwrap());
-                assert_eq!(twice, None, "{line}");
-            }
-        }
-        page
-    }
-
-    /// The sum of a metric's series with these labels; `None` where there is none.
-    fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let found: Vec<f64> = self
-            .values
-            .iter()
-            .filter(|((found, of), _)| {
-                found == name
-                    && labels
-                        .iter()
-                        .all(|(label, value)| of.get(*label).is_some_and(|v| v == value))
-            })
-            .map(|(_, value)| *value)
-            .collect();
-        (!found.is_empty()).then(|| found.iter().sum())
-    }
-}
-
-fn series_of(text: &str) -> Series {
-    let Some((name, labels)) = text.split_once('{') else {
-        return (text.to_owned(), BTreeMap::new());
-    };
-    let labels = labels.strip_suffix('}').unwrap().split("\",");
-    let labels = labels.map(|label| {
-        let (name, value) = label.split_once("=\"").unwrap();
-        (name.to_owned(), value.trim_end_matches('"').to_owned())
-    });
-    (name.to_owned(), labels.collect())
+/// What a process exports.
+fn scrape(server: &Server) -> Page {
+    Page::of(server).unwrap()
 }
 
 /// A line of the table.
@@ -160,7 +108,7 @@ fn the_table_is_what_a_coordinator_and_a_worker_show() {
     let run = cluster.submit(&job).unwrap();
     let table = table();
     // Before anything has happened, all names are there.
-    agrees(&Page::of(&cluster.coordinators[0]), &table, "coordinator");
+    agrees(&scrape(&cluster.coordinators[0]), &table, "coordinator");
     let stuck = |page: &Page| page.sum("gristmill_cluster_stuck_runs", &[("cause", "no_worker")]);
     let page = until(&cluster, 0, |page| stuck(page) == Some(1.0));
     assert_eq!(page.sum("gristmill_runs_driven", &[]), Some(1.0));
@@ -193,7 +141,7 @@ fn the_table_is_what_a_coordinator_and_a_worker_show() {
                 .is_some()
     });
     let mut valued = agrees(&running, &table, "coordinator");
-    let worker = Page::of(&cluster.workers[0]);
+    let worker = scrape(&cluster.workers[0]);
     valued.extend(agrees(&worker, &table, "worker"));
     for code in ["429", "500"] {
         let errors = worker.sum("gristmill_call_errors_total", &[("model", "sim"), ("code", code)]);
@@ -226,6 +174,14 @@ fn the_table_is_what_a_coordinator_and_a_worker_show() {
     let paused = until(&cluster, 0, |page| {
         page.sum("gristmill_run_interruptions_total", &[("cause", "paused")]) == Some(1.0)
             && page.sum("gristmill_cluster_runs", &[("state", "paused")]) == Some(1.0)
+    });
+    let quiet = cluster
+        .wait(&run, LONG, |status| calls(status, "started") == 0)
+        .unwrap();
+    // Calls that ended after the run was let go are shown.
+    let used = |page: &Page, state| page.sum("gristmill_run_used_calls", &[("state", state)]);
+    until(&cluster, 0, |page| {
+        used(page, "held") == Some(0.0) && used(page, "spent") == Some(calls(&quiet, "spent") as f64)
     });
     assert_eq!(paused.sum("gristmill_run_limit_calls", &[]), Some(CALLS as f64));
     assert_eq!(
@@ -277,7 +233,7 @@ fn the_table_is_what_a_coordinator_and_a_worker_show() {
 fn until(cluster: &Cluster, coordinator: usize, met: impl Fn(&Page) -> bool) -> Page {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let page = Page::of(&cluster.coordinators[coordinator]);
+        let page = scrape(&cluster.coordinators[coordinator]);
         if met(&page) {
             return page;
         }
@@ -298,7 +254,7 @@ impl<'a> Scraped<'a> {
     fn new(cluster: &'a Cluster) -> Self {
         Self {
             cluster,
-            pages: cluster.coordinators.iter().map(Page::of).collect(),
+            pages: cluster.coordinators.iter().map(scrape).collect(),
             counters: BTreeMap::new(),
         }
     }
@@ -306,7 +262,7 @@ impl<'a> Scraped<'a> {
     /// Looks at all that answer.
     fn look(&mut self, answering: &[usize]) {
         for number in answering {
-            self.pages[*number] = Page::of(&self.cluster.coordinators[*number]);
+            self.pages[*number] = scrape(&self.cluster.coordinators[*number]);
         }
         let mut sums: BTreeMap<Series, f64> = BTreeMap::new();
         for page in &self.pages {
