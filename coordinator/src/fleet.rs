@@ -10,6 +10,7 @@ mod dead;
 mod drive;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,6 +134,8 @@ enum LetGo {
     Free,
     /// Something failed that may be over soon, or needs a person.
     Stuck,
+    /// A bug.
+    Panicked,
 }
 
 impl Fleet {
@@ -236,7 +239,11 @@ impl Fleet {
         tracing::info!(run = %id, name, "taken up");
         // A run that was reported on was driven before.
         meter::taken_up(run.reported_ms > 0);
-        drivers.spawn_blocking(move || (id, runtime.block_on(fleet.drive(id, taken))));
+        drivers.spawn_blocking(move || {
+            // Its state is dropped either way: what was stored is what the next driver goes on from.
+            let drive = AssertUnwindSafe(|| runtime.block_on(fleet.drive(id, taken)));
+            (id, catch_unwind(drive).unwrap_or(LetGo::Panicked))
+        });
     }
 
     async fn reap(
@@ -245,17 +252,18 @@ impl Fleet {
         driven: &mut HashMap<RunId, Driven>,
         resting: &mut HashMap<RunId, Instant>,
     ) {
-        let Ok((run, how)) = ended else {
-            // A panic in a driver: its lease runs out, and the run is taken up again.
-            tracing::error!("a driver ended by a panic");
-            meter::interrupted(meter::PANIC);
-            return;
-        };
+        // Drivers are never cancelled, and catch their panics.
+        let Ok((run, how)) = ended else { return };
         driven.remove(&run);
         self.board.let_go(run);
         match how {
             LetGo::Ended => return,
             LetGo::Free => {}
+            LetGo::Panicked => {
+                tracing::error!(%run, "its driver ended by a panic, which is a bug: the run is taken up again");
+                meter::interrupted(meter::PANIC);
+                resting.insert(run, Instant::now() + self.options.lease);
+            }
             LetGo::Stuck => {
                 resting.insert(run, Instant::now() + self.options.lease / 4);
             }
