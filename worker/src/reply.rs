@@ -482,7 +482,7 @@ mod tests {
             said,
             [
                 good("Why?", "0.04"),
-                bad("the reply has no `question`"),
+                bad("`question` of the reply is empty"),
                 bad("`questions` lists something that is not an object"),
                 bad("`probability` is not a number from 0 to 1"),
                 good("Where?", "0.02"),
