@@ -440,7 +440,7 @@ impl Coordinator<'_> {
                 "rows without a reference are not expected to be right as often as `generate.agreement.accuracy` wants"
             );
         }
-        tracing::info!(run = %self.setup.run, phase, candidates = ?plan.candidates, reason = plan.reason, change = plan.change, "round planned");
+        tracing::info!(run = %self.setup.run, phase, candidates = %plan.candidates, reason = plan.reason, change = plan.change, "round planned");
         self.progress.send_modify(|progress| {
             progress.phase = phase;
             progress.expect(&forecast, self.setup.job.generate.rows);

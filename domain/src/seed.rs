@@ -84,6 +84,16 @@ pub enum Split {
     Test,
 }
 
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anchor => "anchor",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        })
+    }
+}
+
 /// Draws the splits: whole groups (source document, near-duplicate cluster) go to one split, and each concept is spread over
 /// the splits by their shares.
 ///

@@ -1,5 +1,6 @@
 //! Databases that answer read-only queries under limits.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,6 +43,19 @@ impl Variant {
             reordered: true,
             ..self
         }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.copy {
+            Some(number) => write!(f, "altered copy {number}")?,
+            None => f.write_str("the original")?,
+        }
+        if self.reordered {
+            f.write_str(", its rows in another order")?;
+        }
+        Ok(())
     }
 }
 

@@ -109,7 +109,7 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
     let splits: Vec<String> = summary
         .splits
         .iter()
-        .map(|(split, rows)| format!("{rows} {split:?}").to_lowercase())
+        .map(|(split, rows)| format!("{rows} {split}"))
         .collect();
     text.push_str(&format!(
         "seeds      {} rows ({}) in {} groups, {} repeated, {} unusable, {} synthetic, {} labels\n",

@@ -143,7 +143,7 @@ impl Reader {
                         Reply::Content(content) => Ok((content, found.len())),
                         Reply::Skipped(reason) => Err(reason),
                         other => Err(Reason::Crashed {
-                            how: format!("it answered {other:?}"),
+                            how: format!("it answered {other}"),
                         }),
                     };
                 }

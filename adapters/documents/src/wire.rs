@@ -1,5 +1,7 @@
 //! What parent and child say to each other. The bytes of a document follow their frame as they are.
 
+use std::fmt;
+
 use gristmill_domain::passage::Media;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,18 @@ pub(crate) enum Reply {
     Skipped(Reason),
     /// The child cannot serve; it ends.
     Broken(String),
+}
+
+/// What kind of reply it is, for one that was not expected. Never what is in it.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "that it is ready",
+            Self::Content(_) => "with a text",
+            Self::Skipped(_) => "that it skips a document",
+            Self::Broken(_) => "that it cannot do what was asked",
+        })
+    }
 }
 
 /// Longest frame of the parent.

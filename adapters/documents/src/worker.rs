@@ -87,7 +87,7 @@ impl Worker {
         match worker.replies.recv_timeout(START) {
             Ok(Ok(Reply::Ready)) => Ok(worker),
             Ok(Ok(Reply::Broken(reason))) => Err(reason),
-            Ok(Ok(other)) => Err(not_one(format!("it began with {other:?}"))),
+            Ok(Ok(other)) => Err(not_one(format!("it began by answering {other}"))),
             Ok(Err(Trouble::File(error) | Trouble::Pipe(error))) => {
                 worker.kill();
                 Err(not_one(error.to_string()))

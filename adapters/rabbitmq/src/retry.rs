@@ -57,7 +57,11 @@ impl Retry {
                 source: Box::new(error),
             });
         };
-        tracing::warn!(error = &error as &dyn std::error::Error, ?pause, "trying again");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            pause_ms = pause.as_millis() as u64,
+            "trying again"
+        );
         self.due = Some(Instant::now() + pause);
         Ok(())
     }

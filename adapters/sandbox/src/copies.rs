@@ -96,7 +96,7 @@ impl Copies {
                     reordered: false,
                 })
             }
-            Ok((_, other)) => Err(unavailable(format!("the child answered {other:?}"))),
+            Ok((_, other)) => Err(unavailable(format!("the child answered {other}"))),
             Err(reason) => Err(unavailable(reason)),
         }
     }

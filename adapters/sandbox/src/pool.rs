@@ -164,7 +164,7 @@ impl Sandbox {
         copies
             .file(variant, made)
             .ok_or_else(|| SqlError::UnknownDatabase {
-                name: format!("{database} ({variant:?})"),
+                name: format!("{database} ({variant})"),
                 known: format!("{} altered copies of {database}", made.altered),
             })
     }
@@ -223,7 +223,7 @@ impl Sandbox {
             Ok((worker, Reply::Ready)) => Ok(worker),
             Ok((_, Reply::Broken(reason))) => Err(SqlError::Unavailable { reason }),
             Ok((_, other)) => Err(SqlError::Unavailable {
-                reason: format!("the child began with {other:?}"),
+                reason: format!("the child began by answering {other}"),
             }),
             Err(reason) => Err(SqlError::Unavailable { reason }),
         }
@@ -273,7 +273,7 @@ impl Sandbox {
                 reason: format!("database: {reason}"),
             }),
             other @ (Reply::Ready | Reply::Loaded | Reply::Altered { .. }) => Err(SqlError::Unavailable {
-                reason: format!("the child answered {other:?} to a query"),
+                reason: format!("the child answered {other} to a query"),
             }),
         }
     }
@@ -357,7 +357,7 @@ async fn load(program: &Path, name: &str, dump: &Path, target: PathBuf) -> Resul
     match Worker::start(program, &order, deadline).await {
         Ok((_, Reply::Loaded)) => {}
         Ok((_, Reply::Broken(reason))) => return Err(broken(reason)),
-        Ok((_, other)) => return Err(broken(format!("the child answered {other:?}"))),
+        Ok((_, other)) => return Err(broken(format!("the child answered {other}"))),
         Err(reason) => return Err(Error::Child { reason }),
     }
     let made = target.clone();

@@ -1,6 +1,6 @@
 //! What parent and child say to each other.
 
-use std::io;
+use std::{fmt, io};
 
 use gristmill_confine::wire::{LENGTH_BYTES, body_length, message};
 use gristmill_domain::answer::sql::Table;
@@ -72,6 +72,23 @@ pub(crate) enum Reply {
     TooLarge(String),
     /// The order cannot be carried out; the child ends.
     Broken(String),
+}
+
+/// What kind of reply it is, for one that was not expected. Never what is in it.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "that it is ready",
+            Self::Loaded => "that a database is loaded",
+            Self::Altered { .. } => "that copies are made",
+            Self::Table(_) => "with a table",
+            Self::Refused(_) => "that it refuses a query",
+            Self::Failed(_) => "that a query failed",
+            Self::TimedOut => "that a query took too long",
+            Self::TooLarge(_) => "that a query needs too much",
+            Self::Broken(_) => "that it cannot do what was asked",
+        })
+    }
 }
 
 /// Sends a frame made before and waits for the reply.

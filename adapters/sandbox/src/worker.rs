@@ -1,5 +1,6 @@
 //! One child process, from the parent's side.
 
+use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -32,6 +33,18 @@ pub(crate) enum Death {
     Crash(i32),
     /// Something that says nothing about the query.
     Other(String),
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deadline => f.write_str("it did not answer in time"),
+            Self::Cpu => f.write_str("it used up its processor time"),
+            Self::Memory => f.write_str("it got no memory"),
+            Self::Crash(signal) => write!(f, "it crashed (signal {signal})"),
+            Self::Other(reason) => f.write_str(reason),
+        }
+    }
 }
 
 /// A child that has confirmed its order. Dropped, it is killed.
@@ -71,7 +84,7 @@ impl Worker {
                 "{} did not answer as a sandbox child ({reason}); its `main` must call `gristmill_sandbox::child_main` first",
                 program.display()
             )),
-            Err(death) => Err(format!("it ended at its start: {death:?}")),
+            Err(death) => Err(format!("it ended at its start: {death}")),
         }
     }
 

@@ -132,8 +132,11 @@ async fn show(remote: &mut Remote, number: u64, output: OutputStyle) -> Result<(
         Ok(envelope) => (
             serde_json::to_value(&envelope.task).unwrap_or_default(),
             format!(
-                "task {} · {:?} · {}",
-                envelope.task.id, envelope.task.address.step, envelope.task.model
+                "task {} · {}, step {} · {}",
+                envelope.task.id,
+                envelope.task.address.step.stage,
+                envelope.task.address.step.call.step,
+                envelope.task.model
             ),
         ),
         Err(error) => (

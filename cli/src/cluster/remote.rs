@@ -94,6 +94,6 @@ pub(crate) fn refused(status: &Status) -> Failure {
         | Code::PermissionDenied
         | Code::Unauthenticated
         | Code::ResourceExhausted => Failure::Input(error),
-        code => Failure::Other(error.context(format!("the coordinator answered {code:?}"))),
+        code => Failure::Other(error.context(format!("the coordinator answered: {code}"))),
     }
 }

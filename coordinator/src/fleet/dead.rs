@@ -45,7 +45,12 @@ pub async fn bury(services: Services, mut letters: Box<dyn DeadLetters>, stop: C
 async fn bury_one(services: &Services, letter: DeadLetter, refusals: &mut HashMap<TaskId, u32>) {
     let envelope = Envelope::decode(&letter.envelope).ok();
     let reason = letter.cause.to_string();
-    tracing::warn!(reason, stage = ?letter.origin, run = ?envelope.as_ref().map(|e| e.run), "a dead letter");
+    tracing::warn!(
+        reason,
+        stage = letter.origin.map(display),
+        run = envelope.as_ref().map(|envelope| display(envelope.run)),
+        "a dead letter"
+    );
     let stage = letter.origin.unwrap_or(Stage::Generate);
     let dead = Dead {
         stage,

@@ -65,6 +65,18 @@ impl<T: Copy + Sum> ByStrategy<T> {
     }
 }
 
+/// `39 answer_augmentation, 61 rephrasing`: what is not zero.
+impl<T: fmt::Display + Default + PartialEq> fmt::Display for ByStrategy<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let none = T::default();
+        for (at, (strategy, value)) in self.iter().filter(|(_, value)| **value != none).enumerate() {
+            let gap = if at == 0 { "" } else { ", " };
+            write!(f, "{gap}{value} {strategy}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Values in the order of [`Strategy::ALL`].
 impl<T> From<[T; Strategy::ALL.len()]> for ByStrategy<T> {
     fn from(values: [T; Strategy::ALL.len()]) -> Self {

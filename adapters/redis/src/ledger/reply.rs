@@ -20,7 +20,7 @@ impl Reply {
                 what,
                 fields: fields.into_iter(),
             }),
-            other => Err(wrong(what, format!("expected a list, found {other:?}"))),
+            other => Err(wrong(what, format!("expected a list, found {}", kind(&other)))),
         }
     }
 
@@ -41,7 +41,7 @@ impl Reply {
         match self.next() {
             Value::BulkString(bytes) => Ok(bytes),
             Value::SimpleString(text) => Ok(text.into_bytes()),
-            other => Err(self.wrong(format!("expected bytes, found {other:?}"))),
+            other => Err(self.wrong(format!("expected bytes, found {}", kind(&other)))),
         }
     }
 
@@ -53,7 +53,7 @@ impl Reply {
         match self.next() {
             Value::Nil => Ok(None),
             Value::BulkString(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            other => Err(self.wrong(format!("expected a text, found {other:?}"))),
+            other => Err(self.wrong(format!("expected a text, found {}", kind(&other)))),
         }
     }
 
@@ -74,7 +74,7 @@ impl Reply {
             Value::Int(number) => u64::try_from(number)
                 .map(Some)
                 .map_err(|_| self.wrong(format!("{number} is below zero"))),
-            other => Err(self.wrong(format!("expected a number, found {other:?}"))),
+            other => Err(self.wrong(format!("expected a number, found {}", kind(&other)))),
         }
     }
 
@@ -159,6 +159,20 @@ impl Reply {
                 audited: fields.amount_or_nil()?,
             })
         })
+    }
+}
+
+/// What kind of value it is. Its content is left out: it may be long, and it may be a prompt.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "nothing",
+        Value::Int(_) => "a number",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay | Value::VerbatimString { .. } => {
+            "a text"
+        }
+        Value::Array(_) | Value::Set(_) => "a list",
+        Value::ServerError(_) => "an error",
+        _ => "a value of another kind",
     }
 }
 
