@@ -8,7 +8,7 @@ use gristmill_domain::job::{Address, Api, WrongAddress};
 use gristmill_domain::secret::is_open_header;
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 
 use crate::failure::{self, Refused};
 use crate::key::Key;
@@ -212,8 +212,12 @@ impl Connection {
     pub(crate) async fn refused(&self, answer: reqwest::Response) -> CallError {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
+        let leads_to = answer.status().is_redirection().then(|| redirection(&answer));
         let bytes = read(answer).await.unwrap_or_default();
-        let mut message = stated(&bytes, |text| self.redact(text));
+        let mut message = match leads_to {
+            Some(told) => self.redact(told),
+            None => stated(&bytes, |text| self.redact(text)),
+        };
         if let Some(whole) = self.address.with_version(self.api).filter(|_| status == 404) {
             message.push_str(&format!(
                 "; the address lacks a version: write `base_url: {whole}`"
@@ -228,6 +232,27 @@ impl Connection {
         };
         failure::refused(refused, &self.place)
     }
+}
+
+/// Where a redirect leads, and that nobody follows it. What follows a `?` may be a secret, and is left out.
+fn redirection(answer: &reqwest::Response) -> String {
+    let location = answer.headers().get(LOCATION);
+    let target = location
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| answer.url().join(location).ok());
+    let Some(mut target) = target else {
+        return "a redirect that does not say where to: redirects are not followed, since one could take the key \
+                to another host"
+            .to_owned();
+    };
+    target.set_query(None);
+    target.set_fragment(None);
+    // An address of HTTP takes both.
+    let _taken = (target.set_username(""), target.set_password(None));
+    format!(
+        "a redirect to {target}: redirects are not followed, since one could take the key to another host; write the \
+         address that answers as `base_url`"
+    )
 }
 
 /// The key, and values of headers and of the address that may be secrets, the longest first: one may be a part of another.

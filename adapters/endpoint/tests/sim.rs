@@ -506,6 +506,38 @@ async fn nothing_secret_that_a_provider_repeats_is_shown() {
 }
 
 #[tokio::test]
+async fn a_redirect_says_where_it_leads_and_that_nobody_follows_it() {
+    let sim = start(Faults::default());
+    let asked = async |status: &'static str| {
+        let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
+        options.base_url = says(status, "<html>moved</html>").await;
+        let refused = Endpoint::new(options).unwrap().complete(&request(1)).await;
+        let Err(CallError::NotBilled { reason, scope, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(scope, Scope::Endpoint);
+        reason
+    };
+    for (status, told) in [
+        (
+            "302 Found\r\nLocation: https://ann:canary@example.com/v1/chat/completions?sig=canary#here",
+            "answered 302: a redirect to https://example.com/v1/chat/completions: redirects are not followed",
+        ),
+        (
+            "308 Permanent Redirect\r\nLocation: /v2/chat/completions",
+            "/v2/chat/completions: redirects are not followed",
+        ),
+        (
+            "301 Moved Permanently",
+            "a redirect that does not say where to: redirects are not followed",
+        ),
+    ] {
+        let reason = asked(status).await;
+        assert!(reason.contains(told) && !reason.contains("canary"), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_stands_for_a_link_local_address_is_not_reached() {
     let sim = start(Faults::default());
     let mut options = options(&sim, Api::Openai, Structured::JsonSchema);
