@@ -153,8 +153,38 @@ fn a_cluster_makes_the_dataset_that_one_machine_makes() {
     assert!(fields("gristmill.v1.Job").contains(&("budget".into(), ".gristmill.v1.Job.Budget".into())));
     let trace = fields("gristmill.v1.TraceRowResponse");
     assert_eq!(trace, [("trace".into(), ".gristmill.v1.Trace".into())]);
+    let services = runtime.block_on(listed_to_older_clients(&cluster.coordinators[0].api));
+    assert!(
+        services.contains(&"gristmill.v1.Coordinator".to_owned()),
+        "{services:?}"
+    );
     let (_, metrics) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
     assert!(metrics.contains("gristmill_cluster_queue_ready{"), "{metrics}");
+}
+
+/// The services that a server lists to clients which know reflection by its older name only.
+async fn listed_to_older_clients(api: &str) -> Vec<String> {
+    use tonic_reflection::pb::v1alpha::ServerReflectionRequest;
+    use tonic_reflection::pb::v1alpha::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1alpha::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1alpha::server_reflection_response::MessageResponse;
+
+    let channel = tonic::transport::Endpoint::from_shared(api.to_owned()).unwrap();
+    let mut client = ServerReflectionClient::new(channel.connect().await.unwrap());
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers = client
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}")
+    };
+    list.service.into_iter().map(|service| service.name).collect()
 }
 
 /// The fields of a message and their message types, as a server describes them to any client.

@@ -143,15 +143,18 @@ async fn answer(
 ) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<CoordinatorServer<Api>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(gristmill_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(gristmill_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
     let service = CoordinatorServer::new(api).max_decoding_message_size(REQUEST_BYTES_MAX);
     server
         .add_service(service)
         .add_service(health_service)
-        .add_service(reflection)
+        .add_service(described().build_v1()?)
+        // What clients of before 2023 ask.
+        .add_service(described().build_v1alpha()?)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
         .await
         .context("the API failed")
