@@ -41,7 +41,8 @@ struct Sentinel {
 impl Address {
     /// Reads an address: `redis://user:password@host:6379/0` (a user and a database may be left out), `rediss://` with TLS, by the system's
     /// authorities unless others are named, or `redis+sentinel://user:password@host:26379,host:26379/service/0`
-    /// (`rediss+sentinel://` with TLS to sentinels and servers).
+    /// (`rediss+sentinel://` with TLS to sentinels and servers). User and password are the servers'; those of the sentinels follow as
+    /// `?sentinel_user=…&sentinel_password=…`, where they ask for some. What is special in an address is percent-encoded.
     ///
     /// # Errors
     /// [`Error::Address`].
@@ -72,15 +73,6 @@ impl Address {
             }),
             root_cert: authority,
         });
-        self
-    }
-
-    /// Credentials of the sentinels themselves, where they ask for some; no effect on a single server.
-    #[must_use]
-    pub fn with_sentinel_login(mut self, user: &str, password: &str) -> Self {
-        if let Kind::Sentinel(sentinel) = &mut self.kind {
-            sentinel.own = Some((user.to_owned(), password.to_owned()));
-        }
         self
     }
 
@@ -132,6 +124,8 @@ impl Sentinel {
         let wrong = |detail: &str| Error::Address {
             detail: detail.to_owned(),
         };
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let own = sentinel_login(query).map_err(|detail| wrong(&detail))?;
         let (login, rest) = match rest.rsplit_once('@') {
             Some((login, rest)) => (format!("{login}@"), rest),
             None => (String::new(), rest),
@@ -156,7 +150,7 @@ impl Sentinel {
             sentinels,
             service: service.to_owned(),
             server: connection_info(&format!("redis://{login}server/{database}"))?,
-            own: None,
+            own,
             tls,
         })
     }
@@ -224,6 +218,28 @@ impl fmt::Debug for Address {
     }
 }
 
+/// User and password of the sentinels; without a user, it is the default one. What is wrong is said without any value.
+fn sentinel_login(query: &str) -> Result<Option<(String, String)>, String> {
+    let (mut user, mut password) = (String::new(), None);
+    // A plus is a plus, as everywhere else in an address.
+    for (key, value) in url::form_urlencoded::parse(query.replace('+', "%2B").as_bytes()) {
+        match key.as_ref() {
+            "sentinel_user" => user = value.into_owned(),
+            "sentinel_password" => password = Some(value.into_owned()),
+            other => {
+                return Err(format!(
+                    "it knows no `{other}`: `sentinel_user` and `sentinel_password` may follow the `?`"
+                ));
+            }
+        }
+    }
+    match password {
+        Some(password) => Ok(Some((user, password))),
+        None if user.is_empty() => Ok(None),
+        None => Err("it names a `sentinel_user` and no `sentinel_password`".to_owned()),
+    }
+}
+
 fn connection_info(url: &str) -> Result<ConnectionInfo, Error> {
     url.into_connection_info().map_err(|error| Error::Address {
         detail: error.to_string(),
@@ -263,6 +279,26 @@ mod tests {
             (settings.username(), settings.password(), settings.db()),
             (Some("me"), Some("secret"), 3)
         );
+        assert_eq!(sentinel.own, None);
+    }
+
+    #[test]
+    fn the_sentinels_may_have_a_login_of_their_own() {
+        let own = |query: &str| {
+            let text = format!("redis+sentinel://me:secret@a,b/main/3{query}");
+            let address = Address::parse(&text).expect("reads");
+            assert!(!format!("{address:?}{address}").contains("watch"), "{address}");
+            match address.kind {
+                Kind::Sentinel(sentinel) => sentinel.own,
+                Kind::Server(_) => panic!("a sentinel"),
+            }
+        };
+        let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(
+            own("?sentinel_user=ann&sentinel_password=watch%40%26+1"),
+            login("ann", "watch@&+1")
+        );
+        assert_eq!(own("?sentinel_password=watch"), login("", "watch"));
     }
 
     #[test]
@@ -271,6 +307,8 @@ mod tests {
             "http://me:secret@host",
             "redis+sentinel://me:secret@host",
             "redis+sentinel://me:secret@host:x/main",
+            "redis+sentinel://host/main?sentinel_user=secret",
+            "redis+sentinel://host/main?password=secret",
             "redis://me:secret@host/database",
             "host:6379",
         ] {

@@ -7,7 +7,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 pub enum Error {
     /// The address cannot be used.
     #[error(
-        "the Redis address is not usable: {detail}; write redis://user:password@host:6379/0, rediss:// for TLS, or redis+sentinel://user:password@host:26379,host:26379/service/0"
+        "the Redis address is not usable: {detail}; write redis://user:password@host:6379/0, rediss:// for TLS, or redis+sentinel://user:password@host:26379,host:26379/service/0, with ?sentinel_user=…&sentinel_password=… behind it where the sentinels ask for a login"
     )]
     Address {
         /// What is wrong with it, without the address itself: it may hold a password.

@@ -97,6 +97,44 @@ async fn a_failover_that_loses_writes_freezes_until_the_books_are_rebuilt() {
     assert_eq!(books(&coordinator).await, (5, 3, 0));
 }
 
+#[tokio::test]
+async fn sentinels_and_servers_may_ask_for_a_login_each() {
+    let primary = server(Options {
+        password: Some("server-word".to_owned()),
+        ..Options::default()
+    });
+    let sentinel = server(Options {
+        sentinel_of: Some(primary.port()),
+        password: Some("sentinel@word".to_owned()),
+        config: vec!["sentinel auth-pass main server-word".to_owned()],
+        ..Options::default()
+    });
+    let connected = async |login: &str| {
+        let address = format!(
+            "redis+sentinel://:server-word@127.0.0.1:{}/main{login}",
+            sentinel.port()
+        );
+        let address = Address::parse(&address).expect("an address");
+        Redis::connect(address, stand::named("gm")).await
+    };
+    let refused = connected("")
+        .await
+        .map(drop)
+        .expect_err("the sentinel asks for a login");
+    let text = format!("{refused:?}");
+    assert!(
+        text.contains("Sentinel") || text.contains("NoAuth") || text.contains("Auth"),
+        "{text}"
+    );
+    assert!(!text.contains("server-word"), "{text}");
+    let redis = connected("?sentinel_password=sentinel%40word")
+        .await
+        .expect("connects");
+    let ledger = RedisLedger::new(redis, LedgerOptions::default()).expect("a ledger");
+    set_up(&ledger, 100, 1).await;
+    granted(&ledger, 0, 1, 5).await;
+}
+
 /// A certificate and its key, in PEM.
 fn issued(names: &[&str], issuer: &Issuer<'_, KeyPair>) -> (String, String) {
     let key = KeyPair::generate().expect("a key");

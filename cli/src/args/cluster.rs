@@ -52,7 +52,9 @@ impl ClusterCommand {
 /// The servers that coordinators and workers share.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClusterArgs {
-    /// Redis: `redis://[USER:PASSWORD@]HOST:PORT`, `rediss://…` with TLS.
+    /// Redis: `redis://[USER:PASSWORD@]HOST:PORT`, `rediss://…` with TLS; by Sentinel
+    /// `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/SERVICE[/DATABASE][?sentinel_user=USER&sentinel_password=PASSWORD]`, where the first
+    /// login is that of the servers, and the last that of the sentinels.
     #[arg(long, env = "GRISTMILL_REDIS", hide_env_values = true)]
     pub(crate) redis: String,
     /// RabbitMQ: `amqp://[USER:PASSWORD@]HOST:PORT/VHOST`, `amqps://…` with TLS.
