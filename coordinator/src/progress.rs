@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, Limit};
+use gristmill_domain::by_recipe::{self, RecipeYield};
 use gristmill_domain::concept::{self, ConceptProgress, Outlook};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
@@ -10,6 +11,7 @@ use gristmill_domain::plan::Forecast;
 use gristmill_domain::row::Row;
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
+use gristmill_ports::register::REPORT_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 /// Concepts that are told one by one: a report to the register is bounded (64 KiB), and so are their names (120 characters).
@@ -26,7 +28,7 @@ pub(crate) struct Ahead {
 /// A run at a glance; sent whenever it changes, never waited for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// What is being done: "embedding seeds", "pilot", "round 2".
+    /// What is being done: "embedding seeds", "pilot", "planning round 2", "round 2"; "ended" once nothing is.
     pub phase: String,
     /// Rows accepted so far.
     pub accepted: u64,
@@ -48,6 +50,12 @@ pub struct Progress {
     pub settled_accepted: u64,
     /// Rejected rows by reason.
     pub rejected: BTreeMap<Reason, u64>,
+    /// What each recipe brought so far, by the rows that are stored, in the order of their names.
+    #[serde(default)]
+    pub recipes: Vec<RecipeYield>,
+    /// The job names its recipes.
+    #[serde(default)]
+    pub recipes_named: bool,
     /// Concepts at their target, and concepts that have one.
     #[serde(default)]
     pub concepts: (u64, u64),
@@ -79,6 +87,9 @@ pub struct Progress {
     pub voided: u64,
     /// Attempts whose worst case is booked.
     pub burned: u64,
+    /// Tasks that were given up because the run was cancelled. The ledger counts them as failed.
+    #[serde(default)]
+    pub cancelled: u64,
     /// Why the run has ended; empty while it goes on.
     #[serde(default)]
     pub end: String,
@@ -131,6 +142,29 @@ impl Progress {
         before != (self.settled, self.settled_accepted)
     }
 
+    /// As it is written down for others. What would make it larger than the register takes is left out, what is counted by recipe first.
+    pub(crate) fn report(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut shorter = self.clone();
+        for shorten in [
+            (|_| {}) as fn(&mut Self),
+            |progress| {
+                progress
+                    .recipes
+                    .iter_mut()
+                    .for_each(|recipe| recipe.rejected.clear())
+            },
+            |progress| progress.recipes.clear(),
+            |progress| progress.furthest.clear(),
+        ] {
+            shorten(&mut shorter);
+            let report = serde_json::to_vec(&shorter)?;
+            if report.len() <= REPORT_BYTES_MAX {
+                return Ok(report);
+            }
+        }
+        serde_json::to_vec(&shorter)
+    }
+
     /// Tells where concepts stand.
     pub(crate) fn tell(&mut self, outlooks: &[Outlook]) {
         self.concepts = concept::at_target(outlooks.iter().map(|outlook| &outlook.progress));
@@ -140,6 +174,7 @@ impl Progress {
 
     pub(crate) fn count(&mut self, row: &Row) {
         self.decided += 1;
+        by_recipe::note(&mut self.recipes, row);
         match &row.rejection {
             None => self.accepted += 1,
             // Nobody was asked for it, and so nothing was rejected.
@@ -154,7 +189,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use gristmill_domain::plan::Range;
-    use gristmill_ports::register::REPORT_BYTES_MAX;
+    use gristmill_domain::recipe::Made;
 
     use super::*;
 
@@ -221,6 +256,22 @@ mod tests {
             ),
             ((0, 1_000), 1_000, 0)
         );
-        assert!(serde_json::to_vec(&progress).unwrap().len() < REPORT_BYTES_MAX);
+        assert_eq!(progress.report().unwrap(), serde_json::to_vec(&progress).unwrap());
+        let recipe = |n: u64| RecipeYield {
+            rejected: vec![(Reason::Wrong, Default::default()); 24],
+            ..RecipeYield::new(Made {
+                recipe: format!("recipe {n}"),
+                version: 1,
+                digest: "00112233".to_owned(),
+            })
+        };
+        for (recipes, whole) in [(8, true), (64, false), (1_000, false)] {
+            progress.recipes = (0..recipes).map(recipe).collect();
+            let report = progress.report().unwrap();
+            assert!(report.len() <= REPORT_BYTES_MAX, "{} bytes", report.len());
+            let read: Progress = serde_json::from_slice(&report).unwrap();
+            assert_eq!(read == progress, whole, "{recipes} recipes");
+            assert_eq!(read.furthest, progress.furthest);
+        }
     }
 }

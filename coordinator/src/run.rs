@@ -122,6 +122,9 @@ impl Coordinator<'_> {
                 .is_empty();
         self.ledger.create(self.account.clone()).await?;
         let epoch = self.ledger.take_over(run, &self.holder).await?;
+        self.progress.send_modify(|progress| {
+            progress.recipes_named = !self.setup.job.generate.recipes.is_empty();
+        });
         let resumed = self.resume(&events, &epoch).await?;
         // An order that these books did not see.
         if let Some(reason) = events.paused().filter(|_| forgotten || resumed) {

@@ -6,6 +6,7 @@ pub mod again;
 pub mod amount;
 pub mod answer;
 pub mod breaker;
+pub mod by_recipe;
 pub mod chat;
 pub mod concept;
 pub mod dialogue;

@@ -38,7 +38,6 @@ pub use assemble::{
     EndedRun, FailedCalls, LeakTrials, Loss, Manifest, Resumed, RowCounts, Spend, Yield, assemble, label,
 };
 pub use audit::{Audit, audit};
-pub use by_recipe::RecipeYield;
 pub use certainty::Certainty;
 pub use dropped::DroppedText;
 pub use folder::{RunFolder, shown};

@@ -1,8 +1,11 @@
 //! A run as the coordinator's service shows it: the same picture as of one in a folder.
 
 use gristmill_domain::amount::Limit;
+use gristmill_domain::by_recipe::{Loss, RecipeYield, Yield};
 use gristmill_domain::concept::{self, ConceptProgress};
+use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
+use gristmill_domain::recipe::Made;
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_proto::v1;
 
@@ -69,7 +72,12 @@ pub fn status(run: &v1::Run) -> RunStatus {
                 "decided": progress.decided.max(progress.settled),
             })
         }),
-        recipes: Vec::new(),
+        recipes: run
+            .progress
+            .iter()
+            .flat_map(|progress| &progress.recipes)
+            .map(recipe_yield)
+            .collect(),
         planned: Vec::new(),
         expected: run.progress.as_ref().and_then(|progress| {
             let between = (progress.expected_rows_low, progress.expected_rows_high);
@@ -97,6 +105,34 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .as_ref()
             .map(|progress| progress.alerts.clone())
             .unwrap_or_default(),
+    }
+}
+
+/// What a recipe brought; reasons that this program does not know are left out.
+fn recipe_yield(recipe: &v1::RecipeYield) -> RecipeYield {
+    let rejected = recipe.rejected.iter().filter_map(|loss| {
+        let reason: Reason = loss.reason.parse().ok()?;
+        let loss = Loss {
+            rows: loss.rows,
+            calls: loss.calls,
+            usd_micros: loss.usd_micros,
+            unasked: loss.unasked,
+        };
+        Some((reason, loss))
+    });
+    RecipeYield {
+        made: Made {
+            recipe: recipe.recipe.clone(),
+            version: recipe.version,
+            digest: recipe.digest.clone(),
+        },
+        brought: Yield {
+            candidates: recipe.candidates,
+            accepted: recipe.accepted,
+            calls: recipe.calls,
+            usd_micros: recipe.usd_micros,
+        },
+        rejected: rejected.collect(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Where a run stands, and its books: the same picture of a run in a folder and of one at a coordinator.
 
 use gristmill_domain::amount::{Limit, MicroUsd};
+use gristmill_domain::by_recipe::RecipeYield;
 use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::Account;
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::words::{one_line, thousands};
 
-use crate::by_recipe::RecipeYield;
 use crate::coverage::coverage_of;
 
 /// A run with its account.
@@ -23,7 +23,7 @@ pub struct RunStatus {
     pub in_batches: u64,
     /// Rows, counted by what they are; `None` before there are any.
     pub rows: Option<serde_json::Value>,
-    /// What each recipe brought, where the run has ended and its recipes are worth telling apart.
+    /// What each recipe brought, where its recipes are worth telling apart; of a run in a folder, once it has ended.
     pub recipes: Vec<RecipeYield>,
     /// Candidates of the latest round by the recipe that makes them, while the run goes on.
     pub planned: Vec<(String, u64)>,

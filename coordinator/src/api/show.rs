@@ -1,5 +1,8 @@
 //! Runs, workers and dead letters as the service shows them.
 
+use std::collections::BTreeSet;
+
+use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_domain::self_improvement::TeacherCheck;
@@ -152,6 +155,38 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         short: progress.short.clone(),
         alerts: progress.alerts.clone(),
         teacher_checks: progress.teacher_checks.iter().map(teacher_check).collect(),
+        cancelled_tasks: progress.cancelled,
+        recipes: told(&progress.recipes, progress.recipes_named)
+            .iter()
+            .map(recipe_yield)
+            .collect(),
+    }
+}
+
+fn recipe_yield(recipe: &RecipeYield) -> v1::RecipeYield {
+    let RecipeYield {
+        made,
+        brought,
+        rejected,
+    } = recipe;
+    v1::RecipeYield {
+        recipe: made.recipe.clone(),
+        version: made.version,
+        digest: made.digest.clone(),
+        candidates: brought.candidates,
+        accepted: brought.accepted,
+        calls: brought.calls,
+        usd_micros: brought.usd_micros,
+        rejected: rejected
+            .iter()
+            .map(|(reason, loss)| v1::Loss {
+                reason: reason.as_str().to_owned(),
+                rows: loss.rows,
+                calls: loss.calls,
+                usd_micros: loss.usd_micros,
+                unasked: loss.unasked,
+            })
+            .collect(),
     }
 }
 

@@ -164,9 +164,10 @@ impl Coordinator for Api {
         for entry in &entries {
             let mut run = self.show(entry, &workers).await?;
             // Those of five hundred runs would not fit a message.
-            run.progress
-                .iter_mut()
-                .for_each(|progress| progress.concepts.clear());
+            if let Some(progress) = &mut run.progress {
+                progress.concepts.clear();
+                progress.recipes.clear();
+            }
             runs.push(run);
         }
         Ok(Response::new(v1::ListRunsResponse { runs }))

@@ -145,7 +145,7 @@ impl Services {
         }
         let mut progress = ended.progress.clone();
         progress.alerts.push(ALERT.to_owned());
-        let report = serde_json::to_vec(&progress).map_err(Error::from)?;
+        let report = progress.report().map_err(Error::from)?;
         self.register.report(run, holder, report).await?;
         let ended = self.register.end(run, holder, ending.clone()).await?;
         Ok(ended.then_some(ending))

@@ -242,7 +242,7 @@ impl Fleet {
         if let Some(ended) = events.ended() {
             let mut progress = ended.progress.clone();
             progress.alerts = alerts(events);
-            let report = serde_json::to_vec(&progress).map_err(Error::from)?;
+            let report = progress.report().map_err(Error::from)?;
             register.report(run, &self.options.holder, report).await?;
         }
         let ending = match events.ended() {
@@ -371,7 +371,12 @@ impl Fleet {
     async fn last_report(&self, run: RunId) -> Result<Progress, Failure> {
         let known = self.services.register.get(run).await?;
         let report = known.map(|run| run.report).unwrap_or_default();
-        Ok(serde_json::from_slice(&report).unwrap_or_default())
+        let mut progress: Progress = serde_json::from_slice(&report).unwrap_or_default();
+        progress.phase = "ended".to_owned();
+        progress.cancelled += given_up;
+        let report = progress.report().map_err(Error::from)?;
+        register.report(run, &self.options.holder, report).await?;
+        Ok(progress)
     }
 
     /// Gives back what the ledger holds of an ended run, once nothing more can come.
@@ -387,7 +392,7 @@ impl Fleet {
         while open {
             open = seen.changed().await.is_ok();
             let now = seen.borrow_and_update().clone();
-            let Ok(report) = serde_json::to_vec(&now) else {
+            let Ok(report) = now.report() else {
                 continue;
             };
             // The last one says why the run has ended.

@@ -1,6 +1,6 @@
 //! What is counted of a run's rows.
 
-use gristmill_domain::row::Row;
+pub use gristmill_domain::by_recipe::{Loss, Yield};
 use serde::{Deserialize, Serialize};
 
 /// Rows of the dataset.
@@ -52,58 +52,4 @@ pub struct LeakTrials {
     pub rephrasings: u64,
     /// Those of them that would not have been recognised.
     pub missed: u64,
-}
-
-/// Candidates lost for one reason, and what they cost.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub struct Loss {
-    /// Candidates.
-    pub rows: u64,
-    /// Their calls.
-    pub calls: u64,
-    /// What they cost, micro-dollars.
-    pub usd_micros: u64,
-    /// Of them, those that nothing was asked for: the budget ended before their first call.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unasked: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl Loss {
-    /// Counts a rejected row.
-    pub(crate) fn add(&mut self, row: &Row) {
-        let cost = row.cost();
-        self.rows += 1;
-        self.calls += cost.calls;
-        self.usd_micros += cost.usd.0;
-        self.unasked += u64::from(row.unasked());
-    }
-}
-
-/// What became of candidates of one sort.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub struct Yield {
-    /// Candidates that were decided.
-    pub candidates: u64,
-    /// Of them, accepted ones.
-    pub accepted: u64,
-    /// Their calls.
-    pub calls: u64,
-    /// What they cost, micro-dollars.
-    pub usd_micros: u64,
-}
-
-impl Yield {
-    /// Counts a decided row.
-    pub(crate) fn add(&mut self, row: &Row) {
-        let cost = row.cost();
-        self.candidates += 1;
-        self.accepted += u64::from(row.accepted());
-        self.calls += cost.calls;
-        self.usd_micros += cost.usd.0;
-    }
 }

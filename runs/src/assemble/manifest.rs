@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gristmill_coordinator::{SeedStore, Start, specs};
+use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::filter::Reason;
 use gristmill_domain::job;
@@ -15,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
 use super::tallies::Tallies;
-use crate::by_recipe::{RecipeYield, told};
 use crate::certainty::Certainty;
 use crate::lengths::LengthBias;
 use crate::warnings;
@@ -231,7 +231,7 @@ pub(crate) fn manifest(
     warnings.extend(certainty.as_ref().and_then(warnings::uncertain));
     let length_bias = tallies.lengths.bias();
     warnings.extend(length_bias.as_ref().and_then(LengthBias::warning));
-    let by_recipe = tallies.by_recipe();
+    let by_recipe = tallies.by_recipe.clone();
     Manifest {
         version: FormatVersion,
         run: start.run.to_string(),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use gristmill_domain::by_recipe::{self, RecipeYield};
 use gristmill_domain::filter::Reason;
-use gristmill_domain::recipe::{Form, Made};
+use gristmill_domain::recipe::Form;
 use gristmill_domain::refusal;
 use gristmill_domain::row::Row;
 use gristmill_domain::strategy::Strategy;
 
 use super::counts::{FailedCalls, LeakTrials, Loss, RowCounts, Yield};
-use crate::by_recipe::RecipeYield;
 use crate::certainty::Sums;
 use crate::lengths::Lengths;
 use crate::mutators;
@@ -30,7 +30,7 @@ pub(crate) struct Tallies {
     pub(super) new_questions: (u64, u64),
     pub(super) leaks: Option<LeakTrials>,
     /// Rows by the recipe that made them.
-    by_recipe: BTreeMap<Made, RecipeYield>,
+    pub(super) by_recipe: Vec<RecipeYield>,
     /// Lengths of the answers of pairs.
     pub(super) lengths: Lengths,
     /// How sure rows without a reference are.
@@ -58,11 +58,6 @@ impl Tallies {
             rows: 0,
         });
         seen.rows += 1;
-    }
-
-    /// What each recipe brought, in the order of their names.
-    pub(super) fn by_recipe(&self) -> Vec<RecipeYield> {
-        self.by_recipe.values().cloned().collect()
     }
 
     /// The most frequent words of failed calls, the first first.
@@ -118,10 +113,7 @@ impl Tallies {
         ] {
             part.add(row);
         }
-        if let Some(made) = &row.made {
-            let recipe = self.by_recipe.entry(made.clone());
-            recipe.or_insert_with(|| RecipeYield::new(made.clone())).see(row);
-        }
+        by_recipe::note(&mut self.by_recipe, row);
         self.sums.see(row);
         mutators::see(&mut self.by_mutator, row);
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Journal, Start};
+use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_domain::plan::{Forecast, Plan, Range};
@@ -11,7 +12,6 @@ use gristmill_proto::SegmentKind;
 use serde::de::DeserializeOwned;
 
 use super::{RunFolder, shown};
-use crate::by_recipe::{RecipeYield, told};
 use crate::status::{ConceptsReached, RunState, RunStatus};
 
 impl RunFolder {
