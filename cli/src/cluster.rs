@@ -12,6 +12,7 @@ mod verbs;
 mod watch;
 mod watchman;
 mod worker;
+mod workers;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -43,8 +44,9 @@ pub(crate) async fn carry_out(
         ClusterCommand::Cancel(args) => verbs::cancel(&args, output).await,
         ClusterCommand::Adopt(args) => verbs::adopt(&args, output).await,
         ClusterCommand::Explain(args) => verbs::explain(&args, output).await,
-        ClusterCommand::Workers(server) => verbs::workers(&server, output).await,
-        ClusterCommand::Drain(args) => verbs::drain(&args, output).await,
+        ClusterCommand::Workers(server) => workers::workers(&server, output).await,
+        ClusterCommand::Drain(args) => workers::drain(&args, output).await,
+        ClusterCommand::Undrain(args) => workers::undrain(&args, output).await,
         ClusterCommand::Dead(args) => dead::dead(&args, output).await,
         ClusterCommand::Coordinator(args) => coordinator::serve(&args).await,
         ClusterCommand::Worker(args) => worker::work(&args).await,

@@ -13,6 +13,12 @@ pub(crate) enum Failure {
     Short(String),
     /// The run stopped until a person acts: an endpoint refuses, the account is frozen.
     Stopped(String),
+    /// A worker of this name was told to take no more tasks, before it was started.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(dead_code, reason = "only a cluster has workers by name")
+    )]
+    Drained(String),
     /// Ctrl-C, or a signal to end.
     Interrupted(String),
     /// Anything else.
@@ -44,6 +50,7 @@ impl Failure {
             Self::Job(_) | Self::Input(_) => 3,
             Self::Short(_) => 4,
             Self::Stopped(_) => 5,
+            Self::Drained(_) => 6,
             Self::Interrupted(_) => 130,
         }
     }
@@ -55,6 +62,7 @@ impl Failure {
             Self::Input(_) => "input",
             Self::Short(_) => "short",
             Self::Stopped(_) => "stopped",
+            Self::Drained(_) => "drained",
             Self::Interrupted(_) => "interrupted",
             Self::Other(_) => "failed",
         }
@@ -64,7 +72,9 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Job(rendered) => rendered.clone(),
-            Self::Short(text) | Self::Stopped(text) | Self::Interrupted(text) => text.clone(),
+            Self::Short(text) | Self::Stopped(text) | Self::Drained(text) | Self::Interrupted(text) => {
+                text.clone()
+            }
             Self::Input(error) | Self::Other(error) => {
                 let mut parts: Vec<String> = Vec::new();
                 for cause in error.chain() {

@@ -250,6 +250,13 @@ pub trait Register: Send + Sync {
     /// silences of up to [`KEPT`].
     async fn drain(&self, worker: &str) -> Result<bool, Error>;
 
+    /// Lets a worker take tasks again that was told to take nothing more; false when it was not. One that has heard it already ends all the
+    /// same: it holds for whoever comes under that name.
+    async fn undrain(&self, worker: &str) -> Result<bool, Error>;
+
+    /// Names of the workers that were told to take nothing more, whether they are there or not.
+    async fn drained(&self) -> Result<Vec<String>, Error>;
+
     /// Keeps a dead letter and returns its number. One that lies there already, the same in everything, keeps its number; if it had been put back,
     /// it has died again.
     async fn bury(&self, dead: Dead) -> Result<u64, Error>;

@@ -82,6 +82,46 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
     assert_eq!(again[0]["state"], "cancelled", "it is not said to go on");
 }
 
+/// What a StatefulSet does with a pod that was drained: it starts the same name again and again.
+#[test]
+fn a_drained_worker_takes_no_task_when_it_is_started_again_until_it_is_undrained() {
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--name", "pod-0"]).unwrap();
+    let unknown = cluster.ask(&["undrain", "pod-0"]).unwrap_err().to_string();
+    assert!(unknown.contains("no worker `pod-0` was drained"), "{unknown}");
+    cluster.ask(&["drain", "pod-0"]).unwrap();
+    let ended = cluster.workers[0].ended(LONG).unwrap();
+    assert!(ended.success(), "it has done what it was told: {ended}");
+    let log = cluster.workers[0].log_tail();
+    assert!(log.contains("until `gristmill undrain pod-0`"), "{log}");
+    for _ in 0..2 {
+        let refused = cluster.worker(&["--name", "pod-0"]).unwrap_err().to_string();
+        assert!(refused.contains("exit status: 6"), "{refused}");
+        assert!(
+            refused.contains("worker `pod-0` was drained") && refused.contains("`gristmill undrain pod-0`"),
+            "{refused}"
+        );
+        assert!(
+            !refused.contains("\"working\""),
+            "no queue was consumed: {refused}"
+        );
+        let listed = cluster.ask(&["workers"]).unwrap();
+        assert_eq!(
+            listed,
+            [serde_json::json!({"worker": "pod-0", "present": false, "draining": true})]
+        );
+    }
+    cluster.ask(&["undrain", "pod-0"]).unwrap();
+    assert!(cluster.ask(&["workers"]).unwrap().is_empty());
+    cluster.worker(&["--name", "pod-0"]).unwrap();
+    let listed = cluster.ask(&["workers"]).unwrap();
+    assert_eq!(
+        (listed.len(), &listed[0]["present"], &listed[0]["draining"]),
+        (1, &true.into(), &false.into())
+    );
+}
+
 /// A service that lets nobody in.
 fn busy() -> Faults {
     Faults {
@@ -252,6 +292,38 @@ fn a_coordinator_that_stops_does_not_wait_for_watchers_and_they_find_the_next_on
     assert_eq!(last["state"], "finished");
     let dataset = last["dataset"].as_str().unwrap();
     assert!(Path::new(dataset).join("manifest.json").is_file(), "{dataset}");
+}
+
+#[test]
+fn an_address_that_is_not_a_coordinators_is_answered_with_what_to_write() {
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    let coordinator = &cluster.coordinators[0];
+    let metrics = format!("http://{}", coordinator.http);
+    let bare = coordinator.api.strip_prefix("http://").unwrap();
+    for (server, command, told) in [
+        (bare, "runs", format!("write `http://{bare}`")),
+        (
+            &metrics,
+            "runs",
+            format!("what answers at {metrics} is not the API of a coordinator"),
+        ),
+        (
+            &metrics,
+            "watch",
+            format!("what answers at {metrics} is not the API of a coordinator"),
+        ),
+    ] {
+        let mut asked = Command::new(program().unwrap());
+        asked.args([command, "--server", server]);
+        if command == "watch" {
+            asked.arg("0123456789ab");
+        }
+        let output = asked.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(&told), "{error}");
+        assert_eq!(output.status.code(), Some(3), "{error}");
+    }
 }
 
 /// Ends with the test.

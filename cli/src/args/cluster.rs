@@ -30,8 +30,10 @@ pub(crate) enum ClusterCommand {
     Explain(ExplainArgs),
     /// List a cluster's workers.
     Workers(ServerArgs),
-    /// Have a worker finish what it has and take nothing more.
+    /// Have a worker finish what it has and take nothing more, also when it is started again.
     Drain(DrainArgs),
+    /// Let a worker that was drained take tasks again.
+    Undrain(DrainArgs),
     /// Look at messages that nobody could work on; put them back, or drop them.
     Dead(DeadArgs),
     /// Coordinate runs of a cluster.
@@ -310,7 +312,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) server: ServerArgs,
 }
 
-/// What `drain` needs.
+/// What `drain` and `undrain` need.
 #[derive(Debug, Args)]
 pub(crate) struct DrainArgs {
     /// The worker's name.

@@ -35,9 +35,12 @@ pub(crate) enum ClusterCommand {
     /// List a cluster's workers.
     #[command(hide = true)]
     Workers(Anything),
-    /// Have a worker finish what it has and take nothing more.
+    /// Have a worker finish what it has and take nothing more, also when it is started again.
     #[command(hide = true)]
     Drain(Anything),
+    /// Let a worker that was drained take tasks again.
+    #[command(hide = true)]
+    Undrain(Anything),
     /// Look at messages that nobody could work on; put them back, or drop them.
     #[command(hide = true)]
     Dead(Anything),
@@ -71,6 +74,7 @@ impl ClusterCommand {
             Self::Explain(_) => "explain",
             Self::Workers(_) => "workers",
             Self::Drain(_) => "drain",
+            Self::Undrain(_) => "undrain",
             Self::Dead(_) => "dead",
             Self::Coordinator(_) => "coordinator",
             Self::Worker(_) => "worker",

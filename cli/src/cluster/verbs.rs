@@ -1,19 +1,17 @@
 //! What people ask of a coordinator: the same verbs and the same output as for a run in a folder.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::trace_of;
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{duration, many, thousands};
-use gristmill_ports::register::{SILENT_FROM, WorkerReport};
-use gristmill_proto::{stage_of, v1};
+use gristmill_domain::words::{many, thousands};
+use gristmill_proto::v1;
 use gristmill_runs::{history, served};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
-    AdoptArgs, BudgetArgs, DrainArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
+    AdoptArgs, BudgetArgs, CancelArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
     TraceArgs,
 };
 use crate::failure::Failure;
@@ -248,109 +246,4 @@ fn open_tasks(answer: &v1::ExplainTaskResponse) -> String {
         text.push_str(&format!("\n  {task}"));
     }
     text
-}
-
-/// Lists workers.
-pub(crate) async fn workers(server: &ServerArgs, output: OutputStyle) -> Result<(), Failure> {
-    let answer = connect(server)
-        .await?
-        .list_workers(v1::ListWorkersRequest {})
-        .await;
-    let workers = answer.map_err(|status| refused(&status))?.into_inner().workers;
-    if workers.is_empty() && output == OutputStyle::Text {
-        print::plain("no workers: start some with `gristmill worker`\n");
-    }
-    for worker in workers {
-        let report = report_of(worker.report.clone().unwrap_or_default());
-        let value = serde_json::json!({
-            "worker": worker.worker, "since_ms": worker.since_ms, "beat_ms": worker.beat_ms,
-            "silent_ms": worker.silent_ms, "draining": worker.draining, "report": report,
-        });
-        let mut text = format!("{:<32} {}", worker.worker, in_words(&report, &worker));
-        for (run, reason) in &report.refused {
-            text.push_str(&format!(
-                "\n  puts off run {run}: {}",
-                gristmill_domain::words::one_line(reason)
-            ));
-        }
-        print::either(output, &value, &text);
-    }
-    Ok(())
-}
-
-/// What a worker says of itself; stages and runs that this program does not know are left out.
-fn report_of(report: v1::WorkerReport) -> WorkerReport {
-    WorkerReport {
-        version: report.version,
-        stages: report
-            .stages
-            .into_iter()
-            .filter_map(|stage| stage_of(stage).ok())
-            .collect(),
-        slots: report.slots.try_into().unwrap_or(u16::MAX),
-        in_flight: report
-            .in_flight
-            .into_iter()
-            .filter_map(|(stage, tasks)| Some((stage.parse().ok()?, usize::try_from(tasks).ok()?)))
-            .collect(),
-        oldest_seconds: report.oldest_seconds,
-        stopping: report.stopping,
-        refused: report
-            .refused
-            .into_iter()
-            .filter_map(|(run, reason)| Some((run.parse().ok()?, reason)))
-            .collect(),
-    }
-}
-
-/// `working   generate 12, judge 3 in hand of 64 · generate, judge, embed · 0.1.0`.
-fn in_words(report: &WorkerReport, worker: &v1::Worker) -> String {
-    let state = if worker.draining || report.stopping {
-        "draining"
-    } else {
-        "working"
-    };
-    let hands: Vec<String> = report
-        .in_flight
-        .iter()
-        .map(|(stage, count)| format!("{stage} {count}"))
-        .collect();
-    let hands = match hands.is_empty() {
-        true => "nothing in hand".to_owned(),
-        false => format!("{} in hand", hands.join(", ")),
-    };
-    let silent = Duration::from_millis(worker.silent_ms);
-    if silent >= SILENT_FROM {
-        let lost = "if it is lost, that begins again when its leases end";
-        return format!(
-            "silent    for {} with {hands}; {lost}",
-            duration(silent.as_secs())
-        );
-    }
-    let oldest = report
-        .oldest_seconds
-        .map_or_else(String::new, |age| format!(", the oldest for {}", duration(age)));
-    let stages: Vec<String> = report.stages.iter().map(ToString::to_string).collect();
-    format!(
-        "{state:<9} {hands}{oldest} · takes {} · {} slots · {}",
-        stages.join(", "),
-        report.slots,
-        report.version
-    )
-}
-
-/// Has a worker finish what it has.
-pub(crate) async fn drain(args: &DrainArgs, output: OutputStyle) -> Result<(), Failure> {
-    let worker = args.worker.clone();
-    let request = v1::DrainWorkerRequest {
-        worker: worker.clone(),
-    };
-    let answer = connect(&args.server).await?.drain_worker(request).await;
-    answer.map_err(|status| refused(&status))?;
-    print::either(
-        output,
-        &serde_json::json!({"worker": worker, "draining": true}),
-        &format!("{worker} finishes what it has and takes nothing more"),
-    );
-    Ok(())
 }

@@ -9,6 +9,7 @@ use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::metric::{self, Role};
 use gristmill_ports::register::{Beat, Register, WorkerReport};
+use gristmill_rabbitmq::Broker;
 use gristmill_redis::RedisLimiter;
 use gristmill_telemetry::W3c;
 use gristmill_worker::{Handle, Options, RunContexts, Source, Worker};
@@ -30,6 +31,7 @@ const BEAT_EVERY: Duration = Duration::from_secs(3);
 const BEAT_HOLDS: Duration = Duration::from_millis(LEASE_MS + 10_000);
 /// Time for which the last one does.
 const LAST_BEAT_HOLDS: Duration = Duration::from_millis(1);
+
 /// Embedding is work for processors: more at once would only wait for each other.
 fn slots(stage: Stage, slots: u16) -> usize {
     match stage {
@@ -67,37 +69,29 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         options,
     )
     .traced(Arc::new(W3c));
-    let handle = worker.handle();
     let mut stages = args.stages.clone();
     stages.sort();
     stages.dedup();
-    let mut sources = Vec::new();
-    for stage in &stages {
-        let slots = slots(*stage, args.slots);
-        let consumer = servers
-            .broker
-            .consumer(*stage, slots)
-            .await
-            .context("the queues cannot be consumed")
-            .map_err(Failure::Input)?;
-        sources.push(Source {
-            stage: *stage,
-            consumer: Box::new(consumer),
-            slots,
-        });
-    }
-    let name = args.name.clone().unwrap_or_else(|| super::name("worker"));
-    let http = http_listener.local_addr().unwrap_or(args.http);
-    tracing::info!(name, ?stages, slots = args.slots, %http, "working");
-    let stop = super::stop_on_signal();
-    let (ready, readiness) = watch::channel(None);
     let about = About {
-        name,
+        name: args.name.clone().unwrap_or_else(|| super::name("worker")),
         stages,
         slots: args.slots,
-        handle,
+        handle: worker.handle(),
         contexts,
     };
+    // Before the queues are consumed: a drained worker takes not even one task.
+    about.admitted(servers.register.as_ref()).await?;
+    let sources = about.sources(&servers.broker).await.map_err(Failure::Input)?;
+    let http = http_listener.local_addr().unwrap_or(args.http);
+    let takes = about
+        .stages
+        .iter()
+        .map(|stage| stage.name())
+        .collect::<Vec<_>>()
+        .join(",");
+    tracing::info!(name = about.name, stages = takes, slots = args.slots, %http, "working");
+    let stop = super::stop_on_signal();
+    let (ready, readiness) = watch::channel(None);
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     // The look-outs end when the work has: a draining worker still says that it is there.
     let done = CancellationToken::new();
@@ -140,6 +134,47 @@ struct About {
 }
 
 impl About {
+    /// Says for the first time that the worker is there; refuses one that is not to take tasks.
+    async fn admitted(&self, register: &dyn Register) -> Result<(), Failure> {
+        let beat = |holds| register.beat(self.beat(), holds);
+        let drained = beat(BEAT_HOLDS)
+            .await
+            .context("Redis does not take the worker's name")
+            .map_err(Failure::Input)?;
+        if !drained {
+            return Ok(());
+        }
+        // It is listed as drained whether this is heard or not.
+        let _gone = beat(LAST_BEAT_HOLDS).await;
+        let name = &self.name;
+        Err(Failure::Drained(format!(
+            "worker `{name}` was drained by an operator, which also holds whenever it is started again: it has taken no task\n\
+             help: `gristmill undrain {name}` lets it work from its next start on; another `--name` is another worker"
+        )))
+    }
+
+    /// The queues that it takes tasks from.
+    async fn sources(&self, broker: &Broker) -> anyhow::Result<Vec<Source>> {
+        let mut sources = Vec::new();
+        for stage in &self.stages {
+            let slots = slots(*stage, self.slots);
+            let consumer = broker.consumer(*stage, slots).await;
+            sources.push(Source {
+                stage: *stage,
+                consumer: Box::new(consumer.context("the queues cannot be consumed")?),
+                slots,
+            });
+        }
+        Ok(sources)
+    }
+
+    fn beat(&self) -> Beat {
+        Beat {
+            worker: self.name.clone(),
+            report: self.report(),
+        }
+    }
+
     fn report(&self) -> Vec<u8> {
         let report = WorkerReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -163,18 +198,18 @@ async fn beat(
     done: CancellationToken,
 ) -> anyhow::Result<()> {
     while !done.is_cancelled() {
-        let beat = Beat {
-            worker: about.name.clone(),
-            report: about.report(),
-        };
-        let taken = register.beat(beat, BEAT_HOLDS).await;
+        let taken = register.beat(about.beat(), BEAT_HOLDS).await;
         if taken.is_ok() {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             metrics::gauge!(metric::HEARTBEAT).set(now.as_secs_f64());
         }
         let wrong = match taken {
             Ok(true) if !stop.is_cancelled() => {
-                tracing::info!("told to finish");
+                let name = &about.name;
+                tracing::info!(
+                    name,
+                    "an operator drained this worker: it finishes what it has and ends, and no worker of this name takes tasks until `gristmill undrain {name}`"
+                );
                 stop.cancel();
                 Some("draining".to_owned())
             }
@@ -189,11 +224,7 @@ async fn beat(
         }
     }
     // The last word: a worker that has ended is not looked for.
-    let last = Beat {
-        worker: about.name.clone(),
-        report: about.report(),
-    };
-    if let Err(error) = register.beat(last, LAST_BEAT_HOLDS).await {
+    if let Err(error) = register.beat(about.beat(), LAST_BEAT_HOLDS).await {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
             "it is listed for a while yet"

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::concept::ConceptProgress;
+use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
@@ -232,13 +233,18 @@ pub(super) fn attempt(attempt: &Attempt) -> v1::Attempt {
     }
 }
 
-pub(super) fn worker(worker: Worker) -> v1::Worker {
+/// A worker, without what it says of runs that are over: it may remember those for a while.
+pub(super) fn worker(worker: Worker, goes_on: &BTreeSet<RunId>) -> v1::Worker {
+    let mut told: Option<WorkerReport> = serde_json::from_slice(&worker.report).ok();
+    if let Some(report) = &mut told {
+        report.refused.retain(|run, _| goes_on.contains(run));
+    }
     v1::Worker {
         worker: worker.worker,
         since_ms: worker.since_ms,
         beat_ms: worker.beat_ms,
         draining: worker.draining,
-        report: serde_json::from_slice(&worker.report).ok().map(report),
+        report: told.map(report),
         silent_ms: worker.silent_ms,
     }
 }

@@ -1,5 +1,6 @@
 //! The service's verbs.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -350,8 +351,16 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
         self.access.check(&request, Role::Viewer)?;
         let workers = self.workers().await?;
+        let mut drained = register.drained().await.map_err(|e| register_status(&e))?;
+        drained.retain(|name| workers.iter().all(|worker| worker.worker != *name));
+        let active = register.active().await.map_err(|e| register_status(&e))?;
+        let goes_on: BTreeSet<RunId> = active.iter().map(|run| run.run).collect();
         Ok(Response::new(v1::ListWorkersResponse {
-            workers: workers.into_iter().map(show::worker).collect(),
+            workers: workers
+                .into_iter()
+                .map(|worker| show::worker(worker, &goes_on))
+                .collect(),
+            drained,
         }))
     }
 
@@ -365,6 +374,21 @@ impl Coordinator for Api {
             Ok(true) => Ok(Response::new(v1::DrainWorkerResponse {})),
             Ok(false) => Err(Status::not_found(format!(
                 "there is no worker `{worker}`: `gristmill workers` lists those there are"
+            ))),
+            Err(error) => Err(register_status(&error)),
+        }
+    }
+
+    async fn undrain_worker(
+        &self,
+        request: Request<v1::UndrainWorkerRequest>,
+    ) -> Result<Response<v1::UndrainWorkerResponse>, Status> {
+        self.access.check(&request, Role::Operator)?;
+        let worker = request.into_inner().worker;
+        match self.services.register.undrain(&worker).await {
+            Ok(true) => Ok(Response::new(v1::UndrainWorkerResponse {})),
+            Ok(false) => Err(Status::not_found(format!(
+                "no worker `{worker}` was drained: `gristmill workers` lists those that were"
             ))),
             Err(error) => Err(register_status(&error)),
         }

@@ -5,4 +5,9 @@ local since = beats(name, now) and redis.call('HGET', worker, 'since') or now
 redis.call('HSET', worker, 'report', ARGV[2], 'since', since, 'beat', now)
 redis.call('ZADD', key('beats'), now + tonumber(ARGV[3]), name)
 redis.call('ZADD', key('names'), 0, name)
-return redis.call('PEXPIRE', key('drain:' .. name), ARGV[4])
+local drained = redis.call('PEXPIRE', key('drain:' .. name), ARGV[4])
+if drained == 1 then
+  -- An order of a version that kept no list of them.
+  redis.call('ZADD', key('drains'), 0, name)
+end
+return drained

@@ -9,6 +9,7 @@
 --   worker:NAME         a hash: report, since, beat
 --   names, beats        sorted sets of workers: by name, by the end of their last beat
 --   drain:NAME          there is one for a worker that shall take nothing more; expires
+--   drains              a sorted set of the names of those, by name; some of them may have expired
 --   grave:NUMBER        a dead letter: stage, run, reason, envelope, buried, retried, digest
 --   graves, digests     a sorted set of their numbers, a hash of number by digest
 --   graves:count, graves:bytes

@@ -223,6 +223,25 @@ impl Register for RedisRegister {
         self.yes("told a worker to take nothing more", call).await
     }
 
+    async fn undrain(&self, worker: &str) -> Result<bool, Error> {
+        let call = self.script(&scripts::UNDRAIN).arg(worker);
+        self.yes("let a worker take tasks again", call).await
+    }
+
+    async fn drained(&self) -> Result<Vec<String>, Error> {
+        let doing = "listed the drained workers";
+        let (mut drained, mut first) = (Vec::new(), "-".to_owned());
+        loop {
+            let call = self.script(&scripts::DRAINED).arg(first).number(PAGE as u64);
+            let page = reply::drained(self.call(doing, call).await?).map_err(failed(doing))?;
+            drained.extend(page.names);
+            if !page.more {
+                return Ok(drained);
+            }
+            first = format!("({}", page.last);
+        }
+    }
+
     async fn bury(&self, dead: Dead) -> Result<u64, Error> {
         let doing = "buried a dead letter";
         let call = self

@@ -35,6 +35,15 @@ pub(super) struct Page {
     pub(super) workers: Vec<Worker>,
 }
 
+/// Some of the names of drained workers.
+pub(super) struct DrainedPage {
+    /// Whether others come after them.
+    pub(super) more: bool,
+    /// The last name that was looked at.
+    pub(super) last: String,
+    pub(super) names: Vec<String>,
+}
+
 fn unreadable(detail: impl Display) -> Error {
     Error::Reply {
         what: "a script of the register",
@@ -132,6 +141,11 @@ pub(super) fn workers(reply: Value) -> Result<Page, Error> {
         )
         .collect();
     Ok(Page { more, last, workers })
+}
+
+pub(super) fn drained(reply: Value) -> Result<DrainedPage, Error> {
+    let (more, last, names): (bool, String, Vec<String>) = read(reply)?;
+    Ok(DrainedPage { more, last, names })
 }
 
 pub(super) fn dead_letters(reply: Value) -> Result<Vec<DeadLetter>, Error> {

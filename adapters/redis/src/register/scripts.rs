@@ -30,6 +30,8 @@ scripts! {
     BEAT "beat" [BEATS]
     WORKERS "workers" [BEATS]
     DRAIN "drain" [BEATS]
+    UNDRAIN "undrain" []
+    DRAINED "drained" []
     BURY "bury" [LETTERS]
     DEAD_LETTERS "dead_letters" [LETTERS]
     DEAD_LETTER "dead_letter" [LETTERS]

@@ -342,6 +342,21 @@ impl Register for MemoryRegister {
         Ok(true)
     }
 
+    async fn undrain(&self, worker: &str) -> Result<bool, Error> {
+        let (mut state, now_ms) = self.look();
+        if let Some((known, _)) = state.workers.get_mut(worker) {
+            known.draining = false;
+        }
+        let until = state.drained.remove(worker);
+        Ok(until.is_some_and(|until| until > now_ms))
+    }
+
+    async fn drained(&self) -> Result<Vec<String>, Error> {
+        let (state, now_ms) = self.look();
+        let holds = state.drained.iter().filter(|(_, until)| **until > now_ms);
+        Ok(holds.map(|(name, _)| name.clone()).collect())
+    }
+
     async fn bury(&self, dead: Dead) -> Result<u64, Error> {
         let (mut state, now_ms) = self.look();
         Ok(state.bury(now_ms, dead))

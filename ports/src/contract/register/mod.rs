@@ -71,6 +71,7 @@ macro_rules! register_contract {
             what_is_not_known_is_nobodys
             a_worker_is_there_while_it_beats
             a_drained_worker_is_told_so
+            a_worker_may_take_tasks_again
             workers_are_listed_by_name
             a_letter_is_buried_once
             letters_are_listed_the_newest_first

@@ -72,6 +72,31 @@ pub async fn a_drained_worker_is_told_so(harness: &dyn Harness) {
     assert!(register.workers().await.unwrap()[1].draining);
 }
 
+pub async fn a_worker_may_take_tasks_again(harness: &dyn Harness) {
+    let rig = harness.start().await;
+    let register = &*rig.register;
+    assert!(!register.undrain("w").await.unwrap(), "nobody drained it");
+    assert!(register.drained().await.unwrap().is_empty());
+    for name in ["v", "w"] {
+        register.beat(beat(name, b""), LONG).await.unwrap();
+        assert!(register.drain(name).await.unwrap());
+    }
+    assert!(register.beat(beat("w", b""), SHORT).await.unwrap());
+    until("silence", async || names(register).await == ["v"]).await;
+    assert_eq!(
+        register.drained().await.unwrap(),
+        ["v", "w"],
+        "also one that is gone"
+    );
+    for there in ["v", "w"] {
+        assert!(register.undrain(there).await.unwrap());
+        assert!(!register.undrain(there).await.unwrap(), "once");
+    }
+    assert!(register.drained().await.unwrap().is_empty());
+    assert!(!register.workers().await.unwrap()[0].draining);
+    assert!(!register.beat(beat("w", b""), LONG).await.unwrap());
+}
+
 pub async fn workers_are_listed_by_name(harness: &dyn Harness) {
     let rig = harness.start().await;
     let register = &*rig.register;
