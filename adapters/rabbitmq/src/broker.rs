@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::consume::{RabbitConsumer, RabbitDeadLetters};
 use crate::error::Error;
 use crate::link::{Link, Live, STEP};
+use crate::management::Management;
 use crate::options::Options;
 use crate::outlet::Outlet;
 use crate::publish::RabbitPublisher;
@@ -91,6 +92,27 @@ impl Broker {
             Ok(Setup::new(names, &self.shared.vhost, queues))
         };
         self.bounded(&live, "declaring the queues", declaring).await
+    }
+
+    /// Sets the policy that fits the broker's version, through its management API, which is waited for as the broker is.
+    ///
+    /// # Errors
+    /// [`Error::Management`].
+    pub async fn set_policy(&self, mut setup: Setup, management: &Management) -> Result<Setup, Error> {
+        let mut retry = Retry::new(Self::START);
+        let version = loop {
+            retry.pause().await;
+            match management.version().await {
+                Ok(version) => break version,
+                Err(error) => retry.failed(error)?,
+            }
+        };
+        let policy = setup.policy_for(&version).cloned();
+        if let Some(policy) = &policy {
+            management.set(&self.shared.vhost, policy).await?;
+        }
+        setup.policy_set = policy;
+        Ok(setup)
     }
 
     /// Whether work can go on: both connections are there, the broker takes messages, and the queues exist.

@@ -85,6 +85,16 @@ pub enum Error {
         /// The last failure.
         source: Box<Error>,
     },
+    /// The management API could not be used.
+    #[error("RabbitMQ's management API ({place}) could not be used: {detail}")]
+    Management {
+        /// Where it is, without user and password.
+        place: String,
+        /// What went wrong.
+        detail: String,
+        /// Whether trying again soon is of no use.
+        lasts: bool,
+    },
     /// Anything else between client and broker.
     #[error("{doing} failed")]
     Failed {
@@ -126,6 +136,7 @@ impl Error {
             | Self::Mismatch { .. }
             | Self::Refused { .. }
             | Self::GaveUp { .. } => true,
+            Self::Management { lasts, .. } => *lasts,
             Self::Connect { source, .. } => {
                 matches!(reply(source), Some((ACCESS_REFUSED, _)))
             }

@@ -23,6 +23,9 @@ const LENGTH_MAX: u64 = 1_000_000;
 /// The broker's own default for the acknowledgement timeout. One attempt's deadline is under it.
 const CONSUMER_TIMEOUT_MS: u64 = 30 * 60 * 1_000;
 
+/// The first version that the second of the policies is for.
+const SECOND_POLICY_FROM: (u32, u32) = (3, 12);
+
 /// One of the queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Queue {
@@ -152,8 +155,10 @@ pub(crate) async fn look(channel: &Channel, names: &Names, queue: Queue) -> Resu
 pub struct Setup {
     /// The queues, as they are now.
     pub queues: Vec<Declared>,
-    /// Policies to set; one of them, by the broker's version.
+    /// Policies for the queues; one of them, by the broker's version.
     pub policies: Vec<Policy>,
+    /// The one that was set.
+    pub policy_set: Option<Policy>,
     #[serde(skip)]
     vhost: String,
 }
@@ -240,7 +245,20 @@ impl Setup {
                     ]),
                 ),
             ],
+            policy_set: None,
             vhost: vhost.to_owned(),
+        }
+    }
+
+    /// The policy for a version of the broker: `3.10.8`.
+    pub(crate) fn policy_for(&self, version: &str) -> Option<&Policy> {
+        let mut numbers = version
+            .split('.')
+            .map(|number| number.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        match version < SECOND_POLICY_FROM {
+            true => self.policies.first(),
+            false => self.policies.last(),
         }
     }
 }
@@ -263,14 +281,25 @@ impl fmt::Display for Setup {
                 arguments.join(" ")
             )?;
         }
-        writeln!(f, "\nPolicy to set, by the broker's version:")?;
-        for policy in &self.policies {
+        if let Some(policy) = &self.policy_set {
             writeln!(
                 f,
-                "  RabbitMQ {}:\n    {}",
-                policy.versions,
+                "\nThe policy is set, as by\n    {}",
                 policy.command(&self.vhost)
             )?;
+        } else {
+            writeln!(
+                f,
+                "\nPolicy to set, by the broker's version (`--management` sets it):"
+            )?;
+            for policy in &self.policies {
+                writeln!(
+                    f,
+                    "  RabbitMQ {}:\n    {}",
+                    policy.versions,
+                    policy.command(&self.vhost)
+                )?;
+            }
         }
         write!(
             f,
@@ -318,6 +347,19 @@ mod tests {
         }
         for (index, queue) in Queue::ALL.into_iter().enumerate() {
             assert_eq!(queue.index(), index);
+        }
+    }
+
+    #[test]
+    fn each_version_has_its_policy() {
+        let setup = Setup::new(&Names::new(""), "/", Vec::new());
+        for (version, versions) in [
+            ("3.10.8", "3.10, 3.11"),
+            ("3.11.0-rc.1", "3.10, 3.11"),
+            ("3.12.0", "3.12 and later"),
+            ("4.1.2", "3.12 and later"),
+        ] {
+            assert_eq!(setup.policy_for(version).unwrap().versions, versions, "{version}");
         }
     }
 

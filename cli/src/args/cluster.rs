@@ -196,11 +196,15 @@ pub(crate) struct BrokerArgs {
 /// Verbs on the broker.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BrokerVerb {
-    /// Declare all queues, and print the policies to set.
+    /// Declare all queues, and set their policy or print it.
     Setup {
         /// RabbitMQ: `amqp://[USER:PASSWORD@]HOST:PORT/VHOST`, `amqps://…` with TLS.
         #[arg(long, env = "GRISTMILL_BROKER", hide_env_values = true)]
         broker: String,
+        /// RabbitMQ's management API, by which the policy is set: `http://USER:PASSWORD@HOST:15672`, `https://…` with TLS. The user needs the
+        /// tag `policymaker`. Left out, the policy is printed for an operator to set.
+        #[arg(long, env = "GRISTMILL_MANAGEMENT", hide_env_values = true)]
+        management: Option<String>,
         #[command(flatten)]
         tls: ServersTlsArgs,
     },

@@ -162,14 +162,29 @@ async fn answer(
 
 /// `gristmill broker setup`.
 pub(crate) async fn broker(args: &BrokerArgs, output: OutputStyle) -> Result<(), Failure> {
-    let BrokerVerb::Setup { broker, tls } = &args.verb;
+    let BrokerVerb::Setup {
+        broker,
+        management,
+        tls,
+    } = &args.verb;
+    let management = management
+        .as_deref()
+        .map(|url| servers::management(url, tls))
+        .transpose()
+        .map_err(Failure::Input)?;
     let broker = servers::broker(broker, tls).await.map_err(Failure::Input)?;
-    let setup = broker
+    let mut setup = broker
         .setup()
         .await
         .context("the queues cannot be declared")
         .map_err(Failure::Input)?;
-    let value = serde_json::json!({"queues": setup.queues, "policies": setup.policies});
+    if let Some(management) = management {
+        let set = broker.set_policy(setup, &management).await;
+        setup = set
+            .context("the queues are declared, and their policy cannot be set")
+            .map_err(Failure::Input)?;
+    }
+    let value = serde_json::json!(setup);
     print::either(output, &value, &setup.to_string());
     Ok(())
 }

@@ -9,7 +9,7 @@ use gristmill_domain::id::RunId;
 use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::register::Register;
-use gristmill_rabbitmq::Broker;
+use gristmill_rabbitmq::{Broker, Management};
 use gristmill_redis::{Address, Redis, RedisBatchJobs, RedisLedger, RedisRegister};
 
 use super::read;
@@ -60,15 +60,26 @@ impl Servers {
 
 /// Connects to the message broker.
 pub(crate) async fn broker(url: &str, tls: &ServersTlsArgs) -> anyhow::Result<Broker> {
-    let text = |pem: Vec<u8>| String::from_utf8(pem).context("a certificate for RabbitMQ is no PEM");
-    let certificates = Certificates::read(tls)?;
     let mut options = gristmill_rabbitmq::Options::new(url);
-    options.tls.authorities = certificates.authority.map(text).transpose()?;
-    options.tls.identity = match certificates.own {
-        Some((certificate, key)) => Some((text(certificate)?, text(key)?)),
-        None => None,
-    };
+    options.tls = rabbitmq_tls(tls)?;
     Broker::connect(options).await.context("RabbitMQ cannot be used")
+}
+
+/// The message broker's management API; nothing is sent yet.
+pub(crate) fn management(url: &str, tls: &ServersTlsArgs) -> anyhow::Result<Management> {
+    Management::new(url, &rabbitmq_tls(tls)?).context("`--management`")
+}
+
+fn rabbitmq_tls(args: &ServersTlsArgs) -> anyhow::Result<gristmill_rabbitmq::Tls> {
+    let text = |pem: Vec<u8>| String::from_utf8(pem).context("a certificate for RabbitMQ is no PEM");
+    let certificates = Certificates::read(args)?;
+    Ok(gristmill_rabbitmq::Tls {
+        authorities: certificates.authority.map(text).transpose()?,
+        identity: match certificates.own {
+            Some((certificate, key)) => Some((text(certificate)?, text(key)?)),
+            None => None,
+        },
+    })
 }
 
 /// Certificates for the servers, in PEM.

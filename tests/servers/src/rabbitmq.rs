@@ -36,6 +36,8 @@ pub struct Options {
     pub consumer_timeout: Option<Duration>,
     /// Certificates for a port with TLS.
     pub tls: Option<Tls>,
+    /// Whether the node has a management API.
+    pub management: bool,
     /// Lines for `rabbitmq.conf`.
     pub config: Vec<String>,
 }
@@ -64,6 +66,7 @@ pub struct Server {
     node: String,
     port: u16,
     tls_port: Option<u16>,
+    management_port: Option<u16>,
     distribution_port: u16,
     vhosts: Mutex<Vec<String>>,
 }
@@ -116,6 +119,7 @@ impl Server {
             node: format!("gristmill-{}-{number}@localhost", std::process::id()),
             port: ports::free()?,
             tls_port: options.tls.is_some().then(ports::free).transpose()?,
+            management_port: options.management.then(ports::free).transpose()?,
             distribution_port: ports::free()?,
             vhosts: Mutex::default(),
             folder,
@@ -134,6 +138,12 @@ impl Server {
     pub fn tls_url(&self, vhost: &str) -> Option<String> {
         let port = self.tls_port?;
         Some(format!("amqps://guest:guest@localhost:{port}/{vhost}"))
+    }
+
+    /// The address of the management API, for the user `guest`; `None` when the node has none.
+    pub fn management_url(&self) -> Option<String> {
+        let port = self.management_port?;
+        Some(format!("http://guest:guest@127.0.0.1:{port}"))
     }
 
     /// Where the node keeps everything that is its own.
@@ -336,6 +346,10 @@ impl Server {
                 config.push("ssl_options.fail_if_no_peer_cert = true".to_owned());
             }
         }
+        if let Some(port) = self.management_port {
+            config.push("management.tcp.ip = 127.0.0.1".to_owned());
+            config.push(format!("management.tcp.port = {port}"));
+        }
         config.extend(options.config.iter().cloned());
         let mut advanced = String::new();
         if let Some(timeout) = options.consumer_timeout {
@@ -348,7 +362,11 @@ impl Server {
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).context("the cookie's mode")?;
         self.write("rabbitmq.conf", &(config.join("\n") + "\n"))?;
         self.write("advanced.config", &format!("[{{rabbit, [{advanced}]}}].\n"))?;
-        self.write("enabled_plugins", "[].\n")?;
+        let plugins = match self.management_port {
+            Some(_) => "[rabbitmq_management].\n",
+            None => "[].\n",
+        };
+        self.write("enabled_plugins", plugins)?;
         self.write("environment", "")?;
         if let Some((user, group)) = self.owner {
             chown(&self.folder, Some(user), Some(group)).context("the folder's owner")?;

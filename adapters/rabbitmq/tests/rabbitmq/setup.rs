@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use gristmill_domain::stage::Stage;
 use gristmill_ports::queue::Publisher;
-use gristmill_rabbitmq::{Broker, Error};
+use gristmill_rabbitmq::{Broker, Error, Management, Tls};
+use gristmill_servers::rabbitmq::{Options as ServerOptions, Server};
 
 use crate::stand::{Stand, blocking, chain, options};
 
@@ -48,6 +49,45 @@ async fn setup_may_be_repeated_and_its_policy_can_be_set() {
         "{applied}"
     );
     assert!(once.to_string().contains("rabbitmqctl set_policy"), "{once}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_policy_is_set_through_the_management_api() {
+    let server = blocking(|| {
+        Server::start(&ServerOptions {
+            management: true,
+            ..ServerOptions::default()
+        })
+    });
+    let vhost = blocking(|| server.vhost());
+    let broker = Broker::connect(options(&server, &vhost)).await.unwrap();
+    let setup = broker.setup().await.unwrap();
+    let url = server.management_url().unwrap();
+    let stranger = url.replace("guest:guest", "guest:s3cret");
+    let stranger = Management::new(&stranger, &Tls::default()).unwrap();
+    let refused = broker.set_policy(setup.clone(), &stranger).await.unwrap_err();
+    let text = chain(&refused);
+    assert!(
+        text.contains("does not let the user in") && !text.contains("s3cret"),
+        "{text}"
+    );
+    let management = Management::new(&url, &Tls::default()).unwrap();
+    for _ in 0..2 {
+        let setup = broker.set_policy(setup.clone(), &management).await.unwrap();
+        assert_eq!(
+            setup.policy_set.as_ref(),
+            Some(&setup.policies[0]),
+            "the one for this version"
+        );
+        assert!(setup.to_string().contains("The policy is set"), "{setup}");
+    }
+    let applied = blocking(|| server.control(&["list_queues", "-p", &vhost, "name", "policy"]));
+    for queue in ["generate", "judge", "embed"] {
+        assert!(applied.contains(&format!("{queue}\ttasks")), "{applied}");
+    }
+    assert!(!applied.contains("dead\ttasks"), "{applied}");
+    let listed = blocking(|| server.control(&["list_policies", "-p", &vhost]));
+    assert!(listed.contains("{\"max-length\":1000000}"), "{listed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
