@@ -17,6 +17,7 @@
 #   --program PATH       the `gristmill` to run (the release build; built when it is not there)
 #   --folder PATH        where everything is kept (a new temporary folder); an old one goes on where it stopped
 #
+# What is in the folder is readable by its user only, logs are continued, and all ports are on 127.0.0.1.
 # A folder that was made up is removed at the end if nothing was submitted; else it stays, and its name is printed.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -54,6 +55,8 @@ if [ -z "$program" ]; then
 fi
 program=$(realpath -e -- "$program") || fail 'there is no such program'
 
+# What is kept from here on, prompts and answers among it, is nobody else's.
+umask 077
 if [ -n "$folder" ]; then
     mkdir -p -- "$folder"
 else
@@ -62,6 +65,8 @@ else
 fi
 folder=$(realpath -- "$folder")
 mkdir -p "$folder"/{redis,rabbitmq,logs,store,ports}
+# Those of an earlier version may be open.
+chmod 700 "$folder"/{redis,rabbitmq,logs,store,ports}
 store=${store:-$folder/store}
 # Two at once would be one broker under two names.
 exec 9>"$folder/lock"
@@ -70,15 +75,21 @@ flock -n 9 || fail "another cluster.sh works in $folder: stop that one, or name 
 # ---- processes -------------------------------------------------------------------------------------------------------------------------
 
 names=() pids=() # in the order of their start
-servers=() submitted=''
-epmd_was_there=''
-if command -v epmd >/dev/null && epmd -names >/dev/null 2>&1; then epmd_was_there=yes; fi
+servers=() submitted='' epmd_port=''
+
+# Where a name's log goes. What is there is continued: it says why the process ended that is started again.
+log_of() {
+    local log=$folder/logs/$1.log
+    [ ! -s "$log" ] || printf -- '---- started again at %(%FT%TZ)T ----\n' -1 >>"$log"
+    printf '%s\n' "$log"
+}
 
 # Starts a command of a name in a session of its own, so that Ctrl-C reaches this script only, which stops things in order.
 start() {
-    local name=$1
+    local name=$1 log
+    log=$(log_of "$1")
     shift
-    setsid "$@" >"$folder/logs/$name.log" 2>&1 </dev/null 9>&- &
+    setsid "$@" >>"$log" 2>&1 </dev/null 9>&- &
     names+=("$name")
     pids+=($!)
 }
@@ -119,8 +130,8 @@ finish() {
     stop coordinator 30
     stop rabbitmq 60
     stop redis 30
-    # Erlang's port mapper stays behind its first node; it refuses to go while other nodes use it.
-    [ -n "$epmd_was_there" ] || epmd -kill >/dev/null 2>&1 || true
+    # Erlang's port mapper stays behind its node.
+    [ -z "$epmd_port" ] || epmd -port "$epmd_port" -kill >/dev/null 2>&1 || true
     if [ -n "$made_up" ] && [ -z "$submitted" ]; then
         rm -rf -- "$folder"
     else
@@ -213,12 +224,20 @@ redis="redis://127.0.0.1:$redis_port/0"
 # ---- RabbitMQ: a node apart from the system's --------------------------------------------------------------------------------------------
 
 rabbit=$folder/rabbitmq
-cat >"$rabbit/rabbitmq.conf" <<'CONF'
+free_port
+management_port=$port
+free_port
+prometheus_port=$port
+cat >"$rabbit/rabbitmq.conf" <<CONF
 loopback_users = none
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 1GB
+management.tcp.ip = 127.0.0.1
+management.tcp.port = $management_port
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = $prometheus_port
 CONF
-printf '[].\n' >"$rabbit/enabled_plugins"
+printf '[rabbitmq_management,rabbitmq_prometheus].\n' >"$rabbit/enabled_plugins"
 printf '[].\n' >"$rabbit/advanced.config"
 : >"$rabbit/environment"
 as_rabbit=()
@@ -234,11 +253,16 @@ programs=/usr/lib/rabbitmq/bin
 
 free_port
 broker_port=$port
+# A port mapper of its own: one that the system has may listen on all addresses.
+free_port
+epmd_port=$port
 free_port
 # A folder that is used again must find its node under the old name.
 [ -s "$rabbit/node" ] || printf 'gristmill-cluster-%s@localhost' "$broker_port" >"$rabbit/node"
 start rabbitmq env -C "$rabbit" -i "${as_rabbit[@]}" env PATH="$PATH" LANG=C.UTF-8 HOME="$rabbit" \
     RABBITMQ_NODENAME="$(cat "$rabbit/node")" \
+    ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$epmd_port" \
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
     RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$broker_port" RABBITMQ_DIST_PORT="$port" \
     RABBITMQ_MNESIA_BASE="$rabbit/data" RABBITMQ_LOG_BASE="$rabbit/log" RABBITMQ_LOGS=- \
     RABBITMQ_FEATURE_FLAGS_FILE="$rabbit/feature_flags" RABBITMQ_ENABLED_PLUGINS_FILE="$rabbit/enabled_plugins" \
@@ -247,16 +271,18 @@ start rabbitmq env -C "$rabbit" -i "${as_rabbit[@]}" env PATH="$PATH" LANG=C.UTF
     "$programs/rabbitmq-server"
 await rabbitmq 120 greets "$broker_port"
 broker="amqp://guest:guest@127.0.0.1:$broker_port/%2f"
+export GRISTMILL_MANAGEMENT="http://guest:guest@127.0.0.1:$management_port"
 
 # ---- Gristmill ---------------------------------------------------------------------------------------------------------------------------
 
 export GRISTMILL_REDIS=$redis GRISTMILL_BROKER=$broker GRISTMILL_STORE=$store GRISTMILL_KEYS=$keys GRISTMILL_ENDPOINTS=$endpoints
-"$program" broker setup >"$folder/logs/setup.log" 2>&1 || {
-    cat "$folder/logs/setup.log" >&2
+setup=$(log_of setup)
+"$program" broker setup >>"$setup" 2>&1 || {
+    tail -n 20 "$setup" >&2
     fail 'the broker could not be set up'
 }
 
-watched=()
+watched=("rabbitmq http://127.0.0.1:$prometheus_port/metrics")
 for number in $(seq "$coordinators"); do
     kept_port "coordinator-$number"
     listen=$port
@@ -278,6 +304,7 @@ done
 printf '%s\n' "${servers[@]}"
 {
     printf 'Redis %s   RabbitMQ %s   logs %s/logs\n' "$redis" "$broker" "$folder"
+    printf 'RabbitMQ management page http://127.0.0.1:%s, user and password guest\n' "$management_port"
     printf '%s\n' "${watched[@]}"
     if [ -n "$keys" ]; then
         printf 'Jobs may use the keys in %s.\n' "$keys"
