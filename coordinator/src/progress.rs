@@ -87,9 +87,6 @@ pub struct Progress {
     pub voided: u64,
     /// Attempts whose worst case is booked.
     pub burned: u64,
-    /// Tasks that were given up because the run was cancelled. The ledger counts them as failed.
-    #[serde(default)]
-    pub cancelled: u64,
     /// Why the run has ended; empty while it goes on.
     #[serde(default)]
     pub end: String,

@@ -11,7 +11,7 @@ use gristmill_runs::{history, served};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
-    AdoptArgs, BudgetArgs, CancelArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
+    AdoptArgs, BudgetArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
     TraceArgs,
 };
 use crate::failure::Failure;

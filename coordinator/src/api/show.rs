@@ -156,7 +156,6 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         short: progress.short.clone(),
         alerts: progress.alerts.clone(),
         teacher_checks: progress.teacher_checks.iter().map(teacher_check).collect(),
-        cancelled_tasks: progress.cancelled,
         recipes: told(&progress.recipes, progress.recipes_named)
             .iter()
             .map(recipe_yield)

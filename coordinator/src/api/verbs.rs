@@ -350,6 +350,7 @@ impl Coordinator for Api {
         request: Request<v1::ListWorkersRequest>,
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
         self.access.check(&request, Role::Viewer)?;
+        let register = &self.services.register;
         let workers = self.workers().await?;
         let mut drained = register.drained().await.map_err(|e| register_status(&e))?;
         drained.retain(|name| workers.iter().all(|worker| worker.worker != *name));
