@@ -11,8 +11,7 @@ use gristmill_runs::{history, served};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
-    AdoptArgs, BudgetArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
-    TraceArgs,
+    AdoptArgs, BudgetArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs, TraceArgs,
 };
 use crate::failure::Failure;
 use crate::{limits, print};

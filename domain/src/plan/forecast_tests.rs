@@ -120,7 +120,6 @@ fn a_budget_in_dollars_that_pays_for_no_call_comes_to_none() {
     let cent = Limit {
         usd: Some(MicroUsd(100)),
         calls: None,
-        ..Limit::default()
     };
     let calls = forecast(&before(300, cent), &policy).calls;
     assert!(calls.high < 2.0, "{calls:?}");
