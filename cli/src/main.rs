@@ -155,5 +155,7 @@ fn init_tracing(view: &View) {
         // Signs that colour a terminal are litter in a file.
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false)
+        // It would be told to standard error, and end a thread that cannot write there.
+        .log_internal_errors(false)
         .init();
 }

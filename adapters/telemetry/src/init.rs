@@ -112,6 +112,8 @@ pub(crate) fn logs(form: Form, writer: BoxMakeWriter) -> Boxed {
         .fmt_fields(Kept)
         .event_format(Lines(form))
         .with_writer(writer)
+        // It would be told to standard error, and end a thread that cannot write there: a log on a full disk loses lines, and nothing else.
+        .log_internal_errors(false)
         .boxed()
 }
 
