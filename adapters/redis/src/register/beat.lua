@@ -2,6 +2,7 @@
 local name, worker, now = ARGV[1], key('worker:' .. ARGV[1]), now_ms()
 forget_silent(now)
 local since = beats(name, now) and redis.call('HGET', worker, 'since') or now
+without_room()
 redis.call('HSET', worker, 'report', ARGV[2], 'since', since, 'beat', now)
 redis.call('ZADD', key('beats'), now + tonumber(ARGV[3]), name)
 redis.call('ZADD', key('names'), 0, name)

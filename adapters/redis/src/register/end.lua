@@ -8,6 +8,7 @@ end
 if not holds(holder, run, now) then
   return 0
 end
+without_room()
 redis.call('HSET', run, 'ending', ending, 'reason', reason, 'ended', now)
 redis.call('HDEL', run, 'holder', 'until', 'lease')
 redis.call('PEXPIRE', key('spec:' .. id), kept)

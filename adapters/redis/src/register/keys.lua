@@ -14,6 +14,12 @@
 --   graves, digests     a sorted set of their numbers, a hash of number by digest
 --   graves:count, graves:bytes
 
+-- Lets a script go on that replaces what is there, in a Redis whose memory is full: a deletion is a write that needs no room, and Redis does
+-- not stop a script that has written. Runs keep their coordinators and say what is wrong with them.
+local function without_room()
+  redis.call('DEL', key('nothing'))
+end
+
 -- Whether somebody has a run's lease now.
 local function holds(holder, run, now)
   local lease = redis.call('HMGET', run, 'holder', 'until')
