@@ -4,9 +4,13 @@
 //! so no name leads out of its store, and each means the same on every disk and at every provider. No name is a folder of another
 //! (`a` beside `a/b`): disks cannot hold both.
 
+mod fault;
+
 use std::path::Path;
 
 use async_trait::async_trait;
+
+pub use fault::Fault;
 
 /// Longest name in bytes, below the least that object stores allow (1,024), so that a scope fits before it.
 pub const NAME_BYTES_MAX: usize = 700;

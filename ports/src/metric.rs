@@ -117,6 +117,12 @@ pub const BATCH_TASKS: &str = "gristmill_batch_tasks";
 pub const CALL_ERRORS: &str = "gristmill_call_errors_total";
 /// When the register last took a worker's beat.
 pub const HEARTBEAT: &str = "gristmill_worker_heartbeat_timestamp_seconds";
+/// Operations of the store that failed: `kind` is full, read_only, denied, missing, unreachable or other.
+pub const STORE_ERRORS: &str = "gristmill_store_errors_total";
+/// Calls of Redis that failed: `kind` is full, unreachable, starting, replica, disk, denied or other.
+pub const REDIS_ERRORS: &str = "gristmill_redis_errors_total";
+/// 1 while what the program needs cannot be used: `dependency` is store, redis or rabbitmq.
+pub const UNHEALTHY: &str = "gristmill_unhealthy";
 /// Time in the queue.
 pub const QUEUE_WAIT_SECONDS: &str = "gristmill_queue_wait_seconds";
 /// Tasks absorbed.
@@ -225,6 +231,21 @@ const COUNTED: &[Metric] = &[
         &[],
     )
     .of(Role::Worker),
+    counter(
+        STORE_ERRORS,
+        "Operations of the store that failed, by kind (full, read_only, denied, missing, unreachable, other).",
+        &["kind"],
+    ),
+    counter(
+        REDIS_ERRORS,
+        "Calls of Redis that failed, by kind (full, unreachable, starting, replica, disk, denied, other).",
+        &["kind"],
+    ),
+    gauge(
+        UNHEALTHY,
+        "1 while what the program needs cannot be used, by dependency (store, redis, rabbitmq).",
+        &["dependency"],
+    ),
     histogram(
         QUEUE_WAIT_SECONDS,
         WAIT_BOUNDS,
@@ -334,6 +355,8 @@ mod tests {
     #[test]
     fn no_label_is_an_id_and_names_say_the_kind() {
         let words = [
+            "dependency",
+            "kind",
             "stage",
             "model",
             "outcome",

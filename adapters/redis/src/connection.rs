@@ -26,11 +26,12 @@
 //! An ACL user needs `~gm:* +@read +@write +@scripting +@connection +info +time`, and nothing else.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
+use gristmill_ports::metric;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, ServerErrorKind, Value};
 use tokio::sync::Mutex;
@@ -38,12 +39,17 @@ use tokio::time::timeout;
 
 use crate::address::{Address, Source};
 use crate::error::{Error, breaks_link};
+use crate::fault::Fault;
 use crate::script::Call;
 
 /// How often a script is loaded for one call, should somebody keep flushing scripts.
 const LOADS_MAX: usize = 3;
 /// How long replicas have to confirm, in milliseconds.
 const WAIT_MS: u64 = 1_000;
+/// How long what [`Redis::try_write`] writes is kept, in milliseconds.
+const PROBE_MS: u64 = 1_000;
+/// The most that it writes, bytes.
+const PROBE_BYTES_MAX: usize = 8 << 20;
 
 /// Names and times.
 #[derive(Debug, Clone)]
@@ -99,6 +105,8 @@ struct Inner {
     connecting: Mutex<Option<Error>>,
     /// Connects tried so far.
     tries: AtomicU64,
+    /// Bytes of the last call that was refused because memory was full; 0 when none was since as many were taken. Shared by all handles.
+    refused_bytes: Arc<AtomicUsize>,
 }
 
 /// One connection to one server process.
@@ -125,6 +133,10 @@ impl Redis {
     /// # Errors
     /// [`Error::Address`].
     pub fn unconnected(address: Address, options: Options) -> Result<Self, Error> {
+        Self::with(address, options, Arc::default())
+    }
+
+    fn with(address: Address, options: Options, refused_bytes: Arc<AtomicUsize>) -> Result<Self, Error> {
         let source = address.source()?;
         Ok(Self(Arc::new(Inner {
             address,
@@ -133,6 +145,7 @@ impl Redis {
             current: RwLock::new(None),
             connecting: Mutex::new(None),
             tries: AtomicU64::new(0),
+            refused_bytes,
         })))
     }
 
@@ -151,7 +164,7 @@ impl Redis {
     pub async fn call(&self, call: &Call<'_>) -> Result<Value, Error> {
         let link = self.link().await?;
         let outcome = link.call(call).await;
-        self.sort_out(&link, call.script().name(), outcome)
+        self.sort_out_call(&link, call, outcome)
     }
 
     /// Runs a script that is safe to run again, again until its reply has come or the patience is over.
@@ -188,7 +201,7 @@ impl Redis {
         wait.arg(replicas).arg(WAIT_MS);
         // Over one connection: the replicas confirm what it has written.
         let link = self.link().await?;
-        let reply = self.sort_out(&link, call.script().name(), link.call(call).await)?;
+        let reply = self.sort_out_call(&link, call, link.call(call).await)?;
         match self.sort_out(&link, "WAIT", link.send(&wait).await)? {
             Value::Int(confirmed) if confirmed >= i64::from(replicas) => Ok(reply),
             _ => Err(Error::Replicas { wanted: replicas }),
@@ -215,12 +228,33 @@ impl Redis {
         self.sort_out(&link, what, outcome)
     }
 
+    /// Sees whether Redis takes writes: one as large as the last call that it refused because its memory was full, or a small one.
+    ///
+    /// # Errors
+    /// As [`Self::call`]; what they tell an operator is [`Fault`]'s to say.
+    pub async fn try_write(&self) -> Result<(), Error> {
+        let bytes = self.0.refused_bytes.load(Ordering::Relaxed);
+        let mut set = redis::cmd("SET");
+        set.arg(self.key("probe", "write"))
+            .arg(vec![0_u8; bytes.clamp(1, PROBE_BYTES_MAX)])
+            .arg("PX")
+            .arg(PROBE_MS);
+        self.command("SET", &set).await?;
+        self.0.refused_bytes.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether a call was refused because memory was full, and [`Self::try_write`] has not succeeded since.
+    pub fn is_full(&self) -> bool {
+        self.0.refused_bytes.load(Ordering::Relaxed) > 0
+    }
+
     /// A connection of its own, whose replies may take as long as they like. Dropping it closes it.
     ///
     /// # Errors
     /// When there is none.
     pub async fn dedicated(&self) -> Result<Link, Error> {
-        self.dial(None).await
+        self.dial(None).await.inspect_err(count)
     }
 
     /// Names and times.
@@ -238,7 +272,8 @@ impl Redis {
     /// # Errors
     /// [`Error::Address`].
     pub fn another(&self) -> Result<Self, Error> {
-        Self::unconnected(self.0.address.clone(), self.0.options.clone())
+        let refused_bytes = Arc::clone(&self.0.refused_bytes);
+        Self::with(self.0.address.clone(), self.0.options.clone(), refused_bytes)
     }
 
     /// The connection that is there, or a new one.
@@ -257,6 +292,7 @@ impl Redis {
             return Err(error.clone());
         }
         let outcome = self.dial(Some(self.0.options.response_timeout)).await;
+        let outcome = outcome.inspect_err(count);
         self.0.tries.fetch_add(1, Ordering::SeqCst);
         *connecting = outcome.as_ref().err().cloned();
         let link = outcome?;
@@ -328,7 +364,7 @@ impl Redis {
         what: &'static str,
         outcome: redis::RedisResult<Value>,
     ) -> Result<Value, Error> {
-        outcome.map_err(|error| {
+        let outcome = outcome.map_err(|error| {
             if breaks_link(&error) {
                 let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
                 if current.as_ref().is_some_and(|held| held.number == link.number) {
@@ -336,8 +372,29 @@ impl Redis {
                 }
             }
             Error::of(what, error)
+        });
+        outcome.inspect_err(count)
+    }
+
+    /// The same for a call, whose size is remembered when there was no room for it.
+    fn sort_out_call(
+        &self,
+        link: &Link,
+        call: &Call<'_>,
+        outcome: redis::RedisResult<Value>,
+    ) -> Result<Value, Error> {
+        let outcome = self.sort_out(link, call.script().name(), outcome);
+        outcome.inspect_err(|error| {
+            if error.is_out_of_memory() {
+                let bytes = call.bytes().max(1);
+                self.0.refused_bytes.store(bytes, Ordering::Relaxed);
+            }
         })
     }
+}
+
+fn count(error: &Error) {
+    metrics::counter!(metric::REDIS_ERRORS, "kind" => Fault::of(error).name()).increment(1);
 }
 
 /// Pauses between tries.

@@ -87,6 +87,15 @@ impl<'a> Call<'a> {
         self.script
     }
 
+    /// Bytes of its keys and arguments.
+    pub(crate) fn bytes(&self) -> usize {
+        let args = self.args.iter().map(|arg| match arg {
+            Arg::Bytes(bytes) => bytes.len(),
+            Arg::ServerId => 0,
+        });
+        self.keys.iter().map(|key| key.len()).chain(args).sum()
+    }
+
     pub(crate) fn command(&self, server_id: &str) -> redis::Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.script.sha1).arg(self.keys.len());

@@ -11,7 +11,7 @@ use gristmill_domain::id::RunId;
 use gristmill_domain::stage::Stage;
 use gristmill_ports::contract::register::{Harness, Rig};
 use gristmill_ports::register::{Beat, Dead, Ending, NewRun, Register, Submitted};
-use gristmill_redis::RedisRegister;
+use gristmill_redis::{Fault, RedisRegister};
 use gristmill_servers::redis::{Options, Server};
 
 /// A lease that does not run out while a test runs.
@@ -94,6 +94,47 @@ async fn a_run_whose_server_is_away_is_not_entered_twice() {
         "{reply:?}"
     );
     assert_eq!(register.list(0, 9).await.expect("list").len(), 1);
+}
+
+#[tokio::test]
+async fn in_a_full_server_runs_keep_their_holders_and_nothing_is_entered() {
+    let server = Server::start(&Options::default()).expect("a Redis server");
+    let redis = stand::redis(&server, stand::named("gm")).await;
+    let register = RedisRegister::new(redis.clone());
+    let NewRun { run, .. } = new_run(0);
+    register.submit(new_run(0)).await.expect("submit");
+    assert!(register.claim(run, "a", LONG).await.expect("claim"));
+    redis.try_write().await.expect("it takes writes");
+    let set = |limit| {
+        server
+            .command(&["CONFIG", "SET", "maxmemory", limit])
+            .expect("a limit");
+    };
+    set("1mb");
+    register.submit(new_run(1)).await.expect_err("there is no room");
+    assert!(redis.is_full());
+    let full = redis.try_write().await.expect_err("there is no room");
+    assert_eq!(Fault::of(&full), Fault::Full, "{full:?}");
+
+    assert_eq!(register.renew("a", &[run], LONG).await.expect("renew"), [run]);
+    register.report(run, "a", b"full".to_vec()).await.expect("report");
+    let beat = Beat {
+        worker: "w".to_owned(),
+        report: b"idle".to_vec(),
+    };
+    register.beat(beat, LONG).await.expect("beat");
+    assert_eq!(register.workers().await.expect("workers").len(), 1);
+    let known = register.get(run).await.expect("get").expect("a run");
+    assert_eq!(
+        (known.holder.as_deref(), known.report.as_slice()),
+        (Some("a"), &b"full"[..])
+    );
+    assert!(register.end(run, "a", Ending::Cancelled).await.expect("end"));
+
+    set("0");
+    redis.try_write().await.expect("it takes writes");
+    assert!(!redis.is_full());
+    register.submit(new_run(1)).await.expect("submit");
 }
 
 /// A dead holder's lease ends after at most one more, though by the clock it has an hour left; a live one keeps its own.
