@@ -5,6 +5,7 @@ mod dead;
 mod http;
 mod overview;
 mod remote;
+mod looks;
 mod run_contexts;
 mod servers;
 mod submit;

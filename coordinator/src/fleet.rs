@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Finished, RunGauges, SeedStore, Start, Window, meter};
+use crate::{Finished, Health, RunGauges, SeedStore, Start, Window, meter};
 
 #[cfg(feature = "api")]
 pub(crate) use adopt::{AdoptError, Adoption};
@@ -76,6 +76,8 @@ pub struct Services {
     pub store: String,
     /// Carries their traces to the workers.
     pub propagator: Arc<dyn Propagator>,
+    /// What cannot be used now.
+    pub health: Arc<Health>,
 }
 
 #[cfg(feature = "api")]
@@ -324,6 +326,10 @@ impl Fleet {
         driven: &HashMap<RunId, Driven>,
         resting: &HashMap<RunId, Instant>,
     ) -> Option<&'a Run> {
+        // A run that is taken up now would fail, again and again.
+        if self.services.health.stops_runs() {
+            return None;
+        }
         for run in active {
             if run.holder.is_some() || driven.contains_key(&run.run) || resting.contains_key(&run.run) {
                 continue;

@@ -87,6 +87,9 @@ pub struct Progress {
     pub voided: u64,
     /// Attempts whose worst case is booked.
     pub burned: u64,
+    /// Why it stopped last and was taken up again; empty once it has stored results since.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stopped: String,
     /// Why the run has ended; empty while it goes on.
     #[serde(default)]
     pub end: String,

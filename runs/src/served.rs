@@ -35,7 +35,10 @@ pub fn state(run: &v1::Run) -> RunState {
     };
     RunState {
         word,
-        why: run.obstacles.first().map_or_else(|| run.reason.clone(), obstacle),
+        why: match run.obstacles.first() {
+            Some(first) if run.reason.is_empty() => obstacle(first),
+            Some(_) | None => run.reason.clone(),
+        },
         way_out,
     }
 }

@@ -33,6 +33,8 @@ pub struct Cluster {
     pub coordinators: Vec<Server>,
     /// Workers, by the order of their start.
     pub workers: Vec<Server>,
+    /// What a shell does before it becomes a process of the cluster, such as `ulimit -n 1024`.
+    pub before: &'static str,
     started: usize,
 }
 
@@ -48,6 +50,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it with -9.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
@@ -107,6 +114,7 @@ impl Cluster {
             rabbit,
             coordinators: Vec::new(),
             workers: Vec::new(),
+            before: ":",
             started: 0,
         })
     }
@@ -120,8 +128,10 @@ impl Cluster {
         self.started += 1;
         let log = self.folder.path().join(format!("{kind}-{}.log", self.started));
         let http = format!("127.0.0.1:{}", ports::free()?);
-        let mut command = Command::new(program()?);
+        let mut command = Command::new("sh");
         command
+            .args(["-c", &format!("{}; exec \"$0\" \"$@\"", self.before)])
+            .arg(program()?)
             .arg(kind)
             .args(["--redis", &self.redis.url()])
             .args(["--broker", &self.rabbit.url(&self.vhost)])

@@ -217,11 +217,13 @@ fn the_table_is_what_a_coordinator_and_a_worker_show() {
 
     let without: Vec<&String> = table.keys().filter(|name| !valued.contains(*name)).collect();
     println!("without a value in this test: {without:?}");
-    // Each of them needs a job that is asked in batches, or an endpoint that breaks down.
+    // Each of them needs a job that is asked in batches, or an endpoint, a store or a Redis that fails (`faults.rs`).
     let expected = [
         "gristmill_batch_tasks",
         "gristmill_batches_total",
         "gristmill_breaker_open",
+        "gristmill_redis_errors_total",
+        "gristmill_store_errors_total",
     ];
     assert!(
         without.iter().all(|name| expected.contains(&name.as_str())),

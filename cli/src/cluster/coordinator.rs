@@ -41,21 +41,12 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         .await
         .context("the queues cannot be declared")
         .map_err(Failure::Input)?;
-    let datasets = DatasetStore::open(&args.cluster.store).map_err(Failure::Input)?;
+    let mut datasets = DatasetStore::open(&args.cluster.store).map_err(Failure::Input)?;
+    datasets.store = Arc::clone(&servers.store);
     let access = access(args).map_err(Failure::Input)?;
     let api_listener = http::listen(args.listen).await.map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
-    let services = Services {
-        register: Arc::clone(&servers.register),
-        ledger: Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
-        upkeep: Arc::clone(&servers.ledger) as Arc<dyn Upkeep>,
-        batch_jobs: Arc::clone(&servers.batch_jobs),
-        queue: Arc::new(servers.broker.publisher()),
-        states: servers.states.clone(),
-        root: Arc::clone(&datasets.store),
-        store: args.cluster.store.clone(),
-        propagator: Arc::new(W3c),
-    };
+    let services = services(&servers, args.cluster.store.clone());
     let options = FleetOptions {
         holder: super::name("coordinator"),
         lease: Duration::from_secs(args.lease),
@@ -85,6 +76,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         services.clone(),
         servers.broker.clone(),
         overview,
+        servers.looks.clone(),
         ready,
         stop.clone(),
     ));
@@ -104,6 +96,22 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let ended = super::until_one_ends(tasks, stop).await;
     drop(telemetry);
     ended.map_err(Failure::Other)
+}
+
+/// What the coordinators of a cluster share, with the store in words.
+fn services(servers: &Servers, store: String) -> Services {
+    Services {
+        register: Arc::clone(&servers.register),
+        ledger: Arc::clone(&servers.ledger) as Arc<dyn Ledger>,
+        upkeep: Arc::clone(&servers.ledger) as Arc<dyn Upkeep>,
+        batch_jobs: Arc::clone(&servers.batch_jobs),
+        queue: Arc::new(servers.broker.publisher()),
+        states: servers.states.clone(),
+        root: Arc::clone(&servers.store),
+        store,
+        propagator: Arc::new(W3c),
+        health: Arc::clone(&servers.looks.health),
+    }
 }
 
 fn access(args: &CoordinatorArgs) -> anyhow::Result<Access> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gristmill_blob::Prefixed;
-use gristmill_coordinator::States;
+use gristmill_coordinator::{Health, States, WatchedStore};
 use gristmill_domain::id::RunId;
 use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::blob::Blobs;
@@ -12,6 +12,7 @@ use gristmill_ports::register::Register;
 use gristmill_rabbitmq::{Broker, Management};
 use gristmill_redis::{Address, Redis, RedisBatchJobs, RedisLedger, RedisRegister};
 
+use super::looks::Looks;
 use super::read;
 use crate::args::{ClusterArgs, ServersTlsArgs};
 
@@ -27,8 +28,12 @@ pub(crate) struct Servers {
     pub(crate) register: Arc<dyn Register>,
     /// Which batches are out.
     pub(crate) batch_jobs: Arc<dyn BatchJobs>,
+    /// The store.
+    pub(crate) store: Arc<dyn Blobs>,
     /// Where the state of each run lies.
     pub(crate) states: States,
+    /// Whether store and Redis can be used.
+    pub(super) looks: Looks,
 }
 
 impl Servers {
@@ -46,14 +51,23 @@ impl Servers {
             .context("Redis cannot be used")?;
         let ledger = RedisLedger::new(redis.clone(), gristmill_redis::ledger::Options::default())?;
         let broker = broker(&args.broker, &args.tls).await?;
+        let health = Arc::new(Health::default());
         let store = gristmill_blob::open(&args.store).context("`--store`")?;
+        let watched = Arc::new(WatchedStore::new(store, Arc::clone(&health)));
+        let store: Arc<dyn Blobs> = Arc::clone(&watched) as _;
         Ok(Self {
             broker,
             ledger: Arc::new(ledger),
             register: Arc::new(RedisRegister::new(redis.clone())),
             batch_jobs: Arc::new(RedisBatchJobs::new(redis.clone())),
+            looks: Looks {
+                health,
+                store: watched,
+                redis: redis.clone(),
+            },
             redis,
-            states: states(store),
+            states: states(Arc::clone(&store)),
+            store,
         })
     }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::http;
+use super::looks::Looks;
 use super::run_contexts::ClusterContexts;
 use super::servers::Servers;
 use crate::args::{ProgressStyle, WorkerArgs};
@@ -108,6 +109,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
     tasks.spawn(beat(
         about,
         Arc::clone(&servers.register),
+        servers.looks.clone(),
         ready,
         stop.clone(),
         done.clone(),
@@ -193,11 +195,13 @@ impl About {
 async fn beat(
     about: About,
     register: Arc<dyn Register>,
+    looks: Looks,
     ready: watch::Sender<Option<String>>,
     stop: CancellationToken,
     done: CancellationToken,
 ) -> anyhow::Result<()> {
     while !done.is_cancelled() {
+        looks.look_again().await;
         let taken = register.beat(about.beat(), BEAT_HOLDS).await;
         if taken.is_ok() {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -214,8 +218,8 @@ async fn beat(
                 Some("draining".to_owned())
             }
             Ok(_) if stop.is_cancelled() => Some("draining".to_owned()),
-            Ok(_) => None,
-            Err(error) => Some(format!("Redis does not answer: {error}")),
+            Ok(_) => looks.told(),
+            Err(error) => Some(Failure::Other(error.into()).text()),
         };
         ready.send_replace(wrong);
         tokio::select! {

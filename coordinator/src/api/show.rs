@@ -31,6 +31,9 @@ impl Api {
             Err(error) => return Err(ledger_status(&error)),
         };
         let mut shown = shown(run, account.as_ref());
+        if shown.reason.is_empty() {
+            shown.reason = self.stops(run, shown.state());
+        }
         match shown.state() {
             v1::RunState::Running => {
                 let tasks = account.map(|account| account.counts).unwrap_or_default();
@@ -45,6 +48,29 @@ impl Api {
             | v1::RunState::Failed => {}
         }
         Ok(shown)
+    }
+
+    /// Why a run that could go on does not: what it needs cannot be used, or what stopped it last, until it has got over that.
+    fn stops(&self, run: &Run, state: v1::RunState) -> String {
+        let again = match state {
+            v1::RunState::Waiting => "is taken up again by itself",
+            v1::RunState::Running => "was taken up again",
+            v1::RunState::Unspecified
+            | v1::RunState::Paused
+            | v1::RunState::Frozen
+            | v1::RunState::Finished
+            | v1::RunState::Cancelled
+            | v1::RunState::Failed => return String::new(),
+        };
+        let faults = self.services.health.told();
+        if !faults.is_empty() {
+            return format!("{}; it goes on by itself once that is mended", faults.join("; "));
+        }
+        let progress: Progress = serde_json::from_slice(&run.report).unwrap_or_default();
+        match progress.stopped.as_str() {
+            "" => String::new(),
+            stopped => format!("it stopped and {again}: {stopped}"),
+        }
     }
 
     /// The account of a run that the ledger knows nothing of: closed, or about to be reopened.

@@ -105,6 +105,11 @@ impl Engine<'_, '_> {
                 .absorb(self.site.run, &self.site.epoch, &ids)
                 .await?;
             meter::absorbed(ids.len());
+            // It is over what stopped it.
+            self.site.progress.send_if_modified(|progress| {
+                let stopped = std::mem::take(&mut progress.stopped);
+                !stopped.is_empty()
+            });
         }
         Ok(())
     }

@@ -103,6 +103,7 @@ impl Fleet {
                     Err(error) => {
                         meter::interrupted(cause(&error).unwrap_or("ledger"));
                         tracing::warn!(%run, error = &error as &dyn std::error::Error, "the cancelled run could not be ended yet");
+                        self.report_stopped(run, &error).await;
                         LetGo::Stuck
                     }
                 };
@@ -118,6 +119,7 @@ impl Fleet {
             | Failure::InFlight(_)
             | Failure::Assemble(_) => {
                 tracing::error!(%run, error, "it stopped, and is taken up again soon");
+                self.report_stopped(run, &failure).await;
                 return LetGo::Stuck;
             }
             Failure::Run(
@@ -187,6 +189,7 @@ impl Fleet {
         let setup = start.setup()?;
         let (progress, seen) = watch::channel(Progress {
             alerts: alerts(&events),
+            stopped: self.last_report(run).await?.stopped,
             ..Progress::default()
         });
         let last = seen.clone();
@@ -223,7 +226,10 @@ impl Fleet {
         let ended = Ended {
             end: Some(finished.end.clone()),
             account: account.clone(),
-            progress: last.borrow().clone(),
+            progress: Progress {
+                stopped: String::new(),
+                ..last.borrow().clone()
+            },
         };
         Events::record_end(state.as_ref(), ended).await?;
         self.finish(&start, &seeds, &finished, &account).await
@@ -242,6 +248,7 @@ impl Fleet {
         if let Some(ended) = events.ended() {
             let mut progress = ended.progress.clone();
             progress.alerts = alerts(events);
+            progress.stopped = self.last_report(run).await?.stopped;
             let report = progress.report().map_err(Error::from)?;
             register.report(run, &self.options.holder, report).await?;
         }
@@ -372,6 +379,21 @@ impl Fleet {
         let known = self.services.register.get(run).await?;
         let report = known.map(|run| run.report).unwrap_or_default();
         Ok(serde_json::from_slice(&report).unwrap_or_default())
+    }
+
+    /// Tells the register why a run stopped that is taken up again: whoever drives it next, everybody can see it until it has got over that.
+    async fn report_stopped(&self, run: RunId, failure: &Failure) {
+        let reported = async {
+            let mut progress = self.last_report(run).await?;
+            progress.stopped = told(failure);
+            let report = serde_json::to_vec(&progress).map_err(Error::from)?;
+            let register = &self.services.register;
+            let told = register.report(run, &self.options.holder, report).await;
+            told.map_err(Failure::from)
+        };
+        if let Err(error) = reported.await {
+            tracing::warn!(%run, error = &error as &dyn std::error::Error, "why it stopped is only in this log");
+        }
     }
 
     /// Gives back what the ledger holds of an ended run, once nothing more can come.
