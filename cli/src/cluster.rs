@@ -1,11 +1,13 @@
 //! The program as a part of a cluster: its coordinator, its workers, and those who speak to them.
 
+mod connections;
 mod coordinator;
 mod dead;
 mod http;
+mod looks;
+mod open_files;
 mod overview;
 mod remote;
-mod looks;
 mod run_contexts;
 mod servers;
 mod submit;

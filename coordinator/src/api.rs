@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use crate::error::told;
 use crate::fleet::Services;
 
-pub use auth::{Access, AccessError, Role};
+pub use auth::{Access, AccessError, Caller, Role};
 pub use obstacles::{Standstill, standstill};
 
 /// The service.

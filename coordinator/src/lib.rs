@@ -45,7 +45,7 @@ mod window;
 mod wire;
 
 #[cfg(feature = "api")]
-pub use api::{Access, AccessError, Api, Role, Standstill, standstill};
+pub use api::{Access, AccessError, Api, Caller, Role, Standstill, standstill};
 pub use assigner::{Assigner, Belongs, Hits, Trial};
 pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;

@@ -13,13 +13,13 @@ use gristmill_runs::DatasetStore;
 use gristmill_telemetry::W3c;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
+use super::connections::{Listener, connections_max};
 use super::overview::Overview;
 use super::servers::{self, Servers};
-use super::{http, read, watchman};
+use super::{http, open_files, read, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::print;
@@ -30,10 +30,19 @@ const TICK: Duration = Duration::from_millis(500);
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 /// The longest that a request may take; a submission sends gigabytes.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// Time that a connection has until a request of it must be let in: for TLS, the beginning of HTTP/2 and the first request.
+const STRANGER_HOLDS: Duration = Duration::from_secs(15);
+/// Time between two looks whether the other end of a connection is still there, and time that it has to answer.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+/// Age from which a connection takes no new requests, so that those of clients who forgot them go; requests under way are finished.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(60 * 60);
+/// Requests that a connection may have under way at once.
+const STREAMS_MAX: u32 = 200;
 
 /// Coordinates until a signal comes.
 pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let telemetry = super::telemetry("gristmill-coordinator", Role::Coordinator)?;
+    let open_files = open_files::raise();
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
     servers
         .broker
@@ -44,8 +53,8 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let mut datasets = DatasetStore::open(&args.cluster.store).map_err(Failure::Input)?;
     datasets.store = Arc::clone(&servers.store);
     let access = access(args).map_err(Failure::Input)?;
-    let api_listener = http::listen(args.listen).await.map_err(Failure::Input)?;
-    let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
+    let api_listener = http::listen(args.listen).map_err(Failure::Input)?;
+    let http_listener = http::listen(args.http).map_err(Failure::Input)?;
     let services = services(&servers, args.cluster.store.clone());
     let options = FleetOptions {
         holder: super::name("coordinator"),
@@ -82,6 +91,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     ));
     tasks.spawn(http::serve(
         http_listener,
+        open_files,
         telemetry.metrics(),
         readiness,
         http_stop,
@@ -89,7 +99,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let server = grpc(args).map_err(Failure::Input)?;
     tasks.spawn(answer(
         server,
-        api_listener,
+        Listener::new(api_listener, connections_max(open_files), STRANGER_HOLDS),
         Api::new(services, access, stop.clone()).only(args.endpoints.clone()),
         stop.clone(),
     ));
@@ -131,7 +141,10 @@ fn access(args: &CoordinatorArgs) -> anyhow::Result<Access> {
 fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {
     let server = Server::builder()
         .timeout(REQUEST_TIMEOUT)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)));
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .max_connection_age(CONNECTION_AGE_MAX)
+        .max_concurrent_streams(STREAMS_MAX);
     let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
         return Ok(server);
     };
@@ -145,7 +158,7 @@ fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {
 /// Answers requests until told to stop.
 async fn answer(
     mut server: Server,
-    listener: tokio::net::TcpListener,
+    listener: Listener,
     api: Api,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -163,7 +176,7 @@ async fn answer(
         .add_service(described().build_v1()?)
         // What clients of before 2023 ask.
         .add_service(described().build_v1alpha()?)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(listener.incoming(), stop.cancelled_owned())
         .await
         .context("the API failed")
 }

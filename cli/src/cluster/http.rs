@@ -1,27 +1,39 @@
-//! `/livez`, `/readyz` and `/metrics` of a server.
+//! `/livez`, `/readyz` and `/metrics` of a server: one request a connection, so that nobody holds one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::get;
 use gristmill_telemetry::Metrics;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use super::connections::{Listener, connections_max};
+
+/// The longest that a connection lasts, from its first byte to the end of its answer.
+const CONNECTION_HOLDS: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted. Clients try those that find no room again after a second.
+const WAITING_MAX: u32 = 1_024;
 
 /// Why a server is not ready; `None` when it is. Whether it lives never depends on its neighbours: starting it again would not mend them.
 pub(crate) type Readiness = watch::Receiver<Option<String>>;
 
-/// Serves until told to stop.
+/// Serves until told to stop, in a process that may open so many files.
 pub(crate) async fn serve(
     listener: TcpListener,
+    open_files: u64,
     metrics: Metrics,
     ready: Readiness,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let listener = Listener::new(listener, connections_max(open_files), CONNECTION_HOLDS);
     let metrics = Arc::new(metrics);
     let app = Router::new()
         .route("/livez", get(async || "alive\n"))
@@ -40,16 +52,33 @@ pub(crate) async fn serve(
                     metrics.render(),
                 )
             }),
-        );
+        )
+        .layer(map_response(last_of_its_connection));
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await
         .context("the HTTP server failed")
 }
 
+async fn last_of_its_connection(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// Listens on an address.
-pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listening = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // As `TcpListener::bind` does: a server that starts again need not wait for its old connections to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING_MAX)
+    };
+    listening().with_context(|| {
         format!("{address} cannot be listened on: is it taken? choose another with `--http`")
     })
 }

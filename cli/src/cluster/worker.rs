@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::http;
 use super::looks::Looks;
 use super::run_contexts::ClusterContexts;
 use super::servers::Servers;
+use super::{http, open_files};
 use crate::args::{ProgressStyle, WorkerArgs};
 use crate::failure::Failure;
 use crate::view::View;
@@ -44,8 +44,9 @@ fn slots(stage: Stage, slots: u16) -> usize {
 /// Works until told to finish.
 pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
     let telemetry = super::telemetry("gristmill-worker", Role::Worker)?;
+    let open_files = open_files::raise();
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
-    let http_listener = http::listen(args.http).await.map_err(Failure::Input)?;
+    let http_listener = http::listen(args.http).map_err(Failure::Input)?;
     let place = JobAccess::Worker {
         keys: args.keys.clone(),
         key_folder: args.key_folder.clone(),
@@ -116,6 +117,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
     ));
     tasks.spawn(http::serve(
         http_listener,
+        open_files,
         telemetry.metrics(),
         readiness,
         done.clone(),

@@ -1,6 +1,8 @@
 //! Who may do what: bearer tokens with a role each, or client certificates.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tonic::{Request, Status};
 
@@ -11,6 +13,18 @@ pub enum Role {
     Viewer,
     /// Look, and change.
     Operator,
+}
+
+/// Who is at the other end of a connection: a stranger until one of its requests is let in. A server hands it over with each request of the
+/// connection, as an extension.
+#[derive(Debug, Clone, Default)]
+pub struct Caller(Arc<AtomicBool>);
+
+impl Caller {
+    /// Whether a request of the connection was let in.
+    pub fn is_let_in(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Why a file of tokens cannot be used.
@@ -66,8 +80,16 @@ impl Access {
         Ok(Self::Tokens(tokens))
     }
 
-    /// Lets a request through if its caller has the role.
+    /// Lets a request through if its caller has the role, and notes at its connection that somebody known is at the other end.
     pub(super) fn check<T>(&self, request: &Request<T>, needed: Role) -> Result<(), Status> {
+        self.role(request, needed)?;
+        if let Some(Caller(let_in)) = request.extensions().get() {
+            let_in.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn role<T>(&self, request: &Request<T>, needed: Role) -> Result<(), Status> {
         let tokens = match self {
             Self::Everyone => return Ok(()),
             Self::Tokens(tokens) => tokens,
@@ -129,6 +151,23 @@ mod tests {
             Err(tonic::Code::Unauthenticated)
         );
         assert_eq!(code(None, Role::Viewer), Err(tonic::Code::Unauthenticated));
+    }
+
+    #[test]
+    fn a_connection_is_a_strangers_until_a_request_is_let_in() {
+        let access = Access::parse("viewer look-look-look-look").unwrap();
+        let caller = Caller::default();
+        let ask = |token, role| {
+            let mut request = request(token);
+            request.extensions_mut().insert(caller.clone());
+            // What is answered is another test's.
+            let _refused = access.check(&request, role);
+            caller.is_let_in()
+        };
+        assert!(!ask(None, Role::Viewer));
+        assert!(!ask(Some("guess-guess-guess"), Role::Viewer));
+        assert!(!ask(Some("look-look-look-look"), Role::Operator));
+        assert!(ask(Some("look-look-look-look"), Role::Viewer));
     }
 
     #[test]
