@@ -4,6 +4,7 @@
 
 mod auth;
 mod budget;
+mod change;
 mod keep;
 mod obstacles;
 mod show;

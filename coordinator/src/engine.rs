@@ -45,6 +45,16 @@ pub(crate) trait Producer: Send {
     /// True once nothing more is wanted.
     fn finished(&self) -> bool;
 
+    /// True where rows are made, which a cancelled run may keep.
+    fn makes_rows(&self) -> bool {
+        false
+    }
+
+    /// Begins nothing further, and ends with what was accepted last.
+    fn wind_up(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Candidates that are decided and that [`Producer::take_rows`] has not given out yet.
     fn ahead(&self) -> Ahead {
         Ahead::default()
@@ -61,6 +71,11 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(400);
 const ROOM_MIN: usize = 16;
 /// Tasks opened in one step.
 pub(crate) const OPEN_BATCH: usize = 128;
+
+/// What a task brings that a cancelled run does not wait for.
+fn given_up() -> Brought {
+    Err(TaskFailure::Failed("the run was cancelled".to_owned()))
+}
 
 struct InFlight {
     address: Address,
@@ -143,20 +158,28 @@ impl<'a, 'b> Engine<'a, 'b> {
         producer: &mut dyn Producer,
         mut decided: impl FnMut(&Row) + Send,
     ) -> Result<(), Error> {
+        let result = self.drive_to_end(producer, &mut decided).await;
+        if matches!(result, Err(Error::Cancelled)) && producer.makes_rows() {
+            self.wind_up(producer, &mut decided).await?;
+        }
+        result
+    }
+
+    async fn drive_to_end(
+        &mut self,
+        producer: &mut dyn Producer,
+        decided: &mut (impl FnMut(&Row) + Send),
+    ) -> Result<(), Error> {
         // What an earlier coordinator left behind comes first: it takes room in the window.
         while self.collect(producer, Duration::ZERO).await? {}
         loop {
             let dispatched = self.dispatch(producer).await?;
-            self.rows
-                .extend(producer.take_rows().into_iter().map(|(value, vector)| Record {
-                    value,
-                    vectors: vector.into_iter().collect(),
-                }));
+            self.take_rows(producer);
             self.show_decided(producer.ahead());
             let finished = producer.finished() && self.in_flight.is_empty() && self.held_back.is_empty();
             let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
             if self.results.len() >= CHECKPOINT_RESULTS || due || finished {
-                self.checkpoint(&mut decided).await?;
+                self.checkpoint(decided).await?;
             }
             if finished {
                 // A round may end before its first sweep, and what it spent belongs on the screen.
@@ -167,7 +190,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                 return Ok(());
             }
             if self.site.stop.is_cancelled() {
-                self.checkpoint(&mut decided).await?;
+                self.checkpoint(decided).await?;
                 return Err(Error::Interrupted);
             }
             if !dispatched {
@@ -178,6 +201,63 @@ impl<'a, 'b> Engine<'a, 'b> {
                 self.sweep().await?;
             }
         }
+    }
+
+    fn take_rows(&mut self, producer: &mut dyn Producer) {
+        self.rows
+            .extend(producer.take_rows().into_iter().map(|(value, vector)| Record {
+                value,
+                vectors: vector.into_iter().collect(),
+            }));
+    }
+
+    /// Stores the rows of a run that was cancelled as far as they are paid for. An accepted one waits for those before it: what these still ask
+    /// for counts as failed.
+    async fn wind_up(
+        &mut self,
+        producer: &mut dyn Producer,
+        decided: &mut (impl FnMut(&Row) + Send),
+    ) -> Result<(), Error> {
+        while self.collect(producer, Duration::ZERO).await? {}
+        self.recall(producer).await?;
+        producer.wind_up()?;
+        let held_back = std::mem::take(&mut self.held_back);
+        let open = self.in_flight.drain().map(|(_, in_flight)| in_flight.address);
+        let open: Vec<Address> = open.chain(held_back.iter().map(|task| task.address)).collect();
+        for address in open {
+            producer.absorb(address, given_up(), Amount::ZERO)?;
+        }
+        while self.ask_in_vain(producer).await? {}
+        self.take_rows(producer);
+        self.checkpoint(decided).await?;
+        self.show_decided(producer.ahead());
+        Ok(())
+    }
+
+    /// Hands out what is stored of a round that was just taken up, for as long as its tasks are asked for.
+    async fn recall(&mut self, producer: &mut dyn Producer) -> Result<(), Error> {
+        /// Batches of tasks without a stored result among them: what is left is never asked for again.
+        const IN_VAIN_MAX: usize = 64;
+        let mut in_vain = 0;
+        while in_vain < IN_VAIN_MAX {
+            let stored = self.known.len() + self.site.early.len();
+            if stored == 0 || !self.ask_in_vain(producer).await? {
+                break;
+            }
+            let fewer = self.known.len() + self.site.early.len() < stored;
+            in_vain = if fewer { 0 } else { in_vain + 1 };
+        }
+        Ok(())
+    }
+
+    /// Asks for tasks whose results are only looked up: those that are not stored count as failed. False where none is left.
+    async fn ask_in_vain(&mut self, producer: &mut dyn Producer) -> Result<bool, Error> {
+        let (unpaid, more) = self.ask(producer, OPEN_BATCH).await?;
+        let some = more || !unpaid.is_empty();
+        for task in unpaid {
+            producer.absorb(task.address, given_up(), Amount::ZERO)?;
+        }
+        Ok(some)
     }
 
     /// Opens and publishes what the window has room for; true when there may be more to dispatch at once: the batch was full, or a

@@ -46,6 +46,8 @@ pub enum RunEvent {
     },
     /// A coordinator took it up whose register knew nothing of it.
     Adopted,
+    /// A person cancelled it, and wants the rows that it had accepted as a dataset.
+    RowsKept,
 }
 
 /// An event as it is stored.
@@ -211,6 +213,11 @@ impl Events {
             RunEvent::Resumed => Some(None),
             _ => None,
         })?
+    }
+
+    /// True where a person wants the accepted rows of the run as a dataset, though it is cancelled.
+    pub fn keeps_rows(&self) -> bool {
+        self.list.contains(&RunEvent::RowsKept)
     }
 
     /// True where the run was found in the store by a coordinator whose register knew nothing of it.

@@ -342,6 +342,7 @@ mod tests {
             }),
             batch_jobs: None,
             closed: false,
+            cancelled: false,
         };
         between_rounds(&site).await.unwrap();
         let holdings = upkeep.rebuilt.lock().unwrap().take().expect("rebuilt");

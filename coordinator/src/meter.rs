@@ -113,6 +113,7 @@ pub(crate) fn state_of(end: &End) -> &'static str {
         End::BudgetSpent => "budget",
         End::NothingGained | End::OneCause { .. } | End::GainTooSmall { .. } => "no_gain",
         End::AccuracyOutOfReach { .. } | End::TeacherNotProven(_) => "accuracy",
+        End::Cancelled => CANCELLED,
     }
 }
 

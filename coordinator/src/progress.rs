@@ -90,6 +90,9 @@ pub struct Progress {
     /// Why it stopped last and was taken up again; empty once it has stored results since.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stopped: String,
+    /// Tasks that were given up because the run was cancelled. The ledger counts them as failed.
+    #[serde(default)]
+    pub cancelled: u64,
     /// Why the run has ended; empty while it goes on.
     #[serde(default)]
     pub end: String,

@@ -33,7 +33,13 @@ fn allows_more(limit: Limit, than: Limit) -> bool {
 /// Whether more money could bring a run further that ended for this.
 pub fn more_may_help(end: Option<&End>) -> bool {
     match end {
-        Some(End::RowsReached(_) | End::TargetsMet | End::SeedsUsedUp | End::TeacherNotProven(_)) => false,
+        Some(
+            End::RowsReached(_)
+            | End::TargetsMet
+            | End::SeedsUsedUp
+            | End::TeacherNotProven(_)
+            | End::Cancelled,
+        ) => false,
         Some(
             End::BudgetSpent
             | End::NothingGained

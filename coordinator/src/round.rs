@@ -61,6 +61,7 @@ pub(crate) struct Round<'a> {
     /// Rules of concepts that have one of their own.
     concept_rules: &'a BTreeMap<String, Rule>,
     visit: Visit,
+    /// Candidates that rows are made of.
     total: u64,
     /// Candidates under way, by number; decided ones until all before them are.
     active: BTreeMap<u64, Candidate>,
@@ -291,6 +292,21 @@ impl Producer for Round<'_> {
 
     fn finished(&self) -> bool {
         self.committed_to == self.total
+    }
+
+    fn makes_rows(&self) -> bool {
+        true
+    }
+
+    fn wind_up(&mut self) -> Result<(), Error> {
+        let kept = self.accepted.iter().max().map_or(0, |last| last + 1);
+        self.total = kept.max(self.committed_to);
+        let block = self.total / self.block;
+        let cut = !self.total.is_multiple_of(self.block) && self.asked_to == self.total;
+        if cut && !self.batches.contains_key(&block) {
+            self.embed_block(block);
+        }
+        self.advance()
     }
 
     fn ahead(&self) -> Ahead {

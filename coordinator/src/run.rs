@@ -145,6 +145,8 @@ impl Coordinator<'_> {
                     reason: reason.clone(),
                 });
             }
+            // What is paid for may still make rows.
+            AccountState::Cancelled if events.keeps_rows() => {}
             AccountState::Cancelled => return Err(Error::Cancelled),
         }
         let policy = forecast::policy(self.setup, self.seeds)?;
@@ -170,6 +172,8 @@ impl Coordinator<'_> {
                 .batch_jobs
                 .filter(|_| specs(&self.setup.job).any(|spec| spec.batch.is_some())),
             closed: account.state == AccountState::Closed,
+            cancelled: account.state == AccountState::Closed
+                && events.ended().is_some_and(|ended| ended.end.is_none()),
         };
         if let Some(upkeep) = self.upkeep {
             site.care = Some(Care {
@@ -195,23 +199,10 @@ impl Coordinator<'_> {
             }
             // Whether its next round is planned yet or not: what is planned later is the same.
             books::forgive(&events, &mut finished.snapshot);
-            let plan = match site.journal.plan(round).await? {
-                Some(plan) => plan,
-                None => {
-                    if let Some(end) = events.ended().and_then(|ended| ended.end.clone()) {
-                        break end;
-                    }
-                    mend::between_rounds(&site).await?;
-                    let account = self.ledger.account(run).await?;
-                    finished.snapshot.used = account.total().gone();
-                    finished.snapshot.limit = account.limit;
-                    match next_plan(&finished.snapshot, &policy).await? {
-                        Next::End(end) => break end,
-                        // It ended under a version that did not write down why.
-                        Next::Round(_) if site.closed => break End::BudgetSpent,
-                        Next::Round(plan) => site.journal.store_plan(*plan).await?,
-                    }
-                }
+            let next = self.planned(&site, &events, &mut finished.snapshot, &policy);
+            let plan = match next.await? {
+                Ok(plan) => plan,
+                Err(end) => break end,
             };
             self.round(&mut site, &mut finished, &policy, plan).await?;
         };
@@ -222,6 +213,7 @@ impl Coordinator<'_> {
         self.progress.send_modify(|progress| {
             let (job, rows) = (&self.setup.job, self.setup.job.generate.rows);
             let short = plan::short(rows, job.steers(), progress.accepted, &concepts, Some(&end));
+            progress.phase = "ended".to_owned();
             progress.end = end.to_string();
             progress.short = short.unwrap_or_default();
         });
@@ -232,6 +224,38 @@ impl Coordinator<'_> {
             of_anchor: finished.coverage.as_ref().map(Coverage::of_anchor),
             rounds: finished.rounds,
             policy,
+        })
+    }
+
+    /// The plan of the next round, which is stored before anything is dispatched; or why there is none.
+    async fn planned(
+        &self,
+        site: &Site<'_>,
+        events: &Events,
+        snapshot: &mut Snapshot,
+        policy: &Policy,
+    ) -> Result<Result<Plan, End>, Error> {
+        let round = snapshot.rounds_done;
+        if let Some(plan) = site.journal.plan(round).await? {
+            return Ok(Ok(plan));
+        }
+        if let Some(ended) = events.ended() {
+            return Ok(Err(ended.end.clone().unwrap_or(End::Cancelled)));
+        }
+        let phase = format!("planning round {round}");
+        self.progress.send_modify(|progress| progress.phase = phase);
+        mend::between_rounds(site).await?;
+        let account = self.ledger.account(site.run).await?;
+        if account.state == AccountState::Cancelled {
+            return Err(Error::Cancelled);
+        }
+        snapshot.used = account.total().gone();
+        snapshot.limit = account.limit;
+        Ok(match next_plan(snapshot, policy).await? {
+            Next::End(end) => Err(end),
+            // It ended under a version that did not write down why.
+            Next::Round(_) if site.closed => Err(End::BudgetSpent),
+            Next::Round(plan) => Ok(site.journal.store_plan(*plan).await?),
         })
     }
 
@@ -352,19 +376,20 @@ impl Coordinator<'_> {
             }
         }
         let total = report.plan.total();
-        if report.decided < total && site.closed {
+        let unfinished = report.decided < total && !site.cancelled;
+        if unfinished && site.closed {
             return Err(Error::Unfinished {
                 round: report.plan.round,
                 decided: report.decided,
                 planned: total,
             });
         }
-        if report.decided < total && report.plan.recipes.is_empty() {
+        if unfinished && report.plan.recipes.is_empty() {
             return Err(Error::OlderRound {
                 round: report.plan.round,
             });
         }
-        if report.decided < total {
+        if unfinished {
             self.announce(&report, finished, policy);
             let limits = Allocation::from([(Stage::Generate, report.plan.generate_limit)]);
             site.ledger.allocate(site.run, &site.epoch, limits).await?;

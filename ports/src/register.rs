@@ -209,8 +209,7 @@ pub trait Register: Send + Sync {
     /// Enters a run.
     async fn submit(&self, new: NewRun) -> Result<Submitted, Error>;
 
-    /// Enters a run as [`Self::submit`] does, and takes one up again that was finished: it goes on from its state. A cancelled one stays
-    /// as it is.
+    /// Enters a run as [`Self::submit`] does, and takes one up again that was finished or cancelled: there is more to do for it, by its state.
     async fn reopen(&self, new: NewRun) -> Result<Submitted, Error>;
 
     /// What a run was started with; `None` when the run is not known, or ended longer than [`KEPT`] ago.

@@ -7,6 +7,7 @@ use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::recipe::Made;
 use gristmill_domain::self_improvement::TeacherCheck;
+use gristmill_domain::words::many;
 use gristmill_proto::v1;
 
 use crate::status::{ConceptsReached, RunState, RunStatus};
@@ -19,6 +20,7 @@ pub fn state(run: &v1::Run) -> RunState {
         v1::RunState::Running => "running",
         v1::RunState::Paused => "paused",
         v1::RunState::Frozen => "frozen",
+        v1::RunState::Assembling => "assembling",
         v1::RunState::Finished => "finished",
         v1::RunState::Cancelled => "cancelled",
         v1::RunState::Failed => "failed",
@@ -26,12 +28,13 @@ pub fn state(run: &v1::Run) -> RunState {
     let way_out = match run.state() {
         v1::RunState::Paused => format!("`gristmill resume {}` lets it go on", run.run),
         v1::RunState::Failed => "once mended, submitting it again takes it up".to_owned(),
+        v1::RunState::Cancelled => rows_to_keep(run),
         v1::RunState::Unspecified
         | v1::RunState::Waiting
         | v1::RunState::Running
         | v1::RunState::Frozen
-        | v1::RunState::Finished
-        | v1::RunState::Cancelled => String::new(),
+        | v1::RunState::Assembling
+        | v1::RunState::Finished => String::new(),
     };
     RunState {
         word,
@@ -41,6 +44,22 @@ pub fn state(run: &v1::Run) -> RunState {
         },
         way_out,
     }
+}
+
+/// What becomes of the rows that a cancelled run had accepted, where they are in no dataset.
+fn rows_to_keep(run: &v1::Run) -> String {
+    let accepted = run
+        .progress
+        .as_ref()
+        .map_or(0, |progress| progress.accepted.max(progress.settled_accepted));
+    if accepted == 0 || !run.dataset.is_empty() {
+        return String::new();
+    }
+    format!(
+        "no dataset holds its {}: `gristmill cancel {} --keep` makes one",
+        many(accepted, "accepted row"),
+        run.run
+    )
 }
 
 /// `3 of 4 workers: this worker gives no job the variable …`.
@@ -68,6 +87,10 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .clone()
             .and_then(|account| Account::try_from(account).ok()),
         in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
+        cancelled: run
+            .progress
+            .as_ref()
+            .map_or(0, |progress| progress.cancelled_tasks),
         rows: run.progress.as_ref().map(|progress| {
             // Those that wait for others before them are decided too.
             serde_json::json!({

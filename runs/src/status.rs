@@ -3,7 +3,7 @@
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::by_recipe::RecipeYield;
 use gristmill_domain::concept::{self, ConceptProgress};
-use gristmill_domain::ledger::Account;
+use gristmill_domain::ledger::{Account, Counts};
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::words::{one_line, thousands};
 
@@ -21,6 +21,8 @@ pub struct RunStatus {
     pub account: Option<Account>,
     /// Tasks that wait at providers, in batches.
     pub in_batches: u64,
+    /// Tasks that were given up because the run was cancelled; the account counts them as failed.
+    pub cancelled: u64,
     /// Rows, counted by what they are; `None` before there are any.
     pub rows: Option<serde_json::Value>,
     /// What each recipe brought, where its recipes are worth telling apart; of a run in a folder, once it has ended.
@@ -161,13 +163,32 @@ impl RunStatus {
         parts.join(" · ")
     }
 
+    /// Its tasks by what became of them. Those that a cancel gave up are no failures.
+    fn counts(&self) -> (Counts, u64) {
+        let mut counts = self
+            .account
+            .as_ref()
+            .map(Account::counts_total)
+            .unwrap_or_default();
+        let cancelled = self.cancelled.min(counts.failed);
+        counts.failed -= cancelled;
+        (counts, cancelled)
+    }
+
+    /// The same for programs.
+    fn tasks(&self) -> serde_json::Value {
+        let (counts, cancelled) = self.counts();
+        let mut tasks = serde_json::json!(counts);
+        tasks["cancelled"] = cancelled.into();
+        tasks
+    }
+
     /// Where the run stands, for programs.
     pub fn json(&self, state: &RunState, concepts: &ConceptsReached) -> serde_json::Value {
         let account = self.account.as_ref();
-        let counts = account.map(Account::counts_total).unwrap_or_default();
         let books = account.map(Account::total).unwrap_or_default();
         serde_json::json!({
-            "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": counts, "books": books, "limit": self.limit(),
+            "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": self.tasks(), "books": books, "limit": self.limit(),
             "in_batches": self.in_batches, "rows": self.rows, "recipes": self.recipes, "planned": self.planned.iter().map(|(recipe, candidates)| serde_json::json!({
                 "recipe": recipe, "candidates": candidates,
             })).collect::<Vec<_>>(), "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
@@ -180,10 +201,14 @@ impl RunStatus {
     /// Where the run stands, for people.
     pub fn text(&self, state: &RunState, concepts: &ConceptsReached) -> String {
         let account = self.account.as_ref();
-        let counts = account.map(Account::counts_total).unwrap_or_default();
+        let (counts, cancelled) = self.counts();
+        let given_up = match cancelled {
+            0 => String::new(),
+            tasks => format!("{} cancelled + ", thousands(tasks)),
+        };
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
-            "tasks      {} planned = {} done + {} failed + {} open ({} running)\n",
+            "tasks      {} planned = {} done + {} failed + {given_up}{} open ({} running)\n",
             thousands(counts.planned),
             thousands(counts.done),
             thousands(counts.failed),

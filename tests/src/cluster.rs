@@ -323,7 +323,7 @@ pub fn calls(status: &Value, state: &str) -> u64 {
     status["books"][state]["calls"].as_u64().unwrap_or(u64::MAX)
 }
 
-/// Tasks of a run that are `planned`, `done`, `failed` or `open`.
+/// Tasks of a run that are `planned`, `done`, `failed`, `cancelled` or `open`.
 pub fn tasks(status: &Value, state: &str) -> u64 {
     status["tasks"][state].as_u64().unwrap_or(u64::MAX)
 }
@@ -331,7 +331,7 @@ pub fn tasks(status: &Value, state: &str) -> u64 {
 /// L and B of RELIABILITY.md for a run that has ended, of whose calls the service has billed so many.
 pub fn balanced(status: &Value, billed: u64, limit: u64) -> anyhow::Result<()> {
     anyhow::ensure!(tasks(status, "open") == 0, "L: {status}");
-    let ended = tasks(status, "done") + tasks(status, "failed");
+    let ended = tasks(status, "done") + tasks(status, "failed") + tasks(status, "cancelled");
     anyhow::ensure!(tasks(status, "planned") == ended, "L: {status}");
     anyhow::ensure!(calls(status, "started") == 0, "L: {status}");
     let used = calls(status, "spent") + calls(status, "burned");

@@ -71,15 +71,88 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
     cluster.ask(&["cancel", &run]).unwrap();
     let status = cluster
         .wait(&run, LONG, |status| {
-            status["state"] == "cancelled" && status["tasks"]["open"] == 0
+            status["state"] == "cancelled" && tasks(status, "open") == 0 && tasks(status, "cancelled") > 0
         })
         .unwrap();
     balanced(&status, bench.sim.bill().total.calls, CALLS).unwrap();
+    assert_eq!(tasks(&status, "failed"), 0, "no task failed: {status}");
     let refused = cluster.ask(&["resume", &run]).unwrap_err().to_string();
     assert!(refused.contains("it is cancelled"), "{refused}");
     let again = cluster.ask(&["submit", &job.display().to_string()]).unwrap();
     assert_eq!(again[0]["created"], false);
     assert_eq!(again[0]["state"], "cancelled", "it is not said to go on");
+}
+
+#[test]
+fn a_cancelled_run_becomes_a_dataset_where_that_is_wanted() {
+    let (bench, job) = numbers(CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let text = std::fs::read_to_string(&job).unwrap();
+    let another = text.replace("{pilot: 0,", "{pilot: 0, recipes: [rephrasing],");
+    let another = bench.write("another.yaml", &another).unwrap();
+    let ended = |run: &str| {
+        cluster
+            .wait(run, LONG, |status| {
+                status["state"] == "cancelled"
+                    && status["tasks"]["open"] == 0
+                    && calls(status, "started") == 0
+            })
+            .unwrap()
+    };
+    let accepted = |status: &Value| status["rows"]["accepted"].as_u64();
+    for (job, at_once) in [(&job, true), (&another, false)] {
+        let run = cluster.submit(job).unwrap();
+        cluster
+            .wait(&run, LONG, |status| accepted(status) > Some(40))
+            .unwrap();
+        if !at_once {
+            // What a recipe brought is counted while the run goes on.
+            let brought = |status: &Value| status["recipes"][0]["accepted"].as_u64();
+            let status = cluster
+                .wait(&run, LONG, |status| brought(status) > Some(20))
+                .unwrap();
+            let recipe = &status["recipes"][0];
+            assert_eq!(
+                (&status["state"], &recipe["recipe"]),
+                (&"running".into(), &"rephrasing".into())
+            );
+            assert!(recipe["candidates"].as_u64() >= brought(&status), "{status}");
+            assert!(recipe["calls"].as_u64() >= brought(&status), "{status}");
+            cluster.ask(&["cancel", &run]).unwrap();
+            let status = ended(&run);
+            assert!(
+                accepted(&status) > Some(40) && status["dataset"].is_null(),
+                "{status}"
+            );
+            let server = cluster.api().unwrap();
+            let told = bench.gristmill(&["status", &run, "--server", server]).unwrap();
+            let told = String::from_utf8_lossy(&told.stdout).into_owned();
+            let way_out = format!("`gristmill cancel {run} --keep` makes one");
+            assert!(told.contains(&way_out), "{told}");
+        }
+        cluster.ask(&["cancel", &run, "--keep"]).unwrap();
+        let status = cluster
+            .wait(&run, LONG, |status| {
+                status["state"] == "cancelled" && !status["dataset"].is_null()
+            })
+            .unwrap();
+        balanced(&status, 0, CALLS).unwrap();
+        let dataset = cluster.dataset(&run);
+        let manifest = std::fs::read_to_string(dataset.join("manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        assert_eq!(manifest["end"], "it was cancelled");
+        let kept = manifest["rows"]["train_synthetic"].as_u64();
+        assert_eq!(kept, accepted(&status), "{status}");
+        assert!(kept > Some(40), "{manifest}");
+        // Asked for once more, nothing happens.
+        let again = cluster.ask(&["cancel", &run, "--keep"]).unwrap();
+        assert_eq!(
+            (&again[0]["state"], &again[0]["dataset"]),
+            (&"cancelled".into(), &status["dataset"])
+        );
+    }
 }
 
 /// What a StatefulSet does with a pod that was drained: it starts the same name again and again.

@@ -22,8 +22,8 @@ pub(crate) enum ClusterCommand {
     Pause(PauseArgs),
     /// Let a paused run go on.
     Resume(RemoteRunArgs),
-    /// Stop a run of a cluster for good.
-    Cancel(RemoteRunArgs),
+    /// Stop a run of a cluster for good; with `--keep`, its accepted rows become a dataset.
+    Cancel(CancelArgs),
     /// Take up runs that a cluster's store holds and its Redis has lost.
     Adopt(AdoptArgs),
     /// Show what became of a task.
@@ -302,6 +302,16 @@ pub(crate) struct PauseArgs {
     /// Why, for whoever finds it paused.
     #[arg(long, default_value = "")]
     pub(crate) reason: String,
+}
+
+/// What `cancel` needs.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    pub(crate) run: RemoteRunArgs,
+    /// Make a dataset of the rows that are accepted by then, also of a run that was cancelled before.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// What `explain` needs.

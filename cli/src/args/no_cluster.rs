@@ -23,7 +23,7 @@ pub(crate) enum ClusterCommand {
     /// Let a paused run go on.
     #[command(hide = true)]
     Resume(Anything),
-    /// Stop a run of a cluster for good.
+    /// Stop a run of a cluster for good; with `--keep`, its accepted rows become a dataset.
     #[command(hide = true)]
     Cancel(Anything),
     /// Take up runs that a cluster's store holds and its Redis has lost.

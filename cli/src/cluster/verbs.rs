@@ -11,7 +11,8 @@ use gristmill_runs::{history, served};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
-    AdoptArgs, BudgetArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs, TraceArgs,
+    AdoptArgs, BudgetArgs, CancelArgs, ExplainArgs, OutputStyle, PauseArgs, RemoteRunArgs, ServerArgs,
+    TraceArgs,
 };
 use crate::failure::Failure;
 use crate::{limits, print};
@@ -145,12 +146,25 @@ pub(crate) async fn resume(args: &RemoteRunArgs, output: OutputStyle) -> Result<
 }
 
 /// Stops a run for good.
-pub(crate) async fn cancel(args: &RemoteRunArgs, output: OutputStyle) -> Result<(), Failure> {
+pub(crate) async fn cancel(args: &CancelArgs, output: OutputStyle) -> Result<(), Failure> {
+    let CancelArgs { run, keep } = args;
     let request = v1::CancelRunRequest {
-        run: args.run.clone(),
+        run: run.run.clone(),
+        keep: *keep,
     };
-    let answer = connect(&args.server).await?.cancel_run(request).await;
-    show(&answer.map_err(|status| refused(&status))?.into_inner(), output);
+    let answer = connect(&run.server).await?.cancel_run(request).await;
+    let cancelled = answer.map_err(|status| refused(&status))?.into_inner();
+    show(&cancelled, output);
+    if *keep && cancelled.dataset.is_empty() && output == OutputStyle::Text {
+        let progress = cancelled.progress.unwrap_or_default();
+        print::plain(&match progress.accepted.max(progress.settled_accepted) {
+            0 => "keep       no row was accepted: there is nothing to keep\n".to_owned(),
+            _ => format!(
+                "keep       its accepted rows become a dataset once no call is in flight: `gristmill status {}` names it\n",
+                cancelled.run
+            ),
+        });
+    }
     Ok(())
 }
 

@@ -46,7 +46,10 @@ pub(crate) async fn follow(
         v1::RunState::Paused | v1::RunState::Frozen | v1::RunState::Failed | v1::RunState::Cancelled => {
             Err(Failure::Stopped(format!("run {run} is {}", served::state(&last))))
         }
-        v1::RunState::Unspecified | v1::RunState::Waiting | v1::RunState::Running => Ok(()),
+        v1::RunState::Unspecified
+        | v1::RunState::Waiting
+        | v1::RunState::Running
+        | v1::RunState::Assembling => Ok(()),
         v1::RunState::Finished => match last.progress {
             Some(progress) if !progress.short.is_empty() => {
                 Err(Failure::short(&progress.short, progress.accepted, &progress.end))
@@ -165,10 +168,10 @@ fn progress_of(run: &v1::Run) -> Progress {
             .collect()
     };
     Progress {
-        phase: if shown.phase.is_empty() {
-            served::state(run).to_string()
-        } else {
-            shown.phase
+        phase: match run.state() {
+            v1::RunState::Assembling => "assembling".to_owned(),
+            _ if shown.phase.is_empty() => served::state(run).to_string(),
+            _ => shown.phase,
         },
         accepted: shown.accepted,
         decided: shown.decided,

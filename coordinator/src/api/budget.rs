@@ -99,8 +99,8 @@ impl Api {
         self.take_up(run).await
     }
 
-    /// Has a run driven again that was reopened.
-    async fn take_up(&self, run: RunId) -> Result<Response<v1::Run>, Status> {
+    /// Has a run driven again that has ended, because there is more to do for it.
+    pub(super) async fn take_up(&self, run: RunId) -> Result<Response<v1::Run>, Status> {
         let spec = match self.services.register.spec(run).await {
             Ok(Some(spec)) => spec,
             Ok(None) => {

@@ -9,7 +9,7 @@ use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{DeadLetter, Ending, Run, Worker, WorkerReport};
+use gristmill_ports::register::{self, DeadLetter, Run, Worker, WorkerReport};
 use gristmill_proto::v1;
 use tonic::Status;
 
@@ -21,16 +21,15 @@ use crate::events::Events;
 impl Api {
     /// A run with its books: the ledger's, or those it was archived with.
     pub(super) async fn show(&self, run: &Run, workers: &[Worker]) -> Result<v1::Run, Status> {
-        let account = match self.services.ledger.account(run.run).await {
-            // Its driver has not opened its books again yet.
+        let (account, stored) = match self.services.ledger.account(run.run).await {
             Ok(account) if account.state == AccountState::Closed && run.ending.is_none() => {
-                Some(self.stored(run).await.unwrap_or(account))
+                self.stored(run, Some(account)).await
             }
-            Ok(account) => Some(account),
-            Err(LedgerError::UnknownRun(_)) => self.stored(run).await,
+            Ok(account) => (Some(account), None),
+            Err(LedgerError::UnknownRun(_)) => self.stored(run, None).await,
             Err(error) => return Err(ledger_status(&error)),
         };
-        let mut shown = shown(run, account.as_ref());
+        let mut shown = shown(run, account.as_ref(), stored.as_ref());
         if shown.reason.is_empty() {
             shown.reason = self.stops(run, shown.state());
         }
@@ -44,6 +43,7 @@ impl Api {
             | v1::RunState::Waiting
             | v1::RunState::Paused
             | v1::RunState::Frozen
+            | v1::RunState::Assembling
             | v1::RunState::Cancelled
             | v1::RunState::Failed => {}
         }
@@ -54,7 +54,7 @@ impl Api {
     fn stops(&self, run: &Run, state: v1::RunState) -> String {
         let again = match state {
             v1::RunState::Waiting => "is taken up again by itself",
-            v1::RunState::Running => "was taken up again",
+            v1::RunState::Running | v1::RunState::Assembling => "was taken up again",
             v1::RunState::Unspecified
             | v1::RunState::Paused
             | v1::RunState::Frozen
@@ -73,20 +73,42 @@ impl Api {
         }
     }
 
-    /// The account of a run that the ledger knows nothing of: closed, or about to be reopened.
-    async fn stored(&self, run: &Run) -> Option<Account> {
+    /// The account of a run whose books are closed or gone, by its store, and how it has ended, where the register does not say so yet.
+    async fn stored(&self, run: &Run, account: Option<Account>) -> (Option<Account>, Option<Ending>) {
         let state = (self.services.states)(run.run);
-        let events = Events::load(state.as_ref()).await.ok()?;
-        match run.ending {
-            Some(_) => events.account().cloned(),
-            None => events.reopened_account(),
+        let Ok(events) = Events::load(state.as_ref()).await else {
+            return (account, None);
+        };
+        if run.ending.is_some() {
+            return (events.account().cloned().or(account), None);
         }
+        let Some(ended) = events.ended() else {
+            // Its driver has not opened its books again yet.
+            return (events.reopened_account().or(account), None);
+        };
+        let ending = Ending {
+            state: match ended.end.is_some() || events.keeps_rows() {
+                true => v1::RunState::Assembling,
+                false => v1::RunState::Cancelled,
+            },
+            progress: ended.progress.clone(),
+        };
+        (account.or_else(|| Some(ended.account.clone())), Some(ending))
     }
 }
 
-fn shown(run: &Run, account: Option<&Account>) -> v1::Run {
-    let progress: Progress = serde_json::from_slice(&run.report).unwrap_or_default();
-    let (state, reason) = state(run, account);
+/// How a run has ended that the register takes for one that goes on.
+struct Ending {
+    state: v1::RunState,
+    /// What could be seen of it last.
+    progress: Progress,
+}
+
+fn shown(run: &Run, account: Option<&Account>, ending: Option<&Ending>) -> v1::Run {
+    let reported: Option<Progress> = serde_json::from_slice(&run.report).ok();
+    // A run that is taken up again has no report yet.
+    let progress = reported.or_else(|| Some(ending?.progress.clone()));
+    let (state, reason) = state(run, account, ending.map(|ending| ending.state));
     let books = account.map(Account::total).unwrap_or_default();
     v1::Run {
         run: run.run.to_string(),
@@ -96,7 +118,7 @@ fn shown(run: &Run, account: Option<&Account>) -> v1::Run {
         submitted_ms: run.submitted_ms,
         ended_ms: run.ended_ms,
         coordinator: run.holder.clone().unwrap_or_default(),
-        progress: (!run.report.is_empty()).then(|| progress_out(&progress)),
+        progress: progress.as_ref().map(progress_out),
         limit: account.map(|account| account.limit.into()),
         spent: Some(books.spent.into()),
         burned: Some(books.burned.into()),
@@ -107,11 +129,11 @@ fn shown(run: &Run, account: Option<&Account>) -> v1::Run {
     }
 }
 
-fn state(run: &Run, account: Option<&Account>) -> (v1::RunState, String) {
+fn state(run: &Run, account: Option<&Account>, ending: Option<v1::RunState>) -> (v1::RunState, String) {
     match &run.ending {
-        Some(Ending::Finished) => return (v1::RunState::Finished, String::new()),
-        Some(Ending::Cancelled) => return (v1::RunState::Cancelled, String::new()),
-        Some(Ending::Failed { reason }) => return (v1::RunState::Failed, reason.clone()),
+        Some(register::Ending::Finished) => return (v1::RunState::Finished, String::new()),
+        Some(register::Ending::Cancelled) => return (v1::RunState::Cancelled, String::new()),
+        Some(register::Ending::Failed { reason }) => return (v1::RunState::Failed, reason.clone()),
         None => {}
     }
     match account.map(|account| &account.state) {
@@ -143,7 +165,7 @@ fn state(run: &Run, account: Option<&Account>) -> (v1::RunState, String) {
             (v1::RunState::Cancelled, reason)
         }
         Some(AccountState::Active | AccountState::Closed) | None if run.holder.is_some() => {
-            (v1::RunState::Running, String::new())
+            (ending.unwrap_or(v1::RunState::Running), String::new())
         }
         Some(AccountState::Active | AccountState::Closed) | None => (v1::RunState::Waiting, String::new()),
     }
@@ -182,6 +204,7 @@ fn progress_out(progress: &Progress) -> v1::Progress {
         short: progress.short.clone(),
         alerts: progress.alerts.clone(),
         teacher_checks: progress.teacher_checks.iter().map(teacher_check).collect(),
+        cancelled_tasks: progress.cancelled,
         recipes: told(&progress.recipes, progress.recipes_named)
             .iter()
             .map(recipe_yield)
@@ -316,9 +339,107 @@ pub(super) fn letter(dead_letter: DeadLetter) -> v1::DeadLetter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use gristmill_domain::amount::Limit;
+    use gristmill_domain::by_recipe::{Loss, Yield};
     use gristmill_domain::concept::GivenUp;
+    use gristmill_domain::filter::Reason;
+    use gristmill_domain::recipe::Made;
+    use gristmill_ports::ledger::NewAccount;
 
     use super::*;
+
+    #[test]
+    fn a_run_whose_books_are_closed_is_ending_as_its_store_says() {
+        let run = |holder: Option<&str>| Run {
+            run: RunId::of(&[b"run"]),
+            name: "job".to_owned(),
+            submitted_ms: 1,
+            ended_ms: None,
+            ending: None,
+            holder: holder.map(str::to_owned),
+            report: Vec::new(),
+            reported_ms: 0,
+        };
+        let mut account = Account::new(NewAccount {
+            run: RunId::of(&[b"run"]),
+            limit: Limit::default(),
+            price_hash: "p".to_owned(),
+            lease_ms: 1,
+            republish_ms: 1,
+        });
+        let seen = |account: &Account, holder, stored| state(&run(holder), Some(account), stored).0;
+        assert_eq!(seen(&account, Some("c"), None), v1::RunState::Running);
+        account.state = AccountState::Closed;
+        for (holder, stored, shown) in [
+            (Some("c"), None, v1::RunState::Running),
+            (
+                Some("c"),
+                Some(v1::RunState::Assembling),
+                v1::RunState::Assembling,
+            ),
+            (Some("c"), Some(v1::RunState::Cancelled), v1::RunState::Cancelled),
+            (None, Some(v1::RunState::Assembling), v1::RunState::Waiting),
+        ] {
+            assert_eq!(seen(&account, holder, stored), shown, "{holder:?} {stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_tells_what_its_recipes_brought_where_they_are_told_apart() {
+        let made = |recipe: &str| {
+            let made = Made {
+                recipe: recipe.to_owned(),
+                version: 1,
+                digest: "00112233".to_owned(),
+            };
+            RecipeYield {
+                brought: Yield {
+                    candidates: 40,
+                    accepted: 12,
+                    calls: 96,
+                    usd_micros: 31_000,
+                },
+                rejected: vec![(Reason::Wrong, Loss::default())],
+                ..RecipeYield::new(made)
+            }
+        };
+        let mut progress = Progress {
+            recipes: vec![made("mine")],
+            ..Progress::default()
+        };
+        assert!(
+            progress_out(&progress).recipes.is_empty(),
+            "one, which nobody named"
+        );
+        progress.recipes_named = true;
+        let told = progress_out(&progress).recipes.remove(0);
+        assert_eq!(
+            (told.recipe.as_str(), told.candidates, told.accepted, told.calls),
+            ("mine", 40, 12, 96)
+        );
+        assert_eq!(told.rejected[0].reason, Reason::Wrong.as_str());
+    }
+
+    #[test]
+    fn a_worker_is_shown_without_what_it_says_of_runs_that_are_over() {
+        let [on, over] = [&b"on"[..], b"over"].map(|name| RunId::of(&[name]));
+        let said = WorkerReport {
+            refused: BTreeMap::from([on, over].map(|run| (run, "no call is answered".to_owned()))),
+            ..WorkerReport::default()
+        };
+        let there = Worker {
+            worker: "w".to_owned(),
+            report: serde_json::to_vec(&said).unwrap(),
+            since_ms: 1,
+            beat_ms: 2,
+            silent_ms: 0,
+            draining: false,
+        };
+        let refused = worker(there, &BTreeSet::from([on])).report.unwrap().refused;
+        assert_eq!(refused.into_keys().collect::<Vec<_>>(), [on.to_string()]);
+    }
 
     #[test]
     fn a_run_tells_where_its_concepts_stand() {

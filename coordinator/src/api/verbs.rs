@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{DeadLetter, Worker};
+use gristmill_ports::register::{DeadLetter, Ending, Worker};
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
 use crate::fleet::{AdoptError, Adoption};
 use crate::history::NoTrace;
-use crate::{Events, Journal, RunEvent, SeedStore, trace_message};
+use crate::{Journal, RunEvent, SeedStore, trace_message};
 
 /// Time between two looks at a watched run.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,53 +42,14 @@ impl Api {
             None => self.workers().await?,
             Some(_) => Vec::new(),
         };
-        self.show(&entry, &workers).await
-    }
-
-    /// Changes the account of a run that is known and not over, writes the order down, and shows the run after it.
-    async fn change<F>(&self, run: &str, act: impl FnOnce(RunId) -> F) -> Result<Response<v1::Run>, Status>
-    where
-        F: Future<Output = Result<Option<RunEvent>, gristmill_ports::ledger::Error>>,
-    {
-        let run = run_id(run)?;
-        let before = self.one(run).await?;
-        let over = match before.state() {
-            v1::RunState::Finished => Some("is finished"),
-            v1::RunState::Cancelled => Some("is cancelled"),
-            v1::RunState::Failed => Some("has failed; submitting it again takes it up"),
-            v1::RunState::Unspecified
-            | v1::RunState::Waiting
-            | v1::RunState::Running
-            | v1::RunState::Paused
-            | v1::RunState::Frozen => None,
-        };
-        if let Some(over) = over {
-            return Err(Status::failed_precondition(format!(
-                "nothing about run {run} can be changed: it {over}"
-            )));
-        }
-        match act(run).await {
-            Ok(Some(event)) => self.write_down(run, event).await?,
-            Ok(None) => {}
-            // Entered a moment ago: its first driver opens the account.
-            Err(LedgerError::UnknownRun(_)) => {
-                return Err(Status::unavailable(format!(
-                    "run {run} has not begun yet: try again in a moment"
-                )));
+        let mut shown = self.show(&entry, &workers).await?;
+        if entry.ending == Some(Ending::Cancelled) {
+            let assembled = self.services.assembled(run).await;
+            if assembled.map_err(|error| run_status(&error))? {
+                shown.dataset = self.services.dataset(run);
             }
-            Err(error) => return Err(ledger_status(&error)),
         }
-        self.one(run).await.map(Response::new)
-    }
-
-    /// Keeps an order with the run's state, where it outlasts the ledger.
-    pub(super) async fn write_down(&self, run: RunId, event: RunEvent) -> Result<(), Status> {
-        let state = (self.services.states)(run);
-        let written = async {
-            let mut events = Events::load(state.as_ref()).await?;
-            events.append(state.as_ref(), event).await
-        };
-        written.await.map_err(|error| run_status(&error))
+        Ok(shown)
     }
 }
 
@@ -251,7 +212,11 @@ impl Coordinator for Api {
 
     async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.access.check(&request, Role::Operator)?;
-        self.change(&request.into_inner().run, async |run| {
+        let v1::CancelRunRequest { run, keep } = request.into_inner();
+        if keep {
+            return self.cancel_and_keep(&run).await;
+        }
+        self.change(&run, async |run| {
             self.services.ledger.cancel(run).await?;
             Ok(None)
         })

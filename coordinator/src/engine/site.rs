@@ -62,6 +62,8 @@ pub(crate) struct Site<'a> {
     pub(crate) batch_jobs: Option<&'a dyn BatchJobs>,
     /// The books are closed: what is stored is gone through, and nothing is asked.
     pub(crate) closed: bool,
+    /// The run was cancelled: rounds end with what was decided by then.
+    pub(crate) cancelled: bool,
 }
 
 /// A ledger that may lose writes, and what its books are rebuilt from.

@@ -120,10 +120,14 @@ impl Engine<'_, '_> {
             AccountState::Cancelled => {
                 let ids: Vec<TaskId> = self.in_flight.keys().copied().collect();
                 if !ids.is_empty() {
-                    self.site
+                    let given_up = self
+                        .site
                         .ledger
                         .fail(self.site.run, &self.site.epoch, &ids, "cancelled")
                         .await?;
+                    self.site
+                        .progress
+                        .send_modify(|progress| progress.cancelled += given_up);
                 }
                 Error::Cancelled
             }

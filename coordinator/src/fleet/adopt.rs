@@ -136,6 +136,7 @@ impl Services {
             return Ok(None);
         };
         let ending = match ended.end {
+            None if events.keeps_rows() && !self.assembled(run).await? => return Ok(None),
             None => Ending::Cancelled,
             Some(_) if self.assembled(run).await? => Ending::Finished,
             Some(_) => return Ok(None),

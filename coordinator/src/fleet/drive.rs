@@ -9,6 +9,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::{Close, Error as LedgerError, NewAccount};
 use gristmill_ports::register::Ending;
+use gristmill_proto::SegmentKind;
 use tokio::sync::watch;
 
 use super::adopt::ALERT;
@@ -18,7 +19,7 @@ use crate::error::told;
 use crate::events::{Ended, Events};
 use crate::meter::{self, Spending};
 use crate::owner::{self, Owner};
-use crate::{Coordinator, Error, Finished, Progress, RunGauges, SeedStore, Start, replay, verify};
+use crate::{Coordinator, Error, Finished, Journal, Progress, RunGauges, SeedStore, Start, replay, verify};
 
 /// Time between two sweeps of a run's tasks.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -170,15 +171,16 @@ impl Fleet {
         }
     }
 
+    /// What a run is started with.
+    async fn started_with(&self, run: RunId) -> Result<Start, Failure> {
+        let spec = self.services.register.spec(run).await?;
+        let spec = spec.ok_or(Failure::Start(None))?;
+        serde_json::from_slice(&spec).map_err(|error| Failure::Start(Some(error)))
+    }
+
     async fn drive_to_end(&self, run: RunId, taken: Driven) -> Result<(), Failure> {
         let Driven { stop, window, gauges } = taken;
-        let spec = self
-            .services
-            .register
-            .spec(run)
-            .await?
-            .ok_or(Failure::Start(None))?;
-        let start: Start = serde_json::from_slice(&spec).map_err(|e| Failure::Start(Some(e)))?;
+        let start = self.started_with(run).await?;
         let state = (self.services.states)(run);
         owner::claim(state.as_ref(), Owner::Cluster).await?;
         let events = Events::load(state.as_ref()).await?;
@@ -253,10 +255,16 @@ impl Fleet {
             register.report(run, &self.options.holder, report).await?;
         }
         let ending = match events.ended() {
-            Some(ended) if ended.end.is_none() => Ending::Cancelled,
+            Some(ended) if ended.end.is_none() => {
+                self.keep_rows(start, state, events, account).await?;
+                Ending::Cancelled
+            }
             _ if self.services.assembled(run).await? => Ending::Finished,
             written => match self.assemble_again(start, state, account).await {
-                Ok(()) => Ending::Finished,
+                Ok(()) => {
+                    tracing::info!(%run, "its dataset was missing, and is assembled again");
+                    Ending::Finished
+                }
                 // Versions that wrote no events kept the account of a cancelled run in the same way.
                 Err(Failure::Run(Error::Unfinished { .. })) if written.is_none() => Ending::Cancelled,
                 Err(failure) => return Err(failure),
@@ -290,7 +298,28 @@ impl Fleet {
             .assemble(start, &seeds, &finished, account)
             .await
             .map_err(Failure::Assemble)?;
-        tracing::info!(run = %start.run, "its dataset was missing, and is assembled again");
+        Ok(())
+    }
+
+    /// Assembles what a cancelled run had accepted, where a person wants it and it is not done.
+    async fn keep_rows(
+        &self,
+        start: &Start,
+        state: &dyn Blobs,
+        events: &Events,
+        account: &Account,
+    ) -> Result<(), Failure> {
+        let run = start.run;
+        if !events.keeps_rows() || self.services.assembled(run).await? {
+            return Ok(());
+        }
+        let decided = Journal::new(state).all_segments(SegmentKind::Rows).await?;
+        if decided.is_empty() {
+            tracing::info!(%run, "it was cancelled before a row was decided: there is nothing to assemble");
+            return Ok(());
+        }
+        self.assemble_again(start, state, account).await?;
+        tracing::info!(%run, "it was cancelled, and what it had accepted is assembled");
         Ok(())
     }
 
@@ -341,10 +370,11 @@ impl Fleet {
             .filter(|survivor| !survivor.decided)
             .map(|survivor| survivor.id)
             .collect();
-        ledger
+        let given_up = ledger
             .fail(run, &epoch, &open, "cancelled")
             .await
             .map_err(Error::from)?;
+        let progress = self.count_cancelled(run, given_up).await?;
         let expired = ledger.expire(run, &epoch).await.map_err(Error::from)?;
         meter::expired(expired);
         if let Close::NotYet { started, .. } = ledger.close(run, &epoch).await.map_err(Error::from)? {
@@ -353,13 +383,18 @@ impl Fleet {
         let account = ledger.account(run).await.map_err(Error::from)?;
         gauges.see(&account, BTreeMap::new());
         let unabsorbed = Spending::unabsorbed(&account);
-        let progress = self.last_report(run).await?;
         let ended = Ended {
             end: None,
-            account,
+            account: account.clone(),
             progress,
         };
-        Events::record_end((self.services.states)(run).as_ref(), ended).await?;
+        let state = (self.services.states)(run);
+        Events::record_end(state.as_ref(), ended).await?;
+        let events = Events::load(state.as_ref()).await?;
+        if events.keeps_rows() {
+            let start = self.started_with(run).await?;
+            self.keep_rows(&start, state.as_ref(), &events, &account).await?;
+        }
         let ended = self
             .services
             .register
@@ -386,7 +421,7 @@ impl Fleet {
         let reported = async {
             let mut progress = self.last_report(run).await?;
             progress.stopped = told(failure);
-            let report = serde_json::to_vec(&progress).map_err(Error::from)?;
+            let report = progress.report().map_err(Error::from)?;
             let register = &self.services.register;
             let told = register.report(run, &self.options.holder, report).await;
             told.map_err(Failure::from)
@@ -394,6 +429,17 @@ impl Fleet {
         if let Err(error) = reported.await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "why it stopped is only in this log");
         }
+    }
+
+    /// Adds tasks that were given up to what could last be seen of a cancelled run, and reports that: whoever ends it next counts further.
+    async fn count_cancelled(&self, run: RunId, given_up: u64) -> Result<Progress, Failure> {
+        let mut progress = self.last_report(run).await?;
+        progress.phase = "ended".to_owned();
+        progress.cancelled += given_up;
+        let report = progress.report().map_err(Error::from)?;
+        let register = &self.services.register;
+        register.report(run, &self.options.holder, report).await?;
+        Ok(progress)
     }
 
     /// Gives back what the ledger holds of an ended run, once nothing more can come.

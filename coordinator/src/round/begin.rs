@@ -23,7 +23,7 @@ const UNDER_WAY_MAX: usize = 8_192;
 impl Round<'_> {
     /// Starts the next candidate, if there is one and room for it.
     pub(super) fn start_next(&mut self) -> Result<bool, Error> {
-        if self.active.len() >= UNDER_WAY_MAX {
+        if self.active.len() >= UNDER_WAY_MAX || self.started >= self.total {
             return Ok(false);
         }
         let Some(spec) = self.visit.next() else {

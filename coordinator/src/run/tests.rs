@@ -13,7 +13,7 @@ use gristmill_domain::id::TaskId;
 use gristmill_domain::row::Row;
 use gristmill_domain::work::Report;
 use gristmill_ports::contract::ledger::MemoryLedger;
-use gristmill_ports::ledger::{Begin, Nonce, Outcome, Settle};
+use gristmill_ports::ledger::{Begin, Close, Nonce, Outcome, Settle};
 use gristmill_ports::queue;
 use gristmill_ports::trace::Untraced;
 use gristmill_proto::{Envelope, encode_report};
@@ -21,6 +21,8 @@ use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, propt
 use serde_json::{Value, json};
 
 use super::*;
+use crate::closed::Closed;
+use crate::events::Ended;
 use crate::scripted;
 use crate::window::Window;
 
@@ -335,5 +337,80 @@ fn the_rows_of_a_run_are_those_that_its_rounds_report() {
                 "{strategy}"
             );
         }
+    });
+}
+
+#[test]
+fn a_cancelled_run_keeps_the_rows_that_are_paid_for() {
+    on_one_thread(async {
+        let mut kept = Vec::new();
+        for life in [1, 30, 90] {
+            let world = World::new(job(), vec![3, 0, 1]);
+            let (run, ledger) = (world.setup.run, &world.ledger);
+            let works = async {
+                world.work(life).await;
+                ledger.cancel(run).await.unwrap();
+                world.work(u64::MAX).await;
+            };
+            let ended = tokio::select! {
+                ended = world.coordinator("one").run() => ended,
+                () = works => unreachable!("there is always another message"),
+            };
+            assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
+            let rows = world.rows().await;
+            let accepted = rows.iter().filter(|row| row.accepted()).count() as u64;
+            let in_vain = |row: &Row| {
+                let rejection = row.rejection.as_ref();
+                rejection.is_some_and(|rejection| rejection.detail.contains("the run was cancelled"))
+            };
+            let mut tail = rows.iter().rev().take_while(|row| !row.accepted());
+            assert!(
+                !tail.any(in_vain),
+                "nothing is given up that no accepted row waits for"
+            );
+            let calls: u64 = rows.iter().map(|row| row.cost().calls).sum();
+            assert!(calls <= world.spent().await);
+            kept.push(accepted);
+
+            // Gone through once more, it ends where it was cancelled.
+            let epoch = ledger.account(run).await.unwrap().epoch;
+            assert_eq!(ledger.close(run, &epoch).await.unwrap(), Close::Closed);
+            let account = ledger.account(run).await.unwrap();
+            let end = Ended {
+                end: None,
+                account: account.clone(),
+                progress: Progress::default(),
+            };
+            Events::record_end(&world.blobs, end).await.unwrap();
+            let closed = Closed(account);
+            let again = Coordinator {
+                ledger: &closed,
+                queue: &closed,
+                ..world.coordinator("two")
+            };
+            let finished = again.run().await.unwrap();
+            assert_eq!(finished.end, End::Cancelled);
+            let told: u64 = finished.rounds.iter().map(|round| round.accepted).sum();
+            assert_eq!(told, accepted);
+        }
+        assert!(kept[0] == 0 && 0 < kept[1] && kept[1] < kept[2], "{kept:?}");
+    });
+}
+
+#[test]
+fn a_run_that_is_cancelled_while_its_teacher_is_measured_is_cancelled_and_did_not_fail() {
+    on_one_thread(async {
+        let world = World::new(improving(), vec![0]);
+        let works = async {
+            world.work(1).await;
+            world.ledger.cancel(world.setup.run).await.unwrap();
+            world.work(u64::MAX).await;
+        };
+        let ended = tokio::select! {
+            ended = world.coordinator("one").run() => ended,
+            () = works => unreachable!("there is always another message"),
+        };
+        assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
+        assert!(world.rows().await.is_empty());
     });
 }

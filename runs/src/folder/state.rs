@@ -65,6 +65,14 @@ impl RunFolder {
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,
+            cancelled: match cluster {
+                true => self
+                    .events()
+                    .await?
+                    .ended()
+                    .map_or(0, |ended| ended.progress.cancelled),
+                false => 0,
+            },
             planned: plan.as_ref().map(planned).unwrap_or_default(),
             teacher_checks,
             expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
@@ -95,6 +103,7 @@ impl RunFolder {
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,
+            cancelled: 0,
             rows: None,
             recipes: Vec::new(),
             planned: Vec::new(),
@@ -153,7 +162,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunSta
         Some(AccountState::Cancelled) => RunState::of("cancelled"),
         Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
             match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
-                (Some(by), _) => why("running", &format!("process {by} writes the dataset")),
+                (Some(by), _) => why("assembling", &format!("process {by} writes the dataset")),
                 (None, true) => RunState {
                     way_out: format!("`gristmill assemble {}` writes it again", shown(folder.root())),
                     ..RunState::of("ended without a dataset")

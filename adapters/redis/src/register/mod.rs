@@ -47,7 +47,7 @@ impl RedisRegister {
         self.redis.call_again(&call).await.map_err(failed(doing))
     }
 
-    /// Enters a run; one that was finished is taken up again if it is `reopened`.
+    /// Enters a run; one that was finished or cancelled is taken up again if it is `reopened`.
     async fn enter(&self, new: NewRun, reopened: bool) -> Result<Submitted, Error> {
         let doing = "entered a run";
         check_size(doing, new.spec.len(), SPEC_BYTES_MAX)?;

@@ -1,4 +1,4 @@
--- ARGV: run, name, spec, submitter's key, how long keys are remembered, 1 when a finished run is taken up again. Returns 1 when it is new, 0 when it was there, or the run whose key it is.
+-- ARGV: run, name, spec, submitter's key, how long keys are remembered, 1 when a run that was finished or cancelled is taken up again. Returns 1 when it is new, 0 when it was there, or the run whose key it is.
 local id, name, spec, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 local request, run, spec_key = key('request:' .. ARGV[4]), key('run:' .. id), key('spec:' .. id)
 
@@ -17,13 +17,13 @@ if not known[1] then
   redis.call('ZADD', key('active'), order, id)
   return 1
 end
-local finished = known[2] == 'finished'
-if known[2] == 'cancelled' or finished and ARGV[6] ~= '1' then
+local over = known[2] == 'finished' or known[2] == 'cancelled'
+if over and ARGV[6] ~= '1' then
   return 0
 end
 redis.call('HSET', run, 'name', name)
 redis.call('SET', spec_key, spec)
-if finished then
+if over then
   -- It said how the run had ended.
   redis.call('HDEL', run, 'report', 'reported')
 end

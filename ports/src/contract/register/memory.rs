@@ -79,14 +79,13 @@ impl State {
         *kept = until;
         if let Some(entry) = self.runs.get_mut(&new.run) {
             let stays = match entry.run.ending {
-                Some(Ending::Cancelled) => true,
-                Some(Ending::Finished) => !reopens,
+                Some(Ending::Finished | Ending::Cancelled) => !reopens,
                 Some(Ending::Failed { .. }) | None => false,
             };
             if stays {
                 return Submitted::Known;
             }
-            if entry.run.ending == Some(Ending::Finished) {
+            if matches!(entry.run.ending, Some(Ending::Finished | Ending::Cancelled)) {
                 // It said how the run had ended.
                 (entry.run.report, entry.run.reported_ms) = (Vec::new(), 0);
             }

@@ -55,7 +55,7 @@ macro_rules! register_contract {
             a_key_enters_one_run
             a_failed_run_is_taken_up_again
             a_finished_or_cancelled_run_stays_so
-            a_finished_run_is_taken_up_again_by_a_reopening
+            a_run_that_is_over_is_taken_up_again_by_a_reopening
             runs_are_listed_the_newest_first
             active_runs_are_listed_the_oldest_first
             what_is_too_large_is_refused
