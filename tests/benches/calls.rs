@@ -12,72 +12,17 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::UsageWho;
+use service::{Service, beside, usage};
+
+mod service;
 
 const OPEN: usize = 256;
 const LATENCY_MS: u64 = 200;
-
-fn beside(name: &str) -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    here.parent().and_then(Path::parent).unwrap().join(name)
-}
-
-/// Processor seconds of this process, or of its children that have ended; and the largest resident set in MB.
-fn usage(who: UsageWho) -> (f64, f64) {
-    let usage = getrusage(who).unwrap();
-    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    (
-        seconds(usage.user_time()) + seconds(usage.system_time()),
-        usage.max_rss() as f64 / 1024.0,
-    )
-}
-
-struct Service {
-    child: Child,
-    url: String,
-}
-
-impl Service {
-    fn start(key: &Path) -> Self {
-        let mut child = Command::new(beside("gristmill-sim"))
-            .args([
-                "--gsm8k",
-                key.to_str().unwrap(),
-                "--latency-ms-mean",
-                &LATENCY_MS.to_string(),
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("build the service first: cargo build --release -p gristmill-tests");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let at = line
-            .find("http://")
-            .unwrap_or_else(|| panic!("the service said {line:?}"));
-        let url = line[at..]
-            .split(|c: char| c.is_whitespace() || c == '"')
-            .next()
-            .unwrap()
-            .trim_end_matches('/')
-            .to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
 
 /// The least that any client does: send, wait, read.
 fn bare(url: &str, calls: usize, question: &str) -> f64 {
@@ -114,7 +59,7 @@ fn main() {
     let data = gristmill_tests::harness::data()
         .expect("the benchmark reads real seeds from ../shared/data, or GRISTMILL_DATA");
     let key = data.join("gsm8k/train.jsonl");
-    let service = Service::start(&key);
+    let service = Service::start(&key, LATENCY_MS);
     let ideal = (calls as f64 / OPEN as f64).ceil() * LATENCY_MS as f64 / 1e3;
     let question = std::fs::read_to_string(&key)
         .unwrap()
