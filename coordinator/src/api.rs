@@ -2,10 +2,14 @@
 //!
 //! Any coordinator answers for all runs: what it says comes from the register, the ledger and the store. It owns no state of its own.
 
+mod adopt;
+mod audit;
 mod auth;
 mod budget;
 mod change;
+mod dead;
 mod keep;
+mod method;
 mod obstacles;
 mod show;
 mod spool;
@@ -21,24 +25,27 @@ use tonic::{Code, Status};
 use crate::error::told;
 use crate::fleet::Services;
 
-pub use auth::{Access, AccessError, Caller, Role};
+use audit::Audit;
+
+pub use auth::{Access, AccessError, Caller};
+pub use method::Role;
 pub use obstacles::{Standstill, standstill};
 
 /// The service.
 #[derive(Clone)]
 pub struct Api {
     services: Services,
-    access: Access,
+    audit: Audit,
     endpoints: Endpoints,
     stop: CancellationToken,
 }
 
 impl Api {
-    /// A service on this services, for whom `access` lets in. Who watches a run is sent away by `stop`.
+    /// A service on these services, for whom `access` lets in. Who watches a run is sent away by `stop`.
     pub fn new(services: Services, access: Access, stop: CancellationToken) -> Self {
         Self {
             services,
-            access,
+            audit: Audit::new(access),
             endpoints: Endpoints::default(),
             stop,
         }

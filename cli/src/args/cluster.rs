@@ -67,6 +67,16 @@ pub(crate) struct ClusterArgs {
     pub(crate) store: String,
     #[command(flatten)]
     pub(crate) tls: ServersTlsArgs,
+    #[command(flatten)]
+    pub(crate) plaintext: PlaintextArgs,
+}
+
+/// Whether what is not encrypted may leave this machine.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PlaintextArgs {
+    /// Allows connections without TLS to and from other machines: for a network that encrypts by itself, or that nobody else is in.
+    #[arg(long, env = "GRISTMILL_PLAINTEXT")]
+    pub(crate) plaintext: bool,
 }
 
 /// Certificates for `rediss://` and `amqps://`.
@@ -104,7 +114,8 @@ pub(crate) struct CoordinatorArgs {
     /// Address of `/livez`, `/readyz` and `/metrics`.
     #[arg(long, default_value = "127.0.0.1:7070")]
     pub(crate) http: SocketAddr,
-    /// File of tokens that are let in: `viewer TOKEN` or `operator TOKEN` a line. Without it, everyone who can reach the address is.
+    /// File of tokens that are let in: `viewer TOKEN [NAME]` or `operator TOKEN [NAME]` a line, where the name is for the log. It is read
+    /// again when it changes. Without it, everyone who can reach the address is let in.
     #[arg(long, env = "GRISTMILL_TOKENS")]
     pub(crate) tokens: Option<PathBuf>,
     /// Certificate (PEM) of the API; with its key, the API speaks TLS.
@@ -207,6 +218,8 @@ pub(crate) enum BrokerVerb {
         management: Option<String>,
         #[command(flatten)]
         tls: ServersTlsArgs,
+        #[command(flatten)]
+        plaintext: PlaintextArgs,
     },
 }
 
@@ -255,6 +268,8 @@ pub(crate) struct AccessArgs {
     /// Key (PEM) of that certificate.
     #[arg(long, requires = "client_cert")]
     pub(crate) client_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) plaintext: PlaintextArgs,
 }
 
 /// What `submit` needs.

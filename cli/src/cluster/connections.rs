@@ -150,7 +150,7 @@ impl Connections {
         };
         let entry = Entry {
             peer,
-            caller: Caller::default(),
+            caller: Caller::new(peer),
             close: CancellationToken::new(),
         };
         let (caller, close) = (entry.caller.clone(), entry.close.clone());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gristmill_coordinator::{Access, Api, Fleet, FleetOptions, Services, bury};
+use gristmill_coordinator::{Api, Fleet, FleetOptions, Services, bury};
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::metric::{Role, Source};
 use gristmill_ports::upkeep::Upkeep;
@@ -19,7 +19,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use super::connections::{Listener, connections_max};
 use super::overview::Overview;
 use super::servers::{self, Servers};
-use super::{http, open_files, read, watchman};
+use super::{http, open_files, plaintext, read, tokens, watchman};
 use crate::args::{BrokerArgs, BrokerVerb, CoordinatorArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::print;
@@ -43,6 +43,11 @@ const STREAMS_MAX: u32 = 200;
 pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let telemetry = super::telemetry("gristmill-coordinator", Role::Coordinator)?;
     let open_files = open_files::raise();
+    if args.tls_cert.is_none() {
+        let allowed = args.cluster.plaintext;
+        plaintext::check_listening("the API (`--listen`)", args.listen.ip(), allowed)
+            .map_err(Failure::Input)?;
+    }
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
     servers
         .broker
@@ -52,7 +57,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         .map_err(Failure::Input)?;
     let mut datasets = DatasetStore::open(&args.cluster.store).map_err(Failure::Input)?;
     datasets.store = Arc::clone(&servers.store);
-    let access = access(args).map_err(Failure::Input)?;
+    let access = tokens::access(args).map_err(Failure::Input)?;
     let api_listener = http::listen(args.listen).map_err(Failure::Input)?;
     let http_listener = http::listen(args.http).map_err(Failure::Input)?;
     let services = services(&servers, args.cluster.store.clone());
@@ -96,6 +101,9 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         readiness,
         http_stop,
     ));
+    if let Some(path) = args.tokens.clone() {
+        tasks.spawn(tokens::follow(path, access.clone(), stop.clone()));
+    }
     let server = grpc(args).map_err(Failure::Input)?;
     tasks.spawn(answer(
         server,
@@ -122,20 +130,6 @@ fn services(servers: &Servers, store: String) -> Services {
         propagator: Arc::new(W3c),
         health: Arc::clone(&servers.looks.health),
     }
-}
-
-fn access(args: &CoordinatorArgs) -> anyhow::Result<Access> {
-    let Some(path) = &args.tokens else {
-        let open = args.client_ca.is_none() && !args.listen.ip().is_loopback();
-        anyhow::ensure!(
-            !open,
-            "everyone who can reach {} could spend money: pass `--tokens FILE` or `--client-ca FILE`",
-            args.listen
-        );
-        return Ok(Access::Everyone);
-    };
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    Access::parse(&text).with_context(|| path.display().to_string())
 }
 
 fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {
@@ -187,13 +181,16 @@ pub(crate) async fn broker(args: &BrokerArgs, output: OutputStyle) -> Result<(),
         broker,
         management,
         tls,
+        plaintext,
     } = &args.verb;
     let management = management
         .as_deref()
-        .map(|url| servers::management(url, tls))
+        .map(|url| servers::management(url, tls, *plaintext))
         .transpose()
         .map_err(Failure::Input)?;
-    let broker = servers::broker(broker, tls).await.map_err(Failure::Input)?;
+    let broker = servers::broker(broker, tls, *plaintext)
+        .await
+        .map_err(Failure::Input)?;
     let mut setup = broker
         .setup()
         .await

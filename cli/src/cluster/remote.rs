@@ -12,7 +12,7 @@ use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::read;
+use super::{plaintext, read};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 
@@ -60,6 +60,12 @@ async fn channel(args: &ServerArgs) -> anyhow::Result<Channel> {
             "`{server}` is not the address of a coordinator: write `http://{address}`, or `https://{address}` where it has a certificate"
         );
     }
+    plaintext::check(
+        "the coordinator (`--server`)",
+        server,
+        "https",
+        args.access.plaintext,
+    )?;
     let mut endpoint = Endpoint::from_shared(server.clone())
         .with_context(|| format!("`{server}` is not the address of a coordinator: write `http://HOST:PORT`"))?
         .connect_timeout(CONNECT);

@@ -13,8 +13,8 @@ use gristmill_rabbitmq::{Broker, Management};
 use gristmill_redis::{Address, Redis, RedisBatchJobs, RedisLedger, RedisRegister};
 
 use super::looks::Looks;
-use super::read;
-use crate::args::{ClusterArgs, ServersTlsArgs};
+use super::{plaintext, read};
+use crate::args::{ClusterArgs, PlaintextArgs, ServersTlsArgs};
 
 /// The servers that coordinators and workers share.
 pub(crate) struct Servers {
@@ -40,6 +40,12 @@ impl Servers {
     /// Connects to all of them.
     pub(crate) async fn connect(args: &ClusterArgs) -> anyhow::Result<Self> {
         let tls = Certificates::read(&args.tls)?;
+        let with_tls = if args.redis.contains("+sentinel://") {
+            "rediss+sentinel"
+        } else {
+            "rediss"
+        };
+        plaintext::check("Redis (`--redis`)", &args.redis, with_tls, args.plaintext)?;
         let address = Address::parse(&args.redis).context("`--redis`")?;
         let address = if tls.authority.is_none() && tls.own.is_none() {
             address
@@ -50,7 +56,7 @@ impl Servers {
             .await
             .context("Redis cannot be used")?;
         let ledger = RedisLedger::new(redis.clone(), gristmill_redis::ledger::Options::default())?;
-        let broker = broker(&args.broker, &args.tls).await?;
+        let broker = broker(&args.broker, &args.tls, args.plaintext).await?;
         let health = Arc::new(Health::default());
         let store = gristmill_blob::open(&args.store).context("`--store`")?;
         let watched = Arc::new(WatchedStore::new(store, Arc::clone(&health)));
@@ -73,14 +79,29 @@ impl Servers {
 }
 
 /// Connects to the message broker.
-pub(crate) async fn broker(url: &str, tls: &ServersTlsArgs) -> anyhow::Result<Broker> {
+pub(crate) async fn broker(
+    url: &str,
+    tls: &ServersTlsArgs,
+    allowed: PlaintextArgs,
+) -> anyhow::Result<Broker> {
+    plaintext::check("RabbitMQ (`--broker`)", url, "amqps", allowed)?;
     let mut options = gristmill_rabbitmq::Options::new(url);
     options.tls = rabbitmq_tls(tls)?;
     Broker::connect(options).await.context("RabbitMQ cannot be used")
 }
 
 /// The message broker's management API; nothing is sent yet.
-pub(crate) fn management(url: &str, tls: &ServersTlsArgs) -> anyhow::Result<Management> {
+pub(crate) fn management(
+    url: &str,
+    tls: &ServersTlsArgs,
+    allowed: PlaintextArgs,
+) -> anyhow::Result<Management> {
+    plaintext::check(
+        "RabbitMQ's management API (`--management`)",
+        url,
+        "https",
+        allowed,
+    )?;
     Management::new(url, &rabbitmq_tls(tls)?).context("`--management`")
 }
 

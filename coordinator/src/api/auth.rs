@@ -1,99 +1,153 @@
-//! Who may do what: bearer tokens with a role each, or client certificates.
+//! Who may call what: bearer tokens with a role each, or client certificates.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tonic::{Request, Status};
 
-/// What a caller may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Look.
-    Viewer,
-    /// Look, and change.
-    Operator,
-}
+use super::method::{Method, Role};
 
 /// Who is at the other end of a connection: a stranger until one of its requests is let in. A server hands it over with each request of the
 /// connection, as an extension.
-#[derive(Debug, Clone, Default)]
-pub struct Caller(Arc<AtomicBool>);
+#[derive(Debug, Clone)]
+pub struct Caller {
+    address: IpAddr,
+    let_in: Arc<AtomicBool>,
+}
 
 impl Caller {
+    /// A stranger at this address.
+    pub fn new(address: IpAddr) -> Self {
+        Self {
+            address,
+            let_in: Arc::default(),
+        }
+    }
+
     /// Whether a request of the connection was let in.
     pub fn is_let_in(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.let_in.load(Ordering::Relaxed)
+    }
+
+    /// Where the connection comes from.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
     }
 }
 
 /// Why a file of tokens cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "line {line}: {wrong}; each line is `viewer TOKEN` or `operator TOKEN`, with a token of at least {TOKEN_BYTES_MIN} characters"
-)]
-pub struct AccessError {
-    line: usize,
-    wrong: &'static str,
+pub enum AccessError {
+    /// A line that says something else.
+    #[error(
+        "line {line}: {wrong}; each line is `viewer TOKEN [NAME]` or `operator TOKEN [NAME]`, with a token of at least {TOKEN_BYTES_MIN} characters and a name for the log"
+    )]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        wrong: &'static str,
+    },
+    /// Nobody would be let in.
+    #[error("it names no token: write `viewer TOKEN [NAME]` or `operator TOKEN [NAME]` a line")]
+    Empty,
 }
 
 /// The shortest token that is taken: shorter ones can be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
+/// The longest name.
+const NAME_BYTES_MAX: usize = 64;
 
-/// Who is let in.
-#[derive(Clone)]
-pub enum Access {
-    /// Everyone who can reach the address: for one machine, or behind client certificates that are checked before.
-    Everyone,
-    /// Who shows one of these tokens. Only their hashes are kept, so that comparing them tells nothing by its time.
-    Tokens(HashMap<[u8; 32], Role>),
+/// A token's hash. Tokens are looked up by it and never kept themselves, so that comparing them tells nothing by its time.
+type Hash = [u8; 32];
+
+/// What a token stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Holder {
+    role: Role,
+    name: String,
+}
+
+/// Who is let in; clones are the same list.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Nothing where everyone who can reach the address is let in: for one machine, or behind client certificates that are checked before.
+    tokens: Option<Arc<RwLock<HashMap<Hash, Holder>>>>,
+}
+
+/// A caller who was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Who {
+    /// The name beside the token; where there is none, the first digits of the token's hash.
+    pub(super) name: String,
+    token: Option<Hash>,
 }
 
 impl Access {
-    /// Reads a file of tokens: `viewer TOKEN` or `operator TOKEN` a line; empty lines and those that start with `#` are skipped.
+    /// Lets everyone in.
+    pub fn everyone() -> Self {
+        Self { tokens: None }
+    }
+
+    /// Lets those in who show one of the tokens in a file: `viewer TOKEN [NAME]` or `operator TOKEN [NAME]` a line; empty lines and those that
+    /// start with `#` are skipped.
     ///
     /// # Errors
-    /// The first line that is something else.
-    pub fn parse(text: &str) -> Result<Self, AccessError> {
-        let mut tokens = HashMap::new();
-        for (line, content) in text.lines().enumerate() {
-            let content = content.trim();
-            if content.is_empty() || content.starts_with('#') {
-                continue;
-            }
-            let wrong = |wrong| AccessError {
-                line: line + 1,
-                wrong,
-            };
-            let (role, token) = content.split_once(char::is_whitespace).ok_or(wrong("no token"))?;
-            let role = match role {
-                "viewer" => Role::Viewer,
-                "operator" => Role::Operator,
-                _ => return Err(wrong("an unknown role")),
-            };
-            let token = token.trim();
-            if token.len() < TOKEN_BYTES_MIN {
-                return Err(wrong("the token is too short"));
-            }
-            tokens.insert(hash(token), role);
-        }
-        Ok(Self::Tokens(tokens))
+    /// The first line that is something else, or that there is none.
+    pub fn tokens(text: &str) -> Result<Self, AccessError> {
+        Ok(Self {
+            tokens: Some(Arc::new(RwLock::new(parse(text)?))),
+        })
     }
 
-    /// Lets a request through if its caller has the role, and notes at its connection that somebody known is at the other end.
-    pub(super) fn check<T>(&self, request: &Request<T>, needed: Role) -> Result<(), Status> {
-        self.role(request, needed)?;
-        if let Some(Caller(let_in)) = request.extensions().get() {
-            let_in.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    fn role<T>(&self, request: &Request<T>, needed: Role) -> Result<(), Status> {
-        let tokens = match self {
-            Self::Everyone => return Ok(()),
-            Self::Tokens(tokens) => tokens,
+    /// Lets in who is in the file now, and nobody else. False where that changes nothing.
+    ///
+    /// # Errors
+    /// As of [`Access::tokens`]; then those are let in who were before.
+    pub fn replace(&self, text: &str) -> Result<bool, AccessError> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(false);
         };
+        let new = parse(text)?;
+        // A panic elsewhere leaves a whole list.
+        let mut tokens = tokens.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *tokens != new;
+        *tokens = new;
+        Ok(changed)
+    }
+
+    /// Lets a request through if its caller may call the method, and notes at its connection that somebody known is at the other end.
+    pub(super) fn check<T>(&self, request: &Request<T>, method: Method) -> Result<Who, Status> {
+        let who = self.who(request, method)?;
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            caller.let_in.store(true, Ordering::Relaxed);
+        }
+        Ok(who)
+    }
+
+    /// Whether a caller's token still lets it in: for answers that take long.
+    pub(super) fn still_knows(&self, who: &Who) -> bool {
+        match (&who.token, &self.tokens) {
+            (Some(token), Some(_)) => self.holder(token).is_some(),
+            _ => true,
+        }
+    }
+
+    fn holder(&self, token: &Hash) -> Option<Holder> {
+        let tokens = self.tokens.as_ref()?;
+        let tokens = tokens.read().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(token).cloned()
+    }
+
+    fn who<T>(&self, request: &Request<T>, method: Method) -> Result<Who, Status> {
+        if self.tokens.is_none() {
+            return Ok(Who {
+                name: "anyone".to_owned(),
+                token: None,
+            });
+        }
         let shown = request
             .metadata()
             .get("authorization")
@@ -104,23 +158,71 @@ impl Access {
                     "this server asks for a token: pass `--token-file FILE`, or set GRISTMILL_TOKEN",
                 )
             })?;
-        match tokens.get(&hash(shown.trim())) {
+        let token = hash(shown.trim());
+        match self.holder(&token) {
             None => Err(Status::unauthenticated("the token is not known here")),
-            Some(role) if *role < needed => {
+            Some(holder) if holder.role < method.role() => {
                 Err(Status::permission_denied("a viewer may look, and change nothing"))
             }
-            Some(_) => Ok(()),
+            Some(holder) => Ok(Who {
+                name: holder.name,
+                token: Some(token),
+            }),
         }
     }
 }
 
-fn hash(token: &str) -> [u8; 32] {
+fn parse(text: &str) -> Result<HashMap<Hash, Holder>, AccessError> {
+    let mut tokens = HashMap::new();
+    for (line, content) in text.lines().enumerate() {
+        let content = content.trim();
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        let wrong = |wrong| AccessError::Line {
+            line: line + 1,
+            wrong,
+        };
+        let mut words = content.split_whitespace();
+        let role = match words.next() {
+            Some("viewer") => Role::Viewer,
+            Some("operator") => Role::Operator,
+            _ => return Err(wrong("an unknown role")),
+        };
+        let token = words.next().ok_or(wrong("no token"))?;
+        if token.len() < TOKEN_BYTES_MIN {
+            return Err(wrong("the token is too short"));
+        }
+        let hash = hash(token);
+        let name = match words.next() {
+            Some(name) if name.len() > NAME_BYTES_MAX => return Err(wrong("the name is too long")),
+            Some(name) => name.to_owned(),
+            None => format!("token {}", &blake3::Hash::from(hash).to_hex()[..8]),
+        };
+        if words.next().is_some() {
+            return Err(wrong("words after the name"));
+        }
+        if tokens.insert(hash, Holder { role, name }).is_some() {
+            return Err(wrong("a token that another line has"));
+        }
+    }
+    if tokens.is_empty() {
+        return Err(AccessError::Empty);
+    }
+    Ok(tokens)
+}
+
+fn hash(token: &str) -> Hash {
     *blake3::hash(token.as_bytes()).as_bytes()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const TOKENS: &str = "# ours\nviewer look-look-look-look\n\noperator change-change-change ann\n";
 
     fn request(token: Option<&str>) -> Request<()> {
         let mut request = Request::new(());
@@ -131,53 +233,102 @@ mod tests {
         request
     }
 
+    fn ask(access: &Access, token: Option<&str>, method: Method) -> Result<String, tonic::Code> {
+        let answer = access.check(&request(token), method);
+        answer.map(|who| who.name).map_err(|status| status.code())
+    }
+
     #[test]
     fn roles_let_through_what_they_may() {
-        let access =
-            Access::parse("# ours\nviewer look-look-look-look\n\noperator change-change-change\n").unwrap();
-        let code = |token, role| {
-            access
-                .check(&request(token), role)
-                .map_err(|status| status.code())
-        };
-        assert_eq!(code(Some("look-look-look-look"), Role::Viewer), Ok(()));
-        assert_eq!(
-            code(Some("look-look-look-look"), Role::Operator),
-            Err(tonic::Code::PermissionDenied)
+        let access = Access::tokens(TOKENS).unwrap();
+        let viewer = ask(&access, Some("look-look-look-look"), Method::GetRun).unwrap();
+        assert!(
+            viewer.starts_with("token ") && viewer.len() == "token 01234567".len(),
+            "{viewer}"
         );
-        assert_eq!(code(Some("change-change-change"), Role::Operator), Ok(()));
+        for (token, method, expected) in [
+            (
+                Some("look-look-look-look"),
+                Method::CancelRun,
+                Err(tonic::Code::PermissionDenied),
+            ),
+            (
+                Some("change-change-change"),
+                Method::CancelRun,
+                Ok("ann".to_owned()),
+            ),
+            (
+                Some("guess-guess-guess"),
+                Method::GetRun,
+                Err(tonic::Code::Unauthenticated),
+            ),
+            (None, Method::GetRun, Err(tonic::Code::Unauthenticated)),
+        ] {
+            assert_eq!(ask(&access, token, method), expected, "{token:?} {method:?}");
+        }
         assert_eq!(
-            code(Some("guess-guess-guess"), Role::Viewer),
+            ask(&Access::everyone(), None, Method::CancelRun),
+            Ok("anyone".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_replaced_holds_for_all_clones_and_a_wrong_one_changes_nothing() {
+        let access = Access::tokens(TOKENS).unwrap();
+        let clone = access.clone();
+        let ann = clone
+            .check(&request(Some("change-change-change")), Method::GetRun)
+            .unwrap();
+        assert_eq!(access.replace(TOKENS), Ok(false));
+        assert_eq!(access.replace(""), Err(AccessError::Empty));
+        assert!(access.replace("viewer short").is_err());
+        assert!(clone.still_knows(&ann));
+        assert_eq!(access.replace("operator another-another-an"), Ok(true));
+        assert!(!clone.still_knows(&ann));
+        assert_eq!(
+            ask(&clone, Some("change-change-change"), Method::GetRun),
             Err(tonic::Code::Unauthenticated)
         );
-        assert_eq!(code(None, Role::Viewer), Err(tonic::Code::Unauthenticated));
     }
 
     #[test]
     fn a_connection_is_a_strangers_until_a_request_is_let_in() {
-        let access = Access::parse("viewer look-look-look-look").unwrap();
-        let caller = Caller::default();
-        let ask = |token, role| {
+        let access = Access::tokens(TOKENS).unwrap();
+        let caller = Caller::new(Ipv4Addr::LOCALHOST.into());
+        let ask = |token, method| {
             let mut request = request(token);
             request.extensions_mut().insert(caller.clone());
             // What is answered is another test's.
-            let _refused = access.check(&request, role);
+            let _refused = access.check(&request, method);
             caller.is_let_in()
         };
-        assert!(!ask(None, Role::Viewer));
-        assert!(!ask(Some("guess-guess-guess"), Role::Viewer));
-        assert!(!ask(Some("look-look-look-look"), Role::Operator));
-        assert!(ask(Some("look-look-look-look"), Role::Viewer));
+        assert!(!ask(None, Method::GetRun));
+        assert!(!ask(Some("guess-guess-guess"), Method::GetRun));
+        assert!(!ask(Some("look-look-look-look"), Method::CancelRun));
+        assert!(ask(Some("look-look-look-look"), Method::GetRun));
     }
 
     #[test]
     fn a_wrong_line_is_named() {
-        let wrong = |text| Access::parse(text).err().unwrap().to_string();
-        assert!(
-            wrong("viewer look-look-look-look\nroot all-all-all-all-all")
-                .starts_with("line 2: an unknown role")
-        );
-        assert!(wrong("viewer short").starts_with("line 1: the token is too short"));
-        assert!(wrong("viewer").starts_with("line 1: no token"));
+        for (text, error) in [
+            (
+                "viewer look-look-look-look\nroot all-all-all-all-all",
+                "line 2: an unknown role",
+            ),
+            ("viewer short", "line 1: the token is too short"),
+            ("viewer", "line 1: no token"),
+            (
+                "viewer look-look-look-look ann bob",
+                "line 1: words after the name",
+            ),
+            (
+                "viewer look-look-look-look\noperator look-look-look-look",
+                "line 2: a token that another line has",
+            ),
+            ("# nobody\n", "it names no token"),
+        ] {
+            let told = Access::tokens(text).err().unwrap().to_string();
+            assert!(told.starts_with(error), "{told}");
+        }
     }
 }

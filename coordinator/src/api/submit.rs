@@ -14,9 +14,9 @@ use gristmill_proto::v1;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
+use super::adopt::{ADOPTER, ADOPTION};
 use super::keep::{check_seeds, keep, keep_start};
 use super::spool::Spool;
-use super::verbs::{ADOPTER, ADOPTION};
 use super::{Api, ledger_status, register_status, run_status, told};
 use crate::fleet::AdoptError;
 use crate::owner::{self, Owner, START, read};

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{DeadLetter, Ending, Worker};
+use gristmill_ports::register::{Ending, Worker};
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Api, Role, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
-use crate::fleet::{AdoptError, Adoption};
+use super::dead::listed;
+use super::method::Method;
+use super::{Api, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
 use crate::history::NoTrace;
 use crate::{Journal, RunEvent, SeedStore, trace_message};
 
@@ -53,27 +54,10 @@ impl Api {
     }
 }
 
-/// In whose name, and for how long at most, a run is held while it is adopted by a request.
-pub(super) const ADOPTER: &str = "the API";
-pub(super) const ADOPTION: Duration = Duration::from_secs(15);
-
 /// Ids that are named where several would do.
 const NAMED: usize = 20;
 
 impl Api {
-    /// The dead letters of these numbers: all of them are there, or nothing is `done` to any.
-    async fn dead_letters(&self, numbers: &[u64], done: &str) -> Result<Vec<DeadLetter>, Status> {
-        let mut dead_letters = Vec::new();
-        for number in numbers {
-            let dead_letter = self.services.register.dead_letter(*number).await;
-            let dead_letter = dead_letter.map_err(|error| register_status(&error))?;
-            dead_letters.push(dead_letter.ok_or_else(|| {
-                Status::not_found(format!("there is no dead letter {number}: nothing was {done}"))
-            })?);
-        }
-        Ok(dead_letters)
-    }
-
     /// The tasks of a run that are on its books, and whether each is decided.
     async fn tasks(&self, run: RunId) -> Result<Vec<(TaskId, bool)>, Status> {
         let register = self.services.register.get(run).await;
@@ -103,17 +87,18 @@ impl Coordinator for Api {
         &self,
         request: Request<Streaming<v1::SubmitRequest>>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
-        self.access.check(&request, Role::Operator)?;
-        self.take_submission(request.into_inner())
-            .await
-            .map(Response::new)
+        let call = self.audit.admit(&request, Method::Submit)?;
+        let submitted = self.take_submission(request.into_inner()).await;
+        let run = submitted.as_ref().ok().and_then(|answer| answer.run.as_ref());
+        let run = run.map_or_else(String::new, |run| run.run.clone());
+        call.about(&run).ended(submitted).map(Response::new)
     }
 
     async fn list_runs(
         &self,
         request: Request<v1::ListRunsRequest>,
     ) -> Result<Response<v1::ListRunsResponse>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        self.audit.look(&request, Method::ListRuns)?;
         let wanted = request.into_inner();
         let entries = self
             .services
@@ -136,7 +121,7 @@ impl Coordinator for Api {
     }
 
     async fn get_run(&self, request: Request<v1::GetRunRequest>) -> Result<Response<v1::Run>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        self.audit.look(&request, Method::GetRun)?;
         self.one(run_id(&request.get_ref().run)?).await.map(Response::new)
     }
 
@@ -146,7 +131,7 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        let who = self.audit.look(&request, Method::WatchRun)?;
         let run = run_id(&request.get_ref().run)?;
         let first = self.one(run).await?;
         // A slow reader skips states; it never makes this side hold them.
@@ -168,6 +153,9 @@ impl Coordinator for Api {
                         )),
                         () = tokio::time::sleep(LOOK_EVERY) => {}
                     }
+                    if !looking.audit.still_knows(&who) {
+                        break Err(Status::unauthenticated("the token is not known here any more"));
+                    }
                     match looking.one(run).await {
                         Ok(run) if run == last => {}
                         Ok(run) => {
@@ -185,57 +173,61 @@ impl Coordinator for Api {
     }
 
     async fn pause_run(&self, request: Request<v1::PauseRunRequest>) -> Result<Response<v1::Run>, Status> {
-        self.access.check(&request, Role::Operator)?;
+        let call = self.audit.admit(&request, Method::PauseRun)?;
         let v1::PauseRunRequest { run, reason } = request.into_inner();
         let reason = if reason.is_empty() {
             "by an operator".to_owned()
         } else {
             reason
         };
-        self.change(&run, async |run| {
+        let paused = self.change(&run, async |run| {
             self.services.ledger.pause(run, &reason).await?;
             Ok(Some(RunEvent::Paused {
                 reason: reason.clone(),
             }))
-        })
-        .await
+        });
+        call.about(&run).ended(paused.await)
     }
 
     async fn resume_run(&self, request: Request<v1::ResumeRunRequest>) -> Result<Response<v1::Run>, Status> {
-        self.access.check(&request, Role::Operator)?;
-        self.change(&request.into_inner().run, async |run| {
+        let call = self.audit.admit(&request, Method::ResumeRun)?;
+        let run = request.into_inner().run;
+        let resumed = self.change(&run, async |run| {
             self.services.ledger.resume(run).await?;
             Ok(Some(RunEvent::Resumed))
-        })
-        .await
+        });
+        call.about(&run).ended(resumed.await)
     }
 
     async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Result<Response<v1::Run>, Status> {
-        self.access.check(&request, Role::Operator)?;
+        let call = self.audit.admit(&request, Method::CancelRun)?;
         let v1::CancelRunRequest { run, keep } = request.into_inner();
+        let call = call.about(&run);
         if keep {
-            return self.cancel_and_keep(&run).await;
+            return call.ended(self.cancel_and_keep(&run).await);
         }
-        self.change(&run, async |run| {
+        let cancelled = self.change(&run, async |run| {
             self.services.ledger.cancel(run).await?;
             Ok(None)
-        })
-        .await
+        });
+        call.ended(cancelled.await)
     }
 
     async fn raise_budget(
         &self,
         request: Request<v1::RaiseBudgetRequest>,
     ) -> Result<Response<v1::Run>, Status> {
-        self.access.check(&request, Role::Operator)?;
-        self.set_limit(request.into_inner()).await
+        let call = self.audit.admit(&request, Method::RaiseBudget)?;
+        let wanted = request.into_inner();
+        let call = call.about(&wanted.run);
+        call.ended(self.set_limit(wanted).await)
     }
 
     async fn trace_row(
         &self,
         request: Request<v1::TraceRowRequest>,
     ) -> Result<Response<v1::TraceRowResponse>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        self.audit.look(&request, Method::TraceRow)?;
         let v1::TraceRowRequest { run, row } = request.into_inner();
         let run = run_id(&run)?;
         let state = (self.services.states)(run);
@@ -257,7 +249,7 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::ExplainTaskRequest>,
     ) -> Result<Response<v1::ExplainTaskResponse>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        self.audit.look(&request, Method::ExplainTask)?;
         let wanted = request.into_inner();
         let run = run_id(&wanted.run)?;
         let tasks = self.tasks(run).await?;
@@ -314,7 +306,7 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::ListWorkersRequest>,
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        self.audit.look(&request, Method::ListWorkers)?;
         let register = &self.services.register;
         let workers = self.workers().await?;
         let mut drained = register.drained().await.map_err(|e| register_status(&e))?;
@@ -334,37 +326,39 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::DrainWorkerRequest>,
     ) -> Result<Response<v1::DrainWorkerResponse>, Status> {
-        self.access.check(&request, Role::Operator)?;
+        let call = self.audit.admit(&request, Method::DrainWorker)?;
         let worker = request.into_inner().worker;
-        match self.services.register.drain(&worker).await {
-            Ok(true) => Ok(Response::new(v1::DrainWorkerResponse {})),
-            Ok(false) => Err(Status::not_found(format!(
-                "there is no worker `{worker}`: `gristmill workers` lists those there are"
-            ))),
-            Err(error) => Err(register_status(&error)),
-        }
+        call.about(&worker)
+            .ended(match self.services.register.drain(&worker).await {
+                Ok(true) => Ok(Response::new(v1::DrainWorkerResponse {})),
+                Ok(false) => Err(Status::not_found(format!(
+                    "there is no worker `{worker}`: `gristmill workers` lists those there are"
+                ))),
+                Err(error) => Err(register_status(&error)),
+            })
     }
 
     async fn undrain_worker(
         &self,
         request: Request<v1::UndrainWorkerRequest>,
     ) -> Result<Response<v1::UndrainWorkerResponse>, Status> {
-        self.access.check(&request, Role::Operator)?;
+        let call = self.audit.admit(&request, Method::UndrainWorker)?;
         let worker = request.into_inner().worker;
-        match self.services.register.undrain(&worker).await {
-            Ok(true) => Ok(Response::new(v1::UndrainWorkerResponse {})),
-            Ok(false) => Err(Status::not_found(format!(
-                "no worker `{worker}` was drained: `gristmill workers` lists those that were"
-            ))),
-            Err(error) => Err(register_status(&error)),
-        }
+        call.about(&worker)
+            .ended(match self.services.register.undrain(&worker).await {
+                Ok(true) => Ok(Response::new(v1::UndrainWorkerResponse {})),
+                Ok(false) => Err(Status::not_found(format!(
+                    "no worker `{worker}` was drained: `gristmill workers` lists those that were"
+                ))),
+                Err(error) => Err(register_status(&error)),
+            })
     }
 
     async fn list_dead(
         &self,
         request: Request<v1::ListDeadRequest>,
     ) -> Result<Response<v1::ListDeadResponse>, Status> {
-        self.access.check(&request, Role::Viewer)?;
+        self.audit.look(&request, Method::ListDead)?;
         let wanted = request.into_inner();
         let before = (wanted.before > 0).then_some(wanted.before);
         let dead_letters = self
@@ -382,21 +376,10 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::RetryDeadRequest>,
     ) -> Result<Response<v1::RetryDeadResponse>, Status> {
-        self.access.check(&request, Role::Operator)?;
-        let dead_letters = self
-            .dead_letters(&request.into_inner().numbers, "put back")
-            .await?;
-        for dead_letter in &dead_letters {
-            // Marked first: it may die again before the broker's answer is here, and that takes the mark away.
-            let marked = self.services.register.retried(dead_letter.number).await;
-            marked.map_err(|error| register_status(&error))?;
-            self.services
-                .queue
-                .publish(dead_letter.dead.stage, dead_letter.dead.envelope.clone())
-                .await
-                .map_err(|error| Status::unavailable(super::told(&error)))?;
-        }
-        let retried = dead_letters.len() as u64;
+        let call = self.audit.admit(&request, Method::RetryDead)?;
+        let numbers = request.into_inner().numbers;
+        let retried = self.put_back(&numbers).await;
+        let retried = call.about(&listed(&numbers)).ended(retried)?;
         Ok(Response::new(v1::RetryDeadResponse { retried }))
     }
 
@@ -404,15 +387,10 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::DropDeadRequest>,
     ) -> Result<Response<v1::DropDeadResponse>, Status> {
-        self.access.check(&request, Role::Operator)?;
+        let call = self.audit.admit(&request, Method::DropDead)?;
         let numbers = request.into_inner().numbers;
-        self.dead_letters(&numbers, "dropped").await?;
-        let dropped = self
-            .services
-            .register
-            .drop_graves(&numbers)
-            .await
-            .map_err(|error| register_status(&error))?;
+        let dropped = self.drop_letters(&numbers).await;
+        let dropped = call.about(&listed(&numbers)).ended(dropped)?;
         Ok(Response::new(v1::DropDeadResponse { dropped }))
     }
 
@@ -420,28 +398,10 @@ impl Coordinator for Api {
         &self,
         request: Request<v1::AdoptRunsRequest>,
     ) -> Result<Response<v1::AdoptRunsResponse>, Status> {
-        self.access.check(&request, Role::Operator)?;
+        let call = self.audit.admit(&request, Method::AdoptRuns)?;
         let wanted = request.into_inner().run;
-        let adopted = match wanted.as_str() {
-            "" => self.services.adopt_all(ADOPTER, ADOPTION).await,
-            one => {
-                let run = run_id(one)?;
-                let adopted = self.services.adopt(run, ADOPTER, ADOPTION).await;
-                adopted.map(|adoption| vec![(run, adoption)])
-            }
-        };
-        let shown = |(run, adoption): (RunId, Adoption)| v1::AdoptedRun {
-            run: run.to_string(),
-            outcome: adoption.to_string(),
-            adopted: adoption.is_new(),
-            refused: matches!(adoption, Adoption::Refused(_)),
-        };
-        match adopted {
-            Ok(adopted) => Ok(Response::new(v1::AdoptRunsResponse {
-                runs: adopted.into_iter().map(shown).collect(),
-            })),
-            Err(AdoptError::Register(error)) => Err(register_status(&error)),
-            Err(AdoptError::State(error)) => Err(run_status(&error)),
-        }
+        let adopted = self.adopt_wanted(&wanted).await;
+        let runs = call.about(&wanted).ended(adopted)?;
+        Ok(Response::new(v1::AdoptRunsResponse { runs }))
     }
 }

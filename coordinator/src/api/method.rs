@@ -1,0 +1,57 @@
+//! The service's methods, and who may call each.
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Look, and change.
+    Operator,
+}
+
+/// A method, by its name in `coordinator.proto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Submit,
+    ListRuns,
+    GetRun,
+    WatchRun,
+    PauseRun,
+    ResumeRun,
+    CancelRun,
+    RaiseBudget,
+    TraceRow,
+    ExplainTask,
+    ListWorkers,
+    DrainWorker,
+    UndrainWorker,
+    ListDead,
+    RetryDead,
+    DropDead,
+    AdoptRuns,
+}
+
+impl Method {
+    /// The least that a caller must be allowed.
+    pub(super) fn role(self) -> Role {
+        match self {
+            Self::ListRuns
+            | Self::GetRun
+            | Self::WatchRun
+            | Self::TraceRow
+            | Self::ExplainTask
+            | Self::ListWorkers
+            | Self::ListDead => Role::Viewer,
+            Self::Submit
+            | Self::PauseRun
+            | Self::ResumeRun
+            | Self::CancelRun
+            | Self::RaiseBudget
+            | Self::DrainWorker
+            | Self::UndrainWorker
+            | Self::RetryDead
+            | Self::DropDead
+            | Self::AdoptRuns => Role::Operator,
+        }
+    }
+}
