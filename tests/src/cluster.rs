@@ -35,6 +35,8 @@ pub struct Cluster {
     pub workers: Vec<Server>,
     /// What a shell does before it becomes a process of the cluster, such as `ulimit -n 1024`.
     pub before: &'static str,
+    /// The password of the users `gristmill-coordinator` and `gristmill-worker` at both servers, where processes log in as their role.
+    pub role_password: Option<&'static str>,
     started: usize,
 }
 
@@ -115,8 +117,32 @@ impl Cluster {
             coordinators: Vec::new(),
             workers: Vec::new(),
             before: ":",
+            role_password: None,
             started: 0,
         })
+    }
+
+    /// The address of Redis for a process of this kind.
+    fn redis_url(&self, kind: &str) -> String {
+        match self.role_password {
+            Some(password) => format!(
+                "redis://gristmill-{kind}:{password}@127.0.0.1:{}/0",
+                self.redis.port()
+            ),
+            None => self.redis.url(),
+        }
+    }
+
+    /// The address of RabbitMQ for a process of this kind.
+    pub fn broker_url(&self, kind: &str) -> String {
+        match self.role_password {
+            Some(password) => format!(
+                "amqp://gristmill-{kind}:{password}@127.0.0.1:{}/{}",
+                self.rabbit.port(),
+                self.vhost
+            ),
+            None => self.rabbit.url(&self.vhost),
+        }
     }
 
     /// Where runs lie.
@@ -133,8 +159,8 @@ impl Cluster {
             .args(["-c", &format!("{}; exec \"$0\" \"$@\"", self.before)])
             .arg(program()?)
             .arg(kind)
-            .args(["--redis", &self.redis.url()])
-            .args(["--broker", &self.rabbit.url(&self.vhost)])
+            .args(["--redis", &self.redis_url(kind)])
+            .args(["--broker", &self.broker_url(kind)])
             .arg("--store")
             .arg(self.store())
             .args(["--http", &http])

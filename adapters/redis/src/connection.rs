@@ -23,7 +23,7 @@
 //! - [`ServerId`] is read at every connect, on the connection it is for: a script that is handed it ([`Call::server_id`]) is
 //!   told truly which server process it runs in.
 //!
-//! An ACL user needs `~gm:* +@read +@write +@scripting +@connection +info +time`, and nothing else.
+//! What an ACL user needs is in `deploy/redis/users.acl`, a user for each role.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
