@@ -276,3 +276,41 @@ fn nothing_leaves_this_machine_without_tls_unless_a_person_says_so() {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     refused((output.status.code(), error), "management");
 }
+
+/// What a process listens on: TCP sockets of its own, as `/proc` knows them.
+fn listens_on(server: &Server) -> Vec<String> {
+    let process = format!("/proc/{}", server.id());
+    let descriptors = std::fs::read_dir(format!("{process}/fd")).unwrap();
+    let own: Vec<String> = descriptors
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .map(|path| path.display().to_string())
+        .collect();
+    let mut listens = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let text = std::fs::read_to_string(format!("{process}/net/{table}")).unwrap();
+        for line in text.lines().skip(1) {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let (address, state, inode) = (columns[1], columns[3], columns[9]);
+            // 0A is LISTEN; 0100007F is 127.0.0.1, bytes in this machine's order.
+            if state == "0A" && own.contains(&format!("socket:[{inode}]")) {
+                let (host, port) = address.split_once(':').unwrap();
+                assert_eq!(host, "0100007F", "it listens elsewhere: {line}");
+                listens.push(format!("127.0.0.1:{}", u16::from_str_radix(port, 16).unwrap()));
+            }
+        }
+    }
+    listens.sort();
+    listens
+}
+
+#[test]
+fn only_what_is_served_listens() {
+    let mut cluster = start(&format!("operator {OPERATOR} otto\n"));
+    cluster.worker(&[]).unwrap();
+    let (coordinator, worker) = (&cluster.coordinators[0], &cluster.workers[0]);
+    let api = coordinator.api.strip_prefix("http://").unwrap().to_owned();
+    let mut served = vec![api, coordinator.http.clone()];
+    served.sort();
+    assert_eq!(listens_on(coordinator), served);
+    assert_eq!(listens_on(worker), [worker.http.clone()]);
+}

@@ -118,6 +118,24 @@ pub(crate) fn reply(error: &lapin::Error) -> Option<(u16, String)> {
     }
 }
 
+/// Whether the broker's certificate is not to be trusted, or what answers speaks no TLS: rustls says both as invalid data, which the client library
+/// wraps.
+fn is_distrusted(error: &lapin::Error) -> bool {
+    let ErrorKind::IOError(error) = error.kind() else {
+        return false;
+    };
+    let mut error: &std::io::Error = error;
+    loop {
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return true;
+        }
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(inner) => error = inner,
+            None => return false,
+        }
+    }
+}
+
 impl Error {
     /// Classifies a failure of the client library.
     pub(crate) fn of(doing: impl Into<String>, source: lapin::Error) -> Self {
@@ -138,7 +156,7 @@ impl Error {
             | Self::GaveUp { .. } => true,
             Self::Management { lasts, .. } => *lasts,
             Self::Connect { source, .. } => {
-                matches!(reply(source), Some((ACCESS_REFUSED, _)))
+                matches!(reply(source), Some((ACCESS_REFUSED, _))) || is_distrusted(source)
             }
             Self::TimedOut { .. }
             | Self::Blocked { .. }
