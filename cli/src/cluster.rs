@@ -3,6 +3,7 @@
 mod connections;
 mod coordinator;
 mod dead;
+mod health;
 mod http;
 mod looks;
 mod open_files;
@@ -56,6 +57,7 @@ pub(crate) async fn carry_out(
         ClusterCommand::Coordinator(args) => coordinator::serve(&args).await,
         ClusterCommand::Worker(args) => worker::work(&args).await,
         ClusterCommand::Broker(args) => coordinator::broker(&args, output).await,
+        ClusterCommand::Health(args) => health::health(&args, output).await,
     }
 }
 

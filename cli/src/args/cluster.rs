@@ -42,6 +42,8 @@ pub(crate) enum ClusterCommand {
     Worker(WorkerArgs),
     /// Set up a cluster's message broker.
     Broker(BrokerArgs),
+    /// Ask a coordinator or a worker whether it lives or is ready; for orchestrators whose probe is a command.
+    Health(HealthArgs),
 }
 
 impl ClusterCommand {
@@ -221,6 +223,16 @@ pub(crate) enum BrokerVerb {
         #[command(flatten)]
         plaintext: PlaintextArgs,
     },
+}
+
+/// What `health` needs.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// `/livez` or `/readyz` of the process: `http://127.0.0.1:7070/livez` of a coordinator, `http://127.0.0.1:7072/livez` of a worker.
+    pub(crate) url: String,
+    /// Seconds for the answer.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) timeout: u64,
 }
 
 /// How a coordinator is reached.

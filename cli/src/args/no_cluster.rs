@@ -53,6 +53,9 @@ pub(crate) enum ClusterCommand {
     /// Set up a cluster's message broker.
     #[command(hide = true)]
     Broker(Anything),
+    /// Ask a coordinator or a worker whether it lives or is ready.
+    #[command(hide = true)]
+    Health(Anything),
 }
 
 impl ClusterCommand {
@@ -79,6 +82,7 @@ impl ClusterCommand {
             Self::Coordinator(_) => "coordinator",
             Self::Worker(_) => "worker",
             Self::Broker(_) => "broker",
+            Self::Health(_) => "health",
         }
     }
 }

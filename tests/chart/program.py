@@ -1,0 +1,70 @@
+"""Has the program read what the chart gives it: every flag, every value and every variable."""
+
+import os
+import re
+import subprocess
+import tempfile
+
+from manifests import name
+from pods import containers, pods
+
+# Nobody listens there: a program that got so far has read everything.
+NOWHERE = {"redis": "redis://127.0.0.1:9/0", "broker": "amqp://user:password@127.0.0.1:9/%2f", "management": "http://user:password@127.0.0.1:9"}
+REACHED = re.compile(r"Redis cannot be used|RabbitMQ cannot be used|cannot be reached|refused|connect", re.I)
+
+
+def all(program, rendered):
+    wrong, seen = [], set()
+    for manifest, _, spec in pods(rendered):
+        for one in containers(spec):
+            if "gristmill" not in one["image"].split("/")[-1] or one["image"].split("/")[-1].startswith("gristmill-sim"):
+                continue
+            key = (tuple(one["args"]), tuple(variable["name"] for variable in one["env"]))
+            if key not in seen:
+                seen.add(key)
+                wrong += [f"{name(manifest)}: {error}" for error in known(program, one) + taken(program, one)]
+    return wrong
+
+
+def known(program, one):
+    """Every variable of the program's that is set is one that its help names."""
+    verb = [word for word in one["args"] if not word.startswith("-")][:2]
+    texts = [subprocess.run([program, *words, "--help"], capture_output=True, text=True).stdout for words in (verb, verb[:1], [])]
+    # The token is named where its file is.
+    known = set(re.findall(r"(?:GRISTMILL|OTEL)_[A-Z_]+", "".join(texts)))
+    names = {variable["name"] for variable in one["env"] if re.match("GRISTMILL_|OTEL_", variable["name"])}
+    return [f"the program knows no variable {unknown}" for unknown in sorted(names - known)]
+
+
+def value(variable, given):
+    """What Kubernetes would fill in."""
+    if "value" in variable:
+        return re.sub(r"\$\(([A-Z_]+)\)", lambda found: given.get(found[1], found[0]), variable["value"])
+    entry = variable["name"].removeprefix("GRISTMILL_").lower()
+    return NOWHERE.get(entry, "word-of-16-letters")
+
+
+def taken(program, one):
+    """The program takes them, and stops only where it would speak to a server."""
+    given = {"PATH": os.environ["PATH"]}
+    for variable in one["env"]:
+        given[variable["name"]] = value(variable, given)
+    for entry, address in NOWHERE.items():
+        if f"GRISTMILL_{entry.upper()}" in given:
+            given[f"GRISTMILL_{entry.upper()}"] = address
+    if "GRISTMILL_SERVER" in given:
+        given["GRISTMILL_SERVER"] = "http://127.0.0.1:9"
+    with tempfile.TemporaryDirectory() as folder:
+        for key in ("GRISTMILL_SERVERS_CA", "GRISTMILL_SERVERS_CERT", "GRISTMILL_SERVERS_KEY"):
+            given.pop(key, None)
+        given |= {"GRISTMILL_STORE": folder, "HOME": folder, "GRISTMILL_CACHE": folder, "NO_COLOR": "1"}
+        if one["args"][0] == "submit":
+            return []  # tests/tests/chart.rs submits that job to a real cluster.
+        try:
+            done = subprocess.run([program, *one["args"]], env=given, capture_output=True, text=True, timeout=60, cwd=folder)
+        except subprocess.TimeoutExpired:
+            return [f"{one['args']} came to no end in a minute"]
+    said = done.stdout + done.stderr
+    if done.returncode == 2 or not REACHED.search(said):
+        return [f"{one['args']} ended with {done.returncode}: {said.strip()[:500]}"]
+    return []
