@@ -54,6 +54,7 @@ def main():
         print(f"{file.name}: {len(rendered)} manifests, {pods.count(rendered)} of them with pods")
     wrong += values.refused(helm)
     wrong += values.documented(CHART)
+    wrong += values.page(helm, (HERE / "docs/kubernetes.md").read_text())
     if promtool := shutil.which("promtool"):
         wrong += observability.rules(promtool, CHART / "observability")
     else:

@@ -64,6 +64,8 @@ def promtool(program, *args):
 def rules(program, folder):
     file = folder / "rules.yaml"
     wrong = promtool(program, "check", "rules", file) + promtool(program, "test", "rules", folder / "rules_test.yaml")
+    # Compose's Prometheus reads the same file.
+    wrong += promtool(program, "check", "config", HERE / "deploy/prometheus.yml")
     metrics, words = exported()
     runbooks = (HERE / "docs/runbooks.md").read_text()
     anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^## (.*)$", runbooks, re.M)}

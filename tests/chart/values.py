@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import tempfile
 
 import yaml
 
@@ -82,3 +84,30 @@ def open_objects(schema, path):
     elif isinstance(schema, list):
         for item in schema:
             yield from open_objects(item, path)
+
+
+def page(helm, text):
+    """What docs/kubernetes.md tells people to type: its values, its command, and the formula that it explains."""
+    blocks = re.findall(r"(?:^    .*\n)+", text, re.M)
+    [install] = [line for block in blocks for line in block.replace("\\\n", "").splitlines() if line.strip().startswith("helm install ")]
+    words = shlex.split(install)
+    sets = [word for n, word in enumerate(words) if words[n - 1] == "--set"]
+    wrong = [f"docs/kubernetes.md: {install.strip()}: {done.stderr}"
+             for done in [helm.template(*(word for item in sets for word in ("--set", item)))] if done.returncode]
+    [values] = [block for block in blocks if block.strip().startswith("# gristmill.yaml")]
+    # What is written as `…` is for the reader to fill in.
+    values = yaml.safe_load(values.replace("sha256:…", "sha256:" + "0" * 64))
+    limits = {"limits": {"enabled": True, "prometheus": "http://prometheus:9090"}}
+    values["workers"]["default"]["autoscaling"] |= limits
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(values, file)
+        file.flush()
+        manifests = helm.render(file.name)
+    [scaled] = [manifest["spec"] for manifest in manifests if manifest["kind"] == "ScaledObject"]
+    formula = scaled["advanced"]["scalingModifiers"]["formula"]
+    if formula not in text:
+        wrong.append(f"docs/kubernetes.md does not explain {formula}")
+    for number in (scaled["pollingInterval"], scaled["cooldownPeriod"], scaled["maxReplicaCount"]):
+        if f"| {number} |" not in text:
+            wrong.append(f"docs/kubernetes.md does not have the number {number} in its table")
+    return wrong
