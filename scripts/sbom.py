@@ -12,6 +12,7 @@ The same tree gives the same bytes: nothing of the time or the machine is writte
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -25,7 +26,9 @@ def linked(features: str) -> dict[tuple[str, str], str]:
     """Crates that are linked into the program, by name and version, with their licence. Build scripts' and tests' own crates are not."""
     command = ["cargo", "tree", "--locked", "--package", "gristmill", "--edges", "normal", "--prefix", "none", "--no-dedupe"]
     command += ["--format", "{p}|{l}", "--features", features]
-    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    # However this machine resolves features for its own builds: the program is built alone.
+    alone = os.environ | {"CARGO_RESOLVER_FEATURE_UNIFICATION": "selected"}
+    lines = subprocess.run(command, cwd=ROOT, env=alone, check=True, capture_output=True, text=True).stdout.splitlines()
     crates = {}
     for line in filter(None, lines):
         package, licence = line.rsplit("|", 1)
