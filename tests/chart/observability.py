@@ -13,10 +13,13 @@ HERE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE / "scripts"))
 import dashboards as generator  # noqa: E402
 
-# What a scrape adds, and what Prometheus itself says.
+# What a scrape adds.
 TARGET = {"job", "instance", "namespace", "pod", "pool"}
-FOREIGN = {"up": set()}
-SERIES = re.compile(r"\b((?:gristmill|process)_[a-z_]+|up)\b\s*(\{[^}]*\})?")
+# What Prometheus itself says, and RabbitMQ's plugin: tests/tests/chart.rs looks at a real one.
+FOREIGN = {"up": set()} | {f"rabbitmq_{name}": set() for name in (
+    "queue_messages_ready", "queue_messages_unacked", "process_resident_memory_bytes", "disk_space_available_bytes",
+    "alarms_memory_used_watermark", "alarms_free_disk_space_watermark")}
+SERIES = re.compile(r"\b((?:gristmill|process|rabbitmq)_[a-z_]+|up)\b\s*(\{[^}]*\})?")
 MATCHER = re.compile(r"""([a-z_]+)\s*(=~|!~|!=|=)\s*"([^"]*)\"""")
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
 

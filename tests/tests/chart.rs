@@ -7,12 +7,13 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gristmill_servers::ports;
-use gristmill_tests::cluster::Cluster;
+use gristmill_servers::{ports, rabbitmq};
+use gristmill_tests::cluster::{Cluster, get};
 use gristmill_tests::harness::program;
 use serde_json::Value;
 
@@ -40,6 +41,41 @@ fn chart(args: &[&str]) -> String {
 fn the_chart_its_alerts_and_its_dashboards_are_right() {
     let program = program().unwrap().display().to_string();
     println!("{}", chart(&["check", "--program", &program]));
+}
+
+/// Names of RabbitMQ's own metrics in a text.
+fn of_rabbitmq(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let names = words.filter(|word| word.starts_with("rabbitmq_"));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_metrics_of_rabbitmq_in_alerts_and_dashboards_are_ones_that_its_plugin_exports() {
+    let folder = repository().join("deploy/chart/observability");
+    let dashboards = std::fs::read_dir(folder.join("dashboards")).unwrap();
+    let files = dashboards
+        .map(|entry| entry.unwrap().path())
+        .chain([folder.join("rules.yaml")]);
+    let used: BTreeSet<String> = files
+        .flat_map(|file| of_rabbitmq(&std::fs::read_to_string(file).unwrap()))
+        .collect();
+    let server = rabbitmq::Server::start(&rabbitmq::Options {
+        metrics: true,
+        ..rabbitmq::Options::default()
+    })
+    .unwrap();
+    // One queue, so that what is counted by queue is there.
+    let declared = Command::new(program().unwrap())
+        .args(["broker", "setup", "--broker", &server.url("%2f")])
+        .output()
+        .unwrap();
+    assert!(declared.status.success(), "{declared:?}");
+    let (code, page) = get(&server.metrics_address().unwrap(), "/metrics").unwrap();
+    assert_eq!(code, 200, "{page}");
+    let exported = of_rabbitmq(&page);
+    let unknown: Vec<&String> = used.difference(&exported).collect();
+    assert!(unknown.is_empty() && used.len() >= 6, "{unknown:?} of {used:?}");
 }
 
 /// The manifests of a set of values in `deploy/chart/ci`.

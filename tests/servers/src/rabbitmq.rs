@@ -38,6 +38,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// Whether the node has a management API.
     pub management: bool,
+    /// Whether the node shows its metrics to Prometheus.
+    pub metrics: bool,
     /// Lines for `rabbitmq.conf`.
     pub config: Vec<String>,
 }
@@ -67,6 +69,7 @@ pub struct Server {
     port: u16,
     tls_port: Option<u16>,
     management_port: Option<u16>,
+    metrics_port: Option<u16>,
     distribution_port: u16,
     vhosts: Mutex<Vec<String>>,
 }
@@ -120,6 +123,7 @@ impl Server {
             port: ports::free()?,
             tls_port: options.tls.is_some().then(ports::free).transpose()?,
             management_port: options.management.then(ports::free).transpose()?,
+            metrics_port: options.metrics.then(ports::free).transpose()?,
             distribution_port: ports::free()?,
             vhosts: Mutex::default(),
             folder,
@@ -144,6 +148,11 @@ impl Server {
     pub fn management_url(&self) -> Option<String> {
         let port = self.management_port?;
         Some(format!("http://guest:guest@127.0.0.1:{port}"))
+    }
+
+    /// Host and port of `/metrics`; `None` when the node shows none.
+    pub fn metrics_address(&self) -> Option<String> {
+        Some(format!("127.0.0.1:{}", self.metrics_port?))
     }
 
     /// Where the node keeps everything that is its own.
@@ -350,6 +359,10 @@ impl Server {
             config.push("management.tcp.ip = 127.0.0.1".to_owned());
             config.push(format!("management.tcp.port = {port}"));
         }
+        if let Some(port) = self.metrics_port {
+            config.push("prometheus.tcp.ip = 127.0.0.1".to_owned());
+            config.push(format!("prometheus.tcp.port = {port}"));
+        }
         config.extend(options.config.iter().cloned());
         let mut advanced = String::new();
         if let Some(timeout) = options.consumer_timeout {
@@ -362,11 +375,10 @@ impl Server {
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).context("the cookie's mode")?;
         self.write("rabbitmq.conf", &(config.join("\n") + "\n"))?;
         self.write("advanced.config", &format!("[{{rabbit, [{advanced}]}}].\n"))?;
-        let plugins = match self.management_port {
-            Some(_) => "[rabbitmq_management].\n",
-            None => "[].\n",
-        };
-        self.write("enabled_plugins", plugins)?;
+        let management = self.management_port.map(|_| "rabbitmq_management");
+        let metrics = self.metrics_port.map(|_| "rabbitmq_prometheus");
+        let plugins: Vec<&str> = management.into_iter().chain(metrics).collect();
+        self.write("enabled_plugins", &format!("[{}].\n", plugins.join(",")))?;
         self.write("environment", "")?;
         if let Some((user, group)) = self.owner {
             chown(&self.folder, Some(user), Some(group)).context("the folder's owner")?;
