@@ -18,6 +18,8 @@
 # folder elsewhere and mount it, or use deploy/Dockerfile's image, which has Python.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Whoever packs it: the program's user must be able to read all of it.
+umask 022
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
 
 program='' features='' out=target/image
