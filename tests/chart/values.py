@@ -7,7 +7,7 @@ import tempfile
 
 import yaml
 
-GOOD = ["redis.existingSecret=r", "broker.existingSecret=b", "store.url=s3://bucket/prefix", "coordinator.tokensSecret=t"]
+GOOD = ["redis.existingSecret=r", "broker.existingSecret=b", "store.url=s3://bucket/prefix", "coordinator.tokensSecret=t", "coordinator.tls.existingSecret=c"]
 
 # What is set besides, and what the message must name.
 WRONG = [
@@ -34,6 +34,8 @@ WRONG = [
     (["broker.existingSecret="], ["broker.existingSecret", "trial.enabled"]),
     (["trial.enabled=true"], ["exactly one"]),
     (["coordinator.tokensSecret="], ["coordinator.tokensSecret", "money"]),
+    (["coordinator.tls.existingSecret="], ["coordinator.tls.existingSecret", "plaintext"]),
+    (["broker.existingSecret=", "broker.operator.enabled=true"], ["broker.operator", "plaintext"]),
     (["image.digest=sha256:1"], ["image/digest"]),
     (["test.simImage=sim:1"], ["test.tokenSecret"]),
 ]

@@ -66,6 +66,12 @@ app.kubernetes.io/part-of: gristmill
 {{- if not (or $v.coordinator.tokensSecret $v.coordinator.tls.clientCa) -}}
 {{- fail "coordinator.tokensSecret is needed: whoever reaches the API could spend money. Name a Secret whose entry `tokens` has a line `operator TOKEN`, or let in clients by certificate (coordinator.tls.clientCa)" -}}
 {{- end -}}
+{{- if not (or $v.coordinator.tls.existingSecret $v.plaintext $v.trial.enabled) -}}
+{{- fail "coordinator.tls.existingSecret is needed: the name of a Secret with `tls.crt` and `tls.key`, without which tokens cross the network in the clear. Where the network encrypts by itself, set plaintext: true instead" -}}
+{{- end -}}
+{{- if and $v.broker.operator.enabled (not $v.plaintext) -}}
+{{- fail "broker.operator makes a RabbitMQ without TLS: set plaintext: true where the network encrypts by itself, or name one with TLS (broker.existingSecret)" -}}
+{{- end -}}
 {{- if and $v.coordinator.tls.clientCa (not $v.coordinator.tls.existingSecret) -}}
 {{- fail "coordinator.tls.clientCa needs coordinator.tls.existingSecret" -}}
 {{- end -}}

@@ -69,7 +69,15 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{/* Whether connections to other pods may go without TLS. */}}
+{{- define "gristmill.plaintextEnv" -}}
+{{- if or .Values.plaintext .Values.trial.enabled }}
+- { name: GRISTMILL_PLAINTEXT, value: "true" }
+{{- end }}
+{{- end -}}
+
 {{- define "gristmill.serversTlsEnv" -}}
+{{- include "gristmill.plaintextEnv" . }}
 {{- if .Values.serversTls.existingSecret }}
 - name: GRISTMILL_SERVERS_CA
   value: /etc/gristmill/servers/ca.crt
