@@ -27,7 +27,7 @@ use crate::fleet::Services;
 
 use audit::Audit;
 
-pub use auth::{Access, AccessError, Caller};
+pub use auth::{Access, AccessError, Caller, Who};
 pub use method::Role;
 pub use obstacles::{Standstill, standstill};
 
@@ -49,6 +49,16 @@ impl Api {
             endpoints: Endpoints::default(),
             stop,
         }
+    }
+
+    /// Who is let in.
+    pub fn access(&self) -> &Access {
+        self.audit.access()
+    }
+
+    /// What the coordinators of the cluster share.
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     /// Refuses jobs that name other endpoints than these.

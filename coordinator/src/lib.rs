@@ -22,6 +22,7 @@ mod history;
 mod identity;
 mod journal;
 mod mend;
+mod message;
 mod meter;
 mod owner;
 mod passages;
@@ -45,7 +46,7 @@ mod window;
 mod wire;
 
 #[cfg(feature = "api")]
-pub use api::{Access, AccessError, Api, Caller, Role, Standstill, standstill};
+pub use api::{Access, AccessError, Api, Caller, Role, Standstill, Who, standstill};
 pub use assigner::{Assigner, Belongs, Hits, Trial};
 pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
@@ -59,6 +60,7 @@ pub use health::{Dependency, Health, WatchedStore};
 pub use history::{History, NoTrace, RealRow, Trace};
 pub use identity::run_id;
 pub use journal::{Journal, TaskResult};
+pub use message::progress_message;
 pub use owner::{Owner, claim, owner};
 pub use passages::{Grounds, Passages};
 pub use preview::preview;

@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod bars;
+pub mod burn;
 mod canvas;
 pub mod flow;
 pub mod lines;
@@ -23,4 +24,5 @@ mod style;
 mod text;
 
 pub use page::Error;
+pub use style::style_sheet;
 pub use text::{clean, cut};

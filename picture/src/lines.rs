@@ -141,7 +141,7 @@ impl Chart {
     }
 
     /// The chart for a page, whose style sheet gives the colours.
-    pub(crate) fn inline(&self) -> String {
+    pub fn inline(&self) -> String {
         format!(
             r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">{}</svg>"#,
             escape(&self.title),

@@ -61,7 +61,7 @@ pub(crate) fn render(
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }
-    let sheet = format!("{}{}", style::COLOURS, style::PAGE);
+    let sheet = style::style_sheet();
     let drawn: Value = pictures
         .iter()
         .map(|(name, svg)| ((*name).to_owned(), Value::from(svg.as_str())))

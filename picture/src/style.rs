@@ -5,6 +5,11 @@ pub(crate) const COLOURS: &str = include_str!("../page/colours.css");
 /// How a page looks.
 pub(crate) const PAGE: &str = include_str!("../page/page.css");
 
+/// The style sheet of pages that are not one file: colours, charts, tables.
+pub fn style_sheet() -> String {
+    format!("{COLOURS}{PAGE}")
+}
+
 /// Colours of classes in pictures without a style sheet, as in the light one. The first is for real rows.
 pub(crate) const LIGHT: [[u8; 3]; 10] = [
     [0x1f, 0x6f, 0xb4],

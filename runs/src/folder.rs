@@ -2,6 +2,7 @@
 //!
 //! `dataset/` is what a run is for, and uploads to a hub as it stands; `state/` is what the run needs to go on: ledger and journal.
 
+mod served;
 mod state;
 
 use std::path::{Path, PathBuf};

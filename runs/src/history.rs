@@ -163,7 +163,7 @@ fn said(row: &Row) -> String {
 }
 
 /// What a task was for. Rows of versions before recipes do not say: their tasks were those of `new_question`, by number.
-pub(crate) fn step_name(row: &Row, result: &TaskResult) -> String {
+pub fn step_name(row: &Row, result: &TaskResult) -> String {
     let place = row.tasks.iter().position(|task| *task == result.task);
     let taken = place.and_then(|place| row.steps.get(place));
     let of_recipe = || built_in("new_question").map(|recipe| recipe.call_name(result.address.step.call));

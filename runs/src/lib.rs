@@ -31,6 +31,7 @@ pub mod served;
 mod status;
 mod store;
 mod survey;
+mod tally;
 mod tongues;
 mod warnings;
 
@@ -49,3 +50,4 @@ pub use report::{REPORT_FILE, manifest_so_far, report};
 pub use status::{ConceptsReached, RunState, RunStatus};
 pub use store::DatasetStore;
 pub use survey::{Survey, labels_cover, narrow, stops_narrow, survey};
+pub use tally::RowTally;

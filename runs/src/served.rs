@@ -12,6 +12,15 @@ use gristmill_proto::v1;
 
 use crate::status::{ConceptsReached, RunState, RunStatus};
 
+/// A run with what it is doing: of a cluster, or in a folder, which knows more words for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenRun {
+    /// The run.
+    pub run: v1::Run,
+    /// What it is doing, and why.
+    pub state: RunState,
+}
+
 /// What a run is doing, and why.
 pub fn state(run: &v1::Run) -> RunState {
     let word = match run.state() {

@@ -100,6 +100,7 @@ impl ConceptsReached {
 }
 
 /// What a run is doing, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunState {
     /// The state in a word or two, for programs too.
     pub word: &'static str,

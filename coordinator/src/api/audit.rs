@@ -40,7 +40,8 @@ const TEXT_CHARS_MAX: usize = 200;
 #[must_use = "what came of the call is written down by `ended`"]
 #[derive(Debug)]
 pub(super) struct Call {
-    who: Who,
+    /// By name.
+    who: String,
     method: Method,
     from: Option<IpAddr>,
     subject: String,
@@ -71,7 +72,7 @@ impl Audit {
     /// Lets a request through that may change something, if its caller may call the method.
     pub(super) fn admit<T>(&self, request: &Request<T>, method: Method) -> Result<Call, Status> {
         Ok(Call {
-            who: self.look(request, method)?,
+            who: self.access.name(&self.look(request, method)?),
             method,
             from: from(request),
             subject: String::new(),
@@ -79,9 +80,9 @@ impl Audit {
         })
     }
 
-    /// Whether a caller that was let in would be still.
-    pub(super) fn still_knows(&self, who: &Who) -> bool {
-        self.access.still_knows(who)
+    /// Who is let in.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
     }
 
     fn refuse(&self, method: Method, from: Option<IpAddr>, status: &Status) {
@@ -133,7 +134,7 @@ impl Call {
 
     fn write(&self, outcome: &str) {
         let (method, from) = (self.method, self.from.map(tracing::field::display));
-        tracing::info!(target: TARGET, who = self.who.name, ?method, subject = self.subject, from, outcome, "called");
+        tracing::info!(target: TARGET, who = self.who, ?method, subject = self.subject, from, outcome, "called");
     }
 }
 

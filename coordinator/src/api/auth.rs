@@ -31,6 +31,11 @@ impl Caller {
         self.let_in.load(Ordering::Relaxed)
     }
 
+    /// Notes that a request of the connection was let in.
+    pub fn let_in(&self) {
+        self.let_in.store(true, Ordering::Relaxed);
+    }
+
     /// Where the connection comes from.
     pub(super) fn address(&self) -> IpAddr {
         self.address
@@ -77,12 +82,26 @@ pub struct Access {
     tokens: Option<Arc<RwLock<HashMap<Hash, Holder>>>>,
 }
 
-/// A caller who was let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Who {
-    /// The name beside the token; where there is none, the first digits of the token's hash.
-    pub(super) name: String,
-    token: Option<Hash>,
+/// A caller who was let in. A request carries one as an extension where this process knows its caller already, as by a session of the dashboard;
+/// otherwise by its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Who(Identity);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// Everyone is let in.
+    Anyone,
+    /// Whoever holds the token of this hash.
+    Holder(Hash),
+    /// This process, for what it looks at by itself.
+    Itself,
+}
+
+impl Who {
+    /// This process itself, which may look.
+    pub fn itself() -> Self {
+        Self(Identity::Itself)
+    }
 }
 
 impl Access {
@@ -118,20 +137,69 @@ impl Access {
         Ok(changed)
     }
 
+    /// Whose token this is, or who shows none; `None` for who is not let in.
+    pub fn who(&self, token: Option<&str>) -> Option<Who> {
+        if self.tokens.is_none() {
+            return Some(Who(Identity::Anyone));
+        }
+        let token = hash(token?.trim());
+        self.holder(&token).map(|_| Who(Identity::Holder(token)))
+    }
+
+    /// The name beside a caller's token; where there is none, the first digits of the token's hash.
+    pub fn name(&self, who: &Who) -> String {
+        match who.0 {
+            Identity::Anyone => "anyone".to_owned(),
+            Identity::Itself => "this process".to_owned(),
+            Identity::Holder(token) => match self.holder(&token) {
+                Some(holder) => holder.name,
+                None => nameless(&token),
+            },
+        }
+    }
+
+    /// What a caller may do now; `None` for one whose token is no longer let in.
+    pub fn role(&self, who: &Who) -> Option<Role> {
+        match who.0 {
+            Identity::Itself => Some(Role::Viewer),
+            Identity::Anyone | Identity::Holder(_) if self.tokens.is_none() => Some(Role::Operator),
+            Identity::Anyone => None,
+            Identity::Holder(token) => Some(self.holder(&token)?.role),
+        }
+    }
+
     /// Lets a request through if its caller may call the method, and notes at its connection that somebody known is at the other end.
     pub(super) fn check<T>(&self, request: &Request<T>, method: Method) -> Result<Who, Status> {
-        let who = self.who(request, method)?;
+        let who = match request.extensions().get::<Who>() {
+            Some(who) => *who,
+            None => self.shown(request)?,
+        };
+        match self.role(&who) {
+            None => return Err(unknown()),
+            Some(role) if role < method.role() => {
+                return Err(Status::permission_denied("a viewer may look, and change nothing"));
+            }
+            Some(_) => {}
+        }
         if let Some(caller) = request.extensions().get::<Caller>() {
-            caller.let_in.store(true, Ordering::Relaxed);
+            caller.let_in();
         }
         Ok(who)
     }
 
-    /// Whether a caller's token still lets it in: for answers that take long.
-    pub(super) fn still_knows(&self, who: &Who) -> bool {
-        match (&who.token, &self.tokens) {
-            (Some(token), Some(_)) => self.holder(token).is_some(),
-            _ => true,
+    /// Who shows a token with a request.
+    fn shown<T>(&self, request: &Request<T>) -> Result<Who, Status> {
+        let shown = request
+            .metadata()
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        match self.who(shown) {
+            Some(who) => Ok(who),
+            None if shown.is_none() => Err(Status::unauthenticated(
+                "this server asks for a token: pass `--token-file FILE`, or set GRISTMILL_TOKEN",
+            )),
+            None => Err(unknown()),
         }
     }
 
@@ -140,36 +208,14 @@ impl Access {
         let tokens = tokens.read().unwrap_or_else(PoisonError::into_inner);
         tokens.get(token).cloned()
     }
+}
 
-    fn who<T>(&self, request: &Request<T>, method: Method) -> Result<Who, Status> {
-        if self.tokens.is_none() {
-            return Ok(Who {
-                name: "anyone".to_owned(),
-                token: None,
-            });
-        }
-        let shown = request
-            .metadata()
-            .get("authorization")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or_else(|| {
-                Status::unauthenticated(
-                    "this server asks for a token: pass `--token-file FILE`, or set GRISTMILL_TOKEN",
-                )
-            })?;
-        let token = hash(shown.trim());
-        match self.holder(&token) {
-            None => Err(Status::unauthenticated("the token is not known here")),
-            Some(holder) if holder.role < method.role() => {
-                Err(Status::permission_denied("a viewer may look, and change nothing"))
-            }
-            Some(holder) => Ok(Who {
-                name: holder.name,
-                token: Some(token),
-            }),
-        }
-    }
+fn nameless(token: &Hash) -> String {
+    format!("token {}", &blake3::Hash::from(*token).to_hex()[..8])
+}
+
+fn unknown() -> Status {
+    Status::unauthenticated("the token is not known here")
 }
 
 fn parse(text: &str) -> Result<HashMap<Hash, Holder>, AccessError> {
@@ -197,7 +243,7 @@ fn parse(text: &str) -> Result<HashMap<Hash, Holder>, AccessError> {
         let name = match words.next() {
             Some(name) if name.len() > NAME_BYTES_MAX => return Err(wrong("the name is too long")),
             Some(name) => name.to_owned(),
-            None => format!("token {}", &blake3::Hash::from(hash).to_hex()[..8]),
+            None => nameless(&hash),
         };
         if words.next().is_some() {
             return Err(wrong("words after the name"));
@@ -235,7 +281,9 @@ mod tests {
 
     fn ask(access: &Access, token: Option<&str>, method: Method) -> Result<String, tonic::Code> {
         let answer = access.check(&request(token), method);
-        answer.map(|who| who.name).map_err(|status| status.code())
+        answer
+            .map(|who| access.name(&who))
+            .map_err(|status| status.code())
     }
 
     #[test]
@@ -282,13 +330,30 @@ mod tests {
         assert_eq!(access.replace(TOKENS), Ok(false));
         assert_eq!(access.replace(""), Err(AccessError::Empty));
         assert!(access.replace("viewer short").is_err());
-        assert!(clone.still_knows(&ann));
+        assert_eq!(clone.role(&ann), Some(Role::Operator));
         assert_eq!(access.replace("operator another-another-an"), Ok(true));
-        assert!(!clone.still_knows(&ann));
+        assert_eq!(clone.role(&ann), None);
         assert_eq!(
             ask(&clone, Some("change-change-change"), Method::GetRun),
             Err(tonic::Code::Unauthenticated)
         );
+    }
+
+    #[test]
+    fn a_session_may_do_what_its_token_may_now() {
+        let access = Access::tokens(TOKENS).unwrap();
+        assert_eq!(access.who(None), None);
+        assert_eq!(access.who(Some("guess-guess-guess")), None);
+        let ann = access.who(Some(" change-change-change ")).unwrap();
+        let mut request = request(None);
+        request.extensions_mut().insert(ann);
+        assert!(access.check(&request, Method::CancelRun).is_ok());
+        access.replace("viewer change-change-change ann").unwrap();
+        let refused = access.check(&request, Method::CancelRun).unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+        access.replace("viewer look-look-look-look").unwrap();
+        let refused = access.check(&request, Method::GetRun).unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     }
 
     #[test]

@@ -2,12 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use gristmill_domain::by_recipe::{RecipeYield, told};
-use gristmill_domain::concept::ConceptProgress;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
-use gristmill_domain::self_improvement::TeacherCheck;
-use gristmill_domain::stage::Stage;
 use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{self, DeadLetter, Run, Worker, WorkerReport};
 use gristmill_proto::v1;
@@ -17,6 +13,7 @@ use super::obstacles::obstacles;
 use super::{Api, ledger_status};
 use crate::Progress;
 use crate::events::Events;
+use crate::message::progress_message;
 
 impl Api {
     /// A run with its books: the ledger's, or those it was archived with.
@@ -118,7 +115,7 @@ fn shown(run: &Run, account: Option<&Account>, ending: Option<&Ending>) -> v1::R
         submitted_ms: run.submitted_ms,
         ended_ms: run.ended_ms,
         coordinator: run.holder.clone().unwrap_or_default(),
-        progress: progress.as_ref().map(progress_out),
+        progress: progress.as_ref().map(progress_message),
         limit: account.map(|account| account.limit.into()),
         spent: Some(books.spent.into()),
         burned: Some(books.burned.into()),
@@ -168,98 +165,6 @@ fn state(run: &Run, account: Option<&Account>, ending: Option<v1::RunState>) -> 
             (ending.unwrap_or(v1::RunState::Running), String::new())
         }
         Some(AccountState::Active | AccountState::Closed) | None => (v1::RunState::Waiting, String::new()),
-    }
-}
-
-fn progress_out(progress: &Progress) -> v1::Progress {
-    let stages = |counts: &std::collections::BTreeMap<Stage, u64>| {
-        counts
-            .iter()
-            .map(|(stage, count)| (stage.to_string(), *count))
-            .collect()
-    };
-    v1::Progress {
-        phase: progress.phase.clone(),
-        accepted: progress.accepted,
-        decided: progress.decided,
-        expected_rows: progress.expected_rows,
-        expected_rows_low: progress.expected_between.0,
-        expected_rows_high: progress.expected_between.1,
-        expected_calls: progress.expected_calls,
-        settled: progress.settled,
-        settled_accepted: progress.settled_accepted,
-        rejected: progress
-            .rejected
-            .iter()
-            .map(|(reason, count)| (reason.as_str().to_owned(), *count))
-            .collect(),
-        running: stages(&progress.running),
-        open: stages(&progress.open),
-        concepts_met: progress.concepts.0,
-        concepts_wanted: progress.concepts.1,
-        concepts_all: progress.concepts_all,
-        concepts: progress.furthest.iter().cloned().map(concept).collect(),
-        in_batches: progress.in_batches,
-        end: progress.end.clone(),
-        short: progress.short.clone(),
-        alerts: progress.alerts.clone(),
-        teacher_checks: progress.teacher_checks.iter().map(teacher_check).collect(),
-        cancelled_tasks: progress.cancelled,
-        recipes: told(&progress.recipes, progress.recipes_named)
-            .iter()
-            .map(recipe_yield)
-            .collect(),
-    }
-}
-
-fn recipe_yield(recipe: &RecipeYield) -> v1::RecipeYield {
-    let RecipeYield {
-        made,
-        brought,
-        rejected,
-    } = recipe;
-    v1::RecipeYield {
-        recipe: made.recipe.clone(),
-        version: made.version,
-        digest: made.digest.clone(),
-        candidates: brought.candidates,
-        accepted: brought.accepted,
-        calls: brought.calls,
-        usd_micros: brought.usd_micros,
-        rejected: rejected
-            .iter()
-            .map(|(reason, loss)| v1::Loss {
-                reason: reason.as_str().to_owned(),
-                rows: loss.rows,
-                calls: loss.calls,
-                usd_micros: loss.usd_micros,
-                unasked: loss.unasked,
-            })
-            .collect(),
-    }
-}
-
-fn teacher_check(check: &TeacherCheck) -> v1::TeacherCheck {
-    v1::TeacherCheck {
-        teacher: check.teacher.clone(),
-        right: check.right,
-        wrong: check.wrong,
-        failed: check.failed,
-        min_accuracy: check.min_accuracy,
-    }
-}
-
-fn concept(concept: ConceptProgress) -> v1::Concept {
-    v1::Concept {
-        name: concept.concept,
-        parent: concept.parent,
-        target: concept.target,
-        real: concept.real,
-        synthetic: concept.synthetic,
-        given_up: concept.given_up.map(|tried| v1::GivenUp {
-            aimed: tried.aimed,
-            counted: tried.counted,
-        }),
     }
 }
 
@@ -342,10 +247,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use gristmill_domain::amount::Limit;
-    use gristmill_domain::by_recipe::{Loss, Yield};
-    use gristmill_domain::concept::GivenUp;
-    use gristmill_domain::filter::Reason;
-    use gristmill_domain::recipe::Made;
     use gristmill_ports::ledger::NewAccount;
 
     use super::*;
@@ -387,42 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn a_run_tells_what_its_recipes_brought_where_they_are_told_apart() {
-        let made = |recipe: &str| {
-            let made = Made {
-                recipe: recipe.to_owned(),
-                version: 1,
-                digest: "00112233".to_owned(),
-            };
-            RecipeYield {
-                brought: Yield {
-                    candidates: 40,
-                    accepted: 12,
-                    calls: 96,
-                    usd_micros: 31_000,
-                },
-                rejected: vec![(Reason::Wrong, Loss::default())],
-                ..RecipeYield::new(made)
-            }
-        };
-        let mut progress = Progress {
-            recipes: vec![made("mine")],
-            ..Progress::default()
-        };
-        assert!(
-            progress_out(&progress).recipes.is_empty(),
-            "one, which nobody named"
-        );
-        progress.recipes_named = true;
-        let told = progress_out(&progress).recipes.remove(0);
-        assert_eq!(
-            (told.recipe.as_str(), told.candidates, told.accepted, told.calls),
-            ("mine", 40, 12, 96)
-        );
-        assert_eq!(told.rejected[0].reason, Reason::Wrong.as_str());
-    }
-
-    #[test]
     fn a_worker_is_shown_without_what_it_says_of_runs_that_are_over() {
         let [on, over] = [&b"on"[..], b"over"].map(|name| RunId::of(&[name]));
         let said = WorkerReport {
@@ -439,37 +304,5 @@ mod tests {
         };
         let refused = worker(there, &BTreeSet::from([on])).report.unwrap().refused;
         assert_eq!(refused.into_keys().collect::<Vec<_>>(), [on.to_string()]);
-    }
-
-    #[test]
-    fn a_run_tells_where_its_concepts_stand() {
-        let progress = Progress {
-            concepts: (7, 40),
-            concepts_all: 41,
-            furthest: vec![ConceptProgress {
-                concept: "renal dosing".to_owned(),
-                parent: Some("kidney".to_owned()),
-                target: 20,
-                real: 3,
-                synthetic: 4,
-                given_up: Some(GivenUp {
-                    aimed: 80,
-                    counted: 0,
-                }),
-            }],
-            ..Progress::default()
-        };
-        let told = progress_out(&progress);
-        assert_eq!(
-            (told.concepts_met, told.concepts_wanted, told.concepts_all),
-            (7, 40, 41)
-        );
-        let concept = &told.concepts[0];
-        assert_eq!(
-            (concept.name.as_str(), concept.parent.as_deref()),
-            ("renal dosing", Some("kidney"))
-        );
-        assert_eq!((concept.target, concept.real, concept.synthetic), (20, 3, 4));
-        assert_eq!(concept.given_up.map(|tried| tried.aimed), Some(80));
     }
 }

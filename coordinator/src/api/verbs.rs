@@ -153,7 +153,7 @@ impl Coordinator for Api {
                         )),
                         () = tokio::time::sleep(LOOK_EVERY) => {}
                     }
-                    if !looking.audit.still_knows(&who) {
+                    if looking.audit.access().role(&who).is_none() {
                         break Err(Status::unauthenticated("the token is not known here any more"));
                     }
                     match looking.one(run).await {
