@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a run's report: one page with its map, concepts, funnel, rounds, spending and rows.
     Report(ReportArgs),
+    /// Show runs in folders of this machine in a browser, while they go on and afterwards.
+    Ui(UiArgs),
     /// Measure how diverse rows are, and how well they cover real ones.
     Measure(MeasureArgs),
     /// Drop rows that are duplicates: the same words, nearly the same words, the same meaning.
@@ -246,6 +248,19 @@ pub(crate) struct StatusArgs {
     pub(crate) run: PathBuf,
     #[command(flatten)]
     pub(crate) server: MaybeServerArgs,
+}
+
+/// What `ui` needs.
+#[derive(Debug, Args)]
+// Without the feature, the command only says what is missing.
+#[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "nothing is served"))]
+pub(crate) struct UiArgs {
+    /// Folders of runs, or folders that hold them, such as a job's `output.dir`.
+    #[arg(default_value = "out")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Address to serve at: a loopback one.
+    #[arg(long, default_value = "127.0.0.1:7080")]
+    pub(crate) listen: std::net::SocketAddr,
 }
 
 /// What `budget` needs.

@@ -3,8 +3,9 @@
 use anyhow::anyhow;
 
 /// Each part that can be left out: its feature, whether this program has it, and what it is.
-const PARTS: [(&str, bool, &str); 5] = [
+const PARTS: [(&str, bool, &str); 6] = [
     ("cluster", cfg!(feature = "cluster"), "runs on many machines"),
+    ("dashboard", cfg!(feature = "dashboard"), "runs in a browser"),
     ("documents", cfg!(feature = "documents"), "seeds from documents"),
     (
         "embedder",

@@ -24,6 +24,8 @@ mod recipe;
 mod report;
 mod resume;
 mod survey;
+#[cfg(feature = "dashboard")]
+mod ui;
 mod view;
 mod workshop;
 
@@ -140,6 +142,10 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Decontaminate(args) => data::decontaminate(args, view, cli.output).await,
         Command::Map(args) => data::map(args, view, cli.output).await,
         Command::Report(args) => report::report(&args, cli.output).await,
+        #[cfg(feature = "dashboard")]
+        Command::Ui(args) => ui::serve(args).await,
+        #[cfg(not(feature = "dashboard"))]
+        Command::Ui(_) => Err(Failure::Input(features::missing("`gristmill ui`", "dashboard"))),
         Command::Cluster(command) => cluster::carry_out(command, view, cli.output).await,
     }
 }

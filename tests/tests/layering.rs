@@ -21,6 +21,8 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "adapter" => &["ports", "proto", "domain", "confine"],
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
+        // Beside `runs`: the coordinator owns the journal's format, which both read.
+        "rowindex" => &["coordinator", "ports", "proto", "domain", "measure"],
         // The coordinator owns the journal's format.
         "runs" => &[
             "coordinator",
@@ -31,7 +33,18 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "measure",
             "picture",
         ],
+        // Shows what runs say of themselves; a coordinator, which it may be a part of, answers for a cluster.
+        "dashboard" => &[
+            "runs",
+            "rowindex",
+            "coordinator",
+            "ports",
+            "proto",
+            "domain",
+            "picture",
+        ],
         "cli" => &[
+            "dashboard",
             "domain",
             "index",
             "measure",
@@ -42,6 +55,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "coordinator",
             "worker",
             "datasets",
+            "rowindex",
             "runs",
         ],
         // The judge of all: no crate of the product stands behind it, so that no mistake of theirs can hide in it.
@@ -60,7 +74,7 @@ const ADAPTERS: [(&str, &[&str]); 5] = [
         &["gristmill-jobfile", "gristmill-datasets", "gristmill-runs"],
     ),
     ("gristmill-dataset", &["gristmill-runs"]),
-    ("gristmill-blob", &["gristmill-runs"]),
+    ("gristmill-blob", &["gristmill-runs", "gristmill-dashboard"]),
     ("gristmill-documents", &["gristmill-runs"]),
     ("gristmill-ledger-sqlite", &["gristmill-runs"]),
 ];

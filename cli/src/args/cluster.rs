@@ -113,7 +113,7 @@ pub(crate) struct CoordinatorArgs {
     /// Address of the API (gRPC).
     #[arg(long, default_value = "127.0.0.1:7071")]
     pub(crate) listen: SocketAddr,
-    /// Address of `/livez`, `/readyz` and `/metrics`.
+    /// Address of the dashboard, `/livez`, `/readyz` and `/metrics`. Beyond loopback addresses, the dashboard is served with `--tokens` only.
     #[arg(long, default_value = "127.0.0.1:7070")]
     pub(crate) http: SocketAddr,
     /// File of tokens that are let in: `viewer TOKEN [NAME]` or `operator TOKEN [NAME]` a line, where the name is for the log. It is read

@@ -288,6 +288,16 @@ impl AsyncWrite for Connection {
     }
 }
 
+/// Each request over HTTP carries who is at the other end, so that letting it in is known here.
+#[derive(Clone)]
+pub(crate) struct CallerOf(pub(crate) Caller);
+
+impl axum::extract::connect_info::Connected<axum::serve::IncomingStream<'_, Listener>> for CallerOf {
+    fn connect_info(stream: axum::serve::IncomingStream<'_, Listener>) -> Self {
+        Self(stream.io().place.caller.clone())
+    }
+}
+
 /// Each request of the API carries who is at the other end, so that letting it in is known here.
 impl Connected for Connection {
     type ConnectInfo = Caller;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gristmill_coordinator::{Api, Fleet, FleetOptions, Services, bury};
+use gristmill_dashboard::{Cluster, Dashboard};
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::metric::{Role, Source};
 use gristmill_ports::upkeep::Upkeep;
@@ -75,7 +76,8 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let stop = super::stop_on_signal();
     let (ready, readiness) = watch::channel(Some("starting".to_owned()));
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    let (fleet_stop, dead_stop, http_stop) = (stop.clone(), stop.clone(), stop.clone());
+    let (fleet_stop, dead_stop) = (stop.clone(), stop.clone());
+    let (http_stop, sample_stop) = (stop.clone(), stop.clone());
     tasks.spawn(async move {
         fleet.run(fleet_stop).await;
         Ok(())
@@ -94,21 +96,32 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         ready,
         stop.clone(),
     ));
+    let server = grpc(args).map_err(Failure::Input)?;
+    let api = Api::new(services, access.clone(), stop.clone()).only(args.endpoints.clone());
+    let dashboard = dashboard(args, api.clone(), &stop);
     tasks.spawn(http::serve(
         http_listener,
         open_files,
         telemetry.metrics(),
         readiness,
+        dashboard.as_ref().map(Dashboard::router),
         http_stop,
     ));
+    tasks.spawn(async move {
+        if let Some(dashboard) = dashboard {
+            dashboard.sample().await;
+        } else {
+            sample_stop.cancelled().await;
+        }
+        Ok(())
+    });
     if let Some(path) = args.tokens.clone() {
         tasks.spawn(tokens::follow(path, access.clone(), stop.clone()));
     }
-    let server = grpc(args).map_err(Failure::Input)?;
     tasks.spawn(answer(
         server,
         Listener::new(api_listener, connections_max(open_files), STRANGER_HOLDS),
-        Api::new(services, access, stop.clone()).only(args.endpoints.clone()),
+        api,
         stop.clone(),
     ));
     let ended = super::until_one_ends(tasks, stop).await;
@@ -130,6 +143,27 @@ fn services(servers: &Servers, store: String) -> Services {
         propagator: Arc::new(W3c),
         health: Arc::clone(&servers.looks.health),
     }
+}
+
+/// The dashboard, where the tokens or the address say who may see it: the certificates of the API's clients are not asked for over HTTP.
+fn dashboard(args: &CoordinatorArgs, api: Api, stop: &CancellationToken) -> Option<Dashboard> {
+    let own_machine = args.http.ip().is_loopback() && args.client_ca.is_none();
+    if args.tokens.is_none() && !own_machine {
+        tracing::info!(
+            "no dashboard: with `--tokens FILE`, one would be served at {}",
+            args.http
+        );
+        return None;
+    }
+    if !args.http.ip().is_loopback() && !args.cluster.plaintext.plaintext {
+        tracing::info!(
+            "no dashboard: tokens would cross the network in the clear, since {} has no TLS; pass `--plaintext` where a proxy before it does",
+            args.http
+        );
+        return None;
+    }
+    tracing::info!("dashboard at http://{}/", args.http);
+    Some(Dashboard::new(Arc::new(Cluster::new(api)), stop.clone()))
 }
 
 fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {

@@ -1,4 +1,5 @@
-//! `/livez`, `/readyz` and `/metrics` of a server: one request a connection, so that nobody holds one.
+//! `/livez`, `/readyz` and `/metrics` of a server, and a coordinator's dashboard: one request a connection, so that nobody holds one but who is
+//! signed in to the dashboard.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,16 +7,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
+use gristmill_dashboard::Known;
 use gristmill_telemetry::Metrics;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connections::{Listener, connections_max};
+use super::connections::{CallerOf, Listener, connections_max};
 
 /// The longest that a connection lasts, from its first byte to the end of its answer.
 const CONNECTION_HOLDS: Duration = Duration::from_secs(10);
@@ -25,12 +28,13 @@ const WAITING_MAX: u32 = 1_024;
 /// Why a server is not ready; `None` when it is. Whether it lives never depends on its neighbours: starting it again would not mend them.
 pub(crate) type Readiness = watch::Receiver<Option<String>>;
 
-/// Serves until told to stop, in a process that may open so many files.
+/// Serves until told to stop, in a process that may open so many files; `pages` is the dashboard, where there is one.
 pub(crate) async fn serve(
     listener: TcpListener,
     open_files: u64,
     metrics: Metrics,
     ready: Readiness,
+    pages: Option<Router>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = Listener::new(listener, connections_max(open_files), CONNECTION_HOLDS);
@@ -53,16 +57,28 @@ pub(crate) async fn serve(
                 )
             }),
         )
-        .layer(map_response(last_of_its_connection));
-    axum::serve(listener, app)
+        .merge(pages.unwrap_or_default())
+        .layer(from_fn(last_of_its_connection));
+    axum::serve(listener, app.into_make_service_with_connect_info::<CallerOf>())
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await
         .context("the HTTP server failed")
 }
 
-async fn last_of_its_connection(mut response: Response) -> Response {
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(header::CONNECTION, close);
+/// A browser that is signed in keeps its connections; everybody else's end with the answer.
+async fn last_of_its_connection(
+    ConnectInfo(CallerOf(caller)): ConnectInfo<CallerOf>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions().get::<Known>() {
+        Some(Known) => caller.let_in(),
+        None => {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+    }
     response
 }
 

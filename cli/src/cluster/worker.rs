@@ -120,6 +120,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         open_files,
         telemetry.metrics(),
         readiness,
+        None,
         done.clone(),
     ));
     let ended = super::until_one_ends(tasks, done).await;

@@ -1,0 +1,28 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::indexes::Indexes;
+use crate::journal_facts::JournalFacts;
+use crate::measures::Measures;
+use crate::samples::Samples;
+use crate::session::Sessions;
+use crate::source::Source;
+
+/// The dashboard's state.
+pub(crate) struct App {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) sessions: Sessions,
+    /// How fast runs go, since this process has looked at them.
+    pub(crate) samples: Samples,
+    /// What the journals of runs add up to.
+    pub(crate) facts: JournalFacts,
+    /// How diverse runs are, and how well they cover real rows.
+    pub(crate) measures: Measures,
+    /// Their rows.
+    pub(crate) indexes: Indexes,
+    /// Ends streams: a server that stops does not wait for open tabs.
+    pub(crate) stop: CancellationToken,
+}

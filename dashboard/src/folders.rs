@@ -1,0 +1,165 @@
+//! Runs in folders of this machine, to look at.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::Start;
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::v1;
+use gristmill_runs::served::SeenRun;
+use gristmill_runs::{Manifest, RunFolder};
+
+use crate::source::{Act, Refusal, Role, Source, Who};
+use crate::tallies::Tallies;
+
+/// Runs in folders: each is a run's, or holds runs' folders. They are looked for at each request, so that a run that starts is seen.
+pub struct Folders {
+    roots: Vec<PathBuf>,
+    tallies: Tallies,
+}
+
+impl Folders {
+    /// Runs in and below these folders.
+    pub fn new(roots: Vec<PathBuf>) -> Self {
+        Self {
+            roots,
+            tallies: Tallies::default(),
+        }
+    }
+
+    /// A run as a coordinator would show it, with why it does not go on and the way out.
+    async fn seen(&self, folder: &RunFolder, start: Start, begun_ms: u64) -> anyhow::Result<v1::Run> {
+        let tally = self.tallies.of(folder, start.run).await;
+        let counted = tally.is_some() || folder.dataset().join("manifest.json").exists();
+        let tally = tally.unwrap_or_default();
+        let SeenRun { mut run, state } = folder.seen(start, &tally, begun_ms).await?;
+        // Rows that are not counted yet are not none.
+        run.progress.take_if(|_| !counted);
+        let told = [state.why, state.way_out]
+            .into_iter()
+            .filter(|part| !part.is_empty());
+        run.reason = told.collect::<Vec<_>>().join("; ");
+        Ok(run)
+    }
+
+    /// The folders of runs that there are now, by their runs' ids, the newest first.
+    fn found(&self) -> Vec<(RunFolder, Start, u64)> {
+        let mut all = Vec::new();
+        for root in &self.roots {
+            let mut below: Vec<PathBuf> = std::fs::read_dir(root)
+                .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+                .unwrap_or_default();
+            below.push(root.clone());
+            for path in below {
+                let Ok(folder) = RunFolder::open(&path) else {
+                    continue;
+                };
+                // One that is damaged is no run that could be shown; naming it says what is wrong with it.
+                if let Ok(start) = folder.start() {
+                    all.push((folder, start, begun_ms(&path)));
+                }
+            }
+        }
+        all.sort_by_key(|(_, start, begun)| (std::cmp::Reverse(*begun), start.run));
+        all.dedup_by_key(|(_, start, _)| start.run);
+        all
+    }
+
+    async fn folder(&self, run: &str) -> Result<(RunFolder, Start, u64), Refusal> {
+        let found = self
+            .found()
+            .into_iter()
+            .find(|(_, start, _)| start.run.to_string() == run);
+        found.ok_or_else(|| {
+            let places: Vec<String> = self.roots.iter().map(|root| root.display().to_string()).collect();
+            Refusal::not_found(format!("there is no run {run} in {}", places.join(", ")))
+        })
+    }
+}
+
+/// When a run was started, Unix milliseconds: its first file was written then.
+fn begun_ms(path: &Path) -> u64 {
+    let written =
+        |name: &str| std::fs::metadata(path.join("state").join(name)).and_then(|file| file.modified());
+    let began = written("owner.json").or_else(|_| written("run.json"));
+    let since = began.map(|time| time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default());
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+#[async_trait]
+impl Source for Folders {
+    fn who(&self, _token: Option<&str>) -> Option<Who> {
+        Some(Who::new(Role::Viewer))
+    }
+
+    fn still(&self, who: Who) -> Option<Who> {
+        Some(who)
+    }
+
+    fn read_only(&self) -> Option<&'static str> {
+        Some(
+            "These are runs of this machine: Ctrl-C stops one, the same `gristmill run` resumes it, and `gristmill budget FOLDER --raise` sets its limit.",
+        )
+    }
+
+    fn is_cluster(&self) -> bool {
+        false
+    }
+
+    async fn runs(&self, _who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal> {
+        let mut runs = Vec::new();
+        for (folder, start, begun) in self.found().into_iter().skip(skip as usize).take(limit as usize) {
+            let name = start.run;
+            match self.seen(&folder, start, begun).await {
+                Ok(run) => runs.push(run),
+                // One run that cannot be read leaves the rest.
+                Err(error) => runs.push(v1::Run {
+                    run: name.to_string(),
+                    name: folder.root().display().to_string(),
+                    reason: format!("{error:#}"),
+                    submitted_ms: begun,
+                    ..v1::Run::default()
+                }),
+            }
+        }
+        Ok(runs)
+    }
+
+    async fn run(&self, _who: Who, run: &str) -> Result<v1::Run, Refusal> {
+        let (folder, start, begun) = self.folder(run).await?;
+        Ok(self.seen(&folder, start, begun).await?)
+    }
+
+    async fn workers(&self, _who: Who) -> Result<v1::ListWorkersResponse, Refusal> {
+        Ok(v1::ListWorkersResponse::default())
+    }
+
+    async fn dead_letters(
+        &self,
+        _who: Who,
+        _before: u64,
+        _limit: u32,
+    ) -> Result<Vec<v1::DeadLetter>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn act(&self, _who: Who, _act: Act) -> Result<(), Refusal> {
+        Err(Refusal::forbidden(self.read_only().unwrap_or_default()))
+    }
+
+    async fn state(&self, _who: Who, run: &str) -> Result<Arc<dyn Blobs>, Refusal> {
+        let (folder, _, _) = self.folder(run).await?;
+        Ok(Arc::new(LocalBlobs::new(folder.state())))
+    }
+
+    async fn manifest(&self, _who: Who, run: &str) -> Result<Option<Manifest>, Refusal> {
+        let (folder, _, _) = self.folder(run).await?;
+        let manifest = folder.manifest()?;
+        let typed = manifest.map(serde_json::from_value).transpose();
+        Ok(typed
+            .with_context(|| format!("{} is damaged", folder.dataset().join("manifest.json").display()))?)
+    }
+}

@@ -1,0 +1,54 @@
+//! The pages, a file each. A page reads facts through [`App`](crate::app::App), makes a [`Page`](crate::page::Page) and has no other effect.
+
+mod act;
+mod bars;
+mod budget;
+mod course;
+mod coverage;
+mod dead;
+mod endpoints;
+mod flow;
+mod funnel;
+mod long_text;
+mod map;
+mod parts;
+mod provenance;
+mod rejects;
+mod rounds;
+mod row;
+mod row_parts;
+mod rows;
+mod rows_asked;
+mod rows_file;
+mod rows_routes;
+mod run;
+mod runs;
+mod workers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::app::App;
+
+pub(crate) use parts::goes_on;
+
+/// Addresses of all pages.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/runs", get(runs::runs))
+        .route("/runs/{run}", get(run::run))
+        .route("/runs/{run}/budget", get(budget::budget))
+        .route("/runs/{run}/coverage", get(coverage::coverage))
+        .route("/runs/{run}/endpoints", get(endpoints::endpoints))
+        .route("/runs/{run}/act/{verb}", get(act::ask).post(act::carry_out))
+        .merge(rows_routes::routes())
+        .route("/workers", get(workers::workers))
+        .route(
+            "/workers/{worker}/{verb}",
+            get(workers::ask).post(workers::carry_out),
+        )
+        .route("/dead-letters", get(dead::dead_letters))
+        .route("/dead-letters/{verb}", get(dead::ask).post(dead::carry_out))
+}

@@ -1,0 +1,187 @@
+//! A run's books: what is spent, held, burned and free, by stage and model, and what rows and rejects cost.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::response::Response;
+use gristmill_domain::amount::{Amount, MicroUsd};
+use gristmill_domain::ledger::{Account, Books};
+use gristmill_domain::words::thousands;
+use gristmill_proto::v1;
+use maud::{Markup, html};
+
+use super::bars::{bar, key};
+use super::course;
+use super::funnel::{Facts, dated};
+use super::parts::{Budget, RowCounts, goes_on};
+use crate::app::App;
+use crate::live::{Asked, show};
+use crate::page::{Page, Part};
+use crate::source::{Refusal, Who};
+use crate::text::{Shown, money, now_ms, percent};
+
+pub(super) async fn budget(asked: Asked, Path(run): Path<String>) -> Response {
+    let (app, who) = (Arc::clone(&asked.app), asked.visitor.session.who);
+    show(asked, move || page(Arc::clone(&app), who, run.clone())).await
+}
+
+async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
+    let run = app.source.run(who, &run).await?;
+    let budget = Budget::of(&run);
+    let rows = RowCounts::reported(&run);
+    let account = run
+        .account
+        .clone()
+        .and_then(|account| Account::try_from(account).ok());
+    let facts = app.facts.of(&app.source, &run).await;
+    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
+    let samples = app.samples.of(&run.run);
+    Ok(Page::new(format!("Budget of run {}", run.run), Part::Runs)
+        .of_run(&run.run)
+        .with("total", total(&budget))
+        .with(
+            "course",
+            course::course(&run, &samples, &budget, &rows, pace.as_ref()),
+        )
+        .with("books", books(account.as_ref(), &budget))
+        .with("each", each(&run, &rows, &budget, &facts)))
+}
+
+/// Spent, burned, held and free of the limit, as a bar and as a table.
+fn total(budget: &Budget) -> Markup {
+    let used = budget.gone() + budget.held;
+    let line = |name: &str, amount: Amount| {
+        html! { tr {
+            th scope="row" { (name) }
+            td { (money(amount.usd, budget.priced())) }
+            td { (thousands(amount.calls)) }
+            td { (thousands(amount.input_tokens)) }
+            td { (thousands(amount.output_tokens)) }
+        } }
+    };
+    let free_usd = budget
+        .limit
+        .usd
+        .map(|limit| MicroUsd(limit.0.saturating_sub(used.usd.0)));
+    let free_calls = budget.limit.calls.map(|limit| limit.saturating_sub(used.calls));
+    html! {
+        section aria-labelledby="total-title" {
+            h2 #total-title { (budget.in_words()) }
+            (super::parts::budget_bar(budget, "used of the limit"))
+            ul.legend { (key(6, false, "spent and burned")) (key(6, true, "held by calls in flight")) }
+            div.scroll { table {
+                thead { tr { th scope="col" { "" } th scope="col" { "money" } th scope="col" { "calls" } th scope="col" { "prompt tokens" } th scope="col" { "completion tokens" } } }
+                tbody {
+                    (line("spent", budget.spent))
+                    (line("burned", budget.burned))
+                    (line("held", budget.held))
+                    tr {
+                        th scope="row" { "free" }
+                        td { @match free_usd { Some(free) => (free), None => "no limit" } }
+                        td { @match free_calls { Some(free) => (thousands(free)), None => "no limit" } }
+                        td {} td {}
+                    }
+                    tr {
+                        th scope="row" { "limit" }
+                        td { @match budget.limit.usd { Some(limit) => (limit), None => "–" } }
+                        td { @match budget.limit.calls { Some(limit) => (thousands(limit)), None => "–" } }
+                        td {} td {}
+                    }
+                }
+            } }
+            @if !budget.priced() {
+                p.quiet { "No price is known for the models of this run, so its money is not known: it is limited by calls." }
+            }
+            @if budget.burned.calls > 0 {
+                p.quiet {
+                    "Burned calls are booked at the worst case, since nobody knows what they cost. If the provider does not bill its failures, set "
+                    code { "billed_on_error: false" } " at the model."
+                }
+            }
+        }
+    }
+}
+
+/// By stage and model.
+fn books(account: Option<&Account>, budget: &Budget) -> Markup {
+    let all: Vec<(String, String, Books)> = account
+        .iter()
+        .flat_map(|account| &account.books)
+        .flat_map(|(stage, models)| {
+            models
+                .iter()
+                .map(move |(model, books)| (stage.to_string(), model.clone(), *books))
+        })
+        .collect();
+    let size = |amount: Amount| {
+        if budget.priced() {
+            amount.usd.0
+        } else {
+            amount.calls
+        }
+    };
+    let most = all
+        .iter()
+        .map(|(_, _, books)| size(books.used()))
+        .max()
+        .unwrap_or(0)
+        .max(1) as f64;
+    html! {
+        section aria-labelledby="books-title" {
+            h2 #books-title { "By stage and teacher" }
+            @if all.is_empty() { p.quiet { "No call has begun yet." } }
+            @else {
+                p.quiet { "Bars are " (if budget.priced() { "money" } else { "calls" }) ": spent and burned, and faintly what is held." }
+                div.scroll { table.bars {
+                    thead { tr {
+                        th scope="col" { "stage · model" } th.bar scope="col" { span.hidden { "share" } } th scope="col" { "spent" } th scope="col" { "burned" } th scope="col" { "held" }
+                        th scope="col" { "calls" } th scope="col" { "prompt tokens" } th scope="col" { "completion tokens" }
+                    } }
+                    tbody { @for (stage, model, books) in &all { tr {
+                        th scope="row" { (stage) " · " (Shown(model)) }
+                        td.bar { (bar(6, size(books.gone()) as f64 / most, size(books.started) as f64 / most, None)) }
+                        td { (money(books.spent.usd, budget.priced())) }
+                        td { (money(books.burned.usd, budget.priced())) }
+                        td { (money(books.started.usd, budget.priced())) }
+                        td { (thousands(books.gone().calls)) }
+                        td { (thousands(books.gone().input_tokens)) }
+                        td { (thousands(books.gone().output_tokens)) }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+/// What a row costs, and what rejects cost.
+fn each(run: &v1::Run, rows: &RowCounts, budget: &Budget, facts: &Facts) -> Markup {
+    let gone = budget.gone();
+    html! {
+        section aria-labelledby="each-title" {
+            h2 #each-title { "What rows and rejects cost" }
+            (dated(facts))
+            div.scroll { table.said { tbody {
+                tr { th scope="row" { "an accepted row" } td {
+                    @match rows.accepted {
+                        0 => "no row is accepted yet",
+                        accepted => {
+                            @if budget.priced() { (MicroUsd(gone.usd.0 / accepted)) ", " }
+                            (format!("{:.2}", gone.calls as f64 / accepted as f64)) " calls"
+                        }
+                    }
+                } }
+                @if let Ok(Some(counted)) = facts {
+                    @let lost = counted.manifest.rejected.iter().map(|(_, loss)| loss.usd_micros).sum::<u64>();
+                    @let calls = counted.manifest.rejected.iter().map(|(_, loss)| loss.calls).sum::<u64>();
+                    tr { th scope="row" { "rejects" } td {
+                        a href=(crate::link::rows(&run.run, &[("verdict", "rejected")])) { (thousands(counted.manifest.rows.rejected)) " rows" } ": "
+                        @if budget.priced() { (MicroUsd(lost)) " (" (percent(lost, counted.manifest.usd_micros())) "), " }
+                        (thousands(calls)) " calls (" (percent(calls, counted.manifest.calls())) ")"
+                    } }
+                    @let saved = counted.manifest.spend.iter().filter_map(|part| part.saved_usd_micros).sum::<u64>();
+                    @if saved > 0 { tr { th scope="row" { "saved by batches" } td { (MicroUsd(saved)) } } }
+                }
+            } } }
+        }
+    }
+}

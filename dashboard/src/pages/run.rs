@@ -1,0 +1,215 @@
+//! One run: what limits it, its stages, its budget, what it brings.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::response::Response;
+use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::words::{many, thousands};
+use gristmill_proto::v1;
+use maud::{Markup, html};
+
+use super::parts::{Budget, RowCounts, attention, goes_on, left, seconds_left, state_mark};
+use super::{course, flow, funnel, rounds};
+use crate::app::App;
+use crate::link;
+use crate::live::{Asked, show};
+use crate::page::{Page, Part};
+use crate::samples::Pace;
+use crate::source::{Refusal, Role, Who};
+use crate::text::{Prose, Shown, money, now_ms, percent, rate, time};
+
+pub(super) async fn run(asked: Asked, Path(run): Path<String>) -> Response {
+    let (app, who) = (Arc::clone(&asked.app), asked.visitor.session.who);
+    show(asked, move || page(Arc::clone(&app), who, run.clone())).await
+}
+
+async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
+    let run = app.source.run(who, &run).await?;
+    let cluster = app.source.is_cluster();
+    if goes_on(&run) {
+        app.samples.see(&run, now_ms());
+    }
+    let workers = match cluster && goes_on(&run) {
+        true => app.source.workers(who).await?.workers,
+        false => Vec::new(),
+    };
+    let rows = RowCounts::reported(&run);
+    let budget = Budget::of(&run);
+    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
+    let counted = app.facts.of(&app.source, &run).await;
+    let title = format!("Run {}", run.run);
+    let samples = app.samples.of(&run.run);
+    Ok(Page::new(title, Part::Runs)
+        .of_run(&run.run)
+        .with("verdict", verdict(&run, &workers, cluster, acts(&app, who, &run)))
+        .with("headlines", headlines(&run, &rows, &budget, pace.as_ref()))
+        .with("alerts", alerts(&run))
+        .with("flow", flow::flow(&run, &workers, pace.as_ref(), cluster))
+        .with(
+            "course",
+            course::course(&run, &samples, &budget, &rows, pace.as_ref()),
+        )
+        .with("funnel", funnel::funnel(&run, &counted))
+        .with("rounds", rounds::rounds(&run, &counted))
+        .with("facts", facts(&run, cluster)))
+}
+
+/// The state, and in a sentence what limits the run now.
+fn verdict(run: &v1::Run, workers: &[v1::Worker], cluster: bool, acts: Markup) -> Markup {
+    let class = if attention(run, cluster).is_some() {
+        "warn"
+    } else {
+        ""
+    };
+    html! {
+        p class={ "verdict " (class) } { (state_mark(run, cluster)) " " (Prose(&sentence(run, workers, cluster))) }
+        (acts)
+    }
+}
+
+fn sentence(run: &v1::Run, workers: &[v1::Worker], cluster: bool) -> String {
+    if let Some(waits) = attention(run, cluster) {
+        let (_, _, word) = super::parts::state(run, cluster);
+        return waits
+            .trim_start_matches(word)
+            .trim_start_matches([':', ';', ' '])
+            .to_owned();
+    }
+    let progress = run.progress.clone().unwrap_or_default();
+    if !goes_on(run) {
+        return match (progress.end.is_empty(), progress.short.is_empty()) {
+            (true, _) => run.reason.clone(),
+            (false, true) => format!("ended: {}", progress.end),
+            (false, false) => format!("ended: {}; {}", progress.end, progress.short),
+        };
+    }
+    let phase = match progress.phase.is_empty() {
+        true => String::new(),
+        false => format!("{}: ", progress.phase),
+    };
+    // Of a run of this machine, the reason only names the process that works on it.
+    match run.state() == v1::RunState::Running && (run.reason.is_empty() || !cluster) {
+        true => format!("{phase}{}", flow::limited_by(run, workers)),
+        false => format!("{phase}{}", run.reason),
+    }
+}
+
+/// What an operator can do with the run as it stands; each leads to a page that asks.
+fn acts(app: &App, who: Who, run: &v1::Run) -> Markup {
+    if let Some(why) = app.source.read_only() {
+        return html! { p.quiet { (Prose(why)) } };
+    }
+    let state = run.state();
+    let over = !goes_on(run) || state == v1::RunState::Assembling;
+    let button = |verb: &str, name: &str, class: &str| {
+        html! { a class={ "button " (class) } href=(link::act(&run.run, verb)) { (name) } }
+    };
+    html! {
+        @if who.role < Role::Operator {
+            p.quiet { "You are signed in as a viewer: an operator can change this run." }
+        } @else {
+            div.acts {
+                @if matches!(state, v1::RunState::Running | v1::RunState::Waiting) { (button("pause", "Pause…", "")) }
+                @if state == v1::RunState::Paused { (button("resume", "Resume…", "")) }
+                @if state != v1::RunState::Cancelled { (button("raise", "Set its budget…", "")) }
+                @if !over { (button("cancel", "Cancel…", "danger")) }
+                @if state == v1::RunState::Cancelled && run.dataset.is_empty() { (button("keep", "Keep its rows…", "")) }
+            }
+        }
+    }
+}
+
+fn headlines(run: &v1::Run, rows: &RowCounts, budget: &Budget, pace: Option<&Pace>) -> Markup {
+    let gone = budget.gone();
+    let each = match (rows.accepted, budget.priced()) {
+        (0, _) => "no accepted row yet",
+        (_, true) => "an accepted row",
+        (_, false) => "calls an accepted row",
+    };
+    let speed = pace
+        .map(|pace| rate(pace.accepted))
+        .filter(|text| !text.is_empty());
+    html! {
+        dl.headlines {
+            div { dt { "accepted rows" } dd {
+                strong { a href=(link::rows(&run.run, &[("verdict", "accepted")])) { (rows.shown(rows.accepted)) } }
+                span.quiet { @if rows.expected > 0 && goes_on(run) { "of " (thousands(rows.expected)) " expected" } }
+            } }
+            div { dt { "acceptance" } dd {
+                strong { (percent(rows.accepted, rows.decided)) }
+                span.quiet { "of " a href=(link::rows(&run.run, &[])) { (rows.shown(rows.decided)) " decided" } }
+            } }
+            div { dt { @if budget.priced() { "spent" } @else { "calls" } } dd {
+                strong { @if budget.priced() { (money(gone.usd, true)) } @else { (thousands(gone.calls)) } }
+                span.quiet { a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) } }
+            } }
+            div { dt { "cost" } dd { strong { (cost_word(rows, budget)) } span.quiet { (each) } } }
+            @if goes_on(run) {
+                div { dt { "rate" } dd {
+                    strong { @match &speed { Some(speed) => (speed), None => "–" } }
+                    span.quiet { @if speed.is_some() { "accepted, over two minutes" } @else { "not watched for long enough" } }
+                } }
+                div { dt { "left" } dd {
+                    strong { (left(pace.and_then(|pace| seconds_left(rows, budget, pace)))) }
+                    span.quiet { "at this rate" }
+                } }
+            }
+        }
+    }
+}
+
+fn cost_word(rows: &RowCounts, budget: &Budget) -> String {
+    let gone = budget.gone();
+    match rows.accepted {
+        0 => "–".to_owned(),
+        accepted if budget.priced() => MicroUsd(gone.usd.0 / accepted).to_string(),
+        accepted => format!("{:.1}", gone.calls as f64 / accepted as f64),
+    }
+}
+
+/// What a person should know: notices of the run, and alerts of its account.
+fn alerts(run: &v1::Run) -> Markup {
+    let notices: Vec<&String> = run
+        .progress
+        .iter()
+        .flat_map(|progress| &progress.alerts)
+        .collect();
+    let alerts: Vec<&v1::Alert> = run.account.iter().flat_map(|account| &account.alerts).collect();
+    let all = run.account.as_ref().map_or(0, |account| account.alerts_total);
+    let obstacles = run.obstacles.iter().map(gristmill_runs::served::obstacle);
+    html! {
+        @if !notices.is_empty() || !alerts.is_empty() || run.obstacles.len() > 1 {
+            section aria-labelledby="alerts-title" {
+                h2 #alerts-title { "To know" }
+                ul.gates {
+                    @for text in obstacles { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&text)) } } }
+                    @for text in notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
+                    @for alert in &alerts {
+                        li.bad { span.sign aria-hidden="true" { "✗" } span { (time(alert.at_ms)) ": " (Shown(&alert.text)) } }
+                    }
+                }
+                @if all > alerts.len() as u64 { p.quiet { "The first " (alerts.len()) " of " (thousands(all)) " alerts." } }
+            }
+        }
+    }
+}
+
+fn facts(run: &v1::Run, cluster: bool) -> Markup {
+    html! {
+        section aria-labelledby="facts-title" {
+            h2 #facts-title { "About" }
+            div.scroll { table.said { tbody {
+                tr { th scope="row" { "run" } td.id { (run.run) } }
+                tr { th scope="row" { "job" } td { (Shown(&run.name)) } }
+                tr { th scope="row" { "started" } td { (time(run.submitted_ms)) } }
+                @if let Some(ended) = run.ended_ms { tr { th scope="row" { "ended" } td { (time(ended)) } } }
+                @if cluster && !run.coordinator.is_empty() { tr { th scope="row" { "driven by" } td { (Shown(&run.coordinator)) } } }
+                @if !run.dataset.is_empty() { tr { th scope="row" { "dataset" } td { (Shown(&run.dataset)) } } }
+                @if let Some(account) = &run.account {
+                    tr { th scope="row" { "taken over" } td { (many(account.epoch, "time")) } }
+                }
+            } } }
+        }
+    }
+}

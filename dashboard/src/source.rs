@@ -1,0 +1,197 @@
+//! Where the dashboard's facts come from, and who carries out its acts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use gristmill_domain::amount::Limit;
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::v1;
+use gristmill_runs::Manifest;
+
+/// What a visitor may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Look, and change.
+    Operator,
+}
+
+/// A visitor, as a source knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Who {
+    /// What they may do, as it was last looked up.
+    pub role: Role,
+    /// Who they are to the coordinator's service; nothing where there is none.
+    pub(crate) caller: Option<gristmill_coordinator::Who>,
+}
+
+impl Who {
+    /// Somebody with this role, whom no service has to know.
+    pub fn new(role: Role) -> Self {
+        Self { role, caller: None }
+    }
+
+    /// This process itself, which may look.
+    pub fn itself() -> Self {
+        Self {
+            role: Role::Viewer,
+            caller: Some(gristmill_coordinator::Who::itself()),
+        }
+    }
+}
+
+/// Why something is not shown or not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// As HTTP says it.
+    pub status: StatusCode,
+    /// Why, with the way out.
+    pub text: String,
+}
+
+impl Refusal {
+    /// What is not there.
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, text)
+    }
+
+    /// What was asked for in a way that cannot be understood.
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// What is not the visitor's to do.
+    pub fn forbidden(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, text)
+    }
+
+    /// With a status.
+    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Refusal {
+    /// What cannot be read now; the whole chain, for it names the file.
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}"))
+    }
+}
+
+/// Something that an operator does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Begin nothing more.
+    Pause {
+        /// The run.
+        run: String,
+        /// Why, for those who find it paused.
+        reason: String,
+    },
+    /// Let a paused run go on.
+    Resume {
+        /// The run.
+        run: String,
+    },
+    /// End a run for good.
+    Cancel {
+        /// The run.
+        run: String,
+        /// Make a dataset of its accepted rows.
+        keep: bool,
+    },
+    /// Set a run's limit, absolute.
+    Raise {
+        /// The run.
+        run: String,
+        /// Makes the act safe to send again.
+        request_id: String,
+        /// The limit that the operator saw.
+        expected: Limit,
+        /// The new one.
+        limit: Limit,
+    },
+    /// Have a worker finish what it has and take nothing more.
+    Drain {
+        /// The worker's name.
+        worker: String,
+    },
+    /// Let a drained worker take tasks again.
+    Undrain {
+        /// The worker's name.
+        worker: String,
+    },
+    /// Put dead letters back into their queues.
+    RetryDead {
+        /// Their numbers.
+        numbers: Vec<u64>,
+    },
+    /// Drop dead letters.
+    DropDead {
+        /// Their numbers.
+        numbers: Vec<u64>,
+    },
+}
+
+/// What can be shown and done. Each call says for whom, and refuses what that role may not do.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// Who the holder of a token is, or whoever shows none; `None` for who is not let in.
+    fn who(&self, token: Option<&str>) -> Option<Who>;
+
+    /// A visitor as they are now: their role may have changed, and `None` is for one who is not let in any more.
+    fn still(&self, who: Who) -> Option<Who>;
+
+    /// `None` where acts can be carried out; else why they cannot, and where they can.
+    fn read_only(&self) -> Option<&'static str>;
+
+    /// Whether there are workers, queues and dead letters.
+    fn is_cluster(&self) -> bool;
+
+    /// Runs, the newest first, at most 500.
+    ///
+    /// # Errors
+    /// Facts that cannot be read now.
+    async fn runs(&self, who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal>;
+
+    /// A run.
+    ///
+    /// # Errors
+    /// An unknown run, facts that cannot be read now.
+    async fn run(&self, who: Who, run: &str) -> Result<v1::Run, Refusal>;
+
+    /// Workers, and names that are drained.
+    ///
+    /// # Errors
+    /// Facts that cannot be read now.
+    async fn workers(&self, who: Who) -> Result<v1::ListWorkersResponse, Refusal>;
+
+    /// Dead letters below a number (0: all), the newest first, at most 500.
+    ///
+    /// # Errors
+    /// Facts that cannot be read now.
+    async fn dead_letters(&self, who: Who, before: u64, limit: u32) -> Result<Vec<v1::DeadLetter>, Refusal>;
+
+    /// Carries out an act.
+    ///
+    /// # Errors
+    /// What the role may not do, what cannot be done as things stand, what failed.
+    async fn act(&self, who: Who, act: Act) -> Result<(), Refusal>;
+
+    /// A run's state: journal, seeds and what it was started with, by names such as `rows/00000000-00000000.seg`.
+    ///
+    /// # Errors
+    /// An unknown run.
+    async fn state(&self, who: Who, run: &str) -> Result<Arc<dyn Blobs>, Refusal>;
+
+    /// The manifest of a run's dataset; `None` until it is there.
+    ///
+    /// # Errors
+    /// A manifest that is damaged or cannot be read.
+    async fn manifest(&self, who: Who, run: &str) -> Result<Option<Manifest>, Refusal>;
+}

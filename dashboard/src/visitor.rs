@@ -1,0 +1,138 @@
+//! Who asks: found by the session's cookie before a page is made.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::app::App;
+use crate::guard::check_host;
+use crate::layout::refused;
+use crate::link::encoded;
+use crate::session::Session;
+
+/// The cookie that holds a session's id. Browsers send a host's cookies to all of its ports, so two dashboards of a machine need two names.
+fn cookie_name(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let port = host.and_then(|host| host.rsplit_once(':')).map(|(_, port)| port);
+    match port.filter(|port| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit())) {
+        Some(port) => format!("gristmill_session_{port}"),
+        None => "gristmill_session".to_owned(),
+    }
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    pub(crate) session: Session,
+    /// The session's id, where a stream looks whether it goes on.
+    pub(crate) id: String,
+    /// The visitor has signed in, and can sign out.
+    pub(crate) signed_in: bool,
+}
+
+/// With an answer to somebody who was let in: whoever serves the connection may let it last.
+#[derive(Debug, Clone, Copy)]
+pub struct Known;
+
+/// Lets in whoever has a session; where everyone is let in, opens one. Others are shown where to sign in.
+pub(crate) async fn enter(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let open = app.source.who(None);
+    if open.is_some()
+        && let Err(refusal) = check_host(request.headers())
+    {
+        return refused(&refusal, None);
+    }
+    let shown = session_id(request.headers());
+    let known = shown.and_then(|id| {
+        let mut session = app.sessions.get(&id)?;
+        session.who = app.source.still(session.who)?;
+        Some((session, id))
+    });
+    let (visitor, fresh) = match (known, open) {
+        (Some((session, id)), open) => (
+            Visitor {
+                session,
+                id,
+                signed_in: open.is_none(),
+            },
+            false,
+        ),
+        (None, Some(who)) => {
+            let (id, session) = app.sessions.open(who);
+            (
+                Visitor {
+                    session,
+                    id,
+                    signed_in: false,
+                },
+                true,
+            )
+        }
+        (None, None) => return stranger(&request),
+    };
+    let cookie = fresh.then(|| cookie(&visitor.id, request.headers()));
+    request.extensions_mut().insert(visitor);
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(Known);
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A page leads to the door and back; what a script asks for says that the session is over.
+fn stranger(request: &Request) -> Response {
+    let accepts = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let is_page =
+        request.method() == Method::GET && accepts.is_none_or(|accepts| !accepts.contains("event-stream"));
+    if !is_page {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let wanted = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |wanted| wanted.as_str());
+    Redirect::to(&format!("/sign-in?next={}", encoded(wanted))).into_response()
+}
+
+fn session_id(headers: &HeaderMap) -> Option<String> {
+    let wanted = cookie_name(headers);
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, id)| id.to_owned())
+}
+
+/// The cookie of a session. It is sent over TLS only where the visitor came over TLS, which a proxy in front says.
+pub(crate) fn cookie(id: &str, headers: &HeaderMap) -> HeaderValue {
+    let tls = headers
+        .get("x-forwarded-proto")
+        .is_some_and(|proto| proto == "https");
+    let secure = if tls { "; Secure" } else { "" };
+    let text = format!(
+        "{}={id}; HttpOnly; SameSite=Strict; Path=/{secure}",
+        cookie_name(headers)
+    );
+    // Hexadecimal digits and what stands above: it is a header's value.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// A cookie that takes the session's away.
+pub(crate) fn no_cookie(headers: &HeaderMap) -> HeaderValue {
+    let text = format!(
+        "{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0",
+        cookie_name(headers)
+    );
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}

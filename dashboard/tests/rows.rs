@@ -1,0 +1,286 @@
+//! Pages of rows, on a stored run, through the router.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::Journal;
+use gristmill_dashboard::{Dashboard, Folders};
+use gristmill_domain::row::Row;
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::{Record, Segment, SegmentKind};
+use http_body_util::BodyExt;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+const RUN: &str = "e571c67d7e81";
+const HOSTILE: &str = "<script>alert(1)</script> javascript:alert(1) \u{202e}gpj.exe\u{200b}";
+
+/// A dashboard of a copy of the stored run of version 0.1.
+struct Site {
+    folder: tempfile::TempDir,
+    router: Router,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    text: String,
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/runs/0.1/run");
+        copy(&stored, &folder.path().join(RUN));
+        let source = Arc::new(Folders::new(vec![folder.path().to_owned()]));
+        let router = Dashboard::new(source, CancellationToken::new()).router();
+        Self { folder, router }
+    }
+
+    fn blobs(&self) -> LocalBlobs {
+        LocalBlobs::new(self.folder.path().join(RUN).join("state"))
+    }
+
+    async fn rows(&self) -> Vec<Row> {
+        let blobs = self.blobs();
+        let journal = Journal::new(&blobs);
+        let mut rows = Vec::new();
+        for name in journal.all_segments(SegmentKind::Rows).await.unwrap() {
+            rows.extend(
+                journal
+                    .rows(&name)
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .map(|record| record.value),
+            );
+        }
+        rows
+    }
+
+    /// Adds a row with a hostile, long text to the run.
+    async fn add_hostile(&self) -> Row {
+        let mut row = self.rows().await.into_iter().find(Row::accepted).unwrap();
+        row.position.round = 9;
+        row.position.index = 0;
+        row.id = row.position.row_id(RUN.parse().unwrap());
+        row.question = HOSTILE.to_owned();
+        row.answer = "x".repeat(1_000_000);
+        let bytes = Segment::encode(SegmentKind::Rows, &[Record::plain(row.clone())]).unwrap();
+        self.blobs()
+            .create("rows/00000009-00000000.seg", bytes)
+            .await
+            .unwrap();
+        row
+    }
+
+    async fn get(&self, address: &str) -> Answer {
+        let request = Request::get(address)
+            .header(header::HOST, "127.0.0.1:7070")
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        Answer {
+            status,
+            headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    /// Waits until the page says no more that the journal is being read.
+    async fn page(&self, address: &str) -> String {
+        for _ in 0..100 {
+            let answer = self.get(address).await;
+            assert_eq!(answer.status, StatusCode::OK, "{address}: {}", answer.text);
+            if !answer.text.contains("The journal is being read") {
+                return answer.text;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{address} is never whole");
+    }
+}
+
+#[tokio::test]
+async fn rows_are_counted_filtered_and_downloaded() {
+    let site = Site::new();
+    let rows = site.rows().await;
+    let page = site.page(&format!("/runs/{RUN}/rows")).await;
+    let accepted = rows.iter().filter(|row| row.accepted()).count();
+    assert!(
+        page.contains(&format!("<h2 id=\"found\">{} rows</h2>", rows.len() + 20)),
+        "{page}"
+    );
+    let filtered = site.page(&format!("/runs/{RUN}/rows?verdict=accepted")).await;
+    assert!(
+        filtered.contains(&format!("{accepted} of {} rows", rows.len() + 20)),
+        "{filtered}"
+    );
+    let file = site
+        .get(&format!("/runs/{RUN}/rows.jsonl?verdict=accepted"))
+        .await;
+    assert_eq!(file.status, StatusCode::OK);
+    assert!(
+        file.headers[header::CONTENT_DISPOSITION]
+            .to_str()
+            .unwrap()
+            .starts_with("attachment")
+    );
+    assert_eq!(file.text.lines().count(), accepted);
+    let table = site.get(&format!("/runs/{RUN}/rows.csv?verdict=rejected")).await;
+    assert!(table.text.starts_with("id,kind,verdict"), "{}", table.text);
+    let rejects = site.page(&format!("/runs/{RUN}/rejects")).await;
+    assert!(
+        rejects.contains(&format!("{} rejected rows", rows.len() - accepted)),
+        "{rejects}"
+    );
+}
+
+#[tokio::test]
+async fn pages_lead_to_each_other_until_all_rows_were_seen() {
+    let site = Site::new();
+    site.page(&format!("/runs/{RUN}/rows")).await;
+    let (mut address, mut seen) = (format!("/runs/{RUN}/rows"), std::collections::HashSet::new());
+    for _ in 0..10 {
+        let page = site.page(&address).await;
+        for part in page.split("id=\"row-").skip(1) {
+            assert!(seen.insert(part[..32].to_owned()), "a row twice");
+        }
+        let Some((_, next)) = page.split_once("rel=\"next\" href=\"") else {
+            break;
+        };
+        address = next.split_once('"').unwrap().0.replace("&amp;", "&");
+    }
+    assert_eq!(seen.len(), site.rows().await.len() + 20);
+}
+
+#[tokio::test]
+async fn a_row_shows_its_steps_and_whatever_it_says_stays_text() {
+    let site = Site::new();
+    let row = site.add_hostile().await;
+    site.page(&format!("/runs/{RUN}/rows")).await;
+    let list = site.page(&format!("/runs/{RUN}/rows?q=alert")).await;
+    let address = format!("/runs/{RUN}/rows/{}", row.id);
+    let one = site.page(&address).await;
+    for page in [&list, &one] {
+        assert!(
+            !page.contains("<script>alert") && page.contains("&lt;script&gt;alert(1)"),
+            "{page}"
+        );
+        assert!(!page.contains('\u{202e}') && page.contains("⟨U+202E⟩"), "{page}");
+        assert!(!page.contains("style=\""), "the policy forbids it");
+    }
+    assert!(one.len() < 100_000, "a long answer is cut: {} bytes", one.len());
+    let whole = site.get(&format!("{address}/text/answer")).await;
+    assert_eq!(whole.text, row.answer);
+    assert_eq!(whole.headers[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+    assert!(whole.headers.contains_key(header::X_CONTENT_TYPE_OPTIONS));
+    let other = site
+        .rows()
+        .await
+        .into_iter()
+        .find(|row| !row.tasks.is_empty() && row.position.round == 1)
+        .unwrap();
+    let page = site.page(&format!("/runs/{RUN}/rows/{}", other.id)).await;
+    for task in &other.tasks {
+        assert!(page.contains(&task.to_string()), "{task}");
+    }
+    assert!(page.contains("Where it comes from") && page.contains("Most similar rows"));
+    let beside = site
+        .page(&format!("/runs/{RUN}/compare?a={}&b={}", row.id, other.id))
+        .await;
+    assert!(beside.contains("differs"));
+    let pane = site.get(&format!("{address}/pane")).await;
+    assert!(!pane.text.contains("<html") && pane.text.contains("Steps"));
+    let json = site.get(&format!("{address}/json")).await;
+    assert!(json.text.contains("\"tasks\""));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_with_the_way_out() {
+    let site = Site::new();
+    site.page(&format!("/runs/{RUN}/rows")).await;
+    for (address, status, says) in [
+        (
+            "rows?verdict=acepted",
+            StatusCode::BAD_REQUEST,
+            "did you mean `accepted`?",
+        ),
+        (
+            "rows?verdcit=accepted",
+            StatusCode::BAD_REQUEST,
+            "did you mean `verdict`?",
+        ),
+        (
+            "rows?at=nowhere",
+            StatusCode::BAD_REQUEST,
+            "begin at the first page",
+        ),
+        ("rows?q=%3F", StatusCode::BAD_REQUEST, "no word to search for"),
+        ("map?by=colour", StatusCode::BAD_REQUEST, "choose verdict"),
+        (
+            "rows/ffffffffffff",
+            StatusCode::NOT_FOUND,
+            "has no row ffffffffffff",
+        ),
+        ("rows/nonsense", StatusCode::NOT_FOUND, "has no row nonsense"),
+        ("compare?a=1", StatusCode::BAD_REQUEST, "give `a` and `b`"),
+        ("row-number/999999", StatusCode::NOT_FOUND, "no row number"),
+    ] {
+        let answer = site.get(&format!("/runs/{RUN}/{address}")).await;
+        assert_eq!(answer.status, status, "{address}: {}", answer.text);
+        // Backticks in messages become elements.
+        let text = answer.text.replace("<code>", "`").replace("</code>", "`");
+        assert!(text.contains(says), "{address}: {text}");
+    }
+    assert_eq!(
+        site.get("/runs/ffffffffffff/rows").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn the_map_is_a_picture_points_and_tables() {
+    let site = Site::new();
+    let page = loop {
+        let page = site.page(&format!("/runs/{RUN}/map?by=recipe")).await;
+        // Rows are placed after they are read.
+        if page.contains("data-points") && !page.contains("no place yet") {
+            break page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert!(page.contains("Points by place") && page.contains("outline="));
+    let picture = site.get(&format!("/runs/{RUN}/map.png")).await;
+    assert_eq!(picture.headers[header::CONTENT_TYPE], "image/png");
+    let points = site.get(&format!("/runs/{RUN}/map.bin")).await;
+    assert_eq!(points.status, StatusCode::OK);
+    let inside = site
+        .page(&format!("/runs/{RUN}/rows?outline=0,0,1,0,1,1,0,1"))
+        .await;
+    assert!(inside.contains("in an outline on the map"));
+}

@@ -1,0 +1,228 @@
+//! The dashboard of a coordinator, over HTTP as a browser speaks it: real RabbitMQ and Redis, real processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use gristmill_tests::cluster::{Cluster, LONG, calls, tasks};
+use gristmill_tests::harness::numbers;
+
+const CALLS: u64 = 1_200;
+const OPERATOR: &str = "change-change-change";
+
+/// An answer: its head and its body.
+struct Answer {
+    head: String,
+    body: String,
+}
+
+/// A connection that is used for one request after another.
+struct Browser {
+    address: String,
+    stream: BufReader<TcpStream>,
+    cookie: String,
+}
+
+impl Browser {
+    fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Self {
+            address: address.to_owned(),
+            stream: BufReader::new(stream),
+            cookie: String::new(),
+        }
+    }
+
+    /// Sends a request and reads the head of its answer.
+    fn ask(&mut self, method: &str, path: &str, more: &str, body: &str) -> String {
+        let (address, cookie) = (&self.address, &self.cookie);
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nCookie: {cookie}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(
+                self.stream.read_line(&mut head).unwrap() > 0,
+                "the connection ended: {head}"
+            );
+        }
+        if let Some((_, cookie)) = head.split_once("set-cookie: ") {
+            self.cookie = cookie.split(';').next().unwrap().to_owned();
+        }
+        head
+    }
+
+    fn whole(&mut self, head: String) -> Answer {
+        let length = head
+            .split_once("content-length: ")
+            .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap());
+        let mut body = vec![0; length.parse().unwrap()];
+        self.stream.read_exact(&mut body).unwrap();
+        Answer {
+            head,
+            body: String::from_utf8(body).unwrap(),
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        let head = self.ask("GET", path, "", "");
+        self.whole(head)
+    }
+
+    fn post(&mut self, path: &str, form: &str) -> Answer {
+        let head = self.ask(
+            "POST",
+            path,
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            form,
+        );
+        self.whole(head)
+    }
+
+    fn form_token(&mut self, path: &str) -> String {
+        let page = self.get(path).body;
+        let (_, after) = page
+            .split_once("name=\"form_token\" value=\"")
+            .expect("the page has a form");
+        after.split('"').next().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_run_is_paused_and_resumed_on_the_page_that_shows_it() {
+    let (_bench, job) = numbers(CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8", "--name", "first"]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > 50)
+        .unwrap();
+
+    // One connection for all of it: who is let in keeps it.
+    let mut browser = Browser::open(&cluster.coordinators[0].http);
+    let runs = browser.get("/runs");
+    assert!(
+        runs.head.starts_with("HTTP/1.1 200") && runs.body.contains(&run),
+        "{} {}",
+        runs.head,
+        runs.body
+    );
+    assert!(!runs.head.contains("connection: close"), "{}", runs.head);
+    assert!(browser.get("/workers").body.contains("first"));
+    assert!(browser.get("/dead-letters").body.contains("There are none."));
+    let page = browser.get(&format!("/runs/{run}")).body;
+    assert!(page.contains("running") && page.contains("Pause…"), "{page}");
+
+    let path = format!("/runs/{run}/act/pause");
+    let token = browser.form_token(&path);
+    let forged = browser.post(&path, "reason=mine");
+    assert!(forged.head.starts_with("HTTP/1.1 403"), "{}", forged.head);
+    let done = browser.post(&path, &format!("reason=lunch&form_token={token}"));
+    assert!(
+        done.head.starts_with("HTTP/1.1 303"),
+        "{} {}",
+        done.head,
+        done.body
+    );
+    let status = cluster
+        .wait(&run, LONG, |status| calls(status, "started") == 0)
+        .unwrap();
+    assert_eq!(
+        (&status["state"], &status["reason"]),
+        (&"paused".into(), &"lunch".into())
+    );
+
+    // What the page says is what the command says.
+    let page = browser.get(&format!("/runs/{run}")).body;
+    assert!(page.contains("lunch") && page.contains("Resume…"), "{page}");
+    let books = browser.get(&format!("/runs/{run}/budget")).body;
+    let spent = calls(&status, "spent").to_string();
+    assert!(
+        books.replace(',', "").contains(&format!("<td>{spent}</td>")),
+        "{spent}: {books}"
+    );
+
+    let head = browser.ask(
+        "GET",
+        &format!("/runs/{run}"),
+        "Accept: text/event-stream\r\n",
+        "",
+    );
+    assert!(head.contains("content-type: text/event-stream"), "{head}");
+    let mut line = String::new();
+    while !line.starts_with("event: fragment") {
+        line.clear();
+        assert!(
+            browser.stream.read_line(&mut line).unwrap() > 0,
+            "the stream ended"
+        );
+    }
+
+    let cookie = browser.cookie.clone();
+    let mut browser = Browser::open(&cluster.coordinators[0].http);
+    browser.cookie = cookie;
+    let done = browser.post(&format!("/runs/{run}/act/resume"), &format!("form_token={token}"));
+    assert!(
+        done.head.starts_with("HTTP/1.1 303"),
+        "{} {}",
+        done.head,
+        done.body
+    );
+    cluster.finished(&run, LONG).unwrap();
+    assert!(browser.get(&format!("/runs/{run}")).body.contains("finished"));
+}
+
+#[test]
+fn with_tokens_a_stranger_sees_nothing_and_keeps_no_connection() {
+    let mut cluster = Cluster::start().unwrap();
+    let tokens = cluster.store().with_file_name("tokens");
+    std::fs::write(&tokens, format!("operator {OPERATOR}\n")).unwrap();
+    cluster
+        .coordinator(&["--tokens", tokens.to_str().unwrap()])
+        .unwrap();
+    let address = cluster.coordinators[0].http.clone();
+    for path in ["/runs", "/workers", "/runs/0123456789ab", "/nothing"] {
+        let answer = Browser::open(&address).get(path);
+        assert!(
+            answer.head.starts_with("HTTP/1.1 303") && answer.head.contains("location: /sign-in"),
+            "{}",
+            answer.head
+        );
+        assert!(answer.head.contains("connection: close"), "{}", answer.head);
+    }
+    assert!(
+        Browser::open(&address)
+            .get("/livez")
+            .head
+            .contains("connection: close")
+    );
+    let wrong = Browser::open(&address).post("/sign-in", "token=guess-guess-guess-guess");
+    assert!(wrong.head.starts_with("HTTP/1.1 401"), "{}", wrong.head);
+    let mut door = Browser::open(&address);
+    let answer = door.post("/sign-in", &format!("token={OPERATOR}&next=/runs"));
+    assert!(
+        answer.head.contains("location: /runs") && answer.head.to_lowercase().contains("httponly"),
+        "{}",
+        answer.head
+    );
+    let mut browser = Browser::open(&address);
+    browser.cookie = door.cookie;
+    for _ in 0..2 {
+        let answer = browser.get("/runs");
+        assert!(
+            answer.head.starts_with("HTTP/1.1 200") && answer.body.contains("There is no run yet."),
+            "{}",
+            answer.head
+        );
+    }
+}
