@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gristmill_dashboard::Known;
 use gristmill_telemetry::Metrics;
@@ -58,6 +58,7 @@ pub(crate) async fn serve(
             }),
         )
         .merge(pages.unwrap_or_default())
+        .layer(from_fn(no_grpc))
         .layer(from_fn(last_of_its_connection));
     axum::serve(listener, app.into_make_service_with_connect_info::<CallerOf>())
         .with_graceful_shutdown(async move { stop.cancelled().await })
@@ -80,6 +81,15 @@ async fn last_of_its_connection(
         }
     }
     response
+}
+
+/// Answers clients of the API, who have the wrong port, without a page: they can say so then.
+async fn no_grpc(request: Request, next: Next) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    next.run(request).await
 }
 
 /// Listens on an address.
