@@ -67,8 +67,13 @@ while read -r library; do
     esac
 done < <(readelf --dynamic "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 
-# Fetched once: apt-get checks each against the signed list of packages.
+# Fetched once: apt-get checks each against the signed list of packages. A fresh machine, as that of a container, has no list yet.
 mkdir -p "$out/packages"
+if ! apt-get download --print-uris "${packages[@]}" >/dev/null 2>&1; then
+    as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq
+fi
 debian=() files=()
 for package in "${packages[@]}"; do
     of=$(apt-cache policy "$package" | sed -n 's/^  Candidate: //p')
