@@ -35,20 +35,28 @@ pub(super) async fn carry_out(
     Path((run, verb)): Path<(String, String)>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let session = &asked.visitor.session;
-    let done = async {
-        check_form(
-            &asked.headers,
-            session,
-            fields.get("form_token").map(String::as_str),
-        )?;
+    let doing = async {
         let act = act(&run, &verb, &fields)?;
-        tracing::info!(run, verb, "asked for on the dashboard");
-        asked.app.source.act(session.who, act).await
+        asked.app.source.act(asked.visitor.session.who, act).await
     };
-    match done.await {
+    carried_out(&asked, &fields, &link::run(&run), doing).await
+}
+
+/// Does what a form asks for, once it is known to be one of this session, and leads to the page that shows what came of it.
+pub(super) async fn carried_out(
+    asked: &Asked,
+    fields: &Fields,
+    then: &str,
+    doing: impl Future<Output = Result<(), Refusal>>,
+) -> Response {
+    let form_token = fields.get("form_token").map(String::as_str);
+    let done = match check_form(&asked.headers, &asked.visitor.session, form_token) {
+        Ok(()) => doing.await,
+        Err(refusal) => Err(refusal),
+    };
+    match done {
         // See other: loading the page again does nothing again.
-        Ok(()) => Redirect::to(&link::run(&run)).into_response(),
+        Ok(()) => Redirect::to(then).into_response(),
         Err(refusal) => asked.refused(&refusal),
     }
 }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use axum::extract::{Form, Path, Query};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::words::{many, thousands};
 use gristmill_proto::v1;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::act::{Fields, check_role};
+use super::act::{Fields, carried_out, check_role};
 use crate::app::App;
-use crate::guard::check_form;
 use crate::layout;
 use crate::link::{self, encoded};
 use crate::live::{Asked, show};
@@ -215,13 +214,8 @@ pub(super) async fn carry_out(
     Query(filter): Query<Filter>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let session = &asked.visitor.session;
-    let done = async {
-        check_form(
-            &asked.headers,
-            session,
-            fields.get("form_token").map(String::as_str),
-        )?;
+    let who = asked.visitor.session.who;
+    let doing = async {
         let number = |name: &str| {
             fields
                 .get(name)
@@ -230,7 +224,7 @@ pub(super) async fn carry_out(
         let (Some(newest), Some(count)) = (number("newest"), number("count")) else {
             return Err(Refusal::bad_request("The form is not whole: nothing was done."));
         };
-        let (letters, _) = matching(asked.app.source.as_ref(), session.who, &filter).await?;
+        let (letters, _) = matching(asked.app.source.as_ref(), who, &filter).await?;
         // Those that came since the count was shown are not meant.
         let numbers: Vec<u64> = letters
             .iter()
@@ -260,12 +254,9 @@ pub(super) async fn carry_out(
                     ));
                 }
             };
-            asked.app.source.act(session.who, act).await?;
+            asked.app.source.act(who, act).await?;
         }
         Ok(())
     };
-    match done.await {
-        Ok(()) => Redirect::to("/dead-letters").into_response(),
-        Err(refusal) => asked.refused(&refusal),
-    }
+    carried_out(&asked, &fields, "/dead-letters", doing).await
 }

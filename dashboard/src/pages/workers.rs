@@ -1,19 +1,20 @@
 //! Workers and what they have in hand; draining them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Form, Path};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::words::{duration, thousands};
+use gristmill_ports::register::SILENT_FROM;
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
-use super::act::{Fields, check_role};
+use super::act::{Fields, carried_out, check_role};
 use super::flow::takers;
 use crate::app::App;
-use crate::guard::check_form;
 use crate::layout;
 use crate::link;
 use crate::live::{Asked, show};
@@ -21,8 +22,6 @@ use crate::page::{Page, Part};
 use crate::source::{Act, Refusal, Role, Who};
 use crate::text::{Prose, Shown, time};
 
-/// Silence after which a worker is shown as silent, milliseconds; as at the coordinator.
-const SILENT_FROM_MS: u64 = 8_000;
 /// Age of a task in hand from which a worker is shown as stuck: longer than a call may take that is not a batch.
 const STUCK_FROM: u64 = 600;
 
@@ -54,12 +53,16 @@ fn lacking(workers: &[v1::Worker]) -> Markup {
     }
 }
 
+fn is_silent(worker: &v1::Worker) -> bool {
+    Duration::from_millis(worker.silent_ms) >= SILENT_FROM
+}
+
 /// State of a worker: a class, a sign, a word.
 fn state(worker: &v1::Worker) -> (&'static str, &'static str, &'static str) {
     let report = worker.report.as_ref();
     let oldest = report.and_then(|report| report.oldest_seconds).unwrap_or(0);
     match worker {
-        silent if silent.silent_ms >= SILENT_FROM_MS => ("bad", "✗", "silent"),
+        _ if is_silent(worker) => ("bad", "✗", "silent"),
         _ if worker.draining || report.is_some_and(|report| report.stopping) => ("warn", "◌", "draining"),
         _ if oldest >= STUCK_FROM => ("warn", "!", "stuck?"),
         _ if report.is_some_and(|report| !report.refused.is_empty()) => ("warn", "!", "puts tasks off"),
@@ -100,7 +103,7 @@ fn row(worker: &v1::Worker, acts: bool) -> Markup {
             td data-head="Stages" { (stages.join(", ")) }
             td data-head="In hand" { (thousands(in_hand)) " of " (thousands(u64::from(report.slots))) " slots a stage" }
             td data-head="Oldest" { @match report.oldest_seconds { Some(seconds) => (duration(seconds)), None => "–" } }
-            td data-head="Heard" { @if worker.silent_ms < SILENT_FROM_MS { "now" } @else { (duration(worker.silent_ms / 1_000)) " ago" } }
+            td data-head="Heard" { @if is_silent(worker) { (duration(worker.silent_ms / 1_000)) " ago" } @else { "now" } }
             td data-head="Since" { (time(worker.since_ms)) }
             td data-head="Version" { (Shown(&report.version)) }
             @if acts {
@@ -167,13 +170,7 @@ pub(super) async fn carry_out(
     Path((worker, verb)): Path<(String, String)>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let session = &asked.visitor.session;
-    let done = async {
-        check_form(
-            &asked.headers,
-            session,
-            fields.get("form_token").map(String::as_str),
-        )?;
+    let doing = async {
         let act = match verb.as_str() {
             "drain" => Act::Drain { worker },
             "undrain" => Act::Undrain { worker },
@@ -183,10 +180,7 @@ pub(super) async fn carry_out(
                 ));
             }
         };
-        asked.app.source.act(session.who, act).await
+        asked.app.source.act(asked.visitor.session.who, act).await
     };
-    match done.await {
-        Ok(()) => Redirect::to("/workers").into_response(),
-        Err(refusal) => asked.refused(&refusal),
-    }
+    carried_out(&asked, &fields, "/workers", doing).await
 }
