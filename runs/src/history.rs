@@ -201,6 +201,23 @@ fn output_in_words(output: &Output) -> String {
 
 /// `equals the reference, 3 of 4 votes, 1 judgement`.
 fn in_words(checks: &Checks) -> String {
+    let mut parts = checks_in_words(checks);
+    match checks.judgements.len() {
+        0 => {}
+        1 => parts.push("1 judgement".to_owned()),
+        several => parts.push(format!("{several} judgements")),
+    }
+    match parts.is_empty() {
+        true => BY_RULES.to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+/// How a row is said to be checked of which [`checks_in_words`] says nothing.
+pub const BY_RULES: &str = "by rules alone";
+
+/// What a row's checks say, less its judgements: `equals the reference`, `3 of 4 votes`, `98.5 % sure`.
+pub fn checks_in_words(checks: &Checks) -> Vec<String> {
     let mut parts = Vec::new();
     parts.extend(checks.correct.map(|correct| match correct {
         true => "equals the reference".to_owned(),
@@ -209,13 +226,5 @@ fn in_words(checks: &Checks) -> String {
     parts.extend(checks.votes.map(|(votes, of)| format!("{votes} of {of} votes")));
     let sure = checks.weighed.as_ref().and_then(|weighed| weighed.sure);
     parts.extend(sure.map(|sure| format!("{:.1} % sure", 100.0 * sure)));
-    match checks.judgements.len() {
-        0 => {}
-        1 => parts.push("1 judgement".to_owned()),
-        several => parts.push(format!("{several} judgements")),
-    }
-    match parts.is_empty() {
-        true => "by rules alone".to_owned(),
-        false => parts.join(", "),
-    }
+    parts
 }

@@ -7,6 +7,7 @@ use gristmill_domain::seed::Split;
 use gristmill_domain::words::{many, thousands};
 use gristmill_domain::work::Output;
 use gristmill_rowindex::{Facet, Listed};
+use gristmill_runs::history::{BY_RULES, checks_in_words};
 use maud::{Markup, html};
 
 use super::long_text::block;
@@ -184,17 +185,9 @@ fn serves(real: &RealRow) -> &'static str {
 }
 
 fn checks(row: &gristmill_domain::row::Row) -> String {
-    let checks = &row.checks;
-    let mut parts = Vec::new();
-    parts.extend(checks.correct.map(|correct| match correct {
-        true => "equals the reference".to_owned(),
-        false => "differs from the reference".to_owned(),
-    }));
-    parts.extend(checks.votes.map(|(votes, of)| format!("{votes} of {of} votes")));
-    let sure = checks.weighed.as_ref().and_then(|weighed| weighed.sure);
-    parts.extend(sure.map(|sure| format!("{:.1} % sure", 100.0 * sure)));
+    let parts = checks_in_words(&row.checks);
     match parts.is_empty() {
-        true => "by rules alone".to_owned(),
+        true => BY_RULES.to_owned(),
         false => parts.join(", "),
     }
 }
