@@ -93,6 +93,15 @@ impl Source for Cluster {
         Ok(self.api.list_runs(by(who, wanted)).await?.into_inner().runs)
     }
 
+    async fn active(&self) -> Result<Vec<v1::Run>, Refusal> {
+        let active = self.api.services().register.active().await;
+        let mut runs = Vec::new();
+        for entry in active.map_err(anyhow::Error::from)? {
+            runs.push(self.run(Who::itself(), &entry.run.to_string()).await?);
+        }
+        Ok(runs)
+    }
+
     async fn run(&self, who: Who, run: &str) -> Result<v1::Run, Refusal> {
         let run = run_id(run)?.to_string();
         Ok(self

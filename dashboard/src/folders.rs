@@ -15,6 +15,9 @@ use gristmill_runs::{Manifest, RunFolder};
 use crate::source::{Act, Refusal, Role, Source, Who};
 use crate::tallies::Tallies;
 
+/// Runs that are looked at for those that go on, the newest first: a folder must be read to know.
+const ACTIVE_MAX: u32 = 100;
+
 /// Runs in folders: each is a run's, or holds runs' folders. They are looked for at each request, so that a run that starts is seen.
 pub struct Folders {
     roots: Vec<PathBuf>,
@@ -126,6 +129,10 @@ impl Source for Folders {
             }
         }
         Ok(runs)
+    }
+
+    async fn active(&self) -> Result<Vec<v1::Run>, Refusal> {
+        self.runs(Who::itself(), 0, ACTIVE_MAX).await
     }
 
     async fn run(&self, _who: Who, run: &str) -> Result<v1::Run, Refusal> {

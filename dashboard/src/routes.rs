@@ -23,7 +23,7 @@ use crate::measures::Measures;
 use crate::pages;
 use crate::samples::Samples;
 use crate::session::Sessions;
-use crate::source::{Refusal, Source, Who};
+use crate::source::{Refusal, Source};
 use crate::text::now_ms;
 use crate::visitor::{self, Visitor};
 
@@ -33,8 +33,6 @@ pub use crate::visitor::Known;
 const FORM_BYTES_MAX: usize = 256 << 10;
 /// Time between two samples of all runs that go on.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
-/// Runs that are sampled.
-const SAMPLED: u32 = 100;
 
 /// The dashboard.
 #[derive(Clone)]
@@ -85,7 +83,7 @@ impl Dashboard {
                 _ = ticks.tick() => {}
             }
             // Facts that cannot be read now leave a gap in the curve; pages say why themselves.
-            let Ok(runs) = self.app.source.runs(Who::itself(), 0, SAMPLED).await else {
+            let Ok(runs) = self.app.source.active().await else {
                 continue;
             };
             for run in runs.iter().filter(|run| pages::goes_on(run)) {

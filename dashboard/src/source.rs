@@ -159,6 +159,13 @@ pub trait Source: Send + Sync + 'static {
     /// Facts that cannot be read now.
     async fn runs(&self, who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal>;
 
+    /// Runs that have not ended, for this process itself, which looks every few seconds. A source that cannot tell them apart without reading each
+    /// gives ended ones too.
+    ///
+    /// # Errors
+    /// Facts that cannot be read now.
+    async fn active(&self) -> Result<Vec<v1::Run>, Refusal>;
+
     /// A run.
     ///
     /// # Errors

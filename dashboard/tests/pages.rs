@@ -73,6 +73,10 @@ impl Source for Played {
         Ok(runs)
     }
 
+    async fn active(&self) -> Result<Vec<v1::Run>, Refusal> {
+        self.runs(Who::itself(), 0, 100).await
+    }
+
     async fn run(&self, _who: Who, run: &str) -> Result<v1::Run, Refusal> {
         if run != RUN {
             return Err(Refusal::not_found(format!("there is no run {run}")));
