@@ -12,12 +12,11 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::resource::UsageWho;
-use service::{Service, beside, usage};
+use service::{Ran, Service, usage};
 
 mod service;
 
@@ -73,7 +72,6 @@ fn main() {
     let bare_wall = bare(&service.url, calls, question["question"].as_str().unwrap());
     let (after, bare_rss) = usage(UsageWho::RUSAGE_SELF);
 
-    let folder = tempfile::tempdir().unwrap();
     let job = format!(
         "seeds: {{path: {}}}\nteacher: {{base_url: {}, model: sim, concurrency: {OPEN}}}\nembed: {{model: off}}\n\
          generate: {{strategy: answer_augmentation, pilot: 0, rounds: 1}}\nfilter: {{validator: {{kind: number}}}}\n\
@@ -81,21 +79,8 @@ fn main() {
         key.display(),
         service.url
     );
-    std::fs::write(folder.path().join("job.yaml"), job).unwrap();
-    let start = Instant::now();
-    let output = Command::new(beside("gristmill"))
-        .args(["run", "job.yaml", "--progress", "none", "--output", "json"])
-        .current_dir(folder.path())
-        .output()
-        .expect("build the program first: cargo build --release -p gristmill");
-    let wall = start.elapsed().as_secs_f64();
-    let (cpu, rss) = usage(UsageWho::RUSAGE_CHILDREN);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let Ran { wall, cpu, summary } = service::run(&job);
+    let (_, rss) = usage(UsageWho::RUSAGE_CHILDREN);
 
     println!("{calls} calls of {LATENCY_MS} ms, {OPEN} open; ideal {ideal:.1} s");
     println!(

@@ -13,41 +13,22 @@
 )]
 
 use std::path::Path;
-use std::process::Command;
-use std::time::Instant;
 
-use nix::sys::resource::UsageWho;
-use serde_json::Value;
-use service::{Service, beside, usage};
+use service::{Ran, Service};
 
 mod service;
 
 const OPEN: usize = 256;
 const LATENCY_MS: u64 = 15;
 
-/// Wall and processor seconds of a run, and its summary.
-fn run(service: &Service, key: &Path, calls: usize, embed: &str) -> (f64, f64, Value) {
-    let folder = tempfile::tempdir().unwrap();
-    let job = format!(
+fn job(service: &Service, key: &Path, calls: usize, embed: &str) -> String {
+    format!(
         "seeds: {{path: {}}}\nteacher: {{base_url: {}, model: sim, concurrency: {OPEN}}}\nembed: {embed}\n\
          generate: {{strategy: new_question, pilot: 0, rounds: 1, verify: false}}\nfilter: {{validator: {{kind: number}}}}\n\
          budget: {{calls: {calls}}}\nanchor: {{max_synthetic_share: 0.99}}\n",
         key.display(),
         service.url
-    );
-    std::fs::write(folder.path().join("job.yaml"), job).unwrap();
-    let before = usage(UsageWho::RUSAGE_CHILDREN).0;
-    let start = Instant::now();
-    let output = Command::new(beside("gristmill"))
-        .args(["run", "job.yaml", "--progress", "none", "--output", "json"])
-        .current_dir(folder.path())
-        .output()
-        .expect("build the program first: cargo build --release -p gristmill");
-    let wall = start.elapsed().as_secs_f64();
-    let cpu = usage(UsageWho::RUSAGE_CHILDREN).0 - before;
-    let summary = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    (wall, cpu, summary)
+    )
 }
 
 fn main() {
@@ -66,7 +47,7 @@ fn main() {
     let service = Service::start(&data.join("gsm8k/train.jsonl"), LATENCY_MS);
     println!("{calls} calls of {LATENCY_MS} ms, {OPEN} open, each for a new question");
     for (name, embed) in [("without", "{model: off}"), ("with", "{}")] {
-        let (wall, cpu, summary) = run(&service, &seeds, calls, embed);
+        let Ran { wall, cpu, summary } = service::run(&job(&service, &seeds, calls, embed));
         println!(
             "  {name:<8} embeddings  wall {wall:7.2} s  cpu {cpu:7.2} s  {:6.0} calls/s  {} candidates",
             calls as f64 / wall,

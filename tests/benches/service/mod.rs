@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 
@@ -63,5 +64,40 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
+    }
+}
+
+/// What a run took.
+pub(crate) struct Ran {
+    /// Seconds by the clock.
+    pub(crate) wall: f64,
+    /// Processor seconds.
+    pub(crate) cpu: f64,
+    /// What the program says of it.
+    pub(crate) summary: serde_json::Value,
+}
+
+/// Runs a job with the whole program.
+pub(crate) fn run(job: &str) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("job.yaml"), job).unwrap();
+    let before = usage(UsageWho::RUSAGE_CHILDREN).0;
+    let start = Instant::now();
+    let output = Command::new(beside("gristmill"))
+        .args(["run", "job.yaml", "--progress", "none", "--output", "json"])
+        .current_dir(folder.path())
+        .output()
+        .expect("build the program first: cargo build --release -p gristmill");
+    let wall = start.elapsed().as_secs_f64();
+    let cpu = usage(UsageWho::RUSAGE_CHILDREN).0 - before;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ran {
+        wall,
+        cpu,
+        summary: serde_json::from_slice(&output.stdout).unwrap(),
     }
 }
