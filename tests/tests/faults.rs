@@ -11,16 +11,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::{Cluster, LONG, Server, balanced, get, tasks};
-use gristmill_tests::harness::numbers;
+use gristmill_tests::harness::{Bench, numbers};
+use gristmill_tests::metrics::Page;
 use serde_json::Value;
 
 const CALLS: u64 = 1_200;
 
-/// The value of a series in a server's metrics.
-fn metric(server: &Server, series: &str) -> Option<f64> {
-    let (_, metrics) = get(&server.http, "/metrics").unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix(series));
-    line.map(|value| value.trim().parse().unwrap())
+/// The value of a metric with a label at a server.
+fn metric(server: &Server, name: &str, label: (&str, &str)) -> Option<f64> {
+    Page::of(server).unwrap().sum(name, &[label])
 }
 
 /// Looks at readiness until it has this code, and returns what it says.
@@ -52,19 +51,33 @@ fn limit_files(server: &Server, bytes: &str) {
     assert!(set.success());
 }
 
-#[test]
-fn a_full_redis_is_said_where_people_look_and_is_got_over() {
+/// A cluster with a run under way, whose processes a shell has prepared by this command.
+fn under_way(before: &'static str) -> (Bench, Cluster, String) {
     let (bench, job) = numbers(CALLS).unwrap();
     let mut cluster = Cluster::start().unwrap();
+    cluster.before = before;
     cluster.coordinator(&[]).unwrap();
     cluster.worker(&["--slots", "8"]).unwrap();
     let run = cluster.submit(&job).unwrap();
     cluster
         .wait(&run, LONG, |status| tasks(status, "done") > 100)
         .unwrap();
+    (bench, cluster, run)
+}
+
+/// Waits for the run's end, and holds its books against what the service billed.
+fn finished(bench: &Bench, cluster: &Cluster, run: &str) {
+    let status = cluster.finished(run, LONG).unwrap();
+    assert_eq!(status["reason"], "");
+    balanced(&status, bench.sim.bill().total.calls, CALLS).unwrap();
+}
+
+#[test]
+fn a_full_redis_is_said_where_people_look_and_is_got_over() {
+    let (bench, cluster, run) = under_way(":");
     let (coordinator, worker) = (&cluster.coordinators[0], &cluster.workers[0]);
     assert_eq!(
-        metric(coordinator, r#"gristmill_unhealthy{dependency="redis"}"#),
+        metric(coordinator, "gristmill_unhealthy", ("dependency", "redis")),
         Some(0.0)
     );
 
@@ -79,10 +92,10 @@ fn a_full_redis_is_said_where_people_look_and_is_got_over() {
             "{body}"
         );
         assert_eq!(
-            metric(server, r#"gristmill_unhealthy{dependency="redis"}"#),
+            metric(server, "gristmill_unhealthy", ("dependency", "redis")),
             Some(1.0)
         );
-        assert!(metric(server, r#"gristmill_redis_errors_total{kind="full"}"#).unwrap() > 0.0);
+        assert!(metric(server, "gristmill_redis_errors_total", ("kind", "full")).unwrap() > 0.0);
     }
     let status = cluster.wait(&run, LONG, says("its memory is full")).unwrap();
     println!("{} because {}", status["state"], status["reason"]);
@@ -97,30 +110,20 @@ fn a_full_redis_is_said_where_people_look_and_is_got_over() {
     for server in [coordinator, worker] {
         assert_eq!(readiness(server, 200), "ready\n");
         assert_eq!(
-            metric(server, r#"gristmill_unhealthy{dependency="redis"}"#),
+            metric(server, "gristmill_unhealthy", ("dependency", "redis")),
             Some(0.0)
         );
     }
-    let status = cluster.finished(&run, LONG).unwrap();
-    assert_eq!(status["reason"], "");
-    balanced(&status, bench.sim.bill().total.calls, CALLS).unwrap();
+    finished(&bench, &cluster, &run);
 }
 
 #[test]
 fn a_full_store_is_said_where_people_look_and_is_got_over() {
-    let (bench, job) = numbers(CALLS).unwrap();
-    let mut cluster = Cluster::start().unwrap();
     // A process at its limit on the size of files is told so, as one on a full disk is, where the signal does not end it.
-    cluster.before = "trap '' XFSZ";
-    cluster.coordinator(&[]).unwrap();
-    cluster.worker(&["--slots", "8"]).unwrap();
-    let run = cluster.submit(&job).unwrap();
-    cluster
-        .wait(&run, LONG, |status| tasks(status, "done") > 100)
-        .unwrap();
+    let (bench, cluster, run) = under_way("trap '' XFSZ");
     let coordinator = &cluster.coordinators[0];
     assert_eq!(
-        metric(coordinator, r#"gristmill_unhealthy{dependency="store"}"#),
+        metric(coordinator, "gristmill_unhealthy", ("dependency", "store")),
         Some(0.0)
     );
 
@@ -135,18 +138,16 @@ fn a_full_store_is_said_where_people_look_and_is_got_over() {
         "{body}"
     );
     assert_eq!(
-        metric(coordinator, r#"gristmill_unhealthy{dependency="store"}"#),
+        metric(coordinator, "gristmill_unhealthy", ("dependency", "store")),
         Some(1.0)
     );
-    assert!(metric(coordinator, r#"gristmill_store_errors_total{kind="full"}"#).unwrap() > 0.0);
+    assert!(metric(coordinator, "gristmill_store_errors_total", ("kind", "full")).unwrap() > 0.0);
 
     limit_files(coordinator, "unlimited");
     assert_eq!(readiness(coordinator, 200), "ready\n");
     assert_eq!(
-        metric(coordinator, r#"gristmill_unhealthy{dependency="store"}"#),
+        metric(coordinator, "gristmill_unhealthy", ("dependency", "store")),
         Some(0.0)
     );
-    let status = cluster.finished(&run, LONG).unwrap();
-    assert_eq!(status["reason"], "");
-    balanced(&status, bench.sim.bill().total.calls, CALLS).unwrap();
+    finished(&bench, &cluster, &run);
 }
