@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 
 use gristmill_servers::redis;
 use gristmill_tests::cluster::{Cluster, LONG, tasks};
@@ -16,7 +17,7 @@ use gristmill_tests::harness::numbers;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PASSWORD: &str = "s3cret-s3cret-s3cret";
 
@@ -36,28 +37,39 @@ fn redis_users() -> Vec<String> {
         .collect()
 }
 
-/// Brings the shipped definitions into the cluster's virtual host, and gives each user the password.
-fn rabbitmq_users(cluster: &Cluster) {
-    let text = std::fs::read_to_string(shipped("rabbitmq/definitions.json")).unwrap();
-    let mut definitions: Value = serde_json::from_str(&text).unwrap();
-    definitions["vhosts"][0]["name"] = cluster.vhost.clone().into();
-    for permission in definitions["permissions"].as_array_mut().unwrap() {
-        assert_eq!(permission["vhost"], "/");
-        permission["vhost"] = cluster.vhost.clone().into();
-    }
-    let file = cluster.rabbit.folder().join("definitions.json");
+/// Users belong to the whole broker, which the tests of a process share: they are brought in once, before any of them logs in.
+static USERS: Once = Once::new();
+
+fn import(cluster: &Cluster, definitions: &Value, file: &str) {
+    let file = cluster.folder.path().join(file);
     std::fs::write(&file, definitions.to_string()).unwrap();
     cluster
         .rabbit
         .control(&["import_definitions", &file.display().to_string()])
         .unwrap();
-    for user in definitions["users"].as_array().unwrap() {
-        let name = user["name"].as_str().unwrap();
-        cluster
-            .rabbit
-            .control(&["change_password", name, PASSWORD])
-            .unwrap();
+}
+
+/// Brings the shipped definitions into the cluster's virtual host, and gives each user the password.
+fn rabbitmq_users(cluster: &Cluster) {
+    let text = std::fs::read_to_string(shipped("rabbitmq/definitions.json")).unwrap();
+    let mut definitions: Value = serde_json::from_str(&text).unwrap();
+    let users = definitions.as_object_mut().unwrap().remove("users").unwrap();
+    USERS.call_once(|| {
+        import(cluster, &json!({ "users": users }), "users.json");
+        for user in users.as_array().unwrap() {
+            let name = user["name"].as_str().unwrap();
+            cluster
+                .rabbit
+                .control(&["change_password", name, PASSWORD])
+                .unwrap();
+        }
+    });
+    definitions["vhosts"][0]["name"] = cluster.vhost.clone().into();
+    for permission in definitions["permissions"].as_array_mut().unwrap() {
+        assert_eq!(permission["vhost"], "/");
+        permission["vhost"] = cluster.vhost.clone().into();
     }
+    import(cluster, &definitions, "permissions.json");
 }
 
 fn start() -> Cluster {
