@@ -33,7 +33,7 @@ use crate::call::{Called, End};
 use crate::gate::{CallEnd, Entry};
 use crate::meter::{self, Booked};
 use crate::run_context::{Model, NoContext};
-use crate::tell::tell;
+use crate::tell::{tell, tell_paid};
 use crate::wait::{millis, spread};
 
 /// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
@@ -305,13 +305,13 @@ impl AttemptContext<'_> {
         let (ledger, run) = (&self.bench.ledger, self.context.run);
         let (booked, told) = match end {
             End::Settled { actual, outcome } => {
-                let told = tell("settle", || ledger.settle(run, fence, actual, outcome.clone())).await;
+                let told = tell_paid("settle", || ledger.settle(run, fence, actual, outcome.clone())).await;
                 (Booked::Settled, told)
             }
             End::Void { reason, wait } => {
                 tracing::debug!(reason, "not billed");
                 let proof = VoidProof { reason };
-                let told = tell("void", || ledger.void(run, fence, proof.clone(), millis(wait))).await;
+                let told = tell_paid("void", || ledger.void(run, fence, proof.clone(), millis(wait))).await;
                 (Booked::Void, told)
             }
             End::Burn { reason, wait } => {

@@ -8,11 +8,16 @@ use gristmill_ports::ledger::Error;
 
 /// Time after which an operation is given up. The lease runs out then and the worst case is booked: late, never wrong.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
+/// The same for an operation that would be paid for again: a late settle corrects what was booked when the lease ran out, and still brings its result.
+const PAID_GIVE_UP_AFTER: Duration = Duration::from_secs(60 * 60);
+/// The longest pause before the same is sent again.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Pauses before the same is sent again, until so much time has gone by.
 pub(crate) fn pauses(give_up_after: Duration) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_interval(Duration::from_millis(50))
+        .with_max_interval(PAUSE_MAX)
         .with_max_elapsed_time(Some(give_up_after))
         .build()
 }
@@ -22,7 +27,22 @@ pub(crate) async fn tell<T, F>(verb: &'static str, operation: impl Fn() -> F) ->
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let mut pauses = pauses(GIVE_UP_AFTER);
+    tell_for(GIVE_UP_AFTER, verb, operation).await
+}
+
+/// The same for what a call has cost. A network that is cut for minutes costs no answer then: meanwhile there is nothing else that the slot could do.
+pub(crate) async fn tell_paid<T, F>(verb: &'static str, operation: impl Fn() -> F) -> Option<T>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    tell_for(PAID_GIVE_UP_AFTER, verb, operation).await
+}
+
+async fn tell_for<T, F>(give_up_after: Duration, verb: &'static str, operation: impl Fn() -> F) -> Option<T>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut pauses = pauses(give_up_after);
     loop {
         match operation().await {
             Ok(value) => return Some(value),
