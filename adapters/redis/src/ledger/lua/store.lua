@@ -247,12 +247,29 @@ local function write_task(id)
     move(leases_key, name, id, task, was.lease, lease_until(task))
 end
 
+-- What `leave` and `write_task` write with, as commands that are complete.
+local WRITES = {
+    { 'SET', account_key, '' }, { 'HSET', tasks_key, '', '' }, { 'HDEL', tasks_key, '' }, { 'HSET', remnants_key, '', '' },
+    { 'XADD', stream_key, '0-1', 't', '' }, { 'XDEL', stream_key, '0-1' }, { 'ZADD', ready_key, '0', '' }, { 'ZREM', leases_key, '' },
+}
+
+-- Redis looks at the caller's rights again at every command: one that is missing would stop a script between two writes. (Before 7.0 there are no
+-- rights to ask for.)
+local function check_rights()
+    for _, command in ipairs(redis.acl_check_cmd and WRITES or {}) do
+        if not redis.acl_check_cmd(unpack(command)) then
+            error({ err = 'NOPERM this user may not run `' .. command[1] .. '`, and nothing was written: give it the rights of its role in deploy/redis/users.acl' })
+        end
+    end
+end
+
 -- Writes everything that has changed. `needs_room`: refused by Redis when its memory is full, before anything is written.
 -- Otherwise a deletion goes first: it is a write that needs no room, and Redis does not stop a script that has written.
 function leave(needs_room)
     if not changed then
         return
     end
+    check_rights()
     account.clock = now
     account.writes = account.writes + 1
     if not needs_room then
