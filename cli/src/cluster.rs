@@ -2,6 +2,7 @@
 
 mod connections;
 mod coordinator;
+mod dashboard;
 mod dead;
 mod health;
 mod http;
@@ -13,6 +14,7 @@ mod remote;
 mod run_contexts;
 mod servers;
 mod submit;
+mod tls_listener;
 mod tokens;
 mod verbs;
 mod watch;

@@ -1,5 +1,5 @@
 //! Each connection with TLS checks whom it speaks to: an authority that is not trusted, a certificate that has expired and one of another name are
-//! refused, at the API, at Redis and at RabbitMQ. Real servers, the real program.
+//! refused, at the API, the dashboard, Redis and RabbitMQ. Real servers, the real program.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +15,8 @@ use gristmill_servers::{ports, rabbitmq, redis};
 use gristmill_tests::cluster::Cluster;
 use gristmill_tests::harness::program;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+
+const TOKEN: &str = "viewer-viewer-viewer";
 
 /// What is wrong with a server, as its clients see it, and a word of what they say of it.
 const CASES: [(Case, &str); 4] = [
@@ -135,6 +137,77 @@ fn the_api_is_known_by_its_certificate() {
             .output()
             .unwrap();
         judge("API", case, word, &output);
+    }
+}
+
+/// What somebody sees who opens the dashboard's door with a token: `Set-Cookie`, or why not.
+async fn sign_in(address: &str, trusted: &str) -> Result<String, String> {
+    let authority = reqwest::Certificate::from_pem(trusted.as_bytes()).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([authority])
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let answer = client
+        .post(format!("https://{address}/sign-in"))
+        .header("Origin", format!("https://{address}"))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("token={TOKEN}"))
+        .send()
+        .await
+        .map_err(|error| {
+            let causes =
+                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        })?;
+    let cookie = answer
+        .headers()
+        .get("set-cookie")
+        .cloned()
+        .ok_or(answer.status().to_string())?;
+    Ok(cookie.to_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_dashboard_is_known_by_its_certificate() {
+    for (case, word) in CASES {
+        let papers = papers(case);
+        let mut cluster = Cluster::start().unwrap();
+        let folder = cluster.folder.path().to_owned();
+        let tokens = format!("viewer {TOKEN} reader\n");
+        let [certificate, key, tokens] = files(
+            &folder,
+            [
+                ("cert", &papers.certificate),
+                ("key", &papers.key),
+                ("tokens", &tokens),
+            ],
+        );
+        let port = ports::free().unwrap();
+        let (address, loopback) = (format!("localhost:{port}"), format!("127.0.0.1:{port}"));
+        cluster
+            .coordinator(&[
+                "--dashboard",
+                &loopback,
+                "--tls-cert",
+                &certificate,
+                "--tls-key",
+                &key,
+                "--tokens",
+                &tokens,
+            ])
+            .unwrap();
+        // Connected, and silent: whoever comes next is let in all the same.
+        let _silent = std::net::TcpStream::connect(&loopback).unwrap();
+        let seen = sign_in(&address, &papers.trusted).await;
+        println!("dashboard {case:<10?} {seen:?}");
+        match (case, seen) {
+            (Case::Right, seen) => assert!(seen.unwrap().ends_with("; Secure")),
+            (_, seen) => assert!(seen.unwrap_err().contains(word)),
+        }
+        // It is served there and nowhere else.
+        let (code, _) = gristmill_tests::cluster::get(&cluster.coordinators[0].http, "/sign-in").unwrap();
+        assert_eq!(code, 404);
     }
 }
 

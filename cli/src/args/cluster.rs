@@ -113,9 +113,13 @@ pub(crate) struct CoordinatorArgs {
     /// Address of the API (gRPC).
     #[arg(long, default_value = "127.0.0.1:7071")]
     pub(crate) listen: SocketAddr,
-    /// Address of the dashboard, `/livez`, `/readyz` and `/metrics`. Beyond loopback addresses, the dashboard is served with `--tokens` only.
+    /// Address of `/livez`, `/readyz` and `/metrics`, and of the dashboard where `--dashboard` is left out: at loopback addresses, or with
+    /// `--tokens` and `--plaintext`.
     #[arg(long, default_value = "127.0.0.1:7070")]
     pub(crate) http: SocketAddr,
+    /// Address of the dashboard with TLS, by the API's certificate. Left out, it is served at `--http`.
+    #[arg(long, requires = "tls_cert")]
+    pub(crate) dashboard: Option<SocketAddr>,
     /// File of tokens that are let in: `viewer TOKEN [NAME]` or `operator TOKEN [NAME]` a line, where the name is for the log. It is read
     /// again when it changes. Without it, everyone who can reach the address is let in.
     #[arg(long, env = "GRISTMILL_TOKENS")]

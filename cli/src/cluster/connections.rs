@@ -23,7 +23,8 @@ use tonic::transport::server::Connected;
 
 /// Connections that one socket takes at most.
 const CONNECTIONS_MAX: usize = 1_000;
-/// Each of a process's two sockets may use one of so many parts of its open files. The others are for Redis, RabbitMQ, models and the store.
+/// Each socket of a process may use one of so many parts of its open files; there are three at most. The rest is for Redis, RabbitMQ, models and the
+/// store.
 const SHARES: u64 = 4;
 /// Time for which a connection that must make room is waited for.
 const ROOM_WAIT: Duration = Duration::from_secs(1);
@@ -238,6 +239,11 @@ impl Connection {
         }
     }
 
+    /// Who is at the other end.
+    pub(crate) fn caller(&self) -> Caller {
+        self.place.caller.clone()
+    }
+
     /// An error once the connection is to be closed.
     fn lasts(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if let Some(end) = &mut self.end {
@@ -294,7 +300,7 @@ pub(crate) struct CallerOf(pub(crate) Caller);
 
 impl axum::extract::connect_info::Connected<axum::serve::IncomingStream<'_, Listener>> for CallerOf {
     fn connect_info(stream: axum::serve::IncomingStream<'_, Listener>) -> Self {
-        Self(stream.io().place.caller.clone())
+        Self(stream.io().caller())
     }
 }
 
@@ -303,6 +309,6 @@ impl Connected for Connection {
     type ConnectInfo = Caller;
 
     fn connect_info(&self) -> Caller {
-        self.place.caller.clone()
+        self.caller()
     }
 }

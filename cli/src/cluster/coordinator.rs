@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use super::connections::{Listener, connections_max};
+use super::dashboard::{Place, over_tls};
 use super::overview::Overview;
 use super::servers::{self, Servers};
 use super::{http, open_files, plaintext, read, tokens, watchman};
@@ -59,8 +60,9 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let mut datasets = DatasetStore::open(&args.cluster.store).map_err(Failure::Input)?;
     datasets.store = Arc::clone(&servers.store);
     let access = tokens::access(args).map_err(Failure::Input)?;
-    let api_listener = http::listen(args.listen).map_err(Failure::Input)?;
-    let http_listener = http::listen(args.http).map_err(Failure::Input)?;
+    let api_listener = http::listen(args.listen, "--listen").map_err(Failure::Input)?;
+    let http_listener = http::listen(args.http, "--http").map_err(Failure::Input)?;
+    let place = Place::of(args, open_files).map_err(Failure::Input)?;
     let services = services(&servers, args.cluster.store.clone());
     let options = FleetOptions {
         holder: super::name("coordinator"),
@@ -77,7 +79,6 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let (ready, readiness) = watch::channel(Some("starting".to_owned()));
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let (fleet_stop, dead_stop) = (stop.clone(), stop.clone());
-    let (http_stop, sample_stop) = (stop.clone(), stop.clone());
     tasks.spawn(async move {
         fleet.run(fleet_stop).await;
         Ok(())
@@ -98,23 +99,22 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     ));
     let server = grpc(args).map_err(Failure::Input)?;
     let api = Api::new(services, access.clone(), stop.clone()).only(args.endpoints.clone());
-    let dashboard = dashboard(args, api.clone(), &stop);
-    tasks.spawn(http::serve(
-        http_listener,
-        open_files,
-        telemetry.metrics(),
-        readiness,
-        dashboard.as_ref().map(Dashboard::router),
-        http_stop,
-    ));
-    tasks.spawn(async move {
-        if let Some(dashboard) = dashboard {
-            dashboard.sample().await;
-        } else {
-            sample_stop.cancelled().await;
+    let dashboard = Dashboard::new(Arc::new(Cluster::new(api.clone())), stop.clone());
+    let mut pages = http::probes(telemetry.metrics(), readiness);
+    match place {
+        Place::Nowhere => {}
+        Place::BesideProbes => {
+            pages = pages.merge(dashboard.router());
+            tasks.spawn(sample(dashboard));
         }
-        Ok(())
-    });
+        Place::Alone(listener) => {
+            let pages = over_tls(dashboard.router());
+            tasks.spawn(http::serve(listener, pages, stop.clone()));
+            tasks.spawn(sample(dashboard));
+        }
+    }
+    let http_listener = http::listener(http_listener, open_files);
+    tasks.spawn(http::serve(http_listener, pages, stop.clone()));
     if let Some(path) = args.tokens.clone() {
         tasks.spawn(tokens::follow(path, access.clone(), stop.clone()));
     }
@@ -127,6 +127,12 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     let ended = super::until_one_ends(tasks, stop).await;
     drop(telemetry);
     ended.map_err(Failure::Other)
+}
+
+/// Keeps what the dashboard draws over time.
+async fn sample(dashboard: Dashboard) -> anyhow::Result<()> {
+    dashboard.sample().await;
+    Ok(())
 }
 
 /// What the coordinators of a cluster share, with the store in words.
@@ -143,27 +149,6 @@ fn services(servers: &Servers, store: String) -> Services {
         propagator: Arc::new(W3c),
         health: Arc::clone(&servers.looks.health),
     }
-}
-
-/// The dashboard, where the tokens or the address say who may see it: the certificates of the API's clients are not asked for over HTTP.
-fn dashboard(args: &CoordinatorArgs, api: Api, stop: &CancellationToken) -> Option<Dashboard> {
-    let own_machine = args.http.ip().is_loopback() && args.client_ca.is_none();
-    if args.tokens.is_none() && !own_machine {
-        tracing::info!(
-            "no dashboard: with `--tokens FILE`, one would be served at {}",
-            args.http
-        );
-        return None;
-    }
-    if !args.http.ip().is_loopback() && !args.cluster.plaintext.plaintext {
-        tracing::info!(
-            "no dashboard: tokens would cross the network in the clear, since {} has no TLS; pass `--plaintext` where a proxy before it does",
-            args.http
-        );
-        return None;
-    }
-    tracing::info!("dashboard at http://{}/", args.http);
-    Some(Dashboard::new(Arc::new(Cluster::new(api)), stop.clone()))
 }
 
 fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {

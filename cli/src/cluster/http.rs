@@ -1,5 +1,5 @@
-//! `/livez`, `/readyz` and `/metrics` of a server, and a coordinator's dashboard: one request a connection, so that nobody holds one but who is
-//! signed in to the dashboard.
+//! The HTTP of servers: `/livez`, `/readyz` and `/metrics`, and a coordinator's dashboard. One request a connection, so that nobody holds one but who
+//! is signed in to the dashboard.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::IncomingStream;
 use gristmill_dashboard::Known;
 use gristmill_telemetry::Metrics;
 use tokio::net::{TcpListener, TcpSocket};
@@ -20,26 +22,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::connections::{CallerOf, Listener, connections_max};
 
-/// The longest that a connection lasts, from its first byte to the end of its answer.
-const CONNECTION_HOLDS: Duration = Duration::from_secs(10);
+/// The longest that a connection lasts, from its first byte to the end of its answer. TLS is a part of it.
+pub(super) const CONNECTION_HOLDS: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted. Clients try those that find no room again after a second.
 const WAITING_MAX: u32 = 1_024;
 
 /// Why a server is not ready; `None` when it is. Whether it lives never depends on its neighbours: starting it again would not mend them.
 pub(crate) type Readiness = watch::Receiver<Option<String>>;
 
-/// Serves until told to stop, in a process that may open so many files; `pages` is the dashboard, where there is one.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    open_files: u64,
-    metrics: Metrics,
-    ready: Readiness,
-    pages: Option<Router>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let listener = Listener::new(listener, connections_max(open_files), CONNECTION_HOLDS);
+/// A socket for [`serve`], in a process that may open so many files.
+pub(crate) fn listener(socket: TcpListener, open_files: u64) -> Listener {
+    Listener::new(socket, connections_max(open_files), CONNECTION_HOLDS)
+}
+
+/// `/livez`, `/readyz` and `/metrics`.
+pub(crate) fn probes(metrics: Metrics, ready: Readiness) -> Router {
     let metrics = Arc::new(metrics);
-    let app = Router::new()
+    Router::new()
         .route("/livez", get(async || "alive\n"))
         .route(
             "/readyz",
@@ -57,7 +56,16 @@ pub(crate) async fn serve(
                 )
             }),
         )
-        .merge(pages.unwrap_or_default())
+}
+
+/// Serves pages until told to stop.
+pub(crate) async fn serve<L>(listener: L, pages: Router, stop: CancellationToken) -> anyhow::Result<()>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+    CallerOf: for<'a> Connected<IncomingStream<'a, L>>,
+{
+    let app = pages
         .layer(from_fn(no_grpc))
         .layer(from_fn(last_of_its_connection));
     axum::serve(listener, app.into_make_service_with_connect_info::<CallerOf>())
@@ -92,8 +100,8 @@ async fn no_grpc(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Listens on an address.
-pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Listens on an address, which an option named.
+pub(crate) fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
     let listening = || {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -105,6 +113,6 @@ pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         socket.listen(WAITING_MAX)
     };
     listening().with_context(|| {
-        format!("{address} cannot be listened on: is it taken? choose another with `--http`")
+        format!("{address} cannot be listened on: is it taken? choose another with `{option}`")
     })
 }

@@ -46,7 +46,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
     let telemetry = super::telemetry("gristmill-worker", Role::Worker)?;
     let open_files = open_files::raise();
     let servers = Servers::connect(&args.cluster).await.map_err(Failure::Input)?;
-    let http_listener = http::listen(args.http).map_err(Failure::Input)?;
+    let http_listener = http::listen(args.http, "--http").map_err(Failure::Input)?;
     let place = JobAccess::Worker {
         keys: args.keys.clone(),
         key_folder: args.key_folder.clone(),
@@ -116,11 +116,8 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         done.clone(),
     ));
     tasks.spawn(http::serve(
-        http_listener,
-        open_files,
-        telemetry.metrics(),
-        readiness,
-        None,
+        http::listener(http_listener, open_files),
+        http::probes(telemetry.metrics(), readiness),
         done.clone(),
     ));
     let ended = super::until_one_ends(tasks, done).await;
