@@ -286,7 +286,8 @@ watched=("rabbitmq http://127.0.0.1:$prometheus_port/metrics")
 for number in $(seq "$coordinators"); do
     kept_port "coordinator-$number"
     listen=$port
-    free_port
+    # Open pages of the dashboard find it again.
+    kept_port "coordinator-$number-http"
     start "coordinator-$number" "$program" coordinator --listen "127.0.0.1:$listen" --http "127.0.0.1:$port"
     await "coordinator-$number" 60 ready "$port"
     servers+=("http://127.0.0.1:$listen")
