@@ -8,7 +8,7 @@ use gristmill_domain::job::{Address, Api, WrongAddress};
 use gristmill_domain::secret::is_open_header;
 use gristmill_ports::model::{CallError, Scope};
 use reqwest::RequestBuilder;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
 use crate::failure::{self, Refused};
 use crate::key::Key;
@@ -55,6 +55,15 @@ pub enum Error {
     /// The HTTP client could not be built.
     #[error("the HTTP client cannot be started")]
     Client(#[source] reqwest::Error),
+}
+
+/// What an endpoint answered to a request that costs nothing.
+pub(crate) struct Looked {
+    pub(crate) status: u16,
+    /// The endpoint's clock, and this machine's when its answer came.
+    pub(crate) clock: Option<(SystemTime, SystemTime)>,
+    /// The answer, or what the refusal means.
+    pub(crate) answer: Result<Vec<u8>, CallError>,
 }
 
 /// A connection to an endpoint, for one model.
@@ -152,6 +161,29 @@ impl Connection {
         };
         meter::status(&self.model, status);
         Err(refused)
+    }
+
+    /// Sends a request that costs nothing once, and takes any answer; fails where nobody answers.
+    pub(crate) async fn look(&self, request: RequestBuilder) -> Result<Looked, CallError> {
+        let answer = self.ask(request).await?;
+        let told = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let told = told.and_then(|date| httpdate::parse_http_date(date).ok());
+        let status = answer.status();
+        Ok(Looked {
+            status: status.as_u16(),
+            clock: told.map(|told| (told, SystemTime::now())),
+            answer: match status.is_success() {
+                true => read(answer)
+                    .await
+                    .ok_or_else(|| self.unknown("its answer broke off or was too large")),
+                false => Err(self.refused(answer).await),
+            },
+        })
+    }
+
+    /// The address with a version, where it has none and needs one.
+    pub(crate) fn with_version(&self) -> Option<String> {
+        Some(self.address.with_version(self.api)?.to_string())
     }
 
     /// Sends a request once, and reads the whole answer.

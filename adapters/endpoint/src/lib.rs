@@ -4,6 +4,7 @@
 //! ever appears in an error, a log or a `Debug` output.
 
 mod batch;
+mod checks;
 mod client;
 mod connection;
 mod failure;
@@ -17,6 +18,7 @@ mod wait;
 mod wire;
 
 pub use batch::BatchEndpoint;
+pub use checks::{Asked, checks};
 pub use client::Endpoint;
 pub use connection::Error;
 pub use key::Key;

@@ -9,6 +9,7 @@ mod events;
 mod gemini;
 mod gemini_answer;
 mod lenient;
+mod models;
 mod openai;
 mod openai_answer;
 #[cfg(test)]
@@ -23,6 +24,8 @@ use reqwest::header::HeaderName;
 use serde_json::{Map, Value};
 
 use crate::key::Key;
+
+pub(crate) use models::{Listed, Page};
 
 /// An API: everything in which it differs from the others.
 pub(crate) trait Protocol: fmt::Debug + Send + Sync {
@@ -50,6 +53,16 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
     /// Reads an answer of success to a request for this model.
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread>;
+
+    /// Where the models are listed, below the base URL, as many on a page as the API allows.
+    fn models_path(&self) -> &'static str {
+        "/models"
+    }
+
+    /// Reads a page of the list of models.
+    fn models(&self, bytes: &[u8]) -> Result<Page, Unread> {
+        models::data(bytes)
+    }
 }
 
 /// What an endpoint speaks.
@@ -59,6 +72,11 @@ pub(crate) fn protocol(api: Api) -> &'static dyn Protocol {
         Api::Anthropic => &anthropic::Anthropic,
         Api::Gemini => &gemini::Gemini,
     }
+}
+
+/// Reads what an API says of one model.
+pub(crate) fn model(bytes: &[u8]) -> Result<Listed, Unread> {
+    models::one(bytes)
 }
 
 /// How one model is asked.

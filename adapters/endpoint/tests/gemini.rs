@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use gristmill_domain::chat::{Finish, Message, OutputSchema, Price, Prompt, Request, Role};
 use gristmill_domain::job::{Api, Structured, TokenLimitKey};
-use gristmill_endpoint::{BatchEndpoint, Endpoint, Key, Options};
+use gristmill_endpoint::{Asked, BatchEndpoint, Endpoint, Key, Options, checks};
+use gristmill_ports::check::State;
 use gristmill_ports::model::{CallError, ChatModel, Scope};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -75,7 +76,7 @@ fn reply(head: &str, body: &str, answer: fn(&Value) -> (u16, Value)) -> (u16, Va
         return (400, error(400, message, "INVALID_ARGUMENT", &json!([detail])));
     }
     let asked = head.lines().next().unwrap_or_default();
-    if asked.starts_with("GET /v1beta/models ") {
+    if asked.starts_with("GET /v1beta/models ") || asked.starts_with("GET /v1beta/models?pageSize=1000 ") {
         return (200, json!({"models": [{"name": format!("models/{MODEL}")}]}));
     }
     if !asked.starts_with(&format!("POST /v1beta/models/{MODEL}:generateContent ")) {
@@ -321,6 +322,33 @@ async fn refusals_say_whom_they_concern_and_how_long_to_wait() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn the_list_of_models_says_whether_key_and_model_are_right() {
+    let url = serve(answered).await;
+    let look = async |key: &str, model: &str| {
+        let options = Options {
+            key: Some(Key::new(key)),
+            model: model.into(),
+            ..options(url.clone(), Structured::None)
+        };
+        let found = checks(options, &Asked::default()).await;
+        assert!(!format!("{found:?}").contains("canary"), "{found:#?}");
+        let states = found.iter().map(|check| (check.name, check.state));
+        states.collect::<BTreeMap<_, _>>()
+    };
+    let right = look(KEY, MODEL).await;
+    assert_eq!((right["key"], right["model"]), (State::Ok, State::Ok));
+    let copied = look(KEY, &format!("models/{MODEL}")).await;
+    assert_eq!(copied["model"], State::Ok);
+    let missing = look(KEY, "gemini-2.5-flesh").await;
+    assert_eq!((missing["key"], missing["model"]), (State::Ok, State::Failed));
+    let wrong = look("canary-wrong-0000", MODEL).await;
+    assert_eq!(
+        (wrong["key"], wrong.contains_key("model")),
+        (State::Failed, false)
+    );
 }
 
 #[tokio::test]

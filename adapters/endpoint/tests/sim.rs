@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use futures::TryStreamExt;
 use gristmill_domain::chat::{Finish, Message, OutputSchema, Price, Prompt, Request, Response, Role};
 use gristmill_domain::job::{Api, Structured, TokenLimitKey};
-use gristmill_endpoint::{BatchEndpoint, Endpoint, Key, Options};
+use gristmill_endpoint::{Asked, BatchEndpoint, Endpoint, Key, Options, checks};
 use gristmill_ports::batch::{BatchId, BatchModel, BatchRequest, BatchResult, BatchState};
+use gristmill_ports::check::State;
 use gristmill_ports::model::{CallError, ChatModel, Scope};
 use gristmill_tests::sim::{Config, Faults, Quality, Sim};
 use serde_json::json;
@@ -429,6 +430,91 @@ async fn failures_that_an_endpoint_does_not_bill_cost_nothing() {
         panic!("{free:?}");
     };
     assert_eq!(scope, Scope::Failed);
+}
+
+#[tokio::test]
+async fn checks_cost_nothing_and_show_no_key_by_either_api() {
+    let sim = start(Faults::default());
+    for api in [Api::Openai, Api::Anthropic] {
+        for (key, model, name, state) in [
+            (KEY, "sim", "key", State::Ok),
+            (KEY, "sim", "model", State::Ok),
+            (KEY, "sin", "model", State::Failed),
+            ("sk-canary-wrong", "sim", "key", State::Failed),
+        ] {
+            let options = Options {
+                key: Some(Key::new(key)),
+                model: model.into(),
+                ..options(&sim, api, Structured::None)
+            };
+            let found = checks(options, &Asked::default()).await;
+            let check = found.iter().find(|check| check.name == name).unwrap();
+            assert_eq!(check.state, state, "{api:?}: {found:#?}");
+            assert!(!format!("{found:?}").contains("canary"), "{found:#?}");
+        }
+    }
+    assert_eq!(sim.bill().total.calls, 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_is_judged_by_what_it_answers() {
+    const LLAMA: &str = r#"{"object": "list", "data": [{"id": "qwen.gguf", "owned_by": "llamacpp"}]}"#;
+    const PRICED: &str =
+        r#"{"data": [{"id": "sim", "pricing": {"prompt": "0.0000005", "completion": "0.000002"}}]}"#;
+    for (status, body, name, state, said) in [
+        (
+            "200 OK",
+            LLAMA,
+            "model",
+            State::Warning,
+            "its one model, `qwen.gguf`",
+        ),
+        (
+            "200 OK",
+            PRICED,
+            "listed price",
+            State::Warning,
+            "the job reckons with $0.5000 and $1.0000",
+        ),
+        (
+            "200 OK",
+            "<html>hello</html>",
+            "model",
+            State::NotChecked,
+            "does not list its models",
+        ),
+        ("503 Unavailable", "{}", "endpoint", State::Failed, "503"),
+        (
+            "404 Not Found",
+            "{}",
+            "model",
+            State::NotChecked,
+            "has no list of models",
+        ),
+        (
+            "429 Too Many",
+            r#"{"error": {"message": "quota", "code": "insufficient_quota"}}"#,
+            "key",
+            State::Failed,
+            "insufficient_quota",
+        ),
+    ] {
+        let options = Options {
+            base_url: says(status, body).await,
+            ..options(&start(Faults::default()), Api::Openai, Structured::None)
+        };
+        let asked = Asked {
+            price: Some((0.5, 1.0)),
+            ..Asked::default()
+        };
+        let found = checks(options, &asked).await;
+        let check = found.iter().find(|check| check.name == name);
+        let check = check.unwrap_or_else(|| panic!("no {name}: {found:#?}"));
+        assert!(
+            check.state == state && check.found.contains(said),
+            "{status}: {found:#?}"
+        );
+    }
 }
 
 /// A service on loopback that answers every request with this status and body, which may repeat the request: `{request}`.

@@ -35,6 +35,8 @@ pub struct Config {
     pub keep_prompts: bool,
     /// Has batch APIs; without them their paths are answered 404.
     pub batches: bool,
+    /// What it says of its models to who asks for their list.
+    pub listing: Listing,
     /// Length of embedding vectors.
     pub dimensions: usize,
     /// The answer key's files.
@@ -49,6 +51,28 @@ pub struct Config {
     pub markers: Markers,
 }
 
+/// What the service says of its models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listing {
+    /// Whether there is a list; without one its path is answered 404.
+    pub there: bool,
+    /// Whether it is shown without a key.
+    pub open: bool,
+    /// The day on which the model is to be shut down, as OpenAI's list says it (`YYYY-MM-DD`).
+    pub shutdown_date: Option<String>,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self {
+            there: true,
+            open: false,
+            shutdown_date: None,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -61,6 +85,7 @@ impl Default for Config {
             structured_output: true,
             keep_prompts: false,
             batches: true,
+            listing: Listing::default(),
             dimensions: 256,
             key: KeyFiles::default(),
             quality: Quality::default(),

@@ -39,7 +39,7 @@ mod wire;
 mod wording;
 
 pub use books::{Amounts, Bill, BillPage, BilledCall, Delivery, Stats};
-pub use config::{Config, Error as ConfigError, Faults, KeyFiles, Markers, Price, Quality};
+pub use config::{Config, Error as ConfigError, Faults, KeyFiles, Listing, Markers, Price, Quality};
 pub use key::{AnswerKey, Domain, Error as KeyError, SqlTruth};
 pub use prompt::Kind;
 pub use reply::{Model, Outcome, Reply};

@@ -284,7 +284,9 @@ async fn handle(service: &Service, reset: &Notify, request: Request<Incoming>) -
             return plain(status, &body);
         }
     };
+    let open = path == "/v1/models" && service.config.listing.open;
     if path.starts_with("/v1/")
+        && !open
         && let Err(refusal) = admitted(service, speech, path, &head.headers)
     {
         return send(service.refused(speech, refusal), reset).await;
@@ -294,9 +296,11 @@ async fn handle(service: &Service, reset: &Notify, request: Request<Incoming>) -
             send(service.chat(speech, &body), reset).await
         }
         (&Method::POST, "/v1/embeddings") => send(service.embeddings(&body), reset).await,
-        (&Method::GET, "/v1/models") => {
-            let model = json!({ "id": service.config.model, "object": "model", "owned_by": "gristmill" });
-            plain(200, &json!({ "object": "list", "data": [model] }))
+        (&Method::GET, "/v1/models") if service.config.listing.there => {
+            plain(200, &json!({ "object": "list", "data": [listed(service)] }))
+        }
+        (&Method::GET, path) if path.strip_prefix("/v1/models/") == Some(&service.config.model) => {
+            plain(200, &listed(service))
         }
         (method, path) => {
             let content_type = head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
@@ -317,6 +321,14 @@ async fn handle(service: &Service, reset: &Notify, request: Request<Incoming>) -
             }
         }
     }
+}
+
+/// The model, as a list of models shows it.
+fn listed(service: &Service) -> Value {
+    json!({
+        "id": service.config.model, "object": "model", "owned_by": "gristmill",
+        "shutdown_date": service.config.listing.shutdown_date,
+    })
 }
 
 /// Whether a call carries the key, in the header of its API; both are good where the two APIs share a path.

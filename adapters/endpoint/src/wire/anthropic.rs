@@ -46,6 +46,10 @@ impl Protocol for Anthropic {
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
         anthropic_answer::response(bytes, model)
     }
+
+    fn models_path(&self) -> &'static str {
+        "/models?limit=1000"
+    }
 }
 
 /// The body of a request.

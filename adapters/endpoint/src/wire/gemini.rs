@@ -14,7 +14,7 @@ use gristmill_domain::job::Structured;
 use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
-use super::{Protocol, Unread, Wire, gemini_answer, rounded};
+use super::{Page, Protocol, Unread, Wire, gemini_answer, models, rounded};
 use crate::key::Key;
 
 /// Stop texts that the API takes at most.
@@ -51,6 +51,14 @@ impl Protocol for Gemini {
 
     fn response(&self, bytes: &[u8], model: &str) -> Result<Response, Unread> {
         gemini_answer::response(bytes, model)
+    }
+
+    fn models_path(&self) -> &'static str {
+        "/models?pageSize=1000"
+    }
+
+    fn models(&self, bytes: &[u8]) -> Result<Page, Unread> {
+        models::gemini(bytes)
     }
 }
 
