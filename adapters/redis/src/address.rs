@@ -76,7 +76,8 @@ impl Address {
         self
     }
 
-    fn is_tls(&self) -> bool {
+    /// Whether connections are encrypted.
+    pub fn is_tls(&self) -> bool {
         match &self.kind {
             Kind::Server(info) => matches!(info.addr(), ConnectionAddr::TcpTls { .. }),
             Kind::Sentinel(sentinel) => sentinel.tls,

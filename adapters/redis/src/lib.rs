@@ -6,6 +6,7 @@
 
 pub mod address;
 mod batch_jobs;
+mod checks;
 pub mod connection;
 mod error;
 mod fault;
@@ -16,6 +17,7 @@ pub mod script;
 
 pub use address::Address;
 pub use batch_jobs::RedisBatchJobs;
+pub use checks::checks;
 pub use connection::{Options, Redis, ServerId};
 pub use error::Error;
 pub use fault::Fault;
