@@ -109,6 +109,7 @@ pub enum Error {
 pub(crate) const ACCESS_REFUSED: u16 = 403;
 pub(crate) const NOT_FOUND: u16 = 404;
 pub(crate) const PRECONDITION_FAILED: u16 = 406;
+pub(crate) const NOT_ALLOWED: u16 = 530;
 
 /// The broker's own reply code, if the error is one that the broker reported, and its words.
 pub(crate) fn reply(error: &lapin::Error) -> Option<(u16, String)> {

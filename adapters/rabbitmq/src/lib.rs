@@ -7,6 +7,7 @@
 //! one, and to show a password.
 
 mod broker;
+mod checks;
 mod consume;
 mod error;
 mod feed;
@@ -21,6 +22,7 @@ mod shared;
 mod topology;
 
 pub use broker::Broker;
+pub use checks::checks;
 pub use consume::{RabbitConsumer, RabbitDeadLetters};
 pub use error::Error;
 pub use management::Management;

@@ -1,10 +1,11 @@
-//! The broker's management API (plug-in `rabbitmq_management`), as far as it takes to set a policy.
+//! The broker's management API (plug-in `rabbitmq_management`), as far as it takes to set a policy and to look at what AMQP does not show.
 
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, Identity, Method, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::options::Tls;
@@ -19,6 +20,15 @@ const SHOWN_BYTES: usize = 200;
 pub struct Management {
     client: Client,
     base: Url,
+}
+
+/// What a look found.
+pub(crate) enum Seen {
+    Found(Value),
+    /// There is no such thing.
+    Missing,
+    /// The user may not look there.
+    Refused,
 }
 
 /// What is read of an overview.
@@ -63,12 +73,7 @@ impl Management {
     /// The broker's version: `3.13.7`.
     pub(crate) async fn version(&self) -> Result<String, Error> {
         let answer = self.ask(self.request(Method::GET, &["overview"])?).await?;
-        let overview: Overview = serde_json::from_str(&answer).map_err(|_| {
-            self.failed(
-                "it is not RabbitMQ's management API that answers".to_owned(),
-                true,
-            )
-        })?;
+        let overview: Overview = serde_json::from_str(&answer).map_err(|_| self.stranger())?;
         Ok(overview.rabbitmq_version)
     }
 
@@ -84,6 +89,19 @@ impl Management {
         self.ask(request).await.map(drop)
     }
 
+    /// Looks at what is behind a path.
+    pub(crate) async fn look(&self, path: &[&str]) -> Result<Seen, Error> {
+        let (status, text) = self.send(self.request(Method::GET, path)?).await?;
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(Seen::Refused),
+            StatusCode::NOT_FOUND => Ok(Seen::Missing),
+            _ => {
+                let found = serde_json::from_str(&self.success(status, text)?);
+                found.map(Seen::Found).map_err(|_| self.stranger())
+            }
+        }
+    }
+
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Error> {
         let mut url = self.base.clone();
         match url.path_segments_mut() {
@@ -97,13 +115,22 @@ impl Management {
 
     /// Sends a request, and returns the body of an answer of success.
     async fn ask(&self, request: RequestBuilder) -> Result<String, Error> {
+        let (status, text) = self.send(request).await?;
+        self.success(status, text)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, String), Error> {
         let answer = request.send().await.map_err(|error| {
             let error = error.without_url();
             let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), last);
             self.failed(format!("it cannot be reached: {cause}"), false)
         })?;
         let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
+        Ok((status, answer.text().await.unwrap_or_default()))
+    }
+
+    /// The body of an answer of success.
+    fn success(&self, status: StatusCode, text: String) -> Result<String, Error> {
         if status.is_success() {
             return Ok(text);
         }
@@ -116,6 +143,13 @@ impl Management {
             // Its node has just started, or is about to stop.
             status => self.failed(format!("it answered {status} {said}"), !status.is_server_error()),
         })
+    }
+
+    fn stranger(&self) -> Error {
+        self.failed(
+            "it is not RabbitMQ's management API that answers".to_owned(),
+            true,
+        )
     }
 
     fn failed(&self, detail: String, lasts: bool) -> Error {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 
 use crate::error::Error;
 
@@ -122,6 +122,12 @@ impl Address {
         })?;
         uri.query.heartbeat = Some(uri.query.heartbeat.unwrap_or(heartbeat));
         Ok(Self(uri))
+    }
+}
+
+impl Address {
+    pub(crate) fn is_tls(&self) -> bool {
+        self.0.scheme == AMQPScheme::AMQPS
     }
 }
 

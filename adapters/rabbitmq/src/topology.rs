@@ -252,15 +252,19 @@ impl Setup {
 
     /// The policy for a version of the broker: `3.10.8`.
     pub(crate) fn policy_for(&self, version: &str) -> Option<&Policy> {
-        let mut numbers = version
-            .split('.')
-            .map(|number| number.parse::<u32>().unwrap_or(0));
-        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        match version < SECOND_POLICY_FROM {
+        match numbers(version) < SECOND_POLICY_FROM {
             true => self.policies.first(),
             false => self.policies.last(),
         }
     }
+}
+
+/// The first two numbers of a version: `3.10.8`.
+pub(crate) fn numbers(version: &str) -> (u32, u32) {
+    let mut numbers = version
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 impl fmt::Display for Setup {

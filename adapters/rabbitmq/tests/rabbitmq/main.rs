@@ -7,6 +7,7 @@
 )]
 
 mod broken_broker;
+mod checks;
 mod cluster;
 mod contract;
 mod lost_queues;
