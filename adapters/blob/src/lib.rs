@@ -3,6 +3,7 @@
 //! [`open`] takes a URL: a path or `file://` for a folder, `s3://`, `gs://` or `az://` for object storage (feature
 //! `object-storage`). Keys are read from the environment or the machine's identity and are never part of a URL.
 
+mod checks;
 mod local;
 #[cfg(feature = "object-storage")]
 mod object;
@@ -10,6 +11,7 @@ mod open;
 mod prefixed;
 mod space;
 
+pub use checks::checks;
 pub use local::LocalBlobs;
 #[cfg(feature = "object-storage")]
 pub use object::ObjectBlobs;

@@ -26,7 +26,8 @@ pub fn space(url: &str) -> Option<Space> {
     })
 }
 
-fn folder(url: &str) -> Option<PathBuf> {
+/// The folder that a URL names.
+pub(crate) fn folder(url: &str) -> Option<PathBuf> {
     if !url.contains("://") {
         return Some(Path::new(url).to_owned());
     }
