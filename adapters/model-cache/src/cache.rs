@@ -81,6 +81,20 @@ impl Cache {
         }
     }
 
+    /// The interpreter whose pip fetches packages.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// What the cache holds of a catalogue entry.
+    pub(crate) async fn held(&self, entry: &'static catalogue::Entry) -> Result<Held, Error> {
+        held(entry, &self.place(entry)).await
+    }
+
+    fn place(&self, entry: &catalogue::Entry) -> PathBuf {
+        self.root.join("packages").join(key(entry))
+    }
+
     /// The cache folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -107,8 +121,7 @@ impl Cache {
         entry: &'static catalogue::Entry,
         progress: &mut Progress<'_>,
     ) -> Result<Artifact, Error> {
-        let key = format!("{}-{}", entry.package, entry.version);
-        let place = self.root.join("packages").join(&key);
+        let (key, place) = (key(entry), self.place(entry));
         if let Some(files) = present(entry, &place).await? {
             return Ok(artifact(entry, files));
         }
@@ -136,8 +149,42 @@ fn artifact(entry: &catalogue::Entry, files: Vec<ModelFile>) -> Artifact {
     }
 }
 
+/// The name of an entry's folder.
+fn key(entry: &catalogue::Entry) -> String {
+    format!("{}-{}", entry.package, entry.version)
+}
+
+/// What there is of an entry.
+pub(crate) enum Held {
+    /// All of its files, with the right hashes.
+    Whole(Vec<ModelFile>),
+    /// A file has another hash.
+    Damaged {
+        path: PathBuf,
+        expected: Digest,
+        found: Digest,
+    },
+    /// A file is not there.
+    Absent,
+}
+
 /// The entry's files when all are there and right; a damaged one counts as absent and is fetched again.
 async fn present(entry: &'static catalogue::Entry, place: &Path) -> Result<Option<Vec<ModelFile>>, Error> {
+    match held(entry, place).await? {
+        Held::Whole(files) => Ok(Some(files)),
+        Held::Damaged {
+            path,
+            expected,
+            found,
+        } => {
+            tracing::warn!(file = %path.display(), %expected, %found, "cached file is damaged: fetching it again");
+            Ok(None)
+        }
+        Held::Absent => Ok(None),
+    }
+}
+
+async fn held(entry: &'static catalogue::Entry, place: &Path) -> Result<Held, Error> {
     let mut files = Vec::with_capacity(entry.members.len());
     for member in entry.members {
         let path = place.join(member.name);
@@ -148,13 +195,16 @@ async fn present(entry: &'static catalogue::Entry, place: &Path) -> Result<Optio
                 sha256: found,
             }),
             Some(found) => {
-                tracing::warn!(file = %path.display(), expected = %member.sha256, %found, "cached file is damaged: fetching it again");
-                return Ok(None);
+                return Ok(Held::Damaged {
+                    path,
+                    expected: member.sha256,
+                    found,
+                });
             }
-            None => return Ok(None),
+            None => return Ok(Held::Absent),
         }
     }
-    Ok(Some(files))
+    Ok(Held::Whole(files))
 }
 
 async fn resolve_path(path: &Path, expected: Option<Digest>) -> Result<Artifact, Error> {

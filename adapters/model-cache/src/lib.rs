@@ -18,6 +18,7 @@ mod artifact;
 mod blocking;
 mod cache;
 pub mod catalogue;
+mod checks;
 mod digest;
 mod disk;
 mod error;
@@ -28,6 +29,7 @@ pub mod retry;
 
 pub use artifact::{Artifact, ModelFile};
 pub use cache::{Cache, Reference};
+pub use checks::check;
 pub use digest::{Digest, ParseDigestError};
 pub use error::Error;
 pub use hub::{Hub, HubFile};
