@@ -34,7 +34,7 @@ mod yaml;
 pub use budget::{BudgetChoice, Error as BudgetError};
 pub use error::{Code, Error, Errors};
 pub use init::{TeacherChoice, init};
-pub use load::{Keys, Loaded, load};
+pub use load::{Keys, Loaded, examine, load};
 pub use recipe::{recipe, recipe_file, recipe_schema};
 pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};

@@ -30,11 +30,13 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong, in one go; only what keeps the rest from being understood (broken YAML, wrong types) is told by itself.
 pub fn load(path: &Path, overrides: &[String], keys: Keys) -> Result<Loaded, Errors> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    match keys {
-        Keys::Here => load_with(path, overrides, Some(&is_set)),
-        Keys::Elsewhere => load_with(path, overrides, None),
-    }
+    load_with(path, overrides, keys.is_set())
+}
+
+/// As [`load`], but of a job that is wrong, what could be understood is returned beside everything that is wrong with it.
+pub fn examine(path: &Path, overrides: &[String], keys: Keys) -> (Option<Loaded>, Option<Errors>) {
+    let (loaded, errors) = read(path, overrides, keys.is_set());
+    (loaded, (!errors.is_empty()).then_some(errors))
 }
 
 /// Where the keys are that a job names.
@@ -46,12 +48,33 @@ pub enum Keys {
     Elsewhere,
 }
 
+impl Keys {
+    fn is_set(self) -> Option<&'static dyn Fn(&str) -> bool> {
+        match self {
+            Self::Here => Some(&|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())),
+            Self::Elsewhere => None,
+        }
+    }
+}
+
 /// [`load`] with another view of the environment: whether a variable is set and not empty; `None` looks for no key.
 pub(crate) fn load_with(
     path: &Path,
     overrides: &[String],
     is_set: Option<&dyn Fn(&str) -> bool>,
 ) -> Result<Loaded, Errors> {
+    match read(path, overrides, is_set) {
+        (Some(loaded), errors) if errors.is_empty() => Ok(loaded),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// What could be understood, and what is wrong.
+fn read(
+    path: &Path,
+    overrides: &[String],
+    is_set: Option<&dyn Fn(&str) -> bool>,
+) -> (Option<Loaded>, Errors) {
     let mut sources = Sources::default();
     let name = path.display().to_string();
     sources.add(Source {
@@ -61,15 +84,12 @@ pub(crate) fn load_with(
     });
     let mut errors = Vec::new();
     let loaded = read_job(path, overrides, is_set, &mut sources, &mut errors);
-    match loaded {
-        Some(loaded) if errors.is_empty() => Ok(loaded),
-        _ => Err(Errors {
-            errors,
-            sources,
-            checked_by: "plan",
-        }
-        .sort()),
-    }
+    let errors = Errors {
+        errors,
+        sources,
+        checked_by: "plan",
+    };
+    (loaded, errors.sort())
 }
 
 fn read_job(

@@ -517,3 +517,25 @@ fn a_key_given_twice_names_both_places() {
         "{text}"
     );
 }
+
+#[test]
+fn a_wrong_job_is_examined_as_far_as_it_can_be_understood() {
+    let folder = Folder::new();
+    let look = |text: &str| {
+        folder.write("job.yaml", text);
+        let (loaded, errors) = crate::examine(&folder.path("job.yaml"), &[], crate::Keys::Elsewhere);
+        let codes = errors.map(|errors| errors.iter().map(|error| error.code().as_str()).collect());
+        (loaded.map(|loaded| loaded.job.teacher.len()), codes)
+    };
+    assert_eq!(look(HEAD), (Some(1), None));
+    let unpriced = HEAD
+        .replace(
+            "{local: smollm2-135m-instruct}",
+            "{base_url: \"http://h/v1\", model: m}",
+        )
+        .replace("{calls: 100}", "{usd: 1}");
+    assert_eq!(look(&unpriced), (Some(1), Some(vec!["price"])));
+    let missing = HEAD.replace("seeds.jsonl", "seed.jsonl");
+    assert_eq!(look(&missing), (Some(1), Some(vec!["file"])));
+    assert_eq!(look("seeds: ["), (None, Some(vec!["yaml"])));
+}
