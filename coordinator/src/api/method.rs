@@ -9,6 +9,16 @@ pub enum Role {
     Operator,
 }
 
+impl Role {
+    /// As a file of tokens names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 /// A method, by its name in `coordinator.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
@@ -29,6 +39,7 @@ pub(super) enum Method {
     RetryDead,
     DropDead,
     AdoptRuns,
+    GetServer,
 }
 
 impl Method {
@@ -41,7 +52,8 @@ impl Method {
             | Self::TraceRow
             | Self::ExplainTask
             | Self::ListWorkers
-            | Self::ListDead => Role::Viewer,
+            | Self::ListDead
+            | Self::GetServer => Role::Viewer,
             Self::Submit
             | Self::PauseRun
             | Self::ResumeRun

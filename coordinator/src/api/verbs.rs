@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Error as LedgerError;
@@ -13,7 +13,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::dead::listed;
-use super::method::Method;
+use super::method::{Method, Role};
 use super::{Api, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
 use crate::history::NoTrace;
 use crate::{Journal, RunEvent, SeedStore, trace_message};
@@ -403,5 +403,21 @@ impl Coordinator for Api {
         let adopted = self.adopt_wanted(&wanted).await;
         let runs = call.about(&wanted).ended(adopted)?;
         Ok(Response::new(v1::AdoptRunsResponse { runs }))
+    }
+
+    async fn get_server(
+        &self,
+        request: Request<v1::GetServerRequest>,
+    ) -> Result<Response<v1::GetServerResponse>, Status> {
+        let who = self.audit.look(&request, Method::GetServer)?;
+        let access = self.audit.access();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Response::new(v1::GetServerResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            role: access.role(&who).map_or("", Role::name).to_owned(),
+            caller: access.name(&who),
+            unusable: self.services.health.told(),
+            now_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        }))
     }
 }
