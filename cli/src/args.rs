@@ -79,6 +79,9 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Write a job file from the data.
     Init(InitArgs),
+    /// Check what a run depends on (this machine, a job's models and files, a cluster's servers), and say how to mend each thing; nothing is
+    /// spent.
+    Doctor(Box<DoctorArgs>),
     /// Print the job file's JSON Schema, for editors.
     Schema,
     /// List, show, check, copy and draw recipes: how rows are made.
@@ -121,6 +124,24 @@ pub(crate) struct JobArgs {
     /// Overrides a setting: `--set budget.usd=2`. Repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// What `doctor` needs.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A job file (YAML): its models, prices, seeds and other files are checked too.
+    pub(crate) job: Option<PathBuf>,
+    /// Overrides a setting of the job: `--set budget.usd=2`. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "job")]
+    pub(crate) set: Vec<String>,
+    /// A cluster's store: a folder, `s3://BUCKET/PREFIX`, `gs://…` or `az://…`.
+    #[arg(long, env = "GRISTMILL_STORE")]
+    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) cluster: DoctorClusterArgs,
+    /// Seconds for the checks of each server, endpoint or folder; all are checked at once.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) timeout: u64,
 }
 
 /// What `audit` needs.

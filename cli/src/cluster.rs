@@ -1,5 +1,6 @@
 //! The program as a part of a cluster: its coordinator, its workers, and those who speak to them.
 
+mod checks;
 mod connections;
 mod coordinator;
 mod dashboard;
@@ -31,6 +32,7 @@ use gristmill_telemetry::{Form, Guard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use checks::sections;
 pub(crate) use verbs::{budget, status, trace};
 
 use crate::args::{ClusterCommand, OutputStyle};

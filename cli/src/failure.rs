@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Drained(String),
     /// Ctrl-C, or a signal to end.
     Interrupted(String),
+    /// `doctor` found something that a run would fail of: how many of which.
+    Unhealthy(String),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -46,7 +48,7 @@ impl Failure {
     /// Exit codes, kept apart so that scripts can tell: 2 is the command line's own (clap).
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Other(_) => 1,
+            Self::Other(_) | Self::Unhealthy(_) => 1,
             Self::Job(_) | Self::Input(_) => 3,
             Self::Short(_) => 4,
             Self::Stopped(_) => 5,
@@ -64,6 +66,7 @@ impl Failure {
             Self::Stopped(_) => "stopped",
             Self::Drained(_) => "drained",
             Self::Interrupted(_) => "interrupted",
+            Self::Unhealthy(_) => "doctor",
             Self::Other(_) => "failed",
         }
     }
@@ -72,9 +75,11 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Job(rendered) => rendered.clone(),
-            Self::Short(text) | Self::Stopped(text) | Self::Drained(text) | Self::Interrupted(text) => {
-                text.clone()
-            }
+            Self::Short(text)
+            | Self::Stopped(text)
+            | Self::Drained(text)
+            | Self::Interrupted(text)
+            | Self::Unhealthy(text) => text.clone(),
             Self::Input(error) | Self::Other(error) => {
                 let mut parts: Vec<String> = Vec::new();
                 for cause in error.chain() {

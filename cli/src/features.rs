@@ -32,6 +32,12 @@ pub(crate) fn missing(what: &str, feature: &str) -> anyhow::Error {
     )
 }
 
+/// The features that this program was built without.
+pub(crate) fn names_left_out() -> Vec<&'static str> {
+    let missing = PARTS.iter().filter(|(_, built_in, _)| !built_in);
+    missing.map(|(feature, _, _)| *feature).collect()
+}
+
 /// The last lines of `--help`: what this program was built without.
 pub(crate) fn left_out() -> String {
     let missing: Vec<String> = PARTS

@@ -11,6 +11,7 @@ mod cluster;
 #[path = "no_cluster.rs"]
 mod cluster;
 mod data;
+mod doctor;
 mod failure;
 mod features;
 mod inspect;
@@ -117,6 +118,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Audit(args) => audit::audit(&args, &view, cli.output).await,
         Command::Init(args) => plan::init(&args),
         Command::Recipe(args) => recipe::recipe(&args, cli.output),
+        Command::Doctor(args) => doctor::doctor(*args, view, cli.output).await,
         Command::Preview(args) => preview::preview(&args, view, cli.output).await,
         Command::Schema => {
             print::plain(&format!("{:#}\n", gristmill_jobfile::schema()));

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::args::{BudgetArgs, ClusterCommand, OutputStyle, ServerArgs, TraceArgs};
+use gristmill_ports::check::Check;
+
+use crate::args::{BudgetArgs, ClusterCommand, DoctorClusterArgs, OutputStyle, ServerArgs, TraceArgs};
+use crate::doctor::Pending;
 use crate::failure::Failure;
 use crate::features;
 use crate::view::View;
@@ -30,6 +33,23 @@ pub(crate) async fn budget(_: &ServerArgs, _: &BudgetArgs, _: OutputStyle) -> Re
 /// Says that no coordinator can be reached.
 pub(crate) async fn trace(_: &ServerArgs, _: &TraceArgs, _: OutputStyle) -> Result<(), Failure> {
     Err(unreachable_server())
+}
+
+/// Says of each server that is named that it cannot be checked.
+pub(crate) fn sections(args: &DoctorClusterArgs) -> Vec<Pending> {
+    let named = [
+        ("redis", args.redis.is_some()),
+        ("rabbitmq", args.broker.is_some() || args.management.is_some()),
+        ("coordinator", args.server.server().is_some()),
+    ];
+    let named = named.into_iter().filter(|(_, named)| *named);
+    let checks = named.map(|(subject, _)| {
+        let text = features::missing("checking a cluster", "cluster").to_string();
+        let (found, fix) = text.split_once("\nhelp: ").unwrap_or((&text, ""));
+        let check = Check::not_checked("connection", found, fix);
+        Pending::asks(subject, async move { vec![check] })
+    });
+    checks.collect()
 }
 
 #[cfg(test)]

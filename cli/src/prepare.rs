@@ -83,7 +83,7 @@ fn languages(job: &Job) -> &'static [&'static str] {
 }
 
 /// Has a program of the user's check references of the first seeds: what is wrong with it is known before anything is spent.
-async fn try_out(checker: &dyn Checker, seeds: &SeedStore) -> anyhow::Result<()> {
+pub(crate) async fn try_out(checker: &dyn Checker, seeds: &SeedStore) -> anyhow::Result<()> {
     let mut first_wrong = None;
     for ordinal in 0..seeds.len().min(TRIED) {
         let seed = seeds.read(ordinal)?;
@@ -146,7 +146,8 @@ fn recipes(job: &Job, base: &Path) -> Result<Vec<StoredRecipe>, Failure> {
         .collect()
 }
 
-fn templates(job: &Job, base: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+/// Texts of the job's own prompts.
+pub(crate) fn templates(job: &Job, base: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let read = |(kind, path): (&String, &PathBuf)| {
         let path = base.join(path);
         let text = std::fs::read_to_string(&path)

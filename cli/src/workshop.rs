@@ -215,6 +215,17 @@ impl Workshop {
         }
     }
 
+    /// How a model's endpoint is reached; nothing is sent.
+    ///
+    /// # Errors
+    /// No endpoint, a key that cannot be read, or an address that requests may not go to.
+    pub(crate) fn endpoint(&self, spec: &ModelSpec) -> anyhow::Result<gristmill_endpoint::Options> {
+        let Some(ModelSource::Endpoint { base_url, model }) = spec.source() else {
+            bail!("the model names no endpoint");
+        };
+        Ok(endpoint(spec, base_url, model, &self.secrets(spec)?))
+    }
+
     /// Where relative paths start; a worker has no files for a job.
     fn base(&self, name: &str) -> anyhow::Result<&Path> {
         match &self.place {
@@ -391,13 +402,31 @@ fn refused(error: CallError, spec: &ModelSpec) -> anyhow::Error {
             ..
         }
     );
-    let help = match (&spec.key_env, &spec.key_file) {
+    let help = match key_from(spec) {
         _ if !denied => String::new(),
-        (Some(variable), _) => format!("\nhelp: its key is what the variable `{variable}` holds"),
-        (None, Some(file)) => format!("\nhelp: its key is what {} holds", file.display()),
-        (None, None) => {
+        from if from.is_empty() => {
             "\nhelp: the job names no key for it: set `key_env` to the variable that holds one".to_owned()
         }
+        from => format!("\nhelp: its key is what {from} holds"),
     };
     anyhow::anyhow!("nothing was spent: {error}{help}")
+}
+
+/// Where a model's key comes from, in words; empty where the job names none.
+pub(crate) fn key_from(spec: &ModelSpec) -> String {
+    match (&spec.key_env, &spec.key_file) {
+        (Some(variable), _) => format!("the variable `{variable}`"),
+        (None, Some(file)) => file.display().to_string(),
+        (None, None) => match spec.header_env.values().next() {
+            Some(variable) => format!("the variable `{variable}`"),
+            None => String::new(),
+        },
+    }
+}
+
+/// A model's address without secrets.
+pub(crate) fn address_shown(spec: &ModelSpec) -> String {
+    let url = spec.base_url.as_deref().unwrap_or_default();
+    // What cannot be read as an address may hold a secret anywhere.
+    Address::parse(url, spec.api()).map_or_else(|_| "wrong address".to_owned(), |address| address.to_string())
 }

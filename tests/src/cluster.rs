@@ -123,7 +123,7 @@ impl Cluster {
     }
 
     /// The address of Redis for a process of this kind.
-    fn redis_url(&self, kind: &str) -> String {
+    pub fn redis_url(&self, kind: &str) -> String {
         match self.role_password {
             Some(password) => format!(
                 "redis://gristmill-{kind}:{password}@127.0.0.1:{}/0",

@@ -13,7 +13,7 @@ use std::sync::Once;
 
 use gristmill_servers::redis;
 use gristmill_tests::cluster::{Cluster, LONG, tasks};
-use gristmill_tests::harness::numbers;
+use gristmill_tests::harness::{numbers, program};
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
@@ -111,6 +111,35 @@ fn a_cluster_works_with_the_shipped_users() {
             !log.contains("NOPERM") && !log.contains("ACCESS_REFUSED"),
             "{log}"
         );
+    }
+}
+
+#[test]
+fn doctor_finds_nothing_wrong_with_the_shipped_users() {
+    let mut cluster = start();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&[]).unwrap();
+    for kind in ["coordinator", "worker"] {
+        let output = Command::new(program().unwrap())
+            .args(["doctor", "--output", "json", "--redis", &cluster.redis_url(kind)])
+            .args(["--broker", &cluster.broker_url(kind)])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{kind}: {told}");
+        let state = |subject: &str, name: &str| {
+            let found = told
+                .lines()
+                .map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let mut of_name = found.filter(|check| check["subject"] == subject && check["check"] == name);
+            of_name.next().unwrap()["state"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(state("redis", "permissions"), "ok", "{told}");
+        // Settings hold passwords, so that no role may read them.
+        assert_eq!(state("redis", "durability"), "not_checked", "{told}");
+        assert_eq!(state("rabbitmq", "queues"), "ok", "{told}");
+        assert_eq!(state("rabbitmq", "publishing"), "ok", "{told}");
+        assert!(!told.contains(PASSWORD), "{told}");
     }
 }
 

@@ -288,6 +288,25 @@ pub(crate) struct AccessArgs {
     pub(crate) plaintext: PlaintextArgs,
 }
 
+/// The servers of a cluster that `doctor` checks; each is checked where it is named.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorClusterArgs {
+    /// Redis, as coordinators and workers are given it.
+    #[arg(long, env = "GRISTMILL_REDIS", hide_env_values = true)]
+    pub(crate) redis: Option<String>,
+    /// RabbitMQ, as coordinators and workers are given it.
+    #[arg(long, env = "GRISTMILL_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+    /// RabbitMQ's management API, which shows its version, policy, replicas and alarms: `http://USER:PASSWORD@HOST:15672`, `https://…` with
+    /// TLS. The user needs the tag `monitoring`.
+    #[arg(long, env = "GRISTMILL_MANAGEMENT", hide_env_values = true)]
+    pub(crate) management: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: ServersTlsArgs,
+    #[command(flatten)]
+    pub(crate) server: MaybeServerArgs,
+}
+
 /// What `submit` needs.
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {

@@ -110,6 +110,23 @@ impl MaybeServerArgs {
     }
 }
 
+/// The servers of a cluster, which this program cannot check.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorClusterArgs {
+    /// Redis, which this program cannot reach: it was built without the feature `cluster`.
+    #[arg(long, env = "GRISTMILL_REDIS", hide = true, hide_env_values = true)]
+    pub(crate) redis: Option<String>,
+    /// RabbitMQ, as above.
+    #[arg(long, env = "GRISTMILL_BROKER", hide = true, hide_env_values = true)]
+    pub(crate) broker: Option<String>,
+    /// RabbitMQ's management API, as above.
+    #[arg(long, env = "GRISTMILL_MANAGEMENT", hide = true, hide_env_values = true)]
+    pub(crate) management: Option<String>,
+    /// A coordinator, as above.
+    #[command(flatten)]
+    pub(crate) server: MaybeServerArgs,
+}
+
 /// A coordinator that cannot be reached.
 #[derive(Debug)]
 pub(crate) struct ServerArgs;

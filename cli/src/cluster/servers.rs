@@ -39,19 +39,7 @@ pub(crate) struct Servers {
 impl Servers {
     /// Connects to all of them.
     pub(crate) async fn connect(args: &ClusterArgs) -> anyhow::Result<Self> {
-        let tls = Certificates::read(&args.tls)?;
-        let with_tls = if args.redis.contains("+sentinel://") {
-            "rediss+sentinel"
-        } else {
-            "rediss"
-        };
-        plaintext::check("Redis (`--redis`)", &args.redis, with_tls, args.plaintext)?;
-        let address = Address::parse(&args.redis).context("`--redis`")?;
-        let address = if tls.authority.is_none() && tls.own.is_none() {
-            address
-        } else {
-            address.with_certificates(tls.authority, tls.own)
-        };
+        let address = redis_address(&args.redis, &args.tls, args.plaintext)?;
         let redis = Redis::connect(address, gristmill_redis::Options::default())
             .await
             .context("Redis cannot be used")?;
@@ -78,15 +66,46 @@ impl Servers {
     }
 }
 
+/// Where Redis is, with certificates.
+pub(super) fn redis_address(
+    url: &str,
+    tls: &ServersTlsArgs,
+    allowed: PlaintextArgs,
+) -> anyhow::Result<Address> {
+    let tls = Certificates::read(tls)?;
+    let with_tls = if url.contains("+sentinel://") {
+        "rediss+sentinel"
+    } else {
+        "rediss"
+    };
+    plaintext::check("Redis (`--redis`)", url, with_tls, allowed)?;
+    let address = Address::parse(url).context("`--redis`")?;
+    Ok(if tls.authority.is_none() && tls.own.is_none() {
+        address
+    } else {
+        address.with_certificates(tls.authority, tls.own)
+    })
+}
+
+/// How the message broker is reached.
+pub(super) fn broker_options(
+    url: &str,
+    tls: &ServersTlsArgs,
+    allowed: PlaintextArgs,
+) -> anyhow::Result<gristmill_rabbitmq::Options> {
+    plaintext::check("RabbitMQ (`--broker`)", url, "amqps", allowed)?;
+    let mut options = gristmill_rabbitmq::Options::new(url);
+    options.tls = rabbitmq_tls(tls)?;
+    Ok(options)
+}
+
 /// Connects to the message broker.
 pub(crate) async fn broker(
     url: &str,
     tls: &ServersTlsArgs,
     allowed: PlaintextArgs,
 ) -> anyhow::Result<Broker> {
-    plaintext::check("RabbitMQ (`--broker`)", url, "amqps", allowed)?;
-    let mut options = gristmill_rabbitmq::Options::new(url);
-    options.tls = rabbitmq_tls(tls)?;
+    let options = broker_options(url, tls, allowed)?;
     Broker::connect(options).await.context("RabbitMQ cannot be used")
 }
 
