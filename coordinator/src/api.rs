@@ -11,6 +11,7 @@ mod dead;
 mod keep;
 mod method;
 mod obstacles;
+mod rows;
 mod show;
 mod spool;
 mod submit;

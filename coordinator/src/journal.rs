@@ -133,6 +133,14 @@ impl<'a> Journal<'a> {
         Ok(self.blobs.list(&format!("{}/", kind.name())).await?)
     }
 
+    /// Names of the segments of a kind from a round on, in order.
+    pub async fn segments_from(&self, kind: SegmentKind, round: u32) -> Result<Vec<String>, Error> {
+        let first = format!("{}/{round:08}-", kind.name());
+        let mut names = self.all_segments(kind).await?;
+        names.retain(|name| *name >= first);
+        Ok(names)
+    }
+
     /// Checks a segment against its digest.
     pub(crate) async fn check(&self, name: &str) -> Result<(), Error> {
         let bytes = self.blobs.read(name).await?;

@@ -73,4 +73,4 @@ pub use setup::{Setup, StoredRecipe, UsedRecipe, specs, usual_recipes};
 pub use start::{LEASE_MS, REPUBLISH_MS, Start, limit};
 pub use teacher_check::{CheckPlan, check_cost, check_plan};
 pub use window::Window;
-pub use wire::{start_message, start_of, trace_message, trace_of};
+pub use wire::{row_message, start_message, start_of, trace_message, trace_of};

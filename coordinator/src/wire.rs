@@ -1,14 +1,16 @@
-//! What crosses the API as a message and is stored as JSON: how a run starts, and the history of a row.
+//! What crosses the API as a message and is stored as JSON: how a run starts, a row, and the history of a row.
 //!
-//! Both have the members of their messages in `gristmill.v1`, so that one conversion serves them. A member that only one side
+//! They have the members of their messages in `gristmill.v1`, so that one conversion serves them. A member that only one side
 //! knows is an error: it is never left out in silence.
 
+use gristmill_domain::row::Row;
 use gristmill_proto::{Error, mirrored, v1};
 use serde_json::{Value, json};
 
 use crate::{Start, Trace};
 
 const START: &str = "start of the run";
+const ROW: &str = "row";
 const TRACE: &str = "history of the row";
 
 /// The message that a run's start is sent as. Where relative paths begin stays behind: it is a folder of the machine that read the job.
@@ -33,6 +35,14 @@ pub fn start_of(message: &v1::Start) -> Result<Start, Error> {
         members.insert("base".to_owned(), json!(""));
     }
     mirrored(START, &stored)
+}
+
+/// The message that a row is sent as.
+///
+/// # Errors
+/// Something in it that a message of this version cannot carry.
+pub fn row_message(row: &Row) -> Result<v1::trace::Row, Error> {
+    mirrored(ROW, row)
 }
 
 /// The message that a row's history is sent as.

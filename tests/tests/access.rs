@@ -34,6 +34,7 @@ const LOOKING: [&str; 8] = [
     "ListDead",
     "ListRuns",
     "ListWorkers",
+    "ReadRows",
     "TraceRow",
     "WatchRun",
 ];

@@ -30,6 +30,7 @@ pub(super) enum Method {
     ResumeRun,
     CancelRun,
     RaiseBudget,
+    ReadRows,
     TraceRow,
     ExplainTask,
     ListWorkers,
@@ -49,6 +50,7 @@ impl Method {
             Self::ListRuns
             | Self::GetRun
             | Self::WatchRun
+            | Self::ReadRows
             | Self::TraceRow
             | Self::ExplainTask
             | Self::ListWorkers

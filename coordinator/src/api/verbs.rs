@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::dead::listed;
 use super::method::{Method, Role};
+use super::rows::RowStream;
 use super::{Api, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
 use crate::history::NoTrace;
 use crate::{Journal, RunEvent, SeedStore, trace_message};
@@ -221,6 +222,18 @@ impl Coordinator for Api {
         let wanted = request.into_inner();
         let call = call.about(&wanted.run);
         call.ended(self.set_limit(wanted).await)
+    }
+
+    type ReadRowsStream = RowStream;
+
+    async fn read_rows(
+        &self,
+        request: Request<v1::ReadRowsRequest>,
+    ) -> Result<Response<Self::ReadRowsStream>, Status> {
+        let who = self.audit.look(&request, Method::ReadRows)?;
+        self.stream_rows(who, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn trace_row(
