@@ -119,7 +119,7 @@ pub(crate) enum Command {
 /// A job file with overrides.
 #[derive(Debug, Args)]
 pub(crate) struct JobArgs {
-    /// The job file (YAML).
+    /// The job file (YAML); `-` reads it from standard input, with relative paths from the current folder on.
     pub(crate) job: PathBuf,
     /// Overrides a setting: `--set budget.usd=2`. Repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]

@@ -36,7 +36,7 @@ pub(crate) struct Ready {
 pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure> {
     let loaded =
         gristmill_jobfile::load(&args.job, &args.set, keys).map_err(|errors| print::job_errors(&errors))?;
-    let (job, base) = (loaded.job, loaded.base);
+    let (job, job_file, base) = (loaded.job, loaded.name, loaded.base);
     let Opened { checker, databases } = gristmill_sandbox::open(&job.filter.validator, Files::Job(&base))
         .await
         .map_err(|error| Failure::Input(error.into()))?;
@@ -57,7 +57,7 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure
     }
     let given = Given {
         job: job.clone(),
-        job_file: args.job.display().to_string(),
+        job_file,
         base,
         templates,
         recipes,

@@ -8,8 +8,12 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+use std::io::Write;
+use std::process::{Output, Stdio};
+
 use gristmill_tests::harness::Bench;
 use gristmill_tests::sim::Config;
+use serde_json::Value;
 
 const SEEDS: &str = "{\"question\": \"What is 2 + 2?\", \"answer\": \"#### 4\"}\n{\"question\": \"How much is three times five?\", \"answer\": \"#### 15\"}\n";
 
@@ -511,4 +515,46 @@ fn a_run_that_cannot_write_keeps_what_was_there() {
         "mine"
     );
     assert_eq!(bench.sim.bill().total.calls, 0);
+}
+
+#[test]
+fn a_job_may_come_by_standard_input() {
+    let bench = Bench::new(Config::default()).unwrap();
+    bench.write("seeds.jsonl", SEEDS).unwrap();
+    let job = GOOD.replace("URL", &bench.url());
+    bench.write("job.yaml", &job).unwrap();
+    let given = |text: &[u8]| {
+        let mut plan = bench
+            .command(&["plan", "-", "--output", "json"])
+            .unwrap()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may have read enough before the end.
+        let _gone = plan.stdin.take().unwrap().write_all(text);
+        plan.wait_with_output().unwrap()
+    };
+    let by_file = bench
+        .gristmill(&["plan", "job.yaml", "--output", "json"])
+        .unwrap();
+    let by_input = given(job.as_bytes());
+    let run = |output: &Output| -> Value {
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        plan["run"].clone()
+    };
+    assert_eq!(run(&by_input), run(&by_file));
+    for (text, says) in [
+        (
+            job.replace("budget", "budgets").into_bytes(),
+            "standard input:5:1",
+        ),
+        (vec![b'#'; (1 << 20) + 1], "longer than 1024 KiB"),
+    ] {
+        let output = given(&text);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        assert!(error.contains(says), "{error}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Errors};
 use crate::locate::{from_serde, place_of};
 use crate::place::{JOB, Kind, Place, Source, Sources};
 use crate::shape::Shape;
-use crate::text::{decode, read_file};
+use crate::text::{STANDARD_INPUT, decode, read_file, read_standard_input};
 use crate::walk::Walk;
 use crate::yaml::{Data, parse};
 use crate::{concepts, files, overrides, personas, prices, schema, validator};
@@ -18,13 +18,15 @@ use crate::{concepts, files, overrides, personas, prices, schema, validator};
 pub struct Loaded {
     /// The effective configuration: defaults filled in, overrides applied, prices taken from the price file.
     pub job: Job,
-    /// Folder of the job file, where its relative paths start.
+    /// What messages call the file: its path as it was given, or `standard input`.
+    pub name: String,
+    /// Folder of the job file, where its relative paths start; the current one for a job from standard input.
     pub base: PathBuf,
     /// BLAKE3 of the file's bytes, in lower-case hexadecimal; overrides and defaults are not part of it.
     pub text_hash: String,
 }
 
-/// Reads a job file, applies overrides (`key.path=value`) in their order, and checks everything that can be known before a first call:
+/// Reads a job file, or standard input where the path is `-`, applies overrides (`key.path=value`) in their order, and checks everything that can be known before a first call:
 /// keys and types, contradictions, prices, keys to endpoints, and the files that the job names.
 ///
 /// # Errors
@@ -76,9 +78,8 @@ fn read(
     is_set: Option<&dyn Fn(&str) -> bool>,
 ) -> (Option<Loaded>, Errors) {
     let mut sources = Sources::default();
-    let name = path.display().to_string();
     sources.add(Source {
-        name,
+        name: name_of(path),
         text: String::new(),
         kind: Kind::File,
     });
@@ -92,6 +93,17 @@ fn read(
     (loaded, errors.sort())
 }
 
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new(STANDARD_INPUT)
+}
+
+fn name_of(path: &Path) -> String {
+    match is_standard_input(path) {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
+}
+
 fn read_job(
     path: &Path,
     texts: &[String],
@@ -100,9 +112,11 @@ fn read_job(
     errors: &mut Vec<Error>,
 ) -> Option<Loaded> {
     let mut tell = |error: Error| errors.push(error);
-    let bytes = read_file(path, "job file")
-        .map_err(|error| tell(error.at(Place::Whole(JOB))))
-        .ok()?;
+    let read = match is_standard_input(path) {
+        true => read_standard_input("job"),
+        false => read_file(path, "job file"),
+    };
+    let bytes = read.map_err(|error| tell(error.at(Place::Whole(JOB)))).ok()?;
     let text_hash = blake3::hash(&bytes).to_hex().to_string();
     let text = decode(bytes, path)
         .map_err(|error| tell(error.at(Place::Whole(JOB))))
@@ -152,5 +166,10 @@ fn read_job(
     personas::fill(&mut job, &base, &tree, sources, errors);
     validator::fill(&mut job, &base, &tree, errors);
     files::check(&job, &base, &tree, is_set, errors);
-    Some(Loaded { job, base, text_hash })
+    Some(Loaded {
+        job,
+        name: name_of(path),
+        base,
+        text_hash,
+    })
 }

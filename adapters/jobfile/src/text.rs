@@ -11,6 +11,36 @@ pub(crate) const ENTRIES_MAX: usize = 10_000;
 /// The longest file that is read as a job or as prices: far above any, far below what would hurt.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// The path of a job that comes by standard input.
+pub(crate) const STANDARD_INPUT: &str = "-";
+
+/// Reads what should be short from standard input.
+pub(crate) fn read_standard_input(what: &str) -> Result<Vec<u8>, Error> {
+    use std::io::Read as _;
+    let fail = |message: String, help: &str| Err(Error::new(Code::File, message, help));
+    let mut bytes = Vec::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes);
+    if let Err(error) = read {
+        return fail(
+            format!("the {what} cannot be read from standard input: {error}"),
+            "",
+        );
+    }
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return fail(
+            format!(
+                "the {what} on standard input is longer than {} KiB",
+                FILE_BYTES_MAX / 1024
+            ),
+            "is it a job? Data belongs in files that a job names",
+        );
+    }
+    Ok(bytes)
+}
+
 /// Reads a file that should be short.
 pub(crate) fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
     use std::io::Read as _;

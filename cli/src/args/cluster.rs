@@ -314,6 +314,9 @@ pub(crate) struct SubmitArgs {
     pub(crate) job: JobArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    /// What lists of runs call it; the job file's name when left out.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
     /// Makes sending the same again safe; the run's id when left out.
     #[arg(long)]
     pub(crate) request_id: Option<String>,

@@ -49,7 +49,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     let head = v1::SubmitHead {
         run: start.run.to_string(),
         request_id: args.request_id.clone().unwrap_or_else(|| start.run.to_string()),
-        name: start.job_file.clone(),
+        name: args.name.clone().unwrap_or_else(|| start.job_file.clone()),
         start: Some(start_message(&start).map_err(anyhow::Error::from)?),
     };
     let (sender, receiver) = mpsc::channel(PIECES);
