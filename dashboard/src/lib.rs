@@ -17,6 +17,7 @@
 
 mod app;
 mod assets;
+mod background;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod folders;

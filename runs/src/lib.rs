@@ -46,7 +46,7 @@ pub use intake::{BadRows, DocumentsRead, SeedsRead, SyntheticRows, read_seeds};
 pub use lengths::LengthBias;
 pub use plan::{PlanView, plan};
 pub use prepared::{Given, Prepared};
-pub use report::{REPORT_FILE, manifest_so_far, report};
+pub use report::{REPORT_FILE, SoFar, manifest_so_far, report};
 pub use status::{ConceptsReached, RunState, RunStatus};
 pub use store::DatasetStore;
 pub use survey::{Survey, labels_cover, narrow, stops_narrow, survey};

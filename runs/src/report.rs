@@ -6,6 +6,7 @@
 mod gather;
 mod measured;
 mod rounds;
+mod so_far;
 mod tell;
 
 use anyhow::Context;
@@ -14,7 +15,7 @@ use gristmill_picture::report::Report;
 use gristmill_ports::blob::Blobs;
 
 use crate::assemble::Manifest;
-pub use gather::manifest_so_far;
+pub use so_far::{SoFar, manifest_so_far};
 
 /// A run's page, by its name in the run's folder.
 pub const REPORT_FILE: &str = "report.html";

@@ -53,7 +53,7 @@ async fn page(app: Arc<App>, who: Who, run: String, wanted: Wanted) -> Result<Pa
         .of_run(&run.run)
         .with("met", met(&run, &facts))
         .with("concepts", table(&run, &concepts, &wanted.q))
-        .with("measures", by_round(&app, &run, &facts)))
+        .with("measures", by_round(&app, &run, &facts).await))
 }
 
 /// All concepts as they are known: of finished blocks by the journal, and those that are furthest from their targets by the run's driver.
@@ -73,11 +73,11 @@ fn known(run: &v1::Run, facts: &Facts) -> Vec<ConceptProgress> {
 }
 
 /// Diversity and coverage of the rows up to each round.
-fn by_round(app: &App, run: &v1::Run, facts: &Facts) -> Markup {
+async fn by_round(app: &App, run: &v1::Run, facts: &Facts) -> Markup {
     let Ok(Some(counted)) = facts else {
         return html! {};
     };
-    let measured = app.measures.of(&app.source, run, counted);
+    let measured = app.measures.of(&app.source, run, counted).await;
     html! {
         section aria-labelledby="measures-title" {
             h2 #measures-title { "By round" }

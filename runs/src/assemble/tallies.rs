@@ -16,7 +16,7 @@ use crate::mutators;
 use crate::warnings::Asked;
 
 /// What is counted while rows go by.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tallies {
     pub(crate) rows: RowCounts,
     pub(super) candidates: u64,

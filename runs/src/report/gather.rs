@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use gristmill_coordinator::{Journal, RoundReport, SeedStore, Start};
-use gristmill_domain::ledger::Account;
+use gristmill_coordinator::{Journal, SeedStore, Start};
 use gristmill_domain::row::Row;
-use gristmill_domain::seed::{Seed, Split};
+use gristmill_domain::seed::Seed;
 use gristmill_domain::work::{Address, Output, Report};
 use gristmill_measure::hashed;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;
 
-use crate::assemble::{self, Manifest, Tallies, Yield};
+use crate::assemble::Yield;
 use gristmill_measure::sample::Drawn;
 
 /// Real rows that are measured and drawn, at most.
@@ -268,79 +267,4 @@ async fn embed(
     let whole =
         real.iter().all(|row| !row.vector.is_empty()) && made.iter().all(|row| !row.vector.is_empty());
     Ok(model.filter(|_| whole))
-}
-
-/// What a manifest would say of a run without a dataset: it goes on, or has ended for what `end` says.
-///
-/// # Errors
-/// State that cannot be read.
-pub async fn manifest_so_far(
-    state: &dyn Blobs,
-    start: &Start,
-    seeds: &SeedStore,
-    account: &Account,
-    end: String,
-) -> anyhow::Result<Manifest> {
-    let journal = Journal::new(state);
-    let mut tallies = Tallies::default();
-    for ordinal in 0..seeds.len() {
-        match seeds.split(ordinal) {
-            Split::Anchor => {
-                tallies.rows.train += 1;
-                tallies.rows.train_human += 1;
-            }
-            Split::Validation => tallies.rows.validation += 1,
-            Split::Test => tallies.rows.test += 1,
-        }
-    }
-    let mut counts: BTreeMap<u32, [u64; 5]> = BTreeMap::new();
-    let mut concepts = Vec::new();
-    for name in journal.all_segments(SegmentKind::Rows).await? {
-        for record in journal.rows(&name).await? {
-            let row = record.value;
-            tallies.see(&row, assemble::has_reference(start, &row));
-            let [decided, accepted, unfunded, aimed, counted] = counts.entry(row.position.round).or_default();
-            *decided += 1;
-            *accepted += u64::from(row.accepted());
-            *unfunded += u64::from(row.unfunded());
-            if let (Some(aim), Some(_)) = (&row.concept, &start.job.concepts) {
-                *aimed += 1;
-                *counted += u64::from(row.assigned.iter().any(|a| a.counted && a.concept == *aim));
-            }
-        }
-    }
-    let mut rounds = Vec::new();
-    for round in 0u32.. {
-        let Some(plan) = journal.plan(round).await? else {
-            break;
-        };
-        let [decided, accepted, unfunded, aimed, counted] = counts.get(&round).copied().unwrap_or_default();
-        concepts.clone_from(&plan.concepts);
-        rounds.push(RoundReport {
-            plan,
-            decided,
-            accepted,
-            unfunded,
-            aimed,
-            counted,
-            rejected: BTreeMap::new(),
-        });
-    }
-    tallies.rows.synthetic_share = tallies.rows.train_synthetic as f64 / tallies.rows.train.max(1) as f64;
-    Ok(assemble::manifest(
-        start,
-        seeds,
-        assemble::Course {
-            end,
-            ended: None,
-            teacher_checks: rounds
-                .last()
-                .map(|round| round.plan.teacher_checks.clone())
-                .unwrap_or_default(),
-            rounds,
-            concepts,
-        },
-        account,
-        tallies,
-    ))
 }
