@@ -1,6 +1,8 @@
 //! Makes a run of many rows through the real format of the journal, indexes it, and says how long each answer takes.
 //!
-//!     cargo run --release -p gristmill-rowindex --example million -- [ROWS] [FOLDER]
+//!     cargo run --release -p gristmill-rowindex --example million -- [ROWS] [FOLDER] [again]
+//!
+//! With `again`, the index that a run of it left in the folder is asked and not built.
 //!
 //! The rows are variations of those of the run in `tests/data/runs/0.1`, with texts drawn from its words and vectors of 384 components.
 #![allow(
@@ -26,6 +28,8 @@ use gristmill_rowindex::{Cursor, Export, Facet, Filter, Form, RowIndex, Sort, So
 const DIMENSIONS: usize = 384;
 const SEGMENT: u64 = 512;
 const ROUND: u64 = 50_000;
+/// Times that each question is asked.
+const REPEATS: usize = 20;
 
 /// SplitMix64: the example needs numbers that are the same each time, not good ones.
 struct Draw(u64);
@@ -83,7 +87,8 @@ fn main() {
         runtime: runtime.handle().clone(),
     };
     let scratch = folder.join("scratch");
-    if scratch.exists() {
+    let again = arguments.next().is_some_and(|argument| argument == "again");
+    if scratch.exists() && !again {
         std::fs::remove_dir_all(&scratch).unwrap();
     }
     let index = RowIndex::open(&scratch, start.run).unwrap();
@@ -209,25 +214,42 @@ fn build(index: &RowIndex, source: &Source<'_>, scratch: &Path) {
     );
 }
 
-/// The best and the worst of five.
+/// Seconds of a processor that the process has used.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks: f64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum();
+    ticks / 100.0
+}
+
+/// Asks again and again, and prints the median, the 95th percentile, and how long a processor worked for one answer.
 fn timed<T>(what: &str, answer: impl Fn() -> T) -> T {
     let mut times = Vec::new();
     let mut last = None;
-    for _ in 0..5 {
+    let before = processor_seconds();
+    for _ in 0..REPEATS {
         let began = Instant::now();
         last = Some(answer());
         times.push(began.elapsed().as_secs_f64() * 1e3);
     }
-    let (least, most) = times
-        .iter()
-        .fold((f64::MAX, 0.0), |(a, b), t| (t.min(a), t.max(b)));
-    println!("{what:<44} {least:>8.1} to {most:.1} ms");
+    let worked = (processor_seconds() - before) * 1e3 / REPEATS as f64;
+    times.sort_by(f64::total_cmp);
+    println!(
+        "{what:<44} {:>8.1} {:>8.1} {worked:>8.1} ms",
+        times[REPEATS / 2],
+        times[REPEATS * 95 / 100]
+    );
     last.unwrap()
 }
 
 fn answers(index: &RowIndex, source: &Source<'_>) {
     let all = Filter::default();
     let of = |pairs: &[(&str, &str)]| Filter::of(pairs.iter().copied()).unwrap();
+    println!("{:<44} {:>8} {:>8} {:>8}", "", "p50", "p95", "worked");
     let first = timed("first page", || {
         index.page(&all, Sort::Newest, Cursor::default(), 50).unwrap()
     });
@@ -240,6 +262,12 @@ fn answers(index: &RowIndex, source: &Source<'_>) {
     });
     timed("dearest first", || {
         index.page(&all, Sort::Dearest, Cursor::default(), 50).unwrap()
+    });
+    timed("cheapest first, one verdict", || {
+        let rejected = of(&[("verdict", "rejected")]);
+        index
+            .page(&rejected, Sort::Cheapest, Cursor::default(), 50)
+            .unwrap()
     });
     let narrow = of(&[
         ("concept", "concept 7"),
@@ -274,6 +302,37 @@ fn answers(index: &RowIndex, source: &Source<'_>) {
         near[0].cosine,
         near[near.len() - 1].cosine
     );
+    let like = first.rows[0].id.to_string();
+    let asked = std::cell::Cell::new(0);
+    timed("page of similar rows, the first time", || {
+        // The last comparisons are kept, so each is with another row.
+        asked.set(asked.get() + 1);
+        let other = index
+            .listed(&[asked.get() * 40_009])
+            .unwrap()
+            .remove(0)
+            .id
+            .to_string();
+        index
+            .page(&of(&[("like", &other)]), Sort::Similar, Cursor::default(), 50)
+            .unwrap()
+    });
+    timed("page of similar rows, from then on", || {
+        let accepted = of(&[("like", &like), ("verdict", "accepted")]);
+        index
+            .page(&accepted, Sort::Similar, Cursor::default(), 50)
+            .unwrap()
+    });
+    timed("page of rows like a text, the first time", || {
+        asked.set(asked.get() + 1);
+        let text = format!("{search} {}", asked.get());
+        index
+            .page(&of(&[("like", &text)]), Sort::Similar, Cursor::default(), 50)
+            .unwrap()
+    });
+    timed("facets up to a round", || {
+        index.counts(&of(&[("through", "9")])).unwrap()
+    });
     timed("map, 100,000 points", || {
         index.points(&all, Facet::Verdict, 100_000).unwrap()
     });

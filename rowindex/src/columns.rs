@@ -115,6 +115,15 @@ impl<'c> Block<'c> {
             .collect())
     }
 
+    /// What each row cost, in millionths of a dollar.
+    pub(crate) fn usd_micros(&mut self) -> Result<Vec<u64>, Error> {
+        let low = self.column(USD_LOW)?.to_vec();
+        let high = self.column(USD_HIGH)?.iter().zip(low);
+        Ok(high
+            .map(|(high, low)| u64::from(*high) << 32 | u64::from(low))
+            .collect())
+    }
+
     /// All facts of a row.
     pub(crate) fn facts(&mut self, row: u64) -> Result<Facts, Error> {
         let at = (row % BLOCK) as usize;
@@ -140,6 +149,27 @@ fn read(connection: &Connection, column: usize, block: u64) -> Result<Vec<u32>, 
     };
     let read: Option<Vec<u32>> = statement.query_row([place(column, block)], unpack).optional()?;
     Ok(read.unwrap_or_default())
+}
+
+/// What the rows of a block cost, in millionths of a dollar.
+pub(crate) struct CostBounds {
+    pub(crate) block: u64,
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+/// What the rows of each block cost.
+pub(crate) fn costs(connection: &Connection) -> Result<Vec<CostBounds>, Error> {
+    let mut statement = connection.prepare_cached("SELECT block, least, most FROM costs")?;
+    let bounds = statement.query_map([], |row| {
+        let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok(CostBounds {
+            block: number(0)?,
+            least: number(1)?,
+            most: number(2)?,
+        })
+    })?;
+    Ok(bounds.collect::<Result<_, _>>()?)
 }
 
 /// The block that rows are added to.
@@ -190,6 +220,17 @@ impl Tail {
             if !bytes.is_empty() {
                 statement.execute(params![place(number, self.number), bytes])?;
             }
+        }
+        let usd = |(low, high): (&u32, &u32)| u64::from(*high) << 32 | u64::from(*low);
+        let costs = self.columns[USD_LOW].iter().zip(&self.columns[USD_HIGH]).map(usd);
+        if let (Some(least), Some(most)) = (costs.clone().min(), costs.max()) {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO costs (block, least, most) VALUES (?1, ?2, ?3)")?
+                .execute(params![
+                    self.number as i64,
+                    least.cast_signed(),
+                    most.cast_signed()
+                ])?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::facet::Facet;
 use crate::filter::Filter;
 use crate::names::Names;
 use crate::schema;
-use crate::selection::{Fit, Selection, blocks};
+use crate::selection::{Fit, Selection, Wanted, blocks};
 
 /// Rows that a filter finds, counted in all ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +46,10 @@ pub struct ValueCount {
 }
 
 /// Counts the rows that a filter finds.
-pub(crate) fn counts(connection: &Connection, filter: &Filter) -> Result<Counts, Error> {
+pub(crate) fn counts(connection: &Connection, wanted: Wanted<'_>) -> Result<Counts, Error> {
+    let filter = wanted.filter;
     let names = Names::load(connection)?;
-    let selection = Selection::new(connection, &names, filter)?;
+    let selection = Selection::new(connection, &names, wanted)?;
     let of = schema::rows(connection)?;
     let mut by_code: Vec<Vec<(u64, Spent)>> = Facet::ALL
         .iter()

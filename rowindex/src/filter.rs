@@ -18,12 +18,19 @@ pub struct Filter {
     pub seed: String,
     /// Corners of an outline on the map that a row lies in; empty for anywhere.
     pub outline: Vec<[f32; 2]>,
+    /// The last round that rows were made in; real rows are there from the first. Nothing for any round.
+    pub through: Option<u32>,
+    /// Id of a row, or a text, that rows have something in common with; empty for any. Finds the rows that [`Sort::Similar`](crate::Sort)
+    /// sorts.
+    pub like: String,
 }
 
 /// Parameters that are no facets.
 const SEARCH: &str = "q";
 const SEED: &str = "seed";
 const OUTLINE: &str = "outline";
+const THROUGH: &str = "through";
+const LIKE: &str = "like";
 /// Corners of an outline, at most: what a hand draws.
 const CORNERS_MAX: usize = 500;
 
@@ -31,7 +38,7 @@ impl Filter {
     /// Reads the parameters of an address. Empty ones are those of a form that was left empty.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for one that is not a filter's; [`Error::Text`] for an outline that is none.
+    /// [`Error::Parameter`] for one that is not a filter's; [`Error::Text`] for an outline or a round that is none.
     pub fn of<'p>(parameters: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self, Error> {
         let mut filter = Self::default();
         for (name, value) in parameters {
@@ -46,11 +53,15 @@ impl Filter {
                 filter.seed = value.trim().to_owned();
             } else if name == OUTLINE {
                 filter.outline = outline(value)?;
+            } else if name == THROUGH {
+                filter.through = through(value)?;
+            } else if name == LIKE {
+                filter.like = value.trim().to_owned();
             } else {
                 let known = Facet::ALL
                     .map(Facet::name)
                     .into_iter()
-                    .chain([SEARCH, SEED, OUTLINE]);
+                    .chain([SEARCH, SEED, OUTLINE, THROUGH, LIKE]);
                 return Err(Error::Parameter {
                     name: name.to_owned(),
                     nearest: nearest(name, known).map(str::to_owned),
@@ -78,6 +89,12 @@ impl Filter {
             let corners = self.outline.iter().flatten().map(|number| format!("{number:.4}"));
             parameters.push((OUTLINE, corners.collect::<Vec<_>>().join(",")));
         }
+        if let Some(through) = self.through {
+            parameters.push((THROUGH, through.to_string()));
+        }
+        if !self.like.is_empty() {
+            parameters.push((LIKE, self.like.clone()));
+        }
         parameters
     }
 
@@ -103,6 +120,18 @@ impl Filter {
     pub fn names(&self, facet: Facet, value: &str) -> bool {
         let values = self.values.get(&facet);
         values.is_some_and(|values| values.iter().any(|known| known == value))
+    }
+}
+
+/// The number of a round.
+fn through(text: &str) -> Result<Option<u32>, Error> {
+    match text.trim() {
+        "" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| Error::Text {
+            text: number.chars().take(80).collect(),
+            what: "a round",
+            help: "give the number of the last round whose rows are wanted, such as `2`",
+        }),
     }
 }
 
@@ -146,14 +175,22 @@ mod tests {
             ("reason", "format"),
             ("q", "two words"),
             ("outline", "0.0000,0.0000,1.0000,0.0000,0.5000,0.2500"),
+            ("through", "3"),
+            ("like", "renal dosing"),
         ];
         let filter = Filter::of(pairs).unwrap();
         let again: Vec<(&str, String)> = filter.parameters();
         assert_eq!(again, pairs.map(|(name, value)| (name, value.to_owned())));
         assert!(
-            Filter::of([("verdict", ""), ("q", " "), ("outline", "")])
-                .unwrap()
-                .is_empty()
+            Filter::of([
+                ("verdict", ""),
+                ("q", " "),
+                ("outline", ""),
+                ("through", ""),
+                ("like", " ")
+            ])
+            .unwrap()
+            .is_empty()
         );
         let off = filter.toggled(Facet::Verdict, "rejected");
         assert!(!off.names(Facet::Verdict, "rejected") && off.names(Facet::Reason, "format"));
@@ -163,6 +200,7 @@ mod tests {
     fn what_is_no_filter_is_refused_with_the_nearest() {
         let error = Filter::of([("verdcit", "x")]).unwrap_err().to_string();
         assert_eq!(error, "`verdcit` is not a filter; did you mean `verdict`?");
+        assert!(Filter::of([("through", "all")]).is_err());
         for outline in ["1,2", "0,0,1", "0,0,1,1,2,2", "0,0,NaN,0,1,1", "a"] {
             assert!(Filter::of([("outline", outline)]).is_err(), "{outline}");
         }

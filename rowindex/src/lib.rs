@@ -12,11 +12,16 @@
 //! | `names` | what the codes mean |
 //! | `rows` | identity, place in the journal, and the beginning of question and answer |
 //! | `words` | the texts' words (FTS5, without the texts) |
-//! | `vectors`, `places` | vectors of questions in 8-bit numbers, and their places on the map |
+//! | `costs` | what the rows of a block cost at least and at most |
+//! | `vectors`, `places` | vectors of questions in 8-bit numbers, as many as fit on a page of the file together, and their places on the map |
 //! | `segments`, `tasks` | what was read of the journal, and which tasks each segment of results holds |
 //!
 //! **Why columns.** A filter, a count or a sort over 1,000,000 rows reads the few columns that it names, 4 MB each, in a few
 //! milliseconds, whatever is combined. So all counts are exact, and no index has to be chosen, maintained or missed.
+//!
+//! **Why all vectors.** The nearest rows are found by comparing all of them: 1,000,000 vectors of 384 8-bit numbers are read and multiplied in
+//! about a tenth of a second of a processor. So no neighbour is missed and there is no graph to keep up; the nearest by 8-bit numbers are
+//! those by 32-bit ones for 95 in 100 rows and more, which a test checks.
 //!
 //! **What it refuses to do.** It decides nothing, writes nothing but its own file, and never holds all rows: pages are found from a
 //! key on, exports come a segment at a time.
@@ -32,6 +37,7 @@ mod export;
 mod facet;
 mod facets;
 mod filter;
+mod history;
 mod index;
 mod located;
 mod map;
@@ -39,15 +45,20 @@ mod names;
 mod neighbours;
 mod order;
 mod page;
+mod pieces;
 mod places;
 mod points;
+mod readers;
 mod schema;
 mod search;
 mod selection;
+mod similar;
 mod source;
 mod tasks;
 mod update;
+mod vector_writer;
 mod vectors;
+mod walk;
 
 pub use amounts::Spent;
 pub use error::Error;

@@ -9,9 +9,9 @@ use gristmill_measure::{Vectors, cores, sample};
 use rusqlite::{Connection, params};
 
 use crate::error::Error;
-use crate::places::{self, NOWHERE, SIDE};
+use crate::places::{self, BLOCK, NOWHERE, SIDE};
 use crate::schema;
-use crate::vectors::{self, BLOCK, VectorBlock};
+use crate::vectors::{self, Packed, Query, Stored};
 
 /// Landmarks, at most.
 const LANDMARKS: usize = 1_000;
@@ -40,9 +40,7 @@ impl Placing {
 
 struct Landmark {
     place: [f32; 2],
-    scale: f32,
-    /// Its components, as wide as they are multiplied.
-    wide: Vec<i16>,
+    vector: Query,
 }
 
 pub(crate) fn placing(connection: &Connection) -> Result<Placing, Error> {
@@ -67,17 +65,13 @@ pub(crate) fn place(connection: &Connection) -> Result<Placing, Error> {
     let from = placing(connection)?.placed / BLOCK;
     let end = before.of.div_ceil(BLOCK);
     for number in from..end.min(from + BLOCKS) {
-        let block = VectorBlock::load(connection, number)?;
-        // Widened once for all landmarks: that is half of the time that a product of bytes takes.
-        let wide: Vec<i16> = block.packed.iter().map(|number| i16::from(*number)).collect();
-        let vectors = wide.chunks_exact((wide.len() / block.owners.len().max(1)).max(1));
-        let placed: Vec<[u16; 2]> = (number * BLOCK..)
-            .zip(block.scales.iter().zip(vectors))
-            .map(|(number, (scale, wide))| match *scale > 0.0 {
-                true => amid(&landmarks, number, *scale, wide),
-                false => NOWHERE,
-            })
-            .collect();
+        let numbers = number * BLOCK..((number + 1) * BLOCK).min(before.of);
+        let mut placed = vec![NOWHERE; (numbers.end - numbers.start) as usize];
+        vectors::each(connection, numbers.clone(), |stored| {
+            if let Some(place) = placed.get_mut((stored.number - numbers.start) as usize) {
+                *place = amid(&landmarks, &stored);
+            }
+        })?;
         places::store(connection, number, &placed)?;
         let placed = ((number + 1) * BLOCK).min(before.of);
         schema::set(connection, "placed", placed as i64)?;
@@ -124,23 +118,22 @@ fn landmarks(connection: &Connection) -> Result<Vec<Landmark>, Error> {
         let packed = row.get_ref(3)?.as_blob()?;
         Ok(Landmark {
             place: [row.get(0)?, row.get(1)?],
-            scale: row.get(2)?,
-            wide: packed.iter().map(|byte| i16::from(byte.cast_signed())).collect(),
+            vector: Query::of(&Packed {
+                scale: row.get(2)?,
+                packed: packed.iter().map(|byte| byte.cast_signed()).collect(),
+            }),
         })
     })?;
     Ok(landmarks.collect::<Result<_, _>>()?)
 }
 
 /// Amid the nearest landmarks, the nearer the closer, and a little aside, so that rows of one landmark are not one point.
-fn amid(landmarks: &[Landmark], number: u64, scale: f32, wide: &[i16]) -> [u16; 2] {
+fn amid(landmarks: &[Landmark], stored: &Stored<'_>) -> [u16; 2] {
     let mut nearest: [(f32, [f32; 2]); AMID] = [(f32::NEG_INFINITY, [0.0; 2]); AMID];
+    // Widened once for all landmarks: that is half of the time that a product of bytes takes.
+    let wide = stored.wide();
     for landmark in landmarks {
-        let products = landmark
-            .wide
-            .iter()
-            .zip(wide)
-            .map(|(a, b)| i32::from(*a) * i32::from(*b));
-        let cosine = products.sum::<i32>() as f32 * landmark.scale * scale;
+        let cosine = landmark.vector.cosine_of_wide(stored.scale, &wide);
         if let Some(place) = nearest.iter().position(|(known, _)| cosine > *known) {
             nearest[place..].rotate_right(1);
             nearest[place] = (cosine, landmark.place);
@@ -157,7 +150,7 @@ fn amid(landmarks: &[Landmark], number: u64, scale: f32, wide: &[i16]) -> [u16; 
         at = [at[0] + weight * x, at[1] + weight * y];
     }
     let aside = 0.004 * (1.0 - nearest[0].0).clamp(0.0, 1.0);
-    let turn = number as f32 * 2.399_963;
+    let turn = stored.number as f32 * 2.399_963;
     let shift = [aside * turn.cos(), aside * turn.sin()];
     [0, 1].map(|axis| ((at[axis] / sum + shift[axis]).clamp(0.0, 1.0) * f32::from(SIDE)) as u16)
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::amounts::Spent;
 use crate::error::Error;
 
 /// The order of rows.
@@ -18,11 +17,19 @@ pub enum Sort {
     Dearest,
     /// The cheapest first; of equal ones, the newer first.
     Cheapest,
+    /// The most similar to what the filter names first; of equal ones, the older first.
+    Similar,
 }
 
 impl Sort {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Newest, Self::Oldest, Self::Dearest, Self::Cheapest];
+    pub const ALL: [Self; 5] = [
+        Self::Newest,
+        Self::Oldest,
+        Self::Dearest,
+        Self::Cheapest,
+        Self::Similar,
+    ];
 
     /// Its name in an address.
     pub fn name(self) -> &'static str {
@@ -31,6 +38,7 @@ impl Sort {
             Self::Oldest => "oldest",
             Self::Dearest => "dearest",
             Self::Cheapest => "cheapest",
+            Self::Similar => "similar",
         }
     }
 
@@ -38,13 +46,14 @@ impl Sort {
     pub(crate) fn ascends(self) -> bool {
         match self {
             Self::Oldest | Self::Cheapest => true,
-            Self::Newest | Self::Dearest => false,
+            Self::Newest | Self::Dearest | Self::Similar => false,
         }
     }
 
-    pub(crate) fn by_cost(self) -> bool {
+    /// True where rows are weighed; elsewhere they are taken by their numbers.
+    pub(crate) fn weighs(self) -> bool {
         match self {
-            Self::Dearest | Self::Cheapest => true,
+            Self::Dearest | Self::Cheapest | Self::Similar => true,
             Self::Newest | Self::Oldest => false,
         }
     }
@@ -57,7 +66,7 @@ impl FromStr for Sort {
         named.ok_or_else(|| Error::Text {
             text: text.chars().take(80).collect(),
             what: "an order of rows",
-            help: "one of `newest`, `oldest`, `dearest` and `cheapest`",
+            help: "one of `newest`, `oldest`, `dearest`, `cheapest` and `similar`",
         })
     }
 }
@@ -65,22 +74,23 @@ impl FromStr for Sort {
 /// What rows are sorted by: unique, so that a page begins exactly where another ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    pub(crate) usd_micros: u64,
-    /// Of equally dear rows the older is larger.
+    /// Its cost in millionths of a dollar, or its similarity; 0 where rows are taken by their numbers.
+    pub(crate) weight: u64,
+    /// Of equally heavy rows the older is larger.
     tie: u64,
     pub(crate) row: u64,
 }
 
 impl Key {
-    pub(crate) fn of(sort: Sort, row: u64, spent: Spent) -> Self {
-        match sort.by_cost() {
+    pub(crate) fn of(sort: Sort, row: u64, weight: u64) -> Self {
+        match sort.weighs() {
             true => Self {
-                usd_micros: spent.usd.0,
+                weight,
                 tie: u64::MAX - row,
                 row,
             },
             false => Self {
-                usd_micros: 0,
+                weight: 0,
                 tie: 0,
                 row,
             },
@@ -100,9 +110,9 @@ pub(crate) enum From {
     /// At the last page, so that the last row is on it.
     End,
     /// Behind a row.
-    Behind { usd_micros: u64, row: u64 },
+    Behind { weight: u64, row: u64 },
     /// The page that ends before a row.
-    Before { usd_micros: u64, row: u64 },
+    Before { weight: u64, row: u64 },
 }
 
 impl Cursor {
@@ -116,8 +126,8 @@ impl fmt::Display for Cursor {
         match self.0 {
             From::Start => f.write_str("first"),
             From::End => f.write_str("last"),
-            From::Behind { usd_micros, row } => write!(f, "behind.{usd_micros}.{row}"),
-            From::Before { usd_micros, row } => write!(f, "before.{usd_micros}.{row}"),
+            From::Behind { weight, row } => write!(f, "behind.{weight}.{row}"),
+            From::Before { weight, row } => write!(f, "before.{weight}.{row}"),
         }
     }
 }
@@ -135,10 +145,10 @@ impl FromStr for Cursor {
                     _ => None,
                 };
             }
-            let (usd_micros, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            let (weight, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
             match (word, parts.next()) {
-                ("behind", None) => Some(From::Behind { usd_micros, row }),
-                ("before", None) => Some(From::Before { usd_micros, row }),
+                ("behind", None) => Some(From::Behind { weight, row }),
+                ("before", None) => Some(From::Before { weight, row }),
                 _ => None,
             }
         };

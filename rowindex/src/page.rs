@@ -3,9 +3,6 @@
 //! A page is named by the key of the row beside it, never by a number of rows to skip: a deep page costs what the first does, and
 //! rows that come meanwhile neither repeat nor hide one.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-
 use gristmill_domain::id::ContentId;
 use rusqlite::Connection;
 
@@ -13,14 +10,13 @@ use crate::amounts::Spent;
 use crate::columns::{BLOCK, Block};
 use crate::error::Error;
 use crate::facet::Facet;
-use crate::filter::Filter;
 use crate::names::Names;
 use crate::order::{Cursor, From, Key, Sort};
-use crate::schema;
-use crate::selection::{Selection, blocks};
+use crate::selection::{Selection, Wanted};
+use crate::walk::Walk;
 
 /// A row in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// Its number in the index.
     pub number: u64,
@@ -36,6 +32,8 @@ pub struct Listed {
     pub values: Vec<Vec<String>>,
     /// What it cost.
     pub spent: Spent,
+    /// How similar it is to what the filter names, from 0 to 1; nothing where the filter names nothing.
+    pub similarity: Option<f32>,
 }
 
 impl Listed {
@@ -49,7 +47,7 @@ impl Listed {
 }
 
 /// A page of rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// Its rows, in their order.
     pub rows: Vec<Listed>,
@@ -62,40 +60,28 @@ pub struct Page {
 /// A page of at most `most` rows.
 pub(crate) fn page(
     connection: &Connection,
-    filter: &Filter,
+    wanted: Wanted<'_>,
     (sort, cursor): (Sort, Cursor),
     most: usize,
 ) -> Result<Page, Error> {
     let names = Names::load(connection)?;
-    let selection = Selection::new(connection, &names, filter)?;
+    let selection = Selection::new(connection, &names, wanted)?;
     let most = most.max(1);
     let backward = matches!(cursor.0, From::End | From::Before { .. });
     let from = match cursor.0 {
         From::Start | From::End => None,
-        From::Behind { usd_micros, row } | From::Before { usd_micros, row } => {
-            let usd = gristmill_domain::amount::MicroUsd(usd_micros);
-            Some(Key::of(
-                sort,
-                row,
-                Spent {
-                    usd,
-                    ..Spent::default()
-                },
-            ))
-        }
+        From::Behind { weight, row } | From::Before { weight, row } => Some(Key::of(sort, row, weight)),
     };
     let walk = Walk {
         connection,
         selection: &selection,
+        sort,
         ascends: sort.ascends() != backward,
         from,
         // One more than shown says that there is a page beyond.
-        wanted: most + 1,
+        most: most + 1,
     };
-    let mut keys = match sort.by_cost() {
-        true => walk.by_cost(sort)?,
-        false => walk.by_number()?,
-    };
+    let mut keys = walk.keys()?;
     let more = keys.len() > most;
     keys.truncate(most);
     if backward {
@@ -103,13 +89,13 @@ pub(crate) fn page(
     }
     let before = |key: &Key| {
         Cursor(From::Before {
-            usd_micros: key.usd_micros,
+            weight: key.weight,
             row: key.row,
         })
     };
     let behind = |key: &Key| {
         Cursor(From::Behind {
-            usd_micros: key.usd_micros,
+            weight: key.weight,
             row: key.row,
         })
     };
@@ -119,110 +105,15 @@ pub(crate) fn page(
         false => (started, more),
     };
     let rows = keys.iter().map(|key| key.row).collect::<Vec<_>>();
+    let mut rows = listed(connection, &names, &rows)?;
+    for (row, key) in rows.iter_mut().zip(&keys) {
+        row.similarity = selection.similarity(connection, key.row)?;
+    }
     Ok(Page {
-        rows: listed(connection, &names, &rows)?,
+        rows,
         previous: keys.first().filter(|_| has_previous).map(before),
         next: keys.last().filter(|_| has_next).map(behind),
     })
-}
-
-/// A walk over rows that fit, from a key on.
-struct Walk<'a> {
-    connection: &'a Connection,
-    selection: &'a Selection,
-    ascends: bool,
-    from: Option<Key>,
-    wanted: usize,
-}
-
-impl Walk<'_> {
-    /// True for what lies beyond where the walk begins.
-    fn beyond(&self, key: &Key) -> bool {
-        self.from.is_none_or(|from| match self.ascends {
-            true => *key > from,
-            false => *key < from,
-        })
-    }
-
-    fn by_number(&self) -> Result<Vec<Key>, Error> {
-        let blocks = blocks(schema::rows(self.connection)?);
-        let mut keys = Vec::new();
-        let start = self.from.map(|from| from.row / BLOCK);
-        let mut numbers: Box<dyn Iterator<Item = u64>> = match self.ascends {
-            true => Box::new(start.unwrap_or(0)..blocks),
-            false => Box::new((0..start.map_or(blocks, |start| (start + 1).min(blocks))).rev()),
-        };
-        while let (true, Some(number)) = (keys.len() < self.wanted, numbers.next()) {
-            let mut block = Block::new(self.connection, number);
-            let mut rows = self.selection.rows(&mut block)?;
-            if !self.ascends {
-                rows.reverse();
-            }
-            let found = rows
-                .into_iter()
-                .map(|row| Key::of(Sort::Oldest, row, Spent::default()));
-            keys.extend(
-                found
-                    .filter(|key| self.beyond(key))
-                    .take(self.wanted - keys.len()),
-            );
-        }
-        Ok(keys)
-    }
-
-    fn by_cost(&self, sort: Sort) -> Result<Vec<Key>, Error> {
-        let mut kept = BinaryHeap::new();
-        for number in 0..blocks(schema::rows(self.connection)?) {
-            let mut block = Block::new(self.connection, number);
-            let rows = self.selection.rows(&mut block)?;
-            if rows.is_empty() {
-                continue;
-            }
-            let costs = block.spent()?;
-            for row in rows {
-                let Some(spent) = costs.get((row % BLOCK) as usize) else {
-                    return Err(Error::Damaged("the length of a column"));
-                };
-                let key = Key::of(sort, row, *spent);
-                if self.beyond(&key) {
-                    kept.push(Candidate {
-                        key,
-                        ascends: self.ascends,
-                    });
-                    if kept.len() > self.wanted {
-                        kept.pop();
-                    }
-                }
-            }
-        }
-        Ok(kept
-            .into_sorted_vec()
-            .into_iter()
-            .map(|candidate| candidate.key)
-            .collect())
-    }
-}
-
-/// A key by the direction of a walk: the last of it is the greatest.
-#[derive(PartialEq, Eq)]
-struct Candidate {
-    key: Key,
-    ascends: bool,
-}
-
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match self.ascends {
-            true => self.key.cmp(&other.key),
-            false => other.key.cmp(&self.key),
-        }
-    }
-}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 /// Rows of these numbers, in this order.
@@ -250,6 +141,7 @@ pub(crate) fn listed(connection: &Connection, names: &Names, rows: &[u64]) -> Re
                 detail,
                 values: values.to_vec(),
                 spent: facts.spent(),
+                similarity: None,
             })
         })
         .collect()

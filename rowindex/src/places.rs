@@ -4,8 +4,9 @@ use rusqlite::{Connection, params};
 
 use crate::bits::Bits;
 use crate::error::Error;
-use crate::vectors::BLOCK;
 
+/// Places of a block.
+pub(crate) const BLOCK: u64 = 1_024;
 /// No place: the vector is missing.
 pub(crate) const NOWHERE: [u16; 2] = [u16::MAX, u16::MAX];
 /// The greatest coordinate.

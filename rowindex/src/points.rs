@@ -1,16 +1,17 @@
 //! Points of the map.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 
 use crate::columns::{BLOCK, Block, VECTOR};
 use crate::error::Error;
 use crate::facet::Facet;
-use crate::filter::Filter;
 use crate::map::{self, Placing};
 use crate::names::Names;
 use crate::places::{self, NOWHERE};
 use crate::schema;
-use crate::selection::{Selection, blocks};
+use crate::selection::{Selection, Wanted, blocks};
 
 /// A row on the map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Point {
     pub at: [f32; 2],
     /// What it is, by number: of [`Points::classes`].
     pub class: u16,
+    /// The round that it was made in; of a real row, none.
+    pub round: Option<u32>,
 }
 
 /// Rows on the map.
@@ -34,6 +37,11 @@ pub struct Points {
     pub nowhere: u64,
     /// Values of the facet that points are classed by, the most frequent first, each with its rows.
     pub classes: Vec<(String, u64)>,
+    /// For each class, its place among all values of the facet that the run has, the most frequent first: it is the same whatever the filter
+    /// finds.
+    pub ranks: Vec<u16>,
+    /// The last round of the run that a row is of, whatever the filter finds.
+    pub last_round: Option<u32>,
     /// How far placing has come.
     pub placing: Placing,
 }
@@ -41,26 +49,37 @@ pub struct Points {
 /// At most `most` points of the rows that a filter finds, drawn evenly, classed by a facet.
 pub(crate) fn points(
     connection: &Connection,
-    filter: &Filter,
+    wanted: Wanted<'_>,
     (facet, most): (Facet, usize),
 ) -> Result<Points, Error> {
     let names = Names::load(connection)?;
-    let selection = Selection::new(connection, &names, filter)?;
+    let selection = Selection::new(connection, &names, wanted)?;
     let places = places::all(connection)?;
     let (mut found, mut nowhere) = (Vec::new(), 0);
     let mut by_code = vec![0_u64; names.lists(facet).len()];
+    let mut of_run = by_code.clone();
     for number in 0..blocks(schema::rows(connection)?) {
         let mut block = Block::new(connection, number);
         let rows = selection.rows(&mut block)?;
         let vectors = block.column(VECTOR)?.to_vec();
-        let codes = block.column(facet.column())?;
+        let codes = block.column(facet.column())?.to_vec();
+        for code in &codes {
+            if let Some(count) = of_run.get_mut(*code as usize) {
+                *count += 1;
+            }
+        }
+        let made_in = block.column(Facet::Round.column())?;
         for row in rows {
             let within = (row % BLOCK) as usize;
             let vector = vectors.get(within).copied().unwrap_or(u32::MAX);
             let code = codes.get(within).copied().unwrap_or_default();
             match places.get(vector as usize).filter(|place| **place != NOWHERE) {
                 Some(place) => {
-                    found.push((row, *place, code));
+                    found.push((
+                        row,
+                        *place,
+                        [code, made_in.get(within).copied().unwrap_or_default()],
+                    ));
                     if let Some(count) = by_code.get_mut(code as usize) {
                         *count += 1;
                     }
@@ -71,20 +90,34 @@ pub(crate) fn points(
     }
     let of = found.len() as u64;
     let drawn = gristmill_measure::sample::drawn(found.len(), most);
+    let rounds: Vec<Option<u32>> = names
+        .lists(Facet::Round)
+        .iter()
+        .map(|list| list.first().and_then(|round| round.parse().ok()))
+        .collect();
+    let (all, _) = classes(&names, facet, &of_run);
     let (classes, class_of) = classes(&names, facet, &by_code);
+    let place: HashMap<&str, u16> = all.iter().map(|(value, _)| value.as_str()).zip(0..).collect();
+    let ranks = classes
+        .iter()
+        .map(|(value, _)| place.get(value.as_str()).copied());
+    let ranks = ranks.map(Option::unwrap_or_default).collect();
     let points = drawn
         .into_iter()
         .filter_map(|place| found.get(place))
-        .map(|(row, place, code)| Point {
+        .map(|(row, place, [code, round])| Point {
             number: *row,
             at: place.map(places::share),
             class: class_of.get(*code as usize).copied().unwrap_or_default(),
+            round: rounds.get(*round as usize).copied().flatten(),
         });
     Ok(Points {
         points: points.collect(),
         of,
         nowhere,
         classes,
+        ranks,
+        last_round: rounds.iter().copied().max().flatten(),
         placing: map::placing(connection)?,
     })
 }
@@ -103,8 +136,7 @@ fn classes(names: &Names, facet: Facet, by_code: &[u64]) -> (Vec<(String, u64)>,
         .map(|(value, rows)| (value.to_owned(), rows))
         .collect();
     classes.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-    let place: std::collections::HashMap<&str, u16> =
-        classes.iter().map(|(value, _)| value.as_str()).zip(0..).collect();
+    let place: HashMap<&str, u16> = classes.iter().map(|(value, _)| value.as_str()).zip(0..).collect();
     let class_of = values
         .iter()
         .map(|value| place.get(value.as_str()).copied().unwrap_or_default())

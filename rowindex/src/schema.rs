@@ -9,11 +9,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::error::Error;
 
 /// Version of the file. One of another version is thrown away: everything in it is in the journal.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
+/// Bytes of a page of the file.
+pub(crate) const PAGE_BYTES: i64 = 16_384;
 
 const TABLES: &str = "
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE columns (place INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+CREATE TABLE costs (block INTEGER PRIMARY KEY, least INTEGER NOT NULL, most INTEGER NOT NULL);
 CREATE TABLE names (facet INTEGER NOT NULL, code INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (facet, code)) WITHOUT ROWID;
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL, segment INTEGER, at INTEGER NOT NULL,
@@ -70,7 +73,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     // Set before the first table is made; a file that has one keeps its own.
-    connection.pragma_update(None, "page_size", 16_384)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;

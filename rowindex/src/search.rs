@@ -65,6 +65,31 @@ fn expression(asked: &str) -> Result<String, Error> {
     Ok(expression)
 }
 
+/// The words of a text, each once, in their order.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let spaced = spaced(text).to_lowercase();
+    let mut seen = std::collections::HashSet::new();
+    let words = spaced.split(|c: char| !c.is_alphanumeric());
+    words
+        .filter(|word| !word.is_empty() && seen.insert(*word))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Rows that hold a word; `None` where more than `most` do.
+pub(crate) fn having(connection: &Connection, word: &str, most: u64) -> Result<Option<Vec<u64>>, Error> {
+    let mut statement = connection.prepare_cached("SELECT rowid FROM words WHERE words MATCH ?1")?;
+    let mut rows = statement.query([expression(word)?])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(row.get::<_, i64>(0)? as u64);
+        if found.len() as u64 > most {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
+}
+
 /// Rows that hold the words.
 pub(crate) fn matches(connection: &Connection, asked: &str) -> Result<Bits, Error> {
     let expression = expression(asked)?;

@@ -1,5 +1,7 @@
 //! A filter, made ready for going through columns.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use gristmill_domain::near::nearest;
@@ -10,7 +12,15 @@ use crate::error::Error;
 use crate::facet::Facet;
 use crate::filter::Filter;
 use crate::names::Names;
+use crate::similar::{SAME, Similarities};
 use crate::{located, places, search};
+
+/// A filter, with how similar rows are to what it names.
+#[derive(Clone)]
+pub(crate) struct Wanted<'f> {
+    pub(crate) filter: &'f Filter,
+    pub(crate) similar: Option<Arc<Similarities>>,
+}
 
 /// What of a filter a row fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +42,9 @@ pub(crate) struct Selection {
     inside: Option<Bits>,
     /// Ordinal of the seed that rows were made from.
     seed: Option<u32>,
+    /// For each code of a round, whether it is among those that are wanted.
+    through: Option<Vec<bool>>,
+    similar: Option<Arc<Similarities>>,
 }
 
 impl Selection {
@@ -39,7 +52,8 @@ impl Selection {
     ///
     /// # Errors
     /// [`Error::Unknown`] for a value that no row has, [`Error::Search`] for a search without a word.
-    pub(crate) fn new(connection: &Connection, names: &Names, filter: &Filter) -> Result<Self, Error> {
+    pub(crate) fn new(connection: &Connection, names: &Names, of: Wanted<'_>) -> Result<Self, Error> {
+        let Wanted { filter, similar } = of;
         let mut wanted = Vec::new();
         for (facet, values) in &filter.values {
             let lists = names.lists(*facet);
@@ -68,11 +82,22 @@ impl Selection {
             true => None,
             false => Some(located::ordinal(connection, &filter.seed)?),
         };
+        // Real rows are of no round, and were there before the first.
+        let until = |list: &Vec<String>, last: u32| {
+            let mut rounds = list.iter().map(|round| round.parse::<u32>());
+            rounds.all(|round| round.is_ok_and(|round| round <= last))
+        };
+        let through = filter.through.map(|last| {
+            let rounds = names.lists(Facet::Round).iter();
+            rounds.map(|list| until(list, last)).collect()
+        });
         Ok(Self {
             wanted,
             found,
             inside,
             seed,
+            through,
+            similar,
         })
     }
 
@@ -111,7 +136,36 @@ impl Selection {
                 }
             }
         }
+        if let Some(through) = &self.through {
+            for (code, fit) in block.column(Facet::Round.column())?.iter().zip(&mut fits) {
+                if !through.get(*code as usize).copied().unwrap_or_default() {
+                    *fit = Fit::Not;
+                }
+            }
+        }
+        if self.similar.is_some() {
+            for (similar, fit) in self.similarities(block)?.into_iter().zip(&mut fits) {
+                if similar == 0 {
+                    *fit = Fit::Not;
+                }
+            }
+        }
         Ok(fits)
+    }
+
+    /// How similar each row of a block is to what the filter names; nothing where it names nothing.
+    pub(crate) fn similarities(&self, block: &mut Block<'_>) -> Result<Vec<u32>, Error> {
+        match &self.similar {
+            Some(similar) => similar.of_block(block),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How similar a row is to what the filter names, from 0 to 1.
+    pub(crate) fn similarity(&self, connection: &Connection, row: u64) -> Result<Option<f32>, Error> {
+        let similar = self.similarities(&mut Block::new(connection, row / BLOCK))?;
+        let similar = similar.get((row % BLOCK) as usize);
+        Ok(similar.map(|similar| *similar as f32 / SAME as f32))
     }
 
     /// Numbers of the rows of a block that fit, ascending.

@@ -6,129 +6,23 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod run;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Journal, SeedStore, Start, Trace};
+use gristmill_coordinator::{Journal, Trace};
 use gristmill_domain::filter::{Reason, Rejection};
-use gristmill_domain::row::{Position, Row};
+use gristmill_domain::row::Row;
 use gristmill_ports::blob::Blobs;
-use gristmill_proto::{Record, Segment, SegmentKind};
-use gristmill_rowindex::{Cursor, Error, Export, Facet, Filter, Form, Listed, RowIndex, Sort, Source};
+use gristmill_rowindex::{Cursor, Error, Export, Facet, Filter, Form, Listed, RowIndex, Sort};
 use proptest::prelude::*;
-use tokio::runtime::Runtime;
 
-/// A copy of the stored run of version 0.1, which rows are added to.
-struct Run {
-    runtime: Runtime,
-    _folder: tempfile::TempDir,
-    scratch: tempfile::TempDir,
-    blobs: LocalBlobs,
-    start: Start,
-    seeds: SeedStore,
-}
+use run::{Run, of};
 
-impl Run {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy(
-            &Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/runs/0.1/run/state"),
-            folder.path(),
-        );
-        let blobs = LocalBlobs::new(folder.path());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let start = serde_json::from_slice(&std::fs::read(folder.path().join("run.json")).unwrap()).unwrap();
-        let seeds = runtime.block_on(SeedStore::load(&blobs)).unwrap().unwrap();
-        Self {
-            runtime,
-            _folder: folder,
-            scratch: tempfile::tempdir().unwrap(),
-            blobs,
-            start,
-            seeds,
-        }
-    }
-
-    fn source(&self) -> Source<'_> {
-        Source {
-            state: &self.blobs,
-            start: &self.start,
-            seeds: &self.seeds,
-            runtime: self.runtime.handle().clone(),
-        }
-    }
-
-    fn open(&self) -> RowIndex {
-        RowIndex::open(self.scratch.path(), self.start.run).unwrap()
-    }
-
-    fn follow(&self, index: &RowIndex) -> u64 {
-        loop {
-            let progress = index.update(&self.source()).unwrap();
-            if progress.is_done() {
-                return progress.rows;
-            }
-        }
-    }
-
-    fn rows(&self) -> Vec<Row> {
-        let journal = Journal::new(&self.blobs);
-        let names = self
-            .runtime
-            .block_on(journal.all_segments(SegmentKind::Rows))
-            .unwrap();
-        let read = |name: &String| self.runtime.block_on(journal.rows(name)).unwrap();
-        names.iter().flat_map(read).map(|record| record.value).collect()
-    }
-
-    /// Adds a segment of rows like those that there are, changed by the caller.
-    fn add(&self, round: u32, rows: Vec<Row>) {
-        let records: Vec<Record<Row>> = rows.into_iter().map(Record::plain).collect();
-        let bytes = Segment::encode(SegmentKind::Rows, &records).unwrap();
-        let prefix = format!("rows/{round:08}-");
-        let number = self.runtime.block_on(self.blobs.list(&prefix)).unwrap().len();
-        self.runtime
-            .block_on(self.blobs.create(&format!("{prefix}{number:08}.seg"), bytes))
-            .unwrap();
-    }
-
-    /// Rows of a round of their own, each like a stored one.
-    fn more(&self, round: u32, from: u64, count: u64, usd: impl Fn(u64) -> u64) -> Vec<Row> {
-        let like = self.rows();
-        let made = |index: u64| {
-            let mut row = like[(index as usize * 7) % like.len()].clone();
-            row.position = Position { round, index };
-            row.id = row.position.row_id(self.start.run);
-            for (_, amount) in &mut row.costs {
-                amount.usd.0 = 0;
-            }
-            if let Some((_, amount)) = row.costs.first_mut() {
-                amount.usd.0 = usd(index);
-            }
-            row
-        };
-        (from..from + count).map(made).collect()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
-fn of(pairs: &[(&str, &str)]) -> Filter {
-    Filter::of(pairs.iter().copied()).unwrap()
+/// Orders of rows that are compared with nothing.
+fn plain_orders() -> Vec<Sort> {
+    let orders = Sort::ALL.into_iter();
+    orders.filter(|sort| *sort != Sort::Similar).collect()
 }
 
 /// All rows by paging in one direction.
@@ -267,7 +161,7 @@ fn what_comes_later_is_read_as_if_it_had_been_there() {
     run.follow(&anew);
     for filter in [Filter::default(), of(&[("round", "8"), ("verdict", "rejected")])] {
         assert_eq!(followed.counts(&filter).unwrap(), anew.counts(&filter).unwrap());
-        for sort in Sort::ALL {
+        for sort in plain_orders() {
             let of = |index: &RowIndex| walk(index, &filter, (sort, 999), true);
             assert_eq!(of(&followed), of(&anew));
         }
@@ -360,6 +254,10 @@ fn words_are_found_and_unknown_values_named() {
         "no row of this run has the verdict `acepted`; did you mean `accepted`?"
     );
     assert!(matches!(index.counts(&of(&[("q", "?!")])), Err(Error::Search(_))));
+    assert!(matches!(
+        index.page(&Filter::default(), Sort::Similar, Cursor::default(), 5),
+        Err(Error::Text { .. })
+    ));
     let seed = run.seeds.read(run.seeds.anchor(0)).unwrap();
     let made = index.counts(&of(&[("seed", &seed.id.to_string())])).unwrap().rows;
     assert_eq!(
@@ -417,6 +315,24 @@ fn the_map_places_each_row_and_an_outline_finds_its_rows() {
         points.classes.iter().map(|(_, rows)| rows).sum::<u64>(),
         points.of
     );
+    let last = run.rows().iter().map(|row| row.position.round).max();
+    assert_eq!(points.last_round, last);
+    let real = points.points.iter().filter(|point| point.round.is_none()).count();
+    assert!(real > 0 && real < points.points.len());
+    let first = index
+        .points(&of(&[("through", "0")]), Facet::Verdict, 1_000)
+        .unwrap();
+    let early = |round: Option<u32>| round.is_none_or(|round| round == 0);
+    assert_eq!(
+        first.points.iter().map(|point| point.number).collect::<Vec<_>>(),
+        points
+            .points
+            .iter()
+            .filter(|point| early(point.round))
+            .map(|point| point.number)
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(first.last_round, points.last_round, "it is the run's");
     let left = of(&[("outline", "0,0,0.5,0,0.5,1,0,1")]);
     let within = points.points.iter().filter(|point| point.at[0] < 0.5).count() as u64;
     assert!(within > 0);
@@ -438,7 +354,7 @@ proptest! {
     fn pages_hold_every_row_once_and_in_order(
         costs in prop::collection::vec(0_u64..6, 1..60),
         most in 1_usize..25,
-        sort in prop::sample::select(Sort::ALL.to_vec()),
+        sort in prop::sample::select(plain_orders()),
         later in 0_u64..30,
         verdict in prop::sample::select(vec!["", "accepted", "rejected"]),
     ) {
@@ -454,7 +370,8 @@ proptest! {
         let mut sorted = keys.clone();
         match sort {
             Sort::Newest => sorted.sort_by_key(|key| std::cmp::Reverse(key.1)),
-            Sort::Oldest => sorted.sort_by_key(|key| key.1),
+            // Rows that are compared with nothing keep their order.
+            Sort::Oldest | Sort::Similar => sorted.sort_by_key(|key| key.1),
             Sort::Dearest => sorted.sort_by_key(|key| (std::cmp::Reverse(key.0), key.1)),
             Sort::Cheapest => sorted.sort_by_key(|key| (key.0, std::cmp::Reverse(key.1))),
         }
