@@ -210,6 +210,10 @@ async fn a_row_shows_its_steps_and_whatever_it_says_stays_text() {
         assert!(page.contains(&task.to_string()), "{task}");
     }
     assert!(page.contains("Where it comes from") && page.contains("Most similar rows"));
+    assert!(
+        page.contains(&format!("/runs/{RUN}/rows?like={}", other.id)),
+        "{page}"
+    );
     let beside = site
         .page(&format!("/runs/{RUN}/compare?a={}&b={}", row.id, other.id))
         .await;
@@ -243,6 +247,17 @@ async fn what_is_not_there_is_said_with_the_way_out() {
         ("rows?q=%3F", StatusCode::BAD_REQUEST, "no word to search for"),
         ("map?by=colour", StatusCode::BAD_REQUEST, "choose verdict"),
         (
+            "rows?through=last",
+            StatusCode::BAD_REQUEST,
+            "the last round whose rows",
+        ),
+        ("rows?sort=similar", StatusCode::BAD_REQUEST, "by `like`"),
+        (
+            "rows?like=ffffffffffffffff",
+            StatusCode::BAD_REQUEST,
+            "give a row's id",
+        ),
+        (
             "rows/ffffffffffff",
             StatusCode::NOT_FOUND,
             "has no row ffffffffffff",
@@ -260,6 +275,42 @@ async fn what_is_not_there_is_said_with_the_way_out() {
     assert_eq!(
         site.get("/runs/ffffffffffff/rows").await.status,
         StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn rows_are_found_by_what_they_are_like() {
+    let site = Site::new();
+    let rows = site.rows().await;
+    let list = site.page(&format!("/runs/{RUN}/rows?verdict=rejected")).await;
+    // From any list, with what is chosen there.
+    let id = rows.iter().find(|row| !row.accepted()).unwrap().id;
+    let address = format!("/runs/{RUN}/rows?verdict=rejected&amp;like={id}");
+    assert!(list.contains(&address), "{list}");
+    let like = site
+        .page(&format!("/runs/{RUN}/rows?verdict=accepted&like={id}"))
+        .await;
+    assert!(like.contains("most similar first") && like.contains(&format!("row {}", &id.to_string()[..12])));
+    let shares: Vec<f64> = like
+        .split("data-head=\"Similarity\">")
+        .skip(1)
+        .map(|part| part.split_once('<').unwrap().0.parse().unwrap())
+        .collect();
+    assert!(
+        !shares.is_empty() && shares.is_sorted_by(|a, b| a >= b),
+        "{shares:?}"
+    );
+    let question = rows.iter().find(|row| row.accepted()).unwrap().question.clone();
+    let text: String = question
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ')
+        .collect();
+    let like = site
+        .page(&format!("/runs/{RUN}/rows?like={}", text.replace(' ', "%20")))
+        .await;
+    assert!(
+        like.contains("similar to") && like.contains("data-head=\"Similarity\">1.000"),
+        "{like}"
     );
 }
 

@@ -10,8 +10,10 @@ use gristmill_picture::points as picture;
 use gristmill_rowindex::{Error, Facet, Points};
 use maud::{Markup, html};
 
-use super::rows::{chips, named, reading};
+use super::row_words::named;
+use super::rows::reading;
 use super::rows_asked::{Pairs, RowsAsked, address};
+use super::rows_chosen::chips;
 use crate::indexes::{Indexed, ask};
 use crate::layout;
 use crate::link;
@@ -116,7 +118,7 @@ fn page(run: &str, wanted: &Wanted, points: Option<&Points>) -> Page {
         return page.with("map", html! { p { "No row that was read so far has a place on the map. Rows get one when their questions are embedded." } });
     };
     page.with("map", html! {
-        (chips(run, &wanted.rows))
+        (chips(run, "map", &wanted.rows))
         p.quiet {
             "Near points are questions alike; distances across the map mean little. " (many(points.points.len() as u64, "point"))
             @if (points.points.len() as u64) < points.of { ", drawn evenly from " (thousands(points.of)) " rows" }

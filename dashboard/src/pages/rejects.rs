@@ -8,7 +8,8 @@ use gristmill_domain::words::thousands;
 use gristmill_rowindex::{Counts, Error, Facet, Filter};
 use maud::{Markup, html};
 
-use super::rows::{cost, named, reading};
+use super::row_words::{cost, named};
+use super::rows::reading;
 use crate::app::App;
 use crate::indexes::ask;
 use crate::link;

@@ -14,7 +14,8 @@ pub(super) type Pairs = Vec<(String, String)>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct RowsAsked {
     pub(super) filter: Filter,
-    pub(super) sort: Sort,
+    /// An order that is not the usual one of the filter.
+    sort: Option<Sort>,
     pub(super) at: Cursor,
     /// Other parameters, which the page knows.
     pub(super) others: Pairs,
@@ -31,7 +32,7 @@ impl RowsAsked {
         for (name, value) in pairs {
             match name.as_str() {
                 "sort" if value.is_empty() => {}
-                "sort" => asked.sort = value.parse().map_err(refusal)?,
+                "sort" => asked.sort = Some(value.parse().map_err(refusal)?),
                 "at" => asked.at = value.parse().map_err(refusal)?,
                 name if others.contains(&name) => asked.others.push((name.to_owned(), value.clone())),
                 name => filter.push((name, value.as_str())),
@@ -46,7 +47,21 @@ impl RowsAsked {
             },
             _ => refusal(error),
         })?;
+        asked.sort = asked.sort.filter(|sort| *sort != usual(&asked.filter));
         Ok(asked)
+    }
+
+    /// Another filter in its usual order, from its first row on.
+    pub(super) fn of(filter: Filter) -> Self {
+        Self {
+            filter,
+            ..Self::default()
+        }
+    }
+
+    /// The order of the rows.
+    pub(super) fn sort(&self) -> Sort {
+        self.sort.unwrap_or_else(|| usual(&self.filter))
     }
 
     /// One of the page's own parameters.
@@ -59,21 +74,32 @@ impl RowsAsked {
 
     /// The address of a page of a run with another filter, from its first row on.
     pub(super) fn address(&self, run: &str, page: &str, filter: &Filter) -> String {
-        let mut pairs: Vec<(&str, String)> = filter.parameters();
-        if self.sort != Sort::default() {
-            pairs.push(("sort", self.sort.name().to_owned()));
-        }
-        address(run, page, &pairs)
+        address(run, page, &self.pairs(filter))
     }
 
     /// The address of the page at a place.
     pub(super) fn at(&self, run: &str, page: &str, at: Cursor) -> String {
-        let mut pairs = self.filter.parameters();
-        if self.sort != Sort::default() {
-            pairs.push(("sort", self.sort.name().to_owned()));
-        }
+        let mut pairs = self.pairs(&self.filter);
         pairs.push(("at", at.to_string()));
         address(run, page, &pairs)
+    }
+
+    fn pairs(&self, filter: &Filter) -> Vec<(&'static str, String)> {
+        let mut pairs = filter.parameters();
+        // Rows that are compared with nothing have no order by that.
+        let sort = self
+            .sort
+            .filter(|sort| *sort != Sort::Similar || !filter.like.is_empty());
+        pairs.extend(sort.map(|sort| ("sort", sort.name().to_owned())));
+        pairs
+    }
+}
+
+/// The order of a filter's rows where none is asked for.
+fn usual(filter: &Filter) -> Sort {
+    match filter.like.is_empty() {
+        true => Sort::Newest,
+        false => Sort::Similar,
     }
 }
 
@@ -117,5 +143,12 @@ mod tests {
         );
         assert_eq!(refused("srot"), "`srot` is not a filter; did you mean `sort`?");
         assert!(RowsAsked::read(&pairs(&[("sort", "random")]), &[]).is_err());
+        let like = RowsAsked::read(&pairs(&[("like", "renal dosing"), ("sort", "similar")]), &[]).unwrap();
+        assert_eq!(like.sort(), Sort::Similar);
+        assert_eq!(
+            like.address("27d5", "rows", &like.filter),
+            "/runs/27d5/rows?like=renal%20dosing"
+        );
+        assert_eq!(RowsAsked::of(Filter::default()).sort(), Sort::Newest);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
-use super::{map, rejects, row, rows, rows_file};
+use super::{map, rejects, row, row_beside, rows, rows_file};
 use crate::app::App;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -19,7 +19,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/runs/{run}/rows/{row}/text/{part}", get(row::text))
         .route("/runs/{run}/rows/{row}/reply/{task}/{part}", get(row::reply))
         .route("/runs/{run}/row-number/{number}", get(row::by_number))
-        .route("/runs/{run}/compare", get(row::compare))
+        .route("/runs/{run}/compare", get(row_beside::compare))
         .route("/runs/{run}/rejects", get(rejects::rejects))
         .route("/runs/{run}/map", get(map::map))
         .route("/runs/{run}/map.png", get(map::png))
