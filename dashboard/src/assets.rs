@@ -23,7 +23,8 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let text = concat!(
         include_str!("../assets/dashboard.js"),
-        include_str!("../assets/rows.js")
+        include_str!("../assets/rows.js"),
+        include_str!("../assets/map.js")
     )
     .to_owned();
     Asset::new("dashboard.js", "text/javascript; charset=utf-8", text)

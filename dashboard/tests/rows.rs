@@ -34,6 +34,7 @@ struct Site {
 struct Answer {
     status: StatusCode,
     headers: axum::http::HeaderMap,
+    bytes: Vec<u8>,
     text: String,
 }
 
@@ -108,6 +109,7 @@ impl Site {
             status,
             headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes: bytes.to_vec(),
         }
     }
 
@@ -247,6 +249,11 @@ async fn what_is_not_there_is_said_with_the_way_out() {
         ("rows?q=%3F", StatusCode::BAD_REQUEST, "no word to search for"),
         ("map?by=colour", StatusCode::BAD_REQUEST, "choose verdict"),
         (
+            "map?show=all",
+            StatusCode::BAD_REQUEST,
+            "choose points, density, labels",
+        ),
+        (
             "rows?through=last",
             StatusCode::BAD_REQUEST,
             "the last round whose rows",
@@ -314,17 +321,23 @@ async fn rows_are_found_by_what_they_are_like() {
     );
 }
 
+/// The map of a run, once all of its rows have a place.
+async fn map(site: &Site, asked: &str) -> String {
+    for _ in 0..200 {
+        let page = site.page(&format!("/runs/{RUN}/map?{asked}")).await;
+        // Rows are placed after they are read.
+        if page.contains("data-points") && !page.contains("no place yet") {
+            return page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the map is never whole");
+}
+
 #[tokio::test]
 async fn the_map_is_a_picture_points_and_tables() {
     let site = Site::new();
-    let page = loop {
-        let page = site.page(&format!("/runs/{RUN}/map?by=recipe")).await;
-        // Rows are placed after they are read.
-        if page.contains("data-points") && !page.contains("no place yet") {
-            break page;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
+    let page = map(&site, "by=recipe").await;
     assert!(page.contains("Points by place") && page.contains("outline="));
     let picture = site.get(&format!("/runs/{RUN}/map.png")).await;
     assert_eq!(picture.headers[header::CONTENT_TYPE], "image/png");
@@ -334,4 +347,86 @@ async fn the_map_is_a_picture_points_and_tables() {
         .page(&format!("/runs/{RUN}/rows?outline=0,0,1,0,1,1,0,1"))
         .await;
     assert!(inside.contains("in an outline on the map"));
+}
+
+#[tokio::test]
+async fn the_map_grows_by_rounds() {
+    let site = Site::new();
+    let rows = site.rows().await;
+    let last = rows.iter().map(|row| row.position.round).max().unwrap();
+    let whole = map(&site, "").await;
+    assert!(
+        whole.contains(&format!("max=\"{last}\"")) && whole.contains("type=\"range\""),
+        "{whole}"
+    );
+    let links = (0..=last).filter(|round| whole.contains(&format!("/runs/{RUN}/map?through={round}")));
+    assert!(links.count() > 1, "each round leads to the map up to it");
+    let told = |page: &str| -> u64 {
+        let (_, rest) = page.split_once("distances across the map mean little. ").unwrap();
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        number.parse().unwrap()
+    };
+    let first = map(&site, "through=0").await;
+    assert!(told(&first) < told(&whole) && first.contains("up to round: 0"));
+    // A slider that was left at its end asks for nothing.
+    let end = map(&site, &format!("through={last}&q=")).await;
+    assert!(told(&end) == told(&whole) && !end.contains("up to round: "));
+    // The canvas has the points of all rounds, and knows which is of which.
+    let points = site.get(&format!("/runs/{RUN}/map.bin")).await;
+    assert_eq!(points.bytes.len() as u64, 12 * told(&whole));
+    let rounds: std::collections::BTreeSet<u16> = points
+        .bytes
+        .chunks_exact(12)
+        .map(|point| u16::from_le_bytes([point[6], point[7]]))
+        .collect();
+    assert!(rounds.contains(&0) && rounds.contains(&(u16::try_from(last).unwrap() + 1)));
+}
+
+#[tokio::test]
+async fn rows_that_are_chosen_on_the_map_are_beside_it() {
+    let site = Site::new();
+    let whole = map(&site, "").await;
+    assert!(
+        whole.contains("aria-labelledby=\"chosen-title\" hidden"),
+        "nothing is chosen"
+    );
+    let left = "outline=0,0,0.5,0,0.5,1,0,1";
+    let page = map(&site, &format!("{left}&show=points&show=labels")).await;
+    assert!(
+        page.contains("rows in the outline") && page.contains("<polygon"),
+        "{page}"
+    );
+    assert!(
+        page.contains("class=\"density off\"") && !page.contains("class=\"labels off\""),
+        "{page}"
+    );
+    let part = site.get(&format!("/runs/{RUN}/map/selection?{left}")).await;
+    assert!(!part.text.contains("<html") && part.text.contains("All of them as a list"));
+    let list = site.page(&format!("/runs/{RUN}/rows?{left}")).await;
+    let number = part.text.split_once("<p>").unwrap().1.split_once(' ').unwrap().0;
+    assert!(
+        list.contains(&format!("<h2 id=\"found\">{number} of")),
+        "{number}: {list}"
+    );
+    // A class has the same colour whatever is chosen.
+    let key = |page: &str| -> std::collections::BTreeSet<String> {
+        let keys = page.split("svg class=\"key ").skip(1);
+        keys.map(|key| {
+            let name = key.split_once("verdict=").unwrap().1.split('"').next().unwrap();
+            format!("{} {name}", key.split('"').next().unwrap())
+        })
+        .collect()
+    };
+    let rejected = map(&site, "verdict=rejected").await;
+    let of_rejected = rejected.split("svg class=\"key ").nth(1).unwrap();
+    let colour = of_rejected.split('"').next().unwrap().to_owned();
+    assert!(
+        key(&whole).contains(&format!("{colour} rejected")),
+        "{:?}",
+        key(&whole)
+    );
+    // What is not chosen stays to be seen in the picture.
+    let picture = site.get(&format!("/runs/{RUN}/map.png?{left}")).await;
+    let without = site.get(&format!("/runs/{RUN}/map.png")).await;
+    assert!(picture.status == StatusCode::OK && picture.bytes != without.bytes);
 }

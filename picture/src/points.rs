@@ -10,7 +10,7 @@ use crate::style::{COLOURS, LIGHT, OTHERS};
 use crate::text::{escape, push_number, thousands};
 
 /// Side of the drawing, in units of its own; points lie between 0 and this, a margin apart.
-const SIDE: f64 = 1000.0;
+pub const SIDE: f64 = 1000.0;
 const MARGIN: f64 = 24.0;
 /// Classes with a colour of their own, the real rows among them. More share the last colour.
 pub const CLASSES: usize = OTHERS;
@@ -28,6 +28,9 @@ pub struct Class {
     pub colour: usize,
     /// Squares and not dots: real rows.
     pub square: bool,
+    /// Drawn pale in pictures of pixels: what is beside the matter.
+    #[serde(skip)]
+    pub pale: bool,
 }
 
 /// A point.
@@ -59,12 +62,13 @@ impl Class {
             of: 0,
             colour: number.min(OTHERS),
             square,
+            pale: false,
         }
     }
 }
 
-/// A place in the drawing.
-fn place(share: f32) -> f64 {
+/// A place in the drawing, along either side.
+pub fn place(share: f32) -> f64 {
     if share.is_nan() {
         return SIDE / 2.0;
     }
@@ -189,7 +193,10 @@ impl Points {
         let scale = f64::from(side) / SIDE;
         // Class by class, as the paths are.
         for (number, class) in self.classes.iter().enumerate() {
-            let colour = LIGHT[class.colour.min(OTHERS)];
+            let colour = match class.pale {
+                true => LIGHT[class.colour.min(OTHERS)].map(|part| part + (u8::MAX - part) / 4 * 3),
+                false => LIGHT[class.colour.min(OTHERS)],
+            };
             let radius = self.mark(class) * f64::from(side) / 1600.0;
             for point in self.points.iter().filter(|point| point.class == number) {
                 let (x, y) = places(point);

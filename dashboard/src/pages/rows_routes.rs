@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
-use super::{map, rejects, row, row_beside, rows, rows_file};
+use super::{map, map_files, rejects, row, row_beside, rows, rows_file};
 use crate::app::App;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -22,6 +22,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/runs/{run}/compare", get(row_beside::compare))
         .route("/runs/{run}/rejects", get(rejects::rejects))
         .route("/runs/{run}/map", get(map::map))
-        .route("/runs/{run}/map.png", get(map::png))
-        .route("/runs/{run}/map.bin", get(map::bin))
+        .route("/runs/{run}/map/selection", get(map::selection))
+        .route("/runs/{run}/map.png", get(map_files::png))
+        .route("/runs/{run}/map.bin", get(map_files::bin))
 }
