@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use gristmill_coordinator::{SeedStore, Start};
 use gristmill_ports::blob::{Blobs, Error as BlobError};
-use gristmill_rowindex::{Counts, Error, Filter, Progress, RowIndex, Source as Journal};
+use gristmill_rowindex::{Counts, Error, Facet, Filter, Points, Progress, RowIndex, Source as Journal};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 
@@ -20,6 +20,8 @@ use crate::source::{Refusal, Source, Who};
 const OPEN_MAX: usize = 16;
 /// How long a page waits for the journal to be read: that of a small run is there by then.
 const WAIT: Duration = Duration::from_millis(400);
+/// Sets of points that are kept: all of a map, and those that are chosen. 2.4 MB each, for 100,000.
+const POINTS_MAX: usize = 2;
 /// Between two looks for what is new.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,7 +37,12 @@ pub(crate) struct Indexed {
     failed: Mutex<Option<String>>,
     /// The last counts: a page that stays open asks for the same ones again and again.
     counts: Mutex<Option<(Filter, u64, Arc<Counts>)>>,
+    /// The last points: a page of the map asks for them, and its picture or canvas does again.
+    points: Mutex<Vec<(PointsAsked, u64, Arc<Points>)>>,
 }
+
+/// A filter, what points are classed by, and how many there may be.
+type PointsAsked = (Filter, Facet, usize);
 
 impl Indexed {
     /// The journal, for calls from a blocking thread.
@@ -70,6 +77,24 @@ impl Indexed {
         let counts = Arc::new(self.index.counts(filter)?);
         *held() = Some((filter.clone(), counts.of, Arc::clone(&counts)));
         Ok(counts)
+    }
+
+    /// At most `most` points of the rows that a filter finds, classed by a facet.
+    pub(crate) fn points(&self, filter: &Filter, facet: Facet, most: usize) -> Result<Arc<Points>, Error> {
+        let (asked, rows) = ((filter.clone(), facet, most), self.index.rows()?);
+        let held = || self.points.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |(known, of, _): &&(PointsAsked, u64, Arc<Points>)| (known, *of) == (&asked, rows);
+        if let Some((_, _, points)) = held().iter().find(same) {
+            return Ok(Arc::clone(points));
+        }
+        let points = Arc::new(self.index.points(filter, facet, most)?);
+        // Rows without a place may get one at any moment.
+        if points.placing.is_done() {
+            let mut kept = held();
+            kept.insert(0, (asked, rows, Arc::clone(&points)));
+            kept.truncate(POINTS_MAX);
+        }
+        Ok(points)
     }
 
     /// Reads what is new, on a thread of its own, unless that is under way or was done a moment ago.
@@ -207,6 +232,7 @@ impl Indexes {
             looked: Mutex::default(),
             failed: Mutex::default(),
             counts: Mutex::default(),
+            points: Mutex::default(),
         }))
     }
 }

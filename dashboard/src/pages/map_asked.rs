@@ -116,9 +116,9 @@ impl Wanted {
 /// Points of the map.
 pub(super) struct Found {
     /// All that the filter finds, those outside of an outline as well.
-    pub(super) all: Points,
+    pub(super) all: Arc<Points>,
     /// Those in the outline, where there is one.
-    pub(super) chosen: Option<Points>,
+    pub(super) chosen: Option<Arc<Points>>,
 }
 
 impl Found {
@@ -130,7 +130,7 @@ impl Found {
 
 /// Points; `None` where a value is not known yet, since not all is read.
 fn found(indexed: &Indexed, wanted: &Wanted) -> Result<Option<Found>, Error> {
-    let points = |filter: &Filter| indexed.index.points(filter, wanted.by, POINTS);
+    let points = |filter: &Filter| indexed.points(filter, wanted.by, POINTS);
     let both = || {
         Ok(Found {
             all: points(&wanted.around())?,
