@@ -202,3 +202,58 @@ fn make_room<T>(known: &mut HashMap<String, Known<T>>, for_key: &str, kept_max: 
         .map(|(key, _)| key.clone());
     oldest.and_then(|oldest| known.remove(&oldest));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn count(values: &Background<u32>, key: &str, due: bool) -> Last<u32> {
+        let make = |before: Option<Arc<u32>>| async move { Ok(Some(before.map_or(1, |before| *before + 1))) };
+        values.of(key, (0, Wait::Next(LONG)), |_| due, make).await
+    }
+
+    #[tokio::test]
+    async fn a_value_is_made_from_the_last_one_when_it_is_due() {
+        let values = Background::new(2, 1);
+        for (due, wanted) in [(true, 1), (false, 1), (true, 2), (false, 2)] {
+            assert_eq!(count(&values, "a", due).await.value.as_deref(), Some(&wanted));
+        }
+        // The third key takes the place of the one that was made first.
+        count(&values, "b", true).await;
+        count(&values, "c", true).await;
+        assert_eq!(count(&values, "a", true).await.value.as_deref(), Some(&1));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_beside_the_last_value_until_a_try_succeeds() {
+        let values = Background::new(2, 1);
+        count(&values, "a", true).await;
+        let fail = |_| async { Err(anyhow::anyhow!("no journal").context("it cannot be counted")) };
+        let last = values.of("a", (1, Wait::Next(LONG)), |_| true, fail).await;
+        assert_eq!(last.failed.as_deref(), Some("it cannot be counted: no journal"));
+        assert_eq!(last.value.as_deref(), Some(&1));
+        let known = |known: &Known<u32>| {
+            assert_eq!(known.version, Some(1));
+            !known.rested(LONG, 1)
+        };
+        let again = |before: Option<Arc<u32>>| async move { Ok(before.map(|before| *before + 1)) };
+        let last = values.of("a", (1, Wait::Next(LONG)), known, again).await;
+        assert_eq!((last.value.as_deref(), last.failed), (Some(&2), None));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_does_not_wait_takes_what_is_there() {
+        let values = Background::new(2, 1);
+        let (told, asked) = tokio::sync::oneshot::channel::<u32>();
+        let make = |_| async move { Ok(asked.await.ok()) };
+        let first = values.of("a", (0, Wait::No), |_| true, make).await;
+        assert!(first.is_nothing());
+        // One is under way, so no other begins.
+        let other = |_| async { Ok(Some(9)) };
+        let waiting = values.of("a", (0, Wait::First(LONG)), |_| true, other);
+        let (waited, ()) = tokio::join!(waiting, async { told.send(5).unwrap() });
+        assert_eq!(waited.value.as_deref(), Some(&5));
+    }
+}
