@@ -10,6 +10,7 @@ use crate::measures::Measures;
 use crate::samples::Samples;
 use crate::session::Sessions;
 use crate::source::Source;
+use crate::step_counts::StepCounts;
 
 /// The dashboard's state.
 pub(crate) struct App {
@@ -21,6 +22,8 @@ pub(crate) struct App {
     pub(crate) facts: JournalFacts,
     /// How diverse runs are, and how well they cover real rows.
     pub(crate) measures: Measures,
+    /// What their steps, models and teachers came to.
+    pub(crate) steps: StepCounts,
     /// Their rows.
     pub(crate) indexes: Indexes,
     /// Ends streams: a server that stops does not wait for open tabs.

@@ -26,10 +26,11 @@ pub(crate) struct Frame<'a> {
 }
 
 /// Pages of one run: the last part of their address, and what they are called.
-const OF_RUN: [(&str, &str); 7] = [
+const OF_RUN: [(&str, &str); 8] = [
     ("", "Overview"),
     ("rows", "Rows"),
     ("rejects", "Rejects"),
+    ("recipes", "Recipes"),
     ("map", "Map"),
     ("coverage", "Coverage"),
     ("budget", "Budget"),

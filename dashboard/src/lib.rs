@@ -34,6 +34,7 @@ mod routes;
 mod samples;
 mod session;
 mod source;
+mod step_counts;
 mod tallies;
 mod text;
 mod visitor;

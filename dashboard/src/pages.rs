@@ -17,6 +17,7 @@ mod map_marks;
 mod map_tables;
 mod parts;
 mod provenance;
+mod recipes;
 mod rejects;
 mod rounds;
 mod row;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/runs/{run}", get(run::run))
         .route("/runs/{run}/budget", get(budget::budget))
         .route("/runs/{run}/coverage", get(coverage::coverage))
+        .route("/runs/{run}/recipes", get(recipes::recipes))
         .route("/runs/{run}/endpoints", get(endpoints::endpoints))
         .route("/runs/{run}/act/{verb}", get(act::ask).post(act::carry_out))
         .merge(rows_routes::routes())

@@ -24,6 +24,7 @@ use crate::pages;
 use crate::samples::Samples;
 use crate::session::Sessions;
 use crate::source::{Refusal, Source};
+use crate::step_counts::StepCounts;
 use crate::text::now_ms;
 use crate::visitor::{self, Visitor};
 
@@ -50,6 +51,7 @@ impl Dashboard {
                 samples: Samples::default(),
                 facts: JournalFacts::default(),
                 measures: Measures::default(),
+                steps: StepCounts::default(),
                 indexes: Indexes::default(),
                 stop,
             }),

@@ -1,8 +1,15 @@
-//! What is shown of a recipe: a line in a list, its steps as a text, and as a chart.
+//! What is shown of a recipe: a line in a list, its steps as a text, and as a chart, also with what a run's candidates came to at each.
 
+use std::collections::BTreeMap;
+
+use gristmill_domain::amount::{Amount, MicroUsd};
+use gristmill_domain::filter::Reason;
 use gristmill_domain::recipe::{Among, Does, JUDGE_PROMPT, Keep, Recipe, Samples, Step};
+use gristmill_domain::words::{many, thousands};
 use gristmill_picture::flow;
 use serde_json::{Value, json};
+
+use crate::steps::RecipeSteps;
 
 /// What a list says of a recipe.
 pub fn listed(recipe: &Recipe) -> Value {
@@ -61,6 +68,141 @@ fn row(recipe: &Recipe) -> Shown {
 
 /// The steps as a chart.
 pub fn svg(recipe: &Recipe) -> String {
+    let (steps, loops) = charted(recipe, flow::Counted::default);
+    flow::svg(
+        &format!("{} · {}", recipe.name(), recipe.file().about),
+        &steps,
+        &loops,
+    )
+}
+
+/// A step of a recipe as a run has taken it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountedStep {
+    /// What it does, in a few words.
+    pub title: String,
+    /// Whom it asks, by which prompt, under which condition; may be empty.
+    pub detail: String,
+    /// Candidates that came to it.
+    pub came: u64,
+    /// Candidates that it made calls for; `None` where it makes none, or where rows do not say.
+    pub asked: Option<u64>,
+    /// Candidates that it dropped, by reason.
+    pub dropped: Vec<(Reason, u64)>,
+    /// What its calls cost.
+    pub cost: Amount,
+}
+
+impl CountedStep {
+    /// Candidates that it dropped.
+    pub fn dropped_all(&self) -> u64 {
+        self.dropped.iter().map(|(_, rows)| rows).sum()
+    }
+}
+
+/// The steps of a recipe with what a run's candidates came to at each, the finished row as the last. The ends of loops are left out.
+pub fn counted(of: &RecipeSteps) -> Vec<CountedStep> {
+    let in_order =
+        |dropped: &BTreeMap<Reason, u64>| dropped.iter().map(|(reason, rows)| (*reason, *rows)).collect();
+    let taken = of.recipe.steps().iter().zip(&of.steps).enumerate();
+    let mut all: Vec<CountedStep> = taken
+        .filter(|(_, (step, _))| !matches!(step.does, Does::Repeat { .. } | Does::Again { .. }))
+        .map(|(number, (step, counts))| {
+            let Shown { title, detail, .. } = shown(&of.recipe, step);
+            let calls = matches!(step.does, Does::Ask(_) | Does::Judge(_) | Does::TagConcept);
+            CountedStep {
+                title,
+                detail,
+                came: of.came_to(number),
+                asked: (calls && of.calls_known).then_some(counts.asked),
+                dropped: in_order(&counts.dropped),
+                cost: counts.cost,
+            }
+        })
+        .collect();
+    let Shown { title, detail, .. } = row(&of.recipe);
+    all.push(CountedStep {
+        title,
+        detail,
+        came: of.came_to(of.steps.len()),
+        asked: None,
+        dropped: in_order(&of.dropped_last),
+        cost: Amount::ZERO,
+    });
+    all
+}
+
+/// The same as a chart inside a page. `link` says where candidates are shown that were dropped for these reasons.
+pub fn inline(of: &RecipeSteps, priced: bool, link: impl Fn(&[(Reason, u64)]) -> String) -> String {
+    let steps = counted(of);
+    let mut left = steps.iter();
+    let (mut charted, loops) = charted(&of.recipe, || {
+        let step = left.next();
+        step.map(|step| counts(of, step, priced, &link))
+            .unwrap_or_default()
+    });
+    if let Some(row) = charted.last_mut() {
+        row.counted.cost = format!("{} accepted", thousands(of.accepted));
+    }
+    for (drawn, step) in charted.iter_mut().zip(&steps) {
+        drawn.drops = match step.dropped_all() {
+            0 => String::new(),
+            rows => format!("{} dropped", thousands(rows)),
+        };
+    }
+    let title = format!(
+        "{}: what became of {}",
+        of.made.recipe,
+        many(of.candidates, "candidate")
+    );
+    let description = format!(
+        "Steps from top to bottom, with the candidates that went on from each, those that it dropped and what it cost; {} accepted.",
+        thousands(of.accepted)
+    );
+    flow::inline(&title, &description, &charted, &loops)
+}
+
+fn counts(
+    of: &RecipeSteps,
+    step: &CountedStep,
+    priced: bool,
+    link: &impl Fn(&[(Reason, u64)]) -> String,
+) -> flow::Counted {
+    let dropped = step.dropped_all();
+    let money = |usd: u64| match priced {
+        true => MicroUsd(usd).to_string(),
+        false => String::new(),
+    };
+    let calls = step.cost.calls;
+    let cost = match (calls, priced) {
+        (0, _) => String::new(),
+        (calls, true) => format!("{} · {}", money(step.cost.usd.0), many(calls, "call")),
+        (calls, false) => many(calls, "call"),
+    };
+    let each = match (calls, of.accepted, priced) {
+        (0, ..) | (_, 0, _) => String::new(),
+        (_, accepted, true) => format!("{} a row", money(step.cost.usd.0 / accepted)),
+        (calls, accepted, false) => format!("{:.2} a row", calls as f64 / accepted as f64),
+    };
+    let mut reasons = step.dropped.clone();
+    reasons.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    let named = reasons
+        .iter()
+        .map(|(reason, rows)| format!("{} {}", reason.label(), thousands(*rows)));
+    flow::Counted {
+        on: format!("{} go on", thousands(step.came.saturating_sub(dropped))),
+        cost,
+        each,
+        reasons: named.collect::<Vec<_>>().join(", "),
+        link: (dropped > 0).then(|| link(&step.dropped)),
+    }
+}
+
+/// Steps and loops of a chart, the finished row as the last step.
+fn charted(
+    recipe: &Recipe,
+    mut counts: impl FnMut() -> flow::Counted,
+) -> (Vec<flow::FlowStep>, Vec<flow::Loop>) {
     let mut steps = Vec::new();
     let mut loops = Vec::new();
     // Loops are drawn beside the steps that they hold.
@@ -75,27 +217,27 @@ pub fn svg(recipe: &Recipe) -> String {
             }),
             does => {
                 let Shown { title, detail, drops } = shown(recipe, step);
+                let counted = counts();
                 steps.push(flow::FlowStep {
                     title,
                     detail,
                     drops,
                     colour: colour(does),
+                    counted,
                 });
             }
         }
     }
     let Shown { title, detail, drops } = row(recipe);
+    let counted = counts();
     steps.push(flow::FlowStep {
         title,
         detail,
         drops,
+        counted,
         ..flow::FlowStep::default()
     });
-    flow::svg(
-        &format!("{} · {}", recipe.name(), recipe.file().about),
-        &steps,
-        &loops,
-    )
+    (steps, loops)
 }
 
 fn colour(does: &Does) -> usize {
