@@ -2,6 +2,7 @@
 
 mod act;
 mod bars;
+mod books;
 mod budget;
 mod course;
 mod coverage;

@@ -1,13 +1,14 @@
-//! What steps of runs came to, counted from their journals in the background and kept up with them while somebody looks.
+//! What steps and models of runs came to, counted from their journals in the background and kept up with them while somebody looks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use gristmill_coordinator::Start;
+use gristmill_domain::stage::Stage;
 use gristmill_proto::v1;
-use gristmill_runs::{RecipeSteps, StepTally};
+use gristmill_runs::{ModelCost, RecipeSteps, StepTally};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -27,6 +28,8 @@ const RUNS_MAX: usize = 32;
 pub(crate) struct Steps {
     /// Recipes that made candidates.
     pub(crate) recipes: Vec<RecipeSteps>,
+    /// What each model cost, by stage.
+    pub(crate) models: BTreeMap<(Stage, String), ModelCost>,
     /// When it was counted, Unix milliseconds.
     pub(crate) at_ms: u64,
     /// It is of a run that has ended.
@@ -154,6 +157,7 @@ fn is_over(run: &v1::Run) -> bool {
 fn shown(tally: &StepTally, last: bool) -> Steps {
     Steps {
         recipes: tally.recipes().cloned().collect(),
+        models: tally.models(),
         at_ms: now_ms(),
         last,
     }

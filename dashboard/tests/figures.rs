@@ -105,3 +105,29 @@ async fn a_recipe_s_graph_says_what_came_to_each_step_and_where_the_rest_is() {
         "{page}"
     );
 }
+
+#[tokio::test]
+async fn the_books_agree_with_the_manifest_to_the_cent() {
+    let dashboard = dashboard(vec![stored()]);
+    let manifest = manifest();
+    let page = whole(&dashboard, &format!("/runs/{RUN}/budget")).await;
+    let (_, table) = page.split_once("What each came to").unwrap();
+    let (_, sums) = table.split_once("<tfoot>").unwrap();
+    let sums = sums.split_once("</tfoot>").unwrap().0;
+    let cells: Vec<&str> = sums
+        .split("<td>")
+        .skip(1)
+        .map(|cell| cell.split("</td>").next().unwrap())
+        .collect();
+    let lost: u64 = manifest.rejected.iter().map(|(_, loss)| loss.usd_micros).sum();
+    let all = manifest.usd_micros();
+    let rows = manifest.rows.train_synthetic;
+    assert_eq!(cells[0], MicroUsd(all).to_string());
+    assert_eq!(cells[3], thousands(manifest.calls()));
+    assert!(cells[6].starts_with(&MicroUsd(lost).to_string()), "{cells:?}");
+    assert_eq!(cells[7], MicroUsd(all / rows).to_string());
+    for spend in &manifest.spend {
+        let usd = MicroUsd(spend.usd_micros()).to_string();
+        assert!(page.contains(&format!("<td>{usd}</td>")), "{usd}: {page}");
+    }
+}

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::response::Response;
 use gristmill_domain::amount::{Amount, MicroUsd};
-use gristmill_domain::ledger::{Account, Books};
+use gristmill_domain::ledger::Account;
 use gristmill_domain::words::thousands;
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
-use super::bars::{bar, key};
+use super::bars::key;
+use super::books::books;
 use super::course;
 use super::funnel::{Facts, dated};
 use super::parts::{Budget, RowCounts, goes_on};
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::live::{Asked, show};
 use crate::page::{Page, Part};
 use crate::source::{Refusal, Who};
-use crate::text::{Shown, money, now_ms, percent};
+use crate::text::{money, now_ms, percent};
 
 pub(super) async fn budget(asked: Asked, Path(run): Path<String>) -> Response {
     let (app, who) = (Arc::clone(&asked.app), asked.visitor.session.who);
@@ -34,6 +35,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
         .clone()
         .and_then(|account| Account::try_from(account).ok());
     let facts = app.facts.of(&app.source, &run).await;
+    let steps = app.steps.of(&app.source, &run).await;
     let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
     let samples = app.samples.of(&run.run);
     Ok(Page::new(format!("Budget of run {}", run.run), Part::Runs)
@@ -43,7 +45,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
             "course",
             course::course(&run, &samples, &budget, &rows, pace.as_ref()),
         )
-        .with("books", books(account.as_ref(), &budget))
+        .with("books", books(account.as_ref(), &budget, &rows, &steps))
         .with("each", each(&run, &rows, &budget, &facts)))
 }
 
@@ -97,57 +99,6 @@ fn total(budget: &Budget) -> Markup {
                     "Burned calls are booked at the worst case, since nobody knows what they cost. If the provider does not bill its failures, set "
                     code { "billed_on_error: false" } " at the model."
                 }
-            }
-        }
-    }
-}
-
-/// By stage and model.
-fn books(account: Option<&Account>, budget: &Budget) -> Markup {
-    let all: Vec<(String, String, Books)> = account
-        .iter()
-        .flat_map(|account| &account.books)
-        .flat_map(|(stage, models)| {
-            models
-                .iter()
-                .map(move |(model, books)| (stage.to_string(), model.clone(), *books))
-        })
-        .collect();
-    let size = |amount: Amount| {
-        if budget.priced() {
-            amount.usd.0
-        } else {
-            amount.calls
-        }
-    };
-    let most = all
-        .iter()
-        .map(|(_, _, books)| size(books.used()))
-        .max()
-        .unwrap_or(0)
-        .max(1) as f64;
-    html! {
-        section aria-labelledby="books-title" {
-            h2 #books-title { "By stage and teacher" }
-            @if all.is_empty() { p.quiet { "No call has begun yet." } }
-            @else {
-                p.quiet { "Bars are " (if budget.priced() { "money" } else { "calls" }) ": spent and burned, and faintly what is held." }
-                div.scroll { table.bars {
-                    thead { tr {
-                        th scope="col" { "stage · model" } th.bar scope="col" { span.hidden { "share" } } th scope="col" { "spent" } th scope="col" { "burned" } th scope="col" { "held" }
-                        th scope="col" { "calls" } th scope="col" { "prompt tokens" } th scope="col" { "completion tokens" }
-                    } }
-                    tbody { @for (stage, model, books) in &all { tr {
-                        th scope="row" { (stage) " · " (Shown(model)) }
-                        td.bar { (bar(6, size(books.gone()) as f64 / most, size(books.started) as f64 / most, None)) }
-                        td { (money(books.spent.usd, budget.priced())) }
-                        td { (money(books.burned.usd, budget.priced())) }
-                        td { (money(books.started.usd, budget.priced())) }
-                        td { (thousands(books.gone().calls)) }
-                        td { (thousands(books.gone().input_tokens)) }
-                        td { (thousands(books.gone().output_tokens)) }
-                    } } }
-                } }
             }
         }
     }
