@@ -10,6 +10,11 @@ pub(crate) fn of_run(run: &str, page: &str) -> String {
     format!("/runs/{}/{page}", encoded(run))
 }
 
+/// Two runs side by side.
+pub(crate) fn compare(a: &str, b: &str) -> String {
+    format!("/compare?a={}&b={}", encoded(a), encoded(b))
+}
+
 /// The page that asks before an act on a run is carried out: `pause`, `resume`, `cancel`, `raise`.
 pub(crate) fn act(run: &str, verb: &str) -> String {
     format!("/runs/{}/act/{verb}", encoded(run))

@@ -4,9 +4,11 @@ mod act;
 mod bars;
 mod books;
 mod budget;
+mod compare;
 mod course;
 mod coverage;
 mod dead;
+mod differences;
 mod endpoints;
 mod flow;
 mod funnel;
@@ -51,6 +53,7 @@ pub(crate) use parts::goes_on;
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/runs", get(runs::runs))
+        .route("/compare", get(compare::compare))
         .route("/runs/{run}", get(run::run))
         .route("/runs/{run}/budget", get(budget::budget))
         .route("/runs/{run}/coverage", get(coverage::coverage))

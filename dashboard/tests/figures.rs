@@ -10,17 +10,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use gristmill_dashboard::{Dashboard, Folders};
+use gristmill_dashboard::{Act, Dashboard, Folders, Refusal, Source, Who};
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::thousands;
+use gristmill_ports::blob::Blobs;
+use gristmill_proto::v1;
 use gristmill_runs::{Manifest, RunFolder};
 use http_body_util::BodyExt;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 const RUN: &str = "e571c67d7e81";
+const OTHER: &str = "ffffffffffff";
 
 fn stored() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/runs/0.1")
@@ -35,7 +39,7 @@ fn dashboard(folders: Vec<PathBuf>) -> Dashboard {
     Dashboard::new(Arc::new(Folders::new(folders)), CancellationToken::new())
 }
 
-async fn ask(dashboard: &Dashboard, path: &str) -> (StatusCode, String) {
+async fn ask(dashboard: &Dashboard, path: &str) -> (StatusCode, String, String) {
     let request = Request::get(path).header(header::HOST, "127.0.0.1:7080");
     let answer = dashboard
         .router()
@@ -43,15 +47,17 @@ async fn ask(dashboard: &Dashboard, path: &str) -> (StatusCode, String) {
         .await
         .unwrap();
     let status = answer.status();
+    let location = answer.headers().get(header::LOCATION);
+    let location = location.map_or(String::new(), |to| to.to_str().unwrap().to_owned());
     let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8(bytes.to_vec()).unwrap())
+    (status, String::from_utf8(bytes.to_vec()).unwrap(), location)
 }
 
 /// A page once nothing of it is counted or measured any more, which is done beside it.
 async fn whole(dashboard: &Dashboard, path: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
-        let (status, page) = ask(dashboard, path).await;
+        let (status, page, _) = ask(dashboard, path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {page}");
         let waits =
             page.contains("is being counted") || page.contains("in the background where rounds have ended");
@@ -64,6 +70,75 @@ async fn whole(dashboard: &Dashboard, path: &str) -> String {
         }
         assert!(Instant::now() < deadline, "{path} is never whole: {page}");
         tokio::task::yield_now().await;
+    }
+}
+
+/// The stored run, and beside it the same with another threshold.
+struct Two {
+    folders: Folders,
+}
+
+fn told_of(run: &str, mut run_of: v1::Run) -> v1::Run {
+    run.clone_into(&mut run_of.run);
+    run_of
+}
+
+#[async_trait]
+impl Source for Two {
+    fn who(&self, token: Option<&str>) -> Option<Who> {
+        self.folders.who(token)
+    }
+
+    fn still(&self, who: Who) -> Option<Who> {
+        Some(who)
+    }
+
+    fn read_only(&self) -> Option<&'static str> {
+        self.folders.read_only()
+    }
+
+    fn is_cluster(&self) -> bool {
+        false
+    }
+
+    async fn runs(&self, who: Who, skip: u32, _limit: u32) -> Result<Vec<v1::Run>, Refusal> {
+        let runs = [self.run(who, RUN).await?, self.run(who, OTHER).await?];
+        Ok(runs.into_iter().skip(skip as usize).collect())
+    }
+
+    async fn active(&self) -> Result<Vec<v1::Run>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn run(&self, who: Who, run: &str) -> Result<v1::Run, Refusal> {
+        if ![RUN, OTHER].contains(&run) {
+            return Err(Refusal::not_found(format!("there is no run {run}")));
+        }
+        Ok(told_of(run, self.folders.run(who, RUN).await?))
+    }
+
+    async fn workers(&self, who: Who) -> Result<v1::ListWorkersResponse, Refusal> {
+        self.folders.workers(who).await
+    }
+
+    async fn dead_letters(&self, who: Who, before: u64, limit: u32) -> Result<Vec<v1::DeadLetter>, Refusal> {
+        self.folders.dead_letters(who, before, limit).await
+    }
+
+    async fn act(&self, who: Who, act: Act) -> Result<(), Refusal> {
+        self.folders.act(who, act).await
+    }
+
+    async fn state(&self, who: Who, _run: &str) -> Result<Arc<dyn Blobs>, Refusal> {
+        self.folders.state(who, RUN).await
+    }
+
+    async fn manifest(&self, who: Who, run: &str) -> Result<Option<Manifest>, Refusal> {
+        let mut manifest = self.folders.manifest(who, RUN).await?.unwrap();
+        if run == OTHER {
+            manifest.job.judge.as_mut().unwrap().accept_at = 3.5;
+        }
+        Ok(Some(manifest))
     }
 }
 
@@ -130,4 +205,49 @@ async fn the_books_agree_with_the_manifest_to_the_cent() {
         let usd = MicroUsd(spend.usd_micros()).to_string();
         assert!(page.contains(&format!("<td>{usd}</td>")), "{usd}: {page}");
     }
+}
+
+#[tokio::test]
+async fn two_runs_are_compared_by_what_differs() {
+    let source = Two {
+        folders: Folders::new(vec![stored()]),
+    };
+    let dashboard = Dashboard::new(Arc::new(source), CancellationToken::new());
+    let (_, runs, _) = ask(&dashboard, "/runs").await;
+    for run in [RUN, OTHER] {
+        let tick = format!("name=\"run\" value=\"{run}\" form=\"compare\"");
+        assert!(runs.contains(&tick), "{runs}");
+    }
+    let (status, _, to) = ask(&dashboard, &format!("/compare?run={RUN}&run={OTHER}")).await;
+    assert_eq!(
+        (status, to.as_str()),
+        (StatusCode::SEE_OTHER, &*format!("/compare?a={RUN}&b={OTHER}"))
+    );
+    let page = whole(&dashboard, &to).await;
+    let (_, told) = page.split_once("What they were told").unwrap();
+    assert_eq!(told.matches("<code>judge.accept_at</code>").count(), 1, "{told}");
+    assert_eq!(
+        told.matches("<th scope=\"row\">").count(),
+        1,
+        "only what differs: {told}"
+    );
+    assert!(told.contains("<td>4.0</td><td>3.5</td>"), "{told}");
+    for (reason, loss) in &manifest().rejected {
+        let cell = format!("reason={}\">{}</a>", reason.as_str(), loss.rows);
+        assert_eq!(page.matches(&cell).count(), 2, "{cell}: {page}");
+    }
+    assert!(page.contains("DCScore up to each round"), "{page}");
+    for (query, why) in [
+        ("", "No run was chosen"),
+        ("?run=a", "One run"),
+        ("?run=a&run=b&run=c", "3 runs"),
+    ] {
+        let (status, page, _) = ask(&dashboard, &format!("/compare{query}")).await;
+        assert!(
+            status == StatusCode::BAD_REQUEST && page.contains(why),
+            "{query}: {page}"
+        );
+    }
+    let (status, ..) = ask(&dashboard, &format!("/compare?a={RUN}&b=000000000000")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }

@@ -45,3 +45,15 @@ pub(super) fn key(colour: usize, faint: bool, name: &str) -> Markup {
         }
     }
 }
+
+/// Two bars above each other, such as one value of two runs; shares of the cell's width. The numbers stand beside them.
+pub(super) fn pair(shares: [f64; 2]) -> Markup {
+    let width = |share: f64| format!("{:.1}", 100.0 * share.clamp(0.0, 1.0));
+    let [first, second] = shares;
+    html! {
+        svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
+            g.c0 { rect.fill width=(width(first)) height="4.5" {} }
+            g.c1 { rect.fill width=(width(second)) y="5.5" height="4.5" {} }
+        }
+    }
+}

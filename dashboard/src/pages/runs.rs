@@ -9,6 +9,7 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::compare::{chooser, tick};
 use super::parts::{Budget, RowCounts, attention, budget_bar, goes_on, left, seconds_left, state_mark};
 use crate::app::App;
 use crate::link;
@@ -49,6 +50,7 @@ async fn page(app: Arc<App>, who: Who, wanted: Wanted) -> Result<Page, Refusal> 
     }
     Ok(page
         .with("attention", need_attention(&lines))
+        .with("choose", html! { @if lines.len() > 1 { (chooser()) } })
         .with("runs", table(&lines, app.source.is_cluster()))
         .with("paging", paging(wanted.skip, more)))
 }
@@ -121,7 +123,7 @@ fn table(lines: &[Line], cluster: bool) -> Markup {
                 caption.hidden { "Runs" }
                 thead { tr {
                     th scope="col" { "Run" } th scope="col" { "State" } th scope="col" { "Rows" } th scope="col" { "Budget" }
-                    th scope="col" { "Accepted" } th scope="col" { "Rate" } th scope="col" { "Left" } th scope="col" { "Started" }
+                    th scope="col" { "Accepted" } th scope="col" { "Rate" } th scope="col" { "Left" } th scope="col" { "Started" } th scope="col" { "Compare" }
                 } }
                 tbody { @for line in lines { (row(line, cluster)) } }
             }
@@ -155,6 +157,7 @@ fn row(line: &Line, cluster: bool) -> Markup {
             td data-head="Rate" { @if line.rate.is_empty() { "–" } @else { (line.rate) } }
             td data-head="Left" { (left(line.left)) }
             td data-head="Started" { (time(run.submitted_ms)) }
+            td data-head="Compare" { (tick(&run.run)) }
         }
     }
 }

@@ -1,0 +1,341 @@
+//! Two runs side by side: what they were told, and what they came to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::Query;
+use axum::response::{IntoResponse, Redirect, Response};
+use gristmill_domain::amount::{Amount, MicroUsd};
+use gristmill_domain::filter::Reason;
+use gristmill_domain::words::thousands;
+use gristmill_proto::v1;
+use gristmill_runs::Manifest;
+use maud::{Markup, html};
+
+use super::bars::{key, pair};
+use super::differences::differences;
+use super::funnel::{Facts, dated};
+use super::parts::{Budget, RowCounts, state_mark};
+use crate::app::App;
+use crate::link;
+use crate::live::{Asked, show};
+use crate::page::{Page, Part};
+use crate::source::{Refusal, Who};
+use crate::text::{Shown, percent};
+
+/// Fields of a query, in their order.
+type Pairs = Vec<(String, String)>;
+
+/// Which runs are wanted: `a` and `b`, or the boxes of the page of runs, each of which sends a `run`.
+fn wanted(pairs: &Pairs) -> Vec<&str> {
+    let all = |name: &'static str| {
+        let of_name = pairs.iter().filter(move |(key, _)| key == name);
+        of_name.map(|(_, run)| run.as_str())
+    };
+    match (all("a").next(), all("b").next()) {
+        (Some(a), Some(b)) => vec![a, b],
+        _ => all("run").collect(),
+    }
+}
+
+pub(super) async fn compare(asked: Asked, Query(pairs): Query<Pairs>) -> Response {
+    let [a, b] = match wanted(&pairs)[..] {
+        [a, b] => [a.to_owned(), b.to_owned()],
+        ref runs => {
+            let text = match runs.len() {
+                0 => "No run was chosen. Tick two on the page of runs.".to_owned(),
+                1 => "One run was chosen. Tick two on the page of runs.".to_owned(),
+                more => format!("{more} runs were chosen. Two are compared: tick two on the page of runs."),
+            };
+            return asked.refused(&Refusal::bad_request(text));
+        }
+    };
+    // Boxes lead to an address that can be kept and changed.
+    if pairs.iter().any(|(key, _)| key == "run") {
+        return Redirect::to(&link::compare(&a, &b)).into_response();
+    }
+    let (app, who) = (Arc::clone(&asked.app), asked.visitor.session.who);
+    show(asked, move || page(Arc::clone(&app), who, [a.clone(), b.clone()])).await
+}
+
+/// A run with what is known of it.
+struct Side {
+    run: v1::Run,
+    facts: Facts,
+    budget: Budget,
+    rows: RowCounts,
+}
+
+impl Side {
+    async fn of(app: &App, who: Who, run: &str) -> Result<Self, Refusal> {
+        let run = app.source.run(who, run).await?;
+        Ok(Self {
+            facts: app.facts.of(&app.source, &run).await,
+            budget: Budget::of(&run),
+            rows: RowCounts::reported(&run),
+            run,
+        })
+    }
+
+    fn manifest(&self) -> Option<&Manifest> {
+        let counted = self.facts.as_ref().ok()?.as_ref()?;
+        Some(&counted.manifest)
+    }
+
+    /// What is gone; nothing before the first call, whose books say it.
+    fn gone(&self) -> Option<Amount> {
+        self.run.account.as_ref().map(|_| self.budget.gone())
+    }
+
+    /// The same in micro-dollars, where prices are known.
+    fn usd(&self) -> Option<f64> {
+        let gone = self.gone().filter(|_| self.budget.priced())?;
+        Some(gone.usd.0 as f64)
+    }
+
+    fn calls(&self) -> Option<f64> {
+        self.gone().map(|gone| gone.calls as f64)
+    }
+
+    /// A sum for each accepted row.
+    fn each(&self, all: Option<f64>) -> Option<f64> {
+        let rows = self.rows.accepted;
+        all.filter(|_| rows > 0).map(|all| all / rows as f64)
+    }
+}
+
+async fn page(app: Arc<App>, who: Who, runs: [String; 2]) -> Result<Page, Refusal> {
+    let [a, b] = &runs;
+    let sides = [Side::of(&app, who, a).await?, Side::of(&app, who, b).await?];
+    let cluster = app.source.is_cluster();
+    Ok(Page::new("Two runs", Part::Runs)
+        .with("sides", heads(&sides, cluster))
+        .with("numbers", numbers(&sides))
+        .with("rejects", rejects(&sides))
+        .with("measures", measures(&app, &sides))
+        .with("configuration", configuration(&sides)))
+}
+
+fn heads(sides: &[Side; 2], cluster: bool) -> Markup {
+    html! {
+        ul.legend {
+            @for (number, side) in sides.iter().enumerate() {
+                (key(number, false, ["the first", "the second"][number]))
+                li {
+                    a href=(link::run(&side.run.run)) { (side.run.run) } " " (Shown(&side.run.name)) " " (state_mark(&side.run, cluster))
+                }
+            }
+        }
+        @for side in sides { (dated(&side.facts)) }
+    }
+}
+
+/// One measure of both runs, `None` where it is not known; `text` puts it in words.
+fn line(name: &Markup, values: [Option<f64>; 2], text: &dyn Fn(f64) -> String) -> Markup {
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    let share = |value: Option<f64>| {
+        if most > 0.0 {
+            value.unwrap_or(0.0) / most
+        } else {
+            0.0
+        }
+    };
+    html! { tr {
+        th scope="row" { (name) }
+        td.bar { (pair(values.map(share))) }
+        @for value in values { td { @match value { Some(value) => (text(value)), None => "–" } } }
+    } }
+}
+
+fn columns(sides: &[Side; 2], what: &str) -> Markup {
+    html! { thead { tr {
+        th scope="col" { (what) } th.bar scope="col" { span.hidden { "bars" } }
+        @for side in sides { th scope="col" { (side.run.run) } }
+    } } }
+}
+
+fn numbers(sides: &[Side; 2]) -> Markup {
+    let of = |value: &dyn Fn(&Side) -> Option<f64>| [value(&sides[0]), value(&sides[1])];
+    let known = |side: &Side, count: u64| side.rows.known.then_some(count as f64);
+    let usd = |value: f64| MicroUsd(value.round() as u64).to_string();
+    let whole = |value: f64| thousands(value.round() as u64);
+    let share = |value: f64| format!("{:.1}\u{a0}%", 100.0 * value);
+    let met = |side: &Side| {
+        let progress = side.run.progress.as_ref()?;
+        (progress.concepts_wanted > 0).then(|| progress.concepts_met as f64 / progress.concepts_wanted as f64)
+    };
+    let acceptance = |side: &Side| {
+        let RowCounts {
+            accepted, decided, ..
+        } = side.rows;
+        (decided > 0).then(|| accepted as f64 / decided as f64)
+    };
+    html! {
+        section aria-labelledby="numbers-title" {
+            h2 #numbers-title { "What they came to" }
+            div.scroll { table.bars {
+                (columns(sides, "measure"))
+                tbody {
+                    (line(&html! { "accepted rows" }, of(&|side| known(side, side.rows.accepted)), &whole))
+                    (line(&html! { "decided candidates" }, of(&|side| known(side, side.rows.decided)), &whole))
+                    (line(&html! { "acceptance" }, of(&acceptance), &share))
+                    (line(&html! { "spent and burned" }, of(&Side::usd), &usd))
+                    (line(&html! { "calls" }, of(&Side::calls), &whole))
+                    (line(&html! { "cost of an accepted row" }, of(&|side| side.each(side.usd())), &usd))
+                    (line(&html! { "calls an accepted row" }, of(&|side| side.each(side.calls())), &|value| format!("{value:.2}")))
+                    (line(&html! { "concepts at their target" }, of(&met), &share))
+                }
+            } }
+        }
+    }
+}
+
+/// Rejects by reason, as shares of the candidates of each run: runs of different sizes are comparable.
+fn rejects(sides: &[Side; 2]) -> Markup {
+    let manifests = [sides[0].manifest(), sides[1].manifest()];
+    let [Some(a), Some(b)] = manifests else {
+        return html! {};
+    };
+    let reasons: BTreeSet<Reason> = [a, b]
+        .into_iter()
+        .flat_map(|manifest| &manifest.rejected)
+        .map(|(reason, _)| *reason)
+        .collect();
+    let rows = |manifest: &Manifest, wanted: Reason| {
+        let loss = manifest.rejected.iter().find(|(reason, _)| *reason == wanted);
+        loss.map_or(0, |(_, loss)| loss.rows)
+    };
+    let shares = |reason: Reason| {
+        [a, b].map(|manifest| {
+            (manifest.candidates > 0).then(|| rows(manifest, reason) as f64 / manifest.candidates as f64)
+        })
+    };
+    let most = reasons
+        .iter()
+        .flat_map(|reason| shares(*reason))
+        .flatten()
+        .fold(0.0, f64::max)
+        .max(1e-9);
+    html! {
+        section aria-labelledby="rejects-title" {
+            h2 #rejects-title { "Why candidates were rejected" }
+            @if reasons.is_empty() { p { "Neither rejected any." } }
+            @else { div.scroll { table.bars {
+                (columns(sides, "reason"))
+                tbody { @for reason in reasons { tr {
+                    th scope="row" { (reason.label()) }
+                    td.bar { (pair(shares(reason).map(|share| share.unwrap_or(0.0) / most))) }
+                    @for (side, manifest) in sides.iter().zip([a, b]) { td {
+                        a href=(link::rows(&side.run.run, &[("reason", reason.as_str())])) { (thousands(rows(manifest, reason))) }
+                        " (" (percent(rows(manifest, reason), manifest.candidates)) ")"
+                    } }
+                } } }
+            } } }
+        }
+    }
+}
+
+/// Diversity and coverage after the last round of each, as its report measures them.
+fn measures(app: &App, sides: &[Side; 2]) -> Markup {
+    let measured = [0, 1].map(|number| {
+        let side: &Side = &sides[number];
+        let counted = side.facts.as_ref().ok()?.as_ref()?;
+        app.measures.of(&app.source, &side.run, counted)?.ok()
+    });
+    let titles: Vec<&str> = {
+        let charts = measured.iter().flatten().flat_map(|measured| &measured.charts);
+        let mut titles: Vec<&str> = Vec::new();
+        // What each round brought by itself says nothing of the whole.
+        for chart in charts.filter(|chart| chart.title.contains("up to each round")) {
+            if !titles.contains(&chart.title.as_str()) {
+                titles.push(&chart.title);
+            }
+        }
+        titles
+    };
+    let last = |number: usize, title: &str| {
+        let charts = &measured[number].as_ref()?.charts;
+        let chart = charts.iter().find(|chart| chart.title == title)?;
+        chart
+            .values
+            .iter()
+            .rfind(|value| value.value.is_finite())
+            .map(|value| value.value)
+    };
+    html! {
+        section aria-labelledby="measured-title" {
+            h2 #measured-title { "Diversity and coverage" }
+            @if measured.iter().any(Option::is_none) { p.quiet { "They are measured in the background where rounds have ended; what is not known yet is a dash." } }
+            @if !titles.is_empty() {
+                div.scroll { table.bars {
+                    (columns(sides, "after the last round"))
+                    tbody { @for title in titles {
+                        (line(&html! { (Shown(title)) }, [last(0, title), last(1, title)], &|value| format!("{value:.3}")))
+                    } }
+                } }
+                p.quiet { "Figures depend on the model that embeds the rows and on how many are drawn: compare those of one name only." }
+            }
+        }
+    }
+}
+
+fn configuration(sides: &[Side; 2]) -> Markup {
+    let [Some(a), Some(b)] = [sides[0].manifest(), sides[1].manifest()] else {
+        return html! {};
+    };
+    let differ = differences([a, b]);
+    html! {
+        section aria-labelledby="configuration-title" {
+            h2 #configuration-title { "What they were told" }
+            @if differ.is_empty() { p { "Both have the same configuration, seeds and program." } }
+            @else {
+                p.quiet { "Only what differs. Keys are those of the job file; one that it leaves out has its default." }
+                div.scroll { table.wrap.left {
+                    thead { tr { th scope="col" { "key" } @for side in sides { th scope="col" { (side.run.run) } } } }
+                    tbody { @for difference in &differ { tr {
+                        th scope="row" { code { (Shown(&difference.key)) } }
+                        @for value in &difference.values { td { @match value { Some(value) => (Shown(value)), None => span.quiet { "not set" } } } }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+/// The form that sends the ticked runs here, above their table.
+pub(super) fn chooser() -> Markup {
+    html! {
+        form #compare.find method="get" action="/compare" {
+            button { "Compare two" }
+            span.quiet { " runs that are ticked in the last column" }
+        }
+    }
+}
+
+/// The box of a run in the table of runs.
+pub(super) fn tick(run: &str) -> Markup {
+    html! { input type="checkbox" name="run" value=(run) form="compare" aria-label={ "compare run " (run) }; }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_boxes_or_two_names_are_two_runs() {
+        let asked = |pairs: &[(&str, &str)]| -> Pairs {
+            let owned = pairs
+                .iter()
+                .map(|(key, run)| ((*key).to_owned(), (*run).to_owned()));
+            owned.collect()
+        };
+        assert_eq!(wanted(&asked(&[("a", "1"), ("b", "2")])), ["1", "2"]);
+        assert_eq!(wanted(&asked(&[("run", "1"), ("run", "2")])), ["1", "2"]);
+        assert_eq!(wanted(&asked(&[("a", "1"), ("run", "2")])), ["2"]);
+        assert_eq!(
+            wanted(&asked(&[("run", "1"), ("run", "2"), ("run", "3")])).len(),
+            3
+        );
+        assert!(wanted(&Pairs::new()).is_empty());
+    }
+}
