@@ -12,6 +12,7 @@ mod differences;
 mod endpoints;
 mod flow;
 mod funnel;
+mod lines;
 mod long_text;
 mod map;
 mod map_asked;
@@ -38,6 +39,7 @@ mod rows_routes;
 mod rows_table;
 mod run;
 mod runs;
+mod teachers;
 mod workers;
 
 use std::sync::Arc;

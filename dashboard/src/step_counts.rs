@@ -1,4 +1,4 @@
-//! What steps and models of runs came to, counted from their journals in the background and kept up with them while somebody looks.
+//! What steps, models and teachers of runs came to, counted from their journals in the background and kept up with them while somebody looks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use anyhow::Context;
 use gristmill_coordinator::Start;
 use gristmill_domain::stage::Stage;
 use gristmill_proto::v1;
-use gristmill_runs::{ModelCost, RecipeSteps, StepTally};
+use gristmill_runs::{ModelCost, RecipeSteps, StepTally, TeacherCount};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -30,6 +30,8 @@ pub(crate) struct Steps {
     pub(crate) recipes: Vec<RecipeSteps>,
     /// What each model cost, by stage.
     pub(crate) models: BTreeMap<(Stage, String), ModelCost>,
+    /// What became of each teacher's candidates.
+    pub(crate) teachers: BTreeMap<String, TeacherCount>,
     /// When it was counted, Unix milliseconds.
     pub(crate) at_ms: u64,
     /// It is of a run that has ended.
@@ -158,6 +160,7 @@ fn shown(tally: &StepTally, last: bool) -> Steps {
     Steps {
         recipes: tally.recipes().cloned().collect(),
         models: tally.models(),
+        teachers: tally.teachers().clone(),
         at_ms: now_ms(),
         last,
     }

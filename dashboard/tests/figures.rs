@@ -208,6 +208,19 @@ async fn the_books_agree_with_the_manifest_to_the_cent() {
 }
 
 #[tokio::test]
+async fn teachers_stand_side_by_side_and_what_is_not_known_is_said() {
+    let dashboard = dashboard(vec![stored()]);
+    let page = whole(&dashboard, &format!("/runs/{RUN}/endpoints")).await;
+    let (_, teachers) = page.split_once("Teachers side by side").unwrap();
+    assert!(teachers.contains("teacher=sim\">72</a>"), "{teachers}");
+    assert!(
+        teachers.contains("teacher=sim&amp;verdict=accepted\">33</a>"),
+        "{teachers}"
+    );
+    assert!(page.contains("are not written down"), "{page}");
+}
+
+#[tokio::test]
 async fn two_runs_are_compared_by_what_differs() {
     let source = Two {
         folders: Folders::new(vec![stored()]),

@@ -89,6 +89,11 @@ impl Throttle {
         }
     }
 
+    /// When calls may start again, where they were turned away; a time that has passed is still told until the next call starts.
+    pub fn closed_until(&self) -> Option<Duration> {
+        self.closed.map(|(until, _)| until)
+    }
+
     /// Calls that may be open, from 1 to `most`: a few, until the first after a reopening is answered.
     pub fn places(&self, most: u32) -> u32 {
         let places = self.pace.places(most);

@@ -9,6 +9,7 @@ pub mod check;
 pub mod contract;
 pub mod ledger;
 pub mod limiter;
+pub mod line;
 pub mod metric;
 pub mod model;
 pub mod queue;

@@ -18,6 +18,8 @@ use gristmill_domain::id::RunId;
 use gristmill_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
+use crate::line::LineReport;
+
 /// The register failed: whether the operation was carried out is unknown. Send the same one again, unless its source is [`TooLarge`].
 #[derive(Debug, thiserror::Error)]
 #[error("the register failed while it {doing}")]
@@ -147,6 +149,8 @@ pub struct WorkerReport {
     pub stopping: bool,
     /// Runs whose tasks it puts off, and why: at most [`REFUSED_MAX`], each in a sentence.
     pub refused: BTreeMap<RunId, String>,
+    /// Lines that it used lately, at most [`LINES_MAX`](crate::line::LINES_MAX).
+    pub lines: Vec<LineReport>,
 }
 
 /// Silence from which a worker may be lost: two beats of those that its processes send, and a little.

@@ -8,7 +8,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::{Cluster, LONG, calls, tasks};
 use gristmill_tests::harness::numbers;
@@ -142,6 +142,20 @@ fn a_run_is_paused_and_resumed_on_the_page_that_shows_it() {
         (&"paused".into(), &"lunch".into())
     );
 
+    // Workers say how the endpoint answers, with every beat.
+    let endpoints = format!("/runs/{run}/endpoints");
+    let until = Instant::now() + LONG;
+    let lines = loop {
+        let page = browser.get(&endpoints).body;
+        let (_, lines) = page.split_once("As workers see them").unwrap();
+        if lines.contains("calls are made") || Instant::now() > until {
+            break lines.to_owned();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let latency = lines.split_once("data-head=\"p95\">").unwrap().1;
+    assert!(latency.split('<').next().unwrap().contains("\u{a0}ms"), "{lines}");
+
     // What the page says is what the command says.
     let page = browser.get(&format!("/runs/{run}")).body;
     assert!(page.contains("lunch") && page.contains("Resume…"), "{page}");
@@ -178,8 +192,41 @@ fn a_run_is_paused_and_resumed_on_the_page_that_shows_it() {
         done.head,
         done.body
     );
-    cluster.finished(&run, LONG).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
     assert!(browser.get(&format!("/runs/{run}")).body.contains("finished"));
+
+    // The recipes' graphs account for every candidate, and the books for every call.
+    let recipes = until_counted(&mut browser, &format!("/runs/{run}/recipes"));
+    let of = |name: &str| status["rows"][name].as_u64().unwrap();
+    let sum = |after: &str| -> u64 {
+        let numbers = recipes.split(after).skip(1).map(|rest| {
+            let digits: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || *c == ',')
+                .collect();
+            digits.replace(',', "").parse::<u64>().unwrap_or(0)
+        });
+        numbers.sum()
+    };
+    assert_eq!(sum("verdict=accepted\">"), of("accepted"), "{recipes}");
+    let books = until_counted(&mut browser, &format!("/runs/{run}/budget"));
+    let (_, table) = books.split_once("What each came to").unwrap();
+    let spent = calls(&status, "spent") + calls(&status, "burned");
+    let sums = table.split_once("<tfoot>").unwrap().1.replace(',', "");
+    assert!(sums.contains(&format!("<td>{spent}</td>")), "{spent}: {sums}");
+}
+
+/// A page once all of an ended run's journal is counted, which is done beside it.
+fn until_counted(browser: &mut Browser, path: &str) -> String {
+    let until = Instant::now() + LONG;
+    loop {
+        let page = browser.get(path).body;
+        let counted = !page.contains("is being counted") && !page.contains(", counted at ");
+        if counted || Instant::now() > until {
+            return page;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl AttemptContext<'_> {
         let pass = match self.bench.gates.enter(name, model).await {
             Entry::Pass(pass) => pass,
             Entry::Wait(wait) => {
+                self.watch(model);
                 self.defer(millis(spread(wait))).await;
                 return Ok(());
             }
@@ -183,6 +184,7 @@ impl AttemptContext<'_> {
             return Ok(());
         };
         let held = self.bench.leases.hold(self.context.run, fence);
+        self.watch(model);
         let began = Instant::now();
         let called = if permitted.has_lapsed() {
             Called::lapsed()
@@ -191,6 +193,13 @@ impl AttemptContext<'_> {
         };
         if let Some(pause) = pass.end(called.line) {
             self.cool_down(model, pause).await;
+        }
+        self.watch(model);
+        if let Some(end) = called.line_end() {
+            self.bench
+                .handle
+                .watch()
+                .ended(model.line.id, end, began.elapsed());
         }
         match (called.line, &called.end) {
             (CallEnd::Answered, _) => self.bench.handle.answered(model.line.id),
@@ -205,6 +214,13 @@ impl AttemptContext<'_> {
             self.give_back(model, &permitted, used).await;
         }
         Ok(())
+    }
+
+    /// Notes how the line stands, for people.
+    fn watch(&self, model: &Model) {
+        let gate = self.bench.gates.look(model.line.id);
+        let watch = self.bench.handle.watch();
+        watch.see(model.line.id, &self.task.model, self.context.run, gate);
     }
 
     /// A permit for one request of at most this size; without one the task is deferred.

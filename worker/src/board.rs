@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use gristmill_domain::id::LineId;
 use gristmill_domain::stage::Stage;
+use gristmill_ports::line::LineReport;
 use tokio::time::Instant;
 
+use crate::line_watch::LineWatch;
 use crate::meter;
 
 /// How long nothing is answered at a line before people are told, and after how many calls: one may be bad luck.
@@ -28,6 +30,7 @@ struct Board {
     hands: Mutex<Hands>,
     /// Lines whose last call was not answered.
     unanswered: Mutex<BTreeMap<LineId, Unanswered>>,
+    lines: LineWatch,
 }
 
 #[derive(Debug)]
@@ -88,6 +91,16 @@ impl Handle {
             reason: calls.reason.clone(),
         });
         silences.filter(|silence| silence.lasts >= SILENT_FROM).collect()
+    }
+
+    /// What was seen of its lines lately, those that were used last first.
+    pub fn lines(&self) -> Vec<LineReport> {
+        self.0.lines.report()
+    }
+
+    /// Where what is seen of lines is noted.
+    pub(crate) fn watch(&self) -> &LineWatch {
+        &self.0.lines
     }
 
     /// A call was answered at a line.

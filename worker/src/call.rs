@@ -15,6 +15,7 @@ use crate::bench::AttemptContext;
 use crate::examine::examine;
 use crate::gate::CallEnd;
 use crate::large::put_away;
+use crate::line_watch::LineEnd;
 use crate::meter;
 use crate::run_context::Model;
 use crate::trials::refused_alike;
@@ -73,6 +74,24 @@ impl Called {
             line: CallEnd::Unsaid,
             used: Some(Demand::NONE),
         }
+    }
+}
+
+impl Called {
+    /// How it ended for those who look at the line; `None` where it was never made.
+    pub(crate) fn line_end(&self) -> Option<LineEnd> {
+        let used = self.used.unwrap_or(Demand::NONE);
+        Some(match (self.line, &self.end) {
+            (CallEnd::Unsaid, _) => return None,
+            (CallEnd::Refused { .. }, _) => LineEnd::Throttled,
+            (CallEnd::TimedOut, _) => LineEnd::TimedOut,
+            (CallEnd::Failed { .. }, _) => LineEnd::Failed,
+            (CallEnd::Answered, End::Burn { .. }) => LineEnd::Unreadable,
+            // A request that can never succeed is settled at nothing.
+            (CallEnd::Answered, End::Void { .. }) => LineEnd::Refused,
+            (CallEnd::Answered, End::Settled { actual, .. }) if *actual == Amount::ZERO => LineEnd::Refused,
+            (CallEnd::Answered, End::Settled { .. }) => LineEnd::Answered(used),
+        })
     }
 }
 

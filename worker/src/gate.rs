@@ -10,9 +10,11 @@ use std::time::Duration;
 use gristmill_domain::breaker::{Breaker, Effect, Ended, Event};
 use gristmill_domain::id::LineId;
 use gristmill_domain::throttle::{Start, Throttle};
+use gristmill_ports::line::LineState;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::line_watch::LineGate;
 use crate::meter;
 use crate::run_context::Model;
 
@@ -117,6 +119,33 @@ impl Gates {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Gates {
+    /// How a line stands, for people.
+    pub(crate) fn look(&self, line: LineId) -> LineGate {
+        let gate = {
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.get(&line).cloned()
+        };
+        let Some(gate) = gate else {
+            return LineGate::default();
+        };
+        let now = self.start.elapsed();
+        let line = gate.line();
+        let closed = line.throttle.closed_until().filter(|until| *until > now);
+        let (state, until) = match (line.breaker, closed) {
+            (Breaker::Open { until, .. }, _) => (LineState::LeftAlone, Some(until)),
+            (Breaker::HalfOpen { .. }, _) => (LineState::Trying, None),
+            (Breaker::Closed { .. }, Some(until)) => (LineState::CoolingDown, Some(until)),
+            (Breaker::Closed { .. }, None) => (LineState::Open, None),
+        };
+        LineGate {
+            state,
+            until: until.map(|until| self.start + until),
+            in_flight: line.open,
         }
     }
 }

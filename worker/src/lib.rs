@@ -12,6 +12,7 @@ mod examine;
 mod gate;
 mod large;
 mod lease;
+mod line_watch;
 mod meter;
 mod reply;
 mod run_context;

@@ -186,6 +186,7 @@ impl About {
             oldest_seconds: self.handle.oldest_attempt().map(|age| age.as_secs()),
             stopping: self.handle.draining(),
             refused: self.contexts.put_off(&self.handle.silences()),
+            lines: self.handle.lines(),
         };
         serde_json::to_vec(&report).unwrap_or_default()
     }

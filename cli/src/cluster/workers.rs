@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gristmill_domain::words::duration;
+use gristmill_ports::line::{LineReport, LineState};
 use gristmill_ports::register::{SILENT_FROM, WorkerReport};
 use gristmill_proto::{stage_of, v1};
 
@@ -69,6 +70,22 @@ fn report_of(report: v1::WorkerReport) -> WorkerReport {
             .into_iter()
             .filter_map(|(run, reason)| Some((run.parse().ok()?, reason)))
             .collect(),
+        lines: report.lines.into_iter().map(line_of).collect(),
+    }
+}
+
+fn line_of(line: v1::LineReport) -> LineReport {
+    LineReport {
+        model: line.model,
+        runs: line.runs.iter().filter_map(|run| run.parse().ok()).collect(),
+        state: LineState::of_name(&line.state),
+        wait_ms: line.wait_ms,
+        in_flight: line.in_flight,
+        requests: line.requests,
+        input_tokens: line.input_tokens,
+        output_tokens: line.output_tokens,
+        latencies: line.latencies,
+        errors: line.errors.into_iter().collect(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_ports::ledger::Error as LedgerError;
+use gristmill_ports::line::LineReport;
 use gristmill_ports::register::{self, DeadLetter, Run, Worker, WorkerReport};
 use gristmill_proto::v1;
 use tonic::Status;
@@ -223,6 +224,22 @@ fn report(report: WorkerReport) -> v1::WorkerReport {
             .into_iter()
             .map(|(run, reason)| (run.to_string(), reason))
             .collect(),
+        lines: report.lines.into_iter().map(line).collect(),
+    }
+}
+
+fn line(line: LineReport) -> v1::LineReport {
+    v1::LineReport {
+        model: line.model,
+        runs: line.runs.iter().map(RunId::to_string).collect(),
+        state: line.state.name().to_owned(),
+        wait_ms: line.wait_ms,
+        in_flight: line.in_flight,
+        requests: line.requests,
+        input_tokens: line.input_tokens,
+        output_tokens: line.output_tokens,
+        latencies: line.latencies,
+        errors: line.errors.into_iter().collect(),
     }
 }
 

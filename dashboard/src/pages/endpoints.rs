@@ -12,7 +12,9 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 
 use super::funnel::{Facts, dated};
-use super::parts::Budget;
+use super::lines::lines;
+use super::parts::{Budget, goes_on};
+use super::teachers::teachers;
 use crate::app::App;
 use crate::live::{Asked, show};
 use crate::page::{Page, Part};
@@ -33,11 +35,22 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
         .account
         .clone()
         .and_then(|account| Account::try_from(account).ok());
+    let workers = match app.source.is_cluster() {
+        true => Some(app.source.workers(who).await?.workers),
+        false => None,
+    };
+    let steps = app.steps.of(&app.source, &run).await;
+    let budget = Budget::of(&run);
     let facts = app.facts.of(&app.source, &run).await;
     Ok(Page::new(format!("Endpoints of run {}", run.run), Part::Runs)
         .of_run(&run.run)
         .with("waits", waits(&run))
-        .with("endpoints", table(&start, account.as_ref(), &Budget::of(&run)))
+        .with("endpoints", table(&start, account.as_ref(), &budget))
+        .with(
+            "lines",
+            lines(&run.run, goes_on(&run), &models(&start), workers.as_deref()),
+        )
+        .with("teachers", teachers(&run.run, budget.priced(), &steps))
         .with("errors", errors(&facts)))
 }
 
@@ -71,16 +84,20 @@ fn place(spec: &ModelSpec) -> String {
     }
 }
 
-fn table(start: &Start, account: Option<&Account>, budget: &Budget) -> Markup {
+/// The models of a run, each once.
+fn models(start: &Start) -> Vec<&ModelSpec> {
     let mut seen = std::collections::BTreeSet::new();
-    let specs: Vec<&ModelSpec> = specs(&start.job)
+    specs(&start.job)
         .filter(|spec| seen.insert(spec.name()))
-        .collect();
+        .collect()
+}
+
+fn table(start: &Start, account: Option<&Account>, budget: &Budget) -> Markup {
     html! {
         div.scroll { table.cards.wrap {
             caption.hidden { "Endpoints" }
             thead { tr { th scope="col" { "Model" } th scope="col" { "Asked at" } th scope="col" { "Calls" } th scope="col" { "In flight" } th scope="col" { "Cost unknown" } th scope="col" { "Spent" } th scope="col" { "Requests a minute" } th scope="col" { "Tokens a minute, in · out" } th scope="col" { "At once" } } }
-            tbody { @for spec in specs { tr {
+            tbody { @for spec in models(start) { tr {
                 @let books = books(account, &spec.name());
                 th scope="row" { (Shown(&spec.name())) @if spec.batch.is_some() { span.quiet { " in batches" } } }
                 td data-head="Asked at" { (Shown(&place(spec))) }
@@ -93,7 +110,7 @@ fn table(start: &Start, account: Option<&Account>, budget: &Budget) -> Markup {
                 td data-head="At once" { (limit(spec.concurrency)) }
             } } }
         } }
-        p.quiet { "Limits are those of the job; a dash is none. Latencies and refusals by status are measured by each worker, at its " code { "/metrics" } "." }
+        p.quiet { "Limits are those of the job; a dash is none." }
     }
 }
 
