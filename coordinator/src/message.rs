@@ -35,6 +35,7 @@ pub fn progress_message(progress: &Progress) -> v1::Progress {
             .collect(),
         running: stages(&progress.running),
         open: stages(&progress.open),
+        ready_since_ms: stages(&progress.ready_since),
         concepts_met: progress.concepts.0,
         concepts_wanted: progress.concepts.1,
         concepts_all: progress.concepts_all,

@@ -78,6 +78,9 @@ pub struct Progress {
     pub running: BTreeMap<Stage, u64>,
     /// Tasks by stage that are neither done nor failed.
     pub open: BTreeMap<Stage, u64>,
+    /// Of stages with tasks that are open and not running: when one of these was opened at the latest, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ready_since: BTreeMap<Stage, u64>,
     /// Tasks in flight.
     pub in_flight: u64,
     /// Tasks that wait at providers, in batches.
@@ -123,6 +126,7 @@ impl Progress {
         let counts = account.counts_total();
         (self.voided, self.burned) = (counts.voided, counts.burned);
         self.in_flight = in_flight;
+        self.ready_since.clear();
     }
 
     /// Shows what the run is expected to come to; `wanted` are the rows that its job asks for, which are the goal until a forecast says that

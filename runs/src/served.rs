@@ -1,5 +1,8 @@
 //! A run as the coordinator's service shows it: the same picture as of one in a folder.
 
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use gristmill_domain::amount::Limit;
 use gristmill_domain::by_recipe::{Loss, RecipeYield, Yield};
 use gristmill_domain::concept::{self, ConceptProgress};
@@ -7,6 +10,7 @@ use gristmill_domain::filter::Reason;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::recipe::Made;
 use gristmill_domain::self_improvement::TeacherCheck;
+use gristmill_domain::stage::Stage;
 use gristmill_domain::words::many;
 use gristmill_proto::v1;
 
@@ -84,6 +88,26 @@ pub fn limit(run: &v1::Run) -> Limit {
     run.limit.unwrap_or_default().into()
 }
 
+/// How long the oldest ready task of each stage waits at least, seconds, at this time (Unix milliseconds); nothing of a run that does not go on.
+pub fn ready_seconds(run: &v1::Run, now_ms: u64) -> BTreeMap<Stage, u64> {
+    let driven = run.state() == v1::RunState::Running;
+    let since = run
+        .progress
+        .iter()
+        .filter(|_| driven)
+        .flat_map(|progress| &progress.ready_since_ms);
+    let ages = since.filter_map(|(stage, since)| {
+        let stage: Stage = stage.parse().ok()?;
+        Some((stage, now_ms.saturating_sub(*since) / 1_000))
+    });
+    ages.collect()
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(0)
+}
+
 /// A run with its account.
 pub fn status(run: &v1::Run) -> RunStatus {
     RunStatus {
@@ -96,6 +120,7 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .clone()
             .and_then(|account| Account::try_from(account).ok()),
         in_batches: run.progress.as_ref().map_or(0, |progress| progress.in_batches),
+        ready_seconds: ready_seconds(run, now_ms()),
         cancelled: run
             .progress
             .as_ref()

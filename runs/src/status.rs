@@ -1,11 +1,14 @@
 //! Where a run stands, and its books: the same picture of a run in a folder and of one at a coordinator.
 
+use std::collections::BTreeMap;
+
 use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::by_recipe::RecipeYield;
 use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::{Account, Counts};
 use gristmill_domain::self_improvement::TeacherCheck;
-use gristmill_domain::words::{one_line, thousands};
+use gristmill_domain::stage::Stage;
+use gristmill_domain::words::{duration, one_line, thousands};
 
 use crate::coverage::coverage_of;
 
@@ -21,6 +24,8 @@ pub struct RunStatus {
     pub account: Option<Account>,
     /// Tasks that wait at providers, in batches.
     pub in_batches: u64,
+    /// Of stages with tasks that are ready, how long the oldest waits at least, seconds; of a run that a coordinator drives.
+    pub ready_seconds: BTreeMap<Stage, u64>,
     /// Tasks that were given up because the run was cancelled; the account counts them as failed.
     pub cancelled: u64,
     /// Rows, counted by what they are; `None` before there are any.
@@ -190,7 +195,7 @@ impl RunStatus {
         let books = account.map(Account::total).unwrap_or_default();
         serde_json::json!({
             "run": self.run, "state": state.word, "reason": state.why, "job": self.name, "tasks": self.tasks(), "books": books, "limit": self.limit(),
-            "in_batches": self.in_batches, "rows": self.rows, "recipes": self.recipes, "planned": self.planned.iter().map(|(recipe, candidates)| serde_json::json!({
+            "in_batches": self.in_batches, "ready_seconds": self.ready_seconds, "rows": self.rows, "recipes": self.recipes, "planned": self.planned.iter().map(|(recipe, candidates)| serde_json::json!({
                 "recipe": recipe, "candidates": candidates,
             })).collect::<Vec<_>>(), "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
                 "rows": rows, "rows_low": low, "rows_high": high,
@@ -219,6 +224,12 @@ impl RunStatus {
         if self.in_batches > 0 {
             let waiting = thousands(self.in_batches);
             text.push_str(&format!("batches    {waiting} tasks wait at providers\n"));
+        }
+        if !self.ready_seconds.is_empty() {
+            let each = self.ready_seconds.iter();
+            let each = each.map(|(stage, seconds)| format!("{stage} {}", duration(*seconds)));
+            let each = each.collect::<Vec<_>>().join(", ");
+            text.push_str(&format!("ready      oldest waits at least: {each}\n"));
         }
         text.push_str(&format!("spent      {}\n", self.spent()));
         let of_account = account.iter().flat_map(|account| &account.alerts);

@@ -1,7 +1,7 @@
 //! The sweep: what the ledger, the books and the batches say meanwhile.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
@@ -42,8 +42,10 @@ impl Engine<'_, '_> {
         self.fail_unfunded(&account).await?;
         let in_flight = self.in_flight.len() as u64;
         let in_batches = self.in_batches().await;
+        let ready_since = self.ready_since(&account);
         self.site.progress.send_modify(|progress| {
             progress.see(&account, in_flight);
+            progress.ready_since = ready_since;
             progress.in_batches = in_batches.unwrap_or(progress.in_batches);
         });
         Ok(())
@@ -57,6 +59,25 @@ impl Engine<'_, '_> {
             *first = entry.opened.min(*first);
         }
         oldest
+    }
+
+    /// Of each stage with tasks that are open and not running, when one of these was opened at the latest. The ledger says how many run, and not
+    /// which: of the oldest tasks, one more than those that run or have ended is surely ready.
+    fn ready_since(&self, account: &Account) -> BTreeMap<Stage, u64> {
+        let mut opened: BTreeMap<Stage, Vec<SystemTime>> = BTreeMap::new();
+        for entry in self.in_flight.values() {
+            opened
+                .entry(entry.address.step.stage)
+                .or_default()
+                .push(entry.opened);
+        }
+        let since = account.counts.iter().filter_map(|(stage, counts)| {
+            let ready = counts.open.saturating_sub(counts.running);
+            let at = latest_of_oldest(opened.get_mut(stage)?, usize::try_from(ready).ok()?)?;
+            let at = at.duration_since(UNIX_EPOCH).ok()?;
+            Some((*stage, u64::try_from(at.as_millis()).ok()?))
+        });
+        since.collect()
     }
 
     /// Tasks that wait in batches; `None` where that cannot be told.
@@ -134,5 +155,44 @@ impl Engine<'_, '_> {
             AccountState::Closed => Error::ResultsMissing,
             AccountState::Active => Error::Shaken,
         })
+    }
+}
+
+/// Of tasks that were opened at these times and of which so many are ready, the time before which one of those was opened; `None` where none is.
+fn latest_of_oldest(opened: &mut [SystemTime], ready: usize) -> Option<SystemTime> {
+    if ready == 0 || opened.is_empty() {
+        return None;
+    }
+    // Those that are not ready may be the oldest, and then the next one is ready.
+    let next = opened.len().saturating_sub(ready);
+    let (_, at, _) = opened.select_nth_unstable(next);
+    Some(*at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_ready_task_is_at_least_as_old_as_is_said_whichever_run() {
+        let at = |second: u64| UNIX_EPOCH + Duration::from_secs(second);
+        let opened = [5, 1, 9, 3, 7].map(at);
+        let said = |ready| latest_of_oldest(&mut opened.clone(), ready);
+        assert_eq!(said(0), None);
+        assert_eq!(
+            (said(1), said(2), said(5)),
+            (Some(at(9)), Some(at(7)), Some(at(1)))
+        );
+        assert_eq!(said(8), Some(at(1)), "an earlier coordinator opened others");
+        assert_eq!(latest_of_oldest(&mut [], 3), None);
+        // Whichever two run, the oldest of the other three was opened then or before.
+        for first in 0..5 {
+            for second in first + 1..5 {
+                let ready = (0..5).filter(|task| ![first, second].contains(task));
+                assert!(ready.map(|task| opened[task]).min() <= said(3));
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 
 use crate::samples::Pace;
-use crate::text::rate;
+use crate::text::{now_ms, rate};
 
 /// Silence after which a worker is not counted, milliseconds; as at the coordinator.
 const SILENT_FROM_MS: u64 = 8_000;
@@ -17,6 +17,8 @@ struct Load {
     ready: u64,
     running: u64,
     counts: v1::TaskCounts,
+    /// How long the oldest task that waits does so at least, seconds.
+    ready_seconds: Option<u64>,
 }
 
 fn loads(run: &v1::Run) -> Vec<Load> {
@@ -27,6 +29,7 @@ fn loads(run: &v1::Run) -> Vec<Load> {
             .flat_map(|account| &account.counts)
             .find(|counts| counts.stage() == wanted)
     };
+    let ready = gristmill_runs::served::ready_seconds(run, now_ms());
     let load = |stage| {
         let counts = *counts(stage)?;
         (counts.planned > 0).then(|| Load {
@@ -34,6 +37,7 @@ fn loads(run: &v1::Run) -> Vec<Load> {
             ready: counts.open.saturating_sub(counts.running),
             running: counts.running,
             counts,
+            ready_seconds: ready.get(&stage).copied(),
         })
     };
     Stage::ALL.into_iter().filter_map(load).collect()
@@ -108,6 +112,7 @@ fn stage(load: &Load, workers: &[v1::Worker], pace: Option<&Pace>, live: bool) -
         ready,
         running,
         counts,
+        ready_seconds,
     } = load;
     let taken_by = takers(*stage, workers).count();
     let stuck = live && taken_by == 0 && ready + running > 0;
@@ -127,6 +132,7 @@ fn stage(load: &Load, workers: &[v1::Worker], pace: Option<&Pace>, live: bool) -
                 dt { "ready" } dd { (thousands(*ready)) }
                 dt { "in flight" } dd { (thousands(*running)) }
                 @if live {
+                    dt { "oldest ready" } dd { @match ready_seconds { Some(seconds) => { "at least " (duration(*seconds)) }, None => "–" } }
                     dt { "oldest in hand" } dd { @match oldest { Some(seconds) => (duration(seconds)), None => "–" } }
                     dt { "workers" } dd { (taken_by) }
                 }

@@ -1,5 +1,7 @@
 //! Where a run in a folder stands, read from its ledger, journal and manifest.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Journal, Start};
@@ -65,6 +67,7 @@ impl RunFolder {
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,
+            ready_seconds: BTreeMap::new(),
             cancelled: match cluster {
                 true => self
                     .events()
@@ -103,6 +106,7 @@ impl RunFolder {
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,
+            ready_seconds: BTreeMap::new(),
             cancelled: 0,
             rows: None,
             recipes: Vec::new(),
