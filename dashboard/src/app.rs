@@ -9,6 +9,7 @@ use crate::journal_facts::JournalFacts;
 use crate::measures::Measures;
 use crate::samples::Samples;
 use crate::session::Sessions;
+use crate::sign_in_limit::SignInLimit;
 use crate::source::Source;
 use crate::step_counts::StepCounts;
 
@@ -16,6 +17,8 @@ use crate::step_counts::StepCounts;
 pub(crate) struct App {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) sessions: Sessions,
+    /// How often somebody may try to sign in.
+    pub(crate) sign_ins: SignInLimit,
     /// How fast runs go, since this process has looked at them.
     pub(crate) samples: Samples,
     /// What the journals of runs add up to.

@@ -33,6 +33,7 @@ mod pages;
 mod routes;
 mod samples;
 mod session;
+mod sign_in_limit;
 mod source;
 mod step_counts;
 mod tallies;
@@ -42,5 +43,5 @@ mod visitor;
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use folders::Folders;
-pub use routes::{Dashboard, Known};
+pub use routes::{Dashboard, Known, Peer};
 pub use source::{Act, Refusal, Role, Source, Who};

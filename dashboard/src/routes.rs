@@ -9,6 +9,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use gristmill_domain::words::many;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +24,13 @@ use crate::measures::Measures;
 use crate::pages;
 use crate::samples::Samples;
 use crate::session::Sessions;
+use crate::sign_in_limit::SignInLimit;
 use crate::source::{Refusal, Source};
 use crate::step_counts::StepCounts;
 use crate::text::now_ms;
 use crate::visitor::{self, Visitor};
 
-pub use crate::visitor::Known;
+pub use crate::visitor::{Known, Peer};
 
 /// Bytes of a form at most.
 const FORM_BYTES_MAX: usize = 256 << 10;
@@ -48,6 +50,7 @@ impl Dashboard {
             app: Arc::new(App {
                 source,
                 sessions: Sessions::default(),
+                sign_ins: SignInLimit::default(),
                 samples: Samples::default(),
                 facts: JournalFacts::default(),
                 measures: Measures::default(),
@@ -128,20 +131,44 @@ struct SignIn {
     next: Next,
 }
 
-async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<SignIn>) -> Response {
+async fn sign_in(
+    State(app): State<Arc<App>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    Form(form): Form<SignIn>,
+) -> Response {
     if let Err(refusal) = guard::check_origin(&headers) {
         return layout::refused(&refusal, None);
     }
+    // Before the token is looked at: guesses are slowed down whether they are right or not.
+    let address = visitor::address(peer.map(|Extension(peer)| peer), &headers);
+    if let Err(wait) = app.sign_ins.take(address) {
+        return too_often(form.next.path(), wait);
+    }
     let Some(who) = app.source.who(Some(form.token.trim())) else {
-        tracing::warn!("a sign-in to the dashboard with an unknown token was refused");
+        tracing::warn!(%address, "a sign-in to the dashboard with an unknown token was refused");
         let page = layout::sign_in(form.next.path(), Some("This token is not known here."));
         return layout::answer(StatusCode::UNAUTHORIZED, page);
     };
+    app.sign_ins.give_back(address);
     let (id, _) = app.sessions.open(who);
     let cookie = visitor::cookie(&id, &headers);
     // See other: loading the page again does not send the token again.
     let mut response = Redirect::to(form.next.path()).into_response();
     response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
+
+/// Says when to try again.
+fn too_often(next: &str, wait: Duration) -> Response {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let text = format!(
+        "Too many tries to sign in: the token was not looked at. Try again in {}.",
+        many(seconds, "second")
+    );
+    let page = layout::sign_in(next, Some(&text));
+    let mut response = layout::answer(StatusCode::TOO_MANY_REQUESTS, page);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
 }
 

@@ -1,5 +1,6 @@
 //! Who asks: found by the session's cookie before a page is made.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -36,6 +37,22 @@ pub(crate) struct Visitor {
 /// With an answer to somebody who was let in: whoever serves the connection may let it last.
 #[derive(Debug, Clone, Copy)]
 pub struct Known;
+
+/// The other end of a request's connection, which whoever serves it says with an extension.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+/// Where a request comes from. A proxy on this machine says for whom it asks; what a proxy elsewhere says is not believed, for anybody may say it.
+pub(crate) fn address(peer: Option<Peer>, headers: &HeaderMap) -> IpAddr {
+    let Peer(peer) = peer.unwrap_or(Peer(Ipv4Addr::UNSPECIFIED.into()));
+    let named = headers.get_all("x-forwarded-for").iter().next_back();
+    let named = named.and_then(|names| names.to_str().ok());
+    let last = named.and_then(|names| names.rsplit(',').next()?.trim().parse().ok());
+    match last {
+        Some(address) if peer.is_loopback() => address,
+        Some(_) | None => peer,
+    }
+}
 
 /// Lets in whoever has a session; where everyone is let in, opens one. Others are shown where to sign in.
 pub(crate) async fn enter(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -135,4 +152,25 @@ pub(crate) fn no_cookie(headers: &HeaderMap) -> HeaderValue {
         cookie_name(headers)
     );
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_proxy_on_this_machine_says_for_whom_it_asks() {
+        let from = |peer: &str, forwarded: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_static(forwarded));
+            address(Some(Peer(peer.parse().unwrap())), &headers).to_string()
+        };
+        assert_eq!(
+            from("127.0.0.1", "10.0.0.1, 192.0.2.7"),
+            "192.0.2.7",
+            "what the nearest proxy added"
+        );
+        assert_eq!(from("127.0.0.1", "nobody"), "127.0.0.1");
+        assert_eq!(from("198.51.100.4", "192.0.2.7"), "198.51.100.4");
+    }
 }

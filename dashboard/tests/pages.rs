@@ -279,6 +279,35 @@ async fn a_visitor_goes_on_only_to_a_page_of_this_server() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn guesses_are_slowed_down_and_a_right_token_is_not() {
+    let mut browser = Browser::new(Arc::new(Played::default()));
+    for _ in 0..30 {
+        assert_eq!(browser.sign_in(VIEWER).await.status(), StatusCode::SEE_OTHER);
+    }
+    for _ in 0..10 {
+        assert_eq!(
+            browser.sign_in("guess-guess-guess").await.status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    // Not even a right one is looked at now: whoever guesses learns nothing.
+    let answer = browser.sign_in(OPERATOR).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = answer.headers()[header::RETRY_AFTER]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let page = text(answer).await;
+    assert!(
+        page.contains(&format!("Try again in {seconds} seconds")),
+        "{page}"
+    );
+    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+    assert_eq!(browser.sign_in(OPERATOR).await.status(), StatusCode::SEE_OTHER);
+}
+
 #[tokio::test]
 async fn every_answer_is_protected() {
     let mut browser = Browser::new(Arc::new(Played::default()));

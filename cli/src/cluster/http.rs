@@ -14,7 +14,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::IncomingStream;
-use gristmill_dashboard::Known;
+use gristmill_dashboard::{Known, Peer};
 use gristmill_telemetry::Metrics;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -77,9 +77,10 @@ where
 /// A browser that is signed in keeps its connections; everybody else's end with the answer.
 async fn last_of_its_connection(
     ConnectInfo(CallerOf(caller)): ConnectInfo<CallerOf>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    request.extensions_mut().insert(Peer(caller.address()));
     let mut response = next.run(request).await;
     match response.extensions().get::<Known>() {
         Some(Known) => caller.let_in(),

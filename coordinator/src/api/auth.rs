@@ -37,7 +37,7 @@ impl Caller {
     }
 
     /// Where the connection comes from.
-    pub(super) fn address(&self) -> IpAddr {
+    pub fn address(&self) -> IpAddr {
         self.address
     }
 }
