@@ -12,11 +12,13 @@ use gristmill_proto::v1;
 use gristmill_runs::served::SeenRun;
 use gristmill_runs::{Manifest, RunFolder};
 
-use crate::source::{Act, Refusal, Role, Source, Who};
+use crate::source::{Act, BELOW_MAX, Looked, Refusal, Role, Source, Who};
 use crate::tallies::Tallies;
 
 /// Runs that are looked at for those that go on, the newest first: a folder must be read to know.
 const ACTIVE_MAX: u32 = 100;
+/// Entries of a folder that are looked at when no run was found in it.
+const ENTRIES_MAX: usize = 1_000;
 
 /// Runs in folders: each is a run's, or holds runs' folders. They are looked for at each request, so that a run that starts is seen.
 pub struct Folders {
@@ -83,6 +85,23 @@ impl Folders {
     }
 }
 
+/// Folders below another one, by their names; nothing where it cannot be read.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries
+        .take(ENTRIES_MAX)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    folders
+}
+
+/// Whether a folder holds runs' folders.
+fn holds_runs(folder: &Path) -> bool {
+    below(folder).iter().any(|run| RunFolder::open(run).is_ok())
+}
+
 /// When a run was started, Unix milliseconds: its first file was written then.
 fn begun_ms(path: &Path) -> u64 {
     let written =
@@ -110,6 +129,29 @@ impl Source for Folders {
 
     fn is_cluster(&self) -> bool {
         false
+    }
+
+    fn looked(&self) -> Looked {
+        // Runs are looked for directly below a root: those further down are one folder, or two, too deep.
+        let holding = |root: &PathBuf| {
+            let near = below(root);
+            let far: Vec<PathBuf> = near.iter().flat_map(|path| below(path)).collect();
+            let both = near.into_iter().chain(far);
+            both.filter(|path| holds_runs(path))
+                .take(BELOW_MAX)
+                .collect::<Vec<_>>()
+        };
+        let mut found: Vec<String> = self
+            .roots
+            .iter()
+            .flat_map(holding)
+            .map(|path| path.display().to_string())
+            .collect();
+        found.truncate(BELOW_MAX);
+        Looked {
+            folders: self.roots.iter().map(|root| root.display().to_string()).collect(),
+            below: found,
+        }
     }
 
     async fn runs(&self, _who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal> {

@@ -44,4 +44,4 @@ mod visitor;
 pub use cluster::Cluster;
 pub use folders::Folders;
 pub use routes::{Dashboard, Known, Peer};
-pub use source::{Act, Refusal, Role, Source, Who};
+pub use source::{Act, Looked, Refusal, Role, Source, Who};

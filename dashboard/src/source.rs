@@ -138,6 +138,18 @@ pub enum Act {
     },
 }
 
+/// Where runs were looked for, for whoever sees none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Folders in which, and directly below which, runs are looked for.
+    pub folders: Vec<String>,
+    /// Folders further below that hold runs, at most five.
+    pub below: Vec<String>,
+}
+
+/// Folders with runs that are named to whoever looked in another one.
+pub(crate) const BELOW_MAX: usize = 5;
+
 /// What can be shown and done. Each call says for whom, and refuses what that role may not do.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
@@ -152,6 +164,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// Whether there are workers, queues and dead letters.
     fn is_cluster(&self) -> bool;
+
+    /// Where runs were looked for; nothing where they are not in folders. It may read folders: it is for a page without runs.
+    fn looked(&self) -> Looked {
+        Looked::default()
+    }
 
     /// Runs, the newest first, at most 500.
     ///

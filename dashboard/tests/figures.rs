@@ -6,7 +6,7 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,19 @@ async fn whole(dashboard: &Dashboard, path: &str) -> String {
         }
         assert!(Instant::now() < deadline, "{path} is never whole: {page}");
         tokio::task::yield_now().await;
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => {
+                std::fs::copy(entry.path(), to).unwrap();
+            }
+        }
     }
 }
 
@@ -263,4 +276,28 @@ async fn two_runs_are_compared_by_what_differs() {
     }
     let (status, ..) = ask(&dashboard, &format!("/compare?a={RUN}&b=000000000000")).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_empty_page_says_where_it_looked_and_which_folder_has_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&stored().join("run"), &folder.path().join("work/out").join(RUN));
+    let shown = |path: &str| folder.path().join(path).display().to_string();
+    for (root, below) in [("work", true), ("", true), ("work/out", false)] {
+        let root = folder.path().join(root);
+        let (_, page, _) = ask(&dashboard(vec![root.clone()]), "/runs").await;
+        assert_eq!(page.contains("There is no run in"), below, "{page}");
+        if below {
+            let out = shown("work/out");
+            assert!(
+                page.contains(&format!("gristmill ui {out}")),
+                "{}: {page}",
+                root.display()
+            );
+        }
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let (_, page, _) = ask(&dashboard(vec![empty.path().to_owned()]), "/runs").await;
+    assert!(page.contains(&empty.path().display().to_string()), "{page}");
+    assert!(!page.contains("gristmill ui "), "{page}");
 }

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::link;
 use crate::live::{Asked, show};
 use crate::page::{Page, Part};
-use crate::source::{Refusal, Who};
+use crate::source::{Looked, Refusal, Who};
 use crate::text::{Prose, Shown, now_ms, percent, rate, time};
 
 /// Runs on a page.
@@ -46,7 +46,8 @@ async fn page(app: Arc<App>, who: Who, wanted: Wanted) -> Result<Page, Refusal> 
     });
     let page = Page::new("Runs", Part::Runs);
     if lines.is_empty() {
-        return Ok(page.with("runs", empty(app.source.is_cluster(), wanted.skip)));
+        let looked = app.source.looked();
+        return Ok(page.with("runs", empty(app.source.is_cluster(), wanted.skip, &looked)));
     }
     Ok(page
         .with("attention", need_attention(&lines))
@@ -82,14 +83,30 @@ impl Line {
     }
 }
 
-fn empty(cluster: bool, skip: u32) -> Markup {
+fn empty(cluster: bool, skip: u32, looked: &Looked) -> Markup {
     html! {
         @if skip > 0 {
             p { "There are no more runs. " a href="/runs" { "The newest" } }
         } @else if cluster {
             p { "There is no run yet. " code { "gristmill submit job.yaml --server URL" } " enters one." }
         } @else {
-            p { "There is no run in these folders yet. " code { "gristmill run job.yaml" } " makes one in the job's " code { "output.dir" } "; it appears here when it starts." }
+            p { "There is no run in, or directly below, " (listed(&looked.folders)) "." }
+            @if let [first, ..] = &looked.below[..] {
+                p {
+                    (if looked.below.len() == 1 { "This folder holds runs: " } else { "These folders hold runs: " }) (listed(&looked.below)) ". "
+                    "Ctrl-C ends this dashboard, and " code { "gristmill ui " (Shown(first)) } " shows them."
+                }
+            }
+            p { code { "gristmill run job.yaml" } " makes one in the job's " code { "output.dir" } "; it appears here when it starts, if that is one of these folders." }
+        }
+    }
+}
+
+fn listed(folders: &[String]) -> Markup {
+    html! {
+        @for (number, folder) in folders.iter().enumerate() {
+            @if number > 0 { ", " }
+            code { (Shown(folder)) }
         }
     }
 }
