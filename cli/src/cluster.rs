@@ -5,6 +5,7 @@ mod connections;
 mod coordinator;
 mod dashboard;
 mod dead;
+mod desk;
 mod health;
 mod http;
 mod looks;

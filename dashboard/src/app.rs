@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::checked_jobs::CheckedJobs;
 use crate::indexes::Indexes;
 use crate::journal_facts::JournalFacts;
 use crate::measures::Measures;
@@ -19,6 +20,8 @@ pub(crate) struct App {
     pub(crate) sessions: Sessions,
     /// How often somebody may try to sign in.
     pub(crate) sign_ins: SignInLimit,
+    /// Jobs that wait to be confirmed.
+    pub(crate) checked: CheckedJobs,
     /// How fast runs go, since this process has looked at them.
     pub(crate) samples: Samples,
     /// What the journals of runs add up to.

@@ -13,17 +13,28 @@ use gristmill_proto::v1::coordinator_server::Coordinator;
 use gristmill_runs::Manifest;
 use tonic::{Code, Request, Status};
 
+use crate::intake::Intake;
 use crate::source::{Act, Refusal, Role, Source, Who};
 
 /// A cluster.
 pub struct Cluster {
     api: Api,
+    intake: Option<Arc<dyn Intake>>,
 }
 
 impl Cluster {
     /// The cluster that this service answers for.
     pub fn new(api: Api) -> Self {
-        Self { api }
+        Self { api, intake: None }
+    }
+
+    /// Takes jobs from pages, which this checks.
+    #[must_use]
+    pub fn taking_jobs(self, intake: Arc<dyn Intake>) -> Self {
+        Self {
+            intake: Some(intake),
+            ..self
+        }
     }
 
     /// A caller with the role that they have now.
@@ -119,6 +130,16 @@ impl Source for Cluster {
     async fn dead_letters(&self, who: Who, before: u64, limit: u32) -> Result<Vec<v1::DeadLetter>, Refusal> {
         let wanted = v1::ListDeadRequest { before, limit };
         Ok(self.api.list_dead(by(who, wanted)).await?.into_inner().letters)
+    }
+
+    fn intake(&self) -> Option<Arc<dyn Intake>> {
+        self.intake.clone()
+    }
+
+    async fn submit(&self, who: Who, parts: Vec<v1::SubmitRequest>) -> Result<String, Refusal> {
+        let parts = futures::stream::iter(parts.into_iter().map(Ok));
+        let answer = self.api.submit_parts(by(who, parts)).await?.into_inner();
+        Ok(answer.run.unwrap_or_default().run)
     }
 
     async fn act(&self, who: Who, act: Act) -> Result<(), Refusal> {

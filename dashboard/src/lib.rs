@@ -18,11 +18,13 @@
 mod app;
 mod assets;
 mod background;
+mod checked_jobs;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod folders;
 mod guard;
 mod indexes;
+mod intake;
 mod journal_facts;
 mod layout;
 mod link;
@@ -43,5 +45,6 @@ mod visitor;
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use folders::Folders;
+pub use intake::{CheckedJob, Intake, Upload, UploadedFile};
 pub use routes::{Dashboard, Known, Peer};
 pub use source::{Act, Looked, Refusal, Role, Source, Who};

@@ -39,6 +39,7 @@ mod rows_routes;
 mod rows_table;
 mod run;
 mod runs;
+mod submit;
 mod teachers;
 mod workers;
 
@@ -63,6 +64,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/runs/{run}/endpoints", get(endpoints::endpoints))
         .route("/runs/{run}/act/{verb}", get(act::ask).post(act::carry_out))
         .merge(rows_routes::routes())
+        .merge(submit::routes())
         .route("/workers", get(workers::workers))
         .route(
             "/workers/{worker}/{verb}",

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::assets;
+use crate::checked_jobs::CheckedJobs;
 use crate::guard;
 use crate::indexes::Indexes;
 use crate::journal_facts::JournalFacts;
@@ -51,6 +52,7 @@ impl Dashboard {
                 source,
                 sessions: Sessions::default(),
                 sign_ins: SignInLimit::default(),
+                checked: CheckedJobs::default(),
                 samples: Samples::default(),
                 facts: JournalFacts::default(),
                 measures: Measures::default(),

@@ -9,6 +9,8 @@ use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
 use gristmill_runs::Manifest;
 
+use crate::intake::Intake;
+
 /// What a visitor may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -200,6 +202,19 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// Facts that cannot be read now.
     async fn dead_letters(&self, who: Who, before: u64, limit: u32) -> Result<Vec<v1::DeadLetter>, Refusal>;
+
+    /// Who checks jobs that come from a page; `None` where none are taken.
+    fn intake(&self) -> Option<Arc<dyn Intake>> {
+        None
+    }
+
+    /// Enters a run: the parts of a submission, as [`Intake::check`] made them. Returns the run's id.
+    ///
+    /// # Errors
+    /// What the role may not do, what the coordinator refuses.
+    async fn submit(&self, _who: Who, _parts: Vec<v1::SubmitRequest>) -> Result<String, Refusal> {
+        Err(Refusal::forbidden("No jobs are taken here."))
+    }
 
     /// Carries out an act.
     ///

@@ -572,7 +572,7 @@ async fn a_stream_sends_the_page_then_only_what_changes_and_ends_with_the_sessio
         let frame = body.frame().await?.unwrap();
         Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
     };
-    for name in ["attention", "choose", "runs", "paging"] {
+    for name in ["submit", "attention", "choose", "runs", "paging"] {
         let event = next().await.unwrap();
         assert!(
             event.contains("event: fragment") && event.contains(&format!("data: {name}\n")),

@@ -229,6 +229,138 @@ fn until_counted(browser: &mut Browser, path: &str) -> String {
     }
 }
 
+/// A body with files, as a form sends it: names of fields, names of files, and what is in them.
+fn multipart(form_token: &str, files: &[(&str, &str, &str)]) -> (String, String) {
+    const BOUNDARY: &str = "----0123456789abcdef";
+    let mut body = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"form_token\"\r\n\r\n{form_token}\r\n"
+    );
+    for (field, name, text) in files {
+        body.push_str(&format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\r\n{text}\r\n"
+        ));
+    }
+    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    (
+        format!("Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"),
+        body,
+    )
+}
+
+#[test]
+fn a_job_that_is_submitted_from_the_page_is_the_run_that_submit_makes() {
+    let (_bench, job) = numbers(200).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let here = job.parent().unwrap();
+    let absolute = std::fs::read_to_string(&job).unwrap();
+    let seeds = std::fs::read_to_string(here.join("seeds.jsonl")).unwrap();
+    let text = absolute.replace(&here.join("seeds.jsonl").display().to_string(), "seeds.jsonl");
+    let mut browser = Browser::open(&cluster.coordinators[0].http);
+    let token = browser.form_token("/submit");
+    let upload = |browser: &mut Browser, files: &[(&str, &str, &str)]| {
+        let (kind, body) = multipart(&token, files);
+        let head = browser.ask("POST", "/submit", &kind, &body);
+        browser.whole(head)
+    };
+    // What leads out of the upload, what is wrong, and what is not there: each at its place, in the words of the command.
+    let secret = here.join("secret.yaml");
+    std::fs::write(&secret, "recipe: stolen\n").unwrap();
+    let wrong_key = text.replace("generate:", "generat:");
+    for (job, said, place) in [
+        (absolute.as_str(), "outside of what was uploaded", "job.yaml:1:15"),
+        (
+            &format!("{text}concepts: {{file: ../secret.yaml}}\n"),
+            "outside of what was uploaded",
+            "job.yaml:",
+        ),
+        (&wrong_key, "unknown key `generat`", "job.yaml:4:1"),
+        (
+            &text.replace("seeds.jsonl", "other.jsonl"),
+            "other.jsonl",
+            "job.yaml:1:15",
+        ),
+    ] {
+        let answer = upload(
+            &mut browser,
+            &[("job", "job.yaml", job), ("files", "seeds.jsonl", &seeds)],
+        );
+        assert!(
+            answer.head.starts_with("HTTP/1.1 422"),
+            "{} {}",
+            answer.head,
+            answer.body
+        );
+        assert!(
+            answer.body.contains(said) && answer.body.contains(place),
+            "{said} {place}: {}",
+            answer.body
+        );
+        // Nothing of the coordinator's machine is told: neither other files, nor where the upload was.
+        let told = answer.body.replace(&here.display().to_string(), "");
+        assert!(!told.contains("stolen") && !told.contains("/.tmp"), "{told}");
+    }
+    let command = format!("{text}\n").replace(
+        "{kind: number}",
+        "{kind: command, run: [./check.sh], files: [check.sh]}",
+    );
+    let files = [
+        ("job", "job.yaml", command.as_str()),
+        ("files", "seeds.jsonl", &seeds),
+        ("files", "check.sh", "#!/bin/sh\ntouch /tmp/ran\n"),
+    ];
+    let answer = upload(&mut browser, &files);
+    assert!(
+        answer.body.contains("is not taken from a page"),
+        "{}",
+        answer.body
+    );
+    assert!(browser.get("/runs").body.contains("There is no run yet."));
+
+    let page = upload(
+        &mut browser,
+        &[("job", "job.yaml", &text), ("files", "seeds.jsonl", &seeds)],
+    );
+    assert!(
+        page.head.starts_with("HTTP/1.1 200"),
+        "{} {}",
+        page.head,
+        page.body
+    );
+    assert!(
+        page.body.contains("strategy") && page.body.contains("costs"),
+        "{}",
+        page.body
+    );
+    let (_, after) = page.body.split_once("name=\"checked\" value=\"").unwrap();
+    let checked = after.split('"').next().unwrap();
+    let done = browser.post(
+        "/submit/confirm",
+        &format!("form_token={token}&checked={checked}"),
+    );
+    assert!(
+        done.head.starts_with("HTTP/1.1 303"),
+        "{} {}",
+        done.head,
+        done.body
+    );
+    let (_, run) = done.head.split_once("location: /runs/").unwrap();
+    let run = run.split_whitespace().next().unwrap().to_owned();
+    std::fs::write(&job, &text).unwrap();
+    assert_eq!(
+        cluster.submit(&job).unwrap(),
+        run,
+        "the command submits the same run"
+    );
+    cluster.finished(&run, LONG).unwrap();
+    let log = std::fs::read_to_string(&cluster.coordinators[0].log).unwrap();
+    let audited = log
+        .lines()
+        .filter(|line| line.contains("gristmill_audit") && line.contains("Submit"));
+    assert!(audited.count() >= 2, "{log}");
+}
+
 #[test]
 fn with_tokens_a_stranger_sees_nothing_and_keeps_no_connection() {
     let mut cluster = Cluster::start().unwrap();

@@ -8,6 +8,7 @@
 
 mod budget;
 mod concepts;
+mod confined;
 mod error;
 mod family;
 mod files;
@@ -32,6 +33,7 @@ mod walk;
 mod yaml;
 
 pub use budget::{BudgetChoice, Error as BudgetError};
+pub use confined::stays_within;
 pub use error::{Code, Error, Errors};
 pub use init::{TeacherChoice, init};
 pub use load::{Keys, Loaded, examine, load};

@@ -19,6 +19,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use super::connections::{Listener, connections_max};
 use super::dashboard::{Place, over_tls};
+use super::desk::Desk;
 use super::overview::Overview;
 use super::servers::{self, Servers};
 use super::{http, open_files, plaintext, read, tokens, watchman};
@@ -99,7 +100,8 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     ));
     let server = grpc(args).map_err(Failure::Input)?;
     let api = Api::new(services, access.clone(), stop.clone()).only(args.endpoints.clone());
-    let dashboard = Dashboard::new(Arc::new(Cluster::new(api.clone())), stop.clone());
+    let cluster = Cluster::new(api.clone()).taking_jobs(Arc::new(Desk::new()));
+    let dashboard = Dashboard::new(Arc::new(cluster), stop.clone());
     let mut pages = http::probes(telemetry.metrics(), readiness);
     match place {
         Place::Nowhere => {}

@@ -17,7 +17,7 @@ use super::remote::{self, refused};
 use super::watch;
 use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
-use crate::prepare::{Keys, prepare};
+use crate::prepare::{Keys, Ready, prepare};
 use crate::view::View;
 use crate::{print, survey};
 
@@ -30,28 +30,16 @@ const PIECES: usize = 4;
 pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let ready = prepare(&args.job, Keys::Elsewhere).await?;
     let prepared = &ready.prepared;
-    if let Some((path, help)) = ready.live.secrets().first() {
-        return Err(Failure::Input(anyhow::anyhow!(
-            "`{path}` may hold a secret, which is not sent to a cluster\nhelp: {help}, and start the workers with `--keys VARIABLE@HOST`"
-        )));
-    }
+    refuse_secrets(&ready)?;
     for warning in prepared.warnings().map_err(Failure::Input)? {
         view.warn(&warning);
     }
     survey::refuse_narrow(prepared, &view).await?;
     let mut remote = remote::connect(&args.server).await?;
-    let start = Start {
-        // Paths of this machine mean nothing there.
-        base: Path::new("").to_owned(),
-        job_file: file_name(&prepared.start.job_file),
-        ..prepared.start.clone()
-    };
-    let head = v1::SubmitHead {
-        run: start.run.to_string(),
-        request_id: args.request_id.clone().unwrap_or_else(|| start.run.to_string()),
-        name: args.name.clone().unwrap_or_else(|| start.job_file.clone()),
-        start: Some(start_message(&start).map_err(anyhow::Error::from)?),
-    };
+    let (start, mut head) = head(prepared, args.request_id.clone())?;
+    if let Some(name) = &args.name {
+        head.name.clone_from(name);
+    }
     let (sender, receiver) = mpsc::channel(PIECES);
     let sending = send_all(sender, head, prepared);
     let asking = remote.submit(ReceiverStream::new(receiver));
@@ -84,6 +72,53 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
         &format!("run {run} · {word}\nNext: gristmill {verb} {run} --server {server}"),
     );
     Ok(())
+}
+
+/// Refuses a job that holds a secret: what is stored of it is for many to see.
+fn refuse_secrets(ready: &Ready) -> Result<(), Failure> {
+    match ready.live.secrets().first() {
+        None => Ok(()),
+        Some((path, help)) => Err(Failure::Input(anyhow::anyhow!(
+            "`{path}` may hold a secret, which is not sent to a cluster\nhelp: {help}, and start the workers with `--keys VARIABLE@HOST`"
+        ))),
+    }
+}
+
+/// What a run is started with at a cluster, and the head of its submission.
+fn head(prepared: &Prepared, request_id: Option<String>) -> Result<(Start, v1::SubmitHead), Failure> {
+    let start = Start {
+        // Paths of this machine mean nothing there.
+        base: Path::new("").to_owned(),
+        job_file: file_name(&prepared.start.job_file),
+        ..prepared.start.clone()
+    };
+    let head = v1::SubmitHead {
+        run: start.run.to_string(),
+        request_id: request_id.unwrap_or_else(|| start.run.to_string()),
+        name: start.job_file.clone(),
+        start: Some(start_message(&start).map_err(anyhow::Error::from)?),
+    };
+    Ok((start, head))
+}
+
+/// All parts of a submission, in memory: for one that is small.
+pub(super) async fn parts(
+    ready: &Ready,
+    request_id: Option<String>,
+) -> Result<Vec<v1::SubmitRequest>, Failure> {
+    refuse_secrets(ready)?;
+    let (_, head) = head(&ready.prepared, request_id)?;
+    let (sender, mut receiver) = mpsc::channel(PIECES);
+    let collecting = async {
+        let mut parts = Vec::new();
+        while let Some(part) = receiver.recv().await {
+            parts.push(part);
+        }
+        parts
+    };
+    let (sent, parts) = tokio::join!(send_all(sender, head, &ready.prepared), collecting);
+    sent.map_err(Failure::Input)?;
+    Ok(parts)
 }
 
 fn is_over(run: &v1::Run) -> bool {

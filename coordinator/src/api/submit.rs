@@ -11,8 +11,8 @@ use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_ports::register::{NewRun, SPEC_BYTES_MAX, Submitted};
 use gristmill_proto::v1;
-use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
 
 use super::adopt::{ADOPTER, ADOPTION};
 use super::keep::{check_seeds, keep, keep_start};
@@ -29,6 +29,11 @@ const FILE_BYTES_MAX: usize = 256 << 20;
 const TOTAL_BYTES_MAX: usize = 8 << 30;
 /// The longest name that people may give a run.
 const NAME_CHARS_MAX: usize = 200;
+
+/// The parts of a submission, as they come.
+pub(super) trait Parts: Stream<Item = Result<v1::SubmitRequest, Status>> + Send + Unpin {}
+
+impl<T: Stream<Item = Result<v1::SubmitRequest, Status>> + Send + Unpin> Parts for T {}
 
 /// What a submission means for its run.
 #[derive(Clone, Copy)]
@@ -50,10 +55,7 @@ struct Head {
 }
 
 impl Api {
-    pub(super) async fn take_submission(
-        &self,
-        mut parts: Streaming<v1::SubmitRequest>,
-    ) -> Result<v1::SubmitResponse, Status> {
+    pub(super) async fn take_submission(&self, mut parts: impl Parts) -> Result<v1::SubmitResponse, Status> {
         let first = parts.next().await.transpose()?.and_then(|request| request.part);
         let Some(v1::submit_request::Part::Head(head)) = first else {
             return Err(Status::invalid_argument("a submission begins with its head"));
@@ -242,7 +244,7 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
 }
 
 /// Takes files as they come.
-async fn receive(mut parts: Streaming<v1::SubmitRequest>) -> Result<Spool, Status> {
+async fn receive(mut parts: impl Parts) -> Result<Spool, Status> {
     let scratch = |error: std::io::Error| Status::unavailable(format!("no room for the submission: {error}"));
     let mut spool = Spool::new().map_err(scratch)?;
     let mut open: Option<(String, Vec<u8>)> = None;

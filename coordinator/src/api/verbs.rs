@@ -82,17 +82,30 @@ fn page(limit: u32) -> usize {
     (if limit == 0 { PAGE.0 } else { limit.min(PAGE.1) }) as usize
 }
 
-#[tonic::async_trait]
-impl Coordinator for Api {
-    async fn submit(
+impl Api {
+    /// Enters a run, from whoever is in this process as from a connection.
+    ///
+    /// # Errors
+    /// As of the method `Submit`.
+    pub async fn submit_parts(
         &self,
-        request: Request<Streaming<v1::SubmitRequest>>,
+        request: Request<impl Stream<Item = Result<v1::SubmitRequest, Status>> + Send + Unpin>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
         let call = self.audit.admit(&request, Method::Submit)?;
         let submitted = self.take_submission(request.into_inner()).await;
         let run = submitted.as_ref().ok().and_then(|answer| answer.run.as_ref());
         let run = run.map_or_else(String::new, |run| run.run.clone());
         call.about(&run).ended(submitted).map(Response::new)
+    }
+}
+
+#[tonic::async_trait]
+impl Coordinator for Api {
+    async fn submit(
+        &self,
+        request: Request<Streaming<v1::SubmitRequest>>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
+        self.submit_parts(request).await
     }
 
     async fn list_runs(

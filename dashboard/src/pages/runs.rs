@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::link;
 use crate::live::{Asked, show};
 use crate::page::{Page, Part};
-use crate::source::{Looked, Refusal, Who};
+use crate::source::{Looked, Refusal, Role, Who};
 use crate::text::{Prose, Shown, now_ms, percent, rate, time};
 
 /// Runs on a page.
@@ -33,6 +33,15 @@ pub(super) async fn runs(asked: Asked, Query(wanted): Query<Wanted>) -> Response
     show(asked, move || page(Arc::clone(&app), who, wanted)).await
 }
 
+/// Where a job is submitted, for who may.
+fn submit(app: &App, who: Who) -> Markup {
+    html! {
+        @if app.source.intake().is_some() && who.role == Role::Operator {
+            p.acts { a.button href="/submit" { "Submit a job…" } }
+        }
+    }
+}
+
 async fn page(app: Arc<App>, who: Who, wanted: Wanted) -> Result<Page, Refusal> {
     let mut runs = app.source.runs(who, wanted.skip, PAGE + 1).await?;
     let more = runs.len() > PAGE as usize;
@@ -47,9 +56,12 @@ async fn page(app: Arc<App>, who: Who, wanted: Wanted) -> Result<Page, Refusal> 
     let page = Page::new("Runs", Part::Runs);
     if lines.is_empty() {
         let looked = app.source.looked();
-        return Ok(page.with("runs", empty(app.source.is_cluster(), wanted.skip, &looked)));
+        return Ok(page
+            .with("submit", submit(&app, who))
+            .with("runs", empty(app.source.is_cluster(), wanted.skip, &looked)));
     }
     Ok(page
+        .with("submit", submit(&app, who))
         .with("attention", need_attention(&lines))
         .with("choose", html! { @if lines.len() > 1 { (chooser()) } })
         .with("runs", table(&lines, app.source.is_cluster()))
