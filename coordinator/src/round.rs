@@ -44,6 +44,7 @@ use candidate::{Candidate, Gate};
 use shared::SharedReply;
 
 pub(crate) use past::{Done, Past};
+pub(crate) use steps::read;
 
 /// A round under way.
 pub(crate) struct Round<'a> {

@@ -20,6 +20,7 @@ mod map_files;
 mod map_marks;
 mod map_tables;
 mod parts;
+mod prompts;
 mod provenance;
 mod recipes;
 mod rejects;

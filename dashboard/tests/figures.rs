@@ -301,3 +301,15 @@ async fn an_empty_page_says_where_it_looked_and_which_folder_has_runs() {
     assert!(page.contains(&empty.path().display().to_string()), "{page}");
     assert!(!page.contains("gristmill ui "), "{page}");
 }
+
+#[tokio::test]
+async fn prompts_that_do_not_follow_from_what_is_kept_are_not_shown_and_why_is() {
+    let dashboard = dashboard(vec![stored()]);
+    let (_, list, _) = ask(&dashboard, &format!("/runs/{RUN}/rows?verdict=accepted")).await;
+    let (_, after) = list.split_once(&format!("href=\"/runs/{RUN}/rows/")).unwrap();
+    let row = after.split(['"', '/']).next().unwrap();
+    let (status, page, _) = ask(&dashboard, &format!("/runs/{RUN}/rows/{row}")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    let (_, prompts) = page.split_once("id=\"prompts-title\"").unwrap();
+    assert!(prompts.contains("the job has concepts"), "{prompts}");
+}

@@ -214,6 +214,17 @@ fn a_run_is_paused_and_resumed_on_the_page_that_shows_it() {
     let spent = calls(&status, "spent") + calls(&status, "burned");
     let sums = table.split_once("<tfoot>").unwrap().1.replace(',', "");
     assert!(sums.contains(&format!("<td>{spent}</td>")), "{spent}: {sums}");
+
+    // A row's prompts, as they were asked.
+    let rows = browser.get(&format!("/runs/{run}/rows?verdict=accepted")).body;
+    let (_, after) = rows.split_once(&format!("href=\"/runs/{run}/rows/")).unwrap();
+    let row = after.split(['"', '/']).next().unwrap();
+    let page = browser.get(&format!("/runs/{run}/rows/{row}")).body;
+    let (_, prompts) = page.split_once("id=\"prompts-title\"").unwrap();
+    assert!(
+        prompts.contains("<summary>answer") && prompts.contains("<h4>user</h4><pre>"),
+        "{prompts}"
+    );
 }
 
 /// A page once all of an ended run's journal is counted, which is done beside it.

@@ -126,7 +126,7 @@ impl Round<'_> {
 }
 
 /// What a task brought, as the machine takes it, and the exact model that brought it.
-pub(super) fn read(brought: Brought) -> (Result<Fields, Unusable>, Option<String>) {
+pub(crate) fn read(brought: Brought) -> (Result<Fields, Unusable>, Option<String>) {
     let unusable = |rejection, text| Err(Unusable { rejection, text });
     match brought {
         Ok(Report {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gristmill_blob::LocalBlobs;
 use gristmill_domain::amount::Amount;
+use gristmill_domain::chat::Prompt;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::row::Row;
 use gristmill_domain::work::Report;
@@ -23,6 +24,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::closed::Closed;
 use crate::events::Ended;
+use crate::journal::TaskResult;
+use crate::refill::refill;
 use crate::scripted;
 use crate::window::Window;
 
@@ -71,6 +74,8 @@ struct World {
     _folder: tempfile::TempDir,
     /// How often each task was carried out.
     done: Mutex<BTreeMap<TaskId, u32>>,
+    /// What each task asked.
+    asked: Mutex<BTreeMap<TaskId, Prompt>>,
     nonces: AtomicU64,
 }
 
@@ -90,6 +95,7 @@ impl World {
             blobs: LocalBlobs::new(folder.path()),
             _folder: folder,
             done: Mutex::default(),
+            asked: Mutex::default(),
             nonces: AtomicU64::new(1),
         }
     }
@@ -134,6 +140,9 @@ impl World {
         for _ in 0..most {
             let envelope = self.queue.next().await;
             let task = &envelope.task;
+            if let Some(request) = task.work.request() {
+                self.asked.lock().unwrap().insert(task.id, request.prompt.clone());
+            }
             let nonce = Nonce(self.nonces.fetch_add(1, Ordering::Relaxed));
             let call = Amount {
                 calls: 1,
@@ -337,6 +346,45 @@ fn the_rows_of_a_run_are_those_that_its_rounds_report() {
                 "{strategy}"
             );
         }
+    });
+}
+
+#[test]
+fn the_prompts_of_each_row_are_told_as_they_were_asked() {
+    on_one_thread(async {
+        let world = World::new(job(), vec![2, 7, 0]);
+        world.run(&[40]).await;
+        let journal = Journal::new(&world.blobs);
+        let mut results = Vec::new();
+        for name in journal.all_segments(SegmentKind::Results).await.unwrap() {
+            results.extend(journal.results(&name).await.unwrap());
+        }
+        let asked = world.asked.lock().unwrap().clone();
+        let mut told = 0;
+        for name in journal.all_segments(SegmentKind::Rows).await.unwrap() {
+            for row in journal
+                .rows(&name)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|record| record.value)
+            {
+                let tasks: Vec<TaskResult> = results
+                    .iter()
+                    .filter(|result| row.tasks.contains(&result.task))
+                    .cloned()
+                    .collect();
+                let prompts = refill(&world.setup, &world.seeds, &world.blobs, &row, &tasks).await;
+                let prompts = prompts.unwrap().unwrap();
+                assert_eq!(prompts.len(), tasks.len(), "{row:?}");
+                for filled in prompts {
+                    assert_eq!(filled.prompt, asked[&filled.task], "{row:?}");
+                    told += 1;
+                }
+            }
+        }
+        let paid = results.iter().filter(|result| result.cost.calls > 0).count();
+        assert!(told > 100 && told == paid, "{told} of {paid}");
     });
 }
 

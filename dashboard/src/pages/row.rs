@@ -9,6 +9,7 @@ use gristmill_rowindex::Filter;
 use maud::{Markup, html};
 
 use super::long_text;
+use super::prompts::prompts;
 use super::row_found::{answer, indexed, one};
 use super::row_near::{Near, near, neighbours};
 use super::row_parts::{OneRow, head, provenance, texts};
@@ -28,7 +29,8 @@ pub(super) async fn row(asked: Asked, Path((run, id)): Path<(String, String)>) -
         let row = one(&indexed, &run, &id).await?;
         let number = row.listed.number;
         let near = ask(&indexed, move |indexed| near(indexed, number)).await?;
-        Ok::<_, Refusal>(whole(&row, &near))
+        let prompts = prompts(&indexed, &row).await;
+        Ok::<_, Refusal>(whole(&row, &near).with("prompts", prompts))
     };
     answer(&asked, made.await)
 }

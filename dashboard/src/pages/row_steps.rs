@@ -25,7 +25,7 @@ pub(super) fn steps(row: &OneRow, history: &History) -> Markup {
             }
         }
         @if !history.tasks.is_empty() {
-            p.quiet { "The journal keeps each reply and the version of its prompt, not the prompt as it was filled in: " code { "gristmill preview" } " shows prompts of the job's recipes with their seeds filled in." }
+            p.quiet { "Its prompts are filled in again on its page, where they follow from what is kept." }
         }
     }
 }
