@@ -19,6 +19,7 @@ use super::parts::{Budget, RowCounts, state_mark};
 use crate::app::App;
 use crate::link;
 use crate::live::{Asked, show};
+use crate::measures::Measured;
 use crate::page::{Page, Part};
 use crate::source::{Refusal, Who};
 use crate::text::{Shown, percent};
@@ -62,6 +63,7 @@ pub(super) async fn compare(asked: Asked, Query(pairs): Query<Pairs>) -> Respons
 struct Side {
     run: v1::Run,
     facts: Facts,
+    measured: Option<Arc<Measured>>,
     budget: Budget,
     rows: RowCounts,
 }
@@ -69,8 +71,14 @@ struct Side {
 impl Side {
     async fn of(app: &App, who: Who, run: &str) -> Result<Self, Refusal> {
         let run = app.source.run(who, run).await?;
+        let facts = app.facts.of(&app.source, &run).await;
+        let measured = match &facts {
+            Ok(Some(counted)) => app.measures.of(&app.source, &run, counted).await,
+            Ok(None) | Err(_) => None,
+        };
         Ok(Self {
-            facts: app.facts.of(&app.source, &run).await,
+            facts,
+            measured: measured.and_then(Result::ok),
             budget: Budget::of(&run),
             rows: RowCounts::reported(&run),
             run,
@@ -112,7 +120,7 @@ async fn page(app: Arc<App>, who: Who, runs: [String; 2]) -> Result<Page, Refusa
         .with("sides", heads(&sides, cluster))
         .with("numbers", numbers(&sides))
         .with("rejects", rejects(&sides))
-        .with("measures", measures(&app, &sides))
+        .with("measures", measures(&sides))
         .with("configuration", configuration(&sides)))
 }
 
@@ -236,12 +244,8 @@ fn rejects(sides: &[Side; 2]) -> Markup {
 }
 
 /// Diversity and coverage after the last round of each, as its report measures them.
-fn measures(app: &App, sides: &[Side; 2]) -> Markup {
-    let measured = [0, 1].map(|number| {
-        let side: &Side = &sides[number];
-        let counted = side.facts.as_ref().ok()?.as_ref()?;
-        app.measures.of(&app.source, &side.run, counted)?.ok()
-    });
+fn measures(sides: &[Side; 2]) -> Markup {
+    let measured = [0, 1].map(|number| sides[number].measured.as_ref());
     let titles: Vec<&str> = {
         let charts = measured.iter().flatten().flat_map(|measured| &measured.charts);
         let mut titles: Vec<&str> = Vec::new();
@@ -254,7 +258,7 @@ fn measures(app: &App, sides: &[Side; 2]) -> Markup {
         titles
     };
     let last = |number: usize, title: &str| {
-        let charts = &measured[number].as_ref()?.charts;
+        let charts = &measured[number]?.charts;
         let chart = charts.iter().find(|chart| chart.title == title)?;
         chart
             .values
