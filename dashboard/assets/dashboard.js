@@ -26,7 +26,16 @@
   }, true);
 
   // The place of an element among those that can have the focus, for one that has no id.
-  const focusable = (root) => [...root.querySelectorAll("a[href],button,input,select,textarea,summary")];
+  const focusable = (root) => [...root.querySelectorAll("a[href],button,input,select,textarea,summary,.scroll[tabindex]")];
+
+  // Whatever scrolls is scrolled by keyboard too, in browsers that do not see to it themselves; what fits is no stop of Tab.
+  const reachable = (root) => {
+    for (const box of root.querySelectorAll(".scroll")) {
+      const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+      if (scrolls) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
 
   const swap = (name, html) => {
     const old = document.getElementById(name);
@@ -41,6 +50,7 @@
     const scrolled = [...old.querySelectorAll(".scroll,.tall")].map((box) => [box.scrollLeft, box.scrollTop]);
     old.innerHTML = html;
     restore(old);
+    reachable(old);
     for (const box of old.querySelectorAll("input[type=checkbox],input[type=radio]")) {
       if (checked.includes(`${box.name}=${box.value}`)) box.checked = true;
     }
@@ -111,5 +121,7 @@
   });
 
   restore(document);
+  reachable(document);
+  addEventListener("resize", () => reachable(document));
   open();
 })();
