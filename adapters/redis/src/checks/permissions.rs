@@ -11,7 +11,7 @@ static PERMISSIONS: LazyLock<Script> =
     LazyLock::new(|| Script::new("permissions", &[include_str!("permissions.lua")]));
 
 /// What both roles do with the keys of runs, by Redis' names.
-const BOTH: [&str; 32] = [
+const BOTH: [&str; 33] = [
     "ping",
     "info server",
     "time",
@@ -44,14 +44,10 @@ const BOTH: [&str; 32] = [
     "zrevrangebyscore KEY 1 0",
     "zpopmin KEY",
     "xadd KEY * f v",
-];
-/// What coordinators do besides.
-const COORDINATOR: [&str; 4] = [
-    "unlink KEY",
-    "xread streams KEY 0",
-    "xrange KEY - +",
     "xdel KEY 1",
 ];
+/// What coordinators do besides.
+const COORDINATOR: [&str; 3] = ["unlink KEY", "xread streams KEY 0", "xrange KEY - +"];
 
 /// What coordinators do with the register.
 const ENTERS_RUNS: [&str; 3] = ["set REGISTER v", "hset REGISTER f v", "zadd REGISTER 1 m"];
