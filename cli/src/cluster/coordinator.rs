@@ -39,6 +39,8 @@ const STRANGER_HOLDS: Duration = Duration::from_secs(15);
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 /// Age from which a connection takes no new requests, so that those of clients who forgot them go; requests under way are finished.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(60 * 60);
+/// Time that requests under way have to end after the coordinator was told to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// Requests that a connection may have under way at once.
 const STREAMS_MAX: u32 = 200;
 
@@ -170,7 +172,7 @@ fn grpc(args: &CoordinatorArgs) -> anyhow::Result<Server> {
     server.tls_config(tls).context("the certificate cannot be used")
 }
 
-/// Answers requests until told to stop.
+/// Answers requests until told to stop, and those under way for a little longer: a client that reads nothing holds up nobody.
 async fn answer(
     mut server: Server,
     listener: Listener,
@@ -185,15 +187,25 @@ async fn answer(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let service = CoordinatorServer::new(api).max_decoding_message_size(REQUEST_BYTES_MAX);
-    server
+    let told = stop.clone();
+    let serving = server
         .add_service(service)
         .add_service(health_service)
         .add_service(described().build_v1()?)
         // What clients of before 2023 ask.
         .add_service(described().build_v1alpha()?)
-        .serve_with_incoming_shutdown(listener.incoming(), stop.cancelled_owned())
-        .await
-        .context("the API failed")
+        .serve_with_incoming_shutdown(listener.incoming(), stop.cancelled_owned());
+    let overdue = async {
+        told.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = serving => served.context("the API failed"),
+        () = overdue => {
+            tracing::info!("answers that clients have not read by now are cut off");
+            Ok(())
+        }
+    }
 }
 
 /// `gristmill broker setup`.
