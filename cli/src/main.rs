@@ -153,9 +153,12 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
 }
 
 /// Logs go to standard error, warnings and worse unless `GRISTMILL_LOG` says otherwise.
+/// What is shown unless GRISTMILL_LOG says otherwise. The AMQP library warns of a message that comes back, which `doctor` sends for that purpose.
+const SHOWN: &str = "warn,lapin=error";
+
 fn init_tracing(view: &View) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("GRISTMILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("GRISTMILL_LOG").unwrap_or_else(|_| EnvFilter::new(SHOWN));
     let view = view.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
