@@ -76,7 +76,11 @@ pub(super) async fn pane(asked: Asked, Path((run, id)): Path<(String, String)>) 
             html! {
                 h2 { a href=(row_address(&run, row.listed.id)) { "Row " (&row.listed.id.to_string()[..12]) } }
                 (head(&row)) (texts(&row))
-                @if let Trace::Made(history) = &row.trace { h2 { "Steps" } (steps(&row, history)) }
+                @if let Trace::Made(history) = &row.trace {
+                    h2 { "Steps" }
+                    (steps(&row, history))
+                    p.quiet { "The row's own page shows its prompts." }
+                }
                 p.acts { a.button href=(similar_address(&run, &Filter::default(), row.listed.id)) { "Similar rows" } }
             },
         ),

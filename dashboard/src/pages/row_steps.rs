@@ -24,9 +24,6 @@ pub(super) fn steps(row: &OneRow, history: &History) -> Markup {
                 }
             }
         }
-        @if !history.tasks.is_empty() {
-            p.quiet { "Its prompts are filled in again on its page, where they follow from what is kept." }
-        }
     }
 }
 
