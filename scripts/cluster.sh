@@ -291,7 +291,7 @@ for number in $(seq "$coordinators"); do
     start "coordinator-$number" "$program" coordinator --listen "127.0.0.1:$listen" --http "127.0.0.1:$port"
     await "coordinator-$number" 60 ready "$port"
     servers+=("http://127.0.0.1:$listen")
-    watched+=("coordinator-$number http://127.0.0.1:$port/metrics")
+    watched+=("coordinator-$number http://127.0.0.1:$port/metrics" "dashboard http://127.0.0.1:$port/")
 done
 for number in $(seq "$workers"); do
     free_port
