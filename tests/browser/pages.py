@@ -36,7 +36,7 @@ FOCUS = """() => {
   return {at: all.indexOf(one), what: one.outerHTML.slice(0, 100), shown, size: box.width * box.height};
 }"""
 CONTROLS = """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')]
-  .filter(one => !one.disabled && one.offsetParent !== null && one.tabIndex >= 0).length"""
+  .filter(one => !one.disabled && one.checkVisibility() && one.tabIndex >= 0).length"""
 
 
 class Findings:
