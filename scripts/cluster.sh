@@ -48,6 +48,12 @@ for number in "$workers" "$coordinators" "$slots"; do
     [[ $number =~ ^[1-9][0-9]{0,3}$ ]] || fail "$number is no number of processes or slots"
 done
 
+for key in ${keys//,/ }; do
+    # A job that names a key without a value would wait for a worker that has it.
+    name=${key%%@*}
+    [ -n "${!name:-}" ] || fail "--keys names $name, and that variable is not set"
+done
+
 "$here/scripts/need.sh" redis-server rabbitmq-server
 if [ -z "$program" ]; then
     program=${CARGO_TARGET_DIR:-$here/target}/release/gristmill
