@@ -181,7 +181,7 @@ fn alerts(run: &v1::Run) -> Markup {
     html! {
         @if !notices.is_empty() || !alerts.is_empty() || run.obstacles.len() > 1 {
             section aria-labelledby="alerts-title" {
-                h2 #alerts-title { "To know" }
+                h2 #alerts-title { "Alerts" }
                 ul.gates {
                     @for text in obstacles { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&text)) } } }
                     @for text in notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
@@ -207,7 +207,8 @@ fn facts(run: &v1::Run, cluster: bool) -> Markup {
                 @if cluster && !run.coordinator.is_empty() { tr { th scope="row" { "driven by" } td { (Shown(&run.coordinator)) } } }
                 @if !run.dataset.is_empty() { tr { th scope="row" { "dataset" } td { (Shown(&run.dataset)) } } }
                 @if let Some(account) = &run.account {
-                    tr { th scope="row" { "taken over" } td { (many(account.epoch, "time")) } }
+                    // The first is the start.
+                    @if account.epoch > 1 { tr { th scope="row" { "taken over" } td { (many(account.epoch - 1, "time")) } } }
                 }
             } } }
         }

@@ -78,7 +78,7 @@ fn form(asked: &Asked, pasted: &str, wrong: Option<&str>, status: StatusCode) ->
             label for="files" { "Seeds, and other files that the job names" }
             input #files type="file" name="files" multiple;
             p.quiet { "At most 16 MiB and 32 files. Larger seeds, documents, databases and programs go through " code { "gristmill submit" } "." }
-            div.acts { button { "Check it" } a.button href="/runs" { "Leave it" } }
+            div.acts { button { "Check it" } a.button href="/runs" { "Back to the runs" } }
         }
     };
     let page = Page::new("Submit a job", Part::Runs)
@@ -209,7 +209,7 @@ fn plan(asked: &Asked, job: CheckedJob) -> Response {
         form.ask method="post" action="/submit/confirm" {
             input type="hidden" name="form_token" value=(asked.visitor.session.form_token);
             input type="hidden" name="checked" value=(id);
-            div.acts { button { "Submit it" } a.button href="/submit" { "Leave it" } }
+            div.acts { button { "Submit it" } a.button href="/submit" { "Choose other files" } }
             p.quiet { "The checked job is kept in memory for " (many(minutes, "minute")) "." }
         }
     };
