@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::connections::{CallerOf, Listener, connections_max};
 
 /// The longest that a connection lasts, from its first byte to the end of its answer. TLS is a part of it.
-pub(super) const CONNECTION_HOLDS: Duration = Duration::from_secs(10);
+const CONNECTION_HOLDS: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted. Clients try those that find no room again after a second.
 const WAITING_MAX: u32 = 1_024;
 
