@@ -2,7 +2,17 @@
 //!
 //! No function here invents a number from nothing: where the data cannot carry a result it is `None`.
 
+mod clustered;
+mod holm;
+mod score_interval;
+mod sign_flip;
+
 use serde::{Deserialize, Serialize};
+
+pub use clustered::{ClusteredMean, clustered_mean};
+pub use holm::holm;
+pub use score_interval::{paired_score, paired_score_interval};
+pub use sign_flip::sign_flip;
 
 /// Two-sided 95 % quantile of the standard normal distribution.
 pub const Z_95: f64 = 1.959_963_984_540_054;
@@ -35,22 +45,30 @@ impl Interval {
 ///
 /// Never leaves [0, 1] and is never empty, also at 0 or all successes. `None` without trials or with more successes than trials.
 pub fn wilson(successes: u64, trials: u64, z: f64) -> Option<Interval> {
-    if trials == 0 || successes > trials {
+    if successes > trials {
         return None;
     }
-    let n = trials as f64;
-    let share = successes as f64 / n;
-    let z2 = z * z;
+    wilson_share(successes as f64 / trials as f64, trials as f64, z)
+}
+
+/// [`wilson`] for a share of a number of trials that need not be whole: answers that depend on each other are worth fewer than they are.
+///
+/// `None` without trials, or when the share is not within 0 to 1.
+pub fn wilson_share(share: f64, trials: f64, z: f64) -> Option<Interval> {
+    if !(trials > 0.0 && (0.0..=1.0).contains(&share)) {
+        return None;
+    }
+    let (n, z2) = (trials, z * z);
     let centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
     Some(Interval {
         // Exact at the ends, where rounding would leave 1e-17.
-        low: if successes == 0 {
+        low: if share == 0.0 {
             0.0
         } else {
             (centre - half).max(0.0)
         },
-        high: if successes == trials {
+        high: if share == 1.0 {
             1.0
         } else {
             (centre + half).min(1.0)
