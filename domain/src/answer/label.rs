@@ -7,8 +7,9 @@ use super::{Unreadable, structured};
 
 const KIND: &str = "label";
 /// Words that announce a final label.
-const MARKERS: [&str; 9] = [
+const MARKERS: [&str; 10] = [
     "answer",
+    "grade",
     "label",
     "decision",
     "verdict",
@@ -398,6 +399,7 @@ mod tests {
         }
         for text in [
             "Answer: yes\nAnswer: no",
+            "Grade: yes\nGrade: no",
             "Yes, or rather no",
             "yes\nno",
             "Answer yes or no or maybe.",
