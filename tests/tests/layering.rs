@@ -17,7 +17,7 @@ use sources::Sources;
 fn allowed(layer: &str) -> &'static [&'static str] {
     match layer {
         "domain" | "index" | "measure" | "picture" | "confine" => &[],
-        "proto" | "ports" => &["domain"],
+        "proto" | "ports" | "evaluation" => &["domain"],
         "adapter" => &["ports", "proto", "domain", "confine"],
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
@@ -46,6 +46,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "cli" => &[
             "dashboard",
             "domain",
+            "evaluation",
             "index",
             "measure",
             "picture",

@@ -124,7 +124,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Words of a text, up to `enough`. In scripts without spaces two characters count as one, which is about their words' length.
-pub(super) fn count_words(text: &str, enough: usize) -> usize {
+pub fn count_words(text: &str, enough: usize) -> usize {
     let (mut spaced, mut single) = (0, 0_usize);
     for word in words(text) {
         let unspaced = word.chars().next().is_some_and(is_unspaced);

@@ -1,0 +1,16 @@
+//! How good a student is, and whether that is known.
+//!
+//! What models answered to held-out questions becomes [`Grade`]s, these become figures with intervals, and figures become decisions. Each
+//! decision has a third outcome beside yes and no: not enough data, with the number of items that would settle it.
+//!
+//! - [`grade`] grades one answer; [`form`] says whether it has the form that its prompt asked for, whatever it says.
+//!
+//! Every interval knows that questions about one document, and one question in several prompt formats, depend on each other.
+//!
+//! Pure: no I/O, no clock, no randomness. It asks no model, and reads no file: who asked what is somebody else's to know. Statistics that
+//! say nothing of models are in `gristmill_domain::stats`, the readers of answers in `gristmill_domain::answer`.
+
+pub mod form;
+pub mod grade;
+
+pub use grade::{Correctness, Grade};
