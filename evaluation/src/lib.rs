@@ -4,13 +4,26 @@
 //! decision has a third outcome beside yes and no: not enough data, with the number of items that would settle it.
 //!
 //! - [`grade`] grades one answer; [`form`] says whether it has the form that its prompt asked for, whatever it says.
+//! - [`GradedSet`] holds the graded answers of one model. [`Scorecard`] is what they come to.
+//! - [`Resolution`] is what a set of this size can show at all.
 //!
 //! Every interval knows that questions about one document, and one question in several prompt formats, depend on each other.
 //!
 //! Pure: no I/O, no clock, no randomness. It asks no model, and reads no file: who asked what is somebody else's to know. Statistics that
 //! say nothing of models are in `gristmill_domain::stats`, the readers of answers in `gristmill_domain::answer`.
 
+mod answer;
+mod clusters;
+mod confidence;
 pub mod form;
 pub mod grade;
+mod proportion;
+mod resolution;
+mod scorecard;
 
+pub use answer::{Error, GradedAnswer, GradedSet};
+pub use confidence::{Confidence, NotALevel};
 pub use grade::{Correctness, Grade};
+pub use proportion::{MeanScore, Proportion};
+pub use resolution::Resolution;
+pub use scorecard::Scorecard;
