@@ -5,6 +5,7 @@
 //!
 //! - [`grade`] grades one answer; [`form`] says whether it has the form that its prompt asked for, whatever it says.
 //! - [`GradedSet`] holds the graded answers of one model. [`Scorecard`] is what they come to.
+//! - [`PairedComparison`] compares two models on the same items; [`Slice`] and [`SliceComparison`] do the same for parts of a set.
 //! - [`Resolution`] is what a set of this size can show at all.
 //!
 //! Every interval knows that questions about one document, and one question in several prompt formats, depend on each other.
@@ -17,13 +18,17 @@ mod clusters;
 mod confidence;
 pub mod form;
 pub mod grade;
+mod paired;
 mod proportion;
 mod resolution;
 mod scorecard;
+mod slices;
 
 pub use answer::{Error, GradedAnswer, GradedSet};
 pub use confidence::{Confidence, NotALevel};
 pub use grade::{Correctness, Grade};
+pub use paired::PairedComparison;
 pub use proportion::{MeanScore, Proportion};
 pub use resolution::Resolution;
 pub use scorecard::Scorecard;
+pub use slices::{Slice, SliceComparison, SliceKey, compare_slices, slices};
