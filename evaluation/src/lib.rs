@@ -6,6 +6,7 @@
 //! - [`grade`] grades one answer; [`form`] says whether it has the form that its prompt asked for, whatever it says.
 //! - [`GradedSet`] holds the graded answers of one model. [`Scorecard`] is what they come to.
 //! - [`PairedComparison`] compares two models on the same items; [`Slice`] and [`SliceComparison`] do the same for parts of a set.
+//! - [`JudgeQuality`] is how often a judge is right, measured on real rows, and what is left of a figure that it gave.
 //! - [`Resolution`] is what a set of this size can show at all.
 //!
 //! Every interval knows that questions about one document, and one question in several prompt formats, depend on each other.
@@ -18,6 +19,7 @@ mod clusters;
 mod confidence;
 pub mod form;
 pub mod grade;
+mod judge;
 mod paired;
 mod proportion;
 mod resolution;
@@ -27,6 +29,7 @@ mod slices;
 pub use answer::{Error, GradedAnswer, GradedSet};
 pub use confidence::{Confidence, NotALevel};
 pub use grade::{Correctness, Grade};
+pub use judge::{CorrectedChange, CorrectedShare, JudgeQuality};
 pub use paired::PairedComparison;
 pub use proportion::{MeanScore, Proportion};
 pub use resolution::Resolution;
