@@ -8,7 +8,7 @@
 //! - [`PairedComparison`] compares two models on the same items; [`Slice`] and [`SliceComparison`] do the same for parts of a set.
 //! - [`JudgeQuality`] is how often a judge is right, measured on real rows, and what is left of a figure that it gave.
 //! - [`Resolution`] is what a set of this size can show at all.
-//! - [`collapse`] tells knowledge that was kept from knowledge that was lost.
+//! - [`collapse`] tells knowledge that was kept from knowledge that was lost; [`gate`] decides whether a student may be released.
 //!
 //! Every interval knows that questions about one document, and one question in several prompt formats, depend on each other.
 //!
@@ -20,6 +20,7 @@ mod clusters;
 pub mod collapse;
 mod confidence;
 pub mod form;
+pub mod gate;
 pub mod grade;
 mod judge;
 mod paired;

@@ -1,0 +1,39 @@
+//! What a gate wants.
+
+use serde::{Deserialize, Serialize};
+
+use crate::confidence::Confidence;
+
+/// The rules of a gate. A rule that is `None` or `false` is not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatePolicy {
+    /// The least accuracy, 0 to 1. It holds where the lower end of the interval reaches it, and is broken where the upper end does not.
+    pub min_accuracy: Option<f64>,
+    /// How much accuracy may fall overall, as a fraction of one. It holds where the lower end of the change's interval is above `-margin`.
+    pub margin: Option<f64>,
+    /// How much accuracy may fall in each slice. A slice is smaller than the whole, so that it takes a larger margin or more items.
+    pub slice_margin: Option<f64>,
+    /// Knowledge must be kept: no stage B or C, and not degraded.
+    pub no_collapse: bool,
+    /// All real rows must be in the training set.
+    pub anchor_kept: bool,
+    /// No held-out item may be in the training set.
+    pub no_leaks: bool,
+    /// Confidence of every interval.
+    pub confidence: Confidence,
+}
+
+impl Default for GatePolicy {
+    fn default() -> Self {
+        Self {
+            min_accuracy: None,
+            margin: Some(0.02),
+            slice_margin: Some(0.05),
+            no_collapse: true,
+            anchor_kept: true,
+            no_leaks: true,
+            confidence: Confidence::default(),
+        }
+    }
+}
