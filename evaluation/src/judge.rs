@@ -187,6 +187,29 @@ impl JudgeQuality {
     }
 }
 
+/// A change with its interval, corrected for the judge where there is one. `None` where nothing follows from its grades.
+pub(crate) fn true_change(
+    found: &PairedComparison,
+    judge: Option<&JudgeQuality>,
+    confidence: Confidence,
+) -> Option<(f64, Interval)> {
+    match judge {
+        None => Some((found.change, found.interval)),
+        Some(judge) => {
+            let corrected = judge.correct_change(found, confidence)?;
+            Some((corrected.value, corrected.interval))
+        }
+    }
+}
+
+/// What a judge makes of a true share. `None` where nothing follows from its grades.
+pub(crate) fn seen_share(share: f64, judge: Option<&JudgeQuality>) -> Option<f64> {
+    let Some(judge) = judge else { return Some(share) };
+    judge.informedness()?;
+    let (sensitivity, specificity) = judge.rates()?;
+    Some(share * sensitivity + (1.0 - share) * (1.0 - specificity))
+}
+
 fn share(part: u64, of: u64, confidence: Confidence) -> Option<(f64, Interval)> {
     Some((part as f64 / of as f64, wilson(part, of, confidence.z())?))
 }

@@ -20,6 +20,7 @@ mod clusters;
 pub mod collapse;
 mod confidence;
 pub mod form;
+mod fraction;
 pub mod gate;
 pub mod grade;
 mod judge;

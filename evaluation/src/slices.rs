@@ -60,8 +60,8 @@ pub struct Slice {
 pub struct SliceComparison {
     /// Its name.
     pub name: String,
-    /// The comparison.
-    pub comparison: PairedComparison,
+    /// The comparison; `None` where no question was answered by both models.
+    pub comparison: Option<PairedComparison>,
     /// The p-value of no change, adjusted for all slices (Holm 1979).
     pub p_adjusted: f64,
 }
@@ -90,32 +90,34 @@ pub fn slices(set: &GradedSet, key: &SliceKey, confidence: Confidence) -> Vec<Sl
     found
 }
 
-/// The parts of two sets, compared on the same items, in the order of their names. A slice of which no answer was given by both models is
-/// left out.
+/// The parts of two sets, compared on the same items, in the order of their names.
 pub fn compare_slices(
     before: &GradedSet,
     after: &GradedSet,
     key: &SliceKey,
     confidence: Confidence,
 ) -> Vec<SliceComparison> {
-    let mut found: Vec<SliceComparison> = key
-        .names(before)
+    let names = &key.names(before) | &key.names(after);
+    let compared: Vec<(String, Option<PairedComparison>)> = names
         .into_iter()
-        .filter_map(|name| {
+        .map(|name| {
             let part = |set: &GradedSet| set.part(|answer| key.of(answer) == Some(&name));
-            let comparison = PairedComparison::of(&part(before), &part(after), confidence)?;
-            Some(SliceComparison {
-                name,
-                comparison,
-                p_adjusted: comparison.p_value,
-            })
+            let comparison = PairedComparison::of(&part(before), &part(after), confidence);
+            (name, comparison)
         })
         .collect();
-    let p_values: Vec<f64> = found.iter().map(|slice| slice.p_adjusted).collect();
-    for (slice, adjusted) in found.iter_mut().zip(holm(&p_values)) {
-        slice.p_adjusted = adjusted;
-    }
-    found
+    let p_values: Vec<f64> = compared
+        .iter()
+        .map(|(_, comparison)| comparison.map_or(1.0, |found| found.p_value))
+        .collect();
+    let adjusted = compared.into_iter().zip(holm(&p_values));
+    adjusted
+        .map(|((name, comparison), p_adjusted)| SliceComparison {
+            name,
+            comparison,
+            p_adjusted,
+        })
+        .collect()
 }
 
 /// Accuracy of one side, with one right and one wrong answer added.
@@ -224,18 +226,25 @@ mod tests {
     #[test]
     fn slices_are_compared_on_their_own_items() {
         let found = compare_slices(&concepts(40), &concepts(30), &concept(), Confidence::default());
-        let lost: Vec<u64> = found.iter().map(|slice| slice.comparison.lost).collect();
+        let compared: Vec<PairedComparison> = found.iter().filter_map(|slice| slice.comparison).collect();
+        let lost: Vec<u64> = compared.iter().map(|comparison| comparison.lost).collect();
         assert_eq!(lost, [0, 0, 10, 0]);
-        let weak = &found[2];
         assert!(
-            (weak.p_adjusted - 4.0 * weak.comparison.p_value).abs() < 1e-15,
-            "{weak:?}"
+            (found[2].p_adjusted - 4.0 * compared[2].p_value).abs() < 1e-15,
+            "{:?}",
+            found[2]
         );
         assert_eq!(found[0].p_adjusted, 1.0);
-        assert!(
-            found
-                .iter()
-                .all(|slice| slice.p_adjusted >= slice.comparison.p_value)
-        );
+    }
+
+    #[test]
+    fn a_slice_that_one_model_left_out_is_not_forgotten() {
+        let all = concepts(40);
+        let some = all.part(|answer| answer.slices["concept"] != "concept-3");
+        for (before, after) in [(&all, &some), (&some, &all)] {
+            let found = compare_slices(before, after, &concept(), Confidence::default());
+            assert_eq!(found.len(), 4);
+            assert_eq!((found[3].comparison, found[3].p_adjusted), (None, 1.0));
+        }
     }
 }

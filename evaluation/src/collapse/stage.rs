@@ -6,6 +6,7 @@ use gristmill_domain::words::thousands;
 use serde::{Deserialize, Serialize};
 
 use super::settings::CollapseSettings;
+use crate::judge::{JudgeQuality, seen_share, true_change};
 use crate::paired::PairedComparison;
 
 /// Differences of shares under this are rounding.
@@ -42,6 +43,8 @@ pub enum Unsettled {
     TooFewFormats,
     /// Some questions were answered by one of the models only.
     Unpaired,
+    /// Nothing follows from the judge's grades: it was not measured, or does no better than guessing.
+    BlindJudge,
     /// The baseline guesses, or does not keep the form, so that it has nothing to lose.
     BaselineUnfit,
 }
@@ -52,6 +55,16 @@ impl CollapseStage {
         match self {
             Self::ConfidentlyWrong | Self::Incoherent | Self::Degraded => true,
             Self::Kept | Self::Inconclusive { .. } => false,
+        }
+    }
+}
+
+impl CollapseStage {
+    /// Items, asked in the same formats, that would settle it; `None` where it is settled, or more items would not.
+    pub fn items_needed(&self) -> Option<u64> {
+        match self {
+            Self::Inconclusive { items_needed, .. } => *items_needed,
+            Self::Kept | Self::ConfidentlyWrong | Self::Incoherent | Self::Degraded => None,
         }
     }
 }
@@ -86,6 +99,12 @@ impl fmt::Display for CollapseStage {
                         "inconclusive: some questions were answered by one of the models only"
                     )
                 }
+                (Unsettled::BlindJudge, _) => {
+                    write!(
+                        f,
+                        "inconclusive: the judge was not measured, or does no better than guessing"
+                    )
+                }
                 (Unsettled::BaselineUnfit, _) => {
                     write!(
                         f,
@@ -109,7 +128,13 @@ pub(super) fn classify(
         items_needed: None,
         because,
     };
-    let guess = settings.chance + settings.above_chance + ROUNDING;
+    let (Some((change, interval)), Some(guess)) = (
+        true_change(found, settings.judge.as_ref(), settings.confidence),
+        seen_share(settings.chance + settings.above_chance, settings.judge.as_ref()),
+    ) else {
+        return inconclusive(Unsettled::BlindJudge);
+    };
+    let guess = guess + ROUNDING;
     if found.before <= guess || found.form_before < settings.form_min {
         return inconclusive(Unsettled::BaselineUnfit);
     }
@@ -124,7 +149,7 @@ pub(super) fn classify(
     if (found.after <= guess && has_fallen) || (found.form_after < settings.form_min && form_has_fallen) {
         return CollapseStage::Incoherent;
     }
-    if has_fallen && found.change <= -settings.drop + ROUNDING {
+    if has_fallen && change <= -settings.drop + ROUNDING {
         let form_holds = found.form_after - found.form_before >= -settings.form_drop - ROUNDING;
         return if form_holds {
             CollapseStage::ConfidentlyWrong
@@ -132,13 +157,22 @@ pub(super) fn classify(
             CollapseStage::Degraded
         };
     }
-    if found.interval.low > -settings.margin {
+    if interval.low > -settings.margin {
         return CollapseStage::Kept;
     }
     // More items would show that it is within the margin, or else that it has fallen at all.
-    let within = found.change > -settings.margin;
+    let informedness = settings
+        .judge
+        .as_ref()
+        .and_then(JudgeQuality::informedness)
+        .unwrap_or(1.0);
+    let toward = if change > -settings.margin {
+        settings.margin * informedness
+    } else {
+        0.0
+    };
     CollapseStage::Inconclusive {
-        items_needed: found.items_to_settle(if within { settings.margin } else { 0.0 }, settings.confidence),
+        items_needed: found.items_to_settle(toward, settings.confidence),
         because: Unsettled::TooFewItems,
     }
 }

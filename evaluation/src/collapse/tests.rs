@@ -6,6 +6,7 @@ use crate::answer::GradedAnswer;
 use crate::answer::tests::answer;
 use crate::form::FormCheck;
 use crate::grade::Grade;
+use crate::judge::JudgeQuality;
 
 /// A generation on four-way questions, each asked in three formats.
 #[derive(Clone, Copy)]
@@ -129,6 +130,43 @@ fn questions_that_one_model_left_out_are_noticed() {
     let nothing = detect(&before, &[("1", &GradedSet::default())], None, &four_way());
     assert_eq!(nothing[0].whole, None);
     assert!(first_collapsed(&nothing).is_none());
+}
+
+#[test]
+fn a_judges_errors_are_carried_into_the_stages() {
+    let before = Drawn {
+        items: 1_000,
+        right: 800,
+        formed: 1_000,
+    };
+    let staged = |lost: usize, judge: Option<JudgeQuality>| {
+        let after = Drawn {
+            right: before.right - lost,
+            ..before
+        };
+        let settings = CollapseSettings { judge, ..four_way() };
+        let (before, after) = (before.set(), after.set());
+        let report = detect(&before, &[("1", &after)], None, &settings).remove(0);
+        report.whole.map(|report| report.stage)
+    };
+    let judge = |right_called_right, wrong_called_wrong| {
+        Some(JudgeQuality {
+            right: 200,
+            right_called_right,
+            wrong: 200,
+            wrong_called_wrong,
+        })
+    };
+    // It sees six in ten of what changes: 12 lost answers of 1,000 are 2 points.
+    let lenient = judge(190, 130);
+    let plain = staged(12, None).unwrap();
+    assert!(matches!(plain, CollapseStage::Inconclusive { .. }), "{plain}");
+    assert_eq!(staged(12, lenient), Some(CollapseStage::ConfidentlyWrong));
+    let blind = staged(12, judge(100, 100)).unwrap();
+    assert_eq!(
+        blind.to_string(),
+        "inconclusive: the judge was not measured, or does no better than guessing"
+    );
 }
 
 #[test]

@@ -3,16 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use crate::confidence::Confidence;
+use crate::fraction;
 
 /// The rules of a gate. A rule that is `None` or `false` is not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatePolicy {
     /// The least accuracy, 0 to 1. It holds where the lower end of the interval reaches it, and is broken where the upper end does not.
+    #[serde(deserialize_with = "fraction::optional")]
     pub min_accuracy: Option<f64>,
     /// How much accuracy may fall overall, as a fraction of one. It holds where the lower end of the change's interval is above `-margin`.
+    #[serde(deserialize_with = "fraction::optional")]
     pub margin: Option<f64>,
     /// How much accuracy may fall in each slice. A slice is smaller than the whole, so that it takes a larger margin or more items.
+    #[serde(deserialize_with = "fraction::optional")]
     pub slice_margin: Option<f64>,
     /// Knowledge must be kept: no stage B or C, and not degraded.
     pub no_collapse: bool,
@@ -35,5 +39,36 @@ impl Default for GatePolicy {
             no_leaks: true,
             confidence: Confidence::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_written_as_whole_numbers_are_refused() {
+        let read = |text: &str| serde_json::from_str::<GatePolicy>(text);
+        assert_eq!(
+            read(r#"{"margin": 0.03, "slice_margin": null}"#)
+                .unwrap()
+                .slice_margin,
+            None
+        );
+        for wrong in [
+            r#"{"margin": 2}"#,
+            r#"{"min_accuracy": 80}"#,
+            r#"{"slice_margin": -0.05}"#,
+        ] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains("is not a fraction of one: write 0.02 for 2 points"),
+                "{error}"
+            );
+        }
+        assert!(
+            read(r#"{"margins": 0.02}"#).is_err(),
+            "unknown settings are refused"
+        );
     }
 }

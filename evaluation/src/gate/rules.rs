@@ -7,7 +7,8 @@ use super::policy::GatePolicy;
 use super::{CheckOutcome, GateCheck, GateInputs, GateRule};
 use crate::collapse::CollapseStage;
 use crate::confidence::Confidence;
-use crate::judge::JudgeQuality;
+use crate::fraction::is_fraction;
+use crate::judge::{JudgeQuality, true_change};
 use crate::paired::PairedComparison;
 use crate::proportion::Proportion;
 use crate::resolution::z_power;
@@ -19,15 +20,26 @@ const POWER: f64 = 0.8;
 pub(super) fn checks(policy: &GatePolicy, inputs: &GateInputs) -> Vec<GateCheck> {
     let mut checks = Vec::new();
     if let Some(least) = policy.min_accuracy {
-        let (outcome, detail) = min_accuracy(least, inputs, policy.confidence);
+        let (outcome, detail) = match is_fraction(least) {
+            true => min_accuracy(least, inputs, policy.confidence),
+            false => not_a_fraction("least accuracy", least),
+        };
         checks.push(check(GateRule::MinAccuracy, outcome, detail));
     }
     if let Some(margin) = policy.margin {
-        let (outcome, detail) = not_worse(margin, inputs, policy.confidence);
+        let (outcome, detail) = match is_fraction(margin) {
+            true => not_worse(margin, inputs, policy.confidence),
+            false => not_a_fraction("margin", margin),
+        };
         checks.push(check(GateRule::NotWorse, outcome, detail));
     }
     if let Some(margin) = policy.slice_margin {
-        checks.extend(not_worse_in_slices(margin, inputs, policy.confidence));
+        if is_fraction(margin) {
+            checks.extend(not_worse_in_slices(margin, inputs, policy.confidence));
+        } else {
+            let (outcome, detail) = not_a_fraction("margin of slices", margin);
+            checks.push(check(any_slice(), outcome, detail));
+        }
     }
     if policy.no_collapse {
         let (outcome, detail) = no_collapse(inputs);
@@ -50,6 +62,16 @@ fn check(rule: GateRule, outcome: CheckOutcome, detail: String) -> GateCheck {
         outcome,
         detail,
     }
+}
+
+fn any_slice() -> GateRule {
+    GateRule::NotWorseIn("any slice".to_owned())
+}
+
+/// A rule of a policy that was not read but built, with a number that nothing can be held against.
+fn not_a_fraction(what: &str, value: f64) -> (CheckOutcome, String) {
+    let detail = format!("The {what} is {value}: it must be a fraction of one, such as 0.02 for 2 points.");
+    (UNMEASURED, detail)
 }
 
 fn min_accuracy(least: f64, inputs: &GateInputs, confidence: Confidence) -> (CheckOutcome, String) {
@@ -127,21 +149,6 @@ fn items_of(answers: f64, seen: &Proportion, items: u64) -> u64 {
     ((answers / worth).ceil() as u64).max(items + 1)
 }
 
-/// A change with its interval, corrected for the judge where there is one. `None` where nothing follows from its grades.
-fn change(
-    found: &PairedComparison,
-    judge: Option<&JudgeQuality>,
-    confidence: Confidence,
-) -> Option<(f64, Interval)> {
-    match judge {
-        None => Some((found.change, found.interval)),
-        Some(judge) => {
-            let corrected = judge.correct_change(found, confidence)?;
-            Some((corrected.value, corrected.interval))
-        }
-    }
-}
-
 fn not_worse(margin: f64, inputs: &GateInputs, confidence: Confidence) -> (CheckOutcome, String) {
     let Some(found) = &inputs.comparison else {
         return (
@@ -149,7 +156,7 @@ fn not_worse(margin: f64, inputs: &GateInputs, confidence: Confidence) -> (Check
             "The student was not compared with the model before it.".to_owned(),
         );
     };
-    let Some((value, interval)) = change(found, inputs.judge.as_ref(), confidence) else {
+    let Some((value, interval)) = true_change(found, inputs.judge.as_ref(), confidence) else {
         return (UNMEASURED, BLIND_JUDGE.to_owned());
     };
     let outcome = if interval.high < -margin {
@@ -203,8 +210,11 @@ fn change_text(found: &PairedComparison, value: f64, interval: Interval, margin:
 /// that are adjusted for all slices (Holm 1979).
 fn not_worse_in_slices(margin: f64, inputs: &GateInputs, confidence: Confidence) -> Vec<GateCheck> {
     if inputs.slices.is_empty() {
-        let rule = GateRule::NotWorseIn("any slice".to_owned());
-        return vec![check(rule, UNMEASURED, "No slices were compared.".to_owned())];
+        return vec![check(
+            any_slice(),
+            UNMEASURED,
+            "No slices were compared.".to_owned(),
+        )];
     }
     let judge = inputs.judge.as_ref();
     let items = inputs.comparison.map_or(0, |whole| whole.items);
@@ -212,14 +222,20 @@ fn not_worse_in_slices(margin: f64, inputs: &GateInputs, confidence: Confidence)
     let p_values: Vec<f64> = inputs
         .slices
         .iter()
-        .map(|slice| slice.comparison.p_of_at_most(seen_margin))
+        .map(|slice| {
+            let found = slice.comparison.as_ref();
+            found.map_or(1.0, |found| found.p_of_at_most(seen_margin))
+        })
         .collect();
     let compared = inputs.slices.iter().zip(holm(&p_values));
     compared
         .map(|(slice, p_value)| {
             let rule = GateRule::NotWorseIn(slice.name.clone());
-            let found = &slice.comparison;
-            let Some((value, interval)) = change(found, judge, confidence) else {
+            let Some(found) = &slice.comparison else {
+                let detail = format!("In `{}`, no question was answered by both models.", slice.name);
+                return check(rule, UNMEASURED, detail);
+            };
+            let Some((value, interval)) = true_change(found, judge, confidence) else {
                 return check(rule, UNMEASURED, BLIND_JUDGE.to_owned());
             };
             let outcome = if p_value < confidence.alpha() / 2.0 && interval.high < -margin {
@@ -292,15 +308,8 @@ fn no_collapse(inputs: &GateInputs) -> (CheckOutcome, String) {
         .iter()
         .map(|(name, stage)| {
             let part = name.and_then(|name| report.parts.get(name)).unwrap_or(whole);
-            match stage {
-                CollapseStage::Inconclusive { items_needed, .. } => {
-                    items_needed.map(|needed| in_all(needed, part.comparison.items, items))
-                }
-                CollapseStage::Kept
-                | CollapseStage::ConfidentlyWrong
-                | CollapseStage::Incoherent
-                | CollapseStage::Degraded => None,
-            }
+            let needed = stage.items_needed()?;
+            Some(in_all(needed, part.comparison.items, items))
         })
         .collect();
     let outcome = CheckOutcome::Open {

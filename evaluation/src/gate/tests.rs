@@ -88,6 +88,16 @@ fn too_few_items_do_not_decide() {
 }
 
 #[test]
+fn the_example_in_the_docs_is_what_the_gate_says() {
+    let docs = include_str!("../../../docs/evaluation.md");
+    let quoted: Vec<&str> = docs.lines().filter_map(|line| line.strip_prefix("> ")).collect();
+    assert_eq!(
+        quoted.join(" "),
+        decide(&policy(), &inputs(100, 80, 80)).explain()
+    );
+}
+
+#[test]
 fn a_student_that_lost_ten_points_fails() {
     says(
         &inputs(3_000, 2_600, 2_200),
@@ -237,7 +247,7 @@ fn one_bad_slice_of_many_fails_only_when_that_is_shown() {
     let named = |name: &str, comparison: PairedComparison| SliceComparison {
         name: name.to_owned(),
         p_adjusted: comparison.p_value,
-        comparison,
+        comparison: Some(comparison),
     };
     let fine = slice(500, 0);
     known.slices = (0..40).map(|i| named(&format!("slice-{i}"), fine)).collect();
@@ -254,6 +264,48 @@ fn one_bad_slice_of_many_fails_only_when_that_is_shown() {
         decide(&policy(), &known).decision,
         GateDecision::Fail { .. }
     ));
+}
+
+#[test]
+fn a_slice_without_answers_or_with_a_senseless_margin_is_not_a_pass() {
+    let mut known = inputs(3_000, 2_400, 2_410);
+    known.slices.push(SliceComparison {
+        name: "forgotten".into(),
+        comparison: None,
+        p_adjusted: 1.0,
+    });
+    let GateDecision::Inconclusive {
+        items_needed: None,
+        reasons,
+    } = decide(&policy(), &known).decision
+    else {
+        panic!("a slice was not compared")
+    };
+    assert_eq!(
+        reasons,
+        ["In `forgotten`, no question was answered by both models."]
+    );
+    known.slices.pop();
+    for wrong in [
+        GatePolicy {
+            margin: Some(2.0),
+            ..policy()
+        },
+        GatePolicy {
+            slice_margin: Some(5.0),
+            ..policy()
+        },
+        GatePolicy {
+            min_accuracy: Some(f64::NAN),
+            ..policy()
+        },
+    ] {
+        let decision = decide(&wrong, &known).decision;
+        assert!(
+            matches!(decision, GateDecision::Inconclusive { .. }),
+            "{decision:?}"
+        );
+    }
 }
 
 fn accuracy_only(least: f64) -> GatePolicy {
