@@ -89,6 +89,28 @@ impl GradedSet {
         self.answers.iter().map(|answer| &*answer.format).collect()
     }
 
+    /// The same answers, with `known: yes` among the slices of those items that `base` answered right in most of its formats, and `known: no`
+    /// of the others. Items that it did not answer have neither.
+    ///
+    /// Do not compare with these same answers of the base by this slice: what was chosen because it was right can only fall, and what was
+    /// chosen because it was wrong can only rise. Ask the base once to part the items, and once more to compare.
+    pub fn parted_by_known(&self, base: &Self) -> Self {
+        let mut asked: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for answer in &base.answers {
+            let (right, all) = asked.entry(&answer.item).or_default();
+            *right += u64::from(answer.grade.is_correct());
+            *all += 1;
+        }
+        let mut parted = self.clone();
+        for answer in &mut parted.answers {
+            if let Some((right, all)) = asked.get(&*answer.item) {
+                let known = if 2 * right > *all { "yes" } else { "no" };
+                answer.slices.insert("known".to_owned(), known.to_owned());
+            }
+        }
+        parted
+    }
+
     /// The answers for which `belongs` is true.
     pub fn part(&self, belongs: impl Fn(&GradedAnswer) -> bool) -> Self {
         let (answers, clusters) = self
@@ -152,6 +174,29 @@ pub(crate) mod tests {
         assert_eq!((set.items(), set.formats().len()), (1, 2));
         let error = GradedSet::new(answers("plain")).unwrap_err().to_string();
         assert_eq!(error, "item `item-1` has two answers in format `plain`: keep one");
+    }
+
+    #[test]
+    fn items_are_parted_by_what_the_base_knew() {
+        let base = |grades: [Grade; 2]| {
+            let formats = ["plain", "json"].into_iter().zip(grades);
+            formats
+                .map(|(format, grade)| answer(1, format, None, grade))
+                .collect::<Vec<_>>()
+        };
+        for (grades, known) in [
+            ([Grade::CORRECT, Grade::CORRECT], "yes"),
+            ([Grade::CORRECT, Grade::INCORRECT], "no"),
+        ] {
+            let base = GradedSet::new(base(grades)).unwrap();
+            let asked = vec![
+                answer(1, "plain", None, Grade::CORRECT),
+                answer(2, "plain", None, Grade::CORRECT),
+            ];
+            let parted = GradedSet::new(asked).unwrap().parted_by_known(&base);
+            assert_eq!(parted.answers()[0].slices["known"], known);
+            assert!(parted.answers()[1].slices.is_empty());
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::answer::{GradedAnswer, GradedSet};
 use crate::confidence::Confidence;
 use crate::grade::Correctness;
 use crate::proportion::{MeanScore, Proportion};
+use crate::resolution::Resolution;
 
 /// The figures of a set of graded answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,11 @@ impl Scorecard {
             words: words as f64 / answers.len() as f64,
         })
     }
+
+    /// What a comparison of two models on these answers can show, at the usual discordance and power.
+    pub fn resolution(&self) -> Resolution {
+        Resolution::of(self.accuracy.effective as u64)
+    }
 }
 
 fn harmonic(a: f64, b: f64) -> f64 {
@@ -116,6 +122,10 @@ mod tests {
         assert_eq!((thrice.answers, thrice.items, thrice.formats), (240, 80, 3));
         assert!(thrice.accuracy.interval.half_width() >= once.accuracy.interval.half_width());
         assert!(thrice.accuracy.interval.half_width() < 1.05 * once.accuracy.interval.half_width());
+        assert!(
+            thrice.resolution().items <= 80,
+            "formats do not make a set larger"
+        );
         let (once, thrice) = (
             once.score.standard_error.unwrap(),
             thrice.score.standard_error.unwrap(),
