@@ -57,7 +57,7 @@ mod tests {
             let sum: i64 = changes
                 .iter()
                 .enumerate()
-                .map(|(i, change)| if flip >> i & 1 == 1 { -change } else { *change })
+                .map(|(i, change)| if (flip >> i) & 1 == 1 { -change } else { *change })
                 .sum();
             sum.abs() >= observed
         });
