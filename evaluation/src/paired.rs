@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gristmill_domain::stats::{Interval, clustered_mean, paired_score, paired_score_interval, sign_flip};
+use gristmill_domain::stats::{
+    ClusteredMean, Interval, clustered_mean, paired_score, paired_score_interval, sign_flip,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{GradedAnswer, GradedSet};
 use crate::confidence::{Confidence, normal_cdf};
 use crate::proportion::effective;
 use crate::resolution::z_power;
+
+/// Everything that a change can be.
+const UNKNOWN: Interval = Interval { low: -1.0, high: 1.0 };
 
 /// The power that numbers of needed items are for.
 const POWER: f64 = 0.8;
@@ -50,6 +55,9 @@ pub struct PairedComparison {
     pub score_change: f64,
     /// Standard error of `score_change`, clustered.
     pub score_standard_error: Option<f64>,
+    /// Interval of `score_change`: Student's t with clusters − 1 degrees of freedom, and never narrower than that of as many answers of which
+    /// none differs. Where all scores are 0 or 1 it is `interval`.
+    pub score_interval: Interval,
     /// Share of the answers in the form that was asked for, before.
     pub form_before: f64,
     /// The same after.
@@ -65,14 +73,16 @@ impl PairedComparison {
         let correct = |answer: &GradedAnswer| f64::from(u8::from(answer.grade.is_correct()));
         let changes = pairs.differences(correct);
         let forms = pairs.differences(|answer| f64::from(u8::from(answer.form.kept)));
-        let scores = clustered_mean(&pairs.differences(|answer| answer.grade.score()), &pairs.clusters)?;
+        let score_changes = pairs.differences(|answer| answer.grade.score());
+        let scores = clustered_mean(&score_changes, &pairs.clusters)?;
         let found = clustered_mean(&changes, &pairs.clusters)?;
         let worth = effective(&found, confidence);
         let count = |sign: f64| changes.iter().filter(|&&change| change == sign).count() as u64;
         let (lost, gained) = (count(-1.0), count(1.0));
         let scale = worth / changes.len() as f64;
         let interval =
-            paired_score_interval(worth, lost as f64 * scale, gained as f64 * scale, confidence.z());
+            paired_score_interval(worth, lost as f64 * scale, gained as f64 * scale, confidence.z())
+                .unwrap_or(UNKNOWN);
         let items: HashSet<&str> = pairs.rows.iter().map(|(answer, _)| &*answer.item).collect();
         let formats: HashSet<&str> = pairs.rows.iter().map(|(answer, _)| &*answer.format).collect();
         let mean = |of: &dyn Fn(&(&GradedAnswer, &GradedAnswer)) -> f64| {
@@ -91,10 +101,15 @@ impl PairedComparison {
             after: mean(&|(_, after)| correct(after)),
             change: found.mean,
             standard_error: found.standard_error,
-            interval: interval.unwrap_or(Interval { low: -1.0, high: 1.0 }),
+            interval,
             p_value: sign_flip(&pairs.net(&changes)),
             score_change: scores.mean,
             score_standard_error: scores.standard_error,
+            score_interval: if score_changes == changes {
+                interval
+            } else {
+                score_interval(&scores, confidence)
+            },
             form_before: mean(&|(before, _)| f64::from(u8::from(before.form.kept))),
             form_after: mean(&|(_, after)| f64::from(u8::from(after.form.kept))),
             form_p_value: sign_flip(&pairs.net(&forms)),
@@ -138,6 +153,19 @@ impl PairedComparison {
         // Beyond that nobody asks.
         (items < 1e9).then_some((items as u64).max(self.items + 1))
     }
+}
+
+/// The interval of a mean change of scores.
+fn score_interval(found: &ClusteredMean, confidence: Confidence) -> Interval {
+    let half = || {
+        let error = found.standard_error? * confidence.t(found.clusters - 1)?;
+        let nothing_differs = paired_score_interval(effective(found, confidence), 0.0, 0.0, confidence.z())?;
+        Some(error.max(nothing_differs.high))
+    };
+    half().map_or(UNKNOWN, |half| Interval {
+        low: (found.mean - half).max(-1.0),
+        high: (found.mean + half).min(1.0),
+    })
 }
 
 /// Answers of two models to the same items in the same formats.

@@ -75,6 +75,30 @@ fn formats_of_one_item_are_one_cluster() {
 }
 
 #[test]
+fn scores_that_are_not_whole_have_an_interval_of_their_own() {
+    let scored = |score: fn(usize) -> f64, items: usize| {
+        let grade = |item| Grade::partial(score(item), false).unwrap();
+        let answers = (0..items).map(|item| answer(item, "plain", None, grade(item)));
+        GradedSet::new(answers.collect()).unwrap()
+    };
+    let compared = |items: usize, after: fn(usize) -> f64| {
+        let sets = (scored(|_| 0.5, items), scored(after, items));
+        PairedComparison::of(&sets.0, &sets.1, Confidence::default()).unwrap()
+    };
+    // Half of the answers gain .2: the mean gains .1 with a deviation of .1.
+    let found = compared(400, |item| if item % 2 == 0 { 0.7 } else { 0.5 });
+    assert!((found.score_change - 0.1).abs() < 1e-12);
+    let half = found.score_standard_error.unwrap() * Confidence::default().t(399).unwrap();
+    assert!((found.score_interval.high - 0.1 - half).abs() < 1e-9, "{found:?}");
+    assert_eq!(found.change, 0.0);
+    // Two answers that both gained .2 are not a certainty.
+    let two = compared(2, |_| 0.7);
+    assert!(two.score_interval.low < -0.4, "{two:?}");
+    let whole = super::tests::compared(100, 4, 2);
+    assert_eq!(whole.score_interval, whole.interval);
+}
+
+#[test]
 fn answers_of_one_model_alone_are_counted_and_not_compared() {
     let found = PairedComparison::of(
         &set([true, true, false]),
