@@ -51,7 +51,7 @@ def _byte_pairs(fields: dict[str, Any], path: Path) -> Tokenizer:
             "give the model as a folder in Hugging Face layout instead"
         )
     tokens: list[str] = fields["tokenizer.ggml.tokens"]
-    merges = [tuple(merge.split(" ", 1)) for merge in fields["tokenizer.ggml.merges"]]
+    merges = [tuple(merge.split(" ", 1)) for merge in fields.get("tokenizer.ggml.merges", [])]
     # Llama 3 takes a word that is in the vocabulary as it is.
     model = BPE({token: index for index, token in enumerate(tokens)}, merges, ignore_merges=name == "llama-bpe")
     tokenizer = Tokenizer(model)

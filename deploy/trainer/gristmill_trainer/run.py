@@ -103,11 +103,12 @@ def steps_tokens(examples: Examples, request: Request) -> list[int]:
     return [examples.tokens(range(start, start + request.batch_rows)) for start in starts]
 
 
-def be_repeatable() -> None:
-    """The same request must give the same losses each time, also on a GPU, as far as its kernels can."""
+def settle() -> None:
+    """The same request must give the same losses each time, also on a GPU, as far as its kernels can. Logs are for files, not for screens."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False
+    disable_progress_bar()
 
 
 def build(request: Request, options: Options, base: bases.Base, tokenizer: Any, training: Examples, processes: int) -> Any:
@@ -155,6 +156,7 @@ def write_initial_adapter(request: Request, folder: str) -> None:
     """The adapter that a request starts from, for another trainer to start from the same."""
     if request.lora is None:
         raise RequestError('an initial adapter needs `method` "lora"')
+    settle()
     base = bases.locate(request.base)
     model = bases.add_adapter(bases.load_for(request, base), request.lora, request.seed, request.initial_adapter)
     save_weights(model, Path(folder))
@@ -175,8 +177,7 @@ def encode(request: Request, tokenizer: Any) -> tuple[Examples, Examples | None]
 def run(request: Request, options: Options, events: Events, stop: Stop) -> None:
     """Train, or go on training, until the request is fulfilled or the process is asked to stop."""
     began = time.monotonic()
-    be_repeatable()
-    disable_progress_bar()
+    settle()
     state = PartialState(cpu=not on_gpu())
     if os.environ.get("ACCELERATE_USE_FSDP") == "true" or os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
         raise RequestError("FSDP and DeepSpeed are not supported: launch with `--multi_gpu`, so that each process holds the whole base")
