@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def _prepare_environment() -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # The request says how it is computed, not the launcher's configuration.
+    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
     if "LOCAL_RANK" not in os.environ:
         # A process that was not launched as one of several uses one GPU.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
@@ -63,6 +66,20 @@ def main() -> None:
     except Terminated as stopped:
         log("stopped, as asked")
         sys.exit(stopped.exit_code)
+    except KeyboardInterrupt:
+        log("interrupted")
+        sys.exit(130)
+    except Exception as error:
+        traceback.print_exc()
+        # The last line says what happened, also where a library failed.
+        log(f"error: {_explained(error)}")
+        sys.exit(1)
+
+
+def _explained(error: Exception) -> str:
+    if type(error).__name__ == "OutOfMemoryError":
+        return 'out of memory on the GPU: lower `micro_batch_rows`, use `precision` "bf16", or pass --gradient-checkpointing'
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A run from its request to its result."""
 
+import contextlib
 import math
 import os
 import resource
@@ -194,10 +195,12 @@ def run(request: Request, options: Options, events: Events, stop: Stop) -> None:
 
 def _train(request: Request, options: Options, events: Events, stop: Stop, folder: RunFolder, state: Any, began: float) -> None:
     base = bases.locate(request.base)
-    with state.main_process_first():  # So that one of them fetches what is not here yet.
+    # One process fetches what is not here yet, before the others need it.
+    first_fetches = contextlib.nullcontext if base.path.exists() else state.main_process_first
+    with first_fetches():
         tokenizer = bases.load_tokenizer(base)
     training, validation = encode(request, tokenizer)
-    with state.main_process_first():
+    with first_fetches():
         trainer = build(request, options, base, tokenizer, training, state.num_processes)
     checkpoint = folder.newest_checkpoint()
     progress = folder.progress(checkpoint)

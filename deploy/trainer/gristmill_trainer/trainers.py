@@ -1,5 +1,6 @@
 """The trainers of TRL, with events, validations, checkpoints and stopping as the request asks for them."""
 
+import json
 import math
 import shutil
 import time
@@ -46,10 +47,20 @@ def save_weights(model: Any, folder: Path, *, halved: bool = False) -> None:
         # A form to fill in, which nobody does.
         (folder / "README.md").unlink(missing_ok=True)
     elif halved:
-        weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
-        model.save_pretrained(folder, state_dict=weights)
+        _save_halved(model, folder)
     else:
         model.save_pretrained(folder)
+
+
+def _save_halved(model: Any, folder: Path) -> None:
+    weights: dict[str, Any] = {}
+    converted: dict[int, Any] = {}
+    for name, tensor in model.state_dict().items():
+        # Weights under two names, as embeddings often are, must stay one.
+        weights[name] = converted.setdefault(tensor.data_ptr(), tensor.to(torch.bfloat16))
+    model.save_pretrained(folder, state_dict=weights)
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "bfloat16"}, indent=2) + "\n")
 
 
 class Rhythm(TrainerCallback):
@@ -149,6 +160,8 @@ class Loop(Trainer):
     def _book(self, loss: float) -> None:
         plan, step = self.plan, self.state.global_step
         assert plan.validation is not None
+        if not math.isfinite(loss):
+            raise RunError(f"step {step}: the validation loss is {loss}: lower `learning_rate`")
         plan.events.emit("validation", step=step, loss=loss, tokens=plan.validation.tokens)
         progress = plan.progress
         progress.validated_step = step

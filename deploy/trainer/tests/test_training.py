@@ -91,9 +91,16 @@ def test_the_learning_rate_rises_and_falls_as_promised(request_of: MakeRequest, 
     assert events[-1]["best_step"] == 8
 
 
-@pytest.mark.parametrize("objective", ["sft", "dpo"])
-def test_killed_and_started_again_it_trains_the_same(request_of: MakeRequest, trainer: Trainer, tmp_path: Path, objective: str) -> None:
-    request = request_of(objective=objective, steps=10, checkpoint_every=3)
+LAUNCH = (
+    *(sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"),
+    *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"),
+)
+"""Two processes."""
+
+
+@pytest.mark.parametrize(("objective", "method"), [("sft", "lora"), ("dpo", "lora"), ("sft", "full")])
+def test_killed_and_started_again_it_trains_the_same(request_of: MakeRequest, trainer: Trainer, tmp_path: Path, objective: str, method: str) -> None:
+    request = request_of(objective=objective, method=method, steps=10, checkpoint_every=3)
     unbroken = trainer.run(request | {"out": str(tmp_path / "unbroken")})
     process = trainer.start(request)
     assert process.stdout is not None
@@ -112,26 +119,29 @@ def test_killed_and_started_again_it_trains_the_same(request_of: MakeRequest, tr
     assert losses(seen) | losses(rest) == losses(unbroken)
     assert losses(seen, "validation") | losses(rest, "validation") == losses(unbroken, "validation")
     assert rest[-1]["best_step"] == unbroken[-1]["best_step"]
-    one, other = (load_file(tmp_path / out / "adapter/adapter_model.safetensors") for out in ("out", "unbroken"))
+    weights = "adapter/adapter_model.safetensors" if method == "lora" else "model/model.safetensors"
+    one, other = (load_file(tmp_path / out / weights) for out in ("out", "unbroken"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert sorted(path.name for path in (tmp_path / "out/checkpoints").iterdir()) == ["step-6", "step-9"]
 
 
-def test_asked_to_stop_it_writes_a_checkpoint(request_of: MakeRequest, trainer: Trainer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", [(sys.executable,), LAUNCH], ids=["one", "two"])
+def test_asked_to_stop_it_writes_a_checkpoint(request_of: MakeRequest, trainer: Trainer, tmp_path: Path, launcher: tuple[str, ...]) -> None:
     request = request_of(steps=40, checkpoint_every=100, validate_every=10)
-    unbroken = trainer.run(request | {"out": str(tmp_path / "unbroken")})
-    process = trainer.start(request)
+    unbroken = trainer.run(request | {"out": str(tmp_path / "unbroken")}, launcher=launcher)
+    process = trainer.start(request, launcher=launcher)
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
         seen.append(json.loads(line))
         if seen[-1].get("step") == 3:
             process.send_signal(signal.SIGTERM)
-    assert process.wait() == 143
+    code = process.wait()
+    assert code == 143 if launcher == (sys.executable,) else code != 0
     assert seen[-1]["event"] == "checkpoint"
     assert seen[-1]["step"] < 40
-    rest = trainer.run(request)
+    rest = trainer.run(request, launcher=launcher)
     assert min(losses(rest)) == seen[-1]["step"] + 1
     assert losses(seen) | losses(rest) == losses(unbroken)
     assert losses(seen, "validation") | losses(rest, "validation") == losses(unbroken, "validation")
@@ -149,8 +159,7 @@ def test_micro_batches_do_not_change_the_loss(request_of: MakeRequest, trainer: 
 def test_two_processes_train_as_one(request_of: MakeRequest, trainer: Trainer, tmp_path: Path, objective: str) -> None:
     request = request_of(objective=objective, lora={"rank": 4, "alpha": 8, "dropout": 0.0}, steps=4)
     alone = trainer.run(request | {"out": str(tmp_path / "alone")})
-    options = ("--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0")
-    both = trainer.run(request, launcher=(sys.executable, "-m", "accelerate.commands.launch", *options))
+    both = trainer.run(request, launcher=LAUNCH)
     assert losses(both) == pytest.approx(losses(alone), abs=1e-5)
     assert losses(both, "validation") == pytest.approx(losses(alone, "validation"), abs=1e-5)
     assert [event["event"] for event in both] == [event["event"] for event in alone]
@@ -210,6 +219,16 @@ def test_half_precision_gives_nearly_the_same_losses(request_of: MakeRequest, tr
     assert losses(halved) == pytest.approx(losses(exact), rel=0.02)
     saved = load_file(f"{request['out']}/adapter/adapter_model.safetensors")
     assert {tensor.dtype for tensor in saved.values()} == {torch.float32}
+
+
+def test_a_whole_model_in_half_precision(request_of: MakeRequest, trainer: Trainer) -> None:
+    request = request_of(method="full", precision="bf16", learning_rate=1e-3)
+    validated = losses(trainer.run(request), "validation")
+    folder = f"{request['out']}/model"
+    tuned = AutoModelForCausalLM.from_pretrained(folder)
+    assert {parameter.dtype for parameter in tuned.parameters()} == {torch.bfloat16}
+    loss, _ = loss_of(tuned.float(), AutoTokenizer.from_pretrained(folder), rows_of(request, "validation"))
+    assert loss == pytest.approx(min(validated.values()), rel=0.02)
 
 
 def test_another_trainer_can_start_from_the_same_adapter(request_of: MakeRequest, trainer: Trainer, tmp_path: Path) -> None:
