@@ -4,6 +4,7 @@ A row is rendered twice with the model's chat template: the prompt alone, with w
 The answer's tokens are those that the second rendering has after the beginning that both share. They include the end of the turn.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,9 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """A row, encoded. `columns` is what the trainer's collator reads."""
+    """A row, encoded. `columns` is what the trainer's collator reads, in 4 bytes a token, since all rows are held."""
 
-    columns: dict[str, list[int]]
+    columns: "dict[str, array[int]]"
     length: int
     """Tokens of the longest sequence."""
     tokens: int
@@ -92,7 +93,7 @@ class Encoder:
             columns = {"input_ids": wholes[0], "labels": [IGNORED] * start + wholes[0][start:]}
         else:
             columns = {"prompt_ids": prompt[:start], "chosen_ids": wholes[0][start:], "rejected_ids": wholes[1][start:]}
-        return Example(columns, max(len(whole) for whole in wholes), tokens)
+        return Example({name: array("i", ids) for name, ids in columns.items()}, max(len(whole) for whole in wholes), tokens)
 
     def encode_file(self, path: Path) -> Examples:
         """Encode all rows of a file. Rows that are too long are an error that names them."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 import torch.utils.deterministic
 from accelerate import PartialState
@@ -94,7 +95,7 @@ def arguments(request: Request, options: Options, processes: int) -> dict[str, A
 def dataset(examples: Examples) -> Any:
     """Distinct examples once, and their order on top."""
     names = list(examples.distinct[0].columns)
-    columns = {name: [example.columns[name] for example in examples.distinct] for name in names}
+    columns = {name: [numpy.asarray(example.columns[name]) for example in examples.distinct] for name in names}
     held = Dataset.from_dict(columns, features=Features({name: List(Value("int32")) for name in names}))
     return held.select(examples.order)
 

@@ -27,7 +27,8 @@ def deal(examples: Examples, objective: str, micro_batch: int, process: int, pro
     for start in range(0, len(places), micro_batch):
         chosen = places[start : start + micro_batch]
         weight = examples.tokens(chosen) if objective == "sft" else len(chosen)
-        batches.append(MicroBatch([examples[place].columns for place in chosen], weight))
+        rows = [{name: ids.tolist() for name, ids in examples[place].columns.items()} for place in chosen]
+        batches.append(MicroBatch(rows, weight))
     while len(batches) % processes:
         batches.append(MicroBatch(batches[-1].rows, 0))
     return Validation(batches[process::processes], examples.tokens(places))

@@ -13,7 +13,7 @@ def row(answer: str, prompt: str = "hi") -> Row:
 def test_the_answer_and_the_end_of_its_turn_count() -> None:
     tokenizer = build_tokenizer()
     example = Encoder(tokenizer, "sft", 128).encode(row("yes"))
-    ids, labels = example.columns["input_ids"], example.columns["labels"]
+    ids, labels = example.columns["input_ids"].tolist(), example.columns["labels"].tolist()
     assert tokenizer.decode(ids) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>\n"
     counted = [label for label in labels if label != IGNORED]
     assert tokenizer.decode(counted) == "yes<|im_end|>\n"
@@ -33,8 +33,8 @@ def test_both_answers_of_a_pair_follow_one_prompt() -> None:
     given = dpo_row(3)
     pair = Row("r", given["prompt"], (given["chosen"], given["rejected"]), "rows.jsonl:1")
     example = Encoder(tokenizer, "dpo", 128).encode(pair)
-    assert tokenizer.decode(example.columns["prompt_ids"]).endswith("<|im_start|>assistant\n")
-    assert tokenizer.decode(example.columns["chosen_ids"]) == "6<|im_end|>\n"
-    assert tokenizer.decode(example.columns["rejected_ids"]) == "no idea<|im_end|>\n"
+    assert tokenizer.decode(example.columns["prompt_ids"].tolist()).endswith("<|im_start|>assistant\n")
+    assert tokenizer.decode(example.columns["chosen_ids"].tolist()) == "6<|im_end|>\n"
+    assert tokenizer.decode(example.columns["rejected_ids"].tolist()) == "no idea<|im_end|>\n"
     assert example.tokens == len("6" + "no idea") + 4
     assert sft_row(3)["completion"] == given["chosen"]
