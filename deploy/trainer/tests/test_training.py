@@ -92,7 +92,7 @@ def test_the_learning_rate_rises_and_falls_as_promised(request_of: MakeRequest, 
 
 
 LAUNCH = (
-    *(sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"),
+    *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
     *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"),
 )
 """Two processes."""
@@ -128,7 +128,7 @@ def test_killed_and_started_again_it_trains_the_same(request_of: MakeRequest, tr
 
 @pytest.mark.parametrize("launcher", [(sys.executable,), LAUNCH], ids=["one", "two"])
 def test_asked_to_stop_it_writes_a_checkpoint(request_of: MakeRequest, trainer: Trainer, tmp_path: Path, launcher: tuple[str, ...]) -> None:
-    request = request_of(steps=40, checkpoint_every=100, validate_every=10)
+    request = request_of(steps=200, checkpoint_every=1000, validate_every=50)
     unbroken = trainer.run(request | {"out": str(tmp_path / "unbroken")}, launcher=launcher)
     process = trainer.start(request, launcher=launcher)
     assert process.stdout is not None
@@ -140,7 +140,7 @@ def test_asked_to_stop_it_writes_a_checkpoint(request_of: MakeRequest, trainer: 
     code = process.wait()
     assert code == 143 if launcher == (sys.executable,) else code != 0
     assert seen[-1]["event"] == "checkpoint"
-    assert seen[-1]["step"] < 40
+    assert seen[-1]["step"] < 200
     rest = trainer.run(request, launcher=launcher)
     assert min(losses(rest)) == seen[-1]["step"] + 1
     assert losses(seen) | losses(rest) == losses(unbroken)
@@ -163,6 +163,8 @@ def test_two_processes_train_as_one(request_of: MakeRequest, trainer: Trainer, t
     assert losses(both) == pytest.approx(losses(alone), abs=1e-5)
     assert losses(both, "validation") == pytest.approx(losses(alone, "validation"), abs=1e-5)
     assert [event["event"] for event in both] == [event["event"] for event in alone]
+    # Random numbers of each.
+    assert sorted(path.name for path in Path(request["out"]).glob("checkpoints/step-4/rng_state*")) == ["rng_state_0.pth", "rng_state_1.pth"]
 
 
 def test_preferences_start_at_the_loss_of_a_coin(request_of: MakeRequest, trainer: Trainer, tmp_path: Path) -> None:
