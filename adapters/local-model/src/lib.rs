@@ -19,7 +19,6 @@ mod options;
 mod output;
 mod prompt;
 mod sampler;
-mod template;
 
 pub use error::Error;
 pub use model::LocalModel;

@@ -1,16 +1,15 @@
 //! From a request's prompt to tokens.
 
+use gristmill_domain::chat::template::ChatTemplate;
 use gristmill_domain::chat::{Message, Prompt};
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
-
-use crate::template::Template;
 
 /// Turns prompts into tokens for one model.
 #[derive(Debug)]
 pub(crate) struct Tokenizer<'a> {
     model: &'a LlamaModel,
-    template: Result<Template, String>,
+    template: Result<ChatTemplate, String>,
     /// The texts that stand for control tokens in a rendered template.
     markers: Vec<String>,
 }
@@ -39,7 +38,7 @@ impl<'a> Tokenizer<'a> {
                     .map_err(|error| format!("its chat template is no text: {error}"))
             })
             .and_then(|source| {
-                Template::new(source, text(vocab.bos()), text(vocab.eos()))
+                ChatTemplate::new(source, text(vocab.bos()), text(vocab.eos()))
                     .map_err(|error| format!("its chat template cannot be used: {error}"))
             });
         Self {
@@ -66,7 +65,7 @@ impl<'a> Tokenizer<'a> {
         let vocab = self.model.vocab();
         let rendered = |messages: &[Message]| {
             let refused = |error| format!("the model's chat template refuses these messages: {error}");
-            template.render(messages).map_err(refused)
+            template.render(messages, true).map_err(refused)
         };
         if !messages
             .iter()

@@ -3,13 +3,14 @@
 //! llama.cpp's built-in rendering recognises a template by its look and drops what it does not know, such as the default
 //! system prompt of SmolLM2, which changes the answers.
 
-use gristmill_domain::chat::{Message, Role};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
+use super::{Message, Role};
+
 /// A parsed chat template.
 #[derive(Debug)]
-pub(crate) struct Template {
+pub struct ChatTemplate {
     environment: Environment<'static>,
     bos: String,
     eos: String,
@@ -18,9 +19,12 @@ pub(crate) struct Template {
 /// The only template of an environment.
 const NAME: &str = "chat";
 
-impl Template {
+impl ChatTemplate {
     /// Parses a template; `bos` and `eos` are the texts that it may place at the beginning and end.
-    pub(crate) fn new(source: String, bos: String, eos: String) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with the template, in words.
+    pub fn new(source: String, bos: String, eos: String) -> Result<Self, String> {
         let mut environment = Environment::new();
         // As the reference implementation sets it; templates are written against this.
         let syntax = SyntaxConfig::builder()
@@ -42,8 +46,11 @@ impl Template {
         })
     }
 
-    /// The prompt's text, ending where the assistant's turn begins.
-    pub(crate) fn render(&self, messages: &[Message]) -> Result<String, String> {
+    /// The conversation's text. With `asking`, it ends where the assistant's turn begins.
+    ///
+    /// # Errors
+    /// What the template, or its author, refuses.
+    pub fn render(&self, messages: &[Message], asking: bool) -> Result<String, String> {
         let turns: Value = messages
             .iter()
             .map(|message| {
@@ -57,7 +64,7 @@ impl Template {
             .collect();
         let context = context! {
             messages => turns,
-            add_generation_prompt => true,
+            add_generation_prompt => asking,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
         };
@@ -80,8 +87,8 @@ mod tests {
         }
     }
 
-    fn template(source: &str) -> Template {
-        Template::new(source.to_owned(), "<s>".to_owned(), "</s>".to_owned()).unwrap()
+    fn template(source: &str) -> ChatTemplate {
+        ChatTemplate::new(source.to_owned(), "<s>".to_owned(), "</s>".to_owned()).unwrap()
     }
 
     #[test]
@@ -91,11 +98,13 @@ mod tests {
         );
         let asked = message(Role::User, "Hi");
         assert_eq!(
-            chatml.render(std::slice::from_ref(&asked)).unwrap(),
+            chatml.render(std::slice::from_ref(&asked), true).unwrap(),
             "<|im_start|>system\nDefault<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
         );
         assert_eq!(
-            chatml.render(&[message(Role::System, "Own"), asked]).unwrap(),
+            chatml
+                .render(&[message(Role::System, "Own"), asked], true)
+                .unwrap(),
             "<|im_start|>system\nOwn<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
         );
     }
@@ -106,11 +115,11 @@ mod tests {
             "{{ bos_token }}{% for m in messages %}\n  {% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}\n{{ m.content.strip() | upper }}{{ eos_token }}{% endfor %}",
         );
         assert_eq!(
-            strict.render(&[message(Role::User, "  hi ")]).unwrap(),
+            strict.render(&[message(Role::User, "  hi ")], true).unwrap(),
             "<s>\n\nHI</s>"
         );
-        let told = strict.render(&[message(Role::System, "x")]).unwrap_err();
+        let told = strict.render(&[message(Role::System, "x")], true).unwrap_err();
         assert!(told.contains("no system role"), "{told}");
-        assert!(Template::new("{% if %}".into(), String::new(), String::new()).is_err());
+        assert!(ChatTemplate::new("{% if %}".into(), String::new(), String::new()).is_err());
     }
 }
