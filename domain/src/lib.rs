@@ -36,6 +36,7 @@ pub mod stage;
 pub mod stats;
 pub mod strategy;
 pub mod throttle;
+pub mod training;
 pub mod trial;
 pub mod validator;
 pub mod words;

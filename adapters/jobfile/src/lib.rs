@@ -28,6 +28,7 @@ mod secret;
 mod shape;
 mod syntax;
 mod text;
+mod training;
 mod validator;
 mod walk;
 mod yaml;
@@ -42,6 +43,7 @@ pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;
 pub use secret::redact_override;
+pub use training::training;
 
 #[cfg(test)]
 mod tests;
