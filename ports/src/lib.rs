@@ -16,4 +16,5 @@ pub mod queue;
 pub mod register;
 pub mod sql;
 pub mod trace;
+pub mod trainer;
 pub mod upkeep;
