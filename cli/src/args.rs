@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a run's report: one page with its map, concepts, funnel, rounds, spending and rows.
     Report(ReportArgs),
+    /// Train a student on a dataset: a LoRA adapter, or the whole model.
+    Train(Box<TrainArgs>),
     /// Show runs in folders of this machine in a browser, while they go on and afterwards.
     Ui(UiArgs),
     /// Measure how diverse rows are, and how well they cover real ones.
@@ -142,6 +144,28 @@ pub(crate) struct DoctorArgs {
     /// Seconds for the checks of each server, endpoint or folder; all are checked at once.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) timeout: u64,
+}
+
+/// What `train` needs.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// A run's folder, or the folder of its dataset.
+    pub(crate) dataset: PathBuf,
+    /// The model to begin with: the name of a built-in model, a `.gguf` file, or a folder in Hugging Face layout.
+    #[arg(long)]
+    pub(crate) base: Option<String>,
+    /// The training file (YAML): how the student is trained. Defaults hold for what it leaves out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Overrides a setting: `--set epochs=3`. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The student's folder; `student` when left out. A training that was stopped resumes there.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// Write what would be trained on, and train nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What `audit` needs.

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 /// Each part that can be left out: its feature, whether this program has it, and what it is.
-const PARTS: [(&str, bool, &str); 6] = [
+const PARTS: [(&str, bool, &str); 7] = [
     ("cluster", cfg!(feature = "cluster"), "runs on many machines"),
     ("dashboard", cfg!(feature = "dashboard"), "runs in a browser"),
     ("documents", cfg!(feature = "documents"), "seeds from documents"),
@@ -22,6 +22,7 @@ const PARTS: [(&str, bool, &str); 6] = [
         cfg!(feature = "object-storage"),
         "runs in S3, GCS or Azure",
     ),
+    ("trainer", cfg!(feature = "trainer"), "training of students"),
 ];
 
 /// Says that something needs a feature that this program lacks, and how to get it.

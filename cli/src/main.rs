@@ -25,6 +25,8 @@ mod recipe;
 mod report;
 mod resume;
 mod survey;
+#[cfg(feature = "trainer")]
+mod train;
 #[cfg(feature = "dashboard")]
 mod ui;
 mod view;
@@ -143,6 +145,10 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Filter(args) => data::filter(args, view, cli.output).await,
         Command::Decontaminate(args) => data::decontaminate(args, view, cli.output).await,
         Command::Map(args) => data::map(args, view, cli.output).await,
+        #[cfg(feature = "trainer")]
+        Command::Train(args) => train::train(*args, view, cli.output).await,
+        #[cfg(not(feature = "trainer"))]
+        Command::Train(_) => Err(Failure::Input(features::missing("`gristmill train`", "trainer"))),
         Command::Report(args) => report::report(&args, cli.output).await,
         #[cfg(feature = "dashboard")]
         Command::Ui(args) => ui::serve(args).await,

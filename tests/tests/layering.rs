@@ -21,6 +21,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "adapter" => &["ports", "proto", "domain", "confine"],
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
+        "students" => &["ports", "domain", "picture"],
         // Beside `runs`: the coordinator owns the journal's format, which both read.
         "rowindex" => &["coordinator", "ports", "proto", "domain", "measure"],
         // The coordinator owns the journal's format.
@@ -58,6 +59,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "datasets",
             "rowindex",
             "runs",
+            "students",
         ],
         // The judge of all: no crate of the product stands behind it, so that no mistake of theirs can hide in it.
         "tests" => &["tests"],
@@ -74,7 +76,7 @@ const ADAPTERS: [(&str, &[&str]); 5] = [
         "gristmill-tables",
         &["gristmill-jobfile", "gristmill-datasets", "gristmill-runs"],
     ),
-    ("gristmill-dataset", &["gristmill-runs"]),
+    ("gristmill-dataset", &["gristmill-runs", "gristmill-students"]),
     ("gristmill-blob", &["gristmill-runs", "gristmill-dashboard"]),
     ("gristmill-documents", &["gristmill-runs"]),
     ("gristmill-ledger-sqlite", &["gristmill-runs"]),

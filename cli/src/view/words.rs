@@ -44,7 +44,7 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
 }
 
 /// `fetching all-minilm-l6-v2  ━━━━───  12 of 93 MB`.
-#[cfg(any(feature = "embedder", feature = "local-model"))]
+#[cfg(any(feature = "embedder", feature = "local-model", feature = "trainer"))]
 pub(super) fn fetching(name: &str, done: u64, total: Option<u64>, width: u16) -> String {
     let mb = |bytes: u64| bytes / 1_000_000;
     let line = match total {

@@ -1,0 +1,306 @@
+//! `gristmill train`: a student from a dataset.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use gristmill_domain::training::{Backend, Method, Training};
+use gristmill_ports::trainer::{self, Event, Trainer};
+use gristmill_students::{Base, Folder, History, Lock, Recorder, Settings, card, prepare};
+use gristmill_trainer::{NativeTrainer, Text};
+use gristmill_trl::TrlTrainer;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use crate::args::{OutputStyle, TrainArgs};
+use crate::failure::Failure;
+use crate::launch::signal;
+use crate::print;
+use crate::view::{TrainingView, View};
+
+/// Events that may wait to be recorded.
+const EVENTS: usize = 64;
+
+/// Trains a student.
+pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let mut training = gristmill_jobfile::training(args.recipe.as_deref(), &args.set)
+        .map_err(|errors| print::job_errors(&errors))?;
+    if let Some(base) = args.base {
+        training.base = Some(base);
+    }
+    let Some(name) = training.base.clone() else {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "no base model is named\nhelp: `--base smollm2-135m-instruct`, a `.gguf` file, or a folder in Hugging Face layout"
+        )));
+    };
+    let trainer = trainer(training.backend)?;
+    let base = base(&name, &view).await.map_err(Failure::Input)?;
+    let out = args.out.unwrap_or_else(|| PathBuf::from("student"));
+    let (folder, settings, _lock) = prepared(args.dataset, training, base, out).await?;
+    told(&settings, &view);
+    if args.dry_run {
+        let left = json!({"student": folder.path(), "training": settings});
+        print::either(output, &left, &dry_text(&settings));
+        return Ok(());
+    }
+    let ended = carry_out(trainer.as_ref(), &folder, &settings, &view).await?;
+    let history = History::read(&folder).context("the history of the training")?;
+    match ended {
+        End::Done => {
+            card(&folder, &settings, &history).context("the card of the student")?;
+            print::either(
+                output,
+                &summary(&folder, &settings, &history),
+                &text(&folder, &settings, &history),
+            );
+            Ok(())
+        }
+        End::Money(step) => Err(Failure::Short(format!(
+            "the training reached `max_usd` behind step {step} of {}; the best weights so far are in {}\nhelp: raise `max_usd` and run the same \
+             command again to resume it",
+            settings.request.steps,
+            folder.path().display()
+        ))),
+        End::Told(step) => Err(Failure::Interrupted(format!(
+            "stopped behind step {step} of {}: run the same command again to resume",
+            settings.request.steps
+        ))),
+    }
+}
+
+/// Why a training ended.
+enum End {
+    Done,
+    /// It cost as much as it may, behind this step.
+    Money(u64),
+    /// A signal came.
+    Told(u64),
+}
+
+/// The files that the trainer takes, written off the async threads.
+async fn prepared(
+    dataset: PathBuf,
+    training: Training,
+    base: Base,
+    out: PathBuf,
+) -> Result<(Folder, Settings, Lock), Failure> {
+    let work = move || -> anyhow::Result<(Folder, Settings, Lock)> {
+        let tokens = Text::open(&base.path)?;
+        let folder = Folder::create(&out)?;
+        let lock = folder.lock()?;
+        let settings = prepare(&dataset, &training, &base, &tokens, &folder)?;
+        Ok((folder, settings, lock))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Failure::Other(error.into()))?
+        .map_err(Failure::Input)
+}
+
+/// Says what is trained on, and warns of rows that are not.
+fn told(settings: &Settings, view: &View) {
+    let source = &settings.source;
+    view.say(&format!(
+        "{} rows to train on ({} real), {} to validate, {} steps",
+        source.rows, source.real, source.validation, settings.request.steps
+    ));
+    let left_out = source.left_out.to_string();
+    if !left_out.is_empty() {
+        view.warn(&format!("not trained on: {left_out}"));
+    }
+    if source.validation == 0 {
+        view.warn(
+            "the dataset has no validation rows: nothing shows when the student has learned enough, and the weights of the last step are kept",
+        );
+    }
+}
+
+/// Has the trainer work until it ends, money runs out, or a signal comes.
+async fn carry_out(
+    trainer: &dyn Trainer,
+    folder: &Folder,
+    settings: &Settings,
+    view: &View,
+) -> Result<End, Failure> {
+    let training = &settings.training;
+    let before = History::read(folder)
+        .context("the history of the training")?
+        .seconds();
+    let recorder = Recorder::open(folder).context("the history of the training")?;
+    let (stop, stopping) = watch::channel(false);
+    let stop = Arc::new(stop);
+    let watching = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            signal().await;
+            let _ended = stop.send(true);
+            // Whoever asks twice means it.
+            signal().await;
+            crate::leave(130)
+        }
+    });
+    let (events, arriving) = mpsc::channel(EVENTS);
+    let watched = Watched {
+        recorder,
+        shown: view.training(training.usd_per_hour),
+        seconds: before,
+        usd_per_hour: training.usd_per_hour,
+        max_usd: training.max_usd,
+        stop,
+    };
+    let recording = tokio::spawn(watched.until_it_ends(arriving));
+    let ended = trainer.train(&settings.request, events, stopping).await;
+    watching.abort();
+    let out_of_money = recording.await.map_err(|error| Failure::Other(error.into()))??;
+    view.clear();
+    match ended {
+        Ok(()) => Ok(End::Done),
+        Err(trainer::Error::Stopped { step }) if out_of_money => Ok(End::Money(step)),
+        Err(trainer::Error::Stopped { step }) => Ok(End::Told(step)),
+        Err(error @ trainer::Error::Refused(_)) => Err(Failure::Input(error.into())),
+        Err(error @ trainer::Error::Failed(_)) => Err(Failure::Other(error.into())),
+    }
+}
+
+/// Who records what happens, and stops the training where it gets too dear.
+struct Watched {
+    recorder: Recorder,
+    shown: TrainingView,
+    seconds: f64,
+    usd_per_hour: f64,
+    max_usd: Option<f64>,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+impl Watched {
+    /// True where money ended it.
+    async fn until_it_ends(mut self, mut arriving: mpsc::Receiver<Event>) -> anyhow::Result<bool> {
+        let mut out_of_money = false;
+        while let Some(event) = arriving.recv().await {
+            self.recorder.record(&event)?;
+            self.shown.take(&event);
+            if let Event::Step { seconds, .. } = event {
+                self.seconds += seconds;
+                let spent = self.seconds / 3600.0 * self.usd_per_hour;
+                if self.max_usd.is_some_and(|most| spent >= most) {
+                    out_of_money = true;
+                    let _ended = self.stop.send(true);
+                }
+            }
+        }
+        Ok(out_of_money)
+    }
+}
+
+/// The base model: of the catalogue, or a file or folder of this machine.
+async fn base(name: &str, view: &View) -> anyhow::Result<Base> {
+    let path = Path::new(name);
+    let path = match path.exists() {
+        true => path.to_owned(),
+        false if name.contains('/') || name.ends_with(".gguf") => {
+            anyhow::bail!("the base model {name} does not exist")
+        }
+        false => {
+            let artifact = crate::workshop::fetch(name, view).await?;
+            let main = artifact.main().map(Path::to_owned);
+            main.with_context(|| format!("the model {name} has no file"))?
+        }
+    };
+    let hashed = path.clone();
+    let hash = tokio::task::spawn_blocking(move || hash(&hashed)).await?;
+    Ok(Base {
+        name: name.to_owned(),
+        hash: hash.with_context(|| format!("the base model {name}"))?,
+        path,
+    })
+}
+
+/// Hash of a model's file, or of the files of its folder in the order of their names.
+fn hash(path: &Path) -> anyhow::Result<String> {
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries: Result<Vec<_>, _> = std::fs::read_dir(path)?.collect();
+        files = entries?
+            .into_iter()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file())
+            .collect();
+        files.sort();
+    }
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update_reader(std::fs::File::open(&file)?)?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn trainer(backend: Backend) -> Result<Box<dyn Trainer>, Failure> {
+    match backend {
+        Backend::Native => {
+            let native = NativeTrainer::new();
+            Ok(Box::new(native.map_err(|error| Failure::Other(error.into()))?))
+        }
+        Backend::Trl => Ok(Box::new(TrlTrainer::from_env())),
+    }
+}
+
+/// What the trained student is, for programs.
+fn summary(folder: &Folder, settings: &Settings, history: &History) -> Value {
+    let validation = history.validation_change();
+    let hours = history.seconds() / 3600.0;
+    json!({
+        "student": folder.path(),
+        "training": settings.hash(),
+        "base": settings.base,
+        "rows": settings.source.rows,
+        "real_rows": settings.source.real,
+        "steps": history.steps.len(),
+        "best_step": history.done.map(|done| done.best_step),
+        "ended": history.done.map(|done| done.reason),
+        "validation_loss_before": validation.map(|(before, _)| before),
+        "validation_loss": validation.map(|(_, best)| best),
+        "seconds": history.seconds(),
+        "peak_memory_bytes": history.done.map(|done| done.peak_memory_bytes),
+        "usd": hours * settings.training.usd_per_hour,
+    })
+}
+
+/// And for people.
+fn text(folder: &Folder, settings: &Settings, history: &History) -> String {
+    let mut text = format!(
+        "trained {} on {} rows in {} steps\n",
+        settings.base,
+        settings.source.rows,
+        history.steps.len()
+    );
+    if let Some((before, best)) = history.validation_change() {
+        let at = history.done.map_or(0, |done| done.best_step);
+        text.push_str(&format!(
+            "validation loss: {before:.4} before, {best:.4} at step {at}, whose weights are kept\n"
+        ));
+    }
+    let made = match settings.training.method {
+        Method::Lora => folder.adapter(),
+        Method::Full => folder.path().join("model"),
+    };
+    text.push_str(&format!(
+        "student: {}\ncard:    {}\n",
+        made.display(),
+        folder.path().join("README.md").display()
+    ));
+    text
+}
+
+/// What would be trained.
+fn dry_text(settings: &Settings) -> String {
+    let request = &settings.request;
+    format!(
+        "would train {} on {} rows ({} tokens) in {} steps of {} rows, measured every {} steps on {} validation rows\n",
+        settings.base,
+        settings.source.rows,
+        settings.source.tokens,
+        request.steps,
+        request.batch_rows,
+        request.validate_every,
+        settings.source.validation
+    )
+}

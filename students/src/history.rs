@@ -1,0 +1,255 @@
+//! What happened while a student was trained.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+
+use gristmill_ports::trainer::{End, Event};
+
+use crate::Error;
+use crate::folder::Folder;
+
+/// The events of all starts of a training, the repeated steps of a resumed one only once.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Step, loss, learning rate, answers' tokens and seconds.
+    pub steps: Vec<Step>,
+    /// Step and loss of the validation rows.
+    pub validation: Vec<(u64, f64)>,
+    /// How it ended.
+    pub done: Option<Done>,
+    /// Numbers that are trained.
+    pub trainable: u64,
+}
+
+/// One step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// From 1.
+    pub step: u64,
+    /// Of the rows, before its update, in nats a token.
+    pub loss: f64,
+    /// Its learning rate.
+    pub learning_rate: f64,
+    /// Answers' tokens.
+    pub tokens: u64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// How a training ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Done {
+    /// The step whose weights were kept.
+    pub best_step: u64,
+    /// Why it ended.
+    pub reason: End,
+    /// Most memory of the process, in bytes.
+    pub peak_memory_bytes: u64,
+}
+
+impl History {
+    /// Reads a folder's events; an unfinished last line is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::Damaged`] for a line in the middle that is no event.
+    pub fn read(folder: &Folder) -> Result<Self, Error> {
+        let path = folder.events();
+        let mut history = Self::default();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(history),
+            Err(error) => return Err(Error::io(&path)(error)),
+        };
+        let mut unfinished = None;
+        for (number, line) in BufReader::new(file).lines().enumerate() {
+            if let Some(reason) = unfinished.take() {
+                return Err(Error::Damaged { path, reason });
+            }
+            let line = line.map_err(Error::io(&path))?;
+            match serde_json::from_str(&line) {
+                Ok(event) => history.take(&event),
+                Err(error) => unfinished = Some(format!("line {}: {error}", number + 1)),
+            }
+        }
+        Ok(history)
+    }
+
+    /// Takes in what happened.
+    pub fn take(&mut self, event: &Event) {
+        match event {
+            Event::Start {
+                resumed, trainable, ..
+            } => {
+                // What was done behind the checkpoint is done again.
+                self.steps.retain(|step| step.step <= *resumed);
+                self.validation.retain(|(step, _)| step <= resumed);
+                if *resumed == 0 {
+                    self.validation.clear();
+                }
+                self.trainable = *trainable;
+                self.done = None;
+            }
+            Event::Step {
+                step,
+                loss,
+                learning_rate,
+                tokens,
+                seconds,
+                ..
+            } => self.steps.push(Step {
+                step: *step,
+                loss: *loss,
+                learning_rate: *learning_rate,
+                tokens: *tokens,
+                seconds: *seconds,
+            }),
+            Event::Validation { step, loss, .. } => self.validation.push((*step, *loss)),
+            Event::Checkpoint { .. } => {}
+            Event::Done {
+                best_step,
+                reason,
+                peak_memory_bytes,
+                ..
+            } => {
+                self.done = Some(Done {
+                    best_step: *best_step,
+                    reason: *reason,
+                    peak_memory_bytes: *peak_memory_bytes,
+                });
+            }
+        }
+    }
+
+    /// Seconds of the steps that count.
+    pub fn seconds(&self) -> f64 {
+        self.steps.iter().map(|step| step.seconds).sum()
+    }
+
+    /// The validation loss before the first step, and the lowest.
+    pub fn validation_change(&self) -> Option<(f64, f64)> {
+        let first = self.validation.first()?.1;
+        let lowest = self
+            .validation
+            .iter()
+            .map(|(_, loss)| *loss)
+            .fold(first, f64::min);
+        Some((first, lowest))
+    }
+}
+
+/// Writes events behind those of earlier starts.
+#[derive(Debug)]
+pub struct Recorder {
+    file: File,
+    folder: Folder,
+}
+
+impl Recorder {
+    /// Opens a folder's events. An unfinished last line of a start that was killed is taken off.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(folder: &Folder) -> Result<Self, Error> {
+        let path = folder.events();
+        if let Ok(text) = std::fs::read(&path)
+            && let whole = text
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1)
+            && whole < text.len()
+        {
+            let cut = OpenOptions::new().write(true).open(&path);
+            cut.and_then(|file| file.set_len(whole as u64))
+                .map_err(Error::io(&path))?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        Ok(Self {
+            file: file.map_err(Error::io(&path))?,
+            folder: folder.clone(),
+        })
+    }
+
+    /// Writes an event.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn record(&mut self, event: &Event) -> Result<(), Error> {
+        let path = self.folder.events();
+        let mut line = serde_json::to_vec(event).map_err(|error| Error::io(&path)(error.into()))?;
+        line.push(b'\n');
+        self.file.write_all(&line).map_err(Error::io(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64, loss: f64) -> Event {
+        Event::Step {
+            step,
+            loss,
+            learning_rate: 1e-4,
+            grad_norm: 1.0,
+            tokens: 10,
+            seconds: 2.0,
+        }
+    }
+
+    fn start(resumed: u64) -> Event {
+        Event::Start {
+            steps: 4,
+            resumed,
+            trainable: 5,
+            tokens: 0,
+        }
+    }
+
+    #[test]
+    fn steps_that_a_resumed_start_repeats_count_once_and_a_cut_line_is_taken_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::create(folder.path()).unwrap();
+        let mut recorder = Recorder::open(&folder).unwrap();
+        let validation = |step, loss| Event::Validation {
+            step,
+            loss,
+            tokens: 9,
+        };
+        for event in [
+            start(0),
+            validation(0, 3.0),
+            step(1, 2.0),
+            step(2, 1.9),
+            validation(2, 2.5),
+            step(3, 1.8),
+        ] {
+            recorder.record(&event).unwrap();
+        }
+        drop(recorder);
+        let mut file = OpenOptions::new().append(true).open(folder.events()).unwrap();
+        file.write_all(b"{\"event\":\"st").unwrap();
+        assert_eq!(History::read(&folder).unwrap().steps.len(), 3);
+        let mut recorder = Recorder::open(&folder).unwrap();
+        for event in [start(2), step(3, 1.8), step(4, 1.7)] {
+            recorder.record(&event).unwrap();
+        }
+        let history = History::read(&folder).unwrap();
+        let steps: Vec<u64> = history.steps.iter().map(|step| step.step).collect();
+        assert_eq!(steps, [1, 2, 3, 4]);
+        assert_eq!(history.seconds(), 8.0);
+        assert_eq!(history.validation_change(), Some((3.0, 2.5)));
+    }
+
+    #[test]
+    fn a_damaged_line_in_the_middle_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::create(folder.path()).unwrap();
+        std::fs::write(
+            folder.events(),
+            "nonsense\n{\"event\":\"checkpoint\",\"step\":1}\n",
+        )
+        .unwrap();
+        let told = History::read(&folder).unwrap_err().to_string();
+        assert!(told.contains("events.jsonl") && told.contains("line 1"), "{told}");
+    }
+}

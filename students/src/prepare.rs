@@ -1,0 +1,375 @@
+//! A dataset as the files that a trainer takes: the rows in the order in which they are trained on, and the validation rows.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use gristmill_dataset::{Origin, Split, read_rows, split_files};
+use gristmill_domain::training::{Objective, Order, Training, steps};
+use gristmill_ports::trainer::{Request, Row, RowTokens, Schedule};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::folder::{Folder, Settings, identity};
+use crate::rows::rows;
+
+/// A base model that is at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// As it was named.
+    pub name: String,
+    /// Its file or folder.
+    pub path: PathBuf,
+    /// Hash of its weights.
+    pub hash: String,
+}
+
+/// What a student was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The dataset's folder, as it was named.
+    pub dataset: PathBuf,
+    /// Hash of its manifest, which holds those of its files; of the files' names and sizes where it has none.
+    pub dataset_hash: String,
+    /// The run that made it, and the hash of that run's configuration.
+    pub run: Option<(String, String)>,
+    /// Rows that are trained on.
+    pub rows: u64,
+    /// Those of them that are real.
+    pub real: u64,
+    /// Most synthetic ancestors of any of them.
+    pub depth: u8,
+    /// Tokens of all of them, prompts included.
+    pub tokens: u64,
+    /// Validation rows that are measured.
+    pub validation: u64,
+    /// Rows that are not trained on.
+    pub left_out: LeftOut,
+}
+
+/// Rows that cannot be trained on, by cause.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// They have more than `max_tokens` tokens.
+    pub too_long: u64,
+    /// The longest of them, and its tokens.
+    pub longest: Option<(String, u64)>,
+    /// They call tools, which trainers are not shown yet.
+    pub tools: u64,
+    /// They are texts without a question.
+    pub texts: u64,
+    /// They are pairs, and the objective is `sft`.
+    pub pairs: u64,
+}
+
+/// The parts of a training set that answers are learned from.
+const LEARNED: [Split; 3] = [Split::Train, Split::Dialogue, Split::ToolUse];
+
+/// Writes the rows and the validation rows of a dataset into a student's folder, as the settings say, and enters there what it is trained
+/// with. Where the folder holds a training of the same settings, base and dataset, that one resumes.
+///
+/// Rows stream; eight bytes of each are held, and four for the order of an epoch.
+///
+/// # Errors
+/// [`Error::Taken`] where the folder holds another training; [`Error::Unusable`] where no row is left to train on; [`Error::Dataset`],
+/// [`Error::Io`].
+pub fn prepare(
+    dataset: &Path,
+    training: &Training,
+    base: &Base,
+    tokens: &dyn RowTokens,
+    folder: &Folder,
+) -> Result<Settings, Error> {
+    let dataset = dataset_folder(dataset);
+    let unusable = |reason: String| Error::Unusable {
+        path: dataset.clone(),
+        reason,
+    };
+    let mut source = Source {
+        dataset_hash: hash(&dataset)?,
+        run: run(&dataset),
+        dataset: dataset.clone(),
+        rows: 0,
+        real: 0,
+        depth: 0,
+        tokens: 0,
+        validation: 0,
+        left_out: LeftOut::default(),
+    };
+    folder.claim(&identity(training, &base.hash, &source.dataset_hash))?;
+    let mut written = Pile::new(folder.path())?;
+    for split in LEARNED {
+        each_row(&dataset, split, |row| {
+            let Some(learned) = rows(&row) else {
+                source.left_out.tools += 1;
+                return Ok(());
+            };
+            for learned in learned {
+                if let Some(count) =
+                    fits(&learned, training.max_tokens, tokens, &mut source.left_out).map_err(&unusable)?
+                {
+                    source.rows += 1;
+                    source.tokens += count;
+                    source.real += u64::from(row.provenance.origin == Origin::Human);
+                    source.depth = source.depth.max(row.provenance.depth);
+                    written.push(&learned)?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    each_row(&dataset, Split::Text, |_| {
+        source.left_out.texts += 1;
+        Ok(())
+    })?;
+    each_row(&dataset, Split::Preference, |_| {
+        source.left_out.pairs += 1;
+        Ok(())
+    })?;
+    let steps = steps(
+        source.rows,
+        training.epochs,
+        training.batch_rows,
+        training.max_steps,
+    );
+    if steps == 0 {
+        return Err(unusable(format!(
+            "it holds no row to train on ({})",
+            source.left_out
+        )));
+    }
+    let taken = steps * u64::from(training.batch_rows);
+    written.write_in(
+        Order::new(source.rows as u32, training.seed),
+        taken,
+        &folder.rows(),
+    )?;
+    source.validation = validation(&dataset, training, tokens, folder)?;
+    let settings = Settings {
+        format: Settings::FORMAT,
+        training: training.clone(),
+        base: base.name.clone(),
+        base_hash: base.hash.clone(),
+        request: request(training, &base.path, steps, source.validation > 0, folder),
+        source,
+    };
+    folder.enter(&settings)?;
+    Ok(settings)
+}
+
+/// The dataset of a run's folder, or the folder itself.
+fn dataset_folder(named: &Path) -> PathBuf {
+    let inside = named.join("dataset");
+    match inside.join("data").is_dir() {
+        true => inside,
+        false => named.to_owned(),
+    }
+}
+
+fn request(training: &Training, base: &Path, steps: u64, validated: bool, folder: &Folder) -> Request {
+    let every = training.validation.every.unwrap_or(steps.div_ceil(10)).max(1);
+    Request {
+        format: Request::FORMAT,
+        objective: training.objective,
+        method: training.method,
+        base: base.to_owned(),
+        lora: training.lora,
+        initial_adapter: None,
+        dpo: (training.objective == Objective::Dpo).then(|| training.dpo.unwrap_or_default()),
+        learning_rate: training.peak_learning_rate(),
+        weight_decay: training.weight_decay,
+        warmup: training.warmup,
+        schedule: Schedule::default(),
+        max_grad_norm: training.max_grad_norm,
+        batch_rows: training.batch_rows,
+        micro_batch_rows: training.micro_batch_rows,
+        max_tokens: training.max_tokens,
+        steps,
+        seed: training.seed,
+        precision: training.precision,
+        rows: folder.rows(),
+        validation: validated.then(|| folder.validation()),
+        validate_every: every,
+        // A patience of 0 would end a training at its first measurement.
+        patience: Some(training.validation.patience).filter(|patience| *patience > 0),
+        checkpoint_every: training.checkpoints.every.unwrap_or(every),
+        keep_checkpoints: training.checkpoints.keep,
+        out: folder.path().to_owned(),
+    }
+}
+
+/// Calls `take` with each row of a split.
+fn each_row(
+    dataset: &Path,
+    split: Split,
+    mut take: impl FnMut(gristmill_dataset::DatasetRow) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for file in split_files(dataset, split)? {
+        for row in read_rows(&file)? {
+            take(row?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The tokens of a row that is short enough; notes those that are not.
+fn fits(row: &Row, most: u32, tokens: &dyn RowTokens, left_out: &mut LeftOut) -> Result<Option<u64>, String> {
+    let count = tokens
+        .count(row)
+        .map_err(|reason| format!("row {}: {reason}", row.id))?;
+    if count <= u64::from(most) {
+        return Ok(Some(count));
+    }
+    left_out.too_long += 1;
+    if left_out
+        .longest
+        .as_ref()
+        .is_none_or(|(_, longest)| count > *longest)
+    {
+        left_out.longest = Some((row.id.clone(), count));
+    }
+    Ok(None)
+}
+
+/// Writes validation rows, evenly over those there are; returns how many.
+fn validation(
+    dataset: &Path,
+    training: &Training,
+    tokens: &dyn RowTokens,
+    folder: &Folder,
+) -> Result<u64, Error> {
+    let mut there = 0u64;
+    each_row(dataset, Split::Validation, |_| {
+        there += 1;
+        Ok(())
+    })?;
+    let wanted = u64::from(training.validation.rows).min(there);
+    let path = folder.validation();
+    let mut file = BufWriter::new(File::create(&path).map_err(Error::io(&path))?);
+    let (mut seen, mut taken, mut skipped) = (0u64, 0u64, LeftOut::default());
+    each_row(dataset, Split::Validation, |row| {
+        // Evenly: the rows at which the share that should be taken passes a whole number.
+        let due = (seen + 1) * wanted / there.max(1) > seen * wanted / there.max(1);
+        seen += 1;
+        for learned in rows(&row).filter(|_| due).unwrap_or_default() {
+            let fits = fits(&learned, training.max_tokens, tokens, &mut skipped);
+            let fits = fits.map_err(|reason| Error::Unusable {
+                path: dataset.to_owned(),
+                reason,
+            })?;
+            if fits.is_some() {
+                taken += 1;
+                line(&mut file, &learned).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
+    })?;
+    file.flush().map_err(Error::io(&path))?;
+    Ok(taken)
+}
+
+fn line(out: &mut impl Write, row: &Row) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, row)?;
+    out.write_all(b"\n")
+}
+
+/// Rows on disk, with where each begins.
+struct Pile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    at: u64,
+    starts: Vec<u64>,
+}
+
+impl Pile {
+    fn new(folder: &Path) -> Result<Self, Error> {
+        let file = tempfile::tempfile_in(folder).map_err(Error::io(folder))?;
+        Ok(Self {
+            path: folder.to_owned(),
+            file: BufWriter::new(file),
+            at: 0,
+            starts: Vec::new(),
+        })
+    }
+
+    fn push(&mut self, row: &Row) -> Result<(), Error> {
+        let text = serde_json::to_vec(row).map_err(|error| Error::io(&self.path)(error.into()))?;
+        self.starts.push(self.at);
+        self.at += text.len() as u64 + 1;
+        let written = self
+            .file
+            .write_all(&text)
+            .and_then(|()| self.file.write_all(b"\n"));
+        written.map_err(Error::io(&self.path))
+    }
+
+    /// Writes rows in an order, so many of them.
+    fn write_in(self, order: Order, rows: u64, target: &Path) -> Result<(), Error> {
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| Error::io(&self.path)(error.into_error()))?;
+        let mut pile = BufReader::new(file);
+        let mut out = BufWriter::new(File::create(target).map_err(Error::io(target))?);
+        let mut text = Vec::new();
+        for number in order.take(rows as usize) {
+            let start = self.starts.get(number as usize).copied().unwrap_or_default();
+            text.clear();
+            let read = pile
+                .seek(SeekFrom::Start(start))
+                .and_then(|_| pile.read_until(b'\n', &mut text));
+            read.map_err(Error::io(&self.path))?;
+            out.write_all(&text).map_err(Error::io(target))?;
+        }
+        out.flush().map_err(Error::io(target))
+    }
+}
+
+/// Hash of what a dataset holds.
+fn hash(dataset: &Path) -> Result<String, Error> {
+    let manifest = dataset.join("manifest.json");
+    if manifest.exists() {
+        let text = std::fs::read(&manifest).map_err(Error::io(&manifest))?;
+        return Ok(blake3::hash(&text).to_hex().to_string());
+    }
+    let mut hasher = blake3::Hasher::new();
+    for split in Split::ALL {
+        for file in split_files(dataset, split)? {
+            let bytes = File::open(&file).and_then(|file| hasher.update_reader(file).map(|_| ()));
+            bytes.map_err(Error::io(&file))?;
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The run that a dataset's manifest names, and the hash of its configuration.
+fn run(dataset: &Path) -> Option<(String, String)> {
+    let text = std::fs::read(dataset.join("manifest.json")).ok()?;
+    let manifest: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let text = |key: &str| manifest.get(key)?.as_str().map(str::to_owned);
+    text("run").zip(text("configuration"))
+}
+
+impl std::fmt::Display for LeftOut {
+    /// `3 rows too long (the longest, abc, has 2000 tokens), 2 texts`; empty where nothing was left out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        if let Some((id, tokens)) = &self.longest {
+            let rows = self.too_long;
+            parts.push(format!(
+                "{rows} longer than `max_tokens`, of which {id} is the longest with {tokens} tokens"
+            ));
+        }
+        let of = [
+            (self.tools, "with calls of tools"),
+            (self.texts, "of the form text"),
+            (self.pairs, "preference pairs"),
+        ];
+        parts.extend(
+            of.iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}")),
+        );
+        f.write_str(&parts.join(", "))
+    }
+}
