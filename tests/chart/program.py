@@ -1,6 +1,7 @@
 """Has the program read what the chart gives it: every flag, every value and every variable."""
 
 import os
+import pathlib
 import re
 import subprocess
 import tempfile
@@ -24,8 +25,23 @@ def all(program, rendered):
             key = (tuple(one["args"]), tuple(variable["name"] for variable in one["env"]))
             if key not in seen:
                 seen.add(key)
-                wrong += [f"{name(manifest)}: {error}" for error in known(program, one) + taken(program, one)]
+                errors = training(program, one, spec, rendered) if one["args"][0] == "train" else taken(program, one)
+                wrong += [f"{name(manifest)}: {error}" for error in known(program, one) + errors]
     return wrong
+
+
+def training(program, one, spec, rendered):
+    """The program reads the settings of a training, and stops only where its base model is not there."""
+    given, = [volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume]
+    files, = [manifest["data"] for manifest in rendered if manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"] == given]
+    with tempfile.TemporaryDirectory() as folder:
+        for file, text in files.items():
+            pathlib.Path(folder, file).write_text(text)
+        args = [word.replace("/etc/gristmill/training", folder).replace("/var/lib/gristmill", folder) for word in one["args"]]
+        done = subprocess.run([program, *args], capture_output=True, text=True, timeout=PATIENCE, cwd=folder)
+    if done.returncode != 3 or "base model" not in done.stderr:
+        return [f"{one['args']} ended with {done.returncode}: {done.stderr.strip()[:500]}"]
+    return []
 
 
 def known(program, one):
