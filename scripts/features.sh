@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TERM_COLOR=never
-features=(cluster dashboard documents embedder object-storage)
+features=(cluster dashboard documents embedder object-storage trainer)
 scripts/need.sh g++
 if [ "${1:-}" = full ]; then
     features+=(local-model)

@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TERM_COLOR=never
 what=(--workspace --exclude gristmill-local-model --locked)
 if [ "${1:-}" = full ]; then
-    what=(--workspace --all-features --locked)
+    # Not all features: `cuda` needs the CUDA toolkit.
+    what=(--workspace --features gristmill/local-model --locked)
     scripts/need.sh cmake clang libclang-dev
 fi
 scripts/need.sh g++ python3 python3-pip python3-venv redis-server rabbitmq-server faketime prometheus
