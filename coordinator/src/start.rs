@@ -8,6 +8,7 @@ use gristmill_domain::chat::Price;
 use gristmill_domain::id::{ContentId, RunId};
 use gristmill_domain::job::Job;
 use gristmill_ports::ledger::NewAccount;
+use gristmill_ports::register::NewRun;
 use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,12 @@ pub struct Start {
     pub job: Job,
     /// The job file, for messages.
     pub job_file: String,
+    /// What people call the run, where somebody gave it a name of its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// When it was first submitted to a cluster, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_ms: Option<u64>,
     /// Where relative paths of the job start, on the machine that read it.
     pub base: PathBuf,
     /// The limit it was started with.
@@ -62,6 +69,25 @@ pub struct Start {
 }
 
 impl Start {
+    /// What people call the run: the name that it was given, or its job file.
+    pub fn called(&self) -> &str {
+        match self.name.is_empty() {
+            true => &self.job_file,
+            false => &self.name,
+        }
+    }
+
+    /// The run as it is entered into the register, with these bytes of this start. Its id serves as key: it never enters two runs.
+    pub(crate) fn entry(&self, spec: Vec<u8>) -> NewRun {
+        NewRun {
+            run: self.run,
+            name: self.called().to_owned(),
+            spec,
+            request_id: self.run.to_string(),
+            submitted_ms: self.submitted_ms,
+        }
+    }
+
     /// What is asked, by this start.
     ///
     /// # Errors
@@ -110,5 +136,34 @@ pub fn limit(job: &Job) -> Limit {
     Limit {
         usd: job.budget.usd.and_then(MicroUsd::from_usd_ceil),
         calls: job.budget.calls,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_entered_again_under_its_name_and_as_old_as_it_is() {
+        let stored = |more: &str| -> Start {
+            let run = RunId::of(&[b"run"]);
+            serde_json::from_str(&format!(
+                r#"{{"run": "{run}", "version": "0.1.0", "job_file": "job.yaml", "base": "", "limit": {{"usd_micros": null, "calls": 1}},
+                    "job": {{"seeds": {{"path": "s"}}, "teacher": {{"base_url": "http://a/v1", "model": "m"}}, "budget": {{"calls": 1}}}},
+                    "prompts": [], "bad_rows": 0{more}}}"#
+            ))
+            .unwrap()
+        };
+        let entered = |start: &Start| {
+            let entry = start.entry(Vec::new());
+            (entry.name, entry.submitted_ms)
+        };
+        let named = stored(r#", "name": "nightly", "submitted_ms": 77"#);
+        assert_eq!(entered(&named), ("nightly".to_owned(), Some(77)));
+        // An older version wrote neither down.
+        let older = stored("");
+        assert_eq!(entered(&older), ("job.yaml".to_owned(), None));
+        let written = serde_json::to_value(&older).unwrap();
+        assert!(written.get("name").is_none() && written.get("submitted_ms").is_none());
     }
 }

@@ -13,14 +13,17 @@ const START: &str = "start of the run";
 const ROW: &str = "row";
 const TRACE: &str = "history of the row";
 
-/// The message that a run's start is sent as. Where relative paths begin stays behind: it is a folder of the machine that read the job.
+/// The message that a run's start is sent as. Where relative paths begin stays behind: it is a folder of the machine that read the job. So do
+/// the run's name, which the head of a submission bears, and when it was submitted, which the coordinator knows.
 ///
 /// # Errors
 /// Something in it that a message of this version cannot carry.
 pub fn start_message(start: &Start) -> Result<v1::Start, Error> {
     let mut stored: Value = mirrored(START, start)?;
     if let Some(members) = stored.as_object_mut() {
-        members.remove("base");
+        for kept in ["base", "name", "submitted_ms"] {
+            members.remove(kept);
+        }
     }
     mirrored(START, &stored)
 }

@@ -64,7 +64,8 @@ impl Folders {
                 };
                 // One that is damaged is no run that could be shown; naming it says what is wrong with it.
                 if let Ok(start) = folder.start() {
-                    all.push((folder, start, begun_ms(&path)));
+                    let begun = start.submitted_ms.unwrap_or_else(|| begun_ms(&path));
+                    all.push((folder, start, begun));
                 }
             }
         }
@@ -102,7 +103,7 @@ fn holds_runs(folder: &Path) -> bool {
     below(folder).iter().any(|run| RunFolder::open(run).is_ok())
 }
 
-/// When a run was started, Unix milliseconds: its first file was written then.
+/// When a run of this machine was started, Unix milliseconds: its first file was written then.
 fn begun_ms(path: &Path) -> u64 {
     let written =
         |name: &str| std::fs::metadata(path.join("state").join(name)).and_then(|file| file.modified());

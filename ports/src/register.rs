@@ -1,7 +1,8 @@
 //! The register of a cluster: which runs there are, who coordinates each, which workers work, and what lies dead.
 //!
 //! It knows nothing of money and verdicts: what may be spent is the ledger's to say, what was decided lies in the run's segments. What is
-//! lost with the register is found again there. Times are milliseconds of the register's own clock; no caller's clock is used.
+//! lost with the register is found again there. Times are milliseconds of the register's own clock; no caller's clock is used, but for when a
+//! run was submitted that is entered again.
 //! Every operation is safe to send again.
 //!
 //! A lease is lost the moment that it runs out, whether or not somebody else has taken it: it is claimed again, never renewed. It tells who
@@ -64,6 +65,8 @@ pub struct NewRun {
     pub spec: Vec<u8>,
     /// The submitter's key: the same key never enters two runs. It is remembered for [`KEPT`] after it was last sent.
     pub request_id: String,
+    /// When it was first submitted, of a run that a register before this one had; `None`: it is entered now.
+    pub submitted_ms: Option<u64>,
 }
 
 /// The largest spec that is taken, bytes.

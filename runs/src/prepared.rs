@@ -71,6 +71,8 @@ impl Prepared {
             run: RunId::of(&[]),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             job_file: given.job_file,
+            name: String::new(),
+            submitted_ms: None,
             base: given.base,
             limit: limit(&given.job),
             prompts: Vec::new(),

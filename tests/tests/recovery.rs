@@ -137,7 +137,11 @@ fn runs_come_back_when_redis_is_lost_in_the_middle_of_them() {
     cluster.worker(&["--slots", "8"]).unwrap();
     let first = cluster.submit(&ended_job).unwrap();
     cluster.finished(&first, LONG).unwrap();
-    let run = cluster.submit(&job).unwrap();
+    let named = ["submit", &job.display().to_string(), "--name", "nightly maths"];
+    let run = cluster.ask(&named).unwrap()[0]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     cluster
         .wait(&run, LONG, |status| tasks(status, "done") > 200)
         .unwrap();

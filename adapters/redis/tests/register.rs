@@ -40,6 +40,7 @@ fn new_run(number: u32) -> NewRun {
         name: format!("job-{number}"),
         spec: b"spec".to_vec(),
         request_id: format!("request {number}"),
+        submitted_ms: None,
     }
 }
 

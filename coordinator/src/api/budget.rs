@@ -4,7 +4,6 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::Account;
 use gristmill_ports::ledger::{Error as LedgerError, Raise};
-use gristmill_ports::register::NewRun;
 use gristmill_proto::v1;
 use tonic::{Response, Status};
 
@@ -111,13 +110,7 @@ impl Api {
         };
         let start: Start =
             serde_json::from_slice(&spec).map_err(|error| Status::internal(error.to_string()))?;
-        let new = NewRun {
-            run,
-            name: start.job_file,
-            spec,
-            request_id: run.to_string(),
-        };
-        let entered = self.services.register.reopen(new).await;
+        let entered = self.services.register.reopen(start.entry(spec)).await;
         entered.map_err(|error| register_status(&error))?;
         self.one(run).await.map(Response::new)
     }

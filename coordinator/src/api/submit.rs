@@ -3,6 +3,8 @@
 //! The head is checked before a file is taken, and the whole against the run's id, which is a hash of job, seeds and prompts, before a
 //! file is stored: what is entered is what was meant, or nothing is.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use gristmill_domain::amount::Limit;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::{Address, Job};
@@ -51,7 +53,32 @@ enum Next {
 /// What stands at the head of a submission, checked.
 struct Head {
     start: Start,
-    new: NewRun,
+    request_id: String,
+}
+
+impl Head {
+    /// The run as it is entered. `before` is what it was started with when it was submitted before, `known` when the register says that this
+    /// was: it is as old as it was, and has its name unless it is given another.
+    fn entry(&mut self, before: Option<&Start>, known: Option<u64>) -> Result<NewRun, Status> {
+        let first = before.and_then(|before| before.submitted_ms).or(known);
+        self.start.submitted_ms = Some(first.unwrap_or_else(now_ms));
+        if let Some(before) = before.filter(|_| self.start.name.is_empty()) {
+            self.start.name.clone_from(&before.name);
+        }
+        let spec = serde_json::to_vec(&self.start)
+            .map_err(|error| Status::invalid_argument(format!("`start`: {error}")))?;
+        if spec.len() > SPEC_BYTES_MAX {
+            return Err(Status::invalid_argument(format!(
+                "`start` has {} bytes, more than {SPEC_BYTES_MAX}",
+                spec.len()
+            )));
+        }
+        Ok(NewRun {
+            request_id: self.request_id.clone(),
+            submitted_ms: first,
+            ..self.start.entry(spec)
+        })
+    }
 }
 
 impl Api {
@@ -60,7 +87,7 @@ impl Api {
         let Some(v1::submit_request::Part::Head(head)) = first else {
             return Err(Status::invalid_argument("a submission begins with its head"));
         };
-        let head = check_head(head)?;
+        let mut head = check_head(head)?;
         self.check_egress(&head.start.job)?;
         let run = head.start.run;
         let state = (self.services.states)(run);
@@ -68,15 +95,19 @@ impl Api {
         self.adopt_forgotten().await?;
         // Before anything is stored: what is not what it says blocks no run.
         check_seeds(&spool, &head.start).await?;
+        let before = started_before(state.as_ref()).await?;
+        let known = self.services.register.get(run).await;
+        let known = known.map_err(|error| register_status(&error))?;
+        let new = head.entry(before.as_ref(), known.map(|run| run.submitted_ms))?;
         let folder = self.services.folder(run);
         own(state.as_ref(), run, &folder).await?;
         let mut events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
         let account = self.same_prices(&head.start, &events).await?;
         keep(state.as_ref(), &spool, &head.start, &folder).await?;
-        let next = self.next(state.as_ref(), &head.start, &events).await?;
+        let next = self.next(before.as_ref(), &head.start, &events).await?;
         if !matches!(next, Next::Stays) {
             // Beside its files, so that the run's folder says by itself what it is; what counts is the register's.
-            keep_start(state.as_ref(), &head.new.spec).await?;
+            keep_start(state.as_ref(), &new.spec).await?;
         }
         let written = match (next, account) {
             (Next::Resumes(limit), _) => reopen(state.as_ref(), &mut events, limit).await,
@@ -91,9 +122,9 @@ impl Api {
         written.map_err(|error| run_status(&error))?;
         let entered = match next {
             // Also one that was reopened while its driver was about to register it as finished.
-            Next::Resumes(_) | Next::Assembles => self.services.register.reopen(head.new).await,
-            _ if events.reopened().is_some() => self.services.register.reopen(head.new).await,
-            Next::Begins | Next::Stays => self.services.register.submit(head.new).await,
+            Next::Resumes(_) | Next::Assembles => self.services.register.reopen(new).await,
+            _ if events.reopened().is_some() => self.services.register.reopen(new).await,
+            Next::Begins | Next::Stays => self.services.register.submit(new).await,
         };
         let created = match entered.map_err(|e| register_status(&e))? {
             Submitted::Created => matches!(next, Next::Begins),
@@ -139,13 +170,11 @@ impl Api {
     }
 
     /// What a submission means for a run, by what its store says of it.
-    async fn next(&self, state: &dyn Blobs, start: &Start, events: &Events) -> Result<Next, Status> {
+    async fn next(&self, before: Option<&Start>, start: &Start, events: &Events) -> Result<Next, Status> {
         let Some(account) = events.account() else {
             return Ok(Next::Begins);
         };
-        let before = read(state, START).await.map_err(|error| run_status(&error))?;
-        let before: Option<Start> = before.and_then(|before| serde_json::from_slice(&before).ok());
-        let limit = resumption(events, account.limit, before.as_ref().unwrap_or(start), start);
+        let limit = resumption(events, account.limit, before.unwrap_or(start), start);
         if let Some(limit) = limit {
             return Ok(Next::Resumes(limit));
         }
@@ -180,6 +209,17 @@ impl Api {
     }
 }
 
+/// What a run was started with when it was submitted before; `None` also where that cannot be read, which a submission replaces.
+async fn started_before(state: &dyn Blobs) -> Result<Option<Start>, Status> {
+    let before = read(state, START).await.map_err(|error| run_status(&error))?;
+    Ok(before.and_then(|before| serde_json::from_slice(&before).ok()))
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Makes the run the cluster's, unless a machine that works alone keeps its books.
 async fn own(state: &dyn Blobs, run: RunId, folder: &str) -> Result<(), Status> {
     match owner::claim(state, Owner::Cluster).await {
@@ -197,14 +237,7 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
     let message = head.start.ok_or_else(|| {
         bad("`start` is missing: the program that submits must be of the coordinator's version".into())
     })?;
-    let start = start_of(&message).map_err(|error| bad(format!("`start`: {}", told(&error))))?;
-    let spec = serde_json::to_vec(&start).map_err(|error| bad(format!("`start`: {error}")))?;
-    if spec.len() > SPEC_BYTES_MAX {
-        return Err(bad(format!(
-            "`start` has {} bytes, more than {SPEC_BYTES_MAX}",
-            spec.len()
-        )));
-    }
+    let mut start = start_of(&message).map_err(|error| bad(format!("`start`: {}", told(&error))))?;
     let run: RunId = super::run_id(&head.run)?;
     if run != start.run {
         return Err(bad(format!("`run` is {run}, and `start` says {}", start.run)));
@@ -234,13 +267,11 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
         .filter(|c| !c.is_control())
         .take(NAME_CHARS_MAX)
         .collect();
-    let new = NewRun {
-        run,
-        name,
-        spec,
-        request_id: head.request_id,
-    };
-    Ok(Head { start, new })
+    if name != start.job_file {
+        start.name = name;
+    }
+    let request_id = head.request_id;
+    Ok(Head { start, request_id })
 }
 
 /// Takes files as they come.

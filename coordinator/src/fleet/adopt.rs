@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gristmill_domain::id::RunId;
 use gristmill_ports::blob::Blobs;
-use gristmill_ports::register::{Ending, NewRun, Submitted};
+use gristmill_ports::register::{Ending, Submitted};
 
 use super::Services;
 use crate::error::told;
@@ -98,13 +98,8 @@ impl Services {
             Ok(start) => start,
             Err(reason) => return Ok(Adoption::Refused(reason)),
         };
-        let new = NewRun {
-            run,
-            name: start.1.job_file,
-            spec: start.0,
-            request_id: run.to_string(),
-        };
-        match self.register.submit(new).await? {
+        let (spec, start) = start;
+        match self.register.submit(start.entry(spec)).await? {
             Submitted::Created => {}
             // Another coordinator was faster.
             Submitted::Known => return Ok(Adoption::Known),

@@ -155,12 +155,16 @@ fn every_validator_crosses() {
 }
 
 #[test]
-fn where_relative_paths_begin_is_not_sent() {
+fn where_relative_paths_begin_is_not_sent_nor_what_the_coordinator_knows() {
     let sent = Start {
         base: "/a/folder/here".into(),
+        name: "my run".to_owned(),
+        submitted_ms: Some(1),
         ..start(&job())
     };
-    assert_eq!(crossed(&sent).base, std::path::PathBuf::new());
+    let came = crossed(&sent);
+    assert_eq!(came.base, std::path::PathBuf::new());
+    assert_eq!((came.called(), came.submitted_ms), ("job.yaml", None));
 }
 
 fn definitions() -> FileDescriptorSet {

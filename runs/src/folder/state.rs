@@ -63,7 +63,7 @@ impl RunFolder {
         };
         let status = RunStatus {
             run: start.run.to_string(),
-            name: start.job_file,
+            name: start.called().to_owned(),
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,
@@ -102,7 +102,7 @@ impl RunFolder {
         let account = self.account(&start).await?;
         Ok(RunStatus {
             run: start.run.to_string(),
-            name: start.job_file,
+            name: start.called().to_owned(),
             limit: start.limit,
             account,
             in_batches: in_batches(self, start.run)?,

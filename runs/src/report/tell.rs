@@ -54,9 +54,20 @@ pub(super) fn report(start: &Start, manifest: &Manifest, gathered: &Gathered, me
 }
 
 fn title(start: &Start) -> String {
-    let job = std::path::Path::new(&start.job_file).file_name();
-    let job = job.map_or_else(String::new, |name| format!(" · {}", name.to_string_lossy()));
-    format!("Gristmill run {}{job}", start.run)
+    let name = match start.name.is_empty() {
+        true => job(start),
+        false => start.name.clone(),
+    };
+    match name.is_empty() {
+        true => format!("Gristmill run {}", start.run),
+        false => format!("Gristmill run {} · {name}", start.run),
+    }
+}
+
+/// The job file's name, without the folders that it lay in.
+fn job(start: &Start) -> String {
+    let name = std::path::Path::new(&start.job_file).file_name();
+    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 fn verdict(start: &Start, manifest: &Manifest) -> (Severity, String) {
@@ -286,6 +297,7 @@ fn shares(manifest: &Manifest, gathered: &Gathered) -> Table {
 fn facts(start: &Start, manifest: &Manifest, gathered: &Gathered) -> Table {
     let mut rows = vec![
         pair("run", manifest.run.clone()),
+        pair("job", job(start)),
         pair("configuration", manifest.configuration.clone()),
         pair("gristmill", manifest.gristmill.clone()),
     ];

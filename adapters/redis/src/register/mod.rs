@@ -58,7 +58,8 @@ impl RedisRegister {
             .arg(new.spec)
             .arg(new.request_id)
             .number(millis(KEPT))
-            .number(u64::from(reopened));
+            .number(u64::from(reopened))
+            .arg(new.submitted_ms.map_or_else(String::new, |ms| ms.to_string()));
         reply::submitted(self.call(doing, call).await?).map_err(failed(doing))
     }
 

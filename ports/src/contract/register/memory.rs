@@ -100,7 +100,7 @@ impl State {
         let run = Run {
             run: new.run,
             name: new.name,
-            submitted_ms: now_ms,
+            submitted_ms: new.submitted_ms.unwrap_or(now_ms),
             ended_ms: None,
             ending: None,
             holder: None,

@@ -52,6 +52,7 @@ macro_rules! register_contract {
     ($harness:expr) => {
         $crate::register_contract!(@async $harness,
             a_run_is_entered_once
+            a_run_that_is_entered_again_is_as_old_as_it_was
             a_key_enters_one_run
             a_failed_run_is_taken_up_again
             a_finished_or_cancelled_run_stays_so
@@ -105,6 +106,7 @@ fn new_run(number: usize) -> NewRun {
         name: format!("job-{number}"),
         spec: format!("spec {number}").into_bytes(),
         request_id: format!("request {number}"),
+        submitted_ms: None,
     }
 }
 

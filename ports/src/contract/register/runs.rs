@@ -51,6 +51,21 @@ pub async fn a_run_is_entered_once(harness: &dyn Harness) {
     assert_eq!(register.spec(id(1)).await.unwrap().unwrap(), bytes);
 }
 
+pub async fn a_run_that_is_entered_again_is_as_old_as_it_was(harness: &dyn Harness) {
+    let rig = harness.start().await;
+    let register = &*rig.register;
+    let lost = |number, submitted_ms| NewRun {
+        submitted_ms: Some(submitted_ms),
+        ..new_run(number)
+    };
+    assert_eq!(register.submit(lost(0, 77)).await.unwrap(), Submitted::Created);
+    assert_eq!(register.reopen(lost(1, 78)).await.unwrap(), Submitted::Created);
+    let submitted = async |number| known(register, number).await.submitted_ms;
+    assert_eq!((submitted(0).await, submitted(1).await), (77, 78));
+    assert_eq!(register.submit(lost(0, 99)).await.unwrap(), Submitted::Known);
+    assert_eq!(submitted(0).await, 77, "it is entered once");
+}
+
 pub async fn a_key_enters_one_run(harness: &dyn Harness) {
     let rig = harness.start().await;
     let register = &*rig.register;
