@@ -70,6 +70,16 @@ pub struct Ended {
     pub progress: Progress,
 }
 
+impl Ended {
+    /// What could be seen of the run last, as it is to be shown of one that has ended, whichever version wrote it down.
+    pub fn last_seen(&self) -> Progress {
+        let mut progress = self.progress.clone();
+        progress.close();
+        progress.end = self.end.as_ref().unwrap_or(&End::Cancelled).to_string();
+        progress
+    }
+}
+
 /// What happened to a run, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Events {

@@ -12,6 +12,13 @@ use crate::Progress;
 
 /// What a run can be seen to do, as the service shows it.
 pub fn progress_message(progress: &Progress) -> v1::Progress {
+    // Older versions wrote down of an ended run what it had expected and had not stored.
+    let closed = progress.has_ended().then(|| {
+        let mut closed = progress.clone();
+        closed.close();
+        closed
+    });
+    let progress = closed.as_ref().unwrap_or(progress);
     let stages = |counts: &BTreeMap<Stage, u64>| {
         counts
             .iter()
@@ -147,6 +154,23 @@ mod tests {
             ("mine", 40, 12, 96)
         );
         assert_eq!(told.rejected[0].reason, Reason::Wrong.as_str());
+    }
+
+    #[test]
+    fn a_run_that_ended_under_an_older_version_tells_what_is_stored() {
+        let progress = Progress {
+            phase: "ended".to_owned(),
+            accepted: 2,
+            decided: 3,
+            settled: 9,
+            settled_accepted: 7,
+            expected_rows: 50,
+            expected_between: (40, 60),
+            ..Progress::default()
+        };
+        let told = progress_message(&progress);
+        assert_eq!((told.settled, told.settled_accepted), (3, 2));
+        assert_eq!((told.expected_rows, told.expected_rows_high), (2, 0));
     }
 
     #[test]

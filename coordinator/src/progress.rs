@@ -14,6 +14,8 @@ use gristmill_domain::stage::Stage;
 use gristmill_ports::register::REPORT_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
+/// The phase of a run once nothing more is done.
+pub(crate) const ENDED: &str = "ended";
 /// Concepts that are told one by one: a report to the register is bounded (64 KiB), and so are their names (120 characters).
 const FURTHEST_MAX: usize = 32;
 
@@ -34,9 +36,9 @@ pub struct Progress {
     pub accepted: u64,
     /// Rows decided so far.
     pub decided: u64,
-    /// Rows that are expected in the end.
+    /// Rows that are expected in the end; of a run that has ended, those that it has.
     pub expected_rows: u64,
-    /// The interval that the rows will lie in nine times in ten.
+    /// The interval that the rows will lie in nine times in ten; of a run that has ended, none.
     #[serde(default)]
     pub expected_between: (u64, u64),
     /// Calls that are expected in the end.
@@ -141,6 +143,22 @@ impl Progress {
         self.expected_calls = whole(forecast.calls.expected);
     }
 
+    /// Shows a run that has ended. What was decided and never stored is in no dataset and is not counted, and nothing is expected beyond
+    /// the rows that there are.
+    pub fn close(&mut self) {
+        self.phase = ENDED.to_owned();
+        (self.settled, self.settled_accepted) = (self.decided, self.accepted);
+        (self.expected_rows, self.expected_between) = (self.accepted, (0, 0));
+        self.expected_calls = 0;
+        (self.in_flight, self.in_batches) = (0, 0);
+        self.ready_since.clear();
+    }
+
+    /// True once nothing more is done.
+    pub fn has_ended(&self) -> bool {
+        self.phase == ENDED
+    }
+
     /// Shows what is decided beyond the rows that are stored; true where that is news.
     pub(crate) fn settle(&mut self, ahead: Ahead) -> bool {
         let before = (self.settled, self.settled_accepted);
@@ -233,6 +251,32 @@ mod tests {
             "stored now, and no more than before"
         );
         assert_eq!((progress.settled, progress.settled_accepted), (5, 3));
+    }
+
+    #[test]
+    fn a_run_that_has_ended_counts_what_is_stored_and_expects_nothing_more() {
+        let mut progress = Progress {
+            phase: "round 1".to_owned(),
+            accepted: 210,
+            decided: 300,
+            settled: 862,
+            settled_accepted: 604,
+            expected_rows: 759,
+            expected_between: (700, 820),
+            expected_calls: 2_000,
+            ..Progress::default()
+        };
+        progress.close();
+        assert!(progress.has_ended());
+        assert_eq!((progress.settled, progress.settled_accepted), (300, 210));
+        assert_eq!(
+            (
+                progress.expected_rows,
+                progress.expected_between,
+                progress.expected_calls
+            ),
+            (210, (0, 0), 0)
+        );
     }
 
     #[test]

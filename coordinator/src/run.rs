@@ -145,9 +145,8 @@ impl Coordinator<'_> {
                     reason: reason.clone(),
                 });
             }
-            // What is paid for may still make rows.
-            AccountState::Cancelled if events.keeps_rows() => {}
-            AccountState::Cancelled => return Err(Error::Cancelled),
+            // What is paid for still makes rows, whether they are kept at once or later.
+            AccountState::Cancelled => {}
         }
         let policy = forecast::policy(self.setup, self.seeds)?;
         let mut site = Site {
@@ -213,7 +212,7 @@ impl Coordinator<'_> {
         self.progress.send_modify(|progress| {
             let (job, rows) = (&self.setup.job, self.setup.job.generate.rows);
             let short = plan::short(rows, job.steers(), progress.accepted, &concepts, Some(&end));
-            progress.phase = "ended".to_owned();
+            progress.close();
             progress.end = end.to_string();
             progress.short = short.unwrap_or_default();
         });

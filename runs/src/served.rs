@@ -59,6 +59,11 @@ pub fn state(run: &v1::Run) -> RunState {
     }
 }
 
+/// True for a run that is finished or cancelled: nothing more is decided, and nothing more is expected.
+pub fn is_over(run: &v1::Run) -> bool {
+    matches!(run.state(), v1::RunState::Finished | v1::RunState::Cancelled)
+}
+
 /// What becomes of the rows that a cancelled run had accepted, where they are in no dataset.
 fn rows_to_keep(run: &v1::Run) -> String {
     let accepted = run
@@ -139,10 +144,14 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .map(recipe_yield)
             .collect(),
         planned: Vec::new(),
-        expected: run.progress.as_ref().and_then(|progress| {
-            let between = (progress.expected_rows_low, progress.expected_rows_high);
-            (between.1 > 0).then_some((progress.expected_rows, between))
-        }),
+        expected: run
+            .progress
+            .as_ref()
+            .filter(|_| !is_over(run))
+            .and_then(|progress| {
+                let between = (progress.expected_rows_low, progress.expected_rows_high);
+                (between.1 > 0).then_some((progress.expected_rows, between))
+            }),
         teacher_checks: run
             .progress
             .iter()

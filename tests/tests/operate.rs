@@ -155,6 +155,85 @@ fn a_cancelled_run_becomes_a_dataset_where_that_is_wanted() {
     }
 }
 
+/// `1,204`.
+fn thousands(number: u64) -> String {
+    match number {
+        1_000.. => format!("{},{:03}", number / 1_000, number % 1_000),
+        _ => number.to_string(),
+    }
+}
+
+/// What a run is said to have come to is one number, wherever it is said, and its name is one name.
+#[test]
+fn a_run_that_is_cancelled_while_it_is_paused_says_one_thing_of_its_rows_and_keeps_its_name() {
+    let (bench, job) = numbers(CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let named = ["submit", &job.display().to_string(), "--name", "nightly maths"];
+    let run = cluster.ask(&named).unwrap()[0]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let rows = |status: &Value, what: &str| status["rows"][what].as_u64().unwrap();
+    cluster
+        .wait(&run, LONG, |status| {
+            status["rows"]["accepted"].as_u64() > Some(40)
+        })
+        .unwrap();
+    // The same job again gives it no other name.
+    assert_eq!(cluster.submit(&job).unwrap(), run);
+    cluster.ask(&["pause", &run]).unwrap();
+    let paused = cluster
+        .wait(&run, LONG, |status| calls(status, "started") == 0)
+        .unwrap();
+    cluster.ask(&["cancel", &run]).unwrap();
+    let is_closed = |status: &Value| status["end"] == "it was cancelled" && status["tasks"]["open"] == 0;
+    let cancelled = cluster.wait(&run, LONG, is_closed).unwrap();
+    assert!(
+        rows(&cancelled, "accepted") >= rows(&paused, "accepted"),
+        "what was paid for is kept: {paused} {cancelled}"
+    );
+    assert_eq!(cancelled["expected"], Value::Null, "nothing more is expected");
+
+    cluster.ask(&["cancel", &run, "--keep"]).unwrap();
+    let kept = cluster
+        .wait(&run, LONG, |status| {
+            status["state"] == "cancelled" && !status["dataset"].is_null()
+        })
+        .unwrap();
+    assert_eq!(
+        (&kept["rows"], &kept["job"]),
+        (&cancelled["rows"], &"nightly maths".into())
+    );
+    let manifest = std::fs::read_to_string(cluster.dataset(&run).join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let accepted = rows(&kept, "accepted");
+    assert_eq!(manifest["candidates"], rows(&kept, "decided"));
+    assert_eq!(manifest["rows"]["train_synthetic"], accepted);
+    assert_eq!(manifest["rows"]["rejected"], rows(&kept, "decided") - accepted);
+    let stored = cluster.store().join(&run);
+    let report = std::fs::read_to_string(stored.join("report.html")).unwrap();
+    let of_all = format!("of {} candidates", thousands(rows(&kept, "decided")));
+    assert!(report.contains(&of_all), "{of_all}");
+    assert!(report.contains(&format!("Gristmill run {run} · nightly maths")));
+    // The same folder, looked at without a coordinator.
+    let folder = bench.gristmill(&["status", stored.to_str().unwrap()]).unwrap();
+    let folder = String::from_utf8_lossy(&folder.stdout).into_owned();
+    assert!(folder.contains("nightly maths · cancelled"), "{folder}");
+    assert!(
+        folder.contains(&format!("{} synthetic", thousands(accepted))),
+        "{folder}"
+    );
+    let server = cluster.api().unwrap();
+    let listed = bench.gristmill(&["runs", "--server", server]).unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(
+        listed.starts_with("RUN ") && listed.contains("nightly maths"),
+        "{listed}"
+    );
+}
+
 /// What a StatefulSet does with a pod that was drained: it starts the same name again and again.
 #[test]
 fn a_drained_worker_takes_no_task_when_it_is_started_again_until_it_is_undrained() {

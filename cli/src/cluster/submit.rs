@@ -64,7 +64,11 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     let value = serde_json::json!({
         "run": run, "created": answer.created, "resumed": answer.resumed, "assembling": answer.assembling, "state": served::state(&there).word, "limit": there.limit.map_or(start.limit, |_| served::limit(&there)),
     });
-    let verb = if is_over(&there) { "status" } else { "watch" };
+    let verb = if served::is_over(&there) {
+        "status"
+    } else {
+        "watch"
+    };
     let server = &args.server.server;
     print::either(
         output,
@@ -121,17 +125,13 @@ pub(super) async fn parts(
     Ok(parts)
 }
 
-fn is_over(run: &v1::Run) -> bool {
-    matches!(run.state(), v1::RunState::Finished | v1::RunState::Cancelled)
-}
-
 /// What became of a submission with this limit.
 fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
     let word = served::state(run).word;
     if created {
         return "submitted".to_owned();
     }
-    if is_over(run) {
+    if served::is_over(run) {
         return format!(
             "known there and {word}: nothing was begun; a larger `budget` resumes a run that its budget ended, and another number as \
              `generate.seed` makes another run of this job"

@@ -89,7 +89,7 @@ impl Api {
                 true => v1::RunState::Assembling,
                 false => v1::RunState::Cancelled,
             },
-            progress: ended.progress.clone(),
+            progress: ended.last_seen(),
         };
         (account.or_else(|| Some(ended.account.clone())), Some(ending))
     }

@@ -139,7 +139,7 @@ impl Services {
         if !self.register.claim(run, holder, lease).await? {
             return Ok(None);
         }
-        let mut progress = ended.progress.clone();
+        let mut progress = ended.last_seen();
         progress.alerts.push(ALERT.to_owned());
         let report = progress.report().map_err(Error::from)?;
         self.register.report(run, holder, report).await?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::ledger::Account;
+use gristmill_domain::plan::End;
 use gristmill_ports::blob::Blobs;
-use gristmill_ports::ledger::{Close, Error as LedgerError, NewAccount};
+use gristmill_ports::ledger::{AccountState, Close, Error as LedgerError, NewAccount};
 use gristmill_ports::register::Ending;
 use gristmill_proto::SegmentKind;
 use tokio::sync::watch;
@@ -101,12 +102,7 @@ impl Fleet {
             Failure::Run(Error::Cancelled) => {
                 return match self.cancelled(run, &gauges).await {
                     Ok(()) => LetGo::Ended,
-                    Err(error) => {
-                        meter::interrupted(cause(&error).unwrap_or("ledger"));
-                        tracing::warn!(%run, error = &error as &dyn std::error::Error, "the cancelled run could not be ended yet");
-                        self.report_stopped(run, &error).await;
-                        LetGo::Stuck
-                    }
+                    Err(error) => self.not_ended(run, &error).await,
                 };
             }
             // A neighbour that may be back soon.
@@ -153,6 +149,14 @@ impl Fleet {
             | Failure::Start(_)
             | Failure::NoSeeds => told(&failure),
         };
+        if self.is_cancelled(run).await {
+            tracing::error!(%run, error, "it is cancelled: what of its rows is not stored is left out");
+            match self.cancelled(run, &gauges).await {
+                Ok(()) => return LetGo::Ended,
+                Err(passing) if cause(&passing).is_some() => return self.not_ended(run, &passing).await,
+                Err(_) => {}
+            }
+        }
         tracing::error!(%run, error, "it cannot go on until a person acts");
         let ending = Ending::Failed { reason };
         match self
@@ -169,6 +173,20 @@ impl Fleet {
             }
             Err(_) => LetGo::Stuck,
         }
+    }
+
+    /// Whether a person has cancelled the run and its books are not closed yet.
+    async fn is_cancelled(&self, run: RunId) -> bool {
+        let account = self.services.ledger.account(run).await;
+        account.is_ok_and(|account| account.state == AccountState::Cancelled)
+    }
+
+    /// Leaves a cancelled run that could not be ended to whoever takes it up next.
+    async fn not_ended(&self, run: RunId, error: &Failure) -> LetGo {
+        meter::interrupted(cause(error).unwrap_or("ledger"));
+        tracing::warn!(%run, error = error as &dyn std::error::Error, "the cancelled run could not be ended yet");
+        self.report_stopped(run, error).await;
+        LetGo::Stuck
     }
 
     /// What a run is started with.
@@ -191,8 +209,7 @@ impl Fleet {
         let setup = start.setup()?;
         let (progress, seen) = watch::channel(Progress {
             alerts: alerts(&events),
-            stopped: self.last_report(run).await?.stopped,
-            ..Progress::default()
+            ..self.taken_up(run).await?
         });
         let last = seen.clone();
         let coordinator = Coordinator {
@@ -248,9 +265,9 @@ impl Fleet {
     ) -> Result<(), Failure> {
         let (run, register) = (start.run, &self.services.register);
         if let Some(ended) = events.ended() {
-            let mut progress = ended.progress.clone();
+            let mut progress = ended.last_seen();
             progress.alerts = alerts(events);
-            progress.stopped = self.last_report(run).await?.stopped;
+            progress.stopped = self.last_report(run).await?.unwrap_or_default().stopped;
             let report = progress.report().map_err(Error::from)?;
             register.report(run, &self.options.holder, report).await?;
         }
@@ -409,17 +426,27 @@ impl Fleet {
         Ok(())
     }
 
-    /// What could last be seen of a run.
-    async fn last_report(&self, run: RunId) -> Result<Progress, Failure> {
+    /// What was seen last of a run that is taken up, of that which it has not got over yet.
+    async fn taken_up(&self, run: RunId) -> Result<Progress, Failure> {
+        let last = self.last_report(run).await?.unwrap_or_default();
+        Ok(Progress {
+            stopped: last.stopped,
+            cancelled: last.cancelled,
+            ..Progress::default()
+        })
+    }
+
+    /// What could last be seen of a run; `None` where it was not driven since it was entered.
+    async fn last_report(&self, run: RunId) -> Result<Option<Progress>, Failure> {
         let known = self.services.register.get(run).await?;
         let report = known.map(|run| run.report).unwrap_or_default();
-        Ok(serde_json::from_slice(&report).unwrap_or_default())
+        Ok(serde_json::from_slice(&report).ok())
     }
 
     /// Tells the register why a run stopped that is taken up again: whoever drives it next, everybody can see it until it has got over that.
     async fn report_stopped(&self, run: RunId, failure: &Failure) {
         let reported = async {
-            let mut progress = self.last_report(run).await?;
+            let mut progress = self.last_report(run).await?.unwrap_or_default();
             progress.stopped = told(failure);
             let report = progress.report().map_err(Error::from)?;
             let register = &self.services.register;
@@ -433,8 +460,9 @@ impl Fleet {
 
     /// Adds tasks that were given up to what could last be seen of a cancelled run, and reports that: whoever ends it next counts further.
     async fn count_cancelled(&self, run: RunId, given_up: u64) -> Result<Progress, Failure> {
-        let mut progress = self.last_report(run).await?;
-        progress.phase = "ended".to_owned();
+        let mut progress = self.last_report(run).await?.unwrap_or_default();
+        progress.close();
+        progress.end = End::Cancelled.to_string();
         progress.cancelled += given_up;
         let report = progress.report().map_err(Error::from)?;
         let register = &self.services.register;

@@ -446,6 +446,45 @@ fn a_cancelled_run_keeps_the_rows_that_are_paid_for() {
 }
 
 #[test]
+fn a_run_that_is_cancelled_while_nobody_drives_it_keeps_the_rows_that_are_paid_for() {
+    on_one_thread(async {
+        let world = World::new(job(), vec![3, 0, 1]);
+        let (run, ledger) = (world.setup.run, &world.ledger);
+        let first = world.coordinator("one");
+        let seen = first.progress.subscribe();
+        // It decides on more than it has stored, since rows are stored in order.
+        let ahead = || {
+            let now = seen.borrow();
+            now.settled_accepted > now.accepted
+        };
+        let works = async {
+            while !ahead() {
+                world.work(1).await;
+            }
+        };
+        tokio::select! {
+            ended = first.run() => unreachable!("{ended:?}"),
+            () = works => {}
+        }
+        let paid = seen.borrow().settled_accepted;
+        ledger.cancel(run).await.unwrap();
+        let second = world.coordinator("two");
+        let seen = second.progress.subscribe();
+        let ended = second.run().await;
+        assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
+        let rows = world.rows().await;
+        let accepted = rows.iter().filter(|row| row.accepted()).count() as u64;
+        assert!(accepted >= paid, "{accepted} of {paid}");
+        let mut last = seen.borrow().clone();
+        last.close();
+        assert_eq!(
+            (last.decided, last.settled, last.settled_accepted),
+            (rows.len() as u64, rows.len() as u64, accepted)
+        );
+    });
+}
+
+#[test]
 fn a_run_that_is_cancelled_while_its_teacher_is_measured_is_cancelled_and_did_not_fail() {
     on_one_thread(async {
         let world = World::new(improving(), vec![0]);

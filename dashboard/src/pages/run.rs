@@ -78,10 +78,9 @@ fn sentence(run: &v1::Run, workers: &[v1::Worker], cluster: bool) -> String {
     }
     let progress = run.progress.clone().unwrap_or_default();
     if !goes_on(run) {
-        return match (progress.end.is_empty(), progress.short.is_empty()) {
-            (true, _) => run.reason.clone(),
-            (false, true) => format!("ended: {}", progress.end),
-            (false, false) => format!("ended: {}; {}", progress.end, progress.short),
+        let end = match progress.end.is_empty() {
+            true => String::new(),
+            false => format!("ended: {}", progress.end),
         };
     }
     let phase = match progress.phase.is_empty() {

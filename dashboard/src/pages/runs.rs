@@ -164,7 +164,7 @@ fn row(line: &Line, cluster: bool) -> Markup {
     let Line {
         run, rows, budget, ..
     } = line;
-    let goal = rows.expected.max(rows.accepted);
+    let (goal, on) = (rows.expected.max(rows.accepted), goes_on(run));
     html! {
         tr {
             th scope="row" { a href=(link::run(&run.run)) { (run.run) } " " span.quiet { (Shown(&run.name)) } }
@@ -172,9 +172,9 @@ fn row(line: &Line, cluster: bool) -> Markup {
             td.metered data-head="Rows" {
                 span {
                     a href=(link::rows(&run.run, &[("verdict", "accepted")])) { (rows.shown(rows.accepted)) }
-                    @if rows.expected > 0 { " of " (thousands(rows.expected)) }
+                    @if rows.expected > 0 && on { " of " (thousands(rows.expected)) }
                 }
-                @if goal > 0 {
+                @if goal > 0 && on {
                     progress max=(goal) value=(rows.accepted) aria-label={ "accepted rows of " (run.run) } {}
                 }
             }

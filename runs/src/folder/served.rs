@@ -21,7 +21,7 @@ impl RunFolder {
         let (status, state, concepts) = self.status(start, cluster).await?;
         let ended = self.events().await?.ended().cloned();
         let mut progress = match ended {
-            Some(ended) => ended.progress,
+            Some(ended) => ended.last_seen(),
             None => progress(&status, wanted),
         };
         if progress.decided < tally.decided {
@@ -49,7 +49,9 @@ impl RunFolder {
             state: kind(&state).into(),
             reason: state.why.clone(),
             submitted_ms: begun_ms,
-            ended_ms: (state.word == "finished").then(|| self.written_ms()).flatten(),
+            ended_ms: matches!(state.word, "finished" | "cancelled")
+                .then(|| self.written_ms())
+                .flatten(),
             coordinator: String::new(),
             progress: Some(progress_message(&progress)),
             limit: Some(limit.into()),

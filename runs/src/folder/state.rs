@@ -39,7 +39,10 @@ impl RunFolder {
     ) -> anyhow::Result<(RunStatus, RunState, ConceptsReached)> {
         let account = self.account(&start).await?;
         let manifest = self.manifest()?;
-        let state = state(account.as_ref(), self, cluster);
+        let events = self.events().await?;
+        let ended = events.ended();
+        let cancelled = ended.is_some_and(|ended| ended.end.is_none());
+        let state = state(account.as_ref(), self, cluster, cancelled);
         let plan = match &manifest {
             Some(_) => None,
             None => latest_plan(self).await?,
@@ -68,26 +71,29 @@ impl RunFolder {
             account,
             in_batches: in_batches(self, start.run)?,
             ready_seconds: BTreeMap::new(),
-            cancelled: match cluster {
-                true => self
-                    .events()
-                    .await?
-                    .ended()
-                    .map_or(0, |ended| ended.progress.cancelled),
-                false => 0,
-            },
+            cancelled: ended.map_or(0, |ended| ended.progress.cancelled),
             planned: plan.as_ref().map(planned).unwrap_or_default(),
             teacher_checks,
-            expected: plan.and_then(|plan| plan.forecast.as_ref().map(rows_of)),
-            rows: manifest
-                .as_ref()
-                .and_then(|manifest| manifest.get("rows").cloned()),
+            expected: plan
+                .filter(|_| !events.over())
+                .and_then(|plan| plan.forecast.as_ref().map(rows_of)),
+            rows: match (&manifest, ended) {
+                (Some(manifest), _) => manifest.get("rows").cloned(),
+                (None, Some(ended)) => Some(serde_json::json!({
+                    "accepted": ended.progress.accepted, "decided": ended.progress.decided,
+                })),
+                (None, None) => None,
+            },
             recipes: manifest.as_ref().map(recipes).transpose()?.unwrap_or_default(),
-            end: manifest
-                .as_ref()
-                .and_then(|manifest| manifest.get("end")?.as_str())
-                .unwrap_or_default()
-                .to_owned(),
+            end: match (&manifest, ended) {
+                (Some(manifest), _) => manifest
+                    .get("end")
+                    .and_then(|end| end.as_str())
+                    .unwrap_or_default()
+                    .to_owned(),
+                (None, Some(ended)) => ended.last_seen().end,
+                (None, None) => String::new(),
+            },
             dataset: manifest.is_some().then(|| shown(&self.dataset())),
             alerts: Vec::new(),
         };
@@ -150,7 +156,7 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     }
 }
 
-fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunState {
+fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled: bool) -> RunState {
     let why = |word, why: &str| RunState {
         why: why.to_owned(),
         ..RunState::of(word)
@@ -159,6 +165,16 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool) -> RunSta
         None => RunState::of("not started"),
         Some(AccountState::Paused { reason }) => RunState {
             why: reason.clone(),
+        Some(AccountState::Closed) if cancelled => match folder.dataset().join("manifest.json").exists() {
+            true => RunState::of("cancelled"),
+            false => RunState {
+                way_out: format!(
+                    "no dataset holds its accepted rows: `gristmill assemble {}` makes one",
+                    shown(folder.root())
+                ),
+                ..RunState::of("cancelled")
+            },
+        },
             way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
             ..RunState::of("paused")
         },
