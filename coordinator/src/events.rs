@@ -234,6 +234,11 @@ impl Events {
     pub fn adopted(&self) -> bool {
         self.list.contains(&RunEvent::Adopted)
     }
+
+    /// True where that was the last thing that happened to it.
+    pub fn just_adopted(&self) -> bool {
+        self.list.last() == Some(&RunEvent::Adopted)
+    }
 }
 
 #[cfg(test)]

@@ -104,7 +104,8 @@ pub struct Progress {
     /// What it has, where that is less than its job wants; else empty.
     #[serde(default)]
     pub short: String,
-    /// What a person should know of the run besides the alerts of its account.
+    /// What a person should know of the run besides the alerts of its account; empty once it has stored results since, and of a run that has
+    /// ended.
     #[serde(default)]
     pub alerts: Vec<String>,
 }
@@ -152,6 +153,16 @@ impl Progress {
         self.expected_calls = 0;
         (self.in_flight, self.in_batches) = (0, 0);
         self.ready_since.clear();
+        self.alerts.clear();
+    }
+
+    /// Shows that results are stored again: the run is over whatever it was taken up after. True where that is news.
+    pub(crate) fn recover(&mut self) -> bool {
+        let (stopped, alerts) = (
+            std::mem::take(&mut self.stopped),
+            std::mem::take(&mut self.alerts),
+        );
+        !stopped.is_empty() || !alerts.is_empty()
     }
 
     /// True once nothing more is done.

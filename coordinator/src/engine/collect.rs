@@ -15,6 +15,7 @@ use crate::failure::TaskFailure;
 use crate::journal::TaskResult;
 use crate::meter;
 
+use crate::progress::Progress;
 impl Engine<'_, '_> {
     /// Takes what is settled, waiting for the first; whether there was anything.
     pub(super) async fn collect(
@@ -105,11 +106,7 @@ impl Engine<'_, '_> {
                 .absorb(self.site.run, &self.site.epoch, &ids)
                 .await?;
             meter::absorbed(ids.len());
-            // It is over what stopped it.
-            self.site.progress.send_if_modified(|progress| {
-                let stopped = std::mem::take(&mut progress.stopped);
-                !stopped.is_empty()
-            });
+            self.site.progress.send_if_modified(Progress::recover);
         }
         Ok(())
     }

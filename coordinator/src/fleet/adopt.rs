@@ -13,14 +13,29 @@ use super::Services;
 use crate::error::told;
 use crate::events::{Events, RunEvent};
 use crate::owner::{self, Owner, START, read};
-use crate::{Error, Start, meter};
+use crate::{Error, Progress, Start, meter};
 
-/// What an adopted run says of itself.
-pub(super) const ALERT: &str = "the register had lost this run: it was found in the store and taken up again, its books rebuilt from what is stored";
+/// What an adopted run says of itself, until it has stored results again.
+const ALERT: &str = "the register had lost this run: it was found in the store and taken up again, its books rebuilt from what is stored";
 /// In the store while its runs are adopted: the first of them makes the register one that is not empty.
 const UNDER_WAY: &str = "adopting";
 /// Written once all seeds of a run are stored.
 const SEEDS: &str = "seeds/complete.json";
+
+/// What is to be seen of a run that is taken up: of what was seen last, that which it has not got over yet.
+pub(super) fn taken_up(events: &Events, last: Option<Progress>) -> Progress {
+    let adopted = events.just_adopted().then(|| ALERT.to_owned());
+    let last = last.unwrap_or_else(|| Progress {
+        alerts: adopted.into_iter().collect(),
+        ..Progress::default()
+    });
+    Progress {
+        alerts: last.alerts,
+        stopped: last.stopped,
+        cancelled: last.cancelled,
+        ..Progress::default()
+    }
+}
 
 /// What became of a run that the store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,9 +154,7 @@ impl Services {
         if !self.register.claim(run, holder, lease).await? {
             return Ok(None);
         }
-        let mut progress = ended.last_seen();
-        progress.alerts.push(ALERT.to_owned());
-        let report = progress.report().map_err(Error::from)?;
+        let report = ended.last_seen().report().map_err(Error::from)?;
         self.register.report(run, holder, report).await?;
         let ended = self.register.end(run, holder, ending.clone()).await?;
         Ok(ended.then_some(ending))
@@ -212,4 +225,29 @@ async fn startable(state: &dyn Blobs, run: RunId) -> Result<Result<(Vec<u8>, Sta
         return refused("its seeds are not all stored: submit its job again");
     }
     Ok(Ok((spec, start)))
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_blob::LocalBlobs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_adopted_run_says_so_until_it_has_got_over_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let mut events = Events::default();
+        assert_eq!(taken_up(&events, None), Progress::default());
+        events.append(&state, RunEvent::Adopted).await.unwrap();
+        let mut seen = taken_up(&events, None);
+        assert_eq!(seen.alerts, [ALERT]);
+        assert_eq!(
+            taken_up(&events, Some(seen.clone())).alerts,
+            [ALERT],
+            "its driver has changed"
+        );
+        assert!(seen.recover() && !seen.recover());
+        assert_eq!(taken_up(&events, Some(seen)), Progress::default());
+    }
 }

@@ -13,7 +13,7 @@ use gristmill_ports::register::Ending;
 use gristmill_proto::SegmentKind;
 use tokio::sync::watch;
 
-use super::adopt::ALERT;
+use super::adopt::taken_up;
 use super::{Driven, Fleet, LetGo};
 use crate::engine::Options;
 use crate::error::told;
@@ -48,12 +48,6 @@ enum Failure {
     Reopened,
     #[error("the dataset could not be assembled")]
     Assemble(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// What a person should know of a run that is taken up.
-fn alerts(events: &Events) -> Vec<String> {
-    let adopted = events.adopted().then(|| ALERT.to_owned());
-    adopted.into_iter().collect()
 }
 
 /// The cause under which a run is counted that is let go before its end; `None` where it has ended, or this process was told to stop.
@@ -207,10 +201,7 @@ impl Fleet {
         }
         let seeds = SeedStore::load(state.as_ref()).await?.ok_or(Failure::NoSeeds)?;
         let setup = start.setup()?;
-        let (progress, seen) = watch::channel(Progress {
-            alerts: alerts(&events),
-            ..self.taken_up(run).await?
-        });
+        let (progress, seen) = watch::channel(taken_up(&events, self.last_report(run).await?));
         let last = seen.clone();
         let coordinator = Coordinator {
             setup: &setup,
@@ -266,7 +257,6 @@ impl Fleet {
         let (run, register) = (start.run, &self.services.register);
         if let Some(ended) = events.ended() {
             let mut progress = ended.last_seen();
-            progress.alerts = alerts(events);
             progress.stopped = self.last_report(run).await?.unwrap_or_default().stopped;
             let report = progress.report().map_err(Error::from)?;
             register.report(run, &self.options.holder, report).await?;
@@ -424,16 +414,6 @@ impl Fleet {
         tracing::info!(%run, "cancelled");
         self.release(run).await;
         Ok(())
-    }
-
-    /// What was seen last of a run that is taken up, of that which it has not got over yet.
-    async fn taken_up(&self, run: RunId) -> Result<Progress, Failure> {
-        let last = self.last_report(run).await?.unwrap_or_default();
-        Ok(Progress {
-            stopped: last.stopped,
-            cancelled: last.cancelled,
-            ..Progress::default()
-        })
     }
 
     /// What could last be seen of a run; `None` where it was not driven since it was entered.
