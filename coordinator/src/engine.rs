@@ -158,6 +158,9 @@ impl<'a, 'b> Engine<'a, 'b> {
         producer: &mut dyn Producer,
         mut decided: impl FnMut(&Row) + Send,
     ) -> Result<(), Error> {
+        if producer.makes_rows() {
+            self.show_unfunded();
+        }
         let result = self.drive_to_end(producer, &mut decided).await;
         if matches!(result, Err(Error::Cancelled)) && producer.makes_rows() {
             self.wind_up(producer, &mut decided).await?;

@@ -53,6 +53,7 @@ pub fn progress_message(progress: &Progress) -> v1::Progress {
         alerts: progress.alerts.clone(),
         teacher_checks: progress.teacher_checks.iter().map(teacher_check).collect(),
         cancelled_tasks: progress.cancelled,
+        unfunded_tasks: stages(&progress.unfunded),
         recipes: told(&progress.recipes, progress.recipes_named)
             .iter()
             .map(recipe_yield)

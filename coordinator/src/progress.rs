@@ -98,6 +98,9 @@ pub struct Progress {
     /// Tasks that were given up because the run was cancelled. The ledger counts them as failed.
     #[serde(default)]
     pub cancelled: u64,
+    /// Tasks by stage that nobody was asked for, since what was left of the budget did not cover them. The ledger counts them as failed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unfunded: BTreeMap<Stage, u64>,
     /// Why the run has ended; empty while it goes on.
     #[serde(default)]
     pub end: String,

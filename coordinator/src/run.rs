@@ -376,6 +376,10 @@ impl Coordinator<'_> {
         }
         let total = report.plan.total();
         let unfinished = report.decided < total && !site.cancelled;
+        if !unfinished && report.unfunded > 0 && !site.closed {
+            // It was finished before this start, and its results are read for nothing else.
+            Engine::new(site, report.plan.round).await?.show_unfunded();
+        }
         if unfinished && site.closed {
             return Err(Error::Unfinished {
                 round: report.plan.round,

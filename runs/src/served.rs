@@ -130,6 +130,10 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .progress
             .as_ref()
             .map_or(0, |progress| progress.cancelled_tasks),
+        unfunded: run
+            .progress
+            .as_ref()
+            .map_or(0, |progress| progress.unfunded_tasks.values().sum()),
         rows: run.progress.as_ref().map(|progress| {
             // Those that wait for others before them are decided too.
             serde_json::json!({

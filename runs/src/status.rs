@@ -28,6 +28,8 @@ pub struct RunStatus {
     pub ready_seconds: BTreeMap<Stage, u64>,
     /// Tasks that were given up because the run was cancelled; the account counts them as failed.
     pub cancelled: u64,
+    /// Tasks that nobody was asked for, since what was left of the budget did not cover them; the account counts them as failed.
+    pub unfunded: u64,
     /// Rows, counted by what they are; `None` before there are any.
     pub rows: Option<serde_json::Value>,
     /// What each recipe brought, where its recipes are worth telling apart; of a run in a folder, once it has ended.
@@ -139,6 +141,13 @@ impl std::fmt::Display for RunState {
     }
 }
 
+/// Tasks of a run: planned = open + done + failed + cancelled + unfunded.
+struct TaskCounts {
+    counts: Counts,
+    cancelled: u64,
+    unfunded: u64,
+}
+
 impl RunStatus {
     fn limit(&self) -> Limit {
         self.account.as_ref().map_or(self.limit, |account| account.limit)
@@ -169,8 +178,8 @@ impl RunStatus {
         parts.join(" · ")
     }
 
-    /// Its tasks by what became of them. Those that a cancel gave up are no failures.
-    fn counts(&self) -> (Counts, u64) {
+    /// Its tasks by what became of them. Those that were given up by a cancel, and those that nobody was asked for, did not fail.
+    fn counts(&self) -> TaskCounts {
         let mut counts = self
             .account
             .as_ref()
@@ -178,15 +187,31 @@ impl RunStatus {
             .unwrap_or_default();
         let cancelled = self.cancelled.min(counts.failed);
         counts.failed -= cancelled;
-        (counts, cancelled)
+        let unfunded = self.unfunded.min(counts.failed);
+        counts.failed -= unfunded;
+        TaskCounts {
+            counts,
+            cancelled,
+            unfunded,
+        }
     }
 
     /// The same for programs.
     fn tasks(&self) -> serde_json::Value {
-        let (counts, cancelled) = self.counts();
+        let TaskCounts {
+            counts,
+            cancelled,
+            unfunded,
+        } = self.counts();
         let mut tasks = serde_json::json!(counts);
         tasks["cancelled"] = cancelled.into();
+        tasks["unfunded"] = unfunded.into();
         tasks
+    }
+
+    /// Tasks whose calls failed for good.
+    pub fn failed_tasks(&self) -> u64 {
+        self.counts().counts.failed
     }
 
     /// Where the run stands, for programs.
@@ -207,11 +232,16 @@ impl RunStatus {
     /// Where the run stands, for people.
     pub fn text(&self, state: &RunState, concepts: &ConceptsReached) -> String {
         let account = self.account.as_ref();
-        let (counts, cancelled) = self.counts();
-        let given_up = match cancelled {
+        let TaskCounts {
+            counts,
+            cancelled,
+            unfunded,
+        } = self.counts();
+        let part = |tasks: u64, what: &str| match tasks {
             0 => String::new(),
-            tasks => format!("{} cancelled + ", thousands(tasks)),
+            tasks => format!("{} {what} + ", thousands(tasks)),
         };
+        let given_up = part(cancelled, "cancelled") + &part(unfunded, "beyond the budget");
         let mut text = format!("run {} · {} · {state}\n", self.run, self.name);
         text.push_str(&format!(
             "tasks      {} planned = {} done + {} failed + {given_up}{} open ({} running)\n",

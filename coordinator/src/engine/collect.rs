@@ -4,18 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use gristmill_domain::id::TaskId;
 use gristmill_domain::row::Row;
+use gristmill_domain::stage::Stage;
 use gristmill_domain::work::Address;
 use gristmill_ports::ledger::{Decision, Settled};
 use gristmill_proto::{Settlement, decode_report, decode_settlement};
 use tokio::time::Instant;
 
-use super::{Engine, Producer};
+use super::{Brought, Engine, Producer};
 use crate::Error;
 use crate::failure::TaskFailure;
 use crate::journal::TaskResult;
 use crate::meter;
-
 use crate::progress::Progress;
+
 impl Engine<'_, '_> {
     /// Takes what is settled, waiting for the first; whether there was anything.
     pub(super) async fn collect(
@@ -51,6 +52,25 @@ impl Engine<'_, '_> {
         Ok(some)
     }
 
+    /// Shows how many of the results that were stored before there are only because the budget did not cover their tasks.
+    pub(crate) fn show_unfunded(&self) {
+        let stored = self.known.values();
+        self.count_unfunded(stored.map(|result| (result.address, &result.brought)));
+    }
+
+    /// The same of these results.
+    fn count_unfunded<'r>(&self, results: impl Iterator<Item = (Address, &'r Brought)>) {
+        let unfunded = results.filter(|(_, brought)| matches!(brought, Err(TaskFailure::Unfunded(_))));
+        let stages: Vec<Stage> = unfunded.map(|(address, _)| address.step.stage).collect();
+        if !stages.is_empty() {
+            self.site.progress.send_modify(|progress| {
+                for stage in stages {
+                    *progress.unfunded.entry(stage).or_default() += 1;
+                }
+            });
+        }
+    }
+
     pub(crate) async fn take(
         &mut self,
         producer: &mut dyn Producer,
@@ -66,6 +86,7 @@ impl Engine<'_, '_> {
             }),
             Decision::Failed { reason } => Err(TaskFailure::from(reason)),
         };
+        self.count_unfunded([(address, &brought)].into_iter());
         self.results.push(TaskResult {
             task: settled.task,
             address,

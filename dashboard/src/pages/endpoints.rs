@@ -7,8 +7,9 @@ use axum::response::Response;
 use gristmill_coordinator::{Start, specs};
 use gristmill_domain::job::ModelSpec;
 use gristmill_domain::ledger::{Account, Books};
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{many, thousands};
 use gristmill_proto::v1;
+use gristmill_runs::served::status;
 use maud::{Markup, html};
 
 use super::funnel::{Facts, dated};
@@ -51,7 +52,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
             lines(&run.run, goes_on(&run), &models(&start), workers.as_deref()),
         )
         .with("teachers", teachers(&run.run, budget.priced(), &steps))
-        .with("errors", errors(&facts)))
+        .with("errors", errors(&facts, status(&run).failed_tasks())))
 }
 
 /// What workers say that keeps them from asking.
@@ -114,14 +115,17 @@ fn table(start: &Start, account: Option<&Account>, budget: &Budget) -> Markup {
     }
 }
 
-/// Why calls failed for good, in the providers' words.
-fn errors(facts: &Facts) -> Markup {
+/// Why calls failed for good, in the providers' words. `tasks` are those that failed, by the run's books.
+fn errors(facts: &Facts, tasks: u64) -> Markup {
     html! {
         section aria-labelledby="errors-title" {
             h2 #errors-title { "Calls that failed for good" }
             (dated(facts))
             @if let Ok(Some(counted)) = facts {
-                @if counted.manifest.failed_calls.is_empty() { p { "None." } }
+                @if counted.manifest.failed_calls.is_empty() {
+                    @if tasks == 0 { p { "None." } }
+                    @else { p { (many(tasks, "task")) " failed, and no candidate was lost: each was decided without that answer, or is not decided yet." } }
+                }
                 @else { div.scroll { table.wrap.left {
                     thead { tr { th scope="col" { "what was answered" } th scope="col" { "candidates lost" } } }
                     tbody { @for failed in &counted.manifest.failed_calls { tr { th scope="row" { (Shown(&failed.words)) } td { (thousands(failed.rows)) } } } }

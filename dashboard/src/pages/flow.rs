@@ -17,6 +17,10 @@ struct Load {
     ready: u64,
     running: u64,
     counts: v1::TaskCounts,
+    /// Tasks that the budget did not cover; the counts have them among the failed ones.
+    unfunded: u64,
+    /// A cancel gave tasks of the run up; the counts have them among the failed ones.
+    given_up: bool,
     /// How long the oldest task that waits does so at least, seconds.
     ready_seconds: Option<u64>,
 }
@@ -32,11 +36,22 @@ fn loads(run: &v1::Run) -> Vec<Load> {
     let ready = gristmill_runs::served::ready_seconds(run, now_ms());
     let load = |stage| {
         let counts = *counts(stage)?;
+        let unfunded = run
+            .progress
+            .as_ref()
+            .and_then(|progress| progress.unfunded_tasks.get(stage.name()).copied())
+            .unwrap_or(0)
+            .min(counts.failed);
         (counts.planned > 0).then(|| Load {
             stage,
             ready: counts.open.saturating_sub(counts.running),
             running: counts.running,
             counts,
+            unfunded,
+            given_up: run
+                .progress
+                .as_ref()
+                .is_some_and(|progress| progress.cancelled_tasks > 0),
             ready_seconds: ready.get(&stage).copied(),
         })
     };
@@ -112,6 +127,8 @@ fn stage(load: &Load, workers: &[v1::Worker], pace: Option<&Pace>, live: bool) -
         ready,
         running,
         counts,
+        unfunded,
+        given_up,
         ready_seconds,
     } = load;
     let taken_by = takers(*stage, workers).count();
@@ -138,7 +155,8 @@ fn stage(load: &Load, workers: &[v1::Worker], pace: Option<&Pace>, live: bool) -
                 }
                 dt { "rate" } dd { @match done { Some(done) => (done), None => "–" } }
                 dt { "done" } dd { (thousands(counts.done)) }
-                dt { "failed" } dd { (thousands(counts.failed)) }
+                dt { @if *given_up { "failed or given up" } @else { "failed" } } dd { (thousands(counts.failed - unfunded)) }
+                @if *unfunded > 0 { dt { "beyond the budget" } dd { (thousands(*unfunded)) } }
                 @if counts.voided + counts.burned > 0 {
                     dt { "attempts void, burned" } dd { (thousands(counts.voided)) ", " (thousands(counts.burned)) }
                 }

@@ -72,6 +72,7 @@ impl RunFolder {
             in_batches: in_batches(self, start.run)?,
             ready_seconds: BTreeMap::new(),
             cancelled: ended.map_or(0, |ended| ended.progress.cancelled),
+            unfunded: ended.map_or(0, |ended| ended.progress.unfunded.values().sum()),
             planned: plan.as_ref().map(planned).unwrap_or_default(),
             teacher_checks,
             expected: plan
@@ -114,6 +115,7 @@ impl RunFolder {
             in_batches: in_batches(self, start.run)?,
             ready_seconds: BTreeMap::new(),
             cancelled: 0,
+            unfunded: 0,
             rows: None,
             recipes: Vec::new(),
             planned: Vec::new(),
@@ -165,6 +167,11 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled
         None => RunState::of("not started"),
         Some(AccountState::Paused { reason }) => RunState {
             why: reason.clone(),
+            way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
+            ..RunState::of("paused")
+        },
+        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
+        Some(AccountState::Cancelled) => RunState::of("cancelled"),
         Some(AccountState::Closed) if cancelled => match folder.dataset().join("manifest.json").exists() {
             true => RunState::of("cancelled"),
             false => RunState {
@@ -175,11 +182,6 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled
                 ..RunState::of("cancelled")
             },
         },
-            way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
-            ..RunState::of("paused")
-        },
-        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
-        Some(AccountState::Cancelled) => RunState::of("cancelled"),
         Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
             match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
                 (Some(by), _) => why("assembling", &format!("process {by} writes the dataset")),
