@@ -17,6 +17,9 @@ use crate::args::{
 use crate::failure::Failure;
 use crate::{limits, print};
 
+/// Width that the cells of a column are brought to at most: one long name does not spread the others.
+const CELL_MAX: usize = 60;
+
 /// A run's id, where the command line would also take a folder.
 fn id(path: &Path) -> Result<String, Failure> {
     match path.to_str() {
@@ -109,19 +112,50 @@ pub(crate) async fn runs(server: &ServerArgs, output: OutputStyle) -> Result<(),
     if runs.is_empty() {
         print::plain("no runs yet: `gristmill submit JOB --server URL` sends one\n");
     }
-    for run in &runs {
-        let progress = run.progress.clone().unwrap_or_default();
-        print::plain(&format!(
-            "{}  {:<28} {:>8}/{:<8} {}  {}\n",
-            run.run,
-            run.name,
-            thousands(progress.accepted.max(progress.settled_accepted)),
-            thousands(progress.expected_rows.max(progress.accepted)),
-            served::status(run).spent(),
-            served::state(run)
-        ));
-    }
+    print::plain(&table(&runs));
     Ok(())
+}
+
+/// Runs, a line each below the heads of their columns; nothing without runs.
+fn table(runs: &[v1::Run]) -> String {
+    if runs.is_empty() {
+        return String::new();
+    }
+    let heads = ["RUN", "NAME", "ACCEPTED", "BUDGET", "STATE"].map(str::to_owned);
+    let lines: Vec<[String; 5]> = std::iter::once(heads)
+        .chain(runs.iter().map(|run| {
+            [
+                run.run.clone(),
+                run.name.clone(),
+                accepted_of_expected(run),
+                served::status(run).spent(),
+                served::state(run).to_string(),
+            ]
+        }))
+        .collect();
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or(0).min(CELL_MAX)
+    };
+    let widths = [0, 1, 2, 3].map(width);
+    let line = |cells: &[String; 5]| {
+        let [run, name, rows, budget, state] = cells;
+        let [a, b, c, d] = widths;
+        format!("{run:<a$}  {name:<b$}  {rows:>c$}  {budget:<d$}  {state}\n")
+    };
+    lines.iter().map(line).collect()
+}
+
+/// `412/575`: accepted rows of those that are expected. Of a run that has ended, or has no plan yet, what it has.
+fn accepted_of_expected(run: &v1::Run) -> String {
+    let progress = run.progress.clone().unwrap_or_default();
+    let accepted = progress.accepted.max(progress.settled_accepted);
+    match progress.expected_rows {
+        expected if expected > 0 && !served::is_over(run) => {
+            format!("{}/{}", thousands(accepted), thousands(expected.max(accepted)))
+        }
+        _ => thousands(accepted),
+    }
 }
 
 /// Stops a run from beginning anything new.
@@ -259,4 +293,38 @@ fn open_tasks(answer: &v1::ExplainTaskResponse) -> String {
         text.push_str(&format!("\n  {task}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, state: v1::RunState, accepted: u64, expected_rows: u64) -> v1::Run {
+        v1::Run {
+            run: "27d5".to_owned(),
+            name: name.to_owned(),
+            state: state.into(),
+            progress: Some(v1::Progress {
+                accepted,
+                expected_rows,
+                ..v1::Progress::default()
+            }),
+            ..v1::Run::default()
+        }
+    }
+
+    #[test]
+    fn runs_are_listed_below_heads_and_ended_ones_without_a_goal() {
+        let listed = table(&[
+            run("nightly maths", v1::RunState::Running, 412, 1_575),
+            run("med", v1::RunState::Cancelled, 0, 759),
+            run("qa.yaml", v1::RunState::Finished, 567, 575),
+        ]);
+        let expected = "RUN   NAME            ACCEPTED  BUDGET   STATE\n\
+                        27d5  nightly maths  412/1,575  0 calls  running\n\
+                        27d5  med                    0  0 calls  cancelled\n\
+                        27d5  qa.yaml              567  0 calls  finished\n";
+        assert_eq!(listed, expected);
+        assert_eq!(table(&[]), "");
+    }
 }

@@ -102,19 +102,30 @@ fn decided(now: &Progress) -> u64 {
     now.decided.max(now.settled)
 }
 
+/// Rows that a run is on its way to; `None` before a plan says how many, and of a run that has ended.
+fn goal(now: &Progress) -> Option<u64> {
+    Some(now.expected_rows).filter(|rows| *rows > 0 && !now.has_ended())
+}
+
 /// `6,412/10,000  18.4/s  41.0 calls/s  3m15s left`.
 fn rows(now: &Progress, pace: &Pace) -> String {
-    if now.expected_rows == 0 {
+    if now.expected_rows == 0 && !now.has_ended() {
         return String::new();
     }
     let left = left(now, pace).map_or_else(String::new, |s| format!("  {} left", duration(s)));
-    let rows = format!("{}/{}", thousands(accepted(now)), thousands(now.expected_rows));
+    let rows = match goal(now) {
+        Some(goal) => format!("{}/{}", thousands(accepted(now)), thousands(goal)),
+        None => thousands(accepted(now)),
+    };
     format!("{rows}  {:.1}/s  {:.1} calls/s{left}", pace.rows(), pace.calls())
 }
 
 /// Seconds until the calls that are still expected are answered; by the rows, where a run of an older version expects no calls. `None` while
 /// nothing is answered.
 fn left(now: &Progress, pace: &Pace) -> Option<u64> {
+    if now.has_ended() {
+        return None;
+    }
     let (missing, rate) = if now.expected_calls > 0 {
         (now.expected_calls.saturating_sub(now.gone.calls), pace.calls())
     } else {
@@ -227,15 +238,17 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     };
     let eta = left(now, pace).map_or_else(String::new, |s| format!(" eta={s}s"));
     let between = match now.expected_between {
-        (_, 0) => String::new(),
-        (low, high) => format!(" expected={low}..{high}"),
+        (low, high) if high > 0 && !now.has_ended() => format!(" expected={low}..{high}"),
+        _ => String::new(),
+    };
+    let rows = match goal(now) {
+        Some(goal) => format!("{}/{goal}", accepted(now)),
+        None => accepted(now).to_string(),
     };
     format!(
-        "{time} progress run={} phase={} accepted={}/{}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
-        accepted(now),
-        now.expected_rows,
         decided(now),
         pace.rows(),
         pace.calls()
@@ -333,6 +346,38 @@ mod tests {
         }
         let drawn = picture(&head, &now, &pace, 120);
         assert!(drawn.contains("9/150  0.9/s  4.0 calls/s  50s left"), "{drawn}");
+    }
+
+    #[test]
+    fn a_run_that_has_ended_is_on_its_way_to_nothing() {
+        let (head, mut pace) = (Head::of("7f3a", None), Pace::default());
+        let start = tokio::time::Instant::now();
+        pace.see(start, &Progress::default());
+        let mut now = Progress {
+            accepted: 567,
+            decided: 800,
+            expected_rows: 575,
+            expected_between: (540, 610),
+            expected_calls: 900,
+            gone: Amount {
+                calls: 890,
+                ..Amount::ZERO
+            },
+            ..Progress::default()
+        };
+        pace.see(start + std::time::Duration::from_secs(10), &now);
+        assert!(line(&head, &now, &pace).contains("accepted=567/575 expected=540..610"));
+        now.close();
+        let said = line(&head, &now, &pace);
+        assert!(
+            said.contains(" accepted=567 decided=800 ") && !said.contains("eta="),
+            "{said}"
+        );
+        let drawn = picture(&head, &now, &pace, 120);
+        assert!(
+            drawn.contains(" 567  56.7/s") && !drawn.contains("left"),
+            "{drawn}"
+        );
     }
 
     #[test]
