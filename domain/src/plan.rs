@@ -477,9 +477,11 @@ fn describe_change(
     for (strategy, tally) in snapshot.tallies.iter() {
         if tally.candidates > 0 {
             words.push(format!(
-                "{strategy}: {} of {} accepted so far, so {:.0} % expected ({:.0} % before the first round), at {:.1} calls a candidate",
+                "{strategy}: {} of {} accepted so far ({:.0} %), {:.0} % expected of the next ones ({:.0} % assumed before the first round), \
+                 at {:.1} calls a candidate",
                 tally.accepted,
                 tally.candidates,
+                100.0 * tally.accepted as f64 / tally.candidates as f64,
                 100.0 * estimates[strategy].acceptance,
                 100.0 * policy.prior[strategy].acceptance,
                 estimates[strategy].calls(),

@@ -296,7 +296,7 @@ fn between_them_a_pilot_measures_all_three() {
             expects: 1743 rows of 2666 candidates, 4196 calls, $0.839
             generating may use: 20000 calls
             because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions.
-            since: answer_augmentation: 90 of 120 accepted so far, so 75 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing: 70 of 120 accepted so far, so 58 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 78 % of the samples; new_question: 62 of 120 accepted so far, so 52 % expected (50 % before the first round), at 5.4 calls a candidate
+            since: answer_augmentation: 90 of 120 accepted so far (75 %), 75 % expected of the next ones (70 % assumed before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing: 70 of 120 accepted so far (58 %), 58 % expected of the next ones (60 % assumed before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 78 % of the samples; new_question: 62 of 120 accepted so far (52 %), 52 % expected of the next ones (50 % assumed before the first round), at 5.4 calls a candidate
             in all: 7541 rows of 10660 candidates, 13280 calls, $2.656
         "#]]);
 }
@@ -321,7 +321,7 @@ fn a_weak_teacher_asks_no_new_questions() {
             expects: 1749 rows of 3655 candidates, 3955 calls, $0.791
             generating may use: 40000 calls
             because: The budget affords 200.0 samples a seed over 100 seeds, at or above 51.0, from where new questions teach more than further answers. But the teacher is too weak for new questions. So 0 % answer augmentation, 100 % rephrasing, 0 % new questions.
-            since: answer_augmentation: 120 of 250 accepted so far, so 49 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 100 of 250 accepted so far, so 40 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples; new_question: 30 of 250 accepted so far, so 13 % expected (50 % before the first round), at 6.0 calls a candidate
+            since: answer_augmentation: 120 of 250 accepted so far (48 %), 49 % expected of the next ones (70 % assumed before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 100 of 250 accepted so far (40 %), 40 % expected of the next ones (60 % assumed before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples; new_question: 30 of 250 accepted so far (12 %), 13 % expected of the next ones (50 % assumed before the first round), at 6.0 calls a candidate
             in all: 1750 rows of 3731 candidates, 4473 calls, $0.895
         "#]]);
 }
@@ -349,7 +349,7 @@ fn forced_rephrasings_end_where_seeds_are_full() {
             expects: 50 rows of 90 candidates, 180 calls, $0.036
             generating may use: 10000 calls
             because: The job forces rephrasing; the budget affords 100.0 samples a seed over 50 seeds.
-            since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 110 of 200 accepted so far, so 55 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples
+            since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 110 of 200 accepted so far (55 %), 55 % expected of the next ones (60 % assumed before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples
             in all: 90 rows of 164 candidates, 328 calls, $0.066
         "#]]);
     situation(50, 10_000)
@@ -360,7 +360,7 @@ fn forced_rephrasings_end_where_seeds_are_full() {
             expects: 7 rows of 13 candidates, 26 calls, $0.005
             generating may use: 10000 calls
             because: The job forces rephrasing; the budget affords 100.0 samples a seed over 50 seeds.
-            since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 196 of 380 accepted so far, so 52 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples
+            since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 196 of 380 accepted so far (52 %), 52 % expected of the next ones (60 % assumed before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 100 % of the samples
             in all: 13 rows of 26 candidates, 52 calls, $0.010
         "#]]);
     situation(50, 10_000)
@@ -382,7 +382,7 @@ fn rows_that_are_nearly_there_need_few_candidates() {
             expects: 9 rows of 15 candidates, 27 calls, $0.005
             generating may use: 20000 calls
             because: The budget affords 28.1 samples a seed over 400 seeds, between 18.0 (further answers are best) and 30.9 (new questions are best). So 22 % answer augmentation, 78 % rephrasing, 0 % new questions.
-            since: answer_augmentation: 994 of 1300 accepted so far, so 76 % expected (70 % before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing goes from 0 % to 78 % of the samples
+            since: answer_augmentation: 994 of 1300 accepted so far (76 %), 76 % expected of the next ones (70 % assumed before the first round), at 1.0 calls a candidate; answer_augmentation goes from 100 % to 22 % of the samples; rephrasing goes from 0 % to 78 % of the samples
             in all: 6 rows of 10 candidates, 18 calls, $0.004
         "#]]);
 }
@@ -441,7 +441,7 @@ fn open_concepts_are_aimed_at() {
             expects: 84 rows of 163 candidates, 725 calls, $0.145
             generating may use: 4000 calls
             because: 1 of 4 concepts are at their target, 64 rows are missing; furthest: "triage" 0/30. The round aims at 3 of them, with 30 rephrasings and 133 new questions in all that fill them.
-            since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 24 of 40 accepted so far, so 60 % expected (60 % before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 18 % of the samples; new_question: 20 of 40 accepted so far, so 50 % expected (50 % before the first round), at 5.0 calls a candidate; new_question goes from 0 % to 82 % of the samples
+            since: answer_augmentation goes from 100 % to 0 % of the samples; rephrasing: 24 of 40 accepted so far (60 %), 60 % expected of the next ones (60 % assumed before the first round), at 2.0 calls a candidate; rephrasing goes from 0 % to 18 % of the samples; new_question: 20 of 40 accepted so far (50 %), 50 % expected of the next ones (50 % assumed before the first round), at 5.0 calls a candidate; new_question goes from 0 % to 82 % of the samples
             in all: 84 rows of 163 candidates, 725 calls, $0.145
         "#]]);
 }
@@ -455,7 +455,7 @@ fn the_last_calls_of_a_budget_are_used_up() {
             expects: 28 rows of 40 candidates, 40 calls, $0.008
             generating may use: 6000 calls
             because: The budget affords 15.0 samples a seed over 400 seeds; up to 18.0 for this many seeds, further answers to the seeds' own questions teach most per call. So 100 % answer augmentation, 0 % rephrasing, 0 % new questions.
-            since: answer_augmentation: 4100 of 5960 accepted so far, so 69 % expected (70 % before the first round), at 1.0 calls a candidate
+            since: answer_augmentation: 4100 of 5960 accepted so far (69 %), 69 % expected of the next ones (70 % assumed before the first round), at 1.0 calls a candidate
             in all: 28 rows of 40 candidates, 40 calls, $0.008
         "#]]);
 }
