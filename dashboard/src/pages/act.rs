@@ -6,10 +6,12 @@ use axum::extract::{Form, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use gristmill_domain::amount::{Limit, MicroUsd};
+use gristmill_proto::v1;
 use maud::{Markup, html};
 
-use super::parts::{Budget, RowCounts, state_mark};
+use super::parts::{Budget, RowCounts, goes_on, state, state_mark};
 use crate::guard::check_form;
+use crate::journal_facts::is_closed;
 use crate::layout;
 use crate::link;
 use crate::live::Asked;
@@ -74,9 +76,48 @@ pub(super) fn check_role(asked: &Asked) -> Result<(), Refusal> {
     }
 }
 
+/// What can be done with a run as it stands: verbs, and how they are called on a button.
+pub(super) fn possible(run: &v1::Run) -> Vec<(&'static str, &'static str)> {
+    let state = run.state();
+    let goes_on = goes_on(run) && state != v1::RunState::Assembling && !is_closed(run);
+    let all = [
+        (
+            "pause",
+            "Pause…",
+            goes_on && matches!(state, v1::RunState::Running | v1::RunState::Waiting),
+        ),
+        ("resume", "Resume…", state == v1::RunState::Paused),
+        ("raise", "Set its budget…", state != v1::RunState::Cancelled),
+        ("cancel", "Cancel…", goes_on),
+        (
+            "keep",
+            "Keep its rows…",
+            state == v1::RunState::Cancelled && run.dataset.is_empty(),
+        ),
+    ];
+    let possible = all.into_iter().filter(|(.., possible)| *possible);
+    possible.map(|(verb, name, _)| (verb, name)).collect()
+}
+
+/// Why nothing is asked: the run has changed since the page was made that led here.
+fn refuse_impossible(run: &v1::Run, verb: &str, cluster: bool) -> Result<(), Refusal> {
+    const VERBS: [&str; 5] = ["pause", "resume", "raise", "cancel", "keep"];
+    if !VERBS.contains(&verb) || possible(run).iter().any(|(name, _)| *name == verb) {
+        return Ok(());
+    }
+    let (_, _, state) = state(run, cluster);
+    Err(Refusal::new(
+        StatusCode::CONFLICT,
+        format!(
+            "This run is {state}, and there is nothing to {verb}: its page says what can be done with it."
+        ),
+    ))
+}
+
 async fn asked_of(asked: &Asked, run: &str, verb: &str) -> Result<Page, Refusal> {
     check_role(asked)?;
     let run = asked.app.source.run(asked.visitor.session.who, run).await?;
+    refuse_impossible(&run, verb, asked.app.source.is_cluster())?;
     let rows = RowCounts::reported(&run).accepted;
     let rows = gristmill_domain::words::many(rows, "accepted row");
     let (title, says, fields, button) = match verb {
@@ -222,6 +263,41 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn only_what_can_be_done_is_offered() {
+        let run = |state: v1::RunState, closed: bool| {
+            let books = match closed {
+                true => v1::account_state::State::Closed(v1::account_state::Closed {}),
+                false => v1::account_state::State::Active(v1::account_state::Active {}),
+            };
+            v1::Run {
+                state: state.into(),
+                account: Some(v1::Account {
+                    state: Some(v1::AccountState { state: Some(books) }),
+                    ..v1::Account::default()
+                }),
+                ..v1::Run::default()
+            }
+        };
+        let verbs = |state, closed| {
+            let possible = possible(&run(state, closed));
+            possible.into_iter().map(|(verb, _)| verb).collect::<Vec<_>>()
+        };
+        assert_eq!(verbs(v1::RunState::Running, false), ["pause", "raise", "cancel"]);
+        assert_eq!(verbs(v1::RunState::Paused, false), ["resume", "raise", "cancel"]);
+        assert_eq!(verbs(v1::RunState::Finished, true), ["raise"]);
+        assert_eq!(
+            verbs(v1::RunState::Waiting, true),
+            ["raise"],
+            "only its dataset is missing"
+        );
+        assert_eq!(verbs(v1::RunState::Cancelled, true), ["keep"]);
+        let finished = run(v1::RunState::Finished, true);
+        assert_eq!(refuse_impossible(&finished, "raise", true), Ok(()));
+        let refused = refuse_impossible(&finished, "pause", true).unwrap_err();
+        assert!(refused.text.contains("is finished"), "{}", refused.text);
     }
 
     #[test]

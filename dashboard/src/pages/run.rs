@@ -9,6 +9,7 @@ use gristmill_domain::words::{many, thousands};
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
+use super::act::possible;
 use super::parts::{Budget, RowCounts, attention, goes_on, left, seconds_left, state_mark};
 use super::{course, flow, funnel, rounds};
 use crate::app::App;
@@ -82,6 +83,12 @@ fn sentence(run: &v1::Run, workers: &[v1::Worker], cluster: bool) -> String {
             true => String::new(),
             false => format!("ended: {}", progress.end),
         };
+        let told = [end, progress.short, run.reason.clone()];
+        return told
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
     }
     let phase = match progress.phase.is_empty() {
         true => String::new(),
@@ -99,21 +106,14 @@ fn acts(app: &App, who: Who, run: &v1::Run) -> Markup {
     if let Some(why) = app.source.read_only() {
         return html! { p.quiet { (Prose(why)) } };
     }
-    let state = run.state();
-    let over = !goes_on(run) || state == v1::RunState::Assembling;
-    let button = |verb: &str, name: &str, class: &str| {
-        html! { a class={ "button " (class) } href=(link::act(&run.run, verb)) { (name) } }
-    };
     html! {
         @if who.role < Role::Operator {
             p.quiet { "You are signed in as a viewer: an operator can change this run." }
         } @else {
             div.acts {
-                @if matches!(state, v1::RunState::Running | v1::RunState::Waiting) { (button("pause", "Pause…", "")) }
-                @if state == v1::RunState::Paused { (button("resume", "Resume…", "")) }
-                @if state != v1::RunState::Cancelled { (button("raise", "Set its budget…", "")) }
-                @if !over { (button("cancel", "Cancel…", "danger")) }
-                @if state == v1::RunState::Cancelled && run.dataset.is_empty() { (button("keep", "Keep its rows…", "")) }
+                @for (verb, name) in possible(run) {
+                    a.button.danger[verb == "cancel"] href=(link::act(&run.run, verb)) { (name) }
+                }
             }
         }
     }
