@@ -80,6 +80,19 @@ pub(crate) fn time(ms: u64) -> Markup {
     }
 }
 
+/// The same to the second, for times that are close together.
+pub(crate) fn second(ms: u64) -> Markup {
+    let at = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    match at.filter(|_| ms > 0) {
+        Some(at) => html! {
+            time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) { (at.strftime("%Y-%m-%d %H:%M:%S")) "\u{a0}UTC" }
+        },
+        None => html! { "–" },
+    }
+}
+
 /// `14:02`, in UTC.
 pub(crate) fn clock(ms: u64) -> String {
     let at = i64::try_from(ms)

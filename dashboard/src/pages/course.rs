@@ -9,7 +9,7 @@ use maud::{Markup, PreEscaped, html};
 use super::bars::key;
 use super::parts::{Budget, RowCounts, goes_on};
 use crate::samples::{Pace, Sample};
-use crate::text::{clock, time};
+use crate::text::{clock, second, time};
 
 /// Rows of the table that says the same as the chart.
 const TABLE_ROWS: usize = 12;
@@ -140,10 +140,11 @@ fn table(unit: Unit, samples: &[Sample]) -> Markup {
     let every = samples.len().div_ceil(TABLE_ROWS);
     let chosen = samples.iter().rev().step_by(every);
     html! {
+        p.quiet { "What the run had come to at each time, the newest first." }
         div.scroll { table {
             thead { tr { th scope="col" { "time" } th scope="col" { "spent" } th scope="col" { "burned" } th scope="col" { "held" } th scope="col" { "accepted rows" } } }
             tbody { @for sample in chosen { tr {
-                th scope="row" { (time(sample.at_ms)) }
+                th scope="row" { (second(sample.at_ms)) }
                 td { (unit.text(unit.of(sample.spent))) }
                 td { (unit.text(unit.of(sample.burned))) }
                 td { (unit.text(unit.of(sample.held))) }

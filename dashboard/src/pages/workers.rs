@@ -31,12 +31,25 @@ pub(super) async fn workers(asked: Asked) -> Response {
 }
 
 async fn page(app: Arc<App>, who: Who) -> Result<Page, Refusal> {
+    if !app.source.is_cluster() {
+        return Ok(Page::new("Workers", Part::Workers).with("workers", none_of_a_machine()));
+    }
     let found = app.source.workers(who).await?;
     let acts = who.role == Role::Operator && app.source.read_only().is_none();
     Ok(Page::new("Workers", Part::Workers)
         .with("lacking", lacking(&found.workers))
         .with("workers", table(&found.workers, acts))
         .with("drained", drained(&found.drained, acts)))
+}
+
+/// What there is instead of workers where runs are a machine's.
+fn none_of_a_machine() -> Markup {
+    html! {
+        p {
+            "Runs of this machine have no workers: the process of " code { "gristmill run" } " makes all of its calls itself. The page of "
+            "a " a href="/runs" { "run" } " says whether a process works on it."
+        }
+    }
 }
 
 /// Stages that nobody takes tasks of.
