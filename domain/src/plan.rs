@@ -475,13 +475,15 @@ fn describe_change(
     };
     let mut words: Vec<String> = Vec::new();
     for (strategy, tally) in snapshot.tallies.iter() {
-        if tally.candidates > 0 {
+        // Those of which nothing was seen say nothing of the next ones.
+        let seen = tally.candidates.saturating_sub(tally.undecided);
+        if seen > 0 {
             words.push(format!(
                 "{strategy}: {} of {} accepted so far ({:.0} %), {:.0} % expected of the next ones ({:.0} % assumed before the first round), \
                  at {:.1} calls a candidate",
                 tally.accepted,
-                tally.candidates,
-                100.0 * tally.accepted as f64 / tally.candidates as f64,
+                seen,
+                100.0 * tally.accepted as f64 / seen as f64,
                 100.0 * estimates[strategy].acceptance,
                 100.0 * policy.prior[strategy].acceptance,
                 estimates[strategy].calls(),

@@ -29,8 +29,9 @@ pub(super) fn rounds(run: &v1::Run, facts: &Facts) -> Markup {
                 (table(run, rounds))
                 @if rounds.iter().any(|round| !round.plan.change.is_empty()) {
                     p.quiet {
-                        "Share is what was accepted of the round's own candidates. What is expected of the next ones follows from all rounds before and "
-                        "from what was assumed before the first, and is less where the same seeds are tried again."
+                        "Share is what was accepted of the round's own candidates. What is expected of the next ones follows from all rounds before, "
+                        "without candidates that nobody was asked for, and from what was assumed before the first, and is less where the same seeds "
+                        "are tried again."
                     }
                 }
             }
