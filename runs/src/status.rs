@@ -357,3 +357,51 @@ impl RunStatus {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::id::RunId;
+    use gristmill_domain::ledger::NewAccount;
+
+    use super::*;
+
+    #[test]
+    fn tasks_that_nobody_was_asked_for_did_not_fail() {
+        let mut account = Account::new(NewAccount {
+            run: RunId::of(&[b"run"]),
+            limit: Limit::default(),
+            price_hash: "p".to_owned(),
+            lease_ms: 1,
+            republish_ms: 1,
+        });
+        let counts = Counts {
+            planned: 600,
+            done: 555,
+            failed: 45,
+            ..Counts::default()
+        };
+        account.counts.insert(Stage::Generate, counts);
+        let mut status = crate::served::status(&gristmill_proto::v1::Run {
+            account: Some((&account).into()),
+            ..gristmill_proto::v1::Run::default()
+        });
+        let tasks = |status: &RunStatus| {
+            let text = status.text(&RunState::of("finished"), &ConceptsReached::default());
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("tasks"))
+                .map(str::to_owned);
+            (line.unwrap(), status.failed_tasks())
+        };
+        let line = "tasks      600 planned = 555 done + 45 failed + 0 open (0 running)";
+        assert_eq!(tasks(&status), (line.to_owned(), 45));
+        (status.cancelled, status.unfunded) = (5, 40);
+        let line = "tasks      600 planned = 555 done + 0 failed + 5 cancelled + 40 beyond the budget + 0 open (0 running)";
+        assert_eq!(tasks(&status), (line.to_owned(), 0));
+        let told = status.json(&RunState::of("finished"), &ConceptsReached::default());
+        assert_eq!(
+            (&told["tasks"]["failed"], &told["tasks"]["unfunded"]),
+            (&0.into(), &40.into())
+        );
+    }
+}

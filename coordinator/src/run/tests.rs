@@ -14,7 +14,7 @@ use gristmill_domain::id::TaskId;
 use gristmill_domain::row::Row;
 use gristmill_domain::work::Report;
 use gristmill_ports::contract::ledger::MemoryLedger;
-use gristmill_ports::ledger::{Begin, Close, Nonce, Outcome, Settle};
+use gristmill_ports::ledger::{Begin, Close, Nonce, Outcome, Raise, Settle};
 use gristmill_ports::queue;
 use gristmill_ports::trace::Untraced;
 use gristmill_proto::{Envelope, encode_report};
@@ -481,6 +481,48 @@ fn a_run_that_is_cancelled_while_nobody_drives_it_keeps_the_rows_that_are_paid_f
             (last.decided, last.settled, last.settled_accepted),
             (rows.len() as u64, rows.len() as u64, accepted)
         );
+    });
+}
+
+#[test]
+fn tasks_that_the_budget_does_not_cover_are_told_from_those_that_failed_whoever_drives_the_run() {
+    on_one_thread(async {
+        let limit = |calls| Limit {
+            usd: None,
+            calls: Some(calls),
+        };
+        for more in [u64::MAX, 3] {
+            let world = World::new(job(), vec![1]);
+            let (run, ledger) = (world.setup.run, &world.ledger);
+            let works = async {
+                world.work(10).await;
+                // A person sets a limit that does not cover what is open.
+                let lowered = ledger.raise(run, "less", limit(240), limit(15)).await;
+                assert_eq!(lowered.unwrap(), Raise::Raised);
+                world.work(more).await;
+            };
+            let first = world.coordinator("one");
+            let mut seen = first.progress.subscribe();
+            let ended = tokio::select! {
+                ended = first.run() => Some(ended.unwrap()),
+                () = works => None,
+            };
+            if ended.is_none() {
+                let second = world.coordinator("two");
+                seen = second.progress.subscribe();
+                tokio::select! {
+                    ended = second.run() => drop(ended.unwrap()),
+                    () = world.work(u64::MAX) => unreachable!("there is always another task"),
+                }
+            }
+            let failed = ledger.account(run).await.unwrap().counts_total().failed;
+            assert!(failed > 0, "the budget covered all tasks");
+            assert_eq!(
+                seen.borrow().unfunded.values().sum::<u64>(),
+                failed,
+                "no call failed"
+            );
+        }
     });
 }
 
