@@ -35,6 +35,8 @@ pub(crate) struct Sample {
 /// How fast a run goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Pace {
+    /// The time that it was watched for, of the last two minutes, seconds.
+    pub(crate) over_seconds: u64,
     /// Accepted rows a second.
     pub(crate) accepted: f64,
     /// Decided candidates a second.
@@ -134,6 +136,7 @@ fn pace(samples: &[Sample], now_ms: u64) -> Option<Pace> {
     let rate = |before: u64, now: u64| now.saturating_sub(before) as f64 / seconds;
     let gone = |sample: &Sample| sample.spent + sample.burned;
     Some(Pace {
+        over_seconds: over_ms.div_ceil(1_000),
         accepted: rate(first.accepted, last.accepted),
         decided: rate(first.decided, last.decided),
         usd: rate(gone(first).usd.0, gone(last).usd.0),
@@ -166,6 +169,7 @@ mod tests {
         let samples = [sample(0, 0), sample(200_000, 1_000), sample(210_000, 1_050)];
         let found = pace(&samples, 211_000).unwrap();
         assert_eq!((found.accepted, found.decided), (5.0, 10.0));
+        assert_eq!(found.over_seconds, 10, "and not two minutes");
         assert_eq!(pace(&samples, 900_000), None, "nobody looked since");
     }
 

@@ -84,8 +84,8 @@ class Progress:
     #: Rows that were accepted, and candidates that were decided.
     accepted: int
     decided: int
-    #: Accepted rows that are expected in the end, and the interval that they will lie in nine times in ten; 0 where nothing is known yet. Of a run that has ended,
-    #: the rows that it has, and no interval.
+    #: Accepted rows that are expected in the end, and the interval that they will lie in nine times in ten; 0 where nothing is known yet.
+    #: Of a run that has ended, the rows that it has, and no interval.
     expected_rows: int
     expected_rows_low: int
     expected_rows_high: int

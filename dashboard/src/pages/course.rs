@@ -1,7 +1,7 @@
 //! The course of a run's budget, and where it leads.
 
 use gristmill_domain::amount::{Amount, MicroUsd};
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{duration, many, thousands};
 use gristmill_picture::burn::{BudgetCourse, Used};
 use gristmill_proto::v1;
 use maud::{Markup, PreEscaped, html};
@@ -83,12 +83,13 @@ fn forecast(unit: Unit, budget: &Budget, limit: f64, pace: &Pace, last: &Sample)
 /// `At this pace the budget is used up at 14:20 UTC, 312 rows short of 10,000.`
 fn told(at_ms: f64, rows: &RowCounts, pace: &Pace) -> Option<String> {
     let now = crate::text::now_ms() as f64;
+    let over = duration(pace.over_seconds);
     let more = pace.accepted * (at_ms - now).max(0.0) / 1_000.0;
     let then = rows.accepted + more.round() as u64;
     // Beyond what is expected, the run ends before its budget does.
     if rows.expected > 0 && then >= rows.expected {
         return Some(format!(
-            "At the pace of the last two minutes, the {} that are expected are there before the budget is used up.",
+            "At the pace of the last {over}, the {} that are expected are there before the budget is used up.",
             many(rows.expected, "row")
         ));
     }
@@ -97,7 +98,7 @@ fn told(at_ms: f64, rows: &RowCounts, pace: &Pace) -> Option<String> {
         short => format!(", {} short of {}", many(short, "row"), thousands(rows.expected)),
     };
     Some(format!(
-        "At the pace of the last two minutes, the budget is used up at {} UTC{short}.",
+        "At the pace of the last {over}, the budget is used up at {} UTC{short}.",
         clock(at_ms as u64)
     ))
 }

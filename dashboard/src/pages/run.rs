@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::response::Response;
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{duration, many, thousands};
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
@@ -147,7 +147,10 @@ fn headlines(run: &v1::Run, rows: &RowCounts, budget: &Budget, pace: Option<&Pac
             @if goes_on(run) {
                 div { dt { "rate" } dd {
                     strong { @match &speed { Some(speed) => (speed), None => "–" } }
-                    span.quiet { @if speed.is_some() { "accepted, over two minutes" } @else { "not watched for long enough" } }
+                    span.quiet { @match pace {
+                        Some(pace) if speed.is_some() => { "accepted, over the last " (duration(pace.over_seconds)) },
+                        _ => "not watched for long enough",
+                    } }
                 } }
                 div { dt { "left" } dd {
                     strong { (left(pace.and_then(|pace| seconds_left(rows, budget, pace)))) }
