@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use gristmill_ports::check::Check;
-
 use crate::args::{BudgetArgs, ClusterCommand, DoctorClusterArgs, OutputStyle, ServerArgs, TraceArgs};
 use crate::doctor::Pending;
 use crate::failure::Failure;
@@ -46,8 +44,7 @@ pub(crate) fn sections(args: &DoctorClusterArgs) -> Vec<Pending> {
     let checks = named.map(|(subject, _)| {
         let text = features::missing("checking a cluster", "cluster").to_string();
         let (found, fix) = text.split_once("\nhelp: ").unwrap_or((&text, ""));
-        let check = Check::not_checked("connection", found, fix);
-        Pending::asks(subject, async move { vec![check] })
+        Pending::unseen(subject, &["connection"], found, fix)
     });
     checks.collect()
 }

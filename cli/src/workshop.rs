@@ -220,10 +220,34 @@ impl Workshop {
     /// # Errors
     /// No endpoint, a key that cannot be read, or an address that requests may not go to.
     pub(crate) fn endpoint(&self, spec: &ModelSpec) -> anyhow::Result<gristmill_endpoint::Options> {
+        let (base_url, model, _) = self.address(spec)?;
+        Ok(endpoint(spec, base_url, model, &self.secrets(spec)?))
+    }
+
+    /// The same without the secrets that the job names, to see what the endpoint shows to anyone.
+    ///
+    /// # Errors
+    /// No endpoint, or an address that requests may not go to.
+    pub(crate) fn endpoint_without_secrets(
+        &self,
+        spec: &ModelSpec,
+    ) -> anyhow::Result<gristmill_endpoint::Options> {
+        let (base_url, model, address) = self.address(spec)?;
+        let secrets = Secrets {
+            link_local: self.endpoints.allow_link_local(&address),
+            ..Secrets::default()
+        };
+        Ok(endpoint(spec, base_url, model, &secrets))
+    }
+
+    /// Where a model's endpoint is, if requests may go there.
+    fn address<'a>(&self, spec: &'a ModelSpec) -> anyhow::Result<(&'a str, &'a str, Address)> {
         let Some(ModelSource::Endpoint { base_url, model }) = spec.source() else {
             bail!("the model names no endpoint");
         };
-        Ok(endpoint(spec, base_url, model, &self.secrets(spec)?))
+        let address = Address::parse(base_url, spec.api())?;
+        self.endpoints.check(&address).map_err(anyhow::Error::msg)?;
+        Ok((base_url, model, address))
     }
 
     /// Where relative paths start; a worker has no files for a job.
@@ -346,6 +370,9 @@ async fn local_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Re
 
 #[cfg(not(feature = "local-model"))]
 async fn local_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
+    if !local.is_path() {
+        gristmill_model_cache::catalogue::find(&local.name)?;
+    }
     Err(crate::features::missing(
         &format!("the local model `{}`", local.name),
         "local-model",

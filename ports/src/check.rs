@@ -34,7 +34,7 @@ pub struct Check {
     pub state: State,
     /// What was found.
     pub found: String,
-    /// What to do about it, or how to see what could not be seen; empty when it is as it has to be.
+    /// What to do about it, or how to see what could not be seen; empty when it is as it has to be, or waits for another check.
     pub fix: String,
 }
 
@@ -59,6 +59,17 @@ impl Check {
         Self::new(name, State::NotChecked, found, fix)
     }
 
+    /// It was not carried out because of how another check of the same subject ended.
+    pub fn waits_for(name: &'static str, first: &Self) -> Self {
+        let ended = match first.state {
+            State::Failed => "failed",
+            State::NotChecked => "was not checked",
+            State::Ok | State::Warning => "ended the look",
+        };
+        let found = format!("`{}` comes first, and it {ended}", first.name);
+        Self::new(name, State::NotChecked, found, "")
+    }
+
     fn new(name: &'static str, state: State, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             name,
@@ -67,6 +78,24 @@ impl Check {
             fix: fix.into(),
         }
     }
+}
+
+/// Adds each of a subject's checks that was not carried out, as not checked: a report that leaves a line out looks as if all were well.
+///
+/// Such a check waits for the last one that failed or could not be seen itself, after which nothing more was looked at.
+pub fn complete(mut checks: Vec<Check>, names: &[&'static str]) -> Vec<Check> {
+    let last = |state| checks.iter().rfind(|check| check.state == state);
+    let ended = last(State::Failed).or_else(|| last(State::NotChecked)).cloned();
+    for &name in names {
+        if checks.iter().any(|check| check.name == name) {
+            continue;
+        }
+        checks.push(match &ended {
+            Some(ended) => Check::waits_for(name, ended),
+            None => Check::not_checked(name, "it could not be seen", "run the check again"),
+        });
+    }
+    checks
 }
 
 /// An error and its causes in one line, each once.
@@ -119,6 +148,32 @@ fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_carried_out_is_in_the_report_with_the_check_that_it_waits_for() {
+        let checks = vec![
+            Check::failed("price", "none", "name one"),
+            Check::ok("endpoint", "it answers"),
+            Check::failed("key", "refused", "correct it"),
+            Check::not_checked("clock", "no date", ""),
+        ];
+        let all = complete(checks.clone(), &["price", "endpoint", "clock", "key", "model"]);
+        assert_eq!(all[..4], checks, "what was found stays as it is");
+        let model = &all[4..];
+        assert!(
+            model.len() == 1
+                && (model[0].name, model[0].state) == ("model", State::NotChecked)
+                && model[0].found == "`key` comes first, and it failed",
+            "{model:?}"
+        );
+        let unseen = complete(vec![Check::not_checked("model", "no list", "")], &["shutdown"]).remove(1);
+        assert_eq!(unseen.found, "`model` comes first, and it was not checked");
+        let silent = complete(Vec::new(), &["space"]).remove(0);
+        assert!(
+            silent.state == State::NotChecked && !silent.fix.is_empty(),
+            "{silent:?}"
+        );
+    }
 
     #[test]
     fn a_clock_is_wrong_by_how_far_it_is_off() {

@@ -294,6 +294,100 @@ fn keys_and_models_are_judged_by_the_providers_own_list() {
 }
 
 #[test]
+fn every_check_of_a_model_is_in_every_report() {
+    let wrong = Some("wrong-wrong-wrong-1");
+    let closed = Config {
+        listing: Listing {
+            there: false,
+            ..Listing::default()
+        },
+        ..with_key()
+    };
+    let open = Config {
+        listing: Listing {
+            open: true,
+            ..Listing::default()
+        },
+        ..with_key()
+    };
+    let away = GOOD.replace("URL", "http://127.0.0.1:9/v1");
+    let in_dollars = GOOD
+        .replace(", price: {input: 1, output: 2}", "")
+        .replace("{calls: 50}", "{usd: 1}");
+    let in_batches = GOOD.replace("model: sim,", "model: sim, batch: true,");
+    for (config, job, key, unseen) in [
+        (with_key(), GOOD, Some(KEY), ""),
+        (with_key(), GOOD, None, "model shutdown"),
+        (with_key(), GOOD, wrong, "model shutdown"),
+        (open, GOOD, None, ""),
+        (closed, GOOD, Some(KEY), "key model shutdown"),
+        (with_key(), &away, Some(KEY), "clock key model shutdown"),
+        (with_key(), &away, None, "clock model shutdown"),
+        (with_key(), &in_dollars, Some(KEY), "price"),
+        (with_key(), &in_batches, None, "batches model shutdown"),
+    ] {
+        let bench = bench(config);
+        let found = look(&bench, job, key);
+        for name in ["price", "endpoint", "clock", "key", "model", "shutdown"] {
+            found.check("model sim", name);
+        }
+        let mut not_checked: Vec<String> = found
+            .all("not_checked")
+            .iter()
+            .filter_map(|check| Some(check.strip_prefix("model sim (")?.split_once(") ")?.1.to_owned()))
+            .collect();
+        not_checked.sort();
+        assert_eq!(not_checked.join(" "), unseen, "{job}\n{}", found.everything);
+    }
+}
+
+#[test]
+fn a_job_that_cannot_be_used_says_what_its_models_and_files_wait_for() {
+    let bench = bench(with_key());
+    // Without its key, an endpoint is still looked at.
+    let found = look(&bench, GOOD, None);
+    found.is("model sim", "endpoint", "ok", "answers", "");
+    found.is("model sim", "model", "not_checked", "only to who shows a key", "");
+    let found = look(&bench, GOOD, Some("wrong-wrong-wrong-1"));
+    found.is("model sim", "model", "not_checked", "`key` comes first", "");
+    // Neither here nor there.
+    let both = GOOD.replace("model: sim,", "model: sim, local: smollm2-135m-instruct,");
+    let found = look(&bench, &both, Some(KEY));
+    found.is(
+        "job (job.yaml)",
+        "config",
+        "failed",
+        "either local or at an endpoint, not both (line 2",
+        "`base_url` and `model`, or `local`",
+    );
+    found.is("model sim", "model", "not_checked", "the job above", "");
+    assert!(!found.everything.contains("unnamed"), "{}", found.everything);
+    // A model that nobody knows is named with those that there are, whatever the program was built with.
+    let unknown = "seeds: {path: seeds.jsonl}\nteacher: {local: smollm}\nembed: {model: off}\nfilter: {validator: {kind: number}}\nbudget: {calls: 5}\n";
+    let found = look(&bench, unknown, None);
+    found.is("model smollm", "files", "failed", "smollm2-135m-instruct", "");
+    found.check("model smollm", "feature");
+    found.is(
+        "clock",
+        "clock",
+        "not_checked",
+        "the job has no model at an endpoint",
+        "timedatectl",
+    );
+    assert!(!found.everything.contains("name a job"), "{}", found.everything);
+    // A job that cannot be read at all leaves nothing out.
+    let found = look(&bench, "seeds: [", Some(KEY));
+    for (subject, name) in [
+        ("runs", "writable"),
+        ("job's files", "seeds"),
+        ("models", "endpoint"),
+        ("clock", "clock"),
+    ] {
+        found.is(subject, name, "not_checked", "", "correct the job");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_one_thing_hides_nothing_of_the_others() {
     let bench = bench(with_key());
     let several = GOOD

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gristmill_ports::blob::{Blobs, Create, Error, Fault};
-use gristmill_ports::check::{Check, told};
+use gristmill_ports::check::{Check, complete, told};
 
 use crate::local::LocalBlobs;
 use crate::open::open;
@@ -17,9 +17,21 @@ const ROOM_MIN: u64 = 256 << 20;
 const NEARLY_FULL: (f64, u64) = (0.1, 20 << 30);
 const GIB: f64 = 1_073_741_824.0;
 
-/// Checks the store behind a URL, which the setting of this name holds: `writable`, `conditional create` and `space`. A folder that is not
-/// made yet is not made: the one that it will be in is checked instead.
+/// The checks of the store behind a URL: `writable` and `conditional create`, and in a folder `space`, which object storage has no end of.
+pub fn check_names(url: &str) -> &'static [&'static str] {
+    match folder(url) {
+        Some(_) => &["writable", "conditional create", "space"],
+        None => &["writable", "conditional create"],
+    }
+}
+
+/// Checks the store behind a URL, which the setting of this name holds: all of [`check_names`]. A folder that is not made yet is not made: the
+/// one that it will be in is checked instead.
 pub async fn checks(url: &str, setting: &str) -> Vec<Check> {
+    complete(carry_out(url, setting).await, check_names(url))
+}
+
+async fn carry_out(url: &str, setting: &str) -> Vec<Check> {
     let blobs: Arc<dyn Blobs> = match folder(url).map(existing) {
         Some(there) => Arc::new(LocalBlobs::new(there)),
         None => match open(url) {
@@ -35,9 +47,18 @@ pub async fn checks(url: &str, setting: &str) -> Vec<Check> {
     };
     let mut checks = trial(&*blobs, setting).await;
     // Asking a disk may take its time.
-    let url = url.to_owned();
-    let room = tokio::task::spawn_blocking(move || space(&url)).await;
-    checks.extend(room.ok().flatten().map(of_space));
+    let asked = url.to_owned();
+    let room = tokio::task::spawn_blocking(move || space(&asked)).await;
+    checks.extend(match room.ok().flatten() {
+        Some(room) => Some(of_space(room)),
+        None => folder(url).map(|folder| {
+            Check::not_checked(
+                "space",
+                "the disk does not say how much is free",
+                format!("`df -h {}` shows it", folder.display()),
+            )
+        }),
+    });
     checks
 }
 

@@ -11,7 +11,7 @@ mod open;
 mod prefixed;
 mod space;
 
-pub use checks::checks;
+pub use checks::{check_names, checks};
 pub use local::LocalBlobs;
 #[cfg(feature = "object-storage")]
 pub use object::ObjectBlobs;

@@ -31,24 +31,39 @@ const AZURE: [&str; 3] = [
 /// Who llama.cpp's server says to serve its models; it answers to any name.
 const LLAMA_CPP: &str = "llamacpp";
 
+/// The checks that every endpoint has.
+pub const CHECKS: [&str; 5] = ["endpoint", "clock", "key", "model", "shutdown"];
+/// The check of an endpoint whose list has prices.
+const LISTED_PRICE: &str = "listed price";
+
 /// What a job says of a model, as far as the checks need it.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     /// Where the key comes from: ``the variable `TEACHER_KEY` ``; empty where the job names none.
     pub key_from: String,
+    /// Why the key that the job names cannot be had, as a check: the endpoint is then asked without one.
+    pub lacks_key: Option<Check>,
     /// Dollars a million prompt tokens and completion tokens.
     pub price: Option<(f64, f64)>,
 }
 
-/// Checks the endpoint: `endpoint`, `clock`, `key`, `model`, `shutdown` and `listed price`. Sends a few requests that cost nothing.
+/// Checks the endpoint: [`CHECKS`], and `listed price` where its list has prices. Sends a few requests that cost nothing.
 pub async fn checks(options: Options, asked: &Asked) -> Vec<Check> {
-    match Visit::open(options, asked) {
-        Ok(visit) => visit.run().await,
-        Err(error) => vec![Check::failed(
-            "endpoint",
-            check::told(&error),
-            "correct what the job says of this model",
-        )],
+    let (checks, priced) = match Visit::open(options, asked) {
+        Ok(visit) => (visit.run().await, visit.is_openrouter()),
+        Err(error) => {
+            let wrong = Check::failed(
+                "endpoint",
+                check::told(&error),
+                "correct what the job says of this model",
+            );
+            (asked.lacks_key.iter().cloned().chain([wrong]).collect(), false)
+        }
+    };
+    let checks = check::complete(checks, &CHECKS);
+    match priced {
+        true => check::complete(checks, &[LISTED_PRICE]),
+        false => checks,
     }
 }
 
@@ -68,20 +83,24 @@ impl<'a> Visit<'a> {
         })
     }
 
-    async fn run(self) -> Vec<Check> {
+    fn is_openrouter(&self) -> bool {
+        self.connection.host() == OPENROUTER.0
+    }
+
+    async fn run(&self) -> Vec<Check> {
         let path = wire::protocol(self.options.api).models_path();
         let looked = match self.look(&self.connection, path).await {
             Ok(looked) => looked,
             Err(error) => {
-                return vec![Check::failed(
+                let away = Check::failed(
                     "endpoint",
                     error.to_string(),
                     "see whether the address is right and can be reached from here: its name, a proxy, a firewall",
-                )];
+                );
+                return self.asked.lacks_key.iter().cloned().chain([away]).collect();
             }
         };
-        let mut checks = vec![self.answered(&looked)];
-        checks.extend(looked.clock.map(|(theirs, ours)| clock(theirs, ours)));
+        let mut checks = vec![self.answered(&looked), clock(looked.clock)];
         let page = match &looked.answer {
             Ok(bytes) => wire::protocol(self.options.api).models(bytes),
             Err(error) => {
@@ -89,7 +108,7 @@ impl<'a> Visit<'a> {
                 return checks;
             }
         };
-        checks.extend(self.key().await);
+        checks.push(self.key().await);
         match page {
             Ok(page) => checks.extend(self.model(&page).await),
             Err(unread) => checks.push(Check::not_checked(
@@ -148,6 +167,9 @@ impl<'a> Visit<'a> {
             return self.unseen("the endpoint did not list its models");
         };
         match (status, scope) {
+            (400 | 401 | 403, Scope::Endpoint) if self.asked.lacks_key.is_some() => {
+                self.unseen("the endpoint lists its models only to who shows a key")
+            }
             (_, Scope::Quota) => vec![Check::failed(
                 "key",
                 said,
@@ -164,14 +186,19 @@ impl<'a> Visit<'a> {
     /// Key and model, where the endpoint shows neither.
     fn unseen(&self, why: &str) -> Vec<Check> {
         let fix = "the first call shows it; a refusal of it is not billed, and the run stops before it spends anything";
-        let mut checks = Vec::new();
-        if self.has_secret() {
-            checks.push(Check::not_checked(
+        let mut checks = vec![match &self.asked.lacks_key {
+            Some(lacking) => lacking.clone(),
+            None if self.has_secret() => Check::not_checked(
                 "key",
                 format!("whether the key is valid could not be seen: {why}"),
                 fix,
-            ));
-        }
+            ),
+            None => Check::not_checked(
+                "key",
+                format!("none is named; whether one is needed could not be seen: {why}"),
+                fix,
+            ),
+        }];
         let model = &self.options.model;
         checks.push(Check::not_checked(
             "model",
@@ -198,42 +225,51 @@ impl<'a> Visit<'a> {
     }
 
     /// Whether the key is what let the list through.
-    async fn key(&self) -> Option<Check> {
+    async fn key(&self) -> Check {
+        if let Some(lacking) = &self.asked.lacks_key {
+            return lacking.clone();
+        }
         if !self.has_secret() {
-            return Some(Check::ok("key", "none is named, and none is asked for"));
+            return Check::ok("key", "none is named, and none is asked for");
         }
-        let (host, path) = OPENROUTER;
-        if self.connection.host() == host {
-            return Some(
-                match self
-                    .look(&self.connection, path)
-                    .await
-                    .map(|looked| looked.answer)
-                {
-                    Ok(Ok(_)) => Check::ok("key", "the provider knows it"),
-                    Ok(Err(
-                        error @ CallError::NotBilled {
-                            scope: Scope::Endpoint,
-                            ..
-                        },
-                    )) => Check::failed("key", error.to_string(), self.key_fix()),
-                    Ok(Err(error)) | Err(error) => {
-                        Check::not_checked("key", error.to_string(), "run the check again")
-                    }
-                },
-            );
+        if self.is_openrouter() {
+            return self.key_known().await;
         }
-        let anonymous = Connection::new(&self.without_secrets()).ok()?;
         let path = wire::protocol(self.options.api).models_path();
-        let answer = self.look(&anonymous, path).await.ok()?.answer;
-        Some(match answer {
-            Ok(_) => Check::not_checked(
+        let answer = match Connection::new(&self.without_secrets()) {
+            Ok(anonymous) => self.look(&anonymous, path).await.map(|looked| looked.answer),
+            Err(error) => return Check::not_checked("key", check::told(&error), "run the check again"),
+        };
+        match answer {
+            Ok(Ok(_)) => Check::not_checked(
                 "key",
                 "the endpoint lists its models to anyone, so this does not show whether the key is valid",
                 "the first call shows it; a refusal of it is not billed, and the run stops before it spends anything",
             ),
-            Err(_) => Check::ok("key", "the endpoint takes it, and refuses who shows none"),
-        })
+            Ok(Err(_)) => Check::ok("key", "the endpoint takes it, and refuses who shows none"),
+            Err(error) => Check::not_checked(
+                "key",
+                format!("the endpoint takes it; what it answers without a key could not be seen: {error}"),
+                "run the check again",
+            ),
+        }
+    }
+
+    /// Whether OpenRouter knows the key, which its list of models does not ask for.
+    async fn key_known(&self) -> Check {
+        let looked = self.look(&self.connection, OPENROUTER.1).await;
+        match looked.map(|looked| looked.answer) {
+            Ok(Ok(_)) => Check::ok("key", "the provider knows it"),
+            Ok(Err(
+                error @ CallError::NotBilled {
+                    scope: Scope::Endpoint,
+                    ..
+                },
+            )) => Check::failed("key", error.to_string(), self.key_fix()),
+            Ok(Err(error)) | Err(error) => {
+                Check::not_checked("key", error.to_string(), "run the check again")
+            }
+        }
     }
 
     fn without_secrets(&self) -> Options {
@@ -313,19 +349,37 @@ impl<'a> Visit<'a> {
     fn found(&self, listed: &Listed, found: String) -> Vec<Check> {
         let mut checks = vec![Check::ok("model", found)];
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        checks.extend(
-            listed
-                .shutdown
-                .map(|date| announced::shutdown(date, today, &listed.replacement)),
-        );
-        if let (Some(listed), Some(asked)) = (listed.price, self.asked.price) {
-            checks.push(announced::price(listed, asked));
+        checks.push(match listed.shutdown {
+            Some(date) => announced::shutdown(date, today, &listed.replacement),
+            None => Check::ok("shutdown", "the endpoint's list announces none"),
+        });
+        match (listed.price, self.asked.price) {
+            (Some(listed), Some(asked)) => checks.push(announced::price(listed, asked)),
+            (Some(_), None) => checks.push(Check::not_checked(
+                LISTED_PRICE,
+                "the job names no price that the listed one could be compared with",
+                "name one: `price: {input: …, output: …}`",
+            )),
+            (None, _) if self.is_openrouter() => checks.push(Check::not_checked(
+                LISTED_PRICE,
+                "the provider's list has no price of this model",
+                "see the provider's page of prices",
+            )),
+            (None, _) => {}
         }
         checks
     }
 }
 
-fn clock(theirs: SystemTime, ours: SystemTime) -> Check {
+/// This machine's clock against the endpoint's, where its answer says the time.
+fn clock(told: Option<(SystemTime, SystemTime)>) -> Check {
+    let Some((theirs, ours)) = told else {
+        return Check::not_checked(
+            "clock",
+            "the endpoint's answers do not say the time",
+            "`timedatectl` says whether this machine's clock is synchronized",
+        );
+    };
     // The header tells whole seconds: the true time is half a second later on average.
     let ahead = match theirs.duration_since(ours) {
         Ok(ahead) => ahead.as_secs_f64(),

@@ -18,7 +18,7 @@ mod wait;
 mod wire;
 
 pub use batch::BatchEndpoint;
-pub use checks::{Asked, checks};
+pub use checks::{Asked, CHECKS, checks};
 pub use client::Endpoint;
 pub use connection::Error;
 pub use key::Key;

@@ -6,7 +6,7 @@ mod management;
 use std::time::Duration;
 
 use gristmill_domain::stage::Stage;
-use gristmill_ports::check::{Check, told};
+use gristmill_ports::check::{Check, complete, told};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation};
@@ -23,9 +23,24 @@ const COMES_BACK: Duration = Duration::from_secs(3);
 /// The name of a queue that nobody declares.
 const NOWHERE: &str = "gristmill-doctor-nowhere";
 
-/// Checks the broker: `connection`, `queues`, `consumers` and `publishing`; with its management API also `version`, `policy`, `replicas` and
-/// `alarms`.
+/// The checks of a broker. The last four need its management API.
+pub const CHECKS: [&str; 8] = [
+    "connection",
+    "queues",
+    "consumers",
+    "publishing",
+    "version",
+    "policy",
+    "replicas",
+    "alarms",
+];
+
+/// Checks the broker: all of [`CHECKS`], and `management` where that API cannot be used.
 pub async fn checks(options: Options, management: Option<&Management>) -> Vec<Check> {
+    complete(carry_out(options, management).await, &CHECKS)
+}
+
+async fn carry_out(options: Options, management: Option<&Management>) -> Vec<Check> {
     let names = Names::new(&options.prefix);
     let (link, vhost) = match opened(&options) {
         Ok(opened) => opened,
@@ -40,14 +55,7 @@ pub async fn checks(options: Options, management: Option<&Management>) -> Vec<Ch
     checks.push(publishing(&live).await);
     match management {
         Some(management) => checks.extend(management::checks(management, &names, &vhost).await),
-        None => checks.push(Check::not_checked(
-            "management",
-            "version, policy, replicas and alarms are shown by RabbitMQ's management API alone",
-            format!(
-                "pass `--management http://USER:PASSWORD@HOST:15672`, or look with `rabbitmqctl version`, `rabbitmqctl list_policies -p {vhost}` and \
-                 `rabbitmq-diagnostics alarms`"
-            ),
-        )),
+        None => checks.extend(management::unseen(&vhost)),
     }
     checks
 }
@@ -143,7 +151,7 @@ async fn queues(live: &Live, names: &Names) -> Vec<Check> {
             match looked(live, names, one).await {
                 Ok(Some(depth)) => there.push((one, depth)),
                 Ok(None) => missing.push(name),
-                Err(error) => return vec![unseen(&error)],
+                Err(error) => return unseen(&error),
             }
             continue;
         }
@@ -154,12 +162,12 @@ async fn queues(live: &Live, names: &Names) -> Vec<Check> {
                 all_compared &= compared;
                 there.push((one, depth));
             }
-            Err(error) => return vec![unseen(&error)],
+            Err(error) => return unseen(&error),
         }
     }
-    let mut checks = vec![existing(&missing, &other, all_compared)];
-    checks.extend(consumers(names, &there));
-    checks
+    let existing = existing(&missing, &other, all_compared);
+    let consumers = consumers(names, &there).unwrap_or_else(|| Check::waits_for("consumers", &existing));
+    vec![existing, consumers]
 }
 
 /// A queue's depth and consumers; `None` where it is missing.
@@ -171,8 +179,10 @@ async fn looked(live: &Live, names: &Names, queue: Queue) -> Result<Option<(u64,
     }
 }
 
-fn unseen(error: &Error) -> Check {
-    Check::failed("queues", told(error), "see the broker's log")
+fn unseen(error: &Error) -> Vec<Check> {
+    let queues = Check::failed("queues", told(error), "see the broker's log");
+    let consumers = Check::waits_for("consumers", &queues);
+    vec![queues, consumers]
 }
 
 fn existing(missing: &[String], other: &[(String, String)], compared: bool) -> Check {

@@ -22,7 +22,7 @@ mod shared;
 mod topology;
 
 pub use broker::Broker;
-pub use checks::checks;
+pub use checks::{CHECKS, checks};
 pub use consume::{RabbitConsumer, RabbitDeadLetters};
 pub use error::Error;
 pub use management::Management;

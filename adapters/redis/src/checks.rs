@@ -24,8 +24,25 @@ const WRITE_SLOW: Duration = Duration::from_millis(50);
 /// Bytes in a mebibyte, as amounts of memory are shown.
 const MIB: f64 = 1_048_576.0;
 
-/// Checks the server: `connection`, `role`, `durability`, `eviction`, `memory`, `replicas`, `permissions`, `writes` and `clock`.
+/// The checks of a server.
+pub const CHECKS: [&str; 9] = [
+    "connection",
+    "role",
+    "durability",
+    "eviction",
+    "memory",
+    "replicas",
+    "permissions",
+    "writes",
+    "clock",
+];
+
+/// Checks the server: all of [`CHECKS`].
 pub async fn checks(address: Address) -> Vec<Check> {
+    check::complete(carry_out(address).await, &CHECKS)
+}
+
+async fn carry_out(address: Address) -> Vec<Check> {
     let (place, tls) = (address.to_string(), address.is_tls());
     let redis = match Redis::connect(address, Options::default()).await {
         Ok(redis) => redis,
@@ -35,7 +52,7 @@ pub async fn checks(address: Address) -> Vec<Check> {
         Ok(info) => info,
         Err(error) => return vec![unusable("connection", &error)],
     };
-    let mut checks = vec![
+    vec![
         connection(&info, &place, tls),
         role(&info),
         durability(&redis, &info).await,
@@ -43,10 +60,9 @@ pub async fn checks(address: Address) -> Vec<Check> {
         memory(&info),
         replicas(&redis, &info).await,
         permissions::check(&redis).await,
-    ];
-    checks.push(writes(&redis).await);
-    checks.extend(clock(&redis).await);
-    checks
+        writes(&redis).await,
+        clock(&redis).await,
+    ]
 }
 
 /// `INFO`, by its members.
@@ -243,18 +259,22 @@ async fn writes(redis: &Redis) -> Check {
     )
 }
 
-async fn clock(redis: &Redis) -> Option<Check> {
+async fn clock(redis: &Redis) -> Check {
     let began = SystemTime::now();
-    let reply = redis.command("TIME", &redis::cmd("TIME")).await.ok()?;
+    let reply = redis.command("TIME", &redis::cmd("TIME")).await;
     let ended = SystemTime::now();
-    let (seconds, micros): (u64, u64) = redis::from_redis_value(reply).ok()?;
+    let told = reply.map(redis::from_redis_value::<(u64, u64)>);
+    let Ok(Ok((seconds, micros))) = told else {
+        return Check::not_checked(
+            "clock",
+            "the server does not tell this user the time",
+            "`redis-cli TIME` shows it; `timedatectl` says whether this machine's clock is synchronized",
+        );
+    };
     let theirs = seconds as f64 + micros as f64 / 1e6;
     let since = |time: SystemTime| {
         time.duration_since(UNIX_EPOCH)
             .map_or(0.0, |since| since.as_secs_f64())
     };
-    Some(check::clock(
-        "Redis'",
-        theirs - (since(began) + since(ended)) / 2.0,
-    ))
+    check::clock("Redis'", theirs - (since(began) + since(ended)) / 2.0)
 }

@@ -17,7 +17,7 @@ pub mod script;
 
 pub use address::Address;
 pub use batch_jobs::RedisBatchJobs;
-pub use checks::checks;
+pub use checks::{CHECKS, checks};
 pub use connection::{Options, Redis, ServerId};
 pub use error::Error;
 pub use fault::Fault;

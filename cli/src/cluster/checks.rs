@@ -13,6 +13,9 @@ use crate::args::{DoctorClusterArgs, PlaintextArgs, ServerArgs};
 use crate::doctor::{Pending, shown};
 use crate::failure::Failure;
 
+/// The checks of a coordinator.
+const COORDINATOR: [&str; 6] = ["connection", "token", "version", "clock", "health", "workers"];
+
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -21,14 +24,22 @@ pub(crate) fn sections(args: &DoctorClusterArgs) -> Vec<Pending> {
     let allowed = args.server.access.plaintext;
     let mut pending = Vec::new();
     if args.redis.is_some() {
-        pending.push(Pending::asks("redis", redis(args.clone(), allowed)));
+        pending.push(Pending::asks(
+            "redis",
+            &gristmill_redis::CHECKS,
+            redis(args.clone(), allowed),
+        ));
     }
     if args.broker.is_some() || args.management.is_some() {
-        pending.push(Pending::asks("rabbitmq", rabbitmq(args.clone(), allowed)));
+        pending.push(Pending::asks(
+            "rabbitmq",
+            &gristmill_rabbitmq::CHECKS,
+            rabbitmq(args.clone(), allowed),
+        ));
     }
     if let Some(server) = args.server.server() {
         let subject = format!("coordinator ({})", shown(&server.server));
-        pending.push(Pending::asks(subject, coordinator(server)));
+        pending.push(Pending::asks(subject, &COORDINATOR, coordinator(server)));
     }
     pending
 }
@@ -37,7 +48,7 @@ async fn redis(args: DoctorClusterArgs, allowed: PlaintextArgs) -> Vec<Check> {
     let url = args.redis.unwrap_or_default();
     match redis_address(&url, &args.tls, allowed) {
         Ok(address) => gristmill_redis::checks(address).await,
-        Err(error) => vec![wrong("`--redis`", error)],
+        Err(error) => vec![wrong("connection", "`--redis`", error)],
     }
 }
 
@@ -51,7 +62,7 @@ async fn rabbitmq(args: DoctorClusterArgs, allowed: PlaintextArgs) -> Vec<Check>
     };
     let options = match broker_options(&url, &args.tls, allowed) {
         Ok(options) => options,
-        Err(error) => return vec![wrong("`--broker`", error)],
+        Err(error) => return vec![wrong("connection", "`--broker`", error)],
     };
     let api = args
         .management
@@ -61,16 +72,16 @@ async fn rabbitmq(args: DoctorClusterArgs, allowed: PlaintextArgs) -> Vec<Check>
         Ok(api) => gristmill_rabbitmq::checks(options, api.as_ref()).await,
         Err(error) => {
             let mut checks = gristmill_rabbitmq::checks(options, None).await;
-            checks.push(wrong("`--management`", error));
+            checks.push(wrong("management", "`--management`", error));
             checks
         }
     }
 }
 
 /// What was given cannot be used.
-fn wrong(setting: &str, error: anyhow::Error) -> Check {
+fn wrong(name: &'static str, setting: &str, error: anyhow::Error) -> Check {
     Check::failed(
-        "connection",
+        name,
         Failure::Input(error).text(),
         format!("correct {setting}, or what belongs to it"),
     )
@@ -95,24 +106,33 @@ async fn coordinator(args: ServerArgs) -> Vec<Check> {
     let mut checks = vec![Check::ok("connection", format!("its API answers, {with}"))];
     match remote.get_server(v1::GetServerRequest {}).await {
         Ok(answer) => checks.extend(itself(&answer.into_inner())),
-        Err(status) if status.code() == Code::Unimplemented => checks.push(Check::warning(
-            "version",
-            "the coordinator is older than this program",
-            "upgrade coordinators before clients: docs/operate.md has the order",
-        )),
+        Err(status) if status.code() == Code::Unimplemented => checks.extend(of_older()),
         Err(status) => {
             checks.push(not_let_in(&status));
             return checks;
         }
     }
-    checks.extend(workers(&mut remote).await);
+    checks.push(workers(&mut remote).await);
     checks
 }
 
+/// A coordinator that does not say of itself what later ones say.
+fn of_older() -> Vec<Check> {
+    let older = "the coordinator is older than this program";
+    let upgrade = "upgrade coordinators before clients: docs/operate.md has the order";
+    let unseen = ["token", "clock", "health"].map(|name| Check::not_checked(name, older, upgrade));
+    [Check::warning("version", older, upgrade)]
+        .into_iter()
+        .chain(unseen)
+        .collect()
+}
+
 fn not_let_in(status: &Status) -> Check {
+    let text = refused(status).text();
+    let (found, _) = text.split_once("\nhelp: ").unwrap_or((&text, ""));
     Check::failed(
         "token",
-        refused(status).text(),
+        found,
         "pass the right one with `--token-file FILE` or GRISTMILL_TOKEN; tokens are in the coordinators' `--tokens` file",
     )
 }
@@ -152,23 +172,28 @@ fn itself(server: &v1::GetServerResponse) -> Vec<Check> {
 }
 
 /// Who works, and of which version.
-async fn workers(remote: &mut Remote) -> Option<Check> {
-    let answer = remote
-        .list_workers(v1::ListWorkersRequest {})
-        .await
-        .ok()?
-        .into_inner();
+async fn workers(remote: &mut Remote) -> Check {
+    let answer = match remote.list_workers(v1::ListWorkersRequest {}).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => {
+            return Check::not_checked(
+                "workers",
+                refused(&status).text(),
+                "`gristmill workers` lists them",
+            );
+        }
+    };
     let reports: Vec<_> = answer
         .workers
         .iter()
         .filter_map(|worker| worker.report.as_ref())
         .collect();
     if answer.workers.is_empty() {
-        return Some(Check::warning(
+        return Check::warning(
             "workers",
             "there is no worker: runs wait",
             "start workers, or see why they do not start; `gristmill workers` lists drained names",
-        ));
+        );
     }
     let count = answer.workers.len();
     let versions: BTreeSet<&str> = reports.iter().map(|report| report.version.as_str()).collect();
@@ -176,7 +201,7 @@ async fn workers(remote: &mut Remote) -> Option<Check> {
         .into_iter()
         .filter(|version| *version != VERSION)
         .collect();
-    Some(match others.is_empty() {
+    match others.is_empty() {
         true => Check::ok("workers", format!("{count} at work")),
         false => Check::warning(
             "workers",
@@ -186,5 +211,5 @@ async fn workers(remote: &mut Remote) -> Option<Check> {
             ),
             "finish the upgrade: workers of several versions serve a run, but an older one leaves tasks that it does not know to others",
         ),
-    })
+    }
 }

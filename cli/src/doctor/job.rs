@@ -15,13 +15,16 @@ use gristmill_sandbox::{Files, Opened};
 use crate::doctor::section::Pending;
 use crate::{prepare, workshop};
 
+/// The checks of the files that every job names.
+pub(super) const CHECKS: [&str; 3] = ["recipes", "validator", "seeds"];
+
 /// The job file: everything that is wrong with it.
 pub(super) fn file(shown: &str, errors: Option<&Errors>) -> Pending {
     let checks = match errors {
         None => vec![Check::ok("settings", "they can be used")],
         Some(errors) => errors.iter().map(|error| wrong(errors, error)).collect(),
     };
-    Pending::reads(format!("job ({shown})"), async move { checks })
+    Pending::reads(format!("job ({shown})"), &[], async move { checks })
 }
 
 fn wrong(errors: &Errors, error: &gristmill_jobfile::Error) -> Check {
@@ -39,7 +42,14 @@ fn wrong(errors: &Errors, error: &gristmill_jobfile::Error) -> Check {
 /// The files that the job names, read as a run reads them.
 pub(super) fn files(job: &Arc<Job>, base: &Path) -> Pending {
     let (job, base) = (Arc::clone(job), base.to_owned());
-    Pending::reads("job's files", async move {
+    let mut names = CHECKS.to_vec();
+    if !job.generate.prompts.is_empty() {
+        names.push("prompts");
+    }
+    if let Some(Need::Databases { .. }) = job.filter.validator.need() {
+        names.push("databases");
+    }
+    Pending::reads("job's files", &names, async move {
         let mut checks = vec![recipes(&job, &base)];
         if !job.generate.prompts.is_empty() {
             checks.push(prompts(&job, &base));
@@ -52,18 +62,12 @@ pub(super) fn files(job: &Arc<Job>, base: &Path) -> Pending {
                 }
                 checks.extend(seeds(&job, &base, checker).await);
             }
-            Err(error) => {
-                checks.push(Check::failed(
-                    "validator",
-                    told(&error),
-                    "correct `filter.validator`: docs/validators.md says what each kind needs",
-                ));
-                checks.push(Check::not_checked(
-                    "seeds",
-                    "seeds are read with the validator, which cannot be used",
-                    "correct that first",
-                ));
-            }
+            // Seeds are read with the validator.
+            Err(error) => checks.push(Check::failed(
+                "validator",
+                told(&error),
+                "correct `filter.validator`: docs/validators.md says what each kind needs",
+            )),
         }
         checks
     })
@@ -116,26 +120,24 @@ async fn seeds(job: &Arc<Job>, base: &Path, checker: Arc<dyn Checker>) -> Vec<Ch
         let read = tokio::task::spawn_blocking(move || read_seeds(&job, &base, &*checker)).await;
         read.unwrap_or_else(|error| Err(anyhow!(error)))
     };
-    let read = match read {
-        Ok(read) => read,
-        Err(error) => {
-            return vec![Check::failed(
-                "seeds",
-                format!("{error:#}"),
-                "correct the file, or `seeds` in the job; `gristmill audit` shows how rows are read",
-            )];
-        }
+    let found = match &read {
+        Ok(read) => of_seeds(read),
+        Err(error) => Check::failed(
+            "seeds",
+            format!("{error:#}"),
+            "correct the file, or `seeds` in the job; `gristmill audit` shows how rows are read",
+        ),
     };
-    let mut checks = vec![of_seeds(&read)];
-    if let Some(Need::Program(_)) = job.filter.validator.need() {
-        checks.push(match prepare::try_out(&*checker, &read.store).await {
+    let validator = match (job.filter.validator.need(), &read) {
+        (Some(Need::Program(_)), Ok(read)) => match prepare::try_out(&*checker, &read.store).await {
             Ok(()) => Check::ok("validator", "the program accepts a real answer"),
             Err(error) => Check::failed("validator", format!("{error:#}"), "correct the program"),
-        });
-    } else {
-        checks.push(Check::ok("validator", "it can be used"));
-    }
-    checks
+        },
+        // A program is tried with a real answer.
+        (Some(Need::Program(_)), Err(_)) => Check::waits_for("validator", &found),
+        (None | Some(Need::Databases { .. }), _) => Check::ok("validator", "it can be used"),
+    };
+    vec![found, validator]
 }
 
 fn of_seeds(read: &SeedsRead) -> Check {

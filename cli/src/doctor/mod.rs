@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill_jobfile::Loaded;
+use gristmill_jobfile::{Errors, Loaded};
 
 use crate::args::{DoctorArgs, OutputStyle};
 use crate::cluster;
@@ -54,32 +54,36 @@ pub(crate) async fn doctor(args: DoctorArgs, view: View, output: OutputStyle) ->
     }
 }
 
+/// Whether a job was named.
+pub(super) enum JobNamed {
+    No,
+    /// It is read, as far as models and files go.
+    Understood,
+    NotUnderstood,
+}
+
 /// What is to be checked.
 async fn pending(args: &DoctorArgs, view: &View) -> Result<Vec<Pending>, Failure> {
     let servers = cluster::sections(&args.cluster);
     let of_cluster = !servers.is_empty() || args.store.is_some();
     let mut pending = vec![machine::program(), machine::scratch(), machine::cache(of_cluster)];
     let mut compared = of_cluster;
+    let mut named = JobNamed::No;
     match &args.job {
         Some(path) => {
-            let (path, set) = (path.clone(), args.set.clone());
-            let (loaded, errors) =
-                tokio::task::spawn_blocking(move || gristmill_jobfile::examine(&path, &set, Keys::Elsewhere))
-                    .await
-                    .map_err(|error| Failure::Other(error.into()))?;
-            let shown = args
-                .job
-                .as_deref()
-                .map_or_else(String::new, |path| path.display().to_string());
-            pending.push(job::file(&shown, errors.as_ref()));
-            if let Some(loaded) = loaded {
-                compared |= loaded
-                    .job
-                    .teacher
-                    .iter()
-                    .any(|teacher| teacher.spec.base_url.is_some());
-                pending.extend(of_job(loaded, view, of_cluster));
-            }
+            let (loaded, errors) = read(path.clone(), args.set.clone()).await?;
+            pending.push(job::file(&path.display().to_string(), errors.as_ref()));
+            named = match loaded {
+                Some(loaded) => {
+                    compared |= models::at_endpoints(&loaded.job);
+                    pending.extend(of_job(loaded, view, of_cluster));
+                    JobNamed::Understood
+                }
+                None => {
+                    pending.extend(of_unread_job(of_cluster));
+                    JobNamed::NotUnderstood
+                }
+            };
         }
         // A machine of a cluster keeps no runs beside itself.
         None if !of_cluster => pending.push(machine::runs(Path::new(RUNS))),
@@ -87,15 +91,22 @@ async fn pending(args: &DoctorArgs, view: &View) -> Result<Vec<Pending>, Failure
     }
     if let Some(store) = args.store.clone() {
         let subject = format!("store ({})", shown(&store));
-        pending.push(Pending::asks(subject, async move {
+        let names = gristmill_blob::check_names(&store);
+        pending.push(Pending::asks(subject, names, async move {
             gristmill_blob::checks(&store, "`--store`").await
         }));
     }
     pending.extend(servers);
     if !compared {
-        pending.push(machine::clock());
+        pending.push(machine::clock(&named));
     }
     Ok(pending)
+}
+
+async fn read(path: PathBuf, set: Vec<String>) -> Result<(Option<Loaded>, Option<Errors>), Failure> {
+    tokio::task::spawn_blocking(move || gristmill_jobfile::examine(&path, &set, Keys::Elsewhere))
+        .await
+        .map_err(|error| Failure::Other(error.into()))
 }
 
 /// The checks of a job that could be read.
@@ -108,12 +119,30 @@ fn of_job(loaded: Loaded, view: &View, of_cluster: bool) -> Vec<Pending> {
     }
     let job = Arc::new(job);
     pending.push(job::files(&job, &base));
-    // Rules that cannot be read are told of the program. Without them, nobody knows where keys may go.
-    let Ok(endpoints) = endpoints_here() else {
-        return pending;
-    };
-    let workshop = Workshop::new(JobAccess::Own(base.clone()), endpoints, view.clone());
+    // Rules that cannot be read are reported of the program. Without them, nobody knows where keys may go.
+    let workshop = endpoints_here().ok().map(|endpoints| {
+        let access = JobAccess::Own(base.clone());
+        Arc::new(Workshop::new(access, endpoints, view.clone()))
+    });
     let keys = if of_cluster { KeysAt::Workers } else { KeysAt::Here };
-    pending.extend(models::models(&job, &base, &Arc::new(workshop), keys));
+    pending.extend(models::models(&job, &base, workshop.as_ref(), keys));
     pending
+}
+
+/// The checks of a job that could not be read: none, and that is said.
+fn of_unread_job(of_cluster: bool) -> Vec<Pending> {
+    let runs = (!of_cluster).then_some(("runs", gristmill_blob::check_names("")));
+    let subjects = [
+        ("job's files", job::CHECKS.as_slice()),
+        ("models", models::CHECKS_UNREAD.as_slice()),
+    ];
+    let unseen = |(subject, names)| {
+        Pending::unseen(
+            subject,
+            names,
+            "the job file cannot be read",
+            "correct the job first: its errors are above",
+        )
+    };
+    runs.into_iter().chain(subjects).map(unseen).collect()
 }

@@ -1,10 +1,11 @@
 //! The models of a job: endpoints, files in this process, and what embeds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use gristmill_coordinator::specs;
 use gristmill_domain::job::{EmbedSource, Job, LocalModel, ModelSource, ModelSpec};
+use gristmill_domain::words::thousands;
 use gristmill_endpoint::{Asked, BatchEndpoint};
 use gristmill_model_cache::Cache;
 use gristmill_ports::check::{Check, told};
@@ -27,8 +28,23 @@ pub(super) enum KeysAt {
     Workers,
 }
 
-/// The checks of all models of a job.
-pub(super) fn models(job: &Arc<Job>, base: &Path, workshop: &Arc<Workshop>, keys: KeysAt) -> Vec<Pending> {
+/// The checks of a model whose job cannot be read.
+pub(super) const CHECKS_UNREAD: [&str; 4] = ["price", "endpoint", "key", "model"];
+/// The checks of a model whose files are read in this process.
+const CHECKS_LOCAL: [&str; 2] = ["feature", "files"];
+
+/// Whether a clock is asked for: that of an endpoint.
+pub(super) fn at_endpoints(job: &Job) -> bool {
+    specs(job).any(|spec| matches!(spec.source(), Some(ModelSource::Endpoint { .. })))
+}
+
+/// The checks of all models of a job. Without a workshop, it is not known which hosts may be asked.
+pub(super) fn models(
+    job: &Arc<Job>,
+    base: &Path,
+    workshop: Option<&Arc<Workshop>>,
+    keys: KeysAt,
+) -> Vec<Pending> {
     let mut names: Vec<String> = Vec::new();
     let mut pending = Vec::new();
     for spec in specs(job) {
@@ -36,36 +52,91 @@ pub(super) fn models(job: &Arc<Job>, base: &Path, workshop: &Arc<Workshop>, keys
         if names.contains(&name) {
             continue;
         }
-        let (spec, job, base) = (spec.clone(), Arc::clone(job), base.to_owned());
-        let workshop = Arc::clone(workshop);
-        let checks = async move {
-            match spec.source() {
-                Some(ModelSource::Local(local)) => vec![of_local(local, &base).await],
-                Some(ModelSource::Endpoint { .. }) => endpoint(&spec, &job, &workshop, keys).await,
-                None => Vec::new(),
-            }
-        };
-        pending.push(Pending::asks(name.clone(), checks));
+        pending.push(one(name.clone(), spec, job, base, workshop, keys));
         names.push(name);
     }
     let (name, base) = (job.embed.model.clone(), base.to_owned());
+    let checks: &[&str] = match job.embed.source() {
+        EmbedSource::Off => &["files"],
+        EmbedSource::Local(_) => &CHECKS_LOCAL,
+    };
     let job = Arc::clone(job);
-    let embeds = async move { vec![embedder(&job, &base).await] };
-    pending.push(Pending::reads(format!("embedding model {name}"), embeds));
+    let embeds = async move { embedder(&job, &base).await };
+    pending.push(Pending::reads(format!("embedding model {name}"), checks, embeds));
     pending
 }
 
+/// The checks of one model.
+fn one(
+    name: String,
+    spec: &ModelSpec,
+    job: &Arc<Job>,
+    base: &Path,
+    workshop: Option<&Arc<Workshop>>,
+    keys: KeysAt,
+) -> Pending {
+    match (spec.source(), workshop) {
+        (Some(ModelSource::Local(local)), _) => {
+            let (local, base) = (local.clone(), base.to_owned());
+            Pending::asks(name, &CHECKS_LOCAL, async move { of_local(&local, &base).await })
+        }
+        (Some(ModelSource::Endpoint { .. }), Some(workshop)) => {
+            let (spec, job, workshop) = (spec.clone(), Arc::clone(job), Arc::clone(workshop));
+            Pending::asks(name, &of_endpoint(&spec), async move {
+                endpoint(&spec, &job, &workshop, keys).await
+            })
+        }
+        (Some(ModelSource::Endpoint { .. }), None) => Pending::unseen(
+            name,
+            &of_endpoint(spec),
+            "GRISTMILL_ENDPOINTS cannot be read, so that it is not known which hosts may be asked",
+            "correct that variable first",
+        ),
+        (None, _) => Pending::unseen(
+            name,
+            &["model"],
+            "the job does not say where it runs: the check of the job above has the error",
+            "give `base_url` and `model`, or `local`",
+        ),
+    }
+}
+
+/// The checks of a model at an endpoint.
+fn of_endpoint(spec: &ModelSpec) -> Vec<&'static str> {
+    let batches = spec.batch.is_some().then_some("batches");
+    let checks = ["price"].into_iter().chain(gristmill_endpoint::CHECKS);
+    checks.chain(batches).collect()
+}
+
 fn shown(spec: &ModelSpec) -> String {
-    match &spec.base_url {
-        Some(_) => format!("model {} ({})", spec.name(), workshop::address_shown(spec)),
-        None => format!("model {}", spec.name()),
+    match (spec.source(), &spec.model, &spec.local) {
+        (Some(ModelSource::Endpoint { model, .. }), ..) => {
+            format!("model {model} ({})", workshop::address_shown(spec))
+        }
+        (Some(ModelSource::Local(local)), ..) | (None, None, Some(local)) => {
+            format!("model {}", local.name())
+        }
+        (None, Some(model), _) => format!("model {model}"),
+        (None, None, None) => "model without a name".to_owned(),
     }
 }
 
 async fn endpoint(spec: &ModelSpec, job: &Job, workshop: &Workshop, keys: KeysAt) -> Vec<Check> {
-    let mut checks: Vec<Check> = price(spec, job).into_iter().collect();
-    let options = match workshop.endpoint(spec) {
-        Ok(options) => options,
+    let mut checks = vec![price(spec, job)];
+    let bare = match workshop.endpoint_without_secrets(spec) {
+        Ok(bare) => bare,
+        Err(error) => {
+            checks.push(Check::failed(
+                "endpoint",
+                format!("{error:#}"),
+                "correct `base_url`, or the hosts in GRISTMILL_ENDPOINTS",
+            ));
+            return checks;
+        }
+    };
+    let (options, lacks_key) = match workshop.endpoint(spec) {
+        Ok(options) => (options, None),
+        // Where the workers are, other hosts may be reached than from here.
         Err(error) if keys == KeysAt::Workers => {
             checks.push(Check::not_checked(
                 "key",
@@ -75,47 +146,56 @@ async fn endpoint(spec: &ModelSpec, job: &Job, workshop: &Workshop, keys: KeysAt
             return checks;
         }
         Err(error) => {
-            checks.push(Check::failed(
+            let lacking = Check::failed(
                 "key",
                 format!("{error:#}"),
                 "set the variable (`export NAME=…`) or correct what the job names",
-            ));
-            return checks;
+            );
+            (bare, Some(lacking))
         }
     };
+    let batches = match (&spec.batch, &lacks_key) {
+        (None, _) => None,
+        (Some(_), Some(lacking)) => Some(Check::waits_for("batches", lacking)),
+        (Some(_), None) => Some(batches(options.clone()).await),
+    };
+    checks.extend(batches);
     let asked = Asked {
         key_from: workshop::key_from(spec),
+        lacks_key,
         price: spec.price.map(|price| (price.input, price.output)),
     };
-    if spec.batch.is_some() {
-        checks.push(batches(options.clone()).await);
-    }
     checks.extend(gristmill_endpoint::checks(options, &asked).await);
     checks
 }
 
-/// The price that the job reckons with; `None` where the job file's own check says that it lacks one.
-fn price(spec: &ModelSpec, job: &Job) -> Option<Check> {
+/// The price that the job reckons with.
+fn price(spec: &ModelSpec, job: &Job) -> Check {
     let Some(price) = spec.price.filter(|_| spec.price().is_some()) else {
-        return job.budget.usd.is_none().then(|| {
-            Check::warning(
+        return match job.budget.usd {
+            Some(_) => Check::not_checked(
+                "price",
+                "the job names none that can be used: the check of the job above has the error",
+                "give it in dollars a million tokens, `price: {input: …, output: …}`, or name a `budget.price_file`",
+            ),
+            None => Check::warning(
                 "price",
                 "the job names no price, so that nobody knows what it spends in dollars; calls alone are limited",
                 "give it in dollars a million tokens, `price: {input: …, output: …}`, or name a `budget.price_file`",
-            )
-        });
+            ),
+        };
     };
     let from = match &job.budget.price_file {
         Some(file) => format!(" ({} or the job)", file.display()),
         None => String::new(),
     };
-    Some(Check::ok(
+    Check::ok(
         "price",
         format!(
             "${} and ${} a million tokens of prompt and completion{from}",
             price.input, price.output
         ),
-    ))
+    )
 }
 
 async fn batches(options: gristmill_endpoint::Options) -> Check {
@@ -133,29 +213,29 @@ async fn batches(options: gristmill_endpoint::Options) -> Check {
     }
 }
 
-/// A GGUF file, or one of the catalogue.
-async fn of_local(local: &LocalModel, base: &Path) -> Check {
-    if !cfg!(feature = "local-model") {
-        return lacking(features::missing(
-            &format!("the local model `{}`", local.name),
-            "local-model",
-        ));
-    }
-    if !local.is_path() {
-        return catalogued(&local.name).await;
-    }
-    let path = base.join(&local.name);
-    match beginning(&path).await {
+/// A GGUF file, or one of the catalogue, and the part of the program that reads it.
+async fn of_local(local: &LocalModel, base: &Path) -> Vec<Check> {
+    let what = format!("the local model `{}`", local.name);
+    let feature = built_in(cfg!(feature = "local-model"), &what, "local-model", "");
+    let files = match local.is_path() {
+        true => gguf(&base.join(&local.name)).await,
+        false => catalogued(&local.name).await,
+    };
+    vec![feature, files]
+}
+
+async fn gguf(path: &Path) -> Check {
+    match beginning(path).await {
         Ok((start, size)) if start == GGUF => Check::ok(
             "files",
-            format!("{}: {} MB of GGUF", path.display(), size / 1_000_000),
+            format!("{}: {} MB of GGUF", path.display(), thousands(size / 1_000_000)),
         ),
         Ok(_) => Check::failed(
             "files",
             format!("{} is not a GGUF file", path.display()),
             "name a model in GGUF form; others can be converted with llama.cpp's `convert_hf_to_gguf.py`",
         ),
-        Err(error) => unreadable(&path, &error),
+        Err(error) => unreadable(path, &error),
     }
 }
 
@@ -169,19 +249,26 @@ async fn beginning(path: &Path) -> std::io::Result<(Vec<u8>, u64)> {
     Ok((start, size))
 }
 
-async fn embedder(job: &Job, base: &Path) -> Check {
+async fn embedder(job: &Job, base: &Path) -> Vec<Check> {
     let name = match job.embed.source() {
-        EmbedSource::Off => return Check::ok("files", "none: duplicates are found by words alone"),
+        EmbedSource::Off => return vec![Check::ok("files", "none: duplicates are found by words alone")],
         EmbedSource::Local(name) => name,
     };
-    if !cfg!(feature = "embedder") {
-        let missing = features::missing(&format!("the embedding model `{name}`"), "embedder");
-        return lacking(anyhow::anyhow!("{missing}, or set `embed.model: off`"));
-    }
-    if !name.contains('/') {
-        return catalogued(name).await;
-    }
-    let folder: PathBuf = base.join(name);
+    let what = format!("the embedding model `{name}`");
+    let feature = built_in(
+        cfg!(feature = "embedder"),
+        &what,
+        "embedder",
+        ", or set `embed.model: off`",
+    );
+    let files = match name.contains('/') {
+        true => embedder_files(&base.join(name)).await,
+        false => catalogued(name).await,
+    };
+    vec![feature, files]
+}
+
+async fn embedder_files(folder: &Path) -> Check {
     for file in EMBEDDER_FILES {
         let path = folder.join(file);
         if let Err(error) = beginning(&path).await {
@@ -213,9 +300,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Check {
     )
 }
 
-/// The program lacks a part: what, and how to get it.
-fn lacking(missing: anyhow::Error) -> Check {
-    let text = missing.to_string();
+/// Whether this program has the part that something needs, and how to get it.
+fn built_in(has: bool, what: &str, feature: &str, otherwise: &str) -> Check {
+    if has {
+        return Check::ok("feature", format!("this program was built with `{feature}`"));
+    }
+    let text = features::missing(what, feature).to_string();
     let (found, fix) = text.split_once("\nhelp: ").unwrap_or((&text, ""));
-    Check::failed("files", found, fix)
+    Check::failed("feature", found, format!("{fix}{otherwise}"))
 }

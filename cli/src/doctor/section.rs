@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use gristmill_domain::words::{many, printable};
-use gristmill_ports::check::{Check, State};
+use gristmill_ports::check::{Check, State, complete};
 use serde_json::Value;
 
 /// Checks that are to be carried out.
 pub(crate) struct Pending {
     subject: String,
+    /// Those that are in the report however the look ends.
+    names: Vec<&'static str>,
     checks: Pin<Box<dyn Future<Output = Vec<Check>> + Send>>,
     late: Late,
 }
@@ -31,27 +33,37 @@ pub(crate) struct Section {
 }
 
 impl Pending {
-    /// Checks that ask a neighbour.
+    /// Checks of these names that ask a neighbour. There may be more, where the neighbour says something of its own.
     pub(crate) fn asks(
         subject: impl Into<String>,
+        names: &[&'static str],
         checks: impl Future<Output = Vec<Check>> + Send + 'static,
     ) -> Self {
         Self {
             subject: subject.into(),
+            names: names.to_vec(),
             checks: Box::pin(checks),
             late: Late::Hangs,
         }
     }
 
-    /// Checks that read files of this machine.
+    /// Checks of these names that read files of this machine.
     pub(crate) fn reads(
         subject: impl Into<String>,
+        names: &[&'static str],
         checks: impl Future<Output = Vec<Check>> + Send + 'static,
     ) -> Self {
         Self {
             late: Late::Unfinished,
-            ..Self::asks(subject, checks)
+            ..Self::asks(subject, names, checks)
         }
+    }
+
+    /// Checks that cannot be carried out, all for one reason.
+    pub(crate) fn unseen(subject: impl Into<String>, names: &[&'static str], why: &str, look: &str) -> Self {
+        let check = |name: &&'static str| Check::not_checked(name, why, look);
+        let checks: Vec<Check> = names.iter().map(check).collect();
+        Self::reads(subject, names, async move { checks })
     }
 
     async fn carry_out(self, within: Duration) -> Section {
@@ -73,7 +85,7 @@ impl Pending {
         };
         Section {
             subject: self.subject,
-            checks,
+            checks: complete(checks, &self.names),
         }
     }
 }
@@ -82,14 +94,20 @@ impl Pending {
 pub(crate) async fn carry_out(pending: Vec<Pending>, within: Duration) -> Vec<Section> {
     let tasks: Vec<_> = pending
         .into_iter()
-        .map(|one| (one.subject.clone(), tokio::spawn(one.carry_out(within))))
+        .map(|one| {
+            let (subject, names) = (one.subject.clone(), one.names.clone());
+            (subject, names, tokio::spawn(one.carry_out(within)))
+        })
         .collect();
     let mut sections = Vec::with_capacity(tasks.len());
-    for (subject, task) in tasks {
+    for (subject, names, task) in tasks {
         // One that breaks does not stop the others.
-        sections.push(task.await.unwrap_or_else(|error| Section {
-            subject,
-            checks: vec![Check::failed("check", error.to_string(), "report this as a bug")],
+        sections.push(task.await.unwrap_or_else(|error| {
+            let broken = Check::failed("check", error.to_string(), "report this as a bug");
+            Section {
+                subject,
+                checks: complete(vec![broken], &names),
+            }
         }));
     }
     sections
@@ -180,7 +198,7 @@ pub(crate) fn text(sections: &[Section], colours: bool) -> String {
             State::Warning => 2,
             State::Failed => 3,
         });
-        for check in checks {
+        for (number, check) in checks.iter().enumerate() {
             let mark = mark(check.state, colours);
             let (first, more) = lines(&check.found);
             let _infallible = writeln!(text, "  {mark} {:<width$}  {first}", check.name);
@@ -188,7 +206,10 @@ pub(crate) fn text(sections: &[Section], colours: bool) -> String {
             for line in more {
                 let _infallible = writeln!(text, "{:indent$}{line}", "");
             }
-            if !check.fix.is_empty() {
+            // What several wait for is said once.
+            let again = checks.get(number + 1);
+            let again = again.is_some_and(|next| (&next.found, &next.fix) == (&check.found, &check.fix));
+            if !check.fix.is_empty() && !again {
                 let word = if check.state == State::NotChecked {
                     "look"
                 } else {
@@ -286,10 +307,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_hangs_fails_in_time_and_holds_up_nobody() {
         let pending = vec![
-            Pending::asks("dead", std::future::pending()),
-            Pending::reads("slow", std::future::pending()),
-            Pending::asks("broken", async { panic!("by accident") }),
-            Pending::asks("well", async { vec![Check::ok("it", "answers")] }),
+            Pending::asks("dead", &["connection"], std::future::pending()),
+            Pending::reads("slow", &["seeds"], std::future::pending()),
+            Pending::asks("broken", &["connection"], async { panic!("by accident") }),
+            Pending::asks("well", &["it"], async { vec![Check::ok("it", "answers")] }),
         ];
         let sections = carry_out(pending, Duration::from_secs(7)).await;
         let states: Vec<State> = sections.iter().map(|section| section.checks[0].state).collect();
@@ -298,5 +319,20 @@ mod tests {
             [State::Failed, State::NotChecked, State::Failed, State::Ok]
         );
         assert!(sections[0].checks[0].found.contains("within 7 seconds"));
+        let last: Vec<(&str, State)> = sections
+            .iter()
+            .filter_map(|section| section.checks.last())
+            .map(|check| (check.name, check.state))
+            .collect();
+        assert_eq!(
+            last,
+            [
+                ("connection", State::NotChecked),
+                ("seeds", State::NotChecked),
+                ("connection", State::NotChecked),
+                ("it", State::Ok),
+            ],
+            "no check is left out"
+        );
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn price(listed: (f64, f64), asked: (f64, f64)) -> Check {
     let written = format!("${:.4} and ${:.4} a million tokens", listed.0, listed.1);
     if below(listed.0, asked.0) || below(listed.1, asked.1) {
         return Check::warning(
-            "listed price",
+            super::LISTED_PRICE,
             format!(
                 "the provider asks {written}, the job reckons with ${:.4} and ${:.4}",
                 asked.0, asked.1
@@ -52,7 +52,7 @@ pub(super) fn price(listed: (f64, f64), asked: (f64, f64)) -> Check {
         );
     }
     Check::ok(
-        "listed price",
+        super::LISTED_PRICE,
         format!("the provider asks {written}, the job reckons with no less"),
     )
 }

@@ -48,6 +48,24 @@ pub(super) async fn checks(management: &Management, names: &Names, vhost: &str) 
     ]
 }
 
+/// The same checks where the management API is not named.
+pub(super) fn unseen(vhost: &str) -> Vec<Check> {
+    let looks = [
+        ("version", "rabbitmqctl version".to_owned()),
+        ("policy", format!("rabbitmqctl list_policies -p {vhost}")),
+        ("replicas", "rabbitmq-queues quorum_status QUEUE".to_owned()),
+        ("alarms", "rabbitmq-diagnostics alarms".to_owned()),
+    ];
+    let checks = looks.map(|(name, look)| {
+        Check::not_checked(
+            name,
+            "RabbitMQ shows it by its management API alone",
+            format!("pass `--management http://USER:PASSWORD@HOST:15672`, or look with `{look}`"),
+        )
+    });
+    checks.to_vec()
+}
+
 fn of_version(version: &str) -> Check {
     let (major, minor) = VERSION_MIN;
     match numbers(version) >= VERSION_MIN {
