@@ -19,6 +19,7 @@ mod verbs;
 
 use gristmill_domain::egress::Endpoints;
 use gristmill_domain::id::RunId;
+use gristmill_domain::words::one_line;
 use gristmill_ports::ledger::Error as LedgerError;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -69,13 +70,13 @@ impl Api {
     }
 }
 
-/// An id in a request.
+/// An id in a request. A text that cannot be one is that of no run.
 fn run_id(text: &str) -> Result<RunId, Status> {
     text.parse()
-        .map_err(|error| Status::invalid_argument(format!("`run`: {error}")))
+        .map_err(|_| unknown_run(format_args!("`{}`", one_line(text))))
 }
 
-fn unknown_run(run: RunId) -> Status {
+fn unknown_run(run: impl std::fmt::Display) -> Status {
     Status::not_found(format!(
         "there is no run {run}: `gristmill runs` lists those there are"
     ))

@@ -134,13 +134,16 @@ pub(crate) fn refused(status: &Status) -> Failure {
         return Failure::Other(anyhow!("the connection to the coordinator broke: {cause}"));
     }
     match status.code() {
+        Code::Unauthenticated => Failure::Input(anyhow!(
+            "{}\nhelp: pass `--token-file FILE`, or set GRISTMILL_TOKEN",
+            status.message()
+        )),
         Code::InvalidArgument
         | Code::NotFound
         | Code::AlreadyExists
         | Code::FailedPrecondition
         | Code::Aborted
         | Code::PermissionDenied
-        | Code::Unauthenticated
         | Code::ResourceExhausted => Failure::Input(error),
         code => Failure::Other(error.context(format!("the coordinator answered: {code}"))),
     }

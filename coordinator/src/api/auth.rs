@@ -196,9 +196,8 @@ impl Access {
             .and_then(|value| value.strip_prefix("Bearer "));
         match self.who(shown) {
             Some(who) => Ok(who),
-            None if shown.is_none() => Err(Status::unauthenticated(
-                "this server asks for a token: pass `--token-file FILE`, or set GRISTMILL_TOKEN",
-            )),
+            // Each client says itself how it is given one.
+            None if shown.is_none() => Err(Status::unauthenticated("this server asks for a token")),
             None => Err(unknown()),
         }
     }
