@@ -3,7 +3,7 @@
 # ports, with their data in one folder. Prints where to submit to, waits, and on Ctrl-C stops all of it in order.
 # Installs RabbitMQ and Redis with apt-get when they are missing and allowed.
 #
-#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--keys LIST] [--endpoints LIST] [--store PATH_OR_URL] [--program PATH] [--folder PATH]
+#   cluster.sh [--workers N] [--coordinators N] [--slots N] [--stages LIST] [--keys LIST] [--endpoints LIST] [--tokens FILE] [--store PATH_OR_URL] [--program PATH] [--folder PATH]
 #
 #   --workers N          worker processes (2)
 #   --coordinators N     coordinator processes (1)
@@ -13,6 +13,7 @@
 #                        by commas: NAME@api.example.com; without a host, to this machine only (those in GRISTMILL_KEYS; else none)
 #   --endpoints LIST     the only hosts that jobs may have requests sent to, joined by commas (those in GRISTMILL_ENDPOINTS; else all but
 #                        link-local addresses)
+#   --tokens FILE        who may use the cluster, a line each: `operator TOKEN [NAME]` or `viewer TOKEN [NAME]` (else everyone on this machine)
 #   --store PATH_OR_URL  where seeds, segments and datasets go (a folder beside the other data)
 #   --program PATH       the `gristmill` to run (the release build; built when it is not there)
 #   --folder PATH        where everything is kept (a new temporary folder); an old one goes on where it stopped
@@ -22,7 +23,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-workers=2 coordinators=1 slots=64 stages=generate,judge,embed keys=${GRISTMILL_KEYS:-} endpoints=${GRISTMILL_ENDPOINTS:-} store='' program='' folder='' made_up=''
+workers=2 coordinators=1 slots=64 stages=generate,judge,embed keys=${GRISTMILL_KEYS:-} endpoints=${GRISTMILL_ENDPOINTS:-} tokens='' store='' program='' folder='' made_up=''
 
 fail() {
     printf 'cluster.sh: %s\n' "$*" >&2
@@ -31,7 +32,7 @@ fail() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --workers | --coordinators | --slots | --stages | --keys | --endpoints | --store | --program | --folder)
+    --workers | --coordinators | --slots | --stages | --keys | --endpoints | --tokens | --store | --program | --folder)
         [ $# -ge 2 ] || fail "$1 needs a value"
         printf -v "${1#--}" %s "$2"
         shift
@@ -53,6 +54,11 @@ for key in ${keys//,/ }; do
     name=${key%%@*}
     [ -n "${!name:-}" ] || fail "--keys names $name, and that variable is not set"
 done
+
+if [ -n "$tokens" ]; then
+    [ -r "$tokens" ] || fail "--tokens names $tokens, and that file cannot be read"
+    tokens=$(realpath -- "$tokens")
+fi
 
 "$here/scripts/need.sh" redis-server rabbitmq-server
 if [ -z "$program" ]; then
@@ -294,7 +300,7 @@ for number in $(seq "$coordinators"); do
     listen=$port
     # Open pages of the dashboard find it again.
     kept_port "coordinator-$number-http"
-    start "coordinator-$number" "$program" coordinator --listen "127.0.0.1:$listen" --http "127.0.0.1:$port"
+    start "coordinator-$number" "$program" coordinator --listen "127.0.0.1:$listen" --http "127.0.0.1:$port" ${tokens:+--tokens "$tokens"}
     await "coordinator-$number" 60 ready "$port"
     servers+=("http://127.0.0.1:$listen")
     watched+=("coordinator-$number http://127.0.0.1:$port/metrics" "dashboard http://127.0.0.1:$port/")
@@ -319,7 +325,9 @@ printf '%s\n' "${servers[@]}"
         printf 'Jobs may use no keys: start with --keys NAME@HOST, or GRISTMILL_KEYS, to let them name variables as `key_env`.\n'
     fi
     printf 'Runs, with datasets and reports, go to %s\n\n' "$store"
-    printf 'export GRISTMILL_SERVER=%s\n%s submit JOB.yaml --watch\n\n' "${servers[0]}" "$program"
+    printf 'export GRISTMILL_SERVER=%s\n' "${servers[0]}"
+    [ -z "$tokens" ] || printf 'export GRISTMILL_TOKEN=TOKEN    # one of an operator, the second word of its line in %s\n' "$tokens"
+    printf '%s submit JOB.yaml --watch\n\n' "$program"
     printf 'Ctrl-C stops everything.\n'
 } >&2
 

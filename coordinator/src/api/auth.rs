@@ -269,6 +269,41 @@ mod tests {
 
     const TOKENS: &str = "# ours\nviewer look-look-look-look\n\noperator change-change-change ann\n";
 
+    /// The file of tokens that the documentation shows.
+    fn documented() -> String {
+        let page = include_str!("../../../deploy/README.md");
+        let (_, file) = page.split_once("A whole file:\n\n").unwrap();
+        let lines = file
+            .lines()
+            .take_while(|line| line.is_empty() || line.starts_with("    "));
+        lines.map(|line| format!("{}\n", line.trim_start())).collect()
+    }
+
+    #[test]
+    fn the_file_of_tokens_that_is_documented_lets_in_who_it_says() {
+        let access = Access::tokens(&documented()).unwrap();
+        let text = documented();
+        let tokens: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .collect();
+        let [alice, jobs, viewer] = tokens[..] else {
+            panic!("{text}");
+        };
+        assert_eq!(ask(&access, Some(alice), Method::CancelRun).unwrap(), "alice");
+        assert_eq!(ask(&access, Some(jobs), Method::Submit).unwrap(), "nightly-jobs");
+        assert!(
+            ask(&access, Some(viewer), Method::GetRun)
+                .unwrap()
+                .starts_with("token ")
+        );
+        assert_eq!(
+            ask(&access, Some(viewer), Method::CancelRun),
+            Err(tonic::Code::PermissionDenied)
+        );
+    }
+
     fn request(token: Option<&str>) -> Request<()> {
         let mut request = Request::new(());
         if let Some(token) = token {
