@@ -4,7 +4,7 @@
   const map = document.querySelector(".rows-map[data-points]");
   if (!map) return;
   // The margin is that of the picture, so that what is drawn over either fits.
-  const side = 900, margin = 21.6, bytes = 12;
+  const side = 900, margin = 21.6, bytes = 16;
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
   canvas.setAttribute("role", "img");
@@ -14,12 +14,15 @@
   let points = null, picture = null, outline = [], chosen = null, sent = 0;
   const at = (number) => margin + (number / 65535) * (side - 2 * margin);
   const share = (number) => Math.min(1, Math.max(0, (number - margin) / (side - 2 * margin)));
+  // A row's place, by which it is chosen, and where its mark is drawn: beside it, where other rows have the same place.
   const read = (i) => ({
     x: at(points.getUint16(i * bytes, true)),
     y: at(points.getUint16(i * bytes + 2, true)),
-    colour: Math.min(points.getUint16(i * bytes + 4, true), 9),
-    round: points.getUint16(i * bytes + 6, true),
-    row: points.getUint32(i * bytes + 8, true),
+    drawnX: (points.getUint16(i * bytes + 4, true) / 65535) * side,
+    drawnY: (points.getUint16(i * bytes + 6, true) / 65535) * side,
+    colour: Math.min(points.getUint16(i * bytes + 8, true), 9),
+    round: points.getUint16(i * bytes + 10, true),
+    row: points.getUint32(i * bytes + 12, true),
   });
   const last = () => (slider && slider.value !== slider.max ? Number(slider.value) + 1 : Infinity);
   // By the rule of even and odd crossings, as the server has it.
@@ -45,9 +48,13 @@
     picture = context.createImageData(side, side);
     const count = points.byteLength / bytes, until = last();
     const size = count > 50000 ? 1 : count > 10000 ? 2 : count > 1000 ? 3 : 5;
+    // Real rows are squares, wider than the dots of the others.
     const dot = (point, colour) => {
-      const x = (point.x - size / 2) | 0, y = (point.y - size / 2) | 0;
-      for (let dx = 0; dx < size; dx += 1) for (let dy = 0; dy < size; dy += 1) {
+      const square = point.round === 0, wide = square ? Math.ceil(size * 1.5) : size, middle = (wide - 1) / 2;
+      const x = Math.round(point.drawnX - wide / 2), y = Math.round(point.drawnY - wide / 2);
+      for (let dx = 0; dx < wide; dx += 1) for (let dy = 0; dy < wide; dy += 1) {
+        if (!square && (dx - middle) ** 2 + (dy - middle) ** 2 > (wide / 2) ** 2) continue;
+        if (x + dx < 0 || x + dx >= side || y + dy < 0 || y + dy >= side) continue;
         picture.data.set(colour, ((y + dy) * side + x + dx) * 4);
       }
     };
@@ -77,7 +84,7 @@
   const nearest = (x, y) => {
     let best = 144, found = null;
     for (let i = 0; i < points.byteLength / bytes; i += 1) {
-      const point = read(i), dx = point.x - x, dy = point.y - y;
+      const point = read(i), dx = point.drawnX - x, dy = point.drawnY - y;
       if (point.round <= last() && dx * dx + dy * dy < best) [best, found] = [dx * dx + dy * dy, point.row];
     }
     return found;

@@ -373,13 +373,37 @@ async fn the_map_grows_by_rounds() {
     assert!(told(&end) == told(&whole) && !end.contains("up to round: "));
     // The canvas has the points of all rounds, and knows which is of which.
     let points = site.get(&format!("/runs/{RUN}/map.bin")).await;
-    assert_eq!(points.bytes.len() as u64, 12 * told(&whole));
-    let rounds: std::collections::BTreeSet<u16> = points
-        .bytes
-        .chunks_exact(12)
-        .map(|point| u16::from_le_bytes([point[6], point[7]]))
-        .collect();
+    assert_eq!(points.bytes.len() as u64, 16 * told(&whole));
+    let rounds: std::collections::BTreeSet<u16> =
+        canvas(&points.bytes).into_iter().map(|point| point[5]).collect();
     assert!(rounds.contains(&0) && rounds.contains(&(u16::try_from(last).unwrap() + 1)));
+}
+
+/// What the canvas gets of each point: its place, where it is drawn, its colour, and one more than its round.
+fn canvas(bytes: &[u8]) -> Vec<[u16; 6]> {
+    let point = |bytes: &[u8]| std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]));
+    bytes.chunks_exact(16).map(point).collect()
+}
+
+#[tokio::test]
+async fn rows_at_one_place_are_drawn_around_it_and_real_ones_cover_no_other() {
+    let site = Site::new();
+    map(&site, "").await;
+    let points = canvas(&site.get(&format!("/runs/{RUN}/map.bin")).await.bytes);
+    let places = |from: usize| -> std::collections::BTreeSet<(u16, u16)> {
+        points
+            .iter()
+            .map(|point| (point[from], point[from + 1]))
+            .collect()
+    };
+    let (at, drawn) = (places(0), places(2));
+    assert!(at.len() < points.len(), "answers to one question have its place");
+    assert_eq!(drawn.len(), points.len(), "each is drawn at a place of its own");
+    let real = points.iter().filter(|point| point[5] == 0).count();
+    assert!(
+        real > 0 && points[..real].iter().all(|point| point[5] == 0),
+        "they are drawn first"
+    );
 }
 
 #[tokio::test]

@@ -171,7 +171,7 @@ pub fn map(args: &MapOptions, task: &Task) -> anyhow::Result<DrawnMap> {
         None => "Map of rows.".to_owned(),
     };
     let note = format!(
-        "Vectors by {}, {}; {} neighbours, seed {}. Near points are near rows; distances across the map mean little.",
+        "Vectors by {}, {}; {} neighbours, seed {}. Near points are near rows; distances across the map mean little. Points at one place are drawn around it.",
         vectorizer.model(),
         rows.field,
         args.neighbors,

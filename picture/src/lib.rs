@@ -20,6 +20,7 @@ mod page;
 pub mod parts;
 pub mod points;
 pub mod report;
+mod spread;
 mod style;
 mod text;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::points::{Class, Points, places};
+use crate::points::{Class, Points};
 use crate::{Error, page};
 
 /// What a point tells of its row.
@@ -69,9 +69,9 @@ impl Map {
             .points
             .points
             .iter()
+            .zip(self.points.drawn_in_page())
             .zip(&self.told)
-            .filter_map(|(point, told)| {
-                let (x, y) = places(point);
+            .filter_map(|((point, (x, y)), told)| {
                 let class = self.points.classes.get(point.class)?;
                 Some(Line {
                     x: (x * 10.0).round() / 10.0,

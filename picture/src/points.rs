@@ -6,12 +6,16 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::canvas::Canvas;
+use crate::spread::spread;
 use crate::style::{COLOURS, LIGHT, OTHERS};
 use crate::text::{escape, push_number, thousands};
 
 /// Side of the drawing, in units of its own; points lie between 0 and this, a margin apart.
 pub const SIDE: f64 = 1000.0;
 const MARGIN: f64 = 24.0;
+/// Units of the drawing that a pixel of a mark's width is, in a picture and in the column of a page, which shows it smaller.
+const UNITS_A_PIXEL: f64 = 1.25;
+const UNITS_A_PIXEL_IN_PAGE: f64 = 1.7;
 /// Classes with a colour of their own, the real rows among them. More share the last colour.
 pub const CLASSES: usize = OTHERS;
 
@@ -105,26 +109,43 @@ impl Points {
         }
     }
 
-    /// Width of a class's marks in pixels: fewer points may be larger. Squares are wider, so that they are seen behind a dot at their place.
-    fn mark(&self, class: &Class) -> f64 {
-        let width = match self.points.len() {
+    /// Width of a mark in pixels: fewer points may be larger.
+    fn width(&self) -> f64 {
+        match self.points.len() {
             0..=300 => 6.0,
             301..=1_500 => 4.5,
             1_501..=10_000 => 3.5,
             _ => 2.0,
-        };
-        if class.square { width * 1.5 } else { width }
+        }
+    }
+
+    /// Width of a class's marks in pixels. Squares are wider, so that they are seen behind a dot.
+    fn mark(&self, class: &Class) -> f64 {
+        match class.square {
+            true => self.width() * 1.5,
+            false => self.width(),
+        }
+    }
+
+    /// Where each point is drawn in a picture, in units of the drawing: at its place, or beside it where others have the same.
+    pub fn drawn(&self) -> Vec<(f64, f64)> {
+        spread(&self.points, self.width() * UNITS_A_PIXEL)
+    }
+
+    /// The same in a page.
+    pub(crate) fn drawn_in_page(&self) -> Vec<(f64, f64)> {
+        spread(&self.points, self.width() * UNITS_A_PIXEL_IN_PAGE)
     }
 
     /// A path a class, as a row of elements: a mark is a line without length, whose ends are round or square.
-    fn paths(&self) -> String {
+    fn paths(&self, drawn: &[(f64, f64)]) -> String {
         let mut paths = vec![String::new(); self.classes.len()];
-        for point in &self.points {
+        for (point, &(x, y)) in self.points.iter().zip(drawn) {
             if let Some(path) = paths.get_mut(point.class) {
                 path.push('M');
-                push_number(path, place(point.x));
+                push_number(path, x);
                 path.push(' ');
-                push_number(path, place(point.y));
+                push_number(path, y);
                 path.push_str("h0");
             }
         }
@@ -151,7 +172,7 @@ impl Points {
         format!(
             r#"<svg id="map" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{}">{}<path id="found" class="dots" stroke-width="7" d=""/><circle id="mark" r="14" cx="-99" cy="-99"/></svg>"#,
             escape(title),
-            self.paths()
+            self.paths(&self.drawn_in_page())
         )
     }
 
@@ -162,7 +183,7 @@ impl Points {
         let mut text = format!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {height}" width="{SIDE}" height="{height}" role="img"><title>{}</title><style>{COLOURS}</style><rect class="ground" width="{SIDE}" height="{height}"/>{}"#,
             escape(title),
-            self.paths()
+            self.paths(&self.drawn())
         );
         for (number, class) in self.classes.iter().enumerate() {
             let (x, y) = (
@@ -191,17 +212,20 @@ impl Points {
     pub fn png(&self, side: u32) -> Result<Vec<u8>, Error> {
         let mut canvas = Canvas::new(side)?;
         let scale = f64::from(side) / SIDE;
+        let drawn = self.drawn();
         // Class by class, as the paths are.
-        for (number, class) in self.classes.iter().enumerate() {
+        let mut order: Vec<(&Point, &(f64, f64))> = self.points.iter().zip(&drawn).collect();
+        order.sort_by_key(|(point, _)| point.class);
+        for (point, (x, y)) in order {
+            let Some(class) = self.classes.get(point.class) else {
+                continue;
+            };
             let colour = match class.pale {
                 true => LIGHT[class.colour.min(OTHERS)].map(|part| part + (u8::MAX - part) / 4 * 3),
                 false => LIGHT[class.colour.min(OTHERS)],
             };
             let radius = self.mark(class) * f64::from(side) / 1600.0;
-            for point in self.points.iter().filter(|point| point.class == number) {
-                let (x, y) = places(point);
-                canvas.mark(x * scale, y * scale, radius, class.square, colour);
-            }
+            canvas.mark(x * scale, y * scale, radius, class.square, colour);
         }
         canvas.encode()
     }

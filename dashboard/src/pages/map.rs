@@ -107,7 +107,7 @@ fn drawing(run: &str, wanted: &Wanted, found: &Found) -> Markup {
             "Near points are questions alike; distances across the map mean little. " (many(all.points.len() as u64, "point"))
             @if (all.points.len() as u64) < all.of { ", drawn evenly from " (thousands(all.of)) " rows" }
             @if all.nowhere > 0 { "; " (thousands(all.nowhere)) " more rows have no place" @if !all.placing.is_done() { " yet" } }
-            "."
+            ". Real rows are squares, and the others dots. Rows at one place, such as answers to one question, are drawn around it."
         }
         div.rows-map.(if wanted.shows(Layer::Points) { "" } else { "bare" })
             data-points=(wanted.address(run, "map.bin", &filter)) data-rows=(link::of_run(run, "rows"))

@@ -58,7 +58,7 @@ pub(super) fn map(gathered: &Gathered, measured: &Measured) -> Map {
         note: match &measured.marks {
             Err(why) => format!("The map could not be drawn: {why}."),
             Ok(_) => format!(
-                "Vectors of {} by {}. Near marks are near rows; distances across the map, and sizes of its patches, mean little.{}",
+                "Vectors of {} by {}. Near marks are near rows; distances across the map, and sizes of its patches, mean little. Marks at one place are drawn around it.{}",
                 gathered.vectors_of(),
                 gathered.model(),
                 left_out(gathered.unusable)
