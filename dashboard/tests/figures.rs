@@ -59,8 +59,7 @@ async fn whole(dashboard: &Dashboard, path: &str) -> String {
     loop {
         let (status, page, _) = ask(dashboard, path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {page}");
-        let waits =
-            page.contains("is being counted") || page.contains("in the background where rounds have ended");
+        let waits = page.contains("is being counted") || page.contains("is being measured in the background");
         if !waits {
             assert!(
                 !page.contains(" style=") && !page.contains("<style"),
@@ -262,7 +261,14 @@ async fn two_runs_are_compared_by_what_differs() {
         let cell = format!("reason={}\">{}</a>", reason.as_str(), loss.rows);
         assert_eq!(page.matches(&cell).count(), 2, "{cell}: {page}");
     }
-    assert!(page.contains("DCScore up to each round"), "{page}");
+    let (_, measured) = page.split_once("DCScore up to each round</th>").unwrap();
+    let line = measured.split_once("</tr>").unwrap().0;
+    assert_eq!(
+        line.matches(", n = ").count(),
+        2,
+        "with what it depends on: {line}"
+    );
+    assert!(!line.contains("not comparable"), "{line}");
     for (query, why) in [
         ("", "No run was chosen"),
         ("?run=a", "One run"),

@@ -53,6 +53,25 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number that may have decimals, to three digits that count: `4,864`, `72.5`, `3.25`, `0.714`. A whole one has none: `72`.
+pub fn figure(number: f64) -> String {
+    let decimals = match number.abs() {
+        _ if number.fract() == 0.0 => 0,
+        0.0..1.0 => 3,
+        1.0..10.0 => 2,
+        10.0..1_000.0 => 1,
+        _ => 0,
+    };
+    let text = format!("{:.decimals$}", number.abs());
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let sign = if number < 0.0 { "-" } else { "" };
+    match whole.parse() {
+        Ok(whole) => format!("{sign}{}{fraction}", thousands(whole)),
+        // What is no number, or has more than twenty digits.
+        Err(_) => format!("{sign}{text}"),
+    }
+}
+
 /// A text without the control and direction characters, which could rewrite the terminal's line.
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -79,6 +98,19 @@ mod tests {
     fn numbers_and_durations_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(999), "999");
+        for (number, text) in [
+            (4_864.0, "4,864"),
+            (1_234.6, "1,235"),
+            (72.0, "72"),
+            (72.04, "72.0"),
+            (3.25, "3.25"),
+            (0.7142, "0.714"),
+            (-0.25, "-0.250"),
+            (0.0, "0"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(figure(number), text);
+        }
         let list = ["a", "b", "c"].map(str::to_owned);
         assert_eq!(
             (first_of(&list, 3), first_of(&list, 2)),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::style::COLOURS;
-use crate::text::{escape, push_number};
+use crate::text::{escape, push_number, thousands};
 
 /// Size of a chart; text is drawn at its own size where the chart is as wide as a phone.
 const WIDTH: f64 = 340.0;
@@ -29,8 +29,10 @@ pub struct Value {
 /// A chart of one measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What is measured, with all that it depends on.
-    pub title: String,
+    /// What is measured.
+    pub measure: String,
+    /// What its values depend on, such as `τ = 0.1, n = 500`: only charts that agree in it can be compared. Empty for counts.
+    pub depends: String,
     /// Number of its colour.
     pub colour: usize,
     /// Values in order; those that are no number are left out.
@@ -39,14 +41,14 @@ pub struct Chart {
     pub top: Option<f64>,
 }
 
-/// `0`, `0.25`, `120`, `3.4k`.
+/// `0`, `0.25`, `1,200`, `34k`.
 fn short(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         0.0..1.0 => format!("{value:.2}"),
-        _ if value.fract() == 0.0 && value.abs() < 10_000.0 => format!("{value:.0}"),
+        1.0..100.0 if value.fract() == 0.0 => format!("{value:.0}"),
         1.0..100.0 => format!("{value:.1}"),
-        100.0..10_000.0 => format!("{value:.0}"),
+        100.0..10_000.0 => thousands(value.abs().round() as u64),
         _ => format!("{:.0}k", value / 1000.0),
     }
 }
@@ -63,6 +65,14 @@ fn round_up(value: f64) -> f64 {
 }
 
 impl Chart {
+    /// What is measured, with all that it depends on.
+    pub fn title(&self) -> String {
+        match self.depends.as_str() {
+            "" => self.measure.clone(),
+            depends => format!("{}, {depends}", self.measure),
+        }
+    }
+
     fn scale(&self) -> f64 {
         let largest = self
             .values
@@ -144,7 +154,7 @@ impl Chart {
     pub fn inline(&self) -> String {
         format!(
             r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">{}</svg>"#,
-            escape(&self.title),
+            escape(&self.title()),
             self.drawn()
         )
     }
@@ -158,7 +168,7 @@ impl Chart {
             2.0 * WIDTH,
             2.0 * height,
             self.drawn(),
-            title = escape(&self.title)
+            title = escape(&self.title())
         )
     }
 }
@@ -174,8 +184,20 @@ mod tests {
             (400.0, 0.08, 1000.0, 1.0)
         );
         assert_eq!(
-            (short(200.0), short(0.5), short(1.5), short(20_000.0)),
-            ("200".into(), "0.50".into(), "1.5".into(), "20k".into())
+            (
+                short(2_000.0),
+                short(0.5),
+                short(1.5),
+                short(20_000.0),
+                short(4.0)
+            ),
+            (
+                "2,000".into(),
+                "0.50".into(),
+                "1.5".into(),
+                "20k".into(),
+                "4".into()
+            )
         );
     }
 
@@ -187,13 +209,16 @@ mod tests {
             between: None,
         };
         let chart = Chart {
-            title: "coverage & more".to_owned(),
+            measure: "coverage & more".to_owned(),
+            depends: "k = 5".to_owned(),
             colour: 1,
             values: vec![value("0", 0.25), value("1", f64::NAN), value("<2>", 1.0)],
             top: Some(1.0),
         };
         let svg = chart.svg();
-        assert!(!svg.contains("NaN") && svg.contains("&lt;2&gt;") && svg.contains("coverage &amp; more"));
+        assert!(
+            !svg.contains("NaN") && svg.contains("&lt;2&gt;") && svg.contains("coverage &amp; more, k = 5")
+        );
         assert_eq!(svg.matches("<circle").count(), 2);
         let empty = Chart {
             values: Vec::new(),

@@ -141,7 +141,7 @@ impl Report {
             .map(|chart| {
                 format!(
                     "<figure><figcaption>{}</figcaption>{}</figure>",
-                    crate::text::escape(&chart.title),
+                    crate::text::escape(&chart.title()),
                     chart.inline()
                 )
             })

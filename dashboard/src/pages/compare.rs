@@ -7,7 +7,7 @@ use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
 use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::filter::Reason;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_proto::v1;
 use gristmill_runs::Manifest;
 use maud::{Markup, html};
@@ -59,11 +59,38 @@ pub(super) async fn compare(asked: Asked, Query(pairs): Query<Pairs>) -> Respons
     show(asked, move || page(Arc::clone(&app), who, [a.clone(), b.clone()])).await
 }
 
+/// What is known of a run's diversity and coverage.
+enum Measures {
+    /// Nothing yet: they are measured in the background.
+    Measuring,
+    /// Nothing, for this reason.
+    Failed(String),
+    Known(Arc<Measured>),
+}
+
+impl Measures {
+    fn known(&self) -> Option<&Measured> {
+        match self {
+            Self::Known(measured) => Some(measured),
+            Self::Measuring | Self::Failed(_) => None,
+        }
+    }
+
+    /// What stands in the place of a figure.
+    fn missing(&self) -> &'static str {
+        match self {
+            Self::Measuring => "measuring…",
+            Self::Failed(_) => "cannot be measured",
+            Self::Known(_) => "–",
+        }
+    }
+}
+
 /// A run with what is known of it.
 struct Side {
     run: v1::Run,
     facts: Facts,
-    measured: Option<Arc<Measured>>,
+    measured: Measures,
     budget: Budget,
     rows: RowCounts,
 }
@@ -73,12 +100,18 @@ impl Side {
         let run = app.source.run(who, run).await?;
         let facts = app.facts.of(&app.source, &run).await;
         let measured = match &facts {
-            Ok(Some(counted)) => app.measures.of(&app.source, &run, counted).await,
-            Ok(None) | Err(_) => None,
+            Ok(Some(counted)) => match app.measures.of(&app.source, &run, counted).await {
+                None => Measures::Measuring,
+                Some(Err(why)) => Measures::Failed(why),
+                Some(Ok(measured)) => Measures::Known(measured),
+            },
+            // Its rows are counted first.
+            Ok(None) => Measures::Measuring,
+            Err(why) => Measures::Failed(why.clone()),
         };
         Ok(Self {
             facts,
-            measured: measured.and_then(Result::ok),
+            measured,
             budget: Budget::of(&run),
             rows: RowCounts::reported(&run),
             run,
@@ -140,19 +173,21 @@ fn heads(sides: &[Side; 2], cluster: bool) -> Markup {
 
 /// One measure of both runs, `None` where it is not known; `text` puts it in words.
 fn line(name: &Markup, values: [Option<f64>; 2], text: &dyn Fn(f64) -> String) -> Markup {
-    let most = values.iter().flatten().copied().fold(0.0, f64::max);
-    let share = |value: Option<f64>| {
-        if most > 0.0 {
-            value.unwrap_or(0.0) / most
-        } else {
-            0.0
-        }
-    };
+    let cells = values.map(|value| value.map_or_else(|| "–".to_owned(), text));
     html! { tr {
         th scope="row" { (name) }
-        td.bar { (pair(values.map(share))) }
-        @for value in values { td { @match value { Some(value) => (text(value)), None => "–" } } }
+        td.bar { (bars(values)) }
+        @for cell in cells { td { (cell) } }
     } }
+}
+
+fn bars(values: [Option<f64>; 2]) -> Markup {
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    let share = |value: Option<f64>| match most > 0.0 {
+        true => value.unwrap_or(0.0) / most,
+        false => 0.0,
+    };
+    pair(values.map(share))
 }
 
 fn columns(sides: &[Side; 2], what: &str) -> Markup {
@@ -190,7 +225,7 @@ fn numbers(sides: &[Side; 2]) -> Markup {
                     (line(&html! { "spent and burned" }, of(&Side::usd), &usd))
                     (line(&html! { "calls" }, of(&Side::calls), &whole))
                     (line(&html! { "cost of an accepted row" }, of(&|side| side.each(side.usd())), &usd))
-                    (line(&html! { "calls an accepted row" }, of(&|side| side.each(side.calls())), &|value| format!("{value:.2}")))
+                    (line(&html! { "calls an accepted row" }, of(&|side| side.each(side.calls())), &figure))
                     (line(&html! { "concepts at their target" }, of(&met), &share))
                 }
             } }
@@ -243,44 +278,66 @@ fn rejects(sides: &[Side; 2]) -> Markup {
     }
 }
 
+/// A measure after the last round, and what it depends on.
+type Last<'a> = (f64, &'a str);
+
 /// Diversity and coverage after the last round of each, as its report measures them.
 fn measures(sides: &[Side; 2]) -> Markup {
-    let measured = [0, 1].map(|number| sides[number].measured.as_ref());
-    let titles: Vec<&str> = {
-        let charts = measured.iter().flatten().flat_map(|measured| &measured.charts);
-        let mut titles: Vec<&str> = Vec::new();
-        // What each round brought by itself says nothing of the whole.
-        for chart in charts.filter(|chart| chart.title.contains("up to each round")) {
-            if !titles.contains(&chart.title.as_str()) {
-                titles.push(&chart.title);
-            }
+    let known = sides.each_ref().map(|side| side.measured.known());
+    let mut names: Vec<&str> = Vec::new();
+    let charts = known.iter().flatten().flat_map(|measured| &measured.charts);
+    // What each round brought by itself says nothing of the whole.
+    for chart in charts.filter(|chart| !chart.depends.is_empty()) {
+        if !names.contains(&chart.measure.as_str()) {
+            names.push(&chart.measure);
         }
-        titles
-    };
-    let last = |number: usize, title: &str| {
-        let charts = &measured[number]?.charts;
-        let chart = charts.iter().find(|chart| chart.title == title)?;
-        chart
-            .values
-            .iter()
-            .rfind(|value| value.value.is_finite())
-            .map(|value| value.value)
-    };
+    }
     html! {
         section aria-labelledby="measured-title" {
             h2 #measured-title { "Diversity and coverage" }
-            @if measured.iter().any(Option::is_none) { p.quiet { "They are measured in the background where rounds have ended; what is not known yet is a dash." } }
-            @if !titles.is_empty() {
+            @for side in sides { @match &side.measured {
+                Measures::Known(_) => {},
+                Measures::Measuring => p.quiet { (side.run.run) " is being measured in the background: its figures appear here." },
+                Measures::Failed(why) => p.verdict.warn { span.sign aria-hidden="true" { "!" } (side.run.run) " cannot be measured: " (Shown(why)) },
+            } }
+            @if !names.is_empty() {
                 div.scroll { table.bars {
                     (columns(sides, "after the last round"))
-                    tbody { @for title in titles {
-                        (line(&html! { (Shown(title)) }, [last(0, title), last(1, title)], &|value| format!("{value:.3}")))
+                    tbody { @for name in names {
+                        (measure(name, known.map(|measured| last(measured?, name)), sides))
                     } }
                 } }
-                p.quiet { "Figures depend on the model that embeds the rows and on how many are drawn: compare those of one name only." }
+                p.quiet { "Figures depend on the model that embeds the rows, and on what stands beside them: τ, the number of rows n that are drawn, and the neighbours k." }
             }
         }
     }
+}
+
+fn last<'a>(measured: &'a Measured, name: &str) -> Option<Last<'a>> {
+    let chart = measured.charts.iter().find(|chart| chart.measure == name)?;
+    let value = chart.values.iter().rfind(|value| value.value.is_finite())?;
+    Some((value.value, &chart.depends))
+}
+
+/// One line: with bars where both were measured alike.
+fn measure(name: &str, last: [Option<Last<'_>>; 2], sides: &[Side; 2]) -> Markup {
+    let alike = match last {
+        [Some((_, a)), Some((_, b))] => a == b,
+        _ => true,
+    };
+    html! { tr {
+        th scope="row" { (Shown(name)) }
+        td.bar {
+            @if alike { (bars(last.map(|last| last.map(|(value, _)| value)))) }
+            @else { span.flag { "not comparable: measured differently" } }
+        }
+        @for (last, side) in last.iter().zip(sides) { td {
+            @match last {
+                Some((value, depends)) => { (figure(*value)) " " span.quiet { "(" (Shown(depends)) ")" } },
+                None => span.quiet { (side.measured.missing()) },
+            }
+        } }
+    } }
 }
 
 fn configuration(sides: &[Side; 2]) -> Markup {
@@ -323,7 +380,74 @@ pub(super) fn tick(run: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_picture::lines::{Chart, Value};
+
     use super::*;
+
+    fn side(run: &str, measured: Measures) -> Side {
+        let run = v1::Run {
+            run: run.to_owned(),
+            ..v1::Run::default()
+        };
+        Side {
+            facts: Ok(None),
+            measured,
+            budget: Budget::of(&run),
+            rows: RowCounts::reported(&run),
+            run,
+        }
+    }
+
+    fn known(depends: &str, values: &[f64]) -> Measures {
+        let value = |value: &f64| Value {
+            step: "0".to_owned(),
+            value: *value,
+            between: None,
+        };
+        let chart = Chart {
+            measure: "DCScore".to_owned(),
+            depends: depends.to_owned(),
+            colour: 2,
+            values: values.iter().map(value).collect(),
+            top: None,
+        };
+        Measures::Known(Arc::new(Measured {
+            charts: vec![chart],
+            note: String::new(),
+        }))
+    }
+
+    #[test]
+    fn what_was_measured_differently_is_not_set_against_each_other() {
+        let shown = |a, b| measures(&[side("a", a), side("b", b)]).into_string();
+        let at_200 = || known("n = 200", &[30.0, 72.0]);
+        let alike = shown(at_200(), known("n = 200", &[80.5, f64::NAN]));
+        assert!(
+            !alike.contains("not comparable") && alike.matches("<svg").count() > 0,
+            "{alike}"
+        );
+        assert!(
+            alike.contains(">72 <") && alike.contains(">80.5 <"),
+            "the last of each: {alike}"
+        );
+        let unlike = shown(at_200(), known("n = 1,000", &[80.5]));
+        assert!(
+            unlike.contains("not comparable") && !unlike.contains("<svg"),
+            "{unlike}"
+        );
+        assert!(
+            unlike.contains("(n = 200)") && unlike.contains("(n = 1,000)"),
+            "{unlike}"
+        );
+        let waits = shown(at_200(), Measures::Measuring);
+        assert!(
+            waits.contains(">measuring…<") && waits.contains("b is being measured"),
+            "{waits}"
+        );
+        let failed = shown(Measures::Failed("<why>".to_owned()), at_200());
+        assert!(failed.contains("a cannot be measured: &lt;why&gt;"), "{failed}");
+        assert!(failed.contains(">cannot be measured<"), "{failed}");
+    }
 
     #[test]
     fn two_boxes_or_two_names_are_two_runs() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use gristmill_domain::concept::ConceptProgress;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_picture::lines::Chart;
 use gristmill_proto::v1;
 use maud::{Markup, PreEscaped, html};
@@ -86,7 +86,7 @@ async fn by_round(app: &App, run: &v1::Run, facts: &Facts) -> Markup {
                 Some(Err(why)) => p.verdict.warn { span.sign aria-hidden="true" { "!" } "They cannot be measured: " (Shown(&why)) },
                 Some(Ok(measured)) => {
                     div.charts { @for (number, chart) in measured.charts.iter().enumerate() {
-                        figure { figcaption { (chart.title) } (PreEscaped(chart.inline())) (values(number, chart)) }
+                        figure { figcaption { (chart.title()) } (PreEscaped(chart.inline())) (values(number, chart)) }
                     } }
                     p.quiet { (Shown(&measured.note)) }
                 },
@@ -103,8 +103,8 @@ fn values(number: usize, chart: &Chart) -> Markup {
                 thead { tr { th scope="col" { "round" } th scope="col" { "value" } th scope="col" { "interval" } } }
                 tbody { @for value in &chart.values { tr {
                     th scope="row" { (value.step) }
-                    td { (format!("{:.3}", value.value)) }
-                    td { @match value.between { Some((low, high)) => (format!("{low:.3} to {high:.3}")), None => "–" } }
+                    td { (figure(value.value)) }
+                    td { @match value.between { Some((low, high)) => { (figure(low)) " to " (figure(high)) }, None => "–" } }
                 } } }
             }
         }

@@ -23,7 +23,7 @@ pub(super) fn rounds(run: &v1::Run, facts: &Facts) -> Markup {
                 h2 #rounds-title { "Rounds" }
                 @if rounds.len() > 1 {
                     div.charts { @for chart in charts(rounds) {
-                        figure { figcaption { (chart.title) } (PreEscaped(chart.inline())) }
+                        figure { figcaption { (chart.title()) } (PreEscaped(chart.inline())) }
                     } }
                 }
                 (table(run, rounds))
@@ -41,7 +41,8 @@ pub(super) fn rounds(run: &v1::Run, facts: &Facts) -> Markup {
 
 fn charts(rounds: &[RoundReport]) -> Vec<Chart> {
     let chart = |title: &str, colour, top, value: &dyn Fn(&RoundReport) -> f64| Chart {
-        title: title.to_owned(),
+        measure: title.to_owned(),
+        depends: String::new(),
         colour,
         values: rounds
             .iter()

@@ -2,7 +2,7 @@
 
 use gristmill_coordinator::RoundReport;
 use gristmill_domain::plan::Purpose;
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{figure, many, thousands};
 use gristmill_measure::coverage::Coverage;
 use gristmill_picture::lines::{Chart, Value};
 use gristmill_picture::parts::Table;
@@ -19,7 +19,8 @@ pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
         between,
     };
     let mut charts = vec![Chart {
-        title: "accepted rows by round".to_owned(),
+        measure: "accepted rows by round".to_owned(),
+        depends: String::new(),
         colour: 1,
         values: manifest
             .rounds
@@ -42,9 +43,11 @@ pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
         .collect();
     if let Some(found) = measured.rounds.iter().find_map(|up_to| up_to.diversity.as_ref()) {
         charts.push(Chart {
-            title: format!(
-                "DCScore up to each round, τ = {}, n = {}",
-                found.settings.tau, found.draws.size
+            measure: "DCScore up to each round".to_owned(),
+            depends: format!(
+                "τ = {}, n = {}",
+                found.settings.tau,
+                thousands(found.draws.size as u64)
             ),
             colour: 2,
             values: diversity,
@@ -58,7 +61,8 @@ pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
         .collect();
     if let Some(found) = measured.rounds.iter().find_map(|up_to| up_to.coverage.as_ref()) {
         charts.push(Chart {
-            title: format!("real rows covered up to each round, k = {}", found.k),
+            measure: "real rows covered up to each round".to_owned(),
+            depends: format!("k = {}", found.k),
             colour: 0,
             values: covered,
             top: Some(1.0),
@@ -80,11 +84,12 @@ pub(super) fn note(gathered: &Gathered, measured: &Measured) -> String {
     let fixed = measured.rounds.iter().find_map(|up_to| up_to.diversity.as_ref());
     let draws = fixed.map_or_else(String::new, |found| {
         let real = measured.real.as_ref().map_or_else(String::new, |real| {
-            format!(", where real rows have {:.1}", real.mean)
+            format!(", where real rows have {}", figure(real.mean))
         });
         format!(
             " DCScore counts distinct rows among {} (mean of {} draws with their middle 95 %{real}).",
-            found.draws.size, found.draws.draws
+            thousands(found.draws.size as u64),
+            found.draws.draws
         )
     });
     format!(
@@ -126,11 +131,11 @@ pub(super) fn table(manifest: &Manifest, measured: &Measured) -> Table {
             thousands(round.decided),
             thousands(round.accepted),
             diversity.map_or_else(dash, |found| {
-                format!("{:.1} [{:.1}, {:.1}]", found.mean, found.low, found.high)
+                let [mean, low, high] = [found.mean, found.low, found.high].map(figure);
+                format!("{mean} [{low}, {high}]")
             }),
         ];
-        let figure =
-            |of: fn(&Coverage) -> f64| covered.map_or_else(dash, |found| format!("{:.3}", of(found)));
+        let figure = |of: fn(&Coverage) -> f64| covered.map_or_else(dash, |found| figure(of(found)));
         cells.extend([
             figure(|found| found.coverage),
             figure(|found| found.density),
