@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gristmill_domain::words::{many, thousands};
+use gristmill_coordinator::Summary;
+use gristmill_domain::words::thousands;
 use gristmill_runs::Manifest;
 use serde_json::Value;
 
@@ -35,19 +36,7 @@ fn settings(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let job = serde_json::to_value(&manifest.job).unwrap_or_default();
     flatten(&mut all, String::new(), &job);
-    let seeds = &manifest.seeds;
-    all.insert(
-        "seeds, as they were read".to_owned(),
-        format!("{} rows", thousands(manifest.rows.train_human)),
-    );
-    all.insert(
-        "seeds, held out".to_owned(),
-        many(manifest.rows.validation + manifest.rows.test, "row"),
-    );
-    all.insert(
-        "seeds, summary".to_owned(),
-        serde_json::to_string(seeds).unwrap_or_default(),
-    );
+    seeds(&mut all, manifest);
     all.insert("prompts".to_owned(), manifest.prompts.join(", "));
     let recipes = manifest.by_recipe.iter().map(|recipe| recipe.made.to_string());
     all.insert(
@@ -56,6 +45,43 @@ fn settings(manifest: &Manifest) -> BTreeMap<String, String> {
     );
     all.insert("version of the program".to_owned(), manifest.gristmill.clone());
     all
+}
+
+/// The seeds as they were taken in: a line for each of their counts.
+fn seeds(all: &mut BTreeMap<String, String>, manifest: &Manifest) {
+    let Summary {
+        rows,
+        repeated,
+        splits: _,
+        groups,
+        concepts,
+        passages,
+        documents,
+        held_out_passages,
+    } = &manifest.seeds;
+    let of = &manifest.rows;
+    for (what, count) in [
+        ("rows kept", *rows),
+        ("rows left out, repeated", *repeated),
+        ("rows to generate from", of.train_human),
+        ("rows held out for validation", of.validation),
+        ("rows held out for the test", of.test),
+        ("groups that stay in one split", *groups),
+        ("passages", *passages),
+        ("documents", *documents),
+        ("passages left out, of held-out rows", *held_out_passages),
+    ] {
+        if count > 0 {
+            all.insert(format!("seeds, {what}"), thousands(count));
+        }
+    }
+    let concepts = concepts
+        .iter()
+        .map(|(concept, rows)| format!("{concept} {}", thousands(*rows)));
+    let concepts: Vec<String> = concepts.collect();
+    if !concepts.is_empty() {
+        all.insert("seeds, rows by concept".to_owned(), concepts.join(", "));
+    }
 }
 
 /// Leaves of a value by their path: `teacher[0].model`. What is empty is not set.
