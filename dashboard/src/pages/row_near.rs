@@ -45,6 +45,7 @@ pub(super) fn neighbours(row: &OneRow, near: &[Near]) -> Markup {
                     }
                 } } }
             } }
+            p.quiet { "Of rows that ask the very same question, one is shown: “All similar rows” has each of them." }
         }
         p.acts {
             a.button href=(similar_address(&row.run, &Filter::default(), &id)) { "All similar rows" }
