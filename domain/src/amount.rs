@@ -6,6 +6,8 @@ use std::ops::{Add, AddAssign};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::words::thousands;
+
 /// Money in millionths of a US dollar.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -30,14 +32,18 @@ impl MicroUsd {
 }
 
 impl fmt::Display for MicroUsd {
-    /// Cents when there are whole cents to see, four decimals below a dollar.
+    /// Cents from a dollar on, else four decimals, and more where these would show less than two digits: `$1,234.50`, `$0.0412`, `$0.00014`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = if self.0 == 0 || self.0 >= Self::PER_USD {
-            2
-        } else {
-            4
+        let decimals = match self.0 {
+            0 => 2,
+            1..100 => 6,
+            100..1_000 => 5,
+            1_000..Self::PER_USD => 4,
+            _ => 2,
         };
-        write!(f, "${:.decimals$}", self.as_usd())
+        let text = format!("{:.decimals$}", self.as_usd());
+        let (whole, cents) = text.split_at(text.find('.').unwrap_or(text.len()));
+        write!(f, "${}{cents}", thousands(whole.parse().unwrap_or_default()))
     }
 }
 
@@ -168,6 +174,21 @@ mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
+
+    #[test]
+    fn money_shows_two_digits_at_least_and_groups_thousands() {
+        for (micros, text) in [
+            (0, "$0.00"),
+            (61, "$0.000061"),
+            (140, "$0.00014"),
+            (4_600, "$0.0046"),
+            (560_000, "$0.5600"),
+            (1_230_000, "$1.23"),
+            (1_234_500_000, "$1,234.50"),
+        ] {
+            assert_eq!(MicroUsd(micros).to_string(), text);
+        }
+    }
 
     proptest! {
         #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::ledger::{Account, Books};
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_runs::ModelCost;
 use maud::{Markup, html};
 
@@ -142,7 +142,7 @@ fn cells(books: &Books, priced: bool, rows: &RowCounts, counted: Option<ModelCos
         td { @match rows.accepted {
             0 => "–",
             accepted if priced => (MicroUsd(gone.usd.0 / accepted)),
-            accepted => { (format!("{:.2}", gone.calls as f64 / accepted as f64)) " calls" },
+            accepted => { (figure(gone.calls as f64 / accepted as f64)) " calls" },
         } }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::ledger::Account;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
@@ -117,7 +117,7 @@ fn each(run: &v1::Run, rows: &RowCounts, budget: &Budget, facts: &Facts) -> Mark
                         0 => "no row is accepted yet",
                         accepted => {
                             @if budget.priced() { (MicroUsd(gone.usd.0 / accepted)) ", " }
-                            (format!("{:.2}", gone.calls as f64 / accepted as f64)) " calls"
+                            (figure(gone.calls as f64 / accepted as f64)) " calls"
                         }
                     }
                 } }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::filter::Reason;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
@@ -130,7 +130,7 @@ fn yields(run: &v1::Run, counted: &Counted) -> Markup {
                     td { (percent(line.accepted, line.candidates)) }
                     @if line.accepted == 0 { td { "–" } td { "–" } }
                     @else {
-                        td { (format!("{:.2}", line.calls as f64 / line.accepted as f64)) }
+                        td { (figure(line.calls as f64 / line.accepted as f64)) }
                         td { (money(MicroUsd(line.usd / line.accepted), priced)) }
                     }
                 } } }

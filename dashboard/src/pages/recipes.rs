@@ -6,7 +6,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::filter::Reason;
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{figure, many, thousands};
 use gristmill_runs::RecipeSteps;
 use gristmill_runs::recipe::{CountedStep, counted, inline};
 use maud::{Markup, PreEscaped, html};
@@ -99,7 +99,7 @@ fn in_words(cost: Amount, priced: bool) -> String {
 fn each(cost: Amount, rows: u64, priced: bool) -> String {
     match priced {
         true => MicroUsd(cost.usd.0 / rows).to_string(),
-        false => format!("{:.2} calls", cost.calls as f64 / rows as f64),
+        false => format!("{} calls", figure(cost.calls as f64 / rows as f64)),
     }
 }
 

@@ -23,9 +23,6 @@ pub(super) fn named(facet: Facet, value: &str) -> String {
 /// What rows cost. What has no price is not free.
 pub(super) fn cost(spent: &Spent) -> String {
     match (spent.unpriced, spent.usd.0) {
-        (0, 0) => spent.usd.to_string(),
-        // Four decimals would make nothing of it.
-        (0, 1..50) => "under $0.0001".to_owned(),
         (0, _) => spent.usd.to_string(),
         (_, 0) => "price unknown".to_owned(),
         (_, _) => format!("{} and calls whose price is unknown", spent.usd),

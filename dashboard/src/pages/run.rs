@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::response::Response;
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{duration, many, thousands};
+use gristmill_domain::words::{duration, figure, many, thousands};
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
@@ -166,7 +166,7 @@ fn cost_word(rows: &RowCounts, budget: &Budget) -> String {
     match rows.accepted {
         0 => "–".to_owned(),
         accepted if budget.priced() => MicroUsd(gone.usd.0 / accepted).to_string(),
-        accepted => format!("{:.1}", gone.calls as f64 / accepted as f64),
+        accepted => figure(gone.calls as f64 / accepted as f64),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::filter::Reason;
-use gristmill_domain::words::{counts, thousands};
+use gristmill_domain::words::{counts, figure, thousands};
 use gristmill_runs::TeacherCount;
 use maud::{Markup, html};
 
@@ -63,7 +63,7 @@ fn line(run: &str, name: &str, teacher: &TeacherCount, priced: bool) -> Markup {
         td { @match accepted {
             0 => "–",
             rows if priced => (money(MicroUsd(cost.usd.0 / rows), true)),
-            rows => { (format!("{:.2}", cost.calls as f64 / *rows as f64)) " calls" },
+            rows => { (figure(cost.calls as f64 / *rows as f64)) " calls" },
         } }
         td { (mostly(rejected)) }
     } }

@@ -1,7 +1,7 @@
 //! Figures as text, each column with what it depends on.
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{one_line, thousands};
+use gristmill_domain::words::{figure, one_line, thousands};
 use gristmill_measure::Kernel;
 
 use super::{Measurements, Set};
@@ -12,15 +12,6 @@ pub(super) fn name(of: Option<&(String, String)>) -> String {
     match of {
         None => "all rows".to_owned(),
         Some((field, value)) => one_line(&format!("{field} {value}")),
-    }
-}
-
-/// A number with as many places as are worth reading.
-fn number(value: f64) -> String {
-    match value.abs() {
-        0.0..10.0 => format!("{value:.3}"),
-        10.0..1000.0 => format!("{value:.1}"),
-        _ => thousands(value.round().max(0.0) as u64),
     }
 }
 
@@ -84,8 +75,8 @@ impl Measurements {
                 "\nLLM cluster agent by {}: {} ± {} (clusters over rows a cluster, of {} rows a draw; standard error)\n  {} draws of {} answered, \
                  {} clusters, {} dropped; {} calls, {}; {}\n",
                 score.judge,
-                number(score.value),
-                number(score.standard_error),
+                figure(score.value),
+                figure(score.standard_error),
                 score.draws.rows,
                 score.answered,
                 score.answered + found.unanswered,
@@ -134,15 +125,15 @@ impl Measurements {
             let figures = &set.figures;
             let mut cells = Vec::new();
             for place in 0..scores.len() {
-                cells.push(figures.dcscore.get(place).map(|score| number(score.value)));
+                cells.push(figures.dcscore.get(place).map(|score| figure(score.value)));
                 if !whole.figures.dcscore_at_fixed_n.is_empty() {
                     let fixed = figures.dcscore_at_fixed_n.get(place);
                     cells.push(fixed.map(|fixed| {
                         format!(
                             "{} [{}, {}]",
-                            number(fixed.mean),
-                            number(fixed.low),
-                            number(fixed.high)
+                            figure(fixed.mean),
+                            figure(fixed.low),
+                            figure(fixed.high)
                         )
                     }));
                 }
@@ -159,7 +150,9 @@ impl Measurements {
             .map_or_else(String::new, |fixed| {
                 format!(
                     "; at n={}: mean of {} draws and their middle 95 %, seed {}",
-                    fixed.draws.size, fixed.draws.draws, fixed.draws.seed
+                    thousands(fixed.draws.size as u64),
+                    fixed.draws.draws,
+                    fixed.draws.seed
                 )
             });
         format!("DCScore, from 1 to n, kernel {kernel}{draws}\n{text}")
@@ -183,12 +176,12 @@ impl Measurements {
         let text = self.table(heads, |set| {
             let figures = &set.figures;
             let mut cells: Vec<Option<String>> = (0..orders)
-                .map(|place| figures.vendi.get(place).map(|score| number(score.value)))
+                .map(|place| figures.vendi.get(place).map(|score| figure(score.value)))
                 .collect();
             let spread = figures.spread.as_ref();
-            cells.push(spread.map(|spread| number(spread.mean)));
-            cells.push(spread.map(|spread| number(spread.nearest_mean)));
-            cells.push(spread.map(|spread| number(spread.nearest_median)));
+            cells.push(spread.map(|spread| figure(spread.mean)));
+            cells.push(spread.map(|spread| figure(spread.nearest_mean)));
+            cells.push(spread.map(|spread| figure(spread.nearest_median)));
             cells
         });
         format!(
@@ -210,7 +203,7 @@ impl Measurements {
                 return vec![None; 4];
             };
             let shares = words.distinct.iter().copied().chain([words.self_similarity]);
-            shares.map(|share| Some(format!("{share:.3}"))).collect()
+            shares.map(|share| Some(figure(share))).collect()
         });
         format!(
             "Wording: distinct runs of words over all, and the share of a text's runs that others have. Falls as n grows\n{text}"
@@ -234,17 +227,16 @@ impl Measurements {
                 return vec![None; 7];
             };
             let found = against.coverage.as_ref();
-            let cell = |of: fn(&gristmill_measure::coverage::Coverage) -> f64| {
-                found.map(|found| format!("{:.3}", of(found)))
-            };
+            let cell =
+                |of: fn(&gristmill_measure::coverage::Coverage) -> f64| found.map(|found| figure(of(found)));
             vec![
                 cell(|found| found.precision),
                 cell(|found| found.recall),
                 cell(|found| found.density),
                 cell(|found| found.coverage),
-                Some(format!("{:.1}", against.clusters.effective)),
-                Some(format!("{:.3}", against.clusters.normalized)),
-                Some(against.clusters.empty.to_string()),
+                Some(figure(against.clusters.effective)),
+                Some(figure(against.clusters.normalized)),
+                Some(thousands(against.clusters.empty as u64)),
             ]
         });
         let first = self.sets.iter().find_map(|set| set.figures.against_real.as_ref());

@@ -2,7 +2,7 @@
 
 mod map;
 
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_picture::audit::{self as picture, Part};
 use gristmill_picture::cut;
 use gristmill_picture::parts::{Bar, Bars, Concept, Headline, Severity, Table};
@@ -88,7 +88,11 @@ fn headlines(audit: &Audit) -> Vec<Headline> {
         let covered = audit.concepts.iter().filter(|line| line.covered).count();
         headline(
             "concepts covered",
-            format!("{covered} of {}", audit.concepts.len()),
+            format!(
+                "{} of {}",
+                thousands(covered as u64),
+                thousands(audit.concepts.len() as u64)
+            ),
             format!("{} seeds belong to one", thousands(audit.assigned)),
         );
         headline(
@@ -100,8 +104,8 @@ fn headlines(audit: &Audit) -> Vec<Headline> {
     if let Some(effective) = audit.clusters_effective {
         headline(
             "clusters",
-            audit.clusters.len().to_string(),
-            format!("as even as {effective:.1}"),
+            thousands(audit.clusters.len() as u64),
+            format!("as even as {}", figure(effective)),
         );
     }
     headline(
@@ -119,7 +123,7 @@ fn headlines(audit: &Audit) -> Vec<Headline> {
     if let Some(diversity) = &audit.diversity {
         headline(
             "diversity (DCScore)",
-            format!("{:.1}", diversity.dcscore.mean),
+            figure(diversity.dcscore.mean),
             text::score_depends(&diversity.dcscore),
         );
     }
@@ -298,7 +302,7 @@ fn diversity(audit: &Audit) -> Part {
     for (length, distinct) in (1..).zip(audit.wording.distinct) {
         rows.push(vec![
             format!("distinct runs of {length} words"),
-            format!("{distinct:.3}"),
+            figure(distinct),
             format!("n = {} questions", thousands(audit.wording.n as u64)),
         ]);
     }

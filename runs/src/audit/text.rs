@@ -1,6 +1,6 @@
 //! An audit as text.
 
-use gristmill_domain::words::{many, one_line, thousands};
+use gristmill_domain::words::{figure, many, one_line, thousands};
 use gristmill_measure::dcscore::AtFixedSize;
 
 use super::assignment;
@@ -70,10 +70,10 @@ pub(super) fn text(audit: &Audit) -> String {
             lines.push(format!("diversity  {name} {value} ({depends})"));
         }
     }
-    let [one, two, three] = audit.wording.distinct;
+    let [one, two, three] = audit.wording.distinct.map(figure);
     lines.push(format!(
-        "wording    distinct-1 {one:.3}, -2 {two:.3}, -3 {three:.3} over {} questions",
-        audit.wording.n
+        "wording    distinct-1 {one}, -2 {two}, -3 {three} over {} questions",
+        thousands(audit.wording.n as u64)
     ));
     if let Some(found) = &audit.documents {
         documents(found, &mut lines);
@@ -211,26 +211,22 @@ pub(super) fn touched(found: &Documents) -> String {
 /// Figures of diversity: name, value, what it depends on.
 pub(super) fn figures(diversity: &Diversity) -> Vec<(String, String, String)> {
     let score = &diversity.dcscore;
-    let mut figures = vec![(
-        "DCScore".to_owned(),
-        format!("{:.1} [{:.1}, {:.1}]", score.mean, score.low, score.high),
-        score_depends(score),
-    )];
+    let mut figures = vec![("DCScore".to_owned(), interval(score), score_depends(score))];
     for score in &diversity.vendi {
         figures.push((
             format!("Vendi, order {}", score.order),
-            format!("{:.1}", score.value),
-            format!("n = {}, {}", score.n, score.model),
+            figure(score.value),
+            format!("n = {}, {}", thousands(score.n as u64), score.model),
         ));
     }
     let spread = &diversity.spread;
-    let depends = format!("n = {}, {}", spread.n, spread.model);
+    let depends = format!("n = {}, {}", thousands(spread.n as u64), spread.model);
     for (name, value) in [
         ("cosine distance, mean", spread.mean),
         ("cosine distance to the nearest, mean", spread.nearest_mean),
         ("cosine distance to the nearest, median", spread.nearest_median),
     ] {
-        figures.push((name.to_owned(), format!("{value:.3}"), depends.clone()));
+        figures.push((name.to_owned(), figure(value), depends.clone()));
     }
     figures
 }
@@ -239,8 +235,17 @@ pub(super) fn figures(diversity: &Diversity) -> Vec<(String, String, String)> {
 pub(super) fn score_depends(score: &AtFixedSize) -> String {
     format!(
         "τ = {}, n = {}, {} draws, {}",
-        score.settings.tau, score.draws.size, score.draws.draws, score.model
+        score.settings.tau,
+        thousands(score.draws.size as u64),
+        score.draws.draws,
+        score.model
     )
+}
+
+/// `72.4 [68.1, 76.0]`.
+fn interval(score: &AtFixedSize) -> String {
+    let [mean, low, high] = [score.mean, score.low, score.high].map(figure);
+    format!("{mean} [{low}, {high}]")
 }
 
 /// A warning names concepts, which are a user's own texts: on one line, whole.

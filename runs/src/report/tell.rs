@@ -7,7 +7,7 @@ mod rows;
 use gristmill_coordinator::Start;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::job::EmbedSource;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_picture::parts::{Gate, Headline, Severity, Table};
 use gristmill_picture::report::Report;
 
@@ -189,7 +189,7 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
         headline("spent", MicroUsd(usd).to_string(), a_row(cost.to_string()));
     } else {
         let cost = calls as f64 / accepted.max(1) as f64;
-        headline("calls", thousands(calls), a_row(format!("{cost:.1}")));
+        headline("calls", thousands(calls), a_row(figure(cost)));
     }
     let lost: u64 = manifest.rejected.iter().map(|(_, loss)| loss.calls).sum();
     headline(
@@ -210,8 +210,8 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
             format!(
                 "k = {}, {} synthetic against {} real, {}",
                 found.k,
-                found.n,
-                found.real,
+                thousands(found.n as u64),
+                thousands(found.real as u64),
                 gathered.model()
             )
         }),
@@ -219,15 +219,16 @@ fn headlines(manifest: &Manifest, gathered: &Gathered, measured: &Measured) -> V
     let diversity = last.and_then(|last| last.diversity.as_ref());
     headline(
         "diversity (DCScore)",
-        diversity.map_or_else(|| "–".to_owned(), |found| format!("{:.1}", found.mean)),
+        diversity.map_or_else(|| "–".to_owned(), |found| figure(found.mean)),
         diversity.map_or_else(few, |found| {
             let real = measured
                 .real
                 .as_ref()
-                .map_or_else(String::new, |real| format!("; real rows {:.1}", real.mean));
+                .map_or_else(String::new, |real| format!("; real rows {}", figure(real.mean)));
             format!(
                 "τ = {}, n = {}, at which all rounds are compared{real}",
-                found.settings.tau, found.draws.size
+                found.settings.tau,
+                thousands(found.draws.size as u64)
             )
         }),
     );

@@ -1,7 +1,7 @@
 //! What candidates became, and what they cost.
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{figure, thousands};
 use gristmill_picture::parts::{Bar, Bars, Table};
 use gristmill_picture::report::FunnelStep;
 
@@ -106,7 +106,7 @@ pub(super) fn yields(manifest: &Manifest, gathered: &Gathered) -> Table {
             thousands(part.candidates),
             thousands(part.accepted),
             percent(share_of(part.accepted, part.candidates)),
-            a_row(|part| format!("{:.2}", part.calls as f64 / part.accepted as f64)),
+            a_row(|part| figure(part.calls as f64 / part.accepted as f64)),
             a_row(|part| MicroUsd(part.usd_micros / part.accepted).to_string()),
         ]
     };
