@@ -7,7 +7,7 @@ use gristmill_coordinator::trace_of;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{many, thousands};
 use gristmill_proto::v1;
-use gristmill_runs::{history, served};
+use gristmill_runs::{RunState, history, served};
 
 use super::remote::{Remote, connect, refused};
 use crate::args::{
@@ -129,7 +129,7 @@ fn table(runs: &[v1::Run]) -> String {
                 run.name.clone(),
                 accepted_of_expected(run),
                 served::status(run).spent(),
-                served::state(run).to_string(),
+                state_in_list(run),
             ]
         }))
         .collect();
@@ -144,6 +144,16 @@ fn table(runs: &[v1::Run]) -> String {
         format!("{run:<a$}  {name:<b$}  {rows:>c$}  {budget:<d$}  {state}\n")
     };
     lines.iter().map(line).collect()
+}
+
+/// What a run is doing, and why. A list does not say whether a cancelled run has a dataset, so that it cannot say what is to be done about that.
+fn state_in_list(run: &v1::Run) -> String {
+    let state = served::state(run);
+    let way_out = match run.state() {
+        v1::RunState::Cancelled => String::new(),
+        _ => state.way_out,
+    };
+    RunState { way_out, ..state }.to_string()
 }
 
 /// `412/575`: accepted rows of those that are expected. Of a run that has ended, or has no plan yet, what it has.
@@ -318,11 +328,13 @@ mod tests {
         let listed = table(&[
             run("nightly maths", v1::RunState::Running, 412, 1_575),
             run("med", v1::RunState::Cancelled, 0, 759),
+            run("kept", v1::RunState::Cancelled, 251, 251),
             run("qa.yaml", v1::RunState::Finished, 567, 575),
         ]);
         let expected = "RUN   NAME            ACCEPTED  BUDGET   STATE\n\
                         27d5  nightly maths  412/1,575  0 calls  running\n\
                         27d5  med                    0  0 calls  cancelled\n\
+                        27d5  kept                 251  0 calls  cancelled\n\
                         27d5  qa.yaml              567  0 calls  finished\n";
         assert_eq!(listed, expected);
         assert_eq!(table(&[]), "");
