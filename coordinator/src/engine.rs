@@ -74,7 +74,7 @@ pub(crate) const OPEN_BATCH: usize = 128;
 
 /// What a task brings that a cancelled run does not wait for.
 fn given_up() -> Brought {
-    Err(TaskFailure::Failed("the run was cancelled".to_owned()))
+    Err(TaskFailure::Failed(TaskFailure::CANCELLED.to_owned()))
 }
 
 struct InFlight {

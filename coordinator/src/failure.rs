@@ -21,6 +21,9 @@ pub enum TaskFailure {
 }
 
 impl TaskFailure {
+    /// Why a task brings nothing that a cancelled run does not wait for. No call of it failed.
+    pub const CANCELLED: &'static str = "the run was cancelled";
+
     /// The rejection of a candidate whose task failed so.
     pub(crate) fn rejection(&self) -> Rejection {
         let reason = match self {

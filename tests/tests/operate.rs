@@ -211,6 +211,11 @@ fn a_run_that_is_cancelled_while_it_is_paused_says_one_thing_of_its_rows_and_kee
     let accepted = rows(&kept, "accepted");
     assert_eq!(manifest["candidates"], rows(&kept, "decided"));
     assert_eq!(manifest["rows"]["train_synthetic"], accepted);
+    assert_eq!(
+        (&kept["tasks"]["failed"], &manifest["failed_calls"]),
+        (&0.into(), &Value::Null),
+        "candidates that a cancel gave up are not lost to calls that failed"
+    );
     assert_eq!(manifest["rows"]["rejected"], rows(&kept, "decided") - accepted);
     let stored = cluster.store().join(&run);
     let report = std::fs::read_to_string(stored.join("report.html")).unwrap();

@@ -144,7 +144,7 @@ impl Engine<'_, '_> {
                     let given_up = self
                         .site
                         .ledger
-                        .fail(self.site.run, &self.site.epoch, &ids, "cancelled")
+                        .fail(self.site.run, &self.site.epoch, &ids, TaskFailure::CANCELLED)
                         .await?;
                     self.site
                         .progress

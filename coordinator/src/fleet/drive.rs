@@ -18,6 +18,7 @@ use super::{Driven, Fleet, LetGo};
 use crate::engine::Options;
 use crate::error::told;
 use crate::events::{Ended, Events};
+use crate::failure::TaskFailure;
 use crate::meter::{self, Spending};
 use crate::owner::{self, Owner};
 use crate::{Coordinator, Error, Finished, Journal, Progress, RunGauges, SeedStore, Start, replay, verify};
@@ -378,7 +379,7 @@ impl Fleet {
             .map(|survivor| survivor.id)
             .collect();
         let given_up = ledger
-            .fail(run, &epoch, &open, "cancelled")
+            .fail(run, &epoch, &open, TaskFailure::CANCELLED)
             .await
             .map_err(Error::from)?;
         let progress = self.count_cancelled(run, given_up).await?;

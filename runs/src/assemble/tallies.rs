@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gristmill_coordinator::TaskFailure;
 use gristmill_domain::by_recipe::{self, RecipeYield};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::recipe::Form;
@@ -86,7 +87,7 @@ impl Tallies {
             let loss = self.rejected.entry(rejection.reason).or_default();
             loss.add(row);
             self.rows.rejected += 1;
-            if rejection.reason == Reason::CallFailed {
+            if rejection.reason == Reason::CallFailed && rejection.detail != TaskFailure::CANCELLED {
                 self.see_failed_call(&rejection.detail);
             }
         } else {
