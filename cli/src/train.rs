@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use gristmill_domain::training::{Backend, Method, Training};
 use gristmill_ports::trainer::{self, Event, Trainer};
-use gristmill_students::{Base, Folder, History, Lock, Recorder, Settings, card, prepare};
+use gristmill_students as students;
+use gristmill_students::{BaseModel, Cost, Folder, History, Lock, Recorder, Settings, card, prepare};
 use gristmill_trainer::{NativeTrainer, Text};
 use gristmill_trl::TrlTrainer;
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> R
         )));
     };
     let trainer = trainer(training.backend)?;
-    let base = base(&name, &view).await.map_err(Failure::Input)?;
+    let base = base(&name, &view).await?;
     let out = args.out.unwrap_or_else(|| PathBuf::from("student"));
     let (folder, settings, _lock) = prepared(args.dataset, training, base, out).await?;
     told(&settings, &view);
@@ -81,19 +82,29 @@ enum End {
 async fn prepared(
     dataset: PathBuf,
     training: Training,
-    base: Base,
+    base: BaseModel,
     out: PathBuf,
 ) -> Result<(Folder, Settings, Lock), Failure> {
-    let work = move || -> anyhow::Result<(Folder, Settings, Lock)> {
-        let tokens = Text::open(&base.path)?;
-        let folder = Folder::create(&out)?;
-        let lock = folder.lock()?;
-        let settings = prepare(&dataset, &training, &base, &tokens, &folder)?;
+    let work = move || -> Result<(Folder, Settings, Lock), Failure> {
+        let tokens = Text::open(&base.path).map_err(|error| Failure::Input(error.into()))?;
+        let folder = Folder::create(&out).map_err(failure)?;
+        let lock = folder.lock().map_err(failure)?;
+        let settings = prepare(&dataset, &training, &base, &tokens, &folder).map_err(failure)?;
         Ok((folder, settings, lock))
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Failure::Other(error.into()))?
-        .map_err(Failure::Input)
+}
+
+/// What was given wrongly, apart from what may be better the next time.
+fn failure(error: students::Error) -> Failure {
+    match error {
+        students::Error::Busy(_) | students::Error::Io { .. } => Failure::Other(error.into()),
+        students::Error::Dataset(_)
+        | students::Error::Unusable { .. }
+        | students::Error::Taken { .. }
+        | students::Error::Damaged { .. } => Failure::Input(error.into()),
+    }
 }
 
 /// Says what is trained on, and warns of rows that are not.
@@ -124,8 +135,8 @@ async fn carry_out(
     let training = &settings.training;
     let before = History::read(folder)
         .context("the history of the training")?
-        .seconds();
-    let recorder = Recorder::open(folder).context("the history of the training")?;
+        .cost();
+    let recorder = Recorder::open(folder, training.usd_per_hour).context("the history of the training")?;
     let (stop, stopping) = watch::channel(false);
     let stop = Arc::new(stop);
     let watching = tokio::spawn({
@@ -141,16 +152,16 @@ async fn carry_out(
     let (events, arriving) = mpsc::channel(EVENTS);
     let watched = Watched {
         recorder,
-        shown: view.training(training.usd_per_hour),
-        seconds: before,
-        usd_per_hour: training.usd_per_hour,
+        shown: view.training(),
+        before,
         max_usd: training.max_usd,
         stop,
     };
     let recording = tokio::spawn(watched.until_it_ends(arriving));
     let ended = trainer.train(&settings.request, events, stopping).await;
     watching.abort();
-    let out_of_money = recording.await.map_err(|error| Failure::Other(error.into()))??;
+    let recorded = recording.await.map_err(|error| Failure::Other(error.into()))?;
+    let out_of_money = recorded.map_err(failure)?;
     view.clear();
     match ended {
         Ok(()) => Ok(End::Done),
@@ -165,26 +176,29 @@ async fn carry_out(
 struct Watched {
     recorder: Recorder,
     shown: TrainingView,
-    seconds: f64,
-    usd_per_hour: f64,
+    /// What earlier starts took.
+    before: Cost,
     max_usd: Option<f64>,
     stop: Arc<watch::Sender<bool>>,
 }
 
 impl Watched {
-    /// True where money ended it.
-    async fn until_it_ends(mut self, mut arriving: mpsc::Receiver<Event>) -> anyhow::Result<bool> {
+    /// True where money ended it. What cannot be recorded stops it too: nobody would know what it costs.
+    async fn until_it_ends(mut self, mut arriving: mpsc::Receiver<Event>) -> Result<bool, students::Error> {
         let mut out_of_money = false;
         while let Some(event) = arriving.recv().await {
-            self.recorder.record(&event)?;
-            self.shown.take(&event);
-            if let Event::Step { seconds, .. } = event {
-                self.seconds += seconds;
-                let spent = self.seconds / 3600.0 * self.usd_per_hour;
-                if self.max_usd.is_some_and(|most| spent >= most) {
-                    out_of_money = true;
+            let recorded = self.recorder.record(event.clone());
+            let spent = match recorded {
+                Ok(cost) => self.before + cost,
+                Err(error) => {
                     let _ended = self.stop.send(true);
+                    return Err(error);
                 }
+            };
+            self.shown.take(&event, spent.usd);
+            if self.max_usd.is_some_and(|most| spent.usd >= most) {
+                out_of_money = true;
+                let _ended = self.stop.send(true);
             }
         }
         Ok(out_of_money)
@@ -192,12 +206,14 @@ impl Watched {
 }
 
 /// The base model: of the catalogue, or a file or folder of this machine.
-async fn base(name: &str, view: &View) -> anyhow::Result<Base> {
+async fn base(name: &str, view: &View) -> Result<BaseModel, Failure> {
     let path = Path::new(name);
     let path = match path.exists() {
         true => path.to_owned(),
         false if name.contains('/') || name.ends_with(".gguf") => {
-            anyhow::bail!("the base model {name} does not exist")
+            return Err(Failure::Input(anyhow::anyhow!(
+                "the base model {name} does not exist"
+            )));
         }
         false => {
             let artifact = crate::workshop::fetch(name, view).await?;
@@ -206,8 +222,9 @@ async fn base(name: &str, view: &View) -> anyhow::Result<Base> {
         }
     };
     let hashed = path.clone();
-    let hash = tokio::task::spawn_blocking(move || hash(&hashed)).await?;
-    Ok(Base {
+    let hash = tokio::task::spawn_blocking(move || hash(&hashed)).await;
+    let hash = hash.map_err(|error| Failure::Other(error.into()))?;
+    Ok(BaseModel {
         name: name.to_owned(),
         hash: hash.with_context(|| format!("the base model {name}"))?,
         path,
@@ -246,7 +263,7 @@ fn trainer(backend: Backend) -> Result<Box<dyn Trainer>, Failure> {
 /// What the trained student is, for programs.
 fn summary(folder: &Folder, settings: &Settings, history: &History) -> Value {
     let validation = history.validation_change();
-    let hours = history.seconds() / 3600.0;
+    let cost = history.cost();
     json!({
         "student": folder.path(),
         "training": settings.hash(),
@@ -258,9 +275,9 @@ fn summary(folder: &Folder, settings: &Settings, history: &History) -> Value {
         "ended": history.done.map(|done| done.reason),
         "validation_loss_before": validation.map(|(before, _)| before),
         "validation_loss": validation.map(|(_, best)| best),
-        "seconds": history.seconds(),
+        "seconds": cost.seconds,
         "peak_memory_bytes": history.done.map(|done| done.peak_memory_bytes),
-        "usd": hours * settings.training.usd_per_hour,
+        "usd": cost.usd,
     })
 }
 

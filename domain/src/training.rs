@@ -41,7 +41,7 @@ pub struct Training {
     pub max_grad_norm: f64,
     /// Rows of a step; 16 when left out.
     pub batch_rows: u32,
-    /// Rows that go through the model at once; 4 when left out. It changes memory and speed, not what is learned.
+    /// Rows that go through the model at once; 4 when left out. It changes memory and speed; what is learned only by the draws of dropout.
     pub micro_batch_rows: u32,
     /// Times that each row is seen; 2 when left out.
     pub epochs: f64,
@@ -50,7 +50,7 @@ pub struct Training {
     /// Tokens of a row at most; 1,024 when left out. Longer ones are left out, and counted.
     pub max_tokens: u32,
     /// Draws the order of the rows, the adapter's first values and dropout; 0 when left out.
-    pub seed: u64,
+    pub seed: u32,
     /// How the student is watched on the dataset's validation rows.
     pub validation: Validation,
     /// What is kept so that training can resume.

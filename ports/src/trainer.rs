@@ -55,7 +55,7 @@ pub struct Request {
     pub seed: u64,
     /// How numbers are held while computing.
     pub precision: Precision,
-    /// JSON lines, each a [`Row`] (or a pair, where the objective is `dpo`), in the order in which they are trained on: `steps × batch_rows` of
+    /// JSON lines, each a [`Row`] (a [`Pair`] where the objective is `dpo`), in the order in which they are trained on: `steps × batch_rows` of
     /// them.
     pub rows: PathBuf,
     /// JSON lines, each a [`Row`], measured as they stand.
@@ -95,6 +95,19 @@ pub struct Row {
     pub prompt: Vec<Message>,
     /// What it is to answer: the loss is taken of this alone.
     pub completion: Vec<Message>,
+}
+
+/// A pair to learn from, where the objective is `dpo`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Its name in the dataset.
+    pub id: String,
+    /// What the model is shown.
+    pub prompt: Vec<Message>,
+    /// The better answer.
+    pub chosen: Vec<Message>,
+    /// The worse one.
+    pub rejected: Vec<Message>,
 }
 
 /// Counts tokens as a base model has them.

@@ -104,10 +104,10 @@ fn text(settings: &Settings, history: &History, curves: &[(&str, &str)]) -> Stri
             format!("{:.1} GB at most", done.peak_memory_bytes as f64 / 1e9),
         );
     }
-    let hours = history.seconds() / 3600.0;
-    row("time", format!("{:.2} hours of computing", hours));
-    if training.usd_per_hour > 0.0 {
-        row("cost", format!("${:.2}", hours * training.usd_per_hour));
+    let cost = history.cost();
+    row("time", format!("{:.2} hours", cost.seconds / 3600.0));
+    if cost.usd > 0.0 {
+        row("cost", format!("${:.2}", cost.usd));
     }
     let left_out = source.left_out.to_string();
     if !left_out.is_empty() {

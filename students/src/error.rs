@@ -17,6 +17,9 @@ pub enum Error {
         /// Why, and the way out.
         reason: String,
     },
+    /// Another process trains in the folder.
+    #[error("{}: another process trains here: wait for it, or name another folder with `--out`", .0.display())]
+    Busy(PathBuf),
     /// The folder holds another training.
     #[error("{}: {reason}", path.display())]
     Taken {

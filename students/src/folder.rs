@@ -56,8 +56,14 @@ impl Settings {
     }
 }
 
-/// Hash of the settings, the base model's weights and the dataset.
+/// Hash of the settings, the base model's weights and the dataset. What the training may cost is not a part of it: a training that ran out of
+/// money resumes with more.
 pub(crate) fn identity(training: &Training, base_hash: &str, dataset_hash: &str) -> String {
+    let training = Training {
+        usd_per_hour: 0.0,
+        max_usd: None,
+        ..training.clone()
+    };
     let decisive = serde_json::json!([training, base_hash, dataset_hash]);
     blake3::hash(decisive.to_string().as_bytes()).to_hex().to_string()
 }
@@ -75,17 +81,13 @@ impl Folder {
     /// Takes the right to train here. The system gives it back when the process ends, however it ends.
     ///
     /// # Errors
-    /// [`Error::Taken`] where another process trains here; [`Error::Io`].
+    /// [`Error::Busy`] where another process trains here; [`Error::Io`].
     pub fn lock(&self) -> Result<Lock, Error> {
         let path = self.0.join(".lock");
         let file = File::create(&path).map_err(Error::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _held: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::Taken {
-                path: self.0.clone(),
-                reason: "another process trains here: wait for it, or name another folder with `--out`"
-                    .to_owned(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy(self.0.clone())),
             Err(TryLockError::Error(error)) => Err(Error::io(&path)(error)),
         }
     }
@@ -149,7 +151,8 @@ impl Folder {
     /// [`Error::Taken`] where another training is here.
     pub(crate) fn claim(&self, hash: &str) -> Result<(), Error> {
         match self.settings()? {
-            Some(there) if there.hash() != hash => Err(Error::Taken {
+            // What was only looked at (`--dry-run`) is not begun.
+            Some(there) if there.hash() != hash && self.events().exists() => Err(Error::Taken {
                 path: self.0.clone(),
                 reason: format!(
                     "another student is trained here, from {} on {}: name another folder with `--out`",

@@ -2,8 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Add;
+use std::time::Instant;
 
 use gristmill_ports::trainer::{End, Event};
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::folder::Folder;
@@ -19,6 +22,39 @@ pub struct History {
     pub done: Option<Done>,
     /// Numbers that are trained.
     pub trainable: u64,
+    /// Seconds and dollars of all starts that have ended, repeated steps included.
+    before: Cost,
+    /// Those of the last start, as far as it told.
+    last: Cost,
+}
+
+/// What training took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Seconds by the clock, loading and validation included.
+    pub seconds: f64,
+    /// Dollars, at the price of the start that took them.
+    pub usd: f64,
+}
+
+impl Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            seconds: self.seconds + other.seconds,
+            usd: self.usd + other.usd,
+        }
+    }
+}
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Stored {
+    /// What the start had taken by then.
+    cost: Cost,
+    #[serde(flatten)]
+    event: Event,
 }
 
 /// One step.
@@ -66,20 +102,24 @@ impl History {
                 return Err(Error::Damaged { path, reason });
             }
             let line = line.map_err(Error::io(&path))?;
-            match serde_json::from_str(&line) {
-                Ok(event) => history.take(&event),
+            match serde_json::from_str::<Stored>(&line) {
+                Ok(stored) => {
+                    history.take(&stored.event);
+                    history.last = stored.cost;
+                }
                 Err(error) => unfinished = Some(format!("line {}: {error}", number + 1)),
             }
         }
         Ok(history)
     }
 
-    /// Takes in what happened.
-    pub fn take(&mut self, event: &Event) {
+    fn take(&mut self, event: &Event) {
         match event {
             Event::Start {
                 resumed, trainable, ..
             } => {
+                self.before = self.cost();
+                self.last = Cost::default();
                 // What was done behind the checkpoint is done again.
                 self.steps.retain(|step| step.step <= *resumed);
                 self.validation.retain(|(step, _)| step <= resumed);
@@ -120,9 +160,9 @@ impl History {
         }
     }
 
-    /// Seconds of the steps that count.
-    pub fn seconds(&self) -> f64 {
-        self.steps.iter().map(|step| step.seconds).sum()
+    /// What all starts took together.
+    pub fn cost(&self) -> Cost {
+        self.before + self.last
     }
 
     /// The validation loss before the first step, and the lowest.
@@ -142,14 +182,16 @@ impl History {
 pub struct Recorder {
     file: File,
     folder: Folder,
+    began: Instant,
+    usd_per_hour: f64,
 }
 
 impl Recorder {
-    /// Opens a folder's events. An unfinished last line of a start that was killed is taken off.
+    /// Opens a folder's events, from now on at this price of an hour. An unfinished last line of a start that was killed is taken off.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn open(folder: &Folder) -> Result<Self, Error> {
+    pub fn open(folder: &Folder, usd_per_hour: f64) -> Result<Self, Error> {
         let path = folder.events();
         if let Ok(text) = std::fs::read(&path)
             && let whole = text
@@ -166,18 +208,27 @@ impl Recorder {
         Ok(Self {
             file: file.map_err(Error::io(&path))?,
             folder: folder.clone(),
+            began: Instant::now(),
+            usd_per_hour,
         })
     }
 
-    /// Writes an event.
+    /// Writes an event; returns what this start has taken so far.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn record(&mut self, event: &Event) -> Result<(), Error> {
+    pub fn record(&mut self, event: Event) -> Result<Cost, Error> {
         let path = self.folder.events();
-        let mut line = serde_json::to_vec(event).map_err(|error| Error::io(&path)(error.into()))?;
+        let seconds = self.began.elapsed().as_secs_f64();
+        let cost = Cost {
+            seconds,
+            usd: seconds / 3600.0 * self.usd_per_hour,
+        };
+        let stored = Stored { cost, event };
+        let mut line = serde_json::to_vec(&stored).map_err(|error| Error::io(&path)(error.into()))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(Error::io(&path))
+        self.file.write_all(&line).map_err(Error::io(&path))?;
+        Ok(cost)
     }
 }
 
@@ -209,7 +260,8 @@ mod tests {
     fn steps_that_a_resumed_start_repeats_count_once_and_a_cut_line_is_taken_off() {
         let folder = tempfile::tempdir().unwrap();
         let folder = Folder::create(folder.path()).unwrap();
-        let mut recorder = Recorder::open(&folder).unwrap();
+        let mut spent = Vec::new();
+        let mut recorder = Recorder::open(&folder, 3600.0).unwrap();
         let validation = |step, loss| Event::Validation {
             step,
             loss,
@@ -223,20 +275,24 @@ mod tests {
             validation(2, 2.5),
             step(3, 1.8),
         ] {
-            recorder.record(&event).unwrap();
+            spent.push(recorder.record(event).unwrap().usd);
         }
         drop(recorder);
         let mut file = OpenOptions::new().append(true).open(folder.events()).unwrap();
         file.write_all(b"{\"event\":\"st").unwrap();
         assert_eq!(History::read(&folder).unwrap().steps.len(), 3);
-        let mut recorder = Recorder::open(&folder).unwrap();
+        let mut recorder = Recorder::open(&folder, 3600.0).unwrap();
         for event in [start(2), step(3, 1.8), step(4, 1.7)] {
-            recorder.record(&event).unwrap();
+            spent.push(recorder.record(event).unwrap().usd);
         }
         let history = History::read(&folder).unwrap();
+        let told = spent[5] + spent[8];
+        assert!(
+            told > 0.0 && (history.cost().usd - told).abs() < 1e-9,
+            "both starts count, repeated steps included"
+        );
         let steps: Vec<u64> = history.steps.iter().map(|step| step.step).collect();
         assert_eq!(steps, [1, 2, 3, 4]);
-        assert_eq!(history.seconds(), 8.0);
         assert_eq!(history.validation_change(), Some((3.0, 2.5)));
     }
 
@@ -244,11 +300,7 @@ mod tests {
     fn a_damaged_line_in_the_middle_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let folder = Folder::create(folder.path()).unwrap();
-        std::fs::write(
-            folder.events(),
-            "nonsense\n{\"event\":\"checkpoint\",\"step\":1}\n",
-        )
-        .unwrap();
+        std::fs::write(folder.events(), "nonsense\n{}\n").unwrap();
         let told = History::read(&folder).unwrap_err().to_string();
         assert!(told.contains("events.jsonl") && told.contains("line 1"), "{told}");
     }

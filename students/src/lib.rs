@@ -19,5 +19,5 @@ mod rows;
 pub use card::card;
 pub use error::Error;
 pub use folder::{Folder, Lock, Settings};
-pub use history::{Done, History, Recorder, Step};
-pub use prepare::{Base, LeftOut, Source, prepare};
+pub use history::{Cost, Done, History, Recorder, Step};
+pub use prepare::{BaseModel, LeftOut, Source, prepare};

@@ -4,18 +4,18 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{Origin, Split, read_rows, split_files};
+use gristmill_dataset::{DatasetRow, Origin, Split, read_rows, split_files};
 use gristmill_domain::training::{Objective, Order, Training, steps};
 use gristmill_ports::trainer::{Request, Row, RowTokens, Schedule};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::folder::{Folder, Settings, identity};
-use crate::rows::rows;
+use crate::rows::{pair, rows};
 
 /// A base model that is at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
+pub struct BaseModel {
     /// As it was named.
     pub name: String,
     /// Its file or folder.
@@ -58,12 +58,12 @@ pub struct LeftOut {
     pub tools: u64,
     /// They are texts without a question.
     pub texts: u64,
-    /// They are pairs, and the objective is `sft`.
-    pub pairs: u64,
+    /// They are pairs, and the objective is `sft`; or answers, and it is `dpo`.
+    pub other_objective: u64,
+    /// Validation rows that have more than `max_tokens` tokens.
+    #[serde(default)]
+    pub validation: u64,
 }
-
-/// The parts of a training set that answers are learned from.
-const LEARNED: [Split; 3] = [Split::Train, Split::Dialogue, Split::ToolUse];
 
 /// Writes the rows and the validation rows of a dataset into a student's folder, as the settings say, and enters there what it is trained
 /// with. Where the folder holds a training of the same settings, base and dataset, that one resumes.
@@ -76,7 +76,7 @@ const LEARNED: [Split; 3] = [Split::Train, Split::Dialogue, Split::ToolUse];
 pub fn prepare(
     dataset: &Path,
     training: &Training,
-    base: &Base,
+    base: &BaseModel,
     tokens: &dyn RowTokens,
     folder: &Folder,
 ) -> Result<Settings, Error> {
@@ -97,35 +97,25 @@ pub fn prepare(
         left_out: LeftOut::default(),
     };
     folder.claim(&identity(training, &base.hash, &source.dataset_hash))?;
-    let mut written = Pile::new(folder.path())?;
-    for split in LEARNED {
-        each_row(&dataset, split, |row| {
-            let Some(learned) = rows(&row) else {
-                source.left_out.tools += 1;
-                return Ok(());
-            };
-            for learned in learned {
-                if let Some(count) =
-                    fits(&learned, training.max_tokens, tokens, &mut source.left_out).map_err(&unusable)?
-                {
-                    source.rows += 1;
-                    source.tokens += count;
-                    source.real += u64::from(row.provenance.origin == Origin::Human);
-                    source.depth = source.depth.max(row.provenance.depth);
-                    written.push(&learned)?;
-                }
-            }
-            Ok(())
+    let mut learned = Learned {
+        most: training.max_tokens,
+        tokens,
+        pile: Pile::new(folder.path())?,
+        source: &mut source,
+    };
+    let answers = training.objective == Objective::Sft;
+    for split in Split::ALL
+        .into_iter()
+        .filter(|split| !matches!(split, Split::Validation | Split::Test))
+    {
+        each_row(&dataset, split, |row| match (split, answers) {
+            (Split::Text, _) => Ok(learned.source.left_out.texts += 1),
+            (Split::Preference, false) => learned.pair(&row),
+            (Split::Preference, true) | (_, false) => Ok(learned.source.left_out.other_objective += 1),
+            (_, true) => learned.answers(&row),
         })?;
     }
-    each_row(&dataset, Split::Text, |_| {
-        source.left_out.texts += 1;
-        Ok(())
-    })?;
-    each_row(&dataset, Split::Preference, |_| {
-        source.left_out.pairs += 1;
-        Ok(())
-    })?;
+    let written = learned.pile;
     let steps = steps(
         source.rows,
         training.epochs,
@@ -144,7 +134,10 @@ pub fn prepare(
         taken,
         &folder.rows(),
     )?;
-    source.validation = validation(&dataset, training, tokens, folder)?;
+    // Held-out rows are answers: pairs have none to be measured on.
+    if answers {
+        source.validation = validation(&dataset, training, tokens, folder, &mut source.left_out)?;
+    }
     let settings = Settings {
         format: Settings::FORMAT,
         training: training.clone(),
@@ -155,6 +148,70 @@ pub fn prepare(
     };
     folder.enter(&settings)?;
     Ok(settings)
+}
+
+/// Rows on their way to a trainer.
+struct Learned<'a> {
+    most: u32,
+    tokens: &'a dyn RowTokens,
+    pile: Pile,
+    source: &'a mut Source,
+}
+
+impl Learned<'_> {
+    fn answers(&mut self, row: &DatasetRow) -> Result<(), Error> {
+        let Some(learned) = rows(row) else {
+            self.source.left_out.tools += 1;
+            return Ok(());
+        };
+        for one in learned {
+            if let Some(count) = self.fits(std::slice::from_ref(&one))? {
+                self.took(row, count);
+                self.pile.push(&one)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pair(&mut self, row: &DatasetRow) -> Result<(), Error> {
+        let Some(pair) = pair(row) else {
+            self.source.left_out.tools += 1;
+            return Ok(());
+        };
+        let answered = [&pair.chosen, &pair.rejected].map(|answer| Row {
+            id: pair.id.clone(),
+            prompt: pair.prompt.clone(),
+            completion: answer.clone(),
+        });
+        if let Some(count) = self.fits(&answered)? {
+            self.took(row, count);
+            self.pile.push(&pair)?;
+        }
+        Ok(())
+    }
+
+    /// The tokens of all, where each is short enough.
+    fn fits(&mut self, rows: &[Row]) -> Result<Option<u64>, Error> {
+        let mut sum = 0;
+        for row in rows {
+            let count = fits(row, self.most, self.tokens, &mut self.source.left_out);
+            match count.map_err(|reason| Error::Unusable {
+                path: self.source.dataset.clone(),
+                reason,
+            })? {
+                None => return Ok(None),
+                Some(count) => sum += count,
+            }
+        }
+        Ok(Some(sum))
+    }
+
+    fn took(&mut self, row: &DatasetRow, tokens: u64) {
+        self.source.rows += 1;
+        self.source.tokens += tokens;
+        self.source.real += u64::from(row.provenance.origin == Origin::Human);
+        self.source.depth = self.source.depth.max(row.provenance.depth);
+    }
 }
 
 /// The dataset of a run's folder, or the folder itself.
@@ -202,7 +259,7 @@ fn request(training: &Training, base: &Path, steps: u64, validated: bool, folder
 fn each_row(
     dataset: &Path,
     split: Split,
-    mut take: impl FnMut(gristmill_dataset::DatasetRow) -> Result<(), Error>,
+    mut take: impl FnMut(DatasetRow) -> Result<(), Error>,
 ) -> Result<(), Error> {
     for file in split_files(dataset, split)? {
         for row in read_rows(&file)? {
@@ -257,9 +314,12 @@ fn validation(
                 path: dataset.to_owned(),
                 reason,
             })?;
-            if fits.is_some() {
-                taken += 1;
-                line(&mut file, &learned).map_err(Error::io(&path))?;
+            match fits {
+                None => left_out.validation += 1,
+                Some(_) => {
+                    taken += 1;
+                    line(&mut file, &learned).map_err(Error::io(&path))?;
+                }
             }
         }
         Ok(())
@@ -292,7 +352,7 @@ impl Pile {
         })
     }
 
-    fn push(&mut self, row: &Row) -> Result<(), Error> {
+    fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_vec(row).map_err(|error| Error::io(&self.path)(error.into()))?;
         self.starts.push(self.at);
         self.at += text.len() as u64 + 1;
@@ -363,7 +423,8 @@ impl std::fmt::Display for LeftOut {
         let of = [
             (self.tools, "with calls of tools"),
             (self.texts, "of the form text"),
-            (self.pairs, "preference pairs"),
+            (self.other_objective, "for another `objective`"),
+            (self.validation, "validation rows longer than `max_tokens`"),
         ];
         parts.extend(
             of.iter()

@@ -3,7 +3,7 @@
 use gristmill_dataset::DatasetRow;
 use gristmill_domain::chat::{Message, Role};
 use gristmill_domain::dialogue::{Speaker, Turn};
-use gristmill_ports::trainer::Row;
+use gristmill_ports::trainer::{Pair, Row};
 
 /// What a row of a dataset is trained on as: each of the assistant's turns behind all that was said before it, so that the loss falls on all of
 /// them and on nothing else. `None` where tools are called, which trainers are not shown yet.
@@ -29,6 +29,23 @@ pub(crate) fn rows(row: &DatasetRow) -> Option<Vec<Row>> {
     Some(rows)
 }
 
+/// A row of the form `preference` as a pair; `None` for other rows.
+pub(crate) fn pair(row: &DatasetRow) -> Option<Pair> {
+    let rejected = row.rejected.as_ref()?;
+    let mut prompt: Vec<Message> = row.messages.iter().map(message).collect::<Option<_>>()?;
+    let chosen = prompt.pop().filter(|last| last.role == Role::Assistant)?;
+    let rejected = Message {
+        role: Role::Assistant,
+        content: rejected.content.clone(),
+    };
+    Some(Pair {
+        id: row.id.clone(),
+        prompt,
+        chosen: vec![chosen],
+        rejected: vec![rejected],
+    })
+}
+
 fn message(turn: &Turn) -> Option<Message> {
     let role = match turn.role {
         Speaker::System => Role::System,
@@ -44,6 +61,8 @@ fn message(turn: &Turn) -> Option<Message> {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_dataset::RejectedAnswer;
+
     use super::*;
 
     fn row(turns: &[(Speaker, &str)]) -> DatasetRow {
@@ -80,6 +99,27 @@ mod tests {
             .collect();
         assert_eq!(shown, [("r#1", 2, "b"), ("r#2", 4, "d")]);
         assert_eq!(rows(&row(&[(User, "a"), (Assistant, "b")])).unwrap()[0].id, "r");
+    }
+
+    #[test]
+    fn a_pair_ends_with_its_better_answer() {
+        let mut preference = row(&[(Speaker::User, "a"), (Speaker::Assistant, "good")]);
+        assert_eq!(pair(&preference), None);
+        preference.rejected = Some(RejectedAnswer {
+            content: "bad".to_owned(),
+            margin: None,
+        });
+        let pair = pair(&preference).unwrap();
+        let texts = |messages: &[Message]| {
+            messages
+                .iter()
+                .map(|message| message.content.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (texts(&pair.prompt), texts(&pair.chosen), texts(&pair.rejected)),
+            (vec!["a".into()], vec!["good".into()], vec!["bad".into()])
+        );
     }
 
     #[test]

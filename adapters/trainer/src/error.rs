@@ -43,7 +43,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The loss is no number any more.
+    /// A loss is not a finite number.
     #[error(
         "the loss is not a finite number at step {step}: lower `learning_rate`, or look for damaged rows"
     )]

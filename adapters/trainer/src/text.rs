@@ -1,5 +1,7 @@
 //! Rows as tokens: the model's chat template and vocabulary.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use candle_core::quantized::gguf_file::{Content, Value};
@@ -46,7 +48,14 @@ impl Text {
     /// # Errors
     /// [`Error::Model`] where they are missing or of a kind that this crate does not know.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::of(&Base::open(path)?)
+        let wrong = |reason: String| Error::model(path, reason);
+        if path.is_dir() {
+            return Self::of_folder(path).map_err(wrong);
+        }
+        let content = File::open(path).map_err(|error| wrong(error.to_string()))?;
+        let content = Content::read(&mut BufReader::new(content));
+        Self::of_gguf(&content.map_err(|error| wrong(format!("it is not a GGUF file: {error}")))?)
+            .map_err(wrong)
     }
 
     pub(crate) fn of(base: &Base) -> Result<Self, Error> {

@@ -1,5 +1,6 @@
 //! The steps of a training.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -28,7 +29,8 @@ pub(crate) enum Outcome {
 }
 
 /// Where the trained weights of a request go.
-pub(crate) const ADAPTER: &str = "adapter";
+const ADAPTER: &str = "adapter";
+const MODEL: &str = "model";
 const CHECKPOINTS: &str = "checkpoints";
 
 /// A training under way.
@@ -222,6 +224,9 @@ impl Training<'_> {
             return Ok(None);
         }
         let loss = sum / tokens as f64;
+        if !loss.is_finite() {
+            return Err(Error::Diverged { step: self.step });
+        }
         (self.tell)(Event::Validation {
             step: self.step,
             loss,
@@ -262,19 +267,37 @@ impl Training<'_> {
     }
 
     fn write_weights(&self) -> Result<(), Error> {
-        match self.request.method {
-            Method::Lora => {
-                let place = self.request.out.join(ADAPTER);
-                peft::write(&self.model, &self.request.lora, &self.request.base, &place)
-            }
-            Method::Full => whole::write(
-                &self.model,
-                self.text,
-                &self.request.base,
-                &self.request.out.join("model"),
-            ),
+        let request = self.request;
+        match request.method {
+            Method::Lora => place(&request.out.join(ADAPTER), |folder| {
+                peft::write(&self.model, &request.lora, &request.base, folder)
+            }),
+            Method::Full => place(&request.out.join(MODEL), |folder| {
+                whole::write(&self.model, self.text, &request.base, folder)
+            }),
         }
     }
+}
+
+/// Has a folder written beside its place, on the disk before it takes that: a power cut leaves the one before, or this one.
+fn place(folder: &Path, write: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    let part = folder.with_extension("part");
+    if part.exists() {
+        std::fs::remove_dir_all(&part).map_err(Error::io(&part))?;
+    }
+    write(&part)?;
+    for entry in std::fs::read_dir(&part).map_err(Error::io(&part))? {
+        let file = entry.map_err(Error::io(&part))?.path();
+        let synced = File::open(&file).and_then(|file| file.sync_all());
+        synced.map_err(Error::io(&file))?;
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(Error::io(folder))?;
+    }
+    std::fs::rename(&part, folder).map_err(Error::io(folder))?;
+    let parent = folder.parent().unwrap_or(folder);
+    let synced = File::open(parent).and_then(|folder| folder.sync_all());
+    synced.map_err(Error::io(parent))
 }
 
 /// Most memory that this process has held, in bytes; 0 where the system does not say.

@@ -60,6 +60,8 @@ impl TrlTrainer {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Ctrl-C in a terminal goes to this program, which then asks the trainer to stop.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn();
         child.map_err(|error| {
@@ -80,7 +82,8 @@ impl Trainer for TrlTrainer {
         events: mpsc::Sender<Event>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        let file = request.out.join("request.json");
+        // Python keeps a `request.json` of its own in that folder.
+        let file = request.out.join("trainer-request.json");
         let text = serde_json::to_vec_pretty(request).map_err(|error| Error::Failed(error.to_string()))?;
         let written = tokio::fs::write(&file, text).await;
         written.map_err(|error| Error::Failed(format!("{}: {error}", file.display())))?;
@@ -119,6 +122,10 @@ impl Trainer for TrlTrainer {
             .await
             .map_err(|error| Error::Failed(error.to_string()))?;
         let words = words.await.unwrap_or_default();
+        if asked && !done {
+            // However it ended: what it did since its last checkpoint is done again.
+            return Err(Error::Stopped { step });
+        }
         ended(status, done, step, words.trim())
     }
 }

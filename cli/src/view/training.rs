@@ -10,7 +10,8 @@ use crate::args::ProgressStyle;
 /// What is shown of a training while it goes on.
 pub(crate) struct TrainingView {
     view: View,
-    usd_per_hour: f64,
+    /// What it has cost, earlier starts included.
+    usd: f64,
     steps: u64,
     step: u64,
     /// Seconds of the steps of this start, and how many.
@@ -23,11 +24,11 @@ pub(crate) struct TrainingView {
 }
 
 impl View {
-    /// Shows a training on a machine that costs so much.
-    pub(crate) fn training(&self, usd_per_hour: f64) -> TrainingView {
+    /// Shows a training.
+    pub(crate) fn training(&self) -> TrainingView {
         TrainingView {
             view: self.clone(),
-            usd_per_hour,
+            usd: 0.0,
             steps: 0,
             step: 0,
             seconds: 0.0,
@@ -41,8 +42,9 @@ impl View {
 }
 
 impl TrainingView {
-    /// Takes in what happened, and shows it where it is due.
-    pub(crate) fn take(&mut self, event: &Event) {
+    /// Takes in what happened and what the training has cost by then, and shows it where it is due.
+    pub(crate) fn take(&mut self, event: &Event, usd: f64) {
+        self.usd = usd;
         match event {
             Event::Start {
                 steps,
@@ -105,11 +107,8 @@ impl TrainingView {
             let each = self.seconds / self.done as f64;
             add("learning_rate", format!("{:.1e}", self.learning_rate));
             add("rate", format!("{:.1}/min", 60.0 / each.max(1e-6)));
-            if self.usd_per_hour > 0.0 {
-                add(
-                    "spent",
-                    format!("${:.2}", self.seconds / 3600.0 * self.usd_per_hour),
-                );
+            if self.usd > 0.0 {
+                add("spent", format!("${:.2}", self.usd));
             }
             let left = each * self.steps.saturating_sub(self.step) as f64;
             add("eta", duration(left as u64));

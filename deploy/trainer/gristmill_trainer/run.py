@@ -211,8 +211,9 @@ def _train(request: Request, options: Options, events: Events, stop: Stop, folde
         bases.check_fit(trainer.model, validation.longest(), validation.highest_token())
     trainer.follow(Plan(request, folder, events, stop, progress, dealt, steps_tokens(training, request)))
     trainable = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-    events.emit("start", steps=request.steps, trainable=trainable, tokens=training.tokens(range(len(training))))
     finished = folder.done()
+    resumed = request.steps if finished else folder.step(checkpoint)
+    events.emit("start", steps=request.steps, resumed=resumed, trainable=trainable, tokens=training.tokens(range(len(training))))
     if finished:
         log(f"{request.out} is done already")
         events.emit(**finished)

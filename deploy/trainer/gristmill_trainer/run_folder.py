@@ -148,6 +148,10 @@ class RunFolder:
         steps = _steps(self._checkpoints)
         return steps[max(steps)] if steps else None
 
+    def step(self, checkpoint: Path | None) -> int:
+        """The step that a checkpoint was written behind; 0 without one."""
+        return 0 if checkpoint is None else int(checkpoint.name.removeprefix("step-"))
+
     def progress(self, checkpoint: Path | None) -> Progress:
         if checkpoint is None:
             return Progress()

@@ -73,6 +73,7 @@ def test_losses_are_those_of_the_model_and_the_adapter_fits_it(request_of: MakeR
     assert validated[done["best_step"]] == min(validated.values()) < before
     assert events[0] == {
         "event": "start",
+        "resumed": 0,
         "steps": 6,
         "trainable": sum(tensor.numel() for tensor in load_file(f"{request['out']}/adapter/adapter_model.safetensors").values()),
         "tokens": sum(step["tokens"] for step in of_kind(events, "step")),
