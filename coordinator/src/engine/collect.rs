@@ -17,6 +17,11 @@ use crate::journal::TaskResult;
 use crate::meter;
 use crate::progress::Progress;
 
+/// Whether a task has ended because its run was cancelled.
+fn given_up(decision: &Decision) -> bool {
+    matches!(decision, Decision::Failed { reason } if reason == TaskFailure::CANCELLED)
+}
+
 impl Engine<'_, '_> {
     /// Takes what is settled, waiting for the first; whether there was anything.
     pub(super) async fn collect(
@@ -32,6 +37,10 @@ impl Engine<'_, '_> {
         let some = !settled.is_empty();
         for result in settled {
             self.site.cursor = self.site.cursor.max(result.seq);
+            if given_up(&result.decision) {
+                // It is no answer: whether a row waits for it is known when the round is wound up.
+                continue;
+            }
             match self.in_flight.remove(&result.task) {
                 Some(in_flight) => {
                     self.at_risk = self.at_risk.checked_sub(in_flight.at_risk).unwrap_or_default();
