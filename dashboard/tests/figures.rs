@@ -149,6 +149,7 @@ impl Source for Two {
         let mut manifest = self.folders.manifest(who, RUN).await?.unwrap();
         if run == OTHER {
             manifest.job.judge.as_mut().unwrap().accept_at = 3.5;
+            manifest.seeds.repeated = 4_864;
         }
         Ok(Some(manifest))
     }
@@ -253,8 +254,13 @@ async fn two_runs_are_compared_by_what_differs() {
     assert_eq!(told.matches("<code>judge.accept_at</code>").count(), 1, "{told}");
     assert_eq!(
         told.matches("<th scope=\"row\">").count(),
-        1,
+        2,
         "only what differs: {told}"
+    );
+    let repeated = "<code>seeds, rows left out, repeated</code>";
+    assert!(
+        told.contains(repeated) && told.contains("<td>4,864</td>"),
+        "{told}"
     );
     assert!(told.contains("<td>4.0</td><td>3.5</td>"), "{told}");
     for (reason, loss) in &manifest().rejected {

@@ -213,6 +213,10 @@ async fn a_row_shows_its_steps_and_whatever_it_says_stays_text() {
     }
     assert!(page.contains("Where it comes from") && page.contains("Most similar rows"));
     assert!(
+        page.contains("that ask the very same question, one is shown"),
+        "{page}"
+    );
+    assert!(
         page.contains(&format!("/runs/{RUN}/rows?like={}", other.id)),
         "{page}"
     );

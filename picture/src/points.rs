@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::canvas::Canvas;
-use crate::spread::spread;
+use crate::spread::{Mark, spread};
 use crate::style::{COLOURS, LIGHT, OTHERS};
 use crate::text::{escape, push_number, thousands};
 
@@ -79,11 +79,6 @@ pub fn place(share: f32) -> f64 {
     MARGIN + f64::from(share.clamp(0.0, 1.0)) * (SIDE - 2.0 * MARGIN)
 }
 
-/// A point's place in the drawing, for what stands beside it.
-pub(crate) fn places(point: &Point) -> (f64, f64) {
-    (place(point.x), place(point.y))
-}
-
 impl Points {
     /// Counts each class's points.
     pub fn count(&mut self) {
@@ -129,12 +124,21 @@ impl Points {
 
     /// Where each point is drawn in a picture, in units of the drawing: at its place, or beside it where others have the same.
     pub fn drawn(&self) -> Vec<(f64, f64)> {
-        spread(&self.points, self.width() * UNITS_A_PIXEL)
+        self.spread(UNITS_A_PIXEL)
     }
 
     /// The same in a page.
     pub(crate) fn drawn_in_page(&self) -> Vec<(f64, f64)> {
-        spread(&self.points, self.width() * UNITS_A_PIXEL_IN_PAGE)
+        self.spread(UNITS_A_PIXEL_IN_PAGE)
+    }
+
+    fn spread(&self, units_a_pixel: f64) -> Vec<(f64, f64)> {
+        let mark = |point: &Point| Mark {
+            at: (place(point.x), place(point.y)),
+            class: point.class,
+        };
+        let marks: Vec<Mark> = self.points.iter().map(mark).collect();
+        spread(&marks, self.width() * units_a_pixel, SIDE)
     }
 
     /// A path a class, as a row of elements: a mark is a line without length, whose ends are round or square.
