@@ -11,8 +11,9 @@
 //! | A, knowledge kept | the lower end of the interval of the change is above −2 points |
 //! | inconclusive | everything else: with the number of items that would settle it |
 //!
-//! p-values are exact, take the formats of an item as one piece of evidence, and are adjusted for the number of generations (Holm 1979), so
-//! that the tenth generation is not called collapsed because ten were looked at. Perplexity is not looked at: it does not show stage B.
+//! p-values are exact, take the formats of an item as one piece of evidence, and are adjusted (Holm 1979) for the number of generations, and
+//! those of parts for the number of parts as well, so that the tenth generation or the fortieth part is not called collapsed because so many
+//! were looked at. Perplexity is not looked at: it does not show stage B.
 
 mod settings;
 mod stage;
@@ -82,21 +83,28 @@ pub fn detect(
             parts: BTreeMap::new(),
         })
         .collect();
-    let sets: Vec<GradedSet> = generations.iter().map(|(_, set)| (*set).clone()).collect();
-    for (report, found) in reports
-        .iter_mut()
-        .zip(stages(baseline, &sets, confidence, settings))
-    {
+    let compared = |part: &dyn Fn(&GradedSet) -> GradedSet| -> Vec<Option<PairedComparison>> {
+        let baseline = part(baseline);
+        let generations = generations.iter().map(|(_, set)| part(set));
+        generations
+            .map(|set| PairedComparison::of(&baseline, &set, confidence))
+            .collect()
+    };
+    let whole = stages(&compared(&GradedSet::clone), settings);
+    for (report, found) in reports.iter_mut().zip(whole) {
         report.whole = found;
     }
-    for name in parts.iter().flat_map(|key| key.names(baseline)) {
-        let part = |set: &GradedSet| set.part(|answer| parts.and_then(|key| key.of(answer)) == Some(&name));
-        let sets: Vec<GradedSet> = sets.iter().map(part).collect();
-        for (report, found) in reports
-            .iter_mut()
-            .zip(stages(&part(baseline), &sets, confidence, settings))
-        {
-            report.parts.extend(found.map(|found| (name.clone(), found)));
+    // All parts of all generations are one family: of many parts, one falls by chance.
+    let names: Vec<String> = parts.iter().flat_map(|key| key.names(baseline)).collect();
+    let of_parts = names.iter().flat_map(|name| {
+        compared(&|set| set.part(|answer| parts.and_then(|key| key.of(answer)) == Some(name.as_str())))
+    });
+    let found = stages(&of_parts.collect::<Vec<_>>(), settings);
+    for (name, found) in names.iter().zip(found.chunks(generations.len().max(1))) {
+        for (report, found) in reports.iter_mut().zip(found) {
+            report
+                .parts
+                .extend(found.clone().map(|found| (name.clone(), found)));
         }
     }
     reports
@@ -109,16 +117,8 @@ pub fn first_collapsed(reports: &[GenerationReport]) -> Option<&GenerationReport
         .find(|report| report.stages().any(|(_, stage)| stage.is_collapse()))
 }
 
-fn stages(
-    baseline: &GradedSet,
-    generations: &[GradedSet],
-    confidence: Confidence,
-    settings: &CollapseSettings,
-) -> Vec<Option<StageReport>> {
-    let compared: Vec<Option<PairedComparison>> = generations
-        .iter()
-        .map(|generation| PairedComparison::of(baseline, generation, confidence))
-        .collect();
+/// The stages of comparisons whose p-values are adjusted together (Holm).
+fn stages(compared: &[Option<PairedComparison>], settings: &CollapseSettings) -> Vec<Option<StageReport>> {
     let adjusted =
         |p: fn(&PairedComparison) -> f64| holm(&compared.iter().flatten().map(p).collect::<Vec<_>>());
     let mut p_values = adjusted(|found| found.p_value).into_iter();

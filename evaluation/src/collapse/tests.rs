@@ -255,3 +255,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_part_of_forty_falls_by_chance() {
+    let items = 800;
+    let concepts = |lost: usize| {
+        let drawn = Drawn {
+            items,
+            right: items,
+            formed: items,
+        };
+        let answers = Vec::from(drawn.set()).into_iter().map(|mut answer| {
+            let number: usize = answer.item.trim_start_matches("item-").parse().unwrap();
+            answer
+                .slices
+                .insert("concept".into(), format!("{:02}", number % 40));
+            // Of one concept alone.
+            if number % 40 == 7 && number / 40 < lost {
+                answer.grade = Grade::INCORRECT;
+            }
+            answer
+        });
+        GradedSet::new(answers.collect()).unwrap()
+    };
+    let key = SliceKey::Named("concept".into());
+    let stage_of = |lost: usize| {
+        let reports = detect(&concepts(0), &[("1", &concepts(lost))], Some(&key), &four_way());
+        reports[0].parts["07"].stage.clone()
+    };
+    // Six lost items of twenty: p = .03125, which is nothing among forty parts.
+    assert!(!stage_of(6).is_collapse(), "{}", stage_of(6));
+    assert!(stage_of(14).is_collapse(), "{}", stage_of(14));
+}
