@@ -137,6 +137,10 @@ finish() {
     trap 'hurry=yes' INT TERM
     [ ${#pids[@]} -eq 0 ] || printf 'cluster.sh: stopping (again for at once)\n' >&2
     # What cannot be asked is taken for something.
+    if [ -n "$tokens" ]; then
+        GRISTMILL_TOKEN=$(awk '$1 == "operator" || $1 == "viewer" { print $2; exit }' "$tokens")
+        export GRISTMILL_TOKEN
+    fi
     [ ${#servers[@]} -gt 0 ] && [ -z "$("$program" runs --server "${servers[0]}" --output json 2>&1)" ] || submitted=${servers[0]:-}
     stop worker 120
     stop coordinator 30

@@ -88,7 +88,7 @@ pub(crate) fn journal_is_whole(run: &v1::Run) -> bool {
     }
 }
 
-/// Whether a run's books are closed: no call begins, and nothing about it can be changed.
+/// Whether a run's books are closed: no call begins.
 pub(crate) fn is_closed(run: &v1::Run) -> bool {
     let state = run.account.as_ref().and_then(|account| account.state.as_ref());
     matches!(

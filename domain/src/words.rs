@@ -55,13 +55,16 @@ pub fn thousands(number: u64) -> String {
 
 /// A number that may have decimals, to three digits that count: `4,864`, `72.5`, `3.25`, `0.714`. A whole one has none: `72`.
 pub fn figure(number: f64) -> String {
-    let decimals = match number.abs() {
+    let size = number.abs();
+    // What the number is rounded to decides: 9.996 is 10.0. Under a tenth, zeros behind the point do not count.
+    let decimals = match size {
         _ if number.fract() == 0.0 => 0,
-        0.0..1.0 => 3,
-        1.0..10.0 => 2,
-        10.0..1_000.0 => 1,
+        0.0..0.1 => 2 - (size.log10().floor().max(-6.0) as i32),
+        0.1..0.9995 => 3,
+        0.9995..9.995 => 2,
+        9.995..999.95 => 1,
         _ => 0,
-    };
+    } as usize;
     let text = format!("{:.decimals$}", number.abs());
     let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
     let sign = if number < 0.0 { "-" } else { "" };
@@ -107,6 +110,11 @@ mod tests {
             (0.7142, "0.714"),
             (-0.25, "-0.250"),
             (0.0, "0"),
+            (0.0004, "0.000400"),
+            (0.03, "0.0300"),
+            (0.9999, "1.00"),
+            (9.996, "10.0"),
+            (999.96, "1,000"),
             (f64::NAN, "NaN"),
         ] {
             assert_eq!(figure(number), text);

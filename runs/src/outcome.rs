@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{counts, duration, many, thousands};
+use gristmill_domain::words::{counts, duration, figure, many, thousands};
 
 use crate::assemble::{Loss, Manifest};
 use crate::coverage::coverage;
@@ -130,7 +130,7 @@ fn calls(manifest: &Manifest) -> String {
         "{}{}{}, {} on rejects",
         thousands(calls),
         limit.map_or_else(String::new, |limit| format!(" of {}", thousands(limit))),
-        a_row(manifest, |rows| format!("{:.1}", calls as f64 / rows as f64)),
+        a_row(manifest, |rows| figure(calls as f64 / rows as f64)),
         thousands(lost(manifest, |loss| loss.calls))
     )
 }

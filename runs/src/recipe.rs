@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::filter::Reason;
 use gristmill_domain::recipe::{Among, Does, JUDGE_PROMPT, Keep, Recipe, Samples, Step};
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{figure, many, thousands};
 use gristmill_picture::flow;
 use serde_json::{Value, json};
 
@@ -182,7 +182,7 @@ fn counts(
     let each = match (calls, of.accepted, priced) {
         (0, ..) | (_, 0, _) => String::new(),
         (_, accepted, true) => format!("{} a row", money(step.cost.usd.0 / accepted)),
-        (calls, accepted, false) => format!("{:.2} a row", calls as f64 / accepted as f64),
+        (calls, accepted, false) => format!("{} a row", figure(calls as f64 / accepted as f64)),
     };
     let mut reasons = step.dropped.clone();
     reasons.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));

@@ -238,7 +238,8 @@ fn check_head(head: v1::SubmitHead) -> Result<Head, Status> {
         bad("`start` is missing: the program that submits must be of the coordinator's version".into())
     })?;
     let mut start = start_of(&message).map_err(|error| bad(format!("`start`: {}", told(&error))))?;
-    let run: RunId = super::run_id(&head.run)?;
+    let run: RunId =
+        super::run_id(&head.run).map_err(|_| bad(format!("`run` is not the id of a run: {:?}", head.run)))?;
     if run != start.run {
         return Err(bad(format!("`run` is {run}, and `start` says {}", start.run)));
     }

@@ -23,8 +23,9 @@ pub(super) fn text(audit: &Audit) -> String {
     labels(audit, &mut lines);
     if let Some(effective) = audit.clusters_effective {
         lines.push(format!(
-            "clusters   {}, as even as {effective:.1} of one size would be",
-            audit.clusters.len()
+            "clusters   {}, as even as {} of one size would be",
+            audit.clusters.len(),
+            figure(effective)
         ));
         for cluster in &audit.clusters {
             lines.push(format!(

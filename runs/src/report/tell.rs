@@ -31,7 +31,7 @@ pub(super) fn report(start: &Start, manifest: &Manifest, gathered: &Gathered, me
         concepts,
         concepts_note,
         funnel: money::funnel(manifest),
-        charts: rounds::charts(manifest, measured),
+        charts: rounds::charts(manifest, measured, gathered.model()),
         rounds: rounds::table(manifest, measured),
         plans: Table {
             heads: Vec::new(),

@@ -12,7 +12,8 @@ use crate::assemble::Manifest;
 use crate::report::gather::Gathered;
 use crate::report::measured::{Measured, UpTo};
 
-pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
+/// `model` embedded the rows that the measures are of.
+pub(super) fn charts(manifest: &Manifest, measured: &Measured, model: &str) -> Vec<Chart> {
     let value = |up_to: &UpTo, value: f64, between: Option<(f64, f64)>| Value {
         step: up_to.round.to_string(),
         value,
@@ -45,7 +46,7 @@ pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
         charts.push(Chart {
             measure: "DCScore up to each round".to_owned(),
             depends: format!(
-                "τ = {}, n = {}",
+                "τ = {}, n = {}, {model}",
                 found.settings.tau,
                 thousands(found.draws.size as u64)
             ),
@@ -59,10 +60,20 @@ pub(super) fn charts(manifest: &Manifest, measured: &Measured) -> Vec<Chart> {
         .iter()
         .filter_map(|up_to| Some(value(up_to, up_to.coverage.as_ref()?.coverage, None)))
         .collect();
-    if let Some(found) = measured.rounds.iter().find_map(|up_to| up_to.coverage.as_ref()) {
+    let last = measured
+        .rounds
+        .iter()
+        .rev()
+        .find_map(|up_to| up_to.coverage.as_ref());
+    if let Some(found) = last {
         charts.push(Chart {
             measure: "real rows covered up to each round".to_owned(),
-            depends: format!("k = {}", found.k),
+            depends: format!(
+                "k = {}, {} real and {} synthetic rows at last, {model}",
+                found.k,
+                thousands(found.real as u64),
+                thousands(found.n as u64)
+            ),
             colour: 0,
             values: covered,
             top: Some(1.0),
