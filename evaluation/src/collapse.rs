@@ -24,7 +24,6 @@ use gristmill_domain::stats::holm;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::GradedSet;
-use crate::confidence::Confidence;
 use crate::paired::PairedComparison;
 use crate::slices::SliceKey;
 

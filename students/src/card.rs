@@ -22,7 +22,7 @@ pub fn card(folder: &Folder, settings: &Settings, history: &History) -> Result<(
     }
     let curves: Vec<(&str, &str)> = charts
         .iter()
-        .map(|(file, chart)| (*file, chart.title.as_str()))
+        .map(|(file, chart)| (*file, chart.measure.as_str()))
         .collect();
     folder.write("README.md", text(settings, history, &curves).as_bytes())
 }

@@ -18,17 +18,17 @@ pub(crate) fn charts(history: &History) -> Vec<(&'static str, Chart)> {
     let charts = [
         (
             "curve-loss.svg",
-            "loss of the rows trained on, nats a token",
+            ("loss of the rows trained on", "nats a token"),
             thinned(&losses),
         ),
         (
             "curve-validation.svg",
-            "loss of the validation rows, nats a token",
+            ("loss of the validation rows", "nats a token"),
             thinned(&history.validation),
         ),
         (
             "curve-learning-rate.svg",
-            "learning rate, millionths",
+            ("learning rate", "millionths"),
             thinned(&rates),
         ),
     ];
@@ -36,15 +36,17 @@ pub(crate) fn charts(history: &History) -> Vec<(&'static str, Chart)> {
         .into_iter()
         .enumerate()
         .filter(|(_, (_, _, values))| !values.is_empty());
-    let chart = |(colour, (file, title, values)): (usize, (&'static str, &str, Vec<Value>))| {
-        let chart = Chart {
-            title: title.to_owned(),
-            colour,
-            values,
-            top: None,
+    let chart =
+        |(colour, (file, (measure, depends), values)): (usize, (&'static str, (&str, &str), Vec<Value>))| {
+            let chart = Chart {
+                measure: measure.to_owned(),
+                depends: depends.to_owned(),
+                colour,
+                values,
+                top: None,
+            };
+            (file, chart)
         };
-        (file, chart)
-    };
     drawn.map(chart).collect()
 }
 

@@ -17,7 +17,7 @@ use gristmill_ports::trainer::Request;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::prepare::Source;
+use crate::source::Source;
 
 /// A student's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,9 +15,11 @@ mod folder;
 mod history;
 mod prepare;
 mod rows;
+mod source;
 
 pub use card::card;
 pub use error::Error;
 pub use folder::{Folder, Lock, Settings};
 pub use history::{Cost, Done, History, Recorder, Step};
-pub use prepare::{BaseModel, LeftOut, Source, prepare};
+pub use prepare::{BaseModel, prepare};
+pub use source::{LeftOut, Source};

@@ -39,7 +39,7 @@ WRONG = [
     (["image.digest=sha256:1"], ["image/digest"]),
     (["test.simImage=sim:1"], ["test.tokenSecret"]),
     (["trainings.one.dataset=runs/a/dataset", "trainings.one.base=models/b"], ["trainings.one", "store.volume.enabled"]),
-    (["trainings.one.dataset=runs/a/dataset"], ["trainings/one", "base"]),
+    (["trainings.one.dataset=runs/a/dataset"], ["trainings.one.base"]),
     (["trainings.one.dataset=../secrets", "trainings.one.base=models/b"], ["trainings/one/dataset"]),
 ]
 

@@ -30,12 +30,16 @@ impl Desk {
     }
 
     fn command(&self, out: &str, more: &[&str]) -> Command {
+        self.command_from("base", out, more)
+    }
+
+    fn command_from(&self, base: &str, out: &str, more: &[&str]) -> Command {
         let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
         let mut command = Command::new(program().unwrap());
         command.current_dir(self.folder.path()).arg("train").arg(dataset);
         command.args([
             "--base",
-            "base",
+            base,
             "--out",
             out,
             "--output",
@@ -244,7 +248,16 @@ fn wrong_settings_and_folders_are_told_before_anything_is_trained() {
     };
     refused(&["--set", "epoch=3"], &["epoch", "`epochs`"]);
     refused(&["--set", "max_usd=3"], &["usd_per_hour"]);
-    refused(&["--base", "nowhere.gguf"], &["nowhere.gguf", "does not exist"]);
+    let missing = desk
+        .command_from("nowhere.gguf", "student", &[])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(3), "{}", said(&missing));
+    assert!(
+        said(&missing).contains("nowhere.gguf does not exist"),
+        "{}",
+        said(&missing)
+    );
     refused(&["--set", "max_tokens=2"], &["no row to train on", "max_tokens"]);
     assert!(desk.train("student", &["--set", "max_steps=2"]).status.success());
     refused(

@@ -218,7 +218,8 @@ mod tests {
         while let Some(event) = arriving.recv().await {
             seen.push(event);
             if stop {
-                tell.send(true).unwrap();
+                // It may have ended meanwhile.
+                let _ended = tell.send(true);
             }
         }
         (ended.await.unwrap(), seen)
