@@ -35,6 +35,15 @@ impl Interval {
         (self.high - self.low) / 2.0
     }
 
+    /// The interval, widened where rounding left out a value that belongs to it.
+    #[must_use]
+    pub fn including(self, value: f64) -> Self {
+        Self {
+            low: self.low.min(value),
+            high: self.high.max(value),
+        }
+    }
+
     /// True when the value lies within, ends included.
     pub fn contains(self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)

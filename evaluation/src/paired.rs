@@ -82,7 +82,8 @@ impl PairedComparison {
         let scale = worth / changes.len() as f64;
         let interval =
             paired_score_interval(worth, lost as f64 * scale, gained as f64 * scale, confidence.z())
-                .unwrap_or(UNKNOWN);
+                .unwrap_or(UNKNOWN)
+                .including(found.mean);
         let items: HashSet<&str> = pairs.rows.iter().map(|(answer, _)| &*answer.item).collect();
         let formats: HashSet<&str> = pairs.rows.iter().map(|(answer, _)| &*answer.format).collect();
         let mean = |of: &dyn Fn(&(&GradedAnswer, &GradedAnswer)) -> f64| {

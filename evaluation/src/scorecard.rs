@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn formats_of_one_item_are_one_piece_of_evidence() {
-        let grade = |item: usize| Grade::of(item % 4 != 0);
+        let grade = |item: usize| Grade::of(!item.is_multiple_of(4));
         let asked = |formats: &[&str]| {
             let answers = (0..80).flat_map(|item| {
                 formats

@@ -15,39 +15,34 @@ pub(crate) fn charts(history: &History) -> Vec<(&'static str, Chart)> {
         .iter()
         .map(|step| (step.step, step.learning_rate * 1e6))
         .collect();
+    let chart = |colour, measure: &str, depends: &str, values: &[(u64, f64)]| Chart {
+        measure: measure.to_owned(),
+        depends: depends.to_owned(),
+        colour,
+        values: thinned(values),
+        top: None,
+    };
     let charts = [
         (
             "curve-loss.svg",
-            ("loss of the rows trained on", "nats a token"),
-            thinned(&losses),
+            chart(0, "loss of the rows trained on", "nats a token", &losses),
         ),
         (
             "curve-validation.svg",
-            ("loss of the validation rows", "nats a token"),
-            thinned(&history.validation),
+            chart(
+                1,
+                "loss of the validation rows",
+                "nats a token",
+                &history.validation,
+            ),
         ),
         (
             "curve-learning-rate.svg",
-            ("learning rate", "millionths"),
-            thinned(&rates),
+            chart(2, "learning rate", "millionths", &rates),
         ),
     ];
-    let drawn = charts
-        .into_iter()
-        .enumerate()
-        .filter(|(_, (_, _, values))| !values.is_empty());
-    let chart =
-        |(colour, (file, (measure, depends), values)): (usize, (&'static str, (&str, &str), Vec<Value>))| {
-            let chart = Chart {
-                measure: measure.to_owned(),
-                depends: depends.to_owned(),
-                colour,
-                values,
-                top: None,
-            };
-            (file, chart)
-        };
-    drawn.map(chart).collect()
+    let drawn = charts.into_iter().filter(|(_, chart)| !chart.values.is_empty());
+    drawn.collect()
 }
 
 /// At most [`MARKS`] values, each the mean of its neighbours, named after the last of them.

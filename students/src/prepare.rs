@@ -69,9 +69,15 @@ pub fn prepare(
         .filter(|split| !matches!(split, Split::Validation | Split::Test))
     {
         each_row(&dataset, split, |row| match (split, answers) {
-            (Split::Text, _) => Ok(learned.source.left_out.texts += 1),
+            (Split::Text, _) => {
+                learned.source.left_out.texts += 1;
+                Ok(())
+            }
             (Split::Preference, false) => learned.pair(&row),
-            (Split::Preference, true) | (_, false) => Ok(learned.source.left_out.other_objective += 1),
+            (Split::Preference, true) | (_, false) => {
+                learned.source.left_out.other_objective += 1;
+                Ok(())
+            }
             (_, true) => learned.answers(&row),
         })?;
     }

@@ -357,7 +357,10 @@ pub fn tasks(status: &Value, state: &str) -> u64 {
 /// L and B of RELIABILITY.md for a run that has ended, of whose calls the service has billed so many.
 pub fn balanced(status: &Value, billed: u64, limit: u64) -> anyhow::Result<()> {
     anyhow::ensure!(tasks(status, "open") == 0, "L: {status}");
-    let ended = tasks(status, "done") + tasks(status, "failed") + tasks(status, "cancelled");
+    let ended: u64 = ["done", "failed", "cancelled", "unfunded"]
+        .iter()
+        .map(|kind| tasks(status, kind))
+        .sum();
     anyhow::ensure!(tasks(status, "planned") == ended, "L: {status}");
     anyhow::ensure!(calls(status, "started") == 0, "L: {status}");
     let used = calls(status, "spent") + calls(status, "burned");

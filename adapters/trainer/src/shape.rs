@@ -219,7 +219,7 @@ impl Shape {
         if sizes.contains(&0) || self.head_size == 0 || self.vocabulary == 0 {
             return Err("one of its sizes is 0".to_owned());
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(format!(
                 "{} query heads do not divide into {} key heads",
                 self.heads, self.kv_heads

@@ -131,13 +131,17 @@ impl Training<'_> {
             let batch = rows.take(self.request.batch_rows)?;
             self.advance(&batch)?;
             let last = self.step == self.request.steps;
-            if (last || self.step % self.request.validate_every.max(1) == 0)
+            if (last || self.step.is_multiple_of(self.request.validate_every.max(1)))
                 && self.validate()? == Some(Verdict::Stop)
             {
                 ended = Some(End::EarlyStopping);
             }
             let asked = stop();
-            if last || asked || ended.is_some() || self.step % self.request.checkpoint_every.max(1) == 0 {
+            if last
+                || asked
+                || ended.is_some()
+                || self.step.is_multiple_of(self.request.checkpoint_every.max(1))
+            {
                 self.checkpoint(&checkpoints)?;
             }
             if asked && !last && ended.is_none() {

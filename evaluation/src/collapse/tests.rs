@@ -37,7 +37,7 @@ impl Drawn {
             fault: String::new(),
         };
         // Every fifth item is of the tail.
-        let tier = if item % 5 == 0 { "tail" } else { "head" };
+        let tier = if item.is_multiple_of(5) { "tail" } else { "head" };
         made.slices.insert("tier".into(), tier.into());
         made
     }

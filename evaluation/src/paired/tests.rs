@@ -126,6 +126,20 @@ fn the_items_that_would_settle_a_difference() {
     assert!(enough(needed) && !enough(needed - 1));
 }
 
+#[test]
+fn the_change_is_in_its_interval_where_all_is_lost() {
+    // Three answers about two documents are worth less than three, and the scaled counts sum to no whole number.
+    let rows = [0, 5, 5];
+    let built = |right: bool| {
+        let answers = rows.iter().enumerate();
+        let answers = answers.map(|(item, source)| answer(item, "plain", Some(*source), Grade::of(right)));
+        GradedSet::new(answers.collect()).unwrap()
+    };
+    let found = PairedComparison::of(&built(true), &built(false), Confidence::default()).unwrap();
+    assert_eq!(found.change, -1.0);
+    assert!(found.interval.contains(found.change), "{:?}", found.interval);
+}
+
 proptest! {
     #[test]
     fn comparing_the_other_way_round_turns_the_sign(
