@@ -2,7 +2,6 @@
 //! done in the background, and pages show the last count with its time. Later counts read what came since.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use gristmill_coordinator::{SeedStore, Start};
@@ -10,14 +9,12 @@ use gristmill_domain::ledger::Account;
 use gristmill_proto::v1;
 use gristmill_runs::{Manifest, SoFar};
 
-use crate::background::{Background, Wait};
+use crate::background::Background;
+use crate::journal_counts::{journal_is_whole, of_journal};
 use crate::source::{Source, Who};
 use crate::text::now_ms;
 
-/// How long a page waits for the first count of a run: that of a small one is there by then.
-const WAIT: Duration = Duration::from_millis(250);
-/// Between two counts of a run that goes on, at least; and so many times the time that the last one took.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Between two counts of a run that goes on, so many times the time that the last one took.
 const PAUSE_TIMES: u32 = 20;
 /// Runs whose counts are kept.
 const RUNS_MAX: usize = 64;
@@ -52,58 +49,12 @@ impl JournalFacts {
         source: &Arc<dyn Source>,
         run: &v1::Run,
     ) -> Result<Option<Arc<Counted>>, String> {
-        let version = journal_version(run);
         let make = |before: Option<Arc<Counted>>| {
             let (source, run) = (Arc::clone(source), run.clone());
             async move { count(source.as_ref(), &run, before).await }
         };
-        let last = self.0.of(
-            &run.run,
-            (version, Wait::First(WAIT)),
-            |known| {
-                let done = known.last.value.as_ref().is_some_and(|counted| counted.last);
-                known.version != Some(version) || (!done && known.rested(PAUSE, PAUSE_TIMES))
-            },
-            make,
-        );
-        let last = last.await;
-        match (last.value, last.failed) {
-            (None, Some(failed)) => Err(failed),
-            (counted, _) => Ok(counted),
-        }
+        of_journal(&self.0, run, PAUSE_TIMES, |counted| counted.last, make).await
     }
-}
-
-/// Whether nothing is added to a run's journal any more. A run that is cancelled stores the rows that are paid for before its books are closed.
-pub(crate) fn journal_is_whole(run: &v1::Run) -> bool {
-    match run.state() {
-        v1::RunState::Finished | v1::RunState::Failed => true,
-        v1::RunState::Cancelled => is_closed(run),
-        v1::RunState::Unspecified
-        | v1::RunState::Waiting
-        | v1::RunState::Running
-        | v1::RunState::Paused
-        | v1::RunState::Frozen
-        | v1::RunState::Assembling => false,
-    }
-}
-
-/// Whether a run's books are closed: no call begins.
-pub(crate) fn is_closed(run: &v1::Run) -> bool {
-    let state = run.account.as_ref().and_then(|account| account.state.as_ref());
-    matches!(
-        state.and_then(|state| state.state.as_ref()),
-        Some(v1::account_state::State::Closed(_))
-    )
-}
-
-/// A number that is another one when a run has changed so that what was counted last of its journal is not the last count.
-pub(crate) fn journal_version(run: &v1::Run) -> u64 {
-    let flags = [is_closed(run), !run.dataset.is_empty()];
-    let state = u64::from(run.state.unsigned_abs());
-    flags
-        .iter()
-        .fold(state, |version, flag| 2 * version + u64::from(*flag))
 }
 
 /// Counts a run; `None` before it has anything to count.
@@ -145,34 +96,4 @@ async fn count(
         last: over,
         so_far,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_count_of_a_cancelled_run_is_the_last_one_once_its_books_are_closed() {
-        let run = |closed: bool, dataset: &str| v1::Run {
-            state: v1::RunState::Cancelled.into(),
-            dataset: dataset.to_owned(),
-            account: Some(v1::Account {
-                state: Some(v1::AccountState {
-                    state: Some(match closed {
-                        true => v1::account_state::State::Closed(v1::account_state::Closed {}),
-                        false => v1::account_state::State::Cancelled(v1::account_state::Cancelled {}),
-                    }),
-                }),
-                ..v1::Account::default()
-            }),
-            ..v1::Run::default()
-        };
-        let (ending, ended, kept) = (run(false, ""), run(true, ""), run(true, "store/27d5/dataset"));
-        assert!(!journal_is_whole(&ending) && journal_is_whole(&ended));
-        let versions = [&ending, &ended, &kept].map(journal_version);
-        assert!(
-            versions[0] != versions[1] && versions[1] != versions[2],
-            "{versions:?}"
-        );
-    }
 }

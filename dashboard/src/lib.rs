@@ -25,6 +25,7 @@ mod folders;
 mod guard;
 mod indexes;
 mod intake;
+mod journal_counts;
 mod journal_facts;
 mod layout;
 mod link;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use gristmill_coordinator::Start;
@@ -10,15 +9,12 @@ use gristmill_domain::stage::Stage;
 use gristmill_proto::v1;
 use gristmill_runs::{ModelCost, RecipeSteps, StepTally, TeacherCount};
 
-use crate::background::{Background, Wait};
-use crate::journal_facts::{journal_is_whole, journal_version};
+use crate::background::Background;
+use crate::journal_counts::{journal_is_whole, of_journal};
 use crate::source::{Source, Who};
 use crate::text::now_ms;
 
-/// How long a page waits for the first count of a run: that of a small one is there by then.
-const WAIT: Duration = Duration::from_millis(250);
-/// Between two counts of a run that goes on, at least; and so many times the time that the last one took.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Between two counts of a run that goes on, so many times the time that the last one took.
 const PAUSE_TIMES: u32 = 10;
 /// Runs whose counts are kept.
 const RUNS_MAX: usize = 32;
@@ -57,25 +53,11 @@ impl Default for StepCounts {
 impl StepCounts {
     /// The last count of a run; starts another where that one is old. `Err`: why it cannot be counted.
     pub(crate) async fn of(&self, source: &Arc<dyn Source>, run: &v1::Run) -> StepFacts {
-        let version = journal_version(run);
         let make = |before: Option<Arc<Steps>>| {
             let (source, run) = (Arc::clone(source), run.clone());
             async move { count(source.as_ref(), &run, before).await }
         };
-        let last = self.0.of(
-            &run.run,
-            (version, Wait::First(WAIT)),
-            |known| {
-                let done = known.last.value.as_ref().is_some_and(|steps| steps.last);
-                known.version != Some(version) || (!done && known.rested(PAUSE, PAUSE_TIMES))
-            },
-            make,
-        );
-        let last = last.await;
-        match (last.value, last.failed) {
-            (None, Some(failed)) => Err(failed),
-            (steps, _) => Ok(steps),
-        }
+        of_journal(&self.0, run, PAUSE_TIMES, |steps| steps.last, make).await
     }
 }
 

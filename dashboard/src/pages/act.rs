@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::parts::{Budget, RowCounts, goes_on, state, state_mark};
 use crate::guard::check_form;
-use crate::journal_facts::is_closed;
+use crate::journal_counts::is_closed;
 use crate::layout;
 use crate::link;
 use crate::live::Asked;
