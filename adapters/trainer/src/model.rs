@@ -1,5 +1,8 @@
 //! The decoder: its layers, and a pass through them.
 
+use std::collections::HashMap;
+use std::path::Path;
+
 use candle_core::{Device, Result, Tensor, Var};
 
 use crate::attention::{Cache, Positions, attend, log_softmax, padded};
@@ -172,6 +175,15 @@ impl Model {
         let hidden = self.hidden(&batch, &positions, Some(caches), None)?;
         *behind += 1;
         self.next_token(&hidden, false)
+    }
+
+    /// Writes the tensors that are trained into a file of safetensors.
+    pub(crate) fn save_trained(&self, file: &Path) -> Result<()> {
+        let named = self.trained().into_iter();
+        let tensors: HashMap<String, Tensor> = named
+            .map(|(name, var)| (name, var.as_detached_tensor()))
+            .collect();
+        candle_core::safetensors::save(&tensors, file)
     }
 
     /// The tensors that are trained, with their names in the files that hold them, always in the same order.

@@ -1,9 +1,8 @@
 //! Adapters in the layout of PEFT: `adapter_config.json` and `adapter_model.safetensors`.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use gristmill_domain::training::Lora;
 use serde_json::json;
 
@@ -24,18 +23,13 @@ const LAYERS: [&str; 7] = [
     "down_proj",
 ];
 
-/// Writes what is trained into a folder: an adapter, or the tensors of a model that is trained whole.
+/// Writes the adapter of a model into a folder.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Compute`].
 pub(crate) fn write(model: &Model, lora: &Lora, base: &Path, folder: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let tensors: HashMap<String, Tensor> = model
-        .trained()
-        .into_iter()
-        .map(|(name, var)| (name, var.as_detached_tensor()))
-        .collect();
-    candle_core::safetensors::save(&tensors, folder.join(WEIGHTS))?;
+    model.save_trained(&folder.join(WEIGHTS))?;
     let config = json!({
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",

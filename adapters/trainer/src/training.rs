@@ -283,7 +283,8 @@ impl Training<'_> {
     }
 }
 
-/// Has a folder written beside its place, on the disk before it takes that: a power cut leaves the one before, or this one.
+/// Has a folder written beside its place, and on the disk before it takes that. What a power cut leaves there is whole or missing; a training that
+/// resumes from a checkpoint before it writes it again.
 fn place(folder: &Path, write: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
     let part = folder.with_extension("part");
     if part.exists() {

@@ -1,9 +1,7 @@
 //! Models that are trained whole, as folders in Hugging Face layout.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::Tensor;
 use serde_json::json;
 
 use crate::Error;
@@ -28,12 +26,7 @@ const COPIED: [&str; 7] = [
 /// [`Error::Io`], [`Error::Compute`].
 pub(crate) fn write(model: &Model, text: &Text, base: &Path, folder: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let tensors: HashMap<String, Tensor> = model
-        .trained()
-        .into_iter()
-        .map(|(name, var)| (name, var.as_detached_tensor()))
-        .collect();
-    candle_core::safetensors::save(&tensors, folder.join("model.safetensors"))?;
+    model.save_trained(&folder.join("model.safetensors"))?;
     if base.is_dir() {
         for name in COPIED {
             let (from, to) = (base.join(name), folder.join(name));
