@@ -14,14 +14,12 @@ use crate::folder::Folder;
 /// The events of all starts of a training, the repeated steps of a resumed one only once.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Step, loss, learning rate, answers' tokens and seconds.
+    /// Steps in their order.
     pub steps: Vec<Step>,
     /// Step and loss of the validation rows.
     pub validation: Vec<(u64, f64)>,
     /// How it ended.
     pub done: Option<Done>,
-    /// Numbers that are trained.
-    pub trainable: u64,
     /// Seconds and dollars of all starts that have ended, repeated steps included.
     before: Cost,
     /// Those of the last start, as far as it told.
@@ -66,10 +64,6 @@ pub struct Step {
     pub loss: f64,
     /// Its learning rate.
     pub learning_rate: f64,
-    /// Answers' tokens.
-    pub tokens: u64,
-    /// Seconds that it took.
-    pub seconds: f64,
 }
 
 /// How a training ended.
@@ -115,9 +109,7 @@ impl History {
 
     fn take(&mut self, event: &Event) {
         match event {
-            Event::Start {
-                resumed, trainable, ..
-            } => {
+            Event::Start { resumed, .. } => {
                 self.before = self.cost();
                 self.last = Cost::default();
                 // What was done behind the checkpoint is done again.
@@ -126,22 +118,17 @@ impl History {
                 if *resumed == 0 {
                     self.validation.clear();
                 }
-                self.trainable = *trainable;
                 self.done = None;
             }
             Event::Step {
                 step,
                 loss,
                 learning_rate,
-                tokens,
-                seconds,
                 ..
             } => self.steps.push(Step {
                 step: *step,
                 loss: *loss,
                 learning_rate: *learning_rate,
-                tokens: *tokens,
-                seconds: *seconds,
             }),
             Event::Validation { step, loss, .. } => self.validation.push((*step, *loss)),
             Event::Checkpoint { .. } => {}
