@@ -458,10 +458,7 @@ pub(crate) fn starts_from_passage(recipe: &Recipe) -> bool {
     recipe.file().starts_from == StartsFrom::Passage
 }
 
-/// All models of a job: its teachers, and the judge.
+/// All models of a job, the judge among them.
 pub fn specs(job: &Job) -> impl Iterator<Item = &ModelSpec> {
-    job.teacher
-        .iter()
-        .map(|teacher| &teacher.spec)
-        .chain(job.judge.iter().map(|judge| &judge.spec))
+    job.models().map(|(_, spec)| spec)
 }

@@ -11,6 +11,7 @@ mod concepts;
 mod filter;
 mod local;
 mod model;
+mod models;
 mod mutators;
 mod redact;
 mod seeds;

@@ -42,11 +42,8 @@ pub(crate) fn check(
             tell(&path, seeds_error(&error));
         }
     }
-    for (i, teacher) in job.teacher.iter().enumerate() {
-        model(&format!("teacher.{i}"), &teacher.spec, base, is_set, &mut tell);
-    }
-    if let Some(judge) = &job.judge {
-        model("judge", &judge.spec, base, is_set, &mut tell);
+    for (path, spec) in job.models() {
+        model(&path, spec, base, is_set, &mut tell);
     }
     for (kind, file) in &job.generate.prompts {
         let name = serde_json::to_value(kind)

@@ -29,7 +29,7 @@ pub(crate) fn fill(job: &mut Job, base: &Path, tree: &Node, sources: &mut Source
         .price_file
         .as_ref()
         .map(|file| file.display().to_string());
-    for (path, spec) in models(job) {
+    for (path, spec) in job.models_mut() {
         let Some(ModelSource::Endpoint { model, .. }) = spec.source() else {
             continue;
         };
@@ -57,7 +57,7 @@ pub(crate) fn fill(job: &mut Job, base: &Path, tree: &Node, sources: &mut Source
             );
         }
     }
-    if in_dollars && errors.len() == before && models(job).all(|(_, spec)| is_free(spec)) {
+    if in_dollars && errors.len() == before && job.models().all(|(_, spec)| is_free(spec)) {
         errors.push(
             Error::new(
                 Code::Price,
@@ -78,20 +78,6 @@ fn is_free(spec: &ModelSpec) -> bool {
             .is_some_and(|price| price.input == 0.0 && price.output == 0.0),
         None => false,
     }
-}
-
-/// Every model that is asked, by its key path.
-fn models(job: &mut Job) -> impl Iterator<Item = (String, &mut ModelSpec)> {
-    let teachers = job
-        .teacher
-        .iter_mut()
-        .enumerate()
-        .map(|(i, teacher)| (format!("teacher.{i}"), &mut teacher.spec));
-    teachers.chain(
-        job.judge
-            .iter_mut()
-            .map(|judge| ("judge".to_owned(), &mut judge.spec)),
-    )
 }
 
 fn read(

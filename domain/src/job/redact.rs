@@ -11,7 +11,7 @@ impl Job {
     #[must_use]
     pub fn redacted(&self) -> Self {
         let mut job = self.clone();
-        for spec in job.specs_mut() {
+        for (_, spec) in job.models_mut() {
             redact(spec);
         }
         job
@@ -20,27 +20,10 @@ impl Job {
     /// Paths of the job's keys that hold a secret, or held one before it was redacted, each with the way out.
     pub fn secrets(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        let one = self.teacher.len() == 1;
-        for (i, teacher) in self.teacher.iter().enumerate() {
-            let path = if one {
-                "teacher".to_owned()
-            } else {
-                format!("teacher.{i}")
-            };
-            secrets_of(&path, &teacher.spec, &mut found);
-        }
-        if let Some(judge) = &self.judge {
-            secrets_of("judge", &judge.spec, &mut found);
+        for (path, spec) in self.models() {
+            secrets_of(&path, spec, &mut found);
         }
         found
-    }
-
-    fn specs_mut(&mut self) -> impl Iterator<Item = &mut ModelSpec> {
-        let judge = self.judge.iter_mut().map(|judge| &mut judge.spec);
-        self.teacher
-            .iter_mut()
-            .map(|teacher| &mut teacher.spec)
-            .chain(judge)
     }
 }
 

@@ -17,13 +17,15 @@ impl Job {
             "no teacher is named",
             "give a `base_url` and a `model`, or `local`",
         );
+        for (path, spec) in self.models() {
+            check_model(report, &path, spec);
+        }
         for (i, teacher) in self.teacher.iter().enumerate() {
             let path = if self.teacher.len() == 1 {
                 "teacher".to_owned()
             } else {
                 format!("teacher.{i}")
             };
-            check_model(report, &path, &teacher.spec);
             report.when(
                 !(teacher.weight.is_finite() && teacher.weight > 0.0),
                 format!("{path}.weight"),
@@ -41,7 +43,6 @@ impl Job {
             );
         }
         if let Some(judge) = &self.judge {
-            check_model(report, "judge", &judge.spec);
             report.when(
                 !(0.0..=5.0).contains(&judge.accept_at),
                 "judge.accept_at",
