@@ -29,9 +29,10 @@ const CONVERTED: [(&str, &str); 3] = [
     ("Trace.StageCost", "crate::mirror::StageCost"),
 ];
 /// What serde is told of single fields, with the paths of the compiler: those of a oneof's fields name the oneof.
-const FIELDS: [(&str, &str); 13] = [
+const FIELDS: [(&str, &str); 14] = [
     ("Start.Recipe.file", r#"with = "crate::mirror::document""#),
     ("Job.Teacher.body", r#"with = "crate::mirror::documents""#),
+    ("Job.EvaluatedModel.body", r#"with = "crate::mirror::documents""#),
     ("Job.Judge.body", r#"with = "crate::mirror::documents""#),
     (
         "Job.Validator.JsonSchema.schema",

@@ -100,7 +100,8 @@ async fn batch_line(spec: &ModelSpec, secrets: &Secrets) -> anyhow::Result<Optio
 
 /// Attempts that generating and judging may have open at once.
 pub(crate) fn slots(job: &Job) -> (usize, usize) {
-    let generate: u32 = job.teacher.iter().map(|teacher| teacher.spec.concurrency()).sum();
+    let asked = job.models().filter(|(path, _)| path != "judge");
+    let generate: u32 = asked.map(|(_, spec)| spec.concurrency()).sum();
     let judge = match &job.judge {
         Some(judge) => judge.spec.concurrency(),
         // Teachers say what accepted questions are about, in the judge's place.

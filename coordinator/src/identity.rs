@@ -24,6 +24,8 @@ struct Identity<'a> {
     judge: Option<Judge<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     student: Option<&'a job::Student>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evaluate: Option<Evaluate<'a>>,
     embed: &'a job::Embed,
     #[serde(skip_serializing_if = "Option::is_none")]
     concepts: Option<Concepts<'a>>,
@@ -93,6 +95,29 @@ struct Model<'a> {
     structured: Option<Structured>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_form: Option<PromptForm>,
+}
+
+#[derive(Serialize)]
+struct Evaluate<'a> {
+    models: Vec<EvaluatedModel<'a>>,
+    split: job::HeldOut,
+    formats: &'a [job::PromptFormat],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    questions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grade: Option<job::GradedBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_f1: Option<f64>,
+    max_tokens: u32,
+}
+
+#[derive(Serialize)]
+struct EvaluatedModel<'a> {
+    #[serde(flatten)]
+    spec: Model<'a>,
+    role: job::EvaluatedRole,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -207,6 +232,7 @@ impl<'a> Identity<'a> {
             teacher,
             judge,
             student,
+            evaluate,
             embed,
             concepts,
             generate,
@@ -221,6 +247,7 @@ impl<'a> Identity<'a> {
             teacher: teacher.iter().map(Teacher::of).collect(),
             judge: judge.as_ref().map(Judge::of),
             student: student.as_ref(),
+            evaluate: evaluate.as_ref().map(Evaluate::of),
             embed,
             concepts: concepts.as_ref().map(Concepts::of),
             generate: Generate::of(generate),
@@ -302,6 +329,37 @@ impl<'a> Judge<'a> {
             when: *when,
             accept_at: *accept_at,
             samples: *samples,
+        }
+    }
+}
+
+impl<'a> Evaluate<'a> {
+    fn of(evaluate: &'a job::Evaluate) -> Self {
+        let job::Evaluate {
+            models,
+            split,
+            formats,
+            questions,
+            grade,
+            min_f1,
+            max_tokens,
+        } = evaluate;
+        let model = |model: &'a job::EvaluatedModel| {
+            let job::EvaluatedModel { spec, role, weights } = model;
+            EvaluatedModel {
+                spec: Model::of(spec),
+                role: *role,
+                weights: weights.as_deref(),
+            }
+        };
+        Self {
+            models: models.iter().map(model).collect(),
+            split: *split,
+            formats,
+            questions: *questions,
+            grade: *grade,
+            min_f1: *min_f1,
+            max_tokens: *max_tokens,
         }
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn ended(state: &'static str) {
 /// The state in which a run has ended whose rounds came to this end.
 pub(crate) fn state_of(end: &End) -> &'static str {
     match end {
-        End::RowsReached(_) | End::SeedsUsedUp | End::TargetsMet => "completed",
+        End::RowsReached(_) | End::SeedsUsedUp | End::TargetsMet | End::QuestionsAsked => "completed",
         End::BudgetSpent => "budget",
         End::NothingGained | End::OneCause { .. } | End::GainTooSmall { .. } => "no_gain",
         End::AccuracyOutOfReach { .. } | End::TeacherNotProven(_) => "accuracy",

@@ -32,6 +32,9 @@ pub(crate) struct Ahead {
 pub struct Progress {
     /// What is being done: "embedding seeds", "pilot", "planning round 2", "round 2"; "ended" once nothing is.
     pub phase: String,
+    /// Held-out questions are asked: in place of rows, answers are counted, and those that are right in place of accepted ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evaluates: bool,
     /// Rows accepted so far.
     pub accepted: u64,
     /// Rows decided so far.
@@ -151,6 +154,9 @@ impl Progress {
     /// the rows that there are.
     pub fn close(&mut self) {
         self.phase = ENDED.to_owned();
+        if self.evaluates {
+            (self.decided, self.accepted) = (self.settled, self.settled_accepted);
+        }
         (self.settled, self.settled_accepted) = (self.decided, self.accepted);
         (self.expected_rows, self.expected_between) = (self.accepted, (0, 0));
         self.expected_calls = 0;

@@ -38,6 +38,7 @@ pub fn more_may_help(end: Option<&End>) -> bool {
             | End::TargetsMet
             | End::SeedsUsedUp
             | End::TeacherNotProven(_)
+            | End::QuestionsAsked
             | End::Cancelled,
         ) => false,
         Some(

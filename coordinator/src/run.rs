@@ -1,6 +1,7 @@
 //! A run from its first plan to its last row.
 
 mod books;
+mod evaluate;
 mod report;
 mod teachers;
 #[cfg(test)]
@@ -107,7 +108,8 @@ impl PastRounds {
 impl Coordinator<'_> {
     /// Runs to the end, or goes on where an earlier start stopped.
     pub async fn run(self) -> Result<Finished, Error> {
-        if self.seeds.anchors() == 0 {
+        let evaluate = self.setup.job.evaluate.as_ref();
+        if self.seeds.anchors() == 0 && evaluate.is_none() {
             return Err(Error::NoAnchor {
                 rows: self.seeds.len(),
             });
@@ -148,7 +150,10 @@ impl Coordinator<'_> {
             // What is paid for still makes rows, whether they are kept at once or later.
             AccountState::Cancelled => {}
         }
-        let policy = forecast::policy(self.setup, self.seeds)?;
+        let policy = match evaluate {
+            None => forecast::policy(self.setup, self.seeds)?,
+            Some(_) => Policy::of_no_rows(),
+        };
         let mut site = Site {
             run,
             ledger: self.ledger,
@@ -180,6 +185,22 @@ impl Coordinator<'_> {
                 account: self.account.clone(),
                 // Rounds that were planned may have begun without a result that is stored.
                 stored: site.journal.stored_results().await?.max(u64::from(lost)),
+            });
+        }
+        if let Some(evaluate) = evaluate {
+            let end = self.evaluate(&mut site, evaluate).await?;
+            self.close(&site).await?;
+            self.progress.send_modify(|progress| {
+                progress.close();
+                progress.end = end.to_string();
+            });
+            return Ok(Finished {
+                end,
+                rounds: Vec::new(),
+                policy,
+                concepts: Vec::new(),
+                teacher_checks: Vec::new(),
+                of_anchor: None,
             });
         }
         let check = self.planned_check(&site).await?;

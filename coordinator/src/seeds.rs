@@ -175,11 +175,26 @@ impl Intake {
 
     /// Draws the splits.
     pub fn finish(mut self, holdout: &Holdout) -> Result<SeedStore, Error> {
-        let groups: Vec<u64> = (0..self.parent.len())
-            .map(|row| u64::from(self.find(row as u32)))
-            .collect();
+        let groups = self.groups();
         let strata: Vec<&str> = self.strata.iter().map(String::as_str).collect();
         let splits = split(&groups, &strata, holdout.validation, holdout.test, holdout.seed);
+        self.parted(&groups, splits)
+    }
+
+    /// Has all rows serve one purpose.
+    pub fn finish_as(mut self, split: Split) -> Result<SeedStore, Error> {
+        let groups = self.groups();
+        let splits = vec![split; groups.len()];
+        self.parted(&groups, splits)
+    }
+
+    fn groups(&mut self) -> Vec<u64> {
+        (0..self.parent.len())
+            .map(|row| u64::from(self.find(row as u32)))
+            .collect()
+    }
+
+    fn parted(self, groups: &[u64], splits: Vec<Split>) -> Result<SeedStore, Error> {
         let file = self.writer.into_inner().map_err(|e| scratch(e.into_error()))?;
         let distinct: HashSet<u64> = groups.iter().copied().collect();
         let mut store = SeedStore::empty(file)?;

@@ -3,6 +3,7 @@
 
 mod ask;
 mod check;
+mod held_out;
 mod vary;
 
 use std::collections::{BTreeMap, HashMap};
@@ -188,6 +189,7 @@ impl Setup {
         };
         setup.check_needs()?;
         setup.read_templates(user_prompts)?;
+        setup.read_held_out_templates()?;
         setup.check_roles()?;
         setup.check_mutators()?;
         Ok(setup)

@@ -1,4 +1,4 @@
-//! The job: everything a user decides, in twelve sections, with the defaults that make a short file work.
+//! The job: everything a user decides, in thirteen sections, with the defaults that make a short file work.
 //!
 //! Reading the YAML, and telling its errors with line and column, belongs to the job-file adapter; this module owns what the
 //! settings mean and [`check`](Job::check)s what no single value can show.
@@ -8,6 +8,7 @@ mod api;
 mod batch;
 mod check;
 mod concepts;
+mod evaluate;
 mod filter;
 mod local;
 mod model;
@@ -31,6 +32,7 @@ pub use api::Api;
 pub use batch::{BatchPrice, Batching};
 pub use check::{Problem, Report};
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
+pub use evaluate::{Evaluate, EvaluatedModel, EvaluatedRole, GradedBy, HeldOut, PromptFormat};
 pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates};
 pub use local::LocalModel;
 pub use model::{
@@ -50,8 +52,12 @@ pub struct Job {
     /// How much of the real data is kept for validation and test, never to be generated from.
     #[serde(default)]
     pub holdout: Holdout,
-    /// The stronger model or models that generate.
-    #[serde(deserialize_with = "model::one_or_many")]
+    /// The stronger model or models that generate; left out only where the job is an evaluation.
+    #[serde(
+        default,
+        deserialize_with = "model::one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(with = "model::OneOrMany<Teacher>")]
     pub teacher: Vec<Teacher>,
     /// The model that grades what no validator could verify; left out, nothing is judged.
@@ -60,6 +66,9 @@ pub struct Job {
     /// The model that is trained on the dataset; named, a teacher of its kind is noticed, and measured before it makes rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub student: Option<Student>,
+    /// Makes the job an evaluation: its held-out rows are asked, and no rows are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluate: Option<Evaluate>,
     /// The sentence-embedding model for semantic duplicates and decontamination.
     #[serde(default)]
     pub embed: Embed,
@@ -387,6 +396,15 @@ impl Default for Output {
             system: None,
             shard_rows: 100_000,
         }
+    }
+}
+
+impl Output {
+    /// What stands before a question in the user's message: the passage, where it is shown, and a blank line.
+    pub fn before(&self, context: Option<&str>) -> String {
+        context
+            .filter(|_| self.context)
+            .map_or_else(String::new, |context| format!("{context}\n\n"))
     }
 }
 

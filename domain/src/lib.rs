@@ -13,6 +13,7 @@ pub mod dialogue;
 pub mod egress;
 pub mod evidence;
 pub mod filter;
+pub mod held_out;
 pub mod id;
 pub mod job;
 pub mod json;

@@ -76,6 +76,25 @@ pub struct Policy {
     pub recipes: Vec<RecipeShare>,
 }
 
+impl Policy {
+    /// The policy of a run that makes no rows.
+    pub fn of_no_rows() -> Self {
+        Self {
+            strategy: StrategyChoice::Auto,
+            rows_max: 0,
+            rows_max_reason: String::new(),
+            pilot: 0.0,
+            rounds: 0,
+            rephrasings_per_seed: 0,
+            prior: ByStrategy::default(),
+            steering: None,
+            calibrates: false,
+            evidence: None,
+            recipes: Vec::new(),
+        }
+    }
+}
+
 /// What a plan may look at: the verdicts and settled costs of finished rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {

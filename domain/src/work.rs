@@ -120,6 +120,8 @@ impl Address {
     pub const PREPARATION: u32 = u32::MAX;
     /// The round number under which teachers that are related to the student are asked validation rows, before round 0.
     pub const TEACHER_CHECK: u32 = u32::MAX - 1;
+    /// The round number of an evaluation, which has no other.
+    pub const EVALUATION: u32 = 0;
 
     /// The task's identity within a run.
     pub fn task_id(self, run: RunId) -> TaskId {
@@ -153,8 +155,11 @@ pub fn abilities() -> BTreeSet<String> {
         let settings: Settings = serde_json::from_str(example).ok()?;
         Some(of_validator(settings.name()))
     });
-    replies.chain(validators).collect()
+    replies.chain(validators).chain([HELD_OUT.to_owned()]).collect()
 }
+
+/// What a worker must be able to do to ask held-out questions.
+pub const HELD_OUT: &str = "held_out";
 
 fn of_validator(name: &str) -> String {
     format!("validator:{name}")
@@ -195,6 +200,16 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         subject: Option<Subject>,
     },
+    /// Asks a held-out question. Whatever is said is kept, and graded as far as the job's validator can.
+    HeldOut {
+        /// What is sent.
+        request: chat::Request,
+        /// What the answer is compared with.
+        subject: Subject,
+        /// Member of the JSON object that holds the answer, where the prompt asks for one; `None` where the whole reply is the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<String>,
+    },
     /// Embeds texts.
     Embed {
         /// The texts.
@@ -206,7 +221,7 @@ impl Work {
     /// What is sent to a chat model; `None` for an embedding.
     pub fn request(&self) -> Option<&chat::Request> {
         match self {
-            Self::Chat { request, .. } => Some(request),
+            Self::Chat { request, .. } | Self::HeldOut { request, .. } => Some(request),
             Self::Embed { .. } => None,
         }
     }
@@ -229,6 +244,40 @@ pub struct Subject {
     /// Words of the seeds' shortest answer: what is as long is not too short, whatever the rules say of prose.
     #[serde(default)]
     pub shortest_words: Option<u32>,
+}
+
+/// What a model said to a held-out question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldOutAnswer {
+    /// The reply, without what the model thought before; the answer as the validator read it, and its verdict.
+    pub answer: Answer,
+    /// The reply was cut off.
+    pub cut: bool,
+}
+
+impl HeldOutAnswer {
+    const ANSWER: &'static str = "answer";
+    const CUT: &'static str = "cut";
+
+    /// Reads it back.
+    pub fn of(fields: &Fields) -> Option<Self> {
+        match (fields.get(Self::ANSWER), fields.get(Self::CUT)) {
+            (Some(Value::Answer(Some(answer))), Some(Value::YesNo(cut))) => Some(Self {
+                answer: answer.clone(),
+                cut: *cut,
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl From<HeldOutAnswer> for Fields {
+    fn from(HeldOutAnswer { answer, cut }: HeldOutAnswer) -> Self {
+        Self::from([
+            (HeldOutAnswer::ANSWER.to_owned(), Value::Answer(Some(answer))),
+            (HeldOutAnswer::CUT.to_owned(), Value::YesNo(cut)),
+        ])
+    }
 }
 
 /// What a task brought.

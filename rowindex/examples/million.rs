@@ -360,8 +360,6 @@ fn map(index: &RowIndex) {
         rows as f64 / seconds
     );
     timed("map, 100,000 points", || {
-        index
-            .points(&Filter::default(), Facet::Verdict, 100_000)
-            .unwrap()
+        index.points(&Filter::default(), Facet::Verdict, 100_000).unwrap()
     });
 }

@@ -169,7 +169,11 @@ pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Resu
         documents_read = read_documents(documents, base, &mut intake)?;
     }
     let skipped = &documents_read.skipped;
-    let store = intake.finish(&job.holdout)?;
+    let store = match &job.evaluate {
+        None => intake.finish(&job.holdout)?,
+        // Every row of an evaluation is a question.
+        Some(evaluate) => intake.finish_as(evaluate.split.split())?,
+    };
     if let Some(told) = synthetic.told().filter(|_| store.is_empty()) {
         bail!("no seed row is left: {told}");
     }

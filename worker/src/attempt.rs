@@ -150,7 +150,7 @@ impl Bench {
         };
         match &task.work {
             Work::Embed { texts } => place.embed(texts).await,
-            Work::Chat { request, .. } => place.complete(request).await,
+            Work::Chat { request, .. } | Work::HeldOut { request, .. } => place.complete(request).await,
         }
     }
 }

@@ -4,9 +4,10 @@ use gristmill_domain::answer;
 use gristmill_domain::chat::{Finish, Prompt, Request, Response};
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_domain::filter::{Kind, Reason, Rejection, Starts, Text};
+use gristmill_domain::held_out::final_answer;
 use gristmill_domain::reply::{Fields, Record, Reply, Value};
 use gristmill_domain::validator::{Asked, Fault, Verdict};
-use gristmill_domain::work::{Answer, Output, Subject, Work};
+use gristmill_domain::work::{Answer, HeldOutAnswer, Output, Subject, Work};
 
 use crate::reply::{self, Answered, Read, Said};
 use crate::run_context::RunContext;
@@ -51,6 +52,17 @@ pub(crate) async fn examine(
 }
 
 async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<Output, Stop> {
+    if let Work::HeldOut {
+        request,
+        subject,
+        member,
+    } = work
+    {
+        let answer = held_out(context, request, subject, member.as_deref(), response).await;
+        return answer
+            .map(|answer| Output::Fields(answer.into()))
+            .map_err(Stop::Unverifiable);
+    }
     let Work::Chat {
         request,
         reply,
@@ -104,6 +116,41 @@ async fn read(context: &RunContext, work: &Work, response: &Response) -> Result<
         fields.insert(member.name.clone(), Value::Answer(answer));
     }
     Ok(Output::Fields(fields))
+}
+
+/// The answer to a held-out question, as far as the validator can grade it: whatever is wrong with it is a figure of the model, and no
+/// reason to throw it away.
+async fn held_out(
+    context: &RunContext,
+    request: &Request,
+    subject: &Subject,
+    member: Option<&str>,
+    response: &Response,
+) -> Result<HeldOutAnswer, Unverifiable> {
+    let said = Said::read(request, response).map_or_else(|_| String::new(), |said| said.text);
+    let asked = Asked {
+        question: &subject.question,
+        answer: &final_answer(&said, member),
+        references: &subject.references,
+        passage: subject.passage.as_deref(),
+        database: subject.database.as_deref(),
+    };
+    let compares = context.filter.validator.compares_references();
+    let (canonical, correct, detail) = match context.checker.check(&asked).await {
+        Ok(verdict) => (verdict.canonical, verdict.correct, verdict.detail),
+        Err(Fault::Answer(rejection)) => (String::new(), compares.then_some(false), rejection.detail),
+        Err(Fault::Unverifiable(reason)) => return Err(Unverifiable(reason)),
+    };
+    Ok(HeldOutAnswer {
+        answer: Answer {
+            reasoning: String::new(),
+            canonical,
+            answer: said,
+            correct,
+            detail,
+        },
+        cut: matches!(response.finish, Finish::Length | Finish::ContentFilter),
+    })
 }
 
 /// Holds the questions of a list against the rules, each by itself: one that breaks them costs none of the others.

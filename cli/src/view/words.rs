@@ -22,7 +22,10 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
     let (used, limit) = budget_share(now);
     let mut lines = vec![
         title(head, now),
-        format!("rows     {} {}", bar(accepted, expected), rows(now, pace)),
+        match now.evaluates {
+            true => format!("answers  {} {}", bar(decided(now), expected), answers(now, pace)),
+            false => format!("rows     {} {}", bar(accepted, expected), rows(now, pace)),
+        },
         format!("budget   {} {}", bar(used, limit), budget(now)),
     ];
     if width >= NARROW {
@@ -118,6 +121,20 @@ fn rows(now: &Progress, pace: &Pace) -> String {
         None => thousands(accepted(now)),
     };
     format!("{rows}  {:.1}/s  {:.1} calls/s{left}", pace.rows(), pace.calls())
+}
+
+/// `412/600  3.1/s  61% right  1m left`.
+fn answers(now: &Progress, pace: &Pace) -> String {
+    let left = left(now, pace).map_or_else(String::new, |s| format!("  {} left", duration(s)));
+    let count = match goal(now) {
+        Some(goal) => format!("{}/{}", thousands(decided(now)), thousands(goal)),
+        None => thousands(decided(now)),
+    };
+    let right = match decided(now) {
+        0 => String::new(),
+        all => format!("  {:.0}% right", 100.0 * accepted(now) as f64 / all as f64),
+    };
+    format!("{count}  {:.1}/s{right}{left}", pace.calls())
 }
 
 /// Seconds until the calls that are still expected are answered; by the rows, where a run of an older version expects no calls. `None` while
@@ -241,10 +258,21 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         (low, high) if high > 0 && !now.has_ended() => format!(" expected={low}..{high}"),
         _ => String::new(),
     };
-    let rows = match goal(now) {
-        Some(goal) => format!("{}/{goal}", accepted(now)),
-        None => accepted(now).to_string(),
+    let of_goal = |count: u64| match goal(now) {
+        Some(goal) => format!("{count}/{goal}"),
+        None => count.to_string(),
     };
+    if now.evaluates {
+        return format!(
+            "{time} progress run={} phase={} answered={} right={}{usd}{calls} calls_rate={:.1}/s{batches}{eta}",
+            head.run,
+            now.phase.replace(' ', "-"),
+            of_goal(decided(now)),
+            accepted(now),
+            pace.calls()
+        );
+    }
+    let rows = of_goal(accepted(now));
     format!(
         "{time} progress run={} phase={} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
         head.run,

@@ -47,7 +47,7 @@ impl Engine<'_, '_> {
 
     pub(crate) fn worst_case(&self, task: &Task) -> Amount {
         match &task.work {
-            Work::Chat { request, .. } => self
+            Work::Chat { request, .. } | Work::HeldOut { request, .. } => self
                 .site
                 .prices
                 .get(&task.model)

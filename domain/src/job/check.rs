@@ -69,6 +69,9 @@ impl Job {
         self.check_seeds(&mut report);
         self.check_models(&mut report);
         self.check_student(&mut report);
+        if let Some(evaluate) = &self.evaluate {
+            self.check_evaluate(evaluate, &mut report);
+        }
         if let Some(concepts) = &self.concepts {
             self.check_concepts(concepts, &mut report);
         }

@@ -54,6 +54,8 @@ pub enum End {
     },
     /// A teacher that is related to the student is not shown to be right as often as the job wants.
     TeacherNotProven(TeacherCheck),
+    /// Every question of an evaluation was asked.
+    QuestionsAsked,
     /// A person cancelled it, in the middle of a round or between two.
     Cancelled,
 }
@@ -208,6 +210,7 @@ impl std::fmt::Display for End {
                 "the teacher is related to the student, and is not shown to be right often enough: {check}. Use a stronger teacher, hold out more \
                  validation rows (`holdout.validation`) and ask more of them (`student.questions`), or lower `student.min_accuracy`"
             ),
+            Self::QuestionsAsked => write!(f, "every question was asked"),
             Self::Cancelled => write!(f, "it was cancelled"),
             Self::GainTooSmall { aimed, counted } => write!(
                 f,

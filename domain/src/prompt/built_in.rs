@@ -55,6 +55,26 @@ pub(super) const BUILT_IN: &[(&str, PromptForm, &str)] = &[
         include_str!("../../prompts/judge.raw.txt"),
     ),
     (
+        "grade",
+        PromptForm::Chat,
+        include_str!("../../prompts/grade.chat.txt"),
+    ),
+    (
+        "held_out_labelled",
+        PromptForm::Chat,
+        include_str!("../../prompts/held_out_labelled.chat.txt"),
+    ),
+    (
+        "held_out_instructed",
+        PromptForm::Chat,
+        include_str!("../../prompts/held_out_instructed.chat.txt"),
+    ),
+    (
+        "held_out_json",
+        PromptForm::Chat,
+        include_str!("../../prompts/held_out_json.chat.txt"),
+    ),
+    (
         "assign",
         PromptForm::Chat,
         include_str!("../../prompts/assign.chat.txt"),

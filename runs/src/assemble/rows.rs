@@ -11,13 +11,6 @@ use gristmill_domain::recipe::Form;
 use gristmill_domain::row::{Row, completion};
 use gristmill_domain::seed::Seed;
 
-/// What stands before a question in the user's message.
-fn before(start: &Start, context: Option<&str>) -> String {
-    context
-        .filter(|_| start.job.output.context)
-        .map_or_else(String::new, |context| format!("{context}\n\n"))
-}
-
 fn messages(
     start: &Start,
     context: Option<&str>,
@@ -27,7 +20,7 @@ fn messages(
 ) -> Vec<Turn> {
     let output = &start.job.output;
     let system = output.system.iter().map(|text| Turn::new(Speaker::System, text));
-    let question = format!("{}{question}", before(start, context));
+    let question = format!("{}{question}", output.before(context));
     let answer = completion(reasoning, answer);
     system
         .chain([
@@ -50,7 +43,7 @@ pub(super) fn split_of(form: Form) -> Split {
 
 pub(super) fn human(start: &Start, seed: Seed) -> gristmill_dataset::DatasetRow {
     let reasoning = seed.reasoning.clone().unwrap_or_default();
-    let passage_chars = before(start, seed.context.as_deref()).chars().count() as u64;
+    let passage_chars = start.job.output.before(seed.context.as_deref()).chars().count() as u64;
     gristmill_dataset::DatasetRow {
         id: seed.id.to_string(),
         messages: messages(
@@ -146,7 +139,9 @@ pub(super) fn synthetic(
     let judged = start.job.concepts.is_some() || row.passage.is_some();
     let concepts = concepts(&row.assigned, judged, seed.concepts);
     let passage_chars = match row.form {
-        Form::Instruction | Form::Preference | Form::Text => before(start, context).chars().count() as u64,
+        Form::Instruction | Form::Preference | Form::Text => {
+            start.job.output.before(context).chars().count() as u64
+        }
         Form::Dialogue | Form::ToolUse => 0,
     };
     Ok(gristmill_dataset::DatasetRow {

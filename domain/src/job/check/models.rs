@@ -12,7 +12,7 @@ const BATCH_REQUESTS_MAX: u32 = 10_000;
 impl Job {
     pub(super) fn check_models(&self, report: &mut Report) {
         report.when(
-            self.teacher.is_empty(),
+            self.teacher.is_empty() && self.evaluate.is_none(),
             "teacher",
             "no teacher is named",
             "give a `base_url` and a `model`, or `local`",
