@@ -31,7 +31,7 @@ use crate::failure::Failure;
 use crate::prepare::{Keys, Ready, prepare};
 use crate::view::{Head, View};
 use crate::workshop::{self, JobAccess, Workshop};
-use crate::{print, report, resume, survey};
+use crate::{eval, print, report, resume, survey};
 
 /// Time that requests in flight get after Ctrl-C before they are given up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -42,6 +42,9 @@ const SILENCE_LOOK: Duration = Duration::from_secs(1);
 pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let began = Instant::now();
     let ready = prepare(args, Keys::Here).await?;
+    if ready.prepared.start.job.evaluate.is_some() {
+        return eval::carry_out(&ready, &args.job.display().to_string(), view, output).await;
+    }
     let prepared = &ready.prepared;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
@@ -69,38 +72,8 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
         survey::refuse_narrow(prepared, &view).await?;
         folder.claim(&job).await.map_err(Failure::Input)?;
     }
-    folder.begin(start).map_err(Failure::Input)?;
     let blobs = LocalBlobs::new(folder.state());
-    prepared
-        .seeds
-        .publish(&blobs)
-        .await
-        .map_err(|e| Failure::Other(e.into()))?;
-    let opened = {
-        let state = folder.state();
-        tokio::task::spawn_blocking(move || SqliteLedger::open(&state))
-            .await
-            .map_err(|e| Failure::Other(anyhow!(e)))?
-    };
-    let ledger = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
-    resume::follow_budget(&folder, &ledger, start, &view)
-        .await
-        .map_err(Failure::Input)?;
-    let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
-    let (finished, account) = carry_out(
-        &ready,
-        &folder,
-        &blobs,
-        Arc::clone(&ledger),
-        view.clone(),
-        stop,
-        &Watched::default(),
-    )
-    .await?;
-    verify(&blobs)
-        .await
-        .map_err(|error| Failure::Input(error.into()))?;
+    let (finished, account) = to_its_end(&ready, &folder, &blobs, &view).await?;
     let manifest = gristmill_runs::assemble(
         &blobs,
         &folder.dataset(),
@@ -117,6 +90,37 @@ pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Resu
     }
     print::done(&manifest, &folder, Some(began.elapsed()), output);
     reached(&manifest)
+}
+
+/// Begins a run in its folder, or goes on with it, until it has ended; what it rests on is read once more.
+pub(crate) async fn to_its_end(
+    ready: &Ready,
+    folder: &RunFolder,
+    blobs: &LocalBlobs,
+    view: &View,
+) -> Result<(Finished, Account), Failure> {
+    let start = &ready.prepared.start;
+    folder.begin(start).map_err(Failure::Input)?;
+    let published = ready.prepared.seeds.publish(blobs).await;
+    published.map_err(|error| Failure::Other(error.into()))?;
+    let opened = {
+        let state = folder.state();
+        tokio::task::spawn_blocking(move || SqliteLedger::open(&state))
+            .await
+            .map_err(|e| Failure::Other(anyhow!(e)))?
+    };
+    let ledger = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
+    resume::follow_budget(folder, &ledger, start, view)
+        .await
+        .map_err(Failure::Input)?;
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
+    let watched = Watched::default();
+    let ended = carry_out(ready, folder, blobs, ledger, view.clone(), stop, &watched).await?;
+    verify(blobs)
+        .await
+        .map_err(|error| Failure::Input(error.into()))?;
+    Ok(ended)
 }
 
 /// An error where a run ended before what the job wants was there.

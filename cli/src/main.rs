@@ -12,6 +12,7 @@ mod cluster;
 mod cluster;
 mod data;
 mod doctor;
+mod eval;
 mod failure;
 mod features;
 mod inspect;

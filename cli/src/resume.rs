@@ -104,8 +104,10 @@ fn closed_limit(folder: &RunFolder, run: RunId, events: &Events) -> anyhow::Resu
 /// Refuses a run whose rounds are stored and whose books are gone: a new ledger would spend its budget a second time.
 pub(crate) fn check_books(folder: &RunFolder) -> anyhow::Result<()> {
     let state = folder.state();
-    let planned = std::fs::read_dir(state.join("plans")).is_ok_and(|mut plans| plans.next().is_some());
-    if planned && !state.join("ledger.sqlite").exists() {
+    let holds =
+        |kind: &str| std::fs::read_dir(state.join(kind)).is_ok_and(|mut files| files.next().is_some());
+    // An evaluation has no plans.
+    if (holds("plans") || holds("results")) && !state.join("ledger.sqlite").exists() {
         bail!(
             "{state} holds rounds of this run and no ledger: what it has spent is not known, and a new ledger would spend its budget a \
              second time\nhelp: restore `ledger.sqlite` from a copy of that folder; a run that has ended needs none: `gristmill assemble {root}`",

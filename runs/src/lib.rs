@@ -15,6 +15,7 @@ mod card;
 mod certainty;
 mod coverage;
 mod dropped;
+pub mod evaluation;
 mod folder;
 mod forecast;
 pub mod history;

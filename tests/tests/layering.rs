@@ -30,6 +30,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "ports",
             "proto",
             "domain",
+            "evaluation",
             "index",
             "measure",
             "picture",

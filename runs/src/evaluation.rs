@@ -1,0 +1,127 @@
+//! What an evaluation came to: the journal's answers graded, as figures with intervals, as files and as text.
+//!
+//! ```text
+//! result/evaluation.json   every figure, for programs and for `gristmill gate`
+//! result/items.jsonl       the questions, with their right answers and the parts of the set that they belong to
+//! result/answers.jsonl     every answer with its grade, its form and what it cost
+//! ```
+
+mod figures;
+mod grading;
+mod items;
+mod text;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use gristmill_coordinator::{Finished, SeedStore, Start, evaluation_plan};
+use gristmill_domain::ledger::Account;
+use gristmill_ports::blob::Blobs;
+
+pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
+pub use grading::StoredAnswer;
+pub use items::StoredItem;
+pub use text::told;
+
+/// Folder of a result within the run's.
+pub const RESULT_FOLDER: &str = "result";
+/// The file of the figures.
+pub const EVALUATION_FILE: &str = "evaluation.json";
+const ITEMS_FILE: &str = "items.jsonl";
+const ANSWERS_FILE: &str = "answers.jsonl";
+
+/// Grades what an evaluation brought, and writes its result; what was there before is replaced whole.
+///
+/// # Errors
+/// State that cannot be read, and a folder that cannot be written.
+pub async fn evaluation(
+    state: &dyn Blobs,
+    target: &Path,
+    start: &Start,
+    seeds: &SeedStore,
+    finished: &Finished,
+    account: &Account,
+) -> anyhow::Result<Evaluation> {
+    let Some(evaluate) = &start.job.evaluate else {
+        bail!(
+            "run {} is no evaluation: its job has no section `evaluate`",
+            start.run
+        );
+    };
+    let setup = start.setup()?;
+    let plan = evaluation_plan(&setup, evaluate, seeds, account.limit)?;
+    let part = target.with_extension("part");
+    std::fs::create_dir_all(&part)
+        .with_context(|| format!("the folder {} cannot be made", part.display()))?;
+    let items = items::items(start, &plan, seeds)?;
+    items::write(&part.join(ITEMS_FILE), &items)?;
+    let graded = grading::grade(state, start, &plan, &items, &part.join(ANSWERS_FILE)).await?;
+    let evaluation = figures::of(start, &plan, &items, graded, finished, account)?;
+    let file = part.join(EVALUATION_FILE);
+    std::fs::write(&file, serde_json::to_vec_pretty(&evaluation)?)
+        .with_context(|| format!("{} cannot be written", file.display()))?;
+    replace(&part, target).with_context(|| format!("{} cannot be written", target.display()))?;
+    Ok(evaluation)
+}
+
+/// Puts a folder in the place of another.
+fn replace(part: &Path, target: &Path) -> std::io::Result<()> {
+    if target.exists() {
+        std::fs::remove_dir_all(target)?;
+    }
+    std::fs::rename(part, target)
+}
+
+/// Reads the figures of a result, by its folder, the folder of its run, or its file.
+///
+/// # Errors
+/// A path that holds no result, and a file that is damaged or of a newer format.
+pub fn read_evaluation(path: &Path) -> anyhow::Result<Evaluation> {
+    let candidates = [
+        path.to_owned(),
+        path.join(EVALUATION_FILE),
+        path.join(RESULT_FOLDER).join(EVALUATION_FILE),
+    ];
+    let Some(file) = candidates.iter().find(|candidate| candidate.is_file()) else {
+        bail!(
+            "{} holds no result of an evaluation: name the folder that `gristmill eval` wrote",
+            path.display()
+        );
+    };
+    let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
+}
+
+/// Reads the answers of a result, those of each model in the order of the models.
+///
+/// # Errors
+/// A file that is missing or damaged, with its line.
+pub fn read_answers(path: &Path) -> anyhow::Result<Vec<StoredAnswer>> {
+    read_lines(path, ANSWERS_FILE)
+}
+
+/// Reads the items of a result.
+///
+/// # Errors
+/// A file that is missing or damaged, with its line.
+pub fn read_items(path: &Path) -> anyhow::Result<Vec<StoredItem>> {
+    read_lines(path, ITEMS_FILE)
+}
+
+fn read_lines<T: serde::de::DeserializeOwned>(path: &Path, name: &str) -> anyhow::Result<Vec<T>> {
+    use std::io::BufRead;
+    let folder = match path {
+        file if file.is_file() => file.parent().unwrap_or(Path::new("")).to_owned(),
+        run if run.join(RESULT_FOLDER).is_dir() => run.join(RESULT_FOLDER),
+        folder => folder.to_owned(),
+    };
+    let file = folder.join(name);
+    let opened = std::fs::File::open(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let lines = std::io::BufReader::new(opened).lines().enumerate();
+    lines
+        .map(|(number, line)| {
+            serde_json::from_str(&line?)
+                .with_context(|| format!("{}:{} is damaged", file.display(), number + 1))
+        })
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! An evaluation in words, for a terminal.
+
+use std::fmt::Write;
+
+use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::stats::Interval;
+use gristmill_domain::words::{many, thousands};
+
+use super::figures::{Comparison, Evaluation, ModelFigures};
+
+/// Slices that are told one by one.
+const TOLD: usize = 5;
+/// The p-value under which a slice is told as clearly apart.
+const CLEAR: f64 = 0.05;
+
+/// What a person reads.
+pub fn told(evaluation: &Evaluation) -> String {
+    let mut text = String::new();
+    let mut add = |line: String| {
+        // Writing to a text cannot fail.
+        let _written = writeln!(text, "{line}");
+    };
+    add(format!(
+        "{} of the {} rows, in {} formats ({}), graded by {}",
+        many(evaluation.questions, "question"),
+        evaluation.split.split(),
+        evaluation.formats.len(),
+        evaluation.formats.join(", "),
+        by(evaluation)
+    ));
+    if let (Some(majority), Some(chance)) = (evaluation.majority, evaluation.chance) {
+        add(format!(
+            "a guess is right in {}, the most frequent answer in {}",
+            percent(chance),
+            percent(majority)
+        ));
+    }
+    add(String::new());
+    add(format!(
+        "{:<34} {:>8}  {:<18} {:>10} {:>14} {:>10}",
+        "model", "accuracy", "95 % interval", "incorrect", "not attempted", "form kept"
+    ));
+    for model in &evaluation.models {
+        add(row(model));
+    }
+    for comparison in &evaluation.comparisons {
+        add(String::new());
+        compared(comparison, &mut add);
+    }
+    if let Some(student) = evaluation.student() {
+        weak(student, &mut add);
+        if let Some((share, of)) = student.ungrounded {
+            add(format!(
+                "of the student's {} answers about passages, {} name a number or a name that their passage does not have",
+                thousands(of),
+                percent(share)
+            ));
+        }
+    }
+    if let Some(change) = evaluation
+        .resolution
+        .and_then(|resolution| resolution.smallest_change())
+    {
+        add(format!(
+            "\nthis set shows changes of {} points or more",
+            points(change)
+        ));
+    }
+    if let Some(judge) = &evaluation.judge {
+        add(format!(
+            "the judge called {} of {} right answers right, and {} of {} wrong ones wrong",
+            judge.right_called_right, judge.right, judge.wrong_called_wrong, judge.wrong
+        ));
+        for model in &evaluation.models {
+            if let Some(corrected) = &model.corrected {
+                add(format!(
+                    "accuracy of {} corrected for the judge's errors: {} ({})",
+                    model.model,
+                    percent(corrected.value),
+                    range(corrected.interval)
+                ));
+            }
+        }
+    }
+    for warning in &evaluation.warnings {
+        add(format!("warning: {warning}"));
+    }
+    add(format!(
+        "\n{}: {} spent, {} calls",
+        evaluation.end,
+        MicroUsd(evaluation.usd_micros()),
+        thousands(evaluation.calls())
+    ));
+    text
+}
+
+fn by(evaluation: &Evaluation) -> &'static str {
+    use gristmill_domain::job::GradedBy;
+    match evaluation.graded_by {
+        GradedBy::Validator => "the validator",
+        GradedBy::Text => "their words",
+        GradedBy::Judge => "the judge",
+    }
+}
+
+fn row(model: &ModelFigures) -> String {
+    let name = format!("{} ({})", model.model, model.role.name());
+    match &model.scorecard {
+        None => format!("{name:<34} {:>8}", "-"),
+        Some(card) => format!(
+            "{name:<34} {:>8}  {:<18} {:>10} {:>14} {:>10}",
+            percent(card.accuracy.value),
+            range(card.accuracy.interval),
+            percent(card.incorrect.value),
+            percent(card.not_attempted.value),
+            percent(card.form.value)
+        ),
+    }
+}
+
+fn compared(comparison: &Comparison, add: &mut impl FnMut(String)) {
+    let Some(found) = &comparison.overall else {
+        add(format!(
+            "against {}: no question was answered by both",
+            comparison.before
+        ));
+        return;
+    };
+    add(format!(
+        "against {} ({}): {} points ({} to {}), p {}; {} gained, {} lost",
+        comparison.before,
+        comparison.role.name(),
+        signed(found.change),
+        signed(found.interval.low),
+        signed(found.interval.high),
+        p_value(found.p_value),
+        thousands(found.gained),
+        thousands(found.lost)
+    ));
+    for (key, slices) in &comparison.slices {
+        let mut clear: Vec<_> = slices
+            .iter()
+            .filter(|slice| slice.p_adjusted < CLEAR)
+            .filter_map(|slice| Some((slice, slice.comparison?)))
+            .collect();
+        clear.sort_by(|a, b| a.1.change.total_cmp(&b.1.change));
+        for (slice, found) in clear.into_iter().take(TOLD) {
+            add(format!(
+                "  {key} {}: {} points ({} to {}), adjusted p {}",
+                slice.name,
+                signed(found.change),
+                signed(found.interval.low),
+                signed(found.interval.high),
+                p_value(slice.p_adjusted)
+            ));
+        }
+    }
+}
+
+/// Parts in which the student is clearly worse than in the rest.
+fn weak(student: &ModelFigures, add: &mut impl FnMut(String)) {
+    let mut lines = Vec::new();
+    for (key, slices) in &student.slices {
+        let weak = slices
+            .iter()
+            .filter(|slice| slice.p_adjusted < CLEAR && slice.against_rest < 0.0);
+        lines.extend(weak.map(|slice| (slice.against_rest, key, slice)));
+    }
+    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if !lines.is_empty() {
+        add("\nthe student is weakest in".to_owned());
+    }
+    for (against_rest, key, slice) in lines.into_iter().take(TOLD) {
+        add(format!(
+            "  {key} {}: {} ({}), {} points below the rest",
+            slice.name,
+            percent(slice.scorecard.accuracy.value),
+            range(slice.scorecard.accuracy.interval),
+            points(-against_rest)
+        ));
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn points(change: f64) -> String {
+    format!("{:.1}", 100.0 * change)
+}
+
+fn signed(change: f64) -> String {
+    format!("{:+.1}", 100.0 * change).replace('-', "−")
+}
+
+fn range(interval: Interval) -> String {
+    format!("{:.1} to {:.1} %", 100.0 * interval.low, 100.0 * interval.high)
+}
+
+fn p_value(p: f64) -> String {
+    match p < 0.0001 {
+        true => "< 0.0001".to_owned(),
+        false => format!("= {p:.4}"),
+    }
+}
