@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Train a student on a dataset: a LoRA adapter, or the whole model.
     Train(Box<TrainArgs>),
+    /// Decide whether a student may be used: exit code 0 where it passes, 7 where it does not, 8 where the data do not decide.
+    Gate(GateArgs),
     /// Show runs in folders of this machine in a browser, while they go on and afterwards.
     Ui(UiArgs),
     /// Measure how diverse rows are, and how well they cover real ones.
@@ -166,6 +168,22 @@ pub(crate) struct TrainArgs {
     /// Write what would be trained on, and train nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// What `gate` needs.
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    /// The folder of an evaluation with a student.
+    pub(crate) result: PathBuf,
+    /// The evaluation of the student before it, on the same questions; left out, the one that this evaluation names as `previous`, or the base.
+    #[arg(long, value_name = "RESULT")]
+    pub(crate) before: Option<PathBuf>,
+    /// The gate file (YAML): what the student must show. Defaults hold for what it leaves out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Overrides a setting: `--set min_accuracy=0.8`. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 /// What `audit` needs.

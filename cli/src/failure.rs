@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     Interrupted(String),
     /// `doctor` found something that a run would fail of: how many of which.
     Unhealthy(String),
+    /// A student does not pass its gate.
+    NotPassed(String),
+    /// Too little is known of a student to let it pass, or not.
+    Undecided(String),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -53,6 +57,8 @@ impl Failure {
             Self::Short(_) => 4,
             Self::Stopped(_) => 5,
             Self::Drained(_) => 6,
+            Self::NotPassed(_) => 7,
+            Self::Undecided(_) => 8,
             Self::Interrupted(_) => 130,
         }
     }
@@ -67,6 +73,8 @@ impl Failure {
             Self::Drained(_) => "drained",
             Self::Interrupted(_) => "interrupted",
             Self::Unhealthy(_) => "doctor",
+            Self::NotPassed(_) => "gate",
+            Self::Undecided(_) => "inconclusive",
             Self::Other(_) => "failed",
         }
     }
@@ -79,6 +87,8 @@ impl Failure {
             | Self::Stopped(text)
             | Self::Drained(text)
             | Self::Interrupted(text)
+            | Self::NotPassed(text)
+            | Self::Undecided(text)
             | Self::Unhealthy(text) => text.clone(),
             Self::Input(error) | Self::Other(error) => {
                 let mut parts: Vec<String> = Vec::new();

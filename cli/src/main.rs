@@ -15,6 +15,7 @@ mod doctor;
 mod eval;
 mod failure;
 mod features;
+mod gate;
 mod inspect;
 mod launch;
 mod limits;
@@ -150,6 +151,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Train(args) => train::train(*args, view, cli.output).await,
         #[cfg(not(feature = "trainer"))]
         Command::Train(_) => Err(Failure::Input(features::missing("`gristmill train`", "trainer"))),
+        Command::Gate(args) => gate::gate(args, cli.output).await,
         Command::Report(args) => report::report(&args, cli.output).await,
         #[cfg(feature = "dashboard")]
         Command::Ui(args) => ui::serve(args).await,

@@ -163,6 +163,7 @@ impl Turning {
             min_accuracy: None,
             margin: Some(0.02),
             slice_margin: None,
+            slices: Vec::new(),
             no_collapse: false,
             anchor_kept: false,
             no_leaks: false,

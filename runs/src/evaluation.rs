@@ -7,6 +7,7 @@
 //! ```
 
 mod figures;
+mod gate;
 mod grading;
 mod items;
 mod text;
@@ -19,6 +20,7 @@ use gristmill_domain::ledger::Account;
 use gristmill_ports::blob::Blobs;
 
 pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
+pub use gate::{EvaluatedStudent, gate_inputs};
 pub use grading::StoredAnswer;
 pub use items::StoredItem;
 pub use text::told;

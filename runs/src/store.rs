@@ -12,7 +12,11 @@ use gristmill_domain::ledger::Account;
 use gristmill_ports::blob::Blobs;
 
 use crate::assemble::{self, Manifest};
+use crate::evaluation::{EVALUATION_FILE, RESULT_FOLDER, evaluation};
 use crate::report::{REPORT_FILE, report};
+
+/// The file that says that a dataset is whole.
+const MANIFEST_FILE: &str = "manifest.json";
 
 /// Puts datasets into the store. In a folder of a disk a dataset takes its place in one step; in object storage, which has none, its manifest goes
 /// first and comes last, so that a dataset without one is not whole.
@@ -68,17 +72,23 @@ impl DatasetStore {
 
     /// Puts a dataset that was written elsewhere into the place of what is stored.
     async fn put(&self, from: &Path, run: RunId, manifest: &Manifest) -> anyhow::Result<()> {
-        let root = format!("{run}/dataset");
-        let head = format!("{root}/manifest.json");
-        let before: Option<Manifest> = match self.store.read(&head).await {
+        let before: Option<Manifest> = match self.store.read(&format!("{run}/dataset/{MANIFEST_FILE}")).await
+        {
             Ok(bytes) => serde_json::from_slice(&bytes).ok(),
             Err(gristmill_ports::blob::Error::Missing { .. }) => None,
             Err(error) => return Err(error.into()),
         };
         assemble::refuse_worse(before.as_ref(), manifest, &self.dataset(run))?;
-        self.store.remove(&head).await?;
+        self.put_folder(from, &format!("{run}/dataset"), MANIFEST_FILE)
+            .await
+    }
+
+    /// Puts a folder's files into the place of what is stored below a name. The file that says that the others are whole goes first and comes
+    /// last.
+    async fn put_folder(&self, from: &Path, root: &str, head: &str) -> anyhow::Result<()> {
+        self.store.remove(&format!("{root}/{head}")).await?;
         let mut files = files(from)?;
-        files.sort_by_key(|file| (file.ends_with("manifest.json"), file.clone()));
+        files.sort_by_key(|file| (file == head, file.clone()));
         // Shards of a dataset that had another number of them would be read beside these.
         for name in self.store.list(&format!("{root}/")).await? {
             if !files.iter().any(|file| name == format!("{root}/{file}")) {
@@ -89,6 +99,28 @@ impl DatasetStore {
             self.store
                 .put_file(&format!("{root}/{file}"), &from.join(&file))
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Grades what an evaluation brought, and stores its result.
+    async fn evaluate(
+        &self,
+        start: &Start,
+        seeds: &SeedStore,
+        finished: &Finished,
+        account: &Account,
+    ) -> anyhow::Result<()> {
+        let state = Prefixed::state(Arc::clone(&self.store), start.run);
+        let scratch = tempfile::tempdir()?;
+        let target = match &self.folder {
+            Some(folder) => folder.join(start.run.to_string()).join(RESULT_FOLDER),
+            None => scratch.path().join(RESULT_FOLDER),
+        };
+        evaluation(&state, &target, start, seeds, finished, account).await?;
+        if self.folder.is_none() {
+            let root = format!("{}/{RESULT_FOLDER}", start.run);
+            self.put_folder(&target, &root, EVALUATION_FILE).await?;
         }
         Ok(())
     }
@@ -103,6 +135,9 @@ impl Assembler for DatasetStore {
         finished: &Finished,
         account: &Account,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if start.job.evaluate.is_some() {
+            return Ok(self.evaluate(start, seeds, finished, account).await?);
+        }
         let state = Prefixed::state(Arc::clone(&self.store), start.run);
         let scratch = tempfile::tempdir()?;
         let target = match &self.folder {

@@ -25,10 +25,10 @@ mod render;
 mod sample;
 mod schema;
 mod secret;
+mod settings;
 mod shape;
 mod syntax;
 mod text;
-mod training;
 mod validator;
 mod walk;
 mod yaml;
@@ -43,7 +43,7 @@ pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;
 pub use secret::redact_override;
-pub use training::training;
+pub use settings::{SettingsFile, Wrong, settings, training};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,9 @@ pub(crate) struct SourceId(pub(crate) usize);
 /// The job file is always the first text.
 pub(crate) const JOB: SourceId = SourceId(0);
 
+/// The name of a text that stands for a file that nobody named.
+pub(crate) const NO_FILE: &str = "the defaults";
+
 /// A place to point at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {

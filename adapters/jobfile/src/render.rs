@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::error::{Error, Errors};
-use crate::place::{Kind, Place, Source, Sources};
+use crate::place::{Kind, NO_FILE, Place, Source, Sources};
 use crate::secret::{redact, redact_header};
 
 /// Errors written out in full: a broken generator of jobs must not fill a terminal.
@@ -40,10 +40,16 @@ pub fn render(errors: &Errors, color: bool) -> String {
         .sources
         .get(crate::place::JOB)
         .map_or("job.yaml", |source| source.name.as_str());
-    let way_on = format!(
-        "nothing was spent; check with `gristmill {} {job}`",
-        errors.checked_by
-    );
+    let way_on = match job == NO_FILE {
+        true => format!(
+            "nothing was spent; correct what was given to `gristmill {}`",
+            errors.checked_by
+        ),
+        false => format!(
+            "nothing was spent; check with `gristmill {} {job}`",
+            errors.checked_by
+        ),
+    };
     text.push_str(if errors.errors.len() > 1 { "\n\n" } else { "\n" });
     text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(way_on))]));
     text.push('\n');

@@ -94,8 +94,16 @@ impl Services {
 
     /// True where a run's dataset is whole: its manifest is written last.
     pub(crate) async fn assembled(&self, run: RunId) -> Result<bool, Error> {
-        let name = format!("{run}/dataset/manifest.json");
-        Ok(self.root.list(&name).await?.contains(&name))
+        // A dataset, or the result of an evaluation.
+        for name in [
+            format!("{run}/dataset/manifest.json"),
+            format!("{run}/result/evaluation.json"),
+        ] {
+            if self.root.list(&name).await?.contains(&name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Enters a run that the store holds, unless the register knows it.

@@ -1,12 +1,13 @@
 //! What a gate wants.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::confidence::Confidence;
 use crate::fraction;
 
 /// The rules of a gate. A rule that is `None` or `false` is not checked.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatePolicy {
     /// The least accuracy, 0 to 1. It holds where the lower end of the interval reaches it, and is broken where the upper end does not.
@@ -18,6 +19,9 @@ pub struct GatePolicy {
     /// How much accuracy may fall in each slice. A slice is smaller than the whole, so that it takes a larger margin or more items.
     #[serde(deserialize_with = "fraction::optional")]
     pub slice_margin: Option<f64>,
+    /// What the set is parted by for that: `tier` (head and tail), `format`, `concept`, `answer`, `source`, `known`. What the set has no parts
+    /// of is left out.
+    pub slices: Vec<String>,
     /// Knowledge must be kept: no stage B or C, and not degraded.
     pub no_collapse: bool,
     /// All real rows must be in the training set.
@@ -25,6 +29,7 @@ pub struct GatePolicy {
     /// No held-out item may be in the training set.
     pub no_leaks: bool,
     /// Confidence of every interval.
+    #[schemars(with = "f64")]
     pub confidence: Confidence,
 }
 
@@ -34,6 +39,7 @@ impl Default for GatePolicy {
             min_accuracy: None,
             margin: Some(0.02),
             slice_margin: Some(0.05),
+            slices: ["tier", "format"].map(str::to_owned).into(),
             no_collapse: true,
             anchor_kept: true,
             no_leaks: true,

@@ -225,6 +225,7 @@ fn a_policy_without_rules_passes_nobody() {
         min_accuracy: None,
         margin: None,
         slice_margin: None,
+        slices: Vec::new(),
         no_collapse: false,
         anchor_kept: false,
         no_leaks: false,
@@ -293,6 +294,7 @@ fn a_slice_without_answers_or_with_a_senseless_margin_is_not_a_pass() {
         },
         GatePolicy {
             slice_margin: Some(5.0),
+            slices: Vec::new(),
             ..policy()
         },
         GatePolicy {
@@ -313,6 +315,7 @@ fn accuracy_only(least: f64) -> GatePolicy {
         min_accuracy: Some(least),
         margin: None,
         slice_margin: None,
+        slices: Vec::new(),
         no_collapse: false,
         anchor_kept: false,
         no_leaks: false,
@@ -385,6 +388,7 @@ proptest! {
             min_accuracy: Some(least),
             margin: Some(margin),
             slice_margin: Some(slice_margin),
+            slices: Vec::new(),
             ..GatePolicy::default()
         };
         let nothing = GradedSet::default();

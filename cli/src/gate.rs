@@ -1,0 +1,45 @@
+//! `gristmill gate`: whether a student may be used, as an exit code.
+
+use anyhow::anyhow;
+use gristmill_evaluation::gate::{GateDecision, GatePolicy, GateReport, decide};
+use gristmill_jobfile::SettingsFile;
+use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs};
+use serde_json::json;
+
+use crate::args::{GateArgs, OutputStyle};
+use crate::failure::Failure;
+use crate::print;
+
+/// The file of a gate's policy.
+const POLICY: SettingsFile = SettingsFile {
+    name: "gate file",
+    checked_by: "gate",
+};
+
+pub(crate) async fn gate(args: GateArgs, output: OutputStyle) -> Result<(), Failure> {
+    let policy: GatePolicy =
+        gristmill_jobfile::settings(POLICY, args.policy.as_deref(), &args.set, |_| Vec::new())
+            .map_err(|errors| print::job_errors(&errors))?;
+    let decided = tokio::task::spawn_blocking(move || -> anyhow::Result<(GateReport, String)> {
+        let result = EvaluatedStudent::read(&args.result)?;
+        let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
+        let inputs = gate_inputs(&policy, &result, before.as_ref())?;
+        let student = result.evaluation().student().map(|model| model.model.clone());
+        Ok((decide(&policy, &inputs), student.unwrap_or_default()))
+    });
+    let decided = decided.await.map_err(|error| Failure::Other(anyhow!(error)))?;
+    let (report, student) = decided.map_err(Failure::Input)?;
+    let told = report.explain();
+    let json =
+        json!({"student": student, "decision": report.decision, "checks": report.checks, "told": told});
+    print::either(output, &json, &told);
+    match report.decision {
+        GateDecision::Pass => Ok(()),
+        GateDecision::Fail { .. } => Err(Failure::NotPassed(
+            "the student does not pass the gate".to_owned(),
+        )),
+        GateDecision::Inconclusive { .. } => Err(Failure::Undecided(
+            "the data do not decide whether the student passes the gate".to_owned(),
+        )),
+    }
+}
