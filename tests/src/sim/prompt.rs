@@ -86,7 +86,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         (None, Kind::NewQuestion) => block(text, &markers.question_tag)
             .or_else(|| block(text, &markers.example_tag))
             .unwrap_or_default(),
-        (None, _) => outside.trim().to_owned(),
+        (None, _) => unmarked(outside.trim()).to_owned(),
     };
     Parts {
         kind,
@@ -98,6 +98,14 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
         known: blocks(&bare, &markers.known_tag),
         how_many: number_before(&outside, &markers.new_questions),
     }
+}
+
+/// The question of a prompt without tags: what follows the last `Question:`, up to `Answer:`; or the last paragraph, behind a passage.
+fn unmarked(text: &str) -> &str {
+    if let Some((_, asked)) = text.rsplit_once("Question: ") {
+        return asked.trim().strip_suffix("Answer:").unwrap_or(asked).trim();
+    }
+    text.rsplit_once("\n\n").map_or(text, |(_, last)| last).trim()
 }
 
 /// The number right before a phrase; 1 where there is none.
@@ -165,6 +173,17 @@ mod tests {
         assert_eq!(parts.question, "What is 2 < 3?");
         assert_eq!(parts.answer, "Rewrite the question: no");
         assert_eq!(parts.reference.as_deref(), Some("yes"));
+    }
+
+    #[test]
+    fn questions_without_tags_are_found_behind_their_passages() {
+        for prompt in [
+            "How many?",
+            "Three birds sat.\nOne flew.\n\nHow many?",
+            "Passage: Three birds sat.\n\nQuestion: How many?\nAnswer:",
+        ] {
+            assert_eq!(read(prompt).question, "How many?", "{prompt}");
+        }
     }
 
     #[test]

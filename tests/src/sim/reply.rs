@@ -464,7 +464,7 @@ impl Model {
         };
         let fields = object(json!({
             "relevant": true, "substantial": true, "useful": accepts, "clear": clear, "expert": accepts, "correct": accepts,
-            "reason": reason,
+            "reason": reason, "grade": if accepts { "correct" } else { "incorrect" },
         }));
         let plain = ["relevant", "substantial", "useful", "clear", "expert", "correct"]
             .iter()

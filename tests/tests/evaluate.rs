@@ -1,0 +1,355 @@
+//! Evaluations: real runs that ask held-out questions, what they write, and the gate that reads it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gristmill_tests::cluster::{Cluster, LONG, balanced};
+use gristmill_tests::harness::Bench;
+use gristmill_tests::questions::sums;
+use gristmill_tests::sim::{Config, Faults, KeyFiles, Quality, Sim};
+use serde_json::Value;
+
+const QUESTIONS: u64 = 60;
+/// Usual formats.
+const FORMATS: u64 = 3;
+
+/// Two services that know the same questions: a student that is often wrong, and a teacher that seldom is.
+struct Desk {
+    student: Bench,
+    teacher: Sim,
+    _key: tempfile::NamedTempFile,
+}
+
+impl Desk {
+    fn new(student: f64, faults: Faults) -> Self {
+        let questions = sums(0..QUESTIONS as u32);
+        let key = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&key, &questions).unwrap();
+        let config = |accuracy: f64, seed, model: &str, faults| Config {
+            seed,
+            model: model.to_owned(),
+            key: KeyFiles {
+                gsm8k: vec![key.path().to_owned()],
+                ..KeyFiles::default()
+            },
+            quality: Quality {
+                accuracy,
+                refusal: 0.05,
+                truncated: 0.0,
+                ..Quality::default()
+            },
+            faults,
+            ..Config::default()
+        };
+        let teacher = Sim::start(config(0.95, 3, "strong", Faults::default())).unwrap();
+        let student = Bench::new(config(student, 5, "weak", faults)).unwrap();
+        student.write("questions.jsonl", &questions).unwrap();
+        Self {
+            student,
+            teacher,
+            _key: key,
+        }
+    }
+
+    fn job(&self, name: &str, more: &str) {
+        let model = |role: &str, url: &str, model: &str| {
+            format!(
+                "    - {{role: {role}, base_url: {url}, model: {model}, price: {{input: 0.5, output: 1.5}}, concurrency: 8}}\n"
+            )
+        };
+        let job = format!(
+            "seeds: {{path: questions.jsonl}}\nembed: {{model: off}}\ngenerate: {{reasoning: false}}\n{more}\nevaluate:\n  models:\n{}{}",
+            model("student", &self.student.url(), "weak"),
+            model("teacher", &self.teacher.url(), "strong")
+        );
+        self.student.write(name, &job).unwrap();
+    }
+
+    fn said(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let output = self.student.gristmill(args).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    fn run(&self, job: &str) -> Value {
+        let (code, told, why) = self.said(&["run", job, "--progress", "none", "--output", "json"]);
+        assert_eq!(code, Some(0), "{why}");
+        serde_json::from_str(&told).unwrap()
+    }
+
+    fn billed(&self) -> u64 {
+        self.student.sim.bill().total.calls + self.teacher.bill().total.calls
+    }
+
+    fn result(&self, told: &Value) -> PathBuf {
+        self.student.folder.path().join(told["result"].as_str().unwrap())
+    }
+}
+
+const BY_NUMBER: &str = "filter: {validator: {kind: number}}\nbudget: {calls: 400}";
+
+fn lines(path: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Answers of a result by model, item and format, without what a call cost.
+fn answers(result: &std::path::Path) -> BTreeMap<[String; 3], Value> {
+    let key =
+        |answer: &Value| ["model", "item", "format"].map(|name| answer[name].as_str().unwrap().to_owned());
+    lines(&result.join("answers.jsonl"))
+        .into_iter()
+        .map(|answer| (key(&answer), answer["grade"].clone()))
+        .collect()
+}
+
+#[test]
+fn every_question_is_asked_once_and_every_figure_follows_from_the_answers() {
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job("eval.yaml", BY_NUMBER);
+    let told = desk.run("eval.yaml");
+    assert_eq!(desk.billed(), 2 * FORMATS * QUESTIONS, "the services' own books");
+    let result = desk.result(&told);
+    let answers = answers(&result);
+    assert_eq!(answers.len() as u64, 2 * FORMATS * QUESTIONS);
+    assert_eq!(lines(&result.join("items.jsonl")).len() as u64, QUESTIONS);
+    for (place, model) in ["weak", "strong"].into_iter().enumerate() {
+        let figures = &told["models"][place];
+        let grades = answers.iter().filter(|(key, _)| key[0] == model);
+        let right = grades.filter(|(_, grade)| grade["result"] == "correct").count() as u64;
+        assert_eq!(figures["model"], model);
+        assert_eq!(figures["scorecard"]["accuracy"]["count"], right, "{figures}");
+        let interval = &figures["scorecard"]["accuracy"]["interval"];
+        let value = figures["scorecard"]["accuracy"]["value"].as_f64().unwrap();
+        let (low, high) = (
+            interval["low"].as_f64().unwrap(),
+            interval["high"].as_f64().unwrap(),
+        );
+        assert!(low < value && value < high && high - low > 0.02, "{figures}");
+    }
+    let comparison = &told["comparisons"][0];
+    assert_eq!(
+        (&comparison["before"], &comparison["after"]),
+        (&"strong".into(), &"weak".into())
+    );
+    assert!(
+        comparison["overall"]["change"].as_f64().unwrap() < -0.2,
+        "{comparison}"
+    );
+    assert!(
+        comparison["overall"]["p_value"].as_f64().unwrap() < 0.001,
+        "{comparison}"
+    );
+    // The money of the services, of the ledger and of the answers is one sum.
+    let spent: u64 = told["spend"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|spend| spend["usd_micros"].as_u64().unwrap())
+        .sum();
+    let of_answers: u64 = lines(&result.join("answers.jsonl"))
+        .iter()
+        .map(|answer| answer["cost_usd_micros"].as_u64().unwrap())
+        .sum();
+    assert_eq!(spent, of_answers);
+    // Started again, it is told and asks nothing.
+    assert_eq!(desk.run("eval.yaml"), told);
+    assert_eq!(desk.billed(), 2 * FORMATS * QUESTIONS);
+}
+
+#[test]
+fn an_evaluation_that_was_killed_goes_on_and_comes_to_the_same() {
+    let slow = Faults {
+        latency_ms_mean: 20.0,
+        ..Faults::default()
+    };
+    let desk = Desk::new(0.5, slow);
+    desk.job("eval.yaml", BY_NUMBER);
+    let mut child = desk.student.start_job("eval.yaml").unwrap();
+    let began = Instant::now();
+    while desk.student.sim.bill().total.calls < 60 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it asks nothing");
+        assert!(child.try_wait().unwrap().is_none(), "it has ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = desk.run("eval.yaml");
+    let asked_again = desk.billed() - 2 * FORMATS * QUESTIONS;
+    assert!(
+        asked_again <= 16,
+        "{asked_again} calls were asked again, and 16 were open at most"
+    );
+    let unbroken = Desk::new(0.5, Faults::default());
+    unbroken.job("eval.yaml", BY_NUMBER);
+    let other = unbroken.run("eval.yaml");
+    assert_eq!(answers(&desk.result(&told)), answers(&unbroken.result(&other)));
+    assert_eq!(told["comparisons"], other["comparisons"]);
+}
+
+#[test]
+fn a_judge_grades_where_nothing_else_can_and_its_errors_are_carried() {
+    let desk = Desk::new(0.5, Faults::default());
+    let judge = format!(
+        "judge: {{base_url: {}, model: strong, price: {{input: 0.5, output: 1.5}}}}\nbudget: {{calls: 2000}}",
+        desk.teacher.url()
+    );
+    desk.job("eval.yaml", &judge);
+    let told = desk.run("eval.yaml");
+    assert_eq!(told["graded_by"], "judge");
+    let quality = &told["judge"];
+    let of = |part: &str, all: &str| quality[part].as_f64().unwrap() / quality[all].as_f64().unwrap();
+    // What the simulated judge is set to: 0.85 and 0.8.
+    assert!(
+        (of("right_called_right", "right") - 0.85).abs() < 0.15,
+        "{quality}"
+    );
+    assert!(
+        (of("wrong_called_wrong", "wrong") - 0.8).abs() < 0.16,
+        "{quality}"
+    );
+    // Of the student: the teacher's ends at 100 %.
+    let student = &told["models"][0];
+    let width = |interval: &Value| interval["high"].as_f64().unwrap() - interval["low"].as_f64().unwrap();
+    let (seen, corrected) = (&student["scorecard"]["accuracy"], &student["corrected"]);
+    assert!(
+        width(&corrected["interval"]) > 1.2 * width(&seen["interval"]),
+        "{student}"
+    );
+    let first = &lines(&desk.result(&told).join("answers.jsonl"))[0];
+    assert!(
+        !first["detail"].as_str().unwrap().is_empty(),
+        "the judge's reason: {first}"
+    );
+}
+
+#[test]
+fn a_gate_passes_fails_or_says_that_it_does_not_know() {
+    let desk = Desk::new(0.9, Faults::default());
+    desk.job("good.yaml", BY_NUMBER);
+    let good = desk.run("good.yaml");
+    let worse = Desk::new(0.3, Faults::default());
+    worse.job("worse.yaml", BY_NUMBER);
+    let bad = worse.run("worse.yaml");
+    let [good, bad] = [desk.result(&good), worse.result(&bad)].map(|path| path.display().to_string());
+    let alone = ["--set", "anchor_kept=false", "--set", "no_leaks=false"];
+    let gate = |result: &str, more: &[&str]| {
+        let args = [&["gate", result, "--output", "json"], more, &alone[..]].concat();
+        let (code, told, why) = desk.said(&args);
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{why}"));
+        (code, told["told"].as_str().unwrap().to_owned())
+    };
+    // Far better than before.
+    let wide = [
+        "--before",
+        &bad,
+        "--set",
+        "no_collapse=false",
+        "--set",
+        "min_accuracy=0.6",
+    ];
+    let (code, told) = gate(&good, &wide);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.starts_with("The student passes"), "{told}");
+    // Far worse.
+    let (code, told) = gate(&bad, &["--before", &good]);
+    assert_eq!(code, Some(7), "{told}");
+    assert!(
+        told.contains("Knowledge is lost") && told.contains("accuracy changed by −"),
+        "{told}"
+    );
+    // The same student: too little is known to show that nothing was lost.
+    let (code, told) = gate(&good, &["--before", &good]);
+    assert_eq!(code, Some(8), "{told}");
+    assert!(told.contains("items in all would decide"), "{told}");
+    // Nothing to be held against.
+    let (code, told) = gate(&good, &[]);
+    assert_eq!(code, Some(8), "{told}");
+    assert!(told.contains("not compared with the model before it"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_told_before_anything_is_asked() {
+    let desk = Desk::new(0.5, Faults::default());
+    let refused = |name: &str, more: &str, set: &[&str], told: &[&str]| {
+        desk.job(name, more);
+        let set: Vec<&str> = set.iter().flat_map(|set| ["--set", *set]).collect();
+        let args = [&["run", name, "--progress", "none"], &set[..]].concat();
+        let (code, _, why) = desk.said(&args);
+        assert!(code.is_some_and(|code| code != 0), "{name}: {why}");
+        for part in told {
+            assert!(why.contains(part), "{name}: {why}");
+        }
+    };
+    refused(
+        "budget.yaml",
+        BY_NUMBER,
+        &["budget.calls=100"],
+        &["takes up to 360 calls", "evaluate.questions"],
+    );
+    refused(
+        "format.yaml",
+        BY_NUMBER,
+        &["evaluate.formats=[plain, labeled]"],
+        &["labeled", "did you mean `labelled`?"],
+    );
+    refused(
+        "teacher.yaml",
+        &format!(
+            "teacher: {{base_url: {}, model: other, price: {{input: 1, output: 1}}}}\n{BY_NUMBER}",
+            desk.teacher.url()
+        ),
+        &[],
+        &["an evaluation makes no rows", "role: teacher"],
+    );
+    refused(
+        "judge.yaml",
+        "budget: {calls: 400}",
+        &["evaluate.grade=judge"],
+        &["a judge is to grade, and the job has none"],
+    );
+    refused(
+        "validator.yaml",
+        "budget: {calls: 400}",
+        &["evaluate.grade=validator"],
+        &["compares nothing with a reference"],
+    );
+    assert_eq!(desk.billed(), 0);
+    let (code, _, why) = desk.said(&["gate", "nowhere"]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("nowhere holds no result of an evaluation"), "{why}");
+    desk.student.write("gate.yaml", "min_accuracy: 80\n").unwrap();
+    let (code, _, why) = desk.said(&["gate", "nowhere", "--policy", "gate.yaml"]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(
+        why.contains("gate.yaml:1") && why.contains("0.8 for 80 %"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_cluster_evaluates_as_one_machine_does() {
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job("eval.yaml", BY_NUMBER);
+    let told = desk.run("eval.yaml");
+    let asked_alone = desk.billed();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&[]).unwrap();
+    let run = cluster
+        .submit(&desk.student.folder.path().join("eval.yaml"))
+        .unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    balanced(&status, desk.billed() - asked_alone, 400).unwrap();
+    let result = cluster.store().join(&run).join("result");
+    assert_eq!(answers(&result), answers(&desk.result(&told)));
+}
