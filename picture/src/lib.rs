@@ -13,6 +13,7 @@ pub mod audit;
 pub mod bars;
 pub mod burn;
 mod canvas;
+pub mod evaluation;
 pub mod flow;
 pub mod lines;
 pub mod map;

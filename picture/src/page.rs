@@ -12,10 +12,11 @@ use crate::style;
 use crate::text::clean_all;
 
 const SCRIPT: &str = include_str!("../page/points.js");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("frame.html", include_str!("../page/frame.html")),
     ("parts.html", include_str!("../page/parts.html")),
     ("audit.html", include_str!("../page/audit.html")),
+    ("evaluation.html", include_str!("../page/evaluation.html")),
     ("report.html", include_str!("../page/report.html")),
     ("map.html", include_str!("../page/map.html")),
 ];

@@ -69,6 +69,34 @@ pub struct Bar {
     pub cells: Vec<String>,
 }
 
+/// A table with an interval a row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Intervals {
+    /// What the intervals are of.
+    pub of: String,
+    /// Heads of the columns behind the interval.
+    pub heads: Vec<String>,
+    /// Where the scale's zero is, from 0 to 1.
+    pub zero: f64,
+    /// Its rows.
+    pub rows: Vec<IntervalRow>,
+}
+
+/// A row of [`Intervals`]: places on the scale, from 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IntervalRow {
+    /// What it is for.
+    pub name: String,
+    /// The interval's lower end.
+    pub low: f64,
+    /// The figure.
+    pub value: f64,
+    /// The interval's upper end.
+    pub high: f64,
+    /// Texts of the other columns.
+    pub cells: Vec<String>,
+}
+
 /// A concept with its rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Concept {

@@ -4,20 +4,25 @@
 //! result/evaluation.json   every figure, for programs and for `gristmill gate`
 //! result/items.jsonl       the questions, with their right answers and the parts of the set that they belong to
 //! result/answers.jsonl     every answer with its grade, its form and what it cost
+//! result/evaluation.html   the same for people
 //! ```
 
 mod figures;
 mod gate;
 mod grading;
 mod items;
+mod page;
 mod text;
+mod words;
 
+use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Finished, SeedStore, Start, evaluation_plan};
 use gristmill_domain::ledger::Account;
 use gristmill_ports::blob::Blobs;
+use serde::de::DeserializeOwned;
 
 pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
 pub use gate::{EvaluatedStudent, gate_inputs};
@@ -29,6 +34,8 @@ pub use text::told;
 pub const RESULT_FOLDER: &str = "result";
 /// The file of the figures.
 pub const EVALUATION_FILE: &str = "evaluation.json";
+/// The page of an evaluation.
+pub const PAGE_FILE: &str = "evaluation.html";
 const ITEMS_FILE: &str = "items.jsonl";
 const ANSWERS_FILE: &str = "answers.jsonl";
 
@@ -62,6 +69,10 @@ pub async fn evaluation(
     let file = part.join(EVALUATION_FILE);
     std::fs::write(&file, serde_json::to_vec_pretty(&evaluation)?)
         .with_context(|| format!("{} cannot be written", file.display()))?;
+    let wrong = page::some_wrong(&evaluation, lines(&part, ANSWERS_FILE)?)?;
+    let html = page::page(&evaluation, &items, &wrong).html()?;
+    let file = part.join(PAGE_FILE);
+    std::fs::write(&file, html).with_context(|| format!("{} cannot be written", file.display()))?;
     replace(&part, target).with_context(|| format!("{} cannot be written", target.display()))?;
     Ok(evaluation)
 }
@@ -110,8 +121,15 @@ pub fn read_items(path: &Path) -> anyhow::Result<Vec<StoredItem>> {
     read_lines(path, ITEMS_FILE)
 }
 
-fn read_lines<T: serde::de::DeserializeOwned>(path: &Path, name: &str) -> anyhow::Result<Vec<T>> {
-    use std::io::BufRead;
+fn read_lines<T: DeserializeOwned>(path: &Path, name: &str) -> anyhow::Result<Vec<T>> {
+    lines(path, name)?.collect()
+}
+
+/// The lines of a result's file, one by one.
+fn lines<T: DeserializeOwned>(
+    path: &Path,
+    name: &str,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<T>> + use<T>> {
     let folder = match path {
         file if file.is_file() => file.parent().unwrap_or(Path::new("")).to_owned(),
         run if run.join(RESULT_FOLDER).is_dir() => run.join(RESULT_FOLDER),
@@ -120,10 +138,7 @@ fn read_lines<T: serde::de::DeserializeOwned>(path: &Path, name: &str) -> anyhow
     let file = folder.join(name);
     let opened = std::fs::File::open(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let lines = std::io::BufReader::new(opened).lines().enumerate();
-    lines
-        .map(|(number, line)| {
-            serde_json::from_str(&line?)
-                .with_context(|| format!("{}:{} is damaged", file.display(), number + 1))
-        })
-        .collect()
+    Ok(lines.map(move |(number, line)| {
+        serde_json::from_str(&line?).with_context(|| format!("{}:{} is damaged", file.display(), number + 1))
+    }))
 }

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::stats::Interval;
 use gristmill_domain::words::{many, thousands};
 
 use super::figures::{Comparison, Evaluation, ModelFigures};
+use super::words::{by, p_value, percent, points, range, signed};
 
 /// Slices that are told one by one.
 const TOLD: usize = 5;
@@ -94,15 +94,6 @@ pub fn told(evaluation: &Evaluation) -> String {
     text
 }
 
-fn by(evaluation: &Evaluation) -> &'static str {
-    use gristmill_domain::job::GradedBy;
-    match evaluation.graded_by {
-        GradedBy::Validator => "the validator",
-        GradedBy::Text => "their words",
-        GradedBy::Judge => "the judge",
-    }
-}
-
 fn row(model: &ModelFigures) -> String {
     let name = format!("{} ({})", model.model, model.role.name());
     match &model.scorecard {
@@ -127,13 +118,13 @@ fn compared(comparison: &Comparison, add: &mut impl FnMut(String)) {
         return;
     };
     add(format!(
-        "against {} ({}): {} points ({} to {}), p {}; {} gained, {} lost",
+        "against {} ({}): {} points ({} to {}), {}; {} gained, {} lost",
         comparison.before,
         comparison.role.name(),
         signed(found.change),
         signed(found.interval.low),
         signed(found.interval.high),
-        p_value(found.p_value),
+        told_p(found.p_value),
         thousands(found.gained),
         thousands(found.lost)
     ));
@@ -146,12 +137,12 @@ fn compared(comparison: &Comparison, add: &mut impl FnMut(String)) {
         clear.sort_by(|a, b| a.1.change.total_cmp(&b.1.change));
         for (slice, found) in clear.into_iter().take(TOLD) {
             add(format!(
-                "  {key} {}: {} points ({} to {}), adjusted p {}",
+                "  {key} {}: {} points ({} to {}), adjusted {}",
                 slice.name,
                 signed(found.change),
                 signed(found.interval.low),
                 signed(found.interval.high),
-                p_value(slice.p_adjusted)
+                told_p(slice.p_adjusted)
             ));
         }
     }
@@ -181,25 +172,11 @@ fn weak(student: &ModelFigures, add: &mut impl FnMut(String)) {
     }
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
-
-fn points(change: f64) -> String {
-    format!("{:.1}", 100.0 * change)
-}
-
-fn signed(change: f64) -> String {
-    format!("{:+.1}", 100.0 * change).replace('-', "−")
-}
-
-fn range(interval: Interval) -> String {
-    format!("{:.1} to {:.1} %", 100.0 * interval.low, 100.0 * interval.high)
-}
-
-fn p_value(p: f64) -> String {
-    match p < 0.0001 {
-        true => "< 0.0001".to_owned(),
-        false => format!("= {p:.4}"),
+/// `p = 0.0312`, `p < 0.0001`.
+fn told_p(p: f64) -> String {
+    let value = p_value(p);
+    match value.starts_with('<') {
+        true => format!("p {value}"),
+        false => format!("p = {value}"),
     }
 }

@@ -1,0 +1,353 @@
+//! An evaluation as a page.
+
+use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::stats::Interval;
+use gristmill_domain::words::{many, thousands};
+use gristmill_evaluation::grade::Correctness;
+use gristmill_evaluation::{PairedComparison, Scorecard};
+use gristmill_picture::cut;
+use gristmill_picture::evaluation::{EvaluationPage, Part};
+use gristmill_picture::parts::{Headline, IntervalRow, Intervals, Severity, Table};
+
+use super::figures::{Comparison, Evaluation};
+use super::grading::StoredAnswer;
+use super::items::StoredItem;
+use super::words::{by, p_value, percent, points, range, signed};
+
+/// Wrong answers that are shown.
+const WRONG: usize = 40;
+/// Characters of a text in a table.
+const TOLD: usize = 220;
+
+/// The first wrong answers of the student.
+pub(super) fn some_wrong(
+    evaluation: &Evaluation,
+    answers: impl Iterator<Item = anyhow::Result<StoredAnswer>>,
+) -> anyhow::Result<Vec<StoredAnswer>> {
+    let student = evaluation.student().map(|student| student.model.as_str());
+    let is_wrong = |answer: &StoredAnswer| {
+        Some(answer.model.as_str()) == student && answer.graded.grade.correctness() == Correctness::Incorrect
+    };
+    let wrong = answers.filter(|answer| answer.as_ref().map_or(true, is_wrong));
+    wrong.take(WRONG).collect()
+}
+
+/// The page, with some wrong answers of the student.
+pub(super) fn page(evaluation: &Evaluation, items: &[StoredItem], wrong: &[StoredAnswer]) -> EvaluationPage {
+    let (severity, verdict) = verdict(evaluation);
+    EvaluationPage {
+        title: format!("Gristmill evaluation {}", evaluation.run),
+        verdict,
+        severity,
+        headlines: headlines(evaluation),
+        warnings: evaluation.warnings.clone(),
+        models: models(evaluation),
+        comparisons: evaluation.comparisons.iter().flat_map(comparisons).collect(),
+        slices: slices(evaluation),
+        wrong: told_wrong(items, wrong),
+        facts: facts(evaluation),
+    }
+}
+
+fn verdict(evaluation: &Evaluation) -> (Severity, String) {
+    let Some((student, card)) = evaluation
+        .student()
+        .and_then(|student| Some((student, student.scorecard.as_ref()?)))
+    else {
+        return (Severity::Warn, "No model has the role of the student.".to_owned());
+    };
+    let accuracy = format!(
+        "{} is right in {} ({})",
+        student.model,
+        percent(card.accuracy.value),
+        range(card.accuracy.interval)
+    );
+    let against = evaluation.comparisons.iter().find_map(|comparison| {
+        use gristmill_domain::job::EvaluatedRole::{Base, Previous};
+        matches!(comparison.role, Previous | Base).then_some((comparison, comparison.overall?))
+    });
+    match against {
+        None => (Severity::Good, format!("{accuracy}.")),
+        Some((comparison, found)) => {
+            let (severity, word) = if found.interval.low > 0.0 {
+                (Severity::Good, "better than")
+            } else if found.interval.high < 0.0 {
+                (Severity::Bad, "worse than")
+            } else {
+                (Severity::Warn, "not shown to differ from")
+            };
+            (
+                severity,
+                format!("{accuracy}, {word} {}: {}.", comparison.before, change(&found)),
+            )
+        }
+    }
+}
+
+fn change(found: &PairedComparison) -> String {
+    format!(
+        "{} points ({} to {})",
+        signed(found.change),
+        signed(found.interval.low),
+        signed(found.interval.high)
+    )
+}
+
+fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, value: String, note: String| {
+        all.push(Headline {
+            name: name.to_owned(),
+            value,
+            note,
+        });
+    };
+    if let Some((student, card)) = evaluation
+        .student()
+        .and_then(|s| Some((s, s.scorecard.as_ref()?)))
+    {
+        add(
+            "accuracy",
+            percent(card.accuracy.value),
+            range(card.accuracy.interval),
+        );
+        add(
+            "confidently wrong",
+            percent(card.incorrect.value),
+            "of the answers; those that decline are not among them".to_owned(),
+        );
+        add(
+            "form kept",
+            percent(card.form.value),
+            format!("{:.0} words on average", card.words),
+        );
+        if let Some((share, of)) = student.ungrounded {
+            add(
+                "ungrounded",
+                percent(share),
+                format!(
+                    "of {} answers name what their passage does not have",
+                    thousands(of)
+                ),
+            );
+        }
+    }
+    add(
+        "questions",
+        thousands(evaluation.questions),
+        format!("in {}", many(evaluation.formats.len() as u64, "format")),
+    );
+    if let Some(change) = evaluation
+        .resolution
+        .and_then(|resolution| resolution.smallest_change())
+    {
+        add(
+            "smallest change shown",
+            format!("{} points", points(change)),
+            "with a power of 80 %".to_owned(),
+        );
+    }
+    add(
+        "spent",
+        MicroUsd(evaluation.usd_micros()).to_string(),
+        many(evaluation.calls(), "call"),
+    );
+    all
+}
+
+fn card_row(name: String, card: &Scorecard) -> IntervalRow {
+    let Interval { low, high } = card.accuracy.interval;
+    IntervalRow {
+        name,
+        low,
+        value: card.accuracy.value,
+        high,
+        cells: vec![
+            percent(card.accuracy.value),
+            range(card.accuracy.interval),
+            percent(card.incorrect.value),
+            percent(card.not_attempted.value),
+            percent(card.form.value),
+            thousands(card.items),
+        ],
+    }
+}
+
+const CARD_HEADS: [&str; 6] = [
+    "accuracy",
+    "95 % interval",
+    "incorrect",
+    "not attempted",
+    "form kept",
+    "questions",
+];
+
+fn card_table(of: String, rows: Vec<IntervalRow>) -> Intervals {
+    Intervals {
+        of,
+        heads: CARD_HEADS.map(str::to_owned).into(),
+        zero: 0.0,
+        rows,
+    }
+}
+
+fn models(evaluation: &Evaluation) -> Intervals {
+    let rows = evaluation.models.iter().filter_map(|model| {
+        Some(card_row(
+            format!("{} ({})", model.model, model.role.name()),
+            model.scorecard.as_ref()?,
+        ))
+    });
+    let guess = match (evaluation.chance, evaluation.majority) {
+        (Some(chance), Some(majority)) => format!(
+            " A guess is right in {}, the most frequent answer in {}.",
+            percent(chance),
+            percent(majority)
+        ),
+        _ => String::new(),
+    };
+    card_table(
+        format!(
+            "Accuracy from 0 to 100 %, graded by {}, with 95 % intervals.{guess}",
+            by(evaluation)
+        ),
+        rows.collect(),
+    )
+}
+
+fn comparisons(comparison: &Comparison) -> Option<Part> {
+    let overall = comparison.overall.as_ref()?;
+    let mut changes = vec![("all questions".to_owned(), *overall, overall.p_value)];
+    for (key, slices) in &comparison.slices {
+        let parts = slices.iter().filter_map(|slice| {
+            Some((
+                format!("{key}: {}", slice.name),
+                slice.comparison?,
+                slice.p_adjusted,
+            ))
+        });
+        let mut parts: Vec<_> = parts.collect();
+        // Where it is surest that something was lost comes first.
+        parts.sort_by(|a, b| a.1.interval.high.total_cmp(&b.1.interval.high));
+        changes.append(&mut parts);
+    }
+    // The widest of them fills half of the scale on its side of zero.
+    let widest = changes
+        .iter()
+        .map(|(_, found, _)| found.interval.low.abs().max(found.interval.high.abs()))
+        .fold(0.05, f64::max);
+    let place = |change: f64| (0.5 + 0.5 * change / widest).clamp(0.0, 1.0);
+    let row = |(name, found, p): (String, PairedComparison, f64)| IntervalRow {
+        name,
+        low: place(found.interval.low),
+        value: place(found.change),
+        high: place(found.interval.high),
+        cells: vec![
+            signed(found.change),
+            format!(
+                "{} to {}",
+                signed(found.interval.low),
+                signed(found.interval.high)
+            ),
+            p_value(p),
+            thousands(found.gained),
+            thousands(found.lost),
+            thousands(found.items),
+        ],
+    };
+    Some(Part {
+        name: format!("against {} ({})", comparison.before, comparison.role.name()),
+        intervals: Intervals {
+            of: format!(
+                "Change of accuracy in points, from −{} to +{}; p-values of parts are adjusted for their number.",
+                points(widest),
+                points(widest)
+            ),
+            heads: ["points", "95 % interval", "p", "gained", "lost", "questions"]
+                .map(str::to_owned)
+                .into(),
+            zero: 0.5,
+            rows: changes.into_iter().map(row).collect(),
+        },
+    })
+}
+
+fn slices(evaluation: &Evaluation) -> Vec<Part> {
+    let Some(student) = evaluation.student() else {
+        return Vec::new();
+    };
+    student
+        .slices
+        .iter()
+        .map(|(key, slices)| {
+            let mut slices: Vec<_> = slices.iter().collect();
+            // A part of one question may be anything: those that are surely weak come first.
+            slices.sort_by(|a, b| {
+                a.scorecard
+                    .accuracy
+                    .interval
+                    .high
+                    .total_cmp(&b.scorecard.accuracy.interval.high)
+            });
+            let rows = slices
+                .iter()
+                .map(|slice| card_row(slice.name.clone(), &slice.scorecard));
+            Part {
+                name: key.clone(),
+                intervals: card_table(
+                    "Accuracy from 0 to 100 %; what is surely weak comes first.".to_owned(),
+                    rows.collect(),
+                ),
+            }
+        })
+        .collect()
+}
+
+fn told_wrong(items: &[StoredItem], wrong: &[StoredAnswer]) -> Table {
+    let row = |answer: &StoredAnswer| {
+        let item = items.iter().find(|item| item.item == answer.graded.item)?;
+        Some(vec![
+            cut(&item.question, TOLD),
+            cut(&item.references.join(" or "), TOLD),
+            cut(&answer.reply, TOLD),
+            answer.graded.format.clone(),
+            item.item.chars().take(12).collect(),
+        ])
+    };
+    Table {
+        heads: ["question", "right answer", "reply", "format", "item"]
+            .map(str::to_owned)
+            .into(),
+        rows: wrong.iter().filter_map(row).collect(),
+    }
+}
+
+fn facts(evaluation: &Evaluation) -> Table {
+    let mut rows = vec![
+        vec!["questions of".to_owned(), evaluation.of.clone()],
+        vec!["held-out rows".to_owned(), evaluation.split.split().to_string()],
+        vec!["formats".to_owned(), evaluation.formats.join(", ")],
+        vec!["graded by".to_owned(), by(evaluation).to_owned()],
+        vec!["questions' hash".to_owned(), evaluation.questions_hash.clone()],
+        vec!["ended".to_owned(), evaluation.end.clone()],
+    ];
+    if let Some(judge) = &evaluation.judge {
+        rows.push(vec![
+            "judge".to_owned(),
+            format!(
+                "called {} of {} right answers right, and {} of {} wrong ones wrong",
+                judge.right_called_right, judge.right, judge.wrong_called_wrong, judge.wrong
+            ),
+        ]);
+    }
+    for spend in &evaluation.spend {
+        rows.push(vec![
+            format!("{} by {}", spend.stage, spend.model),
+            format!("{}, {}", MicroUsd(spend.usd_micros), many(spend.calls, "call")),
+        ]);
+    }
+    Table {
+        heads: Vec::new(),
+        rows,
+    }
+}
