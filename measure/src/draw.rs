@@ -46,9 +46,24 @@ impl Draw {
     }
 }
 
+/// Of sorted values, linear between them (Hyndman and Fan 1996, type 7).
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * sorted.len().saturating_sub(1) as f64;
+    let at = |place: f64| sorted.get(place as usize).copied().unwrap_or(f64::NAN);
+    let (below, above) = (at(place.floor()), at(place.ceil()));
+    below + (above - below) * place.fract()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quantiles_are_linear_between_values() {
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 1.0), 4.0);
+        assert_eq!(quantile(&[5.0], 0.3), 5.0);
+    }
 
     #[test]
     fn samples_are_distinct_and_even() {

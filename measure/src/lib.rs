@@ -24,6 +24,7 @@ mod kernel_matrix;
 pub mod map;
 pub mod naming;
 pub mod neighbors;
+pub mod novelsum;
 mod parallel;
 pub mod sample;
 pub mod spread;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use gristmill_measure::clusters::{ClusterEntropy, Clusters};
 use gristmill_measure::coverage::{Coverage, coverage};
 use gristmill_measure::dcscore::{self, AtFixedSize, Draws, at_fixed_size, blocked};
+use gristmill_measure::novelsum::{self, NovelSum};
 use gristmill_measure::spread::{Spread, spread};
 use gristmill_measure::vendi::{Vendi, vendi};
 use gristmill_measure::words::{WordCounts, Wording};
@@ -37,6 +38,7 @@ pub(super) struct Figures {
     pub(super) n: usize,
     pub(super) dcscore: Vec<Score>,
     pub(super) dcscore_at_fixed_n: Vec<AtFixedSize>,
+    pub(super) novelsum: Option<NovelSum>,
     pub(super) vendi: Vec<Vendi>,
     pub(super) spread: Option<Spread>,
     pub(super) words: Option<Wording>,
@@ -77,6 +79,7 @@ impl Figures {
             n: rows.len(),
             dcscore: Vec::new(),
             dcscore_at_fixed_n: Vec::new(),
+            novelsum: None,
             vendi: Vec::new(),
             spread: None,
             words: sample.worded.then(|| words.figures()),
@@ -98,6 +101,18 @@ impl Figures {
                 let found = at_fixed_size(&vectors, *score, settings.draws, settings.threads)?;
                 figures.dcscore_at_fixed_n.push(found);
             }
+        }
+        let by_novelty = novelsum::Settings::default();
+        let real = reference.map(|reference| reference.vectors);
+        let among = real.map_or(rows.len().saturating_sub(1), Vectors::len);
+        if rows.len() >= settings.draws.size && settings.draws.size >= 2 && among >= by_novelty.neighbors {
+            figures.novelsum = Some(novelsum::at_fixed_size(
+                &vectors,
+                real,
+                by_novelty,
+                settings.draws,
+                settings.threads,
+            )?);
         }
         let kernel = settings
             .dcscore

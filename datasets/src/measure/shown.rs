@@ -121,6 +121,9 @@ impl Measurements {
                 heads.push(format!("at n={}", fixed.draws.size));
             }
         }
+        if let Some(novelty) = &whole.figures.novelsum {
+            heads.push(format!("NovelSum at n={}", novelty.draws.size));
+        }
         let text = self.table(heads, |set| {
             let figures = &set.figures;
             let mut cells = Vec::new();
@@ -137,6 +140,12 @@ impl Measurements {
                         )
                     }));
                 }
+            }
+            if whole.figures.novelsum.is_some() {
+                cells.push(figures.novelsum.as_ref().map(|found| {
+                    let [mean, low, high] = [found.mean, found.low, found.high].map(figure);
+                    format!("{mean} [{low}, {high}]")
+                }));
             }
             cells
         });
@@ -155,7 +164,16 @@ impl Measurements {
                     fixed.draws.seed
                 )
             });
-        format!("DCScore, from 1 to n, kernel {kernel}{draws}\n{text}")
+        let novelty = whole.figures.novelsum.as_ref().map_or_else(String::new, |found| {
+            format!(
+                "; NovelSum, α={}, β={}, densities by {} neighbours among {} rows",
+                found.settings.alpha,
+                found.settings.beta,
+                found.settings.neighbors,
+                thousands(found.reference as u64)
+            )
+        });
+        format!("DCScore, from 1 to n, kernel {kernel}{draws}{novelty}\n{text}")
     }
 
     fn vendi(&self) -> String {

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 use super::{Settings, blocked};
-use crate::draw::Draw;
+use crate::draw::{Draw, quantile};
 use crate::{Error, UnitVectors};
 
 /// How often and how many rows are drawn.
@@ -86,24 +86,4 @@ pub fn at_fixed_size(
         settings,
         model: rows.model().to_string(),
     })
-}
-
-/// Of sorted values, linear between them (Hyndman and Fan 1996, type 7).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * sorted.len().saturating_sub(1) as f64;
-    let at = |place: f64| sorted.get(place as usize).copied().unwrap_or(f64::NAN);
-    let (below, above) = (at(place.floor()), at(place.ceil()));
-    below + (above - below) * place.fract()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quantile;
-
-    #[test]
-    fn quantiles_are_linear_between_values() {
-        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
-        assert_eq!(quantile(&[1.0, 2.0, 4.0], 1.0), 4.0);
-        assert_eq!(quantile(&[5.0], 0.3), 5.0);
-    }
 }

@@ -3,6 +3,7 @@
 use gristmill_measure::coverage::{Coverage, coverage};
 use gristmill_measure::dcscore::{AtFixedSize, Draws, Settings, at_fixed_size};
 use gristmill_measure::map::{MapSettings, map};
+use gristmill_measure::novelsum::{self, NovelSum};
 use gristmill_measure::{Error, UnitVectors, Vectors};
 
 use super::gather::Gathered;
@@ -38,6 +39,8 @@ pub(super) enum Mark {
 pub(super) struct UpTo {
     pub(super) round: u32,
     pub(super) diversity: Option<AtFixedSize>,
+    /// With densities among the real rows.
+    pub(super) novelty: Option<NovelSum>,
     pub(super) coverage: Option<Coverage>,
 }
 
@@ -94,6 +97,20 @@ pub(super) fn measure(gathered: &Gathered) -> Measured {
         }
         _ => Ok(None),
     };
+    let by_novelty = novelsum::Settings::default();
+    let novelty = |vectors: &UnitVectors| match (size, &real) {
+        (Some(size), Some(real))
+            if vectors.as_vectors().len() >= size && real.as_vectors().len() >= by_novelty.neighbors =>
+        {
+            let draws = Draws {
+                size,
+                ..Draws::default()
+            };
+            let reference = Some(real.as_vectors());
+            novelsum::at_fixed_size(vectors, reference, by_novelty, draws, cores()).map(Some)
+        }
+        _ => Ok(None),
+    };
     let mut rounds = Vec::new();
     for (round, rows) in cumulative.rounds() {
         let Some(made) = &made else { break };
@@ -109,6 +126,9 @@ pub(super) fn measure(gathered: &Gathered) -> Measured {
             round,
             diversity: failed
                 .told("the diversity of accepted rows", fixed(&vectors))
+                .flatten(),
+            novelty: failed
+                .told("the novelty of accepted rows", novelty(&vectors))
                 .flatten(),
             coverage: failed.told("the coverage of real rows", covered).flatten(),
         });

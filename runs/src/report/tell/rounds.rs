@@ -55,6 +55,30 @@ pub(super) fn charts(manifest: &Manifest, measured: &Measured, model: &str) -> V
             top: None,
         });
     }
+    let novelty: Vec<Value> = measured
+        .rounds
+        .iter()
+        .filter_map(|up_to| {
+            let found = up_to.novelty.as_ref()?;
+            Some(value(up_to, found.mean, Some((found.low, found.high))))
+        })
+        .collect();
+    if let Some(found) = measured.rounds.iter().find_map(|up_to| up_to.novelty.as_ref()) {
+        charts.push(Chart {
+            measure: "NovelSum up to each round".to_owned(),
+            depends: format!(
+                "α = {}, β = {}, n = {}, densities by {} neighbours among {} real rows, {model}",
+                found.settings.alpha,
+                found.settings.beta,
+                thousands(found.draws.size as u64),
+                found.settings.neighbors,
+                thousands(found.reference as u64)
+            ),
+            colour: 3,
+            values: novelty,
+            top: None,
+        });
+    }
     let covered: Vec<Value> = measured
         .rounds
         .iter()
@@ -116,6 +140,7 @@ pub(super) fn table(manifest: &Manifest, measured: &Measured) -> Table {
         "candidates",
         "accepted",
         "DCScore",
+        "NovelSum",
         "coverage",
         "density",
         "precision",
@@ -127,6 +152,7 @@ pub(super) fn table(manifest: &Manifest, measured: &Measured) -> Table {
             .iter()
             .find(|up_to| up_to.round == round.plan.round);
         let diversity = figures.and_then(|figures| figures.diversity.as_ref());
+        let novelty = figures.and_then(|figures| figures.novelty.as_ref());
         let covered = figures.and_then(|figures| figures.coverage.as_ref());
         let dash = || "–".to_owned();
         let mut cells = vec![
@@ -142,6 +168,10 @@ pub(super) fn table(manifest: &Manifest, measured: &Measured) -> Table {
             thousands(round.decided),
             thousands(round.accepted),
             diversity.map_or_else(dash, |found| {
+                let [mean, low, high] = [found.mean, found.low, found.high].map(figure);
+                format!("{mean} [{low}, {high}]")
+            }),
+            novelty.map_or_else(dash, |found| {
                 let [mean, low, high] = [found.mean, found.low, found.high].map(figure);
                 format!("{mean} [{low}, {high}]")
             }),
