@@ -1,6 +1,7 @@
 //! What is said to a chat model and what comes back, free of any provider's wire format.
 
 mod bill;
+pub mod sampler;
 pub mod template;
 
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,11 @@
 //! Structured output: the tokens that a JSON Schema allows next, by llama.cpp's grammars.
 
+use gristmill_domain::chat::sampler::Sampler;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token::data::LlamaTokenData;
 use llama_cpp_2::token::data_array::LlamaTokenDataArray;
-
-use crate::sampler::Sampler;
 
 /// One completion's position in the grammar of its schema.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 use std::num::NonZeroU32;
 use std::sync::mpsc::SyncSender;
 
+use gristmill_domain::chat::sampler::Sampler;
 use gristmill_domain::chat::{Finish, Request, Response, Usage};
 use gristmill_ports::model::{CallError, Scope};
 use llama_cpp_2::context::LlamaContext;
@@ -22,7 +23,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::constraint::Constraint;
 use crate::output::Output;
 use crate::prompt::Tokenizer;
-use crate::sampler::Sampler;
 use crate::{Error, Options};
 
 /// Prompt tokens read at once. Smaller keeps more of a shared beginning, larger reads faster.

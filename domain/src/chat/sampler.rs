@@ -10,7 +10,7 @@ const NEGLIGIBLE_LOG: f32 = -30.0;
 
 /// One request's choices. The n-th choice depends on settings, seed, n and the logits, and on nothing else.
 #[derive(Debug)]
-pub(crate) struct Sampler {
+pub struct Sampler {
     temperature: f32,
     top_p: f64,
     random: ChaCha8Rng,
@@ -18,7 +18,8 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    pub(crate) fn new(temperature: f32, top_p: f32, seed: u32) -> Self {
+    /// Begins the draws of a request: its temperature, the mass of its nucleus (0 to 1) and its seed.
+    pub fn new(temperature: f32, top_p: f32, seed: u32) -> Self {
         Self {
             temperature,
             top_p: f64::from(top_p),
@@ -28,7 +29,7 @@ impl Sampler {
     }
 
     /// Index of the chosen token; `None` when no logit is finite.
-    pub(crate) fn choose(&mut self, logits: &[f32]) -> Option<usize> {
+    pub fn choose(&mut self, logits: &[f32]) -> Option<usize> {
         let (best, top) = largest(logits)?;
         if self.temperature <= 0.0 {
             return Some(best);
