@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_domain::chat::{Request, Response};
+use gristmill_domain::chat::{Message, Reported, Request, Response};
 
 /// A chat model: an endpoint or a model in this process.
 #[async_trait]
@@ -12,6 +12,46 @@ pub trait ChatModel: Send + Sync {
     ///
     /// The call may be dropped at any time (deadline, shutdown); what it cost is then unknown.
     async fn complete(&self, request: &Request) -> Result<Response, CallError>;
+
+    /// How likely the model is to begin its answer to the messages with each of these texts: what multiple choice by likelihood compares.
+    ///
+    /// One call, as [`Self::complete`] is: it may be dropped, and is never repeated. Endpoints do not tell likelihoods of texts that are given,
+    /// so that this is [`ScoreError::Unsupported`] wherever an implementation does not say otherwise. Whoever wraps a model forwards it.
+    async fn score(&self, messages: &[Message], continuations: &[String]) -> Result<Scores, ScoreError> {
+        let _asked = (messages, continuations);
+        Err(ScoreError::Unsupported)
+    }
+}
+
+/// The likelihoods of one call, and what it cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// One for each continuation, in their order.
+    pub likelihoods: Vec<Likelihood>,
+    /// Tokens that were read, of the messages and of all continuations; none are generated.
+    pub usage: Reported,
+    /// The exact model, as [`Response::model_version`].
+    pub model_version: String,
+}
+
+/// How likely a text is to a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Likelihood {
+    /// Sum of the natural logarithms of its tokens' probabilities, in nats: 0 for what is certain, negative for the rest.
+    pub log_likelihood: f64,
+    /// Its tokens. What ends an answer is not one of them.
+    pub tokens: u32,
+}
+
+/// Why there are no likelihoods.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScoreError {
+    /// The model gives none, whatever it is asked.
+    #[error("this model tells no likelihoods: name a model of this process (`local`, with `engine: native`)")]
+    Unsupported,
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 /// Why a call brought no answer, told apart by what it may have cost.
