@@ -1,115 +1,153 @@
-//! Causal attention with rotary positions, and the keys and values that generation keeps.
+//! Causal attention with rotary positions (Su et al. 2021, arXiv 2104.09864).
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use crate::shape::Shape;
 
-/// Angles of the positions of a batch, and which positions see which.
+/// What a layer's tokens ask, are found by and say, `[tokens, heads, head]` each; keys and values have fewer heads where several queries
+/// share them.
 #[derive(Debug)]
-pub(crate) struct Positions {
-    /// `[batch or 1, 1, tokens, head/2]`.
+pub(crate) struct Heads {
+    pub(crate) query: Tensor,
+    pub(crate) key: Tensor,
+    pub(crate) value: Tensor,
+}
+
+/// Angles of the positions of tokens.
+#[derive(Debug)]
+pub(crate) struct Angles {
+    /// `[tokens, head/2]`.
     cosine: Tensor,
     sine: Tensor,
-    /// `[batch or 1, 1, tokens, seen]`, 0 or a large negative number.
-    mask: Tensor,
+}
+
+impl Angles {
+    pub(crate) fn new(
+        shape: &Shape,
+        positions: impl ExactSizeIterator<Item = usize>,
+        device: &Device,
+    ) -> Result<Self> {
+        let size = (positions.len(), shape.rope_speeds.len());
+        let angles = positions.flat_map(|position| {
+            shape
+                .rope_speeds
+                .iter()
+                .map(move |speed| position as f32 * speed)
+        });
+        let angles = Tensor::from_iter(angles, device)?.reshape(size)?;
+        Ok(Self {
+            cosine: angles.cos()?,
+            sine: angles.sin()?,
+        })
+    }
+
+    /// Rotates `[…, tokens, head]`, the halves of a head being its pairs.
+    fn rotate(&self, x: &Tensor) -> Result<Tensor> {
+        rotate(x, &self.cosine, &self.sine)
+    }
+
+    /// Rotates `[tokens, heads, head]`.
+    pub(crate) fn rotate_heads(&self, x: &Tensor) -> Result<Tensor> {
+        rotate(x, &self.cosine.unsqueeze(1)?, &self.sine.unsqueeze(1)?)
+    }
+}
+
+fn rotate(x: &Tensor, cosine: &Tensor, sine: &Tensor) -> Result<Tensor> {
+    let half = x.dim(D::Minus1)? / 2;
+    let (left, right) = (x.narrow(D::Minus1, 0, half)?, x.narrow(D::Minus1, half, half)?);
+    let turned_left = (left.broadcast_mul(cosine)? - right.broadcast_mul(sine)?)?;
+    let turned_right = (right.broadcast_mul(cosine)? + left.broadcast_mul(sine)?)?;
+    Tensor::cat(&[turned_left, turned_right], D::Minus1)
 }
 
 /// What a masked position's score is lowered by: finite, so that a row of masked positions stays a number.
 const MASKED: f32 = -1e9;
 
-impl Positions {
-    /// Of whole rows from their first token on: each token sees those before it.
-    pub(crate) fn whole(shape: &Shape, tokens: usize, device: &Device) -> Result<Self> {
-        let mask = (0..tokens).flat_map(|row| (0..tokens).map(move |seen| masked(seen > row)));
-        let mask = Tensor::from_iter(mask, device)?.reshape((1, 1, tokens, tokens))?;
-        Self::new(shape, 1, (0..tokens as u32).collect(), mask, device)
-    }
+/// Lowers the scores of tokens that come later: `[tokens, before + tokens]`, for tokens behind `before` others.
+pub(crate) fn mask(before: usize, tokens: usize, device: &Device) -> Result<Tensor> {
+    let seen = before + tokens;
+    let lowered = (0..tokens).flat_map(|token| {
+        (0..seen).map(move |other| if other > before + token { MASKED } else { 0.0 })
+    });
+    Tensor::from_iter(lowered, device)?.reshape((tokens, seen))
+}
 
-    /// Of one more token in each row of a batch, whose prompts were padded to `padded` tokens, behind `behind` tokens that followed them.
-    pub(crate) fn next(
-        shape: &Shape,
-        lengths: &[usize],
-        padded: usize,
-        behind: usize,
-        device: &Device,
-    ) -> Result<Self> {
-        let seen = padded + behind + 1;
-        let mask = lengths
-            .iter()
-            .flat_map(|length| (0..seen).map(move |at| masked(at >= *length && at < padded)));
-        let mask = Tensor::from_iter(mask, device)?.reshape((lengths.len(), 1, 1, seen))?;
-        let positions = lengths.iter().map(|length| (length + behind) as u32).collect();
-        Self::new(shape, lengths.len(), positions, mask, device)
-    }
+/// What the tokens of a batch of rows of one length see of each other, from the rows' first tokens on.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    rows: usize,
+    angles: Angles,
+    mask: Tensor,
+}
 
-    fn new(shape: &Shape, rows: usize, positions: Vec<u32>, mask: Tensor, device: &Device) -> Result<Self> {
-        let pairs = shape.rope_speeds.len();
-        let tokens = positions.len() / rows.max(1);
-        let angles = positions.iter().flat_map(|position| {
-            shape
-                .rope_speeds
-                .iter()
-                .map(move |speed| *position as f32 * speed)
-        });
-        let angles = Tensor::from_iter(angles, device)?.reshape((rows, 1, tokens, pairs))?;
+impl Rows {
+    pub(crate) fn new(shape: &Shape, rows: usize, tokens: usize, device: &Device) -> Result<Self> {
         Ok(Self {
-            cosine: angles.cos()?,
-            sine: angles.sin()?,
-            mask,
+            rows,
+            angles: Angles::new(shape, 0..tokens, device)?,
+            mask: mask(0, tokens, device)?,
         })
     }
 
-    /// Rotates `[batch, heads, tokens, head]`, the halves of a head being its pairs.
-    fn rotate(&self, x: &Tensor) -> Result<Tensor> {
-        let half = x.dim(D::Minus1)? / 2;
-        let (left, right) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);
-        let turned_left = (left.broadcast_mul(&self.cosine)? - right.broadcast_mul(&self.sine)?)?;
-        let turned_right = (right.broadcast_mul(&self.cosine)? + left.broadcast_mul(&self.sine)?)?;
-        Tensor::cat(&[turned_left, turned_right], 3)
+    /// Attention within each row; returns `[tokens of all rows, heads·head]`.
+    pub(crate) fn attend(&self, shape: &Shape, heads: Heads) -> Result<Tensor> {
+        let by_row = |x: &Tensor| {
+            let (tokens, heads, size) = x.dims3()?;
+            x.reshape((self.rows, tokens / self.rows.max(1), heads, size))?
+                .transpose(1, 2)?
+                .contiguous()
+        };
+        let query = self.angles.rotate(&by_row(&heads.query)?)?;
+        let (key, value) = (self.angles.rotate(&by_row(&heads.key)?)?, by_row(&heads.value)?);
+        let (rows, heads, tokens, size) = query.dims4()?;
+        let kv = shape.kv_heads;
+        // The heads that share a key stand one below the other, so that no key is copied.
+        let query = query.reshape((rows * kv, heads / kv * tokens, size))?;
+        let key = key.reshape((rows * kv, tokens, size))?;
+        let value = value.reshape((rows * kv, tokens, size))?;
+        let scores = (query.matmul(&key.t()?)? * (size as f64).powf(-0.5))?;
+        let scores = scores
+            .reshape((rows, heads, tokens, tokens))?
+            .broadcast_add(&self.mask)?;
+        let shares = softmax(&scores)?.reshape((rows * kv, heads / kv * tokens, tokens))?;
+        let mixed = shares.matmul(&value)?.reshape((rows, heads, tokens, size))?;
+        mixed
+            .transpose(1, 2)?
+            .contiguous()?
+            .reshape((rows * tokens, heads * size))
     }
 }
 
-fn masked(is: bool) -> f32 {
-    if is { MASKED } else { 0.0 }
-}
-
-/// Keys and values of one layer, `[batch, kv_heads, tokens, head]`.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cache {
-    pub(crate) kept: Option<(Tensor, Tensor)>,
-}
-
-/// Attention over queries `[batch, heads, tokens, head]` and keys and values of fewer heads; returns `[batch·tokens, heads·head]`.
-pub(crate) fn attend(
-    shape: &Shape,
-    positions: &Positions,
-    (query, key, value): (Tensor, Tensor, Tensor),
-    cache: Option<&mut Cache>,
+/// Attention of the last tokens of one sequence, rotated queries `[tokens, heads, head]`, over all keys and values of it, `[kv_heads, seen, head]`;
+/// returns `[tokens, heads·head]`. A lone token needs no mask.
+pub(crate) fn attend_behind(
+    query: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    mask: Option<&Tensor>,
 ) -> Result<Tensor> {
-    let (batch, heads, tokens, size) = query.dims4()?;
-    let (query, mut key, mut value) = (positions.rotate(&query)?, positions.rotate(&key)?, value);
-    if let Some(cache) = cache {
-        if let Some((old_key, old_value)) = &cache.kept {
-            key = Tensor::cat(&[old_key, &key], 2)?;
-            value = Tensor::cat(&[old_value, &value], 2)?;
-        }
-        cache.kept = Some((key.clone(), value.clone()));
-    }
-    let (kv, seen) = (shape.kv_heads, key.dim(2)?);
-    // The heads that share a key stand one below the other, so that no key is copied.
-    let query = query.reshape((batch * kv, heads / kv * tokens, size))?;
-    let key = key.reshape((batch * kv, seen, size))?;
-    let value = value.contiguous()?.reshape((batch * kv, seen, size))?;
-    let scores = (query.matmul(&key.t()?)? * (size as f64).powf(-0.5))?;
-    let scores = scores
-        .reshape((batch, heads, tokens, seen))?
-        .broadcast_add(&positions.mask)?;
-    let shares = softmax(&scores)?.reshape((batch * kv, heads / kv * tokens, seen))?;
-    let mixed = shares.matmul(&value)?.reshape((batch, heads, tokens, size))?;
-    mixed
-        .transpose(1, 2)?
+    let (tokens, heads, size) = query.dims3()?;
+    let (kv, seen, _) = keys.dims3()?;
+    let group = heads / kv.max(1);
+    let query = query
+        .reshape((tokens, kv, group, size))?
+        .permute((1, 2, 0, 3))?
         .contiguous()?
-        .reshape((batch * tokens, heads * size))
+        .reshape((kv, group * tokens, size))?;
+    let scores = (query.matmul(&keys.t()?)? * (size as f64).powf(-0.5))?;
+    let shares = match mask {
+        None => softmax(&scores)?,
+        Some(mask) => {
+            let scores = scores.reshape((heads, tokens, seen))?.broadcast_add(mask)?;
+            softmax(&scores)?.reshape((kv, group * tokens, seen))?
+        }
+    };
+    shares
+        .matmul(values)?
+        .reshape((kv, group, tokens, size))?
+        .permute((2, 0, 1, 3))?
+        .contiguous()?
+        .reshape((tokens, heads * size))
 }
 
 /// Shares over the last dimension that sum to one.

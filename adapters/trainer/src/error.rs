@@ -51,6 +51,9 @@ pub enum Error {
         /// The step.
         step: u64,
     },
+    /// The thread that computes could not be started.
+    #[error("cannot start the model's thread: {0}")]
+    Thread(io::Error),
     /// A computation failed.
     #[error("computing with the model failed: {0}")]
     Compute(#[from] candle_core::Error),

@@ -71,6 +71,26 @@ impl Linear {
     }
 }
 
+impl Weight {
+    /// The same numbers of a matrix, held column by column: products with few rows run through it in the order in which it is held.
+    pub(crate) fn by_columns(&self) -> Result<Self> {
+        Ok(Self::Frozen(self.tensor().detach().t()?.contiguous()?.t()?))
+    }
+}
+
+impl Linear {
+    /// Adds the adapter into the weight, and makes the layer quick to ask. It can no longer be trained.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        if let Some(adapter) = self.adapter.take() {
+            let (a, b) = (adapter.a.as_detached_tensor(), adapter.b.as_detached_tensor());
+            let added = (b.matmul(&a)? * adapter.scale)?;
+            self.weight = Weight::Frozen((self.weight.tensor().detach() + added)?);
+        }
+        self.weight = self.weight.by_columns()?;
+        Ok(())
+    }
+}
+
 /// `x Wᵀ` whose backward pass computes the gradient of `x` only.
 pub(crate) fn frozen(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let y = x.detach().matmul(&weight.t()?)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::{Device, Result, Tensor, Var};
 
-use crate::attention::{Cache, Positions, attend, log_softmax, padded};
+use crate::attention::{Heads, Rows, log_softmax, padded};
 use crate::dropout::Dropout;
 use crate::linear::{Linear, Weight, frozen};
 use crate::norm::Norm;
@@ -56,27 +56,25 @@ impl Tokens {
 }
 
 impl Model {
-    /// What follows the layers, `[batch·tokens, hidden]`, of tokens `[batch, tokens]`.
-    fn hidden(
+    /// What follows the layers, `[tokens, hidden]`, of tokens `[tokens]`. `attend` lets the tokens of a layer, by its number, see each other; it
+    /// returns `[tokens, heads·head]`.
+    pub(crate) fn hidden(
         &self,
         ids: &Tensor,
-        positions: &Positions,
-        mut caches: Option<&mut [Cache]>,
         mut dropout: Option<&mut Dropout>,
+        mut attend: impl FnMut(usize, Heads) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let (batch, tokens) = ids.dims2()?;
+        let tokens = ids.dim(0)?;
         let train = dropout.is_some();
-        let mut x = embed(&self.embedding, &ids.flatten_all()?, train)?;
+        let mut x = embed(&self.embedding, ids, train)?;
         for (number, layer) in self.layers.iter().enumerate() {
-            let cache = caches.as_deref_mut().and_then(|caches| caches.get_mut(number));
             let y = layer.attention_norm.forward(&x, train)?;
             let split = |x: Tensor, heads: usize, norm: Option<&Norm>| {
-                let x = x.reshape((batch, tokens, heads, self.shape.head_size))?;
-                let x = match norm {
-                    None => x,
-                    Some(norm) => norm.forward(&x, train)?,
-                };
-                x.transpose(1, 2)?.contiguous()
+                let x = x.reshape((tokens, heads, self.shape.head_size))?;
+                match norm {
+                    None => Ok(x),
+                    Some(norm) => norm.forward(&x, train),
+                }
             };
             let norms = layer.head_norms.as_ref();
             let query = split(
@@ -94,7 +92,7 @@ impl Model {
                 self.shape.kv_heads,
                 None,
             )?;
-            let mixed = attend(&self.shape, positions, (query, key, value), cache)?;
+            let mixed = attend(number, Heads { query, key, value })?;
             x = (x + layer.output.forward(&mixed, dropout.as_deref_mut())?)?;
             let y = layer.forward_norm.forward(&x, train)?;
             let gate = layer.gate.forward(&y, dropout.as_deref_mut())?.silu()?;
@@ -104,15 +102,14 @@ impl Model {
         Ok(x)
     }
 
-    /// Logarithms of the probabilities of the next token, `[rows, vocabulary]`, for rows of what [`Self::hidden`] returns.
-    fn next_token(&self, hidden: &Tensor, train: bool) -> Result<Tensor> {
+    /// Logits of the next token, `[rows, vocabulary]`, for rows of what [`Self::hidden`] returns.
+    pub(crate) fn logits(&self, hidden: &Tensor, train: bool) -> Result<Tensor> {
         let hidden = self.norm.forward(hidden, train)?;
-        let logits = match (self.head.as_ref().unwrap_or(&self.embedding), train) {
-            (Weight::Frozen(head), true) => frozen(&hidden, head)?,
-            (head, true) => hidden.matmul(&head.tensor().t()?)?,
-            (head, false) => hidden.matmul(&head.tensor().detach().t()?)?,
-        };
-        log_softmax(&logits)
+        match (self.head.as_ref().unwrap_or(&self.embedding), train) {
+            (Weight::Frozen(head), true) => frozen(&hidden, head),
+            (head, true) => hidden.matmul(&head.tensor().t()?),
+            (head, false) => hidden.matmul(&head.tensor().detach().t()?),
+        }
     }
 
     /// Negative log-likelihoods of the rows' completions, one for each token, in the rows' order, in nats. With `dropout`, a backward pass can
@@ -122,8 +119,10 @@ impl Model {
         let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
         let batch = padded(&ids, &self.device)?;
         let longest = batch.dim(1)?;
-        let positions = Positions::whole(&self.shape, longest, &self.device)?;
-        let hidden = self.hidden(&batch, &positions, None, dropout)?;
+        let seen = Rows::new(&self.shape, rows.len(), longest, &self.device)?;
+        let hidden = self.hidden(&batch.flatten_all()?, dropout, |_, heads| {
+            seen.attend(&self.shape, heads)
+        })?;
         // The output layer is by far the widest: only positions before a completion's token go through it.
         let mut before = Vec::new();
         let mut targets = Vec::new();
@@ -135,46 +134,21 @@ impl Model {
         }
         let count = targets.len();
         let chosen = hidden.index_select(&Tensor::from_vec(before, count, &self.device)?, 0)?;
-        let logs = self.next_token(&chosen, train)?;
+        let logs = log_softmax(&self.logits(&chosen, train)?)?;
         let targets = Tensor::from_vec(targets, (count, 1), &self.device)?;
         logs.gather(&targets, 1)?.flatten_all()?.neg()
     }
 
-    /// Reads prompts, and returns the probabilities' logarithms after each, `[rows, vocabulary]`, with what generation goes on from.
-    pub(crate) fn read(&self, prompts: &[&[u32]]) -> Result<(Tensor, Generation)> {
-        let batch = padded(prompts, &self.device)?;
-        let longest = batch.dim(1)?;
-        let positions = Positions::whole(&self.shape, longest, &self.device)?;
-        let mut caches = vec![Cache::default(); self.layers.len()];
-        let hidden = self.hidden(&batch, &positions, Some(&mut caches), None)?;
-        let last = prompts.iter().enumerate().map(|(number, prompt)| {
-            let at = number * longest + prompt.len().max(1) - 1;
-            at as u32
-        });
-        let last = Tensor::from_iter(last, &self.device)?;
-        let logs = self.next_token(&hidden.index_select(&last, 0)?, false)?;
-        let generation = Generation {
-            caches,
-            lengths: prompts.iter().map(|prompt| prompt.len().max(1)).collect(),
-            padded: longest,
-            behind: 0,
-        };
-        Ok((logs, generation))
-    }
-
-    /// Reads one more token of each row.
-    pub(crate) fn read_next(&self, tokens: &[u32], generation: &mut Generation) -> Result<Tensor> {
-        let batch = Tensor::from_slice(tokens, (tokens.len(), 1), &self.device)?;
-        let Generation {
-            caches,
-            lengths,
-            padded,
-            behind,
-        } = generation;
-        let positions = Positions::next(&self.shape, lengths, *padded, *behind, &self.device)?;
-        let hidden = self.hidden(&batch, &positions, Some(caches), None)?;
-        *behind += 1;
-        self.next_token(&hidden, false)
+    /// Adds adapters into the weights, and makes the model quick to ask. It can no longer be trained.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        for layer in &mut self.layers {
+            for linear in layer.linears_mut() {
+                linear.settle()?;
+            }
+        }
+        let head = self.head.as_ref().unwrap_or(&self.embedding).by_columns()?;
+        self.head = Some(head);
+        Ok(())
     }
 
     /// Writes the tensors that are trained into a file of safetensors.
@@ -237,15 +211,18 @@ impl Layer {
             &self.down,
         ]
     }
-}
 
-/// Where a batch stands whose completions are being generated.
-#[derive(Debug)]
-pub(crate) struct Generation {
-    caches: Vec<Cache>,
-    lengths: Vec<usize>,
-    padded: usize,
-    behind: usize,
+    fn linears_mut(&mut self) -> [&mut Linear; 7] {
+        [
+            &mut self.query,
+            &mut self.key,
+            &mut self.value,
+            &mut self.output,
+            &mut self.gate,
+            &mut self.up,
+            &mut self.down,
+        ]
+    }
 }
 
 /// Rows of the embedding, `[tokens, hidden]`.

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use candle_core::{D, Device, Tensor};
+use candle_core::Device;
 use gristmill_domain::chat::Message;
+use gristmill_domain::chat::sampler::Sampler;
 use gristmill_domain::training::{Lora, Method};
+use gristmill_ports::model::Likelihood;
 
 use crate::Error;
+use crate::batch::{Answered, Asked, Batch};
+use crate::likelihood::likelihoods;
 use crate::load::{Trained, load};
-use crate::model::{Model, Tokens};
+use crate::model::Model;
 use crate::peft;
 use crate::text::Text;
 use crate::weights::Base;
@@ -16,34 +20,13 @@ use crate::weights::Base;
 /// A model in memory that generates and scores. Computes on the thread that calls it.
 #[derive(Debug)]
 pub struct Student {
-    model: Model,
-    text: Text,
-}
-
-/// What was generated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generated {
-    /// Its text, without what ends a turn.
-    pub text: String,
-    /// Tokens of the prompt.
-    pub prompt_tokens: u32,
-    /// Tokens of the answer, its end included.
-    pub completion_tokens: u32,
-    /// It was cut at the most tokens allowed.
-    pub cut: bool,
-}
-
-/// How likely an answer is to a model.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Likelihood {
-    /// Sum of the logarithms of its tokens' probabilities, in nats.
-    pub log_likelihood: f64,
-    /// Its tokens, the end of the turn included.
-    pub tokens: u32,
+    pub(crate) model: Model,
+    pub(crate) text: Text,
 }
 
 impl Student {
-    /// Loads a base model, with an adapter in PEFT layout where one is named. Blocks while it reads the files.
+    /// Loads a base model, with an adapter in PEFT layout where one is named, whose weights are added into the base's. Blocks while it reads the
+    /// files.
     ///
     /// # Errors
     /// [`Error::Model`] for files that are missing, damaged, of another kind, or that do not fit together.
@@ -57,10 +40,11 @@ impl Student {
                 Trained::of(Method::Lora, size, 0)
             }
         };
-        let model = load(base, trained, device)?;
+        let mut model = load(base, trained, device)?;
         if let Some(folder) = adapter {
             peft::read(&model, folder)?;
         }
+        model.settle()?;
         Ok(Self { model, text })
     }
 
@@ -69,64 +53,78 @@ impl Student {
         &self.text
     }
 
+    /// Tokens that the model was made for, prompt and answer together.
+    pub fn context_tokens(&self) -> usize {
+        self.model.shape.context
+    }
+
     /// Answers prompts, taking the likeliest token each time, with at most `max_tokens` each.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for messages that the template refuses; [`Error::Compute`].
-    pub fn answer(&self, prompts: &[&[Message]], max_tokens: u32) -> Result<Vec<Generated>, Error> {
-        let prompts = prompts.iter().map(|messages| self.text.prompt(messages));
-        let prompts: Vec<Vec<u32>> = prompts.collect::<Result<_, _>>().map_err(Error::Unsupported)?;
-        if prompts.is_empty() {
-            return Ok(Vec::new());
+    /// [`Error::Unsupported`] for messages that the template refuses or that are no token; [`Error::Compute`].
+    pub fn answer(&self, prompts: &[&[Message]], max_tokens: u32) -> Result<Vec<Answered>, Error> {
+        let mut batch = Batch::new();
+        for (number, messages) in prompts.iter().enumerate() {
+            let prompt = self.prompt(messages)?;
+            let asked = Asked {
+                prompt,
+                max_tokens,
+                sampler: Sampler::new(0.0, 1.0, 0),
+                stops: Vec::new(),
+            };
+            batch.admit(number, asked);
         }
-        let parts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-        let (mut logs, mut generation) = self.model.read(&parts)?;
-        let mut answers: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
-        let mut ended = vec![false; prompts.len()];
-        for _ in 0..max_tokens {
-            let chosen: Vec<u32> = logs.argmax(D::Minus1)?.to_vec1()?;
-            for ((answer, ended), token) in answers.iter_mut().zip(&mut ended).zip(&chosen) {
-                if !*ended {
-                    answer.push(*token);
-                    *ended = self.text.ends.contains(token);
-                }
+        let mut answers = Vec::with_capacity(prompts.len());
+        while batch.len() > 0 {
+            for (number, answered) in batch.step(&self.model, &self.text)? {
+                answers.push((number, answered.map_err(Error::Unsupported)?));
             }
-            if ended.iter().all(|ended| *ended) {
-                break;
-            }
-            logs = self.model.read_next(&chosen, &mut generation)?;
         }
-        let answers = prompts.iter().zip(answers).zip(ended);
-        answers
-            .map(|((prompt, answer), ended)| {
-                Ok(Generated {
-                    text: self.text.decode(&answer).map_err(Error::Unsupported)?,
-                    prompt_tokens: prompt.len() as u32,
-                    completion_tokens: answer.len() as u32,
-                    cut: !ended,
-                })
-            })
-            .collect()
+        answers.sort_by_key(|(number, _)| *number);
+        Ok(answers.into_iter().map(|(_, answered)| answered).collect())
     }
 
-    /// How likely each answer is behind its prompt.
+    /// How likely it is that the answer to the messages begins with each of these texts. The end of an answer is not counted in.
     ///
     /// # Errors
-    /// As [`Self::answer`].
-    pub fn score(&self, rows: &[(&[Message], &[Message])]) -> Result<Vec<Likelihood>, Error> {
-        let tokens = rows.iter().map(|(prompt, answer)| self.text.row(prompt, answer));
-        let tokens: Vec<Tokens> = tokens.collect::<Result<_, _>>().map_err(Error::Unsupported)?;
-        if tokens.is_empty() {
-            return Ok(Vec::new());
+    /// [`Error::Unsupported`] for messages that the template refuses, and for a text that is no token; [`Error::Compute`].
+    pub fn likelihoods(
+        &self,
+        messages: &[Message],
+        continuations: &[String],
+    ) -> Result<Vec<Likelihood>, Error> {
+        let prompt = self.prompt(messages)?;
+        let continuations = self.continuations(continuations)?;
+        self.likelihoods_of(&prompt, &continuations)
+    }
+
+    /// The same of tokens, at least one each.
+    pub(crate) fn likelihoods_of(
+        &self,
+        prompt: &[u32],
+        continuations: &[Vec<u32>],
+    ) -> Result<Vec<Likelihood>, Error> {
+        Ok(likelihoods(&self.model, prompt, continuations)?)
+    }
+
+    /// The tokens of a prompt, at least one.
+    pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, Error> {
+        let prompt = self.text.prompt(messages).map_err(Error::Unsupported)?;
+        match prompt.is_empty() {
+            false => Ok(prompt),
+            true => Err(Error::Unsupported("the prompt is empty".to_owned())),
         }
-        let rows: Vec<&Tokens> = tokens.iter().collect();
-        let losses: Tensor = self.model.losses(&rows, None)?;
-        let losses: Vec<f32> = losses.to_vec1()?;
-        let mut losses = losses.into_iter().map(f64::from);
-        let scored = tokens.iter().map(|row| Likelihood {
-            log_likelihood: -losses.by_ref().take(row.completion()).sum::<f64>(),
-            tokens: row.completion() as u32,
+    }
+
+    /// The tokens of texts that go on from a prompt, at least one each.
+    pub(crate) fn continuations(&self, texts: &[String]) -> Result<Vec<Vec<u32>>, Error> {
+        let tokens = texts.iter().enumerate().map(|(number, text)| {
+            let tokens = self.text.raw_continuation(text).map_err(Error::Unsupported)?;
+            match tokens.is_empty() {
+                false => Ok(tokens),
+                true => Err(Error::Unsupported(format!("the continuation {number} is empty"))),
+            }
         });
-        Ok(scored.collect())
+        tokens.collect()
     }
 }

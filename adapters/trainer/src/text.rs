@@ -18,11 +18,17 @@ use crate::weights::Base;
 /// A model's vocabulary and template.
 pub struct Text {
     tokenizer: Tokenizer,
+    /// The same, to which the text of a special token is text like any other.
+    plain: Tokenizer,
+    /// The texts that stand for special tokens in a rendered template.
+    markers: Vec<String>,
+    /// The token that a text begins with that no template has been applied to, where the vocabulary's own rules do not add it.
+    beginning: Option<u32>,
     template: ChatTemplate,
     /// What the template and the vocabulary are described by in `tokenizer_config.json`.
     described: Json,
     /// Tokens that end an answer.
-    pub(crate) ends: Vec<u32>,
+    ends: Vec<u32>,
 }
 
 impl std::fmt::Debug for Text {
@@ -80,7 +86,7 @@ impl Text {
             let text = token.as_str().or_else(|| token.get("content")?.as_str());
             text.map(str::to_owned)
         };
-        Self::new(tokenizer, template, token("bos_token"), token("eos_token"))
+        Self::new(tokenizer, template, token("bos_token"), token("eos_token"), false)
     }
 
     fn of_gguf(content: &Content) -> Result<Self, String> {
@@ -97,7 +103,12 @@ impl Text {
             token("tokenizer.ggml.bos_token_id"),
             token("tokenizer.ggml.eos_token_id"),
         );
-        Self::new(tokenizer.clone(), text("tokenizer.chat_template"), bos, eos)
+        let adds_bos = content
+            .metadata
+            .get("tokenizer.ggml.add_bos_token")
+            .is_some_and(|value| value.to_bool().unwrap_or(false));
+        let template = text("tokenizer.chat_template");
+        Self::new(tokenizer.clone(), template, bos, eos, adds_bos)
     }
 
     fn new(
@@ -105,6 +116,7 @@ impl Text {
         template: Option<String>,
         bos: Option<String>,
         eos: Option<String>,
+        adds_bos: bool,
     ) -> Result<Self, String> {
         let source =
             template.ok_or("it has no chat template: take the instruction-tuned model of its family")?;
@@ -115,6 +127,13 @@ impl Text {
             .map_err(|error| error.to_string())?;
         let named = eos.as_deref().into_iter().chain(TURN_ENDS);
         let ends = named.filter_map(|token| tokenizer.token_to_id(token)).collect();
+        let added = tokenizer.get_added_tokens_decoder();
+        let special = added.into_values().filter(|token| token.special);
+        let markers = special.map(|token| token.content).collect();
+        let mut plain = tokenizer.clone();
+        plain.set_encode_special_tokens(true);
+        let beginning = bos.as_deref().filter(|_| adds_bos);
+        let beginning = beginning.and_then(|token| tokenizer.token_to_id(token));
         let described = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "chat_template": source,
@@ -126,6 +145,9 @@ impl Text {
             .map_err(|error| format!("its chat template cannot be read: {error}"))?;
         Ok(Self {
             tokenizer,
+            plain,
+            markers,
+            beginning,
             template,
             described,
             ends,
@@ -165,12 +187,54 @@ impl Text {
         }
     }
 
-    /// The tokens of a prompt, up to where the answer begins.
+    /// The tokens of a prompt, up to where the answer begins. What looks like a special token in a message's text is text: a message, perhaps out
+    /// of a document, could otherwise end its turn and speak in another role.
     ///
     /// # Errors
     /// The template refuses the messages.
     pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, String> {
-        self.encode(&self.template.render(messages, true)?)
+        let marked = |message: &Message| self.markers.iter().any(|marker| message.content.contains(marker));
+        if !messages.iter().any(marked) {
+            return self.encode(&self.template.render(messages, true)?);
+        }
+        // The template is filled with placeholders, and each message set in as its own tokens.
+        let placeholder = |number: usize| format!("\u{e000}{number}\u{e001}");
+        let masked = messages.iter().enumerate().map(|(number, message)| Message {
+            role: message.role,
+            content: placeholder(number),
+        });
+        let text = self.template.render(&masked.collect::<Vec<_>>(), true)?;
+        let mut ids = Vec::new();
+        let mut rest = text.as_str();
+        for (number, message) in messages.iter().enumerate() {
+            // A template may leave a message out.
+            let Some((before, after)) = rest.split_once(&placeholder(number)) else {
+                continue;
+            };
+            ids.extend(self.encode(before)?);
+            ids.extend(encode(&self.plain, &message.content, false)?);
+            rest = after;
+        }
+        ids.extend(self.encode(rest)?);
+        Ok(ids)
+    }
+
+    /// The tokens of a text that the model continues, without a template. What looks like a special token in it is text.
+    ///
+    /// # Errors
+    /// The vocabulary has no token for a part of it.
+    pub fn raw(&self, text: &str) -> Result<Vec<u32>, String> {
+        let mut ids: Vec<u32> = self.beginning.into_iter().collect();
+        ids.extend(encode(&self.plain, text, true)?);
+        Ok(ids)
+    }
+
+    /// The tokens of a text that follows another. What looks like a special token in it is text.
+    ///
+    /// # Errors
+    /// The vocabulary has no token for a part of it.
+    pub(crate) fn raw_continuation(&self, text: &str) -> Result<Vec<u32>, String> {
+        encode(&self.plain, text, false)
     }
 
     /// The tokens of a text.
@@ -178,11 +242,7 @@ impl Text {
     /// # Errors
     /// The vocabulary has no token for a part of it.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
-        let encoding = self
-            .tokenizer
-            .encode(text, false)
-            .map_err(|error| error.to_string())?;
-        Ok(encoding.get_ids().to_vec())
+        encode(&self.tokenizer, text, false)
     }
 
     /// The text of tokens, without those that only mark turns.
@@ -193,6 +253,38 @@ impl Text {
         self.tokenizer
             .decode(ids, true)
             .map_err(|error| error.to_string())
+    }
+
+    /// Whether an answer ends with this token.
+    pub(crate) fn is_end(&self, token: u32) -> bool {
+        self.ends.contains(&token)
+    }
+
+    /// Whether one of these texts stands in the end of an answer. What lies further back was looked at when its tokens came.
+    pub(crate) fn has_stop(&self, answer: &[u32], stops: &[String]) -> bool {
+        let stops = || stops.iter().filter(|stop| !stop.is_empty());
+        let Some(longest) = stops().map(String::len).max() else {
+            return false;
+        };
+        // A token is a byte of text at least, but for a few that are none.
+        let from = answer.len().saturating_sub(longest + 4);
+        let end = self.decode(answer.get(from..).unwrap_or_default());
+        end.is_ok_and(|end| stops().any(|stop| end.contains(stop.as_str())))
+    }
+
+    /// The text of an answer, without the token or the text that ends it, and without a character that was cut in two.
+    pub(crate) fn answer(&self, answer: &[u32], stops: &[String]) -> Result<String, String> {
+        let ids = match answer.split_last() {
+            Some((last, before)) if self.is_end(*last) => before,
+            _ => answer,
+        };
+        let mut text = self.decode(ids)?;
+        let stops = stops.iter().filter(|stop| !stop.is_empty());
+        if let Some(at) = stops.filter_map(|stop| text.find(stop.as_str())).min() {
+            text.truncate(at);
+        }
+        text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+        Ok(text)
     }
 
     /// Tokens in the vocabulary.
@@ -206,6 +298,11 @@ impl RowTokens for Text {
         let tokens = self.row(&row.prompt, &row.completion)?;
         Ok(tokens.ids.len() as u64)
     }
+}
+
+fn encode(tokenizer: &Tokenizer, text: &str, whole: bool) -> Result<Vec<u32>, String> {
+    let encoding = tokenizer.encode(text, whole);
+    Ok(encoding.map_err(|error| error.to_string())?.get_ids().to_vec())
 }
 
 /// How the pre-tokenizers of Qwen2 and of Llama 3 split a text; they differ in how many digits stand together.

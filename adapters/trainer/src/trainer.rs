@@ -81,6 +81,6 @@ fn classed(error: Error) -> trainer::Error {
         | Error::Unsupported(_)
         | Error::Checkpoint { .. }
         | Error::Diverged { .. } => trainer::Error::Refused(told),
-        Error::Io { .. } | Error::Compute(_) => trainer::Error::Failed(told),
+        Error::Io { .. } | Error::Thread(_) | Error::Compute(_) => trainer::Error::Failed(told),
     }
 }
