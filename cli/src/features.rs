@@ -15,14 +15,18 @@ const PARTS: [(&str, bool, &str); 7] = [
     (
         "local-model",
         cfg!(feature = "local-model"),
-        "GGUF models in this process",
+        "GGUF models by llama.cpp",
     ),
     (
         "object-storage",
         cfg!(feature = "object-storage"),
         "runs in S3, GCS or Azure",
     ),
-    ("trainer", cfg!(feature = "trainer"), "training of students"),
+    (
+        "trainer",
+        cfg!(feature = "trainer"),
+        "students: trained, and asked in this process",
+    ),
 ];
 
 /// Says that something needs a feature that this program lacks, and how to get it.

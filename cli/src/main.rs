@@ -19,6 +19,8 @@ mod gate;
 mod inspect;
 mod launch;
 mod limits;
+#[cfg(feature = "trainer")]
+mod native;
 mod plan;
 mod prepare;
 mod preview;

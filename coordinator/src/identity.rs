@@ -8,9 +8,10 @@
 //! settings that decide nothing. Another version would hash its number first, and `is_run_of` would know both.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use gristmill_domain::id::{ContentId, RunId};
-use gristmill_domain::job::{self, Job, PromptForm, Structured};
+use gristmill_domain::job::{self, Engine, Job, PromptForm, Structured};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -123,9 +124,15 @@ struct EvaluatedModel<'a> {
 #[derive(Serialize)]
 struct Local<'a> {
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adapter: Option<&'a Path>,
+    /// That in force, where it is not llama.cpp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<Engine>,
     /// Always 1.
     slots: u32,
-    context_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_tokens: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -410,14 +417,18 @@ impl<'a> Local<'a> {
     fn of(local: &'a job::LocalModel) -> Self {
         let job::LocalModel {
             name,
+            adapter,
+            engine: _,
             slots: _,
-            context_tokens,
+            context_tokens: _,
             threads: _,
         } = local;
         Self {
             name,
+            adapter: adapter.as_deref(),
+            engine: Some(local.engine()).filter(|engine| *engine != Engine::LlamaCpp),
             slots: 1,
-            context_tokens: *context_tokens,
+            context_tokens: local.context_tokens(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub use check::{Problem, Report};
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
 pub use evaluate::{Evaluate, EvaluatedModel, EvaluatedRole, GradedBy, HeldOut, PromptFormat};
 pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates};
-pub use local::LocalModel;
+pub use local::{Engine, LocalModel};
 pub use model::{
     Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,
     Teacher, TokenLimitKey,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gristmill_domain::job::{EmbedSource, Job, ModelSpec, TableFormat};
+use gristmill_domain::job::{EmbedSource, Engine, Job, LocalModel, ModelSpec, TableFormat};
 use gristmill_domain::validator::Need;
 use gristmill_tables::{Format, Options, Reader};
 
@@ -162,11 +162,46 @@ fn model(
             );
         }
     }
-    if let Some(local) = spec.local.as_ref().filter(|local| local.is_path())
-        && let Some(error) = missing_file(&base.join(&local.name), "model file")
-    {
+    if let Some(local) = &spec.local {
+        local_model(path, local, base, tell);
+    }
+}
+
+/// The files of a model in this process. What is in them is looked at where they are read.
+fn local_model(path: &str, local: &LocalModel, base: &Path, tell: &mut impl FnMut(&str, Error)) {
+    let full = base.join(&local.name);
+    let wrong = match (local.is_path(), local.engine()) {
+        (false, _) => None,
+        (true, Engine::Native) if full.is_dir() => None,
+        (true, Engine::Native) if full.is_file() && local.engine.is_none() && !is_gguf(&local.name) => {
+            Some(Error::new(
+                Code::File,
+                format!(
+                    "the model {} is a file, and not called as GGUF files are",
+                    quoted(&local.name)
+                ),
+                "let its name end in `.gguf`, or say `engine: native` or `engine: llama_cpp`",
+            ))
+        }
+        (true, Engine::Native | Engine::LlamaCpp) => missing_file(&full, "model file"),
+    };
+    if let Some(error) = wrong {
         tell(&format!("{path}.local"), error);
     }
+    if let Some(adapter) = &local.adapter
+        && !base.join(adapter).is_dir()
+    {
+        let error = Error::new(
+            Code::File,
+            format!("there is no folder {} with an adapter", quoted_path(adapter)),
+            nearest_file(&base.join(adapter)),
+        );
+        tell(&format!("{path}.local.adapter"), error);
+    }
+}
+
+fn is_gguf(name: &str) -> bool {
+    name.ends_with(".gguf")
 }
 
 fn seeds_error(error: &gristmill_tables::Error) -> Error {

@@ -24,7 +24,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let model = args.next().ok_or("name a model: a `.gguf` file, or a folder")?;
     let asked: Vec<u32> = args.map(|slots| slots.parse()).collect::<Result<_, _>>()?;
-    let asked = if asked.is_empty() { vec![1, 4, 8, 16] } else { asked };
+    let asked = if asked.is_empty() {
+        vec![1, 4, 8, 16]
+    } else {
+        asked
+    };
     for slots in asked {
         let begun = Instant::now();
         let student = Student::load(Path::new(&model), None, &Device::cuda_if_available(0)?)?;

@@ -28,12 +28,8 @@ impl Angles {
         device: &Device,
     ) -> Result<Self> {
         let size = (positions.len(), shape.rope_speeds.len());
-        let angles = positions.flat_map(|position| {
-            shape
-                .rope_speeds
-                .iter()
-                .map(move |speed| position as f32 * speed)
-        });
+        let angles =
+            positions.flat_map(|position| shape.rope_speeds.iter().map(move |speed| position as f32 * speed));
         let angles = Tensor::from_iter(angles, device)?.reshape(size)?;
         Ok(Self {
             cosine: angles.cos()?,
@@ -66,9 +62,8 @@ const MASKED: f32 = -1e9;
 /// Lowers the scores of tokens that come later: `[tokens, before + tokens]`, for tokens behind `before` others.
 pub(crate) fn mask(before: usize, tokens: usize, device: &Device) -> Result<Tensor> {
     let seen = before + tokens;
-    let lowered = (0..tokens).flat_map(|token| {
-        (0..seen).map(move |other| if other > before + token { MASKED } else { 0.0 })
-    });
+    let lowered = (0..tokens)
+        .flat_map(|token| (0..seen).map(move |other| if other > before + token { MASKED } else { 0.0 }));
     Tensor::from_iter(lowered, device)?.reshape((tokens, seen))
 }
 

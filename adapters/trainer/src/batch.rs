@@ -83,7 +83,6 @@ impl<T> Batch<T> {
 
     /// One pass: pieces of the prompts that are not read yet, and the newest token of each of the others. Returns the answers that ended with it,
     /// or why their tokens make no text.
-    #[expect(clippy::type_complexity, reason = "who asked, and what is answered")]
     pub(crate) fn step(
         &mut self,
         model: &Model,

@@ -82,7 +82,11 @@ impl NativeModel {
         Ok(Self { version, jobs })
     }
 
-    async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, CallError>>) -> Result<T, CallError> {
+    async fn ask<T>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let ended = || CallError::NotBilled {
             reason: format!("the thread of the local model {} has ended", self.version),
             retry_after: None,

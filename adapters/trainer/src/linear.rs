@@ -33,6 +33,11 @@ impl Weight {
             Self::Trained(var) => var.as_tensor(),
         }
     }
+
+    /// The same numbers of a matrix, held column by column: products with few rows run through it in the order in which it is held.
+    pub(crate) fn by_columns(&self) -> Result<Self> {
+        Ok(Self::Frozen(self.tensor().detach().t()?.contiguous()?.t()?))
+    }
 }
 
 /// What LoRA adds to a layer: `y += scale · dropout(x) Aᵀ Bᵀ`.
@@ -69,16 +74,7 @@ impl Linear {
             Some(bias) => y.broadcast_add(bias.tensor()),
         }
     }
-}
 
-impl Weight {
-    /// The same numbers of a matrix, held column by column: products with few rows run through it in the order in which it is held.
-    pub(crate) fn by_columns(&self) -> Result<Self> {
-        Ok(Self::Frozen(self.tensor().detach().t()?.contiguous()?.t()?))
-    }
-}
-
-impl Linear {
     /// Adds the adapter into the weight, and makes the layer quick to ask. It can no longer be trained.
     pub(crate) fn settle(&mut self) -> Result<()> {
         if let Some(adapter) = self.adapter.take() {

@@ -25,7 +25,9 @@ pub fn base_at(path: &Path) -> Result<PathBuf, Error> {
         return Ok(whole);
     }
     match adapter_in(path) {
-        Some(_) => wrong("it holds an adapter and no model: name its base in `local.name`, and this folder in `local.adapter`"),
+        Some(_) => wrong(
+            "it holds an adapter and no model: name its base in `local.name`, and this folder in `local.adapter`",
+        ),
         None => wrong(
             "it holds no `config.json`: name a `.gguf` file, a folder in Hugging Face layout, or that of a student that was trained whole",
         ),
@@ -45,7 +47,9 @@ pub fn adapter_at(folder: &Path) -> Result<PathBuf, Error> {
         return wrong("there is no such folder");
     }
     match folder.join(MODEL).join(CONFIG).is_file() {
-        true => wrong("this student was trained whole: name its folder in `local.name`, and no `local.adapter`"),
+        true => {
+            wrong("this student was trained whole: name its folder in `local.name`, and no `local.adapter`")
+        }
         false => wrong(
             "it holds no `adapter_config.json`: name a folder in the layout of PEFT, or one that `gristmill train` has written a student to",
         ),

@@ -270,7 +270,10 @@ fn a_model_trained_whole_is_a_folder_that_loads() {
     assert!(measured.last() < measured.first(), "{measured:?}");
     let student = Student::load(&asked.out.join("model"), None, &Device::Cpu).unwrap();
     let loss = loss(&student, &rows(6));
-    assert!((loss - measured[measured.len() - 1]).abs() < 1e-4, "{loss} {measured:?}");
+    assert!(
+        (loss - measured[measured.len() - 1]).abs() < 1e-4,
+        "{loss} {measured:?}"
+    );
 }
 
 fn model(kind: tiny::Kind, trained: Trained) -> (Model, Text) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gristmill_coordinator::specs;
-use gristmill_domain::job::{EmbedSource, Job, LocalModel, ModelSource, ModelSpec};
+use gristmill_domain::job::{EmbedSource, Engine, Job, LocalModel, ModelSource, ModelSpec};
 use gristmill_domain::words::thousands;
 use gristmill_endpoint::{Asked, BatchEndpoint};
 use gristmill_model_cache::Cache;
@@ -32,6 +32,8 @@ pub(super) enum KeysAt {
 pub(super) const CHECKS_UNREAD: [&str; 4] = ["price", "endpoint", "key", "model"];
 /// The checks of a model whose files are read in this process.
 const CHECKS_LOCAL: [&str; 2] = ["feature", "files"];
+/// And of one with an adapter.
+const CHECKS_ADAPTED: [&str; 3] = ["feature", "files", "adapter"];
 
 /// Whether a clock is asked for: that of an endpoint.
 pub(super) fn at_endpoints(job: &Job) -> bool {
@@ -78,7 +80,11 @@ fn one(
     match (spec.source(), workshop) {
         (Some(ModelSource::Local(local)), _) => {
             let (local, base) = (local.clone(), base.to_owned());
-            Pending::asks(name, &CHECKS_LOCAL, async move { of_local(&local, &base).await })
+            let checks: &[&str] = match &local.adapter {
+                None => &CHECKS_LOCAL,
+                Some(_) => &CHECKS_ADAPTED,
+            };
+            Pending::asks(name, checks, async move { of_local(&local, &base).await })
         }
         (Some(ModelSource::Endpoint { .. }), Some(workshop)) => {
             let (spec, job, workshop) = (spec.clone(), Arc::clone(job), Arc::clone(workshop));
@@ -213,15 +219,65 @@ async fn batches(options: gristmill_endpoint::Options) -> Check {
     }
 }
 
-/// A GGUF file, or one of the catalogue, and the part of the program that reads it.
+/// The files of a model in this process, and the part of the program that computes it.
 async fn of_local(local: &LocalModel, base: &Path) -> Vec<Check> {
-    let what = format!("the local model `{}`", local.name);
-    let feature = built_in(cfg!(feature = "local-model"), &what, "local-model", "");
-    let files = match local.is_path() {
-        true => gguf(&base.join(&local.name)).await,
-        false => catalogued(&local.name).await,
+    let feature = match workshop::engine_part(local) {
+        (feature, true) => Check::ok("feature", format!("this program was built with `{feature}`")),
+        (_, false) => lacking(&workshop::lacks(local), ""),
     };
-    vec![feature, files]
+    let files = match (local.is_path(), local.engine()) {
+        (false, _) => catalogued(&local.name).await,
+        (true, Engine::LlamaCpp) => gguf(&base.join(&local.name)).await,
+        (true, Engine::Native) => native(&base.join(&local.name)).await,
+    };
+    let mut checks = vec![feature, files];
+    if let Some(adapter) = &local.adapter {
+        checks.push(placed("adapter", &base.join(adapter), Part::Adapter).await);
+    }
+    checks
+}
+
+/// A model that this program computes itself: a GGUF file, or a folder.
+async fn native(path: &Path) -> Check {
+    match path.is_dir() {
+        false => gguf(path).await,
+        true => placed("files", path, Part::Base).await,
+    }
+}
+
+/// Which part of a model a folder is named for.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Base,
+    Adapter,
+}
+
+/// That a folder holds what it is named for.
+#[cfg(feature = "trainer")]
+async fn placed(check: &'static str, path: &Path, part: Part) -> Check {
+    let folder = path.to_owned();
+    let found = tokio::task::spawn_blocking(move || match part {
+        Part::Base => gristmill_trainer::base_at(&folder),
+        Part::Adapter => gristmill_trainer::adapter_at(&folder),
+    });
+    match found.await {
+        Ok(Ok(place)) => Check::ok(check, format!("in {}", place.display())),
+        Ok(Err(error)) => Check::failed(
+            check,
+            error.to_string(),
+            "correct the path, which starts at the job file's folder",
+        ),
+        Err(error) => Check::not_checked(check, error.to_string(), "run the check again"),
+    }
+}
+
+/// The same as far as this program, which does not compute such models, can tell.
+#[cfg(not(feature = "trainer"))]
+async fn placed(check: &'static str, path: &Path, _part: Part) -> Check {
+    match tokio::fs::metadata(path).await {
+        Ok(_) => Check::ok(check, format!("{} is there", path.display())),
+        Err(error) => unreadable(path, &error),
+    }
 }
 
 async fn gguf(path: &Path) -> Check {
@@ -305,7 +361,12 @@ fn built_in(has: bool, what: &str, feature: &str, otherwise: &str) -> Check {
     if has {
         return Check::ok("feature", format!("this program was built with `{feature}`"));
     }
-    let text = features::missing(what, feature).to_string();
+    lacking(&features::missing(what, feature), otherwise)
+}
+
+/// That this program lacks a part.
+fn lacking(missing: &anyhow::Error, otherwise: &str) -> Check {
+    let text = missing.to_string();
     let (found, fix) = text.split_once("\nhelp: ").unwrap_or((&text, ""));
     Check::failed("feature", found, format!("{fix}{otherwise}"))
 }

@@ -72,6 +72,35 @@ fn ids_stay_what_they_were() {
     assert_eq!(id(whole()), "64c559a1b25c");
 }
 
+#[test]
+fn a_local_models_engine_and_adapter_decide_the_id() {
+    let of = |local: Value| {
+        let mut job = plain();
+        job["teacher"] = serde_json::json!({ "local": local });
+        id(job)
+    };
+    let plain = of("m.gguf".into());
+    let with = |more: Value| {
+        let mut local = serde_json::json!({"name": "m.gguf"});
+        local
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        of(local)
+    };
+    let same = serde_json::json!({"engine": "llama_cpp", "context_tokens": 1024, "slots": 2, "threads": 1});
+    assert_eq!(with(same), plain);
+    let native = with(serde_json::json!({"engine": "native"}));
+    let one = with(serde_json::json!({"adapter": "one"}));
+    let other = with(serde_json::json!({"adapter": "other"}));
+    let all = std::collections::BTreeSet::from([&plain, &native, &one, &other]);
+    assert_eq!(all.len(), 4);
+    assert_eq!(
+        with(serde_json::json!({"adapter": "one", "engine": "native"})),
+        one
+    );
+}
+
 #[tokio::test]
 async fn a_stored_run_is_that_of_its_job() {
     let state = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/runs/0.1/run/state");

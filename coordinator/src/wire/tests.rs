@@ -50,7 +50,9 @@ fn job() -> Value {
         "holdout": {"validation": 0.2, "test": 0.3, "group_jaccard": 0.5, "seed": u64::MAX},
         "teacher": [
             with(model(), json!({"weight": 2.5, "related_to_student": false})),
-            {"local": {"name": "l", "slots": 2, "context_tokens": 3, "threads": 4}},
+            {"local": {
+                "name": "l", "slots": 2, "context_tokens": 3, "threads": 4, "adapter": "a", "engine": "native",
+            }},
         ],
         "judge": with(model(), json!({"when": "always", "accept_at": 3.5, "samples": 2})),
         "embed": {"model": "off", "batch": 4},

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::address::Address;
 use super::api::Api;
 use super::batch::{self, BatchPrice, Batching, SwitchOrBatching};
-use super::local::{LocalModel, NameOrModel};
+use super::local::{Engine, LocalModel, NameOrModel};
 use crate::amount::{Amount, MicroUsd};
 use crate::chat::{Price, Usage};
 use crate::rate::Limits;
@@ -67,7 +67,7 @@ pub struct ModelSpec {
     /// Model name as the endpoint knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// A model in this process: a name of the catalogue, or a GGUF file.
+    /// A model in this process: a name of the catalogue, a GGUF file, or a folder; with settings, also with an adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<NameOrModel>")]
     pub local: Option<LocalModel>,
@@ -192,12 +192,12 @@ impl ModelSpec {
         MicroUsd(full.cost(usage).usd.0.saturating_sub(price.cost(usage).usd.0))
     }
 
-    /// Form of the prompts: raw for local models unless the job says otherwise.
+    /// Form of the prompts: raw for llama.cpp and chat for others, unless the job says otherwise.
     pub fn prompt_form(&self) -> PromptForm {
-        self.prompt_form.unwrap_or(if self.local.is_some() {
-            PromptForm::Raw
-        } else {
-            PromptForm::Chat
+        let engine = self.local.as_ref().map(LocalModel::engine);
+        self.prompt_form.unwrap_or(match engine {
+            Some(Engine::LlamaCpp) => PromptForm::Raw,
+            Some(Engine::Native) | None => PromptForm::Chat,
         })
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, ModelSpec, Teacher};
+use super::{Job, LocalModel, ModelSpec, Teacher};
 
 /// The model that is trained on the dataset. It is never asked; it is named so that a teacher of its own kind is noticed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,7 +81,9 @@ impl Job {
 
 /// How a model is related to the student by their names alone.
 fn by_name(student: &str, teacher: &ModelSpec) -> Option<Relation> {
-    let (ours, theirs) = (bare(student), bare(&teacher.name()));
+    // An adapter makes another model of the student's base, and no stranger.
+    let theirs = teacher.local.as_ref().map(LocalModel::base_name);
+    let (ours, theirs) = (bare(student), bare(&theirs.unwrap_or_else(|| teacher.name())));
     if ours == theirs {
         return Some(Relation::Student);
     }
@@ -144,6 +146,8 @@ mod tests {
         assert_eq!(of("7b", "13b"), None, "names that say nothing");
         let own = json!({"local": "models/mine.gguf"});
         assert_eq!(relation("mine", own, false), Some(Relation::Student));
+        let trained = json!({"local": {"name": "models/mine.gguf", "adapter": "out/other"}});
+        assert_eq!(relation("mine", trained, false), Some(Relation::Student));
     }
 
     #[test]

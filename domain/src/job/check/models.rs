@@ -1,7 +1,7 @@
 //! The part of teachers, judge and embedding model.
 
 use super::Report;
-use crate::job::{Address, Api, Batching, Job, ModelSpec, PromptForm, Structured};
+use crate::job::{Address, Api, Batching, Engine, Job, ModelSpec, PromptForm, Structured};
 
 /// The largest limit on tokens that a limiter counts exactly.
 const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
@@ -164,11 +164,25 @@ fn check_model(report: &mut Report, path: &str, spec: &ModelSpec) {
             format!("{} sequences at once", local.slots),
             "give a number from 1 to 256",
         );
+        if let Some(context) = local.context_tokens {
+            report.when(
+                context < 64,
+                key("local.context_tokens"),
+                format!("{context} tokens of context"),
+                "give at least 64",
+            );
+        }
         report.when(
-            local.context_tokens < 64,
-            key("local.context_tokens"),
-            format!("{} tokens of context", local.context_tokens),
-            "give at least 64",
+            local.adapter.is_some() && local.engine() == Engine::LlamaCpp,
+            key("local.engine"),
+            "llama.cpp does not take adapters here",
+            "leave `engine` out: an adapter runs on the program's own engine",
+        );
+        report.when(
+            local.threads.is_some() && local.engine() == Engine::Native,
+            key("local.threads"),
+            "`threads` does nothing for the native engine, which computes on all cores",
+            "leave it out; the variable RAYON_NUM_THREADS sets the threads of the whole program",
         );
         for (set, name) in [
             (spec.key_env.is_some(), "key_env"),
@@ -403,6 +417,24 @@ mod tests {
         );
         let local = serde_json::json!({"local": "smollm2-135m-instruct", "api": "gemini"});
         assert_eq!(problems(local), ["teacher.api"]);
+    }
+
+    #[test]
+    fn what_an_engine_does_not_have_is_refused() {
+        let local = |settings: serde_json::Value| problems(serde_json::json!({"local": settings}));
+        let student = serde_json::json!({"name": "smollm2-135m-instruct", "adapter": "student"});
+        assert_eq!(local(student.clone()), Vec::<String>::new());
+        let with = |name: &str, value: serde_json::Value| {
+            let mut settings = student.clone();
+            settings[name] = value;
+            local(settings)
+        };
+        assert_eq!(with("engine", "native".into()), Vec::<String>::new());
+        assert_eq!(with("engine", "llama_cpp".into()), ["teacher.local.engine"]);
+        assert_eq!(with("threads", 2.into()), ["teacher.local.threads"]);
+        assert_eq!(with("context_tokens", 8.into()), ["teacher.local.context_tokens"]);
+        let own = serde_json::json!({"name": "smollm2-135m-instruct", "threads": 2});
+        assert_eq!(local(own), Vec::<String>::new());
     }
 
     #[test]
