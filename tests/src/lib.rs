@@ -9,3 +9,4 @@ pub mod metrics;
 pub mod paraphrase;
 pub mod questions;
 pub mod sim;
+pub mod tiny_model;
