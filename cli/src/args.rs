@@ -102,8 +102,16 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Train a student on a dataset: a LoRA adapter, or the whole model.
     Train(Box<TrainArgs>),
+    /// Ask a student, its base and its teachers a dataset's held-out questions, and say how good they are, and how sure that is.
+    Eval(Box<EvalArgs>),
     /// Decide whether a student may be used: exit code 0 where it passes, 7 where it does not, 8 where the data do not decide.
     Gate(GateArgs),
+    /// Say for each generation of a student whether it still knows what the first one knew: the stage of knowledge collapse. Exit code 7 where
+    /// knowledge is lost.
+    Collapse(CollapseArgs),
+    /// Find out what each part of a run earned: train cheap students on its dataset without a strategy, a filter, a teacher or a source, and compare
+    /// them.
+    Ablate(Box<AblateArgs>),
     /// Show runs in folders of this machine in a browser, while they go on and afterwards.
     Ui(UiArgs),
     /// Measure how diverse rows are, and how well they cover real ones.
@@ -170,6 +178,83 @@ pub(crate) struct TrainArgs {
     pub(crate) dry_run: bool,
 }
 
+/// What `eval` needs.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// A run's folder, or the folder of its dataset. Its held-out rows are the questions.
+    pub(crate) dataset: PathBuf,
+    /// The student: a folder that `gristmill train` wrote, a model of this machine (a built-in name, a `.gguf` file, a folder in Hugging Face
+    /// layout), or the base URL of an endpoint.
+    #[arg(long)]
+    pub(crate) student: Option<String>,
+    /// The student that it is to replace, named in the same way.
+    #[arg(long)]
+    pub(crate) previous: Option<String>,
+    /// The model that the student's training began with; a student's folder says it.
+    #[arg(long, conflicts_with = "no_base")]
+    pub(crate) base: Option<String>,
+    /// Do not ask the base.
+    #[arg(long)]
+    pub(crate) no_base: bool,
+    /// Ask the dataset's teachers, too.
+    #[arg(long)]
+    pub(crate) teacher: bool,
+    /// Name of the student's model at its endpoint.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Environment variable that holds the key of the student's endpoint.
+    #[arg(long)]
+    pub(crate) key_env: Option<String>,
+    /// Price of the student's endpoint in dollars a million tokens, prompt and completion: `0.15,0.60`.
+    #[arg(long, value_name = "IN,OUT", value_parser = price)]
+    pub(crate) price: Option<(f64, f64)>,
+    /// Ask the validation rows: those by which a training stops, and whose errors are mended. Test rows are for gates alone.
+    #[arg(long)]
+    pub(crate) validation: bool,
+    /// Prompt formats; `plain,labelled,instructed` when left out.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) formats: Vec<FormatArg>,
+    /// Questions asked at most, drawn evenly; all when left out.
+    #[arg(long)]
+    pub(crate) questions: Option<u64>,
+    /// Completion tokens of an answer at most.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) max_tokens: u32,
+    /// What it may cost: `2usd`, `2000calls`, or both joined by a comma. May be left out where every model runs on this machine.
+    #[arg(long)]
+    pub(crate) budget: Option<String>,
+    /// Folder of evaluations: the files of one go to `DIR/RUN`.
+    #[arg(long, short, default_value = "evaluations")]
+    pub(crate) out: PathBuf,
+    /// Overrides a setting of the evaluation's job: `--set evaluate.grade=text`. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// A prompt format by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// As the dataset's rows put it.
+    Plain,
+    /// On lines that begin with `Question:` and `Answer:`.
+    Labelled,
+    /// With an instruction that says what the answer must look like.
+    Instructed,
+    /// With an instruction to reply with a JSON object.
+    Json,
+}
+
+impl From<FormatArg> for gristmill_domain::job::PromptFormat {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Plain => Self::Plain,
+            FormatArg::Labelled => Self::Labelled,
+            FormatArg::Instructed => Self::Instructed,
+            FormatArg::Json => Self::Json,
+        }
+    }
+}
+
 /// What `gate` needs.
 #[derive(Debug, Args)]
 pub(crate) struct GateArgs {
@@ -184,6 +269,54 @@ pub(crate) struct GateArgs {
     /// Overrides a setting: `--set min_accuracy=0.8`. Repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// What `ablate` needs.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "trainer"), allow(dead_code, reason = "nothing is trained"))]
+pub(crate) struct AblateArgs {
+    /// The folder of a run that has ended.
+    pub(crate) run: PathBuf,
+    /// The model that every student begins with.
+    #[arg(long)]
+    pub(crate) base: String,
+    /// The training file (YAML), the same for every student.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Overrides a setting of the training: `--set max_steps=100`. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only arms whose names contain one of these texts, and `filtered`, which they are compared with.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) arms: Vec<String>,
+    /// Ask the test rows. Left out, the validation rows: choosing by test rows wears them out.
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Prompt formats; `plain,labelled,instructed` when left out.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) formats: Vec<FormatArg>,
+    /// Questions asked at most; all when left out.
+    #[arg(long)]
+    pub(crate) questions: Option<u64>,
+    /// Completion tokens of an answer at most.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) max_tokens: u32,
+    /// Folder of the arms: their datasets, students and evaluations. What is there is not done again.
+    #[arg(long, short, default_value = "ablation")]
+    pub(crate) out: PathBuf,
+    /// Show the arms, their rows and what they cost, and train nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What `collapse` needs.
+#[derive(Debug, Args)]
+pub(crate) struct CollapseArgs {
+    /// The evaluation of the first generation.
+    pub(crate) baseline: PathBuf,
+    /// Evaluations of the generations after it, in their order, on the same questions.
+    #[arg(required = true)]
+    pub(crate) generations: Vec<PathBuf>,
 }
 
 /// What `audit` needs.

@@ -31,6 +31,9 @@ async fn in_folder(path: &Path, view: View, output: OutputStyle) -> Result<(), F
     let ended = EndedRun::read(&blobs, start, account)
         .await
         .map_err(Failure::Input)?;
+    if ended.start.job.evaluate.is_some() {
+        return crate::eval::again(&blobs, &folder, &ended, output).await;
+    }
     let target = folder.dataset();
     let manifest = gristmill_runs::assemble(
         &blobs,

@@ -1,24 +1,79 @@
 //! Evaluations: held-out questions, asked and graded.
 
-use anyhow::anyhow;
-use gristmill_blob::LocalBlobs;
-use gristmill_runs::RunFolder;
-use gristmill_runs::evaluation::{self, Evaluation, RESULT_FOLDER};
+use std::path::{Path, PathBuf};
 
-use crate::args::OutputStyle;
+use anyhow::{Context, anyhow, bail};
+use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::SeedStore;
+use gristmill_domain::job::{
+    Anchor, Embed, Engine, Evaluate, EvaluatedModel, EvaluatedRole, Fields, Generate, GradedBy, HeldOut, Job,
+    Layout, LocalModel, ModelPrice, ModelSpec, PromptFormat,
+};
+use gristmill_jobfile::{BudgetChoice, Keys, Loaded};
+use gristmill_runs::evaluation::{self, Evaluation, RESULT_FOLDER};
+use gristmill_runs::{EndedRun, RunFolder};
+
+use crate::args::{EvalArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::launch::to_its_end;
-use crate::prepare::Ready;
+use crate::prepare::{Ready, prepare_loaded};
 use crate::view::View;
 use crate::{print, resume};
 
-/// Asks what a job wants to be asked, or goes on where an earlier start stopped, and writes the result.
+/// Calls that a budget allows for each that is needed, where nobody gave one and no call costs anything: some are tried again.
+const SPARE: u64 = 2;
+
+/// `gristmill eval`: writes the job of an evaluation from a dataset and a student, and carries it out.
+pub(crate) async fn eval(args: EvalArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let (result, folder) = evaluated(args, view).await?;
+    tell(&result, &folder, output)
+}
+
+/// Writes the result of an evaluation that has ended again, from its state alone.
+pub(crate) async fn again(
+    state: &LocalBlobs,
+    folder: &RunFolder,
+    ended: &EndedRun,
+    output: OutputStyle,
+) -> Result<(), Failure> {
+    let target = folder.root().join(RESULT_FOLDER);
+    let result = evaluation::evaluation(
+        state,
+        &target,
+        &ended.start,
+        &ended.seeds,
+        &ended.finished,
+        &ended.account,
+    );
+    tell(&result.await.map_err(Failure::Input)?, folder, output)
+}
+
+/// Asks what `eval` was told to ask, or reads what was asked before.
+pub(crate) async fn evaluated(args: EvalArgs, view: View) -> Result<(Evaluation, RunFolder), Failure> {
+    let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+    let job = job(&args, &source).map_err(Failure::Input)?;
+    let text = serde_json::to_string_pretty(&job).context("the job of the evaluation")?;
+    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let name = args.dataset.display().to_string();
+    let loaded: Loaded = gristmill_jobfile::load_text(&text, &name, &here, &args.set, Keys::Here)
+        .map_err(|errors| print::job_errors(&errors))?;
+    let ready = prepare_loaded(loaded, source.seeds, "the same command".to_owned()).await?;
+    to_its_result(&ready, &name, view).await
+}
+
+/// Carries out a job that is an evaluation.
 pub(crate) async fn carry_out(
     ready: &Ready,
     job: &str,
     view: View,
     output: OutputStyle,
 ) -> Result<(), Failure> {
+    let (result, folder) = to_its_result(ready, job, view).await?;
+    tell(&result, &folder, output)
+}
+
+/// Asks what a job wants to be asked, or goes on where an earlier start stopped, and writes the result.
+async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluation, RunFolder), Failure> {
     let prepared = &ready.prepared;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
@@ -26,8 +81,7 @@ pub(crate) async fn carry_out(
     folder.claim(job).await.map_err(Failure::Input)?;
     if target.exists() {
         let there = evaluation::read_evaluation(&target).map_err(Failure::Input)?;
-        tell(&there, &folder, output);
-        return Ok(());
+        return Ok((there, folder));
     }
     resume::check_books(&folder).map_err(Failure::Input)?;
     for warning in prepared.warnings().map_err(Failure::Input)? {
@@ -44,17 +98,10 @@ pub(crate) async fn carry_out(
         &account,
     )
     .await?;
-    tell(&result, &folder, output);
-    if result.models.iter().all(|model| model.scorecard.is_none()) {
-        return Err(Failure::Other(anyhow!(
-            "no question was answered: {}",
-            result.end
-        )));
-    }
-    Ok(())
+    Ok((result, folder))
 }
 
-fn tell(result: &Evaluation, folder: &RunFolder, output: OutputStyle) {
+fn tell(result: &Evaluation, folder: &RunFolder, output: OutputStyle) -> Result<(), Failure> {
     let target = folder.root().join(RESULT_FOLDER);
     let mut json = serde_json::to_value(result).unwrap_or_default();
     if let Some(members) = json.as_object_mut() {
@@ -66,4 +113,280 @@ fn tell(result: &Evaluation, folder: &RunFolder, output: OutputStyle) {
         gristmill_runs::shown(&target)
     );
     print::either(output, &json, &text);
+    match result.models.iter().all(|model| model.scorecard.is_none()) {
+        true => Err(Failure::Other(anyhow!(
+            "no question was answered: {}",
+            result.end
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Where the questions come from.
+struct Source {
+    /// What the dataset was made with.
+    job: Job,
+    /// The dataset's folder.
+    dataset: PathBuf,
+    /// The run's own rows, where they are there: they know references and databases, which a dataset does not.
+    seeds: Option<SeedStore>,
+    /// Held-out rows, by purpose.
+    test: u64,
+    validation: u64,
+}
+
+impl Source {
+    async fn open(path: &Path) -> anyhow::Result<Self> {
+        let folders = [path.to_owned(), path.join("dataset")];
+        let Some(dataset) = folders
+            .iter()
+            .find(|folder| folder.join("manifest.json").is_file())
+        else {
+            bail!(
+                "{} is no dataset: it has no `manifest.json`\nhelp: name a run's folder such as out/7f3a01c2d3e4, or the folder of its dataset",
+                path.display()
+            );
+        };
+        let text = std::fs::read(dataset.join("manifest.json"))?;
+        let manifest: serde_json::Value = serde_json::from_slice(&text)
+            .with_context(|| format!("{}/manifest.json is damaged", dataset.display()))?;
+        let job = serde_json::from_value(manifest["job"].clone()).with_context(|| {
+            format!(
+                "{}/manifest.json does not say how the dataset was made",
+                dataset.display()
+            )
+        })?;
+        let rows = |split: &str| manifest["rows"][split].as_u64().unwrap_or_default();
+        let state = path.join("state");
+        let seeds = match state.join("run.json").is_file() {
+            true => SeedStore::load(&LocalBlobs::new(state)).await?,
+            false => None,
+        };
+        Ok(Self {
+            job,
+            dataset: std::path::absolute(dataset)?,
+            seeds,
+            test: rows("test"),
+            validation: rows("validation"),
+        })
+    }
+}
+
+/// The job of an evaluation.
+fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
+    let of = &source.job;
+    let models = models(args, of)?;
+    let split = match args.validation {
+        true => HeldOut::Validation,
+        false => HeldOut::Test,
+    };
+    let there = match split {
+        HeldOut::Test => source.test,
+        HeldOut::Validation => source.validation,
+    };
+    let questions = args.questions.map_or(there, |most| most.min(there));
+    let mut evaluate = Evaluate {
+        models,
+        split,
+        formats: match args.formats.as_slice() {
+            [] => vec![
+                PromptFormat::Plain,
+                PromptFormat::Labelled,
+                PromptFormat::Instructed,
+            ],
+            named => named.iter().map(|format| (*format).into()).collect(),
+        },
+        questions: args.questions,
+        grade: None,
+        min_f1: None,
+        max_tokens: args.max_tokens,
+    };
+    let compares = of.filter.validator.compares_references();
+    if !compares && of.judge.is_none() {
+        // As the run itself compared open answers.
+        evaluate.grade = Some(GradedBy::Text);
+        evaluate.min_f1 = of.meaning_f1();
+    }
+    let judge = of.judge.clone().filter(|_| !compares);
+    let asked = (evaluate.models.len() * evaluate.formats.len()) as u64 * questions;
+    let calls = asked * if judge.is_some() { 2 } else { 1 };
+    let free = evaluate.models.iter().all(|model| model.spec.local.is_some()) && judge.is_none();
+    let mut budget = of.budget.clone();
+    (budget.usd, budget.calls, budget.price_file) = match &args.budget {
+        Some(text) => {
+            let BudgetChoice { usd, calls } = text.parse().map_err(|error| anyhow!("--budget: {error}"))?;
+            (usd, calls, None)
+        }
+        None if free => (None, Some(SPARE * calls.max(1)), None),
+        None => bail!(
+            "asking {questions} questions of {} models in {} formats takes up to {calls} calls, some of which cost money\nhelp: give a \
+             `--budget`, such as `--budget 2usd`, `--budget {calls}calls`, or both joined by a comma",
+            evaluate.models.len(),
+            evaluate.formats.len()
+        ),
+    };
+    let mut job = of.clone();
+    job.seeds.path = vec![format!(
+        "{}/data/{}-*.parquet",
+        source.dataset.display(),
+        split.split()
+    )];
+    job.seeds.format = None;
+    job.seeds.documents = None;
+    job.seeds.fields = fields(of.output.layout);
+    job.teacher.clear();
+    job.judge = judge;
+    job.student = None;
+    job.concepts = None;
+    job.embed = Embed {
+        model: "off".to_owned(),
+        ..Embed::default()
+    };
+    job.generate = Generate {
+        subject: of.generate.subject.clone(),
+        reasoning: of.generate.reasoning,
+        max_tokens: of.generate.max_tokens,
+        ..Generate::default()
+    };
+    job.filter.grounding = None;
+    job.anchor = Anchor::default();
+    job.budget = budget;
+    job.output.dir.clone_from(&args.out);
+    job.evaluate = Some(evaluate);
+    Ok(job)
+}
+
+/// The columns of a dataset.
+fn fields(layout: Layout) -> Fields {
+    let (question, answer) = match layout {
+        Layout::Messages => ("messages.user", "messages.assistant"),
+        Layout::PromptCompletion => ("prompt", "completion"),
+        Layout::Alpaca => ("instruction", "output"),
+    };
+    Fields {
+        question: question.to_owned(),
+        answer: answer.to_owned(),
+        reasoning: Some("reasoning".to_owned()),
+        concept: Some("provenance.concepts".to_owned()),
+        source: Some("provenance.seed_source".to_owned()),
+        ..Fields::default()
+    }
+}
+
+/// Who answers: the student and its base, the student before it, and the teachers, as far as they are named.
+fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
+    let mut models = Vec::new();
+    let mut add = |role, spec| {
+        models.push(EvaluatedModel {
+            spec,
+            role,
+            weights: None,
+        });
+    };
+    let mut bases = Vec::new();
+    for (role, named) in [
+        (EvaluatedRole::Student, &args.student),
+        (EvaluatedRole::Previous, &args.previous),
+    ] {
+        let Some(named) = named else { continue };
+        let (spec, base) = student(named, args)?;
+        add(role, spec);
+        bases.extend(base);
+    }
+    let base = args.base.clone().or_else(|| bases.into_iter().next());
+    if let Some(base) = base.filter(|_| !args.no_base) {
+        add(EvaluatedRole::Base, local(base, None));
+    }
+    if args.teacher {
+        for teacher in &of.teacher {
+            add(EvaluatedRole::Teacher, teacher.spec.clone());
+        }
+    }
+    if models.is_empty() {
+        bail!(
+            "nobody is named to answer\nhelp: name a student's folder with `--student`, a model with `--base`, or ask the dataset's teachers with \
+             `--teacher`"
+        );
+    }
+    Ok(models)
+}
+
+/// A student as a model, with its base where that is known: a folder that `gristmill train` wrote, a local model, or a model at an endpoint.
+fn student(named: &str, args: &EvalArgs) -> anyhow::Result<(ModelSpec, Option<String>)> {
+    if named.starts_with("http://") || named.starts_with("https://") {
+        let Some(model) = &args.model else {
+            bail!("the endpoint {named} may have several models\nhelp: name one with `--model`");
+        };
+        let spec = ModelSpec {
+            base_url: Some(named.to_owned()),
+            model: Some(model.clone()),
+            key_env: args.key_env.clone(),
+            price: args.price.map(|(input, output)| ModelPrice {
+                input,
+                output,
+                cached_input: None,
+                cache_write: None,
+                batch: None,
+            }),
+            ..ModelSpec::default()
+        };
+        return Ok((spec, None));
+    }
+    let path = Path::new(named);
+    match path.join("training.json").is_file() {
+        true => trained(named, path),
+        false => Ok((local(named.to_owned(), None), None)),
+    }
+}
+
+#[cfg(not(feature = "trainer"))]
+fn trained(named: &str, _: &Path) -> anyhow::Result<(ModelSpec, Option<String>)> {
+    Err(crate::features::missing(
+        &format!("the student {named}"),
+        "trainer",
+    ))
+}
+
+/// A student that `gristmill train` made.
+#[cfg(feature = "trainer")]
+fn trained(named: &str, path: &Path) -> anyhow::Result<(ModelSpec, Option<String>)> {
+    use gristmill_domain::training::Method;
+    use gristmill_students::Folder;
+    let settings = Folder::create(path)
+        .and_then(|folder| folder.settings())
+        .with_context(|| format!("the student {named}"))?
+        .with_context(|| format!("the student {named} has no settings"))?;
+    let made = match settings.training.method {
+        Method::Lora => path.join("adapter"),
+        Method::Full => path.join("model"),
+    };
+    if !made.is_dir() {
+        bail!(
+            "the student {named} is not trained yet: there is no {}\nhelp: run its `gristmill train` to the end",
+            made.display()
+        );
+    }
+    let here = std::path::absolute(path)?;
+    Ok(match settings.training.method {
+        Method::Lora => (local(settings.base.clone(), Some(here)), Some(settings.base)),
+        Method::Full => (local(here.display().to_string(), None), Some(settings.base)),
+    })
+}
+
+/// A model that this program computes. The student, its base and the one before it are computed alike, so that what differs is their weights.
+fn local(name: String, adapter: Option<PathBuf>) -> ModelSpec {
+    let path = Path::new(&name);
+    // A folder of this name beside is meant, whatever the catalogue holds.
+    let name = match path.exists() && !name.contains('/') {
+        true => format!("./{name}"),
+        false => name,
+    };
+    ModelSpec {
+        local: Some(LocalModel {
+            adapter,
+            engine: Some(Engine::Native),
+            ..LocalModel::of(&name)
+        }),
+        ..ModelSpec::default()
+    }
 }

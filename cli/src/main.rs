@@ -1,6 +1,8 @@
 //! `gristmill`: the composition root. It builds the neighbours that a job names, puts coordinator and worker into one process, and tells
 //! people what happens. What the parts do is theirs; nothing is decided here but how the program begins and ends.
 
+#[cfg(feature = "trainer")]
+mod ablate;
 mod args;
 mod asked;
 mod assemble;
@@ -10,6 +12,7 @@ mod cluster;
 #[cfg(not(feature = "cluster"))]
 #[path = "no_cluster.rs"]
 mod cluster;
+mod collapse;
 mod data;
 mod doctor;
 mod eval;
@@ -153,6 +156,12 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Train(args) => train::train(*args, view, cli.output).await,
         #[cfg(not(feature = "trainer"))]
         Command::Train(_) => Err(Failure::Input(features::missing("`gristmill train`", "trainer"))),
+        Command::Eval(args) => eval::eval(*args, view, cli.output).await,
+        #[cfg(feature = "trainer")]
+        Command::Ablate(args) => ablate::ablate(*args, view, cli.output).await,
+        #[cfg(not(feature = "trainer"))]
+        Command::Ablate(_) => Err(Failure::Input(features::missing("`gristmill ablate`", "trainer"))),
+        Command::Collapse(args) => collapse::collapse(args, cli.output).await,
         Command::Gate(args) => gate::gate(args, cli.output).await,
         Command::Report(args) => report::report(&args, cli.output).await,
         #[cfg(feature = "dashboard")]

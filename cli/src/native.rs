@@ -71,6 +71,20 @@ fn other_base(adapter: &Path, base_hash: &str) -> Option<String> {
     })
 }
 
+/// Hash of the weights that a job names by a path: those of the adapter, or of the model where it has none. `None` for a name of the catalogue.
+/// Blocks while it reads them.
+///
+/// # Errors
+/// Files that are missing, or no model.
+pub(crate) fn weights(local: &LocalModel, folder: &Path) -> anyhow::Result<Option<String>> {
+    let path = match &local.adapter {
+        Some(adapter) => adapter_at(&folder.join(adapter))?,
+        None if local.is_path() => base_at(&folder.join(&local.name))?,
+        None => return Ok(None),
+    };
+    Ok(Some(hash(&path)?))
+}
+
 /// Hash of a model's file, or of the files of its folder in the order of their names.
 pub(crate) fn hash(path: &Path) -> anyhow::Result<String> {
     let mut files = vec![path.to_owned()];

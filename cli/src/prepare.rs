@@ -8,7 +8,8 @@ use anyhow::{Context, anyhow, bail};
 use gristmill_coordinator::{SeedStore, StoredRecipe, usual_recipes};
 use gristmill_domain::job::{EmbedSource, Job};
 use gristmill_domain::validator::{Asked, Checker, Fault, Need};
-use gristmill_runs::{Given, Prepared, read_seeds};
+use gristmill_jobfile::Loaded;
+use gristmill_runs::{Given, Prepared, SeedsRead, read_seeds};
 use gristmill_sandbox::{Files, Opened};
 
 pub(crate) use gristmill_jobfile::Keys;
@@ -36,7 +37,17 @@ pub(crate) struct Ready {
 pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure> {
     let loaded =
         gristmill_jobfile::load(&args.job, &args.set, keys).map_err(|errors| print::job_errors(&errors))?;
-    let (job, job_file, base) = (loaded.job, loaded.name, loaded.base);
+    prepare_loaded(loaded, None, resume(args)).await
+}
+
+/// Reads all that a job names. `seeds` are its seeds, where they are there already; `resume` is the command that goes on with its run.
+pub(crate) async fn prepare_loaded(
+    loaded: Loaded,
+    seeds: Option<SeedStore>,
+    resume: String,
+) -> Result<Ready, Failure> {
+    let (mut job, job_file, base) = (loaded.job, loaded.name, loaded.base);
+    pin_weights(&mut job, &base).await?;
     let Opened { checker, databases } = gristmill_sandbox::open(&job.filter.validator, Files::Job(&base))
         .await
         .map_err(|error| Failure::Input(error.into()))?;
@@ -45,12 +56,15 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure
         .map_err(Failure::Input)?;
     let templates = templates(&job, &base).map_err(Failure::Input)?;
     let recipes = recipes(&job, &base)?;
-    let read = {
-        let (job, base, checker) = (job.clone(), base.clone(), Arc::clone(&checker));
-        tokio::task::spawn_blocking(move || read_seeds(&job, &base, &*checker))
-            .await
-            .map_err(|e| Failure::Other(anyhow!(e)))?
-            .map_err(Failure::Input)?
+    let read = match seeds {
+        Some(store) => SeedsRead::of_store(store),
+        None => {
+            let (job, base, checker) = (job.clone(), base.clone(), Arc::clone(&checker));
+            tokio::task::spawn_blocking(move || read_seeds(&job, &base, &*checker))
+                .await
+                .map_err(|e| Failure::Other(anyhow!(e)))?
+                .map_err(Failure::Input)?
+        }
     };
     if let Some(Need::Program(_)) = job.filter.validator.need() {
         try_out(&*checker, &read.store).await.map_err(Failure::Input)?;
@@ -68,8 +82,29 @@ pub(crate) async fn prepare(args: &JobArgs, keys: Keys) -> Result<Ready, Failure
         prepared: Prepared::new(given, read).map_err(|e| Failure::Input(e.into()))?,
         live: job,
         checker,
-        resume: resume(args),
+        resume,
     })
+}
+
+/// Writes down the hashes of the weights that an evaluation asks, where they lie on this machine: a student that was trained again is another one.
+#[cfg(feature = "trainer")]
+async fn pin_weights(job: &mut Job, base: &Path) -> Result<(), Failure> {
+    for model in job.evaluate.iter_mut().flat_map(|evaluate| &mut evaluate.models) {
+        let Some(local) = model.spec.local.clone() else {
+            continue;
+        };
+        let base = base.to_owned();
+        let hashed = tokio::task::spawn_blocking(move || crate::native::weights(&local, &base)).await;
+        let hash = hashed.map_err(|error| Failure::Other(anyhow!(error)))?;
+        model.weights = hash.map_err(Failure::Input)?;
+    }
+    Ok(())
+}
+
+/// Without the engine that asks such models, there are none.
+#[cfg(not(feature = "trainer"))]
+async fn pin_weights(_: &mut Job, _: &Path) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// Codes of the languages that the job's embedding model was made for; empty where that is not known, as of a folder's model.

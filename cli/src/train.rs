@@ -30,32 +30,50 @@ pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> R
     if let Some(base) = args.base {
         training.base = Some(base);
     }
+    let out = args.out.unwrap_or_else(|| PathBuf::from("student"));
     let Some(name) = training.base.clone() else {
         return Err(Failure::Input(anyhow::anyhow!(
             "no base model is named\nhelp: `--base smollm2-135m-instruct`, a `.gguf` file, or a folder in Hugging Face layout"
         )));
     };
-    let trainer = trainer(training.backend)?;
-    let base = base(&name, &view).await?;
-    let out = args.out.unwrap_or_else(|| PathBuf::from("student"));
-    let (folder, settings, _lock) = prepared(args.dataset, training, base, out).await?;
-    told(&settings, &view);
     if args.dry_run {
+        let base = base(&name, &view).await?;
+        let (folder, settings, _lock) = prepared(args.dataset, training, base, out).await?;
+        told(&settings, &view);
         let left = json!({"student": folder.path(), "training": settings});
         print::either(output, &left, &dry_text(&settings));
         return Ok(());
     }
-    let ended = carry_out(trainer.as_ref(), &folder, &settings, &view).await?;
+    let (folder, settings, history) = student(args.dataset, training, &name, out, &view).await?;
+    print::either(
+        output,
+        &summary(&folder, &settings, &history),
+        &text(&folder, &settings, &history),
+    );
+    Ok(())
+}
+
+/// Trains a student on a dataset, or resumes its training, until it is done.
+///
+/// # Errors
+/// What cannot be trained, and a training that ended before its time: by its budget, or told to stop.
+pub(crate) async fn student(
+    dataset: PathBuf,
+    training: Training,
+    name: &str,
+    out: PathBuf,
+    view: &View,
+) -> Result<(Folder, Settings, History), Failure> {
+    let trainer = trainer(training.backend)?;
+    let base = base(name, view).await?;
+    let (folder, settings, _lock) = prepared(dataset, training, base, out).await?;
+    told(&settings, view);
+    let ended = carry_out(trainer.as_ref(), &folder, &settings, view).await?;
     let history = History::read(&folder).context("the history of the training")?;
     match ended {
         End::Done => {
             card(&folder, &settings, &history).context("the card of the student")?;
-            print::either(
-                output,
-                &summary(&folder, &settings, &history),
-                &text(&folder, &settings, &history),
-            );
-            Ok(())
+            Ok((folder, settings, history))
         }
         End::Money(step) => Err(Failure::Short(format!(
             "the training reached `max_usd` behind step {step} of {}; the best weights so far are in {}\nhelp: raise `max_usd` and run the same \

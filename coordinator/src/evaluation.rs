@@ -361,3 +361,51 @@ fn grade_of(fields: &gristmill_domain::reply::Fields) -> Option<&str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(rows: u64, formats: usize, models: usize, judged: bool) -> EvaluationPlan {
+        EvaluationPlan {
+            rows: (0..rows).collect(),
+            models,
+            formats: PromptFormat::ALL[..formats].to_vec(),
+            trials: if judged {
+                vec![JudgeTrial { row: 0, answer_of: 1 }; 3]
+            } else {
+                Vec::new()
+            },
+            judged,
+        }
+    }
+
+    #[test]
+    fn every_call_has_an_address_of_its_own_that_says_what_it_is() {
+        let plan = plan(7, 3, 2, true);
+        let answers = (0..plan.answers()).map(|n| plan.asked(n));
+        let tasks: Vec<EvaluationTask> = answers
+            .flat_map(|asked| [EvaluationTask::Answer(asked), EvaluationTask::Grade(asked)])
+            .chain((0..plan.trials.len()).map(EvaluationTask::Trial))
+            .collect();
+        assert_eq!(tasks.len() as u64, plan.calls());
+        let mut addresses: Vec<Address> = tasks.iter().map(|task| plan.address(*task)).collect();
+        for (task, address) in tasks.iter().zip(&addresses) {
+            assert_eq!(plan.task(*address), *task);
+        }
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!(addresses.len(), tasks.len());
+    }
+
+    #[test]
+    fn models_take_turns_question_by_question() {
+        let plan = plan(2, 2, 2, false);
+        let order: Vec<_> = (0..plan.answers())
+            .map(|n| plan.asked(n))
+            .map(|asked| (asked.item, asked.format, asked.model))
+            .collect();
+        let one = |item| [(item, 0, 0), (item, 0, 1), (item, 1, 0), (item, 1, 1)];
+        assert_eq!(order, [one(0), one(1)].concat());
+    }
+}

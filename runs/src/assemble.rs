@@ -54,6 +54,22 @@ pub async fn assemble(
     finished: &Finished,
     account: &Account,
 ) -> anyhow::Result<Manifest> {
+    assemble_chosen(state, target, start, seeds, finished, account, None).await
+}
+
+/// Which of a run's rows make a dataset that is not the run's own, real rows apart.
+pub(crate) type Chosen<'a> = &'a (dyn Fn(&Row) -> bool + Send + Sync);
+
+/// As [`assemble`]; where rows are chosen, exactly these are in the training set, whatever became of them in the run, and no others are written.
+pub(crate) async fn assemble_chosen(
+    state: &dyn Blobs,
+    target: &Path,
+    start: &Start,
+    seeds: &SeedStore,
+    finished: &Finished,
+    account: &Account,
+    chosen: Option<Chosen<'_>>,
+) -> anyhow::Result<Manifest> {
     let journal = Journal::new(state);
     let options = Options {
         layout: layout(start.job.output.layout),
@@ -74,12 +90,12 @@ pub async fn assemble(
         }
         Ok(writer.finish()?)
     });
-    let fed = feed(start, seeds, &journal, finished, &sender).await;
+    let fed = feed(start, seeds, &journal, finished, chosen, &sender).await;
     drop(sender);
     let mut written = writing.await.context("the writing thread ended early")??;
     let mut tallies = fed?;
     tallies.rows.synthetic_share = synthetic_share(tallies.rows.train_synthetic, tallies.rows.train_human);
-    if tallies.rows.synthetic_share > start.job.anchor.max_synthetic_share {
+    if chosen.is_none() && tallies.rows.synthetic_share > start.job.anchor.max_synthetic_share {
         bail!(
             "{:.1} % of the rows are synthetic, over the ceiling: nothing was written",
             100.0 * tallies.rows.synthetic_share
@@ -149,6 +165,7 @@ async fn feed(
     seeds: &SeedStore,
     journal: &Journal<'_>,
     finished: &Finished,
+    chosen: Option<Chosen<'_>>,
     sender: &tokio::sync::mpsc::Sender<Item>,
 ) -> anyhow::Result<Tallies> {
     // A closed channel means that the writer failed; its own error says why.
@@ -194,7 +211,13 @@ async fn feed(
     }
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
-            let row = record.value;
+            let mut row = record.value;
+            if let Some(chosen) = chosen {
+                if !chosen(&row) {
+                    continue;
+                }
+                row.rejection = None;
+            }
             tallies.see(&row, has_reference(start, &row));
             let item = if row.accepted() {
                 Item::Row(

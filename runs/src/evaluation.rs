@@ -25,7 +25,7 @@ use gristmill_ports::blob::Blobs;
 use serde::de::DeserializeOwned;
 
 pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
-pub use gate::{EvaluatedStudent, gate_inputs};
+pub use gate::{EvaluatedStudent, gate_inputs, stages};
 pub use grading::StoredAnswer;
 pub use items::StoredItem;
 pub use text::told;

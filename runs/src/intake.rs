@@ -55,6 +55,19 @@ pub struct SeedsRead {
     pub documents: DocumentsRead,
 }
 
+impl SeedsRead {
+    /// Seeds that were read before, of which nothing is left out.
+    pub fn of_store(store: SeedStore) -> Self {
+        Self {
+            store,
+            bad: BadRows::default(),
+            synthetic: SyntheticRows::default(),
+            verdicts: 0,
+            documents: DocumentsRead::default(),
+        }
+    }
+}
+
 /// Rows of our own datasets that a model wrote: they are left out, since a seed counts as real and may be held out.
 #[derive(Debug, Default)]
 pub struct SyntheticRows {

@@ -8,6 +8,7 @@
 //! It reads a run's journal through the coordinator's crate, which owns that format. Of the adapters it uses those whose formats are
 //! fixed: tables and documents for seeds, Parquet for datasets, blobs for a run's state, and SQLite for the ledger in a run's folder.
 
+pub mod ablation;
 mod assemble;
 mod audit;
 mod by_recipe;

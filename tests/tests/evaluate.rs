@@ -14,6 +14,7 @@ use gristmill_tests::cluster::{Cluster, LONG, balanced};
 use gristmill_tests::harness::Bench;
 use gristmill_tests::questions::sums;
 use gristmill_tests::sim::{Config, Faults, KeyFiles, Quality, Sim};
+use gristmill_tests::tiny_model;
 use serde_json::Value;
 
 const QUESTIONS: u64 = 60;
@@ -352,4 +353,199 @@ fn a_cluster_evaluates_as_one_machine_does() {
     balanced(&status, desk.billed() - asked_alone, 400).unwrap();
     let result = cluster.store().join(&run).join("result");
     assert_eq!(answers(&result), answers(&desk.result(&told)));
+}
+
+/// A tiny base in `base`, and a student of it in `student`, trained on the dataset of a stored run.
+fn with_student(steps: &str) -> (Bench, String) {
+    let bench = Bench::new(Config::default()).unwrap();
+    tiny_model::write(&bench.folder.path().join("base")).unwrap();
+    let dataset = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
+    let dataset = dataset.to_str().unwrap().to_owned();
+    let settings = [
+        "batch_rows=4",
+        "validation.rows=1",
+        "max_tokens=4096",
+        "learning_rate=0.05",
+        steps,
+    ];
+    let set = settings.iter().flat_map(|setting| ["--set", *setting]);
+    let args: Vec<&str> = ["train", &dataset, "--base", "base", "--out", "student"]
+        .into_iter()
+        .chain(set)
+        .collect();
+    let output = bench.gristmill(&args).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (bench, dataset)
+}
+
+fn json_of(bench: &Bench, args: &[&str]) -> Value {
+    let args = [args, &["--output", "json", "--progress", "none"]].concat();
+    let output = bench.gristmill(&args).unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{why}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_student_and_its_base_answer_the_test_rows_of_the_run_that_it_was_trained_on() {
+    let (bench, dataset) = with_student("max_steps=2");
+    let ask = [
+        "eval",
+        &dataset,
+        "--student",
+        "student",
+        "--max-tokens",
+        "6",
+        "--formats",
+        "plain,labelled",
+    ];
+    let told = json_of(&bench, &ask);
+    let names: Vec<&str> = told["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["model"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["base+student", "base"]);
+    assert_eq!(told["split"], "test");
+    let questions = told["questions"].as_u64().unwrap();
+    for model in told["models"].as_array().unwrap() {
+        assert_eq!(model["scorecard"]["answers"], 2 * questions, "{model}");
+        assert_eq!(model["weights"].as_str().unwrap().len(), 64, "{model}");
+        assert_eq!(model["failed"], 0);
+    }
+    assert_ne!(told["models"][0]["weights"], told["models"][1]["weights"]);
+    assert_eq!(told["comparisons"][0]["role"], "base");
+    // The run knows the references of its rows, which its dataset does not.
+    let result = bench.folder.path().join(told["result"].as_str().unwrap());
+    assert!(
+        lines(&result.join("items.jsonl"))
+            .iter()
+            .all(|item| !item["references"][0].as_str().unwrap().is_empty())
+    );
+    // The same again asks nothing; other weights are another evaluation.
+    assert_eq!(json_of(&bench, &ask), told);
+    std::fs::remove_dir_all(bench.folder.path().join("student")).unwrap();
+    let set = [
+        "batch_rows=4",
+        "validation.rows=1",
+        "max_tokens=4096",
+        "learning_rate=0.01",
+        "max_steps=1",
+    ];
+    let set = set.iter().flat_map(|setting| ["--set", *setting]);
+    let train: Vec<&str> = ["train", &dataset, "--base", "base", "--out", "student"]
+        .into_iter()
+        .chain(set)
+        .collect();
+    assert!(bench.gristmill(&train).unwrap().status.success());
+    assert_ne!(json_of(&bench, &ask)["run"], told["run"]);
+}
+
+#[test]
+fn who_cannot_be_evaluated_is_told_how() {
+    let bench = Bench::new(Config::default()).unwrap();
+    let dataset = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
+    let dataset = dataset.to_str().unwrap();
+    for (args, told) in [
+        (vec!["eval", "nowhere", "--student", "x"], "nowhere is no dataset"),
+        (vec!["eval", dataset], "nobody is named to answer"),
+        (
+            vec!["eval", dataset, "--student", "http://127.0.0.1:9/v1"],
+            "name one with `--model`",
+        ),
+        (
+            vec![
+                "eval",
+                dataset,
+                "--student",
+                "http://127.0.0.1:9/v1",
+                "--model",
+                "m",
+                "--price",
+                "1,1",
+            ],
+            "--budget 2usd",
+        ),
+        (
+            vec!["eval", dataset, "--student", "./missing.gguf"],
+            "missing.gguf",
+        ),
+    ] {
+        let output = bench.gristmill(&args).unwrap();
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {why}");
+        assert!(why.contains(told), "{args:?}: {why}");
+    }
+}
+
+#[test]
+fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
+    let (bench, dataset) = with_student("max_steps=1");
+    let plan = json_of(&bench, &["ablate", &dataset, "--base", "base", "--dry-run"]);
+    let arms: Vec<&str> = plan["arms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arm| arm["arm"].as_str().unwrap_or("other"))
+        .collect();
+    assert_eq!(arms[..4], ["base", "anchor", "unfiltered", "filtered"]);
+    let [anchor, unfiltered, filtered] =
+        [1, 2, 3].map(|arm| plan["arms"][arm]["synthetic"].as_u64().unwrap());
+    assert!(anchor == 0 && filtered > 0 && unfiltered >= filtered, "{plan}");
+    let ablate = [
+        "ablate",
+        &dataset,
+        "--base",
+        "base",
+        "--arms",
+        "base,anchor",
+        "--formats",
+        "plain",
+        "--max-tokens",
+        "4",
+        "--set",
+        "max_steps=2",
+        "--set",
+        "batch_rows=4",
+        "--set",
+        "validation.rows=1",
+        "--set",
+        "max_tokens=4096",
+    ];
+    let told = json_of(&bench, &ablate);
+    let results = told["arms"].as_array().unwrap();
+    assert_eq!(results.len(), 3);
+    for result in results {
+        assert!(result["accuracy"]["of"].as_u64().unwrap() > 0, "{result}");
+        assert_eq!(
+            result["change"].is_null(),
+            result["arm"] == "filtered",
+            "{result}"
+        );
+    }
+    let began = |arm: &str| {
+        let file = bench
+            .folder
+            .path()
+            .join("ablation")
+            .join(arm)
+            .join("student/events.jsonl");
+        std::fs::metadata(file).unwrap().modified().unwrap()
+    };
+    let before = began("anchor");
+    assert_eq!(json_of(&bench, &ablate), told);
+    assert_eq!(began("anchor"), before, "nothing is trained twice");
+    let output = bench
+        .gristmill(&["ablate", &dataset, "--base", "base", "--arms", "jugde"])
+        .unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(3) && why.contains("no arm of this run is called `jugde`"),
+        "{why}"
+    );
 }

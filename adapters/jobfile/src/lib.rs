@@ -37,7 +37,7 @@ pub use budget::{BudgetChoice, Error as BudgetError};
 pub use confined::stays_within;
 pub use error::{Code, Error, Errors};
 pub use init::{TeacherChoice, init};
-pub use load::{Keys, Loaded, examine, load};
+pub use load::{Keys, Loaded, examine, load, load_text};
 pub use recipe::{recipe, recipe_file, recipe_schema};
 pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};

@@ -35,9 +35,32 @@ pub fn load(path: &Path, overrides: &[String], keys: Keys) -> Result<Loaded, Err
     load_with(path, overrides, keys.is_set())
 }
 
+/// As [`load`], of a job that was written by a program: `name` is what messages call it, and `base` is where its relative paths start.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(
+    text: &str,
+    name: &str,
+    base: &Path,
+    overrides: &[String],
+    keys: Keys,
+) -> Result<Loaded, Errors> {
+    let given = Given {
+        name: name.to_owned(),
+        base: base.to_owned(),
+        path: PathBuf::from(name),
+        bytes: Ok(text.as_bytes().to_owned()),
+    };
+    match read(given, overrides, keys.is_set()) {
+        (Some(loaded), errors) if errors.errors.is_empty() => Ok(loaded),
+        (_, errors) => Err(errors),
+    }
+}
+
 /// As [`load`], but of a job that is wrong, what could be understood is returned beside everything that is wrong with it.
 pub fn examine(path: &Path, overrides: &[String], keys: Keys) -> (Option<Loaded>, Option<Errors>) {
-    let (loaded, errors) = read(path, overrides, keys.is_set());
+    let (loaded, errors) = read(Given::of(path), overrides, keys.is_set());
     (loaded, (!errors.is_empty()).then_some(errors))
 }
 
@@ -65,26 +88,51 @@ pub(crate) fn load_with(
     overrides: &[String],
     is_set: Option<&dyn Fn(&str) -> bool>,
 ) -> Result<Loaded, Errors> {
-    match read(path, overrides, is_set) {
+    match read(Given::of(path), overrides, is_set) {
         (Some(loaded), errors) if errors.is_empty() => Ok(loaded),
         (_, errors) => Err(errors),
     }
 }
 
+/// A job's text, with what is known of where it is from.
+struct Given {
+    name: String,
+    base: PathBuf,
+    path: PathBuf,
+    bytes: Result<Vec<u8>, Error>,
+}
+
+impl Given {
+    fn of(path: &Path) -> Self {
+        Self {
+            name: name_of(path),
+            base: match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+                _ => PathBuf::from("."),
+            },
+            path: path.to_owned(),
+            bytes: match is_standard_input(path) {
+                true => read_standard_input("job"),
+                false => read_file(path, "job file"),
+            },
+        }
+    }
+}
+
 /// What could be understood, and what is wrong.
 fn read(
-    path: &Path,
+    given: Given,
     overrides: &[String],
     is_set: Option<&dyn Fn(&str) -> bool>,
 ) -> (Option<Loaded>, Errors) {
     let mut sources = Sources::default();
     sources.add(Source {
-        name: name_of(path),
+        name: given.name.clone(),
         text: String::new(),
         kind: Kind::File,
     });
     let mut errors = Vec::new();
-    let loaded = read_job(path, overrides, is_set, &mut sources, &mut errors);
+    let loaded = read_job(given, overrides, is_set, &mut sources, &mut errors);
     let errors = Errors {
         errors,
         sources,
@@ -105,20 +153,22 @@ fn name_of(path: &Path) -> String {
 }
 
 fn read_job(
-    path: &Path,
+    given: Given,
     texts: &[String],
     is_set: Option<&dyn Fn(&str) -> bool>,
     sources: &mut Sources,
     errors: &mut Vec<Error>,
 ) -> Option<Loaded> {
     let mut tell = |error: Error| errors.push(error);
-    let read = match is_standard_input(path) {
-        true => read_standard_input("job"),
-        false => read_file(path, "job file"),
-    };
-    let bytes = read.map_err(|error| tell(error.at(Place::Whole(JOB)))).ok()?;
+    let Given {
+        name,
+        base,
+        path,
+        bytes,
+    } = given;
+    let bytes = bytes.map_err(|error| tell(error.at(Place::Whole(JOB)))).ok()?;
     let text_hash = blake3::hash(&bytes).to_hex().to_string();
-    let text = decode(bytes, path)
+    let text = decode(bytes, &path)
         .map_err(|error| tell(error.at(Place::Whole(JOB))))
         .ok()?;
     sources.set_text(JOB, text);
@@ -153,10 +203,6 @@ fn read_job(
             return None;
         }
     };
-    let base = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
     for problem in job.check() {
         errors
             .push(Error::new(Code::Config, problem.message, problem.help).at(place_of(&tree, &problem.path)));
@@ -168,7 +214,7 @@ fn read_job(
     files::check(&job, &base, &tree, is_set, errors);
     Some(Loaded {
         job,
-        name: name_of(path),
+        name,
         base,
         text_hash,
     })

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use gristmill_domain::job::EvaluatedRole;
-use gristmill_evaluation::collapse::{CollapseSettings, detect};
+use gristmill_evaluation::collapse::{CollapseSettings, GenerationReport, detect};
 use gristmill_evaluation::gate::{GateInputs, GatePolicy};
-use gristmill_evaluation::{GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices};
+use gristmill_evaluation::{
+    Confidence, GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices,
+};
 
 use super::figures::{Evaluation, ModelFigures, keys};
 use super::grading::StoredAnswer;
@@ -33,6 +35,20 @@ impl EvaluatedStudent {
     /// The figures.
     pub fn evaluation(&self) -> &Evaluation {
         &self.evaluation
+    }
+
+    /// The change from another student to this one, on the same questions; `None` where no question was answered by both.
+    ///
+    /// # Errors
+    /// Results without a student, of other questions or graded in another way.
+    pub fn change_from(
+        &self,
+        before: &Self,
+        confidence: Confidence,
+    ) -> anyhow::Result<Option<PairedComparison>> {
+        comparable(&self.evaluation, &before.evaluation)?;
+        let [before, after] = [before, self].map(|one| one.set(&one.student()?.model));
+        Ok(PairedComparison::of(&before?, &after?, confidence))
     }
 
     fn student(&self) -> anyhow::Result<&ModelFigures> {
@@ -98,15 +114,50 @@ pub fn gate_inputs(
         }
     }
     let settings = CollapseSettings {
-        chance: result.evaluation.chance.unwrap_or_default(),
-        judge: result.evaluation.judge,
         confidence: policy.confidence,
-        ..CollapseSettings::default()
+        ..settings(result.evaluation())
     };
-    let tier = SliceKey::Named("tier".to_owned());
-    let reports = detect(&baseline, &[("student", &student)], Some(&tier), &settings);
+    let reports = detect(&baseline, &[("student", &student)], Some(&tier()), &settings);
     inputs.collapse = reports.into_iter().next();
     Ok(inputs)
+}
+
+fn settings(evaluation: &Evaluation) -> CollapseSettings {
+    CollapseSettings {
+        chance: evaluation.chance.unwrap_or_default(),
+        judge: evaluation.judge,
+        ..CollapseSettings::default()
+    }
+}
+
+/// Rare knowledge goes first.
+fn tier() -> SliceKey {
+    SliceKey::Named("tier".to_owned())
+}
+
+/// The stage of knowledge collapse of each generation, held against a baseline; all of them are one family, so that the tenth is not called
+/// collapsed because so many were looked at.
+///
+/// # Errors
+/// Results without a student, of other questions or graded in another way.
+pub fn stages(
+    baseline: &EvaluatedStudent,
+    generations: &[(String, EvaluatedStudent)],
+) -> anyhow::Result<Vec<GenerationReport>> {
+    let before = baseline.set(&baseline.student()?.model)?;
+    let mut sets = Vec::new();
+    for (name, generation) in generations {
+        comparable(generation.evaluation(), baseline.evaluation())
+            .with_context(|| format!("the generation {name}"))?;
+        sets.push((name.as_str(), generation.set(&generation.student()?.model)?));
+    }
+    let named: Vec<(&str, &GradedSet)> = sets.iter().map(|(name, set)| (*name, set)).collect();
+    Ok(detect(
+        &before,
+        &named,
+        Some(&tier()),
+        &settings(baseline.evaluation()),
+    ))
 }
 
 /// Refuses to compare what was asked or graded otherwise.

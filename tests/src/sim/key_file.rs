@@ -32,6 +32,9 @@ struct Raw {
     #[serde(default)]
     instructions: String,
     accepted_queries: Option<Vec<String>>,
+    /// The labels that there are, where they are not yes, no and maybe.
+    #[serde(default)]
+    labels: Vec<String>,
 }
 
 /// Reads a whole file; empty lines are skipped.
@@ -73,11 +76,11 @@ fn line(raw: Raw) -> Result<Line, String> {
             (Truth::Number(number), without_calculator(steps))
         }
         (_, Some(label), None) => {
-            let others = super::statement::LABELS
-                .iter()
-                .filter(|l| **l != label)
-                .map(|l| (*l).to_owned())
-                .collect();
+            let labels = match raw.labels.is_empty() {
+                true => super::statement::LABELS.map(str::to_owned).to_vec(),
+                false => raw.labels,
+            };
+            let others = labels.into_iter().filter(|other| *other != label).collect();
             (Truth::Label { label, others }, raw.long_answer)
         }
         (_, None, Some(right)) if !right.is_empty() => {
@@ -128,7 +131,11 @@ mod tests {
         let good = r#"{"question":"How many?","answer":"48/2 = <<48/2=24>>24 clips.\n#### 1,024"}"#;
         std::fs::write(
             &path,
-            format!("{good}\n\n{}\n", r#"{"question":"Is it?","final_decision":"no"}"#),
+            format!(
+                "{good}\n\n{}\n{}\n",
+                r#"{"question":"Is it?","final_decision":"no"}"#,
+                r#"{"question":"Which part is it?","final_decision":"methods","labels":["methods","results"]}"#
+            ),
         )
         .unwrap();
         let lines = read(&path).unwrap();
@@ -136,6 +143,9 @@ mod tests {
         assert_eq!(lines[0].solution, "48/2 = 24 clips.");
         assert!(
             matches!(&lines[1].truth, Truth::Label { label, others } if label == "no" && others.len() == 2)
+        );
+        assert!(
+            matches!(&lines[2].truth, Truth::Label { label, others } if label == "methods" && *others == ["results"])
         );
         std::fs::write(&path, format!("{good}\n{{\"question\":\"?\"}}\n")).unwrap();
         let error = read(&path).unwrap_err().to_string();

@@ -1,0 +1,198 @@
+//! `gristmill ablate`: what each part of a run earned, in points of a student for each dollar.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use gristmill_blob::LocalBlobs;
+use gristmill_domain::training::Training;
+use gristmill_runs::ablation::{Arm, ArmPlan, arms, compared, planned, told, write_arm};
+use gristmill_runs::evaluation::EvaluatedStudent;
+use gristmill_runs::{EndedRun, RunFolder};
+use gristmill_students::{Folder, History};
+
+use crate::args::{AblateArgs, EvalArgs, OutputStyle};
+use crate::failure::Failure;
+use crate::view::View;
+use crate::{eval, print, train};
+
+pub(crate) async fn ablate(args: AblateArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let training = gristmill_jobfile::training(args.recipe.as_deref(), &args.set)
+        .map_err(|errors| print::job_errors(&errors))?;
+    let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
+    let start = folder.start().map_err(Failure::Input)?;
+    let account = folder.account(&start).await.map_err(Failure::Input)?;
+    let blobs = LocalBlobs::new(folder.state());
+    let ended = EndedRun::read(&blobs, start, account)
+        .await
+        .map_err(Failure::Input)?;
+    let plans = arms(&blobs, &ended.seeds).await.map_err(Failure::Input)?;
+    let plans = chosen(plans, &args.arms).map_err(Failure::Input)?;
+    if args.dry_run {
+        print::either(output, &serde_json::json!({"arms": plans}), &planned(&plans));
+        return Ok(());
+    }
+    let bench = Bench {
+        args: &args,
+        training,
+        blobs: &blobs,
+        ended: &ended,
+        view: view.clone(),
+    };
+    let mut students = Vec::new();
+    for (number, plan) in plans.iter().enumerate() {
+        view.say(&format!("arm {} of {}: {}", number + 1, plans.len(), plan.arm));
+        students.push(bench.student(plan).await?);
+    }
+    let results = compared(&plans, &students).map_err(Failure::Input)?;
+    let file = args.out.join("ablation.json");
+    let written = serde_json::to_vec_pretty(&results).context("the results of the ablation")?;
+    std::fs::write(&file, written).with_context(|| format!("{} cannot be written", file.display()))?;
+    let json = serde_json::json!({"arms": results, "file": file});
+    print::either(output, &json, &told(&results, &file));
+    Ok(())
+}
+
+/// The arms that were asked for, with the one that all are compared with.
+fn chosen(plans: Vec<ArmPlan>, names: &[String]) -> anyhow::Result<Vec<ArmPlan>> {
+    let all: Vec<String> = plans.iter().map(|plan| plan.arm.to_string()).collect();
+    if let Some(name) = names
+        .iter()
+        .find(|name| !all.iter().any(|arm| arm.contains(name.as_str())))
+    {
+        bail!(
+            "no arm of this run is called `{name}`: there are {}",
+            all.join(", ")
+        );
+    }
+    let wanted = |plan: &ArmPlan| {
+        let arm = plan.arm.to_string();
+        names.is_empty() || plan.arm == Arm::Filtered || names.iter().any(|name| arm.contains(name.as_str()))
+    };
+    Ok(plans.into_iter().filter(wanted).collect())
+}
+
+/// Where arms are trained and evaluated.
+struct Bench<'a> {
+    args: &'a AblateArgs,
+    training: Training,
+    blobs: &'a LocalBlobs,
+    ended: &'a EndedRun,
+    view: View,
+}
+
+impl Bench<'_> {
+    /// Trains and evaluates an arm, or what is left of that.
+    async fn student(&self, plan: &ArmPlan) -> Result<EvaluatedStudent, Failure> {
+        let name = plan.arm.to_string().replace([' ', '/'], "-");
+        let folder = self.args.out.join(name);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let dataset = folder.join("dataset");
+        if !dataset.join("manifest.json").is_file() {
+            let EndedRun {
+                start,
+                seeds,
+                finished,
+                account,
+            } = self.ended;
+            write_arm(self.blobs, &dataset, start, seeds, finished, account, &plan.arm)
+                .await
+                .with_context(|| format!("the dataset of the arm {}", plan.arm))
+                .map_err(Failure::Input)?;
+        }
+        let student = match plan.arm {
+            Arm::Base => self.args.base.clone(),
+            _ => self.train(&dataset, folder.join("student")).await?,
+        };
+        let (_, evaluation) =
+            eval::evaluated(self.questions(dataset, student, &folder), self.view.clone()).await?;
+        EvaluatedStudent::read(evaluation.root()).map_err(Failure::Input)
+    }
+
+    async fn train(&self, dataset: &Path, out: PathBuf) -> Result<String, Failure> {
+        if self.is_trained(&out)? {
+            return Ok(out.display().to_string());
+        }
+        let base = &self.args.base;
+        let trained = train::student(dataset.to_owned(), self.training.clone(), base, out, &self.view);
+        let (folder, ..) = trained.await?;
+        Ok(folder.path().display().to_string())
+    }
+
+    /// Whether a student of these settings is there.
+    fn is_trained(&self, out: &Path) -> Result<bool, Failure> {
+        let read = || -> Result<bool, gristmill_students::Error> {
+            if !out.exists() {
+                return Ok(false);
+            }
+            let folder = Folder::create(out)?;
+            let same = folder
+                .settings()?
+                .is_some_and(|settings| settings.training == self.training);
+            Ok(same && History::read(&folder)?.done.is_some())
+        };
+        read().map_err(|error| Failure::Input(error.into()))
+    }
+
+    fn questions(&self, dataset: PathBuf, student: String, folder: &Path) -> EvalArgs {
+        EvalArgs {
+            dataset,
+            student: Some(student),
+            previous: None,
+            base: None,
+            no_base: true,
+            teacher: false,
+            model: None,
+            key_env: None,
+            price: None,
+            validation: !self.args.test,
+            formats: self.args.formats.clone(),
+            questions: self.args.questions,
+            max_tokens: self.args.max_tokens,
+            budget: None,
+            out: folder.join("evaluations"),
+            set: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::amount::MicroUsd;
+
+    use super::*;
+
+    #[test]
+    fn arms_are_chosen_by_their_names_and_the_whole_is_always_there() {
+        let plan = |arm: Arm| ArmPlan {
+            arm,
+            synthetic: 0,
+            cost: MicroUsd(0),
+        };
+        let plans = || {
+            vec![
+                plan(Arm::Base),
+                plan(Arm::Anchor),
+                plan(Arm::Filtered),
+                plan(Arm::WithoutTeacher("small".to_owned())),
+            ]
+        };
+        let names = |wanted: &[&str]| -> anyhow::Result<Vec<String>> {
+            let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+            Ok(chosen(plans(), &wanted)?
+                .iter()
+                .map(|plan| plan.arm.to_string())
+                .collect())
+        };
+        assert_eq!(names(&[]).unwrap().len(), 4);
+        assert_eq!(
+            names(&["teacher"]).unwrap(),
+            ["filtered", "without teacher small"]
+        );
+        let error = names(&["judge"]).unwrap_err().to_string();
+        assert!(
+            error.contains("no arm of this run is called `judge`") && error.contains("anchor"),
+            "{error}"
+        );
+    }
+}

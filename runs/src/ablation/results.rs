@@ -1,0 +1,189 @@
+//! What the arms came to.
+
+use std::path::Path;
+
+use anyhow::Context;
+use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::stats::{Interval, holm};
+use gristmill_domain::words::thousands;
+use gristmill_evaluation::{Confidence, PairedComparison, Proportion};
+use serde::Serialize;
+
+use super::{Arm, ArmPlan};
+use crate::evaluation::EvaluatedStudent;
+
+/// The p-value under which a part is called useful or harmful.
+const CLEAR: f64 = 0.05;
+
+/// An arm, trained and evaluated.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArmResult {
+    /// The arm.
+    #[serde(flatten)]
+    pub plan: ArmPlan,
+    /// Accuracy of its student.
+    pub accuracy: Option<Proportion>,
+    /// The arm against the run's own dataset; `None` for that itself.
+    pub change: Option<PairedComparison>,
+    /// Of an arm that leaves a part out: what the part earned, in points of accuracy for each dollar that it cost.
+    pub points_per_usd: Option<(f64, Interval)>,
+    /// What is known of the part that it leaves out.
+    pub verdict: Option<Verdict>,
+}
+
+/// What is known of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Without it the student is worse.
+    Useful,
+    /// Without it the student is better.
+    Harmful,
+    /// The data do not show that it matters.
+    NotShown,
+}
+
+/// Compares the students of all arms with that of the run's own dataset, on the same questions.
+///
+/// # Errors
+/// Results without a student, or of other questions; no arm with the run's own dataset.
+pub fn compared(plans: &[ArmPlan], students: &[EvaluatedStudent]) -> anyhow::Result<Vec<ArmResult>> {
+    let confidence = Confidence::default();
+    let whole = plans.iter().position(|plan| plan.arm == Arm::Filtered);
+    let whole = whole
+        .and_then(|place| students.get(place))
+        .context("the run's own dataset is no arm")?;
+    let result = |(plan, student): (&ArmPlan, &EvaluatedStudent)| -> anyhow::Result<ArmResult> {
+        let card = student
+            .evaluation()
+            .student()
+            .and_then(|model| model.scorecard.as_ref());
+        let change = match plan.arm {
+            Arm::Filtered => None,
+            _ => student.change_from(whole, confidence)?,
+        };
+        let left_out = change.as_ref().filter(|_| plan.arm.leaves_one_out());
+        let usd = plan.cost.as_usd();
+        Ok(ArmResult {
+            accuracy: card.map(|card| card.accuracy),
+            points_per_usd: left_out.filter(|_| usd > 0.0).map(|found| {
+                // What is lost without the part is what it earned.
+                let per_usd = |points: f64| -100.0 * points / usd;
+                let interval = Interval {
+                    low: per_usd(found.interval.high),
+                    high: per_usd(found.interval.low),
+                };
+                (per_usd(found.change), interval)
+            }),
+            verdict: None,
+            plan: plan.clone(),
+            change,
+        })
+    };
+    let results = plans.iter().zip(students).map(result);
+    let mut results = results.collect::<anyhow::Result<Vec<_>>>()?;
+    judge(&mut results);
+    Ok(results)
+}
+
+/// Says of each part that is left out whether it mattered. Of many parts, one seems to by chance: p-values are adjusted for their number (Holm 1979).
+fn judge(results: &mut [ArmResult]) {
+    let mut judged: Vec<(&mut Option<Verdict>, PairedComparison)> = results
+        .iter_mut()
+        .filter(|result| result.plan.arm.leaves_one_out())
+        .filter_map(|result| Some((&mut result.verdict, result.change?)))
+        .collect();
+    let p_values: Vec<f64> = judged.iter().map(|(_, found)| found.p_value).collect();
+    for ((verdict, found), p) in judged.iter_mut().zip(holm(&p_values)) {
+        **verdict = Some(match p < CLEAR {
+            true if found.change < 0.0 => Verdict::Useful,
+            true if found.change > 0.0 => Verdict::Harmful,
+            _ => Verdict::NotShown,
+        });
+    }
+}
+
+/// The arms before anything is trained.
+pub fn planned(plans: &[ArmPlan]) -> String {
+    let mut text = format!("{:<40} {:>14} {:>12}\n", "arm", "synthetic rows", "cost");
+    for plan in plans {
+        text.push_str(&format!(
+            "{:<40} {:>14} {:>12}\n",
+            plan.arm.to_string(),
+            thousands(plan.synthetic),
+            plan.cost.to_string()
+        ));
+    }
+    text
+}
+
+/// What the arms came to, in words.
+pub fn told(results: &[ArmResult], file: &Path) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let signed = |change: f64| format!("{:+.1}", 100.0 * change).replace('-', "−");
+    let mut text = format!(
+        "{:<36} {:>9} {:>9}  {:<16} {:>22}\n",
+        "arm", "synthetic", "accuracy", "95 % interval", "against filtered"
+    );
+    for result in results {
+        let accuracy = result
+            .accuracy
+            .map_or_else(|| "-".to_owned(), |found| percent(found.value));
+        let interval = result.accuracy.map_or_else(String::new, |found| {
+            format!(
+                "{:.1} to {:.1}",
+                100.0 * found.interval.low,
+                100.0 * found.interval.high
+            )
+        });
+        let change = result.change.as_ref().map_or_else(String::new, |found| {
+            format!(
+                "{} ({} to {})",
+                signed(found.change),
+                signed(found.interval.low),
+                signed(found.interval.high)
+            )
+        });
+        text.push_str(&format!(
+            "{:<36} {:>9} {:>9}  {:<16} {:>22}\n",
+            result.plan.arm.to_string(),
+            thousands(result.plan.synthetic),
+            accuracy,
+            interval,
+            change
+        ));
+    }
+    text.push('\n');
+    for result in results {
+        if let (Some(verdict), Some(found)) = (result.verdict, &result.change) {
+            text.push_str(&format!("{}\n", sentence(result, verdict, found)));
+        }
+    }
+    text.push_str(&format!("results: {}\n", file.display()));
+    text
+}
+
+/// `filter judge cost $41.00 and earned 0.2 points (−0.4 to +0.8): not shown to matter`.
+fn sentence(result: &ArmResult, verdict: Verdict, without: &PairedComparison) -> String {
+    let part = result.plan.arm.to_string();
+    let part = part.strip_prefix("without ").unwrap_or(&part);
+    let points = |change: f64| format!("{:+.1}", -100.0 * change).replace('-', "−");
+    let cost = match result.plan.cost {
+        MicroUsd(0) => "asked nobody".to_owned(),
+        cost => format!("cost {cost}"),
+    };
+    let per_usd = result.points_per_usd.map_or_else(String::new, |(value, _)| {
+        format!(", {} points a dollar", format!("{value:+.1}").replace('-', "−"))
+    });
+    let judged = match verdict {
+        Verdict::Useful => "useful",
+        Verdict::Harmful => "harmful",
+        Verdict::NotShown => "not shown to matter",
+    };
+    format!(
+        "{part} {cost} and earned {} points ({} to {}){per_usd}: {judged}",
+        points(without.change),
+        points(without.interval.high),
+        points(without.interval.low)
+    )
+}
