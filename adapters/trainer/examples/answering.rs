@@ -1,4 +1,4 @@
-//! Tokens a second of a model in this process, by how many requests are worked on at once:
+//! Tokens a second of a model in this process, by how many requests are worked on at once, and whether the answers are the same:
 //!
 //!     cargo run --release -p gristmill-trainer --example answering -- MODEL [SLOTS]...
 #![allow(clippy::print_stdout, reason = "it is a program that prints")]
@@ -29,6 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     } else {
         asked
     };
+    let mut before: Vec<String> = Vec::new();
     for slots in asked {
         let begun = Instant::now();
         let student = Student::load(Path::new(&model), None, &Device::cuda_if_available(0)?)?;
@@ -60,7 +61,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             (prompt + answer) as f64 / seconds,
             loaded.as_secs_f64(),
         );
-        println!("          the first says: {:?}", texts.first());
+        match before.is_empty() {
+            true => println!("          the first says: {:?}", texts.first()),
+            false => {
+                let same = before.iter().zip(&texts).filter(|(a, b)| a == b).count();
+                println!("          {same} of {} answers as before", before.len());
+            }
+        }
+        if before.is_empty() {
+            before = texts;
+        }
     }
     Ok(())
 }
@@ -75,9 +85,9 @@ async fn ask(model: &NativeModel, number: u32) -> Told {
             content,
         }]),
         max_tokens: ANSWER_TOKENS,
-        temperature: 0.0,
-        top_p: 1.0,
-        seed: 0,
+        temperature: 1.0,
+        top_p: 0.95,
+        seed: number,
         stop: Vec::new(),
         schema: None,
     };
