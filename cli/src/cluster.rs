@@ -100,10 +100,10 @@ fn stop_on_signal() -> CancellationToken {
     let stop = CancellationToken::new();
     let told = stop.clone();
     tokio::spawn(async move {
-        crate::launch::signal().await;
+        crate::drive::signal().await;
         tracing::info!("stopping");
         told.cancel();
-        crate::launch::signal().await;
+        crate::drive::signal().await;
         crate::leave(130);
     });
     stop

@@ -26,8 +26,8 @@ use crate::args::{
     AgentArgs, DecontaminateArgs, DedupArgs, FilterArgs, KindArg, MapArgs, MeasureArgs, OutArgs, OutputStyle,
     RowsArgs, VectorArgs,
 };
+use crate::drive::signal;
 use crate::failure::Failure;
-use crate::launch::signal;
 use crate::view::{Counting, View};
 use crate::workshop::{self, JobAccess, Workshop, endpoints_here};
 use crate::{limits, print};

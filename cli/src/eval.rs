@@ -14,8 +14,8 @@ use gristmill_runs::evaluation::{self, Evaluation, RESULT_FOLDER};
 use gristmill_runs::{EndedRun, RunFolder};
 
 use crate::args::{EvalArgs, OutputStyle};
+use crate::drive::to_its_end;
 use crate::failure::Failure;
-use crate::launch::to_its_end;
 use crate::prepare::{Ready, prepare_loaded};
 use crate::view::View;
 use crate::{print, resume};

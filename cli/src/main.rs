@@ -15,6 +15,7 @@ mod cluster;
 mod collapse;
 mod data;
 mod doctor;
+mod drive;
 mod eval;
 mod failure;
 mod features;

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{JobArgs, OutputStyle, PreviewArgs};
 use crate::asked::Asked;
+use crate::drive::{Watched, carry_out};
 use crate::failure::Failure;
-use crate::launch::{Watched, carry_out};
 use crate::prepare::{Keys, Ready, prepare};
 use crate::print;
 use crate::view::View;

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use crate::args::{OutputStyle, TrainArgs};
+use crate::drive::signal;
 use crate::failure::Failure;
-use crate::launch::signal;
 use crate::native;
 use crate::print;
 use crate::view::{TrainingView, View};

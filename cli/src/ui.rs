@@ -41,9 +41,9 @@ pub(crate) async fn serve(args: UiArgs) -> Result<(), Failure> {
     let dashboard = Dashboard::new(Arc::new(Folders::new(args.folders)), stop.clone());
     let told = stop.clone();
     tokio::spawn(async move {
-        crate::launch::signal().await;
+        crate::drive::signal().await;
         told.cancel();
-        crate::launch::signal().await;
+        crate::drive::signal().await;
         crate::leave(130);
     });
     let sampling = dashboard.clone();
