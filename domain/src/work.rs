@@ -183,10 +183,6 @@ pub fn embedding_worst_case(texts: &[String]) -> Amount {
 }
 
 /// What a worker does.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all tasks ask a chat model; a box would cost each of them more than it saves the few others"
-)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
