@@ -57,7 +57,7 @@ pub use evaluation::{AskedQuestion, EvaluationPlan, EvaluationTask, JudgeTrial, 
 pub use events::{Ended, Events, RunEvent};
 pub use failure::TaskFailure;
 pub use fleet::{Assembler, Fleet, FleetOptions, Services, States, bury};
-pub use forecast::{policy, snapshot_before, synthetic_ceiling, synthetic_share, uncovered_share};
+pub use forecast::{policy, snapshot_before, uncovered_share};
 pub use gauges::RunGauges;
 pub use health::{Dependency, Health, WatchedStore};
 pub use history::{History, NoTrace, RealRow, Trace};

@@ -33,6 +33,7 @@ pub mod row;
 pub mod secret;
 pub mod seed;
 pub mod self_improvement;
+pub mod share;
 pub mod stage;
 pub mod stats;
 pub mod strategy;

@@ -10,14 +10,13 @@ mod tallies;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use gristmill_coordinator::{
-    Events, Finished, Journal, SeedStore, Start, synthetic_ceiling, synthetic_share,
-};
+use gristmill_coordinator::{Events, Finished, Journal, SeedStore, Start};
 use gristmill_dataset::{About, Layout, Options, Rejected, Split, Writer};
 use gristmill_domain::job;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
 use gristmill_domain::seed;
+use gristmill_domain::share::{synthetic_ceiling, synthetic_share};
 use gristmill_domain::strategy::Strategy;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::SegmentKind;

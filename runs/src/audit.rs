@@ -14,9 +14,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::Context;
-use gristmill_coordinator::synthetic_ceiling;
 use gristmill_domain::concept::Outlook;
 use gristmill_domain::job::{Concepts, EmbedSource, folded};
+use gristmill_domain::share::synthetic_ceiling;
 use gristmill_domain::words::{first_of, thousands};
 use gristmill_ports::model::Embedder;
 
