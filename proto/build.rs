@@ -29,7 +29,7 @@ const CONVERTED: [(&str, &str); 3] = [
     ("Trace.StageCost", "crate::mirror::StageCost"),
 ];
 /// What serde is told of single fields, with the paths of the compiler: those of a oneof's fields name the oneof.
-const FIELDS: [(&str, &str); 14] = [
+const FIELDS: [(&str, &str); 16] = [
     ("Start.Recipe.file", r#"with = "crate::mirror::document""#),
     ("Job.Teacher.body", r#"with = "crate::mirror::documents""#),
     ("Job.EvaluatedModel.body", r#"with = "crate::mirror::documents""#),
@@ -41,6 +41,8 @@ const FIELDS: [(&str, &str); 14] = [
     ("Job.Validator.JsonSchema.compare", SKIPPED),
     ("Job.Validator.Regex.compare", SKIPPED),
     ("Job.Budget.at_risk", SKIPPED),
+    ("Job.Teacher.lineage_depth", SKIPPED),
+    ("Job.Anchor.max_depth", SKIPPED),
     ("Trace.Row.form", SKIPPED),
     ("Trace.ToolCall.arguments", r#"with = "crate::mirror::document""#),
     ("Trace.Tool.parameters", r#"with = "crate::mirror::document""#),

@@ -63,6 +63,8 @@ struct Teacher<'a> {
     weight: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     related_to_student: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage_depth: Option<u8>,
 }
 
 #[derive(Serialize)]
@@ -314,11 +316,13 @@ impl<'a> Teacher<'a> {
             spec,
             weight,
             related_to_student,
+            lineage_depth,
         } = teacher;
         Self {
             spec: Model::of(spec),
             weight: *weight,
             related_to_student: *related_to_student,
+            lineage_depth: Some(*lineage_depth).filter(|depth| *depth > 0),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod ask;
 mod check;
+mod depth;
 mod held_out;
 mod vary;
 

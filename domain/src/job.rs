@@ -355,6 +355,19 @@ pub struct Anchor {
     /// Allows a teacher that is the student, or descends from it. At least 10 % of the rows must then be real, and the run goes on only if
     /// the teacher is shown to answer validation rows right often enough (`student.min_accuracy`).
     pub self_improvement: bool,
+    /// Most synthetic ancestors of a row, itself included: 1 takes rows of teachers that were trained on real rows alone. A teacher whose
+    /// rows would be deeper (`teacher.lineage_depth`) is refused.
+    #[serde(skip_serializing_if = "Anchor::is_default_depth")]
+    pub max_depth: u8,
+}
+
+impl Anchor {
+    /// Most synthetic ancestors of a row where a job does not say.
+    pub const MAX_DEPTH: u8 = 1;
+
+    fn is_default_depth(depth: &u8) -> bool {
+        *depth == Self::MAX_DEPTH
+    }
 }
 
 impl Default for Anchor {
@@ -363,6 +376,7 @@ impl Default for Anchor {
             max_synthetic_share: 0.95,
             max_repeats: 1,
             self_improvement: false,
+            max_depth: Self::MAX_DEPTH,
         }
     }
 }

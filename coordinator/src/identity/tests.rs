@@ -160,3 +160,16 @@ fn what_decides_answers_decides_the_id_and_nothing_else_does() {
         assert_ne!(id(with(path, value)), id(whole()), "{path}");
     }
 }
+
+#[test]
+fn depth_is_a_part_of_the_id_only_where_it_is_not_the_default() {
+    let of = |depth: u8, most: u8| {
+        let mut job = plain();
+        job["teacher"]["lineage_depth"] = depth.into();
+        job["anchor"] = serde_json::json!({"max_depth": most});
+        id(job)
+    };
+    assert_eq!(of(0, 1), id(plain()));
+    assert_ne!(of(1, 1), id(plain()));
+    assert_ne!(of(0, 2), id(plain()));
+}

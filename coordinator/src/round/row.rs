@@ -89,7 +89,7 @@ impl Round<'_> {
                 leak_trial: candidate.leak_trial,
                 weighed,
             },
-            depth: 1,
+            depth: self.setup.depth(recipe, candidate.teacher),
             rejection,
         };
         Ok((row, candidate.vector))

@@ -49,7 +49,7 @@ fn job() -> Value {
         },
         "holdout": {"validation": 0.2, "test": 0.3, "group_jaccard": 0.5, "seed": u64::MAX},
         "teacher": [
-            with(model(), json!({"weight": 2.5, "related_to_student": false})),
+            with(model(), json!({"weight": 2.5, "related_to_student": false, "lineage_depth": 1})),
             {"local": {
                 "name": "l", "slots": 2, "context_tokens": 3, "threads": 4, "adapter": "a", "engine": "native",
             }},
@@ -90,7 +90,7 @@ fn job() -> Value {
             "grounding": {"min_share": 0.7},
         },
         "budget": {"usd": 1.5, "calls": 100, "at_risk": 0.2, "max_attempts": 2, "price_file": "prices.yaml"},
-        "anchor": {"max_synthetic_share": 0.5, "max_repeats": 3, "self_improvement": true},
+        "anchor": {"max_synthetic_share": 0.5, "max_repeats": 3, "self_improvement": true, "max_depth": 2},
         "student": {"model": "q", "min_accuracy": 0.75, "questions": 9},
         "output": {"dir": "o", "layout": "alpaca", "jsonl": false, "context": false, "system": "sys", "shard_rows": 5},
     })

@@ -438,6 +438,27 @@ impl Job {
             format!("a real row up to {} times", anchor.max_repeats),
             "give at most 4",
         );
+        report.at_least("anchor.max_depth", anchor.max_depth.into(), 1);
+        for (number, teacher) in self.teacher.iter().enumerate() {
+            let path = match self.teacher.len() {
+                1 => "teacher.lineage_depth".to_owned(),
+                _ => format!("teacher.{number}.lineage_depth"),
+            };
+            let depth = teacher.row_depth();
+            report.when(
+                depth > anchor.max_depth.max(1),
+                path,
+                format!(
+                    "rows of the teacher `{}` would have {depth} synthetic ancestors, themselves included, and `anchor.max_depth` is {}",
+                    teacher.spec.name(),
+                    anchor.max_depth
+                ),
+                format!(
+                    "use a teacher that was not trained on synthetic rows of yours, or allow it with `anchor.max_depth: {depth}`: each step away \
+                     from real rows adds the errors of one more model"
+                ),
+            );
+        }
     }
 
     fn check_output(&self, report: &mut Report) {

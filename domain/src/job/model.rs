@@ -374,9 +374,22 @@ pub struct Teacher {
     /// Whether it is the student, or descends from it; left out, names decide: that of `student.model`, or of its family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub related_to_student: Option<bool>,
+    /// Most synthetic ancestors of the rows that it was trained on: 0 for a model that no lineage of yours made, else the `depth` of the
+    /// generation that it is the student of. Its own rows are one deeper.
+    #[serde(default, skip_serializing_if = "Teacher::is_surface")]
+    pub lineage_depth: u8,
 }
 
 impl Teacher {
+    /// Synthetic ancestors of its rows, themselves included.
+    pub fn row_depth(&self) -> u8 {
+        self.lineage_depth.saturating_add(1)
+    }
+
+    fn is_surface(depth: &u8) -> bool {
+        *depth == 0
+    }
+
     fn default_weight() -> f64 {
         1.0
     }

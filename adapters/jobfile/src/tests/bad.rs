@@ -214,6 +214,18 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "above 0",
     ),
     (
+        "~teacher: [{local: a, lineage_depth: 1}]",
+        "2:37",
+        "rows of the teacher `a` would have 2 synthetic ancestors",
+        "`anchor.max_depth: 2`",
+    ),
+    (
+        "+anchor: {max_depth: 0}",
+        "5:21",
+        "`anchor.max_depth` is 0",
+        "at least 1",
+    ),
+    (
         "~teacher: {local: a, concurrency: 3}",
         "2:34",
         "does nothing for a local model",
