@@ -1,19 +1,13 @@
 //! Rows that hold nothing of a test set.
 
-use std::cell::LazyCell;
-use std::num::NonZeroUsize;
-
-use gristmill_domain::filter::decontaminate::{HeldOut, How};
-use gristmill_domain::filter::dedup_policy::Facts;
+use gristmill_domain::filter::decontaminate::How;
 use gristmill_domain::filter::leak;
-use gristmill_domain::filter::text::exact_key;
 use gristmill_domain::filter::{Reason, Rejection};
 use gristmill_domain::words::thousands;
-use gristmill_index::VectorIndex;
 
 use super::batches::each_batch;
+use super::held_out::HeldOutItems;
 use super::keep::{OutOptions, Sorted, Sorter};
-use super::scratch::Scratch;
 use super::source::{RowsOptions, Source, SourceRow};
 use super::task::Task;
 use super::vectors::{VectorOptions, Vectorizer};
@@ -68,13 +62,13 @@ pub fn decontaminate(args: &DecontaminateOptions, task: &Task) -> anyhow::Result
     let mut sorter = Sorter::create(&args.out, &source, Some(&held_out_source))?;
     let mut items = Items::read(args, &held_out_source, vectorizer.as_mut(), task)?;
     // Without held-out vectors there is nothing to compare with.
-    let embeds = vectorizer.as_mut().filter(|_| items.vectors.is_some());
+    let embeds = vectorizer.as_mut().filter(|_| items.held_out.has_vectors());
     each_batch(&mut rows, embeds, "rows", task, |batch, vectors| {
         let near = items.near(batch, vectors.as_deref())?;
         for (row, near) in batch.iter().zip(near) {
             match items.leak(row, near) {
                 Some((item, rejection)) => {
-                    let like = items.texts.like(item)?;
+                    let like = items.held_out.like(item)?;
                     sorter.drop(&row.place, &row.object, &rejection, Some(like))?;
                 }
                 None => sorter.keep(&row.object)?,
@@ -85,7 +79,7 @@ pub fn decontaminate(args: &DecontaminateOptions, task: &Task) -> anyhow::Result
     let mut said = vec![format!(
         "{}; {} held-out items, {}",
         rows.fields(),
-        thousands(items.texts.len() as u64),
+        thousands(items.held_out.len() as u64),
         items.field
     )];
     if let Some(vectorizer) = &vectorizer {
@@ -105,14 +99,9 @@ pub fn decontaminate(args: &DecontaminateOptions, task: &Task) -> anyhow::Result
     sorter.finish(rows.bad(), settings, said)
 }
 
-/// Held-out items that the threshold is chosen by.
-const LOOKED_AT: usize = 2_000;
-
-/// Held-out items: 16 bytes a word, and 4 a dimension where they are embedded.
+/// Held-out items, and from which cosine a row counts as one.
 struct Items {
-    words: HeldOut,
-    vectors: Option<VectorIndex>,
-    texts: Scratch,
+    held_out: HeldOutItems,
     cosine: f64,
     field: String,
 }
@@ -125,64 +114,29 @@ impl Items {
         task: &Task,
     ) -> anyhow::Result<Self> {
         let mut rows = source.open()?;
-        let mut items = Self {
-            words: HeldOut::new(args.ngram as usize, args.coverage),
-            vectors: None,
-            texts: Scratch::new()?,
-            cosine: match args.cosine {
-                LeakThreshold::At(cosine) => cosine,
-                LeakThreshold::Auto | LeakThreshold::Off => leak::SAFE,
-            },
-            field: String::new(),
-        };
+        let mut held_out = HeldOutItems::new(args.ngram as usize, args.coverage)?;
         each_batch(&mut rows, vectorizer, "held-out items", task, |batch, vectors| {
             for (place, row) in batch.iter().enumerate() {
-                let number = items.texts.push(&row.place, &row.text)?;
-                items.words.add(&row.text);
-                if let Some(vector) = vectors.as_ref().and_then(|all| all.get(place)) {
-                    let dimensions = NonZeroUsize::new(vector.len()).unwrap_or(NonZeroUsize::MIN);
-                    let index = items.vectors.get_or_insert_with(|| VectorIndex::new(dimensions));
-                    index.insert(number, vector)?;
-                }
+                let vector = vectors.as_ref().and_then(|all| all.get(place));
+                held_out.add(&row.place, &row.text, vector.map(Vec::as_slice))?;
             }
             Ok(())
         })?;
-        items.field = rows.fields();
-        if args.cosine == LeakThreshold::Auto {
-            items.cosine = items.chosen_cosine()?;
-        }
-        Ok(items)
-    }
-
-    /// The threshold by how alike distinct held-out items are: each of the first ones against all.
-    fn chosen_cosine(&mut self) -> anyhow::Result<f64> {
-        let Some(index) = &self.vectors else {
-            return Ok(leak::SAFE);
+        let cosine = match args.cosine {
+            LeakThreshold::At(cosine) => cosine,
+            LeakThreshold::Auto => held_out.chosen_cosine()?,
+            LeakThreshold::Off => leak::SAFE,
         };
-        let mut closest = Vec::new();
-        for number in (0..LOOKED_AT).map_while(|number| u32::try_from(number).ok()) {
-            let Some(vector) = index.vector(number) else { break };
-            let text = self.texts.text(number)?;
-            let facts = LazyCell::new(|| Facts::of(&text));
-            let mut found = 0.0;
-            for near in index.within(&vector, leak::FLOOR as f32)? {
-                let other = self.texts.text(near.row)?;
-                if near.row != number
-                    && exact_key(&[&text]) != exact_key(&[&other])
-                    && !facts.apart(&Facts::of(&other))
-                {
-                    found = f64::from(near.cosine);
-                    break;
-                }
-            }
-            closest.push(found);
-        }
-        Ok(leak::threshold(&closest))
+        Ok(Self {
+            held_out,
+            cosine,
+            field: rows.fields(),
+        })
     }
 
     /// The held-out item that a row is too close to, and why the row goes: by words, or else as what is near it by its vector.
     fn leak(&self, row: &SourceRow, near: Option<(u32, f32)>) -> Option<(u32, Rejection)> {
-        let (item, detail) = match self.words.check(&row.text) {
+        let (item, detail) = match self.held_out.by_words(&row.text) {
             Some(found) => {
                 let detail = match found.how {
                     How::Ngrams => {
@@ -207,22 +161,10 @@ impl Items {
         batch: &[SourceRow],
         vectors: Option<&[Vec<f32>]>,
     ) -> anyhow::Result<Vec<Option<(u32, f32)>>> {
-        let (Some(index), Some(vectors)) = (&self.vectors, vectors) else {
+        let Some(vectors) = vectors else {
             return Ok(vec![None; batch.len()]);
         };
-        let found = index.within_many(vectors, self.cosine as f32)?;
-        let mut closest = Vec::with_capacity(batch.len());
-        for (row, near) in batch.iter().zip(found) {
-            let facts = LazyCell::new(|| Facts::of(&row.text));
-            let mut leak = None;
-            for near in near {
-                if !facts.apart(&Facts::of(&self.texts.text(near.row)?)) {
-                    leak = Some((near.row, near.cosine));
-                    break;
-                }
-            }
-            closest.push(leak);
-        }
-        Ok(closest)
+        let texts: Vec<&str> = batch.iter().map(|row| row.text.as_str()).collect();
+        self.held_out.closest(&texts, vectors, self.cosine)
     }
 }

@@ -52,8 +52,8 @@ impl Task {
         Self { host, runtime, stop }
     }
 
-    /// Counts of some part of the work.
-    pub(crate) fn counting(&self, what: &str) -> Counter<'_> {
+    /// Begins to show counts of some part of the work.
+    pub fn counting(&self, what: &str) -> Counter<'_> {
         Counter {
             counting: self.host.counting(what),
             task: self,
@@ -61,7 +61,10 @@ impl Task {
     }
 
     /// An error once a signal has come.
-    pub(crate) fn check(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub fn check(&self) -> anyhow::Result<()> {
         if self.stop.is_cancelled() {
             return Err(Interrupted.into());
         }
@@ -70,14 +73,23 @@ impl Task {
 }
 
 /// Counts, and the signal to stop.
-pub(crate) struct Counter<'a> {
+pub struct Counter<'a> {
     counting: Box<dyn Counting>,
     task: &'a Task,
 }
 
+impl std::fmt::Debug for Counter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Counter").finish_non_exhaustive()
+    }
+}
+
 impl Counter<'_> {
     /// So many are done; an error once a signal has come.
-    pub(crate) fn at(&mut self, done: u64, total: Option<u64>) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub fn at(&mut self, done: u64, total: Option<u64>) -> anyhow::Result<()> {
         self.counting.at(done, total);
         self.task.check()
     }

@@ -119,6 +119,43 @@ impl Vectorizer {
     }
 }
 
+/// Vectors of texts that stand in no table, by a model or by their words.
+pub struct TextVectors(Vectorizer);
+
+impl std::fmt::Debug for TextVectors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("TextVectors").field(&self.model()).finish()
+    }
+}
+
+impl TextVectors {
+    /// Loads an embedding model: a name of the catalogue, or a folder with its files. `words` hashes words instead and needs no model.
+    ///
+    /// # Errors
+    /// A model that cannot be fetched or loaded.
+    pub fn open(embed: &str, task: &Task) -> anyhow::Result<Self> {
+        let options = VectorOptions {
+            embed: embed.to_owned(),
+            vectors: None,
+            vectors_of: None,
+        };
+        Vectorizer::open(&options, task).map(Self)
+    }
+
+    /// Name of the model.
+    pub fn model(&self) -> &str {
+        self.0.model()
+    }
+
+    /// A unit vector for each text.
+    ///
+    /// # Errors
+    /// A model that fails.
+    pub fn vectors(&mut self, texts: &[String], task: &Task) -> anyhow::Result<Vec<Vec<f32>>> {
+        self.0.vectors(texts, vec![None; texts.len()], task)
+    }
+}
+
 /// The vector at length 1; `None` where it has no direction.
 fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
     let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
