@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{DatasetRow, Origin, Split, read_rows, split_files};
+use gristmill_dataset::{DatasetRow, Origin, Split, dataset_folder, read_rows, split_files};
 use gristmill_domain::training::{Objective, Order, Training, steps};
 use gristmill_ports::trainer::{Request, Row, RowTokens, Schedule};
 use serde::Serialize;
@@ -177,15 +177,6 @@ impl Learned<'_> {
         self.source.tokens += tokens;
         self.source.real += u64::from(row.provenance.origin == Origin::Human);
         self.source.depth = self.source.depth.max(row.provenance.depth);
-    }
-}
-
-/// The dataset of a run's folder, or the folder itself.
-fn dataset_folder(named: &Path) -> PathBuf {
-    let inside = named.join("dataset");
-    match inside.join("data").is_dir() {
-        true => inside,
-        false => named.to_owned(),
     }
 }
 

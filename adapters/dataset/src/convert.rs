@@ -33,6 +33,15 @@ pub fn convert(source: &Path, target: &Path, options: Options) -> Result<Finishe
     writer.finish()
 }
 
+/// The dataset of a run's folder, or the folder itself.
+pub fn dataset_folder(named: &Path) -> PathBuf {
+    let inside = named.join("dataset");
+    match inside.join("data").is_dir() {
+        true => inside,
+        false => named.to_owned(),
+    }
+}
+
 /// The Parquet files of one split, in order; none where the split has no rows.
 ///
 /// # Errors
