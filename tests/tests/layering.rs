@@ -22,6 +22,8 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
         "students" => &["ports", "domain", "picture"],
+        // Reads and compares rows as the operations on datasets do.
+        "lineage" => &["datasets", "domain"],
         // Beside `runs`: the coordinator owns the journal's format, which both read.
         "rowindex" => &["coordinator", "ports", "proto", "domain", "measure"],
         // The coordinator owns the journal's format.
@@ -58,6 +60,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "coordinator",
             "worker",
             "datasets",
+            "lineage",
             "rowindex",
             "runs",
             "students",
@@ -77,7 +80,10 @@ const ADAPTERS: [(&str, &[&str]); 5] = [
         "gristmill-tables",
         &["gristmill-jobfile", "gristmill-datasets", "gristmill-runs"],
     ),
-    ("gristmill-dataset", &["gristmill-runs", "gristmill-students"]),
+    (
+        "gristmill-dataset",
+        &["gristmill-runs", "gristmill-students", "gristmill-lineage"],
+    ),
     ("gristmill-blob", &["gristmill-runs", "gristmill-dashboard"]),
     ("gristmill-documents", &["gristmill-runs"]),
     ("gristmill-ledger-sqlite", &["gristmill-runs"]),

@@ -1,0 +1,304 @@
+//! Rules of quarantine: which rows may not be in a generation.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use gristmill_dataset::{DatasetRow, Provenance};
+
+use crate::error::Error;
+
+/// Which synthetic rows may not be in a generation: those of one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// `teacher=NAME` or `teacher=NAME@VERSION`: a teacher, or one version of it.
+    Teacher {
+        /// Its name.
+        name: String,
+        /// The exact model that answered; any, where there is none.
+        version: Option<String>,
+    },
+    /// `prompt=VERSION`: a version of a prompt.
+    Prompt(String),
+    /// `recipe=NAME`: a recipe, in any version, or one version of it as rows name it.
+    Recipe(String),
+    /// `passage=PLACE`: a passage of a document, or a whole document.
+    Passage(String),
+    /// `run=ID`: a run.
+    Run(String),
+    /// `seed=ID`: a seed.
+    Seed(String),
+    /// `row=ID`: a single row.
+    Row(String),
+    /// `leaks`: rows that are found to hold a held-out row.
+    Leaks,
+    /// Rows that a file names, by their ids.
+    Listed(RowList),
+}
+
+/// Rows by their ids, as a file names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowList {
+    file: PathBuf,
+    ids: HashSet<String>,
+}
+
+/// Names of rules with a value.
+const KEYS: [&str; 7] = ["teacher", "prompt", "recipe", "passage", "run", "seed", "row"];
+
+impl FromStr for Rule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Rule {
+            text: text.to_owned(),
+            reason,
+        };
+        if text == "leaks" {
+            return Ok(Self::Leaks);
+        }
+        let forms = || {
+            format!(
+                "write `leaks`, `rows=FILE`, or one of `{}=…`",
+                KEYS.join("=…`, `")
+            )
+        };
+        let (key, value) = text.split_once('=').ok_or_else(|| wrong(forms()))?;
+        if value.is_empty() {
+            return Err(wrong(format!("`{key}=` names nothing")));
+        }
+        let value = value.to_owned();
+        Ok(match key {
+            "teacher" => match value.rsplit_once('@') {
+                Some((name, version)) if !name.is_empty() && !version.is_empty() => Self::Teacher {
+                    name: name.to_owned(),
+                    version: Some(version.to_owned()),
+                },
+                _ => Self::Teacher {
+                    name: value,
+                    version: None,
+                },
+            },
+            "prompt" => Self::Prompt(value),
+            "recipe" => Self::Recipe(value),
+            "passage" => Self::Passage(value),
+            "run" => Self::Run(value),
+            "seed" => Self::Seed(value),
+            "row" => Self::Row(value),
+            unknown => {
+                let near = |key: &&&str| strsim::jaro_winkler(key, unknown);
+                let nearest = KEYS.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
+                let near = nearest.filter(|key| near(key) > 0.8);
+                return Err(wrong(match near {
+                    Some(key) => format!("there is no `{unknown}`; did you mean `{key}`?"),
+                    None => forms(),
+                }));
+            }
+        })
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Teacher { name, version } => match version {
+                Some(version) => write!(f, "teacher={name}@{version}"),
+                None => write!(f, "teacher={name}"),
+            },
+            Self::Prompt(value) => write!(f, "prompt={value}"),
+            Self::Recipe(value) => write!(f, "recipe={value}"),
+            Self::Passage(value) => write!(f, "passage={value}"),
+            Self::Run(value) => write!(f, "run={value}"),
+            Self::Seed(value) => write!(f, "seed={value}"),
+            Self::Row(value) => write!(f, "row={value}"),
+            Self::Leaks => f.write_str("leaks"),
+            Self::Listed(rows) => write!(f, "rows={}", rows.file.display()),
+        }
+    }
+}
+
+impl RowList {
+    /// Reads a file that names rows: an id a line, or JSON lines with an `id` each, such as rows of a dataset.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::Unusable`] for a line that names no row and for a file that names none.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let mut ids = HashSet::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() {
+                continue;
+            }
+            let id = match line.starts_with('{') {
+                false => Some(line.to_owned()),
+                true => serde_json::from_str::<serde_json::Value>(line)
+                    .ok()
+                    .and_then(|row| Some(row.get("id")?.as_str()?.to_owned())),
+            };
+            let id = id.ok_or_else(|| {
+                Error::unusable(
+                    file,
+                    format!(
+                        "line {} names no row: write an id a line, or JSON lines with an `id` each",
+                        number + 1
+                    ),
+                )
+            })?;
+            ids.insert(id);
+        }
+        if ids.is_empty() {
+            return Err(Error::unusable(file, "it names no row"));
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            ids,
+        })
+    }
+
+    /// Whether it names a row.
+    pub fn names(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+}
+
+impl Rule {
+    /// Reads a rule as the command line names it; that is as [`Rule::from_str`], and `rows=FILE` besides.
+    ///
+    /// # Errors
+    /// [`Error::Rule`]; a file that cannot be read or names no row.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        match text.strip_prefix("rows=") {
+            Some(file) if !file.is_empty() => Ok(Self::Listed(RowList::read(Path::new(file))?)),
+            _ => text.parse(),
+        }
+    }
+
+    /// Whether a synthetic row is one of its rows, by what is known of where it came from.
+    pub(crate) fn holds(&self, row: &DatasetRow) -> bool {
+        let of = &row.provenance;
+        let is = |field: &Option<String>, value: &str| field.as_deref() == Some(value);
+        match self {
+            Self::Teacher { name, version } => {
+                let of_version = version
+                    .as_ref()
+                    .is_none_or(|version| is(&of.teacher_version, version));
+                is(&of.teacher, name) && of_version
+            }
+            Self::Prompt(version) => of.prompt_versions.contains(version),
+            Self::Recipe(name) => of
+                .recipe
+                .as_ref()
+                .is_some_and(|recipe| recipe == name || recipe.split(' ').next() == Some(name.as_str())),
+            Self::Passage(place) => from_passage(of, place),
+            Self::Run(run) => is(&of.run, run),
+            Self::Seed(seed) => is(&of.seed_id, seed),
+            Self::Row(id) => row.id == *id,
+            // What only the check of leaks knows.
+            Self::Leaks => false,
+            Self::Listed(rows) => rows.names(&row.id),
+        }
+    }
+
+    /// Whether it names a row by its id: real rows that are named so are never left out, which is told.
+    pub(crate) fn names(&self, id: &str) -> bool {
+        match self {
+            Self::Row(row) => row == id,
+            Self::Listed(rows) => rows.names(id),
+            _ => false,
+        }
+    }
+
+    /// Whether it can be written in a file and read again, so that it holds for what later datasets bring, too.
+    pub(crate) fn stands(&self) -> bool {
+        !matches!(self, Self::Leaks | Self::Listed(_))
+    }
+}
+
+/// Whether a row rests on a passage, or on any of a document: `book.pdf: pages 3–4`, or `book.pdf`.
+fn from_passage(of: &Provenance, place: &str) -> bool {
+    let places = of.source_place.iter().flat_map(|places| places.split("; "));
+    let document = |of_row: &str| of_row.rsplit_once(": ").map(|(document, _)| document.to_owned());
+    of.seed_source.as_deref() == Some(place)
+        || places
+            .into_iter()
+            .any(|of_row| of_row == place || document(of_row).as_deref() == Some(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> DatasetRow {
+        DatasetRow {
+            id: "r1".to_owned(),
+            messages: Vec::new(),
+            tools: Vec::new(),
+            rejected: None,
+            reasoning: None,
+            provenance: Provenance {
+                teacher: Some("org/model".to_owned()),
+                teacher_version: Some("model-2026-01".to_owned()),
+                recipe: Some("rephrasing 2 (0123abcd)".to_owned()),
+                prompt_versions: vec!["rephrase 3".to_owned()],
+                source_place: Some("book.pdf: pages 3–4; other.md: line 7".to_owned()),
+                run: Some("7f3a01c2d3e4".to_owned()),
+                ..Provenance::default()
+            },
+        }
+    }
+
+    #[test]
+    fn rows_are_found_by_their_cause() {
+        for (rule, holds) in [
+            ("teacher=org/model", true),
+            ("teacher=org/model@model-2026-01", true),
+            ("teacher=org/model@model-2026-02", false),
+            ("teacher=model", false),
+            ("prompt=rephrase 3", true),
+            ("prompt=rephrase", false),
+            ("recipe=rephrasing", true),
+            ("recipe=rephrasing 2 (0123abcd)", true),
+            ("recipe=rephrasing 1 (ffff)", false),
+            ("passage=book.pdf: pages 3–4", true),
+            ("passage=other.md", true),
+            ("passage=book.pdf: pages 5–6", false),
+            ("run=7f3a01c2d3e4", true),
+            ("row=r1", true),
+            ("row=r", false),
+            ("leaks", false),
+        ] {
+            let read: Rule = rule.parse().unwrap();
+            assert_eq!(read.holds(&row()), holds, "{rule}");
+            assert_eq!(read.to_string(), rule);
+        }
+    }
+
+    #[test]
+    fn wrong_rules_name_the_way_out() {
+        for (rule, told) in [
+            ("techer=a", "did you mean `teacher`?"),
+            ("teacher", "write `leaks`, `rows=FILE`, or one of `teacher=…`"),
+            ("teacher=", "`teacher=` names nothing"),
+            ("zzz=1", "write `leaks`"),
+        ] {
+            let error = rule.parse::<Rule>().unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_names_rows_by_lines_or_by_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bad.jsonl");
+        std::fs::write(&file, "r1\n\n{\"id\": \"r2\", \"messages\": []}\n").unwrap();
+        let rows = RowList::read(&file).unwrap();
+        assert!(rows.names("r1") && rows.names("r2") && !rows.names("r3"));
+        std::fs::write(&file, "{\"row\": 1}\n").unwrap();
+        let told = RowList::read(&file).unwrap_err().to_string();
+        assert!(told.contains("line 1 names no row"), "{told}");
+        std::fs::write(&file, "\n").unwrap();
+        assert!(RowList::read(&file).unwrap_err().to_string().contains("no row"));
+    }
+}

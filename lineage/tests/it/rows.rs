@@ -1,0 +1,169 @@
+//! What becomes of single rows: repetitions, forms, quarantine, changes on the disk.
+
+use gristmill_dataset::{DatasetRow, Origin, RejectedAnswer, Split};
+use gristmill_domain::dialogue::{Speaker, Turn};
+use gristmill_lineage::Error;
+
+use super::{Desk, made, made_with, real};
+
+#[test]
+fn a_real_row_stands_as_often_as_where_it_stands_most() {
+    let desk = Desk::new();
+    let times = |question: &str, times: usize| {
+        std::iter::repeat_n((Split::Train, real(question)), times).collect::<Vec<_>>()
+    };
+    let first = desk.dataset([times("How far?", 3), times("How near?", 1)].concat());
+    let second = desk.dataset([times("How far?", 1), times("How near?", 2), times("How wide?", 1)].concat());
+    let one = desk.add(&[first], |_| ()).unwrap();
+    assert_eq!((one.anchor.rows, one.anchor.with_repeats), (2, 4));
+    let two = desk.add(&[second], |_| ()).unwrap();
+    assert_eq!((two.anchor.rows, two.anchor.with_repeats), (3, 6));
+    assert_eq!((two.anchor.added, two.anchor.carried), (1, 0));
+    assert_eq!(
+        desk.ids(2, Origin::Human),
+        [
+            "How far? / so",
+            "How far? / so",
+            "How far? / so",
+            "How near? / so",
+            "How near? / so",
+            "How wide? / so"
+        ]
+    );
+}
+
+#[test]
+fn rows_of_every_form_are_kept_apart_and_counted() {
+    let desk = Desk::new();
+    let pair = DatasetRow {
+        rejected: Some(RejectedAnswer {
+            content: "no".to_owned(),
+            margin: Some(1.0),
+        }),
+        ..made("Which is better?")
+    };
+    let text = DatasetRow {
+        messages: vec![Turn::new(Speaker::Assistant, "A text about gears.")],
+        ..made("text")
+    };
+    let rows = [
+        (Split::Train, real("Why?")),
+        (Split::Train, made("Which is better?")),
+        (Split::Preference, pair.clone()),
+        (Split::Text, text.clone()),
+    ];
+    let one = desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    assert_eq!((one.synthetic.rows, one.synthetic.duplicates), (3, 0));
+    let again = [
+        (Split::Text, text),
+        (Split::Preference, pair),
+        (Split::Train, made("Which is new?")),
+    ];
+    let two = desk.add(&[desk.dataset(again)], |_| ()).unwrap();
+    assert_eq!((two.synthetic.rows, two.synthetic.duplicates), (4, 2));
+    assert_eq!(two.synthetic.by_generation, [(1, 3), (2, 1)].into());
+    assert_eq!(two.anchor.carried, 1, "the real row is in no new dataset");
+}
+
+#[test]
+fn a_passage_in_quarantine_takes_its_rows_along_whoever_brings_them() {
+    let desk = Desk::new();
+    let from = |question: &str, place: &str| {
+        made_with(question, |of| {
+            of.source_place = Some(place.to_owned());
+            of.seed_source = Some("book.pdf".to_owned());
+        })
+    };
+    let rows = [
+        (Split::Train, real("Why?")),
+        (
+            Split::Train,
+            from("What do gears turn here?", "book.pdf: pages 3–4"),
+        ),
+        (
+            Split::Train,
+            from("What do levers lift there?", "book.pdf: page 9"),
+        ),
+    ];
+    desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    let two = desk.quarantine(&["passage=book.pdf: pages 3–4"]).unwrap();
+    assert_eq!(two.synthetic.rows, 1);
+    assert_eq!(
+        (two.quarantine[0].rows, two.quarantine[0].cause.as_str()),
+        (1, "wrong")
+    );
+    // Another run with the same rows, of which one lost its passage, and one that the rule holds for as well.
+    let rows = [
+        (Split::Train, made("What do gears turn here?")),
+        (
+            Split::Train,
+            from("Which wheels bear the load now?", "book.pdf: pages 3–4"),
+        ),
+        (Split::Train, made("How do pulleys change a force?")),
+    ];
+    let three = desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    assert_eq!(three.synthetic.rows, 2, "{three:?}");
+    assert_eq!(three.quarantine[0].rows, 2);
+    assert_eq!(three.quarantine[0].since, 2);
+    // Real rows are never left out.
+    let told = desk.quarantine(&["row=Why? / so"]).unwrap_err().to_string();
+    assert!(told.contains("the anchor never shrinks"), "{told}");
+}
+
+#[test]
+fn a_generation_that_somebody_wrote_anew_without_a_real_row_is_found_out() {
+    let desk = Desk::new();
+    let rows = [
+        (Split::Train, real("Why?")),
+        (Split::Train, real("Since when?")),
+        (Split::Train, made("Who says that?")),
+    ];
+    desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    assert!(desk.checked(1).is_whole());
+    // A whole lineage of fewer rows, whose only generation takes the place of this one.
+    let other = Desk::new();
+    let fewer = [
+        (Split::Train, real("Why?")),
+        (Split::Train, made("Who says that?")),
+    ];
+    other.add(&[other.dataset(fewer)], |_| ()).unwrap();
+    let (here, there) = (
+        desk.lineage().join("generations/1"),
+        other.lineage().join("generations/1"),
+    );
+    let rows = std::fs::read(here.join("rows.csv")).unwrap();
+    std::fs::remove_dir_all(&here).unwrap();
+    std::fs::rename(&there, &here).unwrap();
+    let checked = desk.checked(1);
+    assert!(!checked.is_whole());
+    assert!(
+        checked.faults.iter().any(|fault| fault.contains("manifest.json")),
+        "{checked:?}"
+    );
+    // With the old list of rows, the real row that is missing shows, too.
+    std::fs::write(here.join("rows.csv"), rows).unwrap();
+    let checked = desk.checked(1);
+    assert_eq!((checked.anchor_expected, checked.anchor_present), (2, 1));
+    let more = desk.dataset([(Split::Train, real("Where?"))]);
+    let told = desk.add(&[more], |_| ()).unwrap_err();
+    assert!(matches!(told, Error::Damaged { .. }), "{told}");
+}
+
+#[test]
+fn deeper_rows_than_the_limit_are_refused_and_named() {
+    let desk = Desk::new();
+    let deep = made_with("Who taught the teacher?", |of| of.depth = 3);
+    let dataset = desk.dataset([(Split::Train, real("Why?")), (Split::Train, deep)]);
+    let told = desk
+        .add(std::slice::from_ref(&dataset), |_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("Who taught the teacher?") && told.contains("--max-depth 3"),
+        "{told}"
+    );
+    let one = desk
+        .add(&[dataset], |additions| additions.max_depth = Some(3))
+        .unwrap();
+    assert_eq!((one.depth, one.self_improvement), (3, true));
+}
