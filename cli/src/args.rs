@@ -10,9 +10,11 @@ mod cluster;
 #[path = "args/no_cluster.rs"]
 mod cluster;
 mod data;
+mod generation;
 
 pub(crate) use cluster::*;
 pub(crate) use data::*;
+pub(crate) use generation::*;
 
 /// Turns real examples and a hard budget into a filtered, traceable dataset that is safe to train on.
 #[derive(Debug, Parser)]
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a run's report: one page with its map, concepts, funnel, rounds, spending and rows.
     Report(ReportArgs),
+    /// Keep the training sets of a line of students: each has the real rows of the one before, and no held-out row.
+    Generation(Box<GenerationArgs>),
     /// Train a student on a dataset: a LoRA adapter, or the whole model.
     Train(Box<TrainArgs>),
     /// Ask a student, its base and its teachers a dataset's held-out questions, and say how good they are, and how sure that is.
@@ -159,7 +163,7 @@ pub(crate) struct DoctorArgs {
 /// What `train` needs.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// A run's folder, or the folder of its dataset.
+    /// A run's folder, the folder of its dataset, or a generation's (`LINEAGE/generations/2`).
     pub(crate) dataset: PathBuf,
     /// The model to begin with: the name of a built-in model, a `.gguf` file, or a folder in Hugging Face layout.
     #[arg(long)]
@@ -555,6 +559,7 @@ mod tests {
             include_str!("../../README.md"),
             include_str!("../../docs/data.md"),
             include_str!("../../docs/recipes.md"),
+            include_str!("../../docs/generations.md"),
         ];
         let mut read = 0;
         for line in pages.iter().flat_map(|page| page.lines()) {

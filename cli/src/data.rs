@@ -53,7 +53,7 @@ impl datasets::Counting for Counting {
 }
 
 /// Does work that blocks, until it is done or a signal comes.
-async fn carry_out<T: Send + 'static>(
+pub(crate) async fn carry_out<T: Send + 'static>(
     view: View,
     work: impl FnOnce(&Task) -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -203,9 +203,10 @@ fn show(sorted: &Sorted, output: OutputStyle) {
     print::either(output, &sorted.json(), &sorted.text());
 }
 
-/// What rows the command line names; a run's folder stands for its synthetic rows.
+/// What rows the command line names; the folder of a run, or of a dataset such as a generation's, stands for its synthetic rows.
 fn rows(args: RowsArgs) -> Result<RowsOptions, Failure> {
     let dataset = match args.files.as_slice() {
+        [single] if Path::new(single).join("data").is_dir() => Some(Path::new(single).to_owned()),
         [single] if Path::new(single).is_dir() => {
             let run = RunFolder::open(Path::new(single)).map_err(Failure::Input)?;
             if run.manifest().map_err(Failure::Input)?.is_none() {

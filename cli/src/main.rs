@@ -19,6 +19,7 @@ mod drive;
 mod eval;
 mod failure;
 mod features;
+mod generation;
 mod gate;
 mod inspect;
 mod launch;
@@ -153,6 +154,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Filter(args) => data::filter(args, view, cli.output).await,
         Command::Decontaminate(args) => data::decontaminate(args, view, cli.output).await,
         Command::Map(args) => data::map(args, view, cli.output).await,
+        Command::Generation(args) => generation::generation(*args, view, cli.output).await,
         #[cfg(feature = "trainer")]
         Command::Train(args) => train::train(*args, view, cli.output).await,
         #[cfg(not(feature = "trainer"))]

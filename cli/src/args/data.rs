@@ -9,7 +9,7 @@ use gristmill_datasets::LeakThreshold;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rows")]
 pub(crate) struct RowsArgs {
-    /// JSONL, CSV, TSV or Parquet files or patterns, or a run's folder (its synthetic rows).
+    /// JSONL, CSV, TSV or Parquet files or patterns, or the folder of a run or of a generation (its synthetic rows).
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
     /// Field with the text, or several; `a.b` looks into objects. Left out: `question`, `prompt`, `instruction`, `text`, or the user's
@@ -260,7 +260,7 @@ pub(crate) struct DecontaminateArgs {
     pub(crate) cosine: LeakThreshold,
 }
 
-fn leak_threshold(text: &str) -> Result<LeakThreshold, String> {
+pub(super) fn leak_threshold(text: &str) -> Result<LeakThreshold, String> {
     if text == "auto" {
         return Ok(LeakThreshold::Auto);
     }
@@ -271,7 +271,7 @@ fn leak_threshold(text: &str) -> Result<LeakThreshold, String> {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err("give a number from 0 to 1".to_owned()),
