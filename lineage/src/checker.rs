@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::generation::LeakCheck;
 use crate::identity::{compared, content};
 use crate::leaks::{Leak, LeakHow, Leaks};
+use crate::source::TakeHeldOut;
 
 /// Rows embedded together.
 const BATCH: usize = 256;
@@ -141,10 +142,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn open(
         options: &'a LeakOptions,
         task: &'a Task,
-        each: &mut dyn FnMut(
-            Split,
-            &mut dyn FnMut(&DatasetRow, &str) -> Result<(), Error>,
-        ) -> Result<(), Error>,
+        each: &mut dyn FnMut(Split, &mut TakeHeldOut<'_>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let vectors = match (&options.embed, options.cosine) {
             (None, _) | (_, LeakThreshold::Off) => None,

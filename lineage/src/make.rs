@@ -11,6 +11,7 @@ use gristmill_dataset::{Options, Split, Writer};
 use gristmill_datasets::Task;
 
 use crate::checker::LeakOptions;
+use crate::digest;
 use crate::error::Error;
 use crate::folder::{Lineage, dataset, take};
 use crate::generation::{FileDigest, Generation, LeakCheck, Made};
@@ -203,6 +204,7 @@ impl Making<'_> {
         };
         let mut writer = Writer::create(&place, options)?;
         let counts = self.write(&mut writer, &sources, &chosen)?;
+        self.check_locked(&counts)?;
         let mut written = writer.finish()?;
         let generation = self.describe(&mut written, &sources, chosen, &counts)?;
         let manifest = label(&mut written, &generation)?;
@@ -210,6 +212,28 @@ impl Making<'_> {
         written.publish()?;
         self.enter(&generation, manifest, &counts, &files)?;
         Ok(generation)
+    }
+
+    /// Refuses held-out rows that are not those that the lineage locked.
+    fn check_locked(&self, counts: &Counts) -> Result<(), Error> {
+        let Some(before) = &self.before else {
+            return Ok(());
+        };
+        for (split, rows) in [
+            (Split::Validation, &counts.validation),
+            (Split::Test, &counts.test),
+        ] {
+            if digest::of_rows(rows.iter().copied()) != before.file.locked(split).digest {
+                return Err(Error::damaged(
+                    &self.folder.join(LineageFile::NAME),
+                    format!(
+                        "the {split} rows of generation {} are not those that it locks: put back what was written",
+                        before.generation.number
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The sources that held-out rows are read from: the parent alone, once there is one.

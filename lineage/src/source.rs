@@ -18,6 +18,9 @@ pub(crate) const TRAINED: [Split; 5] = [
     Split::ToolUse,
 ];
 
+/// Takes a held-out row, with the dataset that it is from.
+pub(crate) type TakeHeldOut<'a> = dyn FnMut(&DatasetRow, &str) -> Result<(), Error> + 'a;
+
 /// A dataset that a generation is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -208,7 +211,7 @@ impl Source {
 pub(crate) fn each_held_out(
     sources: &[Source],
     split: Split,
-    take: &mut dyn FnMut(&DatasetRow, &str) -> Result<(), Error>,
+    take: &mut TakeHeldOut<'_>,
 ) -> Result<(), Error> {
     for source in sources {
         let name = source.named.display().to_string();

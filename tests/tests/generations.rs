@@ -219,6 +219,41 @@ fn generations_accumulate_and_the_anchor_only_grows() {
 }
 
 #[test]
+fn the_anchor_grows_with_the_seeds_without_a_held_out_row() {
+    let questions = questions::folder().unwrap().join("gsm8k/train.jsonl");
+    let more = questions::first_lines(&questions, 80).unwrap();
+    let world = World::of(&more);
+    let first = questions::first_lines(&questions, 40).unwrap();
+    world.added(&world.run_on("first", &first, &[]), &[]);
+    // All seeds but those that the lineage holds out, as its documentation says.
+    world.bench.write("all.jsonl", &more).unwrap();
+    let held_out =
+        ["validation", "test"].map(|split| format!("lineage/generations/1/data/{split}-*.parquet"));
+    let args = [
+        "decontaminate",
+        "all.jsonl",
+        "--against",
+        &held_out[0],
+        &held_out[1],
+    ];
+    let args = [&args[..], &["--out", "rest.jsonl", "--cosine", "off"]].concat();
+    let sorted = world.bench.gristmill(&args).unwrap();
+    assert!(
+        sorted.status.success(),
+        "{}",
+        String::from_utf8_lossy(&sorted.stderr)
+    );
+    let rest = std::fs::read_to_string(world.path("rest.jsonl")).unwrap();
+    let none = ["--set", "holdout.validation=0", "--set", "holdout.test=0"];
+    let two = world.added(&world.run_on("second", &rest, &none), &["--embed", "words"]);
+    let rows = rest.lines().count();
+    assert!((50..=72).contains(&rows), "{rows}");
+    assert_eq!(two["anchor"]["rows"], rows, "{two}");
+    assert_eq!(two["anchor"]["carried"], 0);
+    world.whole();
+}
+
+#[test]
 fn a_smaller_anchor_and_replacing_leave_no_real_row_out() {
     let world = World::new(0..60);
     let run = world.run("first", 0..40, &[]);
@@ -531,12 +566,12 @@ fn deeper_teachers_are_refused_until_they_are_allowed() {
 
 #[test]
 fn whoever_is_killed_leaves_the_lineage_whole() {
-    let world = World::new(0..60);
+    let world = World::new(0..90);
     let run = world.run("first", 0..30, &[]);
     let more = world.run("more", 30..60, &[]);
     world.added(&run, &[]);
     // Killed at all sorts of moments: the lineage has one generation or two, and each is whole.
-    for micros in (0..40).map(|step| step * 4_000) {
+    for micros in (0..16).map(|step| step * 12_000) {
         let args = [
             "generation",
             "add",

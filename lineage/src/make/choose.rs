@@ -101,7 +101,8 @@ impl Making<'_> {
         if !refused.is_empty() {
             let way_out = match refused.iter().any(|found| found.real) {
                 true => {
-                    "\na real row serves one purpose: take it out of the seeds of the run, or make the run with the held-out rows of this lineage"
+                    "\na real row serves one purpose: leave the held-out rows out of the seeds with `gristmill decontaminate`, and make the run again \
+                     (docs/generations.md shows how)"
                 }
                 false => {
                     "\nleave them out with `--quarantine leaks`, which records them, or with `gristmill decontaminate`"
@@ -186,12 +187,15 @@ impl Making<'_> {
                 let teachers: Vec<String> = teachers
                     .map(|made| format!("`teacher={}@{}`", made.teacher, made.version))
                     .collect();
+                let such_as = match teachers.is_empty() {
+                    true => String::new(),
+                    false => format!(", such as {}", teachers.join(", ")),
+                };
                 return Err(Error::unusable(
                     self.folder,
                     format!(
-                        "no synthetic row of generation {number} is one of `{}`; rows are named as `provenance` names them, such as {}",
-                        rules.join("`, `"),
-                        teachers.join(", ")
+                        "no synthetic row of generation {number} is one of `{}`; rules name rows as the column `provenance` does{such_as}",
+                        rules.join("`, `")
                     ),
                 ));
             }
