@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::checker::Checker;
 use crate::error::Error;
 use crate::identity::content;
+use crate::members::Member;
 use crate::rule::Rule;
 use crate::source::Source;
 
@@ -27,7 +28,7 @@ pub(crate) struct Taking<'a> {
     /// The number of the generation.
     pub(crate) number: u32,
     /// The generation in which the parent's rows entered the lineage.
-    pub(crate) entered: &'a HashMap<ContentId, u32>,
+    pub(crate) entered: &'a HashMap<ContentId, Member>,
     /// Rules of quarantine.
     pub(crate) rules: &'a [Option<Rule>],
     /// Rows that earlier generations put into quarantine.
@@ -220,11 +221,11 @@ impl<'a> Gathering<'a> {
             _ => {}
         }
         *self.repeats.entry(hash).or_default() += 1;
-        let entered = self.taking.entered.get(&hash).copied();
+        let entered = self.entered(hash, false);
         let entry = self.gathered.real.entry(hash);
         let new = matches!(entry, Entry::Vacant(_));
         let real = entry.or_insert(Real {
-            generation: entered.unwrap_or(self.taking.number),
+            generation: entered,
             repeats: 0,
             in_parent: false,
             in_dataset: false,
@@ -275,15 +276,23 @@ impl<'a> Gathering<'a> {
                 number
             }
         };
-        let entered = self.taking.entered.get(&hash).copied();
+        let entered = self.entered(hash, true);
         self.gathered.synthetic.insert(
             hash,
             Made {
-                generation: entered.unwrap_or(self.taking.number),
+                generation: entered,
                 concept,
             },
         );
         Taken::New
+    }
+
+    /// The generation in which a row entered the lineage: this one, where the parent does not have it.
+    fn entered(&self, hash: ContentId, synthetic: bool) -> u32 {
+        let of_parent = self.taking.entered.get(&hash);
+        of_parent
+            .filter(|member| member.synthetic == synthetic)
+            .map_or(self.taking.number, |member| member.generation)
     }
 
     /// Whether a synthetic row is in quarantine, by its content or by a rule.
@@ -341,6 +350,11 @@ impl<'a> Gathering<'a> {
         for hash in self.kept_out.keys() {
             self.gathered.synthetic.remove(hash);
         }
+        // What a person wrote stays a real row, whoever else says the same.
+        let real = &self.gathered.real;
+        let before = self.gathered.synthetic.len();
+        self.gathered.synthetic.retain(|hash, _| !real.contains_key(hash));
+        self.gathered.duplicates += (before - self.gathered.synthetic.len()) as u64;
         Ok(self.gathered)
     }
 }

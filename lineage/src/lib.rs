@@ -13,7 +13,7 @@
 //! ([`Lineage::checked`]).
 //!
 //! Refuses: to change a generation that is there, to drop a real row, to make a generation that holds a held-out row or rows that are
-//! deeper than the lineage's limit, to hold rows in memory: of each row, hashes and counts are held, about 100 bytes.
+//! deeper than the lineage's limit, to hold rows in memory: of each row, hashes and counts are held, about 250 bytes.
 //!
 //! All calls block: run them on a thread that may.
 

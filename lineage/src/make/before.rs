@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::folder::dataset;
 use crate::gather::Barred;
 use crate::generation::Generation;
-use crate::members;
+use crate::members::{self, Member};
 use crate::record::LineageFile;
 use crate::source::Source;
 
@@ -24,7 +24,7 @@ pub(super) struct Before {
     /// Rows in quarantine.
     pub(super) barred: Vec<Barred>,
     /// The generation in which each row entered.
-    pub(super) entered: HashMap<ContentId, u32>,
+    pub(super) entered: HashMap<ContentId, Member>,
     /// Content of the real rows.
     pub(super) anchor: Vec<ContentId>,
 }
@@ -56,7 +56,7 @@ impl Before {
         let mut entered = HashMap::new();
         let mut anchor = Vec::new();
         members::each(&place, |member| {
-            entered.insert(member.row, member.generation);
+            entered.insert(member.row, member);
             if !member.synthetic {
                 anchor.push(member.row);
             }

@@ -33,6 +33,28 @@ fn a_real_row_stands_as_often_as_where_it_stands_most() {
 }
 
 #[test]
+fn what_a_person_wrote_stays_a_real_row() {
+    let desk = Desk::new();
+    let copied = || super::row(Origin::Synthetic, "Why?", "so");
+    let rows = [
+        (Split::Train, copied()),
+        (Split::Train, real("Why?")),
+        (Split::Train, made("Since when?")),
+    ];
+    let one = desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    assert_eq!(
+        (one.anchor.rows, one.synthetic.rows, one.synthetic.duplicates),
+        (1, 1, 1)
+    );
+    assert_eq!(desk.ids(1, Origin::Human), ["Why? / so"]);
+    // A synthetic row that a person turns out to have written.
+    let rows = [(Split::Train, super::row(Origin::Human, "Since when?", "so it is"))];
+    let two = desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    assert_eq!((two.anchor.rows, two.anchor.added, two.synthetic.rows), (2, 1, 0));
+    assert!(desk.checked(1).is_whole() && desk.checked(2).is_whole());
+}
+
+#[test]
 fn rows_of_every_form_are_kept_apart_and_counted() {
     let desk = Desk::new();
     let pair = DatasetRow {
