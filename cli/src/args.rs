@@ -94,8 +94,10 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Show a run's budget, or change its limit.
     Budget(BudgetArgs),
-    /// Print a row's whole history.
+    /// Print a row's whole history; with `--eval`, why a student's answer is wrong.
     Trace(TraceArgs),
+    /// Write the job that fills the gaps behind a student's wrong answers, and the rows to take out.
+    Mend(MendArgs),
     /// Write the dataset of a run that has ended again, from its state.
     Assemble(AssembleArgs),
     /// Copy a run's dataset, in another layout or place.
@@ -478,13 +480,88 @@ pub(crate) struct BudgetArgs {
 
 /// What `trace` needs.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  gristmill trace out/7f3a01c2d3e4 51ac      # a row's history
+  gristmill trace --eval out/5ad72c53c314 2e45 --dataset out/7f3a01c2d3e4
+  gristmill trace --eval out/5ad72c53c314 --all --dataset lineage/generations/2")]
 pub(crate) struct TraceArgs {
-    /// The run's folder (`out/RUN`), or its id with `--server`.
-    pub(crate) run: PathBuf,
+    /// The run's folder (`out/RUN`), or its id with `--server`; with `--eval`, the item's id or its first digits.
+    #[arg(value_name = "RUN|ITEM", required_unless_present = "all")]
+    pub(crate) run: Option<PathBuf>,
     /// The row's id, or its first digits.
-    pub(crate) row: String,
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) row: Option<String>,
+    /// The result of an evaluation: its folder, or that of its run. Shows why an answer is wrong: the nearest training rows, whether they
+    /// agree with the right answer, what its concept has, and a verdict.
+    #[arg(long, value_name = "RESULT")]
+    pub(crate) eval: Option<PathBuf>,
+    /// All wrong answers: how many have each verdict, and each in a line.
+    #[arg(long, requires = "eval", conflicts_with = "run")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) trained: TrainedArgs,
+    /// Training rows shown, of real and synthetic ones each.
+    #[arg(short, default_value_t = 8, requires = "eval", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) k: u16,
     #[command(flatten)]
     pub(crate) server: MaybeServerArgs,
+}
+
+impl TraceArgs {
+    /// The run and the row of a trace without `--eval`.
+    pub(crate) fn run_and_row(&self) -> anyhow::Result<(&std::path::Path, &str)> {
+        let both = self.run.as_deref().zip(self.row.as_deref());
+        both.ok_or_else(|| anyhow::anyhow!("name a run and a row: `gristmill trace RUN ROW`"))
+    }
+}
+
+/// What a student was trained on, and how its wrong answers are held against that.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Diagnosis")]
+pub(crate) struct TrainedArgs {
+    /// What the student was trained on: a run's folder, or a dataset's, such as a generation's. Left out: the dataset that the questions
+    /// came from, where it is beside the result.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dataset: Option<PathBuf>,
+    /// The model whose answers are looked at; the student when left out.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Embedding model that questions are compared by: a name of the catalogue, or a folder with its files. `words` hashes words instead
+    /// and needs no model.
+    #[arg(long, value_name = "MODEL", default_value = "all-minilm-l6-v2")]
+    pub(crate) embed: String,
+    /// Training rows about a question from which it counts as covered.
+    #[arg(long, value_name = "ROWS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub(crate) min_rows: u64,
+}
+
+/// What `mend` needs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  gristmill mend out/5ad72c53c314 --dataset out/7f3a01c2d3e4
+  gristmill mend out/5ad72c53c314 --dataset lineage/generations/2 --job job.yaml --budget 2usd
+
+Only results on validation rows are mended: a job that is made from the errors on test rows would spoil the test set.")]
+pub(crate) struct MendArgs {
+    /// The result of an evaluation on validation rows: its folder, or that of its run.
+    pub(crate) result: PathBuf,
+    #[command(flatten)]
+    pub(crate) trained: TrainedArgs,
+    /// Folder for `job.yaml`, `quarantine.jsonl` and `README.md`; files of these names are replaced.
+    #[arg(long, short, value_name = "DIR", default_value = "mend")]
+    pub(crate) out: PathBuf,
+    /// The job file to begin with; the job of the dataset's run when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) job: Option<PathBuf>,
+    /// The new job's budget: `5usd`, `2000calls`, or both joined by a comma. Left out: what the rows are expected to cost.
+    #[arg(long)]
+    pub(crate) budget: Option<String>,
+    /// Training rows that each gap is filled up to; the median of the other concepts when left out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) rows_per_concept: Option<u64>,
+    /// Lists all rows of a shown cause for quarantine, and not only those that contradict right answers.
+    #[arg(long)]
+    pub(crate) whole: bool,
 }
 
 /// What `assemble` needs.
@@ -560,6 +637,7 @@ mod tests {
             include_str!("../../docs/data.md"),
             include_str!("../../docs/recipes.md"),
             include_str!("../../docs/generations.md"),
+            include_str!("../../docs/diagnosis.md"),
         ];
         let mut read = 0;
         for line in pages.iter().flat_map(|page| page.lines()) {

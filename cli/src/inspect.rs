@@ -91,7 +91,8 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
 
 /// Prints a row's whole history.
 pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), Failure> {
-    let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
+    let (run, row) = args.run_and_row()?;
+    let folder = RunFolder::open(run).map_err(Failure::Input)?;
     let start = folder.start()?;
     let blobs = LocalBlobs::new(folder.state());
     let journal = Journal::new(&blobs);
@@ -99,7 +100,7 @@ pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), F
         .await
         .map_err(anyhow::Error::from)?
         .ok_or_else(|| anyhow!("the run has no seeds yet"))?;
-    let found = journal.trace(&args.row, &seeds).await;
+    let found = journal.trace(row, &seeds).await;
     let trace = found
         .map_err(anyhow::Error::from)?
         .map_err(|none| Failure::Input(none.into()))?;

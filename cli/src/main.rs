@@ -14,6 +14,7 @@ mod cluster;
 mod cluster;
 mod collapse;
 mod data;
+mod diagnosis;
 mod doctor;
 mod drive;
 mod eval;
@@ -143,6 +144,8 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
             Some(server) => cluster::budget(&server, &args, cli.output).await,
             None => inspect::budget(&args, cli.output).await,
         },
+        Command::Trace(args) if args.eval.is_some() => diagnosis::trace(args, view, cli.output).await,
+        Command::Mend(args) => diagnosis::mend(args, view, cli.output).await,
         Command::Trace(args) => match args.server.server() {
             Some(server) => cluster::trace(&server, &args, cli.output).await,
             None => inspect::trace(&args, cli.output).await,

@@ -3,6 +3,7 @@
 //! No function here invents a number from nothing: where the data cannot carry a result it is `None`.
 
 mod clustered;
+mod exact;
 mod holm;
 mod score_interval;
 mod sign_flip;
@@ -10,6 +11,7 @@ mod sign_flip;
 use serde::{Deserialize, Serialize};
 
 pub use clustered::{ClusteredMean, clustered_mean};
+pub use exact::fisher_at_least;
 pub use holm::holm;
 pub use score_interval::{paired_score, paired_score_interval};
 pub use sign_flip::sign_flip;

@@ -24,6 +24,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "students" => &["ports", "domain", "picture"],
         // Reads and compares rows as the operations on datasets do.
         "lineage" => &["datasets", "domain"],
+        "diagnosis" => &["ports", "domain", "measure"],
         // Beside `runs`: the coordinator owns the journal's format, which both read.
         "rowindex" => &["coordinator", "ports", "proto", "domain", "measure"],
         // The coordinator owns the journal's format.
@@ -61,6 +62,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "worker",
             "datasets",
             "lineage",
+            "diagnosis",
             "rowindex",
             "runs",
             "students",
@@ -82,7 +84,12 @@ const ADAPTERS: [(&str, &[&str]); 5] = [
     ),
     (
         "gristmill-dataset",
-        &["gristmill-runs", "gristmill-students", "gristmill-lineage"],
+        &[
+            "gristmill-runs",
+            "gristmill-students",
+            "gristmill-lineage",
+            "gristmill-diagnosis",
+        ],
     ),
     ("gristmill-blob", &["gristmill-runs", "gristmill-dashboard"]),
     ("gristmill-documents", &["gristmill-runs"]),

@@ -1,7 +1,8 @@
 //! The job file: YAML in, a [`Job`](gristmill_domain::job::Job) that can run out, and everything wrong with it told at its line and column.
 //!
 //! Owns: reading YAML with places, comparing it with the shape that the job's types have, `--set` overrides, prices from a price file,
-//! the look for files, folders and variables that a job names, how errors are shown, the JSON Schema, and the first job file of `init`.
+//! the look for files, folders and variables that a job names, how errors are shown, the JSON Schema, the first job file of `init`, and jobs written
+//! back as files.
 //!
 //! Refuses: to decide what settings mean or contradict (that is `gristmill_domain::job`), to open an endpoint, to hold or show a key, to
 //! spend anything. A key that was written into a job by mistake is shown as asterisks.
@@ -31,6 +32,7 @@ mod syntax;
 mod text;
 mod validator;
 mod walk;
+mod write;
 mod yaml;
 
 pub use budget::{BudgetChoice, Error as BudgetError};
@@ -44,6 +46,7 @@ pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;
 pub use secret::redact_override;
 pub use settings::{SettingsFile, Wrong, settings, training};
+pub use write::write;
 
 #[cfg(test)]
 mod tests;

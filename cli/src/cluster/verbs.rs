@@ -83,10 +83,11 @@ pub(crate) async fn budget(
 
 /// Prints a row's whole history.
 pub(crate) async fn trace(server: &ServerArgs, args: &TraceArgs, output: OutputStyle) -> Result<(), Failure> {
-    let run = id(&args.run)?;
+    let (run, row) = args.run_and_row()?;
+    let run = id(run)?;
     let request = v1::TraceRowRequest {
         run: run.clone(),
-        row: args.row.clone(),
+        row: row.to_owned(),
     };
     let answer = connect(server).await?.trace_row(request).await;
     let trace = answer.map_err(|status| refused(&status))?.into_inner().trace;

@@ -11,6 +11,7 @@ mod mutators;
 mod recipes;
 mod rendering;
 mod validators;
+mod write;
 mod written;
 
 use std::path::PathBuf;

@@ -1,0 +1,213 @@
+//! A job as the text of a job file, in another folder than the one that it was read from.
+
+use std::path::{Component, Path, PathBuf};
+
+use gristmill_domain::job::{Anchor, Concepts, Embed, Fields, Filter, Generate, Holdout, Job, Output};
+use serde_json::{Map, Value};
+
+use crate::yaml::is_plain_text;
+
+/// The text of a job file in the folder `to` that says what a job says which was read in the folder `from`: settings that have their default
+/// are left out, and relative paths lead from the new folder to the same files. Both folders must be absolute, without symbolic links.
+///
+/// Files that a validator's program reads must lie below the job's folder; their names are kept, and the caller copies them.
+///
+/// # Errors
+/// A number that JSON cannot hold.
+pub fn write(job: &Job, from: &Path, to: &Path) -> Result<String, serde_json::Error> {
+    let mut value = serde_json::to_value(job)?;
+    without_defaults(&mut value)?;
+    move_paths(&mut value, &|path| moved(path, from, to));
+    let mut text = String::new();
+    if let Value::Object(members) = &value {
+        map(&mut text, members, 0);
+    }
+    Ok(text)
+}
+
+fn without_defaults(job: &mut Value) -> Result<(), serde_json::Error> {
+    let defaults = [
+        ("/seeds/fields", serde_json::to_value(Fields::default())?),
+        ("/holdout", serde_json::to_value(Holdout::default())?),
+        ("/embed", serde_json::to_value(Embed::default())?),
+        ("/concepts", serde_json::to_value(Concepts::default())?),
+        ("/generate", serde_json::to_value(Generate::default())?),
+        ("/filter", serde_json::to_value(Filter::default())?),
+        ("/anchor", serde_json::to_value(Anchor::default())?),
+        ("/output", serde_json::to_value(Output::default())?),
+    ];
+    for (place, default) in defaults {
+        if let (Some(Value::Object(members)), Value::Object(default)) = (job.pointer_mut(place), default) {
+            members.retain(|name, value| default.get(name) != Some(value));
+        }
+    }
+    if let Some(Value::Object(validator)) = job.pointer_mut("/filter/validator") {
+        // Computed as a job is read.
+        validator.remove("pinned");
+        if validator.contains_key("schema") {
+            validator.remove("schema_file");
+        }
+    }
+    if let Some(Value::Object(mutators)) = job.pointer_mut("/generate/mutators")
+        && mutators.contains_key("personas")
+    {
+        mutators.remove("personas_file");
+    }
+    if let Value::Object(sections) = job {
+        sections.retain(|_, section| !matches!(section, Value::Object(members) if members.is_empty()));
+    }
+    if let Some(Value::Object(seeds)) = job.pointer_mut("/seeds") {
+        seeds.retain(|_, part| !matches!(part, Value::Object(members) if members.is_empty()));
+    }
+    Ok(())
+}
+
+/// Every setting that names a file, a folder or a pattern relative to the job file.
+fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
+    for place in [
+        "/seeds/path",
+        "/seeds/documents/path",
+        "/budget/price_file",
+        "/concepts/file",
+        "/output/dir",
+        "/generate/prompts",
+        "/generate/mutators/personas_file",
+        "/filter/validator/databases",
+        "/filter/validator/schema_file",
+    ] {
+        if let Some(value) = job.pointer_mut(place) {
+            each_text(value, &|text| Some(moved(text)));
+        }
+    }
+    if let Value::Object(sections) = job {
+        // Written out, so that where runs go does not change with the folder.
+        let output = sections.entry("output").or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(output) = output {
+            let usual = Output::default().dir.display().to_string();
+            output.entry("dir").or_insert_with(|| moved(&usual).into());
+        }
+    }
+    let path_like = |text: &str| text.contains('/').then(|| moved(text));
+    if let Some(model) = job.pointer_mut("/embed/model") {
+        each_text(model, &path_like);
+    }
+    let file_like = |text: &str| {
+        let file = text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml") || text.ends_with(".gguf");
+        file.then(|| moved(text))
+    };
+    if let Some(recipes) = job.pointer_mut("/generate/recipes") {
+        each_text(recipes, &file_like);
+    }
+    let teachers = job.get("teacher").and_then(Value::as_array).map_or(0, Vec::len);
+    let models = (0..teachers).map(|number| format!("/teacher/{number}"));
+    for model in models.chain(["/judge".to_owned()]) {
+        if let Some(key) = job.pointer_mut(&format!("{model}/key_file")) {
+            each_text(key, &|text| Some(moved(text)));
+        }
+        if let Some(name) = job.pointer_mut(&format!("{model}/local/name")) {
+            each_text(name, &file_like);
+        } else if let Some(name) = job.pointer_mut(&format!("{model}/local")) {
+            each_text(name, &file_like);
+        }
+    }
+}
+
+fn each_text(value: &mut Value, change: &dyn Fn(&str) -> Option<String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(new) = change(text) {
+                *text = new;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(members) => members.values_mut().for_each(|member| each_text(member, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A path relative to one folder, relative to another.
+fn moved(path: &str, from: &Path, to: &Path) -> String {
+    if Path::new(path).is_absolute() || from == to {
+        return path.to_owned();
+    }
+    let mut target = PathBuf::new();
+    for part in from.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                target.pop();
+            }
+            other => target.push(other),
+        }
+    }
+    let shared = target
+        .components()
+        .zip(to.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let mut way: PathBuf = to.components().skip(shared).map(|_| Component::ParentDir).collect();
+    way.extend(target.components().skip(shared));
+    match way.as_os_str().is_empty() {
+        true => ".".to_owned(),
+        false => way.display().to_string(),
+    }
+}
+
+fn map(text: &mut String, members: &Map<String, Value>, depth: usize) {
+    for (name, value) in members {
+        text.push_str(&"  ".repeat(depth));
+        text.push_str(&scalar(name));
+        text.push(':');
+        nested(text, value, depth + 1);
+    }
+}
+
+/// A value behind its key or its dash.
+fn nested(text: &mut String, value: &Value, depth: usize) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            text.push('\n');
+            map(text, members, depth);
+        }
+        Value::Array(items) if !items.is_empty() => {
+            text.push('\n');
+            for item in items {
+                text.push_str(&"  ".repeat(depth));
+                text.push('-');
+                match item {
+                    // The first member stands behind the dash.
+                    Value::Object(members) if !members.is_empty() => {
+                        let mut block = String::new();
+                        map(&mut block, members, depth + 1);
+                        text.push(' ');
+                        text.push_str(block.trim_start());
+                    }
+                    other => nested(text, other, depth + 1),
+                }
+            }
+        }
+        Value::String(plain) => {
+            text.push(' ');
+            text.push_str(&scalar(plain));
+            text.push('\n');
+        }
+        other => {
+            text.push(' ');
+            text.push_str(&other.to_string());
+            text.push('\n');
+        }
+    }
+}
+
+/// A text as YAML reads it back: JSON's quotes are YAML's, too.
+fn scalar(text: &str) -> String {
+    let simple = text
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '))
+        && text.starts_with(|c: char| c.is_alphanumeric() || c == '.')
+        && !text.ends_with(' ');
+    match simple && is_plain_text(text) {
+        true => text.to_owned(),
+        false => Value::from(text).to_string(),
+    }
+}

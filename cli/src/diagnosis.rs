@@ -1,0 +1,157 @@
+//! `trace --eval` and `mend`: why a student's answers are wrong, and what would mend them.
+
+mod mended;
+mod wrong;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use gristmill_diagnosis as diagnosis;
+use gristmill_diagnosis::{Findings, Means, Options, Question, diagnosis_text, findings_text};
+use gristmill_domain::concept::Catalogue;
+use gristmill_domain::job::Job;
+use gristmill_domain::validator::Settings;
+use gristmill_ports::model::Embedder;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{MendArgs, OutputStyle, TraceArgs, TrainedArgs};
+use crate::failure::Failure;
+use crate::launch::signal;
+use crate::view::View;
+use crate::{print, workshop};
+use wrong::{Trained, WrongAnswers};
+
+/// Why one answer is wrong, or all of them.
+pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let Some(result) = &args.eval else {
+        return Err(Failure::Input(anyhow!("name a result: `--eval out/RUN`")));
+    };
+    let answers = WrongAnswers::read(result, args.trained.model.as_deref()).map_err(Failure::Input)?;
+    let questions = match &args.run {
+        Some(item) => vec![answers.one(&item.to_string_lossy()).map_err(Failure::Input)?],
+        None => answers.wrong(),
+    };
+    let trained = Trained::find(args.trained.dataset.as_deref(), &answers).map_err(Failure::Input)?;
+    let shown = if args.all { 0 } else { usize::from(args.k) };
+    let found = diagnose(&args.trained, shown, &trained, trained.judged_by(), questions, &view).await?;
+    let by = serde_json::json!({
+        "model": answers.model, "dataset": trained.folder, "vectors": found.vectors, "near": found.near,
+        "same": found.same, "rows": found.rows,
+    });
+    match (args.all, found.diagnoses.first()) {
+        (false, Some(one)) => {
+            let mut value = serde_json::to_value(one).map_err(|error| Failure::Other(error.into()))?;
+            if let (Some(members), serde_json::Value::Object(by)) = (value.as_object_mut(), by) {
+                members.extend(by);
+            }
+            print::either(output, &value, &diagnosis_text(one));
+        }
+        _ => {
+            let counts: serde_json::Map<String, serde_json::Value> = found
+                .counts()
+                .into_iter()
+                .map(|(verdict, count)| (name(&verdict), count.into()))
+                .collect();
+            let causes = diagnosis::shown_causes(&found.speaking);
+            let value = serde_json::json!({
+                "by": by, "asked": answers.asked, "verdicts": counts, "causes": causes, "items": found.diagnoses,
+            });
+            let mut text = findings_text(&found);
+            for shown in causes {
+                text.push_str(&format!("\ncause {}: {}\n", shown.cause, shown.why()));
+            }
+            print::either(output, &value, &text);
+        }
+    }
+    Ok(())
+}
+
+/// A verdict's name in JSON.
+fn name(verdict: &diagnosis::Verdict) -> String {
+    let value = serde_json::to_value(verdict).ok();
+    value
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// Writes what mends the wrong answers.
+pub(crate) async fn mend(args: MendArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
+    let answers = WrongAnswers::read(&args.result, args.trained.model.as_deref()).map_err(Failure::Input)?;
+    answers.refuse_test().map_err(Failure::Input)?;
+    let trained = Trained::find(args.trained.dataset.as_deref(), &answers).map_err(Failure::Input)?;
+    let begun = mended::begin(&args, &trained).map_err(|error| match error {
+        mended::Begin::Job(errors) => print::job_errors(&errors),
+        mended::Begin::Other(error) => Failure::Input(error),
+    })?;
+    let found = diagnose(&args.trained, 0, &trained, Some(&begun.job), answers.wrong(), &view).await?;
+    let work = move || mended::write(&args, &answers, &trained, &begun, &found);
+    let written = tokio::task::spawn_blocking(work).await;
+    let written = written.map_err(|error| Failure::Other(error.into()))?;
+    let written = written.map_err(Failure::Input)?;
+    print::either(output, &written.json, &written.text);
+    Ok(())
+}
+
+/// Holds wrong answers against a dataset, on a thread of its own, until it is done or a signal comes.
+async fn diagnose(
+    args: &TrainedArgs,
+    shown: usize,
+    trained: &Trained,
+    job: Option<&Job>,
+    questions: Vec<Question>,
+    view: &View,
+) -> Result<Findings, Failure> {
+    let embedder: Option<Arc<dyn Embedder>> = match args.embed.as_str() {
+        // What jobs call it.
+        "words" | "off" => None,
+        name => {
+            let loading = workshop::embedder(name, Path::new("."), view).await;
+            let loaded = loading.map_err(|error| {
+                Failure::Input(error.context(format!(
+                    "no vectors by `{name}`: name another model with `--embed`, or `--embed words`"
+                )))
+            })?;
+            Some(loaded)
+        }
+    };
+    let concepts = job.and_then(|job| job.concepts.as_ref());
+    let means = Means {
+        runtime: Handle::current(),
+        embedder,
+        validator: job.map_or_else(Settings::default, |job| job.filter.validator.clone()),
+        concepts: concepts.map_or_else(Catalogue::default, Catalogue::new),
+    };
+    let options = Options {
+        shown,
+        minimum: args.min_rows,
+    };
+    let (dataset, mut counting) = (trained.folder.clone(), view.counting("training rows"));
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let watching = tokio::spawn(async move {
+        signal().await;
+        stop.cancel();
+        // Whoever asks twice means it.
+        signal().await;
+        crate::leave(130)
+    });
+    let work = move || {
+        let mut progress = |read: u64| {
+            counting.at(read, None);
+            match stopped.is_cancelled() {
+                true => Err(diagnosis::Error::Interrupted),
+                false => Ok(()),
+            }
+        };
+        diagnosis::diagnose(&dataset, &questions, &means, &options, &mut progress)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    watching.abort();
+    let done = done.map_err(|error| Failure::Other(error.into()))?;
+    done.map_err(|error| match error {
+        diagnosis::Error::Interrupted => Failure::Interrupted(error.to_string()),
+        other => Failure::Input(other.into()),
+    })
+}

@@ -1,0 +1,346 @@
+//! The job that fills the gaps.
+
+use std::collections::BTreeMap;
+
+use gristmill_domain::job::{
+    Accept, Assign, Concept, Concepts, EmbedSource, Job, StrategyChoice, folded,
+};
+use serde::Serialize;
+
+use crate::finding::{Coverage, Findings};
+use crate::quarantine::QuarantinedRow;
+use crate::verdict::Verdict;
+
+/// Concepts that one job aims at: as many as a model can be shown.
+const GAPS_MAX: usize = 64;
+/// What a row may cost above what it did cost: acceptance differs from concept to concept.
+const MARGIN: f64 = 1.25;
+/// Calls of the smallest budget: with fewer, not even a pilot can be paid.
+const CALLS_MIN: f64 = 20.0;
+/// Dollars of the smallest budget.
+const USD_MIN: f64 = 0.01;
+
+/// A concept that lacks rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gap {
+    /// Its name.
+    pub concept: String,
+    /// Wrong answers about it, by verdict.
+    pub items: BTreeMap<Verdict, u64>,
+    /// Training rows that it has, without those in quarantine.
+    pub rows: Coverage,
+    /// Its rows in quarantine.
+    pub quarantined: u64,
+    /// Rows to make.
+    pub wanted: u64,
+}
+
+/// The gaps behind wrong answers, those with the most wrong answers first, and how many wrong answers have a gap but no concept to aim at.
+///
+/// A gap is filled up to the median of the rows of the dataset's other concepts, or to `rows_each` where that is given; at least to
+/// `minimum`. Rows in quarantine do not count.
+pub fn gaps(
+    findings: &Findings,
+    quarantined: &[QuarantinedRow],
+    rows_each: Option<u64>,
+    minimum: u64,
+) -> (Vec<Gap>, u64) {
+    let mut by_concept: BTreeMap<String, Gap> = BTreeMap::new();
+    let mut nameless = 0;
+    for diagnosis in findings.diagnoses.iter().filter(|one| one.verdict.is_gap()) {
+        nameless += u64::from(diagnosis.coverage.is_empty());
+        for (concept, rows) in &diagnosis.coverage {
+            let gap = by_concept.entry(folded(concept)).or_insert_with(|| Gap {
+                concept: concept.clone(),
+                items: BTreeMap::new(),
+                rows: *rows,
+                quarantined: 0,
+                wanted: 0,
+            });
+            *gap.items.entry(diagnosis.verdict).or_default() += 1;
+        }
+    }
+    for row in quarantined {
+        for concept in &row.concepts {
+            if let Some(gap) = by_concept.get_mut(&folded(concept)) {
+                gap.quarantined += 1;
+            }
+        }
+    }
+    let others = findings.concepts.iter();
+    let others = others.filter(|(name, _)| !by_concept.contains_key(&folded(name)));
+    let mut sizes: Vec<u64> = others.map(|(_, rows)| rows.rows()).collect();
+    sizes.sort_unstable();
+    let usual = sizes.get(sizes.len() / 2).copied().unwrap_or_default();
+    let wanted = rows_each.unwrap_or(usual).max(minimum);
+    let mut gaps: Vec<Gap> = by_concept.into_values().collect();
+    for gap in &mut gaps {
+        gap.rows.synthetic = gap.rows.synthetic.saturating_sub(gap.quarantined);
+        gap.wanted = wanted.saturating_sub(gap.rows.rows());
+    }
+    gaps.retain(|gap| gap.wanted > 0);
+    let wrong = |gap: &Gap| gap.items.values().sum::<u64>();
+    gaps.sort_by(|a, b| wrong(b).cmp(&wrong(a)).then_with(|| a.concept.cmp(&b.concept)));
+    (gaps, nameless)
+}
+
+/// What a run's accepted rows did cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct MeasuredCost {
+    /// Accepted synthetic rows.
+    pub rows: u64,
+    /// All that the run spent, rejected candidates and judging included; micro-dollars.
+    pub usd_micros: u64,
+    /// All of its calls.
+    pub calls: u64,
+}
+
+/// What a job is expected to spend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Rows to make.
+    pub rows: u64,
+    /// US dollars.
+    pub usd: f64,
+    /// Calls.
+    pub calls: u64,
+}
+
+impl MeasuredCost {
+    /// What so many rows are expected to cost, a quarter more than they did; `None` where the run accepted no row.
+    pub fn of(self, rows: u64) -> Option<Estimate> {
+        if self.rows == 0 {
+            return None;
+        }
+        let times = MARGIN * rows as f64 / self.rows as f64;
+        let usd = times * self.usd_micros as f64 / 1e6;
+        Some(Estimate {
+            rows,
+            // Whole cents: a budget is read by people.
+            usd: (usd * 100.0).ceil() / 100.0,
+            calls: (times * self.calls as f64).ceil() as u64,
+        })
+    }
+}
+
+/// What the job is made for.
+#[derive(Debug, Clone, Default)]
+pub struct MendPlan<'a> {
+    /// The gaps that it fills; of more than 64, the first.
+    pub gaps: &'a [Gap],
+    /// What it is expected to spend; `None` leaves the budget as it is.
+    pub estimate: Option<Estimate>,
+    /// Documents that training rows about the gaps come from; empty keeps those of the job.
+    pub documents: Vec<String>,
+    /// Name of a teacher that is not to make rows any more, because a version of it is a shown cause; kept where it is the only one.
+    pub without_teacher: Option<String>,
+}
+
+/// The job of a dataset's run, changed so that it makes rows for gaps alone: it ends when they are filled, or when its budget is spent.
+///
+/// Seeds and held-out rows stay as they are, so that what was held out stays held out. Nothing in it comes from a held-out row but the
+/// names of concepts.
+pub fn mending_job(base: &Job, plan: &MendPlan<'_>) -> Job {
+    let mut job = base.clone();
+    let gaps = plan.gaps.get(..GAPS_MAX).unwrap_or(plan.gaps);
+    let before = job.concepts.take().unwrap_or_default();
+    let list = gaps.iter().map(|gap| Concept {
+        target: Some(gap.rows.real + gap.wanted),
+        parent: None,
+        ..known(&before, &gap.concept)
+    });
+    let embeds = job.embed.source() != EmbedSource::Off;
+    let assign = match before.assign {
+        Assign::Model => Assign::Model,
+        // By labels alone, no new question would count.
+        Assign::Embedding | Assign::Labels if embeds => Assign::Embedding,
+        Assign::Embedding | Assign::Labels => Assign::Model,
+    };
+    let choices = match assign {
+        Assign::Model => before.choices.max(gaps.len() as u32).max(2),
+        Assign::Embedding | Assign::Labels => Concepts::default().choices,
+    };
+    job.concepts = Some(Concepts {
+        list: list.collect(),
+        file: None,
+        found: None,
+        target: None,
+        steer: true,
+        assign,
+        choices,
+        // They are gaps: that seeds leave them uncovered is known.
+        accept: Some(Accept::Narrow),
+        ..before
+    });
+    // Ends with the targets, and not before: a row that counts for no target would use up one of a fixed number.
+    job.generate.rows = None;
+    job.generate.strategy = match job.generate.strategy {
+        StrategyChoice::NewQuestion => StrategyChoice::NewQuestion,
+        StrategyChoice::Auto | StrategyChoice::AnswerAugmentation | StrategyChoice::Rephrasing => {
+            StrategyChoice::Auto
+        }
+    };
+    if let (Some(documents), false) = (&mut job.seeds.documents, plan.documents.is_empty()) {
+        documents.path.clone_from(&plan.documents);
+    }
+    if let Some(name) = &plan.without_teacher
+        && job.teacher.iter().any(|teacher| teacher.spec.name() != *name)
+    {
+        job.teacher.retain(|teacher| teacher.spec.name() != *name);
+    }
+    if let Some(estimate) = plan.estimate {
+        let budget = &mut job.budget;
+        budget.usd = budget.usd.map(|_| estimate.usd.max(USD_MIN));
+        budget.calls = budget.calls.map(|_| (estimate.calls as f64).max(CALLS_MIN) as u64);
+    }
+    job
+}
+
+/// A concept as the job knows it, by its name or one of its labels; with its name alone where the job does not.
+fn known(concepts: &Concepts, name: &str) -> Concept {
+    let wanted = folded(name);
+    let named = |concept: &&Concept| {
+        let labels = concept.labels.iter().map(|label| folded(label));
+        folded(&concept.name) == wanted || labels.into_iter().any(|label| label == wanted)
+    };
+    concepts.list.iter().find(named).cloned().unwrap_or_else(|| Concept {
+        name: name.to_owned(),
+        ..Concept::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Diagnosis;
+    use crate::verdict::Evidence;
+
+    fn diagnosis(item: &str, verdict: Verdict, concepts: &[(&str, u64, u64)]) -> Diagnosis {
+        let coverage = concepts
+            .iter()
+            .map(|(name, real, synthetic)| {
+                let rows = Coverage {
+                    real: *real,
+                    synthetic: *synthetic,
+                };
+                ((*name).to_owned(), rows)
+            })
+            .collect();
+        Diagnosis {
+            item: item.to_owned(),
+            question: "a question that no job may hold".to_owned(),
+            references: Vec::new(),
+            replies: Vec::new(),
+            verdict,
+            why: String::new(),
+            evidence: Evidence::default(),
+            coverage,
+            real: Vec::new(),
+            synthetic: Vec::new(),
+        }
+    }
+
+    fn findings(diagnoses: Vec<Diagnosis>, concepts: &[(&str, u64, u64)]) -> Findings {
+        let concepts = concepts.iter().map(|(name, real, synthetic)| {
+            let rows = Coverage {
+                real: *real,
+                synthetic: *synthetic,
+            };
+            ((*name).to_owned(), rows)
+        });
+        Findings {
+            diagnoses,
+            concepts: concepts.collect(),
+            rows: Coverage::default(),
+            sources: BTreeMap::new(),
+            speaking: Vec::new(),
+            vectors: String::new(),
+            near: 0.5,
+            same: 0.75,
+        }
+    }
+
+    fn job(text: &str) -> Job {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn gaps_are_filled_to_what_concepts_usually_have() {
+        use Verdict::*;
+        let findings = findings(
+            vec![
+                diagnosis("1", NeverCovered, &[("salt", 0, 0)]),
+                diagnosis("2", CoveredWrongly, &[("iron", 2, 8)]),
+                diagnosis("3", CoveredWrongly, &[("Iron", 2, 8)]),
+                diagnosis("4", NotLearned, &[("gold", 3, 9)]),
+                diagnosis("5", ThinlyCovered, &[]),
+            ],
+            &[("iron", 2, 8), ("gold", 3, 9), ("zinc", 5, 5), ("lead", 20, 0)],
+        );
+        let out: Vec<QuarantinedRow> = (0..6)
+            .map(|number| QuarantinedRow {
+                id: format!("r{number}"),
+                cause: "teacher=t@2".into(),
+                why: String::new(),
+                concepts: vec!["iron".into()],
+            })
+            .collect();
+        let (gaps, nameless) = gaps(&findings, &out, None, 5);
+        let told: Vec<(&str, u64, u64, u64)> = gaps
+            .iter()
+            .map(|gap| (gap.concept.as_str(), gap.rows.rows(), gap.quarantined, gap.wanted))
+            .collect();
+        // Gold, zinc and lead have 12, 10 and 20 rows.
+        assert_eq!(told, [("iron", 4, 6, 8), ("salt", 0, 0, 12)]);
+        assert_eq!(nameless, 1);
+        let (fixed, _) = super::gaps(&findings, &[], Some(10), 5);
+        assert_eq!(fixed.len(), 1, "iron has 10 rows already: {fixed:?}");
+    }
+
+    #[test]
+    fn the_job_aims_at_the_gaps_and_at_nothing_else() {
+        let base = job(
+            r#"{"seeds": {"path": "seeds.jsonl", "documents": {"path": ["docs"]}}, "budget": {"usd": 5},
+                "teacher": [{"base_url": "http://a/v1", "model": "a"}, {"base_url": "http://a/v1", "model": "b"}],
+                "concepts": {"list": [{"name": "iron", "labels": ["Fe"], "description": "a metal"}, "gold"], "target": 50,
+                             "assign": "labels"},
+                "generate": {"rows": 500, "strategy": "rephrasing"}, "embed": {"model": "off"}}"#,
+        );
+        let gap = |concept: &str, real, wanted| Gap {
+            concept: concept.to_owned(),
+            items: BTreeMap::new(),
+            rows: Coverage { real, synthetic: 3 },
+            quarantined: 0,
+            wanted,
+        };
+        let gaps = [gap("fe", 2, 8), gap("salt", 0, 12)];
+        let cost = MeasuredCost {
+            rows: 100,
+            usd_micros: 2_000_000,
+            calls: 700,
+        };
+        let plan = MendPlan {
+            gaps: &gaps,
+            estimate: cost.of(20),
+            documents: vec!["docs/iron.md".into()],
+            without_teacher: Some("a".into()),
+        };
+        let made = mending_job(&base, &plan);
+        let concepts = made.concepts.clone().unwrap();
+        let told: Vec<(&str, Option<u64>)> = concepts
+            .list
+            .iter()
+            .map(|concept| (concept.name.as_str(), concept.target))
+            .collect();
+        assert_eq!(told, [("iron", Some(10)), ("salt", Some(12))]);
+        assert_eq!(concepts.list[0].description, "a metal");
+        assert_eq!((concepts.target, concepts.assign), (None, Assign::Model));
+        assert_eq!((made.generate.rows, made.generate.strategy), (None, StrategyChoice::Auto));
+        assert_eq!(made.seeds.documents.as_ref().unwrap().path, ["docs/iron.md"]);
+        assert_eq!(made.teacher.len(), 1);
+        // 20 rows at 2 cents, and a quarter.
+        assert_eq!((made.budget.usd, made.budget.calls), (Some(0.5), None));
+        assert_eq!((made.seeds.path.clone(), made.holdout.clone()), (base.seeds.path, base.holdout));
+        assert_eq!(MeasuredCost::default().of(20), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! What the training rows around a question say about why a student got it wrong.
+
+use gristmill_domain::stats::binomial_at_most;
+use serde::{Deserialize, Serialize};
+
+/// Level of the test that synthetic rows give a label less often than real ones.
+pub(crate) const LEVEL: f64 = 0.05;
+
+/// Why an answer is wrong, as far as the training rows tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// No training row is about it.
+    NeverCovered,
+    /// Fewer rows are about it than the minimum.
+    ThinlyCovered,
+    /// Synthetic rows about it contradict the right answer more than they support it.
+    CoveredWrongly,
+    /// Real rows that answer the same question contradict the right answer: either they or the item are wrong, and a person must look.
+    ContradictedByRealData,
+    /// Enough rows are about it, and nothing speaks against them: the training did not take it in.
+    NotLearned,
+}
+
+impl Verdict {
+    /// All of them, in the order of the decision table.
+    pub const ALL: [Self; 5] = [
+        Self::ContradictedByRealData,
+        Self::CoveredWrongly,
+        Self::NeverCovered,
+        Self::ThinlyCovered,
+        Self::NotLearned,
+    ];
+
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NeverCovered => "never covered",
+            Self::ThinlyCovered => "thinly covered",
+            Self::CoveredWrongly => "covered wrongly",
+            Self::ContradictedByRealData => "contradicted by real data",
+            Self::NotLearned => "covered and not learned",
+        }
+    }
+
+    /// True where more rows are the remedy.
+    pub const fn is_gap(self) -> bool {
+        matches!(
+            self,
+            Self::NeverCovered | Self::ThinlyCovered | Self::CoveredWrongly
+        )
+    }
+}
+
+/// How rows of one origin stand to the right answer. A row is counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stances {
+    /// Rows that answer the same question as the item's reference does, or give its answer to a question near it.
+    pub agree: u64,
+    /// Rows that answer the same question otherwise, or give the student's wrong answer to a question near it.
+    pub disagree: u64,
+    /// Where answers are labels: rows about the same thing that have the right answer's label.
+    pub same_label: u64,
+    /// Where answers are labels: rows about the same thing that have another label.
+    pub other_label: u64,
+}
+
+/// What is known of the training rows around a question.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Real rows.
+    pub real: Stances,
+    /// Synthetic rows.
+    pub synthetic: Stances,
+    /// Rows about it, real and synthetic: of its concept, or near it where a concept is not known.
+    pub covering: u64,
+    /// Rows from which it counts as covered.
+    pub minimum: u64,
+    /// Where answers are labels: how often real rows have the right answer's label, 0 to 1.
+    pub real_label_share: Option<f64>,
+}
+
+/// The verdict on a question that was answered wrongly: the first line of this table that holds.
+///
+/// | condition | verdict |
+/// |---|---|
+/// | more real rows disagree than agree | contradicted by real data |
+/// | more synthetic rows disagree than agree; or as many, and labels contradict | covered wrongly |
+/// | no row is about it | never covered |
+/// | fewer rows than the minimum are about it | thinly covered |
+/// | otherwise | covered and not learned |
+///
+/// *Labels contradict* where more synthetic rows about the same thing have another label than have the right answer's, and so few have it
+/// that the probability of that or fewer is at most 5 % if each had it as often as real rows do (exact binomial test). Real rows about the
+/// same thing that have another label do not contradict: topics may lean to one label, and the item may be an exception.
+pub fn verdict(evidence: &Evidence) -> Verdict {
+    let Evidence { real, synthetic, .. } = evidence;
+    if real.disagree > real.agree {
+        return Verdict::ContradictedByRealData;
+    }
+    let labels = || labels_contradict(synthetic, evidence.real_label_share);
+    if synthetic.disagree > synthetic.agree || (synthetic.disagree == synthetic.agree && labels()) {
+        return Verdict::CoveredWrongly;
+    }
+    match evidence.covering {
+        0 => Verdict::NeverCovered,
+        some if some < evidence.minimum => Verdict::ThinlyCovered,
+        _ => Verdict::NotLearned,
+    }
+}
+
+fn labels_contradict(rows: &Stances, real_share: Option<f64>) -> bool {
+    let Some(share) = real_share else { return false };
+    rows.other_label > rows.same_label
+        && binomial_at_most(rows.same_label, rows.same_label + rows.other_label, share) <= LEVEL
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn evidence(real: [u64; 4], synthetic: [u64; 4], covering: u64, share: Option<f64>) -> Evidence {
+        let stances = |[agree, disagree, same_label, other_label]: [u64; 4]| Stances {
+            agree,
+            disagree,
+            same_label,
+            other_label,
+        };
+        Evidence {
+            real: stances(real),
+            synthetic: stances(synthetic),
+            covering,
+            minimum: 5,
+            real_label_share: share,
+        }
+    }
+
+    #[test]
+    fn the_decision_table() {
+        use Verdict::*;
+        for (real, synthetic, covering, share, expected) in [
+            // Rows that answer the same question.
+            ([0, 1, 0, 0], [9, 0, 0, 0], 20, None, ContradictedByRealData),
+            ([0, 1, 0, 0], [0, 9, 0, 0], 20, None, ContradictedByRealData),
+            ([1, 1, 0, 0], [0, 0, 0, 0], 20, None, NotLearned),
+            ([1, 0, 0, 0], [1, 2, 0, 0], 20, None, CoveredWrongly),
+            ([0, 0, 0, 0], [0, 1, 0, 0], 1, None, CoveredWrongly),
+            ([0, 0, 0, 0], [2, 2, 0, 0], 20, None, NotLearned),
+            // Coverage.
+            ([0, 0, 0, 0], [0, 0, 0, 0], 0, None, NeverCovered),
+            ([0, 0, 0, 0], [1, 0, 0, 0], 4, None, ThinlyCovered),
+            ([0, 0, 0, 0], [1, 0, 0, 0], 5, None, NotLearned),
+            // Labels: 0 of 5 where real rows have it half the time (1/32), 0 of 4 (1/16).
+            ([0, 0, 3, 3], [0, 0, 0, 5], 20, Some(0.5), CoveredWrongly),
+            ([0, 0, 3, 3], [0, 0, 0, 4], 20, Some(0.5), NotLearned),
+            // An exception in a topic whose real rows lean the other way, too.
+            ([0, 0, 0, 9], [0, 0, 0, 9], 20, Some(0.1), NotLearned),
+            // Less often than real rows, but not rarely.
+            ([0, 0, 9, 0], [0, 0, 11, 10], 40, Some(0.9), NotLearned),
+            // Rows on the question itself say more than those about the topic.
+            ([0, 0, 3, 3], [1, 0, 0, 9], 20, Some(0.5), NotLearned),
+        ] {
+            let evidence = evidence(real, synthetic, covering, share);
+            assert_eq!(verdict(&evidence), expected, "{evidence:?}");
+        }
+    }
+
+    fn some_evidence() -> impl Strategy<Value = Evidence> {
+        let side = || prop::array::uniform4(0_u64..12);
+        (side(), side(), 0_u64..30, prop::option::of(0.0..=1.0_f64)).prop_map(
+            |(real, synthetic, more, share)| {
+                let covering = more + synthetic.iter().sum::<u64>() + real.iter().sum::<u64>();
+                evidence(real, synthetic, covering, share)
+            },
+        )
+    }
+
+    proptest! {
+        /// A row more that agrees never makes an item less covered, nor its rows wrong.
+        #[test]
+        fn support_never_lowers_coverage(before in some_evidence(), real: bool, label: bool) {
+            let mut after = before;
+            let side = if real { &mut after.real } else { &mut after.synthetic };
+            *(if label { &mut side.same_label } else { &mut side.agree }) += 1;
+            after.covering += 1;
+            let (before, after) = (verdict(&before), verdict(&after));
+            if before == Verdict::NotLearned {
+                prop_assert_eq!(after, Verdict::NotLearned);
+            }
+            prop_assert!(after != Verdict::NeverCovered);
+            if after == Verdict::CoveredWrongly {
+                prop_assert!(matches!(before, Verdict::CoveredWrongly | Verdict::ContradictedByRealData));
+            }
+        }
+
+        /// A row more that disagrees never clears rows of the suspicion.
+        #[test]
+        fn contradiction_never_acquits(before in some_evidence()) {
+            let mut after = before;
+            after.synthetic.disagree += 1;
+            if verdict(&before) == Verdict::CoveredWrongly {
+                prop_assert_eq!(verdict(&after), Verdict::CoveredWrongly);
+            }
+            after.real.disagree += 100;
+            prop_assert_eq!(verdict(&after), Verdict::ContradictedByRealData);
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! `gristmill trace --eval` and `gristmill mend` on planted faults: concepts that are withheld, concepts that have too few rows, and a teacher
+//! whose second version is wrong about one topic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use gristmill_dataset::{DatasetRow, Options, Origin, Provenance, Split, Writer};
+use gristmill_domain::dialogue::{Speaker, Turn};
+use gristmill_tests::harness::program;
+use serde_json::{Value, json};
+
+const TOPICS: [&str; 20] = [
+    "asthma", "gout", "anemia", "migraine", "psoriasis", "glaucoma", "sepsis", "scurvy", "malaria", "eczema",
+    "angina", "rickets", "tetanus", "measles", "cholera", "vertigo", "insomnia", "arthritis", "bronchitis",
+    "hepatitis",
+];
+const WITHHELD: [usize; 3] = [0, 1, 2];
+const THIN: [usize; 2] = [3, 4];
+const WRONG: usize = 5;
+
+/// What a topic's items are expected to be diagnosed as.
+fn planted(topic: usize) -> &'static str {
+    match topic {
+        of if WITHHELD.contains(&of) => "never_covered",
+        of if THIN.contains(&of) => "thinly_covered",
+        WRONG => "covered_wrongly",
+        _ => "not_learned",
+    }
+}
+
+/// Draws that are the same on every machine.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % n
+    }
+
+    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+/// A question about a topic and its right answer: topics lean to yes or to no, and the one that a teacher is wrong about leans to yes.
+fn question(draws: &mut Draws, topic: usize) -> (String, &'static str) {
+    let drug = draws.of(&["zinc", "aspirin", "a steroid", "a statin", "exercise", "fasting", "vitamin D", "surgery"]);
+    let verb = draws.of(&["reduce", "shorten", "worsen", "prevent", "predict", "delay"]);
+    let what = draws.of(&["relapses", "symptoms", "mortality", "the stay in hospital", "pain", "costs"]);
+    let who = draws.of(&["children", "older adults", "athletes", "smokers", "pregnant women", "rural patients"]);
+    let text = match draws.below(3) {
+        0 => format!("Does {drug} {verb} {what} of {who} with {}?", TOPICS[topic]),
+        1 => format!("In {who} who suffer from {}, can {drug} {verb} {what}?", TOPICS[topic]),
+        _ => format!("Is it shown for {} that {drug} may {verb} {what} among {who}?", TOPICS[topic]),
+    };
+    let yes_of_ten = if topic == WRONG { 9 } else { 3 + topic % 5 };
+    let truth = if draws.below(10) < yes_of_ten { "yes" } else { "no" };
+    (text, truth)
+}
+
+/// A folder with a dataset, seeds and the result of an evaluation on it.
+struct Desk {
+    folder: tempfile::TempDir,
+    /// What each failing item is expected to be diagnosed as.
+    failing: BTreeMap<String, &'static str>,
+    /// Ids of rows that are wrong, and of those that are right.
+    wrong: BTreeSet<String>,
+    right: BTreeSet<String>,
+}
+
+impl Desk {
+    fn new(split: &str) -> Self {
+        let mut desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+            failing: BTreeMap::new(),
+            wrong: BTreeSet::new(),
+            right: BTreeSet::new(),
+        };
+        let mut draws = Draws(0x9e37_79b9_7f4a_7c15);
+        desk.dataset(&mut draws);
+        desk.result(&mut draws, split);
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn dataset(&mut self, draws: &mut Draws) {
+        let target = self.path("out/7f3a01c2d3e4/dataset");
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        let mut writer = Writer::create(&target, Options::default()).unwrap();
+        let mut seeds = String::new();
+        for topic in (0..TOPICS.len()).filter(|topic| !WITHHELD.contains(topic)) {
+            let (real, synthetic) = if THIN.contains(&topic) { (1, 2) } else { (7, 30) };
+            for number in 0..real + synthetic {
+                let (text, truth) = question(draws, topic);
+                let is_real = number < real;
+                // The second version made most of the rows about one topic, and a fifth of the others.
+                let second = match topic {
+                    WRONG => number % 6 != 0,
+                    _ => number % 5 == 0,
+                };
+                let mut answer = truth;
+                if topic == WRONG && second && !is_real {
+                    answer = "no";
+                }
+                let id = format!("{topic:02}{number:06}");
+                match (is_real, answer == truth) {
+                    (true, _) => seeds.push_str(&format!(
+                        "{}\n",
+                        json!({"question": text, "answer": truth, "concept": TOPICS[topic]})
+                    )),
+                    (false, true) => drop(self.right.insert(id.clone())),
+                    (false, false) => drop(self.wrong.insert(id.clone())),
+                }
+                writer.push(Split::Train, row(&id, topic, &text, answer, (!is_real).then_some(second))).unwrap();
+            }
+        }
+        std::fs::write(self.path("seeds.jsonl"), seeds).unwrap();
+        let mut written = writer.finish().unwrap();
+        written.add("manifest.json", manifest(self.right.len() + self.wrong.len()).to_string().as_bytes()).unwrap();
+        written.publish().unwrap();
+    }
+
+    fn result(&mut self, draws: &mut Draws, split: &str) {
+        let folder = self.path("eval/result");
+        std::fs::create_dir_all(&folder).unwrap();
+        let (mut items, mut answers) = (String::new(), String::new());
+        for topic in 0..TOPICS.len() {
+            for number in 0..10 {
+                let (text, truth) = question(draws, topic);
+                let item = format!("{:032x}", 1_000_003 * (100 * topic + number + 1));
+                let fails = match planted(topic) {
+                    // What the student was taught.
+                    "covered_wrongly" => truth == "yes",
+                    "not_learned" => number < 3,
+                    _ => true,
+                };
+                let reply = match (fails, truth) {
+                    (true, "yes") | (false, "no") => "no",
+                    _ => "yes",
+                };
+                if fails {
+                    self.failing.insert(item.clone(), planted(topic));
+                }
+                let line = json!({"item": item, "question": text, "references": [truth], "answer": truth,
+                    "concepts": [TOPICS[topic]], "place": format!("seeds.jsonl:{number}")});
+                items.push_str(&format!("{line}\n"));
+                for format in ["plain", "instructed"] {
+                    let grade = if fails { ("incorrect", 0.0) } else { ("correct", 1.0) };
+                    let line = json!({"model": "student", "item": item, "format": format, "reply": reply,
+                        "grade": {"result": grade.0, "score": grade.1}, "form": {"kept": true, "words": 1},
+                        "cost_usd_micros": 0});
+                    answers.push_str(&format!("{line}\n"));
+                }
+            }
+        }
+        let model = |name: &str, role: &str| {
+            json!({"model": name, "role": role, "scorecard": null, "slices": {}, "failed": 0, "cut": 0})
+        };
+        let evaluation = json!({"format": 1, "run": "5ad72c53c314", "gristmill": "0.1.0", "of": "eval.yaml",
+            "split": split, "questions_hash": "00", "questions": 200, "formats": ["plain", "instructed"],
+            "graded_by": "validator", "models": [model("student", "student"), model("teacher", "teacher")],
+            "comparisons": [], "end": "done", "limit": {"usd_micros": 1_000_000, "calls": null}, "spend": []});
+        for (name, text) in [
+            ("evaluation.json", evaluation.to_string()),
+            ("items.jsonl", items),
+            ("answers.jsonl", answers),
+        ] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+    }
+
+    fn gristmill(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(program().unwrap());
+        command.current_dir(self.folder.path()).args(["--progress", "none"]);
+        command.args(args).env("CI", "1").output().unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.gristmill(&[&["--output", "json"], args].concat());
+        assert!(output.status.success(), "{args:?}: {}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn quarantined(&self) -> BTreeSet<String> {
+        let text = std::fs::read_to_string(self.path("mend/quarantine.jsonl")).unwrap();
+        let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| {
+            assert_eq!(row["cause"], "teacher=t@2026-02", "{row}");
+            row["id"].as_str().unwrap().to_owned()
+        })
+        .collect()
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A row; a synthetic one with whether the teacher's second version made it.
+fn row(id: &str, topic: usize, question: &str, answer: &str, second: Option<bool>) -> DatasetRow {
+    let synthetic = |text: &str| second.is_some().then(|| text.to_owned());
+    DatasetRow {
+        id: id.to_owned(),
+        messages: vec![Turn::new(Speaker::User, question), Turn::new(Speaker::Assistant, answer)],
+        tools: Vec::new(),
+        rejected: None,
+        reasoning: None,
+        provenance: Provenance {
+            origin: if second.is_some() { Origin::Synthetic } else { Origin::Human },
+            source_place: Some(format!("seeds.jsonl: {id}")),
+            strategy: synthetic("new_question"),
+            prompt_versions: synthetic("new_question 3").into_iter().collect(),
+            teacher: synthetic("t"),
+            teacher_version: second.map(|second| if second { "2026-02" } else { "2026-01" }.to_owned()),
+            concepts: vec![TOPICS[topic].to_owned()],
+            depth: u8::from(second.is_some()),
+            ..Provenance::default()
+        },
+    }
+}
+
+/// The manifest of a run that an earlier version made, for another job.
+fn manifest(rows: usize) -> Value {
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run/dataset/manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(stored).unwrap()).unwrap();
+    manifest["rows"]["train_synthetic"] = rows.into();
+    let job = &mut manifest["job"];
+    job["seeds"]["fields"] = json!({"question": "question", "answer": "answer", "concept": "concept"});
+    job["concepts"]["list"] = TOPICS.iter().map(|name| json!({"name": name})).collect();
+    manifest
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let desk = Desk::new("validation");
+    let all = desk.json(&["trace", "--eval", "eval", "--all", "--embed", "words", "--dataset", "out/7f3a01c2d3e4"]);
+    let items = all["items"].as_array().unwrap();
+    assert_eq!(items.len(), desk.failing.len());
+    let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for item in items {
+        let planted = desk.failing[item["item"].as_str().unwrap()];
+        let (right, of) = found.entry(planted).or_default();
+        *of += 1;
+        *right += u64::from(item["verdict"] == planted);
+    }
+    println!("verdicts found, by what was planted: {found:?}");
+    for (planted, (right, of)) in &found {
+        assert!(10 * right >= 9 * of, "{planted}: {right} of {of}: {}", all["verdicts"]);
+    }
+    let causes = all["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!(causes[0]["cause"], json!({"kind": "teacher", "name": "t@2026-02"}));
+}
+
+#[test]
+fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
+    let desk = Desk::new("validation");
+    let mended = desk.json(&["mend", "eval/result", "--embed", "words", "--dataset", "out/7f3a01c2d3e4/dataset"]);
+    // The list holds what is wrong, and hardly anything else.
+    let listed = desk.quarantined();
+    let (wrong, right) = (listed.intersection(&desk.wrong).count(), listed.intersection(&desk.right).count());
+    println!(
+        "quarantine: {wrong} of {} wrong rows, {right} of {} right ones",
+        desk.wrong.len(),
+        desk.right.len()
+    );
+    assert!(10 * wrong >= 9 * desk.wrong.len() && 20 * right <= desk.right.len());
+    assert_eq!(listed.len(), wrong + right, "only synthetic rows");
+    // The job aims at what is missing and at nothing else, and can be planned.
+    let mut aimed: Vec<&str> = mended["gaps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gap| gap["concept"].as_str().unwrap())
+        .collect();
+    aimed.sort_unstable();
+    let mut planted: Vec<&str> = TOPICS[..=WRONG].to_vec();
+    planted.sort_unstable();
+    assert_eq!(aimed, planted);
+    let job = std::fs::read_to_string(desk.path("mend/job.yaml")).unwrap();
+    let plan = desk.gristmill(&["plan", "mend/job.yaml"]);
+    assert!(plan.status.success(), "{}\n{job}", said(&plan));
+    // Nothing of a held-out row is in it.
+    let items = std::fs::read_to_string(desk.path("eval/result/items.jsonl")).unwrap();
+    for line in items.lines() {
+        let item: Value = serde_json::from_str(line).unwrap();
+        assert!(!job.contains(item["question"].as_str().unwrap()) && !job.contains(item["item"].as_str().unwrap()));
+    }
+    // What rows cost is what they did cost, and a quarter more.
+    let estimate = &mended["estimate"];
+    let rows = mended["rows"].as_f64().unwrap();
+    let each = 0.071_017 / (desk.right.len() + desk.wrong.len()) as f64;
+    assert!((estimate["usd"].as_f64().unwrap() - 1.25 * each * rows).abs() <= 0.01, "{estimate}");
+    let page = std::fs::read_to_string(desk.path("mend/README.md")).unwrap();
+    for told in [
+        "gristmill run mend/job.yaml",
+        "gristmill generation quarantine LINEAGE --rows mend/quarantine.jsonl",
+        "`teacher=t@2026-02`",
+        "| glaucoma |",
+        "Covered and not learned",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    // All of its rows, for whoever trusts none of them.
+    desk.json(&["mend", "eval", "--embed", "words", "--whole", "--budget", "3usd", "--dataset", "out/7f3a01c2d3e4"]);
+    let whole = desk.quarantined();
+    assert!(whole.is_superset(&listed) && whole.len() > 2 * listed.len());
+    let job = std::fs::read_to_string(desk.path("mend/job.yaml")).unwrap();
+    assert!(job.contains("usd: 3.0") && !job.contains("calls:"), "{job}");
+}
+
+#[test]
+fn one_item_is_shown_with_the_rows_around_it() {
+    let desk = Desk::new("test");
+    let wrong = |verdict: &str| {
+        let of = desk.failing.iter().find(|(_, planted)| **planted == verdict);
+        of.unwrap().0.clone()
+    };
+    let trace = |item: &str, more: &[&str]| {
+        let dataset = ["--embed", "words", "--dataset", "out/7f3a01c2d3e4"];
+        desk.gristmill(&[&["trace", "--eval", "eval", item], &dataset[..], more].concat())
+    };
+    let item = wrong("covered_wrongly");
+    let shown = trace(&item, &["-k", "4"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    for told in [
+        "covered wrongly",
+        "7 real training rows, 30 synthetic",
+        "disagrees with the reference",
+        "teacher t@2026-02",
+        "prompts new_question 3",
+        "nearest real rows",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let shown = trace(&item, &["-k", "4", "--output", "json"]);
+    let value: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(value["synthetic"].as_array().unwrap().len(), 4);
+    assert_eq!(value["synthetic"][0]["provenance"]["teacher"], "t", "{value}");
+    // Errors name what there is, and the way out.
+    for (args, told) in [
+        (&["mend", "eval", "--dataset", "out/7f3a01c2d3e4"][..], "evaluate on validation rows first"),
+        (&["trace", "--eval", "eval", "ff", "--dataset", "out/7f3a01c2d3e4"], "has no item `ff`"),
+        (&["trace", "--eval", "eval", "0", "--dataset", "out/7f3a01c2d3e4"], "200 items begin with `0`"),
+        (&["trace", "--eval", "eval", "--all", "--model", "studnt"], "`student` is like it"),
+        (&["trace", "--eval", "eval", "--all", "--dataset", "eval"], "holds no dataset"),
+        (&["trace", "--eval", "eval", "--all"], "`--dataset`"),
+        (&["trace", "--eval", "out", "--all"], "holds no result"),
+    ] {
+        let output = desk.gristmill(args);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", said(&output));
+        assert!(said(&output).contains(told), "{told}: {}", said(&output));
+    }
+    let right = std::fs::read_to_string(desk.path("eval/result/items.jsonl")).unwrap();
+    let right = right.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let right = right.map(|item| item["item"].as_str().unwrap().to_owned());
+    let right = right.filter(|item| !desk.failing.contains_key(item)).next().unwrap();
+    let output = trace(&right, &[]);
+    assert!(said(&output).contains("there is nothing to explain"), "{}", said(&output));
+}
