@@ -81,7 +81,9 @@ fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
     }
     if let Value::Object(sections) = job {
         // Written out, so that where runs go does not change with the folder.
-        let output = sections.entry("output").or_insert_with(|| Value::Object(Map::new()));
+        let output = sections
+            .entry("output")
+            .or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(output) = output {
             let usual = Output::default().dir.display().to_string();
             output.entry("dir").or_insert_with(|| moved(&usual).into());
@@ -92,7 +94,10 @@ fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
         each_text(model, &path_like);
     }
     let file_like = |text: &str| {
-        let file = text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml") || text.ends_with(".gguf");
+        let file = text.contains('/')
+            || text.ends_with(".yaml")
+            || text.ends_with(".yml")
+            || text.ends_with(".gguf");
         file.then(|| moved(text))
     };
     if let Some(recipes) = job.pointer_mut("/generate/recipes") {
@@ -145,7 +150,11 @@ fn moved(path: &str, from: &Path, to: &Path) -> String {
         .zip(to.components())
         .take_while(|(a, b)| a == b)
         .count();
-    let mut way: PathBuf = to.components().skip(shared).map(|_| Component::ParentDir).collect();
+    let mut way: PathBuf = to
+        .components()
+        .skip(shared)
+        .map(|_| Component::ParentDir)
+        .collect();
     way.extend(target.components().skip(shared));
     match way.as_os_str().is_empty() {
         true => ".".to_owned(),

@@ -50,7 +50,10 @@ fn a_moved_job_is_the_same_job() {
     let second = read("deep/er/job.yaml");
     assert!(!text.contains("top_p") && !text.contains("refusals"), "{text}");
     assert!(text.contains("- ../../data/a.jsonl\n"), "{text}");
-    assert_eq!(second.job.seeds.path, ["../../data/a.jsonl", "../../data/b*.jsonl"]);
+    assert_eq!(
+        second.job.seeds.path,
+        ["../../data/a.jsonl", "../../data/b*.jsonl"]
+    );
     assert_eq!(second.job.output.dir.to_str(), Some("../../out"));
     // Back again, it is what it was, to the last setting.
     let back = write(&second.job, &base.join("deep/er"), &base).unwrap();
