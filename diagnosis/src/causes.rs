@@ -87,16 +87,18 @@ fn clearest(rows: &[&SpeakingRow]) -> Option<ShownCause> {
     let adjusted = holm(&p_values);
     let tested = counts.iter().zip(p_values.iter().zip(adjusted));
     let share = |(wrong, right): &(u64, u64)| *wrong as f64 / (wrong + right) as f64;
-    let first = tested
-        .filter(|(_, (_, adjusted))| *adjusted <= LEVEL)
-        .min_by(|((a, of_a), (p_a, _)), ((b, of_b), (p_b, _))| {
+    let first = tested.filter(|(_, (_, adjusted))| *adjusted <= LEVEL).min_by(
+        |((a, of_a), (p_a, _)), ((b, of_b), (p_b, _))| {
             p_a.total_cmp(p_b)
                 .then_with(|| share(of_b).total_cmp(&share(of_a)))
                 .then_with(|| a.cmp(b))
-        });
+        },
+    );
     let ((cause, (wrong, right)), (_, p)) = first?;
     let cause = (*cause).clone();
-    let of_it = rows.iter().filter(|row| row.is_wrong() && row.causes.contains(&cause));
+    let of_it = rows
+        .iter()
+        .filter(|row| row.is_wrong() && row.causes.contains(&cause));
     Some(ShownCause {
         wrong: of_it.map(|row| row.row.clone()).collect(),
         right: *right,
@@ -144,7 +146,11 @@ mod tests {
         assert_eq!(shown[0].cause, teacher("t@2"));
         assert_eq!((shown[0].wrong.len(), shown[0].right), (12, 1));
         assert_eq!((shown[0].other_wrong, shown[0].other_right), (0, 27));
-        assert!(shown[0].why().starts_with("12 of its 13 rows"), "{}", shown[0].why());
+        assert!(
+            shown[0].why().starts_with("12 of its 13 rows"),
+            "{}",
+            shown[0].why()
+        );
     }
 
     #[test]

@@ -104,8 +104,14 @@ mod tests {
             r#"{"kind":"sql","databases":"dbs","timeout_s":5}"#,
         ] {
             let words = of(by_words);
-            assert_eq!(words.same("q", "It was Ada Lovelace, in 1843.", &truths("Ada Lovelace")), Some(true));
-            assert_eq!(words.same("q", "Nobody knows.", &truths("Ada Lovelace")), Some(false));
+            assert_eq!(
+                words.same("q", "It was Ada Lovelace, in 1843.", &truths("Ada Lovelace")),
+                Some(true)
+            );
+            assert_eq!(
+                words.same("q", "Nobody knows.", &truths("Ada Lovelace")),
+                Some(false)
+            );
             assert_eq!(words.same("q", "Nobody knows.", &[]), None);
             assert_eq!(words.canonical("q", "x"), None);
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gristmill_dataset::{DatasetRow, Origin, Split, read_rows, split_files};
 use gristmill_domain::concept::Catalogue;
 use gristmill_domain::filter::dedup_policy::Facts;
+use gristmill_domain::filter::leak;
 use gristmill_domain::job::folded;
 use gristmill_domain::validator::Settings;
 use gristmill_domain::words::many;
@@ -32,6 +33,11 @@ const NEIGHBOURHOOD: usize = 64;
 const NEAR_MEANING: f64 = 0.5;
 /// The same for hashed words.
 const NEAR_WORDS: f64 = 0.35;
+/// Cosine from which sentence embeddings may be of one question, unless their facts tell them apart: that from which decontamination takes a
+/// question for a held-out one where it knows nothing of the domain. Below it, questions of one topic that differ in a word are mixed up.
+const SAME_MEANING: f64 = leak::SAFE;
+/// The same for hashed words: nearly all of the words are shared.
+const SAME_WORDS: f64 = 0.92;
 /// Share of all pairs of a question and a row that may be near: encoders that put everything close together raise the threshold.
 const NEAR_PAIRS: f64 = 0.05;
 /// Real rows about the same thing from which their labels are what synthetic ones are held against; of fewer, all real rows are.
@@ -93,7 +99,10 @@ pub fn diagnose(
     };
     let comparison = Comparison::new(&means.validator, means.runtime.clone())?;
     let mut vectors = Vectors::new(means);
-    let texts: Vec<String> = questions.iter().map(|question| question.question.clone()).collect();
+    let texts: Vec<String> = questions
+        .iter()
+        .map(|question| question.question.clone())
+        .collect();
     let mut survey = Survey::new(questions, &names, options, &comparison);
     survey.vectors = vectors.of(&texts)?;
     each_block(dataset, progress, |rows| survey.take(rows, &mut vectors))?;
@@ -102,12 +111,17 @@ pub fn diagnose(
             path: dataset.to_owned(),
         });
     }
-    let base = match means.embedder {
-        Some(_) => NEAR_MEANING,
-        None => NEAR_WORDS,
+    let (near, same) = match means.embedder {
+        Some(_) => (NEAR_MEANING, SAME_MEANING),
+        None => (NEAR_WORDS, SAME_WORDS),
     };
-    let near = survey.similarities.exceeded_by(NEAR_PAIRS).max(base).min(1.0);
-    let mut reading = Reading::new(survey, questions, &comparison, &names, near);
+    let near = survey.similarities.exceeded_by(NEAR_PAIRS).max(near).min(1.0);
+    // Where everything is close together, what is the same is closer still.
+    let thresholds = Thresholds {
+        near,
+        same: same.max((1.0 + near) / 2.0),
+    };
+    let mut reading = Reading::new(survey, questions, &comparison, &names, thresholds);
     each_block(dataset, progress, |rows| {
         reading.take(rows);
         Ok(())
@@ -146,6 +160,13 @@ fn each_block(
     progress(read)
 }
 
+/// Cosines from which questions are near each other, and from which they may be the same.
+#[derive(Clone, Copy)]
+struct Thresholds {
+    near: f64,
+    same: f64,
+}
+
 /// Where vectors come from.
 struct Vectors<'a> {
     means: &'a Means,
@@ -176,7 +197,8 @@ impl<'a> Vectors<'a> {
         let mut all = Vec::with_capacity(texts.len() * self.dimensions);
         for part in texts.chunks(BLOCK) {
             let vectors = self.means.runtime.block_on(embedder.embed(part))?.vectors;
-            let fits = vectors.len() == part.len() && vectors.iter().all(|vector| vector.len() == self.dimensions);
+            let fits =
+                vectors.len() == part.len() && vectors.iter().all(|vector| vector.len() == self.dimensions);
             if !fits {
                 return Err(Error::Vectors {
                     model: embedder.model().to_owned(),
@@ -301,14 +323,26 @@ impl<'a> Survey<'a> {
             let names = self.names.of(&row.provenance.concepts);
             for name in &names {
                 let coverage = self.concepts.entry(name.clone()).or_default();
-                *(if real { &mut coverage.real } else { &mut coverage.synthetic }) += 1;
-                if let (Some(source), true) =
-                    (&row.provenance.seed_source, self.numbers.contains_key(&folded(name)))
-                {
-                    self.sources.entry(name.clone()).or_default().insert(source.clone());
+                *(if real {
+                    &mut coverage.real
+                } else {
+                    &mut coverage.synthetic
+                }) += 1;
+                if let (Some(source), true) = (
+                    &row.provenance.seed_source,
+                    self.numbers.contains_key(&folded(name)),
+                ) {
+                    self.sources
+                        .entry(name.clone())
+                        .or_default()
+                        .insert(source.clone());
                 }
             }
-            *(if real { &mut self.rows.real } else { &mut self.rows.synthetic }) += 1;
+            *(if real {
+                &mut self.rows.real
+            } else {
+                &mut self.rows.synthetic
+            }) += 1;
             if real
                 && self.comparison.labels()
                 && let Some(label) = self.comparison.canonical(&question, &answer)
@@ -332,7 +366,11 @@ impl<'a> Survey<'a> {
                 };
                 let shares = asked.concepts.iter().any(|concept| concepts.contains(concept));
                 asked.covering += u64::from(shares);
-                let tops = if *real { &mut asked.real } else { &mut asked.synthetic };
+                let tops = if *real {
+                    &mut asked.real
+                } else {
+                    &mut asked.synthetic
+                };
                 tops.nearest.offer(*number, cosine, cosine);
                 let first = shares || cosine >= KEPT_FROM;
                 tops.about
@@ -372,8 +410,7 @@ struct Reading<'a> {
     around: Vec<Around>,
     /// Questions that a row is around, with the cosine and whether it is among the nearest.
     wanted: HashMap<u32, Vec<(usize, f32, bool)>>,
-    near: f64,
-    same: f64,
+    thresholds: Thresholds,
     concepts: BTreeMap<String, Coverage>,
     rows: Coverage,
     sources: BTreeMap<String, BTreeSet<String>>,
@@ -387,7 +424,7 @@ impl<'a> Reading<'a> {
         questions: &'a [Question],
         comparison: &'a Comparison,
         names: &'a Names<'a>,
-        near: f64,
+        thresholds: Thresholds,
     ) -> Self {
         let mut wanted: HashMap<u32, Vec<(usize, f32, bool)>> = HashMap::new();
         let mut around = Vec::with_capacity(questions.len());
@@ -420,9 +457,7 @@ impl<'a> Reading<'a> {
             questions,
             around,
             wanted,
-            near,
-            // Halfway between what is near and what is equal.
-            same: (1.0 + near) / 2.0,
+            thresholds,
             concepts: survey.concepts,
             rows: survey.rows,
             sources: survey.sources,
@@ -457,9 +492,9 @@ impl<'a> Reading<'a> {
             let shares = around.concepts.iter().any(|concept| concepts.contains(concept));
             let unknown = around.concepts.is_empty() || names.is_empty();
             let relation = match () {
-                () if cosine >= self.same && !facts.apart(&around.facts) => Relation::SameQuestion,
+                () if cosine >= self.thresholds.same && !facts.apart(&around.facts) => Relation::SameQuestion,
                 () if shares => Relation::SameConcept,
-                () if unknown && cosine >= self.near => Relation::Near,
+                () if unknown && cosine >= self.thresholds.near => Relation::Near,
                 () => Relation::Apart,
             };
             let stance = self.stance(asked, around, relation, cosine, (question, answer));
@@ -469,7 +504,11 @@ impl<'a> Reading<'a> {
             // Rows of its concepts were counted when all were read.
             around.covering += u64::from(relation != Relation::Apart && !shares);
             let labels = self.comparison.labels() && relation != Relation::SameQuestion;
-            let stances = if real { &mut around.real } else { &mut around.synthetic };
+            let stances = if real {
+                &mut around.real
+            } else {
+                &mut around.synthetic
+            };
             match (stance, labels) {
                 (Stance::Agrees, false) => stances.agree += 1,
                 (Stance::Disagrees, false) => stances.disagree += 1,
@@ -524,7 +563,7 @@ impl<'a> Reading<'a> {
             Relation::SameQuestion => of(same()),
             _ if self.comparison.labels() => of(same()),
             // Another question, whose answer may well be another: it speaks where it gives this one's answer, right or wrong.
-            Relation::SameConcept | Relation::Near if cosine >= self.near => {
+            Relation::SameConcept | Relation::Near if cosine >= self.thresholds.near => {
                 let said = self.comparison.canonical(question, answer);
                 match same() {
                     Some(true) if said.is_some() => Stance::Agrees,
@@ -545,7 +584,7 @@ impl<'a> Reading<'a> {
                 synthetic: around.synthetic,
                 covering: around.covering,
                 minimum: options.minimum,
-                real_label_share: self.real_label_share(question, &around.real),
+                real_labels: self.real_labels(question, &around.real),
             };
             let verdict = verdict(&evidence);
             for (number, stance) in &around.speaking {
@@ -591,16 +630,18 @@ impl<'a> Reading<'a> {
             sources: self.sources,
             speaking: self.speaking,
             vectors: model.to_owned(),
-            near: self.near,
-            same: self.same,
+            near: self.thresholds.near,
+            same: self.thresholds.same,
         }
     }
 
-    /// How often real rows have the right answer's label: those about the same thing, or all where those are few. Smoothed by two rows
-    /// that have it as often as all do, so that a few rows claim no certainty.
-    fn real_label_share(&self, question: &Question, about: &Stances) -> Option<f64> {
+    /// Real rows with the right answer's label and with another one: those about the same thing, or all where those are few.
+    fn real_labels(&self, question: &Question, about: &Stances) -> Option<(u64, u64)> {
         if !self.comparison.labels() {
             return None;
+        }
+        if about.same_label + about.other_label >= REAL_LABELS_MIN {
+            return Some((about.same_label, about.other_label));
         }
         let right: HashSet<String> = question
             .references
@@ -610,15 +651,7 @@ impl<'a> Reading<'a> {
         let all: u64 = self.labels.values().sum();
         let same = self.labels.iter().filter(|(label, _)| right.contains(*label));
         let same: u64 = same.map(|(_, count)| count).sum();
-        if all == 0 {
-            return None;
-        }
-        let share = same as f64 / all as f64;
-        let there = about.same_label + about.other_label;
-        if there < REAL_LABELS_MIN {
-            return Some(share);
-        }
-        Some((about.same_label as f64 + 2.0 * share) / (there as f64 + 2.0))
+        Some((same, all - same))
     }
 }
 
@@ -629,13 +662,17 @@ fn why(verdict: Verdict, evidence: &Evidence) -> String {
         synthetic,
         covering,
         minimum,
-        real_label_share,
+        real_labels,
     } = evidence;
     match verdict {
         Verdict::ContradictedByRealData => format!(
             "{} to the same question {} with the reference, {} agree",
             many(real.disagree, "real answer"),
-            if real.disagree == 1 { "disagrees" } else { "disagree" },
+            if real.disagree == 1 {
+                "disagrees"
+            } else {
+                "disagree"
+            },
             real.agree
         ),
         Verdict::CoveredWrongly if synthetic.disagree > synthetic.agree => format!(
@@ -644,14 +681,18 @@ fn why(verdict: Verdict, evidence: &Evidence) -> String {
             synthetic.agree
         ),
         Verdict::CoveredWrongly => format!(
-            "{} of {} about the same thing have the right answer's label, where real rows have it in {:.0} %",
+            "{} of {} about the same thing have the right answer's label, and {} of {}",
             synthetic.same_label,
             many(synthetic.same_label + synthetic.other_label, "synthetic row"),
-            100.0 * real_label_share.unwrap_or_default()
+            real_labels.map_or(0, |(right, _)| right),
+            many(real_labels.map_or(0, |(right, other)| right + other), "real row")
         ),
         Verdict::NeverCovered => "no training row is about it".to_owned(),
         Verdict::ThinlyCovered => {
-            format!("{} about it, fewer than {minimum}", many(*covering, "training row"))
+            format!(
+                "{} about it, fewer than {minimum}",
+                many(*covering, "training row")
+            )
         }
         Verdict::NotLearned => {
             let (agree, disagree) = (

@@ -7,7 +7,9 @@ pub enum Error {
     #[error(transparent)]
     Dataset(#[from] gristmill_dataset::Error),
     /// The dataset has no row to train on.
-    #[error("{path} holds no row to train on: name the dataset that the student was trained on, such as out/RUN/dataset")]
+    #[error(
+        "{path} holds no row to train on: name the dataset that the student was trained on, such as out/RUN/dataset"
+    )]
     Empty {
         /// Its folder.
         path: PathBuf,
@@ -16,7 +18,9 @@ pub enum Error {
     #[error("the embedding model failed: {0}")]
     Embedding(#[from] gristmill_ports::model::CallError),
     /// The embedding model returned another number of vectors, or of numbers in them.
-    #[error("the embedding model `{model}` returned vectors that do not fit the texts: name another with `--embed`")]
+    #[error(
+        "the embedding model `{model}` returned vectors that do not fit the texts: name another with `--embed`"
+    )]
     Vectors {
         /// Its name.
         model: String,

@@ -134,7 +134,10 @@ impl Cause {
         let mut causes: Vec<Self> = teacher.map(Self::Teacher).into_iter().collect();
         causes.extend(provenance.prompt_versions.iter().cloned().map(Self::Prompt));
         // A question may be about two passages.
-        let places = provenance.source_place.iter().flat_map(|places| places.split("; "));
+        let places = provenance
+            .source_place
+            .iter()
+            .flat_map(|places| places.split("; "));
         causes.extend(places.map(|place| Self::Passage(place.to_owned())));
         causes.sort();
         causes.dedup();

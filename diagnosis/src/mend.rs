@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gristmill_domain::job::{
-    Accept, Assign, Concept, Concepts, EmbedSource, Job, StrategyChoice, folded,
-};
+use gristmill_domain::job::{Accept, Assign, Concept, Concepts, EmbedSource, Job, StrategyChoice, folded};
 use serde::Serialize;
 
 use crate::finding::{Coverage, Findings};
@@ -191,7 +189,9 @@ pub fn mending_job(base: &Job, plan: &MendPlan<'_>) -> Job {
     if let Some(estimate) = plan.estimate {
         let budget = &mut job.budget;
         budget.usd = budget.usd.map(|_| estimate.usd.max(USD_MIN));
-        budget.calls = budget.calls.map(|_| (estimate.calls as f64).max(CALLS_MIN) as u64);
+        budget.calls = budget
+            .calls
+            .map(|_| (estimate.calls as f64).max(CALLS_MIN) as u64);
     }
     job
 }
@@ -203,10 +203,15 @@ fn known(concepts: &Concepts, name: &str) -> Concept {
         let labels = concept.labels.iter().map(|label| folded(label));
         folded(&concept.name) == wanted || labels.into_iter().any(|label| label == wanted)
     };
-    concepts.list.iter().find(named).cloned().unwrap_or_else(|| Concept {
-        name: name.to_owned(),
-        ..Concept::default()
-    })
+    concepts
+        .list
+        .iter()
+        .find(named)
+        .cloned()
+        .unwrap_or_else(|| Concept {
+            name: name.to_owned(),
+            ..Concept::default()
+        })
 }
 
 #[cfg(test)]
@@ -335,12 +340,18 @@ mod tests {
         assert_eq!(told, [("iron", Some(10)), ("salt", Some(12))]);
         assert_eq!(concepts.list[0].description, "a metal");
         assert_eq!((concepts.target, concepts.assign), (None, Assign::Model));
-        assert_eq!((made.generate.rows, made.generate.strategy), (None, StrategyChoice::Auto));
+        assert_eq!(
+            (made.generate.rows, made.generate.strategy),
+            (None, StrategyChoice::Auto)
+        );
         assert_eq!(made.seeds.documents.as_ref().unwrap().path, ["docs/iron.md"]);
         assert_eq!(made.teacher.len(), 1);
         // 20 rows at 2 cents, and a quarter.
         assert_eq!((made.budget.usd, made.budget.calls), (Some(0.5), None));
-        assert_eq!((made.seeds.path.clone(), made.holdout.clone()), (base.seeds.path, base.holdout));
+        assert_eq!(
+            (made.seeds.path.clone(), made.holdout.clone()),
+            (base.seeds.path, base.holdout)
+        );
         assert_eq!(MeasuredCost::default().of(20), None);
     }
 }

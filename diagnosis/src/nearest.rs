@@ -129,7 +129,12 @@ pub(crate) fn compare_block<S: Send>(
 fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     let (xs, ys) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest: f32 = xs.remainder().iter().zip(ys.remainder()).map(|(a, b)| a * b).sum();
+    let rest: f32 = xs
+        .remainder()
+        .iter()
+        .zip(ys.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
     for (x, y) in xs.zip(ys) {
         for ((sum, a), b) in sums.iter_mut().zip(x).zip(y) {
             *sum += a * b;

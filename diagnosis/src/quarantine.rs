@@ -25,15 +25,20 @@ pub struct QuarantinedRow {
 
 /// The rows of shown causes that contradict right answers; `speaking` are the rows that the causes were found in.
 pub fn quarantine(causes: &[ShownCause], speaking: &[SpeakingRow]) -> Vec<QuarantinedRow> {
-    let concepts: HashMap<&str, &Vec<String>> =
-        speaking.iter().map(|row| (row.row.as_str(), &row.concepts)).collect();
+    let concepts: HashMap<&str, &Vec<String>> = speaking
+        .iter()
+        .map(|row| (row.row.as_str(), &row.concepts))
+        .collect();
     let of = |shown: &ShownCause| {
         let (cause, why) = (shown.cause.to_string(), shown.why());
         let row = |id: &String| QuarantinedRow {
             id: id.clone(),
             cause: cause.clone(),
             why: why.clone(),
-            concepts: concepts.get(id.as_str()).map(|of| (*of).clone()).unwrap_or_default(),
+            concepts: concepts
+                .get(id.as_str())
+                .map(|of| (*of).clone())
+                .unwrap_or_default(),
         };
         shown.wrong.iter().map(row).collect::<Vec<_>>()
     };

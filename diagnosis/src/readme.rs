@@ -194,7 +194,9 @@ fn next(page: &mut String, report: &Report<'_>) {
 
 fn count(report: &Report<'_>, verdict: Verdict) -> u64 {
     let of = report.findings.counts();
-    of.iter().find(|(other, _)| *other == verdict).map_or(0, |(_, count)| *count)
+    of.iter()
+        .find(|(other, _)| *other == verdict)
+        .map_or(0, |(_, count)| *count)
 }
 
 /// A number with its noun, and verb.

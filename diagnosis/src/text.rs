@@ -20,7 +20,10 @@ pub fn diagnosis_text(diagnosis: &Diagnosis) -> String {
     line(format!("item {}: {}", diagnosis.item, diagnosis.verdict.words()));
     line(format!("  because    {}", diagnosis.why));
     line(format!("  question   {}", shortened(&diagnosis.question)));
-    line(format!("  reference  {}", shortened(&diagnosis.references.join(" or "))));
+    line(format!(
+        "  reference  {}",
+        shortened(&diagnosis.references.join(" or "))
+    ));
     for reply in &diagnosis.replies {
         line(format!("  student    {}", shortened(reply)));
     }

@@ -1,10 +1,10 @@
 //! What the training rows around a question say about why a student got it wrong.
 
-use gristmill_domain::stats::binomial_at_most;
+use gristmill_domain::stats::fisher_at_least;
 use serde::{Deserialize, Serialize};
 
 /// Level of the test that synthetic rows give a label less often than real ones.
-pub(crate) const LEVEL: f64 = 0.05;
+const LEVEL: f64 = 0.01;
 
 /// Why an answer is wrong, as far as the training rows tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,8 +76,8 @@ pub struct Evidence {
     pub covering: u64,
     /// Rows from which it counts as covered.
     pub minimum: u64,
-    /// Where answers are labels: how often real rows have the right answer's label, 0 to 1.
-    pub real_label_share: Option<f64>,
+    /// Where answers are labels: real rows with the right answer's label, and with another one, that synthetic rows are held against.
+    pub real_labels: Option<(u64, u64)>,
 }
 
 /// The verdict on a question that was answered wrongly: the first line of this table that holds.
@@ -90,15 +90,15 @@ pub struct Evidence {
 /// | fewer rows than the minimum are about it | thinly covered |
 /// | otherwise | covered and not learned |
 ///
-/// *Labels contradict* where more synthetic rows about the same thing have another label than have the right answer's, and so few have it
-/// that the probability of that or fewer is at most 5 % if each had it as often as real rows do (exact binomial test). Real rows about the
-/// same thing that have another label do not contradict: topics may lean to one label, and the item may be an exception.
+/// *Labels contradict* where more synthetic rows about the same thing have another label than have the right answer's, and they have it
+/// less often than real rows do: Fisher's exact test, one-sided, at 1 %. Real rows about the same thing that have another label do not
+/// contradict: topics may lean to one label, and the item may be an exception.
 pub fn verdict(evidence: &Evidence) -> Verdict {
     let Evidence { real, synthetic, .. } = evidence;
     if real.disagree > real.agree {
         return Verdict::ContradictedByRealData;
     }
-    let labels = || labels_contradict(synthetic, evidence.real_label_share);
+    let labels = || labels_contradict(synthetic, evidence.real_labels);
     if synthetic.disagree > synthetic.agree || (synthetic.disagree == synthetic.agree && labels()) {
         return Verdict::CoveredWrongly;
     }
@@ -109,10 +109,10 @@ pub fn verdict(evidence: &Evidence) -> Verdict {
     }
 }
 
-fn labels_contradict(rows: &Stances, real_share: Option<f64>) -> bool {
-    let Some(share) = real_share else { return false };
+fn labels_contradict(rows: &Stances, real: Option<(u64, u64)>) -> bool {
+    let Some((right, other)) = real else { return false };
     rows.other_label > rows.same_label
-        && binomial_at_most(rows.same_label, rows.same_label + rows.other_label, share) <= LEVEL
+        && fisher_at_least(right, other, rows.same_label, rows.other_label) <= LEVEL
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    fn evidence(real: [u64; 4], synthetic: [u64; 4], covering: u64, share: Option<f64>) -> Evidence {
+    fn evidence(real: [u64; 4], synthetic: [u64; 4], covering: u64, labels: Option<(u64, u64)>) -> Evidence {
         let stances = |[agree, disagree, same_label, other_label]: [u64; 4]| Stances {
             agree,
             disagree,
@@ -133,14 +133,14 @@ mod tests {
             synthetic: stances(synthetic),
             covering,
             minimum: 5,
-            real_label_share: share,
+            real_labels: labels,
         }
     }
 
     #[test]
     fn the_decision_table() {
         use Verdict::*;
-        for (real, synthetic, covering, share, expected) in [
+        for (real, synthetic, covering, labels, expected) in [
             // Rows that answer the same question.
             ([0, 1, 0, 0], [9, 0, 0, 0], 20, None, ContradictedByRealData),
             ([0, 1, 0, 0], [0, 9, 0, 0], 20, None, ContradictedByRealData),
@@ -152,33 +152,37 @@ mod tests {
             ([0, 0, 0, 0], [0, 0, 0, 0], 0, None, NeverCovered),
             ([0, 0, 0, 0], [1, 0, 0, 0], 4, None, ThinlyCovered),
             ([0, 0, 0, 0], [1, 0, 0, 0], 5, None, NotLearned),
-            // Labels: 0 of 5 where real rows have it half the time (1/32), 0 of 4 (1/16).
-            ([0, 0, 3, 3], [0, 0, 0, 5], 20, Some(0.5), CoveredWrongly),
-            ([0, 0, 3, 3], [0, 0, 0, 4], 20, Some(0.5), NotLearned),
+            // Labels: 6 of 7 real rows against 4 of 30 synthetic ones (p = 0.0006), and against 2 of 5 (p = 0.15).
+            ([0, 0, 6, 1], [0, 0, 4, 26], 37, Some((6, 1)), CoveredWrongly),
+            ([0, 0, 6, 1], [0, 0, 2, 3], 12, Some((6, 1)), NotLearned),
             // An exception in a topic whose real rows lean the other way, too.
-            ([0, 0, 0, 9], [0, 0, 0, 9], 20, Some(0.1), NotLearned),
+            ([0, 0, 0, 9], [0, 0, 0, 9], 20, Some((0, 9)), NotLearned),
             // Less often than real rows, but not rarely.
-            ([0, 0, 9, 0], [0, 0, 11, 10], 40, Some(0.9), NotLearned),
+            ([0, 0, 9, 0], [0, 0, 11, 10], 40, Some((90, 10)), NotLearned),
             // Rows on the question itself say more than those about the topic.
-            ([0, 0, 3, 3], [1, 0, 0, 9], 20, Some(0.5), NotLearned),
+            ([0, 0, 6, 1], [1, 0, 4, 26], 38, Some((6, 1)), NotLearned),
         ] {
-            let evidence = evidence(real, synthetic, covering, share);
+            let evidence = evidence(real, synthetic, covering, labels);
             assert_eq!(verdict(&evidence), expected, "{evidence:?}");
         }
     }
 
     fn some_evidence() -> impl Strategy<Value = Evidence> {
         let side = || prop::array::uniform4(0_u64..12);
-        (side(), side(), 0_u64..30, prop::option::of(0.0..=1.0_f64)).prop_map(
-            |(real, synthetic, more, share)| {
-                let covering = more + synthetic.iter().sum::<u64>() + real.iter().sum::<u64>();
-                evidence(real, synthetic, covering, share)
-            },
+        (
+            side(),
+            side(),
+            0_u64..30,
+            prop::option::of((0_u64..40, 0_u64..40)),
         )
+            .prop_map(|(real, synthetic, more, labels)| {
+                let covering = more + synthetic.iter().sum::<u64>() + real.iter().sum::<u64>();
+                evidence(real, synthetic, covering, labels)
+            })
     }
 
     proptest! {
-        /// A row more that agrees never makes an item less covered, nor its rows wrong.
+        /// A row more that agrees never makes an item less covered, nor its rows wrong, held against the same real labels.
         #[test]
         fn support_never_lowers_coverage(before in some_evidence(), real: bool, label: bool) {
             let mut after = before;
