@@ -35,7 +35,15 @@ pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> R
     };
     let trained = Trained::find(args.trained.dataset.as_deref(), &answers).map_err(Failure::Input)?;
     let shown = if args.all { 0 } else { usize::from(args.k) };
-    let found = diagnose(&args.trained, shown, &trained, trained.judged_by(), questions, &view).await?;
+    let found = diagnose(
+        &args.trained,
+        shown,
+        &trained,
+        trained.judged_by(),
+        questions,
+        &view,
+    )
+    .await?;
     let by = serde_json::json!({
         "model": answers.model, "dataset": trained.folder, "vectors": found.vectors, "near": found.near,
         "same": found.same, "rows": found.rows,
@@ -85,7 +93,15 @@ pub(crate) async fn mend(args: MendArgs, view: View, output: OutputStyle) -> Res
         mended::Begin::Job(errors) => print::job_errors(&errors),
         mended::Begin::Other(error) => Failure::Input(error),
     })?;
-    let found = diagnose(&args.trained, 0, &trained, Some(&begun.job), answers.wrong(), &view).await?;
+    let found = diagnose(
+        &args.trained,
+        0,
+        &trained,
+        Some(&begun.job),
+        answers.wrong(),
+        &view,
+    )
+    .await?;
     let work = move || mended::write(&args, &answers, &trained, &begun, &found);
     let written = tokio::task::spawn_blocking(work).await;
     let written = written.map_err(|error| Failure::Other(error.into()))?;

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_diagnosis::{
-    Cause, Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, ShownCause, gaps,
-    mending_job, quarantine, quarantine_whole, readme, shown_causes,
+    Cause, Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, ShownCause, gaps, mending_job,
+    quarantine, quarantine_whole, readme, shown_causes,
 };
 use gristmill_domain::job::{Budget, Job};
 use gristmill_domain::words::many;
@@ -47,7 +47,10 @@ pub(super) fn begin(args: &MendArgs, trained: &Trained) -> Result<Begun, Begin> 
             trained.folder.display()
         )));
     };
-    let run = trained.folder.parent().filter(|_| trained.folder.ends_with("dataset"));
+    let run = trained
+        .folder
+        .parent()
+        .filter(|_| trained.folder.ends_with("dataset"));
     Ok(Begun {
         base: base_of(&manifest.job, run),
         job: manifest.job.clone(),
@@ -94,7 +97,10 @@ pub(super) fn write(
     };
     let (gaps, nameless) = gaps(findings, &rows, args.rows_per_concept, args.trained.min_rows);
     let wanted = gaps.iter().map(|gap| gap.wanted).sum();
-    let estimate = trained.manifest.as_ref().and_then(|manifest| cost(manifest).of(wanted));
+    let estimate = trained
+        .manifest
+        .as_ref()
+        .and_then(|manifest| cost(manifest).of(wanted));
     let blamed = causes.iter().find_map(|shown| match &shown.cause {
         Cause::Teacher(name) => Some(name.split('@').next().unwrap_or(name).to_owned()),
         Cause::Prompt(_) | Cause::Passage(_) => None,
@@ -174,7 +180,9 @@ fn told(
         }
         text.push('\n');
     }
-    text.push_str(&format!("{out}/README.md: what fails, why, and what to run next\n"));
+    text.push_str(&format!(
+        "{out}/README.md: what fails, why, and what to run next\n"
+    ));
     let counts: Vec<Value> = findings
         .counts()
         .into_iter()
@@ -243,7 +251,11 @@ fn documents(job: &Job, base: &Path, findings: &Findings, gaps: &[gristmill_diag
 /// Writes the job file, and shows that it can be read.
 fn write_job(job: &Job, begun: &Begun, args: &MendArgs, file: &Path) -> anyhow::Result<()> {
     let absolute = |folder: &Path| {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         let found = folder.canonicalize();
         found.with_context(|| format!("the folder {} cannot be read", folder.display()))
     };

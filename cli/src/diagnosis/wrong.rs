@@ -32,7 +32,10 @@ impl WrongAnswers {
         let evaluation = read_evaluation(result)?;
         let model = chosen(&evaluation, model)?;
         let mut answers: HashMap<String, (usize, usize, Vec<String>)> = HashMap::new();
-        for answer in read_answers(result)?.into_iter().filter(|answer| answer.model == model) {
+        for answer in read_answers(result)?
+            .into_iter()
+            .filter(|answer| answer.model == model)
+        {
             let (all, right, wrong) = answers.entry(answer.graded.item.clone()).or_default();
             *all += 1;
             match answer.graded.grade.is_correct() {
@@ -42,7 +45,10 @@ impl WrongAnswers {
             }
         }
         let items = read_items(result)?;
-        let asked = items.iter().filter(|item| answers.contains_key(&item.item)).count() as u64;
+        let asked = items
+            .iter()
+            .filter(|item| answers.contains_key(&item.item))
+            .count() as u64;
         if asked == 0 {
             bail!("`{model}` answered no question of {}", result.display());
         }
@@ -68,7 +74,10 @@ impl WrongAnswers {
 
     /// An item by its id or first digits.
     pub(super) fn one(&self, digits: &str) -> anyhow::Result<Question> {
-        let answered = self.items.iter().filter(|item| self.answers.contains_key(&item.item));
+        let answered = self
+            .items
+            .iter()
+            .filter(|item| self.answers.contains_key(&item.item));
         let id = by_digits(answered.map(|item| item.item.as_str()), digits)?;
         let item = self.items.iter().find(|item| item.item == id);
         let item = item.ok_or_else(|| anyhow!("the result has no item `{id}`"))?;
@@ -124,7 +133,12 @@ impl WrongAnswers {
 /// The model whose answers are looked at.
 fn chosen(evaluation: &Evaluation, named: Option<&str>) -> anyhow::Result<String> {
     let names = || evaluation.models.iter().map(|model| model.model.as_str());
-    let list = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let list = || {
+        names()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match named {
         Some(name) if names().any(|other| other == name) => Ok(name.to_owned()),
         Some(name) => bail!(
@@ -134,7 +148,10 @@ fn chosen(evaluation: &Evaluation, named: Option<&str>) -> anyhow::Result<String
         ),
         None => match evaluation.student() {
             Some(student) => Ok(student.model.clone()),
-            None => bail!("no model of the result is the student: name one with `--model`: {}", list()),
+            None => bail!(
+                "no model of the result is the student: name one with `--model`: {}",
+                list()
+            ),
         },
     }
 }
