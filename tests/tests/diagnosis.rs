@@ -18,8 +18,25 @@ use gristmill_tests::harness::program;
 use serde_json::{Value, json};
 
 const TOPICS: [&str; 20] = [
-    "asthma", "gout", "anemia", "migraine", "psoriasis", "glaucoma", "sepsis", "scurvy", "malaria", "eczema",
-    "angina", "rickets", "tetanus", "measles", "cholera", "vertigo", "insomnia", "arthritis", "bronchitis",
+    "asthma",
+    "gout",
+    "anemia",
+    "migraine",
+    "psoriasis",
+    "glaucoma",
+    "sepsis",
+    "scurvy",
+    "malaria",
+    "eczema",
+    "angina",
+    "rickets",
+    "tetanus",
+    "measles",
+    "cholera",
+    "vertigo",
+    "insomnia",
+    "arthritis",
+    "bronchitis",
     "hepatitis",
 ];
 const WITHHELD: [usize; 3] = [0, 1, 2];
@@ -54,14 +71,43 @@ impl Draws {
 
 /// A question about a topic and its right answer: topics lean to yes or to no, and the one that a teacher is wrong about leans to yes.
 fn question(draws: &mut Draws, topic: usize) -> (String, &'static str) {
-    let drug = draws.of(&["zinc", "aspirin", "a steroid", "a statin", "exercise", "fasting", "vitamin D", "surgery"]);
+    let drug = draws.of(&[
+        "zinc",
+        "aspirin",
+        "a steroid",
+        "a statin",
+        "exercise",
+        "fasting",
+        "vitamin D",
+        "surgery",
+    ]);
     let verb = draws.of(&["reduce", "shorten", "worsen", "prevent", "predict", "delay"]);
-    let what = draws.of(&["relapses", "symptoms", "mortality", "the stay in hospital", "pain", "costs"]);
-    let who = draws.of(&["children", "older adults", "athletes", "smokers", "pregnant women", "rural patients"]);
+    let what = draws.of(&[
+        "relapses",
+        "symptoms",
+        "mortality",
+        "the stay in hospital",
+        "pain",
+        "costs",
+    ]);
+    let who = draws.of(&[
+        "children",
+        "older adults",
+        "athletes",
+        "smokers",
+        "pregnant women",
+        "rural patients",
+    ]);
     let text = match draws.below(3) {
         0 => format!("Does {drug} {verb} {what} of {who} with {}?", TOPICS[topic]),
-        1 => format!("In {who} who suffer from {}, can {drug} {verb} {what}?", TOPICS[topic]),
-        _ => format!("Is it shown for {} that {drug} may {verb} {what} among {who}?", TOPICS[topic]),
+        1 => format!(
+            "In {who} who suffer from {}, can {drug} {verb} {what}?",
+            TOPICS[topic]
+        ),
+        _ => format!(
+            "Is it shown for {} that {drug} may {verb} {what} among {who}?",
+            TOPICS[topic]
+        ),
     };
     let yes_of_ten = if topic == WRONG { 9 } else { 3 + topic % 5 };
     let truth = if draws.below(10) < yes_of_ten { "yes" } else { "no" };
@@ -124,12 +170,24 @@ impl Desk {
                     (false, true) => drop(self.right.insert(id.clone())),
                     (false, false) => drop(self.wrong.insert(id.clone())),
                 }
-                writer.push(Split::Train, row(&id, topic, &text, answer, (!is_real).then_some(second))).unwrap();
+                writer
+                    .push(
+                        Split::Train,
+                        row(&id, topic, &text, answer, (!is_real).then_some(second)),
+                    )
+                    .unwrap();
             }
         }
         std::fs::write(self.path("seeds.jsonl"), seeds).unwrap();
         let mut written = writer.finish().unwrap();
-        written.add("manifest.json", manifest(self.right.len() + self.wrong.len()).to_string().as_bytes()).unwrap();
+        written
+            .add(
+                "manifest.json",
+                manifest(self.right.len() + self.wrong.len())
+                    .to_string()
+                    .as_bytes(),
+            )
+            .unwrap();
         written.publish().unwrap();
     }
 
@@ -158,7 +216,11 @@ impl Desk {
                     "concepts": [TOPICS[topic]], "place": format!("seeds.jsonl:{number}")});
                 items.push_str(&format!("{line}\n"));
                 for format in ["plain", "instructed"] {
-                    let grade = if fails { ("incorrect", 0.0) } else { ("correct", 1.0) };
+                    let grade = if fails {
+                        ("incorrect", 0.0)
+                    } else {
+                        ("correct", 1.0)
+                    };
                     let line = json!({"model": "student", "item": item, "format": format, "reply": reply,
                         "grade": {"result": grade.0, "score": grade.1}, "form": {"kept": true, "words": 1},
                         "cost_usd_micros": 0});
@@ -166,9 +228,7 @@ impl Desk {
                 }
             }
         }
-        let model = |name: &str, role: &str| {
-            json!({"model": name, "role": role, "scorecard": null, "slices": {}, "failed": 0, "cut": 0})
-        };
+        let model = |name: &str, role: &str| json!({"model": name, "role": role, "scorecard": null, "slices": {}, "failed": 0, "cut": 0});
         let evaluation = json!({"format": 1, "run": "5ad72c53c314", "gristmill": "0.1.0", "of": "eval.yaml",
             "split": split, "questions_hash": "00", "questions": 200, "formats": ["plain", "instructed"],
             "graded_by": "validator", "models": [model("student", "student"), model("teacher", "teacher")],
@@ -184,7 +244,9 @@ impl Desk {
 
     fn gristmill(&self, args: &[&str]) -> Output {
         let mut command = Command::new(program().unwrap());
-        command.current_dir(self.folder.path()).args(["--progress", "none"]);
+        command
+            .current_dir(self.folder.path())
+            .args(["--progress", "none"]);
         command.args(args).env("CI", "1").output().unwrap()
     }
 
@@ -196,7 +258,9 @@ impl Desk {
 
     fn quarantined(&self) -> BTreeSet<String> {
         let text = std::fs::read_to_string(self.path("mend/quarantine.jsonl")).unwrap();
-        let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let rows = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
         rows.map(|row| {
             assert_eq!(row["cause"], "teacher=t@2026-02", "{row}");
             row["id"].as_str().unwrap().to_owned()
@@ -214,12 +278,19 @@ fn row(id: &str, topic: usize, question: &str, answer: &str, second: Option<bool
     let synthetic = |text: &str| second.is_some().then(|| text.to_owned());
     DatasetRow {
         id: id.to_owned(),
-        messages: vec![Turn::new(Speaker::User, question), Turn::new(Speaker::Assistant, answer)],
+        messages: vec![
+            Turn::new(Speaker::User, question),
+            Turn::new(Speaker::Assistant, answer),
+        ],
         tools: Vec::new(),
         rejected: None,
         reasoning: None,
         provenance: Provenance {
-            origin: if second.is_some() { Origin::Synthetic } else { Origin::Human },
+            origin: if second.is_some() {
+                Origin::Synthetic
+            } else {
+                Origin::Human
+            },
             source_place: Some(format!("seeds.jsonl: {id}")),
             strategy: synthetic("new_question"),
             prompt_versions: synthetic("new_question 3").into_iter().collect(),
@@ -246,7 +317,16 @@ fn manifest(rows: usize) -> Value {
 #[test]
 fn planted_faults_are_found() {
     let desk = Desk::new("validation");
-    let all = desk.json(&["trace", "--eval", "eval", "--all", "--embed", "words", "--dataset", "out/7f3a01c2d3e4"]);
+    let all = desk.json(&[
+        "trace",
+        "--eval",
+        "eval",
+        "--all",
+        "--embed",
+        "words",
+        "--dataset",
+        "out/7f3a01c2d3e4",
+    ]);
     let items = all["items"].as_array().unwrap();
     assert_eq!(items.len(), desk.failing.len());
     let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
@@ -258,20 +338,37 @@ fn planted_faults_are_found() {
     }
     println!("verdicts found, by what was planted: {found:?}");
     for (planted, (right, of)) in &found {
-        assert!(10 * right >= 9 * of, "{planted}: {right} of {of}: {}", all["verdicts"]);
+        assert!(
+            10 * right >= 9 * of,
+            "{planted}: {right} of {of}: {}",
+            all["verdicts"]
+        );
     }
     let causes = all["causes"].as_array().unwrap();
     assert_eq!(causes.len(), 1, "{causes:?}");
-    assert_eq!(causes[0]["cause"], json!({"kind": "teacher", "name": "t@2026-02"}));
+    assert_eq!(
+        causes[0]["cause"],
+        json!({"kind": "teacher", "name": "t@2026-02"})
+    );
 }
 
 #[test]
 fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
     let desk = Desk::new("validation");
-    let mended = desk.json(&["mend", "eval/result", "--embed", "words", "--dataset", "out/7f3a01c2d3e4/dataset"]);
+    let mended = desk.json(&[
+        "mend",
+        "eval/result",
+        "--embed",
+        "words",
+        "--dataset",
+        "out/7f3a01c2d3e4/dataset",
+    ]);
     // The list holds what is wrong, and hardly anything else.
     let listed = desk.quarantined();
-    let (wrong, right) = (listed.intersection(&desk.wrong).count(), listed.intersection(&desk.right).count());
+    let (wrong, right) = (
+        listed.intersection(&desk.wrong).count(),
+        listed.intersection(&desk.right).count(),
+    );
     println!(
         "quarantine: {wrong} of {} wrong rows, {right} of {} right ones",
         desk.wrong.len(),
@@ -297,13 +394,19 @@ fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
     let items = std::fs::read_to_string(desk.path("eval/result/items.jsonl")).unwrap();
     for line in items.lines() {
         let item: Value = serde_json::from_str(line).unwrap();
-        assert!(!job.contains(item["question"].as_str().unwrap()) && !job.contains(item["item"].as_str().unwrap()));
+        assert!(
+            !job.contains(item["question"].as_str().unwrap())
+                && !job.contains(item["item"].as_str().unwrap())
+        );
     }
     // What rows cost is what they did cost, and a quarter more.
     let estimate = &mended["estimate"];
     let rows = mended["rows"].as_f64().unwrap();
     let each = 0.071_017 / (desk.right.len() + desk.wrong.len()) as f64;
-    assert!((estimate["usd"].as_f64().unwrap() - 1.25 * each * rows).abs() <= 0.01, "{estimate}");
+    assert!(
+        (estimate["usd"].as_f64().unwrap() - 1.25 * each * rows).abs() <= 0.01,
+        "{estimate}"
+    );
     let page = std::fs::read_to_string(desk.path("mend/README.md")).unwrap();
     for told in [
         "gristmill run mend/job.yaml",
@@ -315,7 +418,17 @@ fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
         assert!(page.contains(told), "{told}: {page}");
     }
     // All of its rows, for whoever trusts none of them.
-    desk.json(&["mend", "eval", "--embed", "words", "--whole", "--budget", "3usd", "--dataset", "out/7f3a01c2d3e4"]);
+    desk.json(&[
+        "mend",
+        "eval",
+        "--embed",
+        "words",
+        "--whole",
+        "--budget",
+        "3usd",
+        "--dataset",
+        "out/7f3a01c2d3e4",
+    ]);
     let whole = desk.quarantined();
     assert!(whole.is_superset(&listed) && whole.len() > 2 * listed.len());
     let job = std::fs::read_to_string(desk.path("mend/job.yaml")).unwrap();
@@ -352,11 +465,26 @@ fn one_item_is_shown_with_the_rows_around_it() {
     assert_eq!(value["synthetic"][0]["provenance"]["teacher"], "t", "{value}");
     // Errors name what there is, and the way out.
     for (args, told) in [
-        (&["mend", "eval", "--dataset", "out/7f3a01c2d3e4"][..], "evaluate on validation rows first"),
-        (&["trace", "--eval", "eval", "ff", "--dataset", "out/7f3a01c2d3e4"], "has no item `ff`"),
-        (&["trace", "--eval", "eval", "0", "--dataset", "out/7f3a01c2d3e4"], "200 items begin with `0`"),
-        (&["trace", "--eval", "eval", "--all", "--model", "studnt"], "`student` is like it"),
-        (&["trace", "--eval", "eval", "--all", "--dataset", "eval"], "holds no dataset"),
+        (
+            &["mend", "eval", "--dataset", "out/7f3a01c2d3e4"][..],
+            "evaluate on validation rows first",
+        ),
+        (
+            &["trace", "--eval", "eval", "ff", "--dataset", "out/7f3a01c2d3e4"],
+            "has no item `ff`",
+        ),
+        (
+            &["trace", "--eval", "eval", "0", "--dataset", "out/7f3a01c2d3e4"],
+            "200 items begin with `0`",
+        ),
+        (
+            &["trace", "--eval", "eval", "--all", "--model", "studnt"],
+            "`student` is like it",
+        ),
+        (
+            &["trace", "--eval", "eval", "--all", "--dataset", "eval"],
+            "holds no dataset",
+        ),
         (&["trace", "--eval", "eval", "--all"], "`--dataset`"),
         (&["trace", "--eval", "out", "--all"], "holds no result"),
     ] {
@@ -365,9 +493,18 @@ fn one_item_is_shown_with_the_rows_around_it() {
         assert!(said(&output).contains(told), "{told}: {}", said(&output));
     }
     let right = std::fs::read_to_string(desk.path("eval/result/items.jsonl")).unwrap();
-    let right = right.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let right = right
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
     let right = right.map(|item| item["item"].as_str().unwrap().to_owned());
-    let right = right.filter(|item| !desk.failing.contains_key(item)).next().unwrap();
+    let right = right
+        .filter(|item| !desk.failing.contains_key(item))
+        .next()
+        .unwrap();
     let output = trace(&right, &[]);
-    assert!(said(&output).contains("there is nothing to explain"), "{}", said(&output));
+    assert!(
+        said(&output).contains("there is nothing to explain"),
+        "{}",
+        said(&output)
+    );
 }
