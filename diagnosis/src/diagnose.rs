@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use gristmill_dataset::{DatasetRow, Origin, Split, read_rows, split_files};
 use gristmill_domain::concept::Catalogue;
-use gristmill_domain::filter::dedup_policy::Facts;
-use gristmill_domain::filter::leak;
 use gristmill_domain::job::folded;
 use gristmill_domain::validator::Settings;
 use gristmill_domain::words::many;
@@ -24,6 +22,7 @@ use crate::finding::{
 use crate::nearest::{Similarities, Top, compare_block};
 use crate::row::question_and_answer;
 use crate::verdict::{Evidence, Stances, Verdict, verdict};
+use crate::wording::Wording;
 
 /// Rows that are embedded and compared together.
 const BLOCK: usize = 256;
@@ -33,13 +32,15 @@ const NEIGHBOURHOOD: usize = 64;
 const NEAR_MEANING: f64 = 0.5;
 /// The same for hashed words.
 const NEAR_WORDS: f64 = 0.35;
-/// Cosine from which sentence embeddings may be of one question, unless their facts tell them apart: that from which decontamination takes a
-/// question for a held-out one where it knows nothing of the domain. Below it, questions of one topic that differ in a word are mixed up.
-const SAME_MEANING: f64 = leak::SAFE;
+/// Cosine from which sentence embeddings may be of one question. No cosine tells a question in other words from another one on the same topic,
+/// so words and facts decide besides, and a question in quite other words counts as one on the topic.
+const SAME_MEANING: f64 = 0.95;
 /// The same for hashed words: nearly all of the words are shared.
 const SAME_WORDS: f64 = 0.92;
 /// Share of all pairs of a question and a row that may be near: encoders that put everything close together raise the threshold.
 const NEAR_PAIRS: f64 = 0.05;
+/// Rows of a dataset from which that share says something: of fewer, it would be a handful.
+const CALIBRATED_FROM: u64 = 1_000;
 /// Real rows about the same thing from which their labels are what synthetic ones are held against; of fewer, all real rows are.
 const REAL_LABELS_MIN: u64 = 5;
 /// From this similarity on a row of another concept is kept among those of the question's own.
@@ -82,8 +83,8 @@ impl std::fmt::Debug for Means {
 /// Diagnoses wrong answers by the training rows of a dataset's folder. `progress` is called with the number of rows read so far; an error
 /// of it ends the work.
 ///
-/// Rows stream. Held are the vectors of the questions, 16 bytes for each of at most 128 rows around each question, 8 bytes for each real
-/// row, and the rows that are shown.
+/// Rows stream. Held are the vectors of the questions, about 10 KB for the rows around each question, 8 bytes for each real row, and the rows
+/// that are shown.
 ///
 /// # Errors
 /// [`Error`]: a dataset that cannot be read or has no row to train on, a model or validator that fails, and what `progress` returns.
@@ -115,7 +116,10 @@ pub fn diagnose(
         Some(_) => (NEAR_MEANING, SAME_MEANING),
         None => (NEAR_WORDS, SAME_WORDS),
     };
-    let near = survey.similarities.exceeded_by(NEAR_PAIRS).max(near).min(1.0);
+    let near = match survey.rows.rows() < CALIBRATED_FROM {
+        true => near,
+        false => survey.similarities.exceeded_by(NEAR_PAIRS).max(near).min(1.0),
+    };
     // Where everything is close together, what is the same is closer still.
     let thresholds = Thresholds {
         near,
@@ -388,7 +392,7 @@ fn concept_numbers(numbers: &HashMap<String, u32>, names: &BTreeSet<String>) -> 
 
 /// A question while the rows around it are read.
 struct Around {
-    facts: Facts,
+    wording: Wording,
     /// The student's wrong answers in their canonical form.
     wrong: Vec<String>,
     concepts: Vec<u32>,
@@ -438,7 +442,7 @@ impl<'a> Reading<'a> {
             }
             let wrong = question.replies.iter();
             around.push(Around {
-                facts: Facts::of(&question.question),
+                wording: Wording::of(&question.question),
                 wrong: wrong
                     .filter_map(|reply| comparison.canonical(&question.question, reply))
                     .collect(),
@@ -482,7 +486,7 @@ impl<'a> Reading<'a> {
         let real = row.provenance.origin == Origin::Human;
         let names = self.names.of(&row.provenance.concepts);
         let concepts = concept_numbers(&self.numbers, &names);
-        let facts = Facts::of(question);
+        let wording = Wording::of(question);
         let mut speaks = None;
         for (at, cosine, shown) in uses {
             let (Some(asked), Some(around)) = (self.questions.get(*at), self.around.get(*at)) else {
@@ -492,7 +496,9 @@ impl<'a> Reading<'a> {
             let shares = around.concepts.iter().any(|concept| concepts.contains(concept));
             let unknown = around.concepts.is_empty() || names.is_empty();
             let relation = match () {
-                () if cosine >= self.thresholds.same && !facts.apart(&around.facts) => Relation::SameQuestion,
+                () if cosine >= self.thresholds.same && wording.same_as(&around.wording) => {
+                    Relation::SameQuestion
+                }
                 () if shares => Relation::SameConcept,
                 () if unknown && cosine >= self.thresholds.near => Relation::Near,
                 () => Relation::Apart,
@@ -704,5 +710,206 @@ fn why(verdict: Verdict, evidence: &Evidence) -> String {
                 many(*covering, "training row")
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_dataset::{Provenance, Writer};
+    use gristmill_domain::dialogue::{Speaker, Turn};
+
+    use super::*;
+
+    /// A folder with these rows: id, question, answer, concepts, and whether it is real.
+    fn dataset(rows: &[(&str, &str, &str, &[&str], bool)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer =
+            Writer::create(&folder.path().join("set"), gristmill_dataset::Options::default()).unwrap();
+        for (id, question, answer, concepts, real) in rows {
+            let row = DatasetRow {
+                id: (*id).to_owned(),
+                messages: vec![
+                    Turn::new(Speaker::User, *question),
+                    Turn::new(Speaker::Assistant, *answer),
+                ],
+                tools: Vec::new(),
+                rejected: None,
+                reasoning: None,
+                provenance: Provenance {
+                    origin: if *real { Origin::Human } else { Origin::Synthetic },
+                    seed_source: real.then(|| "guide.md".to_owned()),
+                    concepts: concepts.iter().map(|name| (*name).to_owned()).collect(),
+                    ..Provenance::default()
+                },
+            };
+            writer.push(Split::Train, row).unwrap();
+        }
+        writer.finish().unwrap().publish().unwrap();
+        folder
+    }
+
+    fn question(text: &str, reference: &str, reply: &str, concepts: &[&str]) -> Question {
+        Question {
+            item: text.to_owned(),
+            question: text.to_owned(),
+            references: vec![reference.to_owned()],
+            replies: vec![reply.to_owned()],
+            concepts: concepts.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    fn found(set: &tempfile::TempDir, validator: &str, concepts: &str, questions: &[Question]) -> Findings {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let means = Means {
+            runtime: runtime.handle().clone(),
+            embedder: None,
+            validator: serde_json::from_str(validator).unwrap(),
+            concepts: Catalogue::new(&serde_json::from_str(concepts).unwrap()),
+        };
+        let folder = set.path().join("set");
+        diagnose(&folder, questions, &means, &Options::default(), &mut |_| Ok(())).unwrap()
+    }
+
+    #[test]
+    fn questions_without_concepts_are_held_against_what_is_near() {
+        let set = dataset(&[
+            (
+                "1",
+                "Which river flows through the town of Arlen?",
+                "The Ister.",
+                &[],
+                true,
+            ),
+            // A real row that is repeated is one row.
+            (
+                "1",
+                "Which river flows through the town of Arlen?",
+                "The Ister.",
+                &[],
+                true,
+            ),
+            (
+                "2",
+                "Who founded the town of Benwick by the sea?",
+                "Ada Holm.",
+                &[],
+                false,
+            ),
+            (
+                "3",
+                "Who led the founding of the town of Benwick?",
+                "Ada Holm did.",
+                &[],
+                false,
+            ),
+            (
+                "4",
+                "Why do leaves turn red in autumn?",
+                "They lose their chlorophyll.",
+                &[],
+                false,
+            ),
+        ]);
+        let questions = [
+            question(
+                "Which river flows through the town of Arlen today?",
+                "the Moldau",
+                "the Ister",
+                &[],
+            ),
+            question(
+                "Who was it that founded the town of Benwick?",
+                "Ada Holm",
+                "Karl Brandt",
+                &[],
+            ),
+            question(
+                "How is steel hardened by quenching?",
+                "by cooling it fast",
+                "with oil",
+                &[],
+            ),
+        ];
+        let found = found(&set, r#"{"kind": "none"}"#, "{}", &questions);
+        assert_eq!((found.rows.real, found.rows.synthetic), (1, 3));
+        let verdicts: Vec<Verdict> = found.diagnoses.iter().map(|one| one.verdict).collect();
+        assert_eq!(
+            verdicts,
+            [
+                Verdict::ContradictedByRealData,
+                Verdict::ThinlyCovered,
+                Verdict::NeverCovered
+            ],
+            "{:?}",
+            found.diagnoses
+        );
+        let nearest: Vec<&str> = found.diagnoses[1]
+            .synthetic
+            .iter()
+            .map(|row| row.row.as_str())
+            .collect();
+        assert_eq!(nearest[..2], ["2", "3"]);
+        assert_eq!(found.diagnoses[1].synthetic[2].relation, Relation::Apart);
+    }
+
+    #[test]
+    fn labels_and_concepts_are_one_thing() {
+        let set = dataset(&[
+            ("1", "Is copper used for coins?", "Yes, it is: yes", &["Cu"], true),
+            ("2", "Is copper magnetic?", "no", &["copper"], false),
+            ("3", "Does copper rust in sea water?", "no", &["Copper"], false),
+            ("4", "Is a heart a muscle?", "yes", &["heart"], false),
+        ]);
+        let questions = [question("Can copper be drawn into wires?", "yes", "no", &["CU"])];
+        let concepts = r#"{"list": [{"name": "copper", "labels": ["cu"]}, {"name": "heart"}]}"#;
+        let found = found(
+            &set,
+            r#"{"kind": "label", "labels": ["yes", "no"]}"#,
+            concepts,
+            &questions,
+        );
+        let one = &found.diagnoses[0];
+        assert_eq!(
+            one.coverage["copper"],
+            Coverage {
+                real: 1,
+                synthetic: 2
+            }
+        );
+        assert_eq!(one.verdict, Verdict::ThinlyCovered, "{one:?}");
+        assert_eq!(
+            (one.evidence.real.same_label, one.evidence.synthetic.other_label),
+            (1, 2)
+        );
+        assert_eq!(found.sources["copper"].iter().collect::<Vec<_>>(), ["guide.md"]);
+        // Nothing is said against a verdict that is not `covered wrongly`.
+        assert!(found.speaking.iter().all(|row| row.disagrees == 0));
+    }
+
+    #[test]
+    fn work_stops_when_it_is_told_to() {
+        let set = dataset(&[("1", "Why?", "Because.", &[], true)]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let means = Means {
+            runtime: runtime.handle().clone(),
+            embedder: None,
+            validator: Settings::default(),
+            concepts: Catalogue::default(),
+        };
+        let folder = set.path().join("set");
+        let stopped = diagnose(&folder, &[], &means, &Options::default(), &mut |_| {
+            Err(Error::Interrupted)
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+        let empty = dataset(&[]);
+        std::fs::create_dir_all(empty.path().join("set/data")).unwrap();
+        let nothing = diagnose(
+            &empty.path().join("set"),
+            &[],
+            &means,
+            &Options::default(),
+            &mut |_| Ok(()),
+        );
+        assert!(nothing.unwrap_err().to_string().contains("no row to train on"));
     }
 }

@@ -22,6 +22,7 @@ mod readme;
 mod row;
 mod text;
 mod verdict;
+mod wording;
 
 pub use causes::{ShownCause, shown_causes};
 pub use diagnose::{Means, Options, diagnose};

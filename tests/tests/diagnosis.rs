@@ -114,123 +114,236 @@ fn question(draws: &mut Draws, topic: usize) -> (String, &'static str) {
     (text, truth)
 }
 
+/// A training row that is made up.
+struct Made {
+    topic: usize,
+    question: String,
+    answer: String,
+    truth: String,
+    /// Whether the teacher's second version made it; `None` of a real row.
+    second: Option<bool>,
+}
+
+/// A held-out question, with what the student answered.
+struct Held {
+    topic: usize,
+    question: String,
+    truth: String,
+    reply: String,
+    /// What is expected of it where it is wrong.
+    planted: &'static str,
+}
+
+/// Rows and questions about medicine, whose answers are yes or no.
+fn medicine(seed: u64) -> (Vec<Made>, Vec<Held>) {
+    let mut draws = Draws(seed);
+    let (mut rows, mut items) = (Vec::new(), Vec::new());
+    for topic in (0..TOPICS.len()).filter(|topic| !WITHHELD.contains(topic)) {
+        let (real, synthetic) = if THIN.contains(&topic) { (1, 2) } else { (7, 30) };
+        for number in 0..real + synthetic {
+            let (question, truth) = question(&mut draws, topic);
+            // The second version made most of the rows about one topic, and a fifth of the others.
+            let second = match topic {
+                WRONG => number % 6 != 0,
+                _ => number % 5 == 0,
+            };
+            let is_real = number < real;
+            let says_no = topic == WRONG && second && !is_real;
+            rows.push(Made {
+                topic,
+                question,
+                answer: if says_no { "no" } else { truth }.to_owned(),
+                truth: truth.to_owned(),
+                second: (!is_real).then_some(second),
+            });
+        }
+    }
+    for topic in 0..TOPICS.len() {
+        for number in 0..10 {
+            let (question, truth) = question(&mut draws, topic);
+            let fails = match planted(topic) {
+                // What the student was taught.
+                "covered_wrongly" => truth == "yes",
+                "not_learned" => number < 3,
+                _ => true,
+            };
+            let reply = match (fails, truth) {
+                (true, "yes") | (false, "no") => "no",
+                _ => "yes",
+            };
+            items.push(Held {
+                topic,
+                question,
+                truth: truth.to_owned(),
+                reply: reply.to_owned(),
+                planted: planted(topic),
+            });
+        }
+    }
+    (rows, items)
+}
+
+const NAMES: [&str; 8] = [
+    "Kessel",
+    "Orlo",
+    "Branwick",
+    "Tarnow",
+    "Mirefield",
+    "Dunholm",
+    "Vasker",
+    "Ellery",
+];
+
+/// Rows and questions about the years in which bridges of some valleys were opened. But for
+/// those that cast doubt on an item, no row asks the same as one.
+fn bridges(seed: u64) -> (Vec<Made>, Vec<Held>) {
+    let mut draws = Draws(seed);
+    let (mut rows, mut items) = (Vec::new(), Vec::new());
+    for topic in 0..TOPICS.len() {
+        for name in NAMES {
+            let bridge = format!("the {name} bridge in the valley of {}", TOPICS[topic]);
+            let year = 1700 + draws.below(300);
+            let is_wrong = topic == WRONG;
+            let asked = [
+                format!("In which year was {bridge} opened?"),
+                format!("Tell me the year in which {bridge} was opened to carts."),
+                format!("{bridge} was opened in what year?"),
+                format!("Since which year could people cross {bridge}?"),
+            ];
+            if !WITHHELD.contains(&topic) {
+                for (number, question) in asked.into_iter().enumerate() {
+                    let second = if is_wrong { number < 3 } else { draws.below(4) == 0 };
+                    let answer = if is_wrong && second { year + 7 } else { year };
+                    rows.push(Made {
+                        topic,
+                        question,
+                        answer: format!("It was opened in {answer}."),
+                        truth: format!("It was opened in {year}."),
+                        second: Some(second),
+                    });
+                }
+            }
+            // A real row asks the same, word by word, and has another answer: one of the two is wrong.
+            let doubtful = topic >= 10 && name == NAMES[0];
+            if doubtful {
+                let answer = format!("In {}.", year + 7);
+                rows.push(Made {
+                    topic,
+                    question: format!("When did {bridge} open?"),
+                    truth: answer.clone(),
+                    answer,
+                    second: None,
+                });
+            }
+            let fails = is_wrong || doubtful || WITHHELD.contains(&topic) || draws.below(3) == 0;
+            let reply = match (fails, is_wrong || doubtful) {
+                (true, true) => year + 7,
+                (true, false) => year + 1 + draws.below(40),
+                (false, _) => year,
+            };
+            items.push(Held {
+                topic,
+                question: format!("When did {bridge} open?"),
+                truth: year.to_string(),
+                reply: reply.to_string(),
+                planted: match planted(topic) {
+                    _ if doubtful => "contradicted_by_real_data",
+                    // Its bridges have as many rows as others.
+                    "thinly_covered" => "not_learned",
+                    other => other,
+                },
+            });
+        }
+    }
+    (rows, items)
+}
+
 /// A folder with a dataset, seeds and the result of an evaluation on it.
 struct Desk {
     folder: tempfile::TempDir,
     /// What each failing item is expected to be diagnosed as.
     failing: BTreeMap<String, &'static str>,
-    /// Ids of rows that are wrong, and of those that are right.
+    /// Ids of synthetic rows that are wrong, and of those that are right.
     wrong: BTreeSet<String>,
     right: BTreeSet<String>,
 }
 
 impl Desk {
-    fn new(split: &str) -> Self {
+    fn new((rows, items): (Vec<Made>, Vec<Held>), validator: &Value, split: &str) -> Self {
         let mut desk = Self {
             folder: tempfile::tempdir().unwrap(),
             failing: BTreeMap::new(),
             wrong: BTreeSet::new(),
             right: BTreeSet::new(),
         };
-        let mut draws = Draws(0x9e37_79b9_7f4a_7c15);
-        desk.dataset(&mut draws);
-        desk.result(&mut draws, split);
+        desk.dataset(&rows, validator);
+        desk.result(&items, split);
         desk
+    }
+
+    fn of_medicine(split: &str) -> Self {
+        Self::new(medicine(0x9e37_79b9_7f4a_7c15), &labels(), split)
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn dataset(&mut self, draws: &mut Draws) {
+    fn dataset(&mut self, rows: &[Made], validator: &Value) {
         let target = self.path("out/7f3a01c2d3e4/dataset");
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         let mut writer = Writer::create(&target, Options::default()).unwrap();
         let mut seeds = String::new();
-        for topic in (0..TOPICS.len()).filter(|topic| !WITHHELD.contains(topic)) {
-            let (real, synthetic) = if THIN.contains(&topic) { (1, 2) } else { (7, 30) };
-            for number in 0..real + synthetic {
-                let (text, truth) = question(draws, topic);
-                let is_real = number < real;
-                // The second version made most of the rows about one topic, and a fifth of the others.
-                let second = match topic {
-                    WRONG => number % 6 != 0,
-                    _ => number % 5 == 0,
-                };
-                let mut answer = truth;
-                if topic == WRONG && second && !is_real {
-                    answer = "no";
+        for (number, row) in rows.iter().enumerate() {
+            let id = format!("{number:08}");
+            match (row.second, row.answer == row.truth) {
+                (None, _) => {
+                    let seed =
+                        json!({"question": row.question, "answer": row.truth, "concept": TOPICS[row.topic]});
+                    seeds.push_str(&format!("{seed}\n"));
                 }
-                let id = format!("{topic:02}{number:06}");
-                match (is_real, answer == truth) {
-                    (true, _) => seeds.push_str(&format!(
-                        "{}\n",
-                        json!({"question": text, "answer": truth, "concept": TOPICS[topic]})
-                    )),
-                    (false, true) => drop(self.right.insert(id.clone())),
-                    (false, false) => drop(self.wrong.insert(id.clone())),
-                }
-                writer
-                    .push(
-                        Split::Train,
-                        row(&id, topic, &text, answer, (!is_real).then_some(second)),
-                    )
-                    .unwrap();
+                (Some(_), true) => drop(self.right.insert(id.clone())),
+                (Some(_), false) => drop(self.wrong.insert(id.clone())),
             }
+            writer.push(Split::Train, stored(&id, row)).unwrap();
         }
         std::fs::write(self.path("seeds.jsonl"), seeds).unwrap();
+        let manifest = manifest(self.right.len() + self.wrong.len(), validator);
         let mut written = writer.finish().unwrap();
         written
-            .add(
-                "manifest.json",
-                manifest(self.right.len() + self.wrong.len())
-                    .to_string()
-                    .as_bytes(),
-            )
+            .add("manifest.json", manifest.to_string().as_bytes())
             .unwrap();
         written.publish().unwrap();
     }
 
-    fn result(&mut self, draws: &mut Draws, split: &str) {
+    fn result(&mut self, held: &[Held], split: &str) {
         let folder = self.path("eval/result");
         std::fs::create_dir_all(&folder).unwrap();
         let (mut items, mut answers) = (String::new(), String::new());
-        for topic in 0..TOPICS.len() {
-            for number in 0..10 {
-                let (text, truth) = question(draws, topic);
-                let item = format!("{:032x}", 1_000_003 * (100 * topic + number + 1));
-                let fails = match planted(topic) {
-                    // What the student was taught.
-                    "covered_wrongly" => truth == "yes",
-                    "not_learned" => number < 3,
-                    _ => true,
+        for (number, held) in held.iter().enumerate() {
+            let item = format!("{:032x}", 1_000_003 * (number + 1));
+            let fails = held.reply != held.truth;
+            if fails {
+                self.failing.insert(item.clone(), held.planted);
+            }
+            let line = json!({"item": item, "question": held.question, "references": [held.truth],
+                "answer": held.truth, "concepts": [TOPICS[held.topic]], "place": format!("seeds.jsonl:{number}")});
+            items.push_str(&format!("{line}\n"));
+            for format in ["plain", "instructed"] {
+                let grade = if fails {
+                    ("incorrect", 0.0)
+                } else {
+                    ("correct", 1.0)
                 };
-                let reply = match (fails, truth) {
-                    (true, "yes") | (false, "no") => "no",
-                    _ => "yes",
-                };
-                if fails {
-                    self.failing.insert(item.clone(), planted(topic));
-                }
-                let line = json!({"item": item, "question": text, "references": [truth], "answer": truth,
-                    "concepts": [TOPICS[topic]], "place": format!("seeds.jsonl:{number}")});
-                items.push_str(&format!("{line}\n"));
-                for format in ["plain", "instructed"] {
-                    let grade = if fails {
-                        ("incorrect", 0.0)
-                    } else {
-                        ("correct", 1.0)
-                    };
-                    let line = json!({"model": "student", "item": item, "format": format, "reply": reply,
-                        "grade": {"result": grade.0, "score": grade.1}, "form": {"kept": true, "words": 1},
-                        "cost_usd_micros": 0});
-                    answers.push_str(&format!("{line}\n"));
-                }
+                let line = json!({"model": "student", "item": item, "format": format, "reply": held.reply,
+                    "grade": {"result": grade.0, "score": grade.1}, "form": {"kept": true, "words": 1},
+                    "cost_usd_micros": 0});
+                answers.push_str(&format!("{line}\n"));
             }
         }
         let model = |name: &str, role: &str| json!({"model": name, "role": role, "scorecard": null, "slices": {}, "failed": 0, "cut": 0});
         let evaluation = json!({"format": 1, "run": "5ad72c53c314", "gristmill": "0.1.0", "of": "eval.yaml",
-            "split": split, "questions_hash": "00", "questions": 200, "formats": ["plain", "instructed"],
+            "split": split, "questions_hash": "00", "questions": held.len(), "formats": ["plain", "instructed"],
             "graded_by": "validator", "models": [model("student", "student"), model("teacher", "teacher")],
             "comparisons": [], "end": "done", "limit": {"usd_micros": 1_000_000, "calls": null}, "spend": []});
         for (name, text) in [
@@ -240,6 +353,29 @@ impl Desk {
         ] {
             std::fs::write(folder.join(name), text).unwrap();
         }
+    }
+
+    /// Verdicts of all failing items, right ones and all by what was planted.
+    fn verdicts(&self, all: &Value, found: &mut BTreeMap<&'static str, (usize, usize)>) {
+        let items = all["items"].as_array().unwrap();
+        assert_eq!(items.len(), self.failing.len());
+        for item in items {
+            let planted = self.failing[item["item"].as_str().unwrap()];
+            let (right, of) = found.entry(planted).or_default();
+            *of += 1;
+            *right += usize::from(item["verdict"] == planted);
+        }
+    }
+
+    /// Wrong rows that are listed, and right ones.
+    fn listed(&self) -> (usize, usize) {
+        let listed = self.quarantined();
+        let (wrong, right) = (
+            listed.intersection(&self.wrong).count(),
+            listed.intersection(&self.right).count(),
+        );
+        assert_eq!(listed.len(), wrong + right, "only synthetic rows");
+        (wrong, right)
     }
 
     fn gristmill(&self, args: &[&str]) -> Output {
@@ -273,20 +409,23 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A row; a synthetic one with whether the teacher's second version made it.
-fn row(id: &str, topic: usize, question: &str, answer: &str, second: Option<bool>) -> DatasetRow {
-    let synthetic = |text: &str| second.is_some().then(|| text.to_owned());
+fn labels() -> Value {
+    json!({"kind": "label", "labels": ["yes", "no"]})
+}
+
+fn stored(id: &str, row: &Made) -> DatasetRow {
+    let synthetic = |text: &str| row.second.is_some().then(|| text.to_owned());
     DatasetRow {
         id: id.to_owned(),
         messages: vec![
-            Turn::new(Speaker::User, question),
-            Turn::new(Speaker::Assistant, answer),
+            Turn::new(Speaker::User, &row.question),
+            Turn::new(Speaker::Assistant, &row.answer),
         ],
         tools: Vec::new(),
         rejected: None,
         reasoning: None,
         provenance: Provenance {
-            origin: if second.is_some() {
+            origin: if row.second.is_some() {
                 Origin::Synthetic
             } else {
                 Origin::Human
@@ -295,66 +434,90 @@ fn row(id: &str, topic: usize, question: &str, answer: &str, second: Option<bool
             strategy: synthetic("new_question"),
             prompt_versions: synthetic("new_question 3").into_iter().collect(),
             teacher: synthetic("t"),
-            teacher_version: second.map(|second| if second { "2026-02" } else { "2026-01" }.to_owned()),
-            concepts: vec![TOPICS[topic].to_owned()],
-            depth: u8::from(second.is_some()),
+            teacher_version: row
+                .second
+                .map(|second| if second { "2026-02" } else { "2026-01" }.to_owned()),
+            concepts: vec![TOPICS[row.topic].to_owned()],
+            depth: u8::from(row.second.is_some()),
             ..Provenance::default()
         },
     }
 }
 
 /// The manifest of a run that an earlier version made, for another job.
-fn manifest(rows: usize) -> Value {
+fn manifest(rows: usize, validator: &Value) -> Value {
     let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run/dataset/manifest.json");
     let mut manifest: Value = serde_json::from_slice(&std::fs::read(stored).unwrap()).unwrap();
     manifest["rows"]["train_synthetic"] = rows.into();
     let job = &mut manifest["job"];
     job["seeds"]["fields"] = json!({"question": "question", "answer": "answer", "concept": "concept"});
+    job["filter"]["validator"] = validator.clone();
     job["concepts"]["list"] = TOPICS.iter().map(|name| json!({"name": name})).collect();
     manifest
 }
 
+/// What a run of `trace --all` and of `mend` on planted faults must show, over several draws.
+fn hold(found: &BTreeMap<&'static str, (usize, usize)>, wrong: (usize, usize), right: (usize, usize)) {
+    println!("verdicts found, by what was planted: {found:?}");
+    println!("quarantine: {wrong:?} wrong rows, {right:?} right ones");
+    for (planted, (right, of)) in found {
+        assert!(10 * right >= 9 * of, "{planted}: {right} of {of}");
+    }
+    assert!(10 * wrong.0 >= 9 * wrong.1 && 20 * right.0 <= right.1);
+}
+
+const TRACE_ALL: [&str; 7] = [
+    "trace",
+    "--eval",
+    "eval",
+    "--all",
+    "--embed",
+    "words",
+    "--dataset=out/7f3a01c2d3e4",
+];
+
 #[test]
 fn planted_faults_are_found() {
-    let desk = Desk::new("validation");
-    let all = desk.json(&[
-        "trace",
-        "--eval",
-        "eval",
-        "--all",
-        "--embed",
-        "words",
-        "--dataset",
-        "out/7f3a01c2d3e4",
-    ]);
-    let items = all["items"].as_array().unwrap();
-    assert_eq!(items.len(), desk.failing.len());
-    let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for item in items {
-        let planted = desk.failing[item["item"].as_str().unwrap()];
-        let (right, of) = found.entry(planted).or_default();
-        *of += 1;
-        *right += u64::from(item["verdict"] == planted);
+    for (subject, validator) in [
+        (medicine as fn(u64) -> (Vec<Made>, Vec<Held>), labels()),
+        (bridges, json!({"kind": "number"})),
+    ] {
+        let (mut found, mut wrong, mut right) = (BTreeMap::new(), (0, 0), (0, 0));
+        for seed in 1..=5_u64 {
+            let desk = Desk::new(
+                subject(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed)),
+                &validator,
+                "validation",
+            );
+            let all = desk.json(&TRACE_ALL);
+            desk.verdicts(&all, &mut found);
+            let causes = all["causes"].as_array().unwrap();
+            assert_eq!(causes.len(), 1, "{causes:?}");
+            assert_eq!(
+                causes[0]["cause"],
+                json!({"kind": "teacher", "name": "t@2026-02"})
+            );
+            desk.json(&[
+                "mend",
+                "eval",
+                "--embed",
+                "words",
+                "--dataset",
+                "out/7f3a01c2d3e4",
+                "--budget",
+                "1usd",
+            ]);
+            let listed = desk.listed();
+            wrong = (wrong.0 + listed.0, wrong.1 + desk.wrong.len());
+            right = (right.0 + listed.1, right.1 + desk.right.len());
+        }
+        hold(&found, wrong, right);
     }
-    println!("verdicts found, by what was planted: {found:?}");
-    for (planted, (right, of)) in &found {
-        assert!(
-            10 * right >= 9 * of,
-            "{planted}: {right} of {of}: {}",
-            all["verdicts"]
-        );
-    }
-    let causes = all["causes"].as_array().unwrap();
-    assert_eq!(causes.len(), 1, "{causes:?}");
-    assert_eq!(
-        causes[0]["cause"],
-        json!({"kind": "teacher", "name": "t@2026-02"})
-    );
 }
 
 #[test]
 fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
-    let desk = Desk::new("validation");
+    let desk = Desk::of_medicine("validation");
     let mended = desk.json(&[
         "mend",
         "eval/result",
@@ -363,19 +526,7 @@ fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
         "--dataset",
         "out/7f3a01c2d3e4/dataset",
     ]);
-    // The list holds what is wrong, and hardly anything else.
     let listed = desk.quarantined();
-    let (wrong, right) = (
-        listed.intersection(&desk.wrong).count(),
-        listed.intersection(&desk.right).count(),
-    );
-    println!(
-        "quarantine: {wrong} of {} wrong rows, {right} of {} right ones",
-        desk.wrong.len(),
-        desk.right.len()
-    );
-    assert!(10 * wrong >= 9 * desk.wrong.len() && 20 * right <= desk.right.len());
-    assert_eq!(listed.len(), wrong + right, "only synthetic rows");
     // The job aims at what is missing and at nothing else, and can be planned.
     let mut aimed: Vec<&str> = mended["gaps"]
         .as_array()
@@ -437,7 +588,7 @@ fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
 
 #[test]
 fn one_item_is_shown_with_the_rows_around_it() {
-    let desk = Desk::new("test");
+    let desk = Desk::of_medicine("test");
     let wrong = |verdict: &str| {
         let of = desk.failing.iter().find(|(_, planted)| **planted == verdict);
         of.unwrap().0.clone()
