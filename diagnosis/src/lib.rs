@@ -10,17 +10,22 @@
 //!
 //! [`diagnose`] and [`quarantine_whole`] block: run them on a thread that may.
 
+mod blocks;
 mod causes;
 mod compare;
 mod diagnose;
 mod error;
 mod finding;
 mod mend;
+mod names;
 mod nearest;
 mod quarantine;
+mod reading;
 mod readme;
 mod row;
+mod survey;
 mod text;
+mod vectors;
 mod verdict;
 mod wording;
 

@@ -1,6 +1,7 @@
 //! What the training rows around a question say about why a student got it wrong.
 
 use gristmill_domain::stats::fisher_at_least;
+use gristmill_domain::words::many;
 use serde::{Deserialize, Serialize};
 
 /// Level of the test that synthetic rows give a label less often than real ones.
@@ -113,6 +114,58 @@ fn labels_contradict(rows: &Stances, real: Option<(u64, u64)>) -> bool {
     let Some((right, other)) = real else { return false };
     rows.other_label > rows.same_label
         && fisher_at_least(right, other, rows.same_label, rows.other_label) <= LEVEL
+}
+
+/// What a verdict rests on.
+pub(crate) fn why(verdict: Verdict, evidence: &Evidence) -> String {
+    let Evidence {
+        real,
+        synthetic,
+        covering,
+        minimum,
+        real_labels,
+    } = evidence;
+    match verdict {
+        Verdict::ContradictedByRealData => format!(
+            "{} to the same question {} with the reference, {} agree",
+            many(real.disagree, "real answer"),
+            if real.disagree == 1 {
+                "disagrees"
+            } else {
+                "disagree"
+            },
+            real.agree
+        ),
+        Verdict::CoveredWrongly if synthetic.disagree > synthetic.agree => format!(
+            "{} of the same question or with the student's answer contradict the reference, {} support it",
+            many(synthetic.disagree, "synthetic row"),
+            synthetic.agree
+        ),
+        Verdict::CoveredWrongly => format!(
+            "{} of {} about the same thing have the right answer's label, and {} of {}",
+            synthetic.same_label,
+            many(synthetic.same_label + synthetic.other_label, "synthetic row"),
+            real_labels.map_or(0, |(right, _)| right),
+            many(real_labels.map_or(0, |(right, other)| right + other), "real row")
+        ),
+        Verdict::NeverCovered => "no training row is about it".to_owned(),
+        Verdict::ThinlyCovered => {
+            format!(
+                "{} about it, fewer than {minimum}",
+                many(*covering, "training row")
+            )
+        }
+        Verdict::NotLearned => {
+            let (agree, disagree) = (
+                real.agree + real.same_label + synthetic.agree + synthetic.same_label,
+                real.disagree + real.other_label + synthetic.disagree + synthetic.other_label,
+            );
+            format!(
+                "{} about it; of those that say something about the answer, {agree} agree and {disagree} do not",
+                many(*covering, "training row")
+            )
+        }
+    }
 }
 
 #[cfg(test)]

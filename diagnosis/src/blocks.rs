@@ -1,0 +1,43 @@
+//! The rows that are trained on, in blocks.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+
+use gristmill_dataset::{DatasetRow, Origin, Split, read_rows, split_files};
+
+use crate::Error;
+
+/// Rows that are embedded and compared together.
+const BLOCK: usize = 256;
+
+/// Calls `take` with blocks of the rows that are trained on, each with its number; a real row that is repeated comes once.
+pub(crate) fn each_block(
+    dataset: &Path,
+    progress: &mut dyn FnMut(u64) -> Result<(), Error>,
+    mut take: impl FnMut(&[(u32, DatasetRow)]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let (state, mut seen) = (RandomState::new(), HashSet::new());
+    let (mut block, mut read, mut number) = (Vec::with_capacity(BLOCK), 0, 0_u32);
+    let trained = |split: &Split| !matches!(split, Split::Validation | Split::Test);
+    for split in Split::ALL.into_iter().filter(trained) {
+        for file in split_files(dataset, split)? {
+            for row in read_rows(&file)? {
+                let row = row?;
+                read += 1;
+                if row.provenance.origin == Origin::Human && !seen.insert(state.hash_one(&row.id)) {
+                    continue;
+                }
+                block.push((number, row));
+                number = number.saturating_add(1);
+                if block.len() == BLOCK {
+                    take(&block)?;
+                    block.clear();
+                    progress(read)?;
+                }
+            }
+        }
+    }
+    take(&block)?;
+    progress(read)
+}

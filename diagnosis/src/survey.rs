@@ -1,0 +1,170 @@
+//! The first reading of a dataset: the rows nearest to each question, and what concepts have.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use gristmill_dataset::{DatasetRow, Origin};
+use gristmill_domain::job::folded;
+use gristmill_measure::cores;
+
+use crate::Error;
+use crate::compare::Comparison;
+use crate::finding::{Coverage, Question};
+use crate::names::{Names, concept_numbers};
+use crate::nearest::{Similarities, Top, compare_block};
+use crate::row::question_and_answer;
+use crate::vectors::Vectors;
+
+/// Rows of each origin around a question whose answers are looked at: more than are shown, so that one wrong row among many is found.
+const NEIGHBOURHOOD: usize = 64;
+/// From this similarity on a row of another concept is kept among those of the question's own.
+const KEPT_FROM: f32 = 0.9;
+
+/// A question while rows are looked for.
+pub(crate) struct Asked {
+    /// Numbers of its concepts.
+    pub(crate) concepts: Vec<u32>,
+    /// Rows of its concepts.
+    pub(crate) covering: u64,
+    pub(crate) real: Tops,
+    pub(crate) synthetic: Tops,
+}
+
+/// Rows of one origin: the nearest ones, and the nearest ones of the question's concepts before others.
+pub(crate) struct Tops {
+    pub(crate) nearest: Top,
+    pub(crate) about: Top,
+}
+
+impl Tops {
+    pub(crate) fn rows(&self) -> BTreeMap<u32, f32> {
+        let found = self.nearest.found().iter().chain(self.about.found());
+        found.map(|found| (found.row, found.cosine)).collect()
+    }
+}
+
+/// The first reading.
+pub(crate) struct Survey<'a> {
+    pub(crate) names: &'a Names<'a>,
+    pub(crate) comparison: &'a Comparison,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) vectors: Vec<f32>,
+    /// The questions' concepts by their folded names.
+    pub(crate) numbers: HashMap<String, u32>,
+    pub(crate) similarities: Similarities,
+    pub(crate) concepts: BTreeMap<String, Coverage>,
+    pub(crate) rows: Coverage,
+    pub(crate) sources: BTreeMap<String, BTreeSet<String>>,
+    /// Real rows by their label.
+    pub(crate) labels: HashMap<String, u64>,
+}
+
+impl<'a> Survey<'a> {
+    pub(crate) fn new(
+        questions: &[Question],
+        names: &'a Names<'a>,
+        (shown, minimum): (usize, usize),
+        comparison: &'a Comparison,
+    ) -> Self {
+        let mut numbers = HashMap::new();
+        let tops = || Tops {
+            nearest: Top::new(shown),
+            about: Top::new(NEIGHBOURHOOD.max(minimum)),
+        };
+        let asked = questions
+            .iter()
+            .map(|question| Asked {
+                concepts: names
+                    .of(&question.concepts)
+                    .iter()
+                    .map(|name| {
+                        let next = numbers.len() as u32;
+                        *numbers.entry(folded(name)).or_insert(next)
+                    })
+                    .collect(),
+                covering: 0,
+                real: tops(),
+                synthetic: tops(),
+            })
+            .collect();
+        Self {
+            names,
+            comparison,
+            asked,
+            vectors: Vec::new(),
+            numbers,
+            similarities: Similarities::new(),
+            concepts: BTreeMap::new(),
+            rows: Coverage::default(),
+            sources: BTreeMap::new(),
+            labels: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn take(&mut self, rows: &[(u32, DatasetRow)], vectors: &Vectors<'_>) -> Result<(), Error> {
+        let mut kept = Vec::with_capacity(rows.len());
+        let mut texts = Vec::with_capacity(rows.len());
+        for (number, row) in rows {
+            let Some((question, answer)) = question_and_answer(row) else {
+                continue;
+            };
+            let real = row.provenance.origin == Origin::Human;
+            let names = self.names.of(&row.provenance.concepts);
+            for name in &names {
+                let coverage = self.concepts.entry(name.clone()).or_default();
+                *(if real {
+                    &mut coverage.real
+                } else {
+                    &mut coverage.synthetic
+                }) += 1;
+                if let (Some(source), true) = (
+                    &row.provenance.seed_source,
+                    self.numbers.contains_key(&folded(name)),
+                ) {
+                    self.sources
+                        .entry(name.clone())
+                        .or_default()
+                        .insert(source.clone());
+                }
+            }
+            *(if real {
+                &mut self.rows.real
+            } else {
+                &mut self.rows.synthetic
+            }) += 1;
+            if real
+                && self.comparison.labels()
+                && let Some(label) = self.comparison.canonical(&question, &answer)
+            {
+                *self.labels.entry(label).or_default() += 1;
+            }
+            kept.push((*number, real, concept_numbers(&self.numbers, &names)));
+            texts.push(question);
+        }
+        let block = vectors.of(&texts)?;
+        compare_block(
+            &self.vectors,
+            &block,
+            vectors.dimensions(),
+            &mut self.asked,
+            &mut self.similarities,
+            cores(),
+            |asked, at, cosine| {
+                let Some((number, real, concepts)) = kept.get(at) else {
+                    return;
+                };
+                let shares = asked.concepts.iter().any(|concept| concepts.contains(concept));
+                asked.covering += u64::from(shares);
+                let tops = if *real {
+                    &mut asked.real
+                } else {
+                    &mut asked.synthetic
+                };
+                tops.nearest.offer(*number, cosine, cosine);
+                let first = shares || cosine >= KEPT_FROM;
+                tops.about
+                    .offer(*number, cosine, if first { cosine + 2.0 } else { cosine });
+            },
+        );
+        Ok(())
+    }
+}
