@@ -115,7 +115,7 @@ pub fn diagnose(
         near,
         same: same.max((1.0 + near) / 2.0),
     };
-    let mut reading = Reading::new(survey, questions, &comparison, &names, thresholds);
+    let mut reading = Reading::new(survey, questions, &comparison, &names, thresholds, options.shown);
     each_block(dataset, progress, |rows| {
         reading.take(rows);
         Ok(())

@@ -102,9 +102,9 @@ pub struct Diagnosis {
     pub evidence: Evidence,
     /// Training rows of each of the item's concepts.
     pub coverage: BTreeMap<String, Coverage>,
-    /// The nearest real rows, the nearest first.
+    /// The nearest real rows: those about the question before others, each with the nearest first.
     pub real: Vec<Neighbour>,
-    /// The nearest synthetic rows, the nearest first.
+    /// The nearest synthetic rows, in the same order.
     pub synthetic: Vec<Neighbour>,
 }
 

@@ -47,8 +47,10 @@ pub(crate) struct Reading<'a> {
     numbers: HashMap<String, u32>,
     questions: &'a [Question],
     around: Vec<Around>,
-    /// Questions that a row is around, with the cosine and whether it is among the nearest.
-    wanted: HashMap<u32, Vec<(usize, f32, bool)>>,
+    /// Questions that a row is around, with the cosine.
+    wanted: HashMap<u32, Vec<(usize, f32)>>,
+    /// Rows of each origin that are shown with a question.
+    shown: usize,
     thresholds: Thresholds,
     concepts: BTreeMap<String, Coverage>,
     rows: Coverage,
@@ -64,15 +66,14 @@ impl<'a> Reading<'a> {
         comparison: &'a Comparison,
         names: &'a Names<'a>,
         thresholds: Thresholds,
+        shown: usize,
     ) -> Self {
-        let mut wanted: HashMap<u32, Vec<(usize, f32, bool)>> = HashMap::new();
+        let mut wanted: HashMap<u32, Vec<(usize, f32)>> = HashMap::new();
         let mut around = Vec::with_capacity(questions.len());
         for (number, (asked, question)) in survey.asked.into_iter().zip(questions).enumerate() {
             for tops in [&asked.real, &asked.synthetic] {
-                let nearest: HashSet<u32> = tops.nearest.found().iter().map(|found| found.row).collect();
                 for (row, cosine) in tops.rows() {
-                    let shown = nearest.contains(&row);
-                    wanted.entry(row).or_default().push((number, cosine, shown));
+                    wanted.entry(row).or_default().push((number, cosine));
                 }
             }
             let wrong = question.replies.iter();
@@ -96,6 +97,7 @@ impl<'a> Reading<'a> {
             questions,
             around,
             wanted,
+            shown,
             thresholds,
             concepts: survey.concepts,
             rows: survey.rows,
@@ -117,13 +119,13 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn read(&mut self, row: &DatasetRow, question: &str, answer: &str, uses: &[(usize, f32, bool)]) {
+    fn read(&mut self, row: &DatasetRow, question: &str, answer: &str, uses: &[(usize, f32)]) {
         let real = row.provenance.origin == Origin::Human;
         let names = self.names.of(&row.provenance.concepts);
         let concepts = concept_numbers(&self.numbers, &names);
         let wording = Wording::of(question);
         let mut speaks = None;
-        for (at, cosine, shown) in uses {
+        for (at, cosine) in uses {
             let (Some(asked), Some(around)) = (self.questions.get(*at), self.around.get(*at)) else {
                 continue;
             };
@@ -170,7 +172,7 @@ impl<'a> Reading<'a> {
                 });
                 around.speaking.push((number, stance));
             }
-            if *shown {
+            if self.shown > 0 {
                 around.near.push(Neighbour {
                     row: row.id.clone(),
                     cosine,
@@ -246,10 +248,19 @@ impl<'a> Reading<'a> {
                 (name.clone(), there.map(|(_, rows)| *rows).unwrap_or_default())
             };
             let mut near = around.near;
-            near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| a.row.cmp(&b.row)));
-            let (real, synthetic) = near
+            // What is about the question comes first.
+            near.sort_by(|a, b| {
+                let apart = |row: &Neighbour| row.relation == Relation::Apart;
+                let order = apart(a).cmp(&apart(b));
+                order
+                    .then_with(|| b.cosine.total_cmp(&a.cosine))
+                    .then_with(|| a.row.cmp(&b.row))
+            });
+            let (mut real, mut synthetic): (Vec<Neighbour>, Vec<Neighbour>) = near
                 .into_iter()
                 .partition(|row| row.provenance.origin == Origin::Human);
+            real.truncate(self.shown);
+            synthetic.truncate(self.shown);
             diagnoses.push(Diagnosis {
                 item: question.item.clone(),
                 question: question.question.clone(),

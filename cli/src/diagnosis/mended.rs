@@ -102,7 +102,11 @@ pub(super) fn write(
         .as_ref()
         .and_then(|manifest| cost(manifest).of(wanted));
     let blamed = causes.iter().find_map(|shown| match &shown.cause {
-        Cause::Teacher(name) => Some(name.split('@').next().unwrap_or(name).to_owned()),
+        Cause::Teacher(name) => Some(
+            name.rsplit_once('@')
+                .map_or(name.as_str(), |(name, _)| name)
+                .to_owned(),
+        ),
         Cause::Prompt(_) | Cause::Passage(_) => None,
     });
     std::fs::create_dir_all(&args.out)
