@@ -111,7 +111,7 @@ pub(crate) enum Command {
     /// Ask a student, its base and its teachers a dataset's held-out questions, and say how good they are, and how sure that is.
     Eval(Box<EvalArgs>),
     /// Decide whether a student may be used: exit code 0 where it passes, 7 where it does not, 8 where the data do not decide.
-    Gate(GateArgs),
+    Gate(Box<GateArgs>),
     /// Say for each generation of a student whether it still knows what the first one knew: the stage of knowledge collapse. Exit code 7 where
     /// knowledge is lost.
     Collapse(CollapseArgs),
@@ -269,6 +269,14 @@ pub(crate) struct GateArgs {
     /// The evaluation of the student before it, on the same questions; left out, the one that this evaluation names as `previous`, or the base.
     #[arg(long, value_name = "RESULT")]
     pub(crate) before: Option<PathBuf>,
+    /// The lineage that the student's training set belongs to: whether it holds its real rows and no held-out one.
+    #[arg(long)]
+    pub(crate) lineage: Option<PathBuf>,
+    /// The generation that the student was trained on; the newest one when left out.
+    #[arg(long, requires = "lineage")]
+    pub(crate) generation: Option<u32>,
+    #[command(flatten)]
+    pub(crate) leaks: LeakArgs,
     /// The gate file (YAML): what the student must show. Defaults hold for what it leaves out.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,

@@ -17,8 +17,8 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{MendArgs, OutputStyle, TraceArgs, TrainedArgs};
+use crate::drive::signal;
 use crate::failure::Failure;
-use crate::launch::signal;
 use crate::view::View;
 use crate::{print, workshop};
 use wrong::{Trained, WrongAnswers};

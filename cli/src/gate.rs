@@ -1,14 +1,15 @@
 //! `gristmill gate`: whether a student may be used, as an exit code.
 
 use anyhow::anyhow;
-use gristmill_evaluation::gate::{GateDecision, GatePolicy, GateReport, decide};
+use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, decide};
 use gristmill_jobfile::SettingsFile;
 use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs};
 use serde_json::json;
 
 use crate::args::{GateArgs, OutputStyle};
 use crate::failure::Failure;
-use crate::print;
+use crate::view::View;
+use crate::{generation, print};
 
 /// The file of a gate's policy.
 const POLICY: SettingsFile = SettingsFile {
@@ -16,14 +17,30 @@ const POLICY: SettingsFile = SettingsFile {
     checked_by: "gate",
 };
 
-pub(crate) async fn gate(args: GateArgs, output: OutputStyle) -> Result<(), Failure> {
+pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let policy: GatePolicy =
         gristmill_jobfile::settings(POLICY, args.policy.as_deref(), &args.set, |_| Vec::new())
             .map_err(|errors| print::job_errors(&errors))?;
+    let training_set = match args.lineage {
+        None => None,
+        Some(lineage) => Some(generation::checked(lineage, args.generation, args.leaks, view).await?),
+    };
+    if let Some(fault) = training_set.as_ref().and_then(|checked| checked.faults.first()) {
+        return Err(Failure::Input(anyhow!(
+            "the generation is not as it was made: {fault}\nhelp: `gristmill generation check` says more"
+        )));
+    }
     let decided = tokio::task::spawn_blocking(move || -> anyhow::Result<(GateReport, String)> {
         let result = EvaluatedStudent::read(&args.result)?;
         let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
-        let inputs = gate_inputs(&policy, &result, before.as_ref())?;
+        let mut inputs = gate_inputs(&policy, &result, before.as_ref())?;
+        if let Some(checked) = training_set {
+            inputs.anchor = Some(AnchorRows {
+                expected: checked.anchor_expected,
+                present: checked.anchor_present,
+            });
+            inputs.leaks = Some(checked.leaks.count);
+        }
         let student = result.evaluation().student().map(|model| model.model.clone());
         Ok((decide(&policy, &inputs), student.unwrap_or_default()))
     });

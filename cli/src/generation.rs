@@ -1,6 +1,6 @@
 //! `gristmill generation`: the training sets of a line of students.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gristmill_datasets::Task;
 use gristmill_domain::words::{many, thousands};
@@ -76,6 +76,22 @@ async fn quarantine(args: QuarantineArgs, view: View, output: OutputStyle) -> Re
         Lineage::quarantine(&args.lineage, &quarantining, task)
     });
     tell(made.await?, &folder, &view, output)
+}
+
+/// Checks one generation, the newest where none is named, for the gate of a student that was trained on it.
+pub(crate) async fn checked(
+    lineage: PathBuf,
+    number: Option<u32>,
+    args: LeakArgs,
+    view: View,
+) -> Result<Checked, Failure> {
+    let options = leaks(args);
+    let checked = work(view, move |task| {
+        let lineage = Lineage::open(&lineage)?;
+        let number = lineage.entry(number)?.number;
+        lineage.checked(number, &options, task)
+    });
+    checked.await
 }
 
 async fn check(args: CheckArgs, view: View, output: OutputStyle) -> Result<(), Failure> {

@@ -168,7 +168,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         #[cfg(not(feature = "trainer"))]
         Command::Ablate(_) => Err(Failure::Input(features::missing("`gristmill ablate`", "trainer"))),
         Command::Collapse(args) => collapse::collapse(args, cli.output).await,
-        Command::Gate(args) => gate::gate(args, cli.output).await,
+        Command::Gate(args) => gate::gate(*args, view, cli.output).await,
         Command::Report(args) => report::report(&args, cli.output).await,
         #[cfg(feature = "dashboard")]
         Command::Ui(args) => ui::serve(args).await,
