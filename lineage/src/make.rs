@@ -207,7 +207,7 @@ impl Making<'_> {
         self.check_locked(&counts)?;
         let mut written = writer.finish()?;
         let generation = self.describe(&mut written, &sources, chosen, &counts)?;
-        let manifest = label(&mut written, &generation)?;
+        let manifest = label(&mut written, &generation, &sources)?;
         let files: Vec<FileDigest> = written.files().iter().map(file_digest).collect();
         written.publish()?;
         self.enter(&generation, manifest, &counts, &files)?;

@@ -32,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) manifest: Option<String>,
     /// What its manifest says.
     pub(crate) said: Said,
+    /// The job that it was made by, as its manifest holds it.
+    pub(crate) job: Option<serde_json::Value>,
     /// It is the generation before, not a new dataset.
     pub(crate) is_parent: bool,
 }
@@ -129,13 +131,15 @@ impl Source {
 
     fn read(named: &Path, folder: PathBuf) -> Result<Self, Error> {
         let path = folder.join("manifest.json");
-        let (manifest, said) = match path.exists() {
-            false => (None, Said::default()),
+        let (manifest, said, job) = match path.exists() {
+            false => (None, Said::default(), None),
             true => {
                 let text = std::fs::read(&path).map_err(Error::io(&path))?;
-                let said = serde_json::from_slice(&text)
-                    .map_err(|error| Error::damaged(&path, error.to_string()))?;
-                (Some(digest::blake3(&path)?), said)
+                let damaged = |error: serde_json::Error| Error::damaged(&path, error.to_string());
+                let whole: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
+                let job = whole.get("job").cloned();
+                let said = serde_json::from_value(whole).map_err(damaged)?;
+                (Some(digest::blake3(&path)?), said, job)
             }
         };
         Ok(Self {
@@ -143,6 +147,7 @@ impl Source {
             folder,
             manifest,
             said,
+            job,
             is_parent: false,
         })
     }

@@ -182,8 +182,13 @@ pub(super) fn file_digest(file: &FileInfo) -> FileDigest {
     }
 }
 
-/// Adds what is said of the generation, its card and its manifest; returns the manifest's hash.
-pub(super) fn label(written: &mut Finished, generation: &Generation) -> Result<String, Error> {
+/// Adds what is said of the generation, its card and its manifest; returns the manifest's hash. The manifest holds the job of the newest dataset:
+/// whoever evaluates a student, or mends the generation, asks and grades as that job does.
+pub(super) fn label(
+    written: &mut Finished,
+    generation: &Generation,
+    sources: &[Source],
+) -> Result<String, Error> {
     let text = serde_json::to_vec_pretty(generation).map_err(anyhow::Error::from)?;
     written.add(Generation::NAME, &text)?;
     let about = About {
@@ -204,6 +209,7 @@ pub(super) fn label(written: &mut Finished, generation: &Generation) -> Result<S
             "test": generation.test,
             "synthetic_share": generation.synthetic.share,
         },
+        "job": sources.iter().rev().find_map(|source| source.job.as_ref()),
         "files": written.files(),
     });
     let text = serde_json::to_vec_pretty(&manifest).map_err(anyhow::Error::from)?;
