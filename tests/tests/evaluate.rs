@@ -549,3 +549,59 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         "{why}"
     );
 }
+
+#[test]
+fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
+    let (bench, dataset) = with_student("max_steps=1");
+    // Two of the stored run's real rows share half of their words with a test row.
+    let looked_for = ["--embed", "off", "--coverage", "0.6"];
+    json_of(
+        &bench,
+        &[&["generation", "add", "lineage", &dataset], &looked_for[..]].concat(),
+    );
+    let generation = "lineage/generations/1";
+    let ask = [
+        "eval",
+        generation,
+        "--student",
+        "student",
+        "--max-tokens",
+        "4",
+        "--formats",
+        "plain,labelled",
+    ];
+    let told = json_of(&bench, &ask);
+    let result = told["result"].as_str().unwrap();
+    let gate = |more: &[&str]| {
+        let args = [&["gate", result, "--output", "json"], &looked_for[..], more].concat();
+        let output = bench.gristmill(&args).unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            output.status.code(),
+            told,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, without, _) = gate(&[]);
+    assert_eq!(code, Some(8));
+    assert!(without.contains("not searched for its real rows"), "{without}");
+    let (code, with, _) = gate(&["--lineage", "lineage"]);
+    assert_eq!(code, Some(8), "a model of random weights shows nothing: {with}");
+    assert!(
+        with.contains("The training set holds all of its")
+            && with.contains("No held-out item is in the training set"),
+        "{with}"
+    );
+    // A file of the generation that was changed is no training set that a gate may trust.
+    let file = std::fs::read_dir(bench.folder.path().join(generation).join("data")).unwrap();
+    let file = file
+        .map(|file| file.unwrap().path())
+        .find(|file| file.to_str().unwrap().contains("train-"))
+        .unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let (code, _, why) = gate(&["--lineage", "lineage"]);
+    assert_eq!(code, Some(3), "{why}");
+}
