@@ -57,10 +57,9 @@ pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> R
             print::either(output, &value, &diagnosis_text(one));
         }
         _ => {
-            let counts: serde_json::Map<String, serde_json::Value> = found
-                .counts()
-                .into_iter()
-                .map(|(verdict, count)| (name(&verdict), count.into()))
+            let counts = found.counts().into_iter();
+            let counts: Vec<serde_json::Value> = counts
+                .map(|(verdict, count)| serde_json::json!({"verdict": verdict, "items": count}))
                 .collect();
             let causes = diagnosis::shown_causes(&found.speaking);
             let value = serde_json::json!({
@@ -74,14 +73,6 @@ pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> R
         }
     }
     Ok(())
-}
-
-/// A verdict's name in JSON.
-fn name(verdict: &diagnosis::Verdict) -> String {
-    let value = serde_json::to_value(verdict).ok();
-    value
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// Writes what mends the wrong answers.

@@ -180,7 +180,7 @@ fn next(page: &mut String, report: &Report<'_>) {
         let _written = writeln!(commands, "    gristmill run {}/job.yaml", report.out);
     }
     match commands.is_empty() {
-        true => page.push_str("Nothing: neither rows to take out nor gaps to fill were found.\n"),
+        true => page.push_str("There are neither rows to take out nor gaps to fill.\n"),
         false => {
             page.push_str(&commands);
             let _written = writeln!(

@@ -199,9 +199,9 @@ const NAMES: [&str; 8] = [
 fn bridges(seed: u64) -> (Vec<Made>, Vec<Held>) {
     let mut draws = Draws(seed);
     let (mut rows, mut items) = (Vec::new(), Vec::new());
-    for topic in 0..TOPICS.len() {
+    for (topic, valley) in TOPICS.iter().enumerate() {
         for name in NAMES {
-            let bridge = format!("the {name} bridge in the valley of {}", TOPICS[topic]);
+            let bridge = format!("the {name} bridge in the valley of {valley}");
             let year = 1700 + draws.below(300);
             let is_wrong = topic == WRONG;
             let asked = [
@@ -647,11 +647,8 @@ fn one_item_is_shown_with_the_rows_around_it() {
     let right = right
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let right = right.map(|item| item["item"].as_str().unwrap().to_owned());
-    let right = right
-        .filter(|item| !desk.failing.contains_key(item))
-        .next()
-        .unwrap();
+    let mut right = right.map(|item| item["item"].as_str().unwrap().to_owned());
+    let right = right.find(|item| !desk.failing.contains_key(item)).unwrap();
     let output = trace(&right, &[]);
     assert!(
         said(&output).contains("there is nothing to explain"),

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_diagnosis::{
-    Cause, Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, ShownCause, gaps, mending_job,
-    quarantine, quarantine_whole, readme, shown_causes,
+    Cause, Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, gaps, mending_job, quarantine,
+    quarantine_whole, readme, shown_causes,
 };
 use gristmill_domain::job::{Budget, Job};
 use gristmill_domain::words::many;
@@ -127,11 +127,16 @@ pub(super) fn write(
         write_job(&job, begun, args, &file)?;
     }
     write_rows(&args.out.join("quarantine.jsonl"), &rows)?;
-    let page = readme(&Report {
-        result: &answers.named.display().to_string(),
+    let (result, dataset, out) = (
+        answers.named.display().to_string(),
+        shown(&trained.folder),
+        args.out.display().to_string(),
+    );
+    let report = Report {
+        result: &result,
         model: &answers.model,
-        dataset: &shown(&trained.folder),
-        out: &args.out.display().to_string(),
+        dataset: &dataset,
+        out: &out,
         asked: answers.asked,
         findings,
         causes: &causes,
@@ -141,44 +146,33 @@ pub(super) fn write(
         estimate,
         job: !gaps.is_empty(),
         same_teacher: same_teacher.as_deref(),
-    });
+    };
     let card = args.out.join("README.md");
-    std::fs::write(&card, page).with_context(|| format!("{} cannot be written", card.display()))?;
-    Ok(told(args, answers, findings, &causes, &rows, &gaps, estimate))
+    std::fs::write(&card, readme(&report))
+        .with_context(|| format!("{} cannot be written", card.display()))?;
+    Ok(told(&report))
 }
 
-fn told(
-    args: &MendArgs,
-    answers: &WrongAnswers,
-    findings: &Findings,
-    causes: &[ShownCause],
-    rows: &[QuarantinedRow],
-    gaps: &[gristmill_diagnosis::Gap],
-    estimate: Option<Estimate>,
-) -> Written {
-    let wanted: u64 = gaps.iter().map(|gap| gap.wanted).sum();
-    let mut text = format!(
-        "{} of {} questions wrong\n",
-        findings.diagnoses.len(),
-        answers.asked
-    );
+/// The same for the terminal and for programs.
+fn told(report: &Report<'_>) -> Written {
+    let (findings, out) = (report.findings, report.out);
+    let wrong = findings.diagnoses.len();
+    let mut text = format!("{wrong} of {} questions wrong\n", report.asked);
     for (verdict, count) in findings.counts().into_iter().filter(|(_, count)| *count > 0) {
         text.push_str(&format!("  {:<26} {count:>5}\n", verdict.words()));
     }
-    for shown in causes {
+    for shown in report.causes {
         text.push_str(&format!("cause {}: {}\n", shown.cause, shown.why()));
     }
-    let out = args.out.display();
-    if !rows.is_empty() {
-        text.push_str(&format!(
-            "{out}/quarantine.jsonl: {} to take out\n",
-            many(rows.len() as u64, "row")
-        ));
+    if report.quarantined > 0 {
+        let rows = many(report.quarantined, "row");
+        text.push_str(&format!("{out}/quarantine.jsonl: {rows} to take out\n"));
     }
-    if !gaps.is_empty() {
-        let of = many(gaps.len() as u64, "concept");
+    let wanted: u64 = report.gaps.iter().map(|gap| gap.wanted).sum();
+    if report.job {
+        let of = many(report.gaps.len() as u64, "concept");
         text.push_str(&format!("{out}/job.yaml: {} of {of}", many(wanted, "row")));
-        if let Some(estimate) = estimate {
+        if let Some(estimate) = report.estimate {
             let calls = many(estimate.calls, "call");
             text.push_str(&format!(", expected to cost ${:.2} and {calls}", estimate.usd));
         }
@@ -187,17 +181,15 @@ fn told(
     text.push_str(&format!(
         "{out}/README.md: what fails, why, and what to run next\n"
     ));
-    let counts: Vec<Value> = findings
-        .counts()
-        .into_iter()
+    let verdicts = findings.counts().into_iter();
+    let verdicts: Vec<Value> = verdicts
         .map(|(verdict, count)| json!({"verdict": verdict, "items": count}))
         .collect();
     Written {
         json: json!({
-            "out": args.out, "model": answers.model, "asked": answers.asked,
-            "wrong": findings.diagnoses.len(), "verdicts": counts, "causes": causes,
-            "quarantined": rows.len(), "gaps": gaps, "rows": wanted, "estimate": estimate,
-            "job": (!gaps.is_empty()).then(|| args.out.join("job.yaml")),
+            "out": out, "model": report.model, "asked": report.asked, "wrong": wrong, "verdicts": verdicts,
+            "causes": report.causes, "quarantined": report.quarantined, "gaps": report.gaps, "rows": wanted,
+            "estimate": report.estimate, "job": report.job.then(|| format!("{out}/job.yaml")),
         }),
         text,
     }
