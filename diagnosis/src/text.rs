@@ -122,7 +122,7 @@ fn provenance(of: &Provenance) -> String {
     part("parents", Some(of.parents.join(", ")));
     part("concepts", Some(of.concepts.join(", ")));
     let verdicts = of.verdicts.iter();
-    let verdicts = verdicts.map(|verdict| format!("{} {}", verdict.judge, verdict.score));
+    let verdicts = verdicts.map(|verdict| format!("{} {:.2}", verdict.judge, verdict.score));
     part("checked by", Some(verdicts.collect::<Vec<_>>().join(", ")));
     part("run", of.run.clone());
     if of.depth > 0 {
