@@ -21,6 +21,7 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
     let policy: GatePolicy =
         gristmill_jobfile::settings(POLICY, args.policy.as_deref(), &args.set, |_| Vec::new())
             .map_err(|errors| print::job_errors(&errors))?;
+    let not_searched = args.lineage.is_none() && (policy.anchor_kept || policy.no_leaks);
     let training_set = match args.lineage {
         None => None,
         Some(lineage) => Some(generation::checked(lineage, args.generation, args.leaks, view).await?),
@@ -55,8 +56,14 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
         GateDecision::Fail { .. } => Err(Failure::NotPassed(
             "the student does not pass the gate".to_owned(),
         )),
-        GateDecision::Inconclusive { .. } => Err(Failure::Undecided(
-            "the data do not decide whether the student passes the gate".to_owned(),
-        )),
+        GateDecision::Inconclusive { .. } => {
+            let mut why = "the data do not decide whether the student passes the gate".to_owned();
+            if not_searched {
+                why.push_str(
+                    "\nhelp: `--lineage DIR` searches the training set for its real rows and for held-out items",
+                );
+            }
+            Err(Failure::Undecided(why))
+        }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use gristmill_coordinator::{SeedStore, Start};
 use gristmill_datasets::out;
 use gristmill_picture::report::Report;
 use gristmill_ports::blob::Blobs;
+use gristmill_runs::evaluation::PAGE_FILE;
 use gristmill_runs::{Manifest, REPORT_FILE, RunFolder, manifest_so_far, shown};
 
 use crate::args::{OutputStyle, ReportArgs};
@@ -39,6 +40,13 @@ pub(crate) async fn write(
 pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start()?;
+    if start.job.evaluate.is_some() {
+        return Err(Failure::Input(anyhow!(
+            "run {} is an evaluation: its page is {}",
+            start.run,
+            shown(&folder.result().join(PAGE_FILE))
+        )));
+    }
     let blobs = gristmill_blob::LocalBlobs::new(folder.state());
     let seeds = SeedStore::load(&blobs)
         .await

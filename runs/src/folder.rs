@@ -12,6 +12,8 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{Error, Events, Owner, Start};
 use gristmill_domain::id::RunId;
 
+use crate::evaluation::{EVALUATION_FILE, RESULT_FOLDER};
+
 /// A run's folder.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -56,6 +58,16 @@ impl RunFolder {
     /// The dataset.
     pub fn dataset(&self) -> PathBuf {
         self.root.join("dataset")
+    }
+
+    /// The result of an evaluation.
+    pub fn result(&self) -> PathBuf {
+        self.root.join(RESULT_FOLDER)
+    }
+
+    /// True where the dataset is there, or the result of an evaluation.
+    pub(crate) fn is_written(&self) -> bool {
+        self.dataset().join("manifest.json").exists() || self.result().join(EVALUATION_FILE).exists()
     }
 
     fn start_file(&self) -> PathBuf {

@@ -42,14 +42,14 @@ pub struct RunStatus {
     pub teacher_checks: Vec<TeacherCheck>,
     /// Why it has ended; empty while it goes on.
     pub end: String,
-    /// Where its dataset lies; `None` until it is finished.
+    /// Where its dataset lies, or the result of an evaluation; `None` until it is finished.
     pub dataset: Option<String>,
     /// What a person should know besides the alerts of its account.
     pub alerts: Vec<String>,
 }
 
 /// Counts of rows, and what they are called.
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 9] = [
     ("accepted", "accepted"),
     ("decided", "decided"),
     ("train_synthetic", "synthetic"),
@@ -57,7 +57,12 @@ const ROWS: [(&str, &str); 7] = [
     ("validation", "to validate"),
     ("test", "to test"),
     ("rejected", "rejected"),
+    ("right", "right"),
+    (ANSWERED, "answered"),
 ];
+
+/// What an evaluation counts.
+const ANSWERED: &str = "answered";
 
 /// `412 synthetic, 60 real to train on, 12 to validate, 12 to test, 1,204 rejected`.
 fn rows_in_words(rows: &serde_json::Value) -> String {
@@ -151,6 +156,13 @@ struct TaskCounts {
 impl RunStatus {
     fn limit(&self) -> Limit {
         self.account.as_ref().map_or(self.limit, |account| account.limit)
+    }
+
+    /// True for an evaluation: it counts answers, not rows.
+    fn evaluates(&self) -> bool {
+        self.rows
+            .as_ref()
+            .is_some_and(|rows| rows.get(ANSWERED).is_some())
     }
 
     /// What is spent, burned and held of the limit, in a line.
@@ -279,7 +291,8 @@ impl RunStatus {
             text.push_str(&format!("teacher    {check}\n"));
         }
         if let Some(rows) = &self.rows {
-            text.push_str(&format!("rows       {}\n", rows_in_words(rows)));
+            let name = if self.evaluates() { "answers" } else { "rows   " };
+            text.push_str(&format!("{name}    {}\n", rows_in_words(rows)));
         }
         if self.planned.len() > 1 {
             let each = self
@@ -298,7 +311,8 @@ impl RunStatus {
             text.push_str(&format!("ended      {}\n", self.end));
         }
         if let Some(dataset) = &self.dataset {
-            text.push_str(&format!("dataset    {dataset}\n"));
+            let name = if self.evaluates() { "result " } else { "dataset" };
+            text.push_str(&format!("{name}    {dataset}\n"));
         }
         text
     }

@@ -582,11 +582,13 @@ fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     };
-    let (code, without, _) = gate(&[]);
+    let (code, without, way_out) = gate(&[]);
     assert_eq!(code, Some(8));
     assert!(without.contains("not searched for its real rows"), "{without}");
-    let (code, with, _) = gate(&["--lineage", "lineage"]);
+    assert!(way_out.contains("help: `--lineage DIR`"), "{way_out}");
+    let (code, with, why) = gate(&["--lineage", "lineage"]);
     assert_eq!(code, Some(8), "a model of random weights shows nothing: {with}");
+    assert!(!why.contains("--lineage"), "{why}");
     assert!(
         with.contains("The training set holds all of its")
             && with.contains("No held-out item is in the training set"),
@@ -604,4 +606,45 @@ fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
     std::fs::write(&file, bytes).unwrap();
     let (code, _, why) = gate(&["--lineage", "lineage"]);
     assert_eq!(code, Some(3), "{why}");
+}
+
+#[test]
+fn an_evaluation_is_shown_as_what_it_is() {
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job("eval.yaml", BY_NUMBER);
+    let told = desk.run("eval.yaml");
+    let folder = desk.result(&told).parent().unwrap().display().to_string();
+    let (code, status, why) = desk.said(&["status", &folder]);
+    assert_eq!(code, Some(0), "{why}");
+    let right: u64 = [0, 1]
+        .map(|model| {
+            told["models"][model]["scorecard"]["accuracy"]["count"]
+                .as_u64()
+                .unwrap()
+        })
+        .iter()
+        .sum();
+    assert!(
+        status.contains("finished") && status.contains(&format!("{right} right, 360 answered")),
+        "{status}"
+    );
+    assert!(
+        status.contains("result ") && !status.contains("dataset"),
+        "{status}"
+    );
+    let (code, _, why) = desk.said(&["report", &folder]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(
+        why.contains("is an evaluation") && why.contains("evaluation.html"),
+        "{why}"
+    );
+    // The result is made again from what is stored.
+    std::fs::remove_dir_all(desk.result(&told)).unwrap();
+    let (code, again, why) = desk.said(&["assemble", &folder, "--output", "json"]);
+    assert_eq!(code, Some(0), "{why}");
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(
+        (&again["models"], &again["comparisons"]),
+        (&told["models"], &told["comparisons"])
+    );
 }

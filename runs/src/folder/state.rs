@@ -80,6 +80,9 @@ impl RunFolder {
                 .and_then(|plan| plan.forecast.as_ref().map(rows_of)),
             rows: match (&manifest, ended) {
                 (Some(manifest), _) => manifest.get("rows").cloned(),
+                (None, Some(ended)) if ended.progress.evaluates => Some(serde_json::json!({
+                    "right": ended.progress.accepted, "answered": ended.progress.decided,
+                })),
                 (None, Some(ended)) => Some(serde_json::json!({
                     "accepted": ended.progress.accepted, "decided": ended.progress.decided,
                 })),
@@ -95,7 +98,11 @@ impl RunFolder {
                 (None, Some(ended)) => ended.last_seen().end,
                 (None, None) => String::new(),
             },
-            dataset: manifest.is_some().then(|| shown(&self.dataset())),
+            dataset: match (&manifest, self.is_written()) {
+                (Some(_), _) => Some(shown(&self.dataset())),
+                (None, true) => Some(shown(&self.result())),
+                (None, false) => None,
+            },
             alerts: Vec::new(),
         };
         Ok((status, state, ConceptsReached::of(concepts)))
@@ -182,7 +189,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled
                 ..RunState::of("cancelled")
             },
         },
-        Some(AccountState::Closed) if !folder.dataset().join("manifest.json").exists() => {
+        Some(AccountState::Closed) if !folder.is_written() => {
             match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
                 (Some(by), _) => why("assembling", &format!("process {by} writes the dataset")),
                 (None, true) => RunState {
