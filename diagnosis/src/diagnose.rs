@@ -171,6 +171,16 @@ mod tests {
     }
 
     fn found(set: &tempfile::TempDir, validator: &str, concepts: &str, questions: &[Question]) -> Findings {
+        showing(Options::default().shown, set, validator, concepts, questions)
+    }
+
+    fn showing(
+        shown: usize,
+        set: &tempfile::TempDir,
+        validator: &str,
+        concepts: &str,
+        questions: &[Question],
+    ) -> Findings {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let means = Means {
             runtime: runtime.handle().clone(),
@@ -179,7 +189,36 @@ mod tests {
             concepts: Catalogue::new(&serde_json::from_str(concepts).unwrap()),
         };
         let folder = set.path().join("set");
-        diagnose(&folder, questions, &means, &Options::default(), &mut |_| Ok(())).unwrap()
+        let options = Options {
+            shown,
+            ..Options::default()
+        };
+        diagnose(&folder, questions, &means, &options, &mut |_| Ok(())).unwrap()
+    }
+
+    #[test]
+    fn a_verdict_does_not_depend_on_how_many_rows_are_shown() {
+        let asked = "Who founded the town of Benwick by the sea?";
+        let ids: Vec<String> = (0..100).map(|number| format!("{number:03}")).collect();
+        // All are as near: the first 64 count, of which 33 agree and 31 do not.
+        let rows: Vec<(&str, &str, &str, &[&str], bool)> = ids
+            .iter()
+            .enumerate()
+            .map(|(number, id)| {
+                let answer = if number < 33 { "Ada Holm" } else { "Karl Brandt" };
+                (id.as_str(), asked, answer, &[][..], false)
+            })
+            .collect();
+        let set = dataset(&rows);
+        let questions = [question(asked, "Ada Holm", "Karl Brandt", &[])];
+        for shown in [0, 8, 100] {
+            let found = showing(shown, &set, r#"{"kind": "none"}"#, "{}", &questions);
+            let one = &found.diagnoses[0];
+            let counted = &one.evidence.synthetic;
+            assert_eq!((counted.agree, counted.disagree), (33, 31), "{shown} shown");
+            assert_eq!((one.evidence.covering, one.verdict), (64, Verdict::NotLearned));
+            assert_eq!((one.synthetic.len(), found.speaking.len()), (shown, 33));
+        }
     }
 
     #[test]

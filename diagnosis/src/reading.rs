@@ -11,7 +11,7 @@ use crate::finding::{
 };
 use crate::names::{Names, concept_numbers};
 use crate::row::question_and_answer;
-use crate::survey::Survey;
+use crate::survey::{Beside, Survey};
 use crate::verdict::{Evidence, Stances, Verdict, verdict, why};
 use crate::wording::Wording;
 
@@ -47,8 +47,8 @@ pub(crate) struct Reading<'a> {
     numbers: HashMap<String, u32>,
     questions: &'a [Question],
     around: Vec<Around>,
-    /// Questions that a row is around, with the cosine.
-    wanted: HashMap<u32, Vec<(usize, f32)>>,
+    /// Questions that a row is around.
+    wanted: HashMap<u32, Vec<(usize, Beside)>>,
     /// Rows of each origin that are shown with a question.
     shown: usize,
     thresholds: Thresholds,
@@ -68,12 +68,12 @@ impl<'a> Reading<'a> {
         thresholds: Thresholds,
         shown: usize,
     ) -> Self {
-        let mut wanted: HashMap<u32, Vec<(usize, f32)>> = HashMap::new();
+        let mut wanted: HashMap<u32, Vec<(usize, Beside)>> = HashMap::new();
         let mut around = Vec::with_capacity(questions.len());
         for (number, (asked, question)) in survey.asked.into_iter().zip(questions).enumerate() {
             for tops in [&asked.real, &asked.synthetic] {
-                for (row, cosine) in tops.rows() {
-                    wanted.entry(row).or_default().push((number, cosine));
+                for (row, beside) in tops.rows() {
+                    wanted.entry(row).or_default().push((number, beside));
                 }
             }
             let wrong = question.replies.iter();
@@ -119,17 +119,17 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn read(&mut self, row: &DatasetRow, question: &str, answer: &str, uses: &[(usize, f32)]) {
+    fn read(&mut self, row: &DatasetRow, question: &str, answer: &str, uses: &[(usize, Beside)]) {
         let real = row.provenance.origin == Origin::Human;
         let names = self.names.of(&row.provenance.concepts);
         let concepts = concept_numbers(&self.numbers, &names);
         let wording = Wording::of(question);
         let mut speaks = None;
-        for (at, cosine) in uses {
+        for (at, beside) in uses {
             let (Some(asked), Some(around)) = (self.questions.get(*at), self.around.get(*at)) else {
                 continue;
             };
-            let cosine = f64::from(*cosine);
+            let cosine = f64::from(beside.cosine);
             let shares = around.concepts.iter().any(|concept| concepts.contains(concept));
             let unknown = around.concepts.is_empty() || names.is_empty();
             let relation = match () {
@@ -144,22 +144,18 @@ impl<'a> Reading<'a> {
             let Some(around) = self.around.get_mut(*at) else {
                 continue;
             };
-            // Rows of its concepts were counted when all were read.
-            around.covering += u64::from(relation != Relation::Apart && !shares);
-            let labels = self.comparison.labels() && relation != Relation::SameQuestion;
-            let stances = if real {
-                &mut around.real
-            } else {
-                &mut around.synthetic
-            };
-            match (stance, labels) {
-                (Stance::Agrees, false) => stances.agree += 1,
-                (Stance::Disagrees, false) => stances.disagree += 1,
-                (Stance::Agrees, true) => stances.same_label += 1,
-                (Stance::Disagrees, true) => stances.other_label += 1,
-                (Stance::Silent, _) => {}
+            if beside.counts {
+                // Rows of its concepts were counted when all were read.
+                around.covering += u64::from(relation != Relation::Apart && !shares);
+                let labels = self.comparison.labels() && relation != Relation::SameQuestion;
+                let stances = if real {
+                    &mut around.real
+                } else {
+                    &mut around.synthetic
+                };
+                stances.count(stance, labels);
             }
-            if !real && stance != Stance::Silent {
+            if beside.counts && !real && stance != Stance::Silent {
                 let number = *speaks.get_or_insert_with(|| {
                     self.speaking.push(SpeakingRow {
                         row: row.id.clone(),

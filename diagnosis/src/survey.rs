@@ -10,11 +10,11 @@ use crate::Error;
 use crate::compare::Comparison;
 use crate::finding::{Coverage, Question};
 use crate::names::{Names, concept_numbers};
-use crate::nearest::{Similarities, Top, compare_block};
+use crate::nearest::{Found, Similarities, Top, compare_block};
 use crate::row::question_and_answer;
 use crate::vectors::Vectors;
 
-/// Rows of each origin around a question whose answers are looked at: more than are shown, so that one wrong row among many is found.
+/// Rows of each origin around a question that a verdict rests on, however many are shown.
 const NEIGHBOURHOOD: usize = 64;
 /// From this similarity on a row of another concept is kept among those of the question's own.
 const KEPT_FROM: f32 = 0.9;
@@ -29,16 +29,34 @@ pub(crate) struct Asked {
     pub(crate) synthetic: Tops,
 }
 
-/// Rows of one origin: the nearest ones, and the nearest ones of the question's concepts before others.
+/// Rows of one origin.
 pub(crate) struct Tops {
+    /// The nearest ones, which are shown.
     pub(crate) nearest: Top,
+    /// The nearest ones of the question's concepts before others, which count.
     pub(crate) about: Top,
 }
 
+/// A row around a question.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside {
+    pub(crate) cosine: f32,
+    /// Whether the verdict rests on it; otherwise it is only shown.
+    pub(crate) counts: bool,
+}
+
 impl Tops {
-    pub(crate) fn rows(&self) -> BTreeMap<u32, f32> {
-        let found = self.nearest.found().iter().chain(self.about.found());
-        found.map(|found| (found.row, found.cosine)).collect()
+    pub(crate) fn rows(&self) -> BTreeMap<u32, Beside> {
+        let of = |top: &Top, counts| {
+            let beside = move |found: &Found| {
+                let cosine = found.cosine;
+                (found.row, Beside { cosine, counts })
+            };
+            top.found().iter().map(beside).collect::<Vec<_>>()
+        };
+        let shown = of(&self.nearest, false).into_iter();
+        // A row that is both counts.
+        shown.chain(of(&self.about, true)).collect()
     }
 }
 

@@ -4,6 +4,8 @@ use gristmill_domain::stats::fisher_at_least;
 use gristmill_domain::words::many;
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Stance;
+
 /// Level of the test that synthetic rows give a label less often than real ones.
 const LEVEL: f64 = 0.01;
 
@@ -64,6 +66,19 @@ pub struct Stances {
     pub same_label: u64,
     /// Where answers are labels: rows about the same thing that have another label.
     pub other_label: u64,
+}
+
+impl Stances {
+    /// Counts a row; `labels` where it is its label that speaks.
+    pub(crate) const fn count(&mut self, stance: Stance, labels: bool) {
+        match (stance, labels) {
+            (Stance::Agrees, false) => self.agree += 1,
+            (Stance::Disagrees, false) => self.disagree += 1,
+            (Stance::Agrees, true) => self.same_label += 1,
+            (Stance::Disagrees, true) => self.other_label += 1,
+            (Stance::Silent, _) => {}
+        }
+    }
 }
 
 /// What is known of the training rows around a question.
