@@ -31,6 +31,7 @@ impl Lineage {
                 folder: folder.to_owned(),
                 file,
             }),
+            None if !published(folder)?.is_empty() => Err(lost(folder)),
             None => Err(Error::unusable(
                 folder,
                 format!(
@@ -91,11 +92,41 @@ pub(crate) fn dataset(lineage: &Path, number: u32) -> PathBuf {
     lineage.join("generations").join(number.to_string())
 }
 
+/// Names of the generations' folders that are there, whatever the lineage's file says.
+fn published(lineage: &Path) -> Result<Vec<String>, Error> {
+    let folder = lineage.join("generations");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
+        let name = entry.map_err(Error::io(&folder))?.file_name();
+        let name = name.to_string_lossy();
+        // What is hidden was never put in its place.
+        if !name.starts_with('.') {
+            names.push(name.into_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Generations are there, and the lineage's file is not.
+pub(crate) fn lost(lineage: &Path) -> Error {
+    Error::unusable(
+        lineage,
+        format!(
+            "it holds generations and no `{}`, which says what they are and which rows they lock: put the file back from a copy, or move the folder \
+             aside to begin a new lineage. Nothing was written",
+            LineageFile::NAME
+        ),
+    )
+}
+
 /// Makes the folder of a lineage where it is not there, and takes the right to make a generation in it. The system gives it back when the
 /// process ends, however it ends.
 ///
 /// # Errors
-/// [`Error::Unusable`] for a folder that holds other things; [`Error::Busy`] where another process makes a generation here.
+/// [`Error::Unusable`] for a folder that holds other things, and for a lineage that lost its file; [`Error::Busy`] where another process makes a generation here.
 pub(crate) fn take(folder: &Path) -> Result<Lock, Error> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     if !folder.join(LineageFile::NAME).exists() {
@@ -111,6 +142,10 @@ pub(crate) fn take(folder: &Path) -> Result<Lock, Error> {
                     ),
                 ));
             }
+        }
+        // A first `add` that was killed leaves one generation at most, and never another.
+        if published(folder)?.iter().any(|name| name != "1") {
+            return Err(lost(folder));
         }
     }
     let path = folder.join(".lock");

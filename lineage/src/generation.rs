@@ -206,6 +206,19 @@ impl Generation {
         blake3::hash(&text).to_hex().to_string()
     }
 
+    /// Whether another is the same, whatever its datasets' folders are called from where it was made.
+    pub(crate) fn is_again(&self, other: &Self) -> bool {
+        let nameless = |generation: &Self| {
+            let mut nameless = generation.clone();
+            nameless.hash.clear();
+            for dataset in &mut nameless.datasets {
+                dataset.folder = PathBuf::new();
+            }
+            nameless
+        };
+        nameless(self) == nameless(other)
+    }
+
     /// Reads what a generation's folder says of it.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(Self::NAME);

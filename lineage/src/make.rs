@@ -13,7 +13,7 @@ use gristmill_datasets::Task;
 use crate::checker::LeakOptions;
 use crate::digest;
 use crate::error::Error;
-use crate::folder::{Lineage, dataset, take};
+use crate::folder::{Lineage, dataset, lost, take};
 use crate::generation::{FileDigest, Generation, LeakCheck, Made};
 use crate::members;
 use crate::record::{Entry, LineageFile, Locked, Settings};
@@ -207,11 +207,25 @@ impl Making<'_> {
         self.check_locked(&counts)?;
         let mut written = writer.finish()?;
         let generation = self.describe(&mut written, &sources, chosen, &counts)?;
+        self.refuse_lost(&place, &generation)?;
         let manifest = label(&mut written, &generation, &sources)?;
         let files: Vec<FileDigest> = written.files().iter().map(file_digest).collect();
         written.publish()?;
         self.enter(&generation, manifest, &counts, &files)?;
         Ok(generation)
+    }
+
+    /// Refuses to put a first generation in the place of another one. A first `add` that was killed before it wrote the lineage's file leaves
+    /// the same; any other is that of a lineage that lost its file.
+    fn refuse_lost(&self, place: &Path, generation: &Generation) -> Result<(), Error> {
+        if self.before.is_some() || !place.exists() {
+            return Ok(());
+        }
+        match Generation::read(place) {
+            Ok(there) if there.is_again(generation) => Ok(()),
+            Ok(_) | Err(Error::Damaged { .. } | Error::Io { .. }) => Err(lost(self.folder)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Refuses held-out rows that are not those that the lineage locked.

@@ -189,3 +189,37 @@ fn deeper_rows_than_the_limit_are_refused_and_named() {
         .unwrap();
     assert_eq!((one.depth, one.self_improvement), (3, true));
 }
+
+#[test]
+fn a_lineage_that_lost_its_file_is_never_begun_anew() {
+    let desk = Desk::new();
+    let first = desk.dataset([
+        (Split::Train, real("Why?")),
+        (Split::Test, real("How far is the moon?")),
+    ]);
+    let second = desk.dataset([(Split::Train, real("Where?"))]);
+    let file = desk.lineage().join("lineage.json");
+    let card = desk.lineage().join("generations/1/generation.json");
+    desk.add(std::slice::from_ref(&first), |_| ()).unwrap();
+    let (there, whole) = (std::fs::read(&file).unwrap(), std::fs::read(&card).unwrap());
+    std::fs::remove_file(&file).unwrap();
+    // Other datasets would lock other rows.
+    let told = desk
+        .add(std::slice::from_ref(&second), |_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("put the file back from a copy"), "{told}");
+    assert_eq!(std::fs::read(&card).unwrap(), whole);
+    let told = desk.quarantine(&["teacher=teacher"]).unwrap_err().to_string();
+    assert!(told.contains("put the file back from a copy"), "{told}");
+    // A first `add` that was killed is simply run again.
+    desk.add(std::slice::from_ref(&first), |_| ()).unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), there);
+    desk.add(&[second], |_| ()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    // With a second generation, no `add` was killed.
+    let told = desk.add(&[first], |_| ()).unwrap_err().to_string();
+    assert!(told.contains("move the folder aside"), "{told}");
+    assert_eq!(std::fs::read(&card).unwrap(), whole);
+    assert!(desk.lineage().join("generations/2").is_dir() && !file.exists());
+}
