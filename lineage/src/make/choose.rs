@@ -128,7 +128,9 @@ impl Making<'_> {
             .before
             .as_ref()
             .is_some_and(|before| before.generation.self_improvement && self.made != Made::Replace);
-        of_parent || gathered.descended || sources.iter().any(|source| source.said.self_improvement())
+        // The parent's manifest holds the job of its newest dataset, whose rows may be gone.
+        let mut new = sources.iter().filter(|source| !source.is_parent);
+        of_parent || gathered.descended || new.any(|source| source.said.self_improvement())
     }
 
     fn ceiling(&self, gathered: &Gathered, sources: &[Source]) -> (Ceiling, HashSet<ContentId>) {

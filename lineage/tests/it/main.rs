@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gristmill_dataset::{DatasetRow, Options, Origin, Provenance, Split, Writer, read_rows, split_files};
+use gristmill_dataset::{
+    DatasetRow, Layout, Options, Origin, Provenance, Split, Writer, read_rows, split_files,
+};
 use gristmill_datasets::{Counting, Host, Task};
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_lineage::{Additions, Error, Generation, LeakOptions, Lineage, Quarantining};
@@ -139,14 +141,35 @@ impl Desk {
 
     /// Writes a dataset of these rows.
     fn dataset(&self, rows: impl IntoIterator<Item = (Split, DatasetRow)>) -> PathBuf {
+        self.dataset_of(Layout::Messages, None, rows)
+    }
+
+    /// Writes a dataset of these rows in a layout, with a manifest where a job made it.
+    fn dataset_of(
+        &self,
+        layout: Layout,
+        job: Option<serde_json::Value>,
+        rows: impl IntoIterator<Item = (Split, DatasetRow)>,
+    ) -> PathBuf {
         let number = self.datasets.get() + 1;
         self.datasets.set(number);
         let path = self.folder.path().join(format!("dataset-{number}"));
-        let mut writer = Writer::create(&path, Options::default()).unwrap();
+        let options = Options {
+            layout,
+            ..Options::default()
+        };
+        let mut writer = Writer::create(&path, options).unwrap();
         for (split, row) in rows {
             writer.push(split, row).unwrap();
         }
-        writer.finish().unwrap().publish().unwrap();
+        let mut written = writer.finish().unwrap();
+        if let Some(job) = job {
+            let manifest = serde_json::json!({ "job": job, "files": written.files() });
+            written
+                .add("manifest.json", manifest.to_string().as_bytes())
+                .unwrap();
+        }
+        written.publish().unwrap();
         path
     }
 

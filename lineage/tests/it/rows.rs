@@ -1,6 +1,6 @@
 //! What becomes of single rows: repetitions, forms, quarantine, changes on the disk.
 
-use gristmill_dataset::{DatasetRow, Origin, RejectedAnswer, Split};
+use gristmill_dataset::{DatasetRow, Layout, Origin, RejectedAnswer, Split};
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_lineage::Error;
 
@@ -222,4 +222,29 @@ fn a_lineage_that_lost_its_file_is_never_begun_anew() {
     assert!(told.contains("move the folder aside"), "{told}");
     assert_eq!(std::fs::read(&card).unwrap(), whole);
     assert!(desk.lineage().join("generations/2").is_dir() && !file.exists());
+}
+
+#[test]
+fn self_improvement_ends_with_the_rows_that_it_is_said_of() {
+    let desk = Desk::new();
+    let job = serde_json::json!({"anchor": {"self_improvement": true}});
+    let of_student = [(Split::Train, real("Why?")), (Split::Train, made("Who says so?"))];
+    let first = desk.dataset_of(Layout::Messages, Some(job), of_student);
+    assert!(desk.add(&[first], |_| ()).unwrap().self_improvement);
+    let other = || desk.dataset([(Split::Train, real("Why?")), (Split::Train, made("What else?"))]);
+    let two = desk
+        .add(&[other()], |additions| additions.replace = true)
+        .unwrap();
+    assert!(!two.self_improvement, "{two:?}");
+
+    let desk = Desk::new();
+    let job = serde_json::json!({"anchor": {"self_improvement": true}});
+    let of_student = [(Split::Train, real("Why?")), (Split::Train, made("Who says so?"))];
+    desk.add(
+        &[desk.dataset_of(Layout::Messages, Some(job), of_student)],
+        |_| (),
+    )
+    .unwrap();
+    let two = [(Split::Train, made("What else?"))];
+    assert!(desk.add(&[desk.dataset(two)], |_| ()).unwrap().self_improvement);
 }
