@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::rule::Rule;
 
 /// A training set of a lineage: what it is made of, and how it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,6 +188,21 @@ pub struct FileDigest {
     pub path: String,
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
+}
+
+impl ByTeacher {
+    /// What stands for a name that rows do not have.
+    pub(crate) const UNKNOWN: &'static str = "unknown";
+
+    /// The rule of quarantine that names these rows, where one does: none names rows of a teacher that they do not name.
+    pub(crate) fn rule(&self) -> Option<Rule> {
+        let Self { teacher, version, .. } = self;
+        match (teacher.as_str(), version.as_str()) {
+            (Self::UNKNOWN, _) => None,
+            (_, Self::UNKNOWN) => Some(Rule::Teacher(teacher.clone())),
+            _ => Some(Rule::Teacher(format!("{teacher}@{version}"))),
+        }
+    }
 }
 
 impl Generation {

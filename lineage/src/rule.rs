@@ -12,13 +12,8 @@ use crate::error::Error;
 /// Which synthetic rows may not be in a generation: those of one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// `teacher=NAME` or `teacher=NAME@VERSION`: a teacher, or one version of it.
-    Teacher {
-        /// Its name.
-        name: String,
-        /// The exact model that answered; any, where there is none.
-        version: Option<String>,
-    },
+    /// `teacher=NAME` or `teacher=NAME@VERSION`: a teacher, or one version of it. Either may hold an `@` itself.
+    Teacher(String),
     /// `prompt=VERSION`: a version of a prompt.
     Prompt(String),
     /// `recipe=NAME`: a recipe, in any version, or one version of it as rows name it.
@@ -70,16 +65,7 @@ impl FromStr for Rule {
         }
         let value = value.to_owned();
         Ok(match key {
-            "teacher" => match value.rsplit_once('@') {
-                Some((name, version)) if !name.is_empty() && !version.is_empty() => Self::Teacher {
-                    name: name.to_owned(),
-                    version: Some(version.to_owned()),
-                },
-                _ => Self::Teacher {
-                    name: value,
-                    version: None,
-                },
-            },
+            "teacher" => Self::Teacher(value),
             "prompt" => Self::Prompt(value),
             "recipe" => Self::Recipe(value),
             "passage" => Self::Passage(value),
@@ -102,10 +88,7 @@ impl FromStr for Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Teacher { name, version } => match version {
-                Some(version) => write!(f, "teacher={name}@{version}"),
-                None => write!(f, "teacher={name}"),
-            },
+            Self::Teacher(value) => write!(f, "teacher={value}"),
             Self::Prompt(value) => write!(f, "prompt={value}"),
             Self::Recipe(value) => write!(f, "recipe={value}"),
             Self::Passage(value) => write!(f, "passage={value}"),
@@ -180,12 +163,10 @@ impl Rule {
         let of = &row.provenance;
         let is = |field: &Option<String>, value: &str| field.as_deref() == Some(value);
         match self {
-            Self::Teacher { name, version } => {
-                let of_version = version
-                    .as_ref()
-                    .is_none_or(|version| is(&of.teacher_version, version));
-                is(&of.teacher, name) && of_version
-            }
+            Self::Teacher(value) => of.teacher.as_deref().is_some_and(|teacher| {
+                let of_version = |version: &String| *value == format!("{teacher}@{version}");
+                value == teacher || of.teacher_version.as_ref().is_some_and(of_version)
+            }),
             Self::Prompt(version) => of.prompt_versions.contains(version),
             Self::Recipe(name) => of
                 .recipe
@@ -272,6 +253,22 @@ mod tests {
             let read: Rule = rule.parse().unwrap();
             assert_eq!(read.holds(&row()), holds, "{rule}");
             assert_eq!(read.to_string(), rule);
+        }
+    }
+
+    #[test]
+    fn a_teacher_may_hold_the_sign_before_a_version() {
+        let mut row = row();
+        row.provenance.teacher = Some("claude-x@20250514".to_owned());
+        row.provenance.teacher_version = Some("claude-x@20250514-b".to_owned());
+        for (rule, holds) in [
+            ("teacher=claude-x@20250514", true),
+            ("teacher=claude-x@20250514@claude-x@20250514-b", true),
+            ("teacher=claude-x", false),
+            ("teacher=claude-x@20250514@other", false),
+        ] {
+            let read: Rule = rule.parse().unwrap();
+            assert_eq!((read.holds(&row), read.to_string()), (holds, rule.to_owned()));
         }
     }
 

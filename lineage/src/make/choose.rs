@@ -10,7 +10,7 @@ use crate::ceiling::{Drawable, left_out};
 use crate::checker::{Checker, Found, told};
 use crate::error::Error;
 use crate::gather::{Gathered, Taking, gather};
-use crate::generation::{Ceiling, LeakCheck, Made, Quarantine};
+use crate::generation::{ByTeacher, Ceiling, LeakCheck, Made, Quarantine};
 use crate::rule::Rule;
 use crate::source::{Source, each_held_out};
 
@@ -187,7 +187,8 @@ impl Making<'_> {
                     .collect();
                 let teachers = before.generation.synthetic.by_teacher.iter();
                 let teachers: Vec<String> = teachers
-                    .map(|made| format!("`teacher={}@{}`", made.teacher, made.version))
+                    .filter_map(ByTeacher::rule)
+                    .map(|rule| format!("`{rule}`"))
                     .collect();
                 let such_as = match teachers.is_empty() {
                     true => String::new(),

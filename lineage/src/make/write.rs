@@ -9,7 +9,7 @@ use super::Making;
 use super::choose::Chosen;
 use crate::error::Error;
 use crate::gather::Gathered;
-use crate::generation::Made;
+use crate::generation::{ByTeacher, Made};
 use crate::identity::content;
 use crate::source::{Source, each_held_out};
 
@@ -99,7 +99,7 @@ impl Counts {
         self.synthetic += 1;
         *self.by_generation.entry(made.generation).or_default() += 1;
         let of = &row.provenance;
-        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "unknown".to_owned());
+        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| ByTeacher::UNKNOWN.to_owned());
         let teacher = (name(&of.teacher), name(&of.teacher_version));
         *self.by_teacher.entry(teacher).or_default() += 1;
     }

@@ -248,3 +248,29 @@ fn self_improvement_ends_with_the_rows_that_it_is_said_of() {
     let two = [(Split::Train, made("What else?"))];
     assert!(desk.add(&[desk.dataset(two)], |_| ()).unwrap().self_improvement);
 }
+
+#[test]
+fn the_rules_that_a_message_names_hold() {
+    let desk = Desk::new();
+    let of = |question: &str, teacher: Option<&str>, version: Option<&str>| {
+        let row = made_with(question, |of| {
+            of.teacher = teacher.map(str::to_owned);
+            of.teacher_version = version.map(str::to_owned);
+        });
+        (Split::Train, row)
+    };
+    let rows = [
+        (Split::Train, real("Why?")),
+        of("Who says so?", Some("x@1"), Some("x@1-b")),
+        of("Who else does?", Some("y"), None),
+        of("Since when is it so?", None, None),
+    ];
+    desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    let told = desk.quarantine(&["teacher=z"]).unwrap_err().to_string();
+    assert!(
+        told.contains("`teacher=x@1@x@1-b`, `teacher=y`") && !told.contains("unknown"),
+        "{told}"
+    );
+    let two = desk.quarantine(&["teacher=x@1@x@1-b", "teacher=y"]).unwrap();
+    assert_eq!((two.quarantine[0].rows, two.quarantine[1].rows), (1, 1));
+}
