@@ -33,7 +33,18 @@ pub struct Gap {
     pub wanted: u64,
 }
 
-/// The gaps behind wrong answers, those with the most wrong answers first, and how many wrong answers have a gap but no concept to aim at.
+/// The gaps behind wrong answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gaps {
+    /// Those that one job aims at, with the most wrong answers first.
+    pub aimed: Vec<Gap>,
+    /// How many more there are, for the next mend.
+    pub left: u64,
+    /// Wrong answers that have a gap but no concept to aim at.
+    pub nameless: u64,
+}
+
+/// The gaps behind wrong answers. One job aims at 64 of them, those with the most wrong answers.
 ///
 /// A gap is filled up to the median of the rows of the dataset's other concepts, or to `rows_each` where that is given; at least to
 /// `minimum`. Rows in quarantine do not count.
@@ -42,7 +53,7 @@ pub fn gaps(
     quarantined: &[QuarantinedRow],
     rows_each: Option<u64>,
     minimum: u64,
-) -> (Vec<Gap>, u64) {
+) -> Gaps {
     let mut by_concept: BTreeMap<String, Gap> = BTreeMap::new();
     let mut nameless = 0;
     for diagnosis in findings.diagnoses.iter().filter(|one| one.verdict.is_gap()) {
@@ -79,7 +90,13 @@ pub fn gaps(
     gaps.retain(|gap| gap.wanted > 0);
     let wrong = |gap: &Gap| gap.items.values().sum::<u64>();
     gaps.sort_by(|a, b| wrong(b).cmp(&wrong(a)).then_with(|| a.concept.cmp(&b.concept)));
-    (gaps, nameless)
+    let left = gaps.len().saturating_sub(GAPS_MAX) as u64;
+    gaps.truncate(GAPS_MAX);
+    Gaps {
+        aimed: gaps,
+        left,
+        nameless,
+    }
 }
 
 /// What a run's accepted rows did cost.
@@ -124,7 +141,7 @@ impl MeasuredCost {
 /// What the job is made for.
 #[derive(Debug, Clone, Default)]
 pub struct MendPlan<'a> {
-    /// The gaps that it fills; of more than 64, the first.
+    /// The gaps that it fills.
     pub gaps: &'a [Gap],
     /// What it is expected to spend; `None` leaves the budget as it is.
     pub estimate: Option<Estimate>,
@@ -140,7 +157,7 @@ pub struct MendPlan<'a> {
 /// names of concepts.
 pub fn mending_job(base: &Job, plan: &MendPlan<'_>) -> Job {
     let mut job = base.clone();
-    let gaps = plan.gaps.get(..GAPS_MAX).unwrap_or(plan.gaps);
+    let gaps = plan.gaps;
     let before = job.concepts.take().unwrap_or_default();
     let list = gaps.iter().map(|gap| Concept {
         target: Some(gap.rows.real + gap.wanted),
@@ -290,16 +307,40 @@ mod tests {
                 concepts: vec!["iron".into()],
             })
             .collect();
-        let (gaps, nameless) = gaps(&findings, &out, None, 5);
+        let gaps = gaps(&findings, &out, None, 5);
         let told: Vec<(&str, u64, u64, u64)> = gaps
+            .aimed
             .iter()
             .map(|gap| (gap.concept.as_str(), gap.rows.rows(), gap.quarantined, gap.wanted))
             .collect();
         // Gold, zinc and lead have 12, 10 and 20 rows.
         assert_eq!(told, [("iron", 4, 6, 8), ("salt", 0, 0, 12)]);
-        assert_eq!(nameless, 1);
-        let (fixed, _) = super::gaps(&findings, &[], Some(10), 5);
+        assert_eq!((gaps.left, gaps.nameless), (0, 1));
+        let fixed = super::gaps(&findings, &[], Some(10), 5).aimed;
         assert_eq!(fixed.len(), 1, "iron has 10 rows already: {fixed:?}");
+    }
+
+    #[test]
+    fn gaps_that_one_job_cannot_aim_at_are_left_for_the_next() {
+        let names: Vec<String> = (0..70).map(|number| format!("c{number:02}")).collect();
+        let mut wrong: Vec<Diagnosis> = names
+            .iter()
+            .map(|name| diagnosis(name, Verdict::NeverCovered, &[(name, 0, 0)]))
+            .collect();
+        wrong.push(diagnosis("again", Verdict::NeverCovered, &[("c69", 0, 0)]));
+        let gaps = gaps(&findings(wrong, &[]), &[], Some(10), 5);
+        assert_eq!((gaps.aimed.len(), gaps.left), (64, 6));
+        assert_eq!(gaps.aimed[0].concept, "c69");
+        let base = job(
+            r#"{"seeds": {"path": "seeds.jsonl"}, "budget": {"usd": 5}, "teacher": [{"base_url": "http://a/v1", "model": "a"}]}"#,
+        );
+        let plan = MendPlan {
+            gaps: &gaps.aimed,
+            ..MendPlan::default()
+        };
+        let concepts = mending_job(&base, &plan).concepts.unwrap();
+        let wanted = gaps.aimed.iter().map(|gap| Some(gap.wanted));
+        assert!(concepts.list.iter().map(|concept| concept.target).eq(wanted));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use gristmill_domain::words::one_line;
 
 use crate::causes::ShownCause;
 use crate::finding::Findings;
-use crate::mend::{Estimate, Gap};
+use crate::mend::{Estimate, Gaps};
 use crate::verdict::Verdict;
 
 /// Items of a list.
@@ -32,9 +32,7 @@ pub struct Report<'a> {
     /// Rows of `quarantine.jsonl`.
     pub quarantined: u64,
     /// The gaps.
-    pub gaps: &'a [Gap],
-    /// Wrong answers with a gap but without a concept.
-    pub nameless: u64,
+    pub gaps: &'a Gaps,
     /// What the job is expected to spend; `None` where nothing is known of what rows cost.
     pub estimate: Option<Estimate>,
     /// Whether `job.yaml` was written.
@@ -98,11 +96,11 @@ fn causes(page: &mut String, report: &Report<'_>) {
 
 fn gaps(page: &mut String, report: &Report<'_>) {
     page.push_str("\n## Gaps\n\n");
-    if report.gaps.is_empty() {
+    if report.gaps.aimed.is_empty() {
         page.push_str("No concept lacks rows, so there is no job.\n");
     } else {
         page.push_str("| concept | wrong answers | real rows | synthetic rows | rows to make |\n|---|---:|---:|---:|---:|\n");
-        for gap in report.gaps {
+        for gap in &report.gaps.aimed {
             let _written = writeln!(
                 page,
                 "| {} | {} | {} | {} | {} |",
@@ -111,6 +109,13 @@ fn gaps(page: &mut String, report: &Report<'_>) {
                 gap.rows.real,
                 gap.rows.synthetic,
                 gap.wanted
+            );
+        }
+        if report.gaps.left > 0 {
+            let _written = writeln!(
+                page,
+                "\n{} rows as well, more than one job can aim at: run these first, then mend again.",
+                many(report.gaps.left, "more concept lacks", "more concepts lack")
             );
         }
         match report.estimate {
@@ -125,11 +130,11 @@ fn gaps(page: &mut String, report: &Report<'_>) {
             None => page.push_str("\nWhat a row costs is not known; the budget is the one that was named.\n"),
         }
     }
-    if report.nameless > 0 {
+    if report.gaps.nameless > 0 {
         let _written = writeln!(
             page,
             "\n{} a gap, but no concept that a job could aim at. Label them (`seeds.fields.concept`), or set `concepts.found` in the job.",
-            many(report.nameless, "wrong answer has", "wrong answers have")
+            many(report.gaps.nameless, "wrong answer has", "wrong answers have")
         );
     }
 }
@@ -202,4 +207,57 @@ fn count(report: &Report<'_>, verdict: Verdict) -> u64 {
 /// A number with its noun, and verb.
 fn many(number: u64, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::finding::Coverage;
+    use crate::mend::Gap;
+
+    #[test]
+    fn gaps_that_are_left_are_told() {
+        let findings = Findings {
+            diagnoses: Vec::new(),
+            concepts: BTreeMap::new(),
+            rows: Coverage::default(),
+            sources: BTreeMap::new(),
+            speaking: Vec::new(),
+            vectors: String::new(),
+            near: 0.5,
+            same: 0.75,
+        };
+        let gap = Gap {
+            concept: "iron".to_owned(),
+            items: BTreeMap::new(),
+            rows: Coverage::default(),
+            quarantined: 0,
+            wanted: 5,
+        };
+        let page = |left| {
+            let gaps = Gaps {
+                aimed: vec![gap.clone()],
+                left,
+                nameless: 0,
+            };
+            readme(&Report {
+                result: "eval",
+                model: "student",
+                dataset: "set",
+                out: "mend",
+                asked: 1,
+                findings: &findings,
+                causes: &[],
+                quarantined: 0,
+                gaps: &gaps,
+                estimate: None,
+                job: true,
+                same_teacher: None,
+            })
+        };
+        assert!(page(6).contains("6 more concepts lack rows as well"));
+        assert!(!page(0).contains("more than one job"));
+    }
 }

@@ -95,8 +95,8 @@ pub(super) fn write(
         true => quarantine_whole(&trained.folder, &causes)?,
         false => quarantine(&causes, &findings.speaking),
     };
-    let (gaps, nameless) = gaps(findings, &rows, args.rows_per_concept, args.trained.min_rows);
-    let wanted = gaps.iter().map(|gap| gap.wanted).sum();
+    let gaps = gaps(findings, &rows, args.rows_per_concept, args.trained.min_rows);
+    let wanted = gaps.aimed.iter().map(|gap| gap.wanted).sum();
     let estimate = trained
         .manifest
         .as_ref()
@@ -112,15 +112,15 @@ pub(super) fn write(
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("the folder {} cannot be made", args.out.display()))?;
     let plan = MendPlan {
-        gaps: &gaps,
+        gaps: &gaps.aimed,
         estimate,
-        documents: documents(&begun.job, &begun.base, findings, &gaps),
+        documents: documents(&begun.job, &begun.base, findings, &gaps.aimed),
         without_teacher: blamed.clone(),
     };
     let job = mending_job(&begun.job, &plan);
     let same_teacher = blamed.filter(|name| job.teacher.iter().any(|teacher| teacher.spec.name() == *name));
     let file = args.out.join("job.yaml");
-    if gaps.is_empty() {
+    if gaps.aimed.is_empty() {
         remove(&file)?;
     } else {
         let job = budgeted(job, args, estimate)?;
@@ -142,9 +142,8 @@ pub(super) fn write(
         causes: &causes,
         quarantined: rows.len() as u64,
         gaps: &gaps,
-        nameless,
         estimate,
-        job: !gaps.is_empty(),
+        job: !gaps.aimed.is_empty(),
         same_teacher: same_teacher.as_deref(),
     };
     let card = args.out.join("README.md");
@@ -168,15 +167,19 @@ fn told(report: &Report<'_>) -> Written {
         let rows = many(report.quarantined, "row");
         text.push_str(&format!("{out}/quarantine.jsonl: {rows} to take out\n"));
     }
-    let wanted: u64 = report.gaps.iter().map(|gap| gap.wanted).sum();
+    let wanted: u64 = report.gaps.aimed.iter().map(|gap| gap.wanted).sum();
     if report.job {
-        let of = many(report.gaps.len() as u64, "concept");
+        let of = many(report.gaps.aimed.len() as u64, "concept");
         text.push_str(&format!("{out}/job.yaml: {} of {of}", many(wanted, "row")));
         if let Some(estimate) = report.estimate {
             let calls = many(estimate.calls, "call");
             text.push_str(&format!(", expected to cost ${:.2} and {calls}", estimate.usd));
         }
         text.push('\n');
+    }
+    if report.gaps.left > 0 {
+        let left = many(report.gaps.left, "more concept");
+        text.push_str(&format!("{left} without enough rows: left for the next mend\n"));
     }
     text.push_str(&format!(
         "{out}/README.md: what fails, why, and what to run next\n"
@@ -188,8 +191,8 @@ fn told(report: &Report<'_>) -> Written {
     Written {
         json: json!({
             "out": out, "model": report.model, "asked": report.asked, "wrong": wrong, "verdicts": verdicts,
-            "causes": report.causes, "quarantined": report.quarantined, "gaps": report.gaps, "rows": wanted,
-            "estimate": report.estimate, "job": report.job.then(|| format!("{out}/job.yaml")),
+            "causes": report.causes, "quarantined": report.quarantined, "gaps": report.gaps.aimed,
+            "gaps_left": report.gaps.left, "rows": wanted, "estimate": report.estimate, "job": report.job.then(|| format!("{out}/job.yaml")),
         }),
         text,
     }
