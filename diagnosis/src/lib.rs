@@ -33,7 +33,7 @@ pub use causes::{ShownCause, shown_causes};
 pub use diagnose::{Means, Options, diagnose};
 pub use error::Error;
 pub use finding::{Cause, Coverage, Diagnosis, Findings, Neighbour, Question, Relation, SpeakingRow, Stance};
-pub use mend::{Estimate, Gap, Gaps, MeasuredCost, MendPlan, gaps, mending_job};
+pub use mend::{Estimate, Gap, Gaps, MeasuredCost, MendPlan, blamed_teachers, gaps, mending_job};
 pub use quarantine::{QuarantinedRow, quarantine, quarantine_whole};
 pub use readme::{Report, readme};
 pub use text::{diagnosis_text, findings_text};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use gristmill_domain::job::{Accept, Assign, Concept, Concepts, EmbedSource, Job, StrategyChoice, folded};
 use serde::Serialize;
 
-use crate::finding::{Coverage, Findings};
+use crate::causes::ShownCause;
+use crate::finding::{Cause, Coverage, Findings};
 use crate::quarantine::QuarantinedRow;
 use crate::verdict::Verdict;
 
@@ -147,8 +148,27 @@ pub struct MendPlan<'a> {
     pub estimate: Option<Estimate>,
     /// Documents that training rows about the gaps come from; empty keeps those of the job.
     pub documents: Vec<String>,
-    /// Name of a teacher that is not to make rows any more, because a version of it is a shown cause; kept where it is the only one.
-    pub without_teacher: Option<String>,
+    /// Names of teachers that are not to make rows any more ([`blamed_teachers`]); one stays where no other is left.
+    pub without_teachers: Vec<String>,
+}
+
+/// Names of the job's teachers of which a version is a shown cause, the clearest first.
+pub fn blamed_teachers(job: &Job, causes: &[ShownCause]) -> Vec<String> {
+    let names: Vec<String> = job.teacher.iter().map(|teacher| teacher.spec.name()).collect();
+    let mut blamed: Vec<String> = Vec::new();
+    for shown in causes {
+        let Cause::Teacher(cause) = &shown.cause else {
+            continue;
+        };
+        // Names may hold an `@` themselves: the longest that fits is meant.
+        let is_of = |name: &&String| {
+            let rest = cause.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+        };
+        let name = names.iter().filter(is_of).max_by_key(|name| name.len());
+        blamed.extend(name.filter(|name| !blamed.contains(name)).cloned());
+    }
+    blamed
 }
 
 /// The job of a dataset's run, changed so that it makes rows for gaps alone: it ends when they are filled, or when its budget is spent.
@@ -198,10 +218,10 @@ pub fn mending_job(base: &Job, plan: &MendPlan<'_>) -> Job {
     if let (Some(documents), false) = (&mut job.seeds.documents, plan.documents.is_empty()) {
         documents.path.clone_from(&plan.documents);
     }
-    if let Some(name) = &plan.without_teacher
-        && job.teacher.iter().any(|teacher| teacher.spec.name() != *name)
-    {
-        job.teacher.retain(|teacher| teacher.spec.name() != *name);
+    for name in &plan.without_teachers {
+        if job.teacher.iter().any(|teacher| teacher.spec.name() != *name) {
+            job.teacher.retain(|teacher| teacher.spec.name() != *name);
+        }
     }
     if let Some(estimate) = plan.estimate {
         let budget = &mut job.budget;
@@ -321,6 +341,47 @@ mod tests {
     }
 
     #[test]
+    fn all_blamed_teachers_leave_while_one_remains() {
+        let base = |names: &[&str]| {
+            let teachers: Vec<String> = names
+                .iter()
+                .map(|name| format!(r#"{{"base_url": "http://a/v1", "model": "{name}"}}"#))
+                .collect();
+            job(&format!(
+                r#"{{"seeds": {{"path": "seeds.jsonl"}}, "budget": {{"usd": 5}}, "teacher": [{}]}}"#,
+                teachers.join(", ")
+            ))
+        };
+        let shown = |name: &str| ShownCause {
+            cause: Cause::Teacher(name.to_owned()),
+            wrong: Vec::new(),
+            right: 0,
+            other_wrong: 0,
+            other_right: 0,
+            p: 0.0,
+        };
+        let left = |names: &[&str], causes: &[&str]| {
+            let base = base(names);
+            let causes: Vec<ShownCause> = causes.iter().map(|name| shown(name)).collect();
+            let plan = MendPlan {
+                without_teachers: blamed_teachers(&base, &causes),
+                ..MendPlan::default()
+            };
+            let made = mending_job(&base, &plan);
+            let names: Vec<String> = made.teacher.iter().map(|teacher| teacher.spec.name()).collect();
+            names.join(" ")
+        };
+        assert_eq!(left(&["a", "b", "c"], &["a@1", "c@2", "a@3"]), "b");
+        assert_eq!(left(&["a", "b"], &["b@1", "a@1"]), "a");
+        // Names that hold an `@`, with a version and without one, and one that another begins with.
+        assert_eq!(left(&["x@2025", "y"], &["x@2025"]), "y");
+        assert_eq!(left(&["x@2025", "y"], &["x@2025@v1"]), "y");
+        assert_eq!(left(&["x@2025", "x"], &["x@2025@v1"]), "x");
+        assert_eq!(left(&["xy", "x"], &["xy@1"]), "x");
+        assert_eq!(left(&["x", "y"], &["z@1"]), "x y");
+    }
+
+    #[test]
     fn gaps_that_one_job_cannot_aim_at_are_left_for_the_next() {
         let names: Vec<String> = (0..70).map(|number| format!("c{number:02}")).collect();
         let mut wrong: Vec<Diagnosis> = names
@@ -369,7 +430,7 @@ mod tests {
             gaps: &gaps,
             estimate: cost.of(20),
             documents: vec!["docs/iron.md".into()],
-            without_teacher: Some("a".into()),
+            without_teachers: vec!["a".into()],
         };
         let made = mending_job(&base, &plan);
         let concepts = made.concepts.clone().unwrap();

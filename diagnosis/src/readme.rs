@@ -37,7 +37,7 @@ pub struct Report<'a> {
     pub estimate: Option<Estimate>,
     /// Whether `job.yaml` was written.
     pub job: bool,
-    /// Name of a teacher that is a shown cause and remains in the job, being the only one.
+    /// Name of a teacher that is a shown cause and remains in the job, because no other is left.
     pub same_teacher: Option<&'a str>,
 }
 

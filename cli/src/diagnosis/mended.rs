@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_diagnosis::{
-    Cause, Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, gaps, mending_job, quarantine,
-    quarantine_whole, readme, shown_causes,
+    Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, blamed_teachers, gaps, mending_job,
+    quarantine, quarantine_whole, readme, shown_causes,
 };
 use gristmill_domain::job::{Budget, Job};
 use gristmill_domain::words::many;
@@ -101,24 +101,21 @@ pub(super) fn write(
         .manifest
         .as_ref()
         .and_then(|manifest| cost(manifest).of(wanted));
-    let blamed = causes.iter().find_map(|shown| match &shown.cause {
-        Cause::Teacher(name) => Some(
-            name.rsplit_once('@')
-                .map_or(name.as_str(), |(name, _)| name)
-                .to_owned(),
-        ),
-        Cause::Prompt(_) | Cause::Passage(_) => None,
-    });
+    let blamed = blamed_teachers(&begun.job, &causes);
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("the folder {} cannot be made", args.out.display()))?;
     let plan = MendPlan {
         gaps: &gaps.aimed,
         estimate,
         documents: documents(&begun.job, &begun.base, findings, &gaps.aimed),
-        without_teacher: blamed.clone(),
+        without_teachers: blamed.clone(),
     };
     let job = mending_job(&begun.job, &plan);
-    let same_teacher = blamed.filter(|name| job.teacher.iter().any(|teacher| teacher.spec.name() == *name));
+    let remains = |name: &String| job.teacher.iter().any(|teacher| teacher.spec.name() == *name);
+    let same_teacher = blamed
+        .into_iter()
+        .find(remains)
+        .filter(|_| !gaps.aimed.is_empty());
     let file = args.out.join("job.yaml");
     if gaps.aimed.is_empty() {
         remove(&file)?;
@@ -163,6 +160,9 @@ fn told(report: &Report<'_>) -> Written {
     for shown in report.causes {
         text.push_str(&format!("cause {}: {}\n", shown.cause, shown.why()));
     }
+    if let Some(name) = report.same_teacher {
+        text.push_str(&format!("{name} stays in the job, which has no other teacher\n"));
+    }
     if report.quarantined > 0 {
         let rows = many(report.quarantined, "row");
         text.push_str(&format!("{out}/quarantine.jsonl: {rows} to take out\n"));
@@ -191,8 +191,9 @@ fn told(report: &Report<'_>) -> Written {
     Written {
         json: json!({
             "out": out, "model": report.model, "asked": report.asked, "wrong": wrong, "verdicts": verdicts,
-            "causes": report.causes, "quarantined": report.quarantined, "gaps": report.gaps.aimed,
-            "gaps_left": report.gaps.left, "rows": wanted, "estimate": report.estimate, "job": report.job.then(|| format!("{out}/job.yaml")),
+            "causes": report.causes, "same_teacher": report.same_teacher, "quarantined": report.quarantined,
+            "gaps": report.gaps.aimed, "gaps_left": report.gaps.left, "rows": wanted, "estimate": report.estimate,
+            "job": report.job.then(|| format!("{out}/job.yaml")),
         }),
         text,
     }
