@@ -4,14 +4,14 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use gristmill_dataset::{DatasetRow, Origin, Split};
+use gristmill_dataset::{DatasetRow, Layout, Origin, Split};
 use gristmill_datasets::Task;
 use gristmill_domain::id::ContentId;
 use serde::{Deserialize, Serialize};
 
 use crate::checker::Checker;
 use crate::error::Error;
-use crate::identity::content;
+use crate::identity::{content, refuse_merged};
 use crate::members::Member;
 use crate::rule::Rule;
 use crate::source::Source;
@@ -35,6 +35,8 @@ pub(crate) struct Taking<'a> {
     pub(crate) barred: &'a [Barred],
     /// Most synthetic ancestors of a row.
     pub(crate) max_depth: u8,
+    /// Columns that the generation is written in.
+    pub(crate) layout: Layout,
 }
 
 /// A row in quarantine, as `quarantined.jsonl` names it.
@@ -117,7 +119,7 @@ impl Gathered {
 /// Reads all rows once, and shows each that may be in the generation to the check of leaks.
 ///
 /// # Errors
-/// [`Error::Unusable`] for rows that are deeper than the limit, and for rules that name real rows.
+/// [`Error::Unusable`] for rows that are deeper than the limit or that the layout does not keep, and for rules that name real rows.
 pub(crate) fn gather(taking: &Taking<'_>, checker: &mut Checker<'_>, task: &Task) -> Result<Gathered, Error> {
     let mut gathering = Gathering::new(taking);
     let mut counter = task.counting("rows");
@@ -130,6 +132,9 @@ pub(crate) fn gather(taking: &Taking<'_>, checker: &mut Checker<'_>, task: &Task
                 Origin::Human => gathering.real(split, row, source),
                 Origin::Synthetic => gathering.synthetic(split, row, source),
             };
+            if taken != Taken::LeftOut && !source.is_parent {
+                refuse_merged(taking.layout, split, row, &name)?;
+            }
             match taken {
                 Taken::New => checker.look(split, row, &name)?,
                 Taken::Again if !source.is_parent => checker.look_at_origin(split, row, &name),

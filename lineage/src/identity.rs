@@ -1,8 +1,12 @@
 //! What a row is, whatever run it comes from: its content, and the text that it is compared by.
 
-use gristmill_dataset::{DatasetRow, Split};
+use std::path::Path;
+
+use gristmill_dataset::{DatasetRow, Layout, Split};
 use gristmill_domain::dialogue::{Speaker, asked};
 use gristmill_domain::id::ContentId;
+
+use crate::error::Error;
 
 /// Hash of what a row teaches: its form, all that is said but the system message, the answer that is not preferred, and the tools.
 ///
@@ -32,6 +36,36 @@ pub(crate) fn content(split: Split, row: &DatasetRow) -> ContentId {
     }
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     ContentId::of(&parts)
+}
+
+/// Refuses a row that would be another one once it is read again: some layouts write a system message as a part of the question.
+///
+/// # Errors
+/// [`Error::Unusable`].
+pub(crate) fn refuse_merged(
+    layout: Layout,
+    split: Split,
+    row: &DatasetRow,
+    dataset: &str,
+) -> Result<(), Error> {
+    let name = match layout {
+        Layout::Alpaca => "alpaca",
+        Layout::PromptCompletion => "prompt_completion",
+        _ => return Ok(()),
+    };
+    let in_layout = matches!(split, Split::Train | Split::Validation | Split::Test);
+    let has_system = row.messages.iter().any(|turn| turn.role == Speaker::System);
+    if !in_layout || !has_system {
+        return Ok(());
+    }
+    Err(Error::unusable(
+        Path::new(dataset),
+        format!(
+            "row {} has a system message, and the lineage has the layout `{name}`, which writes it as a part of the question: it would be another \
+             row from then on. Write the dataset in the layout of the lineage with `gristmill export RUN FOLDER --layout {name}`, and add FOLDER",
+            row.id
+        ),
+    ))
 }
 
 /// The text that a row is compared by, as in a run: its question without the passage before it; of a dialogue, all that the user says; of a

@@ -11,6 +11,7 @@ use crate::checker::{Checker, Found, told};
 use crate::error::Error;
 use crate::gather::{Gathered, Taking, gather};
 use crate::generation::{ByTeacher, Ceiling, LeakCheck, Made, Quarantine};
+use crate::identity::refuse_merged;
 use crate::rule::Rule;
 use crate::source::{Source, each_held_out};
 
@@ -49,7 +50,12 @@ impl Making<'_> {
         }
         let held_out = self.held_out(sources);
         let mut checker = Checker::open(self.leaks, self.task, &mut |split, take| {
-            each_held_out(held_out, split, take)
+            each_held_out(held_out, split, &mut |row, dataset| {
+                if self.before.is_none() {
+                    refuse_merged(self.settings.layout, split, row, dataset)?;
+                }
+                take(row, dataset)
+            })
         })?;
         let nothing = HashMap::new();
         let taking = Taking {
@@ -60,6 +66,7 @@ impl Making<'_> {
             rules: &read,
             barred: self.before.as_ref().map_or(&[], |before| &before.barred),
             max_depth: self.settings.max_depth,
+            layout: self.settings.layout,
         };
         let mut gathered = gather(&taking, &mut checker, self.task)?;
         let (found, leak_check) = checker.finish()?;

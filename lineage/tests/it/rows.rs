@@ -274,3 +274,58 @@ fn the_rules_that_a_message_names_hold() {
     let two = desk.quarantine(&["teacher=x@1@x@1-b", "teacher=y"]).unwrap();
     assert_eq!((two.quarantine[0].rows, two.quarantine[1].rows), (1, 1));
 }
+
+#[test]
+fn a_row_that_the_layout_would_change_is_refused_before_anything_is_written() {
+    let framed = |question: &str| {
+        let mut row = real(question);
+        row.messages.insert(0, Turn::new(Speaker::System, "Be brief."));
+        row
+    };
+    for (layout, name) in [
+        (Layout::Alpaca, "alpaca"),
+        (Layout::PromptCompletion, "prompt_completion"),
+    ] {
+        for split in [Split::Train, Split::Test] {
+            let desk = Desk::new();
+            let job = serde_json::json!({"output": {"layout": name}});
+            let rows = [
+                (Split::Train, real("Why?")),
+                (Split::Test, real("How far is the moon?")),
+            ];
+            let first = desk.dataset_of(layout, Some(job), rows);
+            let messages = || desk.dataset([(split, framed("Where?")), (Split::Train, real("When?"))]);
+            let told = desk
+                .add(&[first.clone(), messages()], |_| ())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                told.contains("row Where? / so") && told.contains(&format!("--layout {name}")),
+                "{told}"
+            );
+            assert!(!desk.lineage().join("generations/1").exists());
+            desk.add(&[first], |_| ()).unwrap();
+            let two = desk.add(&[messages()], |_| ());
+            // What a later dataset holds out is not written.
+            assert_eq!(two.is_err(), split == Split::Train, "{two:?}");
+            assert_eq!(
+                desk.lineage().join("generations/2").exists(),
+                split != Split::Train
+            );
+            let job = serde_json::json!({"output": {"layout": "messages"}});
+            let exported = desk.dataset_of(
+                layout,
+                Some(job),
+                [(split, framed("Where?")), (Split::Train, real("Who?"))],
+            );
+            let next = desk.add(&[exported], |_| ()).unwrap();
+            assert!(desk.checked(next.number).is_whole());
+            desk.add(&[desk.dataset([(Split::Train, real("Which?"))])], |_| ())
+                .unwrap();
+        }
+    }
+    let desk = Desk::new();
+    desk.add(&[desk.dataset([(Split::Train, framed("Where?"))])], |_| ())
+        .unwrap();
+    assert!(desk.checked(1).is_whole());
+}
