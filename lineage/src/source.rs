@@ -129,6 +129,18 @@ impl Source {
         })
     }
 
+    /// A generation of the lineage whose manifest cannot be read.
+    pub(crate) fn without_manifest(folder: PathBuf) -> Self {
+        Self {
+            named: folder.clone(),
+            folder,
+            manifest: None,
+            said: Said::default(),
+            job: None,
+            is_parent: true,
+        }
+    }
+
     fn read(named: &Path, folder: PathBuf) -> Result<Self, Error> {
         let path = folder.join("manifest.json");
         let (manifest, said, job) = match path.exists() {

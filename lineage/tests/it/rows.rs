@@ -329,3 +329,45 @@ fn a_row_that_the_layout_would_change_is_refused_before_anything_is_written() {
         .unwrap();
     assert!(desk.checked(1).is_whole());
 }
+
+#[test]
+fn a_check_tells_of_files_that_are_gone_and_looks_at_the_others() {
+    type Break = fn(&std::path::Path);
+    let breaks: [(&str, Break); 6] = [
+        ("generation.json", |folder| {
+            std::fs::remove_file(folder.join("generation.json")).unwrap();
+        }),
+        ("manifest.json", |folder| {
+            std::fs::write(folder.join("manifest.json"), "{").unwrap()
+        }),
+        ("rows.csv", |folder| {
+            std::fs::remove_file(folder.join("rows.csv")).unwrap()
+        }),
+        ("rows.csv", |folder| {
+            std::fs::write(folder.join("rows.csv"), "x").unwrap()
+        }),
+        ("data", |folder| {
+            std::fs::remove_dir_all(folder.join("data")).unwrap()
+        }),
+        ("train-", |folder| {
+            let files = std::fs::read_dir(folder.join("data")).unwrap();
+            for file in files.map(|file| file.unwrap().path()) {
+                std::fs::write(file, "x").unwrap();
+            }
+        }),
+    ];
+    for (name, break_it) in breaks {
+        let desk = Desk::new();
+        let rows = [(Split::Train, real("Why?")), (Split::Train, made("Who says so?"))];
+        desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+        break_it(&desk.lineage().join("generations/1"));
+        let checked = desk.checked(1);
+        assert!(!checked.is_whole());
+        assert!(
+            checked.faults.iter().any(|fault| fault.contains(name)),
+            "{name}: {checked:?}"
+        );
+        let read = u64::from(name != "data" && name != "train-");
+        assert_eq!(checked.anchor_present, read * checked.anchor_expected, "{name}");
+    }
+}
