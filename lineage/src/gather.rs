@@ -2,7 +2,7 @@
 //! counts are held.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gristmill_dataset::{DatasetRow, Layout, Origin, Split};
 use gristmill_datasets::Task;
@@ -91,6 +91,8 @@ pub(crate) struct Gathered {
     pub(crate) changed: u64,
     /// Synthetic rows whose teacher descends from another one's student.
     pub(crate) descended: bool,
+    /// Ids of the training rows that a list of rows names.
+    pub(crate) listed: HashSet<String>,
 }
 
 impl Gathered {
@@ -128,6 +130,7 @@ pub(crate) fn gather(taking: &Taking<'_>, checker: &mut Checker<'_>, task: &Task
         let name = source.named.display().to_string();
         source.each_trained(|split, row| {
             let row = &row;
+            gathering.note_listed(row);
             let taken = match row.provenance.origin {
                 Origin::Human => gathering.real(split, row, source),
                 Origin::Synthetic => gathering.synthetic(split, row, source),
@@ -203,6 +206,15 @@ impl<'a> Gathering<'a> {
             if let Some(real) = self.gathered.real.get_mut(&row) {
                 real.repeats = real.repeats.max(repeats);
             }
+        }
+    }
+
+    /// Notes a row that a list of rows names.
+    fn note_listed(&mut self, row: &DatasetRow) {
+        let mut rules = self.taking.rules.iter().flatten();
+        let listed = rules.any(|rule| matches!(rule, Rule::Listed(rows) if rows.names(&row.id)));
+        if listed {
+            self.gathered.listed.insert(row.id.clone());
         }
     }
 

@@ -140,6 +140,16 @@ impl RowList {
         })
     }
 
+    /// The file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The ids that it names, each once, in no order.
+    pub(crate) fn ids(&self) -> &HashSet<String> {
+        &self.ids
+    }
+
     /// Whether it names a row.
     pub fn names(&self, id: &str) -> bool {
         self.ids.contains(id)

@@ -1,9 +1,10 @@
 //! What people should know of a generation.
 
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{first_of, many, thousands};
 
 use crate::gather::Gathered;
 use crate::generation::{Generation, Made};
+use crate::rule::RowList;
 
 /// Synthetic share from which a student whose teacher descends from it loses rare cases: at least 30 % of the rows should be real.
 const SELF_IMPROVEMENT_SHARE: f64 = 0.7;
@@ -15,6 +16,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) of_parent: u64,
     /// Held-out rows of the datasets that the lineage does not hold out.
     pub(crate) held_out_elsewhere: u64,
+    /// Lists of rows that the generation came with.
+    pub(crate) lists: Vec<&'a RowList>,
     /// The ceiling that was asked for, where another is in force.
     pub(crate) lowered_from: Option<f64>,
 }
@@ -32,6 +35,7 @@ pub(crate) fn of(generation: &Generation, circumstances: &Circumstances<'_>) -> 
         gathered,
         of_parent,
         held_out_elsewhere,
+        lists,
         lowered_from,
     } = circumstances;
     let mut warnings = Vec::new();
@@ -85,6 +89,7 @@ pub(crate) fn of(generation: &Generation, circumstances: &Circumstances<'_>) -> 
             }
         ));
     }
+    warnings.extend(lists.iter().filter_map(|list| unmet(list, generation, gathered)));
     for (rows, split, purpose) in [
         (generation.validation, "validation", "early stopping"),
         (generation.test, "test", "the gate"),
@@ -102,6 +107,31 @@ pub(crate) fn of(generation: &Generation, circumstances: &Circumstances<'_>) -> 
         );
     }
     warnings
+}
+
+/// Ids of a list that name no training row.
+fn unmet(list: &RowList, generation: &Generation, gathered: &Gathered) -> Option<String> {
+    let mut unmet: Vec<String> = list.ids().difference(&gathered.listed).cloned().collect();
+    if unmet.is_empty() {
+        return None;
+    }
+    unmet.sort_unstable();
+    let parent = generation.number - 1;
+    Some(format!(
+        "{} of {} in {} no training row of {}: {}",
+        thousands(unmet.len() as u64),
+        many(list.ids().len() as u64, "id"),
+        match unmet.len() {
+            1 => format!("{} names", list.file().display()),
+            _ => format!("{} name", list.file().display()),
+        },
+        match generation.made {
+            Made::First => "the datasets".to_owned(),
+            Made::Quarantine => format!("generation {parent}"),
+            Made::Accumulate | Made::Replace => format!("generation {parent} or the datasets"),
+        },
+        first_of(&unmet, 3)
+    ))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::gather::Gathered;
 use crate::generation::{Anchor, ByTeacher, DatasetRef, FileDigest, Generation, Made, Parent, Synthetic};
 use crate::identity::content;
 use crate::members::{self, Member};
+use crate::rule::Rule;
 use crate::source::{Source, each_held_out};
 use crate::warnings::{self, Circumstances};
 
@@ -109,6 +110,14 @@ impl Making<'_> {
             &Circumstances {
                 gathered: &gathered,
                 of_parent: before.map_or(0, |before| before.generation.synthetic.rows),
+                lists: self
+                    .new_rules
+                    .iter()
+                    .filter_map(|(rule, _)| match rule {
+                        Rule::Listed(rows) => Some(rows),
+                        _ => None,
+                    })
+                    .collect(),
                 held_out_elsewhere: self.held_out_elsewhere(sources)?,
                 lowered_from: Some(asked).filter(|asked| *asked > generation.ceiling.max_synthetic_share),
             },

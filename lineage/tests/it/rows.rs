@@ -2,7 +2,7 @@
 
 use gristmill_dataset::{DatasetRow, Layout, Origin, RejectedAnswer, Split};
 use gristmill_domain::dialogue::{Speaker, Turn};
-use gristmill_lineage::Error;
+use gristmill_lineage::{Error, Lineage, Quarantining, Rule};
 
 use super::{Desk, made, made_with, real};
 
@@ -370,4 +370,37 @@ fn a_check_tells_of_files_that_are_gone_and_looks_at_the_others() {
         let read = u64::from(name != "data" && name != "train-");
         assert_eq!(checked.anchor_present, read * checked.anchor_expected, "{name}");
     }
+}
+
+#[test]
+fn ids_that_name_no_row_are_told_of() {
+    let desk = Desk::new();
+    let rows = [
+        (Split::Train, real("Why?")),
+        (Split::Train, made("Who says so?")),
+        (Split::Train, made("Who else does?")),
+    ];
+    desk.add(&[desk.dataset(rows)], |_| ()).unwrap();
+    let list = desk.lineage().with_file_name("bad.txt");
+    let read = |ids: &str| {
+        std::fs::write(&list, ids).unwrap();
+        Quarantining {
+            rules: vec![Rule::read(&format!("rows={}", list.display())).unwrap()],
+            cause: None,
+        }
+    };
+    let some = read("Who says so? / so it is\nx1\nx4\nx3\nx2\n");
+    let two = Lineage::quarantine(&desk.lineage(), &some, &desk.task()).unwrap();
+    let told = two.warnings.join("\n");
+    assert!(told.contains("4 of 5 ids in "), "{told}");
+    assert!(
+        told.contains("bad.txt name no training row of generation 1: x1, x2, x3 and 1 more"),
+        "{told}"
+    );
+    let all = read("Who else does? / so it is\n");
+    let three = Lineage::quarantine(&desk.lineage(), &all, &desk.task()).unwrap();
+    assert!(
+        !three.warnings.join("\n").contains("training row of"),
+        "{three:?}"
+    );
 }
