@@ -11,7 +11,8 @@ use crate::Error;
 /// Rows that are embedded and compared together.
 const BLOCK: usize = 256;
 
-/// Calls `take` with blocks of the rows that are trained on, each with its number; a real row that is repeated comes once.
+/// Calls `take` with blocks of the rows that are trained on, each with its number; a real row that is repeated comes once. Rows
+/// of one id may differ in their text: those are several.
 pub(crate) fn each_block(
     dataset: &Path,
     progress: &mut dyn FnMut(u64) -> Result<(), Error>,
@@ -25,8 +26,11 @@ pub(crate) fn each_block(
             for row in read_rows(&file)? {
                 let row = row?;
                 read += 1;
-                if row.provenance.origin == Origin::Human && !seen.insert(state.hash_one(&row.id)) {
-                    continue;
+                if row.provenance.origin == Origin::Human {
+                    let text = serde_json::to_string(&row.messages).unwrap_or_default();
+                    if !seen.insert(state.hash_one((&row.id, text))) {
+                        continue;
+                    }
                 }
                 block.push((number, row));
                 number = number.saturating_add(1);

@@ -304,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn real_rows_of_one_id_count_by_their_text() {
+        let set = dataset(&[
+            ("1", "Is copper magnetic?", "no", &["copper"], true),
+            ("1", "Is copper magnetic?", "no", &["copper"], true),
+            ("1", "Is copper used for coins?", "yes", &["copper"], true),
+            ("1", "Is copper magnetic?", "yes", &["copper"], true),
+        ]);
+        let found = found(&set, r#"{"kind": "none"}"#, "{}", &[]);
+        assert_eq!((found.rows.real, found.concepts["copper"].real), (3, 3));
+    }
+
+    #[test]
     fn labels_and_concepts_are_one_thing() {
         let set = dataset(&[
             ("1", "Is copper used for coins?", "Yes, it is: yes", &["Cu"], true),
