@@ -587,6 +587,32 @@ fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
 }
 
 #[test]
+fn a_generation_is_mended_with_the_job_that_it_holds() {
+    let desk = Desk::of_medicine("validation");
+    let generation = desk.path("lineage/generations/2");
+    std::fs::create_dir_all(generation.parent().unwrap()).unwrap();
+    std::fs::rename(desk.path("out/7f3a01c2d3e4/dataset"), &generation).unwrap();
+    let file = generation.join("manifest.json");
+    let of_run: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let held = json!({"format": 1, "generation": 2, "rows": of_run["rows"], "job": of_run["job"]});
+    std::fs::write(&file, held.to_string()).unwrap();
+    let dataset = ["--embed", "words", "--dataset", "lineage/generations/2"];
+    let args = [&["mend", "eval"], &dataset[..]].concat();
+    // What its rows cost is not known.
+    let output = desk.gristmill(&args);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("--budget 2usd"), "{}", said(&output));
+    let mended = desk.json(&[&args[..], &["--budget", "1usd"]].concat());
+    assert!(
+        mended["estimate"].is_null() && mended["gaps_left"] == 0,
+        "{mended}"
+    );
+    assert_eq!(mended["gaps"].as_array().unwrap().len(), WRONG + 1);
+    assert!(desk.path("mend/job.yaml").is_file());
+    assert!(!desk.quarantined().is_empty());
+}
+
+#[test]
 fn one_item_is_shown_with_the_rows_around_it() {
     let desk = Desk::of_medicine("test");
     let wrong = |verdict: &str| {

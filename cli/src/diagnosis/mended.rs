@@ -32,7 +32,7 @@ pub(super) enum Begin {
     Other(anyhow::Error),
 }
 
-/// The job that is named, or that of the dataset's run.
+/// The job that is named, or the one that the dataset's manifest holds.
 pub(super) fn begin(args: &MendArgs, trained: &Trained) -> Result<Begun, Begin> {
     if let Some(file) = &args.job {
         let loaded = gristmill_jobfile::load(file, &[], Keys::Elsewhere).map_err(Begin::Job)?;
@@ -41,9 +41,9 @@ pub(super) fn begin(args: &MendArgs, trained: &Trained) -> Result<Begun, Begin> 
             base: loaded.base,
         });
     }
-    let Some(manifest) = &trained.manifest else {
+    let Some(job) = &trained.job else {
         return Err(Begin::Other(anyhow!(
-            "{} is not the dataset of one run, so that no job comes with it\nhelp: name the job file to begin with: `--job job.yaml`",
+            "{} has no manifest that holds a job\nhelp: name the job file to begin with: `--job job.yaml`",
             trained.folder.display()
         )));
     };
@@ -52,8 +52,8 @@ pub(super) fn begin(args: &MendArgs, trained: &Trained) -> Result<Begun, Begin> 
         .parent()
         .filter(|_| trained.folder.ends_with("dataset"));
     Ok(Begun {
-        base: base_of(&manifest.job, run),
-        job: manifest.job.clone(),
+        base: base_of(job, run),
+        job: job.clone(),
     })
 }
 

@@ -162,6 +162,8 @@ pub(super) struct Trained {
     pub(super) folder: PathBuf,
     /// The manifest of the run that made it; `None` for a dataset of another kind, such as a generation's.
     pub(super) manifest: Option<Manifest>,
+    /// The job that its manifest holds; a generation's, too, holds one.
+    pub(super) job: Option<Job>,
     /// The job of the run that asked.
     asked_by: Option<Job>,
 }
@@ -191,19 +193,31 @@ impl Trained {
                 })?
             }
         };
-        let manifest = std::fs::read(folder.join("manifest.json")).ok();
+        let manifest = std::fs::read(folder.join("manifest.json")).unwrap_or_default();
+        let (manifest, job) = said_by(&manifest);
         Ok(Self {
-            manifest: manifest.and_then(|text| serde_json::from_slice(&text).ok()),
+            manifest,
+            job,
             asked_by: asking.and_then(|run| run.start().ok()).map(|start| start.job),
             folder,
         })
     }
 
-    /// The job that says how answers are compared, and which concepts there are: that of the dataset's run, or else the evaluation's.
+    /// The job that says how answers are compared, and which concepts there are: the dataset's, or else the evaluation's.
     pub(super) fn judged_by(&self) -> Option<&Job> {
-        let own = self.manifest.as_ref().map(|manifest| &manifest.job);
-        own.or(self.asked_by.as_ref())
+        self.job.as_ref().or(self.asked_by.as_ref())
     }
+}
+
+/// What the text of a manifest says: all of it where it is a run's, and the job.
+fn said_by(text: &[u8]) -> (Option<Manifest>, Option<Job>) {
+    if let Ok(manifest) = serde_json::from_slice::<Manifest>(text) {
+        let job = manifest.job.clone();
+        return (Some(manifest), Some(job));
+    }
+    let other: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    let job = other.get("job").cloned();
+    (None, job.and_then(|job| serde_json::from_value(job).ok()))
 }
 
 /// The dataset in a run's folder, or in the folder itself.
@@ -241,6 +255,18 @@ fn by_digits<'a>(all: impl Iterator<Item = &'a str>, digits: &str) -> anyhow::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_generation_holds_a_job() {
+        let text = br#"{"format": 1, "generation": 2, "job": {"seeds": {"path": "seeds.jsonl"}, "budget": {"usd": 5},
+            "teacher": [{"base_url": "http://a/v1", "model": "a"}]}}"#;
+        let (manifest, job) = said_by(text);
+        assert!(manifest.is_none());
+        assert_eq!(job.unwrap().teacher.len(), 1);
+        for none in [&b""[..], b"{", br#"{"format": 1, "generation": 2, "job": null}"#] {
+            assert!(said_by(none).1.is_none());
+        }
+    }
 
     #[test]
     fn items_are_named_by_their_first_digits() {
