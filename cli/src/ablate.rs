@@ -1,14 +1,15 @@
 //! `gristmill ablate`: what each part of a run earned, in points of a student for each dollar.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gristmill_blob::LocalBlobs;
+use gristmill_coordinator::SeedStore;
 use gristmill_domain::training::Training;
 use gristmill_runs::ablation::{Arm, ArmPlan, arms, compared, planned, told, write_arm};
 use gristmill_runs::evaluation::EvaluatedStudent;
-use gristmill_runs::{EndedRun, RunFolder};
-use gristmill_students::{Folder, History};
+use gristmill_runs::{EndedRun, Manifest, RunFolder};
 
 use crate::args::{AblateArgs, EvalArgs, OutputStyle};
 use crate::failure::Failure;
@@ -26,6 +27,7 @@ pub(crate) async fn ablate(args: AblateArgs, view: View, output: OutputStyle) ->
         .await
         .map_err(Failure::Input)?;
     let plans = arms(&blobs, &ended.seeds).await.map_err(Failure::Input)?;
+    let folders = folders(&plans);
     let plans = chosen(plans, &args.arms).map_err(Failure::Input)?;
     if args.dry_run {
         print::either(output, &serde_json::json!({"arms": plans}), &planned(&plans));
@@ -36,6 +38,7 @@ pub(crate) async fn ablate(args: AblateArgs, view: View, output: OutputStyle) ->
         training,
         blobs: &blobs,
         ended: &ended,
+        folders,
         view: view.clone(),
     };
     let mut students = Vec::new();
@@ -71,24 +74,46 @@ fn chosen(plans: Vec<ArmPlan>, names: &[String]) -> anyhow::Result<Vec<ArmPlan>>
     Ok(plans.into_iter().filter(wanted).collect())
 }
 
+/// The name of each arm's folder: the arm's own, with a number where another has the same.
+fn folders(plans: &[ArmPlan]) -> BTreeMap<String, String> {
+    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+    let mut folders = BTreeMap::new();
+    for plan in plans {
+        let arm = plan.arm.to_string();
+        let name = arm.replace([' ', '/'], "-");
+        let so_many = taken.entry(name.clone()).or_default();
+        *so_many += 1;
+        folders.insert(
+            arm,
+            match so_many {
+                1 => name,
+                number => format!("{name}~{number}"),
+            },
+        );
+    }
+    folders
+}
+
 /// Where arms are trained and evaluated.
 struct Bench<'a> {
     args: &'a AblateArgs,
     training: Training,
     blobs: &'a LocalBlobs,
     ended: &'a EndedRun,
+    /// By the names of the arms.
+    folders: BTreeMap<String, String>,
     view: View,
 }
 
 impl Bench<'_> {
     /// Trains and evaluates an arm, or what is left of that.
     async fn student(&self, plan: &ArmPlan) -> Result<EvaluatedStudent, Failure> {
-        let name = plan.arm.to_string().replace([' ', '/'], "-");
-        let folder = self.args.out.join(name);
+        let arm = plan.arm.to_string();
+        let folder = self.args.out.join(self.folders.get(&arm).unwrap_or(&arm));
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let dataset = folder.join("dataset");
-        if !dataset.join("manifest.json").is_file() {
+        if !self.is_written(&dataset).map_err(Failure::Input)? {
             let EndedRun {
                 start,
                 seeds,
@@ -104,34 +129,44 @@ impl Bench<'_> {
             Arm::Base => self.args.base.clone(),
             _ => self.train(&dataset, folder.join("student")).await?,
         };
-        let (_, evaluation) =
-            eval::evaluated(self.questions(dataset, student, &folder), self.view.clone()).await?;
+        // The run's own rows know references and databases, which the dataset of an arm does not.
+        let seeds = SeedStore::load(self.blobs)
+            .await
+            .context("the run's seeds")
+            .map_err(Failure::Input)?;
+        let questions = self.questions(dataset, student, &folder);
+        let (_, evaluation) = eval::evaluated(questions, seeds, self.view.clone()).await?;
         EvaluatedStudent::read(evaluation.root()).map_err(Failure::Input)
     }
 
-    async fn train(&self, dataset: &Path, out: PathBuf) -> Result<String, Failure> {
-        if self.is_trained(&out)? {
-            return Ok(out.display().to_string());
+    /// Whether the arm's dataset is there, of this run as it ended.
+    fn is_written(&self, dataset: &Path) -> anyhow::Result<bool> {
+        let file = dataset.join("manifest.json");
+        if !file.is_file() {
+            return Ok(false);
         }
-        let base = &self.args.base;
-        let trained = train::student(dataset.to_owned(), self.training.clone(), base, out, &self.view);
-        let (folder, ..) = trained.await?;
-        Ok(folder.path().display().to_string())
+        let text = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let there: Manifest =
+            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))?;
+        let run = self.ended.start.run.to_string();
+        if there.run != run || there.limit != self.ended.account.limit {
+            bail!(
+                "{} was made from run {} with a budget of {}, and this is run {run} with one of {}\nhelp: name another folder with `--out`",
+                dataset.display(),
+                there.run,
+                there.limit,
+                self.ended.account.limit
+            );
+        }
+        Ok(true)
     }
 
-    /// Whether a student of these settings is there.
-    fn is_trained(&self, out: &Path) -> Result<bool, Failure> {
-        let read = || -> Result<bool, gristmill_students::Error> {
-            if !out.exists() {
-                return Ok(false);
-            }
-            let folder = Folder::create(out)?;
-            let same = folder
-                .settings()?
-                .is_some_and(|settings| settings.training == self.training);
-            Ok(same && History::read(&folder)?.done.is_some())
-        };
-        read().map_err(|error| Failure::Input(error.into()))
+    async fn train(&self, dataset: &Path, out: PathBuf) -> Result<String, Failure> {
+        let mut training = self.training.clone();
+        training.base = Some(self.args.base.clone());
+        let trained = train::student(dataset.to_owned(), training, &self.args.base, out, &self.view);
+        let (folder, ..) = trained.await?;
+        Ok(folder.path().display().to_string())
     }
 
     fn questions(&self, dataset: PathBuf, student: String, folder: &Path) -> EvalArgs {
@@ -149,7 +184,7 @@ impl Bench<'_> {
             formats: self.args.formats.clone(),
             questions: self.args.questions,
             max_tokens: self.args.max_tokens,
-            budget: None,
+            budget: self.args.budget.clone(),
             out: folder.join("evaluations"),
             set: Vec::new(),
         }
@@ -161,6 +196,19 @@ mod tests {
     use gristmill_domain::amount::MicroUsd;
 
     use super::*;
+
+    #[test]
+    fn arms_of_names_that_look_alike_have_folders_of_their_own() {
+        let plan = |source: &str| ArmPlan {
+            arm: Arm::WithoutSource(source.to_owned()),
+            synthetic: 0,
+            cost: MicroUsd(0),
+        };
+        let folders = folders(&[plan("a/b"), plan("a-b"), plan("c d")]);
+        let names: std::collections::BTreeSet<_> = folders.values().collect();
+        assert_eq!(names.len(), 3, "{folders:?}");
+        assert!(names.iter().all(|name| !name.contains('/')), "{folders:?}");
+    }
 
     #[test]
     fn arms_are_chosen_by_their_names_and_the_whole_is_always_there() {

@@ -315,6 +315,9 @@ pub(crate) struct AblateArgs {
     /// Completion tokens of an answer at most.
     #[arg(long, default_value_t = 256)]
     pub(crate) max_tokens: u32,
+    /// Budget of each arm's questions, where asking costs money, as a judge does: `2usd`, `5000calls`, or both joined by a comma.
+    #[arg(long)]
+    pub(crate) budget: Option<String>,
     /// Folder of the arms: their datasets, students and evaluations. What is there is not done again.
     #[arg(long, short, default_value = "ablation")]
     pub(crate) out: PathBuf,

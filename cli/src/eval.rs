@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::SeedStore;
+use gristmill_coordinator::{SeedStore, judge_trials};
 use gristmill_domain::job::{
     Anchor, Embed, Engine, Evaluate, EvaluatedModel, EvaluatedRole, Fields, Generate, GradedBy, HeldOut, Job,
     Layout, LocalModel, ModelPrice, ModelSpec, PromptFormat,
 };
 use gristmill_jobfile::{BudgetChoice, Keys, Loaded};
-use gristmill_runs::evaluation::{self, Evaluation, RESULT_FOLDER};
+use gristmill_runs::evaluation::{self, Evaluation};
 use gristmill_runs::{EndedRun, RunFolder};
 
 use crate::args::{EvalArgs, OutputStyle};
@@ -25,7 +25,7 @@ const SPARE: u64 = 2;
 
 /// `gristmill eval`: writes the job of an evaluation from a dataset and a student, and carries it out.
 pub(crate) async fn eval(args: EvalArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let (result, folder) = evaluated(args, view).await?;
+    let (result, folder) = evaluated(args, None, view).await?;
     tell(&result, &folder, output)
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn again(
     ended: &EndedRun,
     output: OutputStyle,
 ) -> Result<(), Failure> {
-    let target = folder.root().join(RESULT_FOLDER);
+    let target = folder.result();
     let result = evaluation::evaluation(
         state,
         &target,
@@ -48,9 +48,15 @@ pub(crate) async fn again(
     tell(&result.await.map_err(Failure::Input)?, folder, output)
 }
 
-/// Asks what `eval` was told to ask, or reads what was asked before.
-pub(crate) async fn evaluated(args: EvalArgs, view: View) -> Result<(Evaluation, RunFolder), Failure> {
-    let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+/// Asks what `eval` was told to ask, or reads what was asked before. `seeds` are the real rows of the dataset's run, where the dataset does
+/// not lie beside them.
+pub(crate) async fn evaluated(
+    args: EvalArgs,
+    seeds: Option<SeedStore>,
+    view: View,
+) -> Result<(Evaluation, RunFolder), Failure> {
+    let mut source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+    source.seeds = seeds.or(source.seeds);
     let job = job(&args, &source).map_err(Failure::Input)?;
     let text = serde_json::to_string_pretty(&job).context("the job of the evaluation")?;
     let here = std::env::current_dir().context("the current folder cannot be read")?;
@@ -77,7 +83,7 @@ async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluati
     let prepared = &ready.prepared;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);
-    let target = folder.root().join(RESULT_FOLDER);
+    let target = folder.result();
     folder.claim(job).await.map_err(Failure::Input)?;
     if target.exists() {
         let there = evaluation::read_evaluation(&target).map_err(Failure::Input)?;
@@ -102,7 +108,7 @@ async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluati
 }
 
 fn tell(result: &Evaluation, folder: &RunFolder, output: OutputStyle) -> Result<(), Failure> {
-    let target = folder.root().join(RESULT_FOLDER);
+    let target = folder.result();
     let mut json = serde_json::to_value(result).unwrap_or_default();
     if let Some(members) = json.as_object_mut() {
         members.insert("result".to_owned(), target.display().to_string().into());
@@ -175,6 +181,12 @@ impl Source {
 /// The job of an evaluation.
 fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
     let of = &source.job;
+    if !of.seeds.fields.has_references() {
+        bail!(
+            "the run's job says `seeds.fields.references: none`: nothing says which answers to the held-out rows are right\nhelp: make a dataset \
+             whose seeds have references, or name the rows to ask in a job with a section `evaluate`"
+        );
+    }
     let models = models(args, of)?;
     let split = match args.validation {
         true => HeldOut::Validation,
@@ -209,7 +221,11 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
     }
     let judge = of.judge.clone().filter(|_| !compares);
     let asked = (evaluate.models.len() * evaluate.formats.len()) as u64 * questions;
-    let calls = asked * if judge.is_some() { 2 } else { 1 };
+    // A judge grades each answer, and is measured first.
+    let calls = match judge {
+        Some(_) => 2 * asked + judge_trials(questions),
+        None => asked,
+    };
     let free = evaluate.models.iter().all(|model| model.spec.local.is_some()) && judge.is_none();
     let mut budget = of.budget.clone();
     (budget.usd, budget.calls, budget.price_file) = match &args.budget {
@@ -234,6 +250,9 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
     job.seeds.format = None;
     job.seeds.documents = None;
     job.seeds.fields = fields(of.output.layout);
+    if source.seeds.is_some() {
+        job.seeds.fields.database.clone_from(&of.seeds.fields.database);
+    }
     job.teacher.clear();
     job.judge = judge;
     job.student = None;

@@ -68,7 +68,11 @@ pub(crate) async fn student(
     let base = base(name, view).await?;
     let (folder, settings, _lock) = prepared(dataset, training, base, out).await?;
     told(&settings, view);
-    let ended = carry_out(trainer.as_ref(), &folder, &settings, view).await?;
+    let before = History::read(&folder).context("the history of the training")?;
+    let ended = match before.done {
+        Some(_) => End::Done,
+        None => carry_out(trainer.as_ref(), &folder, &settings, view).await?,
+    };
     let history = History::read(&folder).context("the history of the training")?;
     match ended {
         End::Done => {

@@ -183,6 +183,11 @@ pub fn evaluation_plan(
     Ok(plan)
 }
 
+/// Questions to a judge, at most, that measure it on so many held-out rows.
+pub fn judge_trials(rows: u64) -> u64 {
+    2 * rows.min(JUDGED_MAX as u64)
+}
+
 /// Each question with its own answer, and with that of the next row whose answer says something else.
 fn trials(seeds: &SeedStore, rows: &[u64]) -> Result<Vec<JudgeTrial>, Error> {
     let mut trials = Vec::new();

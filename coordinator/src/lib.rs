@@ -53,7 +53,9 @@ pub use assigner::{Assigner, Belongs, Hits, Trial};
 pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
 pub use error::Error;
-pub use evaluation::{AskedQuestion, EvaluationPlan, EvaluationTask, JudgeTrial, evaluation_plan};
+pub use evaluation::{
+    AskedQuestion, EvaluationPlan, EvaluationTask, JudgeTrial, evaluation_plan, judge_trials,
+};
 pub use events::{Ended, Events, RunEvent};
 pub use failure::TaskFailure;
 pub use fleet::{Assembler, Fleet, FleetOptions, Services, States, bury};
