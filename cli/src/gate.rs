@@ -1,8 +1,9 @@
 //! `gristmill gate`: whether a student may be used, as an exit code.
 
 use anyhow::anyhow;
-use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, decide};
-use gristmill_jobfile::SettingsFile;
+use gristmill_domain::near::nearest;
+use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, SLICES, decide};
+use gristmill_jobfile::{SettingsFile, Wrong};
 use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs};
 use serde_json::json;
 
@@ -17,9 +18,25 @@ const POLICY: SettingsFile = SettingsFile {
     checked_by: "gate",
 };
 
+/// Names of parts that no set has.
+fn unknown_slices(policy: &GatePolicy) -> Vec<Wrong> {
+    let slices = policy.slices.iter().enumerate();
+    let unknown = slices.filter(|(_, slice)| !SLICES.contains(&slice.as_str()));
+    unknown
+        .map(|(place, slice)| Wrong {
+            at: format!("slices[{place}]"),
+            message: format!("a set has no parts by `{slice}`"),
+            help: match nearest(slice, SLICES) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", SLICES.join(", ")),
+            },
+        })
+        .collect()
+}
+
 pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let policy: GatePolicy =
-        gristmill_jobfile::settings(POLICY, args.policy.as_deref(), &args.set, |_| Vec::new())
+        gristmill_jobfile::settings(POLICY, args.policy.as_deref(), &args.set, unknown_slices)
             .map_err(|errors| print::job_errors(&errors))?;
     let not_searched = args.lineage.is_none() && (policy.anchor_kept || policy.no_leaks);
     let training_set = match args.lineage {
@@ -31,6 +48,7 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
             "the generation is not as it was made: {fault}\nhelp: `gristmill generation check` says more"
         )));
     }
+    let searched = training_set.as_ref().map(|checked| checked.generation);
     let decided = tokio::task::spawn_blocking(move || -> anyhow::Result<(GateReport, String)> {
         let result = EvaluatedStudent::read(&args.result)?;
         let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
@@ -47,9 +65,13 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
     });
     let decided = decided.await.map_err(|error| Failure::Other(anyhow!(error)))?;
     let (report, student) = decided.map_err(Failure::Input)?;
-    let told = report.explain();
-    let json =
-        json!({"student": student, "decision": report.decision, "checks": report.checks, "told": told});
+    let mut told = report.explain();
+    if let Some(generation) = searched {
+        told.push_str(&format!(" The training set is that of generation {generation}."));
+    }
+    let json = json!({
+        "student": student, "generation": searched, "decision": report.decision, "checks": report.checks, "told": told,
+    });
     print::either(output, &json, &told);
     match report.decision {
         GateDecision::Pass => Ok(()),

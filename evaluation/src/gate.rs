@@ -18,7 +18,7 @@ use crate::paired::PairedComparison;
 use crate::scorecard::Scorecard;
 use crate::slices::SliceComparison;
 
-pub use policy::GatePolicy;
+pub use policy::{GatePolicy, SLICES};
 
 /// What is known of a student. What was not measured is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,12 +31,29 @@ pub struct GateInputs {
     pub comparison: Option<PairedComparison>,
     /// The same by slices.
     pub slices: Vec<SliceComparison>,
+    /// What the policy parts the set by and what was not compared, with the reason.
+    pub not_compared: Vec<(String, NotCompared)>,
+    /// Questions without an answer or without a grade, of the student and of the model before it. What is missing may be what the student
+    /// cannot do: nothing is shown to hold by the rest.
+    pub unanswered: u64,
     /// The student's stage among its generations.
     pub collapse: Option<GenerationReport>,
     /// Real rows that the training set must hold, and those that it holds.
     pub anchor: Option<AnchorRows>,
     /// Held-out items that were found in the training set.
     pub leaks: Option<u64>,
+}
+
+/// Why the parts of a set were not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotCompared {
+    /// There are so many of them that each has next to no questions.
+    TooMany,
+    /// The result does not say what its base knew.
+    NoBase,
+    /// They are chosen by what the base knew, and the base itself is what the student is held against: it can only fall where it was right.
+    BaseItself,
 }
 
 /// The real rows of a training set.

@@ -276,6 +276,37 @@ fn a_gate_passes_fails_or_says_that_it_does_not_know() {
     let (code, told) = gate(&good, &[]);
     assert_eq!(code, Some(8), "{told}");
     assert!(told.contains("not compared with the model before it"), "{told}");
+    // Nor is a model that was evaluated alone held against itself.
+    let text = std::fs::read_to_string(desk.student.folder.path().join("good.yaml")).unwrap();
+    let alone = text.lines().filter(|line| !line.contains("role: teacher"));
+    let alone = alone.collect::<Vec<_>>().join("\n");
+    desk.student
+        .write("alone.yaml", &alone.replace("role: student", "role: base"))
+        .unwrap();
+    let base = desk.result(&desk.run("alone.yaml")).display().to_string();
+    let (code, told) = gate(&base, &["--set", "no_collapse=false"]);
+    assert_eq!(code, Some(8), "{told}");
+    assert!(told.contains("not compared with the model before it"), "{told}");
+    // Parts that cannot be looked at are not passed over.
+    let (_, told) = gate(&good, &["--before", &bad, "--set", "slices=[format,known]"]);
+    assert!(
+        told.contains("by `known` were not compared: the student's evaluation did not ask its base"),
+        "{told}"
+    );
+    let (code, _, why) = desk.said(&["gate", &good, "--set", "slices=[teir]"]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(
+        why.contains("no parts by `teir`") && why.contains("did you mean `tier`?"),
+        "{why}"
+    );
+    // A question without an answer may be one that the student cannot answer.
+    let file = std::path::Path::new(&good).join("answers.jsonl");
+    let answers = std::fs::read_to_string(&file).unwrap();
+    let but_one = answers.split_inclusive('\n').skip(1).collect::<String>();
+    std::fs::write(&file, but_one).unwrap();
+    let (code, told) = gate(&good, &wide);
+    assert_eq!(code, Some(8), "{told}");
+    assert!(told.contains("1 question is without an answer"), "{told}");
 }
 
 #[test]
@@ -540,6 +571,26 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
     let before = began("anchor");
     assert_eq!(json_of(&bench, &ablate), told);
     assert_eq!(began("anchor"), before, "nothing is trained twice");
+    // What is there is not taken for a student of another training, or of another run.
+    let other = [&ablate[..], &["--set", "max_steps=1"]].concat();
+    let refused = bench.gristmill(&other).unwrap();
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(3) && why.contains("anchor"),
+        "{why}"
+    );
+    let file = bench.folder.path().join("ablation/anchor/dataset/manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    manifest["run"] = "0123456789ab".into();
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    let refused = bench.gristmill(&ablate).unwrap();
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(3)
+            && why.contains("was made from run 0123456789ab")
+            && why.contains("`--out`"),
+        "{why}"
+    );
     let output = bench
         .gristmill(&["ablate", &dataset, "--base", "base", "--arms", "jugde"])
         .unwrap();
@@ -591,7 +642,8 @@ fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
     assert!(!why.contains("--lineage"), "{why}");
     assert!(
         with.contains("The training set holds all of its")
-            && with.contains("No held-out item is in the training set"),
+            && with.contains("No held-out item is in the training set")
+            && with.contains("The training set is that of generation 1."),
         "{with}"
     );
     // A file of the generation that was changed is no training set that a gate may trust.

@@ -180,7 +180,7 @@ impl Job {
                 twin,
                 format!("evaluate.models.{i}"),
                 format!("two models are called `{}`", model.spec.name()),
-                "books and results tell models apart by name: give each once",
+                "books and results tell models apart by name: give each once, and rename one of two folders of one name",
             );
         }
         let students = evaluate

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::confidence::Confidence;
 use crate::fraction;
 
+/// What a set can be parted by.
+pub const SLICES: [&str; 6] = ["tier", "format", "concept", "answer", "source", "known"];
+
 /// The rules of a gate. A rule that is `None` or `false` is not checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -20,7 +23,7 @@ pub struct GatePolicy {
     #[serde(deserialize_with = "fraction::optional")]
     pub slice_margin: Option<f64>,
     /// What the set is parted by for that: `tier` (head and tail), `format`, `concept`, `answer`, `source`, `known`. What the set has no parts
-    /// of is left out.
+    /// of is left out; what it has too many parts of, or what the base knew where no base was asked, stays open.
     pub slices: Vec<String>,
     /// Knowledge must be kept: no stage B or C, and not degraded.
     pub no_collapse: bool,

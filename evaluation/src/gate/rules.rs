@@ -4,7 +4,7 @@ use gristmill_domain::stats::{Interval, holm};
 use gristmill_domain::words::{many, thousands};
 
 use super::policy::GatePolicy;
-use super::{CheckOutcome, GateCheck, GateInputs, GateRule};
+use super::{CheckOutcome, GateCheck, GateInputs, GateRule, NotCompared};
 use crate::collapse::CollapseStage;
 use crate::confidence::Confidence;
 use crate::fraction::is_fraction;
@@ -36,6 +36,10 @@ pub(super) fn checks(policy: &GatePolicy, inputs: &GateInputs) -> Vec<GateCheck>
     if let Some(margin) = policy.slice_margin {
         if is_fraction(margin) {
             checks.extend(not_worse_in_slices(margin, inputs, policy.confidence));
+            checks.extend(inputs.not_compared.iter().map(|(key, why)| {
+                let rule = GateRule::NotWorseIn(format!("any {key}"));
+                check(rule, UNMEASURED, not_compared(key, *why))
+            }));
         } else {
             let (outcome, detail) = not_a_fraction("margin of slices", margin);
             checks.push(check(any_slice(), outcome, detail));
@@ -44,6 +48,11 @@ pub(super) fn checks(policy: &GatePolicy, inputs: &GateInputs) -> Vec<GateCheck>
     if policy.no_collapse {
         let (outcome, detail) = no_collapse(inputs);
         checks.push(check(GateRule::NoCollapse, outcome, detail));
+    }
+    if inputs.unanswered > 0 {
+        checks
+            .iter_mut()
+            .for_each(|check| left_open(check, inputs.unanswered));
     }
     if policy.anchor_kept {
         let (outcome, detail) = anchor_kept(inputs);
@@ -61,6 +70,34 @@ fn check(rule: GateRule, outcome: CheckOutcome, detail: String) -> GateCheck {
         rule,
         outcome,
         detail,
+    }
+}
+
+/// A rule that holds for what was answered is open as long as answers are missing.
+fn left_open(check: &mut GateCheck, unanswered: u64) {
+    if check.outcome == CheckOutcome::Holds {
+        check.outcome = UNMEASURED;
+        check.detail.push_str(&format!(
+            " {} without an answer or a grade: that decides nothing until all are there.",
+            match unanswered {
+                1 => "1 question is".to_owned(),
+                many => format!("{} questions are", thousands(many)),
+            }
+        ));
+    }
+}
+
+fn not_compared(key: &str, why: NotCompared) -> String {
+    match why {
+        NotCompared::TooMany => {
+            format!("The set has too many parts by `{key}` to compare them one by one.")
+        }
+        NotCompared::NoBase => {
+            format!("The parts by `{key}` were not compared: the student's evaluation did not ask its base.")
+        }
+        NotCompared::BaseItself => format!(
+            "The parts by `{key}` were not compared: the base that they are chosen by is what the student is held against."
+        ),
     }
 }
 

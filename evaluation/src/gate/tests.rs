@@ -27,6 +27,8 @@ fn inputs(items: usize, before: usize, after: usize) -> GateInputs {
         judge: None,
         comparison: PairedComparison::of(&first, &second, confidence),
         slices: compare_slices(&first, &second, &key, confidence),
+        not_compared: Vec::new(),
+        unanswered: 0,
         collapse: detect(&first, &[("1", &second)], Some(&key), &four_way()).pop(),
         anchor: Some(AnchorRows {
             expected: 700,
@@ -364,7 +366,11 @@ fn everything_but(part: usize, known: &GateInputs) -> GateInputs {
         2 => less.slices.clear(),
         3 => less.collapse = None,
         4 => less.anchor = None,
-        _ => less.leaks = None,
+        5 => less.leaks = None,
+        6 => less.unanswered = 1,
+        _ => less
+            .not_compared
+            .push(("concept".to_owned(), NotCompared::TooMany)),
     }
     less
 }
@@ -372,7 +378,7 @@ fn everything_but(part: usize, known: &GateInputs) -> GateInputs {
 #[test]
 fn no_part_of_what_a_policy_wants_may_be_missing() {
     let known = inputs(3_000, 2_400, 2_410);
-    for part in 0..6 {
+    for part in 0..8 {
         let decision = decide(&policy(), &everything_but(part, &known)).decision;
         assert!(
             matches!(decision, GateDecision::Inconclusive { .. }),
@@ -401,6 +407,8 @@ proptest! {
             anchor: Some(AnchorRows { expected: 10, present: 10 }),
             leaks: Some(0),
             judge: None,
+            not_compared: Vec::new(),
+            unanswered: 0,
         };
         let decision = decide(&policy, &inputs).decision;
         let open = matches!(decision, GateDecision::Inconclusive { .. });

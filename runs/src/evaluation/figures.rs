@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gristmill_coordinator::{EvaluationPlan, Finished, Start};
 use gristmill_domain::amount::Limit;
 use gristmill_domain::id::ContentId;
-use gristmill_domain::job::{EvaluatedRole, GradedBy, HeldOut};
+use gristmill_domain::job::{EvaluatedRole, GradedBy, HeldOut, Job};
 use gristmill_domain::ledger::Account;
 use gristmill_domain::words::many;
 use gristmill_evaluation::{
@@ -42,6 +42,10 @@ pub struct Evaluation {
     pub formats: Vec<String>,
     /// How answers were graded.
     pub graded_by: GradedBy,
+    /// Hash of all that a grade depends on: the validator, the least F1, the judge's name. Results with another hash are not compared. Empty in
+    /// results of versions before it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub grading_hash: String,
     /// Accuracy of the answer that is right most often, where answers are chosen from a list: what a model scores that looks at nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub majority: Option<f64>,
@@ -223,8 +227,14 @@ pub(super) fn of(
     }
     if graded.unread_grades > 0 {
         warnings.push(format!(
-            "the judge's grades of {} could not be read: these answers count for nothing",
+            "the judge's grades of {} failed or could not be read: these answers count for nothing",
             many(graded.unread_grades, "answer")
+        ));
+    }
+    if graded.not_judged > 0 {
+        warnings.push(format!(
+            "the judge was not asked about {} before the end: these answers count for nothing",
+            many(graded.not_judged, "answer")
         ));
     }
     let student = place(EvaluatedRole::Student);
@@ -258,6 +268,7 @@ pub(super) fn of(
             .map(|format| format.name().to_owned())
             .collect(),
         graded_by: job.graded_by(),
+        grading_hash: grading_hash(job),
         majority: (!choices.is_empty()).then(|| majority(items)),
         chance: (!choices.is_empty()).then(|| 1.0 / choices.len() as f64),
         models,
@@ -294,7 +305,8 @@ fn compare(
     }
 }
 
-const KNOWN: &str = "known";
+/// What parts a set into what the base knew and the rest.
+pub(super) const KNOWN: &str = "known";
 
 /// What a set can be parted by: what gives more than one part, and not more than can be told apart.
 pub(super) fn keys(set: &GradedSet) -> Vec<(String, SliceKey)> {
@@ -312,11 +324,18 @@ pub(super) fn keys(set: &GradedSet) -> Vec<(String, SliceKey)> {
             .into_iter()
             .map(|name| (name.clone(), SliceKey::Named(name.clone()))),
     );
-    keys.retain(|(_, key)| {
-        let parts: BTreeSet<&str> = set.answers().iter().filter_map(|answer| key.of(answer)).collect();
-        (2..=SLICES_MAX).contains(&parts.len())
-    });
+    keys.retain(|(_, key)| (2..=SLICES_MAX).contains(&parts(set, key)));
     keys
+}
+
+/// True where a set has so many parts by a key that they are not compared one by one.
+pub(super) fn has_too_many(set: &GradedSet, key: &SliceKey) -> bool {
+    parts(set, key) > SLICES_MAX
+}
+
+fn parts(set: &GradedSet, key: &SliceKey) -> usize {
+    let parts: BTreeSet<&str> = set.answers().iter().filter_map(|answer| key.of(answer)).collect();
+    parts.len()
 }
 
 /// The share of the questions that the most frequent answer is right to.
@@ -335,6 +354,13 @@ fn questions_hash(items: &[StoredItem]) -> String {
     let mut ids: Vec<&str> = items.iter().map(|item| item.item.as_str()).collect();
     ids.sort_unstable();
     ContentId::of(&[b"questions", ids.join("\n").as_bytes()]).to_string()
+}
+
+fn grading_hash(job: &Job) -> String {
+    let min_f1 = job.evaluate.as_ref().and_then(|evaluate| evaluate.min_f1);
+    let judge = job.judge.as_ref().map(|judge| judge.spec.name());
+    let of = serde_json::json!([job.graded_by(), min_f1, job.filter.validator, judge]);
+    ContentId::of(&[b"grading", of.to_string().as_bytes()]).to_string()
 }
 
 fn spend(account: &Account) -> Vec<ModelSpend> {

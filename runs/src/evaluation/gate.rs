@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use gristmill_domain::job::EvaluatedRole;
 use gristmill_evaluation::collapse::{CollapseSettings, GenerationReport, detect};
-use gristmill_evaluation::gate::{GateInputs, GatePolicy};
+use gristmill_evaluation::gate::{GateInputs, GatePolicy, NotCompared};
 use gristmill_evaluation::{
     Confidence, GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices,
 };
 
-use super::figures::{Evaluation, ModelFigures, keys};
+use super::figures::{Evaluation, KNOWN, ModelFigures, has_too_many, keys};
 use super::grading::StoredAnswer;
 
 /// A result with its answers.
@@ -67,9 +67,20 @@ impl EvaluatedStudent {
     }
 
     /// The model that the student is held against, of this result alone: the one that it is to replace, or else its base.
+    /// A result of one model alone has none: that model is the student.
     fn before(&self) -> Option<&ModelFigures> {
-        let of_role = |role| self.evaluation.models.iter().find(|model| model.role == role);
+        let student = self.evaluation.student().map(|model| &model.model);
+        let of_role = |role| {
+            let mut models = self.evaluation.models.iter();
+            models.find(|model| model.role == role && Some(&model.model) != student)
+        };
         of_role(EvaluatedRole::Previous).or_else(|| of_role(EvaluatedRole::Base))
+    }
+
+    /// Questions of a model that have no answer, or none that was graded.
+    fn unanswered(&self, set: &GradedSet) -> u64 {
+        let asked = self.evaluation.questions * self.evaluation.formats.len() as u64;
+        asked.saturating_sub(set.answers().len() as u64)
     }
 }
 
@@ -84,28 +95,53 @@ pub fn gate_inputs(
     before: Option<&EvaluatedStudent>,
 ) -> anyhow::Result<GateInputs> {
     let student = result.set(&result.student()?.model)?;
-    let baseline = match before {
-        None => result
-            .before()
-            .map(|model| result.set(&model.model))
-            .transpose()?,
+    let (asked, of_before) = match before {
+        None => (result, result.before()),
         Some(before) => {
             comparable(result.evaluation(), before.evaluation())?;
-            Some(before.set(&before.student()?.model)?)
+            (before, Some(before.student()?))
         }
     };
+    let baseline = of_before.map(|model| asked.set(&model.model)).transpose()?;
+    let missing_before = baseline.as_ref().map_or(0, |set| asked.unanswered(set));
     let mut inputs = GateInputs {
         scorecard: Scorecard::of(&student, policy.confidence),
         judge: result.evaluation.judge,
+        unanswered: result.unanswered(&student) + missing_before,
         ..GateInputs::default()
     };
     let Some(baseline) = baseline else {
         return Ok(inputs);
     };
     inputs.comparison = PairedComparison::of(&baseline, &student, policy.confidence);
-    for (name, key) in keys(&student) {
+    let mut models = result.evaluation.models.iter();
+    let base = models.find(|model| model.role == EvaluatedRole::Base);
+    let known = match (base, of_before) {
+        (None, _) => Err(NotCompared::NoBase),
+        (Some(base), Some(before)) if std::ptr::eq(base, before) => Err(NotCompared::BaseItself),
+        (Some(base), _) => Ok(result.set(&base.model)?),
+    };
+    let [parted_before, parted] = [&baseline, &student].map(|set| match &known {
+        Ok(base) => set.parted_by_known(base),
+        Err(_) => set.clone(),
+    });
+    if let Err(why) = known
+        && policy.slices.iter().any(|slice| slice == KNOWN)
+    {
+        inputs.not_compared.push((KNOWN.to_owned(), why));
+    }
+    for name in ["concept", "source"] {
+        let key = match name {
+            "source" => SliceKey::Source,
+            named => SliceKey::Named(named.to_owned()),
+        };
+        if policy.slices.iter().any(|slice| slice == name) && has_too_many(&parted, &key) {
+            inputs.not_compared.push((name.to_owned(), NotCompared::TooMany));
+        }
+    }
+    for (name, key) in keys(&parted) {
         if policy.slices.contains(&name) {
-            let mut slices = compare_slices(&baseline, &student, &key, policy.confidence);
+            let mut slices = compare_slices(&parted_before, &parted, &key, policy.confidence);
             // Two keys may have slices of one name.
             slices
                 .iter_mut()
@@ -162,13 +198,16 @@ pub fn stages(
 
 /// Refuses to compare what was asked or graded otherwise.
 fn comparable(now: &Evaluation, before: &Evaluation) -> anyhow::Result<()> {
+    let hashes = [&now.grading_hash, &before.grading_hash];
+    let graded_otherwise = now.graded_by != before.graded_by
+        || (hashes[0] != hashes[1] && hashes.iter().all(|hash| !hash.is_empty()));
     let differs = [
         (
             now.questions_hash != before.questions_hash,
             "asks other questions",
         ),
         (now.formats != before.formats, "asks in other formats"),
-        (now.graded_by != before.graded_by, "grades in another way"),
+        (graded_otherwise, "grades in another way"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
         None => Ok(()),

@@ -54,8 +54,10 @@ pub(super) struct Graded {
     pub(super) models: Vec<GradedModel>,
     /// How often the judge was right where the truth is known; `None` where none grades.
     pub(super) judge: Option<JudgeQuality>,
-    /// Grades that could not be read.
+    /// Grades of the judge that could not be read, or that failed.
     pub(super) unread_grades: u64,
+    /// Answers that the judge was never asked about.
+    pub(super) not_judged: u64,
 }
 
 /// The answers of one model.
@@ -135,8 +137,12 @@ pub(super) async fn grade(
             let judged = match by {
                 GradedBy::Judge if !answer.trim().is_empty() => match grades.remove(&asked) {
                     Some(Some(judged)) => Some(judged),
-                    Some(None) | None => {
+                    Some(None) => {
                         graded.unread_grades += 1;
+                        continue;
+                    }
+                    None => {
+                        graded.not_judged += 1;
                         continue;
                     }
                 },
