@@ -561,7 +561,7 @@ pub(crate) struct MendArgs {
     /// Folder for `job.yaml`, `quarantine.jsonl` and `README.md`; files of these names are replaced.
     #[arg(long, short, value_name = "DIR", default_value = "mend")]
     pub(crate) out: PathBuf,
-    /// The job file to begin with; the job of the dataset's run when left out.
+    /// The job file to begin with; the job of the dataset's run, or the one that a generation holds, when left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) job: Option<PathBuf>,
     /// The new job's budget: `5usd`, `2000calls`, or both joined by a comma. Left out: what the rows are expected to cost.
