@@ -78,7 +78,7 @@ fn left_open(check: &mut GateCheck, unanswered: u64) {
     if check.outcome == CheckOutcome::Holds {
         check.outcome = UNMEASURED;
         check.detail.push_str(&format!(
-            " {} without an answer or a grade: that decides nothing until all are there.",
+            " {} without an answer or a grade: this decides nothing until all are there.",
             match unanswered {
                 1 => "1 question is".to_owned(),
                 many => format!("{} questions are", thousands(many)),
