@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 use std::num::NonZeroUsize;
 
-use gristmill_domain::filter::decontaminate::{HeldOut, How, Match};
+use gristmill_domain::filter::decontaminate::{HeldOut, Match};
 use gristmill_domain::filter::dedup_policy::Facts;
 use gristmill_domain::filter::leak;
 use gristmill_domain::filter::text::exact_key;
@@ -79,21 +79,6 @@ impl HeldOutItems {
         self.words.check(text)
     }
 
-    /// The item that a text holds most words of, if that is too much, among those that may be the same question: one with the same words, or one
-    /// that states no other facts, as templates with other numbers do.
-    ///
-    /// # Errors
-    /// A temporary file that cannot be read.
-    pub fn by_words_and_facts(&mut self, text: &str) -> anyhow::Result<Option<Match>> {
-        let facts = LazyCell::new(|| Facts::of(text));
-        for found in self.words.matches(text) {
-            if found.how == How::Equal || !facts.apart(&Facts::of(&self.texts.text(found.item)?)) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
     /// For each text, the closest item that it may be in other words, with the cosine, where that is at least `at_least`. What states facts
     /// that the item does not, while the item states others, is another question.
     ///
@@ -161,38 +146,5 @@ impl HeldOutItems {
             closest.push(found);
         }
         Ok(leak::threshold(&closest))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_item_with_other_facts_hides_no_other() {
-        let text = |clips: u32| {
-            format!(
-                "Natalia sold clips to {clips} of her friends in April, and then she sold half as many clips in May. How many did she sell altogether?"
-            )
-        };
-        let part =
-            "Natalia sold clips to 48 of her friends in April, and then she went home on foot, whistling.";
-        let mut items = HeldOutItems::new(8, 0.5).unwrap();
-        for text in [text(52).as_str(), part] {
-            items
-                .add(
-                    &RowLocation {
-                        file: String::new(),
-                        line: 0,
-                    },
-                    text,
-                    None,
-                )
-                .unwrap();
-        }
-        let mut of = |text: &str| items.by_words_and_facts(text).unwrap().map(|found| found.item);
-        assert_eq!(of(&text(52)), Some(0));
-        assert_eq!(of(&text(48)), Some(1), "the other one covers more");
-        assert_eq!(of(&text(64)), None, "each has facts of its own");
     }
 }

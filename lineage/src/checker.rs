@@ -1,10 +1,12 @@
 //! Looks for held-out rows in what is trained on: by where a row came from, by words, and by meaning.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 
 use gristmill_dataset::{DatasetRow, Origin, Split};
 use gristmill_datasets::{HeldOutItems, LeakThreshold, Task, TextVectors};
 use gristmill_domain::filter::decontaminate::How;
+use gristmill_domain::filter::dedup_policy::Facts;
 use gristmill_domain::filter::leak;
 use gristmill_domain::filter::text::exact_key;
 use gristmill_domain::id::ContentId;
@@ -250,11 +252,15 @@ impl<'a> Checker<'a> {
     /// The held-out row whose words a text holds, unless each states facts that the other does not: templates with other numbers are other
     /// questions.
     fn by_words(&mut self, text: &str) -> Result<Option<(u32, LeakHow, f64)>, Error> {
-        let found = self.items.by_words_and_facts(text)?;
-        Ok(found.map(|found| match found.how {
-            How::Equal => (found.item, LeakHow::SameWords, 1.0),
-            How::Ngrams | How::Contained => (found.item, LeakHow::Words, found.coverage),
-        }))
+        let Some(found) = self.items.by_words(text) else {
+            return Ok(None);
+        };
+        if found.how == How::Equal {
+            return Ok(Some((found.item, LeakHow::SameWords, 1.0)));
+        }
+        let facts = LazyCell::new(|| Facts::of(text));
+        let apart = facts.apart(&Facts::of(&self.items.text(found.item)?));
+        Ok((!apart).then_some((found.item, LeakHow::Words, found.coverage)))
     }
 
     /// Compares what waits by its vectors.

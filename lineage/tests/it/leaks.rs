@@ -72,19 +72,6 @@ fn held_out_rows_are_found_by_origin_and_by_words() {
 }
 
 #[test]
-fn a_held_out_row_with_other_facts_hides_no_other() {
-    let part = "Natalia sold clips to 48 of her friends in April, and then she went home on foot, whistling.";
-    let rows = [
-        (Split::Test, real(OTHER_NUMBERS)),
-        (Split::Test, real(part)),
-        (Split::Train, made(HELD_OUT)),
-    ];
-    let leaks = refused(&Desk::new(), rows, &LeakOptions::default());
-    assert_eq!((leaks.count, leaks.pairs[0].how), (1, LeakHow::Words));
-    assert_eq!(leaks.pairs[0].held_out, real(part).id);
-}
-
-#[test]
 fn a_row_that_is_there_already_is_still_asked_where_it_came_from() {
     let desk = Desk::new();
     let rows = [
