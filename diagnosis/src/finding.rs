@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gristmill_dataset::{Origin, Provenance};
 use serde::{Deserialize, Serialize};
 
+use crate::stance::Stance;
 use crate::verdict::{Evidence, Verdict};
 
 /// A question that the student answered wrongly.
@@ -34,18 +35,6 @@ pub enum Relation {
     Near,
     /// It is among the nearest, and about something else.
     Apart,
-}
-
-/// How a row stands to the right answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stance {
-    /// Its answer supports it.
-    Agrees,
-    /// Its answer contradicts it.
-    Disagrees,
-    /// Its answer says nothing about it.
-    Silent,
 }
 
 /// A training row near a question.

@@ -6,13 +6,12 @@ use gristmill_dataset::{DatasetRow, Origin};
 use gristmill_domain::job::folded;
 
 use crate::compare::Comparison;
-use crate::finding::{
-    Cause, Coverage, Diagnosis, Findings, Neighbour, Question, Relation, SpeakingRow, Stance,
-};
+use crate::finding::{Cause, Coverage, Diagnosis, Findings, Neighbour, Question, Relation, SpeakingRow};
 use crate::names::{Names, concept_numbers};
 use crate::row::question_and_answer;
+use crate::stance::{Stance, Stances};
 use crate::survey::{Beside, Survey};
-use crate::verdict::{Evidence, Stances, Verdict, verdict, why};
+use crate::verdict::{Evidence, Verdict, verdict, why};
 use crate::wording::Wording;
 
 /// Real rows about the same thing from which their labels are what synthetic ones are held against; of fewer, all real rows are.

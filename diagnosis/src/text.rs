@@ -5,7 +5,8 @@ use std::fmt::Write;
 use gristmill_dataset::Provenance;
 use gristmill_domain::words::{many, one_line};
 
-use crate::finding::{Diagnosis, Findings, Neighbour, Relation, Stance};
+use crate::finding::{Diagnosis, Findings, Neighbour, Relation};
+use crate::stance::Stance;
 
 /// Characters of a question or an answer in a list of rows.
 const CHARS: usize = 160;

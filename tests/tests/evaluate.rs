@@ -302,7 +302,9 @@ fn a_gate_passes_fails_or_says_that_it_does_not_know() {
     // A question without an answer may be one that the student cannot answer.
     let file = std::path::Path::new(&good).join("answers.jsonl");
     let answers = std::fs::read_to_string(&file).unwrap();
-    let of_student = answers.split_inclusive('\n').find(|line| line.contains(r#""model":"weak""#));
+    let of_student = answers
+        .split_inclusive('\n')
+        .find(|line| line.contains(r#""model":"weak""#));
     std::fs::write(&file, answers.replacen(of_student.unwrap(), "", 1)).unwrap();
     let (code, told) = gate(&good, &wide);
     assert_eq!(code, Some(8), "{told}");
