@@ -217,15 +217,8 @@ pub(crate) struct EvalArgs {
     /// Ask the validation rows: those by which a training stops, and whose errors are mended. Test rows are for gates alone.
     #[arg(long)]
     pub(crate) validation: bool,
-    /// Prompt formats; `plain,labelled,instructed` when left out.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub(crate) formats: Vec<FormatArg>,
-    /// Questions asked at most, drawn evenly; all when left out.
-    #[arg(long)]
-    pub(crate) questions: Option<u64>,
-    /// Completion tokens of an answer at most.
-    #[arg(long, default_value_t = 256)]
-    pub(crate) max_tokens: u32,
+    #[command(flatten)]
+    pub(crate) asking: AskingArgs,
     /// What it may cost: `2usd`, `2000calls`, or both joined by a comma. May be left out where every model runs on this machine.
     #[arg(long)]
     pub(crate) budget: Option<String>,
@@ -235,6 +228,20 @@ pub(crate) struct EvalArgs {
     /// Overrides a setting of the evaluation's job: `--set evaluate.grade=text`. Repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// How held-out questions are asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AskingArgs {
+    /// Prompt formats; `plain,labelled,instructed` when left out.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) formats: Vec<FormatArg>,
+    /// Questions asked at most, drawn evenly; all when left out.
+    #[arg(long)]
+    pub(crate) questions: Option<u64>,
+    /// Completion tokens of an answer at most.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) max_tokens: u32,
 }
 
 /// A prompt format by name.
@@ -306,15 +313,8 @@ pub(crate) struct AblateArgs {
     /// Ask the test rows. Left out, the validation rows: choosing by test rows wears them out.
     #[arg(long)]
     pub(crate) test: bool,
-    /// Prompt formats; `plain,labelled,instructed` when left out.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub(crate) formats: Vec<FormatArg>,
-    /// Questions asked at most; all when left out.
-    #[arg(long)]
-    pub(crate) questions: Option<u64>,
-    /// Completion tokens of an answer at most.
-    #[arg(long, default_value_t = 256)]
-    pub(crate) max_tokens: u32,
+    #[command(flatten)]
+    pub(crate) asking: AskingArgs,
     /// Budget of each arm's questions, where asking costs money, as a judge does: `2usd`, `5000calls`, or both joined by a comma.
     #[arg(long)]
     pub(crate) budget: Option<String>,

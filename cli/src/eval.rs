@@ -196,11 +196,11 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
         HeldOut::Test => source.test,
         HeldOut::Validation => source.validation,
     };
-    let questions = args.questions.map_or(there, |most| most.min(there));
+    let questions = args.asking.questions.map_or(there, |most| most.min(there));
     let mut evaluate = Evaluate {
         models,
         split,
-        formats: match args.formats.as_slice() {
+        formats: match args.asking.formats.as_slice() {
             [] => vec![
                 PromptFormat::Plain,
                 PromptFormat::Labelled,
@@ -208,10 +208,10 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
             ],
             named => named.iter().map(|format| (*format).into()).collect(),
         },
-        questions: args.questions,
+        questions: args.asking.questions,
         grade: None,
         min_f1: None,
-        max_tokens: args.max_tokens,
+        max_tokens: args.asking.max_tokens,
     };
     let compares = of.filter.validator.compares_references();
     if !compares && of.judge.is_none() {
