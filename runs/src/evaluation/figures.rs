@@ -310,6 +310,19 @@ pub(super) const KNOWN: &str = "known";
 
 /// What a set can be parted by: what gives more than one part, and not more than can be told apart.
 pub(super) fn keys(set: &GradedSet) -> Vec<(String, SliceKey)> {
+    let fine = partings(set).into_iter().filter(|parting| !parting.too_many);
+    fine.map(|parting| (parting.name, parting.key)).collect()
+}
+
+/// What parts a set into two parts or more.
+pub(super) struct Parting {
+    pub(super) name: String,
+    pub(super) key: SliceKey,
+    /// More parts than can be told apart.
+    pub(super) too_many: bool,
+}
+
+pub(super) fn partings(set: &GradedSet) -> Vec<Parting> {
     let mut keys = vec![
         ("format".to_owned(), SliceKey::Format),
         ("source".to_owned(), SliceKey::Source),
@@ -324,18 +337,15 @@ pub(super) fn keys(set: &GradedSet) -> Vec<(String, SliceKey)> {
             .into_iter()
             .map(|name| (name.clone(), SliceKey::Named(name.clone()))),
     );
-    keys.retain(|(_, key)| (2..=SLICES_MAX).contains(&parts(set, key)));
-    keys
-}
-
-/// True where a set has so many parts by a key that they are not compared one by one.
-pub(super) fn has_too_many(set: &GradedSet, key: &SliceKey) -> bool {
-    parts(set, key) > SLICES_MAX
-}
-
-fn parts(set: &GradedSet, key: &SliceKey) -> usize {
-    let parts: BTreeSet<&str> = set.answers().iter().filter_map(|answer| key.of(answer)).collect();
-    parts.len()
+    let parted = keys.into_iter().filter_map(|(name, key)| {
+        let parts: BTreeSet<&str> = set.answers().iter().filter_map(|answer| key.of(answer)).collect();
+        (parts.len() > 1).then_some(Parting {
+            name,
+            key,
+            too_many: parts.len() > SLICES_MAX,
+        })
+    });
+    parted.collect()
 }
 
 /// The share of the questions that the most frequent answer is right to.

@@ -10,7 +10,7 @@ use gristmill_evaluation::{
     Confidence, GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices,
 };
 
-use super::figures::{Evaluation, KNOWN, ModelFigures, has_too_many, keys};
+use super::figures::{Evaluation, KNOWN, ModelFigures, Parting, partings};
 use super::grading::StoredAnswer;
 
 /// A result with its answers.
@@ -130,24 +130,20 @@ pub fn gate_inputs(
     {
         inputs.not_compared.push((KNOWN.to_owned(), why));
     }
-    for name in ["concept", "source"] {
-        let key = match name {
-            "source" => SliceKey::Source,
-            named => SliceKey::Named(named.to_owned()),
-        };
-        if policy.slices.iter().any(|slice| slice == name) && has_too_many(&parted, &key) {
-            inputs.not_compared.push((name.to_owned(), NotCompared::TooMany));
+    let wanted = partings(&parted)
+        .into_iter()
+        .filter(|parting| policy.slices.contains(&parting.name));
+    for Parting { name, key, too_many } in wanted {
+        if too_many {
+            inputs.not_compared.push((name, NotCompared::TooMany));
+            continue;
         }
-    }
-    for (name, key) in keys(&parted) {
-        if policy.slices.contains(&name) {
-            let mut slices = compare_slices(&parted_before, &parted, &key, policy.confidence);
-            // Two keys may have slices of one name.
-            slices
-                .iter_mut()
-                .for_each(|slice| slice.name = format!("{name} {}", slice.name));
-            inputs.slices.append(&mut slices);
-        }
+        let mut slices = compare_slices(&parted_before, &parted, &key, policy.confidence);
+        // Two keys may have slices of one name.
+        slices
+            .iter_mut()
+            .for_each(|slice| slice.name = format!("{name} {}", slice.name));
+        inputs.slices.append(&mut slices);
     }
     let settings = CollapseSettings {
         confidence: policy.confidence,
