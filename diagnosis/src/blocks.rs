@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use gristmill_dataset::{DatasetRow, Origin, Split, read_rows, split_files};
+use gristmill_dataset::{DatasetRow, Origin, Split, each_row};
 
 use crate::Error;
 
@@ -20,27 +20,24 @@ pub(crate) fn each_block(
 ) -> Result<(), Error> {
     let (state, mut seen) = (RandomState::new(), HashSet::new());
     let (mut block, mut read, mut number) = (Vec::with_capacity(BLOCK), 0, 0_u32);
-    let trained = |split: &Split| !matches!(split, Split::Validation | Split::Test);
-    for split in Split::ALL.into_iter().filter(trained) {
-        for file in split_files(dataset, split)? {
-            for row in read_rows(&file)? {
-                let row = row?;
-                read += 1;
-                if row.provenance.origin == Origin::Human {
-                    let text = serde_json::to_string(&row.messages).unwrap_or_default();
-                    if !seen.insert(state.hash_one((&row.id, text))) {
-                        continue;
-                    }
-                }
-                block.push((number, row));
-                number = number.saturating_add(1);
-                if block.len() == BLOCK {
-                    take(&block)?;
-                    block.clear();
-                    progress(read)?;
+    for split in Split::TRAINED {
+        each_row::<Error>(dataset, split, |row| {
+            read += 1;
+            if row.provenance.origin == Origin::Human {
+                let text = serde_json::to_string(&row.messages).unwrap_or_default();
+                if !seen.insert(state.hash_one((&row.id, text))) {
+                    return Ok(());
                 }
             }
-        }
+            block.push((number, row));
+            number = number.saturating_add(1);
+            if block.len() == BLOCK {
+                take(&block)?;
+                block.clear();
+                progress(read)?;
+            }
+            Ok(())
+        })?;
     }
     take(&block)?;
     progress(read)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use gristmill_dataset::{Split, read_rows, split_files};
+use gristmill_dataset::{Split, each_row};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -55,25 +55,22 @@ pub fn quarantine_whole(dataset: &Path, causes: &[ShownCause]) -> Result<Vec<Qua
         return Ok(listed);
     }
     let mut seen = BTreeSet::new();
-    let trained = |split: &Split| !matches!(split, Split::Validation | Split::Test);
-    for split in Split::ALL.into_iter().filter(trained) {
-        for file in split_files(dataset, split)? {
-            for row in read_rows(&file)? {
-                let row = row?;
-                let of = Cause::of(&row.provenance);
-                let Some(shown) = causes.iter().find(|shown| of.contains(&shown.cause)) else {
-                    continue;
-                };
-                if seen.insert(row.id.clone()) {
-                    listed.push(QuarantinedRow {
-                        id: row.id,
-                        cause: shown.cause.to_string(),
-                        why: shown.why(),
-                        concepts: row.provenance.concepts,
-                    });
-                }
+    for split in Split::TRAINED {
+        each_row::<Error>(dataset, split, |row| {
+            let of = Cause::of(&row.provenance);
+            let Some(shown) = causes.iter().find(|shown| of.contains(&shown.cause)) else {
+                return Ok(());
+            };
+            if seen.insert(row.id.clone()) {
+                listed.push(QuarantinedRow {
+                    id: row.id,
+                    cause: shown.cause.to_string(),
+                    why: shown.why(),
+                    concepts: row.provenance.concepts,
+                });
             }
-        }
+            Ok(())
+        })?;
     }
     Ok(listed)
 }

@@ -3,20 +3,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{DatasetRow, Layout, Split, dataset_folder, read_rows, split_files};
+use gristmill_dataset::{DatasetRow, Layout, Split, dataset_folder, each_row};
 use serde::Deserialize;
 
 use crate::digest;
 use crate::error::Error;
-
-/// Splits that are trained on.
-pub(crate) const TRAINED: [Split; 5] = [
-    Split::Train,
-    Split::Preference,
-    Split::Text,
-    Split::Dialogue,
-    Split::ToolUse,
-];
 
 /// Takes a held-out row, with the dataset that it is from.
 pub(crate) type TakeHeldOut<'a> = dyn FnMut(&DatasetRow, &str) -> Result<(), Error> + 'a;
@@ -151,7 +142,7 @@ impl Source {
                 let whole: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
                 let job = whole.get("job").cloned();
                 let said = serde_json::from_value(whole).map_err(damaged)?;
-                (Some(digest::blake3(&path)?), said, job)
+                (Some(digest::blake3(&text)), said, job)
             }
         };
         Ok(Self {
@@ -202,14 +193,9 @@ impl Source {
     pub(crate) fn each(
         &self,
         split: Split,
-        mut take: impl FnMut(DatasetRow) -> Result<(), Error>,
+        take: impl FnMut(DatasetRow) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for file in split_files(&self.folder, split)? {
-            for row in read_rows(&file)? {
-                take(row?)?;
-            }
-        }
-        Ok(())
+        each_row(&self.folder, split, take)
     }
 
     /// Calls `take` with each row that is trained on.
@@ -217,7 +203,7 @@ impl Source {
         &self,
         mut take: impl FnMut(Split, DatasetRow) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for split in TRAINED {
+        for split in Split::TRAINED {
             self.each(split, |row| take(split, row))?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use gristmill_dataset::{DatasetRow, Origin, Split, dataset_folder, read_rows, split_files};
+use gristmill_dataset::{DatasetRow, Origin, Split, dataset_folder, each_row, split_files};
 use gristmill_domain::training::{Objective, Order, Training, steps};
 use gristmill_ports::trainer::{Request, Row, RowTokens, Schedule};
 use serde::Serialize;
@@ -64,10 +64,7 @@ pub fn prepare(
         source: &mut source,
     };
     let answers = training.objective == Objective::Sft;
-    for split in Split::ALL
-        .into_iter()
-        .filter(|split| !matches!(split, Split::Validation | Split::Test))
-    {
+    for split in Split::TRAINED {
         each_row(&dataset, split, |row| match (split, answers) {
             (Split::Text, _) => {
                 learned.source.left_out.texts += 1;
@@ -212,20 +209,6 @@ fn request(training: &Training, base: &Path, steps: u64, validated: bool, folder
     }
 }
 
-/// Calls `take` with each row of a split.
-fn each_row(
-    dataset: &Path,
-    split: Split,
-    mut take: impl FnMut(DatasetRow) -> Result<(), Error>,
-) -> Result<(), Error> {
-    for file in split_files(dataset, split)? {
-        for row in read_rows(&file)? {
-            take(row?)?;
-        }
-    }
-    Ok(())
-}
-
 /// The tokens of a row that is short enough; notes those that are not.
 fn fits(row: &Row, most: u32, tokens: &dyn RowTokens, left_out: &mut LeftOut) -> Result<Option<u64>, String> {
     let count = tokens
@@ -254,7 +237,7 @@ fn validation(
     left_out: &mut LeftOut,
 ) -> Result<u64, Error> {
     let mut there = 0u64;
-    each_row(dataset, Split::Validation, |_| {
+    each_row::<Error>(dataset, Split::Validation, |_| {
         there += 1;
         Ok(())
     })?;
@@ -262,7 +245,7 @@ fn validation(
     let path = folder.validation();
     let mut file = BufWriter::new(File::create(&path).map_err(Error::io(&path))?);
     let (mut seen, mut taken, mut skipped) = (0u64, 0u64, LeftOut::default());
-    each_row(dataset, Split::Validation, |row| {
+    each_row::<Error>(dataset, Split::Validation, |row| {
         // Evenly: the rows at which the share that should be taken passes a whole number.
         let due = (seen + 1) * wanted / there.max(1) > seen * wanted / there.max(1);
         seen += 1;

@@ -18,11 +18,7 @@ use crate::writer::{FileInfo, Finished, Options, Writer};
 pub fn convert(source: &Path, target: &Path, options: Options) -> Result<Finished, Error> {
     let mut writer = Writer::create(target, options)?;
     for split in Split::ALL {
-        for file in split_files(source, split)? {
-            for row in read_rows(&file)? {
-                writer.push(split, row?)?;
-            }
-        }
+        each_row(source, split, |row| writer.push(split, row))?;
     }
     let rejected = source.join("rejected.parquet");
     if rejected.exists() {
@@ -58,6 +54,23 @@ pub fn split_files(dataset: &Path, split: Split) -> Result<Vec<PathBuf>, Error> 
     }
     files.sort();
     Ok(files)
+}
+
+/// Calls `take` with each row of one split, in order, and ends at the first error.
+///
+/// # Errors
+/// As [`split_files`] and [`read_rows`], and those of `take`.
+pub fn each_row<E: From<Error>>(
+    dataset: &Path,
+    split: Split,
+    mut take: impl FnMut(DatasetRow) -> Result<(), E>,
+) -> Result<(), E> {
+    for file in split_files(dataset, split)? {
+        for row in read_rows(&file)? {
+            take(row?)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes rows to one JSON Lines file, which takes the place of an existing one only when it is whole.

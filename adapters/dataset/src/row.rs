@@ -41,6 +41,15 @@ impl Split {
         Self::ToolUse,
     ];
 
+    /// Those that are trained on, in the same order.
+    pub const TRAINED: [Self; 5] = [
+        Self::Train,
+        Self::Preference,
+        Self::Text,
+        Self::Dialogue,
+        Self::ToolUse,
+    ];
+
     /// True of splits whose files have columns of their own, and so a configuration of their own.
     pub(crate) const fn stands_alone(self) -> bool {
         !matches!(self, Self::Train | Self::Validation | Self::Test)
