@@ -14,7 +14,6 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 use crate::dcscore::Draws;
-use crate::draw::{Draw, quantile};
 use crate::kernel::positive;
 use crate::neighbors::{nearest, neighbors};
 use crate::{Error, UnitVectors, Vectors, parallel};
@@ -154,7 +153,7 @@ pub struct NovelSum {
 /// Scores draws of one size; densities are those among all rows, or among a reference.
 ///
 /// # Errors
-/// As [`densities`] and [`novelsum`]; [`Error::TooFew`] when there are fewer rows than a draw takes.
+/// [`Error::Setting`] for no draws or draws of no rows; as [`densities`] and [`novelsum`]; [`Error::TooFew`] when there are fewer rows than a draw takes.
 pub fn at_fixed_size(
     vectors: &UnitVectors,
     reference: Option<&Vectors>,
@@ -163,24 +162,17 @@ pub fn at_fixed_size(
     threads: NonZeroUsize,
 ) -> Result<NovelSum, Error> {
     let rows = vectors.as_vectors();
+    draws.check()?;
     rows.at_least(draws.size.max(2), "NovelSum at a fixed size")?;
     let densities = densities(vectors, reference, settings, threads)?;
-    let mut scores = Vec::with_capacity(draws.draws);
-    for number in 0..draws.draws {
-        let chosen = Draw::numbered(draws.seed, number as u64).sample(rows.len(), draws.size);
+    let [mean, low, high] = draws.of(rows.len(), |chosen| {
         let of_chosen: Vec<f64> = chosen.iter().map(|row| densities[*row]).collect();
-        scores.push(novelsum(
-            &vectors.select(&chosen)?,
-            &of_chosen,
-            settings,
-            threads,
-        )?);
-    }
-    scores.sort_by(f64::total_cmp);
+        novelsum(&vectors.select(chosen)?, &of_chosen, settings, threads)
+    })?;
     Ok(NovelSum {
-        mean: scores.iter().sum::<f64>() / scores.len() as f64,
-        low: quantile(&scores, 0.025),
-        high: quantile(&scores, 0.975),
+        mean,
+        low,
+        high,
         draws,
         of: rows.len(),
         reference: reference.map_or(rows.len(), Vectors::len),

@@ -30,6 +30,40 @@ impl Default for Draws {
     }
 }
 
+impl Draws {
+    /// # Errors
+    /// [`Error::Setting`].
+    pub(crate) fn check(self) -> Result<(), Error> {
+        for (name, value) in [("draws", self.draws), ("size of a draw", self.size)] {
+            if value == 0 {
+                return Err(Error::Setting {
+                    name,
+                    value: 0.0,
+                    must: "at least 1",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Mean, .025 and .975 quantile of a score over draws from so many rows.
+    pub(crate) fn of(
+        self,
+        rows: usize,
+        mut score: impl FnMut(&[usize]) -> Result<f64, Error>,
+    ) -> Result<[f64; 3], Error> {
+        let mut scores = Vec::with_capacity(self.draws);
+        for number in 0..self.draws {
+            scores.push(score(
+                &Draw::numbered(self.seed, number as u64).sample(rows, self.size),
+            )?);
+        }
+        scores.sort_by(f64::total_cmp);
+        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+        Ok([mean, quantile(&scores, 0.025), quantile(&scores, 0.975)])
+    }
+}
+
 /// The score at a fixed number of rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AtFixedSize {
@@ -61,26 +95,15 @@ pub fn at_fixed_size(
     threads: NonZeroUsize,
 ) -> Result<AtFixedSize, Error> {
     let rows = vectors.as_vectors();
-    for (name, value) in [("draws", draws.draws), ("size of a draw", draws.size)] {
-        if value == 0 {
-            return Err(Error::Setting {
-                name,
-                value: 0.0,
-                must: "at least 1",
-            });
-        }
-    }
+    draws.check()?;
     rows.at_least(draws.size, "DCScore at a fixed size")?;
-    let mut scores = Vec::with_capacity(draws.draws);
-    for number in 0..draws.draws {
-        let chosen = Draw::numbered(draws.seed, number as u64).sample(rows.len(), draws.size);
-        scores.push(blocked(&vectors.select(&chosen)?, settings, threads)?.value);
-    }
-    scores.sort_by(f64::total_cmp);
+    let [mean, low, high] = draws.of(rows.len(), |chosen| {
+        Ok(blocked(&vectors.select(chosen)?, settings, threads)?.value)
+    })?;
     Ok(AtFixedSize {
-        mean: scores.iter().sum::<f64>() / scores.len() as f64,
-        low: quantile(&scores, 0.025),
-        high: quantile(&scores, 0.975),
+        mean,
+        low,
+        high,
         draws,
         of: rows.len(),
         settings,
