@@ -4,6 +4,7 @@ mod concepts;
 mod models;
 mod student;
 
+use super::models::teacher_path;
 use super::{Agreement, Job, JudgeWhen, StrategyChoice};
 use crate::filter::Kind;
 use crate::validator::Comparison;
@@ -440,10 +441,7 @@ impl Job {
         );
         report.at_least("anchor.max_depth", anchor.max_depth.into(), 1);
         for (number, teacher) in self.teacher.iter().enumerate() {
-            let path = match self.teacher.len() {
-                1 => "teacher.lineage_depth".to_owned(),
-                _ => format!("teacher.{number}.lineage_depth"),
-            };
+            let path = format!("{}.lineage_depth", teacher_path(number, self.teacher.len()));
             let depth = teacher.row_depth();
             report.when(
                 depth > anchor.max_depth.max(1),

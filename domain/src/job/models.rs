@@ -34,7 +34,7 @@ impl Job {
 }
 
 /// The path of a teacher: a list of one may be written without its dash.
-fn teacher_path(i: usize, of: usize) -> String {
+pub(super) fn teacher_path(i: usize, of: usize) -> String {
     match of {
         1 => "teacher".to_owned(),
         _ => format!("teacher.{i}"),

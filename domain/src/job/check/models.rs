@@ -1,6 +1,7 @@
 //! The part of teachers, judge and embedding model.
 
 use super::Report;
+use crate::job::models::teacher_path;
 use crate::job::{Address, Api, Batching, Engine, Job, ModelSpec, PromptForm, Structured};
 
 /// The largest limit on tokens that a limiter counts exactly.
@@ -21,11 +22,7 @@ impl Job {
             check_model(report, &path, spec);
         }
         for (i, teacher) in self.teacher.iter().enumerate() {
-            let path = if self.teacher.len() == 1 {
-                "teacher".to_owned()
-            } else {
-                format!("teacher.{i}")
-            };
+            let path = teacher_path(i, self.teacher.len());
             report.when(
                 !(teacher.weight.is_finite() && teacher.weight > 0.0),
                 format!("{path}.weight"),

@@ -1,6 +1,7 @@
 //! What a job says of its student, and of teachers that are related to it.
 
 use super::Report;
+use crate::job::models::teacher_path;
 use crate::job::student::Relation;
 use crate::job::{Job, Student};
 use crate::self_improvement::questions_needed;
@@ -40,10 +41,7 @@ impl Job {
             let Some(teacher) = self.teacher.get(*number) else {
                 continue;
             };
-            let path = match self.teacher.len() {
-                1 => "teacher".to_owned(),
-                _ => format!("teacher.{number}"),
-            };
+            let path = teacher_path(*number, self.teacher.len());
             let name = teacher.spec.name();
             let relation = self.relation(teacher);
             let how = match relation {
