@@ -2,7 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use gristmill_domain::job::{Anchor, Concepts, Embed, Fields, Filter, Generate, Holdout, Job, Output};
+use gristmill_domain::job::{
+    Anchor, Concepts, Embed, Fields, Filter, Generate, Holdout, Job, ModelSpec, Output,
+};
 use serde_json::{Map, Value};
 
 use crate::yaml::is_plain_text;
@@ -13,11 +15,16 @@ use crate::yaml::is_plain_text;
 /// Files that a validator's program reads must lie below the job's folder; their names are kept, and the caller copies them.
 ///
 /// # Errors
-/// A number that JSON cannot hold.
+/// A number that JSON cannot hold, or a path that is not Unicode.
 pub fn write(job: &Job, from: &Path, to: &Path) -> Result<String, serde_json::Error> {
-    let mut value = serde_json::to_value(job)?;
+    let moved = |path: &str| moved(path, from, to);
+    let mut job = job.clone();
+    for (_, model) in job.models_mut() {
+        move_model(model, &moved);
+    }
+    let mut value = serde_json::to_value(&job)?;
     without_defaults(&mut value)?;
-    move_paths(&mut value, &|path| moved(path, from, to));
+    move_paths(&mut value, &moved);
     let mut text = String::new();
     if let Value::Object(members) = &value {
         map(&mut text, members, 0);
@@ -62,7 +69,33 @@ fn without_defaults(job: &mut Value) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// Every setting that names a file, a folder or a pattern relative to the job file.
+/// The key, the file or folder, and the adapter of a model.
+fn move_model(model: &mut ModelSpec, moved: &dyn Fn(&str) -> String) {
+    let move_file = |path: &mut PathBuf| {
+        // A path that is not Unicode is refused as the job is written.
+        if let Some(text) = path.to_str() {
+            *path = moved(text).into();
+        }
+    };
+    if let Some(key) = &mut model.key_file {
+        move_file(key);
+    }
+    let Some(local) = &mut model.local else {
+        return;
+    };
+    if local.is_path() {
+        local.name = moved(&local.name);
+        // A folder beside the job file would be taken for a name of the catalogue.
+        if !local.is_path() {
+            local.name.insert_str(0, "./");
+        }
+    }
+    if let Some(adapter) = &mut local.adapter {
+        move_file(adapter);
+    }
+}
+
+/// Every other setting that names a file, a folder or a pattern relative to the job file.
 fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
     for place in [
         "/seeds/path",
@@ -94,26 +127,11 @@ fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
         each_text(model, &path_like);
     }
     let file_like = |text: &str| {
-        let file = text.contains('/')
-            || text.ends_with(".yaml")
-            || text.ends_with(".yml")
-            || text.ends_with(".gguf");
+        let file = text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml");
         file.then(|| moved(text))
     };
     if let Some(recipes) = job.pointer_mut("/generate/recipes") {
         each_text(recipes, &file_like);
-    }
-    let teachers = job.get("teacher").and_then(Value::as_array).map_or(0, Vec::len);
-    let models = (0..teachers).map(|number| format!("/teacher/{number}"));
-    for model in models.chain(["/judge".to_owned()]) {
-        if let Some(key) = job.pointer_mut(&format!("{model}/key_file")) {
-            each_text(key, &|text| Some(moved(text)));
-        }
-        if let Some(name) = job.pointer_mut(&format!("{model}/local/name")) {
-            each_text(name, &file_like);
-        } else if let Some(name) = job.pointer_mut(&format!("{model}/local")) {
-            each_text(name, &file_like);
-        }
     }
 }
 
