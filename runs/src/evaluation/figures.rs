@@ -205,8 +205,7 @@ pub(super) fn of(
                 "`{name}`: {replies} cut off: raise `evaluate.max_tokens`"
             ));
         }
-        let about = figures.grounded.len() as u64;
-        let missing = figures.grounded.iter().filter(|(_, missing)| *missing).count();
+        let (missing, about) = (figures.ungrounded, figures.about_passages);
         models.push(ModelFigures {
             role: model.role,
             weights: model.weights.clone(),

@@ -67,8 +67,10 @@ pub(super) struct GradedModel {
     /// Calls that failed for good, or that no money was left for.
     pub(super) failed: u64,
     pub(super) cut: u64,
-    /// Answers about passages, and those of them that name a number or a name that their passage does not have, with the item of each.
-    pub(super) grounded: Vec<(String, bool)>,
+    /// Answers about passages.
+    pub(super) about_passages: u64,
+    /// Those of them that name a number or a name that their passage does not have.
+    pub(super) ungrounded: u64,
 }
 
 /// Reads grades first, and then answers: a judge's grade may stand in the journal long after what it is of.
@@ -85,26 +87,28 @@ pub(super) async fn grade(
         .await?;
     let (mut grades, mut trials) = (HashMap::new(), Vec::new());
     let mut graded = Graded::default();
-    for name in &segments {
-        for result in journal.results(name).await? {
-            match plan.task(result.address) {
-                EvaluationTask::Answer(_) => {}
-                EvaluationTask::Grade(asked) => {
-                    grades.insert(
-                        asked,
-                        grade_of(&result).map(|(grade, why)| (grade, why, result.cost.usd.0)),
-                    );
+    let by = start.job.graded_by();
+    if by == GradedBy::Judge {
+        for name in &segments {
+            for result in journal.results(name).await? {
+                match plan.task(result.address) {
+                    EvaluationTask::Answer(_) => {}
+                    EvaluationTask::Grade(asked) => {
+                        grades.insert(
+                            asked,
+                            grade_of(&result).map(|(grade, why)| (grade, why, result.cost.usd.0)),
+                        );
+                    }
+                    EvaluationTask::Trial(number) => trials.extend(
+                        plan.trials
+                            .get(number)
+                            .zip(grade_of(&result))
+                            .map(|(trial, (grade, _))| (trial.right(), grade.is_correct())),
+                    ),
                 }
-                EvaluationTask::Trial(number) => trials.extend(
-                    plan.trials
-                        .get(number)
-                        .zip(grade_of(&result))
-                        .map(|(trial, (grade, _))| (trial.right(), grade.is_correct())),
-                ),
             }
         }
     }
-    let by = start.job.graded_by();
     graded.judge = (by == GradedBy::Judge).then(|| JudgeQuality::of(trials));
     let told = || format!("{} cannot be written", file.display());
     let mut out = std::io::BufWriter::new(std::fs::File::create(file).with_context(told)?);
@@ -158,11 +162,10 @@ pub(super) async fn grade(
             };
             let ungrounded = ungrounded(&answer, item);
             model.cut += u64::from(said.cut);
-            model.grounded.extend(
-                ungrounded
-                    .iter()
-                    .map(|missing| (item.item.clone(), !missing.is_empty())),
-            );
+            if let Some(missing) = &ungrounded {
+                model.about_passages += 1;
+                model.ungrounded += u64::from(!missing.is_empty());
+            }
             let stored = StoredAnswer {
                 model: names[asked.model].clone(),
                 graded: GradedAnswer {
