@@ -316,6 +316,23 @@ mod tests {
     }
 
     #[test]
+    fn spellings_of_a_concept_count_together() {
+        let set = dataset(&[
+            ("1", "Is iron magnetic?", "yes", &["Iron", "iron"], true),
+            ("2", "Does iron rust?", "yes", &["IRON"], false),
+            ("3", "Is a heart a muscle?", "yes", &["heart"], false),
+        ]);
+        let questions = [question("Can iron be drawn into wires?", "yes", "no", &["iron"])];
+        let found = found(&set, r#"{"kind": "none"}"#, "{}", &questions);
+        let iron = Coverage {
+            real: 1,
+            synthetic: 1,
+        };
+        assert_eq!(found.diagnoses[0].coverage["iron"], iron);
+        assert_eq!(found.concepts.len(), 2, "{:?}", found.concepts);
+    }
+
+    #[test]
     fn labels_and_concepts_are_one_thing() {
         let set = dataset(&[
             ("1", "Is copper used for coins?", "Yes, it is: yes", &["Cu"], true),

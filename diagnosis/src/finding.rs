@@ -172,11 +172,11 @@ impl SpeakingRow {
 pub struct Findings {
     /// A diagnosis of each question, in their order.
     pub diagnoses: Vec<Diagnosis>,
-    /// Training rows of each concept, by its name.
+    /// Training rows of each concept, by its name as [`folded`](gristmill_domain::job::folded).
     pub concepts: BTreeMap<String, Coverage>,
     /// All training rows.
     pub rows: Coverage,
-    /// Documents that training rows about the questions' concepts come from, by the concept's name.
+    /// Documents that training rows about the questions' concepts come from, by the concept's name as folded.
     pub sources: BTreeMap<String, BTreeSet<String>>,
     /// Synthetic rows around the questions whose answers say something about right answers.
     pub speaking: Vec<SpeakingRow>,

@@ -78,7 +78,7 @@ pub fn gaps(
         }
     }
     let others = findings.concepts.iter();
-    let others = others.filter(|(name, _)| !by_concept.contains_key(&folded(name)));
+    let others = others.filter(|(name, _)| !by_concept.contains_key(*name));
     let mut sizes: Vec<u64> = others.map(|(_, rows)| rows.rows()).collect();
     sizes.sort_unstable();
     let usual = sizes.get(sizes.len() / 2).copied().unwrap_or_default();

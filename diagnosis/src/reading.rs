@@ -234,13 +234,8 @@ impl<'a> Reading<'a> {
             }
             let names = self.names.of(&question.concepts);
             let coverage = |name: &String| {
-                let named = |other: &&String| folded(other) == folded(name);
-                let there = self.concepts.get_key_value(name);
-                let there = there.or_else(|| {
-                    let other = self.concepts.keys().find(named)?;
-                    self.concepts.get_key_value(other)
-                });
-                (name.clone(), there.map(|(_, rows)| *rows).unwrap_or_default())
+                let there = self.concepts.get(&folded(name));
+                (name.clone(), there.copied().unwrap_or_default())
             };
             let mut near = around.near;
             // What is about the question comes first.

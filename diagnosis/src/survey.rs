@@ -127,17 +127,15 @@ impl<'a> Survey<'a> {
             };
             let real = row.provenance.origin == Origin::Human;
             let names = self.names.of(&row.provenance.concepts);
-            for name in &names {
+            let folded_names: BTreeSet<String> = names.iter().map(|name| folded(name)).collect();
+            for name in &folded_names {
                 let coverage = self.concepts.entry(name.clone()).or_default();
                 *(if real {
                     &mut coverage.real
                 } else {
                     &mut coverage.synthetic
                 }) += 1;
-                if let (Some(source), true) = (
-                    &row.provenance.seed_source,
-                    self.numbers.contains_key(&folded(name)),
-                ) {
+                if let (Some(source), true) = (&row.provenance.seed_source, self.numbers.contains_key(name)) {
                     self.sources
                         .entry(name.clone())
                         .or_default()

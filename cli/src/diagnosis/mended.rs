@@ -9,7 +9,7 @@ use gristmill_diagnosis::{
     Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, blamed_teachers, gaps, mending_job,
     quarantine, quarantine_whole, readme, shown_causes,
 };
-use gristmill_domain::job::{Budget, Job};
+use gristmill_domain::job::{Budget, Job, folded};
 use gristmill_domain::words::many;
 use gristmill_jobfile::{Errors, Keys};
 use gristmill_runs::{Manifest, RunFolder, shown};
@@ -234,7 +234,7 @@ fn documents(job: &Job, base: &Path, findings: &Findings, gaps: &[gristmill_diag
         return Vec::new();
     }
     for gap in gaps {
-        let sources = findings.sources.get(&gap.concept);
+        let sources = findings.sources.get(&folded(&gap.concept));
         let files: Vec<&String> = sources
             .into_iter()
             .flatten()
