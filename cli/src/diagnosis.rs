@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use gristmill_datasets::{Interrupted, Task};
 use gristmill_diagnosis as diagnosis;
 use gristmill_diagnosis::{Findings, Means, Options, Question, diagnosis_text, findings_text};
 use gristmill_domain::concept::Catalogue;
@@ -14,10 +15,9 @@ use gristmill_domain::job::Job;
 use gristmill_domain::validator::Settings;
 use gristmill_ports::model::Embedder;
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 
 use crate::args::{MendArgs, OutputStyle, TraceArgs, TrainedArgs};
-use crate::drive::signal;
+use crate::data::carry_out;
 use crate::failure::Failure;
 use crate::view::View;
 use crate::{print, workshop};
@@ -134,31 +134,18 @@ async fn diagnose(
         shown,
         minimum: args.min_rows,
     };
-    let (dataset, mut counting) = (trained.folder.clone(), view.counting("training rows"));
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let watching = tokio::spawn(async move {
-        signal().await;
-        stop.cancel();
-        // Whoever asks twice means it.
-        signal().await;
-        crate::leave(130)
-    });
-    let work = move || {
+    let dataset = trained.folder.clone();
+    let work = move |task: &Task| {
+        let mut counting = task.counting("training rows");
         let mut progress = |read: u64| {
-            counting.at(read, None);
-            match stopped.is_cancelled() {
-                true => Err(diagnosis::Error::Interrupted),
-                false => Ok(()),
-            }
+            let counted = counting.at(read, None);
+            counted.map_err(|_stopped| diagnosis::Error::Interrupted)
         };
-        diagnosis::diagnose(&dataset, &questions, &means, &options, &mut progress)
+        let found = diagnosis::diagnose(&dataset, &questions, &means, &options, &mut progress);
+        found.map_err(|error| match error {
+            diagnosis::Error::Interrupted => Interrupted.into(),
+            other => other.into(),
+        })
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    watching.abort();
-    let done = done.map_err(|error| Failure::Other(error.into()))?;
-    done.map_err(|error| match error {
-        diagnosis::Error::Interrupted => Failure::Interrupted(error.to_string()),
-        other => Failure::Input(other.into()),
-    })
+    carry_out(view.clone(), work).await
 }
