@@ -3,6 +3,7 @@
 //! The questions are tasks like any other. Their results are the journal of one round: whoever grades reads them there. Models take turns
 //! question by question, so that a budget that ends early leaves questions that all of them have answered.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use gristmill_domain::amount::{Amount, Limit};
@@ -87,6 +88,17 @@ impl EvaluationPlan {
     pub fn calls(&self) -> u64 {
         let each = 1 + u64::from(self.judged);
         each * self.answers() + self.trials.len() as u64
+    }
+
+    /// Whether the judge grades a final answer: where nothing was answered, there is nothing to pay a judge for.
+    pub fn judges(&self, answer: &str) -> bool {
+        self.judged && !answer.trim().is_empty()
+    }
+
+    /// What a reply answers to a question.
+    fn final_answer<'a>(&self, asked: AskedQuestion, reply: &'a str) -> Cow<'a, str> {
+        let format = self.formats.get(asked.format);
+        final_answer(reply, format.and_then(|format| format.member()))
     }
 
     /// The nth answer that is wanted: formats and models of one question follow each other.
@@ -217,6 +229,7 @@ pub(crate) struct Questions<'a> {
     /// Trials and answers that were asked for.
     next_trial: usize,
     next_answer: u64,
+    /// Final answers that wait for the judge.
     to_grade: VecDeque<(AskedQuestion, String)>,
     /// Tasks that are asked for and not absorbed.
     open: u64,
@@ -270,12 +283,10 @@ impl<'a> Questions<'a> {
         )
     }
 
-    fn grade(&self, asked: AskedQuestion, reply: &str) -> Result<Task, Error> {
-        let format = self.plan.formats.get(asked.format);
-        let answer = final_answer(reply, format.and_then(|format| format.member()));
+    fn grade(&self, asked: AskedQuestion, answer: &str) -> Result<Task, Error> {
         let address = self.plan.address(EvaluationTask::Grade(asked));
         self.setup
-            .held_out_grade(address, &self.seed(asked.item)?, &answer)
+            .held_out_grade(address, &self.seed(asked.item)?, answer)
     }
 
     fn trial(&self, number: usize, trial: JudgeTrial) -> Result<Task, Error> {
@@ -300,8 +311,8 @@ impl Producer for Questions<'_> {
     fn next_tasks(&mut self, room: usize) -> Result<Vec<Task>, Error> {
         let mut tasks = Vec::new();
         while tasks.len() < room {
-            if let Some((asked, reply)) = self.to_grade.pop_front() {
-                tasks.push(self.grade(asked, &reply)?);
+            if let Some((asked, answer)) = self.to_grade.pop_front() {
+                tasks.push(self.grade(asked, &answer)?);
             } else if let Some(trial) = self.plan.trials.get(self.next_trial) {
                 tasks.push(self.trial(self.next_trial, *trial)?);
                 self.next_trial += 1;
@@ -333,10 +344,14 @@ impl Producer for Questions<'_> {
                 self.settle(right);
             }
             EvaluationTask::Answer(asked) => match fields.and_then(HeldOutAnswer::of) {
-                Some(HeldOutAnswer { answer, .. }) if self.plan.judged && !answer.answer.is_empty() => {
-                    self.to_grade.push_back((asked, answer.answer));
+                Some(HeldOutAnswer { answer, .. }) => {
+                    let said = self.plan.final_answer(asked, &answer.answer);
+                    if self.plan.judges(&said) {
+                        self.to_grade.push_back((asked, said.into_owned()));
+                    } else {
+                        self.settle(answer.correct == Some(true));
+                    }
                 }
-                Some(HeldOutAnswer { answer, .. }) => self.settle(answer.correct == Some(true)),
                 None => self.settle(false),
             },
         }
@@ -369,7 +384,11 @@ fn grade_of(fields: &gristmill_domain::reply::Fields) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_domain::work::Answer;
+    use serde_json::json;
+
     use super::*;
+    use crate::scripted;
 
     fn plan(rows: u64, formats: usize, models: usize, judged: bool) -> EvaluationPlan {
         EvaluationPlan {
@@ -412,5 +431,54 @@ mod tests {
             .collect();
         let one = |item| [(item, 0, 0), (item, 0, 1), (item, 1, 0), (item, 1, 1)];
         assert_eq!(order, [one(0), one(1)].concat());
+    }
+
+    #[test]
+    fn a_judge_is_asked_only_about_answers_that_say_something() {
+        let model = |name: &str| json!({"base_url": "http://h/v1", "model": name});
+        let mut student = model("student");
+        student["role"] = json!("student");
+        let (setup, seeds) = scripted::setup(json!({
+            "judge": model("judge"),
+            "evaluate": {"models": [student], "formats": ["plain", "json"], "grade": "judge"},
+        }));
+        let evaluate = setup.job.evaluate.as_ref().unwrap();
+        let plan = EvaluationPlan {
+            trials: Vec::new(),
+            formats: evaluate.formats.clone(),
+            ..plan(1, 2, 1, true)
+        };
+        for (format, reply, graded) in [
+            (0, "", false),
+            (0, " \n", false),
+            (0, r#"{"answer": ""}"#, true),
+            (0, "7", true),
+            (1, r#"{"answer": ""}"#, false),
+            (1, r#"{"answer": " "}"#, false),
+            (1, " ", false),
+            (1, r#"{"answer": "7"}"#, true),
+            (1, "It is 7.", true),
+        ] {
+            let mut questions = Questions::new(&setup, evaluate, &seeds, plan.clone());
+            assert_eq!(questions.next_tasks(9).unwrap().len(), 2);
+            let asked = questions.plan.asked(format);
+            let said = HeldOutAnswer {
+                answer: Answer {
+                    answer: reply.to_owned(),
+                    ..scripted::answer(0, None)
+                },
+                cut: false,
+            };
+            let brought = Ok(Report {
+                output: Output::Fields(said.into()),
+                model_version: "student".into(),
+            });
+            let address = questions.plan.address(EvaluationTask::Answer(asked));
+            questions.absorb(address, brought, Amount::ZERO).unwrap();
+            let tasks = questions.next_tasks(9).unwrap();
+            let asked_judge: Vec<_> = tasks.iter().map(|task| task.model.as_str()).collect();
+            assert_eq!(asked_judge, ["judge"][..usize::from(graded)], "{reply}");
+            assert_eq!(questions.ahead().decided, u64::from(!graded), "{reply}");
+        }
     }
 }

@@ -138,8 +138,8 @@ pub(super) async fn grade(
                 continue;
             };
             let answer = final_answer(&said.answer.answer, format.member());
-            let judged = match by {
-                GradedBy::Judge if !answer.trim().is_empty() => match grades.remove(&asked) {
+            let judged = if plan.judges(&answer) {
+                match grades.remove(&asked) {
                     Some(Some(judged)) => Some(judged),
                     Some(None) => {
                         graded.unread_grades += 1;
@@ -149,8 +149,9 @@ pub(super) async fn grade(
                         graded.not_judged += 1;
                         continue;
                     }
-                },
-                _ => None,
+                }
+            } else {
+                None
             };
             let (grade, detail, judge_cost) = match judged {
                 Some(judged) => judged,
