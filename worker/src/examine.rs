@@ -128,15 +128,8 @@ async fn held_out(
     response: &Response,
 ) -> Result<HeldOutAnswer, Unverifiable> {
     let said = Said::read(request, response).map_or_else(|_| String::new(), |said| said.text);
-    let asked = Asked {
-        question: &subject.question,
-        answer: &final_answer(&said, member),
-        references: &subject.references,
-        passage: subject.passage.as_deref(),
-        database: subject.database.as_deref(),
-    };
     let compares = context.filter.validator.compares_references();
-    let (canonical, correct, detail) = match context.checker.check(&asked).await {
+    let (canonical, correct, detail) = match checked(context, subject, &final_answer(&said, member)).await {
         Ok(verdict) => (verdict.canonical, verdict.correct, verdict.detail),
         Err(Fault::Answer(rejection)) => (String::new(), compares.then_some(false), rejection.detail),
         Err(Fault::Unverifiable(reason)) => return Err(Unverifiable(reason)),
@@ -149,8 +142,20 @@ async fn held_out(
             correct,
             detail,
         },
-        cut: matches!(response.finish, Finish::Length | Finish::ContentFilter),
+        cut: cut(request, response).is_some(),
     })
+}
+
+/// What the validator says of an answer.
+async fn checked(context: &RunContext, subject: &Subject, answer: &str) -> Result<Verdict, Fault> {
+    let asked = Asked {
+        question: &subject.question,
+        answer,
+        references: &subject.references,
+        passage: subject.passage.as_deref(),
+        database: subject.database.as_deref(),
+    };
+    context.checker.check(&asked).await
 }
 
 /// Holds the questions of a list against the rules, each by itself: one that breaks them costs none of the others.
@@ -308,17 +313,12 @@ async fn verify(context: &RunContext, subject: &Subject, answered: Answered) -> 
         answer,
     } = answered;
     let reasoning = traced(context, subject, thinking, reasoning);
-    let asked = Asked {
-        question: &subject.question,
-        answer: &answer,
-        references: &subject.references,
-        passage: subject.passage.as_deref(),
-        database: subject.database.as_deref(),
-    };
-    let verdict = context.checker.check(&asked).await.map_err(|fault| match fault {
-        Fault::Answer(rejection) => Stop::Rejected(rejection),
-        Fault::Unverifiable(reason) => Stop::Unverifiable(Unverifiable(reason)),
-    })?;
+    let verdict = checked(context, subject, &answer)
+        .await
+        .map_err(|fault| match fault {
+            Fault::Answer(rejection) => Stop::Rejected(rejection),
+            Fault::Unverifiable(reason) => Stop::Unverifiable(Unverifiable(reason)),
+        })?;
     let Verdict {
         canonical,
         correct,
