@@ -115,19 +115,10 @@ impl Cause {
         if provenance.origin == Origin::Human {
             return Vec::new();
         }
-        let version = provenance.teacher_version.as_deref();
-        let teacher = provenance.teacher.as_deref().map(|name| match version {
-            Some(version) => format!("{name}@{version}"),
-            None => name.to_owned(),
-        });
-        let mut causes: Vec<Self> = teacher.map(Self::Teacher).into_iter().collect();
+        let teacher = provenance.versioned_teacher().map(Self::Teacher);
+        let mut causes: Vec<Self> = teacher.into_iter().collect();
         causes.extend(provenance.prompt_versions.iter().cloned().map(Self::Prompt));
-        // A question may be about two passages.
-        let places = provenance
-            .source_place
-            .iter()
-            .flat_map(|places| places.split("; "));
-        causes.extend(places.map(|place| Self::Passage(place.to_owned())));
+        causes.extend(provenance.places().map(|place| Self::Passage(place.to_owned())));
         causes.sort();
         causes.dedup();
         causes

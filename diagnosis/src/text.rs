@@ -109,11 +109,7 @@ fn provenance(of: &Provenance) -> String {
             });
         }
     };
-    let teacher = of.teacher.clone().map(|name| match &of.teacher_version {
-        Some(version) => format!("{name}@{version}"),
-        None => name,
-    });
-    part("teacher", teacher);
+    part("teacher", of.versioned_teacher());
     part("", of.strategy.clone());
     part("recipe", of.recipe.clone());
     part("", Some(of.mutators.join(", ")));

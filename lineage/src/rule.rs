@@ -173,10 +173,7 @@ impl Rule {
         let of = &row.provenance;
         let is = |field: &Option<String>, value: &str| field.as_deref() == Some(value);
         match self {
-            Self::Teacher(value) => of.teacher.as_deref().is_some_and(|teacher| {
-                let of_version = |version: &String| *value == format!("{teacher}@{version}");
-                value == teacher || of.teacher_version.as_ref().is_some_and(of_version)
-            }),
+            Self::Teacher(value) => is(&of.teacher, value) || is(&of.versioned_teacher(), value),
             Self::Prompt(version) => of.prompt_versions.contains(version),
             Self::Recipe(name) => of
                 .recipe
@@ -209,11 +206,10 @@ impl Rule {
 
 /// Whether a row rests on a passage, or on any of a document: `book.pdf: pages 3–4`, or `book.pdf`.
 fn from_passage(of: &Provenance, place: &str) -> bool {
-    let places = of.source_place.iter().flat_map(|places| places.split("; "));
     let document = |of_row: &str| of_row.rsplit_once(": ").map(|(document, _)| document.to_owned());
     of.seed_source.as_deref() == Some(place)
-        || places
-            .into_iter()
+        || of
+            .places()
             .any(|of_row| of_row == place || document(of_row).as_deref() == Some(place))
 }
 

@@ -170,6 +170,22 @@ pub struct Provenance {
     pub passage_chars: u64,
 }
 
+impl Provenance {
+    /// The teacher in the version that answered, `NAME@VERSION`; without a version its name.
+    pub fn versioned_teacher(&self) -> Option<String> {
+        let name = self.teacher.as_deref()?;
+        Some(match &self.teacher_version {
+            Some(version) => format!("{name}@{version}"),
+            None => name.to_owned(),
+        })
+    }
+
+    /// Each place that [`source_place`](Self::source_place) names: a question may be about two passages.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        self.source_place.iter().flat_map(|places| places.split("; "))
+    }
+}
+
 /// What one judge said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
