@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{SeedStore, judge_trials};
+use gristmill_dataset::dataset_folder;
 use gristmill_domain::job::{
     Anchor, Embed, Engine, Evaluate, EvaluatedModel, EvaluatedRole, Fields, Generate, GradedBy, HeldOut, Job,
     Layout, LocalModel, ModelPrice, ModelSpec, PromptFormat,
@@ -143,16 +144,13 @@ struct Source {
 
 impl Source {
     async fn open(path: &Path) -> anyhow::Result<Self> {
-        let folders = [path.to_owned(), path.join("dataset")];
-        let Some(dataset) = folders
-            .iter()
-            .find(|folder| folder.join("manifest.json").is_file())
-        else {
+        let dataset = dataset_folder(path);
+        if !dataset.join("manifest.json").is_file() {
             bail!(
                 "{} is no dataset: it has no `manifest.json`\nhelp: name a run's folder such as out/7f3a01c2d3e4, or the folder of its dataset",
                 path.display()
             );
-        };
+        }
         let text = std::fs::read(dataset.join("manifest.json"))?;
         let manifest: serde_json::Value = serde_json::from_slice(&text)
             .with_context(|| format!("{}/manifest.json is damaged", dataset.display()))?;

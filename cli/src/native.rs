@@ -32,18 +32,22 @@ pub(crate) fn load(
 ) -> anyhow::Result<(Arc<dyn ChatModel>, Option<String>)> {
     let base = base_at(&files.base)?;
     let adapter = files.adapter.as_deref().map(adapter_at).transpose()?;
-    let base_hash = hash(&base)?;
+    // A built-in model's version is known, and only an adapter asks what it is put on: its file is not read for nothing.
+    let base_hash = match (&files.base_version, &adapter) {
+        (Some(_), None) => None,
+        _ => Some(hash(&base)?),
+    };
     let version = |name: String, hash: &str| format!("{name}@{}", hash.get(..SHORT).unwrap_or(hash));
     let mut named = match &files.base_version {
         Some(known) => known.clone(),
-        None => version(local.base_name(), &base_hash),
+        None => version(local.base_name(), base_hash.as_deref().unwrap_or_default()),
     };
     let mut warning = None;
     if let Some(adapter) = &adapter {
         let student = local.name();
         let student = student.strip_prefix(&local.base_name()).unwrap_or(&student);
         named.push_str(&version(student.to_owned(), &hash(adapter)?));
-        warning = other_base(adapter, &base_hash);
+        warning = base_hash.and_then(|hash| other_base(adapter, &hash));
     }
     let student = Student::load(&base, adapter.as_deref(), &Device::cuda_if_available(0)?)?;
     let options = Options {
