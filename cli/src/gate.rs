@@ -1,9 +1,10 @@
 //! `gristmill gate`: whether a student may be used, as an exit code.
 
 use anyhow::anyhow;
+use gristmill_domain::job::Problem;
 use gristmill_domain::near::nearest;
 use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, SLICES, decide};
-use gristmill_jobfile::{SettingsFile, Wrong};
+use gristmill_jobfile::SettingsFile;
 use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs};
 use serde_json::json;
 
@@ -19,12 +20,12 @@ const POLICY: SettingsFile = SettingsFile {
 };
 
 /// Names of parts that no set has.
-fn unknown_slices(policy: &GatePolicy) -> Vec<Wrong> {
+fn unknown_slices(policy: &GatePolicy) -> Vec<Problem> {
     let slices = policy.slices.iter().enumerate();
     let unknown = slices.filter(|(_, slice)| !SLICES.contains(&slice.as_str()));
     unknown
-        .map(|(place, slice)| Wrong {
-            at: format!("slices[{place}]"),
+        .map(|(place, slice)| Problem {
+            path: format!("slices.{place}"),
             message: format!("a set has no parts by `{slice}`"),
             help: match nearest(slice, SLICES) {
                 Some(near) => format!("did you mean `{near}`?"),

@@ -45,7 +45,7 @@ pub use render::render;
 pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;
 pub use secret::redact_override;
-pub use settings::{SettingsFile, Wrong, settings, training};
+pub use settings::{SettingsFile, settings, training};
 pub use write::write;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gristmill_domain::job::Problem;
 use gristmill_domain::training::Training;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -24,17 +25,6 @@ pub struct SettingsFile {
     pub checked_by: &'static str,
 }
 
-/// Something wrong with settings, at a key path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// Path of the key.
-    pub at: String,
-    /// What is wrong.
-    pub message: String,
-    /// The way out.
-    pub help: String,
-}
-
 /// The settings of a training file with overrides (`--set`); those of no file are the defaults.
 ///
 /// # Errors
@@ -47,8 +37,8 @@ pub fn training(path: Option<&Path>, overrides: &[String]) -> Result<Training, E
     settings(file, path, overrides, |training: &Training| {
         let problems = training.problems().into_iter();
         problems
-            .map(|problem| Wrong {
-                at: problem.at.into(),
+            .map(|problem| Problem {
+                path: problem.at.into(),
                 message: format!("`{}` {}", problem.at, problem.message),
                 help: problem.help.into(),
             })
@@ -64,7 +54,7 @@ pub fn settings<T: DeserializeOwned + JsonSchema>(
     file: SettingsFile,
     path: Option<&Path>,
     overrides: &[String],
-    wrong: impl Fn(&T) -> Vec<Wrong>,
+    wrong: impl Fn(&T) -> Vec<Problem>,
 ) -> Result<T, Errors> {
     let mut sources = Sources::default();
     sources.add(Source {
@@ -90,7 +80,7 @@ fn read<T: DeserializeOwned + JsonSchema>(
     overrides: &[String],
     sources: &mut Sources,
     errors: &mut Vec<Error>,
-    wrong: impl Fn(&T) -> Vec<Wrong>,
+    wrong: impl Fn(&T) -> Vec<Problem>,
 ) -> Option<T> {
     if let Some(path) = path {
         let text = read_file(path, file.name).and_then(|bytes| decode(bytes, path));
@@ -126,8 +116,8 @@ fn read<T: DeserializeOwned + JsonSchema>(
             return None;
         }
     };
-    for Wrong { at, message, help } in wrong(&settings) {
-        errors.push(Error::new(Code::Config, message, help).at(place_of(&tree, &at)));
+    for Problem { path, message, help } in wrong(&settings) {
+        errors.push(Error::new(Code::Config, message, help).at(place_of(&tree, &path)));
     }
     Some(settings)
 }
@@ -169,5 +159,31 @@ mod tests {
             told.contains("objective=dpo") && told.contains("backend: trl"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_item_is_told_at_its_line() {
+        #[derive(serde::Deserialize, JsonSchema)]
+        struct Parts {
+            parts: Vec<String>,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parts.yaml");
+        std::fs::write(&path, "parts:\n  - tier\n  - teir\n").unwrap();
+        let file = SettingsFile {
+            name: "file of parts",
+            checked_by: "parts",
+        };
+        let wrong = |parts: &Parts| {
+            let at = parts.parts.iter().position(|part| part == "teir").unwrap();
+            vec![Problem {
+                path: format!("parts.{at}"),
+                message: "no such part".to_owned(),
+                help: "there is tier".to_owned(),
+            }]
+        };
+        let told = settings(file, Some(&path), &[], wrong).map(|_| ()).unwrap_err();
+        let told = crate::render(&told, false);
+        assert!(told.contains("parts.yaml:3:5"), "{told}");
     }
 }
