@@ -20,7 +20,7 @@ use crate::Error;
 use crate::engine::{Brought, Producer};
 use crate::failure::TaskFailure;
 use crate::progress::Ahead;
-use crate::seeds::SeedStore;
+use crate::seeds::{SeedStore, drawn_evenly};
 use crate::setup::Setup;
 
 /// Questions on which a judge is measured at most.
@@ -160,20 +160,13 @@ pub fn evaluation_plan(
 ) -> Result<EvaluationPlan, Error> {
     let refused = |message: String| Err(Error::Roles { message });
     let split = evaluate.split.split();
-    let held_out: Vec<u64> = (0..seeds.len())
-        .filter(|ordinal| seeds.split(*ordinal) == split)
-        .collect();
+    let held_out = seeds.ordinals(split);
     if held_out.is_empty() {
         return refused(format!(
             "there is no {split} row to ask: hold some out when the dataset is made (`holdout.{split}`)"
         ));
     }
-    let there = held_out.len() as u64;
-    let wanted = evaluate.questions.map_or(there, |most| most.min(there));
-    // Evenly over the rows: neighbours may come from one source.
-    let rows: Vec<u64> = (0..wanted)
-        .filter_map(|n| held_out.get((n * there / wanted) as usize).copied())
-        .collect();
+    let rows = drawn_evenly(&held_out, evaluate.questions.unwrap_or(u64::MAX));
     let judged = setup.job.graded_by() == GradedBy::Judge;
     let plan = EvaluationPlan {
         trials: if judged { trials(seeds, &rows)? } else { Vec::new() },

@@ -228,6 +228,16 @@ fn stratum(seed: &Seed) -> String {
         .unwrap_or_default()
 }
 
+/// At most so many of these rows, drawn evenly: neighbours may come from one source. Tasks are numbered by what is drawn, so that a run
+/// under way depends on it.
+pub(crate) fn drawn_evenly(rows: &[u64], most: u64) -> Vec<u64> {
+    let there = rows.len() as u64;
+    let wanted = most.min(there);
+    (0..wanted)
+        .filter_map(|n| rows.get((n * there / wanted) as usize).copied())
+        .collect()
+}
+
 impl SeedStore {
     fn empty(file: File) -> Result<Self, Error> {
         Ok(Self {
@@ -301,6 +311,13 @@ impl SeedStore {
             .get(ordinal as usize)
             .copied()
             .unwrap_or(Split::Anchor)
+    }
+
+    /// Ordinals of the rows that serve this.
+    pub fn ordinals(&self, split: Split) -> Vec<u64> {
+        (0..self.len())
+            .filter(|ordinal| self.split(*ordinal) == split)
+            .collect()
     }
 
     /// Identity of all rows in their order: what a run's id is made of.
@@ -397,5 +414,21 @@ impl SeedStore {
         store.passages = Passages::load(blobs, &names).await?;
         store.summary = summary;
         Ok(Some(store))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_drawn_evenly() {
+        let rows: Vec<u64> = (10..17).collect();
+        assert_eq!(drawn_evenly(&rows, 3), [10, 12, 14]);
+        assert_eq!(drawn_evenly(&rows, 5), [10, 11, 12, 14, 15]);
+        assert_eq!(drawn_evenly(&rows, 7), rows);
+        assert_eq!(drawn_evenly(&rows, u64::MAX), rows);
+        assert_eq!(drawn_evenly(&rows, 0), [0; 0]);
+        assert_eq!(drawn_evenly(&[], 3), [0; 0]);
     }
 }

@@ -20,7 +20,7 @@ use crate::Error;
 use crate::engine::{Brought, Producer};
 use crate::failure::TaskFailure;
 use crate::forecast::step_cost;
-use crate::seeds::SeedStore;
+use crate::seeds::{SeedStore, drawn_evenly};
 use crate::setup::{Brief, Setup};
 
 /// What measuring the teachers takes.
@@ -56,9 +56,7 @@ pub fn check_plan(setup: &Setup, seeds: &SeedStore, limit: Limit) -> Result<Opti
     if teachers.is_empty() {
         return Ok(None);
     }
-    let held_out: Vec<u64> = (0..seeds.len())
-        .filter(|ordinal| seeds.split(*ordinal) == Split::Validation)
-        .collect();
+    let held_out = seeds.ordinals(Split::Validation);
     let needed = questions_needed(job.min_accuracy()).unwrap_or(u64::MAX);
     let there = held_out.len() as u64;
     let refused = |message: String| Err(Error::Roles { message });
@@ -69,12 +67,9 @@ pub fn check_plan(setup: &Setup, seeds: &SeedStore, limit: Limit) -> Result<Opti
             100.0 * job.min_accuracy()
         ));
     }
-    // Evenly over the rows: neighbours may come from one source.
-    let asked = there.min(u64::from(job.check_questions()));
-    let rows = (0..asked).filter_map(|n| held_out.get((n * there / asked.max(1)) as usize).copied());
     let plan = CheckPlan {
         teachers,
-        rows: rows.collect(),
+        rows: drawn_evenly(&held_out, u64::from(job.check_questions())),
         judged: !job.filter.validator.compares_references() && job.meaning_f1().is_none(),
     };
     if limit.calls.is_some_and(|calls| calls <= plan.calls()) {

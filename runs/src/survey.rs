@@ -78,9 +78,7 @@ async fn anchor_vectors(
     job: &Job,
     embedder: &dyn Embedder,
 ) -> anyhow::Result<Vec<Vec<f32>>> {
-    let anchors: Vec<u64> = (0..seeds.len())
-        .filter(|ordinal| seeds.split(*ordinal) == Split::Anchor)
-        .collect();
+    let anchors = seeds.ordinals(Split::Anchor);
     let mut vectors = vec![Vec::new(); seeds.len() as usize];
     for batch in anchors.chunks(job.embed.batch as usize) {
         let questions = batch.iter().map(|ordinal| Ok(seeds.read(*ordinal)?.question));
