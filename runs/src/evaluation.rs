@@ -16,7 +16,7 @@ mod text;
 mod words;
 
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Finished, SeedStore, Start, evaluation_plan};
@@ -90,19 +90,25 @@ fn replace(part: &Path, target: &Path) -> std::io::Result<()> {
 /// # Errors
 /// A path that holds no result, and a file that is damaged or of a newer format.
 pub fn read_evaluation(path: &Path) -> anyhow::Result<Evaluation> {
+    let file = figures_file(path)?;
+    let text = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
+}
+
+/// Where the figures of a result lie; its other files lie beside them.
+fn figures_file(path: &Path) -> anyhow::Result<PathBuf> {
     let candidates = [
         path.to_owned(),
         path.join(EVALUATION_FILE),
         path.join(RESULT_FOLDER).join(EVALUATION_FILE),
     ];
-    let Some(file) = candidates.iter().find(|candidate| candidate.is_file()) else {
-        bail!(
+    match candidates.into_iter().find(|candidate| candidate.is_file()) {
+        Some(file) => Ok(file),
+        None => bail!(
             "{} holds no result of an evaluation: name the folder that `gristmill eval` wrote",
             path.display()
-        );
-    };
-    let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
+        ),
+    }
 }
 
 /// Reads the answers of a result, those of each model in the order of the models.
@@ -130,15 +136,34 @@ fn lines<T: DeserializeOwned>(
     path: &Path,
     name: &str,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<T>> + use<T>> {
-    let folder = match path {
-        file if file.is_file() => file.parent().unwrap_or(Path::new("")).to_owned(),
-        run if run.join(RESULT_FOLDER).is_dir() => run.join(RESULT_FOLDER),
-        folder => folder.to_owned(),
-    };
-    let file = folder.join(name);
+    let file = figures_file(path)?.with_file_name(name);
     let opened = std::fs::File::open(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let lines = std::io::BufReader::new(opened).lines().enumerate();
     Ok(lines.map(move |(number, line)| {
         serde_json::from_str(&line?).with_context(|| format!("{}:{} is damaged", file.display(), number + 1))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_from_beside_the_figures() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, inner) = (folder.path(), folder.path().join(RESULT_FOLDER));
+        std::fs::create_dir(&inner).unwrap();
+        for (place, number) in [(own, "1"), (&inner, "2")] {
+            std::fs::write(place.join(ANSWERS_FILE), number).unwrap();
+        }
+        let read = |path: &Path| read_lines::<u64>(path, ANSWERS_FILE);
+        assert!(read(own).unwrap_err().to_string().contains("holds no result"));
+        std::fs::write(inner.join(EVALUATION_FILE), "{}").unwrap();
+        assert_eq!(read(own).unwrap(), [2]);
+        assert_eq!(read(&inner).unwrap(), [2]);
+        std::fs::write(own.join(EVALUATION_FILE), "{}").unwrap();
+        assert_eq!(read(own).unwrap(), [1]);
+        assert_eq!(read(&own.join(EVALUATION_FILE)).unwrap(), [1]);
+        assert_eq!(read(&inner).unwrap(), [2]);
+    }
 }
