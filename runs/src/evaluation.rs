@@ -13,7 +13,7 @@ mod grading;
 mod items;
 mod page;
 mod text;
-mod words;
+pub(crate) mod words;
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{Arm, ArmPlan};
 use crate::evaluation::EvaluatedStudent;
+use crate::evaluation::words::{percent, signed, signed_range};
 
 /// The p-value under which a part is called useful or harmful.
 const CLEAR: f64 = 0.05;
@@ -119,8 +120,6 @@ pub fn planned(plans: &[ArmPlan]) -> String {
 
 /// What the arms came to, in words.
 pub fn told(results: &[ArmResult], file: &Path) -> String {
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let signed = |change: f64| format!("{:+.1}", 100.0 * change).replace('-', "−");
     let mut text = format!(
         "{:<36} {:>9} {:>9}  {:<16} {:>22}\n",
         "arm", "synthetic", "accuracy", "95 % interval", "against filtered"
@@ -137,12 +136,7 @@ pub fn told(results: &[ArmResult], file: &Path) -> String {
             )
         });
         let change = result.change.as_ref().map_or_else(String::new, |found| {
-            format!(
-                "{} ({} to {})",
-                signed(found.change),
-                signed(found.interval.low),
-                signed(found.interval.high)
-            )
+            format!("{} ({})", signed(found.change), signed_range(found.interval))
         });
         text.push_str(&format!(
             "{:<36} {:>9} {:>9}  {:<16} {:>22}\n",
@@ -167,7 +161,6 @@ pub fn told(results: &[ArmResult], file: &Path) -> String {
 fn sentence(result: &ArmResult, verdict: Verdict, without: &PairedComparison) -> String {
     let part = result.plan.arm.to_string();
     let part = part.strip_prefix("without ").unwrap_or(&part);
-    let points = |change: f64| format!("{:+.1}", -100.0 * change).replace('-', "−");
     let cost = match result.plan.cost {
         MicroUsd(0) => "asked nobody".to_owned(),
         cost => format!("cost {cost}"),
@@ -175,15 +168,19 @@ fn sentence(result: &ArmResult, verdict: Verdict, without: &PairedComparison) ->
     let per_usd = result.points_per_usd.map_or_else(String::new, |(value, _)| {
         format!(", {} points a dollar", format!("{value:+.1}").replace('-', "−"))
     });
+    // What is lost without the part is what it earned.
+    let earned = Interval {
+        low: -without.interval.high,
+        high: -without.interval.low,
+    };
     let judged = match verdict {
         Verdict::Useful => "useful",
         Verdict::Harmful => "harmful",
         Verdict::NotShown => "not shown to matter",
     };
     format!(
-        "{part} {cost} and earned {} points ({} to {}){per_usd}: {judged}",
-        points(without.change),
-        points(without.interval.high),
-        points(without.interval.low)
+        "{part} {cost} and earned {} points ({}){per_usd}: {judged}",
+        signed(-without.change),
+        signed_range(earned)
     )
 }

@@ -12,7 +12,7 @@ use gristmill_picture::parts::{Headline, IntervalRow, Intervals, Severity, Table
 use super::figures::{Comparison, Evaluation};
 use super::grading::StoredAnswer;
 use super::items::StoredItem;
-use super::words::{by, p_value, percent, points, range, signed};
+use super::words::{by, p_value, percent, points, range, signed, signed_range};
 
 /// Wrong answers that are shown.
 const WRONG: usize = 40;
@@ -86,10 +86,9 @@ fn verdict(evaluation: &Evaluation) -> (Severity, String) {
 
 fn change(found: &PairedComparison) -> String {
     format!(
-        "{} points ({} to {})",
+        "{} points ({})",
         signed(found.change),
-        signed(found.interval.low),
-        signed(found.interval.high)
+        signed_range(found.interval)
     )
 }
 
@@ -244,11 +243,7 @@ fn comparisons(comparison: &Comparison) -> Option<Part> {
         high: place(found.interval.high),
         cells: vec![
             signed(found.change),
-            format!(
-                "{} to {}",
-                signed(found.interval.low),
-                signed(found.interval.high)
-            ),
+            signed_range(found.interval),
             p_value(p),
             thousands(found.gained),
             thousands(found.lost),

@@ -6,7 +6,7 @@ use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{many, thousands};
 
 use super::figures::{Comparison, Evaluation, ModelFigures};
-use super::words::{by, p_value, percent, points, range, signed};
+use super::words::{by, p_value, percent, points, range, signed, signed_range};
 
 /// Slices that are told one by one.
 const TOLD: usize = 5;
@@ -118,12 +118,11 @@ fn compared(comparison: &Comparison, add: &mut impl FnMut(String)) {
         return;
     };
     add(format!(
-        "against {} ({}): {} points ({} to {}), {}; {} gained, {} lost",
+        "against {} ({}): {} points ({}), {}; {} gained, {} lost",
         comparison.before,
         comparison.role.name(),
         signed(found.change),
-        signed(found.interval.low),
-        signed(found.interval.high),
+        signed_range(found.interval),
         told_p(found.p_value),
         thousands(found.gained),
         thousands(found.lost)
@@ -137,11 +136,10 @@ fn compared(comparison: &Comparison, add: &mut impl FnMut(String)) {
         clear.sort_by(|a, b| a.1.change.total_cmp(&b.1.change));
         for (slice, found) in clear.into_iter().take(TOLD) {
             add(format!(
-                "  {key} {}: {} points ({} to {}), adjusted {}",
+                "  {key} {}: {} points ({}), adjusted {}",
                 slice.name,
                 signed(found.change),
-                signed(found.interval.low),
-                signed(found.interval.high),
+                signed_range(found.interval),
                 told_p(slice.p_adjusted)
             ));
         }

@@ -14,7 +14,7 @@ pub(super) fn by(evaluation: &Evaluation) -> &'static str {
     }
 }
 
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
@@ -22,8 +22,13 @@ pub(super) fn points(change: f64) -> String {
     format!("{:.1}", 100.0 * change)
 }
 
-pub(super) fn signed(change: f64) -> String {
+pub(crate) fn signed(change: f64) -> String {
     format!("{:+.1}", 100.0 * change).replace('-', "−")
+}
+
+/// Where a change lies, in points.
+pub(crate) fn signed_range(interval: Interval) -> String {
+    format!("{} to {}", signed(interval.low), signed(interval.high))
 }
 
 pub(super) fn range(interval: Interval) -> String {
