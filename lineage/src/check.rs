@@ -76,7 +76,7 @@ impl Lineage {
             if row.provenance.origin == Origin::Human && expected.contains(&hash) {
                 present.insert(hash);
             }
-            checker.look(split, &row, &name)?;
+            checker.look(split, &row, hash, &name)?;
             counter.at(read, None)?;
             Ok(())
         });

@@ -74,6 +74,8 @@ pub(crate) fn told<'a>(found: impl IntoIterator<Item = &'a Found>) -> Leaks {
 struct Waiting {
     probe: Probe,
     text: String,
+    /// The key of its text: of rows that ask what a real row asks, that one decides.
+    asks: ContentId,
 }
 
 /// A row as it is named.
@@ -83,14 +85,13 @@ struct Probe {
     id: String,
     kind: &'static str,
     dataset: String,
-    /// The key of its text: of rows that ask what a real row asks, that one decides.
-    text: ContentId,
 }
 
 impl Probe {
-    fn of(split: Split, row: &DatasetRow, dataset: &str, text: &str) -> Self {
+    /// `hash` is that of its [`content`].
+    fn of(split: Split, row: &DatasetRow, hash: ContentId, dataset: &str) -> Self {
         Self {
-            row: content(split, row),
+            row: hash,
             id: row.id.clone(),
             kind: match (split, row.provenance.origin) {
                 (Split::Validation, _) => VALIDATION,
@@ -98,7 +99,6 @@ impl Probe {
                 (_, Origin::Synthetic) => SYNTHETIC,
             },
             dataset: dataset.to_owned(),
-            text: exact_key(&[text]),
         }
     }
 
@@ -114,6 +114,7 @@ const VALIDATION: &str = "validation";
 /// A row that may be a held-out one in other words; the threshold is not known before the last row.
 struct Near {
     probe: Probe,
+    asks: ContentId,
     item: u32,
     cosine: f64,
 }
@@ -164,7 +165,9 @@ impl<'a> Checker<'a> {
         };
         for split in [Split::Test, Split::Validation] {
             if split == Split::Validation {
-                each(split, &mut |row, dataset| checker.look(split, row, dataset))?;
+                each(split, &mut |row, dataset| {
+                    checker.look(split, row, content(split, row), dataset)
+                })?;
                 checker.flush()?;
                 checker.closest.clear();
                 checker.asked.clear();
@@ -208,19 +211,26 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// Compares a row with the held-out ones.
-    pub(crate) fn look(&mut self, split: Split, row: &DatasetRow, dataset: &str) -> Result<(), Error> {
+    /// Compares a row, with the hash of its content, with the held-out ones.
+    pub(crate) fn look(
+        &mut self,
+        split: Split,
+        row: &DatasetRow,
+        hash: ContentId,
+        dataset: &str,
+    ) -> Result<(), Error> {
         let text = compared(split, row);
-        let probe = Probe::of(split, row, dataset, &text);
+        let probe = Probe::of(split, row, hash, dataset);
         if let Some((item, how, value)) = self.by_origin(&probe, row).or(self.by_words(&text)?) {
             self.note(&probe, item, how, value);
             return Ok(());
         }
         if self.vectors.is_some() {
+            let asks = exact_key(&[&text]);
             if probe.is_real() {
-                self.asked.insert(probe.text);
+                self.asked.insert(asks);
             }
-            self.waiting.push(Waiting { probe, text });
+            self.waiting.push(Waiting { probe, text, asks });
             if self.waiting.len() >= BATCH {
                 self.flush()?;
             }
@@ -229,8 +239,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Looks at where a row came from alone: one of the same content was compared already.
-    pub(crate) fn look_at_origin(&mut self, split: Split, row: &DatasetRow, dataset: &str) {
-        let probe = Probe::of(split, row, dataset, "");
+    pub(crate) fn look_at_origin(&mut self, split: Split, row: &DatasetRow, hash: ContentId, dataset: &str) {
+        let probe = Probe::of(split, row, hash, dataset);
         if let Some((item, how, value)) = self.by_origin(&probe, row) {
             self.note(&probe, item, how, value);
         }
@@ -281,7 +291,7 @@ impl<'a> Checker<'a> {
         };
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let closest = self.items.closest(&texts, &of_rows, at_least)?;
-        for (Waiting { probe, .. }, near) in waiting.into_iter().zip(closest) {
+        for (Waiting { probe, asks, .. }, near) in waiting.into_iter().zip(closest) {
             if probe.kind == ANCHOR {
                 self.closest
                     .push(near.map_or(0.0, |(_, cosine)| f64::from(cosine)));
@@ -289,6 +299,7 @@ impl<'a> Checker<'a> {
             if let Some((item, cosine)) = near {
                 self.near.push(Near {
                     probe,
+                    asks,
                     item,
                     cosine: f64::from(cosine),
                 });
@@ -323,7 +334,7 @@ impl<'a> Checker<'a> {
             LeakThreshold::Auto | LeakThreshold::Off => (leak::threshold(&self.closest), leak::SAFE),
         };
         for near in std::mem::take(&mut self.near) {
-            let real = near.probe.is_real() || self.asked.contains(&near.probe.text);
+            let real = near.probe.is_real() || self.asked.contains(&near.asks);
             let limit = if real { cosine_real } else { cosine };
             if near.cosine >= limit {
                 self.note(&near.probe, near.item, LeakHow::Meaning, near.cosine);

@@ -4,7 +4,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gristmill_dataset::{DatasetRow, Layout, Origin, Split};
+use gristmill_dataset::{DatasetRow, Layout, Origin};
 use gristmill_datasets::Task;
 use gristmill_domain::id::ContentId;
 use serde::{Deserialize, Serialize};
@@ -131,16 +131,17 @@ pub(crate) fn gather(taking: &Taking<'_>, checker: &mut Checker<'_>, task: &Task
         source.each_trained(|split, row| {
             let row = &row;
             gathering.note_listed(row);
+            let hash = content(split, row);
             let taken = match row.provenance.origin {
-                Origin::Human => gathering.real(split, row, source),
-                Origin::Synthetic => gathering.synthetic(split, row, source),
+                Origin::Human => gathering.real(hash, row, source),
+                Origin::Synthetic => gathering.synthetic(hash, row, source),
             };
             if taken != Taken::LeftOut && !source.is_parent {
                 refuse_merged(taking.layout, split, row, &name)?;
             }
             match taken {
-                Taken::New => checker.look(split, row, &name)?,
-                Taken::Again if !source.is_parent => checker.look_at_origin(split, row, &name),
+                Taken::New => checker.look(split, row, hash, &name)?,
+                Taken::Again if !source.is_parent => checker.look_at_origin(split, row, hash, &name),
                 Taken::Again | Taken::LeftOut => {}
             }
             counter.at(gathering.read, None)?;
@@ -219,7 +220,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Takes a real row.
-    fn real(&mut self, split: Split, row: &DatasetRow, source: &Source) -> Taken {
+    fn real(&mut self, hash: ContentId, row: &DatasetRow, source: &Source) -> Taken {
         self.read += 1;
         if let Some((real, _)) = self.gathered.counts.last_mut() {
             *real += 1;
@@ -228,7 +229,6 @@ impl<'a> Gathering<'a> {
         if rules.into_iter().any(|rule| rule.names(&row.id)) {
             self.named_real.push(row.id.clone());
         }
-        let hash = content(split, row);
         let id = ContentId::of(&[row.id.as_bytes()]);
         match self.of_parent.get(&id) {
             _ if source.is_parent => {
@@ -256,7 +256,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Takes a synthetic row, or leaves it out.
-    fn synthetic(&mut self, split: Split, row: &DatasetRow, source: &Source) -> Taken {
+    fn synthetic(&mut self, hash: ContentId, row: &DatasetRow, source: &Source) -> Taken {
         self.read += 1;
         if let Some((_, synthetic)) = self.gathered.counts.last_mut() {
             *synthetic += 1;
@@ -264,7 +264,6 @@ impl<'a> Gathering<'a> {
         if source.is_parent && self.taking.replace {
             return Taken::LeftOut;
         }
-        let hash = content(split, row);
         if self.kept_out(hash, row) {
             return Taken::LeftOut;
         }
