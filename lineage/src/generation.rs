@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::rule::Rule;
+use crate::stored;
 
 /// A training set of a lineage: what it is made of, and how it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -237,20 +238,7 @@ impl Generation {
 
     /// Reads what a generation's folder says of it.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(Self::NAME);
-        let text = std::fs::read(&path).map_err(Error::io(&path))?;
-        let generation: Self =
-            serde_json::from_slice(&text).map_err(|error| Error::damaged(&path, error.to_string()))?;
-        match generation.format {
-            Self::FORMAT => Ok(generation),
-            other => Err(Error::damaged(
-                &path,
-                format!(
-                    "it has format {other}, and this program reads format {}: use the version that wrote it",
-                    Self::FORMAT
-                ),
-            )),
-        }
+        stored::read(&folder.join(Self::NAME), Self::FORMAT)
     }
 
     /// Training rows.

@@ -33,6 +33,7 @@ mod members;
 mod record;
 mod rule;
 mod source;
+mod stored;
 mod warnings;
 
 pub use check::Checked;

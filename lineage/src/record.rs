@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest;
 use crate::error::Error;
 use crate::generation::{FileDigest, Made};
+use crate::stored;
 
 /// What holds for all generations of a lineage, and which there are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,21 +103,7 @@ impl LineageFile {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read(&path).map_err(Error::io(&path))?;
-        let newer = |format: u64| {
-            format!(
-                "it has format {format}, and this program reads format {}: use the version that wrote it",
-                Self::FORMAT
-            )
-        };
-        let value: serde_json::Value =
-            serde_json::from_slice(&text).map_err(|error| Error::damaged(&path, error.to_string()))?;
-        match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(format) if format != u64::from(Self::FORMAT) => Err(Error::damaged(&path, newer(format))),
-            _ => serde_json::from_value(value)
-                .map(Some)
-                .map_err(|error| Error::damaged(&path, error.to_string())),
-        }
+        stored::read(&path, Self::FORMAT).map(Some)
     }
 
     /// The locked rows of a split that is held out.
