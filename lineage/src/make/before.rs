@@ -25,8 +25,6 @@ pub(super) struct Before {
     pub(super) barred: Vec<Barred>,
     /// The generation in which each row entered.
     pub(super) entered: HashMap<ContentId, Member>,
-    /// Content of the real rows.
-    pub(super) anchor: Vec<ContentId>,
 }
 
 impl Before {
@@ -54,12 +52,8 @@ impl Before {
         }
         let generation = Generation::read(&place)?;
         let mut entered = HashMap::new();
-        let mut anchor = Vec::new();
         members::each(&place, |member| {
             entered.insert(member.row, member);
-            if !member.synthetic {
-                anchor.push(member.row);
-            }
         })?;
         Ok(Some(Self {
             barred: barred(&place)?,
@@ -67,7 +61,6 @@ impl Before {
             generation,
             file,
             entered,
-            anchor,
         }))
     }
 }

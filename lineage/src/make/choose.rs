@@ -172,9 +172,9 @@ impl Making<'_> {
         };
         let gathered = &chosen.gathered;
         let lost = before
-            .anchor
-            .iter()
-            .filter(|row| !gathered.real.contains_key(row));
+            .entered
+            .values()
+            .filter(|member| !member.synthetic && !gathered.real.contains_key(&member.row));
         let lost = lost.count();
         if lost > 0 {
             return Err(Error::damaged(
