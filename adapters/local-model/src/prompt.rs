@@ -1,6 +1,6 @@
 //! From a request's prompt to tokens.
 
-use gristmill_domain::chat::template::ChatTemplate;
+use gristmill_domain::chat::template::{ChatTemplate, Piece};
 use gristmill_domain::chat::{Message, Prompt};
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
@@ -62,41 +62,19 @@ impl<'a> Tokenizer<'a> {
             .template
             .as_ref()
             .map_err(|reason| format!("{reason}: send it raw prompts"))?;
+        let pieces = template
+            .pieces(messages, true, &self.markers)
+            .map_err(|error| format!("the model's chat template refuses these messages: {error}"))?;
         let vocab = self.model.vocab();
-        let rendered = |messages: &[Message]| {
-            let refused = |error| format!("the model's chat template refuses these messages: {error}");
-            template.render(messages, true).map_err(refused)
-        };
-        if !messages
-            .iter()
-            .any(|message| self.markers.iter().any(|marker| message.content.contains(marker)))
-        {
-            return Ok(vocab.tokenize(rendered(messages)?.as_bytes(), false, true));
-        }
-        // A message, perhaps out of a document, holds the text of a control token. It must stay text, or it could end its turn
-        // and speak in another role: each message is tokenized for itself, as text, and set into the template's tokens.
-        let placeholder = |index: usize| format!("\u{e000}{index}\u{e001}");
-        let masked: Vec<Message> = messages
-            .iter()
-            .enumerate()
-            .map(|(index, message)| Message {
-                role: message.role,
-                content: placeholder(index),
-            })
-            .collect();
-        let text = rendered(&masked)?;
         let mut tokens = Vec::new();
-        let mut rest = text.as_str();
-        for (index, message) in messages.iter().enumerate() {
-            // A template may leave a message out.
-            let Some((before, after)) = rest.split_once(&placeholder(index)) else {
-                continue;
+        for piece in pieces {
+            // What looks like a control token is one in the template's own text alone.
+            let (text, parse_special) = match piece {
+                Piece::Template(text) => (text, true),
+                Piece::Text(text) => (text, false),
             };
-            vocab.tokenize_into(before.as_bytes(), &mut tokens, false, true);
-            vocab.tokenize_into(message.content.as_bytes(), &mut tokens, false, false);
-            rest = after;
+            tokens.extend(vocab.tokenize(text.as_bytes(), false, parse_special));
         }
-        vocab.tokenize_into(rest.as_bytes(), &mut tokens, false, true);
         Ok(tokens)
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candle_core::quantized::gguf_file::{Content, Value};
 use gristmill_domain::chat::Message;
-use gristmill_domain::chat::template::ChatTemplate;
+use gristmill_domain::chat::template::{ChatTemplate, Piece};
 use gristmill_ports::trainer::{Row, RowTokens};
 use serde_json::{Value as Json, json};
 use tokenizers::Tokenizer;
@@ -187,35 +187,18 @@ impl Text {
         }
     }
 
-    /// The tokens of a prompt, up to where the answer begins. What looks like a special token in a message's text is text: a message, perhaps out
-    /// of a document, could otherwise end its turn and speak in another role.
+    /// The tokens of a prompt, up to where the answer begins. What looks like a special token in a message's text is text.
     ///
     /// # Errors
     /// The template refuses the messages.
     pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, String> {
-        let marked = |message: &Message| self.markers.iter().any(|marker| message.content.contains(marker));
-        if !messages.iter().any(marked) {
-            return self.encode(&self.template.render(messages, true)?);
-        }
-        // The template is filled with placeholders, and each message set in as its own tokens.
-        let placeholder = |number: usize| format!("\u{e000}{number}\u{e001}");
-        let masked = messages.iter().enumerate().map(|(number, message)| Message {
-            role: message.role,
-            content: placeholder(number),
-        });
-        let text = self.template.render(&masked.collect::<Vec<_>>(), true)?;
         let mut ids = Vec::new();
-        let mut rest = text.as_str();
-        for (number, message) in messages.iter().enumerate() {
-            // A template may leave a message out.
-            let Some((before, after)) = rest.split_once(&placeholder(number)) else {
-                continue;
-            };
-            ids.extend(self.encode(before)?);
-            ids.extend(encode(&self.plain, &message.content, false)?);
-            rest = after;
+        for piece in self.template.pieces(messages, true, &self.markers)? {
+            ids.extend(match piece {
+                Piece::Template(text) => self.encode(&text)?,
+                Piece::Text(text) => encode(&self.plain, &text, false)?,
+            });
         }
-        ids.extend(self.encode(rest)?);
         Ok(ids)
     }
 
