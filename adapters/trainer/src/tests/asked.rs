@@ -42,31 +42,8 @@ fn request(question: &str, max_tokens: u32) -> Request {
 
 async fn ask_all(model: &NativeModel, requests: &[Request]) -> Vec<Response> {
     let asked = requests.iter().map(|request| model.complete(request));
-    let mut answers = Vec::new();
-    for answer in join(asked.collect()).await {
-        answers.push(answer.unwrap());
-    }
-    answers
-}
-
-/// All of them at a time.
-async fn join<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    use std::task::Poll;
-    let mut waiting: Vec<_> = futures.into_iter().map(|one| (Box::pin(one), None)).collect();
-    std::future::poll_fn(|context| {
-        let mut all = true;
-        for (future, done) in &mut waiting {
-            if done.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(value) => *done = Some(value),
-                    Poll::Pending => all = false,
-                }
-            }
-        }
-        if all { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    waiting.into_iter().map(|(_, done)| done.unwrap()).collect()
+    let answers = futures::future::join_all(asked).await;
+    answers.into_iter().map(Result::unwrap).collect()
 }
 
 #[tokio::test]
