@@ -254,14 +254,7 @@ fn judged(sample: &Sample) -> bool {
 fn scalar(text: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
     let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '.');
-    // Older readers take these words for truth values.
-    let word = ["yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
-    if text.starts_with(first)
-        && text.chars().all(bare)
-        && !text.ends_with(':')
-        && !word
-        && is_plain_text(text)
-    {
+    if text.starts_with(first) && text.chars().all(bare) && !text.ends_with(':') && is_plain_text(text) {
         text.to_owned()
     } else {
         quoted(text)

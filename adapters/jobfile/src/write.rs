@@ -233,9 +233,7 @@ fn scalar(text: &str) -> String {
         .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '))
         && text.starts_with(|c: char| c.is_alphanumeric() || c == '.')
         && !text.ends_with(' ');
-    // Truths and falsehoods to readers of YAML 1.1, which this program is not.
-    let old_word = ["y", "n", "yes", "no", "on", "off"].contains(&text.to_lowercase().as_str());
-    match simple && !old_word && is_plain_text(text) {
+    match simple && is_plain_text(text) {
         true => text.to_owned(),
         false => Value::from(text).to_string(),
     }

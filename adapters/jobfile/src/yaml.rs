@@ -430,7 +430,9 @@ fn number(text: &str) -> Option<Data> {
     text.parse().ok().map(Data::Float)
 }
 
-/// True where a word without quotes is a text.
+/// True where a word without quotes is a text to every reader.
 pub(crate) fn is_plain_text(text: &str) -> bool {
-    matches!(plain(text), Data::Text(_))
+    // Truths and falsehoods to readers of YAML 1.1, which this program is not.
+    let old_word = ["y", "n", "yes", "no", "on", "off"].contains(&text.to_lowercase().as_str());
+    !old_word && matches!(plain(text), Data::Text(_))
 }
