@@ -112,10 +112,12 @@ impl Bench {
 
     /// Runs a job that must succeed and returns its summary.
     pub fn run_job(&self, job: &str, more: &[&str]) -> anyhow::Result<Value> {
-        let args: Vec<&str> = ["run", job, "--output", "json"]
-            .into_iter()
-            .chain(more.iter().copied())
-            .collect();
+        self.json(&[&["run", job], more].concat())
+    }
+
+    /// Runs a command that must succeed and returns what it printed as JSON.
+    pub fn json(&self, args: &[&str]) -> anyhow::Result<Value> {
+        let args = [args, &["--output", "json"]].concat();
         let output = self.gristmill(&args)?;
         if !output.status.success() {
             bail!(

@@ -1,10 +1,36 @@
 //! A model of two layers whose weights are drawn here, as a folder in Hugging Face layout.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
+
+use crate::harness::Bench;
+
+/// The folder of the stored run whose dataset students are trained on.
+pub fn stored_run() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run")
+}
+
+/// Trains a student of the model in `base` on the stored run's dataset, with settings besides those that make it quick.
+///
+/// # Errors
+/// A training that does not succeed.
+pub fn train(bench: &Bench, out: &str, settings: &[&str]) -> anyhow::Result<()> {
+    let dataset = stored_run().display().to_string();
+    let quick = [
+        "batch_rows=4",
+        "validation.rows=1",
+        "max_tokens=4096",
+        "learning_rate=0.05",
+    ];
+    let mut args = vec!["train", &dataset, "--base", "base", "--out", out];
+    for setting in quick.iter().chain(settings) {
+        args.extend(["--set", setting]);
+    }
+    bench.json(&args).map(drop)
+}
 
 /// Writes the model: a token for each byte, two layers, always the same weights.
 ///

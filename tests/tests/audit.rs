@@ -73,17 +73,7 @@ fn bench(embed: &str) -> Bench {
 }
 
 fn audit(bench: &Bench, more: &[&str]) -> Value {
-    let args: Vec<&str> = ["audit", "job.yaml", "--output", "json"]
-        .into_iter()
-        .chain(more.iter().copied())
-        .collect();
-    let output = bench.gristmill(&args).unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    bench.json(&[&["audit", "job.yaml"], more].concat()).unwrap()
 }
 
 /// File names of the documents that no seed touches, in the order in which they are told.

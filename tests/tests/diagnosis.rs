@@ -9,12 +9,13 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use gristmill_dataset::{DatasetRow, Options, Origin, Provenance, Split, Writer};
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_tests::harness::program;
+use gristmill_tests::tiny_model;
 use serde_json::{Value, json};
 
 const TOPICS: [&str; 20] = [
@@ -446,7 +447,7 @@ fn stored(id: &str, row: &Made) -> DatasetRow {
 
 /// The manifest of a run that an earlier version made, for another job.
 fn manifest(rows: usize, validator: &Value) -> Value {
-    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run/dataset/manifest.json");
+    let stored = tiny_model::stored_run().join("dataset/manifest.json");
     let mut manifest: Value = serde_json::from_slice(&std::fs::read(stored).unwrap()).unwrap();
     manifest["rows"]["train_synthetic"] = rows.into();
     let job = &mut manifest["job"];

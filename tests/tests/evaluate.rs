@@ -392,35 +392,13 @@ fn a_cluster_evaluates_as_one_machine_does() {
 fn with_student(steps: &str) -> (Bench, String) {
     let bench = Bench::new(Config::default()).unwrap();
     tiny_model::write(&bench.folder.path().join("base")).unwrap();
-    let dataset = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
-    let dataset = dataset.to_str().unwrap().to_owned();
-    let settings = [
-        "batch_rows=4",
-        "validation.rows=1",
-        "max_tokens=4096",
-        "learning_rate=0.05",
-        steps,
-    ];
-    let set = settings.iter().flat_map(|setting| ["--set", *setting]);
-    let args: Vec<&str> = ["train", &dataset, "--base", "base", "--out", "student"]
-        .into_iter()
-        .chain(set)
-        .collect();
-    let output = bench.gristmill(&args).unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    tiny_model::train(&bench, "student", &[steps]).unwrap();
+    let dataset = tiny_model::stored_run().display().to_string();
     (bench, dataset)
 }
 
 fn json_of(bench: &Bench, args: &[&str]) -> Value {
-    let args = [args, &["--output", "json", "--progress", "none"]].concat();
-    let output = bench.gristmill(&args).unwrap();
-    let why = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{why}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    bench.json(&[args, &["--progress", "none"]].concat()).unwrap()
 }
 
 #[test]
@@ -482,7 +460,7 @@ fn a_student_and_its_base_answer_the_test_rows_of_the_run_that_it_was_trained_on
 #[test]
 fn who_cannot_be_evaluated_is_told_how() {
     let bench = Bench::new(Config::default()).unwrap();
-    let dataset = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
+    let dataset = tiny_model::stored_run();
     let dataset = dataset.to_str().unwrap();
     for (args, told) in [
         (vec!["eval", "nowhere", "--student", "x"], "nowhere is no dataset"),

@@ -7,7 +7,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -53,21 +52,7 @@ impl Desk {
 
     /// Trains a student of the base on the dataset of a real run.
     fn train(&self, out: &str, method: &str) {
-        let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
-        let dataset = dataset.to_str().unwrap();
-        let mut args = vec!["train", dataset, "--base", "base", "--out", out];
-        for setting in [
-            method,
-            "max_steps=2",
-            "batch_rows=4",
-            "validation.rows=1",
-            "max_tokens=4096",
-            "learning_rate=0.05",
-        ] {
-            args.extend(["--set", setting]);
-        }
-        let output = self.gristmill(&args);
-        assert!(output.status.success(), "{}", said(&output));
+        tiny_model::train(&self.bench, out, &[method, "max_steps=2"]).unwrap();
     }
 
     fn job(&self, name: &str, teacher: &str) {

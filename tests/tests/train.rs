@@ -6,7 +6,7 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl Desk {
     }
 
     fn command_from(&self, base: &str, out: &str, more: &[&str]) -> Command {
-        let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run");
+        let dataset = tiny_model::stored_run();
         let mut command = Command::new(program().unwrap());
         command.current_dir(self.folder.path()).arg("train").arg(dataset);
         command.args([
@@ -141,7 +141,7 @@ fn a_student_is_trained_with_its_card_and_curves() {
         assert!(desk.path("student").join(file).exists(), "{file}");
     }
     // The rows are the dataset's, and no held-out row is among them.
-    let dataset = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/runs/0.1/run/dataset/jsonl");
+    let dataset = tiny_model::stored_run().join("dataset/jsonl");
     let text = std::fs::read_to_string(desk.path("student/rows.jsonl")).unwrap();
     let rows: Vec<Value> = text
         .lines()
