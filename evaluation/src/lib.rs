@@ -7,6 +7,7 @@
 //! - [`GradedSet`] holds the graded answers of one model. [`Scorecard`] is what they come to.
 //! - [`PairedComparison`] compares two models on the same items; [`Slice`] and [`SliceComparison`] do the same for parts of a set.
 //! - [`JudgeQuality`] is how often a judge is right, measured on real rows, and what is left of a figure that it gave.
+//! - [`PointsPerUnit`] is what a change cost.
 //! - [`Resolution`] is what a set of this size can show at all.
 //! - [`collapse`] tells knowledge that was kept from knowledge that was lost; [`gate`] decides whether a student may be released.
 //!
@@ -19,6 +20,7 @@ mod answer;
 mod clusters;
 pub mod collapse;
 mod confidence;
+mod earned;
 pub mod form;
 mod fraction;
 pub mod gate;
@@ -32,6 +34,7 @@ mod slices;
 
 pub use answer::{Error, GradedAnswer, GradedSet};
 pub use confidence::{Confidence, NotALevel};
+pub use earned::PointsPerUnit;
 pub use grade::{Correctness, Grade};
 pub use judge::{CorrectedChange, CorrectedShare, JudgeQuality};
 pub use paired::PairedComparison;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::stats::{Interval, holm};
 use gristmill_domain::words::thousands;
-use gristmill_evaluation::{Confidence, PairedComparison, Proportion};
+use gristmill_evaluation::{Confidence, PairedComparison, PointsPerUnit, Proportion};
 use serde::Serialize;
 
 use super::{Arm, ArmPlan};
@@ -27,7 +27,7 @@ pub struct ArmResult {
     /// The arm against the run's own dataset; `None` for that itself.
     pub change: Option<PairedComparison>,
     /// Of an arm that leaves a part out: what the part earned, in points of accuracy for each dollar that it cost.
-    pub points_per_usd: Option<(f64, Interval)>,
+    pub points_per_usd: Option<PointsPerUnit>,
     /// What is known of the part that it leaves out.
     pub verdict: Option<Verdict>,
 }
@@ -67,15 +67,7 @@ pub fn compared(plans: &[ArmPlan], students: &[EvaluatedStudent]) -> anyhow::Res
         let usd = plan.cost.as_usd();
         Ok(ArmResult {
             accuracy: card.map(|card| card.accuracy),
-            points_per_usd: left_out.filter(|_| usd > 0.0).map(|found| {
-                // What is lost without the part is what it earned.
-                let per_usd = |points: f64| -100.0 * points / usd;
-                let interval = Interval {
-                    low: per_usd(found.interval.high),
-                    high: per_usd(found.interval.low),
-                };
-                (per_usd(found.change), interval)
-            }),
+            points_per_usd: left_out.and_then(|found| PointsPerUnit::of(-found.change, earned(found), usd)),
             verdict: None,
             plan: plan.clone(),
             change,
@@ -85,6 +77,14 @@ pub fn compared(plans: &[ArmPlan], students: &[EvaluatedStudent]) -> anyhow::Res
     let mut results = results.collect::<anyhow::Result<Vec<_>>>()?;
     judge(&mut results);
     Ok(results)
+}
+
+/// Where the change lies that a part made: what is lost without it is what it earned.
+fn earned(without: &PairedComparison) -> Interval {
+    Interval {
+        low: -without.interval.high,
+        high: -without.interval.low,
+    }
 }
 
 /// Says of each part that is left out whether it mattered. Of many parts, one seems to by chance: p-values are adjusted for their number (Holm 1979).
@@ -165,14 +165,12 @@ fn sentence(result: &ArmResult, verdict: Verdict, without: &PairedComparison) ->
         MicroUsd(0) => "asked nobody".to_owned(),
         cost => format!("cost {cost}"),
     };
-    let per_usd = result.points_per_usd.map_or_else(String::new, |(value, _)| {
-        format!(", {} points a dollar", format!("{value:+.1}").replace('-', "−"))
+    let per_usd = result.points_per_usd.map_or_else(String::new, |earned| {
+        format!(
+            ", {} points a dollar",
+            format!("{:+.1}", earned.value).replace('-', "−")
+        )
     });
-    // What is lost without the part is what it earned.
-    let earned = Interval {
-        low: -without.interval.high,
-        high: -without.interval.low,
-    };
     let judged = match verdict {
         Verdict::Useful => "useful",
         Verdict::Harmful => "harmful",
@@ -181,6 +179,6 @@ fn sentence(result: &ArmResult, verdict: Verdict, without: &PairedComparison) ->
     format!(
         "{part} {cost} and earned {} points ({}){per_usd}: {judged}",
         signed(-without.change),
-        signed_range(earned)
+        signed_range(earned(without))
     )
 }
