@@ -34,7 +34,7 @@ pub use causes::{ShownCause, shown_causes};
 pub use diagnose::{Means, Options, diagnose};
 pub use error::Error;
 pub use finding::{Cause, Coverage, Diagnosis, Findings, Neighbour, Question, Relation, SpeakingRow};
-pub use mend::{Estimate, Gap, Gaps, MeasuredCost, MendPlan, blamed_teachers, gaps, mending_job};
+pub use mend::{Estimate, Gap, Gaps, MeasuredCost, MendPlan, aims, blamed_teachers, gaps, mending_job};
 pub use quarantine::{QuarantinedRow, quarantine, quarantine_whole};
 pub use readme::{Report, readme};
 pub use stance::{Stance, Stances};

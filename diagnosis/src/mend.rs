@@ -55,9 +55,59 @@ pub fn gaps(
     rows_each: Option<u64>,
     minimum: u64,
 ) -> Gaps {
+    let (mut by_concept, nameless) = by_concept(findings, quarantined, Verdict::is_gap);
+    let others = findings.concepts.iter();
+    let others = others.filter(|(name, _)| !by_concept.contains_key(*name));
+    let mut sizes: Vec<u64> = others.map(|(_, rows)| rows.rows()).collect();
+    sizes.sort_unstable();
+    let usual = sizes.get(sizes.len() / 2).copied().unwrap_or_default();
+    let wanted = rows_each.unwrap_or(usual).max(minimum);
+    for gap in by_concept.values_mut() {
+        gap.wanted = wanted.saturating_sub(gap.rows.rows());
+    }
+    by_concept.retain(|_, gap| gap.wanted > 0);
+    aimed_at(by_concept, nameless)
+}
+
+/// The concepts of wrong answers, each with its share of `rows` to make: in proportion to its wrong answers, whatever rows it has, and one row at
+/// least. Answers that real data contradict are left out: a person has to look at these.
+///
+/// Where [`gaps`] brings concepts up to what others have, this spends a fixed number of rows where a student errs now (compare arXiv
+/// 2512.00884).
+pub fn aims(findings: &Findings, quarantined: &[QuarantinedRow], rows: u64) -> Gaps {
+    let (by_concept, nameless) = by_concept(findings, quarantined, |verdict| {
+        verdict != Verdict::ContradictedByRealData
+    });
+    let mut gaps = aimed_at(by_concept, nameless);
+    let all: u64 = gaps.aimed.iter().map(Gap::wrong).sum();
+    let (mut seen, mut given) = (0, 0);
+    for gap in &mut gaps.aimed {
+        // What is rounded off for one concept is there for the next, so that the shares add up.
+        seen += gap.wrong();
+        let by_now = (rows as f64 * seen as f64 / all as f64).round() as u64;
+        gap.wanted = by_now.saturating_sub(given).max(1);
+        given += gap.wanted;
+    }
+    gaps
+}
+
+impl Gap {
+    /// Wrong answers about it.
+    pub fn wrong(&self) -> u64 {
+        self.items.values().sum()
+    }
+}
+
+/// The concepts of wrong answers with some verdicts, by their names as folded, with the rows that they have; and how many of these answers have no
+/// concept.
+fn by_concept(
+    findings: &Findings,
+    quarantined: &[QuarantinedRow],
+    counts: impl Fn(Verdict) -> bool,
+) -> (BTreeMap<String, Gap>, u64) {
     let mut by_concept: BTreeMap<String, Gap> = BTreeMap::new();
     let mut nameless = 0;
-    for diagnosis in findings.diagnoses.iter().filter(|one| one.verdict.is_gap()) {
+    for diagnosis in findings.diagnoses.iter().filter(|one| counts(one.verdict)) {
         nameless += u64::from(diagnosis.coverage.is_empty());
         for (concept, rows) in &diagnosis.coverage {
             let gap = by_concept.entry(folded(concept)).or_insert_with(|| Gap {
@@ -77,20 +127,16 @@ pub fn gaps(
             }
         }
     }
-    let others = findings.concepts.iter();
-    let others = others.filter(|(name, _)| !by_concept.contains_key(*name));
-    let mut sizes: Vec<u64> = others.map(|(_, rows)| rows.rows()).collect();
-    sizes.sort_unstable();
-    let usual = sizes.get(sizes.len() / 2).copied().unwrap_or_default();
-    let wanted = rows_each.unwrap_or(usual).max(minimum);
-    let mut gaps: Vec<Gap> = by_concept.into_values().collect();
-    for gap in &mut gaps {
+    for gap in by_concept.values_mut() {
         gap.rows.synthetic = gap.rows.synthetic.saturating_sub(gap.quarantined);
-        gap.wanted = wanted.saturating_sub(gap.rows.rows());
     }
-    gaps.retain(|gap| gap.wanted > 0);
-    let wrong = |gap: &Gap| gap.items.values().sum::<u64>();
-    gaps.sort_by(|a, b| wrong(b).cmp(&wrong(a)).then_with(|| a.concept.cmp(&b.concept)));
+    (by_concept, nameless)
+}
+
+/// As many concepts as one job can aim at, those with the most wrong answers first.
+fn aimed_at(by_concept: BTreeMap<String, Gap>, nameless: u64) -> Gaps {
+    let mut gaps: Vec<Gap> = by_concept.into_values().collect();
+    gaps.sort_by(|a, b| b.wrong().cmp(&a.wrong()).then_with(|| a.concept.cmp(&b.concept)));
     let left = gaps.len().saturating_sub(GAPS_MAX) as u64;
     gaps.truncate(GAPS_MAX);
     Gaps {
@@ -338,6 +384,37 @@ mod tests {
         assert_eq!((gaps.left, gaps.nameless), (0, 1));
         let fixed = super::gaps(&findings, &[], Some(10), 5).aimed;
         assert_eq!(fixed.len(), 1, "iron has 10 rows already: {fixed:?}");
+    }
+
+    #[test]
+    fn rows_follow_the_wrong_answers_and_add_up() {
+        use Verdict::*;
+        let wrong = |item: &str, verdict, concept: &str| diagnosis(item, verdict, &[(concept, 2, 30)]);
+        let mut diagnoses = vec![
+            wrong("1", NotLearned, "iron"),
+            wrong("2", NeverCovered, "salt"),
+            wrong("3", ThinlyCovered, "gold"),
+            wrong("4", ContradictedByRealData, "lead"),
+            diagnosis("5", NotLearned, &[]),
+        ];
+        diagnoses.extend((6..11).map(|item| wrong(&item.to_string(), CoveredWrongly, "Iron")));
+        let findings = findings(diagnoses, &[]);
+        let told = |rows: u64| {
+            let gaps = aims(&findings, &[], rows);
+            assert_eq!((gaps.left, gaps.nameless), (0, 1));
+            let aimed = gaps.aimed.into_iter();
+            aimed.map(|gap| (gap.concept, gap.wanted)).collect::<Vec<_>>()
+        };
+        let of = |iron, gold, salt| {
+            [
+                ("iron".to_owned(), iron),
+                ("gold".to_owned(), gold),
+                ("salt".to_owned(), salt),
+            ]
+        };
+        assert_eq!(told(80), of(60, 10, 10));
+        assert_eq!(told(10), of(8, 1, 1));
+        assert_eq!(told(0), of(1, 1, 1));
     }
 
     #[test]
