@@ -118,6 +118,9 @@ pub(crate) enum Command {
     /// Find out what each part of a run earned: train cheap students on its dataset without a strategy, a filter, a teacher or a source, and compare
     /// them.
     Ablate(Box<AblateArgs>),
+    /// Improve a student until the next dollar is not worth it: make rows, train, find its errors on validation rows, make rows that are aimed at
+    /// them, and train again, all under the job's budget.
+    Loop(Box<LoopArgs>),
     /// Show runs in folders of this machine in a browser, while they go on and afterwards.
     Ui(UiArgs),
     /// Measure how diverse rows are, and how well they cover real ones.
@@ -324,6 +327,57 @@ pub(crate) struct AblateArgs {
     /// Show the arms, their rows and what they cost, and train nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// What `loop` needs.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "trainer"), allow(dead_code, reason = "nothing is trained"))]
+#[command(after_help = "Examples:
+  gristmill loop job.yaml --base smollm2-135m-instruct --train max_steps=200
+  gristmill loop job.yaml --base smollm2-135m-instruct --pilot 1     # the static plan: all of the budget at once
+
+The same command again resumes, with a larger budget too.")]
+pub(crate) struct LoopArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+    /// The model that every student begins with: the name of a built-in model, a `.gguf` file, or a folder in Hugging Face layout.
+    #[arg(long)]
+    pub(crate) base: String,
+    /// The training file (YAML), the same for every student.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Overrides a setting of the training: `--train max_steps=200`. Repeatable.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) train: Vec<String>,
+    /// Share of the budget that the rows of the first generation may cost.
+    #[arg(long, default_value_t = 0.4, value_parser = part)]
+    pub(crate) pilot: f64,
+    /// Share of the budget that the rows of each later generation may cost.
+    #[arg(long, default_value_t = 0.2, value_parser = part)]
+    pub(crate) share: f64,
+    /// Points of accuracy that a generation has to gain for each dollar (for a thousand calls, where nothing costs money) to be worth it: more
+    /// than this.
+    #[arg(long, default_value_t = 0.0, value_name = "POINTS")]
+    pub(crate) min_gain: f64,
+    /// So many generations in a row that are not worth it end the loop.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) patience: u32,
+    /// Generations at most, the first included.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) generations: u32,
+    #[command(flatten)]
+    pub(crate) asking: AskingArgs,
+    /// The loop's folder: its record, runs, lineage, students and evaluations. What is there is not done again.
+    #[arg(long, short, default_value = "loop")]
+    pub(crate) out: PathBuf,
+}
+
+/// A part of something: more than nothing, and at most all of it.
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err("give a number over 0, and at most 1".to_owned()),
+    }
 }
 
 /// What `collapse` needs.

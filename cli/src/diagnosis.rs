@@ -3,6 +3,9 @@
 mod mended;
 mod wrong;
 
+#[cfg(feature = "trainer")]
+pub(crate) use mended::write_rows;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,6 +102,57 @@ pub(crate) async fn mend(args: MendArgs, view: View, output: OutputStyle) -> Res
     let written = written.map_err(Failure::Input)?;
     print::either(output, &written.json, &written.text);
     Ok(())
+}
+
+/// What the wrong answers of a result call for.
+#[cfg(feature = "trainer")]
+pub(crate) struct CalledFor {
+    /// Concepts to make rows for, with their numbers of rows.
+    pub(crate) gaps: diagnosis::Gaps,
+    /// Documents that these rows are made from; empty for all of the job.
+    pub(crate) documents: Vec<String>,
+    /// Teachers that are shown to be behind wrong rows.
+    pub(crate) blamed: Vec<String>,
+    /// Rows of shown causes that contradict right answers.
+    pub(crate) quarantined: Vec<diagnosis::QuarantinedRow>,
+}
+
+/// Holds the wrong answers of a result on validation rows against what the student was trained on, and spreads so many rows over them.
+///
+/// `job` is the one whose rows are made, and `base` is where its relative paths start.
+///
+/// # Errors
+/// A result or a dataset that cannot be read.
+#[cfg(feature = "trainer")]
+pub(crate) async fn called_for(
+    result: &Path,
+    trained_on: &TrainedArgs,
+    (job, base): (&Job, &Path),
+    rows: u64,
+    view: &View,
+) -> Result<CalledFor, Failure> {
+    let answers = WrongAnswers::read(result, None).map_err(Failure::Input)?;
+    answers.refuse_test().map_err(Failure::Input)?;
+    let trained = Trained::find(trained_on.dataset.as_deref(), &answers).map_err(Failure::Input)?;
+    let found = diagnose(trained_on, 0, &trained, Some(job), answers.wrong(), view).await?;
+    let causes = diagnosis::shown_causes(&found.speaking);
+    let quarantined = diagnosis::quarantine(&causes, &found.speaking);
+    let gaps = diagnosis::aims(&found, &quarantined, rows);
+    Ok(CalledFor {
+        documents: mended::documents(job, base, &found, &gaps.aimed),
+        blamed: diagnosis::blamed_teachers(job, &causes),
+        gaps,
+        quarantined,
+    })
+}
+
+/// Questions of a result that its student has wrong.
+///
+/// # Errors
+/// A result that cannot be read.
+#[cfg(feature = "trainer")]
+pub(crate) fn wrong(result: &Path) -> anyhow::Result<u64> {
+    Ok(WrongAnswers::read(result, None)?.wrong().len() as u64)
 }
 
 /// Holds wrong answers against a dataset, on a thread of its own, until it is done or a signal comes.

@@ -78,6 +78,16 @@ async fn quarantine(args: QuarantineArgs, view: View, output: OutputStyle) -> Re
     tell(made.await?, &folder, &view, output)
 }
 
+/// Makes the next generation of a lineage from datasets, and warns of what people should know.
+#[cfg(feature = "trainer")]
+pub(crate) async fn added(folder: PathBuf, additions: Additions, view: View) -> Result<Generation, Failure> {
+    let made = work(view.clone(), move |task| Lineage::add(&folder, &additions, task)).await?;
+    for warning in &made.warnings {
+        view.warn(warning);
+    }
+    Ok(made)
+}
+
 /// Checks one generation, the newest where none is named, for the gate of a student that was trained on it.
 pub(crate) async fn checked(
     lineage: PathBuf,

@@ -22,6 +22,8 @@ mod failure;
 mod features;
 mod gate;
 mod generation;
+#[cfg(feature = "trainer")]
+mod improve;
 mod inspect;
 mod launch;
 mod limits;
@@ -167,6 +169,10 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Ablate(args) => ablate::ablate(*args, view, cli.output).await,
         #[cfg(not(feature = "trainer"))]
         Command::Ablate(_) => Err(Failure::Input(features::missing("`gristmill ablate`", "trainer"))),
+        #[cfg(feature = "trainer")]
+        Command::Loop(args) => improve::improve(*args, view, cli.output).await,
+        #[cfg(not(feature = "trainer"))]
+        Command::Loop(_) => Err(Failure::Input(features::missing("`gristmill loop`", "trainer"))),
         Command::Collapse(args) => collapse::collapse(args, cli.output).await,
         Command::Gate(args) => gate::gate(*args, view, cli.output).await,
         Command::Report(args) => report::report(&args, cli.output).await,

@@ -22,6 +22,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "coordinator" | "worker" => &["ports", "proto", "domain", "index", "measure"],
         "datasets" => &["ports", "domain", "index", "measure", "picture"],
         "students" => &["ports", "domain", "picture"],
+        "improvement" => &["proto", "domain", "evaluation", "picture"],
         // Reads and compares rows as the operations on datasets do.
         "lineage" => &["datasets", "domain"],
         "diagnosis" => &["ports", "domain", "measure"],
@@ -52,6 +53,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
             "dashboard",
             "domain",
             "evaluation",
+            "improvement",
             "index",
             "measure",
             "picture",

@@ -228,7 +228,12 @@ fn budgeted(mut job: Job, args: &MendArgs, estimate: Option<Estimate>) -> anyhow
 }
 
 /// Documents of the job that training rows about the gaps come from; none where they are not known for every gap.
-fn documents(job: &Job, base: &Path, findings: &Findings, gaps: &[gristmill_diagnosis::Gap]) -> Vec<String> {
+pub(super) fn documents(
+    job: &Job,
+    base: &Path,
+    findings: &Findings,
+    gaps: &[gristmill_diagnosis::Gap],
+) -> Vec<String> {
     let mut all = BTreeSet::new();
     if job.seeds.documents.is_none() {
         return Vec::new();
@@ -289,7 +294,7 @@ fn write_job(job: &Job, begun: &Begun, args: &MendArgs, file: &Path) -> anyhow::
 }
 
 /// Writes the rows to take out; without any, no file is left from before.
-fn write_rows(file: &Path, rows: &[QuarantinedRow]) -> anyhow::Result<()> {
+pub(crate) fn write_rows(file: &Path, rows: &[QuarantinedRow]) -> anyhow::Result<()> {
     if rows.is_empty() {
         return remove(file);
     }

@@ -1,0 +1,209 @@
+//! `gristmill loop` with a tiny student: generations that follow its errors, one budget for all of it, and a loop that goes on where it was killed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use gristmill_tests::harness::Bench;
+use gristmill_tests::sim::{Config, KeyFiles, Quality};
+use gristmill_tests::{questions, tiny_model};
+use serde_json::{Value, json};
+
+/// Calls that the whole loop may make.
+const CALLS: u64 = 400;
+
+/// Seeds, a fifth of which are held out for validation, and a fifth for test.
+const SEEDS: usize = 120;
+
+/// A teacher of medicine, seeds with concepts, and a base to train.
+fn bench() -> Bench {
+    let path = questions::folder().unwrap().join("pubmedqa/train.jsonl");
+    let bench = Bench::new(Config {
+        key: KeyFiles {
+            pubmedqa: vec![path.clone()],
+            ..KeyFiles::default()
+        },
+        quality: Quality {
+            accuracy: 0.9,
+            ..Quality::default()
+        },
+        ..Config::default()
+    })
+    .unwrap();
+    tiny_model::write(&bench.folder.path().join("base")).unwrap();
+    let seeds = questions::first_lines(&path, SEEDS).unwrap();
+    bench.write("seeds.jsonl", &seeds).unwrap();
+    bench.write("job.yaml", &job(&bench, "")).unwrap();
+    bench
+}
+
+fn job(bench: &Bench, more: &str) -> String {
+    format!(
+        "seeds: {{path: seeds.jsonl, fields: {{answer: final_decision, concept: meshes, source: pmid}}}}\n\
+         holdout: {{validation: 0.2, test: 0.2}}\nteacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
+         filter: {{validator: {{kind: label, labels: [\"yes\", \"no\", maybe]}}}}\nbudget: {{calls: {CALLS}}}\n{more}",
+        bench.url()
+    )
+}
+
+/// The command of a loop, quick.
+fn command<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let training = [
+        "max_steps=2",
+        "batch_rows=4",
+        "validation.rows=1",
+        "max_tokens=4096",
+        "learning_rate=0.05",
+    ];
+    let mut args = vec![
+        "loop",
+        "job.yaml",
+        "--base",
+        "base",
+        "--max-tokens",
+        "4",
+        "--formats",
+        "plain",
+    ];
+    args.extend(["--progress", "none", "--patience", "9"]);
+    for setting in training {
+        args.extend(["--train", setting]);
+    }
+    args.extend(more);
+    args
+}
+
+fn generations(told: &Value) -> &Vec<Value> {
+    told["record"]["generations"].as_array().unwrap()
+}
+
+fn calls(cost: &Value) -> u64 {
+    cost["calls"].as_u64().unwrap()
+}
+
+#[test]
+fn generations_follow_the_errors_within_one_budget() {
+    let bench = bench();
+    let told = bench.json(&command(&[])).unwrap();
+    let made = generations(&told);
+    assert!(made.len() >= 2, "{told:#}");
+    let used = calls(&told["used"]);
+    assert_eq!(
+        used,
+        bench.sim.bill().total.calls,
+        "every call is in the loop's books"
+    );
+    assert!(used <= CALLS, "{used}");
+    assert!(made[0]["grant"]["aims"].as_array().unwrap().is_empty());
+    for (number, generation) in made.iter().enumerate().skip(1) {
+        let aims = generation["grant"]["aims"].as_array().unwrap();
+        assert!(!aims.is_empty(), "generation {} aims at nothing", number + 1);
+        let before = made[number - 1]["student"]["wrong"].as_u64().unwrap();
+        // A question has several concepts.
+        assert!(
+            aims.iter()
+                .all(|aim| (1..=before).contains(&aim["wrong"].as_u64().unwrap())),
+            "{aims:?}"
+        );
+        assert!(
+            generation["synthetic"].as_u64() >= made[number - 1]["synthetic"].as_u64(),
+            "nothing is lost"
+        );
+        assert!(generation["change"]["pairs"].as_u64().unwrap() > 0);
+    }
+    let headline = &told["record"]["headline"];
+    assert_eq!(
+        (&headline["test"], &headline["unit"]),
+        (&json!(true), &json!("thousand calls"))
+    );
+    assert_eq!(
+        headline["change"]["pairs"], 24,
+        "a fifth of the rows: {headline:#}"
+    );
+    let picture = std::fs::read_to_string(bench.folder.path().join("loop/accuracy.svg")).unwrap();
+    assert!(picture.contains("accuracy on validation rows"), "{picture}");
+    // Nothing is left to do.
+    assert_eq!(bench.json(&command(&[])).unwrap(), told);
+    assert_eq!(bench.sim.bill().total.calls, used);
+    // A larger budget makes more, and what is there stays.
+    let larger = bench.json(&command(&["--set", "budget.calls=600"])).unwrap();
+    assert!(generations(&larger).len() > made.len(), "{larger:#}");
+    assert_eq!(&generations(&larger)[..made.len()], &made[..]);
+    assert!(calls(&larger["used"]) <= 600);
+}
+
+#[test]
+fn a_loop_that_is_killed_goes_on_and_spends_no_more() {
+    let bench = bench();
+    let mut killed = bench
+        .command(&command(&[]))
+        .unwrap()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // In the middle of its second generation: its run has begun.
+    let second = bench.folder.path().join("loop/runs/2");
+    while !second.exists() {
+        assert!(
+            killed.try_wait().unwrap().is_none(),
+            "the loop ended before its second generation"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let granted = record(bench.folder.path())["granted"].clone();
+    assert_eq!(granted["generation"], 2);
+    let told = bench.json(&command(&[])).unwrap();
+    assert_eq!(generations(&told)[1]["grant"], granted);
+    assert!(calls(&told["used"]) <= CALLS);
+    assert!(bench.sim.bill().total.calls <= CALLS);
+}
+
+fn record(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("loop/loop.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn all_of_the_budget_at_once_is_one_generation() {
+    let bench = bench();
+    let told = bench
+        .json(&command(&["--pilot", "1", "--set", "budget.calls=120"]))
+        .unwrap();
+    assert_eq!(generations(&told).len(), 1);
+    assert_eq!(told["ended"], "budget");
+}
+
+#[test]
+fn what_cannot_be_improved_is_told_before_anything_is_spent() {
+    let bench = bench();
+    let refused = |args: &[&str], told: &str| {
+        let output = bench.gristmill(args).unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        assert!(error.contains(told), "{error}");
+    };
+    refused(
+        &command(&["--set", "holdout.validation=0"]),
+        "holds out no validation rows",
+    );
+    refused(
+        &command(&["--set", "seeds.fields.references=none"]),
+        "nothing says which answers",
+    );
+    refused(&command(&["--train", "max_stepz=2"]), "max_stepz");
+    assert_eq!(bench.sim.bill().total.calls, 0);
+    bench
+        .json(&command(&["--pilot", "1", "--set", "budget.calls=60"]))
+        .unwrap();
+    refused(&command(&["--train", "max_steps=3"]), "another training");
+    refused(&command(&["--set", "holdout.seed=5"]), "another job");
+}
