@@ -282,7 +282,7 @@ pub(crate) struct GateArgs {
     /// The lineage that the student's training set belongs to: whether it holds its real rows and no held-out one.
     #[arg(long)]
     pub(crate) lineage: Option<PathBuf>,
-    /// The generation that the student was trained on; the newest one when left out.
+    /// The generation that the student was trained on. Left out: the one that the student's folder names, or the newest where that is not known.
     #[arg(long, requires = "lineage")]
     pub(crate) generation: Option<u32>,
     #[command(flatten)]

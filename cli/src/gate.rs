@@ -1,10 +1,13 @@
 //! `gristmill gate`: whether a student may be used, as an exit code.
 
-use anyhow::anyhow;
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
 use gristmill_domain::job::Problem;
 use gristmill_domain::near::nearest;
 use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, SLICES, decide};
 use gristmill_jobfile::SettingsFile;
+use gristmill_lineage::Lineage;
 use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs};
 use serde_json::json;
 
@@ -35,6 +38,68 @@ fn unknown_slices(policy: &GatePolicy) -> Vec<Problem> {
         .collect()
 }
 
+/// The generation that the student of a result was trained on: the one that its folder names, or else the one that is `named`. `None` where neither
+/// is known: then it is taken to be the newest.
+///
+/// # Errors
+/// A student that was trained on something else.
+fn trained_on(result: &Path, lineage: &Path, named: Option<u32>) -> anyhow::Result<Option<u32>> {
+    let Some(hash) = trained::dataset_hash(result) else {
+        return Ok(named);
+    };
+    let opened = Lineage::open(lineage)?;
+    let mut generations = opened.file().generations.iter();
+    let Some(found) = generations.find(|entry| entry.manifest == hash) else {
+        bail!(
+            "the student was trained on a dataset that is no generation of {}\nhelp: name the lineage of its training set, or train it on one of \
+             this lineage's generations",
+            lineage.display()
+        );
+    };
+    match named {
+        Some(named) if named != found.number => bail!(
+            "the student was trained on generation {}, and not on generation {named}\nhelp: leave `--generation` out",
+            found.number
+        ),
+        _ => Ok(Some(found.number)),
+    }
+}
+
+/// What a student's folder says of its training set.
+#[cfg(feature = "trainer")]
+mod trained {
+    use std::path::Path;
+
+    use gristmill_domain::job::EvaluatedRole;
+    use gristmill_runs::RunFolder;
+    use gristmill_students::Folder;
+
+    /// The hash by which the student of a result names the dataset that it was trained on; `None` where its folder is not on this machine.
+    pub(super) fn dataset_hash(result: &Path) -> Option<String> {
+        let root = result.canonicalize().ok()?;
+        let mut above = root.ancestors().take(3);
+        let run = above.find_map(|folder| RunFolder::open(folder).ok())?;
+        let models = run.start().ok()?.job.evaluate?.models;
+        let student = models
+            .into_iter()
+            .find(|model| model.role == EvaluatedRole::Student)?;
+        let local = student.spec.local?;
+        let folder = local.adapter.unwrap_or_else(|| local.name.into());
+        if !folder.join("training.json").is_file() {
+            return None;
+        }
+        let settings = Folder::create(&folder).ok()?.settings().ok()??;
+        Some(settings.source.dataset_hash)
+    }
+}
+
+#[cfg(not(feature = "trainer"))]
+mod trained {
+    pub(super) fn dataset_hash(_: &std::path::Path) -> Option<String> {
+        None
+    }
+}
+
 pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let policy: GatePolicy =
         gristmill_jobfile::settings(POLICY, args.policy.as_deref(), &args.set, unknown_slices)
@@ -42,7 +107,10 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
     let not_searched = args.lineage.is_none() && (policy.anchor_kept || policy.no_leaks);
     let training_set = match args.lineage {
         None => None,
-        Some(lineage) => Some(generation::checked(lineage, args.generation, args.leaks, view).await?),
+        Some(lineage) => {
+            let trained_on = trained_on(&args.result, &lineage, args.generation).map_err(Failure::Input)?;
+            Some(generation::checked(lineage, trained_on, args.leaks, view).await?)
+        }
     };
     if let Some(fault) = training_set.as_ref().and_then(|checked| checked.faults.first()) {
         return Err(Failure::Input(anyhow!(

@@ -127,6 +127,7 @@ fn generations_follow_the_errors_within_one_budget() {
         headline["change"]["pairs"], 24,
         "a fifth of the rows: {headline:#}"
     );
+    the_gate_knows_the_training_set(&bench, headline);
     let picture = std::fs::read_to_string(bench.folder.path().join("loop/accuracy.svg")).unwrap();
     assert!(picture.contains("accuracy on validation rows"), "{picture}");
     // Nothing is left to do.
@@ -137,6 +138,35 @@ fn generations_follow_the_errors_within_one_budget() {
     assert!(generations(&larger).len() > made.len(), "{larger:#}");
     assert_eq!(&generations(&larger)[..made.len()], &made[..]);
     assert!(calls(&larger["used"]) <= 600);
+}
+
+/// The best student is not the newest: its folder says what it was trained on.
+fn the_gate_knows_the_training_set(bench: &Bench, headline: &Value) {
+    let number = headline["generation"].as_u64().unwrap();
+    let result = headline["evaluation"].as_str().unwrap();
+    let gate = |more: &[&str]| {
+        let args = [
+            "gate",
+            result,
+            "--lineage",
+            "loop/lineage",
+            "--embed",
+            "off",
+            "--output",
+            "json",
+        ];
+        bench.gristmill(&[&args, more].concat()).unwrap()
+    };
+    let told: Value = serde_json::from_slice(&gate(&[]).stdout).unwrap();
+    assert_eq!(told["generation"], number, "{told:#}");
+    let other = (number + 1).to_string();
+    let refused = gate(&["--generation", &other]);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    let why = format!("was trained on generation {number}, and not on generation {other}");
+    assert!(
+        refused.status.code() == Some(3) && error.contains(&why),
+        "{error}"
+    );
 }
 
 #[test]
