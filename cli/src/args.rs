@@ -365,6 +365,10 @@ pub(crate) struct LoopArgs {
     /// Generations at most, the first included.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) generations: u32,
+    /// Leave out new rows that the student before has right: what is kept is what the teacher knows and the student does not. The student
+    /// answers every new row for that.
+    #[arg(long)]
+    pub(crate) only_unknown: bool,
     #[command(flatten)]
     pub(crate) asking: AskingArgs,
     /// The loop's folder: its record, runs, lineage, students and evaluations. What is there is not done again.

@@ -59,12 +59,38 @@ pub(crate) async fn evaluated(
     let mut source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
     source.seeds = seeds.or(source.seeds);
     let job = job(&args, &source).map_err(Failure::Input)?;
-    let text = serde_json::to_string_pretty(&job).context("the job of the evaluation")?;
+    asked(&args, &job, source.seeds, view).await
+}
+
+/// Asks what `eval` was told to ask, of other rows than held-out ones: those of a file of JSON lines with `question` and `answer`.
+#[cfg(feature = "trainer")]
+pub(crate) async fn evaluated_on(
+    args: EvalArgs,
+    rows: &Path,
+    view: View,
+) -> Result<(Evaluation, RunFolder), Failure> {
+    let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+    let mut job = job(&args, &source).map_err(Failure::Input)?;
+    job.seeds.path = vec![rows.display().to_string()];
+    job.seeds.fields = Fields::default();
+    // What the validator cannot read in a row is no answer that a student could give.
+    job.seeds.max_bad_share = 1.0;
+    asked(&args, &job, None, view).await
+}
+
+/// Carries out the job of an evaluation that was written here.
+async fn asked(
+    args: &EvalArgs,
+    job: &Job,
+    seeds: Option<SeedStore>,
+    view: View,
+) -> Result<(Evaluation, RunFolder), Failure> {
+    let text = serde_json::to_string_pretty(job).context("the job of the evaluation")?;
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let name = args.dataset.display().to_string();
     let loaded: Loaded = gristmill_jobfile::load_text(&text, &name, &here, &args.set, Keys::Here)
         .map_err(|errors| print::job_errors(&errors))?;
-    let ready = prepare_loaded(loaded, source.seeds, "the same command".to_owned()).await?;
+    let ready = prepare_loaded(loaded, seeds, "the same command".to_owned()).await?;
     to_its_result(&ready, &name, view).await
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn improve(args: LoopArgs, view: View, output: OutputStyle) -> 
         .map_err(|errors| print::job_errors(&errors))?;
     let loaded = gristmill_jobfile::load(&args.job.job, &args.job.set, Keys::Here)
         .map_err(|errors| print::job_errors(&errors))?;
-    usable(&loaded.job).map_err(Failure::Input)?;
+    usable(&loaded.job, args.only_unknown).map_err(Failure::Input)?;
     let _lock = lock(&args.out)?;
     let settings = settings(&args, &loaded.job, &training)?;
     let record = Record::open(&args.out, settings).map_err(|error| Failure::Input(error.into()))?;
@@ -85,7 +85,7 @@ pub(crate) async fn improve(args: LoopArgs, view: View, output: OutputStyle) -> 
 }
 
 /// What a job must say for its student's errors to be known.
-fn usable(job: &Job) -> anyhow::Result<()> {
+fn usable(job: &Job, only_unknown: bool) -> anyhow::Result<()> {
     if job.evaluate.is_some() {
         bail!(
             "the job has a section `evaluate`, and makes no rows\nhelp: name a job that makes some; how validation rows are asked is said by options"
@@ -94,6 +94,12 @@ fn usable(job: &Job) -> anyhow::Result<()> {
     if job.holdout.validation == 0.0 {
         bail!(
             "the job holds out no validation rows, whose errors a loop aims at\nhelp: set `holdout.validation`, such as 0.1"
+        );
+    }
+    if only_unknown && !job.filter.validator.compares_references() {
+        bail!(
+            "`--only-unknown` has the student answer every new row, and the job has no validator that says whether it is right\nhelp: set \
+             `filter.validator`, or leave the option out"
         );
     }
     if !job.seeds.fields.has_references() {
@@ -307,7 +313,10 @@ impl Improvement<'_> {
         }
         let of_first = self.record.generations.first().map(|first| first.run.clone());
         let questions_of = of_first.unwrap_or_else(|| folder.root().to_owned());
-        let made = self.training_set(&grant, folder.root()).await?;
+        let known = self.known(&grant, folder.root()).await?;
+        let made = self
+            .training_set(&grant, folder.root(), known.as_ref().map(|(file, _)| file))
+            .await?;
         let left = rows.left_of(self.policy.left(&self.record));
         let (student, training) = self.student(number, left).await?;
         let left = training.left_of(left);
@@ -320,6 +329,7 @@ impl Improvement<'_> {
             grant,
             run: folder.root().to_owned(),
             accepted: manifest.rows.train_synthetic,
+            known: known.map_or(0, |(_, rows)| rows),
             real: made.anchor.rows,
             synthetic: made.synthetic.rows,
             room: made.ceiling.room,
@@ -364,11 +374,24 @@ impl Improvement<'_> {
             .map_err(|errors| print::job_errors(&errors))
     }
 
-    /// The generation's training set: all that there was before, the new rows, and none that are shown to be wrong.
+    /// The file with the new rows that the newest student has right, and their number, where these are to be left out.
+    async fn known(&self, grant: &Grant, run: &Path) -> Result<Option<(PathBuf, u64)>, Failure> {
+        let Some(last) = self.record.generations.last().filter(|_| self.args.only_unknown) else {
+            return Ok(None);
+        };
+        let file = self.out.join(format!("known-{}.txt", grant.generation));
+        let trained_on = self.dataset(last.grant.generation);
+        let student = (last.student.model.as_str(), trained_on.as_path());
+        let rows = self.questions.known(run, student, &file).await?;
+        Ok((rows > 0).then_some((file, rows)))
+    }
+
+    /// The generation's training set: all that there was before, the new rows, and none that are shown to be wrong, or known.
     async fn training_set(
         &self,
         grant: &Grant,
         run: &Path,
+        known: Option<&PathBuf>,
     ) -> Result<gristmill_lineage::Generation, Failure> {
         let folder = self.out.join("lineage");
         if let Ok(lineage) = Lineage::open(&folder)
@@ -379,7 +402,7 @@ impl Improvement<'_> {
         }
         // A synthetic row that holds a held-out one is bought already: it goes, and the record names it.
         let mut quarantine = vec![Rule::Leaks];
-        if let Some(file) = &grant.quarantine {
+        for file in grant.quarantine.as_ref().into_iter().chain(known) {
             let listed = RowList::read(file).map_err(|error| Failure::Other(error.into()))?;
             quarantine.push(Rule::Listed(listed));
         }

@@ -219,6 +219,7 @@ mod tests {
             },
             run: "runs/1".into(),
             accepted: 10,
+            known: 0,
             real: 10,
             synthetic: 10,
             room: 10,

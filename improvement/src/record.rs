@@ -101,6 +101,8 @@ pub struct Generation {
     pub run: PathBuf,
     /// Rows that the run accepted.
     pub accepted: u64,
+    /// Of these, rows that were left out because the student before had them right.
+    pub known: u64,
     /// Training rows of the generation: real ones, and synthetic ones.
     pub real: u64,
     /// See `real`.

@@ -22,6 +22,12 @@ pub fn generation_text(generation: &Generation) -> String {
         thousands(generation.real),
         thousands(generation.synthetic),
     );
+    if generation.known > 0 {
+        text.push_str(&format!(
+            "  left out: {} that the student before had right\n",
+            many(generation.known, "row")
+        ));
+    }
     if !grant.aims.is_empty() {
         let named = grant.aims.iter().take(NAMED);
         let mut named: Vec<String> = named

@@ -11,8 +11,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use gristmill_tests::facts::{Asked, World, key, seeds};
 use gristmill_tests::harness::Bench;
 use gristmill_tests::sim::{Config, KeyFiles, Quality};
+use gristmill_tests::study::Study;
 use gristmill_tests::{questions, tiny_model};
 use serde_json::{Value, json};
 
@@ -200,6 +202,82 @@ fn a_loop_that_is_killed_goes_on_and_spends_no_more() {
 
 fn record(folder: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join("loop/loop.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn rows_that_the_student_knows_are_left_out() {
+    let world = World::new(3, 1);
+    let (real, pool) = (world.zipf(0, 8, 6), world.zipf(10, 20, 20));
+    let keys = tempfile::tempdir().unwrap();
+    let file = |name: &str, asked: &[Asked]| {
+        let path = keys.path().join(name);
+        std::fs::write(&path, key(asked, &[])).unwrap();
+        path
+    };
+    let bench = Bench::new(Config {
+        key: KeyFiles {
+            pubmedqa: vec![file("real.jsonl", &real)],
+            new_from: vec![file("pool.jsonl", &pool)],
+            ..KeyFiles::default()
+        },
+        quality: Quality {
+            held_back: 1.0,
+            ..Quality::perfect()
+        },
+        ..Config::default()
+    })
+    .unwrap();
+    bench.write("seeds.jsonl", &seeds(&real)).unwrap();
+    let model = format!(
+        "{{base_url: {}, model: t, price: {{input: 0, output: 0}}}}",
+        bench.url()
+    );
+    let job = format!(
+        "seeds: {{path: seeds.jsonl, fields: {{concept: concept}}}}\nholdout: {{validation: 0.2, test: 0.2}}\nteacher: {model}\njudge: {model}\n\
+         embed: {{model: off}}\ngenerate: {{recipes: [./asked.yaml], reasoning: false, pilot: 0, rounds: 1, max_tokens: 64}}\n\
+         filter: {{validator: {{kind: text}}}}\nbudget: {{calls: 160}}\n"
+    );
+    bench.write("job.yaml", &job).unwrap();
+    let study = Study::new(bench, 1).unwrap();
+    // Few steps: some facts are learned, and some are not.
+    let told = study
+        .bench
+        .json(&[
+            "loop",
+            "job.yaml",
+            "--base",
+            "./base",
+            "--only-unknown",
+            "--generations",
+            "2",
+            "--formats",
+            "plain",
+            "--max-tokens",
+            "8",
+            "--progress",
+            "none",
+            "--train",
+            "method=full",
+            "--train",
+            "learning_rate=0.003",
+            "--train",
+            "epochs=99",
+            "--train",
+            "max_steps=60",
+            "--train",
+            "validation.patience=0",
+        ])
+        .unwrap();
+    let second = &generations(&told)[1];
+    let known = second["known"].as_u64().unwrap();
+    assert!(
+        known > 0 && known < second["accepted"].as_u64().unwrap(),
+        "{told:#}"
+    );
+    let left_out = study
+        .lines(&study.path("loop/lineage/generations/2/quarantined.jsonl"))
+        .unwrap();
+    assert_eq!(left_out.len() as u64, known, "{left_out:?}");
 }
 
 #[test]
