@@ -1,0 +1,235 @@
+//! The loop against the static plan: what students know for what was spent, with students really trained.
+//!
+//!     cargo bench -p gristmill-tests --bench improvement [-- FIRST_SEED LAST_SEED [STEPS]]
+//!
+//! A world of facts (`tests/src/facts.rs`) and a teacher that is always right. Two tasks:
+//!
+//! - `tail`: questions come with a long tail, from the teacher as from users. A plan buys most rows about what is asked most.
+//! - `skewed`: users ask about all places alike, and the teacher thinks of half of them nine times in ten, unless it is told what to ask about.
+//!
+//! For each, a loop spends its budget of calls in generations, and static plans (`--pilot 1`) spend 40, 60, 80 and 100 % of it at once. Every
+//! student begins with the same weights, takes the same number of steps, and is asked the same test rows, in one format. The last column is
+//! the share of the budget at which the loop's students reach what the static plan's reaches with all of it, interpolated between generations.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+use std::time::Instant;
+
+use gristmill_tests::facts::{Asked, World, key, seeds};
+use gristmill_tests::harness::Bench;
+use gristmill_tests::sim::{Config, KeyFiles, Quality};
+use gristmill_tests::study::Study;
+use serde_json::Value;
+
+/// As `asked.yaml`, with a concept for each row, so that rows count for what they are aimed at.
+const TAGGED: &str = "recipe: tagged\nversion: 1\nabout: A question that somebody asks, and the teacher's answer.\nsteps:\n  - ask: question\n    model: judge\n    prompt: about.txt\n    reply:\n      - question: question\n  - distinct: question\n  - ask: answer\n    prompt: answer\n    reply:\n      - answer: answer\n  - tag: concept\nrow: {form: instruction, question: question, answer: answer}\n";
+const ABOUT: &str = "version: 1\n=== user\nWrite a new question like the example.\n<example>\n{{ seed_question }}\n</example>\n{%- if concept %}\nIt is about this concept: <concept>{{ concept }}</concept>\n{%- endif %}\nReply with a JSON object with the member \"question\" (text: the new question alone).\n";
+
+const PLACES: usize = 24;
+/// Calls that a loop, and the largest static plan, may make.
+const CALLS: u64 = 2_400;
+/// Shares of it that smaller static plans may.
+const SHARES: [f64; 4] = [0.4, 0.6, 0.8, 1.0];
+
+/// Who asks about what.
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    Tail,
+    Skewed,
+}
+
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tail => "tail",
+            Self::Skewed => "skewed",
+        }
+    }
+
+    /// Real questions, and those that the teacher thinks of.
+    fn questions(self, world: &World) -> (Vec<Asked>, Vec<Asked>) {
+        match self {
+            Self::Tail => (world.zipf(0, 12, 3), world.zipf(12, 60, 6)),
+            Self::Skewed => {
+                let favoured = |asked: &Asked| asked.fact.rank % 2 == 0;
+                let all = world.zipf(4, 0, 36);
+                let pool = all
+                    .into_iter()
+                    .filter(|asked| favoured(asked) || asked.wording < 8);
+                (world.zipf(0, 0, 4), pool.collect())
+            }
+        }
+    }
+}
+
+struct Spending {
+    study: Study,
+    steps: u64,
+}
+
+impl Spending {
+    fn new(task: Task, seed: u64, steps: u64) -> Self {
+        let world = World::new(PLACES, seed);
+        let (real, pool) = task.questions(&world);
+        let keys = tempfile::tempdir().unwrap();
+        let file = |name: &str, asked: &[Asked]| {
+            let path = keys.path().join(name);
+            std::fs::write(&path, key(asked, &[])).unwrap();
+            path
+        };
+        let bench = Bench::new(Config {
+            seed,
+            key: KeyFiles {
+                pubmedqa: vec![file("real.jsonl", &real)],
+                new_from: vec![file("pool.jsonl", &pool)],
+                ..KeyFiles::default()
+            },
+            quality: Quality {
+                held_back: 1.0,
+                ..Quality::perfect()
+            },
+            ..Config::default()
+        })
+        .unwrap();
+        bench.write("seeds.jsonl", &seeds(&real)).unwrap();
+        let model = format!(
+            "{{base_url: {}, model: t, price: {{input: 0, output: 0}}}}",
+            bench.url()
+        );
+        let job = format!(
+            "seeds: {{path: seeds.jsonl, fields: {{concept: concept}}}}\nholdout: {{validation: 0.25, test: 0.35}}\nteacher: {model}\njudge: {model}\n\
+             embed: {{model: off}}\nconcepts: {{list: [{}], assign: model, choices: {PLACES}, steer: false, accept: narrow}}\n\
+             generate: {{recipes: [./tagged.yaml], reasoning: false, pilot: 0, rounds: 4, max_tokens: 64}}\n\
+             filter: {{validator: {{kind: text}}}}\nanchor: {{max_synthetic_share: 0.98}}\nbudget: {{calls: {CALLS}}}\n",
+            world.places().join(", ")
+        );
+        bench.write("job.yaml", &job).unwrap();
+        bench.write("tagged.yaml", TAGGED).unwrap();
+        bench.write("about.txt", ABOUT).unwrap();
+        Self {
+            study: Study::new(bench, seed).unwrap(),
+            steps,
+        }
+    }
+
+    fn carried_out(&self, out: &str, more: &[&str]) -> Value {
+        let steps = format!("max_steps={}", self.steps);
+        let training = [
+            "method=full",
+            "learning_rate=0.003",
+            "epochs=1000",
+            "batch_rows=32",
+            "micro_batch_rows=32",
+            "validation.patience=0",
+            "checkpoints.keep=1",
+            &steps,
+        ];
+        let mut args = vec!["loop", "job.yaml", "--base", "./base", "--out", out];
+        args.extend([
+            "--formats",
+            "plain",
+            "--max-tokens",
+            "12",
+            "--patience",
+            "9",
+            "--progress",
+            "none",
+        ]);
+        for setting in training {
+            args.extend(["--train", setting]);
+        }
+        args.extend(more);
+        self.study.bench.json(&args).unwrap()
+    }
+
+    /// Accuracy of a student on the test rows of a run, in percent.
+    fn accuracy(&self, run: &Value, student: &Value) -> f64 {
+        let (run, student) = (run.as_str().unwrap(), student.as_str().unwrap());
+        let result = self
+            .study
+            .evaluate(run, student, &["--formats", "plain", "--progress", "none"])
+            .unwrap();
+        let text = std::fs::read(self.study.path(&result).join("evaluation.json")).unwrap();
+        let told: Value = serde_json::from_slice(&text).unwrap();
+        100.0
+            * told["models"][0]["scorecard"]["accuracy"]["value"]
+                .as_f64()
+                .unwrap()
+    }
+
+    /// What each generation of a loop had spent (in shares of [`CALLS`]), and what its student knows.
+    fn course(&self, told: &Value) -> Vec<(f64, f64)> {
+        let generations = told["record"]["generations"].as_array().unwrap();
+        let mut spent = 0;
+        generations
+            .iter()
+            .map(|generation| {
+                spent += generation["costs"]["rows"]["calls"].as_u64().unwrap();
+                let of_first = &generations[0]["run"];
+                (
+                    spent as f64 / CALLS as f64,
+                    self.accuracy(of_first, &generation["student"]["model"]),
+                )
+            })
+            .collect()
+    }
+}
+
+/// Where a course reaches a height, interpolated between its points; `None` where it does not.
+fn reached(course: &[(f64, f64)], height: f64) -> Option<f64> {
+    let mut before: Option<(f64, f64)> = None;
+    for (spent, score) in course {
+        if *score >= height {
+            return Some(match before {
+                Some((from, low)) => from + (spent - from) * (height - low) / (score - low),
+                None => *spent,
+            });
+        }
+        before = Some((*spent, *score));
+    }
+    None
+}
+
+fn shown(course: &[(f64, f64)]) -> String {
+    let point = |(spent, score): &(f64, f64)| format!("{score:.1} at {:.0}", 100.0 * spent);
+    course.iter().map(point).collect::<Vec<_>>().join(", ")
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let mut number = |default: u64| {
+        args.next()
+            .map_or(default, |text| text.parse().expect("a number"))
+    };
+    let (first, last, steps) = (number(1), number(1), number(400));
+    println!("accuracy on test rows in percent, at percent of the budget");
+    for task in [Task::Tail, Task::Skewed] {
+        for seed in first..=last {
+            let begun = Instant::now();
+            let spending = Spending::new(task, seed, steps);
+            let shares = ["--pilot", "0.3", "--share", "0.175"];
+            let looped = spending.course(&spending.carried_out("loop", &shares));
+            let mut still = Vec::new();
+            for share in SHARES {
+                let out = format!("static-{:.0}", 100.0 * share);
+                let calls = format!("budget.calls={:.0}", share * CALLS as f64);
+                let told = spending.carried_out(&out, &["--pilot", "1", "--set", &calls]);
+                still.extend(spending.course(&told));
+            }
+            let equal = still.last().and_then(|(_, height)| reached(&looped, *height));
+            println!(
+                "{} seed {seed}: loop {}; static {}; equal at {} ({:.0} s)",
+                task.name(),
+                shown(&looped),
+                shown(&still),
+                equal.map_or("-".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
+                begun.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
