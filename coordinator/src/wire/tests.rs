@@ -270,6 +270,7 @@ fn history() -> Value {
         }}}}),
         json!({"Ok": {"model_version": "v", "output": {"rejected": {"rejection": {"reason": "refusal", "detail": "d"}, "text": "t"}}}}),
         json!({"Ok": {"model_version": "v", "output": {"vectors": [[0.1, 0.2], []]}}}),
+        json!({"Ok": {"model_version": "v", "output": {"likelihoods": [{"log_likelihood": -1.5, "tokens": 2}]}}}),
         json!({"Err": "it failed"}),
     ];
     let tasks: Vec<Value> = brought
