@@ -135,7 +135,11 @@ impl Bench<'_> {
             .context("the run's seeds")
             .map_err(Failure::Input)?;
         let questions = self.questions(dataset, student, &folder);
-        let (_, evaluation) = eval::evaluated(questions, seeds, self.view.clone()).await?;
+        let inputs = eval::EvalInputs {
+            seeds,
+            student_shots: 0,
+        };
+        let (_, evaluation) = eval::evaluated(questions, inputs, self.view.clone()).await?;
         EvaluatedStudent::read(evaluation.root()).map_err(Failure::Input)
     }
 
@@ -176,6 +180,7 @@ impl Bench<'_> {
             previous: None,
             base: None,
             no_base: true,
+            shots: None,
             teacher: false,
             model: None,
             key_env: None,

@@ -202,6 +202,9 @@ pub(crate) struct EvalArgs {
     /// Do not ask the base.
     #[arg(long)]
     pub(crate) no_base: bool,
+    /// Ask the base a second time and show it so many real training rows before each question (few-shot).
+    #[arg(long, value_name = "N", conflicts_with = "no_base", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shots: Option<u32>,
     /// Ask the dataset's teachers, too.
     #[arg(long)]
     pub(crate) teacher: bool,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{SeedStore, judge_trials};
+use gristmill_coordinator::{SeedStore, judge_trials, text_calls};
 use gristmill_dataset::dataset_folder;
 use gristmill_domain::job::{
     Anchor, Embed, Engine, Evaluate, EvaluatedModel, EvaluatedRole, Fields, Generate, GradedBy, HeldOut, Job,
@@ -26,8 +26,17 @@ const SPARE: u64 = 2;
 
 /// `gristmill eval`: writes the job of an evaluation from a dataset and a student, and carries it out.
 pub(crate) async fn eval(args: EvalArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let (result, folder) = evaluated(args, None, view).await?;
+    let (result, folder) = evaluated(args, EvalInputs::default(), view).await?;
     tell(&result, &folder, output)
+}
+
+/// What is asked besides what the arguments say.
+#[derive(Default)]
+pub(crate) struct EvalInputs {
+    /// The real rows of the dataset's run, where the dataset does not lie beside them.
+    pub(crate) seeds: Option<SeedStore>,
+    /// Real rows that the student is shown before each question.
+    pub(crate) student_shots: u32,
 }
 
 /// Writes the result of an evaluation that has ended again, from its state alone.
@@ -49,16 +58,15 @@ pub(crate) async fn again(
     tell(&result.await.map_err(Failure::Input)?, folder, output)
 }
 
-/// Asks what `eval` was told to ask, or reads what was asked before. `seeds` are the real rows of the dataset's run, where the dataset does
-/// not lie beside them.
+/// Asks what `eval` was told to ask, or reads what was asked before.
 pub(crate) async fn evaluated(
     args: EvalArgs,
-    seeds: Option<SeedStore>,
+    inputs: EvalInputs,
     view: View,
 ) -> Result<(Evaluation, RunFolder), Failure> {
     let mut source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
-    source.seeds = seeds.or(source.seeds);
-    let job = job(&args, &source).map_err(Failure::Input)?;
+    source.seeds = inputs.seeds.or(source.seeds);
+    let job = job(&args, &source, inputs.student_shots).map_err(Failure::Input)?;
     let text = serde_json::to_string_pretty(&job).context("the job of the evaluation")?;
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let name = args.dataset.display().to_string();
@@ -177,7 +185,7 @@ impl Source {
 }
 
 /// The job of an evaluation.
-fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
+fn job(args: &EvalArgs, source: &Source, student_shots: u32) -> anyhow::Result<Job> {
     let of = &source.job;
     if !of.seeds.fields.has_references() {
         bail!(
@@ -185,7 +193,14 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
              whose seeds have references, or name the rows to ask in a job with a section `evaluate`"
         );
     }
-    let models = models(args, of)?;
+    let mut models = models(args, of)?;
+    let student = models
+        .iter_mut()
+        .find(|model| model.role == EvaluatedRole::Student);
+    if let Some(student) = student {
+        student.shots = student_shots;
+    }
+    let shows = models.iter().any(|model| model.shots > 0);
     let split = match args.validation {
         true => HeldOut::Validation,
         false => HeldOut::Test,
@@ -210,6 +225,11 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
         grade: None,
         min_f1: None,
         max_tokens: args.asking.max_tokens,
+        // A run's own rows hold its anchor; of a dataset alone, the training rows that people wrote are.
+        shots_path: match shows && source.seeds.is_none() {
+            true => vec![format!("{}/data/train-*.parquet", source.dataset.display())],
+            false => Vec::new(),
+        },
     };
     let compares = of.filter.validator.compares_references();
     if !compares && of.judge.is_none() {
@@ -220,10 +240,11 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
     let judge = of.judge.clone().filter(|_| !compares);
     let asked = (evaluate.models.len() * evaluate.formats.len()) as u64 * questions;
     // A judge grades each answer, and is measured first.
-    let calls = match judge {
+    let graded = match judge {
         Some(_) => 2 * asked + judge_trials(questions),
         None => asked,
     };
+    let calls = graded + text_calls(&evaluate, questions);
     let free = evaluate.models.iter().all(|model| model.spec.local.is_some()) && judge.is_none();
     let mut budget = of.budget.clone();
     (budget.usd, budget.calls, budget.price_file) = match &args.budget {
@@ -298,6 +319,7 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
             spec,
             role,
             weights: None,
+            shots: 0,
         });
     };
     let mut bases = Vec::new();
@@ -311,14 +333,28 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
         bases.extend(base);
     }
     let base = args.base.clone().or_else(|| bases.into_iter().next());
-    if let Some(base) = base.filter(|_| !args.no_base) {
-        add(EvaluatedRole::Base, local(base, None));
+    let base = base.filter(|_| !args.no_base);
+    if let Some(base) = &base {
+        add(EvaluatedRole::Base, local(base.clone(), None));
     }
+    let few_shot = match (args.shots, base) {
+        (None, _) => None,
+        (Some(shots), Some(base)) => Some(EvaluatedModel {
+            spec: local(base, None),
+            role: EvaluatedRole::Base,
+            weights: None,
+            shots,
+        }),
+        (Some(_), None) => bail!(
+            "`--shots` shows rows to the base, and nothing says which model that is\nhelp: name it with `--base`, or a student's folder with `--student`"
+        ),
+    };
     if args.teacher {
         for teacher in &of.teacher {
             add(EvaluatedRole::Teacher, teacher.spec.clone());
         }
     }
+    models.extend(few_shot);
     if models.is_empty() {
         bail!(
             "nobody is named to answer\nhelp: name a student's folder with `--student`, a model with `--base`, or ask the dataset's teachers with \

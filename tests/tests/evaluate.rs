@@ -680,3 +680,181 @@ fn an_evaluation_is_shown_as_what_it_is() {
         (&told["models"], &told["comparisons"])
     );
 }
+
+#[test]
+fn a_base_is_shown_training_rows_and_fluency_stands_beside_the_facts() {
+    let (bench, dataset) = with_student("max_steps=2");
+    let ask = |dataset: &str, more: &[&str]| {
+        let usual = [
+            "eval",
+            dataset,
+            "--student",
+            "student",
+            "--max-tokens",
+            "4",
+            "--formats",
+            "plain,json",
+        ];
+        [&usual[..], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<String>>()
+    };
+    let told = |args: &[String]| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        json_of(&bench, &args)
+    };
+    let result = told(&ask(&dataset, &["--shots", "3"]));
+    let models = result["models"].as_array().unwrap();
+    let names: Vec<&str> = models
+        .iter()
+        .map(|model| model["model"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["base+student", "base", "base 3-shot"]);
+    let shots: Vec<&str> = models[2]["shots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_str().unwrap())
+        .collect();
+    let items = lines(
+        &bench
+            .folder
+            .path()
+            .join(result["result"].as_str().unwrap())
+            .join("items.jsonl"),
+    );
+    assert_eq!(shots.len(), 3);
+    assert!(
+        items
+            .iter()
+            .all(|item| !shots.contains(&item["item"].as_str().unwrap()))
+    );
+    assert!(models[1]["shots"].is_null());
+    // What the base knows is what it knows without help, and the comparison with it, too.
+    assert_eq!(result["comparisons"][0]["before"], "base");
+    let questions = result["questions"].as_u64().unwrap();
+    for model in models {
+        let found = &model["perplexity"];
+        let number = |name: &str| found[name].as_f64().unwrap();
+        assert_eq!(found["texts"].as_u64(), Some(questions), "{model}");
+        // A token of this model is a byte.
+        assert_eq!(found["tokens"], found["bytes"]);
+        assert!(
+            (number("per_token").log2() - number("bits_per_byte")).abs() < 1e-9,
+            "{found}"
+        );
+        // Weights that were drawn know nothing yet: about as many bits as a byte has.
+        assert!((5.0..9.0).contains(&number("bits_per_byte")), "{found}");
+        assert_eq!(model["scorecard"]["answers"].as_u64(), Some(2 * questions));
+    }
+    assert_eq!(
+        models[1]["perplexity"], models[2]["perplexity"],
+        "the same weights"
+    );
+    assert_ne!(models[0]["perplexity"], models[1]["perplexity"]);
+    let page = std::fs::read_to_string(
+        bench
+            .folder
+            .path()
+            .join(result["result"].as_str().unwrap())
+            .join("evaluation.html"),
+    )
+    .unwrap();
+    assert!(page.contains("Fluency") && page.contains("bits a byte"), "{page}");
+    // A dataset alone has its real training rows.
+    let alone = std::path::Path::new(&dataset)
+        .join("dataset")
+        .display()
+        .to_string();
+    let of_dataset = told(&ask(&alone, &["--shots", "3"]));
+    let shown = of_dataset["models"][2]["shots"].as_array().unwrap();
+    assert_eq!(shown.len(), 3);
+    // There are not as many as that.
+    let args = ask(&dataset, &["--shots", "9999"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let output = bench.gristmill(&args).unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{why}");
+    assert!(
+        why.contains("may be shown") && why.contains("lower `shots`"),
+        "{why}"
+    );
+}
+
+#[test]
+fn the_likeliest_label_is_taken_and_who_tells_no_likelihoods_is_refused() {
+    let (bench, dataset) = with_student("max_steps=2");
+    let by_likelihood = ["--set", "evaluate.grade=likelihood", "--formats", "plain,json"];
+    let ask = [
+        &["eval", &dataset, "--student", "student", "--shots", "2"][..],
+        &by_likelihood,
+    ]
+    .concat();
+    let told = json_of(&bench, &ask);
+    assert_eq!(told["graded_by"], "likelihood");
+    let result = bench.folder.path().join(told["result"].as_str().unwrap());
+    let gold: BTreeMap<String, String> = lines(&result.join("items.jsonl"))
+        .iter()
+        .map(|item| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&item["item"]), text(&item["references"][0]))
+        })
+        .collect();
+    let answers = lines(&result.join("answers.jsonl"));
+    assert_eq!(answers.len(), gold.len() * 2 * 3);
+    let mut right: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for answer in &answers {
+        let choices = answer["choices"].as_array().unwrap();
+        let labels: Vec<&str> = choices
+            .iter()
+            .map(|choice| choice["text"].as_str().unwrap())
+            .collect();
+        assert_eq!(labels, ["yes", "no", "maybe"]);
+        let best = |a_character: bool| {
+            let score = |choice: &Value| {
+                let sum = choice["log_likelihood"].as_f64().unwrap();
+                let length = choice["text"].as_str().unwrap().chars().count() as f64;
+                if a_character { sum / length } else { sum }
+            };
+            let greatest = choices.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
+            greatest.unwrap()["text"].as_str().unwrap()
+        };
+        let reference = &gold[answer["item"].as_str().unwrap()];
+        assert_eq!(answer["reply"], best(false), "{answer}");
+        let hits = [false, true].map(|a_character| best(a_character) == reference);
+        assert_eq!(answer["grade"]["result"] == "correct", hits[0], "{answer}");
+        assert_eq!(answer["correct_normalized"], hits[1], "{answer}");
+        let counted = right.entry(answer["model"].as_str().unwrap()).or_default();
+        counted[0] += u64::from(hits[0]);
+        counted[1] += u64::from(hits[1]);
+    }
+    for model in told["models"].as_array().unwrap() {
+        let [plain, normalized] = right[model["model"].as_str().unwrap()];
+        assert_eq!(model["scorecard"]["accuracy"]["count"], plain, "{model}");
+        assert_eq!(model["accuracy_normalized"]["count"], normalized, "{model}");
+        assert_eq!(model["scorecard"]["not_attempted"]["count"], 0);
+    }
+    // An endpoint is refused before anything is asked, by `doctor` as well; its perplexity is not known, and it is said why.
+    let desk = Desk::new(0.5, Faults::default());
+    let labels = "filter: {validator: {kind: label, labels: ['1', '2']}}\nbudget: {calls: 400}";
+    desk.job("labels.yaml", labels);
+    for verb in ["run", "doctor"] {
+        let set = ["--set", "evaluate.grade=likelihood"];
+        let (code, told, why) = desk.said(&[&[verb, "labels.yaml", "--progress", "none"][..], &set].concat());
+        assert!(code.is_some_and(|code| code != 0), "{verb}: {told}{why}");
+        assert!(
+            format!("{told}{why}").contains("`weak` tells no likelihoods"),
+            "{verb}: {told}{why}"
+        );
+    }
+    assert_eq!(desk.billed(), 0);
+    desk.job("eval.yaml", BY_NUMBER);
+    let told = desk.run("eval.yaml");
+    for model in told["models"].as_array().unwrap() {
+        assert!(model["perplexity"].is_null(), "{model}");
+        let why = model["perplexity_missing"].as_str().unwrap();
+        assert!(why.contains("tells no likelihoods"), "{why}");
+    }
+}

@@ -133,6 +133,21 @@ fn a_start_comes_back_as_it_was() {
 }
 
 #[test]
+fn an_evaluation_crosses() {
+    let mut job = job();
+    let models = [
+        with(model(), json!({"role": "student", "weights": "w", "shots": 4})),
+        with(model(), json!({"role": "base", "model": "other"})),
+    ];
+    job["evaluate"] = json!({
+        "models": models, "split": "validation", "formats": ["json"], "questions": 5, "grade": "likelihood", "min_f1": 0.5,
+        "max_tokens": 9, "shots_path": ["a", "b"],
+    });
+    let start = start(&job);
+    same(&crossed(&start), &start);
+}
+
+#[test]
 fn every_validator_crosses() {
     for example in Settings::EXAMPLES {
         let validator: Value = serde_json::from_str(example).unwrap();

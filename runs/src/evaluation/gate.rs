@@ -70,11 +70,11 @@ impl EvaluatedStudent {
     /// A result of one model alone has none: that model is the student.
     fn before(&self) -> Option<&ModelFigures> {
         let student = self.evaluation.student().map(|model| &model.model);
-        let of_role = |role| {
-            let mut models = self.evaluation.models.iter();
-            models.find(|model| model.role == role && Some(&model.model) != student)
-        };
-        of_role(EvaluatedRole::Previous).or_else(|| of_role(EvaluatedRole::Base))
+        let mut models = self.evaluation.models.iter();
+        let previous = models.find(|model| model.role == EvaluatedRole::Previous);
+        let held_against = [previous, self.evaluation.base()];
+        let mut others = held_against.into_iter().flatten();
+        others.find(|model| Some(&model.model) != student)
     }
 
     /// Questions of a model that have no answer, or none that was graded.
@@ -114,8 +114,7 @@ pub fn gate_inputs(
         return Ok(inputs);
     };
     inputs.comparison = PairedComparison::of(&baseline, &student, policy.confidence);
-    let mut models = result.evaluation.models.iter();
-    let base = models.find(|model| model.role == EvaluatedRole::Base);
+    let base = result.evaluation.base();
     let known = match (base, of_before) {
         (None, _) => Err(NotCompared::NoBase),
         (Some(base), Some(before)) if std::ptr::eq(base, before) => Err(NotCompared::BaseItself),
