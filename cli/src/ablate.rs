@@ -126,7 +126,7 @@ impl Bench<'_> {
                 .map_err(Failure::Input)?;
         }
         let student = match plan.arm {
-            Arm::Base => self.args.base.clone(),
+            Arm::Base | Arm::FewShotBase => self.args.base.clone(),
             _ => self.train(&dataset, folder.join("student")).await?,
         };
         // The run's own rows know references and databases, which the dataset of an arm does not.
@@ -137,7 +137,10 @@ impl Bench<'_> {
         let questions = self.questions(dataset, student, &folder);
         let inputs = eval::EvalInputs {
             seeds,
-            student_shots: 0,
+            student_shots: match plan.arm {
+                Arm::FewShotBase => self.args.shots,
+                _ => 0,
+            },
         };
         let (_, evaluation) = eval::evaluated(questions, inputs, self.view.clone()).await?;
         EvaluatedStudent::read(evaluation.root()).map_err(Failure::Input)

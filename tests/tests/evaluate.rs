@@ -504,9 +504,12 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         .iter()
         .map(|arm| arm["arm"].as_str().unwrap_or("other"))
         .collect();
-    assert_eq!(arms[..4], ["base", "anchor", "unfiltered", "filtered"]);
+    assert_eq!(
+        arms[..5],
+        ["base", "few_shot_base", "anchor", "unfiltered", "filtered"]
+    );
     let [anchor, unfiltered, filtered] =
-        [1, 2, 3].map(|arm| plan["arms"][arm]["synthetic"].as_u64().unwrap());
+        [2, 3, 4].map(|arm| plan["arms"][arm]["synthetic"].as_u64().unwrap());
     assert!(anchor == 0 && filtered > 0 && unfiltered >= filtered, "{plan}");
     let ablate = [
         "ablate",
@@ -515,6 +518,8 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         "base",
         "--arms",
         "base,anchor",
+        "--shots",
+        "2",
         "--formats",
         "plain",
         "--max-tokens",
@@ -530,7 +535,26 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
     ];
     let told = json_of(&bench, &ablate);
     let results = told["arms"].as_array().unwrap();
-    assert_eq!(results.len(), 3);
+    let arms: Vec<&str> = results
+        .iter()
+        .map(|result| result["arm"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        arms,
+        ["majority_class", "base", "few_shot_base", "anchor", "filtered"]
+    );
+    // The most frequent of the labels is right where it is the reference.
+    let items = lines(&evaluation_of(&bench, "ablation/base").join("items.jsonl"));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for item in &items {
+        *counts.entry(item["references"][0].as_str().unwrap()).or_default() += 1;
+    }
+    assert_eq!(
+        results[0]["accuracy"]["count"].as_u64(),
+        counts.values().max().copied()
+    );
+    let figures = read_json(&evaluation_of(&bench, "ablation/few-shot-base").join("evaluation.json"));
+    assert_eq!(figures["models"][0]["model"], "base 2-shot");
     for result in results {
         assert!(result["accuracy"]["of"].as_u64().unwrap() > 0, "{result}");
         assert_eq!(
@@ -679,6 +703,17 @@ fn an_evaluation_is_shown_as_what_it_is() {
         (&again["models"], &again["comparisons"]),
         (&told["models"], &told["comparisons"])
     );
+}
+
+fn read_json(path: &std::path::Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The result of the only evaluation of an arm.
+fn evaluation_of(bench: &Bench, arm: &str) -> PathBuf {
+    let folder = bench.folder.path().join(arm).join("evaluations");
+    let mut runs = std::fs::read_dir(folder).unwrap();
+    runs.next().unwrap().unwrap().path().join("result")
 }
 
 #[test]
