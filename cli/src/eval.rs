@@ -94,7 +94,7 @@ async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluati
     let folder = RunFolder::of(&output_dir, prepared.start.run);
     let target = folder.result();
     folder.claim(job).await.map_err(Failure::Input)?;
-    if target.exists() {
+    if target.exists() && !resume::resume(&folder, &prepared.start, &view).await? {
         let there = evaluation::read_evaluation(&target).map_err(Failure::Input)?;
         return Ok((there, folder));
     }

@@ -717,6 +717,95 @@ fn evaluation_of(bench: &Bench, arm: &str) -> PathBuf {
 }
 
 #[test]
+fn an_evaluation_whose_budget_ran_out_resumes_with_a_larger_one() {
+    let unbroken = Desk::new(0.5, Faults::default());
+    let by_usd = |usd: f64| format!("filter: {{validator: {{kind: number}}}}\nbudget: {{usd: {usd}}}");
+    unbroken.job("eval.yaml", &by_usd(5.0));
+    let whole = unbroken.run("eval.yaml");
+    let spent: u64 = whole["spend"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|spend| spend["usd_micros"].as_u64().unwrap())
+        .sum();
+    let half = spent as f64 / 2e6;
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job("eval.yaml", &by_usd(half));
+    let short = desk.run("eval.yaml");
+    let failed = |told: &Value| -> u64 {
+        [0, 1]
+            .map(|model| told["models"][model]["failed"].as_u64().unwrap())
+            .iter()
+            .sum()
+    };
+    let asked = desk.billed();
+    assert!(failed(&short) > 0 && asked < 2 * FORMATS * QUESTIONS, "{short}");
+    let early = answers(&desk.result(&short));
+    assert_eq!(early.len() as u64, asked);
+    // The same budget changes nothing.
+    assert_eq!(desk.run("eval.yaml"), short);
+    assert_eq!(desk.billed(), asked);
+    // A little more answers a little more, and enough answers all of it; nothing is paid for twice.
+    desk.job("eval.yaml", &by_usd(1.3 * half));
+    let longer = desk.run("eval.yaml");
+    assert_eq!(longer["run"], short["run"]);
+    assert!(
+        failed(&longer) > 0 && failed(&longer) < failed(&short),
+        "{longer}"
+    );
+    desk.job("eval.yaml", &by_usd(5.0));
+    let full = desk.run("eval.yaml");
+    assert_eq!(failed(&full), 0, "{full}");
+    assert_eq!(desk.billed(), 2 * FORMATS * QUESTIONS, "the services' own books");
+    let late = answers(&desk.result(&full));
+    assert_eq!(late, answers(&unbroken.result(&whole)));
+    assert!(early.iter().all(|(key, grade)| late.get(key) == Some(grade)));
+    assert_eq!(full["comparisons"], whole["comparisons"]);
+    assert_eq!(full["end"], whole["end"]);
+    // What is stored tells the same again.
+    let folder = desk.result(&full).parent().unwrap().display().to_string();
+    std::fs::remove_dir_all(desk.result(&full)).unwrap();
+    let (code, again, why) = desk.said(&["assemble", &folder, "--output", "json"]);
+    assert_eq!(code, Some(0), "{why}");
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again["models"], full["models"]);
+}
+
+#[test]
+fn a_clusters_evaluation_goes_on_when_its_budget_is_raised() {
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job(
+        "eval.yaml",
+        "filter: {validator: {kind: number}}\nbudget: {usd: 0.01}",
+    );
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&[]).unwrap();
+    let run = cluster
+        .submit(&desk.student.folder.path().join("eval.yaml"))
+        .unwrap();
+    cluster.finished(&run, LONG).unwrap();
+    let result = cluster.store().join(&run).join("result");
+    let early = answers(&result);
+    assert!(
+        !early.is_empty() && (early.len() as u64) < 2 * FORMATS * QUESTIONS,
+        "{} answers",
+        early.len()
+    );
+    cluster.ask(&["budget", &run, "--raise", "5usd"]).unwrap();
+    let all = |status: &Value| status["state"] == "finished" && status["limit"]["usd_micros"] == 5_000_000;
+    cluster.wait(&run, LONG, all).unwrap();
+    let late = answers(&result);
+    assert_eq!(late.len() as u64, 2 * FORMATS * QUESTIONS);
+    assert!(early.iter().all(|(key, grade)| late.get(key) == Some(grade)));
+    assert_eq!(
+        desk.billed(),
+        2 * FORMATS * QUESTIONS,
+        "nothing is paid for twice"
+    );
+}
+
+#[test]
 fn a_base_is_shown_training_rows_and_fluency_stands_beside_the_facts() {
     let (bench, dataset) = with_student("max_steps=2");
     let ask = |dataset: &str, more: &[&str]| {
