@@ -217,6 +217,15 @@ pub(crate) struct EvalArgs {
     /// Price of the student's endpoint in dollars a million tokens, prompt and completion: `0.15,0.60`.
     #[arg(long, value_name = "IN,OUT", value_parser = price)]
     pub(crate) price: Option<(f64, f64)>,
+    /// Name of the previous student's model at its endpoint; left out, as `--model`.
+    #[arg(long)]
+    pub(crate) previous_model: Option<String>,
+    /// Environment variable that holds the key of the previous student's endpoint; left out, as `--key-env` where both have one base URL.
+    #[arg(long)]
+    pub(crate) previous_key_env: Option<String>,
+    /// Price of the previous student's endpoint; left out, as `--price`.
+    #[arg(long, value_name = "IN,OUT", value_parser = price)]
+    pub(crate) previous_price: Option<(f64, f64)>,
     /// Ask the validation rows: those by which a training stops, and whose errors are mended. Test rows are for gates alone.
     #[arg(long)]
     pub(crate) validation: bool,

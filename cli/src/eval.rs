@@ -328,7 +328,7 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
         (EvaluatedRole::Previous, &args.previous),
     ] {
         let Some(named) = named else { continue };
-        let (spec, base) = student(named, args)?;
+        let (spec, base) = student(named, &Endpoint::of(args, role))?;
         add(role, spec);
         bases.extend(base);
     }
@@ -364,17 +364,51 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
     Ok(models)
 }
 
+/// What a student's endpoint is told by.
+struct Endpoint<'a> {
+    model: Option<&'a String>,
+    key_env: Option<&'a String>,
+    price: Option<(f64, f64)>,
+    /// The argument that names its model.
+    model_arg: &'static str,
+}
+
+impl<'a> Endpoint<'a> {
+    /// The previous student's own, or as the student's. A key goes to no other base URL than the one that it was named for.
+    fn of(args: &'a EvalArgs, role: EvaluatedRole) -> Self {
+        let previous = role == EvaluatedRole::Previous;
+        let one_url = !previous || args.student == args.previous;
+        Self {
+            model: args
+                .previous_model
+                .as_ref()
+                .filter(|_| previous)
+                .or(args.model.as_ref()),
+            key_env: args
+                .previous_key_env
+                .as_ref()
+                .filter(|_| previous)
+                .or(args.key_env.as_ref().filter(|_| one_url)),
+            price: args.previous_price.filter(|_| previous).or(args.price),
+            model_arg: if previous { "--previous-model" } else { "--model" },
+        }
+    }
+}
+
 /// A student as a model, with its base where that is known: a folder that `gristmill train` wrote, a local model, or a model at an endpoint.
-fn student(named: &str, args: &EvalArgs) -> anyhow::Result<(ModelSpec, Option<String>)> {
+fn student(named: &str, endpoint: &Endpoint<'_>) -> anyhow::Result<(ModelSpec, Option<String>)> {
     if named.starts_with("http://") || named.starts_with("https://") {
-        let Some(model) = &args.model else {
-            bail!("the endpoint {named} may have several models\nhelp: name one with `--model`");
+        let Some(model) = endpoint.model else {
+            bail!(
+                "the endpoint {named} may have several models\nhelp: name one with `{}`",
+                endpoint.model_arg
+            );
         };
         let spec = ModelSpec {
             base_url: Some(named.to_owned()),
             model: Some(model.clone()),
-            key_env: args.key_env.clone(),
-            price: args.price.map(|(input, output)| ModelPrice {
+            key_env: endpoint.key_env.cloned(),
+            price: endpoint.price.map(|(input, output)| ModelPrice {
                 input,
                 output,
                 cached_input: None,
@@ -441,5 +475,51 @@ fn local(name: String, adapter: Option<PathBuf>) -> ModelSpec {
             ..LocalModel::of(&name)
         }),
         ..ModelSpec::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    const STUDENT: [&str; 8] = [
+        "gristmill",
+        "eval",
+        "out",
+        "--student",
+        "https://one/v1",
+        "--key-env",
+        "ONE",
+        "--previous",
+    ];
+
+    fn previous(url: &str, more: &[&str]) -> ModelSpec {
+        let args = [&STUDENT[..], &[url, "--model", "mine"], more].concat();
+        let Command::Eval(args) = Cli::try_parse_from(args).unwrap().command else {
+            unreachable!("it is `eval`")
+        };
+        let endpoint = Endpoint::of(&args, EvaluatedRole::Previous);
+        student(url, &endpoint).unwrap().0
+    }
+
+    #[test]
+    fn a_key_goes_to_the_base_url_that_it_is_named_for_and_to_no_other() {
+        let key = |url: &str, more: &[&str]| previous(url, more).key_env;
+        assert_eq!(key("https://one/v1", &[]).as_deref(), Some("ONE"));
+        assert_eq!(key("https://two/v1", &[]), None);
+        assert_eq!(
+            key("https://two/v1", &["--previous-key-env", "TWO"]).as_deref(),
+            Some("TWO")
+        );
+        assert_eq!(
+            key("https://one/v1", &["--previous-key-env", "TWO"]).as_deref(),
+            Some("TWO")
+        );
+        let named = previous("https://two/v1", &["--previous-model", "theirs"]);
+        assert_eq!(named.model.as_deref(), Some("theirs"));
+        assert_eq!(previous("https://two/v1", &[]).model.as_deref(), Some("mine"));
     }
 }

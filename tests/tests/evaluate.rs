@@ -982,3 +982,48 @@ fn the_likeliest_label_is_taken_and_who_tells_no_likelihoods_is_refused() {
         assert!(why.contains("tells no likelihoods"), "{why}");
     }
 }
+
+#[test]
+fn two_students_at_two_endpoints_are_compared_in_one_command() {
+    let desk = Desk::new(0.5, Faults::default());
+    let dataset = tiny_model::stored_run().display().to_string();
+    let (student, previous) = (desk.student.url(), desk.teacher.url());
+    let mut ask = vec![
+        "eval",
+        &dataset,
+        "--student",
+        &student,
+        "--model",
+        "weak",
+        "--previous",
+        &previous,
+    ];
+    let price = [
+        "--price",
+        "0.5,1.5",
+        "--budget",
+        "1usd",
+        "--formats",
+        "plain",
+        "--progress",
+        "none",
+    ];
+    ask.extend(price);
+    // One name for both is no way to tell them apart.
+    let (code, _, why) = desk.said(&ask);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("two models are called `weak`"), "{why}");
+    ask.extend(["--previous-model", "strong", "--output", "json"]);
+    let (code, told, why) = desk.said(&ask);
+    assert_eq!(code, Some(0), "{why}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let roles: Vec<(&str, &str)> = told["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| (model["model"].as_str().unwrap(), model["role"].as_str().unwrap()))
+        .collect();
+    assert_eq!(roles, [("weak", "student"), ("strong", "previous")]);
+    assert_eq!(told["comparisons"][0]["role"], "previous");
+    assert!(desk.teacher.bill().total.calls > 0 && desk.student.sim.bill().total.calls > 0);
+}
