@@ -5,13 +5,14 @@ use prost::Message;
 /// Messages with the members of a type that is stored as JSON: serde carries values from one to the other (`src/mirror.rs`).
 const MIRRORS: [&str; 5] = ["Start", "Job", "Trace", "Amount", "Limit"];
 /// Those of them that stand for the value of their only field.
-const TRANSPARENT: [&str; 15] = [
+const TRANSPARENT: [&str; 16] = [
     "Job.Validator",
     "Trace",
     "Trace.Second",
     "Trace.Output",
     "Trace.Fields",
     "Trace.Vectors",
+    "Trace.Likelihoods",
     "Trace.Vector",
     "Trace.Value",
     "Trace.Texts",

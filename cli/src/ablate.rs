@@ -126,7 +126,7 @@ impl Bench<'_> {
                 .map_err(Failure::Input)?;
         }
         let student = match plan.arm {
-            Arm::Base => self.args.base.clone(),
+            Arm::Base | Arm::FewShotBase => self.args.base.clone(),
             _ => self.train(&dataset, folder.join("student")).await?,
         };
         // The run's own rows know references and databases, which the dataset of an arm does not.
@@ -135,7 +135,14 @@ impl Bench<'_> {
             .context("the run's seeds")
             .map_err(Failure::Input)?;
         let questions = self.questions(dataset, student, &folder);
-        let (_, evaluation) = eval::evaluated(questions, seeds, self.view.clone()).await?;
+        let inputs = eval::EvalInputs {
+            seeds,
+            student_shots: match plan.arm {
+                Arm::FewShotBase => self.args.shots,
+                _ => 0,
+            },
+        };
+        let (_, evaluation) = eval::evaluated(questions, inputs, self.view.clone()).await?;
         EvaluatedStudent::read(evaluation.root()).map_err(Failure::Input)
     }
 
@@ -176,10 +183,14 @@ impl Bench<'_> {
             previous: None,
             base: None,
             no_base: true,
+            shots: None,
             teacher: false,
             model: None,
             key_env: None,
             price: None,
+            previous_model: None,
+            previous_key_env: None,
+            previous_price: None,
             validation: !self.args.test,
             asking: self.args.asking.clone(),
             budget: self.args.budget.clone(),

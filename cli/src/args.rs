@@ -205,6 +205,9 @@ pub(crate) struct EvalArgs {
     /// Do not ask the base.
     #[arg(long)]
     pub(crate) no_base: bool,
+    /// Ask the base a second time and show it so many real training rows before each question (few-shot).
+    #[arg(long, value_name = "N", conflicts_with = "no_base", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shots: Option<u32>,
     /// Ask the dataset's teachers, too.
     #[arg(long)]
     pub(crate) teacher: bool,
@@ -217,6 +220,15 @@ pub(crate) struct EvalArgs {
     /// Price of the student's endpoint in dollars a million tokens, prompt and completion: `0.15,0.60`.
     #[arg(long, value_name = "IN,OUT", value_parser = price)]
     pub(crate) price: Option<(f64, f64)>,
+    /// Name of the previous student's model at its endpoint; left out, as `--model`.
+    #[arg(long)]
+    pub(crate) previous_model: Option<String>,
+    /// Environment variable that holds the key of the previous student's endpoint; left out, as `--key-env` where both have one base URL.
+    #[arg(long)]
+    pub(crate) previous_key_env: Option<String>,
+    /// Price of the previous student's endpoint; left out, as `--price`.
+    #[arg(long, value_name = "IN,OUT", value_parser = price)]
+    pub(crate) previous_price: Option<(f64, f64)>,
     /// Ask the validation rows: those by which a training stops, and whose errors are mended. Test rows are for gates alone.
     #[arg(long)]
     pub(crate) validation: bool,
@@ -318,6 +330,9 @@ pub(crate) struct AblateArgs {
     pub(crate) test: bool,
     #[command(flatten)]
     pub(crate) asking: AskingArgs,
+    /// Real rows that the arm `few-shot base` shows before each question.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shots: u32,
     /// Budget of each arm's questions, where asking costs money, as a judge does: `2usd`, `5000calls`, or both joined by a comma.
     #[arg(long)]
     pub(crate) budget: Option<String>,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{SeedStore, judge_trials};
+use gristmill_coordinator::{SeedStore, judge_trials, text_calls};
 use gristmill_dataset::dataset_folder;
 use gristmill_domain::job::{
     Anchor, Embed, Engine, Evaluate, EvaluatedModel, EvaluatedRole, Fields, Generate, GradedBy, HeldOut, Job,
@@ -26,8 +26,17 @@ const SPARE: u64 = 2;
 
 /// `gristmill eval`: writes the job of an evaluation from a dataset and a student, and carries it out.
 pub(crate) async fn eval(args: EvalArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let (result, folder) = evaluated(args, None, view).await?;
+    let (result, folder) = evaluated(args, EvalInputs::default(), view).await?;
     tell(&result, &folder, output)
+}
+
+/// What is asked besides what the arguments say.
+#[derive(Default)]
+pub(crate) struct EvalInputs {
+    /// The real rows of the dataset's run, where the dataset does not lie beside them.
+    pub(crate) seeds: Option<SeedStore>,
+    /// Real rows that the student is shown before each question.
+    pub(crate) student_shots: u32,
 }
 
 /// Writes the result of an evaluation that has ended again, from its state alone.
@@ -49,16 +58,15 @@ pub(crate) async fn again(
     tell(&result.await.map_err(Failure::Input)?, folder, output)
 }
 
-/// Asks what `eval` was told to ask, or reads what was asked before. `seeds` are the real rows of the dataset's run, where the dataset does
-/// not lie beside them.
+/// Asks what `eval` was told to ask, or reads what was asked before.
 pub(crate) async fn evaluated(
     args: EvalArgs,
-    seeds: Option<SeedStore>,
+    inputs: EvalInputs,
     view: View,
 ) -> Result<(Evaluation, RunFolder), Failure> {
     let mut source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
-    source.seeds = seeds.or(source.seeds);
-    let job = job(&args, &source).map_err(Failure::Input)?;
+    source.seeds = inputs.seeds.or(source.seeds);
+    let job = job(&args, &source, inputs.student_shots).map_err(Failure::Input)?;
     asked(&args, &job, source.seeds, view).await
 }
 
@@ -70,7 +78,7 @@ pub(crate) async fn evaluated_on(
     view: View,
 ) -> Result<(Evaluation, RunFolder), Failure> {
     let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
-    let mut job = job(&args, &source).map_err(Failure::Input)?;
+    let mut job = job(&args, &source, 0).map_err(Failure::Input)?;
     job.seeds.path = vec![rows.display().to_string()];
     job.seeds.fields = Fields::default();
     // What the validator cannot read in a row is no answer that a student could give.
@@ -112,7 +120,7 @@ async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluati
     let folder = RunFolder::of(&output_dir, prepared.start.run);
     let target = folder.result();
     folder.claim(job).await.map_err(Failure::Input)?;
-    if target.exists() {
+    if target.exists() && !resume::resume(&folder, &prepared.start, &view).await? {
         let there = evaluation::read_evaluation(&target).map_err(Failure::Input)?;
         return Ok((there, folder));
     }
@@ -203,7 +211,7 @@ impl Source {
 }
 
 /// The job of an evaluation.
-fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
+fn job(args: &EvalArgs, source: &Source, student_shots: u32) -> anyhow::Result<Job> {
     let of = &source.job;
     if !of.seeds.fields.has_references() {
         bail!(
@@ -211,7 +219,14 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
              whose seeds have references, or name the rows to ask in a job with a section `evaluate`"
         );
     }
-    let models = models(args, of)?;
+    let mut models = models(args, of)?;
+    let student = models
+        .iter_mut()
+        .find(|model| model.role == EvaluatedRole::Student);
+    if let Some(student) = student {
+        student.shots = student_shots;
+    }
+    let shows = models.iter().any(|model| model.shots > 0);
     let split = match args.validation {
         true => HeldOut::Validation,
         false => HeldOut::Test,
@@ -236,6 +251,11 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
         grade: None,
         min_f1: None,
         max_tokens: args.asking.max_tokens,
+        // A run's own rows hold its anchor; of a dataset alone, the training rows that people wrote are.
+        shots_path: match shows && source.seeds.is_none() {
+            true => vec![format!("{}/data/train-*.parquet", source.dataset.display())],
+            false => Vec::new(),
+        },
     };
     let compares = of.filter.validator.compares_references();
     if !compares && of.judge.is_none() {
@@ -246,10 +266,11 @@ fn job(args: &EvalArgs, source: &Source) -> anyhow::Result<Job> {
     let judge = of.judge.clone().filter(|_| !compares);
     let asked = (evaluate.models.len() * evaluate.formats.len()) as u64 * questions;
     // A judge grades each answer, and is measured first.
-    let calls = match judge {
+    let graded = match judge {
         Some(_) => 2 * asked + judge_trials(questions),
         None => asked,
     };
+    let calls = graded + text_calls(&evaluate, questions);
     let free = evaluate.models.iter().all(|model| model.spec.local.is_some()) && judge.is_none();
     let mut budget = of.budget.clone();
     (budget.usd, budget.calls, budget.price_file) = match &args.budget {
@@ -324,6 +345,7 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
             spec,
             role,
             weights: None,
+            shots: 0,
         });
     };
     let mut bases = Vec::new();
@@ -332,19 +354,33 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
         (EvaluatedRole::Previous, &args.previous),
     ] {
         let Some(named) = named else { continue };
-        let (spec, base) = student(named, args)?;
+        let (spec, base) = student(named, &Endpoint::of(args, role))?;
         add(role, spec);
         bases.extend(base);
     }
     let base = args.base.clone().or_else(|| bases.into_iter().next());
-    if let Some(base) = base.filter(|_| !args.no_base) {
-        add(EvaluatedRole::Base, local(base, None));
+    let base = base.filter(|_| !args.no_base);
+    if let Some(base) = &base {
+        add(EvaluatedRole::Base, local(base.clone(), None));
     }
+    let few_shot = match (args.shots, base) {
+        (None, _) => None,
+        (Some(shots), Some(base)) => Some(EvaluatedModel {
+            spec: local(base, None),
+            role: EvaluatedRole::Base,
+            weights: None,
+            shots,
+        }),
+        (Some(_), None) => bail!(
+            "`--shots` shows rows to the base, and nothing says which model that is\nhelp: name it with `--base`, or a student's folder with `--student`"
+        ),
+    };
     if args.teacher {
         for teacher in &of.teacher {
             add(EvaluatedRole::Teacher, teacher.spec.clone());
         }
     }
+    models.extend(few_shot);
     if models.is_empty() {
         bail!(
             "nobody is named to answer\nhelp: name a student's folder with `--student`, a model with `--base`, or ask the dataset's teachers with \
@@ -354,17 +390,51 @@ fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedModel>> {
     Ok(models)
 }
 
+/// What a student's endpoint is told by.
+struct Endpoint<'a> {
+    model: Option<&'a String>,
+    key_env: Option<&'a String>,
+    price: Option<(f64, f64)>,
+    /// The argument that names its model.
+    model_arg: &'static str,
+}
+
+impl<'a> Endpoint<'a> {
+    /// The previous student's own, or as the student's. A key goes to no other base URL than the one that it was named for.
+    fn of(args: &'a EvalArgs, role: EvaluatedRole) -> Self {
+        let previous = role == EvaluatedRole::Previous;
+        let one_url = !previous || args.student == args.previous;
+        Self {
+            model: args
+                .previous_model
+                .as_ref()
+                .filter(|_| previous)
+                .or(args.model.as_ref()),
+            key_env: args
+                .previous_key_env
+                .as_ref()
+                .filter(|_| previous)
+                .or(args.key_env.as_ref().filter(|_| one_url)),
+            price: args.previous_price.filter(|_| previous).or(args.price),
+            model_arg: if previous { "--previous-model" } else { "--model" },
+        }
+    }
+}
+
 /// A student as a model, with its base where that is known: a folder that `gristmill train` wrote, a local model, or a model at an endpoint.
-fn student(named: &str, args: &EvalArgs) -> anyhow::Result<(ModelSpec, Option<String>)> {
+fn student(named: &str, endpoint: &Endpoint<'_>) -> anyhow::Result<(ModelSpec, Option<String>)> {
     if named.starts_with("http://") || named.starts_with("https://") {
-        let Some(model) = &args.model else {
-            bail!("the endpoint {named} may have several models\nhelp: name one with `--model`");
+        let Some(model) = endpoint.model else {
+            bail!(
+                "the endpoint {named} may have several models\nhelp: name one with `{}`",
+                endpoint.model_arg
+            );
         };
         let spec = ModelSpec {
             base_url: Some(named.to_owned()),
             model: Some(model.clone()),
-            key_env: args.key_env.clone(),
-            price: args.price.map(|(input, output)| ModelPrice {
+            key_env: endpoint.key_env.cloned(),
+            price: endpoint.price.map(|(input, output)| ModelPrice {
                 input,
                 output,
                 cached_input: None,
@@ -431,5 +501,51 @@ fn local(name: String, adapter: Option<PathBuf>) -> ModelSpec {
             ..LocalModel::of(&name)
         }),
         ..ModelSpec::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    const STUDENT: [&str; 8] = [
+        "gristmill",
+        "eval",
+        "out",
+        "--student",
+        "https://one/v1",
+        "--key-env",
+        "ONE",
+        "--previous",
+    ];
+
+    fn previous(url: &str, more: &[&str]) -> ModelSpec {
+        let args = [&STUDENT[..], &[url, "--model", "mine"], more].concat();
+        let Command::Eval(args) = Cli::try_parse_from(args).unwrap().command else {
+            unreachable!("it is `eval`")
+        };
+        let endpoint = Endpoint::of(&args, EvaluatedRole::Previous);
+        student(url, &endpoint).unwrap().0
+    }
+
+    #[test]
+    fn a_key_goes_to_the_base_url_that_it_is_named_for_and_to_no_other() {
+        let key = |url: &str, more: &[&str]| previous(url, more).key_env;
+        assert_eq!(key("https://one/v1", &[]).as_deref(), Some("ONE"));
+        assert_eq!(key("https://two/v1", &[]), None);
+        assert_eq!(
+            key("https://two/v1", &["--previous-key-env", "TWO"]).as_deref(),
+            Some("TWO")
+        );
+        assert_eq!(
+            key("https://one/v1", &["--previous-key-env", "TWO"]).as_deref(),
+            Some("TWO")
+        );
+        let named = previous("https://two/v1", &["--previous-model", "theirs"]);
+        assert_eq!(named.model.as_deref(), Some("theirs"));
+        assert_eq!(previous("https://two/v1", &[]).model.as_deref(), Some("mine"));
     }
 }

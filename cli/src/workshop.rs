@@ -103,7 +103,9 @@ async fn batch_line(spec: &ModelSpec, secrets: &Secrets) -> anyhow::Result<Optio
 /// Attempts that generating and judging may have open at once.
 pub(crate) fn slots(job: &Job) -> (usize, usize) {
     let asked = job.models().filter(|(path, _)| path != "judge");
-    let generate: u32 = asked.map(|(_, spec)| spec.concurrency()).sum();
+    // A model that is evaluated with and without shots is one line.
+    let asked: BTreeMap<String, u32> = asked.map(|(_, spec)| (spec.name(), spec.concurrency())).collect();
+    let generate: u32 = asked.values().sum();
     let judge = match &job.judge {
         Some(judge) => judge.spec.concurrency(),
         // Teachers say what accepted questions are about, in the judge's place.

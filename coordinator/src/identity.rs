@@ -112,6 +112,9 @@ struct Evaluate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     min_f1: Option<f64>,
     max_tokens: u32,
+    /// Whether rows to show were read from files of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shots_path: Option<NoPath>,
 }
 
 #[derive(Serialize)]
@@ -121,6 +124,8 @@ struct EvaluatedModel<'a> {
     role: job::EvaluatedRole,
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shots: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -354,13 +359,20 @@ impl<'a> Evaluate<'a> {
             grade,
             min_f1,
             max_tokens,
+            shots_path,
         } = evaluate;
         let model = |model: &'a job::EvaluatedModel| {
-            let job::EvaluatedModel { spec, role, weights } = model;
+            let job::EvaluatedModel {
+                spec,
+                role,
+                weights,
+                shots,
+            } = model;
             EvaluatedModel {
                 spec: Model::of(spec),
                 role: *role,
                 weights: weights.as_deref(),
+                shots: Some(*shots).filter(|shots| *shots > 0),
             }
         };
         Self {
@@ -371,6 +383,7 @@ impl<'a> Evaluate<'a> {
             grade: *grade,
             min_f1: *min_f1,
             max_tokens: *max_tokens,
+            shots_path: (!shots_path.is_empty()).then_some([]),
         }
     }
 }

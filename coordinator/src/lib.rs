@@ -41,6 +41,7 @@ mod scripted;
 mod second;
 mod seeds;
 mod setup;
+mod shots;
 mod start;
 mod stored_rows;
 mod teacher_check;
@@ -54,7 +55,7 @@ pub use coverage::{BySeeds, by_seeds};
 pub use engine::Options;
 pub use error::Error;
 pub use evaluation::{
-    AskedQuestion, EvaluationPlan, EvaluationTask, JudgeTrial, evaluation_plan, judge_trials,
+    AskedQuestion, EvaluationPlan, EvaluationTask, JudgeTrial, evaluation_plan, judge_trials, text_calls,
 };
 pub use events::{Ended, Events, RunEvent};
 pub use failure::TaskFailure;
@@ -75,7 +76,7 @@ pub use reopen::{larger, more_may_help, reopen, resumption};
 pub use replay::{replay, verify};
 pub use run::{Coordinator, Finished, RoundReport};
 pub use seeds::{Intake, SeedStore, Summary};
-pub use setup::{Setup, StoredRecipe, UsedRecipe, specs, usual_recipes};
+pub use setup::{Setup, StoredRecipe, UsedRecipe, row_text, specs, usual_recipes};
 pub use start::{LEASE_MS, REPUBLISH_MS, Start, limit};
 pub use teacher_check::{CheckPlan, check_cost, check_plan};
 pub use window::Window;

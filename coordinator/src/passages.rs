@@ -85,6 +85,14 @@ impl Grounds {
             .sum()
     }
 
+    /// True where a row of these rests on what the seed rests on: its document, or the text of its passage.
+    pub(crate) fn shares(&self, seed: &Seed) -> bool {
+        let source = seed.source.as_ref();
+        let context = seed.context.as_ref();
+        source.is_some_and(|source| self.sources.contains_key(source))
+            || context.is_some_and(|context| self.texts.check(context).is_some())
+    }
+
     /// True where a row rests on the passage's text.
     pub fn rests_on(&self, passage: &Passage) -> bool {
         self.texts.check(&passage.text).is_some()

@@ -215,6 +215,7 @@ impl Walk<'_> {
         let (task, version) = self.setup.task(address, &self.brief(state), self.seeds)?;
         let prompt = match task.work {
             Work::Chat { request, .. } | Work::HeldOut { request, .. } => request.prompt,
+            Work::Score { prompt, .. } => prompt,
             Work::Embed { texts } => Prompt::Raw(texts.join("\n")),
         };
         let prompt = FilledPrompt {

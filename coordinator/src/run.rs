@@ -188,7 +188,7 @@ impl Coordinator<'_> {
             });
         }
         if let Some(evaluate) = evaluate {
-            let end = self.evaluate(&mut site, evaluate).await?;
+            let end = self.evaluate(&mut site, evaluate, &events).await?;
             self.close(&site).await?;
             self.progress.send_modify(|progress| {
                 progress.close();

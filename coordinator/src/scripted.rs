@@ -154,7 +154,7 @@ pub(crate) fn teacher(task: &Task) -> Output {
     }
     let (reply, subject) = match &task.work {
         Work::Chat { reply, subject, .. } => (reply, subject),
-        Work::HeldOut { .. } => return unreadable(),
+        Work::HeldOut { .. } | Work::Score { .. } => return unreadable(),
         Work::Embed { texts } => return Output::Vectors(texts.iter().map(|text| vector(text)).collect()),
     };
     let referenced = subject

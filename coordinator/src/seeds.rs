@@ -181,11 +181,16 @@ impl Intake {
         self.parted(&groups, splits)
     }
 
-    /// Has all rows serve one purpose.
-    pub fn finish_as(mut self, split: Split) -> Result<SeedStore, Error> {
+    /// Has each row serve what is said of its ordinal.
+    pub fn finish_by(mut self, split: impl Fn(u64) -> Split) -> Result<SeedStore, Error> {
         let groups = self.groups();
-        let splits = vec![split; groups.len()];
+        let splits = (0..groups.len() as u64).map(split).collect();
         self.parted(&groups, splits)
+    }
+
+    /// Rows that were taken in.
+    pub fn taken(&self) -> u64 {
+        self.parent.len() as u64
     }
 
     fn groups(&mut self) -> Vec<u64> {
@@ -220,7 +225,7 @@ impl Intake {
     }
 }
 
-fn stratum(seed: &Seed) -> String {
+pub(crate) fn stratum(seed: &Seed) -> String {
     seed.concepts
         .first()
         .or(seed.database.as_ref())

@@ -28,6 +28,9 @@ use gristmill_domain::seed::Seed;
 use gristmill_domain::strategy::Strategy;
 use gristmill_domain::work::StageCall;
 
+pub(crate) use held_out::HeldOutRequest;
+pub use held_out::row_text;
+
 use crate::Error;
 
 /// The recipe whose answers measure the teacher, whether the job uses it or not.

@@ -116,6 +116,15 @@ pub struct Response {
     pub model_version: String,
 }
 
+/// How likely a text is to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Likelihood {
+    /// Sum of the natural logarithms of its tokens' probabilities, in nats: 0 for what is certain, negative for the rest.
+    pub log_likelihood: f64,
+    /// Its tokens. What ends an answer is not one of them.
+    pub tokens: u32,
+}
+
 /// Tokens of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -180,6 +189,31 @@ impl Price {
             ..self
         };
         dearest.cost(Self::worst_usage(request))
+    }
+
+    /// Upper bound on the cost of scoring texts behind a prompt, which generates nothing: the [`worst_case`](Self::worst_case) of one request
+    /// that says all of them.
+    pub fn worst_case_of_score(self, prompt: &Prompt, continuations: &[String]) -> Amount {
+        let mut said = match prompt {
+            Prompt::Chat(messages) => messages.clone(),
+            Prompt::Raw(text) => vec![Message {
+                role: Role::User,
+                content: text.clone(),
+            }],
+        };
+        said.extend(continuations.iter().map(|text| Message {
+            role: Role::Assistant,
+            content: text.clone(),
+        }));
+        self.worst_case(&Request {
+            prompt: Prompt::Chat(said),
+            max_tokens: 0,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+            stop: Vec::new(),
+            schema: None,
+        })
     }
 
     /// The tokens of the worst case.

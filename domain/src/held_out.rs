@@ -19,6 +19,14 @@ impl PromptFormat {
         }
     }
 
+    /// The reply in this format that gives an answer.
+    pub fn reply(self, answer: &str) -> String {
+        match self.member() {
+            Some(member) => serde_json::json!({ member: answer }).to_string(),
+            None => answer.to_owned(),
+        }
+    }
+
     /// The name of the built-in prompt that puts a question in this format; `None` where it is put as the dataset's rows put it.
     pub const fn prompt(self) -> Option<&'static str> {
         match self {
@@ -57,6 +65,14 @@ mod tests {
             ("It is 7.", json, "It is 7."),
         ] {
             assert_eq!(final_answer(reply, member), answer, "{reply}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_read_back_as_its_answer() {
+        for format in PromptFormat::ALL {
+            let reply = format.reply(r#"a "quoted" yes"#);
+            assert_eq!(final_answer(&reply, format.member()), r#"a "quoted" yes"#);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
-use crate::chat;
+use crate::chat::{self, Likelihood};
 use crate::filter::Rejection;
 use crate::id::{RunId, TaskId};
 use crate::recipe::Call;
@@ -155,11 +155,14 @@ pub fn abilities() -> BTreeSet<String> {
         let settings: Settings = serde_json::from_str(example).ok()?;
         Some(of_validator(settings.name()))
     });
-    replies.chain(validators).chain([HELD_OUT.to_owned()]).collect()
+    let others = [HELD_OUT, SCORE].map(str::to_owned);
+    replies.chain(validators).chain(others).collect()
 }
 
 /// What a worker must be able to do to ask held-out questions.
 pub const HELD_OUT: &str = "held_out";
+/// What a worker must be able to do to ask how likely texts are.
+pub const SCORE: &str = "score";
 
 fn of_validator(name: &str) -> String {
     format!("validator:{name}")
@@ -206,6 +209,13 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         member: Option<String>,
     },
+    /// Asks a chat model how likely texts are behind a prompt; an empty raw one is the beginning of a document.
+    Score {
+        /// What stands before them.
+        prompt: chat::Prompt,
+        /// The texts.
+        continuations: Vec<String>,
+    },
     /// Embeds texts.
     Embed {
         /// The texts.
@@ -214,11 +224,23 @@ pub enum Work {
 }
 
 impl Work {
-    /// What is sent to a chat model; `None` for an embedding.
+    /// What a completion is asked for by; `None` where none is.
     pub fn request(&self) -> Option<&chat::Request> {
         match self {
             Self::Chat { request, .. } | Self::HeldOut { request, .. } => Some(request),
-            Self::Embed { .. } => None,
+            Self::Score { .. } | Self::Embed { .. } => None,
+        }
+    }
+
+    /// Upper bound on what it costs at a model of this price. Embedding is done in this process.
+    pub fn worst_case(&self, price: chat::Price) -> Amount {
+        match self {
+            Self::Chat { request, .. } | Self::HeldOut { request, .. } => price.worst_case(request),
+            Self::Score {
+                prompt,
+                continuations,
+            } => price.worst_case_of_score(prompt, continuations),
+            Self::Embed { texts } => embedding_worst_case(texts),
         }
     }
 }
@@ -284,6 +306,8 @@ pub enum Output {
     Fields(Fields),
     /// One unit vector a text.
     Vectors(Vec<Vec<f32>>),
+    /// How likely each text is.
+    Likelihoods(Vec<Likelihood>),
     /// The completion was paid for, and is of no use.
     Rejected {
         /// Why.
@@ -299,6 +323,7 @@ pub enum Output {
 enum StoredOutput {
     Fields(Fields),
     Vectors(Vec<Vec<f32>>),
+    Likelihoods(Vec<Likelihood>),
     Rejected {
         rejection: Rejection,
         text: String,
@@ -330,6 +355,7 @@ impl From<StoredOutput> for Output {
         match stored {
             StoredOutput::Fields(fields) => Self::Fields(fields),
             StoredOutput::Vectors(vectors) => Self::Vectors(vectors),
+            StoredOutput::Likelihoods(likelihoods) => Self::Likelihoods(likelihoods),
             StoredOutput::Rejected { rejection, text } => Self::Rejected { rejection, text },
             StoredOutput::Question(question) => fields(&[("question", Value::Text(question))]),
             StoredOutput::Answered { question, answer } => fields(&[

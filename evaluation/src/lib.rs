@@ -6,6 +6,7 @@
 //! - [`grade`] grades one answer; [`form`] says whether it has the form that its prompt asked for, whatever it says.
 //! - [`GradedSet`] holds the graded answers of one model. [`Scorecard`] is what they come to.
 //! - [`PairedComparison`] compares two models on the same items; [`Slice`] and [`SliceComparison`] do the same for parts of a set.
+//! - [`Perplexity`] says how well a model predicts what people wrote: it stands beside the facts, and decides nothing.
 //! - [`JudgeQuality`] is how often a judge is right, measured on real rows, and what is left of a figure that it gave.
 //! - [`PointsPerUnit`] is what a change cost.
 //! - [`Resolution`] is what a set of this size can show at all.
@@ -27,6 +28,7 @@ pub mod gate;
 pub mod grade;
 mod judge;
 mod paired;
+mod perplexity;
 mod proportion;
 mod resolution;
 mod scorecard;
@@ -38,6 +40,7 @@ pub use earned::PointsPerUnit;
 pub use grade::{Correctness, Grade};
 pub use judge::{CorrectedChange, CorrectedShare, JudgeQuality};
 pub use paired::PairedComparison;
+pub use perplexity::Perplexity;
 pub use proportion::{MeanScore, Proportion};
 pub use resolution::Resolution;
 pub use scorecard::Scorecard;

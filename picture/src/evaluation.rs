@@ -20,6 +20,8 @@ pub struct EvaluationPage {
     pub warnings: Vec<String>,
     /// Accuracy by model.
     pub models: Intervals,
+    /// How fluent the models are, beside the facts: perplexity, form, length.
+    pub fluency: Table,
     /// Changes of accuracy against each other model.
     pub comparisons: Vec<Part>,
     /// Accuracy by parts of the set.
@@ -74,6 +76,7 @@ mod tests {
                     cells: vec!["60.0 %".to_owned()],
                 }],
             },
+            fluency: Table::default(),
             comparisons: Vec::new(),
             slices: Vec::new(),
             wrong: Table {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gristmill_domain::chat::{Message, Reported, Request, Response};
+use gristmill_domain::chat::{Likelihood, Prompt, Reported, Request, Response};
 
 /// A chat model: an endpoint or a model in this process.
 #[async_trait]
@@ -13,12 +13,14 @@ pub trait ChatModel: Send + Sync {
     /// The call may be dropped at any time (deadline, shutdown); what it cost is then unknown.
     async fn complete(&self, request: &Request) -> Result<Response, CallError>;
 
-    /// How likely the model is to begin its answer to the messages with each of these texts: what multiple choice by likelihood compares.
+    /// How likely the model is to go on from the prompt with each of these texts: for messages, to begin its answer with them, which is what multiple
+    /// choice by likelihood compares. An empty raw prompt is the beginning of a document, and a text behind it that is longer than the context is
+    /// read in windows (`loglikelihood_rolling` of lm-evaluation-harness).
     ///
     /// One call, as [`Self::complete`] is: it may be dropped, and is never repeated. Endpoints do not tell likelihoods of texts that are given,
     /// so that this is [`ScoreError::Unsupported`] wherever an implementation does not say otherwise. Whoever wraps a model forwards it.
-    async fn score(&self, messages: &[Message], continuations: &[String]) -> Result<Scores, ScoreError> {
-        let _asked = (messages, continuations);
+    async fn score(&self, prompt: &Prompt, continuations: &[String]) -> Result<Scores, ScoreError> {
+        let _asked = (prompt, continuations);
         Err(ScoreError::Unsupported)
     }
 }
@@ -28,19 +30,10 @@ pub trait ChatModel: Send + Sync {
 pub struct Scores {
     /// One for each continuation, in their order.
     pub likelihoods: Vec<Likelihood>,
-    /// Tokens that were read, of the messages and of all continuations; none are generated.
+    /// Tokens that were read, of the prompt and of all continuations; none are generated.
     pub usage: Reported,
     /// The exact model, as [`Response::model_version`].
     pub model_version: String,
-}
-
-/// How likely a text is to a model.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Likelihood {
-    /// Sum of the natural logarithms of its tokens' probabilities, in nats: 0 for what is certain, negative for the rest.
-    pub log_likelihood: f64,
-    /// Its tokens. What ends an answer is not one of them.
-    pub tokens: u32,
 }
 
 /// Why there are no likelihoods.

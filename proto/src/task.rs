@@ -134,7 +134,9 @@ pub fn encode_report(report: &Report) -> Result<Vec<u8>, Error> {
             };
             (serde_json::to_vec(&bare), Some(pack(vectors)))
         }
-        Output::Fields(_) | Output::Rejected { .. } => (serde_json::to_vec(report), None),
+        Output::Fields(_) | Output::Likelihoods(_) | Output::Rejected { .. } => {
+            (serde_json::to_vec(report), None)
+        }
     };
     let report = json.map_err(|source| Error::Json { what: WHAT, source })?;
     Ok(v1::TaskReport {

@@ -33,8 +33,12 @@ const SOURCES: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
+    /// No training and no model: the most frequent answer, to every question. It is known from the questions alone, where answers are labels.
+    MajorityClass,
     /// No training: the base as it is.
     Base,
+    /// No training: the base, which is shown real rows before each question.
+    FewShotBase,
     /// The real rows alone.
     Anchor,
     /// The real rows and everything that was made, but for what cannot be trained on and what is too close to held-out rows.
@@ -112,7 +116,9 @@ impl Filter {
 impl fmt::Display for Arm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MajorityClass => write!(f, "majority class"),
             Self::Base => write!(f, "base"),
+            Self::FewShotBase => write!(f, "few-shot base"),
             Self::Anchor => write!(f, "anchor"),
             Self::Unfiltered => write!(f, "unfiltered"),
             Self::Filtered => write!(f, "filtered"),
@@ -132,7 +138,12 @@ impl Arm {
             | Self::WithoutTeacher(_)
             | Self::WithoutSource(_)
             | Self::WithoutFilter(_) => true,
-            Self::Base | Self::Anchor | Self::Unfiltered | Self::Filtered => false,
+            Self::MajorityClass
+            | Self::Base
+            | Self::FewShotBase
+            | Self::Anchor
+            | Self::Unfiltered
+            | Self::Filtered => false,
         }
     }
 
@@ -149,7 +160,7 @@ impl Arm {
         };
         let accepted = row.accepted();
         match self {
-            Self::Base | Self::Anchor => false,
+            Self::MajorityClass | Self::Base | Self::FewShotBase | Self::Anchor => false,
             Self::Filtered => accepted,
             Self::Unfiltered => accepted || put_back(None),
             Self::WithoutStrategy(strategy) => accepted && row.strategy != *strategy,
@@ -172,7 +183,7 @@ pub struct ArmPlan {
     pub cost: MicroUsd,
 }
 
-/// The arms of a run that differ from its own dataset, after base, anchor, unfiltered and filtered.
+/// The arms of a run: base, few-shot base, anchor, unfiltered and filtered, and after them those that leave a part out.
 ///
 /// # Errors
 /// State that cannot be read.
@@ -221,6 +232,7 @@ pub async fn arms(state: &dyn Blobs, seeds: &SeedStore) -> anyhow::Result<Vec<Ar
     let several = |count: usize| count > 1;
     let mut found = vec![
         (Arm::Base, MicroUsd::default()),
+        (Arm::FewShotBase, MicroUsd::default()),
         (Arm::Anchor, MicroUsd::default()),
         (Arm::Unfiltered, all),
         (Arm::Filtered, all),

@@ -26,7 +26,8 @@ use serde::de::DeserializeOwned;
 
 pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
 pub use gate::{EvaluatedStudent, gate_inputs, stages};
-pub use grading::StoredAnswer;
+use grading::Asked;
+pub use grading::{StoredAnswer, StoredChoice};
 pub use items::StoredItem;
 pub use text::told;
 
@@ -58,14 +59,20 @@ pub async fn evaluation(
         );
     };
     let setup = start.setup()?;
-    let plan = evaluation_plan(&setup, evaluate, seeds, account.limit)?;
+    let plan = evaluation_plan(&setup, evaluate, seeds)?;
     let part = target.with_extension("part");
     std::fs::create_dir_all(&part)
         .with_context(|| format!("the folder {} cannot be made", part.display()))?;
     let items = items::items(start, &plan, seeds)?;
     items::write(&part.join(ITEMS_FILE), &items)?;
-    let graded = grading::grade(state, start, &plan, &items, &part.join(ANSWERS_FILE)).await?;
-    let evaluation = figures::of(start, &plan, &items, graded, finished, account)?;
+    let asked = Asked {
+        start,
+        plan: &plan,
+        items: &items,
+        seeds,
+    };
+    let graded = grading::grade(state, &asked, &part.join(ANSWERS_FILE)).await?;
+    let evaluation = figures::of(&asked, graded, finished, account)?;
     let file = part.join(EVALUATION_FILE);
     std::fs::write(&file, serde_json::to_vec_pretty(&evaluation)?)
         .with_context(|| format!("{} cannot be written", file.display()))?;

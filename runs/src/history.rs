@@ -195,6 +195,7 @@ fn output_in_words(output: &Output) -> String {
             said.collect::<Vec<_>>().join("; ")
         }
         Output::Vectors(vectors) => format!("{} vectors", vectors.len()),
+        Output::Likelihoods(likelihoods) => format!("{} likelihoods", likelihoods.len()),
         Output::Rejected { rejection, text } => format!("rejected: {rejection}: {text}"),
     }
 }

@@ -7,7 +7,7 @@ use gristmill_coordinator::{Intake, SeedStore};
 use gristmill_domain::answer::grounding;
 use gristmill_domain::job::{Documents, Fields, Job, TableFormat};
 use gristmill_domain::seed::row::{self, SeedRow};
-use gristmill_domain::seed::{RowLocation, Seed};
+use gristmill_domain::seed::{RowLocation, Seed, Split};
 use gristmill_domain::validator::Checker;
 use gristmill_domain::words::many;
 use gristmill_tables::{Format, Options, Reader, Record};
@@ -182,15 +182,32 @@ pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Resu
         documents_read = read_documents(documents, base, &mut intake)?;
     }
     let skipped = &documents_read.skipped;
+    let seeds = intake.taken();
     let store = match &job.evaluate {
         None => intake.finish(&job.holdout)?,
-        // Every row of an evaluation is a question.
-        Some(evaluate) => intake.finish_as(evaluate.split.split())?,
+        // Every row of an evaluation is a question, but for those that are shown before questions.
+        Some(evaluate) => {
+            if !evaluate.shots_path.is_empty() {
+                read_shots(
+                    job,
+                    &evaluate.shots_path,
+                    &options,
+                    checker,
+                    &mut intake,
+                    &mut bad,
+                )?;
+            }
+            let asked = evaluate.split.split();
+            intake.finish_by(|ordinal| match ordinal < seeds {
+                true => asked,
+                false => Split::Anchor,
+            })?
+        }
     };
-    if let Some(told) = synthetic.told().filter(|_| store.is_empty()) {
+    if let Some(told) = synthetic.told().filter(|_| seeds == 0) {
         bail!("no seed row is left: {told}");
     }
-    if store.is_empty() {
+    if seeds == 0 {
         bail!("the seed files hold no row: generation needs real examples to start from");
     }
     if job.seeds.documents.is_some() && store.passages().is_empty() {
@@ -212,6 +229,31 @@ pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Resu
         verdicts,
         documents: documents_read,
     })
+}
+
+/// Reads the rows that models are shown before questions. Those that a model wrote are no real rows, and are passed over; those that cannot be
+/// used are told.
+fn read_shots(
+    job: &Job,
+    path: &[String],
+    options: &Options,
+    checker: &dyn Checker,
+    intake: &mut Intake,
+    bad: &mut BadRows,
+) -> anyhow::Result<()> {
+    let reader =
+        Reader::open_with(path, options).context("the rows of `evaluate.shots_path` cannot be read")?;
+    for row in reader {
+        match row {
+            Ok(record) if row::is_synthetic(&record.value) => {}
+            Ok(record) => match seed(&record, &job.seeds.fields).and_then(|seed| checked(checker, seed)) {
+                Ok(seed) => intake.push(&seed)?,
+                Err(reason) => bad.add(format!("{}:{}: {reason}", record.file.display(), record.line)),
+            },
+            Err(row) => bad.add(row.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// Bad rows that are let pass: the share, and in a small file one that a share of its few rows would not allow. It is told by its line all the

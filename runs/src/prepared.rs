@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gristmill_coordinator::{Error, SeedStore, Setup, Start, StoredRecipe, limit, run_id};
+use gristmill_coordinator::{Error, SeedStore, Setup, Start, StoredRecipe, evaluation_plan, limit, run_id};
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::Job;
 use gristmill_domain::words::thousands;
@@ -57,7 +57,7 @@ impl Prepared {
     /// A run as it would start with what was read.
     ///
     /// # Errors
-    /// A template that cannot be used.
+    /// A template that cannot be used; of an evaluation, questions that cannot be asked as the job wants.
     pub fn new(given: Given, read: SeedsRead) -> Result<Self, Error> {
         let SeedsRead {
             store: seeds,
@@ -88,8 +88,13 @@ impl Prepared {
         // The versions come from the templates, so the setup is made once to know them, and once with the run's name.
         start.prompts = start.setup()?.prompt_versions();
         start.run = run_id(&start.job, seeds.digest(), &start.prompts);
+        let setup = start.setup()?;
+        if let Some(evaluate) = &start.job.evaluate {
+            // Whether the limit in force covers it, the ledger knows.
+            evaluation_plan(&setup, evaluate, &seeds)?;
+        }
         Ok(Self {
-            setup: start.setup()?,
+            setup,
             start,
             seeds,
             bad_rows,

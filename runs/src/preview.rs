@@ -138,7 +138,7 @@ fn step(text: &mut String, name: &str, result: &TaskResult, task: Option<&Task>)
                 block(text, "→ unusable", &rejection.to_string());
                 block(text, "→ the reply", said);
             }
-            Output::Vectors(_) => {}
+            Output::Vectors(_) | Output::Likelihoods(_) => {}
         },
         Err(failure) => block(text, "failed", &failure.to_string()),
     }

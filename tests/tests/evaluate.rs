@@ -504,9 +504,12 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         .iter()
         .map(|arm| arm["arm"].as_str().unwrap_or("other"))
         .collect();
-    assert_eq!(arms[..4], ["base", "anchor", "unfiltered", "filtered"]);
+    assert_eq!(
+        arms[..5],
+        ["base", "few_shot_base", "anchor", "unfiltered", "filtered"]
+    );
     let [anchor, unfiltered, filtered] =
-        [1, 2, 3].map(|arm| plan["arms"][arm]["synthetic"].as_u64().unwrap());
+        [2, 3, 4].map(|arm| plan["arms"][arm]["synthetic"].as_u64().unwrap());
     assert!(anchor == 0 && filtered > 0 && unfiltered >= filtered, "{plan}");
     let ablate = [
         "ablate",
@@ -515,6 +518,8 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         "base",
         "--arms",
         "base,anchor",
+        "--shots",
+        "2",
         "--formats",
         "plain",
         "--max-tokens",
@@ -530,7 +535,26 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
     ];
     let told = json_of(&bench, &ablate);
     let results = told["arms"].as_array().unwrap();
-    assert_eq!(results.len(), 3);
+    let arms: Vec<&str> = results
+        .iter()
+        .map(|result| result["arm"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        arms,
+        ["majority_class", "base", "few_shot_base", "anchor", "filtered"]
+    );
+    // The most frequent of the labels is right where it is the reference.
+    let items = lines(&evaluation_of(&bench, "ablation/base").join("items.jsonl"));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for item in &items {
+        *counts.entry(item["references"][0].as_str().unwrap()).or_default() += 1;
+    }
+    assert_eq!(
+        results[0]["accuracy"]["count"].as_u64(),
+        counts.values().max().copied()
+    );
+    let figures = read_json(&evaluation_of(&bench, "ablation/few-shot-base").join("evaluation.json"));
+    assert_eq!(figures["models"][0]["model"], "base 2-shot");
     for result in results {
         assert!(result["accuracy"]["of"].as_u64().unwrap() > 0, "{result}");
         assert_eq!(
@@ -679,4 +703,327 @@ fn an_evaluation_is_shown_as_what_it_is() {
         (&again["models"], &again["comparisons"]),
         (&told["models"], &told["comparisons"])
     );
+}
+
+fn read_json(path: &std::path::Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The result of the only evaluation of an arm.
+fn evaluation_of(bench: &Bench, arm: &str) -> PathBuf {
+    let folder = bench.folder.path().join(arm).join("evaluations");
+    let mut runs = std::fs::read_dir(folder).unwrap();
+    runs.next().unwrap().unwrap().path().join("result")
+}
+
+#[test]
+fn an_evaluation_whose_budget_ran_out_resumes_with_a_larger_one() {
+    let unbroken = Desk::new(0.5, Faults::default());
+    let by_usd = |usd: f64| format!("filter: {{validator: {{kind: number}}}}\nbudget: {{usd: {usd}}}");
+    unbroken.job("eval.yaml", &by_usd(5.0));
+    let whole = unbroken.run("eval.yaml");
+    let spent: u64 = whole["spend"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|spend| spend["usd_micros"].as_u64().unwrap())
+        .sum();
+    let half = spent as f64 / 2e6;
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job("eval.yaml", &by_usd(half));
+    let short = desk.run("eval.yaml");
+    let failed = |told: &Value| -> u64 {
+        [0, 1]
+            .map(|model| told["models"][model]["failed"].as_u64().unwrap())
+            .iter()
+            .sum()
+    };
+    let asked = desk.billed();
+    assert!(failed(&short) > 0 && asked < 2 * FORMATS * QUESTIONS, "{short}");
+    let early = answers(&desk.result(&short));
+    assert_eq!(early.len() as u64, asked);
+    // The same budget changes nothing.
+    assert_eq!(desk.run("eval.yaml"), short);
+    assert_eq!(desk.billed(), asked);
+    // A little more answers a little more, and enough answers all of it; nothing is paid for twice.
+    desk.job("eval.yaml", &by_usd(1.3 * half));
+    let longer = desk.run("eval.yaml");
+    assert_eq!(longer["run"], short["run"]);
+    assert!(
+        failed(&longer) > 0 && failed(&longer) < failed(&short),
+        "{longer}"
+    );
+    desk.job("eval.yaml", &by_usd(5.0));
+    let full = desk.run("eval.yaml");
+    assert_eq!(failed(&full), 0, "{full}");
+    assert_eq!(desk.billed(), 2 * FORMATS * QUESTIONS, "the services' own books");
+    let late = answers(&desk.result(&full));
+    assert_eq!(late, answers(&unbroken.result(&whole)));
+    assert!(early.iter().all(|(key, grade)| late.get(key) == Some(grade)));
+    assert_eq!(full["comparisons"], whole["comparisons"]);
+    assert_eq!(full["end"], whole["end"]);
+    // What is stored tells the same again.
+    let folder = desk.result(&full).parent().unwrap().display().to_string();
+    std::fs::remove_dir_all(desk.result(&full)).unwrap();
+    let (code, again, why) = desk.said(&["assemble", &folder, "--output", "json"]);
+    assert_eq!(code, Some(0), "{why}");
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again["models"], full["models"]);
+}
+
+#[test]
+fn a_clusters_evaluation_goes_on_when_its_budget_is_raised() {
+    let desk = Desk::new(0.5, Faults::default());
+    desk.job(
+        "eval.yaml",
+        "filter: {validator: {kind: number}}\nbudget: {usd: 0.01}",
+    );
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&[]).unwrap();
+    let run = cluster
+        .submit(&desk.student.folder.path().join("eval.yaml"))
+        .unwrap();
+    cluster.finished(&run, LONG).unwrap();
+    let result = cluster.store().join(&run).join("result");
+    let early = answers(&result);
+    assert!(
+        !early.is_empty() && (early.len() as u64) < 2 * FORMATS * QUESTIONS,
+        "{} answers",
+        early.len()
+    );
+    cluster.ask(&["budget", &run, "--raise", "5usd"]).unwrap();
+    let all = |status: &Value| status["state"] == "finished" && status["limit"]["usd_micros"] == 5_000_000;
+    cluster.wait(&run, LONG, all).unwrap();
+    let late = answers(&result);
+    assert_eq!(late.len() as u64, 2 * FORMATS * QUESTIONS);
+    assert!(early.iter().all(|(key, grade)| late.get(key) == Some(grade)));
+    assert_eq!(
+        desk.billed(),
+        2 * FORMATS * QUESTIONS,
+        "nothing is paid for twice"
+    );
+}
+
+#[test]
+fn a_base_is_shown_training_rows_and_fluency_stands_beside_the_facts() {
+    let (bench, dataset) = with_student("max_steps=2");
+    let ask = |dataset: &str, more: &[&str]| {
+        let usual = [
+            "eval",
+            dataset,
+            "--student",
+            "student",
+            "--max-tokens",
+            "4",
+            "--formats",
+            "plain,json",
+        ];
+        [&usual[..], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<String>>()
+    };
+    let told = |args: &[String]| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        json_of(&bench, &args)
+    };
+    let result = told(&ask(&dataset, &["--shots", "3"]));
+    let models = result["models"].as_array().unwrap();
+    let names: Vec<&str> = models
+        .iter()
+        .map(|model| model["model"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["base+student", "base", "base 3-shot"]);
+    let shots: Vec<&str> = models[2]["shots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_str().unwrap())
+        .collect();
+    let items = lines(
+        &bench
+            .folder
+            .path()
+            .join(result["result"].as_str().unwrap())
+            .join("items.jsonl"),
+    );
+    assert_eq!(shots.len(), 3);
+    assert!(
+        items
+            .iter()
+            .all(|item| !shots.contains(&item["item"].as_str().unwrap()))
+    );
+    assert!(models[1]["shots"].is_null());
+    // What the base knows is what it knows without help, and the comparison with it, too.
+    assert_eq!(result["comparisons"][0]["before"], "base");
+    let questions = result["questions"].as_u64().unwrap();
+    for model in models {
+        let found = &model["perplexity"];
+        let number = |name: &str| found[name].as_f64().unwrap();
+        assert_eq!(found["texts"].as_u64(), Some(questions), "{model}");
+        // A token of this model is a byte.
+        assert_eq!(found["tokens"], found["bytes"]);
+        assert!(
+            (number("per_token").log2() - number("bits_per_byte")).abs() < 1e-9,
+            "{found}"
+        );
+        // Weights that were drawn know nothing yet: about as many bits as a byte has.
+        assert!((5.0..9.0).contains(&number("bits_per_byte")), "{found}");
+        assert_eq!(model["scorecard"]["answers"].as_u64(), Some(2 * questions));
+    }
+    assert_eq!(
+        models[1]["perplexity"], models[2]["perplexity"],
+        "the same weights"
+    );
+    assert_ne!(models[0]["perplexity"], models[1]["perplexity"]);
+    let page = std::fs::read_to_string(
+        bench
+            .folder
+            .path()
+            .join(result["result"].as_str().unwrap())
+            .join("evaluation.html"),
+    )
+    .unwrap();
+    assert!(page.contains("Fluency") && page.contains("bits a byte"), "{page}");
+    // A dataset alone has its real training rows.
+    let alone = std::path::Path::new(&dataset)
+        .join("dataset")
+        .display()
+        .to_string();
+    let of_dataset = told(&ask(&alone, &["--shots", "3"]));
+    let shown = of_dataset["models"][2]["shots"].as_array().unwrap();
+    assert_eq!(shown.len(), 3);
+    // There are not as many as that.
+    let args = ask(&dataset, &["--shots", "9999"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let output = bench.gristmill(&args).unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{why}");
+    assert!(
+        why.contains("may be shown") && why.contains("lower `shots`"),
+        "{why}"
+    );
+}
+
+#[test]
+fn the_likeliest_label_is_taken_and_who_tells_no_likelihoods_is_refused() {
+    let (bench, dataset) = with_student("max_steps=2");
+    let by_likelihood = ["--set", "evaluate.grade=likelihood", "--formats", "plain,json"];
+    let ask = [
+        &["eval", &dataset, "--student", "student", "--shots", "2"][..],
+        &by_likelihood,
+    ]
+    .concat();
+    let told = json_of(&bench, &ask);
+    assert_eq!(told["graded_by"], "likelihood");
+    let result = bench.folder.path().join(told["result"].as_str().unwrap());
+    let gold: BTreeMap<String, String> = lines(&result.join("items.jsonl"))
+        .iter()
+        .map(|item| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&item["item"]), text(&item["references"][0]))
+        })
+        .collect();
+    let answers = lines(&result.join("answers.jsonl"));
+    assert_eq!(answers.len(), gold.len() * 2 * 3);
+    let mut right: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for answer in &answers {
+        let choices = answer["choices"].as_array().unwrap();
+        let labels: Vec<&str> = choices
+            .iter()
+            .map(|choice| choice["text"].as_str().unwrap())
+            .collect();
+        assert_eq!(labels, ["yes", "no", "maybe"]);
+        let best = |a_character: bool| {
+            let score = |choice: &Value| {
+                let sum = choice["log_likelihood"].as_f64().unwrap();
+                let length = choice["text"].as_str().unwrap().chars().count() as f64;
+                if a_character { sum / length } else { sum }
+            };
+            let greatest = choices.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
+            greatest.unwrap()["text"].as_str().unwrap()
+        };
+        let reference = &gold[answer["item"].as_str().unwrap()];
+        assert_eq!(answer["reply"], best(false), "{answer}");
+        let hits = [false, true].map(|a_character| best(a_character) == reference);
+        assert_eq!(answer["grade"]["result"] == "correct", hits[0], "{answer}");
+        assert_eq!(answer["correct_normalized"], hits[1], "{answer}");
+        let counted = right.entry(answer["model"].as_str().unwrap()).or_default();
+        counted[0] += u64::from(hits[0]);
+        counted[1] += u64::from(hits[1]);
+    }
+    for model in told["models"].as_array().unwrap() {
+        let [plain, normalized] = right[model["model"].as_str().unwrap()];
+        assert_eq!(model["scorecard"]["accuracy"]["count"], plain, "{model}");
+        assert_eq!(model["accuracy_normalized"]["count"], normalized, "{model}");
+        assert_eq!(model["scorecard"]["not_attempted"]["count"], 0);
+    }
+    // An endpoint is refused before anything is asked, by `doctor` as well; its perplexity is not known, and it is said why.
+    let desk = Desk::new(0.5, Faults::default());
+    let labels = "filter: {validator: {kind: label, labels: ['1', '2']}}\nbudget: {calls: 400}";
+    desk.job("labels.yaml", labels);
+    for verb in ["run", "doctor"] {
+        let set = ["--set", "evaluate.grade=likelihood"];
+        let (code, told, why) = desk.said(&[&[verb, "labels.yaml", "--progress", "none"][..], &set].concat());
+        assert!(code.is_some_and(|code| code != 0), "{verb}: {told}{why}");
+        assert!(
+            format!("{told}{why}").contains("`weak` tells no likelihoods"),
+            "{verb}: {told}{why}"
+        );
+    }
+    assert_eq!(desk.billed(), 0);
+    desk.job("eval.yaml", BY_NUMBER);
+    let told = desk.run("eval.yaml");
+    for model in told["models"].as_array().unwrap() {
+        assert!(model["perplexity"].is_null(), "{model}");
+        let why = model["perplexity_missing"].as_str().unwrap();
+        assert!(why.contains("tells no likelihoods"), "{why}");
+    }
+}
+
+#[test]
+fn two_students_at_two_endpoints_are_compared_in_one_command() {
+    let desk = Desk::new(0.5, Faults::default());
+    let dataset = tiny_model::stored_run().display().to_string();
+    let (student, previous) = (desk.student.url(), desk.teacher.url());
+    let mut ask = vec![
+        "eval",
+        &dataset,
+        "--student",
+        &student,
+        "--model",
+        "weak",
+        "--previous",
+        &previous,
+    ];
+    let price = [
+        "--price",
+        "0.5,1.5",
+        "--budget",
+        "1usd",
+        "--formats",
+        "plain",
+        "--progress",
+        "none",
+    ];
+    ask.extend(price);
+    // One name for both is no way to tell them apart.
+    let (code, _, why) = desk.said(&ask);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("two models are called `weak`"), "{why}");
+    ask.extend(["--previous-model", "strong", "--output", "json"]);
+    let (code, told, why) = desk.said(&ask);
+    assert_eq!(code, Some(0), "{why}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let roles: Vec<(&str, &str)> = told["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| (model["model"].as_str().unwrap(), model["role"].as_str().unwrap()))
+        .collect();
+    assert_eq!(roles, [("weak", "student"), ("strong", "previous")]);
+    assert_eq!(told["comparisons"][0]["role"], "previous");
+    assert!(desk.teacher.bill().total.calls > 0 && desk.student.sim.bill().total.calls > 0);
 }

@@ -17,7 +17,6 @@
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
-use gristmill_domain::chat::Request;
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::refusal::with_advice;
 use gristmill_domain::work::{Work, embedding_worst_case};
@@ -150,20 +149,25 @@ impl Bench {
         };
         match &task.work {
             Work::Embed { texts } => place.embed(texts).await,
-            Work::Chat { request, .. } | Work::HeldOut { request, .. } => place.complete(request).await,
+            Work::Chat { .. } | Work::HeldOut { .. } | Work::Score { .. } => place.ask().await,
         }
     }
 }
 
 impl AttemptContext<'_> {
-    async fn complete(&self, request: &Request) -> Result<(), Unworkable> {
+    /// Asks a chat model.
+    async fn ask(&self) -> Result<(), Unworkable> {
         let name = &self.task.model;
         let model = self
             .context
             .models
             .get(name)
             .ok_or_else(|| Unworkable(format!("model `{name}` is not configured here")))?;
-        if let Some(line) = &model.batch {
+        if let Some(line) = model
+            .batch
+            .as_ref()
+            .filter(|_| self.task.work.request().is_some())
+        {
             self.bench.lane.join(*self, line).await;
             return Ok(());
         }
@@ -175,7 +179,7 @@ impl AttemptContext<'_> {
                 return Ok(());
             }
         };
-        let worst = model.price.worst_case(request);
+        let worst = self.task.work.worst_case(model.price);
         let Some(permitted) = self.permit(model, worst).await else {
             return Ok(());
         };
@@ -189,7 +193,7 @@ impl AttemptContext<'_> {
         let called = if permitted.has_lapsed() {
             Called::lapsed()
         } else {
-            self.call(model, request, fence).await
+            self.call(model, fence).await
         };
         if let Some(pause) = pass.end(called.line) {
             self.cool_down(model, pause).await;

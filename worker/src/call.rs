@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
-use gristmill_domain::chat::{Request, Response, Usage};
+use gristmill_domain::chat::{Prompt, Request, Response, Usage};
 use gristmill_domain::trial::Verdict;
-use gristmill_domain::work::{Output, Report};
+use gristmill_domain::work::{Output, Report, Work};
 use gristmill_ports::ledger::{Fence, Outcome};
 use gristmill_ports::limiter::Demand;
-use gristmill_ports::model::{CallError, Embedder, Scope};
+use gristmill_ports::model::{CallError, Embedder, Scope, ScoreError};
 use gristmill_proto::encode_report;
 
 use crate::bench::AttemptContext;
@@ -78,6 +78,20 @@ impl Called {
 }
 
 impl Called {
+    /// The task asks no chat model.
+    fn no_request() -> Self {
+        Self {
+            end: End::Settled {
+                actual: Amount::ZERO,
+                outcome: Outcome::Failed {
+                    reason: "the task asks no chat model".to_owned(),
+                },
+            },
+            line: CallEnd::Unsaid,
+            used: Some(Demand::NONE),
+        }
+    }
+
     /// How it ended for those who look at the line; `None` where it was never made.
     pub(crate) fn line_end(&self) -> Option<LineEnd> {
         let used = self.used.unwrap_or(Demand::NONE);
@@ -97,22 +111,24 @@ impl Called {
 
 impl AttemptContext<'_> {
     /// Sends the one request of an attempt.
-    pub(crate) async fn call(&self, model: &Model, request: &Request, fence: Fence) -> Called {
+    pub(crate) async fn call(&self, model: &Model, fence: Fence) -> Called {
+        match &self.task.work {
+            Work::Chat { request, .. } | Work::HeldOut { request, .. } => {
+                self.complete(model, request, fence).await
+            }
+            Work::Score {
+                prompt,
+                continuations,
+            } => self.score(model, prompt, continuations, fence).await,
+            Work::Embed { .. } => Called::no_request(),
+        }
+    }
+
+    async fn complete(&self, model: &Model, request: &Request, fence: Fence) -> Called {
         let response = match tokio::time::timeout(model.timeout, model.chat.complete(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return self.failed(model, error, fence.attempt).await,
-            Err(_) => {
-                let (name, seconds) = (&self.task.model, model.timeout.as_secs());
-                meter::timed_out(name);
-                return Called {
-                    end: End::Burn {
-                        reason: format!("`{name}` did not answer within {seconds} s"),
-                        wait: backoff(fence.attempt),
-                    },
-                    line: CallEnd::TimedOut,
-                    used: None,
-                };
-            }
+            Err(_) => return self.timed_out(model, fence.attempt),
         };
         self.bench.trials.answered(self.context.run, self.task);
         let booked = model.price.booked(request, &response);
@@ -120,6 +136,58 @@ impl AttemptContext<'_> {
             end: self.answered(model, request, response).await,
             line: CallEnd::Answered,
             used: Some(demand(booked)),
+        }
+    }
+
+    /// Asks how likely texts are. What is read is counted as prompt tokens; nothing is generated.
+    async fn score(&self, model: &Model, prompt: &Prompt, continuations: &[String], fence: Fence) -> Called {
+        let asked = model.chat.score(prompt, continuations);
+        let scores = match tokio::time::timeout(model.timeout, asked).await {
+            Ok(Ok(scores)) => scores,
+            Ok(Err(ScoreError::Call(error))) => return self.failed(model, error, fence.attempt).await,
+            Ok(Err(unsupported @ ScoreError::Unsupported)) => {
+                let reason = format!("`{}`: {unsupported}", self.task.model);
+                return Called {
+                    end: End::Settled {
+                        actual: Amount::ZERO,
+                        outcome: Outcome::Failed { reason },
+                    },
+                    line: CallEnd::Answered,
+                    used: Some(Demand::NONE),
+                };
+            }
+            Err(_) => return self.timed_out(model, fence.attempt),
+        };
+        self.bench.trials.answered(self.context.run, self.task);
+        let read = scores.usage.input_tokens;
+        let worst = self.task.work.worst_case(model.price).input_tokens;
+        let booked = Usage {
+            input_tokens: read.unwrap_or(worst),
+            cached_input_tokens: 0,
+            output_tokens: 0,
+        };
+        meter::tokens(&self.task.model, booked);
+        let output = Output::Likelihoods(scores.likelihoods);
+        Called {
+            end: End::Settled {
+                actual: model.price.cost(booked),
+                outcome: self.done(output, scores.model_version).await,
+            },
+            line: CallEnd::Answered,
+            used: Some(demand(booked)),
+        }
+    }
+
+    fn timed_out(&self, model: &Model, attempt: u32) -> Called {
+        let (name, seconds) = (&self.task.model, model.timeout.as_secs());
+        meter::timed_out(name);
+        Called {
+            end: End::Burn {
+                reason: format!("`{name}` did not answer within {seconds} s"),
+                wait: backoff(attempt),
+            },
+            line: CallEnd::TimedOut,
+            used: None,
         }
     }
 

@@ -45,6 +45,7 @@ fn key(run: RunId, task: &Task) -> Key {
     let kind = match &task.work {
         Work::Chat { reply, .. } => reply.name.clone(),
         Work::HeldOut { .. } => "held_out".to_owned(),
+        Work::Score { .. } => "score".to_owned(),
         Work::Embed { .. } => "embed".to_owned(),
     };
     (run, task.model.clone(), kind)

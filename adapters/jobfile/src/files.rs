@@ -27,19 +27,24 @@ pub(crate) fn check(
         Some(TableFormat::Csv) => Format::Csv,
         Some(TableFormat::Parquet) => Format::Parquet,
     };
-    for (i, pattern) in job.seeds.path.iter().enumerate() {
-        let path = if job.seeds.path.len() == 1 {
-            "seeds.path".to_owned()
-        } else {
-            format!("seeds.path.{i}")
-        };
-        let options = Options {
-            format,
-            base: Some(base.to_owned()),
-            ..Options::default()
-        };
-        if let Err(error) = Reader::open_with(&[pattern], &options) {
-            tell(&path, seeds_error(&error));
+    let shots: &[String] = job.evaluate.as_ref().map_or(&[], |evaluate| &evaluate.shots_path);
+    for (key, patterns) in [
+        ("seeds.path", &job.seeds.path[..]),
+        ("evaluate.shots_path", shots),
+    ] {
+        for (i, pattern) in patterns.iter().enumerate() {
+            let path = match patterns.len() {
+                1 => key.to_owned(),
+                _ => format!("{key}.{i}"),
+            };
+            let options = Options {
+                format,
+                base: Some(base.to_owned()),
+                ..Options::default()
+            };
+            if let Err(error) = Reader::open_with(&[pattern], &options) {
+                tell(&path, seeds_error(&error));
+            }
         }
     }
     for (path, spec) in job.models() {

@@ -100,6 +100,7 @@ fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
     for place in [
         "/seeds/path",
         "/seeds/documents/path",
+        "/evaluate/shots_path",
         "/budget/price_file",
         "/concepts/file",
         "/output/dir",

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use gristmill_domain::chat::sampler::Sampler;
-use gristmill_domain::chat::{Message, Prompt, Request, Response, Usage};
+use gristmill_domain::chat::{Prompt, Request, Response, Usage};
 use gristmill_ports::model::{CallError, ChatModel, Scope, ScoreError, Scores};
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,7 +41,7 @@ enum Job {
         reply: Reply<Response>,
     },
     Score {
-        messages: Vec<Message>,
+        prompt: Prompt,
         continuations: Vec<String>,
         reply: Reply<Scores>,
     },
@@ -105,10 +105,10 @@ impl ChatModel for NativeModel {
         self.ask(Job::Complete { request, reply }, answer).await
     }
 
-    async fn score(&self, messages: &[Message], continuations: &[String]) -> Result<Scores, ScoreError> {
+    async fn score(&self, prompt: &Prompt, continuations: &[String]) -> Result<Scores, ScoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Job::Score {
-            messages: messages.to_vec(),
+            prompt: prompt.clone(),
             continuations: continuations.to_vec(),
             reply,
         };
@@ -166,12 +166,12 @@ impl Desk {
                 }
             }
             Job::Score {
-                messages,
+                prompt,
                 continuations,
                 reply,
             } => {
                 if !reply.is_closed() {
-                    answer(reply, self.scores(&messages, &continuations));
+                    answer(reply, self.scores(&prompt, &continuations));
                 }
             }
         }
@@ -207,13 +207,7 @@ impl Desk {
         if request.schema.is_some() {
             return Err("the native engine has no structured output: ask in words".to_owned());
         }
-        let prompt = match &request.prompt {
-            Prompt::Chat(messages) => self.student.prompt(messages).map_err(|error| error.to_string())?,
-            Prompt::Raw(text) => self.student.text.raw(text)?,
-        };
-        if prompt.is_empty() {
-            return Err("the prompt is empty".to_owned());
-        }
+        let prompt = self.prompt(&request.prompt)?;
         self.fits(prompt.len(), request.max_tokens as usize, "tokens of answer")?;
         Ok(Asked {
             prompt,
@@ -223,18 +217,36 @@ impl Desk {
         })
     }
 
-    fn scores(&self, messages: &[Message], continuations: &[String]) -> Result<Scores, CallError> {
+    /// The tokens of a prompt, at least one.
+    fn prompt(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
+        let tokens = match prompt {
+            Prompt::Chat(messages) => self.student.prompt(messages).map_err(|error| error.to_string())?,
+            Prompt::Raw(text) => self.student.text.raw(text)?,
+        };
+        match tokens.is_empty() {
+            true => Err("the prompt is empty".to_owned()),
+            false => Ok(tokens),
+        }
+    }
+
+    fn scores(&self, prompt: &Prompt, continuations: &[String]) -> Result<Scores, CallError> {
         let refused = |error: Error| self.refused(error.to_string());
-        let prompt = self.student.prompt(messages).map_err(refused)?;
         let continuations = self.student.continuations(continuations).map_err(refused)?;
-        let longest = continuations.iter().map(Vec::len).max().unwrap_or_default();
-        self.fits(prompt.len(), longest, "tokens of the longest continuation")
-            .map_err(|reason| self.refused(reason))?;
-        let likelihoods = self
-            .student
-            .likelihoods_of(&prompt, &continuations)
-            .map_err(|error| self.unknown(&error.to_string()))?;
-        let read = prompt.len() + continuations.iter().map(Vec::len).sum::<usize>();
+        let scored = match prompt {
+            Prompt::Raw(text) if text.is_empty() => {
+                self.student.document_likelihoods(&continuations, self.context)
+            }
+            prompt => {
+                let prompt = self.prompt(prompt).map_err(|reason| self.refused(reason))?;
+                let longest = continuations.iter().map(Vec::len).max().unwrap_or_default();
+                self.fits(prompt.len(), longest, "tokens of the longest continuation")
+                    .map_err(|reason| self.refused(reason))?;
+                let scored = self.student.likelihoods_of(&prompt, &continuations);
+                scored.map(|likelihoods| (likelihoods, prompt.len()))
+            }
+        };
+        let (likelihoods, before) = scored.map_err(|error| self.unknown(&error.to_string()))?;
+        let read = before + continuations.iter().map(Vec::len).sum::<usize>();
         let usage = Usage {
             input_tokens: read as u64,
             cached_input_tokens: 0,

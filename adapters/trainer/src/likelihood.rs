@@ -1,7 +1,7 @@
 //! How likely texts are behind a prompt, which is read once for all of them.
 
 use candle_core::{Result, Tensor};
-use gristmill_ports::model::Likelihood;
+use gristmill_domain::chat::Likelihood;
 
 use crate::attention::log_softmax;
 use crate::model::Model;
@@ -51,6 +51,37 @@ pub(crate) fn likelihoods(
         }));
     }
     Ok(likelihoods)
+}
+
+/// The likelihood of a text behind the one token that a document begins with. It is read in windows of `context` tokens, each behind the last
+/// token of the one before (`loglikelihood_rolling` of lm-evaluation-harness, with a context of one token).
+pub(crate) fn of_document(model: &Model, beginning: u32, text: &[u32], context: usize) -> Result<Likelihood> {
+    let (mut sum, mut before) = (0.0, beginning);
+    for window in text.chunks(context.max(1)) {
+        let Some((last, seen)) = window.split_last() else {
+            continue;
+        };
+        let inputs: Vec<u32> = std::iter::once(before).chain(seen.iter().copied()).collect();
+        let mut sequence = Sequence::new(inputs.len());
+        while sequence.read() < inputs.len() {
+            let at = sequence.read();
+            let tokens = next_piece(&inputs, at);
+            let targets = window.get(at..at + tokens.len()).unwrap_or_default().to_vec();
+            let part = Part {
+                sequence: &mut sequence,
+                tokens,
+                logits: Logits::All,
+            };
+            if let Some(logits) = pass(model, &mut [part])? {
+                sum += chosen(&log_softmax(&logits)?, targets)?.iter().sum::<f64>();
+            }
+        }
+        before = *last;
+    }
+    Ok(Likelihood {
+        log_likelihood: sum,
+        tokens: text.len() as u32,
+    })
 }
 
 /// Logarithms of the probabilities of the continuations' tokens but their first, one behind the other.

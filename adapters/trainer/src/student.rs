@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use candle_core::Device;
-use gristmill_domain::chat::Message;
 use gristmill_domain::chat::sampler::Sampler;
+use gristmill_domain::chat::{Likelihood, Message};
 use gristmill_domain::training::{Lora, Method};
-use gristmill_ports::model::Likelihood;
 
 use crate::Error;
 use crate::batch::{Answered, Asked, Batch};
-use crate::likelihood::likelihoods;
+use crate::likelihood::{likelihoods, of_document};
 use crate::load::{Trained, load};
 use crate::model::Model;
 use crate::peft;
@@ -105,6 +104,20 @@ impl Student {
         continuations: &[Vec<u32>],
     ) -> Result<Vec<Likelihood>, Error> {
         Ok(likelihoods(&self.model, prompt, continuations)?)
+    }
+
+    /// How likely texts are by themselves, as documents, of tokens; and the tokens that stand before each of them. Those longer than `context` tokens
+    /// are read in windows.
+    pub(crate) fn document_likelihoods(
+        &self,
+        texts: &[Vec<u32>],
+        context: usize,
+    ) -> Result<(Vec<Likelihood>, usize), Error> {
+        let beginning = self.text.document_beginning().map_err(Error::Unsupported)?;
+        let scored = texts
+            .iter()
+            .map(|text| of_document(&self.model, beginning, text, context));
+        Ok((scored.collect::<Result<_, _>>()?, 1))
     }
 
     /// The tokens of a prompt, at least one.

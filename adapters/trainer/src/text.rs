@@ -39,14 +39,10 @@ impl std::fmt::Debug for Text {
     }
 }
 
+/// What stands between two documents in the training data of SmolLM2 and Qwen.
+const END_OF_TEXT: &str = "<|endoftext|>";
 /// Tokens that end a turn in the templates of common families, beside those that a model names itself.
-const TURN_ENDS: [&str; 5] = [
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|end_of_text|>",
-    "<|endoftext|>",
-    "</s>",
-];
+const TURN_ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|end_of_text|>", END_OF_TEXT, "</s>"];
 
 impl Text {
     /// Reads the vocabulary and the template of a base model: a `.gguf` file, or a folder in Hugging Face layout.
@@ -210,6 +206,18 @@ impl Text {
         let mut ids: Vec<u32> = self.beginning.into_iter().collect();
         ids.extend(encode(&self.plain, text, true)?);
         Ok(ids)
+    }
+
+    /// The token that a document begins with: the one that the vocabulary puts before each text, or else the one that ends texts, which stands
+    /// between the documents that a model was trained on.
+    ///
+    /// # Errors
+    /// A vocabulary that has neither.
+    pub(crate) fn document_beginning(&self) -> Result<u32, String> {
+        let first = self.raw("")?.first().copied();
+        let separator = || self.tokenizer.token_to_id(END_OF_TEXT);
+        let found = first.or_else(separator).or_else(|| self.ends.first().copied());
+        found.ok_or_else(|| "its vocabulary has no token that a document begins with".to_owned())
     }
 
     /// The tokens of a text that follows another. What looks like a special token in it is text.

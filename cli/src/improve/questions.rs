@@ -18,12 +18,13 @@ use gristmill_runs::evaluation::{Evaluation, StoredItem, read_answers, read_item
 use serde_json::json;
 
 use crate::args::{AskingArgs, EvalArgs, FormatArg};
+use crate::eval::EvalInputs;
 use crate::failure::Failure;
 use crate::view::View;
 use crate::{diagnosis, eval};
 
-/// Calls that a question may take: one that failed is tried again.
-const TRIES: usize = 2;
+/// Calls that a row may take: it is answered and its text is measured, and either that failed is tried again.
+const CALLS: usize = 4;
 
 /// How rows are asked, and where the answers go.
 pub(super) struct Questions<'a> {
@@ -58,7 +59,7 @@ impl Questions<'_> {
             no_base: true,
             ..self.args(run, student, left)
         };
-        let (evaluation, folder) = eval::evaluated(args, None, self.view.clone()).await?;
+        let (evaluation, folder) = eval::evaluated(args, EvalInputs::default(), self.view.clone()).await?;
         Ok(Student {
             model: student.to_owned(),
             accuracy: accuracy(&evaluation, &folder)?,
@@ -77,7 +78,7 @@ impl Questions<'_> {
             validation: !test,
             ..self.args(run, &student.model, left)
         };
-        let (evaluation, folder) = eval::evaluated(args, None, self.view.clone()).await?;
+        let (evaluation, folder) = eval::evaluated(args, EvalInputs::default(), self.view.clone()).await?;
         let of_base = evaluation
             .comparisons
             .iter()
@@ -109,7 +110,7 @@ impl Questions<'_> {
         let args = EvalArgs {
             no_base: true,
             asking,
-            budget: Some(format!("{}calls", TRIES * ids.len())),
+            budget: Some(format!("{}calls", CALLS * ids.len())),
             ..self.args(run, student, Limit::default())
         };
         let (_, folder) = eval::evaluated_on(args, &rows, self.view.clone()).await?;
@@ -127,10 +128,14 @@ impl Questions<'_> {
             previous: None,
             base: None,
             no_base: false,
+            shots: None,
             teacher: false,
             model: None,
             key_env: None,
             price: None,
+            previous_model: None,
+            previous_key_env: None,
+            previous_price: None,
             validation: false,
             asking: self.asking.clone(),
             budget: self.judged.then(|| budget(left)),

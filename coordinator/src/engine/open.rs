@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use gristmill_domain::amount::Amount;
 use gristmill_domain::chat::Price;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::work::{Task, Work, embedding_worst_case};
+use gristmill_domain::work::Task;
 use gristmill_ports::ledger::{NewTask, Open};
 use gristmill_proto::Envelope;
 
@@ -46,16 +46,8 @@ impl Engine<'_, '_> {
     }
 
     pub(crate) fn worst_case(&self, task: &Task) -> Amount {
-        match &task.work {
-            Work::Chat { request, .. } | Work::HeldOut { request, .. } => self
-                .site
-                .prices
-                .get(&task.model)
-                .copied()
-                .unwrap_or(Price::FREE)
-                .worst_case(request),
-            Work::Embed { texts } => embedding_worst_case(texts),
-        }
+        let price = self.site.prices.get(&task.model).copied();
+        task.work.worst_case(price.unwrap_or(Price::FREE))
     }
 
     /// Opens tasks and publishes them. A trace a batch: what becomes of its tasks hangs below it.

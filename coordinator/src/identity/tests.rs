@@ -101,6 +101,43 @@ fn a_local_models_engine_and_adapter_decide_the_id() {
     );
 }
 
+#[test]
+fn what_a_model_is_shown_decides_an_evaluation_and_nothing_shown_is_as_before() {
+    let of = |model: Value, more: Value| {
+        let mut job = plain();
+        job["teacher"] = serde_json::json!([]);
+        let mut asked = serde_json::json!({"role": "base", "base_url": "https://h/v1", "model": "m"});
+        asked
+            .as_object_mut()
+            .unwrap()
+            .extend(model.as_object().unwrap().clone());
+        let mut evaluate = serde_json::json!({ "models": [asked] });
+        evaluate
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        job["evaluate"] = evaluate;
+        id(job)
+    };
+    let none = serde_json::json!({});
+    let bare = of(none.clone(), none.clone());
+    assert_eq!(
+        bare,
+        of(
+            serde_json::json!({"shots": 0}),
+            serde_json::json!({"shots_path": []})
+        )
+    );
+    let shown = of(serde_json::json!({"shots": 2}), none.clone());
+    let more = of(serde_json::json!({"shots": 4}), none);
+    let from_files = of(
+        serde_json::json!({"shots": 4}),
+        serde_json::json!({"shots_path": "rows.jsonl"}),
+    );
+    let all = std::collections::BTreeSet::from([bare, shown, more, from_files]);
+    assert_eq!(all.len(), 4);
+}
+
 #[tokio::test]
 async fn a_stored_run_is_that_of_its_job() {
     let state = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/runs/0.1/run/state");

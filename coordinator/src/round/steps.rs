@@ -136,7 +136,7 @@ pub(crate) fn read(brought: Brought) -> (Result<Fields, Unusable>, Option<String
             let outcome = match output {
                 Output::Fields(fields) => Ok(fields),
                 Output::Rejected { rejection, text } => unusable(rejection, text),
-                Output::Vectors(_) => {
+                Output::Vectors(_) | Output::Likelihoods(_) => {
                     let detail = "the task brought something else than was asked for";
                     unusable(Rejection::new(Reason::Format, detail), String::new())
                 }

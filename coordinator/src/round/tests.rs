@@ -331,7 +331,9 @@ fn a_judge_is_measured_on_answers_that_are_known_to_be_wrong_and_is_not_told() {
                 reason: "by the numbers".into(),
             }))
         }
-        Work::Embed { .. } | Work::HeldOut { .. } => panic!("only candidates are asked for"),
+        Work::Embed { .. } | Work::HeldOut { .. } | Work::Score { .. } => {
+            panic!("only candidates are asked for")
+        }
     };
     let rows = stage.run(&script);
     assert!(rows.iter().all(Row::calibrates));

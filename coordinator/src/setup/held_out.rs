@@ -1,4 +1,4 @@
-//! Held-out questions, and grades of the answers to them, as tasks.
+//! Held-out questions, grades of the answers to them, and how likely labels and texts are, as tasks.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,9 @@ use gristmill_domain::chat::{Message, Prompt, Request, Role};
 use gristmill_domain::job::{Evaluate, GradedBy, ModelSpec, PromptForm, PromptFormat, Structured};
 use gristmill_domain::prompt::{Template, Variables};
 use gristmill_domain::reply::{Holds, Member, Reply};
+use gristmill_domain::row::completion;
 use gristmill_domain::seed::Seed;
-use gristmill_domain::work::{Address, HELD_OUT, Subject, Task, Work, needs};
+use gristmill_domain::work::{Address, HELD_OUT, SCORE, Subject, Task, Work, needs};
 
 use super::Setup;
 use crate::Error;
@@ -16,6 +17,38 @@ use crate::Error;
 const GRADE_PROMPT: &str = "grade";
 /// Completion tokens of a grade.
 const GRADE_TOKENS: u32 = 400;
+
+/// What the final number of a solution stands behind, where a prompt asks for one (GSM8K).
+const NUMBER_MARK: &str = "####";
+
+/// What people wrote in a row, as one text: its passage, its question and its answer. Empty where they wrote nothing.
+pub fn row_text(seed: &Seed) -> String {
+    let answer = completion(seed.reasoning.as_deref().unwrap_or_default(), &seed.answer);
+    let parts = [
+        seed.context.as_deref().unwrap_or_default(),
+        &seed.question,
+        &answer,
+    ];
+    let parts: Vec<&str> = parts
+        .into_iter()
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join("\n\n")
+}
+
+/// The messages of a prompt, apart: those that frame it, and the rest.
+fn framed(prompt: Prompt) -> (Vec<Message>, Vec<Message>) {
+    match prompt {
+        Prompt::Chat(messages) => messages
+            .into_iter()
+            .partition(|message| message.role == Role::System),
+        Prompt::Raw(content) => {
+            let role = Role::User;
+            (Vec::new(), vec![Message { role, content }])
+        }
+    }
+}
 
 /// What a judge says of an answer to a held-out question.
 pub(crate) fn grade_reply() -> Reply {
@@ -33,6 +66,17 @@ pub(crate) fn grade_reply() -> Reply {
             ),
         ],
     }
+}
+
+/// How a held-out question is put to a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeldOutRequest<'a> {
+    /// Who is asked.
+    pub(crate) model: &'a ModelSpec,
+    /// How the question is put.
+    pub(crate) format: PromptFormat,
+    /// Real rows that are shown before it.
+    pub(crate) shots: &'a [Seed],
 }
 
 impl Setup {
@@ -61,21 +105,17 @@ impl Setup {
         &self,
         address: Address,
         evaluate: &Evaluate,
-        spec: &ModelSpec,
-        format: PromptFormat,
+        asked: HeldOutRequest<'_>,
         seed: &Seed,
     ) -> Result<Task, Error> {
-        let prompt = match format.prompt() {
-            None => self.as_trained(seed),
-            Some(name) => self.filled(name, &self.held_out_variables(seed))?,
-        };
+        let prompt = self.held_out_prompt(asked, seed)?;
         let id = address.task_id(self.run);
         let request = Request {
             prompt,
             max_tokens: evaluate.max_tokens,
             temperature: 0.0,
             top_p: 1.0,
-            seed: id.request_seed(),
+            seed: self.held_out_seed(address),
             stop: Vec::new(),
             schema: None,
         };
@@ -92,15 +132,50 @@ impl Setup {
                 database: seed.database.clone(),
                 ..Subject::default()
             },
-            member: format.member().map(str::to_owned),
+            member: asked.format.member().map(str::to_owned),
         };
         Ok(Task {
             id,
             address,
-            model: spec.name(),
+            model: asked.model.name(),
             needs,
             work,
         })
+    }
+
+    /// The task of finding how likely each label is to be a model's answer to a held-out question.
+    pub(crate) fn held_out_labels(
+        &self,
+        address: Address,
+        asked: HeldOutRequest<'_>,
+        seed: &Seed,
+    ) -> Result<Task, Error> {
+        let labels = self.job.filter.validator.choices();
+        Ok(self.score(
+            address,
+            asked.model,
+            self.held_out_prompt(asked, seed)?,
+            labels.iter().map(|label| asked.format.reply(label)).collect(),
+        ))
+    }
+
+    /// The task of finding how likely the text of a held-out row is to a model, by itself.
+    pub(crate) fn held_out_text(&self, address: Address, model: &ModelSpec, seed: &Seed) -> Task {
+        let beginning = Prompt::Raw(String::new());
+        self.score(address, model, beginning, vec![row_text(seed)])
+    }
+
+    fn score(&self, address: Address, model: &ModelSpec, prompt: Prompt, continuations: Vec<String>) -> Task {
+        Task {
+            id: address.task_id(self.run),
+            address,
+            model: model.name(),
+            needs: vec![SCORE.to_owned()],
+            work: Work::Score {
+                prompt,
+                continuations,
+            },
+        }
     }
 
     /// The task of grading an answer to a held-out question.
@@ -119,7 +194,7 @@ impl Setup {
             max_tokens: GRADE_TOKENS.max(self.job.generate.max_tokens),
             temperature: 0.0,
             top_p: 1.0,
-            seed: id.request_seed(),
+            seed: self.held_out_seed(address),
             stop: Vec::new(),
             schema: matches!(spec.structured(), Structured::JsonSchema | Structured::Tool)
                 .then(|| reply.schema()),
@@ -137,6 +212,56 @@ impl Setup {
             needs,
             work,
         })
+    }
+
+    /// The sampling seed of a request: that of the first try at it, so that an evaluation that was reopened with a larger budget comes to what one
+    /// with that budget from the start comes to.
+    fn held_out_seed(&self, address: Address) -> u32 {
+        let mut first = address;
+        first.step.call.pass = 0;
+        first.task_id(self.run).request_seed()
+    }
+
+    /// A question in a format, behind the turns of the rows that are shown. What frames the conversation stands first, and once.
+    fn held_out_prompt(&self, asked: HeldOutRequest<'_>, seed: &Seed) -> Result<Prompt, Error> {
+        let question = self.in_format(asked.format, seed)?;
+        if asked.shots.is_empty() {
+            return Ok(question);
+        }
+        let (mut messages, question) = framed(question);
+        for shot in asked.shots {
+            messages.extend(framed(self.in_format(asked.format, shot)?).1);
+            messages.push(Message {
+                role: Role::Assistant,
+                content: self.shown_answer(asked.format, shot),
+            });
+        }
+        messages.extend(question);
+        Ok(Prompt::Chat(messages))
+    }
+
+    fn in_format(&self, format: PromptFormat, seed: &Seed) -> Result<Prompt, Error> {
+        match format.prompt() {
+            None => Ok(self.as_trained(seed)),
+            Some(name) => self.filled(name, &self.held_out_variables(seed)),
+        }
+    }
+
+    /// The answer of a row that is shown, in the form that the format asks for.
+    fn shown_answer(&self, format: PromptFormat, seed: &Seed) -> String {
+        let last = seed.references.first().unwrap_or(&seed.answer);
+        let whole = || completion(seed.reasoning.as_deref().unwrap_or_default(), &seed.answer);
+        let reasons = self.job.generate.reasoning && self.job.filter.validator.name() == "number";
+        match format {
+            PromptFormat::Plain | PromptFormat::Labelled => whole(),
+            PromptFormat::Instructed if reasons => match whole() {
+                marked if marked.contains(NUMBER_MARK) => marked,
+                whole => format!("{whole}\n{NUMBER_MARK} {last}"),
+            },
+            PromptFormat::Instructed if self.job.filter.validator.compares_references() => last.clone(),
+            PromptFormat::Instructed => seed.answer.clone(),
+            PromptFormat::Json => format.reply(last),
+        }
     }
 
     /// A question as the dataset's rows put it.

@@ -133,6 +133,21 @@ fn a_start_comes_back_as_it_was() {
 }
 
 #[test]
+fn an_evaluation_crosses() {
+    let mut job = job();
+    let models = [
+        with(model(), json!({"role": "student", "weights": "w", "shots": 4})),
+        with(model(), json!({"role": "base", "model": "other"})),
+    ];
+    job["evaluate"] = json!({
+        "models": models, "split": "validation", "formats": ["json"], "questions": 5, "grade": "likelihood", "min_f1": 0.5,
+        "max_tokens": 9, "shots_path": ["a", "b"],
+    });
+    let start = start(&job);
+    same(&crossed(&start), &start);
+}
+
+#[test]
 fn every_validator_crosses() {
     for example in Settings::EXAMPLES {
         let validator: Value = serde_json::from_str(example).unwrap();
@@ -270,6 +285,7 @@ fn history() -> Value {
         }}}}),
         json!({"Ok": {"model_version": "v", "output": {"rejected": {"rejection": {"reason": "refusal", "detail": "d"}, "text": "t"}}}}),
         json!({"Ok": {"model_version": "v", "output": {"vectors": [[0.1, 0.2], []]}}}),
+        json!({"Ok": {"model_version": "v", "output": {"likelihoods": [{"log_likelihood": -1.5, "tokens": 2}]}}}),
         json!({"Err": "it failed"}),
     ];
     let tasks: Vec<Value> = brought

@@ -63,6 +63,7 @@ fn reply(row: &OneRow, result: &TaskResult) -> Markup {
             Err(failure) => p.verdict { span.sign aria-hidden="true" { "✗" } "failed: " (Shown(&failure.to_string())) },
             Ok(report) => @match &report.output {
                 Output::Vectors(vectors) => p { (many(vectors.len() as u64, "vector")) },
+                Output::Likelihoods(likelihoods) => p { (many(likelihoods.len() as u64, "likelihood")) },
                 Output::Rejected { rejection, text } => {
                     p.verdict { span.sign aria-hidden="true" { "✗" } "unusable: " (Shown(&rejection.to_string())) }
                     (block("The reply", text, &whole("reply")))
@@ -85,7 +86,7 @@ pub(super) fn reply_text(history: &History, task: &str, part: &str) -> Option<St
         .iter()
         .find(|result| result.task.to_string() == task)?;
     match &result.brought.as_ref().ok()?.output {
-        Output::Vectors(_) => None,
+        Output::Vectors(_) | Output::Likelihoods(_) => None,
         Output::Rejected { text, .. } => (part == "reply").then(|| text.clone()),
         Output::Fields(fields) => match fields.get(part) {
             Some(value) => Some(value.shown().to_string()),

@@ -138,6 +138,12 @@ impl Labels {
         Some(&found.name)
     }
 
+    /// The place in the set of the label that a text consists of; `None` for any other text.
+    pub fn place(&self, text: &str) -> Option<usize> {
+        let words = words(text);
+        self.labels.iter().position(|label| label.words == words)
+    }
+
     /// The final label of a completion, in the set's spelling.
     ///
     /// Looked for in a JSON field, then as the whole text, behind "final answer", behind any announcement ("Answer:",

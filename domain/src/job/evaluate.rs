@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, ModelSpec, Report};
+use super::{Engine, Job, ModelSource, ModelSpec, Report, model};
 use crate::seed::Split;
 
 /// What makes a job an evaluation: its held-out rows are asked, and no rows are made.
@@ -30,6 +30,15 @@ pub struct Evaluate {
     /// Completion tokens of an answer at most.
     #[serde(default = "Evaluate::default_max_tokens")]
     pub max_tokens: u32,
+    /// Files of the real rows that `shots` are drawn from: a file, a glob, or a list of them, with the columns of `seeds.fields`. They are never
+    /// asked.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "model::one_or_many"
+    )]
+    #[schemars(with = "model::OneOrMany<String>")]
+    pub shots_path: Vec<String>,
 }
 
 /// A model that answers, and what it is to the student.
@@ -44,6 +53,23 @@ pub struct EvaluatedModel {
     /// evaluated again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Real rows of the anchor that it is shown before each question, as earlier turns of the chat: 0, the default, asks it *zero-shot*.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shots: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl EvaluatedModel {
+    /// The name that results tell it by: the model's, and how many rows it is shown, such as `smollm2-135m-instruct 4-shot`.
+    pub fn name(&self) -> String {
+        match self.shots {
+            0 => self.spec.name(),
+            shots => format!("{} {shots}-shot", self.spec.name()),
+        }
+    }
 }
 
 /// What a model is in an evaluation.
@@ -139,6 +165,8 @@ pub enum GradedBy {
     Text,
     /// By the judge, who sees the reference.
     Judge,
+    /// By the label of `filter.validator` that is the likeliest answer to the model: it is not asked to write one.
+    Likelihood,
 }
 
 impl Evaluate {
@@ -173,9 +201,11 @@ impl Job {
             "name it in `evaluate.models` with `role: teacher` to have it answer, or leave it out",
         );
         for (i, model) in evaluate.models.iter().enumerate() {
-            let twin = evaluate.models[..i]
-                .iter()
-                .any(|other| other.spec.name() == model.spec.name());
+            // One model may be asked with and without shots: its calls are booked together.
+            let twin = evaluate.models[..i].iter().any(|other| {
+                other.name() == model.name()
+                    || other.spec.name() == model.spec.name() && other.spec != model.spec
+            });
             report.when(
                 twin,
                 format!("evaluate.models.{i}"),
@@ -183,6 +213,12 @@ impl Job {
                 "books and results tell models apart by name: give each once, and rename one of two folders of one name",
             );
         }
+        report.when(
+            !evaluate.shots_path.is_empty() && evaluate.models.iter().all(|model| model.shots == 0),
+            "evaluate.shots_path",
+            "no model is shown examples, so that it does nothing",
+            "set `shots` of a model in `evaluate.models`, or leave it out",
+        );
         let students = evaluate
             .models
             .iter()
@@ -231,6 +267,7 @@ impl Job {
             "a judge is to grade, and the job has none",
             "add a `judge`, or set `evaluate.grade` to `validator` or `text`",
         );
+        self.check_likelihood(evaluate, report);
         report.when(
             by != GradedBy::Text && evaluate.min_f1.is_some(),
             "evaluate.min_f1",
@@ -245,6 +282,108 @@ impl Job {
             "seeds.fields.references",
             "an evaluation needs the right answers",
             "name their column",
+        );
+    }
+
+    /// Labels are scored by models that tell likelihoods.
+    fn check_likelihood(&self, evaluate: &Evaluate, report: &mut Report) {
+        if self.graded_by() != GradedBy::Likelihood {
+            return;
+        }
+        report.when(
+            self.filter.validator.choices().is_empty(),
+            "evaluate.grade",
+            "no list says which answers there are to choose from by their likelihood",
+            "set `filter.validator: {kind: label, labels: […]}`, or grade in another way",
+        );
+        for (i, model) in evaluate.models.iter().enumerate() {
+            report.when(
+                !model.spec.tells_likelihoods(),
+                format!("evaluate.models.{i}"),
+                format!(
+                    "`{}` tells no likelihoods, by which `evaluate.grade: likelihood` grades",
+                    model.spec.name()
+                ),
+                "name a model of this process with `engine: native`, or set `evaluate.grade: validator`",
+            );
+        }
+    }
+}
+
+impl ModelSpec {
+    /// Whether the model tells how likely given texts are. Endpoints do not, nor does llama.cpp here.
+    pub fn tells_likelihoods(&self) -> bool {
+        matches!(self.source(), Some(ModelSource::Local(local)) if local.engine() == Engine::Native)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is wrong with an evaluation by these models, each as `path: message`.
+    fn problems(models: Value, more: Value) -> Vec<String> {
+        let mut evaluate = json!({ "models": models });
+        if let (Some(evaluate), Value::Object(more)) = (evaluate.as_object_mut(), more) {
+            evaluate.extend(more);
+        }
+        let job: Job = serde_json::from_value(json!({
+            "seeds": {"path": "s.jsonl"}, "budget": {"calls": 10}, "evaluate": evaluate,
+            "filter": {"validator": {"kind": "label", "labels": ["yes", "no"]}},
+        }))
+        .unwrap();
+        let problems = job.check().into_iter();
+        let of_it = problems.filter(|problem| problem.path.starts_with("evaluate"));
+        of_it
+            .map(|problem| format!("{}: {}", problem.path, problem.message))
+            .collect()
+    }
+
+    fn base(more: Value) -> Value {
+        let mut model = json!({"role": "base", "local": {"name": "m.gguf", "engine": "native"}});
+        if let (Some(model), Value::Object(more)) = (model.as_object_mut(), more) {
+            model.extend(more);
+        }
+        model
+    }
+
+    #[test]
+    fn one_model_is_asked_with_and_without_shots_under_names_of_their_own() {
+        let none = || json!({});
+        let both = json!([base(none()), base(json!({"shots": 4}))]);
+        assert_eq!(problems(both, none()), [""; 0]);
+        let twice = problems(
+            json!([base(json!({"shots": 4})), base(json!({"shots": 4}))]),
+            none(),
+        );
+        assert!(twice[0].contains("two models are called `m`"), "{twice:?}");
+        let other =
+            json!({"role": "other", "local": {"name": "elsewhere/m.gguf", "engine": "native"}, "shots": 4});
+        let namesakes = problems(json!([base(none()), other]), none());
+        assert!(namesakes[0].contains("two models are called"), "{namesakes:?}");
+        let idle = problems(json!([base(none())]), json!({"shots_path": "rows.jsonl"}));
+        assert!(idle[0].starts_with("evaluate.shots_path: "), "{idle:?}");
+        let model: EvaluatedModel = serde_json::from_value(base(json!({"shots": 4}))).unwrap();
+        assert_eq!(model.name(), "m 4-shot");
+    }
+
+    #[test]
+    fn only_models_that_tell_likelihoods_are_graded_by_them() {
+        let grade = || json!({"grade": "likelihood"});
+        assert_eq!(problems(json!([base(json!({}))]), grade()), [""; 0]);
+        let endpoint = json!({"role": "student", "base_url": "http://h/v1", "model": "far", "price": {"input": 0, "output": 0}});
+        let llama = json!({"role": "other", "local": "other.gguf"});
+        let told = problems(json!([base(json!({})), endpoint, llama]), grade());
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].starts_with("evaluate.models.1: `far` tells no likelihoods"),
+            "{told:?}"
+        );
+        assert!(
+            told[1].starts_with("evaluate.models.2: `other` tells no likelihoods"),
+            "{told:?}"
         );
     }
 }

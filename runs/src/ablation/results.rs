@@ -76,6 +76,7 @@ pub fn compared(plans: &[ArmPlan], students: &[EvaluatedStudent]) -> anyhow::Res
     let results = plans.iter().zip(students).map(result);
     let mut results = results.collect::<anyhow::Result<Vec<_>>>()?;
     judge(&mut results);
+    results.splice(0..0, majority_class(whole, confidence)?);
     Ok(results)
 }
 
@@ -85,6 +86,24 @@ fn earned(without: &PairedComparison) -> Interval {
         low: -without.interval.high,
         high: -without.interval.low,
     }
+}
+
+/// What always saying the most frequent answer comes to, held against the run's own dataset; `None` where answers are no labels.
+fn majority_class(whole: &EvaluatedStudent, confidence: Confidence) -> anyhow::Result<Option<ArmResult>> {
+    let Some((majority, change)) = whole.majority_class(confidence)? else {
+        return Ok(None);
+    };
+    Ok(Some(ArmResult {
+        plan: ArmPlan {
+            arm: Arm::MajorityClass,
+            synthetic: 0,
+            cost: MicroUsd(0),
+        },
+        accuracy: Some(majority.accuracy),
+        change,
+        points_per_usd: None,
+        verdict: None,
+    }))
 }
 
 /// Says of each part that is left out whether it mattered. Of many parts, one seems to by chance: p-values are adjusted for their number (Holm 1979).

@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gristmill_coordinator::{EvaluationPlan, Finished, Start};
+use gristmill_coordinator::Finished;
 use gristmill_domain::amount::Limit;
 use gristmill_domain::id::ContentId;
-use gristmill_domain::job::{EvaluatedRole, GradedBy, HeldOut, Job};
+use gristmill_domain::job::{EvaluatedModel, EvaluatedRole, GradedBy, HeldOut, Job};
 use gristmill_domain::ledger::Account;
 use gristmill_domain::words::many;
 use gristmill_evaluation::{
-    Confidence, CorrectedShare, GradedSet, JudgeQuality, PairedComparison, Resolution, Scorecard, Slice,
-    SliceComparison, SliceKey, compare_slices, slices,
+    Confidence, CorrectedShare, Grade, GradedAnswer, GradedSet, JudgeQuality, PairedComparison, Perplexity,
+    Proportion, Resolution, Scorecard, Slice, SliceComparison, SliceKey, compare_slices, slices,
 };
 use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
-use super::grading::Graded;
+use super::grading::{Asked, Graded, GradedModel};
 use super::items::StoredItem;
 
 /// Slices that a set is parted into at most: of more, each has too few items to say anything.
@@ -83,8 +83,20 @@ pub struct ModelFigures {
     /// Hash of its weights, where they lie on the machine that asked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Ids of the real rows that it was shown before each question, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shots: Vec<String>,
     /// Its figures; `None` where it answered nothing.
     pub scorecard: Option<Scorecard>,
+    /// Where likelihoods graded, its accuracy by the greatest log-likelihood a character (`acc_norm` of lm-evaluation-harness).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_normalized: Option<Proportion>,
+    /// How well it predicts the real text of the rows; `None` where that is not known.
+    #[serde(default)]
+    pub perplexity: Option<Perplexity>,
+    /// Why its perplexity is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity_missing: Option<String>,
     /// Its accuracy corrected for the judge's errors, where a judge graded and was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected: Option<CorrectedShare>,
@@ -145,6 +157,18 @@ impl Evaluation {
         })
     }
 
+    /// The figures of the base as it answers without being shown anything, or of one that is shown rows where there is no other.
+    pub fn base(&self) -> Option<&ModelFigures> {
+        let bases = || {
+            self.models
+                .iter()
+                .filter(|model| model.role == EvaluatedRole::Base)
+        };
+        bases()
+            .find(|model| model.shots.is_empty())
+            .or_else(|| bases().next())
+    }
+
     /// What it cost, micro-dollars.
     pub fn usd_micros(&self) -> u64 {
         self.spend.iter().map(|spend| spend.usd_micros).sum()
@@ -158,13 +182,14 @@ impl Evaluation {
 
 /// The figures of graded answers.
 pub(super) fn of(
-    start: &Start,
-    plan: &EvaluationPlan,
-    items: &[StoredItem],
+    asked: &Asked<'_>,
     graded: Graded,
     finished: &Finished,
     account: &Account,
 ) -> anyhow::Result<Evaluation> {
+    let Asked {
+        start, plan, items, ..
+    } = asked;
     let job = &start.job;
     let confidence = Confidence::default();
     let evaluated: Vec<_> = job
@@ -173,8 +198,12 @@ pub(super) fn of(
         .flat_map(|evaluate| &evaluate.models)
         .collect();
     let place = |role| evaluated.iter().position(|model| model.role == role);
-    // What the base knew parts the questions of all models.
-    let base = place(EvaluatedRole::Base)
+    // What the base knew, without being shown anything, parts the questions of all models.
+    let alone = |model: &&EvaluatedModel| model.role == EvaluatedRole::Base && model.shots == 0;
+    let base = evaluated
+        .iter()
+        .position(alone)
+        .or_else(|| place(EvaluatedRole::Base))
         .and_then(|place| graded.models.get(place))
         .map(|model| model.set.clone());
     let sets: Vec<GradedSet> = graded
@@ -187,9 +216,9 @@ pub(super) fn of(
         .collect();
     let mut warnings = Vec::new();
     let mut models = Vec::new();
-    for ((model, figures), set) in evaluated.iter().zip(&graded.models).zip(&sets) {
+    for (number, ((model, figures), set)) in evaluated.iter().zip(&graded.models).zip(&sets).enumerate() {
         let scorecard = Scorecard::of(set, confidence);
-        let name = model.spec.name();
+        let name = model.name();
         if figures.failed > 0 {
             warnings.push(format!(
                 "`{name}` left {} without an answer",
@@ -206,7 +235,24 @@ pub(super) fn of(
             ));
         }
         let (missing, about) = (figures.ungrounded, figures.about_passages);
+        // Rows that are shown change nothing about how likely a text is by itself.
+        let scored = plan.scored.iter().find(|place| {
+            evaluated
+                .get(**place)
+                .is_some_and(|other| other.spec == model.spec)
+        });
+        let perplexity = scored.and_then(|place| graded.models.get(*place)?.perplexity());
         models.push(ModelFigures {
+            shots: shown(asked, number)?,
+            accuracy_normalized: normalized(figures, set, confidence),
+            perplexity_missing: perplexity.is_none().then(|| {
+                match scored {
+                    None => "the model tells no likelihoods: one of this process with `engine: native` does",
+                    Some(_) => "no likelihood of the rows' texts is stored",
+                }
+                .to_owned()
+            }),
+            perplexity,
             role: model.role,
             weights: model.weights.clone(),
             corrected: graded
@@ -279,6 +325,26 @@ pub(super) fn of(
         spend: spend(account),
         warnings,
     })
+}
+
+/// Ids of the rows that a model is shown.
+fn shown(asked: &Asked<'_>, model: usize) -> anyhow::Result<Vec<String>> {
+    let rows = asked.plan.shots.get(model).into_iter().flatten();
+    rows.map(|row| Ok(asked.seeds.read(*row)?.id.to_string()))
+        .collect()
+}
+
+/// The share of questions to which the likeliest choice a character is right; `None` where likelihoods did not grade.
+fn normalized(model: &GradedModel, set: &GradedSet, confidence: Confidence) -> Option<Proportion> {
+    let answers = set.answers().iter().map(|answer| {
+        let key = (answer.item.clone(), answer.format.clone());
+        Some(GradedAnswer {
+            grade: Grade::of(*model.normalized.get(&key)?),
+            ..answer.clone()
+        })
+    });
+    let set = GradedSet::new(answers.collect::<Option<_>>()?).ok()?;
+    Scorecard::of(&set, confidence).map(|card| card.accuracy)
 }
 
 /// The student against another model.

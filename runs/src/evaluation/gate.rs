@@ -1,5 +1,7 @@
 //! What a gate looks at: a result, and the one that it is held against.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -7,11 +9,12 @@ use gristmill_domain::job::EvaluatedRole;
 use gristmill_evaluation::collapse::{CollapseSettings, GenerationReport, detect};
 use gristmill_evaluation::gate::{GateInputs, GatePolicy, NotCompared};
 use gristmill_evaluation::{
-    Confidence, GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices,
+    Confidence, Grade, GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices,
 };
 
 use super::figures::{Evaluation, KNOWN, ModelFigures, Parting, partings};
 use super::grading::StoredAnswer;
+use super::items::ANSWER;
 
 /// A result with its answers.
 #[derive(Debug)]
@@ -51,6 +54,42 @@ impl EvaluatedStudent {
         Ok(PairedComparison::of(&before?, &after?, confidence))
     }
 
+    /// What always saying the most frequent label comes to on the questions that the student answered, and its change from the student; `None` where
+    /// answers are no labels.
+    ///
+    /// # Errors
+    /// Results without a student.
+    pub fn majority_class(
+        &self,
+        confidence: Confidence,
+    ) -> anyhow::Result<Option<(Scorecard, Option<PairedComparison>)>> {
+        let student = self.set(&self.student()?.model)?;
+        let label = |answer: &GradedAnswer| answer.slices.get(ANSWER).cloned();
+        // Each question counts once, in however many formats it was asked.
+        let items: BTreeMap<&str, String> = student
+            .answers()
+            .iter()
+            .filter_map(|answer| Some((answer.item.as_str(), label(answer)?)))
+            .collect();
+        let mut counts: BTreeMap<&String, u64> = BTreeMap::new();
+        items
+            .values()
+            .for_each(|label| *counts.entry(label).or_default() += 1);
+        let most = counts
+            .into_iter()
+            .max_by_key(|(name, count)| (*count, Reverse(*name)));
+        let Some((most, _)) = most else {
+            return Ok(None);
+        };
+        let said = student.answers().iter().map(|answer| GradedAnswer {
+            grade: Grade::of(label(answer).as_ref() == Some(most)),
+            ..answer.clone()
+        });
+        let said = GradedSet::new(said.collect())?;
+        let change = PairedComparison::of(&student, &said, confidence);
+        Ok(Scorecard::of(&said, confidence).map(|card| (card, change)))
+    }
+
     fn student(&self) -> anyhow::Result<&ModelFigures> {
         self.evaluation.student().with_context(|| {
             format!(
@@ -70,11 +109,11 @@ impl EvaluatedStudent {
     /// A result of one model alone has none: that model is the student.
     fn before(&self) -> Option<&ModelFigures> {
         let student = self.evaluation.student().map(|model| &model.model);
-        let of_role = |role| {
-            let mut models = self.evaluation.models.iter();
-            models.find(|model| model.role == role && Some(&model.model) != student)
-        };
-        of_role(EvaluatedRole::Previous).or_else(|| of_role(EvaluatedRole::Base))
+        let mut models = self.evaluation.models.iter();
+        let previous = models.find(|model| model.role == EvaluatedRole::Previous);
+        let held_against = [previous, self.evaluation.base()];
+        let mut others = held_against.into_iter().flatten();
+        others.find(|model| Some(&model.model) != student)
     }
 
     /// Questions of a model that have no answer, or none that was graded.
@@ -114,8 +153,7 @@ pub fn gate_inputs(
         return Ok(inputs);
     };
     inputs.comparison = PairedComparison::of(&baseline, &student, policy.confidence);
-    let mut models = result.evaluation.models.iter();
-    let base = models.find(|model| model.role == EvaluatedRole::Base);
+    let base = result.evaluation.base();
     let known = match (base, of_before) {
         (None, _) => Err(NotCompared::NoBase),
         (Some(base), Some(before)) if std::ptr::eq(base, before) => Err(NotCompared::BaseItself),

@@ -9,6 +9,8 @@ use gristmill_coordinator::{EvaluationPlan, SeedStore, Start};
 use gristmill_domain::seed::Seed;
 use serde::{Deserialize, Serialize};
 
+/// The part of the set that an item belongs to by its right answer, where answers are labels.
+pub(super) const ANSWER: &str = "answer";
 /// The rarest concepts that together hold at most this share of the real rows are the tail.
 const TAIL_SHARE: f64 = 0.2;
 
@@ -69,7 +71,7 @@ pub(super) fn items(
         }
         if !labels.choices().is_empty() {
             slices.insert(
-                "answer".to_owned(),
+                ANSWER.to_owned(),
                 seed.references.first().unwrap_or(&seed.answer).clone(),
             );
         }

@@ -1,6 +1,7 @@
 //! An evaluation as a page.
 
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::job::GradedBy;
 use gristmill_domain::stats::Interval;
 use gristmill_domain::words::{many, thousands};
 use gristmill_evaluation::grade::Correctness;
@@ -12,7 +13,7 @@ use gristmill_picture::parts::{Headline, IntervalRow, Intervals, Severity, Table
 use super::figures::{Comparison, Evaluation};
 use super::grading::StoredAnswer;
 use super::items::StoredItem;
-use super::words::{by, p_value, percent, points, range, signed, signed_range};
+use super::words::{by, form_kept, p_value, percent, perplexity, points, range, signed, signed_range};
 
 /// Wrong answers that are shown.
 const WRONG: usize = 40;
@@ -42,6 +43,7 @@ pub(super) fn page(evaluation: &Evaluation, items: &[StoredItem], wrong: &[Store
         headlines: headlines(evaluation),
         warnings: evaluation.warnings.clone(),
         models: models(evaluation),
+        fluency: fluency(evaluation),
         comparisons: evaluation.comparisons.iter().flat_map(comparisons).collect(),
         slices: slices(evaluation),
         wrong: told_wrong(items, wrong),
@@ -117,9 +119,16 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
         );
         add(
             "form kept",
-            percent(card.form.value),
+            form_kept(evaluation, card),
             format!("{:.0} words on average", card.words),
         );
+        if let Some(found) = &student.perplexity {
+            add(
+                "perplexity",
+                format!("{:.2}", found.per_token),
+                format!("{:.3} bits a byte of the rows' text", found.bits_per_byte),
+            );
+        }
         if let Some((share, of)) = student.ungrounded {
             add(
                 "ungrounded",
@@ -154,7 +163,7 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
     all
 }
 
-fn card_row(name: String, card: &Scorecard) -> IntervalRow {
+fn card_row(evaluation: &Evaluation, name: String, card: &Scorecard) -> IntervalRow {
     let Interval { low, high } = card.accuracy.interval;
     IntervalRow {
         name,
@@ -166,7 +175,7 @@ fn card_row(name: String, card: &Scorecard) -> IntervalRow {
             range(card.accuracy.interval),
             percent(card.incorrect.value),
             percent(card.not_attempted.value),
-            percent(card.form.value),
+            form_kept(evaluation, card),
             thousands(card.items),
         ],
     }
@@ -193,6 +202,7 @@ fn card_table(of: String, rows: Vec<IntervalRow>) -> Intervals {
 fn models(evaluation: &Evaluation) -> Intervals {
     let rows = evaluation.models.iter().filter_map(|model| {
         Some(card_row(
+            evaluation,
             format!("{} ({})", model.model, model.role.name()),
             model.scorecard.as_ref()?,
         ))
@@ -212,6 +222,42 @@ fn models(evaluation: &Evaluation) -> Intervals {
         ),
         rows.collect(),
     )
+}
+
+/// How fluent the models are, beside the facts.
+fn fluency(evaluation: &Evaluation) -> Table {
+    let by_likelihood = evaluation.graded_by == GradedBy::Likelihood;
+    let rows = evaluation.models.iter().map(|model| {
+        let [per_token, bits, note] = match perplexity(model) {
+            Ok([per_token, bits]) => [per_token, bits, String::new()],
+            Err(why) => ["–".to_owned(), "–".to_owned(), why],
+        };
+        let card = model.scorecard.as_ref();
+        let words = card.map_or_else(|| "–".to_owned(), |card| format!("{:.1}", card.words));
+        let form = card.map_or_else(|| "–".to_owned(), |card| form_kept(evaluation, card));
+        let mut cells = vec![model.model.clone(), per_token, bits, form, words];
+        if by_likelihood {
+            let share = model.accuracy_normalized.as_ref();
+            cells.push(share.map_or_else(|| "–".to_owned(), |share| percent(share.value)));
+        }
+        cells.push(note);
+        cells
+    });
+    let mut heads = vec![
+        "model",
+        "perplexity",
+        "bits a byte",
+        "form kept",
+        "words an answer",
+    ];
+    if by_likelihood {
+        heads.push("accuracy a character");
+    }
+    heads.push("");
+    Table {
+        heads: heads.into_iter().map(str::to_owned).collect(),
+        rows: rows.collect(),
+    }
 }
 
 fn comparisons(comparison: &Comparison) -> Option<Part> {
@@ -286,7 +332,7 @@ fn slices(evaluation: &Evaluation) -> Vec<Part> {
             });
             let rows = slices
                 .iter()
-                .map(|slice| card_row(slice.name.clone(), &slice.scorecard));
+                .map(|slice| card_row(evaluation, slice.name.clone(), &slice.scorecard));
             Part {
                 name: key.clone(),
                 intervals: card_table(

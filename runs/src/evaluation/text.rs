@@ -6,7 +6,7 @@ use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{many, thousands};
 
 use super::figures::{Comparison, Evaluation, ModelFigures};
-use super::words::{by, p_value, percent, points, range, signed, signed_range};
+use super::words::{by, form_kept, p_value, percent, perplexity, points, range, signed, signed_range};
 
 /// Slices that are told one by one.
 const TOLD: usize = 5;
@@ -41,8 +41,9 @@ pub fn told(evaluation: &Evaluation) -> String {
         "model", "accuracy", "95 % interval", "incorrect", "not attempted", "form kept"
     ));
     for model in &evaluation.models {
-        add(row(model));
+        add(row(evaluation, model));
     }
+    fluency(evaluation, &mut add);
     for comparison in &evaluation.comparisons {
         add(String::new());
         compared(comparison, &mut add);
@@ -94,7 +95,7 @@ pub fn told(evaluation: &Evaluation) -> String {
     text
 }
 
-fn row(model: &ModelFigures) -> String {
+fn row(evaluation: &Evaluation, model: &ModelFigures) -> String {
     let name = format!("{} ({})", model.model, model.role.name());
     match &model.scorecard {
         None => format!("{name:<34} {:>8}", "-"),
@@ -104,8 +105,46 @@ fn row(model: &ModelFigures) -> String {
             range(card.accuracy.interval),
             percent(card.incorrect.value),
             percent(card.not_attempted.value),
-            percent(card.form.value)
+            form_kept(evaluation, card)
         ),
+    }
+}
+
+/// How fluent the models are, beside the facts: told where one of them tells likelihoods.
+fn fluency(evaluation: &Evaluation, add: &mut impl FnMut(String)) {
+    if evaluation.models.iter().all(|model| model.perplexity.is_none()) {
+        return;
+    }
+    add(String::new());
+    add(format!(
+        "{:<34} {:>10} {:>10} {:>10} {:>12}",
+        "fluency", "perplexity", "bits/byte", "form kept", "words/answer"
+    ));
+    for model in &evaluation.models {
+        let [per_token, bits] = perplexity(model).unwrap_or_else(|_| ["–".to_owned(), "–".to_owned()]);
+        let (form, words) = match &model.scorecard {
+            Some(card) => (form_kept(evaluation, card), format!("{:.1}", card.words)),
+            None => ("–".to_owned(), "–".to_owned()),
+        };
+        add(format!(
+            "{:<34} {per_token:>10} {bits:>10} {form:>10} {words:>12}",
+            model.model
+        ));
+    }
+    for model in &evaluation.models {
+        if let Err(why) = perplexity(model) {
+            add(format!("the perplexity of {} is not known: {why}", model.model));
+        }
+    }
+    for model in &evaluation.models {
+        if let Some(share) = &model.accuracy_normalized {
+            add(format!(
+                "accuracy of {} by likelihood a character: {} ({})",
+                model.model,
+                percent(share.value),
+                range(share.interval)
+            ));
+        }
     }
 }
 

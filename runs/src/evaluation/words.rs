@@ -2,8 +2,9 @@
 
 use gristmill_domain::job::GradedBy;
 use gristmill_domain::stats::Interval;
+use gristmill_evaluation::Scorecard;
 
-use super::figures::Evaluation;
+use super::figures::{Evaluation, ModelFigures};
 
 /// Who graded.
 pub(super) fn by(evaluation: &Evaluation) -> &'static str {
@@ -11,6 +12,29 @@ pub(super) fn by(evaluation: &Evaluation) -> &'static str {
         GradedBy::Validator => "the validator",
         GradedBy::Text => "their words",
         GradedBy::Judge => "the judge",
+        GradedBy::Likelihood => "the likeliest label",
+    }
+}
+
+/// Answers that are in their form; of answers that the models did not write, nothing.
+pub(super) fn form_kept(evaluation: &Evaluation, card: &Scorecard) -> String {
+    match evaluation.graded_by {
+        GradedBy::Likelihood => "–".to_owned(),
+        GradedBy::Validator | GradedBy::Text | GradedBy::Judge => percent(card.form.value),
+    }
+}
+
+/// How well a model predicts the rows' text: the perplexity a token, and bits a byte; why it is not known, otherwise.
+pub(super) fn perplexity(model: &ModelFigures) -> Result<[String; 2], String> {
+    match &model.perplexity {
+        Some(found) => Ok([
+            format!("{:.2}", found.per_token),
+            format!("{:.3}", found.bits_per_byte),
+        ]),
+        None => Err(model
+            .perplexity_missing
+            .clone()
+            .unwrap_or_else(|| "not measured".to_owned())),
     }
 }
 

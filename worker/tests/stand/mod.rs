@@ -107,6 +107,16 @@ impl Stand {
 
     /// Opens so many judgements that need a worker to be able to do something.
     pub(crate) async fn needing(tasks: u64, needs: &[&str]) -> Self {
+        let needs: Vec<String> = needs.iter().map(|need| (*need).to_owned()).collect();
+        let needing = |task| Task {
+            needs: needs.clone(),
+            ..task
+        };
+        Self::opening(tasks, needing).await
+    }
+
+    /// Opens so many tasks, each made of a judgement.
+    pub(crate) async fn opening(tasks: u64, made: impl Fn(Task) -> Task) -> Self {
         let run = RunId::of(&[b"stand"]);
         let ledger = Arc::new(MemoryLedger::default());
         let account = NewAccount {
@@ -121,12 +131,7 @@ impl Stand {
         };
         ledger.create(account).await.unwrap();
         let epoch = ledger.take_over(run, "stand").await.unwrap();
-        let needs: Vec<String> = needs.iter().map(|need| (*need).to_owned()).collect();
-        let needing = |index| Task {
-            needs: needs.clone(),
-            ..task(run, index)
-        };
-        let tasks: Vec<Task> = (0..tasks).map(needing).collect();
+        let tasks: Vec<Task> = (0..tasks).map(|index| made(task(run, index))).collect();
         let folder = tempfile::tempdir().unwrap();
         let stand = Self {
             run,

@@ -30,9 +30,10 @@ judge: {local: smollm2-135m-instruct}
 evaluate:
   models:
     - {role: student, local: models/mine.gguf}
-    - {role: base, local: models/base}
+    - {role: base, local: models/base, shots: 2}
     - {role: previous, local: {name: smollm2-135m-instruct, adapter: students/last/adapter}}
     - {role: other, base_url: "http://127.0.0.1:1/v1", model: one, key_file: keys/one.txt}
+  shots_path: data/b.jsonl
 budget: {calls: 100}
 "#;
 
@@ -84,6 +85,7 @@ fn the_files_of_evaluated_models_move_too() {
     }
     for (name, text) in [
         ("data/a.jsonl", r#"{"question": "Why?", "answer": "So."}"#),
+        ("data/b.jsonl", r#"{"question": "Who?", "answer": "He."}"#),
         ("keys/one.txt", "key"),
         ("models/mine.gguf", "GGUF"),
         ("job.yaml", EVALUATION),
@@ -94,7 +96,9 @@ fn the_files_of_evaluated_models_move_too() {
     let text = write(&first.job, &base, &base.join("models")).unwrap();
     fs::write(base.join("models/job.yaml"), &text).unwrap();
     let second = read(&base, "models/job.yaml");
-    let models = &second.job.evaluate.as_ref().unwrap().models;
+    let evaluate = second.job.evaluate.as_ref().unwrap();
+    assert_eq!(evaluate.shots_path, ["../data/b.jsonl"]);
+    let models = &evaluate.models;
     let local = |number: usize| models[number].spec.local.as_ref().unwrap();
     assert_eq!(models[3].spec.key_file, Some("../keys/one.txt".into()));
     assert_eq!(local(0).name, "mine.gguf");

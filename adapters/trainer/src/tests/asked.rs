@@ -148,19 +148,59 @@ fn likelihoods_are_those_of_the_pass_that_trains() {
     }
 }
 
+#[test]
+fn a_document_is_scored_from_its_beginning_on_and_in_windows_where_it_is_long() {
+    for kind in [tiny::Kind::Llama, tiny::Kind::Qwen3] {
+        let student = student(kind);
+        let begins = student.text.document_beginning().unwrap();
+        let text = "a tabby cat sat there. ".repeat(14);
+        let tokens = student.text.raw_continuation(&text).unwrap();
+        assert!(tokens.len() > 256, "more than a piece");
+        let direct = |before: u32, tokens: &[u32]| {
+            let ids = [&[before], tokens].concat();
+            let losses = student.model.losses(&[&Tokens { ids, prompt: 1 }], None).unwrap();
+            f64::from(losses.sum_all().unwrap().to_scalar::<f32>().unwrap())
+        };
+        let scored = |context: usize| {
+            let texts = [tokens.clone()];
+            let (scored, before) = student.document_likelihoods(&texts, context).unwrap();
+            assert_eq!((before, scored[0].tokens as usize), (1, tokens.len()));
+            -scored[0].log_likelihood
+        };
+        let whole = direct(begins, &tokens);
+        assert!((scored(4096) - whole).abs() < 1e-2, "{kind:?}");
+        let (first, rest) = tokens.split_at(200);
+        let windows = direct(begins, first) + direct(first[199], rest);
+        assert!((scored(200) - windows).abs() < 1e-2, "{kind:?}");
+        assert!(
+            (windows - whole).abs() > 1e-2,
+            "the second window sees less: {windows} {whole}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn likelihoods_come_through_the_port_with_their_usage() {
     let model = started(2, None);
     let messages = [said(Role::User, "a")];
     let texts = ["b".to_owned(), "cat".to_owned()];
-    let scores = model.score(&messages, &texts).await.unwrap();
+    let prompt = Prompt::Chat(messages.to_vec());
+    let scores = model.score(&prompt, &texts).await.unwrap();
     let direct = student(tiny::Kind::Llama).likelihoods(&messages, &texts).unwrap();
     assert_eq!(scores.likelihoods, direct);
     let asked = model.complete(&request("a", 1)).await.unwrap();
-    let prompt = asked.usage.input_tokens.unwrap();
-    assert_eq!(scores.usage.input_tokens, Some(prompt + 4));
+    let read = asked.usage.input_tokens.unwrap();
+    assert_eq!(scores.usage.input_tokens, Some(read + 4));
     assert_eq!(scores.usage.output_tokens, Some(0));
-    let empty = model.score(&messages, &[String::new()]).await.unwrap_err();
+    // A document is longer than the context of 128 may be.
+    let document = "a tabby cat ".repeat(40);
+    let alone = model
+        .score(&Prompt::Raw(String::new()), std::slice::from_ref(&document))
+        .await
+        .unwrap();
+    assert_eq!(alone.usage.input_tokens, Some(document.len() as u64 + 1));
+    assert!(alone.likelihoods[0].log_likelihood < 0.0);
+    let empty = model.score(&prompt, &[String::new()]).await.unwrap_err();
     assert!(
         matches!(&empty, ScoreError::Call(CallError::NotBilled { reason, scope: Scope::Request, .. }) if reason.contains("continuation 0")),
         "{empty:?}"
