@@ -4,9 +4,11 @@
 //! hide in its own judge.
 
 pub mod cluster;
+pub mod facts;
 pub mod harness;
 pub mod metrics;
 pub mod paraphrase;
 pub mod questions;
 pub mod sim;
+pub mod study;
 pub mod tiny_model;

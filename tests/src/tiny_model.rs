@@ -69,45 +69,105 @@ pub fn write(folder: &Path) -> std::io::Result<()> {
         "tokenizer_config.json",
         &json!({"chat_template": template, "eos_token": SPECIAL[1]}),
     )?;
-    save(
-        "config.json",
-        &json!({
-            "model_type": "llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "num_key_value_heads": 1, "vocab_size": tokens, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
-            "rope_theta": 10000.0, "tie_word_embeddings": true,
-        }),
-    )?;
+    // Wide draws: without training, its answers differ from question to question.
+    write_weights(
+        folder,
+        &Shape {
+            hidden: 16,
+            inner: 24,
+            layers: 2,
+            heads: 2,
+            key_heads: 1,
+            tokens,
+        },
+        4,
+        |_| 0.5,
+    )
+}
+
+/// The shape of a Llama model whose output layer is its embedding.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Width of the feed-forward layers.
+    pub inner: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub key_heads: usize,
+    /// Tokens in the vocabulary.
+    pub tokens: usize,
+}
+
+/// Writes `config.json` and `model.safetensors`. Weights are drawn evenly between `-reach` and `reach`, which may depend on how many numbers
+/// a tensor takes in; norms begin at 1.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_weights(
+    folder: &Path,
+    shape: &Shape,
+    seed: u64,
+    reach: impl Fn(usize) -> f32,
+) -> std::io::Result<()> {
+    let Shape {
+        hidden,
+        inner,
+        layers,
+        heads,
+        key_heads,
+        tokens,
+    } = *shape;
+    let keys = hidden / heads * key_heads;
+    let config = json!({
+        "model_type": "llama", "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
+        "num_attention_heads": heads, "num_key_value_heads": key_heads, "vocab_size": tokens, "max_position_embeddings": 4096,
+        "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": true,
+    });
+    std::fs::write(folder.join("config.json"), config.to_string())?;
     let mut tensors = vec![
-        ("model.embed_tokens.weight".to_owned(), vec![tokens, 16]),
-        ("model.norm.weight".to_owned(), vec![16]),
+        ("model.embed_tokens.weight".to_owned(), vec![tokens, hidden]),
+        ("model.norm.weight".to_owned(), vec![hidden]),
     ];
-    for layer in 0..2 {
+    for layer in 0..layers {
         let parts = [
-            ("input_layernorm", vec![16]),
-            ("post_attention_layernorm", vec![16]),
-            ("self_attn.q_proj", vec![16, 16]),
-            ("self_attn.k_proj", vec![8, 16]),
-            ("self_attn.v_proj", vec![8, 16]),
-            ("self_attn.o_proj", vec![16, 16]),
-            ("mlp.gate_proj", vec![24, 16]),
-            ("mlp.up_proj", vec![24, 16]),
-            ("mlp.down_proj", vec![16, 24]),
+            ("input_layernorm", vec![hidden]),
+            ("post_attention_layernorm", vec![hidden]),
+            ("self_attn.q_proj", vec![hidden, hidden]),
+            ("self_attn.k_proj", vec![keys, hidden]),
+            ("self_attn.v_proj", vec![keys, hidden]),
+            ("self_attn.o_proj", vec![hidden, hidden]),
+            ("mlp.gate_proj", vec![inner, hidden]),
+            ("mlp.up_proj", vec![inner, hidden]),
+            ("mlp.down_proj", vec![hidden, inner]),
         ];
         tensors.extend(parts.map(|(name, dims)| (format!("model.layers.{layer}.{name}.weight"), dims)));
     }
-    write_safetensors(&folder.join("model.safetensors"), &tensors)
+    let mut draws = ChaCha8Rng::seed_from_u64(seed);
+    let value = |name: &str, dims: &[usize]| {
+        let drawn = draws.next_u32() as f32 / u32::MAX as f32 - 0.5;
+        match name.contains("norm") {
+            true => 1.0,
+            false => drawn * 2.0 * reach(dims.last().copied().unwrap_or(1)),
+        }
+    };
+    write_safetensors(&folder.join("model.safetensors"), &tensors, value)
 }
 
-/// The format of safetensors: the header's length, the header, the numbers. Norms begin at 1, the rest is drawn around 0.
-fn write_safetensors(path: &Path, tensors: &[(String, Vec<usize>)]) -> std::io::Result<()> {
-    let mut draws = ChaCha8Rng::seed_from_u64(4);
+/// The format of safetensors: the header's length, the header, the numbers.
+fn write_safetensors(
+    path: &Path,
+    tensors: &[(String, Vec<usize>)],
+    mut value: impl FnMut(&str, &[usize]) -> f32,
+) -> std::io::Result<()> {
     let (mut header, mut data) = (Map::new(), Vec::<u8>::new());
     for (name, dims) in tensors {
         let begin = data.len();
         for _ in 0..dims.iter().product::<usize>() {
-            let drawn = draws.next_u32() as f32 / u32::MAX as f32 - 0.5;
-            let value = if name.contains("norm") { 1.0 } else { drawn };
-            data.extend(value.to_le_bytes());
+            data.extend(value(name, dims).to_le_bytes());
         }
         header.insert(
             name.clone(),
