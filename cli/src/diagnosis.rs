@@ -34,7 +34,7 @@ pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> R
     let answers = WrongAnswers::read(result, args.trained.model.as_deref()).map_err(Failure::Input)?;
     let questions = match &args.run {
         Some(item) => vec![answers.one(&item.to_string_lossy()).map_err(Failure::Input)?],
-        None => answers.wrong(),
+        None => answers.all(),
     };
     let trained = Trained::find(args.trained.dataset.as_deref(), &answers).map_err(Failure::Input)?;
     let shown = if args.all { 0 } else { usize::from(args.k) };
@@ -87,15 +87,7 @@ pub(crate) async fn mend(args: MendArgs, view: View, output: OutputStyle) -> Res
         mended::Begin::Job(errors) => print::job_errors(&errors),
         mended::Begin::Other(error) => Failure::Input(error),
     })?;
-    let found = diagnose(
-        &args.trained,
-        0,
-        &trained,
-        Some(&begun.job),
-        answers.wrong(),
-        &view,
-    )
-    .await?;
+    let found = diagnose(&args.trained, 0, &trained, Some(&begun.job), answers.all(), &view).await?;
     let work = move || mended::write(&args, &answers, &trained, &begun, &found);
     let written = tokio::task::spawn_blocking(work).await;
     let written = written.map_err(|error| Failure::Other(error.into()))?;

@@ -33,7 +33,7 @@ impl ShownCause {
     /// In a sentence.
     pub fn why(&self) -> String {
         format!(
-            "{} of its {} rows around wrong answers contradict the right one, of the other rows {} of {} (p = {})",
+            "{} of its {} rows that say something contradict right answers, of the other rows {} of {} (p = {})",
             self.wrong.len(),
             self.wrong.len() as u64 + self.right,
             self.other_wrong,
@@ -125,6 +125,7 @@ mod tests {
             causes: causes.to_vec(),
             concepts: Vec::new(),
             agrees: u64::from(!wrong),
+            upholds: 0,
             disagrees: u64::from(wrong),
         }
     }

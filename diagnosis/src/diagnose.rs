@@ -65,7 +65,8 @@ impl std::fmt::Debug for Means {
     }
 }
 
-/// Diagnoses wrong answers by the training rows of a dataset's folder. `progress` is called with the number of rows read so far; an error
+/// Diagnoses wrong answers by the training rows of a dataset's folder. Questions that were answered right, as far as they are given, show
+/// which rows are right: without them, a teacher that alone made the rows behind the wrong answers has nobody to be compared with. `progress` is called with the number of rows read so far; an error
 /// of it ends the work.
 ///
 /// Rows stream. Held are the vectors of the questions, about 10 KB for the rows around each question, 8 bytes for each real row, and the rows
@@ -167,6 +168,7 @@ mod tests {
             references: vec![reference.to_owned()],
             replies: vec![reply.to_owned()],
             concepts: concepts.iter().map(|name| (*name).to_owned()).collect(),
+            wrong: true,
         }
     }
 
@@ -301,6 +303,62 @@ mod tests {
             .collect();
         assert_eq!(nearest[..2], ["2", "3"]);
         assert_eq!(found.diagnoses[1].synthetic[2].relation, Relation::Apart);
+    }
+
+    #[test]
+    fn a_teacher_alone_behind_wrong_answers_is_compared_by_right_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer =
+            Writer::create(&folder.path().join("set"), gristmill_dataset::Options::default()).unwrap();
+        // The second version alone was asked about one town, and is wrong about it; elsewhere both are right.
+        let towns = ["Benwick", "Arlen", "Corby", "Dunmore"];
+        let mut questions = Vec::new();
+        for (at, town) in towns.iter().enumerate() {
+            let asked = format!("Which river flows through the town of {town}?");
+            for number in 0..8 {
+                let second = at == 0 || number % 2 == 0;
+                let answer = if at == 0 { "the Ister" } else { "the Moldau" };
+                let row = DatasetRow {
+                    id: format!("{at}{number}"),
+                    messages: vec![
+                        Turn::new(Speaker::User, format!("{asked} Number {number}.")),
+                        Turn::new(Speaker::Assistant, answer),
+                    ],
+                    tools: Vec::new(),
+                    rejected: None,
+                    reasoning: None,
+                    provenance: Provenance {
+                        origin: Origin::Synthetic,
+                        teacher: Some("t".to_owned()),
+                        teacher_version: Some(if second { "2" } else { "1" }.to_owned()),
+                        concepts: vec![(*town).to_owned()],
+                        ..Provenance::default()
+                    },
+                };
+                writer.push(Split::Train, row).unwrap();
+            }
+            let wrong = at == 0;
+            questions.push(Question {
+                wrong,
+                replies: wrong.then(|| "the Ister".to_owned()).into_iter().collect(),
+                ..question(&asked, "the Moldau", "", &[town])
+            });
+        }
+        writer.finish().unwrap().publish().unwrap();
+        let validator = r#"{"kind": "text"}"#;
+        let alone = found(&folder, validator, "{}", &questions[..1]);
+        assert_eq!(alone.diagnoses[0].verdict, Verdict::CoveredWrongly);
+        assert_eq!(crate::shown_causes(&alone.speaking), []);
+        let with_others = found(&folder, validator, "{}", &questions);
+        assert_eq!(
+            with_others.diagnoses, alone.diagnoses,
+            "only what is wrong is diagnosed"
+        );
+        let shown = crate::shown_causes(&with_others.speaking);
+        assert_eq!(shown.len(), 1, "{shown:?}");
+        assert_eq!(shown[0].cause.to_string(), "teacher=t@2");
+        assert_eq!((shown[0].wrong.len(), shown[0].right), (8, 12));
+        assert_eq!((shown[0].other_wrong, shown[0].other_right), (0, 12));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub struct Question {
     pub replies: Vec<String>,
     /// Its concepts, or labels that name them.
     pub concepts: Vec<String>,
+    /// Whether the student was wrong. A question that it was right about gets no diagnosis: the rows that support its answer are what the
+    /// rows behind wrong answers are compared with.
+    pub wrong: bool,
 }
 
 /// What a row is to a question.
@@ -145,14 +148,17 @@ pub struct SpeakingRow {
     pub causes: Vec<Cause>,
     /// Its concepts.
     pub concepts: Vec<String>,
-    /// Questions whose right answer it supports.
+    /// Questions that were answered wrong whose right answer it supports.
     pub agrees: u64,
+    /// Questions that were answered right whose answer it supports.
+    pub upholds: u64,
     /// Questions that are covered wrongly, whose right answer it contradicts.
     pub disagrees: u64,
 }
 
 impl SpeakingRow {
-    /// True for a row that contradicts more than it supports.
+    /// True for a row that contradicts more than it supports. What was answered right does not count: a wrong label is the right one of other
+    /// questions.
     pub const fn is_wrong(&self) -> bool {
         self.disagrees > self.agrees
     }
@@ -161,7 +167,7 @@ impl SpeakingRow {
 /// What was found in a dataset about all questions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
-    /// A diagnosis of each question, in their order.
+    /// A diagnosis of each question that was answered wrong, in their order.
     pub diagnoses: Vec<Diagnosis>,
     /// Training rows of each concept, by its name as [`folded`](gristmill_domain::job::folded).
     pub concepts: BTreeMap<String, Coverage>,

@@ -161,6 +161,7 @@ impl<'a> Reading<'a> {
                         causes: Cause::of(&row.provenance),
                         concepts: names.iter().cloned().collect(),
                         agrees: 0,
+                        upholds: 0,
                         disagrees: 0,
                     });
                     self.speaking.len() - 1
@@ -217,6 +218,10 @@ impl<'a> Reading<'a> {
         let around = std::mem::take(&mut self.around);
         let mut diagnoses = Vec::with_capacity(questions.len());
         for (question, around) in questions.iter().zip(around) {
+            if !question.wrong {
+                self.support(&around);
+                continue;
+            }
             let evidence = Evidence {
                 real: around.real,
                 synthetic: around.synthetic,
@@ -264,7 +269,8 @@ impl<'a> Reading<'a> {
                 synthetic,
             });
         }
-        self.speaking.retain(|row| row.agrees + row.disagrees > 0);
+        self.speaking
+            .retain(|row| row.agrees + row.upholds + row.disagrees > 0);
         Findings {
             diagnoses,
             concepts: self.concepts,
@@ -274,6 +280,16 @@ impl<'a> Reading<'a> {
             vectors: model.to_owned(),
             near: self.thresholds.near,
             same: self.thresholds.same,
+        }
+    }
+
+    /// Counts the rows that support an answer which the student had right. Those that contradict it did no harm, and are not held against
+    /// anything.
+    fn support(&mut self, around: &Around) {
+        for (number, stance) in &around.speaking {
+            if let Some(row) = self.speaking.get_mut(*number) {
+                row.upholds += u64::from(*stance == Stance::Agrees);
+            }
         }
     }
 

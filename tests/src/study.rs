@@ -16,6 +16,10 @@ const ASK: &str = "version: 1\n=== user\nWrite a new question like the example.\
 /// A question as the model of [`write_model`] is asked without its template.
 const BARE: &str = "version: 1\n=== raw\nQ: {{ question }}\nA:";
 
+/// Rows of a step, and times that each row is seen at least.
+const BATCH: u64 = 32;
+const EPOCHS: u64 = 8;
+
 /// A folder in which students are made.
 pub struct Study {
     /// The folder, and a simulated service.
@@ -73,20 +77,24 @@ impl Study {
         }
     }
 
-    /// Trains a student of the base from scratch.
+    /// Trains a student of the base from scratch: so many steps at least, and as many as it takes to see each row eight times.
     ///
     /// # Errors
     /// A training that fails.
     pub fn train(&self, dataset: &str, out: &str, steps: u64, seed: u64) -> anyhow::Result<Value> {
-        let (steps, seed) = (format!("max_steps={steps}"), format!("seed={seed}"));
+        let rows = format!("batch_rows={BATCH}");
+        let micro = format!("micro_batch_rows={BATCH}");
+        let all = self.lines(&self.path(dataset).join("jsonl/train.jsonl"))?.len() as u64;
+        let steps = format!("max_steps={}", steps.max((EPOCHS * all).div_ceil(BATCH)));
+        let seed = format!("seed={seed}");
         let settings = [
             "method=full",
             "learning_rate=0.003",
             "epochs=1000",
-            "batch_rows=32",
-            "micro_batch_rows=32",
             "validation.patience=0",
             "checkpoints.keep=1",
+            &rows,
+            &micro,
             &steps,
             &seed,
         ];

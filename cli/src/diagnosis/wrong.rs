@@ -62,14 +62,16 @@ impl WrongAnswers {
         })
     }
 
-    /// The items that are wrong: no more than half of their answers are right.
-    pub(super) fn wrong(&self) -> Vec<Question> {
-        let is_wrong = |item: &&StoredItem| {
-            let of = self.answers.get(&item.item);
-            of.is_some_and(|(all, right, _)| 2 * right <= *all)
+    /// All items that were answered. Those are wrong of which no more than half of the answers are right.
+    pub(super) fn all(&self) -> Vec<Question> {
+        let of = |item: &StoredItem| {
+            let (all, right, _) = self.answers.get(&item.item)?;
+            Some(Question {
+                wrong: 2 * right <= *all,
+                ..self.question(item)
+            })
         };
-        let wrong = self.items.iter().filter(is_wrong);
-        wrong.map(|item| self.question(item)).collect()
+        self.items.iter().filter_map(of).collect()
     }
 
     /// An item by its id or first digits.
@@ -107,6 +109,7 @@ impl WrongAnswers {
             },
             replies: replies.map(|(_, _, wrong)| wrong.clone()).unwrap_or_default(),
             concepts: item.concepts.clone(),
+            wrong: true,
         }
     }
 
