@@ -7,6 +7,7 @@
 //! - [`GradedSet`] holds the graded answers of one model. [`Scorecard`] is what they come to.
 //! - [`PairedComparison`] compares two models on the same items; [`Slice`] and [`SliceComparison`] do the same for parts of a set.
 //! - [`JudgeQuality`] is how often a judge is right, measured on real rows, and what is left of a figure that it gave.
+//! - [`Preference`] is what people's votes on two models' answers come to, and [`GradeAgreement`] whether they agree with the grades.
 //! - [`Resolution`] is what a set of this size can show at all.
 //! - [`collapse`] tells knowledge that was kept from knowledge that was lost; [`gate`] decides whether a student may be released.
 //!
@@ -25,6 +26,7 @@ pub mod gate;
 pub mod grade;
 mod judge;
 mod paired;
+mod preference;
 mod proportion;
 mod resolution;
 mod scorecard;
@@ -35,6 +37,7 @@ pub use confidence::{Confidence, NotALevel};
 pub use grade::{Correctness, Grade};
 pub use judge::{CorrectedChange, CorrectedShare, JudgeQuality};
 pub use paired::PairedComparison;
+pub use preference::{GradeAgreement, PairVote, Preference, Preferred};
 pub use proportion::{MeanScore, Proportion};
 pub use resolution::Resolution;
 pub use scorecard::Scorecard;
