@@ -9,6 +9,7 @@ use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::Start;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
+use gristmill_runs::evaluation::store_vote;
 use gristmill_runs::served::SeenRun;
 use gristmill_runs::{Manifest, RunFolder};
 
@@ -42,7 +43,7 @@ impl Folders {
         let tally = tally.unwrap_or_default();
         let SeenRun { mut run, state } = folder.seen(start, &tally, begun_ms).await?;
         // Rows that are not counted yet are not none.
-        run.progress.take_if(|_| !counted);
+        run.progress.take_if(|progress| !counted && !progress.evaluates);
         let told = [state.why, state.way_out]
             .into_iter()
             .filter(|part| !part.is_empty());
@@ -196,8 +197,23 @@ impl Source for Folders {
         Ok(Vec::new())
     }
 
-    async fn act(&self, _who: Who, _act: Act) -> Result<(), Refusal> {
-        Err(Refusal::forbidden(self.read_only().unwrap_or_default()))
+    async fn run_folder(&self, _who: Who, run: &str) -> Result<PathBuf, Refusal> {
+        let (folder, _, _) = self.folder(run).await?;
+        Ok(folder.root().to_owned())
+    }
+
+    /// Whoever uses this machine may write to its folders.
+    fn check_voter(&self, _who: Who) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn act(&self, _who: Who, act: Act) -> Result<(), Refusal> {
+        let Act::Vote { run, vote } = act else {
+            return Err(Refusal::forbidden(self.read_only().unwrap_or_default()));
+        };
+        let (folder, _, _) = self.folder(&run).await?;
+        let stored = tokio::task::spawn_blocking(move || store_vote(folder.root(), &vote)).await;
+        Ok(stored.context("the thread that stores the vote ended early")??)
     }
 
     async fn state(&self, _who: Who, run: &str) -> Result<Arc<dyn Blobs>, Refusal> {

@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::assets;
 use crate::link;
-use crate::page::{Page, Part};
+use crate::page::{Kind, Page, Part};
 use crate::source::{Refusal, Role};
 use crate::text::{Prose, Shown};
 
@@ -33,6 +33,15 @@ const OF_RUN: [(&str, &str); 8] = [
     ("recipes", "Recipes"),
     ("map", "Map"),
     ("coverage", "Coverage"),
+    ("budget", "Budget"),
+    ("endpoints", "Endpoints"),
+];
+
+/// Pages of an evaluation.
+const OF_EVALUATION: [(&str, &str); 5] = [
+    ("", "Result"),
+    ("arena", "Arena"),
+    ("arena/votes", "Votes"),
     ("budget", "Budget"),
     ("endpoints", "Endpoints"),
 ];
@@ -64,9 +73,9 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
             }
             p #gone .banner role="status" hidden {}
             main #content {
-                @if let Some(run) = &page.run {
+                @if let Some((run, kind)) = &page.run {
                     nav.tabs aria-label="Run" {
-                        @for (part, name) in OF_RUN {
+                        @for (part, name) in tabs(*kind) {
                             @let address = if part.is_empty() { link::run(run) } else { link::of_run(run, part) };
                             a href=(address) aria-current=[current(address == here)] { (name) }
                         }
@@ -95,6 +104,13 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
             script src=(assets::script()) {}
         },
     )
+}
+
+fn tabs(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Rows => &OF_RUN,
+        Kind::Evaluation => &OF_EVALUATION,
+    }
 }
 
 fn current(here: bool) -> Option<&'static str> {

@@ -21,6 +21,7 @@ mod background;
 mod checked_jobs;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod evaluations;
 mod folders;
 mod guard;
 mod indexes;
@@ -33,6 +34,7 @@ mod live;
 mod measures;
 mod page;
 mod pages;
+mod results;
 mod routes;
 mod samples;
 mod session;
