@@ -77,7 +77,7 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
                     nav.tabs aria-label="Run" {
                         @for (part, name) in tabs(*kind) {
                             @let address = if part.is_empty() { link::run(run) } else { link::of_run(run, part) };
-                            a href=(address) aria-current=[current(address == here)] { (name) }
+                            a href=(address) aria-current=[current(is_at(here, &address, *part))] { (name) }
                         }
                     }
                 }
@@ -111,6 +111,12 @@ fn tabs(kind: Kind) -> &'static [(&'static str, &'static str)] {
         Kind::Rows => &OF_RUN,
         Kind::Evaluation => &OF_EVALUATION,
     }
+}
+
+/// Whether a page is behind a tab. The questions of the arena are behind that of the arena.
+fn is_at(here: &str, address: &str, part: &str) -> bool {
+    let below = here.strip_prefix(address).and_then(|rest| rest.strip_prefix('/'));
+    here == address || (part == "arena" && below.is_some_and(|below| below != "votes"))
 }
 
 fn current(here: bool) -> Option<&'static str> {

@@ -53,7 +53,7 @@ pub(super) fn books_of_answers(account: Option<&Account>, budget: &Budget) -> Ma
             h2 #books-title { "By model and stage" }
             @if all.is_empty() { p.quiet { "No call has begun yet." } }
             @else {
-                p.quiet { "Models answer in the stage `generate`, and the judge grades in the stage `judge`." }
+                p.quiet { "Models answer in the stage " code { "generate" } ", and a judge grades in the stage " code { "judge" } "." }
                 (matrix(&all, budget))
             }
         }

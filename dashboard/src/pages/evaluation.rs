@@ -40,7 +40,9 @@ pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, 
     let page = match found {
         Ok(Found::Result(result)) => {
             let votes = votes(&app, who, &run.run, &result).await;
-            page.with("result", told(&result.page)).with("votes", votes)
+            page.with("result", told(&result.page))
+                .with("votes", votes)
+                .with("parts", parts(&result.page))
         }
         Ok(Found::Reading) => page.with("result", html! { p.quiet { "The result is being read…" } }),
         Ok(Found::Nothing) => page
@@ -107,7 +109,7 @@ fn so_far(rows: &RowCounts, budget: &Budget, on: bool, cluster: bool) -> Markup 
     }
 }
 
-/// The result, as its file shows it.
+/// The result in short.
 fn told(page: &EvaluationPage) -> Markup {
     html! {
         section aria-labelledby="result-title" {
@@ -122,13 +124,19 @@ fn told(page: &EvaluationPage) -> Markup {
             h3 { "Models" }
             (intervals(&page.models, "Accuracy by model", "model", 0))
         }
+    }
+}
+
+/// Comparisons, parts of the set, wrong answers, settings.
+fn parts(page: &EvaluationPage) -> Markup {
+    html! {
         (each("comparisons", "The student against others", "part", 1, &page.comparisons))
         (each("slices", "The student by parts of the set", "part", 0, &page.slices))
         @if !page.wrong.rows.is_empty() {
             section aria-labelledby="wrong-title" {
                 h2 #wrong-title { "Wrong answers of the student" }
                 p.quiet { "The first of them. " code { "gristmill diagnose" } " says why a student answers wrongly." }
-                (table(&page.wrong, "Wrong answers", "texts"))
+                (table(&page.wrong, "Wrong answers", "texts wrongs"))
             }
         }
         section aria-labelledby="settings-title" {

@@ -202,7 +202,7 @@ fn row(line: &Line, cluster: bool) -> Markup {
 /// How many answers an evaluation has.
 fn answers(run: &v1::Run, rows: &RowCounts, on: bool) -> Markup {
     html! {
-        td.metered data-head="Rows" {
+        td.metered data-head="Answers" {
             span {
                 a href=(link::run(&run.run)) { (rows.shown(rows.decided)) " answers" }
                 @if rows.expected > 0 && on { " of " (thousands(rows.expected)) }

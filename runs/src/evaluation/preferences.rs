@@ -181,7 +181,7 @@ impl PairPreference {
         } else if found.interval.high < 0.5 {
             format!("{second} is preferred to {first}")
         } else {
-            format!("no preference between {first} and {second} is shown")
+            format!("No preference between {first} and {second} is shown")
         };
         format!(
             "{says}: {} of {} for {first} ({}), ties as halves.",
@@ -428,7 +428,7 @@ mod tests {
         let found = counted(vec![vote("ann", 0, &[0, 2], best(2), 1)]);
         let told = pair(&found, "weak", "strong").told();
         assert!(
-            told.starts_with("no preference between weak and strong is shown"),
+            told.starts_with("No preference between weak and strong is shown"),
             "{told}"
         );
         let many = (0..6).flat_map(|item| ["ann", "bob"].map(|voter| vote(voter, item, &[0, 2], best(2), 1)));
