@@ -7,6 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::Start;
+use gristmill_lineage::LineageFile;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
 use gristmill_runs::evaluation::store_vote;
@@ -20,6 +21,8 @@ use crate::tallies::Tallies;
 const ACTIVE_MAX: u32 = 100;
 /// Entries of a folder that are looked at when no run was found in it.
 const ENTRIES_MAX: usize = 1_000;
+/// Lineages that are shown.
+const LINEAGES_MAX: usize = 20;
 
 /// Runs in folders: each is a run's, or holds runs' folders. They are looked for at each request, so that a run that starts is seen.
 pub struct Folders {
@@ -99,6 +102,11 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// Whether a folder is that of a lineage.
+fn is_lineage(folder: &Path) -> bool {
+    folder.join(LineageFile::NAME).is_file()
+}
+
 /// Whether a folder holds runs' folders.
 fn holds_runs(folder: &Path) -> bool {
     below(folder).iter().any(|run| RunFolder::open(run).is_ok())
@@ -154,6 +162,18 @@ impl Source for Folders {
             folders: self.roots.iter().map(|root| root.display().to_string()).collect(),
             below: found,
         }
+    }
+
+    fn lineages(&self) -> Vec<PathBuf> {
+        let near = self.roots.iter().flat_map(|root| {
+            let inside = below(root);
+            std::iter::once(root.clone()).chain(inside)
+        });
+        let mut found: Vec<PathBuf> = near.filter(|folder| is_lineage(folder)).collect();
+        found.sort();
+        found.dedup();
+        found.truncate(LINEAGES_MAX);
+        found
     }
 
     async fn runs(&self, _who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal> {

@@ -21,6 +21,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) signed_in: bool,
     /// There are workers and dead letters.
     pub(crate) cluster: bool,
+    /// There are lineages.
+    pub(crate) lineages: bool,
     /// When the page was made, `14:02:11`.
     pub(crate) made: String,
 }
@@ -55,6 +57,9 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
                 a.brand href="/runs" { "Gristmill" }
                 nav aria-label="Dashboard" {
                     a href="/runs" aria-current=[current(page.part == Part::Runs)] { "Runs" }
+                    @if frame.lineages {
+                        a href="/generations" aria-current=[current(page.part == Part::Generations)] { "Generations" }
+                    }
                     @if frame.cluster {
                         a href="/workers" aria-current=[current(page.part == Part::Workers)] { "Workers" }
                         a href="/dead-letters" aria-current=[current(page.part == Part::Dead)] { "Dead letters" }

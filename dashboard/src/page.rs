@@ -43,6 +43,8 @@ pub(crate) enum Part {
     Workers,
     /// Dead letters.
     Dead,
+    /// Lineages.
+    Generations,
     /// None: a page that is passed through.
     None,
 }

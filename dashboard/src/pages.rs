@@ -17,6 +17,7 @@ mod endpoints;
 mod evaluation;
 mod flow;
 mod funnel;
+mod generations;
 mod lines;
 mod long_text;
 mod map;
@@ -71,6 +72,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .layer(from_fn_with_state(Arc::clone(app), no_rows::refuse_evaluations));
     Router::new()
         .route("/runs", get(runs::runs))
+        .route("/generations", get(generations::generations))
         .route("/compare", get(compare::compare))
         .route("/runs/{run}", get(overview::overview))
         .route("/runs/{run}/budget", get(budget::budget))

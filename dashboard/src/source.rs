@@ -181,6 +181,11 @@ pub trait Source: Send + Sync + 'static {
         Looked::default()
     }
 
+    /// The folders of lineages that are beside the runs, in the order of their names. It may read folders.
+    fn lineages(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Runs, the newest first, at most 500.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ import sys
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, sync_playwright
 
-OF_CLUSTER = ["runs", "submit", "workers", "dead-letters"]
+OF_CLUSTER = ["runs", "submit", "workers", "dead-letters", "generations"]
 OF_EVALUATION = ["", "/arena", "/arena?voter=browser", "/arena/votes", "/budget", "/endpoints"]
 OF_RUN = ["", "/recipes", "/rows", "/rejects", "/map", "/coverage", "/budget", "/endpoints"]
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -98,7 +98,7 @@ def look(context, url, path, name, findings, folder, axe):
     page.on("pageerror", lambda error: findings.add(where, f"error: {error}"))
     answer = page.goto(f"{url}/{path}", wait_until="load")
     if answer.status == 404 and path in OF_CLUSTER:
-        # Runs of this machine have no workers, and no cluster to submit to.
+        # Runs of this machine have no workers, and no cluster to submit to; not all have a lineage beside them.
         return page.close()
     if answer.status != 200:
         findings.add(where, f"status {answer.status}")

@@ -12,3 +12,4 @@ pub mod paraphrase;
 pub mod questions;
 pub mod sim;
 pub mod tiny_model;
+pub mod ui;

@@ -7,54 +7,17 @@
 )]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 
 use gristmill_tests::browser::{Answer, Browser};
 use gristmill_tests::cluster::{Cluster, LONG};
 use gristmill_tests::desk::{BY_NUMBER, Desk, FORMATS, QUESTIONS};
 use gristmill_tests::sim::Faults;
+use gristmill_tests::ui::Ui;
 use serde_json::Value;
 
 /// Questions that are voted on besides the first one.
 const OTHERS: usize = 15;
-
-/// `gristmill ui` on a folder; it ends with the test.
-struct Ui {
-    child: Child,
-    address: String,
-}
-
-impl Ui {
-    fn start(desk: &Desk, folder: &Path) -> Self {
-        let args = ["ui", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"];
-        let mut child = desk
-            .student
-            .command(&args)
-            .unwrap()
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line.trim_start_matches("http://").split('/').next().unwrap();
-        Self {
-            child,
-            address: address.to_owned(),
-        }
-    }
-}
-
-impl Drop for Ui {
-    fn drop(&mut self) {
-        // Where it has ended by itself, there is nothing to kill.
-        let _gone = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
 
 /// The address that an answer leads to.
 fn leads_to(answer: &Answer) -> String {
@@ -118,7 +81,7 @@ fn an_evaluation_is_shown_with_its_result_and_no_page_of_it_is_about_rows() {
     let desk = Desk::new(0.5, Faults::default());
     let (folder, run, told) = evaluated(&desk);
     for looked_in in [&folder, folder.parent().unwrap()] {
-        let ui = Ui::start(&desk, looked_in);
+        let ui = Ui::start(&desk.student, looked_in);
         let mut browser = Browser::open(&ui.address);
         let list = ok(browser.get("/runs"));
         let all = 2 * QUESTIONS * FORMATS;
@@ -172,7 +135,7 @@ fn an_evaluation_is_shown_with_its_result_and_no_page_of_it_is_about_rows() {
 fn votes_are_blind_durable_and_counted() {
     let desk = Desk::new(0.3, Faults::default());
     let (folder, run, _) = evaluated(&desk);
-    let ui = Ui::start(&desk, folder.parent().unwrap());
+    let ui = Ui::start(&desk.student, folder.parent().unwrap());
     let mut browser = Browser::open(&ui.address);
     let arena = format!("/runs/{run}/arena");
     assert!(ok(browser.get(&arena)).contains("Your name"));
@@ -227,7 +190,7 @@ fn votes_are_blind_durable_and_counted() {
     let file = folder.join("votes.jsonl");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{text}{}", &text[..text.len() / 2])).unwrap();
-    let ui = Ui::start(&desk, folder.parent().unwrap());
+    let ui = Ui::start(&desk.student, folder.parent().unwrap());
     let mut browser = Browser::open(&ui.address);
     vote(&mut browser, &first, "tie");
     let stored = votes(&folder);

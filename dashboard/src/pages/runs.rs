@@ -60,7 +60,10 @@ async fn page(app: Arc<App>, who: Who, wanted: Wanted) -> Result<Page, Refusal> 
         let looked = app.source.looked();
         return Ok(page
             .with("submit", submit(&app, who))
-            .with("runs", empty(app.source.is_cluster(), wanted.skip, &looked)));
+            .with("runs", empty(app.source.is_cluster(), wanted.skip, &looked))
+            .with("lineages", html! {
+                @if !app.source.lineages().is_empty() { p { "There is a lineage: " a href="/generations" { "its generations" } } }
+            }));
     }
     Ok(page
         .with("submit", submit(&app, who))
