@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gristmill_domain::words::{many, thousands};
 use gristmill_picture::evaluation::{EvaluationPage, Part as ResultPart};
+use gristmill_picture::parts::Table;
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
@@ -136,13 +137,29 @@ fn parts(page: &EvaluationPage) -> Markup {
             section aria-labelledby="wrong-title" {
                 h2 #wrong-title { "Wrong answers of the student" }
                 p.quiet { "The first of them. " code { "gristmill diagnose" } " says why a student answers wrongly." }
-                (table(&page.wrong, "Wrong answers", "texts wrongs"))
+                (wrong(&page.wrong))
             }
         }
         section aria-labelledby="settings-title" {
             h2 #settings-title { "Settings" }
             (table(&page.facts, "Settings", "said"))
         }
+    }
+}
+
+/// Wrong answers: cards on a phone.
+fn wrong(table: &Table) -> Markup {
+    let head = |number: usize| table.heads.get(number).map_or("", String::as_str);
+    html! {
+        div.scroll { table.cards.left.wrap.wrongs {
+            caption.hidden { "Wrong answers" }
+            thead { tr { @for head in &table.heads { th scope="col" { (Shown(head)) } } } }
+            tbody { @for row in &table.rows { tr {
+                @for (number, cell) in row.iter().enumerate() {
+                    @if number == 0 { th scope="row" { (Shown(cell)) } } @else { td data-head=(head(number)) { (Shown(cell)) } }
+                }
+            } } }
+        } }
     }
 }
 

@@ -85,7 +85,7 @@ fn lineage(number: usize, settings: &Settings, generations: &[Generation]) -> Ma
         (table(settings, generations))
         p.quiet {
             "The mark on a bar is the ceiling on the synthetic share that held for the generation. The ceiling of the lineage is "
-            (share(settings.max_synthetic_share)) ", and a row has at most " (settings.max_depth) " synthetic ancestors, itself included."
+            (share(settings.max_synthetic_share)) ", and a row has at most " (many(settings.max_depth.into(), "synthetic ancestor")) ", itself included."
         }
         (teachers(number, generations))
         (quarantine(number, newest))
@@ -143,7 +143,7 @@ fn charts(generations: &[Generation]) -> [Chart; 3] {
 
 fn table(settings: &Settings, generations: &[Generation]) -> Markup {
     html! {
-        div.scroll { table.bars.generations {
+        div.scroll { table.bars {
             caption.hidden { "Generations, the newest first" }
             thead { tr {
                 th scope="col" { "generation" } th scope="col" { "made by" } th scope="col" { "real rows" } th scope="col" { "new" } th scope="col" { "carried over" }
