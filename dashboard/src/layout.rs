@@ -82,7 +82,7 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
                     nav.tabs aria-label="Run" {
                         @for (part, name) in tabs(*kind) {
                             @let address = if part.is_empty() { link::run(run) } else { link::of_run(run, part) };
-                            a href=(address) aria-current=[current(is_at(here, &address, *part))] { (name) }
+                            a href=(address) aria-current=[current(is_at(here, &address, part))] { (name) }
                         }
                     }
                 }

@@ -48,7 +48,7 @@ impl ArenaAsked {
                 "item" => item = Some(value.clone()),
                 "format" => format = Some(value.clone()),
                 other => {
-                    let near = nearest(other, ["voter", "m", "item", "format"].into_iter());
+                    let near = nearest(other, ["voter", "m", "item", "format"]);
                     let meant = near.map_or_else(String::new, |near| format!(" Did you mean `{near}`?"));
                     return Err(Refusal::bad_request(format!(
                         "The arena has no parameter `{other}`.{meant}"

@@ -1,7 +1,7 @@
 //! Lineages: the training sets of a line of students, generation by generation, with what they may hold.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -45,7 +45,7 @@ fn page(folders: &[PathBuf]) -> Result<Page, Refusal> {
 }
 
 /// A lineage. One that cannot be read leaves the others.
-fn section(number: usize, folder: &PathBuf) -> Markup {
+fn section(number: usize, folder: &Path) -> Markup {
     let title = format!("lineage-{number}");
     let shown = folder.display().to_string();
     html! {
@@ -60,7 +60,7 @@ fn section(number: usize, folder: &PathBuf) -> Markup {
 }
 
 /// A lineage's settings and its generations, the oldest first.
-fn read(folder: &PathBuf) -> anyhow::Result<(Settings, Vec<Generation>)> {
+fn read(folder: &Path) -> anyhow::Result<(Settings, Vec<Generation>)> {
     let lineage = Lineage::open(folder)?;
     let entries = &lineage.file().generations;
     let newest = entries.iter().skip(entries.len().saturating_sub(SHOWN_MAX));
