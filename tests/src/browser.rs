@@ -60,7 +60,8 @@ impl Browser {
         head
     }
 
-    fn whole(&mut self, head: String) -> Answer {
+    /// The answer whose head was read, with its body.
+    pub fn whole(&mut self, head: String) -> Answer {
         let length = head
             .split_once("content-length: ")
             .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap());
