@@ -2,10 +2,10 @@
 # Looks at every page of a dashboard in headless Chromium: light and dark, desktop and phone, with and without script, with the accessibility rules of
 # axe. Installs Chromium with apt-get when it is missing and allowed, and Playwright in target/browser.
 #
-#   browser.sh URL FOLDER [--run RUN] [--token TOKEN]
+#   browser.sh URL FOLDER [--run RUN] [--evaluation RUN] [--token TOKEN]
 #
 # URL is where the dashboard is (`gristmill ui`, or a coordinator's `--http`), FOLDER where pictures go. What is wrong is printed, a line each; the exit
-# code is 0 when nothing is. See tests/browser/pages.py for what is looked at.
+# code is 0 when nothing is. With --evaluation the pages of an evaluation are looked at, too, and one vote is stored under the name `browser`. See tests/browser/pages.py for what is looked at.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ $# -ge 2 ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2; }

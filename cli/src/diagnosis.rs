@@ -126,7 +126,7 @@ pub(crate) async fn called_for(
     let answers = WrongAnswers::read(result, None).map_err(Failure::Input)?;
     answers.refuse_test().map_err(Failure::Input)?;
     let trained = Trained::find(trained_on.dataset.as_deref(), &answers).map_err(Failure::Input)?;
-    let found = diagnose(trained_on, 0, &trained, Some(job), answers.wrong(), view).await?;
+    let found = diagnose(trained_on, 0, &trained, Some(job), answers.all(), view).await?;
     let causes = diagnosis::shown_causes(&found.speaking);
     let quarantined = diagnosis::quarantine(&causes, &found.speaking);
     let gaps = diagnosis::aims(&found, &quarantined, rows);
@@ -144,7 +144,8 @@ pub(crate) async fn called_for(
 /// A result that cannot be read.
 #[cfg(feature = "trainer")]
 pub(crate) fn wrong(result: &Path) -> anyhow::Result<u64> {
-    Ok(WrongAnswers::read(result, None)?.wrong().len() as u64)
+    let questions = WrongAnswers::read(result, None)?.all();
+    Ok(questions.iter().filter(|question| question.wrong).count() as u64)
 }
 
 /// Holds wrong answers against a dataset, on a thread of its own, until it is done or a signal comes.

@@ -22,12 +22,13 @@ use gristmill_domain::id::RunId;
 use gristmill_domain::words::one_line;
 use gristmill_ports::ledger::Error as LedgerError;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
 use crate::error::told;
 use crate::fleet::Services;
 
 use audit::Audit;
+use method::Method;
 
 pub use auth::{Access, AccessError, Caller, Who};
 pub use method::Role;
@@ -61,6 +62,20 @@ impl Api {
     /// What the coordinators of the cluster share.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// Stores a vote on answers of an evaluation, if the caller may vote, and writes that down as any call that changes something.
+    ///
+    /// # Errors
+    /// What the caller's role may not do, and what `storing` comes to.
+    pub async fn vote(
+        &self,
+        request: &Request<()>,
+        run: &str,
+        storing: impl Future<Output = Result<(), Status>>,
+    ) -> Result<(), Status> {
+        let call = self.audit.admit(request, Method::Vote)?;
+        call.about(run).ended(storing.await)
     }
 
     /// Refuses jobs that name other endpoints than these.

@@ -26,11 +26,11 @@
   }, true);
 
   // The place of an element among those that can have the focus, for one that has no id.
-  const focusable = (root) => [...root.querySelectorAll("a[href],button,input,select,textarea,summary,.scroll[tabindex]")];
+  const focusable = (root) => [...root.querySelectorAll("a[href],button,input,select,textarea,summary,.scroll[tabindex],pre[tabindex]")];
 
   // Whatever scrolls is scrolled by keyboard too, in browsers that do not see to it themselves; what fits is no stop of Tab.
   const reachable = (root) => {
-    for (const box of root.querySelectorAll(".scroll")) {
+    for (const box of root.querySelectorAll(".scroll,pre")) {
       const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
       if (scrolls) box.tabIndex = 0;
       else box.removeAttribute("tabindex");

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::checked_jobs::CheckedJobs;
+use crate::evaluations::Evaluations;
 use crate::indexes::Indexes;
 use crate::journal_facts::JournalFacts;
 use crate::measures::Measures;
+use crate::results::Results;
 use crate::samples::Samples;
 use crate::session::Sessions;
 use crate::sign_in_limit::SignInLimit;
@@ -32,6 +34,10 @@ pub(crate) struct App {
     pub(crate) steps: StepCounts,
     /// Their rows.
     pub(crate) indexes: Indexes,
+    /// Which runs are evaluations.
+    pub(crate) evaluations: Evaluations,
+    /// What evaluations and the votes on their answers came to.
+    pub(crate) results: Results,
     /// Ends streams: a server that stops does not wait for open tabs.
     pub(crate) stop: CancellationToken,
 }

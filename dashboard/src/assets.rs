@@ -15,7 +15,8 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
         gristmill_picture::style_sheet(),
         concat!(
             include_str!("../assets/dashboard.css"),
-            include_str!("../assets/rows.css")
+            include_str!("../assets/rows.css"),
+            include_str!("../assets/arena.css")
         )
     );
     Asset::new("dashboard.css", "text/css; charset=utf-8", text)
@@ -24,7 +25,8 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let text = concat!(
         include_str!("../assets/dashboard.js"),
         include_str!("../assets/rows.js"),
-        include_str!("../assets/map.js")
+        include_str!("../assets/map.js"),
+        include_str!("../assets/arena.js")
     )
     .to_owned();
     Asset::new("dashboard.js", "text/javascript; charset=utf-8", text)

@@ -1,5 +1,6 @@
 //! A cluster, through its coordinator's service in this process: the same verbs, checks and roles as over gRPC.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +11,8 @@ use gristmill_domain::id::RunId;
 use gristmill_ports::blob::{Blobs, Error as BlobError};
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
-use gristmill_runs::Manifest;
+use gristmill_runs::evaluation::store_vote;
+use gristmill_runs::{DatasetStore, Manifest};
 use tonic::{Code, Request, Status};
 
 use crate::intake::Intake;
@@ -19,13 +21,18 @@ use crate::source::{Act, Refusal, Role, Source, Who};
 /// A cluster.
 pub struct Cluster {
     api: Api,
+    store: Arc<DatasetStore>,
     intake: Option<Arc<dyn Intake>>,
 }
 
 impl Cluster {
-    /// The cluster that this service answers for.
-    pub fn new(api: Api) -> Self {
-        Self { api, intake: None }
+    /// The cluster that this service answers for, with the store that its results are in.
+    pub fn new(api: Api, store: Arc<DatasetStore>) -> Self {
+        Self {
+            api,
+            store,
+            intake: None,
+        }
     }
 
     /// Takes jobs from pages, which this checks.
@@ -142,6 +149,26 @@ impl Source for Cluster {
         Ok(answer.run.unwrap_or_default().run)
     }
 
+    async fn run_folder(&self, who: Who, run: &str) -> Result<PathBuf, Refusal> {
+        // The register knows it, or this refuses.
+        self.run(who, run).await?;
+        let run = run_id(run)?;
+        self.store.run_folder(run).ok_or_else(|| {
+            let place = self.store.run_place(run);
+            Refusal::not_found(format!(
+                "The result is in object storage, and this coordinator has no folder of it. Copy `{place}` to a disk, and look at it there: `gristmill ui {run}`."
+            ))
+        })
+    }
+
+    fn voter(&self, who: Who) -> Option<String> {
+        // Where nobody has to show a token, nobody is known.
+        match self.who(None) {
+            Some(_) => None,
+            None => Some(self.api.access().name(&who.caller?)),
+        }
+    }
+
     async fn act(&self, who: Who, act: Act) -> Result<(), Refusal> {
         let api = &self.api;
         match act {
@@ -183,6 +210,18 @@ impl Source for Cluster {
             }
             Act::DropDead { numbers } => {
                 api.drop_dead(by(who, v1::DropDeadRequest { numbers })).await?;
+            }
+            Act::Vote { run, vote } => {
+                let folder = self.run_folder(who, &run).await?;
+                let storing = async move {
+                    let stored = tokio::task::spawn_blocking(move || store_vote(&folder, &vote));
+                    match stored.await {
+                        Ok(Ok(())) => Ok(()),
+                        Ok(Err(error)) => Err(Status::unavailable(format!("{error:#}"))),
+                        Err(error) => Err(Status::internal(error.to_string())),
+                    }
+                };
+                api.vote(&by(who, ()), &run, storing).await?;
             }
         }
         Ok(())

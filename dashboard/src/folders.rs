@@ -7,8 +7,10 @@ use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::Start;
+use gristmill_lineage::LineageFile;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
+use gristmill_runs::evaluation::store_vote;
 use gristmill_runs::served::SeenRun;
 use gristmill_runs::{Manifest, RunFolder};
 
@@ -19,6 +21,8 @@ use crate::tallies::Tallies;
 const ACTIVE_MAX: u32 = 100;
 /// Entries of a folder that are looked at when no run was found in it.
 const ENTRIES_MAX: usize = 1_000;
+/// Lineages that are shown.
+const LINEAGES_MAX: usize = 20;
 
 /// Runs in folders: each is a run's, or holds runs' folders. They are looked for at each request, so that a run that starts is seen.
 pub struct Folders {
@@ -42,7 +46,7 @@ impl Folders {
         let tally = tally.unwrap_or_default();
         let SeenRun { mut run, state } = folder.seen(start, &tally, begun_ms).await?;
         // Rows that are not counted yet are not none.
-        run.progress.take_if(|_| !counted);
+        run.progress.take_if(|progress| !counted && !progress.evaluates);
         let told = [state.why, state.way_out]
             .into_iter()
             .filter(|part| !part.is_empty());
@@ -96,6 +100,11 @@ fn below(folder: &Path) -> Vec<PathBuf> {
         .collect();
     folders.sort();
     folders
+}
+
+/// Whether a folder is that of a lineage.
+fn is_lineage(folder: &Path) -> bool {
+    folder.join(LineageFile::NAME).is_file()
 }
 
 /// Whether a folder holds runs' folders.
@@ -155,6 +164,18 @@ impl Source for Folders {
         }
     }
 
+    fn lineages(&self) -> Vec<PathBuf> {
+        let near = self.roots.iter().flat_map(|root| {
+            let inside = below(root);
+            std::iter::once(root.clone()).chain(inside)
+        });
+        let mut found: Vec<PathBuf> = near.filter(|folder| is_lineage(folder)).collect();
+        found.sort();
+        found.dedup();
+        found.truncate(LINEAGES_MAX);
+        found
+    }
+
     async fn runs(&self, _who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal> {
         let mut runs = Vec::new();
         for (folder, start, begun) in self.found().into_iter().skip(skip as usize).take(limit as usize) {
@@ -196,8 +217,23 @@ impl Source for Folders {
         Ok(Vec::new())
     }
 
-    async fn act(&self, _who: Who, _act: Act) -> Result<(), Refusal> {
-        Err(Refusal::forbidden(self.read_only().unwrap_or_default()))
+    async fn run_folder(&self, _who: Who, run: &str) -> Result<PathBuf, Refusal> {
+        let (folder, _, _) = self.folder(run).await?;
+        Ok(folder.root().to_owned())
+    }
+
+    /// Whoever uses this machine may write to its folders.
+    fn check_voter(&self, _who: Who) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn act(&self, _who: Who, act: Act) -> Result<(), Refusal> {
+        let Act::Vote { run, vote } = act else {
+            return Err(Refusal::forbidden(self.read_only().unwrap_or_default()));
+        };
+        let (folder, _, _) = self.folder(&run).await?;
+        let stored = tokio::task::spawn_blocking(move || store_vote(folder.root(), &vote)).await;
+        Ok(stored.context("the thread that stores the vote ended early")??)
     }
 
     async fn state(&self, _who: Who, run: &str) -> Result<Arc<dyn Blobs>, Refusal> {

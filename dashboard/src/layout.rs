@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::assets;
 use crate::link;
-use crate::page::{Page, Part};
+use crate::page::{Kind, Page, Part};
 use crate::source::{Refusal, Role};
 use crate::text::{Prose, Shown};
 
@@ -21,6 +21,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) signed_in: bool,
     /// There are workers and dead letters.
     pub(crate) cluster: bool,
+    /// There are lineages.
+    pub(crate) lineages: bool,
     /// When the page was made, `14:02:11`.
     pub(crate) made: String,
 }
@@ -37,6 +39,15 @@ const OF_RUN: [(&str, &str); 8] = [
     ("endpoints", "Endpoints"),
 ];
 
+/// Pages of an evaluation.
+const OF_EVALUATION: [(&str, &str); 5] = [
+    ("", "Result"),
+    ("arena", "Arena"),
+    ("arena/votes", "Votes"),
+    ("budget", "Budget"),
+    ("endpoints", "Endpoints"),
+];
+
 /// A whole page. `here` is its path, by which the navigation marks where one is.
 pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
     document(
@@ -46,6 +57,9 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
                 a.brand href="/runs" { "Gristmill" }
                 nav aria-label="Dashboard" {
                     a href="/runs" aria-current=[current(page.part == Part::Runs)] { "Runs" }
+                    @if frame.lineages {
+                        a href="/generations" aria-current=[current(page.part == Part::Generations)] { "Generations" }
+                    }
                     @if frame.cluster {
                         a href="/workers" aria-current=[current(page.part == Part::Workers)] { "Workers" }
                         a href="/dead-letters" aria-current=[current(page.part == Part::Dead)] { "Dead letters" }
@@ -64,11 +78,11 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
             }
             p #gone .banner role="status" hidden {}
             main #content {
-                @if let Some(run) = &page.run {
+                @if let Some((run, kind)) = &page.run {
                     nav.tabs aria-label="Run" {
-                        @for (part, name) in OF_RUN {
+                        @for (part, name) in tabs(*kind) {
                             @let address = if part.is_empty() { link::run(run) } else { link::of_run(run, part) };
-                            a href=(address) aria-current=[current(address == here)] { (name) }
+                            a href=(address) aria-current=[current(is_at(here, &address, part))] { (name) }
                         }
                     }
                 }
@@ -95,6 +109,19 @@ pub(crate) fn whole(page: &Page, frame: &Frame<'_>, here: &str) -> Markup {
             script src=(assets::script()) {}
         },
     )
+}
+
+fn tabs(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Rows => &OF_RUN,
+        Kind::Evaluation => &OF_EVALUATION,
+    }
+}
+
+/// Whether a page is behind a tab. The questions of the arena are behind that of the arena.
+fn is_at(here: &str, address: &str, part: &str) -> bool {
+    let below = here.strip_prefix(address).and_then(|rest| rest.strip_prefix('/'));
+    here == address || (part == "arena" && below.is_some_and(|below| below != "votes"))
 }
 
 fn current(here: bool) -> Option<&'static str> {

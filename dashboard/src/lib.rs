@@ -1,7 +1,7 @@
 //! The dashboard: pages that show runs while they go on, and let those who may change them.
 //!
 //! **What it owns.** Pages, sessions and the protection of both. What is shown comes from a [`Source`]: a cluster's coordinator (`Cluster`, in the
-//! process of the coordinator, through the same verbs and roles as gRPC) or runs in folders ([`Folders`], for `gristmill ui`). Verbs are never
+//! process of the coordinator, through the same verbs and roles as gRPC) or runs and lineages in folders ([`Folders`], for `gristmill ui`). Verbs are never
 //! implemented twice: an act of a page is the verb of the API.
 //!
 //! **How a page is made.** A page is a function from the source to a [`Page`](page::Page): a title and named fragments. [`live::show`] answers a
@@ -12,7 +12,7 @@
 //! nowhere. Without tokens, whoever reaches the loopback address has a session. A form carries its session's token against forgery, and its
 //! `Origin` must be this server.
 //!
-//! **What it refuses.** It calls no model, reads no file but through the source, fetches nothing from elsewhere and lets a page run one script,
+//! **What it refuses.** It calls no model, reads no file but through the source or in folders that the source names, fetches nothing from elsewhere and lets a page run one script,
 //! its own. Texts of models and documents are shown as text ([`text::Shown`]). It has no setting, and keeps no state that is worth keeping.
 
 mod app;
@@ -21,6 +21,7 @@ mod background;
 mod checked_jobs;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod evaluations;
 mod folders;
 mod guard;
 mod indexes;
@@ -33,6 +34,7 @@ mod live;
 mod measures;
 mod page;
 mod pages;
+mod results;
 mod routes;
 mod samples;
 mod session;

@@ -47,6 +47,7 @@ impl Asked {
             form_token: &self.visitor.session.form_token,
             signed_in: self.visitor.signed_in,
             cluster: self.app.source.is_cluster(),
+            lineages: !self.app.source.lineages().is_empty(),
             made: made_now(),
         }
     }

@@ -9,11 +9,21 @@ pub(crate) struct Page {
     /// Which entry of the navigation it belongs to.
     pub(crate) part: Part,
     /// The run that it is about, whose pages are then offered.
-    pub(crate) run: Option<String>,
+    pub(crate) run: Option<(String, Kind)>,
     /// What it shows, in order. Names are ids of elements, and stay the same while the page is open.
     pub(crate) fragments: Vec<Fragment>,
     /// It is not made again while it is open.
     pub(crate) still: bool,
+}
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It makes rows.
+    #[default]
+    Rows,
+    /// It asks held-out questions.
+    Evaluation,
 }
 
 /// A named part of a page.
@@ -33,6 +43,8 @@ pub(crate) enum Part {
     Workers,
     /// Dead letters.
     Dead,
+    /// Lineages.
+    Generations,
     /// None: a page that is passed through.
     None,
 }
@@ -49,10 +61,16 @@ impl Page {
         }
     }
 
-    /// About a run.
+    /// About a run that makes rows.
     #[must_use]
-    pub(crate) fn of_run(mut self, run: &str) -> Self {
-        self.run = Some(run.to_owned());
+    pub(crate) fn of_run(self, run: &str) -> Self {
+        self.of(run, Kind::Rows)
+    }
+
+    /// About a run of a kind.
+    #[must_use]
+    pub(crate) fn of(mut self, run: &str, kind: Kind) -> Self {
+        self.run = Some((run.to_owned(), kind));
         self
     }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::assets;
 use crate::checked_jobs::CheckedJobs;
+use crate::evaluations::Evaluations;
 use crate::guard;
 use crate::indexes::Indexes;
 use crate::journal_facts::JournalFacts;
@@ -23,6 +24,7 @@ use crate::layout;
 use crate::live::Asked;
 use crate::measures::Measures;
 use crate::pages;
+use crate::results::Results;
 use crate::samples::Samples;
 use crate::session::Sessions;
 use crate::sign_in_limit::SignInLimit;
@@ -58,6 +60,8 @@ impl Dashboard {
                 measures: Measures::default(),
                 steps: StepCounts::default(),
                 indexes: Indexes::default(),
+                evaluations: Evaluations::default(),
+                results: Results::default(),
                 stop,
             }),
         }
@@ -68,7 +72,7 @@ impl Dashboard {
         let inside = Router::new()
             .route("/", get(async || Redirect::to("/runs")))
             .route("/sign-out", post(sign_out))
-            .merge(pages::routes())
+            .merge(pages::routes(&self.app))
             .fallback(nothing_here)
             .layer(from_fn_with_state(Arc::clone(&self.app), visitor::enter));
         Router::new()

@@ -1,5 +1,6 @@
 //! Where the dashboard's facts come from, and who carries out its acts.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use gristmill_domain::amount::Limit;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
 use gristmill_runs::Manifest;
+use gristmill_runs::evaluation::Vote;
 
 use crate::intake::Intake;
 
@@ -138,6 +140,13 @@ pub enum Act {
         /// Their numbers.
         numbers: Vec<u64>,
     },
+    /// Say which answer to a question of an evaluation is the best.
+    Vote {
+        /// The evaluation's run.
+        run: String,
+        /// What is said.
+        vote: Box<Vote>,
+    },
 }
 
 /// Where runs were looked for, for whoever sees none.
@@ -170,6 +179,11 @@ pub trait Source: Send + Sync + 'static {
     /// Where runs were looked for; nothing where they are not in folders. It may read folders: it is for a page without runs.
     fn looked(&self) -> Looked {
         Looked::default()
+    }
+
+    /// The folders of lineages that are beside the runs, in the order of their names. It may read folders.
+    fn lineages(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// Runs, the newest first, at most 500.
@@ -214,6 +228,34 @@ pub trait Source: Send + Sync + 'static {
     /// What the role may not do, what the coordinator refuses.
     async fn submit(&self, _who: Who, _parts: Vec<v1::SubmitRequest>) -> Result<String, Refusal> {
         Err(Refusal::forbidden("No jobs are taken here."))
+    }
+
+    /// The folder of an evaluation's run on this machine, in which its result and the votes on its answers are.
+    ///
+    /// # Errors
+    /// An unknown run; results that are elsewhere, with how to look at them.
+    async fn run_folder(&self, _who: Who, _run: &str) -> Result<PathBuf, Refusal> {
+        Err(Refusal::not_found(
+            "The results of evaluations are not at hand here.",
+        ))
+    }
+
+    /// The name under which a visitor votes; `None` where visitors are not known by name and say themselves who they are.
+    fn voter(&self, _who: Who) -> Option<String> {
+        None
+    }
+
+    /// Refuses who may not vote.
+    ///
+    /// # Errors
+    /// What the role may not do.
+    fn check_voter(&self, who: Who) -> Result<(), Refusal> {
+        match who.role < Role::Operator {
+            true => Err(Refusal::forbidden(
+                "A viewer may look, and change nothing: sign in with an operator's token to vote.",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Carries out an act.

@@ -9,6 +9,7 @@
 //! - [`Perplexity`] says how well a model predicts what people wrote: it stands beside the facts, and decides nothing.
 //! - [`JudgeQuality`] is how often a judge is right, measured on real rows, and what is left of a figure that it gave.
 //! - [`PointsPerUnit`] is what a change cost.
+//! - [`Preference`] is what people's votes on two models' answers come to, and [`GradeAgreement`] whether they agree with the grades.
 //! - [`Resolution`] is what a set of this size can show at all.
 //! - [`collapse`] tells knowledge that was kept from knowledge that was lost; [`gate`] decides whether a student may be released.
 //!
@@ -29,6 +30,7 @@ pub mod grade;
 mod judge;
 mod paired;
 mod perplexity;
+mod preference;
 mod proportion;
 mod resolution;
 mod scorecard;
@@ -41,6 +43,7 @@ pub use grade::{Correctness, Grade};
 pub use judge::{CorrectedChange, CorrectedShare, JudgeQuality};
 pub use paired::PairedComparison;
 pub use perplexity::Perplexity;
+pub use preference::{GradeAgreement, PairVote, Preference, Preferred};
 pub use proportion::{MeanScore, Proportion};
 pub use resolution::Resolution;
 pub use scorecard::Scorecard;

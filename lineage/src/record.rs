@@ -94,8 +94,8 @@ pub struct Entry {
 impl LineageFile {
     /// The format that this program writes.
     pub(crate) const FORMAT: u32 = 1;
-    /// Its name.
-    pub(crate) const NAME: &'static str = "lineage.json";
+    /// Its name in the lineage's folder.
+    pub const NAME: &'static str = "lineage.json";
 
     /// Reads a lineage's file; `None` where there is none.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Error> {

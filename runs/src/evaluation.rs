@@ -5,14 +5,18 @@
 //! result/items.jsonl       the questions, with their right answers and the parts of the set that they belong to
 //! result/answers.jsonl     every answer with its grade, its form and what it cost
 //! result/evaluation.html   the same for people
+//! votes.jsonl              what people said of answers side by side
 //! ```
 
+mod arena;
 mod figures;
 mod gate;
 mod grading;
 mod items;
 mod page;
+mod preferences;
 mod text;
+mod votes;
 pub(crate) mod words;
 
 use std::io::BufRead;
@@ -21,15 +25,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use gristmill_coordinator::{Finished, SeedStore, Start, evaluation_plan};
 use gristmill_domain::ledger::Account;
+use gristmill_picture::evaluation::EvaluationPage;
 use gristmill_ports::blob::Blobs;
 use serde::de::DeserializeOwned;
 
+pub use arena::{Arena, Asked, Contest, MODELS_MAX, Queue};
 pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
 pub use gate::{EvaluatedStudent, gate_inputs, stages};
-use grading::Asked;
+
 pub use grading::{StoredAnswer, StoredChoice};
 pub use items::StoredItem;
+pub use preferences::{PairPreference, Preferences, preferences};
 pub use text::told;
+pub use votes::{Choice, StoredVotes, VOTES_FILE, Vote, answer_hash, read_votes, store_vote};
 
 /// Folder of a result within the run's.
 pub const RESULT_FOLDER: &str = "result";
@@ -65,7 +73,7 @@ pub async fn evaluation(
         .with_context(|| format!("the folder {} cannot be made", part.display()))?;
     let items = items::items(start, &plan, seeds)?;
     items::write(&part.join(ITEMS_FILE), &items)?;
-    let asked = Asked {
+    let asked = grading::Asked {
         start,
         plan: &plan,
         items: &items,
@@ -82,6 +90,16 @@ pub async fn evaluation(
     std::fs::write(&file, html).with_context(|| format!("{} cannot be written", file.display()))?;
     replace(&part, target).with_context(|| format!("{} cannot be written", target.display()))?;
     Ok(evaluation)
+}
+
+/// What the page of a result shows, by the folder of the result or of its run.
+///
+/// # Errors
+/// A result that is missing or damaged.
+pub fn read_page(path: &Path) -> anyhow::Result<EvaluationPage> {
+    let evaluation = read_evaluation(path)?;
+    let wrong = page::some_wrong(&evaluation, lines(path, ANSWERS_FILE)?)?;
+    Ok(page::page(&evaluation, &read_items(path)?, &wrong))
 }
 
 /// Puts a folder in the place of another.

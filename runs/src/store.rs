@@ -52,6 +52,16 @@ impl DatasetStore {
         format!("{}/{run}/dataset", self.place)
     }
 
+    /// The folder of a run in the store; `None` where the store is not one of a disk.
+    pub fn run_folder(&self, run: RunId) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(run.to_string()))
+    }
+
+    /// The run's place in the store, in words.
+    pub fn run_place(&self, run: RunId) -> String {
+        format!("{}/{run}", self.place)
+    }
+
     /// Puts the run's report beside its dataset. The dataset is there: a report that cannot be made takes nothing from it.
     async fn report(&self, state: &dyn Blobs, start: &Start, seeds: &SeedStore, manifest: &Manifest) {
         let written = async {

@@ -208,8 +208,8 @@ fn main() {
     };
     let (first, last, steps) = (number(1), number(1), number(400));
     println!("accuracy on test rows in percent, at percent of the budget");
-    for task in [Task::Tail, Task::Skewed] {
-        for seed in first..=last {
+    for seed in first..=last {
+        for task in [Task::Tail, Task::Skewed] {
             let begun = Instant::now();
             let spending = Spending::new(task, seed, steps);
             let shares = ["--pilot", "0.3", "--share", "0.175"];

@@ -13,7 +13,8 @@ import sys
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, sync_playwright
 
-OF_CLUSTER = ["runs", "submit", "workers", "dead-letters"]
+OF_CLUSTER = ["runs", "submit", "workers", "dead-letters", "generations"]
+OF_EVALUATION = ["", "/arena", "/arena?voter=browser", "/arena/votes", "/budget", "/endpoints"]
 OF_RUN = ["", "/recipes", "/rows", "/rejects", "/map", "/coverage", "/budget", "/endpoints"]
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 # The limits of what one page may weigh, compressed, in bytes: the page itself, and the script.
@@ -65,6 +66,24 @@ def addresses(page, url, run):
     return list(dict.fromkeys(found))
 
 
+def of_evaluation(page, url, run, findings):
+    """The pages of an evaluation. Votes on one question by its key, so that a page with the names is among them."""
+    found = [f"runs/{run}{part}" for part in OF_EVALUATION]
+    page.goto(f"{url}/runs/{run}/arena/next?voter=browser")
+    contest = page.url
+    if page.locator("[data-key='1']").count() == 0:
+        return found
+    page.keyboard.press("t")
+    page.wait_for_load_state()
+    if page.url != contest or page.locator("h1").inner_text() != "Voted":
+        findings.add(contest, f"the key t does not vote: {page.locator('h1').inner_text()}")
+    page.keyboard.press("n")
+    page.wait_for_url(lambda address: address != contest)
+    if page.locator("[data-key='1']").count() == 0:
+        findings.add(page.url, "the key n does not lead to another question")
+    return found + [address.removeprefix(url).lstrip("/") for address in (contest, page.url)]
+
+
 def sign_in(page, url, token):
     page.goto(f"{url}/sign-in")
     page.fill("input[name=token]", token)
@@ -79,7 +98,7 @@ def look(context, url, path, name, findings, folder, axe):
     page.on("pageerror", lambda error: findings.add(where, f"error: {error}"))
     answer = page.goto(f"{url}/{path}", wait_until="load")
     if answer.status == 404 and path in OF_CLUSTER:
-        # Runs of this machine have no workers, and no cluster to submit to.
+        # Runs of this machine have no workers, and no cluster to submit to; not all have a lineage beside them.
         return page.close()
     if answer.status != 200:
         findings.add(where, f"status {answer.status}")
@@ -150,6 +169,7 @@ def main():
     parse.add_argument("url", type=lambda url: url.rstrip("/"))
     parse.add_argument("folder", type=pathlib.Path)
     parse.add_argument("--run")
+    parse.add_argument("--evaluation", help="also look at this evaluation, and vote once on its answers")
     parse.add_argument("--token")
     args = parse.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -165,6 +185,8 @@ def main():
                         sign_in(page, args.url, args.token)
                     page.goto(f"{args.url}/runs")
                     paths = paths or addresses(page, args.url, args.run)
+                    if args.evaluation:
+                        paths, args.evaluation = paths + of_evaluation(page, args.url, args.evaluation, findings), None
                     page.close()
                     for path in paths:
                         look(context, args.url, path, f"{width}-{scheme}", findings, args.folder, axe)

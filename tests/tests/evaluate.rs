@@ -7,94 +7,14 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::{Cluster, LONG, balanced};
+use gristmill_tests::desk::{BY_NUMBER, Desk, FORMATS, QUESTIONS};
 use gristmill_tests::harness::Bench;
-use gristmill_tests::questions::sums;
-use gristmill_tests::sim::{Config, Faults, KeyFiles, Quality, Sim};
+use gristmill_tests::sim::{Config, Faults};
 use gristmill_tests::tiny_model;
 use serde_json::Value;
-
-const QUESTIONS: u64 = 60;
-/// Usual formats.
-const FORMATS: u64 = 3;
-
-/// Two services that know the same questions: a student that is often wrong, and a teacher that seldom is.
-struct Desk {
-    student: Bench,
-    teacher: Sim,
-    _key: tempfile::NamedTempFile,
-}
-
-impl Desk {
-    fn new(student: f64, faults: Faults) -> Self {
-        let questions = sums(0..QUESTIONS as u32);
-        let key = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&key, &questions).unwrap();
-        let config = |accuracy: f64, seed, model: &str, faults| Config {
-            seed,
-            model: model.to_owned(),
-            key: KeyFiles {
-                gsm8k: vec![key.path().to_owned()],
-                ..KeyFiles::default()
-            },
-            quality: Quality {
-                accuracy,
-                refusal: 0.05,
-                truncated: 0.0,
-                ..Quality::default()
-            },
-            faults,
-            ..Config::default()
-        };
-        let teacher = Sim::start(config(0.95, 3, "strong", Faults::default())).unwrap();
-        let student = Bench::new(config(student, 5, "weak", faults)).unwrap();
-        student.write("questions.jsonl", &questions).unwrap();
-        Self {
-            student,
-            teacher,
-            _key: key,
-        }
-    }
-
-    fn job(&self, name: &str, more: &str) {
-        let model = |role: &str, url: &str, model: &str| {
-            format!(
-                "    - {{role: {role}, base_url: {url}, model: {model}, price: {{input: 0.5, output: 1.5}}, concurrency: 8}}\n"
-            )
-        };
-        let job = format!(
-            "seeds: {{path: questions.jsonl}}\nembed: {{model: off}}\ngenerate: {{reasoning: false}}\n{more}\nevaluate:\n  models:\n{}{}",
-            model("student", &self.student.url(), "weak"),
-            model("teacher", &self.teacher.url(), "strong")
-        );
-        self.student.write(name, &job).unwrap();
-    }
-
-    fn said(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let output = self.student.gristmill(args).unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
-    }
-
-    fn run(&self, job: &str) -> Value {
-        let (code, told, why) = self.said(&["run", job, "--progress", "none", "--output", "json"]);
-        assert_eq!(code, Some(0), "{why}");
-        serde_json::from_str(&told).unwrap()
-    }
-
-    fn billed(&self) -> u64 {
-        self.student.sim.bill().total.calls + self.teacher.bill().total.calls
-    }
-
-    fn result(&self, told: &Value) -> PathBuf {
-        self.student.folder.path().join(told["result"].as_str().unwrap())
-    }
-}
-
-const BY_NUMBER: &str = "filter: {validator: {kind: number}}\nbudget: {calls: 400}";
 
 fn lines(path: &std::path::Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();

@@ -12,9 +12,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gristmill_dataset::{DatasetRow, Options, Split, Writer, read_rows, split_files};
+use gristmill_tests::browser::Browser;
 use gristmill_tests::harness::Bench;
 use gristmill_tests::questions::{self, sums};
 use gristmill_tests::sim::Config;
+use gristmill_tests::ui::Ui;
 use serde_json::{Value, json};
 
 /// Sums as seeds, a teacher that answers them, and a lineage beside the runs.
@@ -216,6 +218,24 @@ fn generations_accumulate_and_the_anchor_only_grows() {
     );
     let (code, shown, _) = world.generation(&["show", "lineage", "1"]);
     assert_eq!((code, &shown["hash"]), (Some(0), &one["hash"]));
+    // The dashboard shows the lineage, given its folder or the one around it.
+    for folder in [world.path("lineage"), world.path("")] {
+        let ui = Ui::start(&world.bench, &folder);
+        let mut browser = Browser::open(&ui.address);
+        assert!(browser.get("/runs").body.contains("href=\"/generations\""));
+        let page = browser.get("/generations").body;
+        let rows =
+            two["synthetic"]["rows"].as_u64().unwrap() + two["anchor"]["with_repeats"].as_u64().unwrap();
+        let share = 100.0 * two["synthetic"]["share"].as_f64().unwrap();
+        for wanted in [
+            format!("Generation 2 has {rows} rows"),
+            format!("{share:.1}\u{a0}%"),
+            format!("<td>{}</td>", two["anchor"]["rows"]),
+            "sim · ".to_owned(),
+        ] {
+            assert!(page.contains(&wanted), "{wanted}: {page}");
+        }
+    }
 }
 
 #[test]

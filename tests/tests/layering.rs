@@ -42,6 +42,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         // Shows what runs say of themselves; a coordinator, which it may be a part of, answers for a cluster.
         "dashboard" => &[
             "runs",
+            "lineage",
             "rowindex",
             "coordinator",
             "ports",

@@ -74,7 +74,9 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
         tick: TICK,
     };
     tracing::info!(holder = options.holder, api = %args.listen, http = %args.http, "coordinating");
-    let fleet = Fleet::new(services.clone(), Arc::new(datasets), options);
+    let datasets = Arc::new(datasets);
+    let store = Arc::clone(&datasets);
+    let fleet = Fleet::new(services.clone(), datasets, options);
     let overview = Arc::new(Overview::new(&args.cluster.store));
     telemetry.metrics().add(fleet.metrics());
     telemetry.metrics().add(Arc::clone(&overview) as Arc<dyn Source>);
@@ -102,7 +104,7 @@ pub(crate) async fn serve(args: &CoordinatorArgs) -> Result<(), Failure> {
     ));
     let server = grpc(args).map_err(Failure::Input)?;
     let api = Api::new(services, access.clone(), stop.clone()).only(args.endpoints.clone());
-    let cluster = Cluster::new(api.clone()).taking_jobs(Arc::new(Desk::new()));
+    let cluster = Cluster::new(api.clone(), store).taking_jobs(Arc::new(Desk::new()));
     let dashboard = Dashboard::new(Arc::new(cluster), stop.clone());
     let mut pages = http::probes(telemetry.metrics(), readiness);
     match place {

@@ -19,7 +19,7 @@ impl Role {
     }
 }
 
-/// A method, by its name in `coordinator.proto`.
+/// A method, by its name in `coordinator.proto`; votes come from pages of the dashboard alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     Submit,
@@ -40,6 +40,7 @@ pub(super) enum Method {
     RetryDead,
     DropDead,
     AdoptRuns,
+    Vote,
     GetServer,
 }
 
@@ -65,7 +66,8 @@ impl Method {
             | Self::UndrainWorker
             | Self::RetryDead
             | Self::DropDead
-            | Self::AdoptRuns => Role::Operator,
+            | Self::AdoptRuns
+            | Self::Vote => Role::Operator,
         }
     }
 }

@@ -162,8 +162,12 @@ async fn asked_of(asked: &Asked, run: &str, verb: &str) -> Result<Page, Refusal>
             }
         }
     };
+    let kind = asked
+        .app
+        .evaluations
+        .kind(asked.app.source.as_ref(), asked.visitor.session.who, &run.run);
     Ok(Page::new(format!("{title} run {}?", run.run), Part::Runs)
-        .of_run(&run.run)
+        .of(&run.run, kind.await)
         .with("ask", content)
         .still())
 }

@@ -25,15 +25,7 @@ pub(super) fn books(
     rows: &RowCounts,
     steps: &StepFacts,
 ) -> Markup {
-    let all: Vec<(Stage, &str, Books)> = account
-        .iter()
-        .flat_map(|account| &account.books)
-        .flat_map(|(stage, models)| {
-            models
-                .iter()
-                .map(move |(model, books)| (*stage, model.as_str(), *books))
-        })
-        .collect();
+    let all = by_model(account);
     html! {
         section aria-labelledby="books-title" {
             h2 #books-title { "By teacher and stage" }
@@ -53,6 +45,32 @@ pub(super) fn books(
     }
 }
 
+/// The same of an evaluation, which makes no rows.
+pub(super) fn books_of_answers(account: Option<&Account>, budget: &Budget) -> Markup {
+    let all = by_model(account);
+    html! {
+        section aria-labelledby="books-title" {
+            h2 #books-title { "By model and stage" }
+            @if all.is_empty() { p.quiet { "No call has begun yet." } }
+            @else {
+                p.quiet { "Models answer in the stage " code { "generate" } ", and a judge grades in the stage " code { "judge" } "." }
+                (matrix(&all, budget))
+            }
+        }
+    }
+}
+
+/// The books of each model in each stage.
+fn by_model(account: Option<&Account>) -> Vec<(Stage, &str, Books)> {
+    let stages = account.iter().flat_map(|account| &account.books);
+    let all = stages.flat_map(|(stage, models)| {
+        models
+            .iter()
+            .map(move |(model, books)| (*stage, model.as_str(), *books))
+    });
+    all.collect()
+}
+
 /// Spent and burned, a line a model and a column a stage.
 fn matrix(all: &[(Stage, &str, Books)], budget: &Budget) -> Markup {
     let models: BTreeSet<&str> = all.iter().map(|(_, model, _)| *model).collect();
@@ -67,7 +85,7 @@ fn matrix(all: &[(Stage, &str, Books)], budget: &Budget) -> Markup {
     };
     html! {
         div.scroll { table {
-            caption { (if budget.priced() { "Spent and burned" } else { "Calls" }) " by teacher and stage" }
+            caption { (if budget.priced() { "Spent and burned" } else { "Calls" }) " by model and stage" }
             thead { tr { th scope="col" { "model" } @for stage in &stages { th scope="col" { (stage) } } th scope="col" { "all" } } }
             tbody { @for model in &models { tr {
                 th scope="row" { (Shown(model)) }

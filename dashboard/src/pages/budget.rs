@@ -11,13 +11,13 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 
 use super::bars::key;
-use super::books::books;
+use super::books::{books, books_of_answers};
 use super::course;
 use super::funnel::{Facts, dated};
 use super::parts::{Budget, RowCounts, goes_on};
 use crate::app::App;
 use crate::live::{Asked, show};
-use crate::page::{Page, Part};
+use crate::page::{Kind, Page, Part};
 use crate::source::{Refusal, Who};
 use crate::text::{money, now_ms, percent};
 
@@ -34,13 +34,22 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
         .account
         .clone()
         .and_then(|account| Account::try_from(account).ok());
-    let facts = app.facts.of(&app.source, &run).await;
-    let steps = app.steps.of(&app.source, &run).await;
     let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
     let samples = app.samples.of(&run.run);
-    Ok(Page::new(format!("Budget of run {}", run.run), Part::Runs)
-        .of_run(&run.run)
-        .with("total", total(&budget))
+    let kind = app.evaluations.kind(app.source.as_ref(), who, &run.run).await;
+    let page = Page::new(format!("Budget of run {}", run.run), Part::Runs)
+        .of(&run.run, kind)
+        .with("total", total(&budget));
+    if kind == Kind::Evaluation {
+        // No forecast: what is left is counted in answers.
+        let course = course::course(&run, &samples, &budget, &RowCounts::default(), None);
+        return Ok(page
+            .with("course", course)
+            .with("books", books_of_answers(account.as_ref(), &budget)));
+    }
+    let facts = app.facts.of(&app.source, &run).await;
+    let steps = app.steps.of(&app.source, &run).await;
+    Ok(page
         .with(
             "course",
             course::course(&run, &samples, &budget, &rows, pace.as_ref()),

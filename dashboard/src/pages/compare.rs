@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::link;
 use crate::live::{Asked, show};
 use crate::measures::Measured;
-use crate::page::{Page, Part};
+use crate::page::{Kind, Page, Part};
 use crate::source::{Refusal, Who};
 use crate::text::{Shown, percent};
 
@@ -98,6 +98,13 @@ struct Side {
 impl Side {
     async fn of(app: &App, who: Who, run: &str) -> Result<Self, Refusal> {
         let run = app.source.run(who, run).await?;
+        if app.evaluations.kind(app.source.as_ref(), who, &run.run).await == Kind::Evaluation {
+            return Err(Refusal::bad_request(format!(
+                "Run {0} is an evaluation, which has no rows to compare: its page compares its models, and `gristmill gate NEW --before OLD` holds one \
+                 evaluation against another.",
+                run.run
+            )));
+        }
         let facts = app.facts.of(&app.source, &run).await;
         let measured = match &facts {
             Ok(Some(counted)) => match app.measures.of(&app.source, &run, counted).await {

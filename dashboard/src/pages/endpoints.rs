@@ -18,7 +18,7 @@ use super::parts::{Budget, goes_on};
 use super::teachers::teachers;
 use crate::app::App;
 use crate::live::{Asked, show};
-use crate::page::{Page, Part};
+use crate::page::{Kind, Page, Part};
 use crate::source::{Refusal, Who};
 use crate::text::{Prose, Shown, money};
 
@@ -40,17 +40,22 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
         true => Some(app.source.workers(who).await?.workers),
         false => None,
     };
-    let steps = app.steps.of(&app.source, &run).await;
+    let kind = app.evaluations.kind(app.source.as_ref(), who, &run.run).await;
     let budget = Budget::of(&run);
-    let facts = app.facts.of(&app.source, &run).await;
-    Ok(Page::new(format!("Endpoints of run {}", run.run), Part::Runs)
-        .of_run(&run.run)
+    let page = Page::new(format!("Endpoints of run {}", run.run), Part::Runs)
+        .of(&run.run, kind)
         .with("waits", waits(&run))
         .with("endpoints", table(&start, account.as_ref(), &budget))
         .with(
             "lines",
             lines(&run.run, goes_on(&run), &models(&start), workers.as_deref()),
-        )
+        );
+    if kind == Kind::Evaluation {
+        return Ok(page);
+    }
+    let steps = app.steps.of(&app.source, &run).await;
+    let facts = app.facts.of(&app.source, &run).await;
+    Ok(page
         .with("teachers", teachers(&run.run, budget.priced(), &steps))
         .with("errors", errors(&facts, status(&run).failed_tasks())))
 }

@@ -81,7 +81,7 @@ pub(super) fn lines(
         section aria-labelledby="lines-title" {
             h2 #lines-title { "As workers see them" }
             @match workers {
-                None => p.quiet { "Latencies, errors by class, use of the limits and pauses are known to the process that runs the job while it runs, and are not written down. What became of calls is above and below." },
+                None => p.quiet { "Latencies, errors by class, use of the limits and pauses are known to the process that runs the job while it runs, and are not written down. What became of calls is on this page." },
                 Some(_) if !goes_on => p.quiet { "The run has ended: workers report the lines that they used in the last ten minutes." },
                 Some(workers) => (table(run, specs, workers)),
             }

@@ -12,9 +12,16 @@ const SHOWN_CHARS: usize = 8_000;
 
 /// A text under its name, and where the whole of a long one is.
 pub(super) fn block(name: &str, text: &str, whole: &str) -> Markup {
-    let end = text.char_indices().nth(SHOWN_CHARS).map(|(end, _)| end);
     html! {
         h4 { (Shown(name)) }
+        (cut(text, whole))
+    }
+}
+
+/// A text without a name, and where the whole of a long one is.
+pub(super) fn cut(text: &str, whole: &str) -> Markup {
+    let end = text.char_indices().nth(SHOWN_CHARS).map(|(end, _)| end);
+    html! {
         @match end {
             None => pre { (Shown(text)) },
             Some(end) => {

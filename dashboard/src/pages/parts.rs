@@ -31,6 +31,11 @@ impl FromRequestParts<Arc<App>> for Asked {
     }
 }
 
+/// Whether a run is an evaluation: in place of rows it counts answers, and those that are right in place of accepted ones.
+pub(super) fn evaluates(run: &v1::Run) -> bool {
+    run.progress.as_ref().is_some_and(|progress| progress.evaluates)
+}
+
 /// Whether more of a run is to come.
 pub(crate) fn goes_on(run: &v1::Run) -> bool {
     !matches!(

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::Path;
-use axum::response::Response;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{duration, figure, many, thousands};
 use gristmill_proto::v1;
@@ -14,19 +12,13 @@ use super::parts::{Budget, RowCounts, attention, goes_on, left, seconds_left, st
 use super::{course, flow, funnel, rounds};
 use crate::app::App;
 use crate::link;
-use crate::live::{Asked, show};
 use crate::page::{Page, Part};
 use crate::samples::Pace;
 use crate::source::{Refusal, Role, Who};
 use crate::text::{Prose, Shown, money, now_ms, percent, rate, time};
 
-pub(super) async fn run(asked: Asked, Path(run): Path<String>) -> Response {
-    let (app, who) = (Arc::clone(&asked.app), asked.visitor.session.who);
-    show(asked, move || page(Arc::clone(&app), who, run.clone())).await
-}
-
-async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
-    let run = app.source.run(who, &run).await?;
+/// The page.
+pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, Refusal> {
     let cluster = app.source.is_cluster();
     if goes_on(&run) {
         app.samples.see(&run, now_ms());
@@ -43,7 +35,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
     let samples = app.samples.of(&run.run);
     Ok(Page::new(title, Part::Runs)
         .of_run(&run.run)
-        .with("verdict", verdict(&run, &workers, cluster, acts(&app, who, &run)))
+        .with("verdict", state(&app, who, &run, &workers))
         .with("headlines", headlines(&run, &rows, &budget, pace.as_ref()))
         .with("alerts", alerts(&run))
         .with("flow", flow::flow(&run, &workers, pace.as_ref(), cluster))
@@ -53,11 +45,12 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
         )
         .with("funnel", funnel::funnel(&run, &counted))
         .with("rounds", rounds::rounds(&run, &counted))
-        .with("facts", facts(&run, cluster)))
+        .with("facts", about(&run, cluster, "dataset")))
 }
 
 /// The state, and in a sentence what limits the run now.
-fn verdict(run: &v1::Run, workers: &[v1::Worker], cluster: bool, acts: Markup) -> Markup {
+pub(super) fn state(app: &App, who: Who, run: &v1::Run, workers: &[v1::Worker]) -> Markup {
+    let cluster = app.source.is_cluster();
     let class = if attention(run, cluster).is_some() {
         "warn"
     } else {
@@ -65,7 +58,7 @@ fn verdict(run: &v1::Run, workers: &[v1::Worker], cluster: bool, acts: Markup) -
     };
     html! {
         p class={ "verdict " (class) } { (state_mark(run, cluster)) " " (Prose(&sentence(run, workers, cluster))) }
-        (acts)
+        (acts(app, who, run))
     }
 }
 
@@ -171,7 +164,7 @@ fn cost_word(rows: &RowCounts, budget: &Budget) -> String {
 }
 
 /// What a person should know: notices of the run, and alerts of its account.
-fn alerts(run: &v1::Run) -> Markup {
+pub(super) fn alerts(run: &v1::Run) -> Markup {
     let notices: Vec<&String> = run
         .progress
         .iter()
@@ -197,7 +190,8 @@ fn alerts(run: &v1::Run) -> Markup {
     }
 }
 
-fn facts(run: &v1::Run, cluster: bool) -> Markup {
+/// What a run is, and where what it made is; `made` is what that is called.
+pub(super) fn about(run: &v1::Run, cluster: bool, made: &str) -> Markup {
     html! {
         section aria-labelledby="facts-title" {
             h2 #facts-title { "About" }
@@ -207,7 +201,7 @@ fn facts(run: &v1::Run, cluster: bool) -> Markup {
                 tr { th scope="row" { "started" } td { (time(run.submitted_ms)) } }
                 @if let Some(ended) = run.ended_ms { tr { th scope="row" { "ended" } td { (time(ended)) } } }
                 @if cluster && !run.coordinator.is_empty() { tr { th scope="row" { "driven by" } td { (Shown(&run.coordinator)) } } }
-                @if !run.dataset.is_empty() { tr { th scope="row" { "dataset" } td { (Shown(&run.dataset)) } } }
+                @if !run.dataset.is_empty() { tr { th scope="row" { (made) } td { (Shown(&run.dataset)) } } }
                 @if let Some(account) = &run.account {
                     // The first is the start.
                     @if account.epoch > 1 { tr { th scope="row" { "taken over" } td { (many(account.epoch - 1, "time")) } } }

@@ -10,7 +10,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::compare::{chooser, tick};
-use super::parts::{Budget, RowCounts, attention, budget_bar, goes_on, left, seconds_left, state_mark};
+use super::parts::{
+    Budget, RowCounts, attention, budget_bar, evaluates, goes_on, left, seconds_left, state_mark,
+};
 use crate::app::App;
 use crate::link;
 use crate::live::{Asked, show};
@@ -58,7 +60,10 @@ async fn page(app: Arc<App>, who: Who, wanted: Wanted) -> Result<Page, Refusal> 
         let looked = app.source.looked();
         return Ok(page
             .with("submit", submit(&app, who))
-            .with("runs", empty(app.source.is_cluster(), wanted.skip, &looked)));
+            .with("runs", empty(app.source.is_cluster(), wanted.skip, &looked))
+            .with("lineages", html! {
+                @if !app.source.lineages().is_empty() { p { "There is a lineage: " a href="/generations" { "its generations" } } }
+            }));
     }
     Ok(page
         .with("submit", submit(&app, who))
@@ -87,8 +92,14 @@ impl Line {
         Self {
             rows,
             attention: attention(&run, cluster),
-            rate: pace.map(|pace| rate(pace.accepted)).unwrap_or_default(),
-            left: pace.and_then(|pace| seconds_left(&rows, &budget, &pace)),
+            rate: pace
+                .filter(|_| !evaluates(&run))
+                .map(|pace| rate(pace.accepted))
+                .unwrap_or_default(),
+            // What is left of an evaluation is counted in answers, whose pace is not known.
+            left: pace
+                .filter(|_| !evaluates(&run))
+                .and_then(|pace| seconds_left(&rows, &budget, &pace)),
             budget,
             run,
         }
@@ -169,7 +180,7 @@ fn row(line: &Line, cluster: bool) -> Markup {
         tr {
             th scope="row" { a href=(link::run(&run.run)) { (run.run) } " " span.quiet { (Shown(&run.name)) } }
             td data-head="State" { (state_mark(run, cluster)) }
-            td.metered data-head="Rows" {
+            @if evaluates(run) { (answers(run, rows, on)) } @else { td.metered data-head="Rows" {
                 span {
                     a href=(link::rows(&run.run, &[("verdict", "accepted")])) { (rows.shown(rows.accepted)) }
                     @if rows.expected > 0 && on { " of " (thousands(rows.expected)) }
@@ -177,17 +188,40 @@ fn row(line: &Line, cluster: bool) -> Markup {
                 @if goal > 0 && on {
                     progress max=(goal) value=(rows.accepted) aria-label={ "accepted rows of " (run.run) } {}
                 }
-            }
+            } }
             td.metered data-head="Budget" {
                 a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) }
                 (budget_bar(budget, "budget"))
             }
-            td data-head="Accepted" { (percent(rows.accepted, rows.decided)) }
+            td data-head="Accepted" { @if evaluates(run) { (right(rows, on, cluster)) } @else { (percent(rows.accepted, rows.decided)) } }
             td data-head="Rate" { @if line.rate.is_empty() { "–" } @else { (line.rate) } }
             td data-head="Left" { (left(line.left)) }
             td data-head="Started" { (time(run.submitted_ms)) }
-            td data-head="Compare" { (tick(&run.run)) }
+            td data-head="Compare" { @if evaluates(run) { "–" } @else { (tick(&run.run)) } }
         }
+    }
+}
+
+/// How many answers an evaluation has.
+fn answers(run: &v1::Run, rows: &RowCounts, on: bool) -> Markup {
+    html! {
+        td.metered data-head="Answers" {
+            span {
+                a href=(link::run(&run.run)) { (rows.shown(rows.decided)) " answers" }
+                @if rows.expected > 0 && on { " of " (thousands(rows.expected)) }
+            }
+            @if rows.expected > 0 && on {
+                progress max=(rows.expected) value=(rows.decided.min(rows.expected)) aria-label={ "answers of " (run.run) } {}
+            }
+        }
+    }
+}
+
+/// The share of an evaluation's answers that are right. A run in a folder does not say it until it has ended.
+fn right(rows: &RowCounts, on: bool, cluster: bool) -> String {
+    match on && !cluster {
+        true => "–".to_owned(),
+        false => format!("{} right", percent(rows.accepted, rows.decided)),
     }
 }
 

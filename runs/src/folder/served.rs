@@ -2,9 +2,11 @@
 
 use gristmill_coordinator::{Progress, Start, progress_message};
 use gristmill_domain::ledger::{Account, Counts};
+use gristmill_domain::stage::Stage;
 use gristmill_proto::v1;
 
 use super::RunFolder;
+use crate::evaluation::EVALUATION_FILE;
 use crate::served::SeenRun;
 use crate::status::{RunState, RunStatus};
 use crate::tally::RowTally;
@@ -18,6 +20,7 @@ impl RunFolder {
         let cluster = self.of_a_cluster().await?;
         let named = !start.job.generate.recipes.is_empty();
         let wanted = start.job.generate.rows;
+        let evaluates = start.job.evaluate.is_some();
         let (status, state, concepts) = self.status(start, cluster).await?;
         let ended = self.events().await?.ended().cloned();
         let mut progress = match ended {
@@ -31,6 +34,11 @@ impl RunFolder {
             progress.recipes = tally.recipes.clone();
         }
         progress.recipes_named |= named;
+        if evaluates && !progress.evaluates {
+            // Nobody wrote down yet how many answers there are: those that are paid for are known from the books.
+            progress.evaluates = true;
+            progress.decided = status.account.as_ref().map_or(0, answered);
+        }
         if !status.recipes.is_empty() {
             (progress.recipes, progress.recipes_named) = (status.recipes.clone(), true);
         }
@@ -65,9 +73,11 @@ impl RunFolder {
         Ok(SeenRun { run, state })
     }
 
-    /// When the dataset was written, Unix milliseconds.
+    /// When the dataset, or the result of an evaluation, was written, Unix milliseconds.
     fn written_ms(&self) -> Option<u64> {
-        let file = std::fs::metadata(self.dataset().join("manifest.json")).ok()?;
+        let file = std::fs::metadata(self.dataset().join("manifest.json"))
+            .or_else(|_| std::fs::metadata(self.result().join(EVALUATION_FILE)))
+            .ok()?;
         let since = file.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         u64::try_from(since.as_millis()).ok()
     }
@@ -106,6 +116,14 @@ fn progress(status: &RunStatus, wanted: Option<u64>) -> Progress {
         alerts: status.alerts.clone(),
         ..Progress::default()
     }
+}
+
+/// Answers that an evaluation was given so far.
+fn answered(account: &Account) -> u64 {
+    account
+        .counts
+        .get(&Stage::Generate)
+        .map_or(0, |counts| counts.done)
 }
 
 /// The state nearest to what a folder says; the words are those of [`RunState`].

@@ -1,0 +1,240 @@
+//! Lineages: the training sets of a line of students, generation by generation, with what they may hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use gristmill_domain::words::{many, thousands};
+use gristmill_lineage::{Generation, Lineage, Settings};
+use gristmill_picture::lines::{Chart, Value};
+use maud::{Markup, PreEscaped, html};
+
+use super::bars::bar;
+use crate::layout;
+use crate::live::Asked;
+use crate::page::{Page, Part};
+use crate::source::Refusal;
+use crate::text::Shown;
+
+/// Generations that are shown of a lineage, the newest.
+const SHOWN_MAX: usize = 100;
+
+pub(super) async fn generations(asked: Asked) -> Response {
+    let folders = asked.app.source.lineages();
+    // Their files are read on a thread that may block.
+    let made = tokio::task::spawn_blocking(move || page(&folders)).await;
+    let made = made.unwrap_or_else(|error| Err(anyhow::Error::from(error).into()));
+    match made {
+        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
+        Err(refusal) => asked.refused(&refusal),
+    }
+}
+
+fn page(folders: &[PathBuf]) -> Result<Page, Refusal> {
+    if folders.is_empty() {
+        return Err(Refusal::not_found(
+            "There is no lineage here: `gristmill generation add LINEAGE DATASET` makes one, and `gristmill ui` shows it where it is given the lineage's \
+             folder or the one around it.",
+        ));
+    }
+    let all = html! { @for (number, folder) in folders.iter().enumerate() { (section(number, folder)) } };
+    Ok(Page::new("Generations", Part::Generations)
+        .still()
+        .with("lineages", all))
+}
+
+/// A lineage. One that cannot be read leaves the others.
+fn section(number: usize, folder: &Path) -> Markup {
+    let title = format!("lineage-{number}");
+    let shown = folder.display().to_string();
+    html! {
+        section aria-labelledby=(title) {
+            h2 id=(title) { (Shown(&shown)) }
+            @match read(folder) {
+                Err(error) => p.verdict.bad { span.sign aria-hidden="true" { "✗" } (Shown(&format!("{error:#}"))) },
+                Ok((settings, generations)) => (lineage(number, &settings, &generations)),
+            }
+        }
+    }
+}
+
+/// A lineage's settings and its generations, the oldest first.
+fn read(folder: &Path) -> anyhow::Result<(Settings, Vec<Generation>)> {
+    let lineage = Lineage::open(folder)?;
+    let entries = &lineage.file().generations;
+    let newest = entries.iter().skip(entries.len().saturating_sub(SHOWN_MAX));
+    let generations = newest.map(|entry| lineage.generation(Some(entry.number)));
+    Ok((
+        lineage.file().settings.clone(),
+        generations.collect::<Result<_, _>>()?,
+    ))
+}
+
+fn lineage(number: usize, settings: &Settings, generations: &[Generation]) -> Markup {
+    let Some(newest) = generations.last() else {
+        return html! { p { "It has no generation yet." } };
+    };
+    html! {
+        (verdict(settings, newest))
+        @if generations.len() > 1 {
+            div.charts { @for chart in charts(generations) {
+                figure { figcaption { (chart.title()) } (PreEscaped(chart.inline())) }
+            } }
+        }
+        (table(settings, generations))
+        p.quiet {
+            "The mark on a bar is the ceiling on the synthetic share that held for the generation. The ceiling of the lineage is "
+            (share(settings.max_synthetic_share)) ", and a row has at most " (many(settings.max_depth.into(), "synthetic ancestor")) ", itself included."
+        }
+        (teachers(number, generations))
+        (quarantine(number, newest))
+    }
+}
+
+/// What the newest generation is, in a sentence.
+fn verdict(settings: &Settings, newest: &Generation) -> Markup {
+    let below = newest.synthetic.share <= newest.ceiling.max_synthetic_share;
+    let fine = below && newest.depth <= settings.max_depth;
+    let (class, sign) = if fine { ("good", "✓") } else { ("bad", "✗") };
+    html! {
+        p class={ "verdict " (class) } {
+            span.sign aria-hidden="true" { (sign) }
+            "Generation " (newest.number) " has " (many(newest.rows(), "row")) ": " (thousands(newest.anchor.with_repeats)) " real, and "
+            (thousands(newest.synthetic.rows)) " synthetic, which is " (share(newest.synthetic.share)) " of at most "
+            (share(newest.ceiling.max_synthetic_share)) ". "
+            @if newest.synthetic.rows > 0 { "Its rows are at most " (newest.depth) " deep." }
+        }
+        @if !newest.warnings.is_empty() {
+            ul.gates { @for warning in &newest.warnings {
+                li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(warning)) } }
+            } }
+        }
+    }
+}
+
+fn charts(generations: &[Generation]) -> [Chart; 3] {
+    let chart = |measure: &str, colour, top, value: &dyn Fn(&Generation) -> f64| Chart {
+        measure: measure.to_owned(),
+        depends: String::new(),
+        colour,
+        values: generations
+            .iter()
+            .map(|generation| Value {
+                step: generation.number.to_string(),
+                value: value(generation),
+                between: None,
+            })
+            .collect(),
+        top,
+    };
+    [
+        chart("synthetic share by generation", 1, Some(1.0), &|generation| {
+            generation.synthetic.share
+        }),
+        chart("real rows by generation", 0, None, &|generation| {
+            generation.anchor.rows as f64
+        }),
+        chart("depth by generation", 3, None, &|generation| {
+            f64::from(generation.depth)
+        }),
+    ]
+}
+
+fn table(settings: &Settings, generations: &[Generation]) -> Markup {
+    html! {
+        div.scroll { table.bars {
+            caption.hidden { "Generations, the newest first" }
+            thead { tr {
+                th scope="col" { "generation" } th scope="col" { "made by" } th scope="col" { "real rows" } th scope="col" { "new" } th scope="col" { "carried over" }
+                th scope="col" { "synthetic rows" } th.bar scope="col" { span.hidden { "share" } } th scope="col" { "share" } th scope="col" { "ceiling" }
+                th scope="col" { "left out" } th scope="col" { "depth" } th scope="col" { "validation · test" } th scope="col" { "hash" }
+            } }
+            tbody { @for generation in generations.iter().rev() {
+                @let (anchor, synthetic, ceiling) = (&generation.anchor, &generation.synthetic, &generation.ceiling);
+                tr {
+                    th scope="row" { (generation.number) }
+                    td { (generation.made) }
+                    td { (thousands(anchor.rows)) }
+                    td { (thousands(anchor.added)) }
+                    td { (thousands(anchor.carried)) }
+                    td { (thousands(synthetic.rows)) }
+                    td.bar { (bar(1, synthetic.share, 0.0, Some(ceiling.max_synthetic_share))) }
+                    td { (share(synthetic.share)) @if synthetic.share > ceiling.max_synthetic_share { " " span.flag { "above" } } }
+                    td { (share(ceiling.max_synthetic_share)) }
+                    td { (thousands(ceiling.left_out)) }
+                    td { (generation.depth) @if generation.depth > settings.max_depth { " " span.flag { "too deep" } } }
+                    td { (thousands(generation.validation)) " · " (thousands(generation.test)) }
+                    td.id { (generation.hash.chars().take(12).collect::<String>()) }
+                }
+            } }
+        } }
+    }
+}
+
+/// Who made the synthetic rows: a line a teacher's version, a column a generation.
+fn teachers(number: usize, generations: &[Generation]) -> Markup {
+    let versions: BTreeSet<(&str, &str)> = generations
+        .iter()
+        .flat_map(|generation| &generation.synthetic.by_teacher)
+        .map(|rows| (rows.teacher.as_str(), rows.version.as_str()))
+        .collect();
+    let by_generation: Vec<BTreeMap<(&str, &str), u64>> = generations
+        .iter()
+        .map(|generation| {
+            let teachers = generation.synthetic.by_teacher.iter();
+            teachers
+                .map(|rows| ((rows.teacher.as_str(), rows.version.as_str()), rows.rows))
+                .collect()
+        })
+        .collect();
+    html! {
+        @if !versions.is_empty() {
+            h3 id={ "teachers-" (number) } { "Synthetic rows by teacher" }
+            div.scroll { table aria-labelledby={ "teachers-" (number) } {
+                thead { tr {
+                    th scope="col" { "teacher · version" }
+                    @for generation in generations { th scope="col" { "generation " (generation.number) } }
+                } }
+                tbody { @for version in &versions { tr {
+                    th scope="row" { (Shown(version.0)) " · " (Shown(version.1)) }
+                    @for rows in &by_generation { td { (thousands(rows.get(version).copied().unwrap_or(0))) } }
+                } } }
+            } }
+            @if let Some(own) = generations.iter().rev().find(|generation| generation.self_improvement) {
+                p.quiet { "A teacher of generation " (own.number) " is the student itself, or descends from it." }
+            }
+        }
+    }
+}
+
+/// What may not be in the newest generation.
+fn quarantine(number: usize, newest: &Generation) -> Markup {
+    let checked = match &newest.leak_check.embedder {
+        Some(embedder) => format!(
+            "by sequences of {} words and by meaning ({embedder})",
+            newest.leak_check.ngram
+        ),
+        None => format!(
+            "by sequences of {} words; by meaning they were not compared",
+            newest.leak_check.ngram
+        ),
+    };
+    html! {
+        @if !newest.quarantine.is_empty() {
+            h3 id={ "quarantine-" (number) } { "In quarantine" }
+            div.scroll { table.left.wrap aria-labelledby={ "quarantine-" (number) } {
+                thead { tr { th scope="col" { "rule" } th scope="col" { "cause" } th scope="col" { "since generation" } th scope="col" { "rows kept out" } } }
+                tbody { @for rule in &newest.quarantine { tr {
+                    th scope="row" { (Shown(&rule.rule)) }
+                    td { (Shown(&rule.cause)) } td { (rule.since) } td { (thousands(rule.rows)) }
+                } } }
+            } }
+        }
+        p.quiet { "No training row of generation " (newest.number) " is a held-out row: they were compared " (Shown(&checked)) "." }
+    }
+}
+
+fn share(share: f64) -> String {
+    format!("{:.1}\u{a0}%", 100.0 * share)
+}
