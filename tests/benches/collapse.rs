@@ -22,6 +22,7 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -38,6 +39,8 @@ const GENERATIONS: usize = 5;
 const REAL: (usize, usize) = (40, 10);
 /// Wordings of the same that may be asked for synthetic rows.
 const POOL: usize = 56;
+/// The last ranks of the places that are asked about most, less and least.
+const RANKS: [usize; 3] = [4, 14, PLACES];
 /// Synthetic rows of a run.
 const ROWS: usize = 800;
 
@@ -221,6 +224,29 @@ impl Lines {
         }
     }
 
+    /// Right answers in percent about the places asked about most, less and least, by their rank in the world. The product's `tail` is not
+    /// that: of places with as many real rows, it takes those whose names come first.
+    fn by_rank(&self, result: &str) -> [f64; 3] {
+        let lines = |file: &str| self.study.lines(&self.study.path(result).join(file)).unwrap();
+        let places = World::new(PLACES, self.seed).places();
+        let part = |item: &Value| {
+            let place = item["concepts"][0].as_str().unwrap();
+            let rank = places.iter().position(|name| *name == place).unwrap();
+            RANKS.iter().position(|most| rank < *most).unwrap()
+        };
+        let items: BTreeMap<String, usize> = lines("items.jsonl")
+            .iter()
+            .map(|item| (item["item"].as_str().unwrap().to_owned(), part(item)))
+            .collect();
+        let mut counts = [(0_u32, 0_u32); 3];
+        for answer in lines("answers.jsonl") {
+            let (right, all) = &mut counts[items[answer["item"].as_str().unwrap()]];
+            *right += u32::from(answer["grade"]["result"] == "correct");
+            *all += 1;
+        }
+        counts.map(|(right, all)| 100.0 * f64::from(right) / f64::from(all))
+    }
+
     /// Prints what became of a line.
     fn table(&self, arm: Arm, results: &[String]) {
         let args: Vec<&str> = ["collapse"]
@@ -237,6 +263,12 @@ impl Lines {
         let told: Value = serde_json::from_slice(&output.stdout).unwrap();
         for (place, report) in told["generations"].as_array().unwrap().iter().enumerate() {
             let number = place + 2;
+            println!(
+                "{:>4} {:<10} {number:>3} right by rank 1-4, 5-14, 15-24: {:.1?}",
+                self.seed,
+                arm.name(),
+                self.by_rank(&results[place + 1])
+            );
             let gate = self.gate(arm, number, &results[place + 1], &results[0]);
             for part in ["all", "head", "tail"] {
                 let of = match part {
