@@ -287,6 +287,8 @@ pub(super) mod tests {
                         reply: reply.clone(),
                         detail: String::new(),
                         cut: false,
+                        choices: Vec::new(),
+                        correct_normalized: None,
                         ungrounded: None,
                         cost_usd_micros: 0,
                     });
