@@ -32,6 +32,7 @@ pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> R
         return Err(Failure::Input(anyhow!("name a result: `--eval out/RUN`")));
     };
     let answers = WrongAnswers::read(result, args.trained.model.as_deref()).map_err(Failure::Input)?;
+    warn_of_cut(&answers, &view);
     let questions = match &args.run {
         Some(item) => vec![answers.one(&item.to_string_lossy()).map_err(Failure::Input)?],
         None => answers.all(),
@@ -82,6 +83,7 @@ pub(crate) async fn trace(args: TraceArgs, view: View, output: OutputStyle) -> R
 pub(crate) async fn mend(args: MendArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
     let answers = WrongAnswers::read(&args.result, args.trained.model.as_deref()).map_err(Failure::Input)?;
     answers.refuse_test().map_err(Failure::Input)?;
+    warn_of_cut(&answers, &view);
     let trained = Trained::find(args.trained.dataset.as_deref(), &answers).map_err(Failure::Input)?;
     let begun = mended::begin(&args, &trained).map_err(|error| match error {
         mended::Begin::Job(errors) => print::job_errors(&errors),
@@ -94,6 +96,12 @@ pub(crate) async fn mend(args: MendArgs, view: View, output: OutputStyle) -> Res
     let written = written.map_err(Failure::Input)?;
     print::either(output, &written.json, &written.text);
     Ok(())
+}
+
+fn warn_of_cut(answers: &WrongAnswers, view: &View) {
+    if let Some(warning) = answers.cut() {
+        view.warn(&warning);
+    }
 }
 
 /// What the wrong answers of a result call for.
@@ -125,6 +133,7 @@ pub(crate) async fn called_for(
 ) -> Result<CalledFor, Failure> {
     let answers = WrongAnswers::read(result, None).map_err(Failure::Input)?;
     answers.refuse_test().map_err(Failure::Input)?;
+    warn_of_cut(&answers, view);
     let trained = Trained::find(trained_on.dataset.as_deref(), &answers).map_err(Failure::Input)?;
     let found = diagnose(trained_on, 0, &trained, Some(job), answers.all(), view).await?;
     let causes = diagnosis::shown_causes(&found.speaking);

@@ -59,9 +59,12 @@ pub(crate) async fn to_its_end(
         .await
         .map_err(Failure::Input)?;
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
+    let stopping = tokio::spawn(stop_on_signal(stop.clone(), view.clone(), ready.resume.clone()));
     let watched = Watched::default();
-    let ended = carry_out(ready, folder, blobs, ledger, view.clone(), stop, &watched).await?;
+    let ended = carry_out(ready, folder, blobs, ledger, view.clone(), stop, &watched).await;
+    // A signal that comes later is for what comes later.
+    stopping.abort();
+    let ended = ended?;
     verify(blobs)
         .await
         .map_err(|error| Failure::Input(error.into()))?;

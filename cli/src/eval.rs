@@ -17,7 +17,7 @@ use gristmill_runs::{EndedRun, RunFolder};
 use crate::args::{EvalArgs, OutputStyle};
 use crate::drive::to_its_end;
 use crate::failure::Failure;
-use crate::prepare::{Ready, prepare_loaded};
+use crate::prepare::{Ready, prepare_loaded, this_command};
 use crate::view::View;
 use crate::{print, resume};
 
@@ -98,7 +98,7 @@ async fn asked(
     let name = args.dataset.display().to_string();
     let loaded: Loaded = gristmill_jobfile::load_text(&text, &name, &here, &args.set, Keys::Here)
         .map_err(|errors| print::job_errors(&errors))?;
-    let ready = prepare_loaded(loaded, seeds, "the same command".to_owned()).await?;
+    let ready = prepare_loaded(loaded, seeds, this_command()).await?;
     to_its_result(&ready, &name, view).await
 }
 
@@ -446,6 +446,12 @@ fn student(named: &str, endpoint: &Endpoint<'_>) -> anyhow::Result<(ModelSpec, O
         return Ok((spec, None));
     }
     let path = Path::new(named);
+    if (named.contains('/') || named.ends_with(".gguf")) && !path.exists() {
+        bail!(
+            "the student {named} does not exist\nhelp: name a folder that `gristmill train` wrote, a model of this machine, or the base URL of an \
+             endpoint"
+        );
+    }
     match path.join("training.json").is_file() {
         true => trained(named, path),
         false => Ok((local(named.to_owned(), None), None)),

@@ -27,7 +27,7 @@ use serde_json::json;
 use crate::args::{LoopArgs, OutputStyle, TrainedArgs};
 use crate::failure::Failure;
 use crate::launch::{self, Made};
-use crate::prepare::prepare_loaded;
+use crate::prepare::{prepare_loaded, this_command};
 use crate::view::View;
 use crate::{diagnosis, generation, print, train};
 use questions::Questions;
@@ -291,7 +291,7 @@ impl Improvement<'_> {
     async fn generation(&mut self, grant: Grant) -> Result<Generation, Failure> {
         let number = grant.generation;
         let name = format!("{}, generation {number}", self.loaded.name);
-        let ready = prepare_loaded(self.job(&grant, &name)?, None, "the same command".to_owned()).await?;
+        let ready = prepare_loaded(self.job(&grant, &name)?, None, this_command()).await?;
         let Made { manifest, folder, .. } = launch::made(&ready, &name, &self.view).await?;
         if manifest.rows.validation == 0 {
             return Err(Failure::Input(anyhow!(

@@ -158,6 +158,22 @@ fn resume(args: &JobArgs) -> String {
     command
 }
 
+/// The command that this process was started with, as a shell takes it; secrets in overrides are left out.
+pub(crate) fn this_command() -> String {
+    let mut command = "gristmill".to_owned();
+    let mut overrides = false;
+    for arg in std::env::args().skip(1) {
+        let shown = match overrides {
+            true => gristmill_jobfile::redact_override(&arg),
+            false => arg.clone(),
+        };
+        overrides = arg == "--set";
+        command.push(' ');
+        command.push_str(&quoted(&shown));
+    }
+    command
+}
+
 /// A word as a shell takes it. Arguments never hold the one character that no shell can be given, NUL.
 fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)

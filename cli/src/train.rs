@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use gristmill_dataset::dataset_folder;
+use gristmill_domain::near::nearest;
 use gristmill_domain::training::{Backend, Method, Training};
+use gristmill_domain::words::many;
 use gristmill_ports::trainer::{self, Event, Trainer};
 use gristmill_students as students;
 use gristmill_students::{BaseModel, Cost, Folder, History, Lock, Recorder, Settings, card, prepare};
@@ -64,6 +67,7 @@ pub(crate) async fn student(
     out: PathBuf,
     view: &View,
 ) -> Result<(Folder, Settings, History), Failure> {
+    one_dataset(&dataset).map_err(Failure::Input)?;
     let trainer = trainer(training.backend)?;
     let base = base(name, view).await?;
     let (folder, settings, _lock) = prepared(dataset, training, base, out).await?;
@@ -239,6 +243,7 @@ async fn base(name: &str, view: &View) -> Result<BaseModel, Failure> {
             )));
         }
         false => {
+            known(name).map_err(Failure::Input)?;
             let artifact = crate::workshop::fetch(name, view).await?;
             let main = artifact.main().map(Path::to_owned);
             main.with_context(|| format!("the model {name} has no file"))?
@@ -252,6 +257,53 @@ async fn base(name: &str, view: &View) -> Result<BaseModel, Failure> {
         hash: hash.with_context(|| format!("the base model {name}"))?,
         path,
     })
+}
+
+/// Refuses a name that no built-in model has which could be trained.
+fn known(name: &str) -> anyhow::Result<()> {
+    let entries = gristmill_model_cache::catalogue::ENTRIES.iter();
+    let bases = entries.filter(|entry| {
+        entry
+            .members
+            .first()
+            .is_some_and(|main| main.path.ends_with(".gguf"))
+    });
+    let names: Vec<&str> = bases.map(|entry| entry.name).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "there is no base model `{name}`{}\nhelp: name {}, a `.gguf` file, or a folder in Hugging Face layout",
+        nearest(name, names.iter().copied())
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?")),
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    )
+}
+
+/// Refuses a folder of runs, which is easily named for that of one.
+fn one_dataset(named: &Path) -> anyhow::Result<()> {
+    if dataset_folder(named).join("data").is_dir() {
+        return Ok(());
+    }
+    let inside = std::fs::read_dir(named).into_iter().flatten().flatten();
+    let mut runs: Vec<String> = inside
+        .map(|entry| entry.path())
+        .filter(|folder| folder.join("dataset/data").is_dir())
+        .map(|folder| folder.display().to_string())
+        .collect();
+    runs.sort();
+    match runs.as_slice() {
+        [] => Ok(()),
+        [first, ..] => anyhow::bail!(
+            "{} is a folder of {}, and not one of them\nhelp: name one, such as {first}",
+            named.display(),
+            many(runs.len() as u64, "run")
+        ),
+    }
 }
 
 fn trainer(backend: Backend) -> Result<Box<dyn Trainer>, Failure> {

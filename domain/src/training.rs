@@ -41,7 +41,7 @@ pub struct Training {
     pub max_grad_norm: f64,
     /// Rows of a step; 16 when left out.
     pub batch_rows: u32,
-    /// Rows that go through the model at once; 4 when left out. It changes memory and speed; what is learned only by the draws of dropout.
+    /// Rows that go through the model at once; 4 when left out, or `batch_rows` where that is less. It changes memory and speed; what is learned only by the draws of dropout.
     pub micro_batch_rows: u32,
     /// Times that each row is seen; 2 when left out.
     pub epochs: f64,
@@ -228,6 +228,17 @@ pub struct Problem {
 }
 
 impl Training {
+    /// Rows that go through the model at once: never more than those of a step.
+    pub fn micro_batch(&self) -> u32 {
+        self.micro_batch_rows.min(self.batch_rows)
+    }
+
+    /// Nobody asked for the default.
+    fn asks_for_a_larger_micro_batch(&self) -> bool {
+        self.micro_batch_rows > self.batch_rows.max(1)
+            && self.micro_batch_rows != Self::default().micro_batch_rows
+    }
+
     /// The learning rate of the highest step.
     pub fn peak_learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.method {
@@ -289,7 +300,7 @@ impl Training {
             ),
             (self.batch_rows == 0, "batch_rows", ONE, "16 are usual"),
             (
-                self.micro_batch_rows == 0 || self.micro_batch_rows > self.batch_rows.max(1),
+                self.micro_batch_rows == 0 || self.asks_for_a_larger_micro_batch(),
                 "micro_batch_rows",
                 "must be at least 1 and at most `batch_rows`",
                 "lower it, or raise `batch_rows`",
@@ -397,6 +408,7 @@ mod tests {
         assert_eq!(at(r#"{"objective": "dpo"}"#), ["objective"]);
         assert_eq!(at(r#"{"objective": "dpo", "backend": "trl"}"#), [""; 0]);
         assert_eq!(at(r#"{"micro_batch_rows": 32}"#), ["micro_batch_rows"]);
+        assert_eq!(at(r#"{"batch_rows": 2}"#), [""; 0], "the default follows");
         assert_eq!(
             at(r#"{"lora": {"rank": 0, "dropout": 1}}"#),
             ["lora.rank", "lora.dropout"]

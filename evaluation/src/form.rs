@@ -57,6 +57,21 @@ impl FormCheck {
     }
 }
 
+impl FormCheck {
+    /// The same of an answer that was cut off before its end: whatever form it began in, it did not keep it.
+    #[must_use]
+    pub fn cut_off(self) -> Self {
+        Self {
+            kept: false,
+            fault: match self.fault.is_empty() {
+                true => "it was cut off at the most tokens allowed".to_owned(),
+                false => self.fault,
+            },
+            ..self
+        }
+    }
+}
+
 impl AnswerForm {
     /// Checks an answer. Whatever the form, an empty answer and one that is caught in a loop do not have it.
     pub fn check(&self, answer: &str) -> FormCheck {

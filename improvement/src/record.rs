@@ -189,10 +189,16 @@ impl Record {
         })?;
         let (there, given) = (&record.settings, &settings);
         let differs = [
-            ("job", there.job != given.job),
-            ("training", there.training != given.training),
+            ("job (the file, or `--set`)", there.job != given.job),
+            (
+                "training (`--recipe`, `--train`)",
+                there.training != given.training,
+            ),
             ("base model", there.base != given.base),
-            ("way of asking", there.asking != given.asking),
+            (
+                "way of asking (`--formats`, `--questions`, `--max-tokens`, `--only-unknown`)",
+                there.asking != given.asking,
+            ),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             Some((what, _)) => Err(Error::Other {

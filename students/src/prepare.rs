@@ -193,7 +193,7 @@ fn request(training: &Training, base: &Path, steps: u64, validated: bool, folder
         schedule: Schedule::default(),
         max_grad_norm: training.max_grad_norm,
         batch_rows: training.batch_rows,
-        micro_batch_rows: training.micro_batch_rows,
+        micro_batch_rows: training.micro_batch(),
         max_tokens: training.max_tokens,
         steps,
         seed: u64::from(training.seed),

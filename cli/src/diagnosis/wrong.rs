@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use gristmill_diagnosis::Question;
 use gristmill_domain::job::{HeldOut, Job};
 use gristmill_domain::near::nearest;
+use gristmill_domain::words::many;
 use gristmill_runs::evaluation::{
     Evaluation, RESULT_FOLDER, StoredItem, read_answers, read_evaluation, read_items,
 };
@@ -59,6 +60,20 @@ impl WrongAnswers {
             evaluation,
             items,
             answers,
+        })
+    }
+
+    /// What to know where replies were cut off: what is called wrong may only be unfinished.
+    pub(super) fn cut(&self) -> Option<String> {
+        let mut models = self.evaluation.models.iter();
+        let cut = models.find(|figures| figures.model == self.model)?.cut;
+        (cut > 0).then(|| {
+            format!(
+                "{} of `{}` cut off at the most tokens allowed: what is called wrong may only be unfinished. Evaluate again with a larger \
+                 `--max-tokens`",
+                many(cut, "answer"),
+                self.model
+            )
         })
     }
 

@@ -58,7 +58,7 @@ impl TrainingView {
                         .say(&format!("resuming behind step {resumed} of {steps}"));
                 }
                 self.view
-                    .say(&format!("training {} numbers", thousands(*trainable)));
+                    .say(&format!("training {} parameters", thousands(*trainable)));
             }
             Event::Step {
                 step,

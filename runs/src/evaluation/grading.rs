@@ -273,6 +273,7 @@ impl Graded {
             model.ungrounded += u64::from(!missing.is_empty());
         }
         let form = forms.form(format).check(&said.answer.answer);
+        let form = if said.cut { form.cut_off() } else { form };
         Some(StoredAnswer {
             model: String::new(),
             graded: of_item(item, format, grade, form),

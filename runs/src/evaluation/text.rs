@@ -21,10 +21,10 @@ pub fn told(evaluation: &Evaluation) -> String {
         let _written = writeln!(text, "{line}");
     };
     add(format!(
-        "{} of the {} rows, in {} formats ({}), graded by {}",
+        "{} of the {} rows, in {} ({}), graded by {}",
         many(evaluation.questions, "question"),
         evaluation.split.split(),
-        evaluation.formats.len(),
+        many(evaluation.formats.len() as u64, "format"),
         evaluation.formats.join(", "),
         by(evaluation)
     ));
