@@ -163,9 +163,10 @@ pub(crate) fn this_command() -> String {
     let mut command = "gristmill".to_owned();
     let mut overrides = false;
     for arg in std::env::args().skip(1) {
-        let shown = match overrides {
-            true => gristmill_jobfile::redact_override(&arg),
-            false => arg.clone(),
+        let shown = match (overrides, arg.strip_prefix("--set=")) {
+            (true, _) => gristmill_jobfile::redact_override(&arg).into_owned(),
+            (false, Some(set)) => format!("--set={}", gristmill_jobfile::redact_override(set)),
+            (false, None) => arg.clone(),
         };
         overrides = arg == "--set";
         command.push(' ');
