@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gristmill_tests::cluster::{Cluster, LONG, balanced};
