@@ -8,6 +8,7 @@ mod auth;
 mod budget;
 mod change;
 mod dead;
+mod deleted;
 mod keep;
 mod method;
 mod obstacles;

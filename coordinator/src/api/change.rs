@@ -37,6 +37,12 @@ impl Api {
             refuse_over(&before)?;
         }
         let has_dataset = !before.dataset.is_empty();
+        if cancelled && before.ended_ms.is_some() && self.folder_deleted(run).await? {
+            return Err(Status::failed_precondition(format!(
+                "nothing of run {run} can be kept: it is cancelled, and {}",
+                self.deleted(run)
+            )));
+        }
         let state = (self.services.states)(run);
         let events = Events::load(state.as_ref()).await;
         if !has_dataset && !events.map_err(|error| run_status(&error))?.keeps_rows() {

@@ -51,6 +51,12 @@ impl Api {
                 shown.dataset = self.services.dataset(run);
             }
         }
+        let over = matches!(entry.ending, Some(Ending::Finished | Ending::Cancelled));
+        // While the store does not answer, what the register knows is shown.
+        if over && self.folder_deleted(run).await.unwrap_or(false) {
+            shown.reason = self.deleted(run);
+            shown.dataset.clear();
+        }
         Ok(shown)
     }
 }
