@@ -73,7 +73,12 @@ fn without_redis_what_is_asked_says_so_and_the_way_out() {
     let run = "0".repeat(12);
     for asked in [&["runs"][..], &["workers"], &["status", &run]] {
         let told = cluster.ask(asked).unwrap_err().to_string();
-        for words in ["Redis cannot be reached", "no run is lost", "help: ", "`gristmill doctor`"] {
+        for words in [
+            "Redis cannot be reached",
+            "no run is lost",
+            "help: ",
+            "`gristmill doctor`",
+        ] {
             assert!(told.contains(words), "{asked:?}: {told}");
         }
         assert!(!told.contains("service is currently unavailable"), "{told}");

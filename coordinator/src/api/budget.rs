@@ -133,9 +133,7 @@ impl Api {
 }
 
 fn cancelled(run: RunId) -> Status {
-    Status::failed_precondition(format!(
-        "run {run} is cancelled: nothing about it can be changed"
-    ))
+    Status::failed_precondition(format!("run {run} is cancelled: nothing about it can be changed"))
 }
 
 fn another_limit() -> Status {

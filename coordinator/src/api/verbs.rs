@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{Ending, Worker};
+use gristmill_ports::register::Ending;
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::dead::listed;
 use super::method::{Method, Role};
 use super::rows::RowStream;
+use super::show::Workers;
 use super::{Api, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
 use crate::history::NoTrace;
 use crate::{Journal, RunEvent, SeedStore, trace_message};
@@ -25,9 +26,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAGE: (u32, u32) = (50, 500);
 
 impl Api {
-    async fn workers(&self) -> Result<Vec<Worker>, Status> {
-        let workers = self.services.register.workers().await;
-        workers.map_err(|error| register_status(&error))
+    async fn workers(&self) -> Result<Workers, Status> {
+        let register = &self.services.register;
+        let there = register.workers().await.map_err(|e| register_status(&e))?;
+        let drained = register.drained().await.map_err(|e| register_status(&e))?;
+        Ok(Workers { there, drained })
     }
 
     /// A run as it stands.
@@ -42,7 +45,7 @@ impl Api {
         // Only of a run that goes on is it told what it waits for.
         let workers = match entry.ending {
             None => self.workers().await?,
-            Some(_) => Vec::new(),
+            Some(_) => Workers::default(),
         };
         let mut shown = self.show(&entry, &workers).await?;
         if entry.ending == Some(Ending::Cancelled) {
@@ -340,8 +343,10 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
         self.audit.look(&request, Method::ListWorkers)?;
         let register = &self.services.register;
-        let workers = self.workers().await?;
-        let mut drained = register.drained().await.map_err(|e| register_status(&e))?;
+        let Workers {
+            there: workers,
+            mut drained,
+        } = self.workers().await?;
         drained.retain(|name| workers.iter().all(|worker| worker.worker != *name));
         let active = register.active().await.map_err(|e| register_status(&e))?;
         let goes_on: BTreeSet<RunId> = active.iter().map(|run| run.run).collect();
