@@ -11,6 +11,7 @@ mod dead;
 mod deleted;
 mod keep;
 mod method;
+mod named;
 mod obstacles;
 mod rows;
 mod show;

@@ -254,6 +254,10 @@ fn a_run_that_is_cancelled_while_it_is_paused_says_one_thing_of_its_rows_and_kee
             status["rows"]["accepted"].as_u64() > Some(40)
         })
         .unwrap();
+    // By its name nothing is done, and who tries is told the id.
+    let by_name = cluster.ask(&["cancel", "nightly maths"]).unwrap_err().to_string();
+    let told = format!("`nightly maths` is the name of run {run}");
+    assert!(by_name.contains(&told), "{by_name}");
     // The same job again gives it no other name.
     assert_eq!(cluster.submit(&job).unwrap(), run);
     cluster.ask(&["pause", &run]).unwrap();

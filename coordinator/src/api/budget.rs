@@ -8,7 +8,7 @@ use gristmill_ports::register::Ending;
 use gristmill_proto::v1;
 use tonic::{Response, Status};
 
-use super::{Api, ledger_status, register_status, run_id, run_status};
+use super::{Api, ledger_status, register_status, run_status};
 use crate::owner::START;
 use crate::reopen::{more_may_help, reopen};
 use crate::{Events, RunEvent, Start};
@@ -19,7 +19,7 @@ impl Api {
         &self,
         wanted: v1::RaiseBudgetRequest,
     ) -> Result<Response<v1::Run>, Status> {
-        let run = run_id(&wanted.run)?;
+        let run = self.id_of(&wanted.run).await?;
         if wanted.request_id.is_empty() {
             return Err(Status::invalid_argument(
                 "`request_id` is missing: it makes a raise safe to send again",

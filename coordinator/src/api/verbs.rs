@@ -16,7 +16,7 @@ use super::dead::listed;
 use super::method::{Method, Role};
 use super::rows::RowStream;
 use super::show::Workers;
-use super::{Api, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
+use super::{Api, ledger_status, register_status, run_status, show, told, unknown_run};
 use crate::history::NoTrace;
 use crate::{Journal, RunEvent, SeedStore, trace_message};
 
@@ -145,7 +145,9 @@ impl Coordinator for Api {
 
     async fn get_run(&self, request: Request<v1::GetRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.audit.look(&request, Method::GetRun)?;
-        self.one(run_id(&request.get_ref().run)?).await.map(Response::new)
+        self.one(self.id_of(&request.get_ref().run).await?)
+            .await
+            .map(Response::new)
     }
 
     type WatchRunStream = Pin<Box<dyn Stream<Item = Result<v1::Run, Status>> + Send>>;
@@ -155,7 +157,7 @@ impl Coordinator for Api {
         request: Request<v1::WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let who = self.audit.look(&request, Method::WatchRun)?;
-        let run = run_id(&request.get_ref().run)?;
+        let run = self.id_of(&request.get_ref().run).await?;
         let first = self.one(run).await?;
         // A slow reader skips states; it never makes this side hold them.
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
@@ -198,10 +200,10 @@ impl Coordinator for Api {
     async fn pause_run(&self, request: Request<v1::PauseRunRequest>) -> Result<Response<v1::Run>, Status> {
         let call = self.audit.admit(&request, Method::PauseRun)?;
         let v1::PauseRunRequest { run, reason } = request.into_inner();
-        let reason = if reason.is_empty() {
-            "by an operator".to_owned()
-        } else {
-            reason
+        let reason = match (reason.is_empty(), call.caller()) {
+            (true, caller) => format!("by {}", caller.unwrap_or("an operator")),
+            (false, Some(caller)) => format!("{reason} (by {caller})"),
+            (false, None) => reason,
         };
         let paused = self.change(&run, async |run| {
             self.services.ledger.pause(run, &reason).await?;
@@ -264,7 +266,7 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::TraceRowResponse>, Status> {
         self.audit.look(&request, Method::TraceRow)?;
         let v1::TraceRowRequest { run, row } = request.into_inner();
-        let run = run_id(&run)?;
+        let run = self.id_of(&run).await?;
         let state = (self.services.states)(run);
         let seeds = SeedStore::load(state.as_ref())
             .await
@@ -286,7 +288,7 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::ExplainTaskResponse>, Status> {
         self.audit.look(&request, Method::ExplainTask)?;
         let wanted = request.into_inner();
-        let run = run_id(&wanted.run)?;
+        let run = self.id_of(&wanted.run).await?;
         let tasks = self.tasks(run).await?;
         if wanted.task.is_empty() {
             let open = || tasks.iter().filter(|(_, decided)| !decided).map(|(id, _)| id);
