@@ -8,8 +8,10 @@ mod auth;
 mod budget;
 mod change;
 mod dead;
+mod deleted;
 mod keep;
 mod method;
+mod named;
 mod obstacles;
 mod rows;
 mod show;
@@ -104,13 +106,21 @@ fn ledger_status(error: &LedgerError) -> Status {
         LedgerError::StaleEpoch { .. } => Code::Aborted,
         LedgerError::PricesChanged { .. } => Code::FailedPrecondition,
         LedgerError::Invalid(_) => Code::InvalidArgument,
-        LedgerError::Store { .. } => Code::Unavailable,
+        LedgerError::Store { .. } => return without_redis(error),
     };
     Status::new(code, told(error))
 }
 
 fn register_status(error: &gristmill_ports::register::Error) -> Status {
-    Status::unavailable(told(error))
+    without_redis(error)
+}
+
+/// The answer where the register or the ledger failed, which are both in Redis.
+fn without_redis(error: &dyn std::error::Error) -> Status {
+    Status::unavailable(format!(
+        "Redis cannot be reached or used now, and without it no coordinator can say how runs stand: {}\nhelp: no run is lost: nothing is begun          meanwhile, and runs go on by themselves once Redis answers again. `gristmill doctor` says what is wrong with it, and          docs/runbooks.md, \"Dependency unusable\", what to do",
+        told(error)
+    ))
 }
 
 fn run_status(error: &crate::Error) -> Status {

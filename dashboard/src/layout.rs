@@ -201,8 +201,8 @@ pub(crate) fn sign_in(next: &str, wrong: Option<&str>) -> Markup {
                     button { "Sign in" }
                 }
                 p #token-help .quiet {
-                    "A line of the file that the coordinator was started with (" code { "--tokens" }
-                    "). A viewer's token looks, an operator's also changes. The token is not stored: the session ends after 12 hours without use."
+                    "The second word of your line in the file that the coordinator was started with (" code { "--tokens" }
+                    "): of " code { "operator TOKEN alice" } ", only " code { "TOKEN" } ". A viewer's token looks, an operator's also changes. The token is not stored: the session ends after 12 hours without use."
                 }
             }
         },

@@ -70,7 +70,9 @@ fn rows_to_keep(run: &v1::Run) -> String {
         .progress
         .as_ref()
         .map_or(0, |progress| progress.accepted.max(progress.settled_accepted));
-    if accepted == 0 || !run.dataset.is_empty() {
+    // The reason of a cancelled run that has ended is that its folder was deleted.
+    let deleted = run.ended_ms.is_some() && !run.reason.is_empty();
+    if accepted == 0 || deleted || !run.dataset.is_empty() {
         return String::new();
     }
     format!(

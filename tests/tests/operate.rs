@@ -155,6 +155,79 @@ fn a_cancelled_run_becomes_a_dataset_where_that_is_wanted() {
     }
 }
 
+/// What operate.md says of deleting a run: its folder goes, and its job is sent again by somebody who does not know of it.
+#[test]
+fn a_run_whose_folder_was_deleted_stays_as_it_ended_and_is_not_paid_for_again() {
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    for (budget, state) in [(CALLS, "cancelled"), (40, "finished")] {
+        let (bench, job) = numbers(budget).unwrap();
+        let run = cluster.submit(&job).unwrap();
+        if state == "cancelled" {
+            let some = |status: &Value| status["rows"]["accepted"].as_u64() > Some(5);
+            cluster.wait(&run, LONG, some).unwrap();
+            cluster.ask(&["cancel", &run]).unwrap();
+            // Its driver writes down how it has ended, then tells the register.
+            let log = cluster.coordinators[0].log.clone();
+            let ended = |_: &Value| {
+                let text = std::fs::read_to_string(&log).unwrap();
+                text.contains(r#""message":"cancelled""#)
+            };
+            cluster.wait(&run, LONG, ended).unwrap();
+        } else {
+            cluster.finished(&run, LONG).unwrap();
+        }
+        let billed = bench.sim.bill().total.calls;
+        let folder = cluster.store().join(&run);
+        std::fs::remove_dir_all(&folder).unwrap();
+
+        let unchanged = || {
+            let status = cluster.status(&run).unwrap();
+            let reason = status["reason"].as_str().unwrap();
+            assert!(
+                status["state"] == state && reason.contains("its folder was deleted from the store"),
+                "{status}"
+            );
+            assert_eq!(status["dataset"], Value::Null);
+            assert!(!folder.exists(), "nothing was written");
+            status
+        };
+        let books = unchanged()["books"].clone();
+        let server = cluster.api().unwrap();
+        let told = bench.gristmill(&["status", &run, "--server", server]).unwrap();
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        assert!(
+            told.contains("nothing can be kept") && !told.contains("--keep"),
+            "{told}"
+        );
+        let again = cluster.ask(&["submit", &job.display().to_string()]).unwrap();
+        assert_eq!(
+            (&again[0]["created"], &again[0]["state"]),
+            (&false.into(), &state.into())
+        );
+        let again = ["submit", job.to_str().unwrap(), "--server", server];
+        let told = bench.gristmill(&again).unwrap();
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        assert!(
+            told.contains("its folder was deleted") && !told.contains("a larger `budget`"),
+            "{told}"
+        );
+        unchanged();
+        let kept = cluster.ask(&["cancel", &run, "--keep"]).unwrap_err().to_string();
+        let why = match state {
+            "cancelled" => "its folder was deleted from the store",
+            _ => "it is finished",
+        };
+        assert!(kept.contains(why), "{kept}");
+        let raised = ["budget", &run, "--raise", "5000calls"];
+        let raised = cluster.ask(&raised).unwrap_err().to_string();
+        assert!(raised.contains(&format!("is {state}")), "{raised}");
+        assert_eq!(unchanged()["books"], books);
+        assert_eq!(bench.sim.bill().total.calls, billed, "nothing was called");
+    }
+}
+
 /// `1,204`.
 fn thousands(number: u64) -> String {
     match number {
@@ -181,6 +254,10 @@ fn a_run_that_is_cancelled_while_it_is_paused_says_one_thing_of_its_rows_and_kee
             status["rows"]["accepted"].as_u64() > Some(40)
         })
         .unwrap();
+    // By its name nothing is done, and who tries is told the id.
+    let by_name = cluster.ask(&["cancel", "nightly maths"]).unwrap_err().to_string();
+    let told = format!("`nightly maths` is the name of run {run}");
+    assert!(by_name.contains(&told), "{by_name}");
     // The same job again gives it no other name.
     assert_eq!(cluster.submit(&job).unwrap(), run);
     cluster.ask(&["pause", &run]).unwrap();

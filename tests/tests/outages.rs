@@ -66,6 +66,26 @@ fn servers_that_forget_or_go_away_cost_nothing_twice() {
 }
 
 #[test]
+fn without_redis_what_is_asked_says_so_and_the_way_out() {
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.redis.kill().unwrap();
+    let run = "0".repeat(12);
+    for asked in [&["runs"][..], &["workers"], &["status", &run]] {
+        let told = cluster.ask(asked).unwrap_err().to_string();
+        for words in [
+            "Redis cannot be reached",
+            "no run is lost",
+            "help: ",
+            "`gristmill doctor`",
+        ] {
+            assert!(told.contains(words), "{asked:?}: {told}");
+        }
+        assert!(!told.contains("service is currently unavailable"), "{told}");
+    }
+}
+
+#[test]
 fn a_run_says_that_its_teacher_answers_nothing_and_when_it_does_again() {
     let (bench, _) = numbers(CALLS).unwrap();
     let away = Faults {

@@ -145,6 +145,8 @@ pub(crate) fn refused(status: &Status) -> Failure {
         | Code::Aborted
         | Code::PermissionDenied
         | Code::ResourceExhausted => Failure::Input(error),
+        // Its message says what cannot be used, and the way out.
+        Code::Unavailable if !status.message().is_empty() => Failure::Other(error),
         code => Failure::Other(error.context(format!("the coordinator answered: {code}"))),
     }
 }

@@ -131,6 +131,12 @@ fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
     if created {
         return "submitted".to_owned();
     }
+    if served::is_over(run) && !run.reason.is_empty() {
+        return format!(
+            "known there and {word}: nothing was begun: {}; another number as `generate.seed` makes another run of this job",
+            run.reason
+        );
+    }
     if served::is_over(run) {
         return format!(
             "known there and {word}: nothing was begun; a larger `budget` resumes a run that its budget ended, and another number as \

@@ -6,7 +6,7 @@ use gristmill_domain::id::RunId;
 use gristmill_proto::v1;
 use tonic::Status;
 
-use super::{Api, register_status, run_id, run_status};
+use super::{Api, register_status, run_status};
 use crate::fleet::{AdoptError, Adoption};
 
 /// In whose name, and for how long at most, a run is held while it is adopted by a request.
@@ -19,7 +19,7 @@ impl Api {
         let adopted = match wanted {
             "" => self.services.adopt_all(ADOPTER, ADOPTION).await,
             one => {
-                let run = run_id(one)?;
+                let run = self.id_of(one).await?;
                 let adopted = self.services.adopt(run, ADOPTER, ADOPTION).await;
                 adopted.map(|adoption| vec![(run, adoption)])
             }

@@ -42,6 +42,8 @@ const TEXT_CHARS_MAX: usize = 200;
 pub(super) struct Call {
     /// By name.
     who: String,
+    /// The same; `None` where everyone is let in.
+    caller: Option<String>,
     method: Method,
     from: Option<IpAddr>,
     subject: String,
@@ -71,8 +73,10 @@ impl Audit {
 
     /// Lets a request through that may change something, if its caller may call the method.
     pub(super) fn admit<T>(&self, request: &Request<T>, method: Method) -> Result<Call, Status> {
+        let who = self.look(request, method)?;
         Ok(Call {
-            who: self.access.name(&self.look(request, method)?),
+            who: self.access.name(&who),
+            caller: self.access.known(&who),
             method,
             from: from(request),
             subject: String::new(),
@@ -116,6 +120,11 @@ fn short(text: &str) -> String {
 }
 
 impl Call {
+    /// Who calls, by name; `None` where everyone is let in and nobody is told apart.
+    pub(super) fn caller(&self) -> Option<&str> {
+        self.caller.as_deref()
+    }
+
     /// Says what the call is about: a run, a worker, dead letters.
     pub(super) fn about(mut self, subject: &str) -> Self {
         self.subject = short(subject);

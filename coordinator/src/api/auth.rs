@@ -158,6 +158,14 @@ impl Access {
         }
     }
 
+    /// As [`Self::name`]; `None` for callers that nothing tells apart.
+    pub(super) fn known(&self, who: &Who) -> Option<String> {
+        match who.0 {
+            Identity::Holder(_) => Some(self.name(who)),
+            Identity::Anyone | Identity::Itself => None,
+        }
+    }
+
     /// What a caller may do now; `None` for one whose token is no longer let in.
     pub fn role(&self, who: &Who) -> Option<Role> {
         match who.0 {
@@ -302,6 +310,10 @@ mod tests {
             ask(&access, Some(viewer), Method::CancelRun),
             Err(tonic::Code::PermissionDenied)
         );
+        let alice = access.who(Some(alice)).unwrap();
+        assert_eq!(access.known(&alice).as_deref(), Some("alice"));
+        let anyone = Access::everyone().who(None).unwrap();
+        assert_eq!(Access::everyone().known(&anyone), None, "nobody is told apart");
     }
 
     fn request(token: Option<&str>) -> Request<()> {

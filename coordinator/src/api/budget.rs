@@ -4,10 +4,11 @@ use gristmill_domain::amount::{Amount, Limit};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::Account;
 use gristmill_ports::ledger::{Error as LedgerError, Raise};
+use gristmill_ports::register::Ending;
 use gristmill_proto::v1;
 use tonic::{Response, Status};
 
-use super::{Api, ledger_status, register_status, run_id, run_status};
+use super::{Api, ledger_status, register_status, run_status};
 use crate::owner::START;
 use crate::reopen::{more_may_help, reopen};
 use crate::{Events, RunEvent, Start};
@@ -18,7 +19,7 @@ impl Api {
         &self,
         wanted: v1::RaiseBudgetRequest,
     ) -> Result<Response<v1::Run>, Status> {
-        let run = run_id(&wanted.run)?;
+        let run = self.id_of(&wanted.run).await?;
         if wanted.request_id.is_empty() {
             return Err(Status::invalid_argument(
                 "`request_id` is missing: it makes a raise safe to send again",
@@ -26,6 +27,7 @@ impl Api {
         }
         let limit_of = |limit: Option<v1::Limit>| Limit::from(limit.unwrap_or_default());
         let (expected, limit) = (limit_of(wanted.expected), limit_of(wanted.limit));
+        self.refuse_ended(run).await?;
         let state = (self.services.states)(run);
         let events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
         if let Some(account) = events.account() {
@@ -59,6 +61,22 @@ impl Api {
         self.one(run).await.map(Response::new)
     }
 
+    /// Refuses a run that no budget takes up again: one that was cancelled, or whose folder is gone.
+    async fn refuse_ended(&self, run: RunId) -> Result<(), Status> {
+        let entry = self.services.register.get(run).await;
+        let entry = entry.map_err(|error| register_status(&error))?;
+        match entry.and_then(|entry| entry.ending) {
+            Some(Ending::Cancelled) => Err(cancelled(run)),
+            Some(Ending::Finished) if self.folder_deleted(run).await? => {
+                Err(Status::failed_precondition(format!(
+                    "nothing about run {run} can be changed: it is finished, and {}",
+                    self.deleted(run)
+                )))
+            }
+            Some(Ending::Finished | Ending::Failed { .. }) | None => Ok(()),
+        }
+    }
+
     /// Takes a run up again that has ended, with a larger limit.
     async fn reopen(
         &self,
@@ -70,9 +88,7 @@ impl Api {
     ) -> Result<Response<v1::Run>, Status> {
         let ended = events.ended();
         if ended.is_some_and(|ended| ended.end.is_none()) {
-            return Err(Status::failed_precondition(format!(
-                "run {run} is cancelled: nothing about it can be changed"
-            )));
+            return Err(cancelled(run));
         }
         if let Some(end) = ended.and_then(|ended| ended.end.as_ref())
             && !more_may_help(Some(end))
@@ -114,6 +130,10 @@ impl Api {
         entered.map_err(|error| register_status(&error))?;
         self.one(run).await.map(Response::new)
     }
+}
+
+fn cancelled(run: RunId) -> Status {
+    Status::failed_precondition(format!("run {run} is cancelled: nothing about it can be changed"))
 }
 
 fn another_limit() -> Status {

@@ -5,7 +5,7 @@ use gristmill_ports::ledger::Error as LedgerError;
 use gristmill_proto::v1;
 use tonic::{Response, Status};
 
-use super::{Api, ledger_status, run_id, run_status};
+use super::{Api, ledger_status, run_status};
 use crate::{Events, RunEvent};
 
 impl Api {
@@ -18,7 +18,7 @@ impl Api {
     where
         F: Future<Output = Result<Option<RunEvent>, LedgerError>>,
     {
-        let run = run_id(run)?;
+        let run = self.id_of(run).await?;
         refuse_over(&self.one(run).await?)?;
         match act(run).await {
             Ok(Some(event)) => self.write_down(run, event).await?,
@@ -30,13 +30,19 @@ impl Api {
 
     /// Ends a run, and has its accepted rows assembled, also of one that was cancelled before.
     pub(super) async fn cancel_and_keep(&self, run: &str) -> Result<Response<v1::Run>, Status> {
-        let run = run_id(run)?;
+        let run = self.id_of(run).await?;
         let before = self.one(run).await?;
         let cancelled = before.state() == v1::RunState::Cancelled;
         if !cancelled {
             refuse_over(&before)?;
         }
         let has_dataset = !before.dataset.is_empty();
+        if cancelled && before.ended_ms.is_some() && self.folder_deleted(run).await? {
+            return Err(Status::failed_precondition(format!(
+                "nothing of run {run} can be kept: it is cancelled, and {}",
+                self.deleted(run)
+            )));
+        }
         let state = (self.services.states)(run);
         let events = Events::load(state.as_ref()).await;
         if !has_dataset && !events.map_err(|error| run_status(&error))?.keeps_rows() {

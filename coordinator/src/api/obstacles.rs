@@ -22,6 +22,9 @@ pub enum Standstill {
     PutOff,
 }
 
+/// Drained workers that are named where no other is there.
+const DRAINED_NAMED: usize = 3;
+
 /// What keeps tasks waiting.
 struct Obstacle {
     /// What it comes to where it keeps all of them waiting.
@@ -34,17 +37,19 @@ struct Obstacle {
 
 /// Why a run stands still, by what its workers last said; `None` where its tasks are done.
 pub fn standstill(run: RunId, tasks: &BTreeMap<Stage, Counts>, workers: &[Worker]) -> Option<Standstill> {
-    let found = find(run, tasks, workers);
+    let found = find(run, tasks, workers, &[]);
     found.into_iter().find_map(|obstacle| obstacle.standstill)
 }
 
-/// What keeps the run's tasks waiting; what most workers say comes first.
+/// What keeps the run's tasks waiting; what most workers say comes first. `drained` are the names of all workers that were drained, whether
+/// they are there or not.
 pub(super) fn obstacles(
     run: RunId,
     tasks: &BTreeMap<Stage, Counts>,
     workers: &[Worker],
+    drained: &[String],
 ) -> Vec<v1::Obstacle> {
-    let found = find(run, tasks, workers).into_iter();
+    let found = find(run, tasks, workers, drained).into_iter();
     found
         .map(|obstacle| v1::Obstacle {
             reason: obstacle.reason,
@@ -54,7 +59,12 @@ pub(super) fn obstacles(
         .collect()
 }
 
-fn find(run: RunId, tasks: &BTreeMap<Stage, Counts>, workers: &[Worker]) -> Vec<Obstacle> {
+fn find(
+    run: RunId,
+    tasks: &BTreeMap<Stage, Counts>,
+    workers: &[Worker],
+    drained: &[String],
+) -> Vec<Obstacle> {
     let (silent, heard): (Vec<&Worker>, Vec<&Worker>) = workers
         .iter()
         .partition(|worker| Duration::from_millis(worker.silent_ms) >= SILENT_FROM);
@@ -69,11 +79,9 @@ fn find(run: RunId, tasks: &BTreeMap<Stage, Counts>, workers: &[Worker]) -> Vec<
     let open = |stage: &Stage| tasks.get(stage).is_some_and(|counts| counts.open > 0);
     let waits: Vec<Stage> = Stage::ALL.into_iter().filter(open).collect();
     if of == 0 && !waits.is_empty() {
-        let reason =
-            "there is no worker: start some with `gristmill worker`, beside the same servers and store";
         found.push(Obstacle {
             standstill: Some(Standstill::NoWorker),
-            reason: reason.to_owned(),
+            reason: no_worker(drained),
             workers: 0,
             of,
         });
@@ -120,6 +128,34 @@ fn find(run: RunId, tasks: &BTreeMap<Stage, Counts>, workers: &[Worker]) -> Vec<
     found
 }
 
+/// What is to be done where no worker takes tasks.
+fn no_worker(drained: &[String]) -> String {
+    let start = "start some with `gristmill worker`, beside the same servers and store";
+    let names: Vec<String> = drained
+        .iter()
+        .take(DRAINED_NAMED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let way_out = match drained {
+        [] => return format!("there is no worker: {start}"),
+        [one] => format!(
+            "{} was drained, and takes tasks again once it is started after `gristmill undrain {one}`",
+            names.join("")
+        ),
+        many => {
+            let more = match many.len().saturating_sub(DRAINED_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "{}{more} were drained, and each takes tasks again once it is started after `gristmill undrain NAME`",
+                names.join(", ")
+            )
+        }
+    };
+    format!("there is no worker that takes tasks: {way_out}; or {start}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,17 +197,46 @@ mod tests {
     fn a_stage_that_no_worker_takes_is_named_while_it_has_tasks() {
         let (run, tasks) = (RunId::of(&[b"run"]), open(&[Stage::Generate, Stage::Judge]));
         let all = Stage::ALL;
-        assert_eq!(obstacles(run, &tasks, &[worker(&all, &[], false)]), []);
+        assert_eq!(obstacles(run, &tasks, &[worker(&all, &[], false)], &[]), []);
         let leaves = worker(&all, &[], true);
-        let found = obstacles(run, &tasks, &[worker(&[Stage::Generate], &[], false), leaves]);
+        let found = obstacles(
+            run,
+            &tasks,
+            &[worker(&[Stage::Generate], &[], false), leaves],
+            &[],
+        );
         let reason = "no worker takes judge tasks: start one with `gristmill worker --stages judge`";
         assert_eq!(words(&found), [(reason, 1, 1)]);
-        let nobody = obstacles(run, &tasks, &[]);
+        let nobody = obstacles(run, &tasks, &[], &[]);
         assert!(
             nobody.len() == 1 && nobody[0].reason.starts_with("there is no worker"),
             "{nobody:?}"
         );
-        assert_eq!(obstacles(run, &open(&[]), &[]), [], "nothing waits");
+        assert_eq!(obstacles(run, &open(&[]), &[], &[]), [], "nothing waits");
+    }
+
+    #[test]
+    fn where_all_workers_were_drained_they_are_named_with_the_way_out() {
+        let (run, tasks) = (RunId::of(&[b"run"]), open(&[Stage::Generate]));
+        let leaves = worker(&Stage::ALL, &[], true);
+        let told = |workers: &[Worker], drained: &[&str]| {
+            let drained: Vec<String> = drained.iter().map(|name| (*name).to_owned()).collect();
+            let found = obstacles(run, &tasks, workers, &drained);
+            found.into_iter().map(|o| o.reason).collect::<Vec<_>>().join("\n")
+        };
+        for one in [told(&[leaves], &["w"]), told(&[], &["w"])] {
+            assert!(
+                one.contains("`w` was drained") && one.contains("`gristmill undrain w`"),
+                "{one}"
+            );
+        }
+        let several = told(&[], &["a", "b", "c", "d"]);
+        assert!(
+            several.contains("`a`, `b`, `c` and 1 more were drained"),
+            "{several}"
+        );
+        let there = worker(&Stage::ALL, &[], false);
+        assert_eq!(told(&[there], &["w"]), "", "another does the tasks");
     }
 
     #[test]
@@ -187,7 +252,7 @@ mod tests {
             silent_ms: 9_000,
             ..worker(&[], &[], false)
         };
-        let reasons: Vec<String> = obstacles(run, &tasks, &[lost])
+        let reasons: Vec<String> = obstacles(run, &tasks, &[lost], &[])
             .into_iter()
             .map(|o| o.reason)
             .collect();
@@ -209,7 +274,7 @@ mod tests {
             worker(&Stage::ALL, &[], false),
         ];
         let open = open(&[Stage::Generate]);
-        let found = obstacles(run, &open, &workers);
+        let found = obstacles(run, &open, &workers, &[]);
         assert_eq!(words(&found), [(key, 2, 4), ("no room", 1, 4)]);
         assert_eq!(standstill(run, &open, &workers), None, "the fourth does them");
         assert_eq!(

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::auth::Who;
-use super::{Api, register_status, run_id, run_status, told, unknown_run};
+use super::{Api, register_status, run_status, told, unknown_run};
 use crate::{Journal, row_message};
 
 /// Rows of a message at most.
@@ -35,7 +35,7 @@ impl Api {
         who: Who,
         wanted: v1::ReadRowsRequest,
     ) -> Result<RowStream, Status> {
-        let run = run_id(&wanted.run)?;
+        let run = self.id_of(&wanted.run).await?;
         let known = self.services.register.get(run).await;
         known
             .map_err(|error| register_status(&error))?

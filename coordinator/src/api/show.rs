@@ -16,9 +16,18 @@ use crate::Progress;
 use crate::events::Events;
 use crate::message::progress_message;
 
+/// Who could do tasks.
+#[derive(Default)]
+pub(super) struct Workers {
+    /// Workers that were heard of lately.
+    pub(super) there: Vec<Worker>,
+    /// Names of all that were drained, whether they are there or not.
+    pub(super) drained: Vec<String>,
+}
+
 impl Api {
     /// A run with its books: the ledger's, or those it was archived with.
-    pub(super) async fn show(&self, run: &Run, workers: &[Worker]) -> Result<v1::Run, Status> {
+    pub(super) async fn show(&self, run: &Run, workers: &Workers) -> Result<v1::Run, Status> {
         let (account, stored) = match self.services.ledger.account(run.run).await {
             Ok(account) if account.state == AccountState::Closed && run.ending.is_none() => {
                 self.stored(run, Some(account)).await
@@ -34,7 +43,7 @@ impl Api {
         match shown.state() {
             v1::RunState::Running => {
                 let tasks = account.map(|account| account.counts).unwrap_or_default();
-                shown.obstacles = obstacles(run.run, &tasks, workers);
+                shown.obstacles = obstacles(run.run, &tasks, &workers.there, &workers.drained);
             }
             v1::RunState::Finished => shown.dataset = self.services.dataset(run.run),
             v1::RunState::Unspecified

@@ -8,10 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gristmill_domain::amount::Limit;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::{Address, Job};
-use gristmill_domain::ledger::Account;
+use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_ports::blob::Blobs;
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{NewRun, SPEC_BYTES_MAX, Submitted};
+use gristmill_ports::register::{Ending, NewRun, Run, SPEC_BYTES_MAX, Submitted};
 use gristmill_proto::v1;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
@@ -98,14 +98,23 @@ impl Api {
         let before = started_before(state.as_ref()).await?;
         let known = self.services.register.get(run).await;
         let known = known.map_err(|error| register_status(&error))?;
-        let new = head.entry(before.as_ref(), known.map(|run| run.submitted_ms))?;
+        let new = head.entry(before.as_ref(), known.as_ref().map(|run| run.submitted_ms))?;
         let folder = self.services.folder(run);
-        own(state.as_ref(), run, &folder).await?;
         let mut events = Events::load(state.as_ref()).await.map_err(|e| run_status(&e))?;
+        let stays = known.is_some_and(|known| stays(&known, &events));
+        if !stays {
+            own(state.as_ref(), run, &folder).await?;
+        }
         let account = self.same_prices(&head.start, &events).await?;
-        keep(state.as_ref(), &spool, &head.start, &folder).await?;
-        let next = self.next(before.as_ref(), &head.start, &events).await?;
+        let cancelled = account
+            .as_ref()
+            .is_some_and(|account| account.state == AccountState::Cancelled);
+        let next = match stays || cancelled {
+            true => Next::Stays,
+            false => self.next(before.as_ref(), &head.start, &events).await?,
+        };
         if !matches!(next, Next::Stays) {
+            keep(state.as_ref(), &spool, &head.start, &folder).await?;
             // Beside its files, so that the run's folder says by itself what it is; what counts is the register's.
             keep_start(state.as_ref(), &new.spec).await?;
         }
@@ -206,6 +215,16 @@ impl Api {
             "run {} keeps the prices that it began with: submit it with those, or give `generate.seed` another number, which makes another run",
             start.run
         )))
+    }
+}
+
+/// Whether a run stays as it is by what the register knows of it: it was cancelled, or it is finished and its folder was deleted, with how it
+/// ended. Its files would make another run of it, which is paid for once more.
+fn stays(known: &Run, events: &Events) -> bool {
+    match known.ending {
+        Some(Ending::Cancelled) => true,
+        Some(Ending::Finished) => !events.over() && events.reopened().is_none(),
+        Some(Ending::Failed { .. }) | None => false,
     }
 }
 

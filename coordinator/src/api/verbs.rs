@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::register::{Ending, Worker};
+use gristmill_ports::register::Ending;
 use gristmill_proto::v1;
 use gristmill_proto::v1::coordinator_server::Coordinator;
 use tokio_stream::Stream;
@@ -15,7 +15,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::dead::listed;
 use super::method::{Method, Role};
 use super::rows::RowStream;
-use super::{Api, ledger_status, register_status, run_id, run_status, show, told, unknown_run};
+use super::show::Workers;
+use super::{Api, ledger_status, register_status, run_status, show, told, unknown_run};
 use crate::history::NoTrace;
 use crate::{Journal, RunEvent, SeedStore, trace_message};
 
@@ -25,9 +26,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAGE: (u32, u32) = (50, 500);
 
 impl Api {
-    async fn workers(&self) -> Result<Vec<Worker>, Status> {
-        let workers = self.services.register.workers().await;
-        workers.map_err(|error| register_status(&error))
+    async fn workers(&self) -> Result<Workers, Status> {
+        let register = &self.services.register;
+        let there = register.workers().await.map_err(|e| register_status(&e))?;
+        let drained = register.drained().await.map_err(|e| register_status(&e))?;
+        Ok(Workers { there, drained })
     }
 
     /// A run as it stands.
@@ -42,7 +45,7 @@ impl Api {
         // Only of a run that goes on is it told what it waits for.
         let workers = match entry.ending {
             None => self.workers().await?,
-            Some(_) => Vec::new(),
+            Some(_) => Workers::default(),
         };
         let mut shown = self.show(&entry, &workers).await?;
         if entry.ending == Some(Ending::Cancelled) {
@@ -50,6 +53,12 @@ impl Api {
             if assembled.map_err(|error| run_status(&error))? {
                 shown.dataset = self.services.dataset(run);
             }
+        }
+        let over = matches!(entry.ending, Some(Ending::Finished | Ending::Cancelled));
+        // While the store does not answer, what the register knows is shown.
+        if over && self.folder_deleted(run).await.unwrap_or(false) {
+            shown.reason = self.deleted(run);
+            shown.dataset.clear();
         }
         Ok(shown)
     }
@@ -136,7 +145,9 @@ impl Coordinator for Api {
 
     async fn get_run(&self, request: Request<v1::GetRunRequest>) -> Result<Response<v1::Run>, Status> {
         self.audit.look(&request, Method::GetRun)?;
-        self.one(run_id(&request.get_ref().run)?).await.map(Response::new)
+        self.one(self.id_of(&request.get_ref().run).await?)
+            .await
+            .map(Response::new)
     }
 
     type WatchRunStream = Pin<Box<dyn Stream<Item = Result<v1::Run, Status>> + Send>>;
@@ -146,7 +157,7 @@ impl Coordinator for Api {
         request: Request<v1::WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let who = self.audit.look(&request, Method::WatchRun)?;
-        let run = run_id(&request.get_ref().run)?;
+        let run = self.id_of(&request.get_ref().run).await?;
         let first = self.one(run).await?;
         // A slow reader skips states; it never makes this side hold them.
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
@@ -189,10 +200,10 @@ impl Coordinator for Api {
     async fn pause_run(&self, request: Request<v1::PauseRunRequest>) -> Result<Response<v1::Run>, Status> {
         let call = self.audit.admit(&request, Method::PauseRun)?;
         let v1::PauseRunRequest { run, reason } = request.into_inner();
-        let reason = if reason.is_empty() {
-            "by an operator".to_owned()
-        } else {
-            reason
+        let reason = match (reason.is_empty(), call.caller()) {
+            (true, caller) => format!("by {}", caller.unwrap_or("an operator")),
+            (false, Some(caller)) => format!("{reason} (by {caller})"),
+            (false, None) => reason,
         };
         let paused = self.change(&run, async |run| {
             self.services.ledger.pause(run, &reason).await?;
@@ -255,7 +266,7 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::TraceRowResponse>, Status> {
         self.audit.look(&request, Method::TraceRow)?;
         let v1::TraceRowRequest { run, row } = request.into_inner();
-        let run = run_id(&run)?;
+        let run = self.id_of(&run).await?;
         let state = (self.services.states)(run);
         let seeds = SeedStore::load(state.as_ref())
             .await
@@ -277,7 +288,7 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::ExplainTaskResponse>, Status> {
         self.audit.look(&request, Method::ExplainTask)?;
         let wanted = request.into_inner();
-        let run = run_id(&wanted.run)?;
+        let run = self.id_of(&wanted.run).await?;
         let tasks = self.tasks(run).await?;
         if wanted.task.is_empty() {
             let open = || tasks.iter().filter(|(_, decided)| !decided).map(|(id, _)| id);
@@ -334,8 +345,10 @@ impl Coordinator for Api {
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
         self.audit.look(&request, Method::ListWorkers)?;
         let register = &self.services.register;
-        let workers = self.workers().await?;
-        let mut drained = register.drained().await.map_err(|e| register_status(&e))?;
+        let Workers {
+            there: workers,
+            mut drained,
+        } = self.workers().await?;
         drained.retain(|name| workers.iter().all(|worker| worker.worker != *name));
         let active = register.active().await.map_err(|e| register_status(&e))?;
         let goes_on: BTreeSet<RunId> = active.iter().map(|run| run.run).collect();
