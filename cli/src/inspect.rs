@@ -10,7 +10,7 @@ use gristmill_domain::amount::Limit;
 use gristmill_domain::ledger::{AccountState, Raise};
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_ports::ledger::Ledger;
-use gristmill_runs::{Manifest, RunFolder, history, label};
+use gristmill_runs::{Manifest, RowTally, RunFolder, history, label};
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
@@ -33,7 +33,11 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
     let folder = RunFolder::open(path).map_err(Failure::Input)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
-    let (status, state, concepts) = folder.status(start, cluster).await?;
+    let mut tally = RowTally::default();
+    if !folder.events().await.map_err(Failure::Input)?.over() {
+        tally.catch_up(&LocalBlobs::new(folder.state())).await?;
+    }
+    let (status, state, concepts) = folder.status(start, cluster, &tally).await?;
     print::either(
         output,
         &status.json(&state, &concepts),
