@@ -134,6 +134,7 @@ impl Coordinator<'_> {
         }
         let account = self.ledger.account(run).await?;
         self.options.gauges.see(&account, BTreeMap::new());
+        self.progress.send_modify(|progress| progress.take_up(&account));
         match &account.state {
             // Before anything is opened in a shaken ledger, its books are made sure of.
             AccountState::Active | AccountState::Closed | AccountState::Frozen { shaken: true, .. } => {}
@@ -391,6 +392,8 @@ impl Coordinator<'_> {
         {
             for record in site.journal.rows(&name).await? {
                 past.recall(filter, &record.value, record.vectors.into_iter().next())?;
+                self.progress
+                    .send_modify(|progress| progress.count_stored(&record.value));
                 note(&mut report, snapshot, numbers, &self.progress, &record.value);
                 remember(&mut brought, numbers, &record.value);
             }
@@ -427,6 +430,7 @@ impl Coordinator<'_> {
             let mut round = Round::new(&plan, self.setup, self.seeds, past, done);
             engine
                 .drive(&mut round, |row| {
+                    self.progress.send_modify(|progress| progress.count(row));
                     note(&mut report, snapshot, numbers, &self.progress, row);
                     remember(&mut brought, numbers, row);
                 })

@@ -17,7 +17,7 @@ const BAR: usize = 20;
 /// All that is drawn: at most eight lines, none longer than the terminal lets it be.
 pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> String {
     let width = usize::from(width);
-    let accepted = accepted(now);
+    let accepted = now.accepted_so_far();
     let expected = now.expected_rows.max(accepted);
     let (used, limit) = budget_share(now);
     let mut lines = vec![
@@ -95,11 +95,6 @@ fn title(head: &Head, now: &Progress) -> String {
     format!("run {}{job} · {phase}", head.run)
 }
 
-/// Rows that are accepted, whether they are stored or wait for others before them.
-fn accepted(now: &Progress) -> u64 {
-    now.accepted.max(now.settled_accepted)
-}
-
 /// Candidates that are decided.
 fn decided(now: &Progress) -> u64 {
     now.decided.max(now.settled)
@@ -117,8 +112,8 @@ fn rows(now: &Progress, pace: &Pace) -> String {
     }
     let left = left(now, pace).map_or_else(String::new, |s| format!("  {} left", duration(s)));
     let rows = match goal(now) {
-        Some(goal) => format!("{}/{}", thousands(accepted(now)), thousands(goal)),
-        None => thousands(accepted(now)),
+        Some(goal) => format!("{}/{}", thousands(now.accepted_so_far()), thousands(goal)),
+        None => thousands(now.accepted_so_far()),
     };
     format!("{rows}  {:.1}/s  {:.1} calls/s{left}", pace.rows(), pace.calls())
 }
@@ -132,7 +127,10 @@ fn answers(now: &Progress, pace: &Pace) -> String {
     };
     let right = match decided(now) {
         0 => String::new(),
-        all => format!("  {:.0}% right", 100.0 * accepted(now) as f64 / all as f64),
+        all => format!(
+            "  {:.0}% right",
+            100.0 * now.accepted_so_far() as f64 / all as f64
+        ),
     };
     format!("{count}  {:.1}/s{right}{left}", pace.calls())
 }
@@ -146,7 +144,10 @@ fn left(now: &Progress, pace: &Pace) -> Option<u64> {
     let (missing, rate) = if now.expected_calls > 0 {
         (now.expected_calls.saturating_sub(now.gone.calls), pace.calls())
     } else {
-        (now.expected_rows.saturating_sub(accepted(now)), pace.rows())
+        (
+            now.expected_rows.saturating_sub(now.accepted_so_far()),
+            pace.rows(),
+        )
     };
     (missing > 0 && rate > 0.0).then(|| (missing as f64 / rate).ceil() as u64)
 }
@@ -196,7 +197,7 @@ fn stage(stage: Stage, now: &Progress) -> String {
         Stage::Judge if decided(now) > 0 => {
             format!(
                 "  accepts {:.0}%",
-                100.0 * accepted(now) as f64 / decided(now) as f64
+                100.0 * now.accepted_so_far() as f64 / decided(now) as f64
             )
         }
         Stage::Generate | Stage::Judge | Stage::Embed => String::new(),
@@ -231,7 +232,10 @@ fn coverage(now: &Progress) -> Option<String> {
 pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
     let accept = if decided(now) > 0 {
-        format!(" accept={:.2}", accepted(now) as f64 / decided(now) as f64)
+        format!(
+            " accept={:.2}",
+            now.accepted_so_far() as f64 / decided(now) as f64
+        )
     } else {
         String::new()
     };
@@ -268,11 +272,11 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
             head.run,
             now.phase.replace(' ', "-"),
             of_goal(decided(now)),
-            accepted(now),
+            now.accepted_so_far(),
             pace.calls()
         );
     }
-    let rows = of_goal(accepted(now));
+    let rows = of_goal(now.accepted_so_far());
     format!(
         "{time} progress run={} phase={} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
         head.run,
