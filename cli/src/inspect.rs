@@ -16,6 +16,15 @@ use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::{limits, print, resume};
 
+/// A run's folder, for commands that look at a cluster's runs as well.
+fn opened(path: &Path) -> Result<RunFolder, Failure> {
+    RunFolder::open(path).map_err(|error| {
+        Failure::Input(anyhow!(
+            "{error:#}\nhelp: a cluster's run is named by its id, with `--server URL`"
+        ))
+    })
+}
+
 /// Refuses a cluster's run whose books are not beside its state yet: it has not ended. Returns whether it is a cluster's.
 async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failure> {
     let cluster = folder.of_a_cluster().await.map_err(Failure::Input)?;
@@ -30,7 +39,7 @@ async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failur
 
 /// Shows where a run stands.
 pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
-    let folder = RunFolder::open(path).map_err(Failure::Input)?;
+    let folder = opened(path)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
     let mut tally = RowTally::default();
@@ -48,7 +57,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
 
 /// Shows a run's budget, or changes its limit.
 pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(), Failure> {
-    let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
+    let folder = opened(&args.run)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
     let before = match &args.raise {
@@ -96,7 +105,7 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
 /// Prints a row's whole history.
 pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), Failure> {
     let (run, row) = args.run_and_row()?;
-    let folder = RunFolder::open(run).map_err(Failure::Input)?;
+    let folder = opened(run)?;
     let start = folder.start()?;
     let blobs = LocalBlobs::new(folder.state());
     let journal = Journal::new(&blobs);

@@ -38,7 +38,7 @@ impl RunFolder {
         };
         if !folder.start_file().is_file() {
             bail!(
-                "{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4, or with `--server` a cluster's run",
+                "{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4",
                 path.display()
             );
         }
