@@ -71,6 +71,9 @@ pub struct Progress {
     /// What was there when it was taken up last; nothing where that is not known.
     #[serde(default, skip_serializing_if = "Before::is_none")]
     pub before: Before,
+    /// While texts are embedded before anything is generated: those that have their vectors, and all of this phase; zeros otherwise.
+    #[serde(default)]
+    pub embedded: (u64, u64),
     /// Rejected rows by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// What each recipe brought so far, by the rows that are stored, in the order of their names.
@@ -185,6 +188,7 @@ impl Progress {
         (self.expected_rows, self.expected_between) = (self.accepted, (0, 0));
         self.expected_calls = 0;
         (self.in_flight, self.in_batches) = (0, 0);
+        self.embedded = (0, 0);
         self.ready_since.clear();
         self.alerts.clear();
     }

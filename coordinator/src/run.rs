@@ -352,14 +352,18 @@ impl Coordinator<'_> {
         texts: T,
         after: u64,
     ) -> Result<(T, u64), Error> {
-        let mut preparation = Preparation::new(self.setup, texts, after);
+        let mut preparation = Preparation::new(self.setup, texts, after, &self.progress);
         if !preparation.finished() {
-            self.progress
-                .send_modify(|progress| progress.phase = phase.into());
+            let all = preparation.texts();
+            self.progress.send_modify(|progress| {
+                progress.phase = phase.into();
+                progress.embedded = (0, all);
+            });
             Engine::new(site, Address::PREPARATION)
                 .await?
                 .drive(&mut preparation, |_| {})
                 .await?;
+            self.progress.send_modify(|progress| progress.embedded = (0, 0));
         }
         Ok(preparation.into_texts())
     }

@@ -23,6 +23,7 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
     let mut lines = vec![
         title(head, now),
         match now.evaluates {
+            _ if now.embedded.1 > 0 => texts(now.embedded),
             true => format!("answers  {} {}", bar(decided(now), expected), answers(now, pace)),
             false => format!("rows     {} {}", bar(accepted, expected), rows(now, pace)),
         },
@@ -103,6 +104,11 @@ fn decided(now: &Progress) -> u64 {
 /// Rows that a run is on its way to; `None` before a plan says how many, and of a run that has ended.
 fn goal(now: &Progress) -> Option<u64> {
     Some(now.expected_rows).filter(|rows| *rows > 0 && !now.has_ended())
+}
+
+/// `texts    ━━━━───  64 of 320`.
+fn texts((embedded, all): (u64, u64)) -> String {
+    format!("texts    {} {}", bar(embedded, all), of(embedded, Some(all)))
 }
 
 /// `6,412/10,000  18.4/s  41.0 calls/s  3m15s left`.
@@ -277,8 +283,12 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         );
     }
     let rows = of_goal(now.accepted_so_far());
+    let embedded = match now.embedded {
+        (_, 0) => String::new(),
+        (done, all) => format!(" done={done}/{all}"),
+    };
     format!(
-        "{time} progress run={} phase={} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={}{embedded} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         decided(now),
@@ -378,6 +388,23 @@ mod tests {
         }
         let drawn = picture(&head, &now, &pace, 120);
         assert!(drawn.contains("9/150  0.9/s  4.0 calls/s  50s left"), "{drawn}");
+    }
+
+    #[test]
+    fn texts_are_counted_while_they_are_embedded() {
+        let (head, pace) = (Head::of("7f3a", None), Pace::default());
+        let now = Progress {
+            phase: "embedding seeds".into(),
+            embedded: (64, 320),
+            ..Progress::default()
+        };
+        let said = line(&head, &now, &pace);
+        assert!(said.contains(" phase=embedding-seeds done=64/320 "), "{said}");
+        let drawn = picture(&head, &now, &pace, 120);
+        assert!(
+            drawn.contains("embedding seeds\ntexts    ━━━━──────────────── 64 of 320\n"),
+            "{drawn}"
+        );
     }
 
     #[test]
