@@ -244,7 +244,7 @@ fn parts(rows: &Expected, whole: &Forecast, check: Amount) -> String {
     let mut text = String::new();
     let mut line = |name: &str, calls: u64, usd: u64, what: &str| {
         if calls > 0 {
-            let (calls, usd) = (thousands(calls), MicroUsd(usd));
+            let (calls, usd) = (thousands(calls), MicroUsd(usd).to_string());
             let what = if what.is_empty() {
                 String::new()
             } else {
@@ -310,12 +310,12 @@ mod tests {
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(lines.len(), 3, "{told}");
         assert!(
-            lines[0].starts_with("  check             36 calls       $0.01  "),
+            lines[0].starts_with("  check             36 calls     $0.0100  "),
             "{told}"
         );
         assert_eq!(lines[1], "  generate      21,368 calls       $2.62");
         assert!(
-            lines[2].starts_with("  measuring         96 calls       $0.02  "),
+            lines[2].starts_with("  measuring         96 calls     $0.0200  "),
             "{told}"
         );
     }
