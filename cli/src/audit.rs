@@ -10,7 +10,7 @@ use crate::args::{AuditArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::prepare::{Keys, prepare};
 use crate::print;
-use crate::survey::embedder;
+use crate::survey::{counted, embedder};
 use crate::view::View;
 
 /// Shows what a job's seeds cover and what they lack.
@@ -20,9 +20,9 @@ pub(crate) async fn audit(args: &AuditArgs, view: &View, output: OutputStyle) ->
     }
     let prepared = Arc::new(prepare(&args.job, Keys::Elsewhere).await?.prepared);
     let embedder = embedder(&prepared, view).await.map_err(Failure::Input)?;
-    let say = |text: &str| view.say(text);
+    let count = counted(view);
     let with_map = args.page.is_some();
-    let audit = gristmill_runs::audit(Arc::clone(&prepared), embedder.as_deref(), with_map, &say)
+    let audit = gristmill_runs::audit(Arc::clone(&prepared), embedder.as_deref(), with_map, &count)
         .await
         .map_err(Failure::Input)?;
     let mut value = serde_json::to_value(&audit).map_err(anyhow::Error::from)?;

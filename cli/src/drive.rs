@@ -8,12 +8,13 @@ use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::{
     Coordinator, Ended, Error, Events, Finished, LEASE_MS, Options, Progress, RunGauges, Start, Window,
-    verify,
+    specs, verify,
 };
+use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::job::EmbedSource;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::duration;
+use gristmill_domain::words::{duration, many};
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_limiter_local::LocalLimiter;
 use gristmill_ports::batch::BatchJobs;
@@ -55,6 +56,14 @@ pub(crate) async fn to_its_end(
             .map_err(|e| Failure::Other(anyhow!(e)))?
     };
     let ledger = Arc::new(opened.map_err(|e| Failure::Input(e.into()))?);
+    let burned = ledger.burned_on_open(start.run);
+    if burned != Amount::ZERO {
+        view.warn(&format!(
+            "{} under way when the run was stopped; {}",
+            were(burned.calls),
+            at_worst_case(burned)
+        ));
+    }
     resume::follow_budget(folder, &ledger, start, view)
         .await
         .map_err(Failure::Input)?;
@@ -143,13 +152,15 @@ pub(crate) async fn carry_out(
         limiter,
         Arc::clone(&ledger) as Arc<dyn BatchJobs>,
         worker_options,
-    );
+    )
+    .stopping_quietly();
     let worker_stop = CancellationToken::new();
     let ended = CancellationToken::new();
     let telling = tokio::spawn(tell_silences(worker.handle(), view.clone(), ended.clone()));
     let working = tokio::spawn(worker.run(sources, worker_stop.clone()));
     let (progress, seen) = watch::channel(Progress::default());
     let last = seen.clone();
+    let shown = view.clone();
     let watching = tokio::spawn(view.watch(Head::of(run, Some(&prepared.start.job_file)), seen));
     let coordinator = Coordinator {
         setup: &prepared.setup,
@@ -194,6 +205,18 @@ pub(crate) async fn carry_out(
     let _ended = watching.await;
     ended.cancel();
     let _ended = telling.await;
+    if matches!(result, Err(Error::Interrupted)) && specs(job).all(|spec| spec.batch.is_none()) {
+        let account = ledger.account(run).await.context("the ledger cannot be read")?;
+        let held = account.total().started;
+        if held != Amount::ZERO {
+            shown.warn(&format!(
+                "{} not answered within {}; {}",
+                were(held.calls),
+                duration(GRACE.as_secs()),
+                at_worst_case(held)
+            ));
+        }
+    }
     let finished = result.map_err(|error| stopped(error, ready, folder))?;
     let account = ledger.account(run).await.context("the ledger cannot be read")?;
     let ended = Ended {
@@ -204,6 +227,24 @@ pub(crate) async fn carry_out(
     let recorded = Events::record_end(blobs, ended).await;
     recorded.map_err(|error| stopped(error, ready, folder))?;
     Ok((finished, account))
+}
+
+/// `67 calls were`.
+fn were(calls: u64) -> String {
+    let was = if calls == 1 { "was" } else { "were" };
+    format!("{} {was}", many(calls, "call"))
+}
+
+/// How calls are booked of which nobody knows what they cost.
+fn at_worst_case(calls: Amount) -> String {
+    let (they_count, their) = match calls.calls {
+        1 => ("it counts", "its"),
+        _ => ("they count", "their"),
+    };
+    match calls.usd {
+        MicroUsd(0) => format!("{they_count} against the budget as if answered"),
+        usd => format!("{they_count} at {their} worst case: {usd}"),
+    }
 }
 
 /// Tells people when nothing is answered at a line any more, and when something is again.
@@ -275,4 +316,29 @@ async fn stop_on_signal(stop: CancellationToken, view: View, resume: String) {
         "interrupted; requests in flight count at their worst case\nhelp: go on with `{resume}`"
     ));
     crate::leave(130)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_were_cut_off_are_told_with_what_they_count_at() {
+        let told = |calls, usd| {
+            let amount = Amount {
+                calls,
+                usd: MicroUsd(usd),
+                ..Amount::ZERO
+            };
+            format!("{} under way; {}", were(calls), at_worst_case(amount))
+        };
+        assert_eq!(
+            told(67, 55_200),
+            "67 calls were under way; they count at their worst case: $0.0552"
+        );
+        assert_eq!(
+            told(1, 0),
+            "1 call was under way; it counts against the budget as if answered"
+        );
+    }
 }

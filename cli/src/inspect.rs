@@ -10,11 +10,20 @@ use gristmill_domain::amount::Limit;
 use gristmill_domain::ledger::{AccountState, Raise};
 use gristmill_ledger_sqlite::SqliteLedger;
 use gristmill_ports::ledger::Ledger;
-use gristmill_runs::{Manifest, RunFolder, history, label};
+use gristmill_runs::{Manifest, RowTally, RunFolder, history, label};
 
 use crate::args::{BudgetArgs, ExportArgs, LayoutArg, OutputStyle, TraceArgs};
 use crate::failure::Failure;
 use crate::{limits, print, resume};
+
+/// A run's folder, for commands that look at a cluster's runs as well.
+fn opened(path: &Path) -> Result<RunFolder, Failure> {
+    RunFolder::open(path).map_err(|error| {
+        Failure::Input(anyhow!(
+            "{error:#}\nhelp: a cluster's run is named by its id, with `--server URL`"
+        ))
+    })
+}
 
 /// Refuses a cluster's run whose books are not beside its state yet: it has not ended. Returns whether it is a cluster's.
 async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failure> {
@@ -30,10 +39,14 @@ async fn look_at_owner(folder: &RunFolder, start: &Start) -> Result<bool, Failur
 
 /// Shows where a run stands.
 pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failure> {
-    let folder = RunFolder::open(path).map_err(Failure::Input)?;
+    let folder = opened(path)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
-    let (status, state, concepts) = folder.status(start, cluster).await?;
+    let mut tally = RowTally::default();
+    if !folder.events().await.map_err(Failure::Input)?.over() {
+        tally.catch_up(&LocalBlobs::new(folder.state())).await?;
+    }
+    let (status, state, concepts) = folder.status(start, cluster, &tally).await?;
     print::either(
         output,
         &status.json(&state, &concepts),
@@ -44,7 +57,7 @@ pub(crate) async fn status(path: &Path, output: OutputStyle) -> Result<(), Failu
 
 /// Shows a run's budget, or changes its limit.
 pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(), Failure> {
-    let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
+    let folder = opened(&args.run)?;
     let start = folder.start()?;
     let cluster = look_at_owner(&folder, &start).await?;
     let before = match &args.raise {
@@ -92,7 +105,7 @@ async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<
 /// Prints a row's whole history.
 pub(crate) async fn trace(args: &TraceArgs, output: OutputStyle) -> Result<(), Failure> {
     let (run, row) = args.run_and_row()?;
-    let folder = RunFolder::open(run).map_err(Failure::Input)?;
+    let folder = opened(run)?;
     let start = folder.start()?;
     let blobs = LocalBlobs::new(folder.state());
     let journal = Journal::new(&blobs);

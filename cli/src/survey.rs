@@ -1,6 +1,6 @@
 //! Seeds embedded by the job's own model, and the stop of jobs whose seeds are narrow.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
 use gristmill_domain::job::EmbedSource;
@@ -8,7 +8,7 @@ use gristmill_ports::model::Embedder;
 use gristmill_runs::{Prepared, Survey, labels_cover, narrow, stops_narrow};
 
 use crate::failure::Failure;
-use crate::view::View;
+use crate::view::{Counting, View};
 use crate::workshop;
 
 /// The job's embedding model; nothing where nothing is embedded.
@@ -25,10 +25,24 @@ pub(crate) async fn embedder(prepared: &Prepared, view: &View) -> anyhow::Result
 /// Embeds a job's seeds by its model, and assigns them.
 pub(crate) async fn survey(prepared: &Prepared, view: &View) -> anyhow::Result<Survey> {
     let embedder = embedder(prepared, view).await?;
-    if embedder.is_some() {
-        view.say("embedding seeds");
+    let count = counted(view);
+    gristmill_runs::survey(prepared, embedder.as_deref(), &count).await
+}
+
+/// Shows how far the work on a job's seeds is, one kind after the other.
+pub(crate) fn counted(view: &View) -> impl Fn(&str, u64, u64) + Send + Sync + 'static {
+    let view = view.clone();
+    let shown: Mutex<Option<(String, Counting)>> = Mutex::new(None);
+    move |what, done, all| {
+        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.as_ref().is_none_or(|(before, _)| before != what) {
+            view.say(what);
+            *shown = Some((what.to_owned(), view.counting(what)));
+        }
+        if let Some((_, counting)) = shown.as_mut() {
+            counting.at(done, Some(all));
+        }
     }
-    gristmill_runs::survey(prepared, embedder.as_deref()).await
 }
 
 /// Stops a job whose seeds are narrow against a list that was given, unless that is accepted by name.

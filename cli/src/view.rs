@@ -168,11 +168,11 @@ impl Lines {
     }
 }
 
-/// How fast a run goes: over the last half minute, so that neither a start nor what an earlier start left counts for long.
+/// How fast a run goes: over the last half minute, without what an earlier start left.
 #[derive(Debug, Default)]
 struct Pace(std::collections::VecDeque<(Instant, Seen)>);
 
-/// What a run has done at one look.
+/// What a run has done since it was taken up, at one look.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     /// Accepted rows, stored or about to be.
@@ -184,9 +184,10 @@ impl Pace {
     const WINDOW: Duration = Duration::from_secs(30);
 
     fn see(&mut self, now: Instant, progress: &Progress) {
+        let before = progress.before;
         let seen = Seen {
-            accepted: progress.accepted.max(progress.settled_accepted),
-            calls: progress.gone.calls,
+            accepted: progress.accepted_so_far().saturating_sub(before.accepted),
+            calls: progress.gone.calls.saturating_sub(before.calls),
         };
         self.0.push_back((now, seen));
         while self.0.len() > 2 && self.0[1].0 + Self::WINDOW < now {
@@ -266,6 +267,7 @@ impl Fetching {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_coordinator::Before;
     use gristmill_domain::amount::Amount;
 
     use super::*;
@@ -312,5 +314,35 @@ mod tests {
         }
         assert!((pace.rows() - 2.0).abs() < 1e-9);
         assert!((pace.calls() - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_read_from_the_journal_is_no_pace() {
+        let (start, mut pace) = (Instant::now(), Pace::default());
+        let at = |accepted, calls, before| Progress {
+            settled_accepted: accepted,
+            gone: Amount {
+                calls,
+                ..Amount::ZERO
+            },
+            before,
+            ..Progress::default()
+        };
+        let before = |accepted, calls| Before { accepted, calls };
+        pace.see(start, &Progress::default());
+        // The journal is read in steps, the books in one.
+        for (second, accepted) in [(1, 800), (2, 1_478)] {
+            pace.see(
+                start + Duration::from_secs(second),
+                &at(accepted, 4_050, before(accepted, 4_050)),
+            );
+        }
+        assert_eq!((pace.rows(), pace.calls()), (0.0, 0.0));
+        pace.see(
+            start + Duration::from_secs(10),
+            &at(1_488, 4_080, before(1_478, 4_050)),
+        );
+        assert!((pace.rows() - 1.0).abs() < 1e-9);
+        assert!((pace.calls() - 3.0).abs() < 1e-9);
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct Engine<'a, 'b> {
     next_rows: u64,
     last_checkpoint: Instant,
     last_sweep: Instant,
+    /// Nothing was answered yet since this start: what is decided is decided by results that an earlier one stored.
+    replays: bool,
     /// The ledger was found whole, so that tasks may be opened.
     whole: bool,
 }
@@ -131,6 +133,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             at_risk: Amount::ZERO,
             held_back: VecDeque::new(),
             stored: known.keys().copied().collect(),
+            replays: !known.is_empty(),
             known,
             results: Vec::new(),
             spending: Spending::default(),
@@ -149,7 +152,10 @@ impl<'a, 'b> Engine<'a, 'b> {
         ahead.accepted += self.rows.iter().filter(|row| row.value.accepted()).count() as u64;
         self.site
             .progress
-            .send_if_modified(|progress| progress.settle(ahead));
+            .send_if_modified(|progress| match self.replays {
+                true => progress.settle_stored(ahead),
+                false => progress.settle(ahead),
+            });
     }
 
     /// Runs the producer to its end. `decided` sees each row once it is stored.
@@ -175,6 +181,7 @@ impl<'a, 'b> Engine<'a, 'b> {
     ) -> Result<(), Error> {
         // What an earlier coordinator left behind comes first: it takes room in the window.
         while self.collect(producer, Duration::ZERO).await? {}
+        self.replays |= !self.site.early.is_empty();
         loop {
             let dispatched = self.dispatch(producer).await?;
             self.take_rows(producer);

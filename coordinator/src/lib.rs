@@ -70,7 +70,7 @@ pub use message::progress_message;
 pub use owner::{Owner, claim, owner};
 pub use passages::{Grounds, Passages};
 pub use preview::preview;
-pub use progress::Progress;
+pub use progress::{Before, Progress};
 pub use refill::{FilledPrompt, NotRefilled, prompts};
 pub use reopen::{larger, more_may_help, reopen, resumption};
 pub use replay::{replay, verify};

@@ -6,9 +6,11 @@
 use gristmill_domain::amount::Amount;
 use gristmill_domain::row::Row;
 use gristmill_domain::work::{Address, Output, Report, StageCall, Task, Work};
+use tokio::sync::watch;
 
 use crate::Error;
 use crate::engine::{Brought, Producer};
+use crate::progress::Progress;
 use crate::setup::Setup;
 
 /// Texts by their place, and what becomes of their vectors.
@@ -33,11 +35,14 @@ pub(crate) struct Preparation<'a, T> {
     next: u64,
     batches: u64,
     missing: u64,
+    /// Texts that have their vectors.
+    embedded: u64,
+    progress: &'a watch::Sender<Progress>,
 }
 
 impl<'a, T: Texts> Preparation<'a, T> {
-    /// After so many batches of other texts.
-    pub(crate) fn new(setup: &'a Setup, texts: T, first: u64) -> Self {
+    /// After so many batches of other texts; `progress` is told how many texts have their vectors.
+    pub(crate) fn new(setup: &'a Setup, texts: T, first: u64, progress: &'a watch::Sender<Progress>) -> Self {
         let batch = u64::from(setup.job.embed.batch.max(1));
         let batches = texts.len().div_ceil(batch);
         Self {
@@ -48,7 +53,14 @@ impl<'a, T: Texts> Preparation<'a, T> {
             next: 0,
             batches,
             missing: batches,
+            embedded: 0,
+            progress,
         }
+    }
+
+    /// How many texts there are.
+    pub(crate) fn texts(&self) -> u64 {
+        self.texts.len()
     }
 
     /// The texts, and the number of batches that are embedded by now.
@@ -95,6 +107,9 @@ impl<T: Texts> Producer for Preparation<'_, T> {
                 output: Output::Vectors(vectors),
                 ..
             }) if vectors.len() as u64 == members.end - members.start => {
+                self.embedded += members.end - members.start;
+                let embedded = (self.embedded, self.texts.len());
+                self.progress.send_modify(|progress| progress.embedded = embedded);
                 for (place, vector) in members.zip(vectors) {
                     self.texts.take(place, vector);
                 }

@@ -27,6 +27,21 @@ pub(crate) struct Ahead {
     pub(crate) accepted: u64,
 }
 
+/// What a run had when the process that drives it took it up, and what that process then read from its journal: paces count from here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Accepted rows, stored ones and those that stored results decide.
+    pub accepted: u64,
+    /// Calls that are spent or burned.
+    pub calls: u64,
+}
+
+impl Before {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A run at a glance; sent whenever it changes, never waited for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -53,6 +68,12 @@ pub struct Progress {
     /// Those of them that are accepted.
     #[serde(default)]
     pub settled_accepted: u64,
+    /// What was there when it was taken up last; nothing where that is not known.
+    #[serde(default, skip_serializing_if = "Before::is_none")]
+    pub before: Before,
+    /// While texts are embedded before anything is generated: those that have their vectors, and all of this phase; zeros otherwise.
+    #[serde(default)]
+    pub embedded: (u64, u64),
     /// Rejected rows by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// What each recipe brought so far, by the rows that are stored, in the order of their names.
@@ -138,6 +159,12 @@ impl Progress {
         self.ready_since.clear();
     }
 
+    /// Shows the books of a run that is taken up.
+    pub(crate) fn take_up(&mut self, account: &Account) {
+        self.see(account, 0);
+        self.before.calls = self.gone.calls;
+    }
+
     /// Shows what the run is expected to come to; `wanted` are the rows that its job asks for, which are the goal until a forecast says that
     /// they will not be there.
     pub(crate) fn expect(&mut self, forecast: &Forecast, wanted: Option<u64>) {
@@ -161,6 +188,7 @@ impl Progress {
         (self.expected_rows, self.expected_between) = (self.accepted, (0, 0));
         self.expected_calls = 0;
         (self.in_flight, self.in_batches) = (0, 0);
+        self.embedded = (0, 0);
         self.ready_since.clear();
         self.alerts.clear();
     }
@@ -185,6 +213,19 @@ impl Progress {
         self.settled = self.decided + ahead.decided;
         self.settled_accepted = self.accepted + ahead.accepted;
         before != (self.settled, self.settled_accepted)
+    }
+
+    /// The same of what results decide that an earlier start stored.
+    pub(crate) fn settle_stored(&mut self, ahead: Ahead) -> bool {
+        let accepted = self.accepted_so_far();
+        let news = self.settle(ahead);
+        self.before.accepted += self.accepted_so_far().saturating_sub(accepted);
+        news
+    }
+
+    /// Rows that are accepted, whether they are stored or wait for others before them.
+    pub fn accepted_so_far(&self) -> u64 {
+        self.accepted.max(self.settled_accepted)
     }
 
     /// As it is written down for others. What would make it larger than the register takes is left out, what is counted by recipe first.
@@ -215,6 +256,12 @@ impl Progress {
         self.concepts = concept::at_target(outlooks.iter().map(|outlook| &outlook.progress));
         self.concepts_all = outlooks.len() as u64;
         self.furthest = concept::furthest(outlooks, FURTHEST_MAX);
+    }
+
+    /// Counts a row that an earlier start stored.
+    pub(crate) fn count_stored(&mut self, row: &Row) {
+        self.count(row);
+        self.before.accepted += u64::from(row.accepted());
     }
 
     pub(crate) fn count(&mut self, row: &Row) {
@@ -271,6 +318,19 @@ mod tests {
             "stored now, and no more than before"
         );
         assert_eq!((progress.settled, progress.settled_accepted), (5, 3));
+    }
+
+    #[test]
+    fn what_an_earlier_start_stored_was_there_before() {
+        let mut progress = Progress::default();
+        let ahead = |decided, accepted| Ahead { decided, accepted };
+        progress.settle_stored(ahead(8, 5));
+        assert_eq!((progress.before.accepted, progress.accepted_so_far()), (5, 5));
+        progress.settle(ahead(10, 7));
+        assert_eq!((progress.before.accepted, progress.accepted_so_far()), (5, 7));
+        // Results that were stored, and are asked for only now.
+        progress.settle_stored(ahead(11, 8));
+        assert_eq!((progress.before.accepted, progress.accepted_so_far()), (6, 8));
     }
 
     #[test]

@@ -134,6 +134,7 @@ impl Coordinator<'_> {
         }
         let account = self.ledger.account(run).await?;
         self.options.gauges.see(&account, BTreeMap::new());
+        self.progress.send_modify(|progress| progress.take_up(&account));
         match &account.state {
             // Before anything is opened in a shaken ledger, its books are made sure of.
             AccountState::Active | AccountState::Closed | AccountState::Frozen { shaken: true, .. } => {}
@@ -351,14 +352,18 @@ impl Coordinator<'_> {
         texts: T,
         after: u64,
     ) -> Result<(T, u64), Error> {
-        let mut preparation = Preparation::new(self.setup, texts, after);
+        let mut preparation = Preparation::new(self.setup, texts, after, &self.progress);
         if !preparation.finished() {
-            self.progress
-                .send_modify(|progress| progress.phase = phase.into());
+            let all = preparation.texts();
+            self.progress.send_modify(|progress| {
+                progress.phase = phase.into();
+                progress.embedded = (0, all);
+            });
             Engine::new(site, Address::PREPARATION)
                 .await?
                 .drive(&mut preparation, |_| {})
                 .await?;
+            self.progress.send_modify(|progress| progress.embedded = (0, 0));
         }
         Ok(preparation.into_texts())
     }
@@ -391,6 +396,8 @@ impl Coordinator<'_> {
         {
             for record in site.journal.rows(&name).await? {
                 past.recall(filter, &record.value, record.vectors.into_iter().next())?;
+                self.progress
+                    .send_modify(|progress| progress.count_stored(&record.value));
                 note(&mut report, snapshot, numbers, &self.progress, &record.value);
                 remember(&mut brought, numbers, &record.value);
             }
@@ -427,6 +434,7 @@ impl Coordinator<'_> {
             let mut round = Round::new(&plan, self.setup, self.seeds, past, done);
             engine
                 .drive(&mut round, |row| {
+                    self.progress.send_modify(|progress| progress.count(row));
                     note(&mut report, snapshot, numbers, &self.progress, row);
                     remember(&mut brought, numbers, row);
                 })

@@ -42,9 +42,10 @@ impl Folders {
     /// A run as a coordinator would show it, with why it does not go on and the way out.
     async fn seen(&self, folder: &RunFolder, start: Start, begun_ms: u64) -> anyhow::Result<v1::Run> {
         let tally = self.tallies.of(folder, start.run).await;
-        let counted = tally.is_some() || folder.dataset().join("manifest.json").exists();
+        let counted = tally.is_some();
         let tally = tally.unwrap_or_default();
         let SeenRun { mut run, state } = folder.seen(start, &tally, begun_ms).await?;
+        let counted = counted || !run.dataset.is_empty();
         // Rows that are not counted yet are not none.
         run.progress.take_if(|progress| !counted && !progress.evaluates);
         let told = [state.why, state.way_out]

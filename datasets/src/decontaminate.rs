@@ -52,13 +52,14 @@ pub struct DecontaminateOptions {
 pub fn decontaminate(args: &DecontaminateOptions, task: &Task) -> anyhow::Result<Sorted> {
     let source = Source::new(&args.rows);
     let mut rows = source.open()?;
+    let held_out_source = source
+        .of_files(&args.against)
+        .with_fields(args.against_field.clone());
+    held_out_source.look()?;
     let mut vectorizer = match args.cosine {
         LeakThreshold::Off => None,
         LeakThreshold::Auto | LeakThreshold::At(_) => Some(Vectorizer::open(&args.vectors, task)?),
     };
-    let held_out_source = source
-        .of_files(&args.against)
-        .with_fields(args.against_field.clone());
     let mut sorter = Sorter::create(&args.out, &source, Some(&held_out_source))?;
     let mut items = Items::read(args, &held_out_source, vectorizer.as_mut(), task)?;
     // Without held-out vectors there is nothing to compare with.

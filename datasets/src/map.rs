@@ -120,6 +120,9 @@ pub fn map(args: &MapOptions, task: &Task) -> anyhow::Result<DrawnMap> {
     } else {
         Some(source.of_files(&args.against))
     };
+    for source in real_source.iter().chain([&source]) {
+        source.look()?;
+    }
     let mut vectorizer = Vectorizer::open(&args.vectors, task)?;
     let most = args.most.unwrap_or(if kind == Kind::Html {
         HTML_ROWS

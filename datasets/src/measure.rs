@@ -101,6 +101,14 @@ struct Part {
 pub fn measure(args: &MeasureOptions, task: &Task) -> anyhow::Result<Measurements> {
     let kernel = kernel(&args.settings.kernel)?;
     let source = Source::new(&args.rows).textless(args.vectors.vectors.is_some());
+    let real_source = if args.against.is_empty() {
+        source.real()
+    } else {
+        Some(source.of_files(&args.against))
+    };
+    for source in real_source.iter().chain([&source]) {
+        source.look()?;
+    }
     let mut vectorizer = Vectorizer::open(&args.vectors, task)?;
     let draw = Draw {
         most: args.settings.most as usize,
@@ -108,11 +116,6 @@ pub fn measure(args: &MeasureOptions, task: &Task) -> anyhow::Result<Measurement
         by: &args.by,
     };
     let rows = Sample::read(&source, draw, &mut vectorizer, task)?.context("there is no row to measure")?;
-    let real_source = if args.against.is_empty() {
-        source.real()
-    } else {
-        Some(source.of_files(&args.against))
-    };
     let real = match &real_source {
         Some(source) => Some(
             Sample::read(source, draw, &mut vectorizer, task)?

@@ -104,6 +104,15 @@ impl Source {
         self
     }
 
+    /// Looks whether the tables are there and can be opened, before any work is done on others.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn look(&self) -> anyhow::Result<()> {
+        Reader::open(&self.patterns, Format::Auto)?;
+        Ok(())
+    }
+
     /// Opens the tables: all of them are looked at before the first row.
     pub(crate) fn open(&self) -> anyhow::Result<Rows> {
         Ok(Rows {

@@ -21,7 +21,7 @@ use gristmill_domain::words::{first_of, thousands};
 use gristmill_ports::model::Embedder;
 
 use crate::prepared::Prepared;
-use crate::survey::{Survey, narrow, survey};
+use crate::survey::{CountEmbedded, Survey, narrow, survey};
 pub use seen::Audit;
 use seen::{ConceptLine, LabelLine, LeftOut};
 
@@ -30,8 +30,8 @@ const SHOWN: usize = 10;
 /// Share of the seeds from which the largest cluster is worth a warning.
 const LOPSIDED: f64 = 0.5;
 
-/// Looks at what a job's seeds cover and what they lack. Seeds and passages are embedded by `embedder`, where there is one; `say` is told
-/// when that begins. `with_map`: also where each seed lies in the plane, for a page.
+/// Looks at what a job's seeds cover and what they lack. Seeds and passages are embedded by `embedder`, where there is one; `count` is told
+/// how far that is. `with_map`: also where each seed lies in the plane, for a page.
 ///
 /// # Errors
 /// Seeds or passages that cannot be read or embedded.
@@ -39,13 +39,11 @@ pub async fn audit(
     prepared: Arc<Prepared>,
     embedder: Option<&dyn Embedder>,
     with_map: bool,
-    say: &(dyn Fn(&str) + Sync),
+    count: &CountEmbedded,
 ) -> anyhow::Result<Audit> {
-    if embedder.is_some() {
-        say("embedding seeds");
-    }
-    let survey = survey(&prepared, embedder).await?;
-    let passages = documents::read(&prepared, embedder, say).await?;
+    let survey = survey(&prepared, embedder, count).await?;
+    let passages = documents::read(&prepared, embedder, count).await?;
+    count("comparing seeds", 0, prepared.seeds.anchors());
     let looked = tokio::task::spawn_blocking(move || look(&prepared, &survey, &passages, with_map));
     looked.await.context("the audit's thread ended early")?
 }

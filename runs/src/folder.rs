@@ -38,7 +38,7 @@ impl RunFolder {
         };
         if !folder.start_file().is_file() {
             bail!(
-                "{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4, or with `--server` a cluster's run",
+                "{} is no run's folder: it has no `state/run.json`; name a folder such as out/7f3a01c2d3e4",
                 path.display()
             );
         }
@@ -65,9 +65,13 @@ impl RunFolder {
         self.root.join(RESULT_FOLDER)
     }
 
-    /// True where the dataset is there, or the result of an evaluation.
-    pub(crate) fn is_written(&self) -> bool {
-        self.dataset().join("manifest.json").exists() || self.result().join(EVALUATION_FILE).exists()
+    /// Where the dataset is, or the result of an evaluation; `None` where neither was written yet.
+    fn written(&self) -> Option<PathBuf> {
+        let (dataset, result) = (self.dataset(), self.result());
+        if dataset.join("manifest.json").exists() {
+            return Some(dataset);
+        }
+        result.join(EVALUATION_FILE).exists().then_some(result)
     }
 
     fn start_file(&self) -> PathBuf {

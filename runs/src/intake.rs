@@ -10,7 +10,7 @@ use gristmill_domain::seed::row::{self, SeedRow};
 use gristmill_domain::seed::{RowLocation, Seed, Split};
 use gristmill_domain::validator::Checker;
 use gristmill_domain::words::many;
-use gristmill_tables::{Format, Options, Reader, Record};
+use gristmill_tables::{Format, Options, Reader, Reason, Record};
 
 use crate::dropped::DroppedText;
 
@@ -126,6 +126,7 @@ pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Resu
     let mut intake = Intake::new(&job.holdout)?;
     let (mut bad, mut synthetic) = (BadRows::default(), SyntheticRows::default());
     let (mut rows, mut verdicts) = (0u64, 0u64);
+    let mut empty = Vec::new();
     let (mut unseen, mut columns) = (Unseen::of(&job.seeds.fields), None);
     for row in reader {
         if let Ok(record) = &row
@@ -150,8 +151,19 @@ pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Resu
                 }
                 Err(reason) => bad.add(format!("{}:{}: {reason}", record.file.display(), record.line)),
             },
-            Err(row) => bad.add(row.to_string()),
+            Err(row) => {
+                if matches!(row.reason, Reason::Empty(_)) {
+                    empty.push(row.to_string());
+                }
+                bad.add(row.to_string());
+            }
         }
+    }
+    if !empty.is_empty() && empty.len() as u64 == rows {
+        bail!(
+            "there are no seeds: {}\nhelp: give each file of `seeds.path` at least one row",
+            empty.join("; ")
+        );
     }
     if let Some(columns) = &columns {
         unseen.check(columns)?;

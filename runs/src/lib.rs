@@ -53,5 +53,5 @@ pub use report::{REPORT_FILE, SoFar, manifest_so_far, report};
 pub use status::{ConceptsReached, RunState, RunStatus};
 pub use steps::{ModelCost, RecipeSteps, StepCount, StepTally, TeacherCount};
 pub use store::DatasetStore;
-pub use survey::{Survey, labels_cover, narrow, stops_narrow, survey};
+pub use survey::{CountEmbedded, Survey, labels_cover, narrow, stops_narrow, survey};
 pub use tally::RowTally;

@@ -1,9 +1,9 @@
 //! What a job would do and cost, before anything is spent.
 
 use gristmill_coordinator::{check_cost, check_plan, policy, snapshot_before, uncovered_share};
-use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::job::{Job, Mutators};
-use gristmill_domain::plan::{End, Expected, Next, Plan, Purpose, forecast, next, outlook};
+use gristmill_domain::plan::{End, Expected, Forecast, Next, Plan, Purpose, forecast, next, outlook};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::{ByStrategy, Strategy};
 use gristmill_domain::words::{many, thousands};
@@ -13,6 +13,9 @@ use crate::forecast::lines as forecast_lines;
 use crate::prepared::Prepared;
 use crate::survey::{Survey, narrow, stops_narrow};
 use crate::warnings::{Asked, of_job as job_warnings};
+
+/// Calls from which the measuring of the teacher is told apart: of fewer, rounding may be the cause.
+const MEASURING_MIN: u64 = 2;
 
 /// What a job would do and cost.
 #[derive(Debug)]
@@ -197,7 +200,8 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
         thousands(outlook.input_tokens as u64),
         thousands(outlook.output_tokens as u64)
     ));
-    text.push_str(&expected(&outlook));
+    let check = check.as_ref().map(|(cost, _)| *cost);
+    text.push_str(&parts(&outlook, &forecast, check.unwrap_or_default()));
     text.push_str("nothing was spent");
     Ok(PlanView { warnings, json, text })
 }
@@ -235,17 +239,84 @@ fn in_words(mutators: &Mutators) -> String {
     )
 }
 
-/// What is expected, as a table.
-fn expected(expected: &Expected) -> String {
+/// What the expected costs consist of, as a table whose lines add up to them: `check` is what asking a related teacher first costs.
+fn parts(rows: &Expected, whole: &Forecast, check: Amount) -> String {
     let mut text = String::new();
-    for (i, stage) in Stage::ALL.into_iter().enumerate() {
-        if expected.calls[i] > 0.0 {
-            let usd = MicroUsd(expected.usd_micros[i] as u64);
-            text.push_str(&format!(
-                "  {stage:<9} {:>10} calls  {usd:>10}\n",
-                thousands(expected.calls[i].ceil() as u64)
-            ));
+    let mut line = |name: &str, calls: u64, usd: u64, what: &str| {
+        if calls > 0 {
+            let (calls, usd) = (thousands(calls), MicroUsd(usd).to_string());
+            let what = if what.is_empty() {
+                String::new()
+            } else {
+                format!("  {what}")
+            };
+            text.push_str(&format!("  {name:<9} {calls:>10} calls  {usd:>10}{what}\n"));
         }
+    };
+    let (mut calls, mut usd) = (check.calls, check.usd.0);
+    line(
+        "check",
+        check.calls,
+        check.usd.0,
+        "of the teacher, on validation rows",
+    );
+    for (i, stage) in Stage::ALL.into_iter().enumerate() {
+        let of_stage = (rows.calls[i].round() as u64, rows.usd_micros[i].round() as u64);
+        calls += of_stage.0;
+        usd += of_stage.1;
+        line(stage.name(), of_stage.0, of_stage.1, "");
+    }
+    let left = |whole: f64, listed: u64| (whole.round() as u64).saturating_sub(listed);
+    let (calls, usd) = (
+        left(whole.calls.expected, calls),
+        left(whole.usd_micros.expected, usd),
+    );
+    // Below it is what rounding leaves.
+    if calls >= MEASURING_MIN {
+        let what = "seeds asked anew to see how often the teacher is right; no rows come of it";
+        line("measuring", calls, usd, what);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::plan::Range;
+
+    use super::*;
+
+    #[test]
+    fn the_parts_add_up_to_what_the_run_costs() {
+        let rows = Expected {
+            calls: [21_368.0, 0.0, 0.0],
+            usd_micros: [2_620_000.0, 0.0, 0.0],
+            ..Expected::default()
+        };
+        let range = |expected| Range {
+            expected,
+            ..Range::default()
+        };
+        let whole = Forecast {
+            calls: range(21_500.0),
+            usd_micros: range(2_650_000.0),
+            ..Forecast::default()
+        };
+        let check = Amount {
+            calls: 36,
+            usd: MicroUsd(10_000),
+            ..Amount::ZERO
+        };
+        let told = parts(&rows, &whole, check);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 3, "{told}");
+        assert!(
+            lines[0].starts_with("  check             36 calls     $0.0100  "),
+            "{told}"
+        );
+        assert_eq!(lines[1], "  generate      21,368 calls       $2.62");
+        assert!(
+            lines[2].starts_with("  measuring         96 calls     $0.0200  "),
+            "{told}"
+        );
+    }
 }

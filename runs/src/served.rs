@@ -175,6 +175,7 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .as_ref()
             .map_or_else(String::new, |progress| progress.end.clone()),
         dataset: (!run.dataset.is_empty()).then(|| run.dataset.clone()),
+        earlier_dataset: None,
         alerts: run
             .progress
             .as_ref()

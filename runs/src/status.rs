@@ -44,6 +44,8 @@ pub struct RunStatus {
     pub end: String,
     /// Where its dataset lies, or the result of an evaluation; `None` until it is finished.
     pub dataset: Option<String>,
+    /// Where the dataset, or the result, of its earlier end lies, of a run that was resumed since. It is replaced when the run ends again.
+    pub earlier_dataset: Option<String>,
     /// What a person should know besides the alerts of its account.
     pub alerts: Vec<String>,
 }
@@ -236,7 +238,7 @@ impl RunStatus {
                 "recipe": recipe, "candidates": candidates,
             })).collect::<Vec<_>>(), "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
                 "rows": rows, "rows_low": low, "rows_high": high,
-            })), "teacher_checks": self.teacher_checks, "end": self.end, "dataset": self.dataset, "concepts": concepts.list,
+            })), "teacher_checks": self.teacher_checks, "end": self.end, "dataset": self.dataset, "earlier_dataset": self.earlier_dataset, "concepts": concepts.list,
             "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
         })
     }
@@ -313,6 +315,11 @@ impl RunStatus {
         if let Some(dataset) = &self.dataset {
             let name = if self.evaluates() { "result " } else { "dataset" };
             text.push_str(&format!("{name}    {dataset}\n"));
+        }
+        if let Some(earlier) = &self.earlier_dataset {
+            text.push_str(&format!(
+                "earlier    {earlier}: what the run had made before it was resumed; replaced when it ends\n"
+            ));
         }
         text
     }

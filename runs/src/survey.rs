@@ -37,19 +37,28 @@ impl Survey {
     }
 }
 
+/// Is told what is embedded, how many texts of it have their vectors, and how many there are.
+pub type CountEmbedded = dyn Fn(&str, u64, u64) + Sync;
+
 /// Embeds a job's seeds and assigns them; without an embedder, by their labels alone.
 ///
 /// # Errors
 /// Seeds that cannot be read or embedded.
-pub async fn survey(prepared: &Prepared, embedder: Option<&dyn Embedder>) -> anyhow::Result<Survey> {
+pub async fn survey(
+    prepared: &Prepared,
+    embedder: Option<&dyn Embedder>,
+    count: &CountEmbedded,
+) -> anyhow::Result<Survey> {
     let job = &prepared.start.job;
     let Some(embedder) = embedder else {
         return counted(prepared, Vec::new(), Vec::new()).await;
     };
-    let vectors = anchor_vectors(&prepared.seeds, job, embedder).await?;
+    let vectors = anchor_vectors(&prepared.seeds, job, embedder, count).await?;
     let mut known = Vec::new();
     if let Some(concepts) = &job.concepts {
-        for texts in Assigner::texts(concepts).chunks(job.embed.batch as usize) {
+        let all = Assigner::texts(concepts);
+        for texts in all.chunks(job.embed.batch as usize) {
+            count("embedding concepts", known.len() as u64, all.len() as u64);
             known.extend(embed(embedder, texts).await?);
         }
     }
@@ -77,10 +86,14 @@ async fn anchor_vectors(
     seeds: &SeedStore,
     job: &Job,
     embedder: &dyn Embedder,
+    count: &CountEmbedded,
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     let anchors = seeds.ordinals(Split::Anchor);
+    let mut done = 0;
     let mut vectors = vec![Vec::new(); seeds.len() as usize];
     for batch in anchors.chunks(job.embed.batch as usize) {
+        count("embedding seeds", done, anchors.len() as u64);
+        done += batch.len() as u64;
         let questions = batch.iter().map(|ordinal| Ok(seeds.read(*ordinal)?.question));
         let questions = questions.collect::<anyhow::Result<Vec<String>>>()?;
         for (ordinal, vector) in batch.iter().zip(embed(embedder, &questions).await?) {

@@ -291,7 +291,11 @@ static CASES: &[Case] = &[
         code: 3,
         says: &["empty"],
     },
-    seeds("empty seeds", b"", &["seeds.jsonl"]),
+    seeds(
+        "empty seeds",
+        b"",
+        &["there are no seeds", "seeds.jsonl: the file is empty"],
+    ),
     seeds(
         "seeds that are no JSON",
         b"question,answer\nx,y\n",
@@ -390,7 +394,12 @@ static CASES: &[Case] = &[
         code: 3,
         says: &["seeds.jsonl:2", "`Maybe` is none of", "(yes, no)"],
     },
-    call("job file missing", &["run", "jobb.yaml"], 3, &["jobb.yaml"]),
+    call(
+        "job file missing",
+        &["run", "jobb.yaml"],
+        3,
+        &["jobb.yaml", "did you mean `job.yaml`?"],
+    ),
     call("no job named", &["run"], 2, &["<JOB>", "Usage"]),
     call("unknown verb", &["rn", "job.yaml"], 2, &["rn"]),
     call(

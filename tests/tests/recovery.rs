@@ -334,6 +334,15 @@ fn an_ended_run_is_resumed_with_a_larger_budget() {
     // By hand; then the same command resumes it, although its job names less.
     let raised = bench.gristmill(&["budget", root, "--raise", "300calls"]).unwrap();
     assert!(raised.status.success(), "{raised:?}");
+    let status = bench.gristmill(&["--output", "json", "status", root]).unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(
+        (&status["state"], &status["end"], &status["dataset"]),
+        (&"stopped".into(), &"".into(), &Value::Null),
+        "the dataset is that of the smaller limit: {status}"
+    );
+    assert_eq!(status["rows"]["accepted"], train(&dataset));
+    assert!(status["earlier_dataset"].is_string(), "{status}");
     let last = bench.run_job("job.yaml", &[]).unwrap();
     println!("300 calls: {} billed, {} rows", billed(&bench), train(&dataset));
     assert!(billed(&bench) > 240 && billed(&bench) <= spent(&last) && spent(&last) <= 300);

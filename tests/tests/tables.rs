@@ -579,6 +579,31 @@ fn what_cannot_be_used_is_told_by_file_line_and_field() {
     );
     for (args, words) in [
         (vec!["measure", "none.jsonl", "--embed", "words"], "no such file"),
+        // Before the first row of the other table, which cannot be used, is read.
+        (
+            vec![
+                "measure",
+                "rows.jsonl",
+                "--embed",
+                "words",
+                "--against",
+                "none.jsonl",
+            ],
+            "none.jsonl: no such file",
+        ),
+        (
+            vec![
+                "map",
+                "rows.jsonl",
+                "--embed",
+                "words",
+                "--against",
+                "none.jsonl",
+                "--out",
+                "map.svg",
+            ],
+            "none.jsonl: no such file",
+        ),
         (
             vec!["measure", "rows.jsonl", "--embed", "words", "--field", "other"],
             "rows.jsonl:1: there is no field `other`",

@@ -30,6 +30,8 @@ pub(crate) struct Bench {
     pub(crate) handle: Handle,
     /// What this worker can do.
     pub(crate) abilities: BTreeSet<String>,
+    /// Whoever runs the worker tells what is given up when it stops.
+    pub(crate) stops_quietly: bool,
 }
 
 /// One delivery's place at the bench.

@@ -71,6 +71,7 @@ impl Worker {
                 unreadable: Unreadable::default(),
                 handle: Handle::default(),
                 abilities: abilities(),
+                stops_quietly: false,
             },
             options,
         }
@@ -87,6 +88,13 @@ impl Worker {
     #[must_use]
     pub fn able_to(mut self, abilities: BTreeSet<String>) -> Self {
         self.bench.abilities = abilities;
+        self
+    }
+
+    /// Logs nothing of attempts that are given up when the worker stops: whoever runs it tells people.
+    #[must_use]
+    pub fn stopping_quietly(mut self) -> Self {
+        self.bench.stops_quietly = true;
         self
     }
 
@@ -169,10 +177,13 @@ async fn pump(bench: Arc<Bench>, mut source: Source, stop: CancellationToken, gr
     })
     .await;
     if drained.is_err() {
-        tracing::warn!(
-            attempts = attempts.len(),
-            "the grace period is over: what is in hand is given up"
-        );
+        if !bench.stops_quietly {
+            tracing::warn!(
+                attempts = attempts.len(),
+                grace_s = grace.as_secs(),
+                "attempts had not ended by the end of the grace period and are given up; calls that were made count at their worst case"
+            );
+        }
         attempts.shutdown().await;
     }
 }

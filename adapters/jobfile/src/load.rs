@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Errors};
 use crate::locate::{from_serde, place_of};
 use crate::place::{JOB, Kind, Place, Source, Sources};
 use crate::shape::Shape;
-use crate::text::{STANDARD_INPUT, decode, read_file, read_standard_input};
+use crate::text::{STANDARD_INPUT, decode, read_given_file, read_standard_input};
 use crate::walk::Walk;
 use crate::yaml::{Data, parse};
 use crate::{concepts, files, overrides, personas, prices, schema, validator};
@@ -113,7 +113,7 @@ impl Given {
             path: path.to_owned(),
             bytes: match is_standard_input(path) {
                 true => read_standard_input("job"),
-                false => read_file(path, "job file"),
+                false => read_given_file(path, "job file"),
             },
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::error::{Error, Errors};
+use crate::error::{Code, Error, Errors};
 use crate::place::{Kind, NO_FILE, Place, Source, Sources};
 use crate::secret::{redact, redact_header};
 
@@ -40,7 +40,14 @@ pub fn render(errors: &Errors, color: bool) -> String {
         .sources
         .get(crate::place::JOB)
         .map_or("job.yaml", |source| source.name.as_str());
+    // Nothing can be checked of a job file that could not be read.
+    let unread = errors
+        .sources
+        .get(crate::place::JOB)
+        .is_some_and(|source| source.text.is_empty())
+        && errors.errors.iter().any(|error| error.code == Code::File);
     let way_on = match job == NO_FILE {
+        _ if unread => "nothing was spent".to_owned(),
         true => format!(
             "nothing was spent; correct what was given to `gristmill {}`",
             errors.checked_by

@@ -41,13 +41,23 @@ pub(crate) fn read_standard_input(what: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Reads a file that should be short.
+/// Reads a file that should be short and that a job names.
 pub(crate) fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    read_or_help(path, what, nearest_file)
+}
+
+/// Reads a file that should be short and was named by hand.
+pub(crate) fn read_given_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    read_or_help(path, what, |path| nearest_or_missing(path).unwrap_or_default())
+}
+
+/// Reads a file that should be short; where there is none, `nearest` says what might be meant.
+fn read_or_help(path: &Path, what: &str, nearest: impl Fn(&Path) -> String) -> Result<Vec<u8>, Error> {
     use std::io::Read as _;
     let fail = |message: String, help: String| Error::new(Code::File, message, help);
     let shown = quoted_path(path);
     let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => fail(format!("there is no {what} {shown}"), nearest_file(path)),
+        std::io::ErrorKind::NotFound => fail(format!("there is no {what} {shown}"), nearest(path)),
         _ => fail(
             format!("the {what} {shown} cannot be read: {error}"),
             String::new(),
@@ -115,8 +125,18 @@ pub(crate) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Error> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// The most similar name beside a missing file, or the first folder on the way that does not exist; empty where nothing is near.
+/// What might be meant by a missing file that a job names.
 pub(crate) fn nearest_file(path: &Path) -> String {
+    let relative = "paths are relative to the job file";
+    match nearest_or_missing(path) {
+        Some(missing) if missing.starts_with("there is no folder") => format!("{missing}; {relative}"),
+        Some(near) => near,
+        None => relative.to_owned(),
+    }
+}
+
+/// The most similar name beside a missing file, or the first folder on the way that does not exist; `None` where nothing is near.
+fn nearest_or_missing(path: &Path) -> Option<String> {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -126,16 +146,9 @@ pub(crate) fn nearest_file(path: &Path) -> String {
             .ancestors()
             .take_while(|folder| !folder.is_dir() && !folder.as_os_str().is_empty())
             .last();
-        return missing.map_or_else(String::new, |folder| {
-            format!(
-                "there is no folder `{}`; paths are relative to the job file",
-                folder.display()
-            )
-        });
+        return missing.map(|folder| format!("there is no folder `{}`", folder.display()));
     }
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
-        return String::new();
-    };
+    let name = path.file_name()?.to_string_lossy().into_owned();
     let names: Vec<String> = std::fs::read_dir(parent)
         .into_iter()
         .flatten()
@@ -143,8 +156,6 @@ pub(crate) fn nearest_file(path: &Path) -> String {
         .take(ENTRIES_MAX)
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
-    match nearest(&name, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{}`?", path.with_file_name(near).display()),
-        None => "paths are relative to the job file".to_owned(),
-    }
+    let near = nearest(&name, names.iter().map(String::as_str))?;
+    Some(format!("did you mean `{}`?", path.with_file_name(near).display()))
 }

@@ -1,5 +1,6 @@
 //! The port's operations, sent to the writer.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::{lock, schema};
 pub struct SqliteLedger {
     messages: mpsc::Sender<Message>,
     streams: Streams,
+    burned_on_open: HashMap<RunId, Amount>,
 }
 
 impl SqliteLedger {
@@ -43,14 +45,24 @@ impl SqliteLedger {
         let lock = lock::take(folder)?;
         let path = folder.join(schema::FILE);
         let conn = schema::open_writer(folder)?;
-        let store = Store::load(conn, clock).map_err(|source| Error::Store {
+        let mut store = Store::load(conn, clock).map_err(|source| Error::Store {
             path: path.clone(),
             source,
         })?;
+        let burned_on_open = std::mem::take(&mut store.burned_on_load);
         let streams = Streams::default();
         let messages =
             writer::start(store, lock, streams.clone()).map_err(|source| Error::Folder { path, source })?;
-        Ok(Self { messages, streams })
+        Ok(Self {
+            messages,
+            streams,
+            burned_on_open,
+        })
+    }
+
+    /// What this opening burned of a run: calls that a previous process had started and not settled, at their worst case.
+    pub fn burned_on_open(&self, run: RunId) -> Amount {
+        self.burned_on_open.get(&run).copied().unwrap_or_default()
     }
 
     /// Finishes what is queued, closes the file and releases the folder. Later operations fail.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use gristmill_domain::amount::Amount;
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, NewAccount};
 use gristmill_ports::ledger;
@@ -30,6 +31,8 @@ pub(crate) struct Store {
     broken: Option<Fault>,
     /// The accounts in memory may be ahead of the file.
     stale: bool,
+    /// What was burned as the store was loaded, by run.
+    pub(crate) burned_on_load: HashMap<RunId, Amount>,
 }
 
 impl Store {
@@ -41,16 +44,23 @@ impl Store {
             accounts: HashMap::new(),
             broken: None,
             stale: true,
+            burned_on_load: HashMap::new(),
         };
         store.begin();
         let runs: Vec<RunId> = store.accounts.keys().copied().collect();
         for run in runs {
             let burned = store.operate(run, |desk| {
-                desk.orphan("the process that made the call ended before it settled")
+                let before = desk.account.total().burned;
+                desk.orphan("the process that made the call ended before it settled")?;
+                let burned = desk.account.total().burned;
+                Ok(burned.checked_sub(before).unwrap_or_default())
             });
             match burned {
-                Ok(0) => {}
-                Ok(burned) => tracing::warn!(%run, burned, "attempts in flight at the last stop were burned"),
+                Ok(Amount::ZERO) => {}
+                Ok(burned) => {
+                    tracing::info!(%run, calls = burned.calls, usd = %burned.usd, "calls in flight at the last stop count at their worst case");
+                    store.burned_on_load.insert(run, burned);
+                }
                 Err(Failure::Fault(fault)) => return Err(fault),
                 Err(Failure::Refused(_)) => {}
             }

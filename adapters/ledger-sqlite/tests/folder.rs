@@ -194,6 +194,8 @@ async fn a_killed_process_loses_nothing_it_was_told() {
         });
     }
     assert!(settled.len() > 100, "{} settled", settled.len());
+    let before = ReadOnly::open(folder.path()).unwrap().account(run()).unwrap();
+    let before = before.unwrap().total();
     let ledger = SqliteLedger::open(folder.path()).unwrap();
     let results = ledger
         .results(run(), 0, usize::MAX, Duration::ZERO)
@@ -217,6 +219,11 @@ async fn a_killed_process_loses_nothing_it_was_told() {
         (total.started, counts.running),
         (Amount::ZERO, 0),
         "burned at the reopening"
+    );
+    assert_eq!(
+        (before.started, before.burned + before.started),
+        (ledger.burned_on_open(run()), total.burned),
+        "what was under way is told with its worst case"
     );
     assert_eq!(total.spent.calls, with_result.len() as u64);
     let attempts = counts.done + counts.burned;

@@ -141,6 +141,28 @@ impl Rows {
     }
 }
 
+/// What a parser's message means to people who write rows; `None` where its own words say it.
+fn in_plain_words(message: &str, line: &str) -> Option<&'static str> {
+    if !line.trim_start().starts_with(['{', '[', '"']) && message.starts_with("expected ") {
+        return Some("the line is plain text; each line must be one object such as {\"question\": …}");
+    }
+    Some(match message {
+        "expected ident" | "expected value" => {
+            "here a value is missing, or a text stands without double quotes; only numbers, true, false and null go without"
+        }
+        "key must be a string" => "the name of a field must stand in double quotes",
+        "expected `:`" => "`:` is missing between the name of a field and its value",
+        "expected `,` or `}`" | "expected `,` or `]`" => {
+            "a comma or the closing bracket is missing; a double quote within a text is written `\\\"`"
+        }
+        "invalid escape" => "no escape begins like this; a backslash within a text is written `\\\\`",
+        _ if message.starts_with("control character") => {
+            "a line break, a tab or another control character within a text; write it as `\\n` or `\\t`"
+        }
+        _ => return None,
+    })
+}
+
 /// The object on a line, or the byte column and the reason; a UTF-8 offset is within the line.
 fn parse(text: &[u8]) -> Result<Map<String, Value>, (Option<u64>, Reason)> {
     let text = std::str::from_utf8(text).map_err(|error| {
@@ -160,7 +182,9 @@ fn parse(text: &[u8]) -> Result<Map<String, Value>, (Option<u64>, Reason)> {
             if message.ends_with(&place) {
                 message.truncate(message.len() - place.len());
             }
-            if message.contains("hex escape") || message.contains("surrogate") {
+            if let Some(plain) = in_plain_words(&message, text) {
+                plain.clone_into(&mut message);
+            } else if message.contains("hex escape") || message.contains("surrogate") {
                 message.push_str(
                     " (half of a surrogate pair such as `\\ud83d`: an emoji was cut in two; write it whole, or leave it out)",
                 );

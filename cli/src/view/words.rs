@@ -17,12 +17,13 @@ const BAR: usize = 20;
 /// All that is drawn: at most eight lines, none longer than the terminal lets it be.
 pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> String {
     let width = usize::from(width);
-    let accepted = accepted(now);
+    let accepted = now.accepted_so_far();
     let expected = now.expected_rows.max(accepted);
     let (used, limit) = budget_share(now);
     let mut lines = vec![
         title(head, now),
         match now.evaluates {
+            _ if now.embedded.1 > 0 => texts(now.embedded),
             true => format!("answers  {} {}", bar(decided(now), expected), answers(now, pace)),
             false => format!("rows     {} {}", bar(accepted, expected), rows(now, pace)),
         },
@@ -95,11 +96,6 @@ fn title(head: &Head, now: &Progress) -> String {
     format!("run {}{job} · {phase}", head.run)
 }
 
-/// Rows that are accepted, whether they are stored or wait for others before them.
-fn accepted(now: &Progress) -> u64 {
-    now.accepted.max(now.settled_accepted)
-}
-
 /// Candidates that are decided.
 fn decided(now: &Progress) -> u64 {
     now.decided.max(now.settled)
@@ -110,6 +106,11 @@ fn goal(now: &Progress) -> Option<u64> {
     Some(now.expected_rows).filter(|rows| *rows > 0 && !now.has_ended())
 }
 
+/// `texts    ━━━━───  64 of 320`.
+fn texts((embedded, all): (u64, u64)) -> String {
+    format!("texts    {} {}", bar(embedded, all), of(embedded, Some(all)))
+}
+
 /// `6,412/10,000  18.4/s  41.0 calls/s  3m15s left`.
 fn rows(now: &Progress, pace: &Pace) -> String {
     if now.expected_rows == 0 && !now.has_ended() {
@@ -117,8 +118,8 @@ fn rows(now: &Progress, pace: &Pace) -> String {
     }
     let left = left(now, pace).map_or_else(String::new, |s| format!("  {} left", duration(s)));
     let rows = match goal(now) {
-        Some(goal) => format!("{}/{}", thousands(accepted(now)), thousands(goal)),
-        None => thousands(accepted(now)),
+        Some(goal) => format!("{}/{}", thousands(now.accepted_so_far()), thousands(goal)),
+        None => thousands(now.accepted_so_far()),
     };
     format!("{rows}  {:.1}/s  {:.1} calls/s{left}", pace.rows(), pace.calls())
 }
@@ -132,7 +133,10 @@ fn answers(now: &Progress, pace: &Pace) -> String {
     };
     let right = match decided(now) {
         0 => String::new(),
-        all => format!("  {:.0}% right", 100.0 * accepted(now) as f64 / all as f64),
+        all => format!(
+            "  {:.0}% right",
+            100.0 * now.accepted_so_far() as f64 / all as f64
+        ),
     };
     format!("{count}  {:.1}/s{right}{left}", pace.calls())
 }
@@ -146,7 +150,10 @@ fn left(now: &Progress, pace: &Pace) -> Option<u64> {
     let (missing, rate) = if now.expected_calls > 0 {
         (now.expected_calls.saturating_sub(now.gone.calls), pace.calls())
     } else {
-        (now.expected_rows.saturating_sub(accepted(now)), pace.rows())
+        (
+            now.expected_rows.saturating_sub(now.accepted_so_far()),
+            pace.rows(),
+        )
     };
     (missing > 0 && rate > 0.0).then(|| (missing as f64 / rate).ceil() as u64)
 }
@@ -196,7 +203,7 @@ fn stage(stage: Stage, now: &Progress) -> String {
         Stage::Judge if decided(now) > 0 => {
             format!(
                 "  accepts {:.0}%",
-                100.0 * accepted(now) as f64 / decided(now) as f64
+                100.0 * now.accepted_so_far() as f64 / decided(now) as f64
             )
         }
         Stage::Generate | Stage::Judge | Stage::Embed => String::new(),
@@ -231,7 +238,10 @@ fn coverage(now: &Progress) -> Option<String> {
 pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
     let accept = if decided(now) > 0 {
-        format!(" accept={:.2}", accepted(now) as f64 / decided(now) as f64)
+        format!(
+            " accept={:.2}",
+            now.accepted_so_far() as f64 / decided(now) as f64
+        )
     } else {
         String::new()
     };
@@ -268,13 +278,17 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
             head.run,
             now.phase.replace(' ', "-"),
             of_goal(decided(now)),
-            accepted(now),
+            now.accepted_so_far(),
             pace.calls()
         );
     }
-    let rows = of_goal(accepted(now));
+    let rows = of_goal(now.accepted_so_far());
+    let embedded = match now.embedded {
+        (_, 0) => String::new(),
+        (done, all) => format!(" done={done}/{all}"),
+    };
     format!(
-        "{time} progress run={} phase={} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={}{embedded} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         decided(now),
@@ -374,6 +388,23 @@ mod tests {
         }
         let drawn = picture(&head, &now, &pace, 120);
         assert!(drawn.contains("9/150  0.9/s  4.0 calls/s  50s left"), "{drawn}");
+    }
+
+    #[test]
+    fn texts_are_counted_while_they_are_embedded() {
+        let (head, pace) = (Head::of("7f3a", None), Pace::default());
+        let now = Progress {
+            phase: "embedding seeds".into(),
+            embedded: (64, 320),
+            ..Progress::default()
+        };
+        let said = line(&head, &now, &pace);
+        assert!(said.contains(" phase=embedding-seeds done=64/320 "), "{said}");
+        let drawn = picture(&head, &now, &pace, 120);
+        assert!(
+            drawn.contains("embedding seeds\ntexts    ━━━━──────────────── 64 of 320\n"),
+            "{drawn}"
+        );
     }
 
     #[test]

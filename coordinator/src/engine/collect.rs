@@ -43,6 +43,7 @@ impl Engine<'_, '_> {
             }
             match self.in_flight.remove(&result.task) {
                 Some(in_flight) => {
+                    self.replays = false;
                     self.at_risk = self.at_risk.checked_sub(in_flight.at_risk).unwrap_or_default();
                     self.take(producer, in_flight.address, result).await?;
                 }

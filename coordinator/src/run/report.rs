@@ -63,7 +63,7 @@ pub(super) fn remember(again: &mut [Again], numbers: &HashMap<String, u32>, row:
     }
 }
 
-/// Counts a decided row in its round, in what later rounds are planned by, and in what is shown.
+/// Counts a decided row in its round and in what later rounds are planned by, and shows where its concepts stand.
 pub(super) fn note(
     report: &mut RoundReport,
     snapshot: &mut Snapshot,
@@ -74,7 +74,6 @@ pub(super) fn note(
     report.decided += 1;
     snapshot.measured.note(row);
     if row.calibrates() {
-        progress.send_modify(|progress| progress.count(row));
         return;
     }
     report.accepted += u64::from(row.accepted());
@@ -90,10 +89,7 @@ pub(super) fn note(
         report.counted += u64::from(counted);
     }
     let counts = row.assigned.iter().any(|assigned| assigned.counted);
-    progress.send_modify(|progress| {
-        progress.count(row);
-        if counts {
-            progress.tell(&snapshot.concepts);
-        }
-    });
+    if counts {
+        progress.send_modify(|progress| progress.tell(&snapshot.concepts));
+    }
 }

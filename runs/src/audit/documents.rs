@@ -12,7 +12,7 @@ use gristmill_ports::model::Embedder;
 
 use super::seen::{DocumentLine, Documents, Near};
 use crate::prepared::Prepared;
-use crate::survey::embed;
+use crate::survey::{CountEmbedded, embed};
 use gristmill_measure::cores;
 use gristmill_measure::sample::drawn;
 
@@ -33,7 +33,7 @@ pub(super) struct Read {
 pub(super) async fn read(
     prepared: &Prepared,
     embedder: Option<&dyn Embedder>,
-    say: &(dyn Fn(&str) + Sync),
+    count: &CountEmbedded,
 ) -> anyhow::Result<Read> {
     let passages = prepared.seeds.passages();
     let numbers = drawn(passages.len() as usize, LOOKED_AT);
@@ -41,8 +41,10 @@ pub(super) async fn read(
     if let Some(embedder) = embedder
         && !numbers.is_empty()
     {
-        say("embedding passages");
+        let mut done = 0;
         for batch in numbers.chunks(prepared.start.job.embed.batch as usize) {
+            count("embedding passages", done, numbers.len() as u64);
+            done += batch.len() as u64;
             let texts = batch.iter().map(|number| Ok(passages.read(*number as u64)?.text));
             let texts = texts.collect::<anyhow::Result<Vec<String>>>()?;
             vectors.extend(embed(embedder, &texts).await?.into_iter().flatten());

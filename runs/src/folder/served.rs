@@ -21,7 +21,7 @@ impl RunFolder {
         let named = !start.job.generate.recipes.is_empty();
         let wanted = start.job.generate.rows;
         let evaluates = start.job.evaluate.is_some();
-        let (status, state, concepts) = self.status(start, cluster).await?;
+        let (status, state, concepts) = self.status(start, cluster, tally).await?;
         let ended = self.events().await?.ended().cloned();
         let mut progress = match ended {
             Some(ended) => ended.last_seen(),
@@ -90,7 +90,7 @@ fn progress(status: &RunStatus, wanted: Option<u64>) -> Progress {
         counts.map(|(stage, counts)| (*stage, of(counts))).collect()
     };
     let (expected, between) = status.expected.unwrap_or_default();
-    // Of a run that has ended, the manifest beside its dataset says it.
+    // Of a run that has ended, the manifest beside its dataset says it; of one that has not, `seen` counts what is stored.
     let counted = |name: &str| {
         status
             .rows

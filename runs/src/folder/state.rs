@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Journal, Start};
+use gristmill_coordinator::{Events, Journal, Start};
 use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::{RunFolder, shown};
 use crate::status::{ConceptsReached, RunState, RunStatus};
+use crate::tally::RowTally;
 
 impl RunFolder {
     /// A run's books; `None` before its first task. Those of a run that has ended are written down with its state; until then they are in its ledger.
@@ -28,7 +29,8 @@ impl RunFolder {
         Ok(self.events().await?.account().cloned())
     }
 
-    /// Where a run stands, what it is doing, and where its concepts stand. `cluster`: a cluster keeps its books.
+    /// Where a run stands, what it is doing, and where its concepts stand. `cluster`: a cluster keeps its books. `tally` holds the counts of
+    /// its stored rows: what is shown of a run that goes on, or was interrupted.
     ///
     /// # Errors
     /// State that is damaged or cannot be read.
@@ -36,13 +38,25 @@ impl RunFolder {
         &self,
         start: Start,
         cluster: bool,
+        tally: &RowTally,
     ) -> anyhow::Result<(RunStatus, RunState, ConceptsReached)> {
         let account = self.account(&start).await?;
-        let manifest = self.manifest()?;
         let events = self.events().await?;
+        let written = self.manifest()?;
+        let outdated = match &written {
+            Some(manifest) => is_outdated(manifest, &events)?,
+            None => events.reopened().is_some(),
+        };
+        let manifest = written.filter(|_| !outdated);
+        let place = self.written().map(|place| shown(&place));
         let ended = events.ended();
-        let cancelled = ended.is_some_and(|ended| ended.end.is_none());
-        let state = state(account.as_ref(), self, cluster, cancelled);
+        let doing = Doing {
+            cluster,
+            cancelled: ended.is_some_and(|ended| ended.end.is_none()),
+            reopened: events.reopened().is_some(),
+            written: place.is_some() && !outdated,
+        };
+        let state = state(account.as_ref(), self, doing);
         let plan = match &manifest {
             Some(_) => None,
             None => latest_plan(self).await?,
@@ -86,6 +100,9 @@ impl RunFolder {
                 (None, Some(ended)) => Some(serde_json::json!({
                     "accepted": ended.progress.accepted, "decided": ended.progress.decided,
                 })),
+                (None, None) if tally.decided > 0 => Some(serde_json::json!({
+                    "accepted": tally.accepted, "decided": tally.decided,
+                })),
                 (None, None) => None,
             },
             recipes: manifest.as_ref().map(recipes).transpose()?.unwrap_or_default(),
@@ -98,11 +115,8 @@ impl RunFolder {
                 (None, Some(ended)) => ended.last_seen().end,
                 (None, None) => String::new(),
             },
-            dataset: match (&manifest, self.is_written()) {
-                (Some(_), _) => Some(shown(&self.dataset())),
-                (None, true) => Some(shown(&self.result())),
-                (None, false) => None,
-            },
+            dataset: place.clone().filter(|_| !outdated),
+            earlier_dataset: place.filter(|_| outdated),
             alerts: Vec::new(),
         };
         Ok((status, state, ConceptsReached::of(concepts)))
@@ -130,6 +144,7 @@ impl RunFolder {
             expected: None,
             end: String::new(),
             dataset: None,
+            earlier_dataset: None,
             alerts: Vec::new(),
         })
     }
@@ -165,10 +180,40 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     }
 }
 
-fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled: bool) -> RunState {
+/// True for the manifest of a dataset from before the run was last resumed.
+fn is_outdated(manifest: &serde_json::Value, events: &Events) -> anyhow::Result<bool> {
+    let resumed: Vec<serde_json::Value> = listed(manifest, "resumed")?;
+    Ok(resumed.len() < events.reopenings().count())
+}
+
+/// What a run's state depends on besides its account.
+struct Doing {
+    /// A cluster keeps its books.
+    cluster: bool,
+    cancelled: bool,
+    /// It is to go on after it had ended.
+    reopened: bool,
+    /// What it made is written, since it was last resumed.
+    written: bool,
+}
+
+fn state(account: Option<&Account>, folder: &RunFolder, doing: Doing) -> RunState {
+    let Doing {
+        cluster,
+        cancelled,
+        reopened,
+        written,
+    } = doing;
     let why = |word, why: &str| RunState {
         why: why.to_owned(),
         ..RunState::of(word)
+    };
+    let goes_on = || match gristmill_ledger_sqlite::running_in(&folder.state()) {
+        Some(by) => why("running", &format!("process {by} works on it")),
+        None => RunState {
+            way_out: "the same `gristmill run` goes on".to_owned(),
+            ..RunState::of("stopped")
+        },
     };
     match account.map(|account| &account.state) {
         None => RunState::of("not started"),
@@ -179,6 +224,8 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled
         },
         Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
         Some(AccountState::Cancelled) => RunState::of("cancelled"),
+        // Its books are reopened by the process that goes on with it.
+        Some(AccountState::Closed) if reopened => goes_on(),
         Some(AccountState::Closed) if cancelled => match folder.dataset().join("manifest.json").exists() {
             true => RunState::of("cancelled"),
             false => RunState {
@@ -189,7 +236,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled
                 ..RunState::of("cancelled")
             },
         },
-        Some(AccountState::Closed) if !folder.is_written() => {
+        Some(AccountState::Closed) if !written => {
             match (gristmill_ledger_sqlite::running_in(&folder.state()), cluster) {
                 (Some(by), _) => why("assembling", &format!("process {by} writes the dataset")),
                 (None, true) => RunState {
@@ -206,13 +253,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, cluster: bool, cancelled
             }
         }
         Some(AccountState::Closed) => RunState::of("finished"),
-        Some(AccountState::Active) => match gristmill_ledger_sqlite::running_in(&folder.state()) {
-            Some(by) => why("running", &format!("process {by} works on it")),
-            None => RunState {
-                way_out: "the same `gristmill run` goes on".to_owned(),
-                ..RunState::of("stopped")
-            },
-        },
+        Some(AccountState::Active) => goes_on(),
     }
 }
 

@@ -45,6 +45,13 @@ fn missing_files_are_told_with_the_nearest_name() {
         first.message().contains("there is no job file") && first.help().contains("job.yaml`?"),
         "{first:?}"
     );
+    let said = crate::render(&error, false);
+    assert!(
+        said.ends_with("help: nothing was spent\n"),
+        "there is nothing to check: {said}"
+    );
+    let error = crate::load(&folder.path("unlike-any"), &[], crate::Keys::Here).unwrap_err();
+    assert!(!error.to_string().contains("relative to"), "{error}");
     let error = crate::load(folder.0.path(), &[], crate::Keys::Here).unwrap_err();
     assert!(error.to_string().contains("is a folder"), "{error}");
 }

@@ -147,7 +147,7 @@ fn a_name_that_is_nearly_one_says_which_was_meant() {
         error[file]: there is no recipe `self_pla`
         --> self_pla
          = help: did you mean the built-in recipe `self_play`?
-        help: nothing was spent; check with `gristmill recipe check self_pla`
+        help: nothing was spent
     "#]]
     .assert_eq(&shown);
 }

@@ -26,6 +26,23 @@ fn json_lines_keep_their_numbers_past_marks_blank_lines_and_bad_rows() {
 }
 
 #[test]
+fn broken_json_is_told_in_words_for_people() {
+    let text = b"not json at all\n{\"q\": nothing}\n{q: 1}\n{\"q\" 1}\n{\"q\": \"say \"hi\"\"}\n{\"q\": \"C:\\data\"}\n{\"q\": \"a\tb\"}";
+    assert_eq!(
+        Folder::with(&[("s.jsonl", text)]).shown("s.jsonl"),
+        [
+            "! 1:2: invalid JSON: the line is plain text; each line must be one object such as {\"question\": …}",
+            "! 2:8: invalid JSON: here a value is missing, or a text stands without double quotes; only numbers, true, false and null go without",
+            "! 3:2: invalid JSON: the name of a field must stand in double quotes",
+            "! 4:6: invalid JSON: `:` is missing between the name of a field and its value",
+            "! 5:13: invalid JSON: a comma or the closing bracket is missing; a double quote within a text is written `\\\"`",
+            "! 6:11: invalid JSON: no escape begins like this; a backslash within a text is written `\\\\`",
+            "! 7:9: invalid JSON: a line break, a tab or another control character within a text; write it as `\\n` or `\\t`",
+        ]
+    );
+}
+
+#[test]
 fn csv_rows_span_lines_and_each_fault_has_its_place() {
     let text = b"\xef\xbb\xbfquestion,answer\r\n\"two\nlines\",1\r\n\r\n   \r\nonly one\r\na,b,c\r\nbad \xff,x\r\n\"say \"\"hi\"\"\",\r\nlast,\"open\nto the end\nof file";
     assert_eq!(
