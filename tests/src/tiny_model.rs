@@ -18,14 +18,21 @@ pub fn stored_run() -> PathBuf {
 /// # Errors
 /// A training that does not succeed.
 pub fn train(bench: &Bench, out: &str, settings: &[&str]) -> anyhow::Result<()> {
-    let dataset = stored_run().display().to_string();
+    train_on(bench, &stored_run().display().to_string(), out, settings)
+}
+
+/// The same on another dataset.
+///
+/// # Errors
+/// A training that does not succeed.
+pub fn train_on(bench: &Bench, dataset: &str, out: &str, settings: &[&str]) -> anyhow::Result<()> {
     let quick = [
         "batch_rows=4",
         "validation.rows=1",
         "max_tokens=4096",
         "learning_rate=0.05",
     ];
-    let mut args = vec!["train", &dataset, "--base", "base", "--out", out];
+    let mut args = vec!["train", dataset, "--base", "base", "--out", out];
     for setting in quick.iter().chain(settings) {
         args.extend(["--set", setting]);
     }

@@ -536,19 +536,21 @@ fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
         &[&["generation", "add", "lineage", &dataset], &looked_for[..]].concat(),
     );
     let generation = "lineage/generations/1";
-    let ask = [
-        "eval",
-        generation,
-        "--student",
-        "student",
-        "--max-tokens",
-        "4",
-        "--formats",
-        "plain,labelled",
-    ];
-    let told = json_of(&bench, &ask);
-    let result = told["result"].as_str().unwrap();
-    let gate = |more: &[&str]| {
+    tiny_model::train_on(&bench, generation, "taught", &["max_steps=1"]).unwrap();
+    let result = |student: &str| {
+        let ask = [
+            "eval",
+            generation,
+            "--student",
+            student,
+            "--max-tokens",
+            "4",
+            "--formats",
+            "plain,labelled",
+        ];
+        json_of(&bench, &ask)["result"].as_str().unwrap().to_owned()
+    };
+    let gate_of = |result: &str, more: &[&str]| {
         let args = [&["gate", result, "--output", "json"], &looked_for[..], more].concat();
         let output = bench.gristmill(&args).unwrap();
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -558,6 +560,12 @@ fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     };
+    // The run's own dataset has the same rows, and is no generation.
+    let (code, _, why) = gate_of(&result("student"), &["--lineage", "lineage"]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("is no generation of lineage"), "{why}");
+    let taught = result("taught");
+    let gate = |more: &[&str]| gate_of(&taught, more);
     let (code, without, way_out) = gate(&[]);
     assert_eq!(code, Some(8));
     assert!(without.contains("not searched for its real rows"), "{without}");
