@@ -268,8 +268,14 @@ fn the_anchor_grows_with_the_seeds_without_a_held_out_row() {
     let two = world.added(&world.run_on("second", &rest, &none), &["--embed", "words"]);
     let rows = rest.lines().count();
     assert!((50..=72).contains(&rows), "{rows}");
-    assert_eq!(two["anchor"]["rows"], rows, "{two}");
-    assert_eq!(two["anchor"]["carried"], 0);
+    // A row that is too close to a held-out one for the new seeds, and that the first generation trains on, stays: the anchor never shrinks.
+    let carried = two["anchor"]["carried"].as_u64().unwrap();
+    assert!(carried <= 1, "{two}");
+    assert_eq!(
+        two["anchor"]["rows"].as_u64().unwrap(),
+        rows as u64 + carried,
+        "{two}"
+    );
     world.whole();
 }
 

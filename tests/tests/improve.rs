@@ -15,44 +15,46 @@ use gristmill_tests::facts::{Asked, World, key, seeds};
 use gristmill_tests::harness::Bench;
 use gristmill_tests::sim::{Config, KeyFiles, Quality};
 use gristmill_tests::study::Study;
-use gristmill_tests::{questions, tiny_model};
 use serde_json::{Value, json};
 
 /// Calls that the whole loop may make.
 const CALLS: u64 = 400;
 
-/// Seeds, a fifth of which are held out for validation, and a fifth for test.
-const SEEDS: usize = 120;
-
-/// A teacher of medicine, seeds with concepts, and a base to train.
-fn bench() -> Bench {
-    let path = questions::folder().unwrap().join("pubmedqa/train.jsonl");
+/// A teacher of a world of facts, seeds with concepts, and a base to train.
+fn bench(calls: u64) -> Study {
+    let world = World::new(3, 1);
+    let (real, pool) = (world.zipf(0, 8, 6), world.zipf(10, 40, 40));
+    let keys = tempfile::tempdir().unwrap();
+    let file = |name: &str, asked: &[Asked]| {
+        let path = keys.path().join(name);
+        std::fs::write(&path, key(asked, &[])).unwrap();
+        path
+    };
     let bench = Bench::new(Config {
         key: KeyFiles {
-            pubmedqa: vec![path.clone()],
+            pubmedqa: vec![file("real.jsonl", &real)],
+            new_from: vec![file("pool.jsonl", &pool)],
             ..KeyFiles::default()
         },
         quality: Quality {
-            accuracy: 0.9,
-            ..Quality::default()
+            held_back: 1.0,
+            ..Quality::perfect()
         },
         ..Config::default()
     })
     .unwrap();
-    tiny_model::write(&bench.folder.path().join("base")).unwrap();
-    let seeds = questions::first_lines(&path, SEEDS).unwrap();
-    bench.write("seeds.jsonl", &seeds).unwrap();
-    bench.write("job.yaml", &job(&bench, "")).unwrap();
-    bench
-}
-
-fn job(bench: &Bench, more: &str) -> String {
-    format!(
-        "seeds: {{path: seeds.jsonl, fields: {{answer: final_decision, concept: meshes, source: pmid}}}}\n\
-         holdout: {{validation: 0.2, test: 0.2}}\nteacher: {{base_url: {}, model: sim}}\nembed: {{model: off}}\n\
-         filter: {{validator: {{kind: label, labels: [\"yes\", \"no\", maybe]}}}}\nbudget: {{calls: {CALLS}}}\n{more}",
+    bench.write("seeds.jsonl", &seeds(&real)).unwrap();
+    let model = format!(
+        "{{base_url: {}, model: t, price: {{input: 0, output: 0}}}}",
         bench.url()
-    )
+    );
+    let job = format!(
+        "seeds: {{path: seeds.jsonl, fields: {{concept: concept}}}}\nholdout: {{validation: 0.2, test: 0.2}}\nteacher: {model}\njudge: {model}\n\
+         embed: {{model: off}}\ngenerate: {{recipes: [./asked.yaml], reasoning: false, pilot: 0, rounds: 1, max_tokens: 64}}\n\
+         filter: {{validator: {{kind: text}}}}\nbudget: {{calls: {calls}}}\n"
+    );
+    bench.write("job.yaml", &job).unwrap();
+    Study::new(bench, 1).unwrap()
 }
 
 /// The command of a loop, quick.
@@ -68,7 +70,7 @@ fn command<'a>(more: &[&'a str]) -> Vec<&'a str> {
         "loop",
         "job.yaml",
         "--base",
-        "base",
+        "./base",
         "--max-tokens",
         "4",
         "--formats",
@@ -92,7 +94,7 @@ fn calls(cost: &Value) -> u64 {
 
 #[test]
 fn generations_follow_the_errors_within_one_budget() {
-    let bench = bench();
+    let Study { bench } = bench(CALLS);
     let told = bench.json(&command(&[])).unwrap();
     let made = generations(&told);
     assert!(made.len() >= 2, "{told:#}");
@@ -125,9 +127,12 @@ fn generations_follow_the_errors_within_one_budget() {
         (&headline["test"], &headline["unit"]),
         (&json!(true), &json!("thousand calls"))
     );
+    let run = made[0]["run"].as_str().unwrap();
+    let manifest = std::fs::read(Path::new(run).join("dataset/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(
-        headline["change"]["pairs"], 24,
-        "a fifth of the rows: {headline:#}"
+        headline["change"]["pairs"], manifest["rows"]["test"],
+        "{headline:#}"
     );
     the_gate_knows_the_training_set(&bench, headline);
     let picture = std::fs::read_to_string(bench.folder.path().join("loop/accuracy.svg")).unwrap();
@@ -173,7 +178,7 @@ fn the_gate_knows_the_training_set(bench: &Bench, headline: &Value) {
 
 #[test]
 fn a_loop_that_is_killed_goes_on_and_spends_no_more() {
-    let bench = bench();
+    let Study { bench } = bench(CALLS);
     let mut killed = bench
         .command(&command(&[]))
         .unwrap()
@@ -206,39 +211,7 @@ fn record(folder: &Path) -> Value {
 
 #[test]
 fn rows_that_the_student_knows_are_left_out() {
-    let world = World::new(3, 1);
-    let (real, pool) = (world.zipf(0, 8, 6), world.zipf(10, 20, 20));
-    let keys = tempfile::tempdir().unwrap();
-    let file = |name: &str, asked: &[Asked]| {
-        let path = keys.path().join(name);
-        std::fs::write(&path, key(asked, &[])).unwrap();
-        path
-    };
-    let bench = Bench::new(Config {
-        key: KeyFiles {
-            pubmedqa: vec![file("real.jsonl", &real)],
-            new_from: vec![file("pool.jsonl", &pool)],
-            ..KeyFiles::default()
-        },
-        quality: Quality {
-            held_back: 1.0,
-            ..Quality::perfect()
-        },
-        ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds(&real)).unwrap();
-    let model = format!(
-        "{{base_url: {}, model: t, price: {{input: 0, output: 0}}}}",
-        bench.url()
-    );
-    let job = format!(
-        "seeds: {{path: seeds.jsonl, fields: {{concept: concept}}}}\nholdout: {{validation: 0.2, test: 0.2}}\nteacher: {model}\njudge: {model}\n\
-         embed: {{model: off}}\ngenerate: {{recipes: [./asked.yaml], reasoning: false, pilot: 0, rounds: 1, max_tokens: 64}}\n\
-         filter: {{validator: {{kind: text}}}}\nbudget: {{calls: 160}}\n"
-    );
-    bench.write("job.yaml", &job).unwrap();
-    let study = Study::new(bench, 1).unwrap();
+    let study = bench(160);
     // Few steps: some facts are learned, and some are not.
     let told = study
         .bench
@@ -282,7 +255,7 @@ fn rows_that_the_student_knows_are_left_out() {
 
 #[test]
 fn all_of_the_budget_at_once_is_one_generation() {
-    let bench = bench();
+    let Study { bench } = bench(CALLS);
     let told = bench
         .json(&command(&["--pilot", "1", "--set", "budget.calls=120"]))
         .unwrap();
@@ -292,7 +265,7 @@ fn all_of_the_budget_at_once_is_one_generation() {
 
 #[test]
 fn what_cannot_be_improved_is_told_before_anything_is_spent() {
-    let bench = bench();
+    let Study { bench } = bench(CALLS);
     let refused = |args: &[&str], told: &str| {
         let output = bench.gristmill(args).unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
