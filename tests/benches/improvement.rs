@@ -56,7 +56,7 @@ impl Task {
         match self {
             Self::Tail => (world.zipf(0, 12, 3), world.zipf(12, 60, 6)),
             Self::Skewed => {
-                let favoured = |asked: &Asked| asked.fact.rank % 2 == 0;
+                let favoured = |asked: &Asked| asked.fact.rank.is_multiple_of(2);
                 let all = world.zipf(4, 0, 36);
                 let pool = all
                     .into_iter()

@@ -196,7 +196,7 @@ mod tests {
         assert!(text.contains(r#""choice":"tie""#), "{text}");
         std::fs::write(&path, text.replacen("\"format\":1", "\"format\":2", 1)).unwrap();
         let stored = read_votes(folder.path()).unwrap();
-        assert_eq!(stored.votes, [bad.clone()]);
+        assert_eq!(stored.votes, std::slice::from_ref(&bad));
         assert!(
             stored.damaged[0].contains("votes.jsonl:1: "),
             "{:?}",
