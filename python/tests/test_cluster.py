@@ -111,8 +111,8 @@ def test_a_run_is_paused_resumed_and_cancelled(client: gristmill.Client) -> None
     assert "NOBODY_HAS_THIS" in waiting.obstacles[0]
     with pytest.raises(gristmill.TimedOutError, match="has not finished within"):
         run.wait(0.5)
-    assert run.pause("a look").reason == "a look"
-    with pytest.raises(gristmill.RunStoppedError, match=r"a look\nhelp: `resume") as stopped:
+    assert run.pause("a look").reason.startswith("a look (by token ")
+    with pytest.raises(gristmill.RunStoppedError, match=r"a look \(by token \w+\)\nhelp: `resume") as stopped:
         list(run.watch())
     assert stopped.value.progress.state == RunState.PAUSED
     assert run.resume().state == RunState.RUNNING
