@@ -53,6 +53,11 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number with its sign and one decimal: `+3.1`, `−0.4`.
+pub fn signed(number: f64) -> String {
+    format!("{number:+.1}").replace('-', "−")
+}
+
 /// A number that may have decimals, to three digits that count: `4,864`, `72.5`, `3.25`, `0.714`. A whole one has none: `72`.
 pub fn figure(number: f64) -> String {
     let size = number.abs();

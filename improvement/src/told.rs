@@ -1,7 +1,7 @@
 //! A loop in words.
 
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{first_of, many, signed, thousands};
 use gristmill_evaluation::{PairedComparison, Proportion};
 
 use crate::cost::Cost;
@@ -29,14 +29,11 @@ pub fn generation_text(generation: &Generation) -> String {
         ));
     }
     if !grant.aims.is_empty() {
-        let named = grant.aims.iter().take(NAMED);
-        let mut named: Vec<String> = named
+        let aims = grant.aims.iter();
+        let aims: Vec<String> = aims
             .map(|aim| format!("{} ({} wrong)", aim.concept, aim.wrong))
             .collect();
-        if grant.aims.len() > NAMED {
-            named.push(format!("{} more", grant.aims.len() - NAMED));
-        }
-        text.push_str(&format!("  aimed at: {}\n", named.join(", ")));
+        text.push_str(&format!("  aimed at: {}\n", first_of(&aims, NAMED)));
     }
     text.push_str(&format!(
         "  validation: {}",
@@ -127,8 +124,4 @@ fn changed(change: &PairedComparison) -> String {
         signed(100.0 * change.interval.low),
         signed(100.0 * change.interval.high)
     )
-}
-
-fn signed(points: f64) -> String {
-    format!("{points:+.1}").replace('-', "−")
 }

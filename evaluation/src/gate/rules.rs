@@ -1,7 +1,7 @@
 //! The rules, one by one.
 
 use gristmill_domain::stats::{Interval, holm};
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{self, many, thousands};
 
 use super::policy::GatePolicy;
 use super::{CheckOutcome, GateCheck, GateInputs, GateRule, NotCompared};
@@ -416,7 +416,7 @@ fn signed(change: f64) -> String {
     if rounded == 0.0 {
         return "0.0".to_owned();
     }
-    format!("{rounded:+.1}").replace('-', "−")
+    words::signed(rounded)
 }
 
 fn points(change: f64) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::stats::{Interval, holm};
-use gristmill_domain::words::thousands;
+use gristmill_domain::words::{self, thousands};
 use gristmill_evaluation::{Confidence, PairedComparison, PointsPerUnit, Proportion};
 use serde::Serialize;
 
@@ -185,10 +185,7 @@ fn sentence(result: &ArmResult, verdict: Verdict, without: &PairedComparison) ->
         cost => format!("cost {cost}"),
     };
     let per_usd = result.points_per_usd.map_or_else(String::new, |earned| {
-        format!(
-            ", {} points a dollar",
-            format!("{:+.1}", earned.value).replace('-', "−")
-        )
+        format!(", {} points a dollar", words::signed(earned.value))
     });
     let judged = match verdict {
         Verdict::Useful => "useful",

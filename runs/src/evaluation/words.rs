@@ -2,6 +2,7 @@
 
 use gristmill_domain::job::GradedBy;
 use gristmill_domain::stats::Interval;
+use gristmill_domain::words;
 use gristmill_evaluation::Scorecard;
 
 use super::figures::{Evaluation, ModelFigures};
@@ -47,7 +48,7 @@ pub(super) fn points(change: f64) -> String {
 }
 
 pub(crate) fn signed(change: f64) -> String {
-    format!("{:+.1}", 100.0 * change).replace('-', "−")
+    words::signed(100.0 * change)
 }
 
 /// Where a change lies, in points.
