@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gristmill_dataset::dataset_folder;
+use gristmill_domain::job::is_model_path;
 use gristmill_domain::near::nearest;
 use gristmill_domain::training::{Backend, Method, Training};
 use gristmill_domain::words::many;
@@ -237,7 +238,7 @@ async fn base(name: &str, view: &View) -> Result<BaseModel, Failure> {
     let path = Path::new(name);
     let path = match path.exists() {
         true => path.to_owned(),
-        false if name.contains('/') || name.ends_with(".gguf") => {
+        false if is_model_path(name) => {
             return Err(Failure::Input(anyhow::anyhow!(
                 "the base model {name} does not exist"
             )));

@@ -11,7 +11,7 @@ use gristmill_domain::chat::Price;
 use gristmill_domain::egress::{Endpoints, KeyRules};
 use gristmill_domain::id::{LineId, RunId};
 use gristmill_domain::job::{
-    Address, Concepts, EmbedSource, Engine, Job, LocalModel, ModelSource, ModelSpec,
+    Address, Concepts, EmbedSource, Engine, Job, LocalModel, ModelSource, ModelSpec, is_model_path,
 };
 use gristmill_domain::validator::Checker;
 use gristmill_endpoint::{BatchEndpoint, Endpoint, Key};
@@ -272,7 +272,7 @@ impl Workshop {
     fn base(&self, name: &str) -> anyhow::Result<&Path> {
         match &self.place {
             JobAccess::Own(base) => Ok(base),
-            JobAccess::Worker { .. } if name.contains('/') || name.ends_with(".gguf") => {
+            JobAccess::Worker { .. } if is_model_path(name) => {
                 bail!("`{name}` is a path, which means nothing on a worker: name a model of the catalogue")
             }
             JobAccess::Worker { .. } => Ok(Path::new("")),

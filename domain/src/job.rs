@@ -34,7 +34,7 @@ pub use check::{Problem, Report};
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
 pub use evaluate::{Evaluate, EvaluatedModel, EvaluatedRole, GradedBy, HeldOut, PromptFormat};
 pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates};
-pub use local::{Engine, LocalModel};
+pub use local::{Engine, LocalModel, is_model_path};
 pub use model::{
     Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,
     Teacher, TokenLimitKey,
@@ -217,8 +217,8 @@ impl ChosenRecipe {
     }
 }
 
-pub(crate) fn is_zero(number: &u64) -> bool {
-    *number == 0
+pub(crate) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// Which strategy generates.

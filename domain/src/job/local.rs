@@ -53,6 +53,11 @@ pub enum Engine {
     LlamaCpp,
 }
 
+/// True of a model's name that is a path: a `.gguf` file, or a folder. Others are names of the catalogue.
+pub fn is_model_path(name: &str) -> bool {
+    name.ends_with(".gguf") || name.contains('/')
+}
+
 impl LocalModel {
     /// Tokens of context with llama.cpp when the job does not say.
     const LLAMA_CPP_CONTEXT: u32 = 1024;
@@ -96,7 +101,7 @@ impl LocalModel {
 
     /// True for a path, false for a name of the catalogue.
     pub fn is_path(&self) -> bool {
-        self.name.ends_with(".gguf") || self.name.contains('/')
+        is_model_path(&self.name)
     }
 
     /// True for the path of a folder. What llama.cpp is to compute is a file, whatever it is called.
