@@ -76,9 +76,7 @@ mod trained {
 
     /// The hash by which the student of a result names the dataset that it was trained on; `None` where its folder is not on this machine.
     pub(super) fn dataset_hash(result: &Path) -> Option<String> {
-        let root = result.canonicalize().ok()?;
-        let mut above = root.ancestors().take(3);
-        let run = above.find_map(|folder| RunFolder::open(folder).ok())?;
+        let run = RunFolder::of_result(result)?;
         let models = run.start().ok()?.job.evaluate?.models;
         let student = models
             .into_iter()

@@ -157,6 +157,13 @@ impl RunFolder {
         write().with_context(|| format!("{} cannot be written", path.display()))
     }
 
+    /// The run of a result that is named by the run's folder, by its own, or by a file in it; `None` where there is no run above it.
+    pub fn of_result(result: &Path) -> Option<Self> {
+        let root = result.canonicalize().ok()?;
+        let mut above = root.ancestors().take(3);
+        above.find_map(|folder| Self::open(folder).ok())
+    }
+
     /// The manifest of a finished run; `None` before that.
     ///
     /// # Errors

@@ -139,13 +139,6 @@ impl WrongAnswers {
             ),
         }
     }
-
-    /// The run that asked.
-    fn run(&self) -> Option<RunFolder> {
-        let root = self.named.canonicalize().ok()?;
-        let mut above = root.ancestors().take(3);
-        above.find_map(|folder| RunFolder::open(folder).ok())
-    }
 }
 
 /// The model whose answers are looked at.
@@ -189,7 +182,7 @@ pub(super) struct Trained {
 impl Trained {
     /// The dataset that is named, or that the questions came from.
     pub(super) fn find(named: Option<&Path>, answers: &WrongAnswers) -> anyhow::Result<Self> {
-        let asking = answers.run();
+        let asking = RunFolder::of_result(&answers.named);
         let folder = match named {
             Some(named) => dataset_in(named).with_context(|| {
                 format!(
