@@ -177,25 +177,11 @@ impl Bench<'_> {
     }
 
     fn questions(&self, dataset: PathBuf, student: String, folder: &Path) -> EvalArgs {
+        let (asking, out) = (self.args.asking.clone(), folder.join("evaluations"));
         EvalArgs {
-            dataset,
-            student: Some(student),
-            previous: None,
-            base: None,
-            no_base: true,
-            shots: None,
-            teacher: false,
-            model: None,
-            key_env: None,
-            price: None,
-            previous_model: None,
-            previous_key_env: None,
-            previous_price: None,
             validation: !self.args.test,
-            asking: self.args.asking.clone(),
             budget: self.args.budget.clone(),
-            out: folder.join("evaluations"),
-            set: Vec::new(),
+            ..EvalArgs::of(dataset, student, asking, out)
         }
     }
 }

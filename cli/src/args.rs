@@ -245,6 +245,33 @@ pub(crate) struct EvalArgs {
     pub(crate) set: Vec<String>,
 }
 
+impl EvalArgs {
+    /// To ask one model that this machine has the test rows of a dataset, and nobody else.
+    #[cfg(feature = "trainer")]
+    pub(crate) fn of(dataset: PathBuf, student: String, asking: AskingArgs, out: PathBuf) -> Self {
+        Self {
+            dataset,
+            student: Some(student),
+            previous: None,
+            base: None,
+            no_base: true,
+            shots: None,
+            teacher: false,
+            model: None,
+            key_env: None,
+            price: None,
+            previous_model: None,
+            previous_key_env: None,
+            previous_price: None,
+            validation: false,
+            asking,
+            budget: None,
+            out,
+            set: Vec::new(),
+        }
+    }
+}
+
 /// How held-out questions are asked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AskingArgs {

@@ -8,7 +8,7 @@ use gristmill_coordinator::{SeedStore, judge_trials, text_calls};
 use gristmill_dataset::dataset_folder;
 use gristmill_domain::job::{
     Anchor, Embed, Engine, Evaluate, EvaluatedModel, EvaluatedRole, Fields, Generate, GradedBy, HeldOut, Job,
-    Layout, LocalModel, ModelPrice, ModelSpec, PromptFormat,
+    Judge, Layout, LocalModel, ModelPrice, ModelSpec, PromptFormat, is_model_path,
 };
 use gristmill_jobfile::{BudgetChoice, Keys, Loaded};
 use gristmill_runs::evaluation::{self, Evaluation};
@@ -70,14 +70,16 @@ pub(crate) async fn evaluated(
     asked(&args, &job, source.seeds, view).await
 }
 
-/// Asks what `eval` was told to ask, of other rows than held-out ones: those of a file of JSON lines with `question` and `answer`.
+/// Asks what `eval` was told to ask, of other rows than held-out ones: `count` JSON lines of a file, with `question` and `answer`.
 #[cfg(feature = "trainer")]
 pub(crate) async fn evaluated_on(
     args: EvalArgs,
     rows: &Path,
+    count: u64,
     view: View,
 ) -> Result<(Evaluation, RunFolder), Failure> {
-    let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+    let mut source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+    source.test = count;
     let mut job = job(&args, &source, 0).map_err(Failure::Input)?;
     job.seeds.path = vec![rows.display().to_string()];
     job.seeds.fields = Fields::default();
@@ -263,7 +265,7 @@ fn job(args: &EvalArgs, source: &Source, student_shots: u32) -> anyhow::Result<J
         evaluate.grade = Some(GradedBy::Text);
         evaluate.min_f1 = of.meaning_f1();
     }
-    let judge = of.judge.clone().filter(|_| !compares);
+    let judge = judge(of).cloned();
     let asked = (evaluate.models.len() * evaluate.formats.len()) as u64 * questions;
     // A judge grades each answer, and is measured first.
     let graded = match judge {
@@ -318,6 +320,12 @@ fn job(args: &EvalArgs, source: &Source, student_shots: u32) -> anyhow::Result<J
     job.output.dir.clone_from(&args.out);
     job.evaluate = Some(evaluate);
     Ok(job)
+}
+
+/// The judge that grades answers to a dataset's rows: none where its validator compares them with references.
+pub(crate) fn judge(of: &Job) -> Option<&Judge> {
+    let judge = of.judge.as_ref();
+    judge.filter(|_| !of.filter.validator.compares_references())
 }
 
 /// The columns of a dataset.
@@ -446,7 +454,7 @@ fn student(named: &str, endpoint: &Endpoint<'_>) -> anyhow::Result<(ModelSpec, O
         return Ok((spec, None));
     }
     let path = Path::new(named);
-    if (named.contains('/') || named.ends_with(".gguf")) && !path.exists() {
+    if is_model_path(named) && !path.exists() {
         bail!(
             "the student {named} does not exist\nhelp: name a folder that `gristmill train` wrote, a model of this machine, or the base URL of an \
              endpoint"

@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::launch::{self, Made};
 use crate::prepare::{prepare_loaded, this_command};
 use crate::view::View;
-use crate::{diagnosis, generation, print, train};
+use crate::{diagnosis, eval, generation, print, train};
 use questions::Questions;
 
 /// The picture of a loop.
@@ -57,7 +57,7 @@ pub(crate) async fn improve(args: LoopArgs, view: View, output: OutputStyle) -> 
     let mut improvement = Improvement {
         questions: Questions {
             asking: &args.asking,
-            judged: !loaded.job.filter.validator.compares_references() && loaded.job.judge.is_some(),
+            judged: eval::judge(&loaded.job).is_some(),
             out: out.join("evaluations"),
             view: view.clone(),
         },

@@ -23,9 +23,6 @@ use crate::failure::Failure;
 use crate::view::View;
 use crate::{diagnosis, eval};
 
-/// Calls that a row may take: it is answered and its text is measured, and either that failed is tried again.
-const CALLS: usize = 4;
-
 /// How rows are asked, and where the answers go.
 pub(super) struct Questions<'a> {
     pub(super) asking: &'a AskingArgs,
@@ -56,7 +53,6 @@ impl Questions<'_> {
     ) -> Result<Student, Failure> {
         let args = EvalArgs {
             validation: true,
-            no_base: true,
             ..self.args(run, student, left)
         };
         let (evaluation, folder) = eval::evaluated(args, EvalInputs::default(), self.view.clone()).await?;
@@ -76,6 +72,7 @@ impl Questions<'_> {
         let test = manifest["rows"]["test"].as_u64().is_some_and(|rows| rows > 0);
         let args = EvalArgs {
             validation: !test,
+            no_base: false,
             ..self.args(run, &student.model, left)
         };
         let (evaluation, folder) = eval::evaluated(args, EvalInputs::default(), self.view.clone()).await?;
@@ -105,15 +102,13 @@ impl Questions<'_> {
         if ids.is_empty() {
             return Ok(0);
         }
-        let mut asking = self.asking.clone();
-        (asking.formats, asking.questions) = (vec![FormatArg::Plain], None);
-        let args = EvalArgs {
-            no_base: true,
-            asking,
-            budget: Some(format!("{}calls", CALLS * ids.len())),
-            ..self.args(run, student, Limit::default())
+        let asking = AskingArgs {
+            formats: vec![FormatArg::Plain],
+            questions: None,
+            ..self.asking.clone()
         };
-        let (_, folder) = eval::evaluated_on(args, &rows, self.view.clone()).await?;
+        let args = EvalArgs::of(run.to_owned(), student.to_owned(), asking, self.out.clone());
+        let (_, folder) = eval::evaluated_on(args, &rows, ids.len() as u64, self.view.clone()).await?;
         let right = right_lines(folder.root()).map_err(Failure::Input)?;
         let right: Vec<&String> = right.iter().filter_map(|line| ids.get(line - 1)).collect();
         let text: String = right.iter().map(|id| format!("{id}\n")).collect();
@@ -122,25 +117,10 @@ impl Questions<'_> {
     }
 
     fn args(&self, run: &Path, student: &str, left: Limit) -> EvalArgs {
+        let (asking, out) = (self.asking.clone(), self.out.clone());
         EvalArgs {
-            dataset: run.to_owned(),
-            student: Some(student.to_owned()),
-            previous: None,
-            base: None,
-            no_base: false,
-            shots: None,
-            teacher: false,
-            model: None,
-            key_env: None,
-            price: None,
-            previous_model: None,
-            previous_key_env: None,
-            previous_price: None,
-            validation: false,
-            asking: self.asking.clone(),
             budget: self.judged.then(|| budget(left)),
-            out: self.out.clone(),
-            set: Vec::new(),
+            ..EvalArgs::of(run.to_owned(), student.to_owned(), asking, out)
         }
     }
 
