@@ -5,7 +5,6 @@ use std::fmt;
 use gristmill_domain::amount::Limit;
 use serde::Serialize;
 
-use crate::cost::Cost;
 use crate::record::{Generation, Record};
 
 /// How a loop spends its budget, and when it ends.
@@ -131,22 +130,16 @@ fn at_most(limit: Limit, of: Limit, times: f64) -> bool {
     axis(limit.usd.map(|usd| usd.0), of.usd.map(|usd| usd.0)) || axis(limit.calls, of.calls)
 }
 
-impl Cost {
-    /// True where this is within a limit.
-    pub fn fits_in(self, limit: Limit) -> bool {
-        limit.usd.is_none_or(|usd| self.usd <= usd) && limit.calls.is_none_or(|calls| self.calls <= calls)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use gristmill_domain::amount::MicroUsd;
+    use gristmill_domain::amount::{Amount, MicroUsd};
     use gristmill_domain::stats::Interval;
     use gristmill_evaluation::PairedComparison;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cost::Cost;
     use crate::record::tests::{settings, student};
     use crate::record::{Costs, Grant, Student};
 
@@ -338,17 +331,18 @@ mod tests {
         ) {
             let budget = Limit { usd: Some(MicroUsd(budget)), calls };
             let policy = Policy { pilot, share, generations: 100, ..policy(budget) };
+            let covers = |cost: Cost| budget.covers(Amount { usd: cost.usd, calls: cost.calls, ..Amount::ZERO });
             let mut record = Record::new(settings());
             for (spent, measuring, change) in steps {
                 let Next::Generate(limit) = policy.next(&record) else { break };
                 // What a generation may cost is there to be spent.
                 let granted = Cost { usd: limit.usd.unwrap_or_default(), calls: limit.calls.unwrap_or_default() };
-                prop_assert!((record.used() + granted).fits_in(budget), "{limit} beside {:?}", record.used());
+                prop_assert!(covers(record.used() + granted), "{limit} beside {:?}", record.used());
                 // Evaluations are limited by what is left.
                 let rows = (limit.usd.map_or(0, |usd| usd.0) as f64 * spent) as u64;
                 let left = policy.left(&record).usd.map_or(0, |usd| usd.0) - rows;
                 step(&mut record, limit, spent, measuring.min(left), change, 50);
-                prop_assert!(record.used().fits_in(budget));
+                prop_assert!(covers(record.used()));
             }
         }
     }
