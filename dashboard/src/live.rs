@@ -52,6 +52,14 @@ impl Asked {
         }
     }
 
+    /// A page, or why there is none.
+    pub(crate) fn answer(&self, made: Result<Page, Refusal>) -> Response {
+        match made {
+            Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &self.frame(), &self.path)),
+            Err(refusal) => self.refused(&refusal),
+        }
+    }
+
     /// An answer that refuses.
     pub(crate) fn refused(&self, refusal: &Refusal) -> Response {
         layout::refused(refusal, Some(&self.frame()))
@@ -73,10 +81,7 @@ where
             .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
             .into_response();
     }
-    match make().await {
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-        Err(refusal) => asked.refused(&refusal),
-    }
+    asked.answer(make().await)
 }
 
 /// What a stream has sent.

@@ -12,7 +12,6 @@ use maud::{Markup, html};
 use super::parts::{Budget, RowCounts, goes_on, state, state_mark};
 use crate::guard::check_form;
 use crate::journal_counts::is_closed;
-use crate::layout;
 use crate::link;
 use crate::live::Asked;
 use crate::page::{Page, Part};
@@ -25,10 +24,7 @@ pub(super) type Fields = HashMap<String, String>;
 
 /// The page that asks.
 pub(super) async fn ask(asked: Asked, Path((run, verb)): Path<(String, String)>) -> Response {
-    match asked_of(&asked, &run, &verb).await {
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-        Err(refusal) => asked.refused(&refusal),
-    }
+    asked.answer(asked_of(&asked, &run, &verb).await)
 }
 
 /// Carries out what the page asked for.

@@ -17,7 +17,6 @@ use super::arena_answers::{blind, references, revealed};
 use super::arena_asked::ArenaAsked;
 use super::long_text;
 use super::rows_asked::Pairs;
-use crate::layout;
 use crate::link;
 use crate::live::Asked;
 use crate::page::{Kind, Page, Part};
@@ -145,13 +144,6 @@ fn vote(voter: &str, contest: &Contest<'_>, choice: Choice) -> Vote {
     }
 }
 
-fn answer(asked: &Asked, page: Result<Page, Refusal>) -> Response {
-    match page {
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-        Err(refusal) => asked.refused(&refusal),
-    }
-}
-
 /// What the arena is about, who votes on what, and how far they are.
 pub(super) async fn start(asked: Asked, Path(run): Path<String>, Query(pairs): Query<Pairs>) -> Response {
     let page = async {
@@ -164,8 +156,7 @@ pub(super) async fn start(asked: Asked, Path(run): Path<String>, Query(pairs): Q
             .page("Blind arena")
             .with("arena", about(&site, &queue, done, may.err().as_ref())))
     };
-    let page = page.await;
-    answer(&asked, page)
+    asked.answer(page.await)
 }
 
 fn about(site: &Site, queue: &Queue, done: usize, refused: Option<&Refusal>) -> Markup {
@@ -304,8 +295,7 @@ pub(super) async fn contest(
             },
         ))
     };
-    let page = page.await;
-    answer(&asked, page)
+    asked.answer(page.await)
 }
 
 fn find<'a>(site: &'a Site, item: &str, format: &str) -> Result<Contest<'a>, Refusal> {

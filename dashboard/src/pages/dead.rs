@@ -14,7 +14,6 @@ use serde::Deserialize;
 
 use super::act::{Fields, carried_out, check_role};
 use crate::app::App;
-use crate::layout;
 use crate::link::{self, encoded};
 use crate::live::{Asked, show};
 use crate::page::{Page, Part};
@@ -202,10 +201,7 @@ pub(super) async fn ask(asked: Asked, Path(verb): Path<String>, Query(filter): Q
         };
         Ok(Page::new(title, Part::Dead).with("ask", content).still())
     };
-    match page.await {
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-        Err(refusal) => asked.refused(&refusal),
-    }
+    asked.answer(page.await)
 }
 
 pub(super) async fn carry_out(

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use gristmill_domain::words::{many, thousands};
 use gristmill_lineage::{Generation, Lineage, Settings};
@@ -11,7 +10,6 @@ use gristmill_picture::lines::{Chart, Value};
 use maud::{Markup, PreEscaped, html};
 
 use super::bars::bar;
-use crate::layout;
 use crate::live::Asked;
 use crate::page::{Page, Part};
 use crate::source::Refusal;
@@ -25,10 +23,7 @@ pub(super) async fn generations(asked: Asked) -> Response {
     // Their files are read on a thread that may block.
     let made = tokio::task::spawn_blocking(move || page(&folders)).await;
     let made = made.unwrap_or_else(|error| Err(anyhow::Error::from(error).into()));
-    match made {
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-        Err(refusal) => asked.refused(&refusal),
-    }
+    asked.answer(made)
 }
 
 fn page(folders: &[PathBuf]) -> Result<Page, Refusal> {

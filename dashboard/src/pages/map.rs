@@ -31,10 +31,7 @@ pub(super) async fn map(asked: Asked, Path(run): Path<String>, Query(pairs): Que
         let page = page(&run, &wanted, found.as_ref(), &rows);
         Ok::<_, Refusal>(page.with("reading", reading(indexed.progress())))
     };
-    match made.await {
-        Err(refusal) => asked.refused(&refusal),
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-    }
+    asked.answer(made.await)
 }
 
 /// The rows in an outline as a part of a page, for a selection that is drawn.

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use super::long_text;
 use super::prompts::prompts;
-use super::row_found::{answer, indexed, one};
+use super::row_found::{indexed, one};
 use super::row_near::{Near, near, neighbours};
 use super::row_parts::{OneRow, head, provenance, texts};
 use super::row_steps::{reply_text, steps};
@@ -32,7 +32,7 @@ pub(super) async fn row(asked: Asked, Path((run, id)): Path<(String, String)>) -
         let prompts = prompts(&indexed, &row).await;
         Ok::<_, Refusal>(whole(&row, &near).with("prompts", prompts))
     };
-    answer(&asked, made.await)
+    asked.answer(made.await)
 }
 
 fn whole(row: &OneRow, near: &[Near]) -> Page {

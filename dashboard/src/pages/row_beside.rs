@@ -4,7 +4,7 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::row_found::{answer, indexed, one};
+use super::row_found::{indexed, one};
 use super::row_parts::{OneRow, facts, texts};
 use super::row_words::{row_address, verdict};
 use super::rows_asked::Pairs;
@@ -35,7 +35,7 @@ pub(super) async fn compare(asked: Asked, Path(run): Path<String>, Query(pairs):
             .of_run(&run)
             .with("compare", beside(&a, &b)))
     };
-    answer(&asked, made.await)
+    asked.answer(made.await)
 }
 
 fn beside(a: &OneRow, b: &OneRow) -> Markup {

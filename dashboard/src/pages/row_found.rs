@@ -1,26 +1,14 @@
-//! Finding a row with its history, and answering with a page about it.
+//! Finding a row with its history.
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-use axum::response::Response;
 use gristmill_coordinator::Trace;
 use gristmill_runs::history::step_name;
 
 use super::row_parts::OneRow;
 use crate::indexes::{Indexed, ask};
-use crate::layout;
 use crate::live::Asked;
-use crate::page::Page;
 use crate::source::Refusal;
-
-/// A page, or why there is none.
-pub(super) fn answer(asked: &Asked, made: Result<Page, Refusal>) -> Response {
-    match made {
-        Ok(page) => layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path)),
-        Err(refusal) => asked.refused(&refusal),
-    }
-}
 
 /// The rows of a run.
 pub(super) async fn indexed(asked: &Asked, run: &str) -> Result<Arc<Indexed>, Refusal> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Form, Path};
-use axum::http::StatusCode;
 use axum::response::Response;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::words::{duration, thousands};
@@ -15,7 +14,6 @@ use maud::{Markup, html};
 use super::act::{Fields, carried_out, check_role};
 use super::flow::takers;
 use crate::app::App;
-use crate::layout;
 use crate::link;
 use crate::live::{Asked, show};
 use crate::page::{Page, Part};
@@ -175,7 +173,7 @@ pub(super) async fn ask(asked: Asked, Path((worker, verb)): Path<(String, String
         if verb == "drain" { "Drain" } else { "Undrain" }
     );
     let page = Page::new(title, Part::Workers).with("ask", content).still();
-    layout::answer(StatusCode::OK, layout::whole(&page, &asked.frame(), &asked.path))
+    asked.answer(Ok(page))
 }
 
 pub(super) async fn carry_out(
