@@ -49,6 +49,14 @@ impl Prompt {
             Self::Raw(text) => text.len(),
         }
     }
+
+    /// Its messages; a raw prompt is one.
+    fn messages(&self) -> usize {
+        match self {
+            Self::Chat(messages) => messages.len(),
+            Self::Raw(_) => 1,
+        }
+    }
 }
 
 /// One request to a chat model.
@@ -179,6 +187,25 @@ impl Price {
     /// forced tool at Anthropic), at the dearest input price, that of cache writes included where it is stated; `max_tokens` at the
     /// output price.
     pub fn worst_case(self, request: &Request) -> Amount {
+        self.at_its_dearest(Self::worst_usage(request))
+    }
+
+    /// Upper bound on the cost of scoring texts behind a prompt, which generates nothing: the [`worst_case`](Self::worst_case) of one request
+    /// that says all of them.
+    pub fn worst_case_of_score(self, prompt: &Prompt, continuations: &[String]) -> Amount {
+        let texts: usize = continuations.iter().map(String::len).sum();
+        self.at_its_dearest(Usage {
+            input_tokens: prompt_tokens(
+                prompt.text_bytes() + texts,
+                prompt.messages() + continuations.len(),
+            ),
+            cached_input_tokens: 0,
+            output_tokens: 0,
+        })
+    }
+
+    /// The cost of these tokens where all of the prompt has the dearest input price.
+    fn at_its_dearest(self, usage: Usage) -> Amount {
         let input = self
             .input
             .max(self.cached_input)
@@ -188,57 +215,29 @@ impl Price {
             input,
             ..self
         };
-        dearest.cost(Self::worst_usage(request))
-    }
-
-    /// Upper bound on the cost of scoring texts behind a prompt, which generates nothing: the [`worst_case`](Self::worst_case) of one request
-    /// that says all of them.
-    pub fn worst_case_of_score(self, prompt: &Prompt, continuations: &[String]) -> Amount {
-        let mut said = match prompt {
-            Prompt::Chat(messages) => messages.clone(),
-            Prompt::Raw(text) => vec![Message {
-                role: Role::User,
-                content: text.clone(),
-            }],
-        };
-        said.extend(continuations.iter().map(|text| Message {
-            role: Role::Assistant,
-            content: text.clone(),
-        }));
-        self.worst_case(&Request {
-            prompt: Prompt::Chat(said),
-            max_tokens: 0,
-            temperature: 0.0,
-            top_p: 1.0,
-            seed: 0,
-            stop: Vec::new(),
-            schema: None,
-        })
+        dearest.cost(usage)
     }
 
     /// The tokens of the worst case.
     fn worst_usage(request: &Request) -> Usage {
-        const TEMPLATE_TOKENS: u64 = 64;
-        const TEMPLATE_TOKENS_A_MESSAGE: u64 = 16;
         const SCHEMA_TOKENS: u64 = 512;
-        let messages = match &request.prompt {
-            Prompt::Chat(messages) => messages.len() as u64,
-            Prompt::Raw(_) => 1,
-        };
         let schema = request
             .schema
             .as_ref()
             .map_or(0, |s| SCHEMA_TOKENS + s.schema.to_string().len() as u64);
-        let input_tokens = request.prompt.text_bytes() as u64
-            + schema
-            + TEMPLATE_TOKENS
-            + TEMPLATE_TOKENS_A_MESSAGE * messages;
         Usage {
-            input_tokens,
+            input_tokens: prompt_tokens(request.prompt.text_bytes(), request.prompt.messages()) + schema,
             cached_input_tokens: 0,
             output_tokens: request.max_tokens.into(),
         }
     }
+}
+
+/// Upper bound on the tokens of a prompt of so many bytes of text in so many messages, with what a chat template adds.
+fn prompt_tokens(bytes: usize, messages: usize) -> u64 {
+    const TEMPLATE_TOKENS: u64 = 64;
+    const TEMPLATE_TOKENS_A_MESSAGE: u64 = 16;
+    bytes as u64 + TEMPLATE_TOKENS + TEMPLATE_TOKENS_A_MESSAGE * messages as u64
 }
 
 #[cfg(test)]
@@ -299,5 +298,41 @@ mod tests {
             ..price
         };
         assert_eq!(cheaper.worst_case(&request), price.worst_case(&request));
+    }
+
+    #[test]
+    fn scoring_texts_costs_at_most_what_a_request_that_says_them_costs() {
+        let price = Price {
+            input: 150_000,
+            cached_input: 75_000,
+            output: 600_000,
+            cache_write: Some(187_500),
+        };
+        let said = |role, content: &str| Message {
+            role,
+            content: content.to_owned(),
+        };
+        let user = said(Role::User, "Is it so?");
+        let texts = ["yes".to_owned(), "nö".to_owned()];
+        let all = vec![
+            user.clone(),
+            said(Role::Assistant, &texts[0]),
+            said(Role::Assistant, &texts[1]),
+        ];
+        let request = Request {
+            prompt: Prompt::Chat(all),
+            max_tokens: 0,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+            stop: vec![],
+            schema: None,
+        };
+        for prompt in [Prompt::Raw(user.content.clone()), Prompt::Chat(vec![user])] {
+            assert_eq!(
+                price.worst_case_of_score(&prompt, &texts),
+                price.worst_case(&request)
+            );
+        }
     }
 }
