@@ -133,9 +133,7 @@ impl Labels {
 
     /// The label that a text consists of, in the set's spelling; `None` for any other text.
     pub fn exact(&self, text: &str) -> Option<&str> {
-        let words = words(text);
-        let found = self.labels.iter().find(|label| label.words == words)?;
-        Some(&found.name)
+        self.names().nth(self.place(text)?)
     }
 
     /// The place in the set of the label that a text consists of; `None` for any other text.
