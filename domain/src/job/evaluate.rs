@@ -54,12 +54,8 @@ pub struct EvaluatedModel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// Real rows of the anchor that it is shown before each question, as earlier turns of the chat: 0, the default, asks it *zero-shot*.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub shots: u32,
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 impl EvaluatedModel {

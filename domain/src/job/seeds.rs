@@ -78,7 +78,7 @@ pub struct Fields {
     #[schemars(with = "model::OneOrMany<String>")]
     pub choices: Vec<String>,
     /// The number of the first option, where answers are numbers: 0 or 1.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "super::is_zero")]
     pub choices_from: u32,
     /// The answer as a person wrote it; also the reference unless `references` names another column.
     pub answer: String,
@@ -129,10 +129,6 @@ impl Default for Fields {
             database: None,
         }
     }
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 /// Real rows kept for validation and test.
