@@ -53,6 +53,16 @@ pub(crate) enum End {
     Burn { reason: String, wait: Duration },
 }
 
+impl End {
+    /// It provably cost nothing, and no further try would come to more.
+    fn failed(reason: String) -> Self {
+        Self::Settled {
+            actual: Amount::ZERO,
+            outcome: Outcome::Failed { reason },
+        }
+    }
+}
+
 /// A call that is over.
 pub(crate) struct Called {
     /// For the ledger.
@@ -75,18 +85,11 @@ impl Called {
             used: Some(Demand::NONE),
         }
     }
-}
 
-impl Called {
     /// The task asks no chat model.
     fn no_request() -> Self {
         Self {
-            end: End::Settled {
-                actual: Amount::ZERO,
-                outcome: Outcome::Failed {
-                    reason: "the task asks no chat model".to_owned(),
-                },
-            },
+            end: End::failed("the task asks no chat model".to_owned()),
             line: CallEnd::Unsaid,
             used: Some(Demand::NONE),
         }
@@ -148,10 +151,7 @@ impl AttemptContext<'_> {
             Ok(Err(unsupported @ ScoreError::Unsupported)) => {
                 let reason = format!("`{}`: {unsupported}", self.task.model);
                 return Called {
-                    end: End::Settled {
-                        actual: Amount::ZERO,
-                        outcome: Outcome::Failed { reason },
-                    },
+                    end: End::failed(reason),
                     line: CallEnd::Answered,
                     used: Some(Demand::NONE),
                 };
@@ -159,10 +159,9 @@ impl AttemptContext<'_> {
             Err(_) => return self.timed_out(model, fence.attempt),
         };
         self.bench.trials.answered(self.context.run, self.task);
-        let read = scores.usage.input_tokens;
-        let worst = self.task.work.worst_case(model.price).input_tokens;
+        let worst = || self.task.work.worst_case(model.price).input_tokens;
         let booked = Usage {
-            input_tokens: read.unwrap_or(worst),
+            input_tokens: scores.usage.input_tokens.unwrap_or_else(worst),
             cached_input_tokens: 0,
             output_tokens: 0,
         };
@@ -271,10 +270,7 @@ impl AttemptContext<'_> {
                 let end = if attempt < FREE_TRIES {
                     End::Void { reason, wait }
                 } else {
-                    End::Settled {
-                        actual: Amount::ZERO,
-                        outcome: Outcome::Failed { reason },
-                    }
+                    End::failed(reason)
                 };
                 (CallEnd::Failed { wait: retry_after }, end)
             }
@@ -293,10 +289,7 @@ impl AttemptContext<'_> {
             .trials
             .refused(self.context.run, self.task, attempt, &reason)
         {
-            Verdict::GiveUp => End::Settled {
-                actual: Amount::ZERO,
-                outcome: Outcome::Failed { reason },
-            },
+            Verdict::GiveUp => End::failed(reason),
             Verdict::PutOff => {
                 self.bench.contexts.doubt(self.context.run);
                 End::Void {
@@ -338,10 +331,7 @@ impl AttemptContext<'_> {
                 reason,
                 scope: Scope::Request,
                 ..
-            }) => End::Settled {
-                actual: Amount::ZERO,
-                outcome: Outcome::Failed { reason },
-            },
+            }) => End::failed(reason),
             Err(CallError::NotBilled { reason, .. }) => End::Void {
                 reason,
                 wait: backoff(fence.attempt),
