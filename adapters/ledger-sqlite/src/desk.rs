@@ -125,14 +125,12 @@ impl Desk<'_> {
     }
 
     /// Burns everything that runs and was not lent; see [`Account::orphan`].
-    pub(crate) fn orphan(&mut self, reason: &str) -> Result<u64, Failure> {
-        let mut burned = 0;
+    pub(crate) fn orphan(&mut self, reason: &str) -> Result<(), Failure> {
         for (key, mut task) in rows::running(self.conn, self.key, u64::MAX)? {
             let step = self.account.orphan(self.now_ms, &mut task, reason);
             rows::save_task(self.conn, self.key, key, &task, step.decision.as_ref())?;
-            burned += u64::from(step.reply);
         }
-        Ok(burned)
+        Ok(())
     }
 
     pub(crate) fn due(&mut self, limit: usize) -> Result<Vec<OpenTask>, Failure> {

@@ -45,11 +45,10 @@ impl SqliteLedger {
         let lock = lock::take(folder)?;
         let path = folder.join(schema::FILE);
         let conn = schema::open_writer(folder)?;
-        let mut store = Store::load(conn, clock).map_err(|source| Error::Store {
+        let (store, burned_on_open) = Store::load(conn, clock).map_err(|source| Error::Store {
             path: path.clone(),
             source,
         })?;
-        let burned_on_open = std::mem::take(&mut store.burned_on_load);
         let streams = Streams::default();
         let messages =
             writer::start(store, lock, streams.clone()).map_err(|source| Error::Folder { path, source })?;

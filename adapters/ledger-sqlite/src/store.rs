@@ -31,21 +31,19 @@ pub(crate) struct Store {
     broken: Option<Fault>,
     /// The accounts in memory may be ahead of the file.
     stale: bool,
-    /// What was burned as the store was loaded, by run.
-    pub(crate) burned_on_load: HashMap<RunId, Amount>,
 }
 
 impl Store {
-    /// Reads the accounts and burns what a previous process had started.
-    pub(crate) fn load(conn: Connection, clock: Clock) -> Result<Self, Fault> {
+    /// Reads the accounts and burns what a previous process had started: by run, it is the second of what is returned.
+    pub(crate) fn load(conn: Connection, clock: Clock) -> Result<(Self, HashMap<RunId, Amount>), Fault> {
         let mut store = Self {
             conn,
             clock,
             accounts: HashMap::new(),
             broken: None,
             stale: true,
-            burned_on_load: HashMap::new(),
         };
+        let mut burned_by_run = HashMap::new();
         store.begin();
         let runs: Vec<RunId> = store.accounts.keys().copied().collect();
         for run in runs {
@@ -59,14 +57,14 @@ impl Store {
                 Ok(Amount::ZERO) => {}
                 Ok(burned) => {
                     tracing::info!(%run, calls = burned.calls, usd = %burned.usd, "calls in flight at the last stop count at their worst case");
-                    store.burned_on_load.insert(run, burned);
+                    burned_by_run.insert(run, burned);
                 }
                 Err(Failure::Fault(fault)) => return Err(fault),
                 Err(Failure::Refused(_)) => {}
             }
         }
         store.commit()?;
-        Ok(store)
+        Ok((store, burned_by_run))
     }
 
     /// Starts a group's transaction. A failure is answered to every operation of the group.
@@ -257,7 +255,7 @@ mod tests {
 
     fn store(folder: &std::path::Path) -> Store {
         let conn = schema::open_writer(folder).expect("opens");
-        let mut store = Store::load(conn, std::sync::Arc::new(|| 1_000)).expect("loads");
+        let (mut store, _) = Store::load(conn, std::sync::Arc::new(|| 1_000)).expect("loads");
         store.begin();
         let account = NewAccount {
             run: run(),
