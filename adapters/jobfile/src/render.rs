@@ -36,26 +36,23 @@ pub fn render(errors: &Errors, color: bool) -> String {
             errors.errors.len() - SHOWN_MAX
         ));
     }
-    let job = errors
-        .sources
-        .get(crate::place::JOB)
-        .map_or("job.yaml", |source| source.name.as_str());
+    let source = errors.sources.get(crate::place::JOB);
+    let job = source.map_or("job.yaml", |source| source.name.as_str());
     // Nothing can be checked of a job file that could not be read.
-    let unread = errors
-        .sources
-        .get(crate::place::JOB)
-        .is_some_and(|source| source.text.is_empty())
+    let unread = source.is_some_and(|source| source.text.is_empty())
         && errors.errors.iter().any(|error| error.code == Code::File);
-    let way_on = match job == NO_FILE {
-        _ if unread => "nothing was spent".to_owned(),
-        true => format!(
+    let way_on = if unread {
+        "nothing was spent".to_owned()
+    } else if job == NO_FILE {
+        format!(
             "nothing was spent; correct what was given to `gristmill {}`",
             errors.checked_by
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "nothing was spent; check with `gristmill {} {job}`",
             errors.checked_by
-        ),
+        )
     };
     text.push_str(if errors.errors.len() > 1 { "\n\n" } else { "\n" });
     text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(way_on))]));

@@ -48,7 +48,11 @@ pub(crate) fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
 
 /// Reads a file that should be short and was named by hand.
 pub(crate) fn read_given_file(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
-    read_or_help(path, what, |path| nearest_or_missing(path).unwrap_or_default())
+    read_or_help(path, what, |path| {
+        missing_folder(path)
+            .or_else(|| similar_name(path))
+            .unwrap_or_default()
+    })
 }
 
 /// Reads a file that should be short; where there is none, `nearest` says what might be meant.
@@ -128,28 +132,32 @@ pub(crate) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Error> {
 /// What might be meant by a missing file that a job names.
 pub(crate) fn nearest_file(path: &Path) -> String {
     let relative = "paths are relative to the job file";
-    match nearest_or_missing(path) {
-        Some(missing) if missing.starts_with("there is no folder") => format!("{missing}; {relative}"),
-        Some(near) => near,
-        None => relative.to_owned(),
+    match missing_folder(path) {
+        Some(missing) => format!("{missing}; {relative}"),
+        None => similar_name(path).unwrap_or_else(|| relative.to_owned()),
     }
 }
 
-/// The most similar name beside a missing file, or the first folder on the way that does not exist; `None` where nothing is near.
-fn nearest_or_missing(path: &Path) -> Option<String> {
-    let parent = path
-        .parent()
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        let missing = parent
-            .ancestors()
-            .take_while(|folder| !folder.is_dir() && !folder.as_os_str().is_empty())
-            .last();
-        return missing.map(|folder| format!("there is no folder `{}`", folder.display()));
-    }
+        .unwrap_or(Path::new("."))
+}
+
+/// The first folder on the way to a missing file that does not exist; `None` where all are there.
+fn missing_folder(path: &Path) -> Option<String> {
+    let missing = folder_of(path)
+        .ancestors()
+        .take_while(|folder| !folder.is_dir() && !folder.as_os_str().is_empty())
+        .last()?;
+    Some(format!("there is no folder `{}`", missing.display()))
+}
+
+/// The most similar name beside a missing file; `None` where none is near.
+fn similar_name(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy().into_owned();
-    let names: Vec<String> = std::fs::read_dir(parent)
+    let names: Vec<String> = std::fs::read_dir(folder_of(path))
         .into_iter()
         .flatten()
         .flatten()
