@@ -230,14 +230,13 @@ pub fn evaluation_plan(
     let rows = drawn_evenly(&held_out, evaluate.questions.unwrap_or(u64::MAX));
     let judged = setup.job.graded_by() == GradedBy::Judge;
     let labels = !setup.job.filter.validator.choices().is_empty();
-    let models = evaluate.models.iter();
-    let shown = models.map(|model| shots(seeds, labels, model.shots));
+    let shown: Vec<u32> = evaluate.models.iter().map(|model| model.shots).collect();
     Ok(EvaluationPlan {
         trials: if judged { trials(seeds, &rows)? } else { Vec::new() },
         rows,
         models: evaluate.models.len(),
         formats: evaluate.formats.clone(),
-        shots: shown.collect::<Result<_, _>>()?,
+        shots: shots(seeds, labels, &shown)?,
         scored: scored(evaluate),
         judged,
     })
@@ -247,8 +246,8 @@ pub fn evaluation_plan(
 fn scored(evaluate: &Evaluate) -> Vec<usize> {
     let models = evaluate.models.iter().enumerate();
     let tell = models.filter(|(place, model)| {
-        let before = evaluate.models.iter().take(*place);
-        model.spec.tells_likelihoods() && before.clone().all(|other| other.spec != model.spec)
+        let mut before = evaluate.models.iter().take(*place);
+        model.spec.tells_likelihoods() && before.all(|other| other.spec != model.spec)
     });
     tell.map(|(place, _)| place).collect()
 }

@@ -13,15 +13,23 @@ use crate::Error;
 use crate::passages::Grounds;
 use crate::seeds::{SeedStore, drawn_evenly, stratum};
 
-/// Draws so many rows, by their ordinals, in the order in which they are shown. `labels` says that answers are labels.
+/// Draws so many rows for each model, by their ordinals, in the order in which they are shown. `labels` says that answers are labels. Rows are
+/// read once, and only where some are wanted.
 ///
 /// # Errors
 /// [`Error::Roles`] where there are fewer that may be shown, and rows that cannot be read.
-pub(crate) fn shots(seeds: &SeedStore, labels: bool, wanted: u32) -> Result<Vec<u64>, Error> {
-    if wanted == 0 {
-        return Ok(Vec::new());
-    }
-    let parts = eligible(seeds, labels)?;
+pub(crate) fn shots(seeds: &SeedStore, labels: bool, wanted: &[u32]) -> Result<Vec<Vec<u64>>, Error> {
+    let parts = match wanted.iter().any(|wanted| *wanted > 0) {
+        true => eligible(seeds, labels)?,
+        false => Vec::new(),
+    };
+    wanted
+        .iter()
+        .map(|wanted| drawn(seeds, &parts, *wanted))
+        .collect()
+}
+
+fn drawn(seeds: &SeedStore, parts: &[Vec<u64>], wanted: u32) -> Result<Vec<u64>, Error> {
     let there: usize = parts.iter().map(Vec::len).sum();
     if there < wanted as usize {
         return Err(Error::Roles {
@@ -37,7 +45,7 @@ pub(crate) fn shots(seeds: &SeedStore, labels: bool, wanted: u32) -> Result<Vec<
             },
         });
     }
-    Ok(in_turn(&parts, wanted as usize))
+    Ok(in_turn(parts, wanted as usize))
 }
 
 /// The rows that may be shown, parted by label or concept, the largest part first.
@@ -140,6 +148,11 @@ mod tests {
             },
             question,
         }
+    }
+
+    /// The rows that one model is shown.
+    fn shots(seeds: &SeedStore, labels: bool, wanted: u32) -> Result<Vec<u64>, Error> {
+        Ok(super::shots(seeds, labels, &[wanted])?.remove(0))
     }
 
     /// Rows that are asked, and rows that may be shown.
