@@ -35,13 +35,11 @@ pub(crate) struct Preparation<'a, T> {
     next: u64,
     batches: u64,
     missing: u64,
-    /// Texts that have their vectors.
-    embedded: u64,
     progress: &'a watch::Sender<Progress>,
 }
 
 impl<'a, T: Texts> Preparation<'a, T> {
-    /// After so many batches of other texts; `progress` is told how many texts have their vectors.
+    /// After so many batches of other texts; each text that has its vector is counted in `progress`.
     pub(crate) fn new(setup: &'a Setup, texts: T, first: u64, progress: &'a watch::Sender<Progress>) -> Self {
         let batch = u64::from(setup.job.embed.batch.max(1));
         let batches = texts.len().div_ceil(batch);
@@ -53,14 +51,8 @@ impl<'a, T: Texts> Preparation<'a, T> {
             next: 0,
             batches,
             missing: batches,
-            embedded: 0,
             progress,
         }
-    }
-
-    /// How many texts there are.
-    pub(crate) fn texts(&self) -> u64 {
-        self.texts.len()
     }
 
     /// The texts, and the number of batches that are embedded by now.
@@ -107,9 +99,8 @@ impl<T: Texts> Producer for Preparation<'_, T> {
                 output: Output::Vectors(vectors),
                 ..
             }) if vectors.len() as u64 == members.end - members.start => {
-                self.embedded += members.end - members.start;
-                let embedded = (self.embedded, self.texts.len());
-                self.progress.send_modify(|progress| progress.embedded = embedded);
+                self.progress
+                    .send_modify(|progress| progress.embedded.0 += members.end - members.start);
                 for (place, vector) in members.zip(vectors) {
                     self.texts.take(place, vector);
                 }

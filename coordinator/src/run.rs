@@ -352,9 +352,9 @@ impl Coordinator<'_> {
         texts: T,
         after: u64,
     ) -> Result<(T, u64), Error> {
+        let all = texts.len();
         let mut preparation = Preparation::new(self.setup, texts, after, &self.progress);
         if !preparation.finished() {
-            let all = preparation.texts();
             self.progress.send_modify(|progress| {
                 progress.phase = phase.into();
                 progress.embedded = (0, all);
