@@ -208,6 +208,12 @@ impl Events {
         self.account().is_some()
     }
 
+    /// True for a run that has ended, also where it was reopened since.
+    #[cfg(feature = "api")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.over() || self.reopened().is_some()
+    }
+
     /// The limit that the run was last given, where that was after its start.
     pub fn limit(&self) -> Option<Limit> {
         self.list.iter().rev().find_map(|event| match event {

@@ -20,8 +20,7 @@ impl Api {
             }
             let state = (self.services.states)(run);
             let events = Events::load(state.as_ref()).await?;
-            let ended = events.over() || events.reopened().is_some();
-            Ok(!ended || read(state.as_ref(), START).await?.is_none())
+            Ok(!events.has_ended() || read(state.as_ref(), START).await?.is_none())
         };
         deleted.await.map_err(|error: crate::Error| run_status(&error))
     }

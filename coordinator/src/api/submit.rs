@@ -223,7 +223,7 @@ impl Api {
 fn stays(known: &Run, events: &Events) -> bool {
     match known.ending {
         Some(Ending::Cancelled) => true,
-        Some(Ending::Finished) => !events.over() && events.reopened().is_none(),
+        Some(Ending::Finished) => !events.has_ended(),
         Some(Ending::Failed { .. }) | None => false,
     }
 }
