@@ -131,18 +131,17 @@ fn find(
 /// What is to be done where no worker takes tasks.
 fn no_worker(drained: &[String]) -> String {
     let start = "start some with `gristmill worker`, beside the same servers and store";
-    let names: Vec<String> = drained
-        .iter()
-        .take(DRAINED_NAMED)
-        .map(|name| format!("`{name}`"))
-        .collect();
     let way_out = match drained {
         [] => return format!("there is no worker: {start}"),
         [one] => format!(
-            "{} was drained, and takes tasks again once it is started after `gristmill undrain {one}`",
-            names.join("")
+            "`{one}` was drained, and takes tasks again once it is started after `gristmill undrain {one}`"
         ),
         many => {
+            let names: Vec<String> = many
+                .iter()
+                .take(DRAINED_NAMED)
+                .map(|name| format!("`{name}`"))
+                .collect();
             let more = match many.len().saturating_sub(DRAINED_NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
