@@ -1,5 +1,6 @@
 //! What the votes on an evaluation's answers come to: by pair of models, as a whole and by parts of the set, and how they agree with the grades.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gristmill_domain::stats::holm;
@@ -9,7 +10,9 @@ use gristmill_picture::evaluation::Part;
 use gristmill_picture::parts::{IntervalRow, Intervals, Table};
 
 use super::arena::Arena;
-use super::votes::{Choice, StoredVotes, Vote};
+use super::grading::StoredAnswer;
+use super::items::StoredItem;
+use super::votes::{Choice, Place, StoredVotes, Vote};
 use super::words::{p_value, percent, range};
 
 /// What votes come to.
@@ -42,28 +45,24 @@ pub struct PairPreference {
     pub agreement: GradeAgreement,
 }
 
-/// The question, format and voter of a vote.
-type Place<'a> = (&'a str, &'a str, &'a str);
-
 /// Counts votes.
 pub fn preferences(arena: &Arena, stored: &StoredVotes) -> Preferences {
     let mut last: Vec<&Vote> = Vec::new();
-    let mut places: HashMap<(Place<'_>, Vec<&String>), usize> = HashMap::new();
+    let mut places: HashMap<_, usize> = HashMap::new();
     for vote in &stored.votes {
-        let key = (place(vote), vote.answers.keys().collect());
-        match places.get(&key) {
-            Some(at) => last[*at] = vote,
-            None => {
-                places.insert(key, last.len());
+        match places.entry(vote.contest()) {
+            Entry::Occupied(known) => last[*known.get()] = vote,
+            Entry::Vacant(new) => {
+                new.insert(last.len());
                 last.push(vote);
             }
         }
     }
-    let (counted, outdated): (Vec<&Vote>, Vec<&Vote>) =
-        last.into_iter().partition(|vote| arena.voted(vote).is_some());
+    let voted = last.iter().filter_map(|vote| Voted::of(arena, vote));
+    let counted: Vec<Voted<'_>> = voted.collect();
     let mut voters: BTreeMap<&str, u64> = BTreeMap::new();
-    for vote in &counted {
-        *voters.entry(&vote.voter).or_default() += 1;
+    for voted in &counted {
+        *voters.entry(&voted.vote.voter).or_default() += 1;
     }
     Preferences {
         pairs: pairs(arena, &counted),
@@ -72,14 +71,25 @@ pub fn preferences(arena: &Arena, stored: &StoredVotes) -> Preferences {
             .into_iter()
             .map(|(name, votes)| (name.to_owned(), votes))
             .collect(),
-        revised: counted.iter().filter(|vote| vote.revised).count() as u64,
-        outdated: outdated.len() as u64,
+        revised: counted.iter().filter(|voted| voted.vote.revised).count() as u64,
+        outdated: (last.len() - counted.len()) as u64,
         damaged: stored.damaged.clone(),
     }
 }
 
-fn place(vote: &Vote) -> Place<'_> {
-    (&vote.voter, &vote.item, &vote.prompt_format)
+/// A vote with the question and the answers that it is on.
+struct Voted<'a> {
+    vote: &'a Vote,
+    item: &'a StoredItem,
+    answers: HashMap<&'a str, &'a StoredAnswer>,
+}
+
+impl<'a> Voted<'a> {
+    /// `None` where the evaluation has other answers now.
+    fn of(arena: &'a Arena, vote: &'a Vote) -> Option<Self> {
+        let (item, answers) = arena.voted(vote)?;
+        Some(Self { vote, item, answers })
+    }
 }
 
 /// A vote on two answers, with the parts of the set that their question belongs to.
@@ -88,25 +98,26 @@ struct Counted {
     parts: BTreeMap<String, String>,
 }
 
-fn pairs(arena: &Arena, votes: &[&Vote]) -> Vec<PairPreference> {
+fn pairs(arena: &Arena, votes: &[Voted<'_>]) -> Vec<PairPreference> {
     let names: Vec<&str> = arena.models().iter().map(|(name, _)| name.as_str()).collect();
     let both = names
         .iter()
         .enumerate()
         .flat_map(|(at, first)| names[at + 1..].iter().map(move |second| [*first, *second]));
-    both.filter_map(|pair| of_pair(arena, votes, pair)).collect()
+    both.filter_map(|pair| of_pair(votes, pair)).collect()
 }
 
-fn of_pair(arena: &Arena, votes: &[&Vote], pair: [&str; 2]) -> Option<PairPreference> {
+fn of_pair(votes: &[Voted<'_>], pair: [&str; 2]) -> Option<PairPreference> {
     // A vote on three answers may say of two of them what one on these two alone says: the later one counts.
     let mut last: BTreeMap<Place<'_>, (u64, Counted)> = BTreeMap::new();
-    for vote in votes {
-        let Some(counted) = on_pair(arena, vote, pair) else {
+    for voted in votes {
+        let Some(counted) = on_pair(voted, pair) else {
             continue;
         };
-        let known = last.get(&place(vote)).map(|(at, _)| *at);
-        if known.is_none_or(|at| at <= vote.at_ms) {
-            last.insert(place(vote), (vote.at_ms, counted));
+        let (place, at_ms) = (voted.vote.place(), voted.vote.at_ms);
+        let known = last.get(&place).map(|(at, _)| *at);
+        if known.is_none_or(|at| at <= at_ms) {
+            last.insert(place, (at_ms, counted));
         }
     }
     let all: Vec<Counted> = last.into_values().map(|(_, counted)| counted).collect();
@@ -122,8 +133,8 @@ fn of_pair(arena: &Arena, votes: &[&Vote], pair: [&str; 2]) -> Option<PairPrefer
 }
 
 /// What a vote says of two answers: of three answers, a vote for one of them says nothing of the other two.
-fn on_pair(arena: &Arena, vote: &Vote, pair: [&str; 2]) -> Option<Counted> {
-    let (item, answers) = arena.voted(vote)?;
+fn on_pair(voted: &Voted<'_>, pair: [&str; 2]) -> Option<Counted> {
+    let Voted { vote, item, answers } = voted;
     let [first, second] = pair.map(|model| answers.get(model));
     let (first, second) = (first?, second?);
     let preferred = match &vote.choice {

@@ -53,14 +53,19 @@ pub struct Vote {
 }
 
 impl Vote {
-    /// True for two votes of one voter on the answers of the same models to one question: the later one replaces the other.
-    pub fn replaces(&self, other: &Self) -> bool {
-        self.voter == other.voter
-            && self.item == other.item
-            && self.prompt_format == other.prompt_format
-            && self.answers.keys().eq(other.answers.keys())
+    /// Who voted on which question, in which format.
+    pub(super) fn place(&self) -> Place<'_> {
+        (&self.voter, &self.item, &self.prompt_format)
+    }
+
+    /// The same with the models whose answers the vote is on: of two votes that have it in common, the later one replaces the other.
+    pub(super) fn contest(&self) -> (Place<'_>, Vec<&str>) {
+        (self.place(), self.answers.keys().map(String::as_str).collect())
     }
 }
+
+/// The voter of a vote, the item and its prompt format.
+pub(super) type Place<'a> = (&'a str, &'a str, &'a str);
 
 /// The hash by which a vote names an answer.
 pub fn answer_hash(reply: &str) -> String {
@@ -207,6 +212,7 @@ mod tests {
             "{:?}",
             stored.damaged
         );
-        assert!(bad.replaces(&tie) && !vote("bob", Choice::Tie).replaces(&tie));
+        assert_eq!(bad.contest(), tie.contest());
+        assert_ne!(vote("bob", Choice::Tie).contest(), tie.contest());
     }
 }
