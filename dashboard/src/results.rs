@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use gristmill_picture::evaluation::EvaluationPage;
 use gristmill_runs::evaluation::{
-    Arena, EVALUATION_FILE, Preferences, RESULT_FOLDER, VOTES_FILE, preferences, read_page, read_votes,
+    Arena, EVALUATION_FILE, Preferences, RESULT_FOLDER, VOTES_FILE, preferences, read_result, read_votes,
 };
 
 use crate::background::{Background, Known, Last, Wait};
-use crate::source::{Refusal, Source, Who};
+use crate::source::Refusal;
 
 /// How long a page waits for a result to be read, or for votes to be counted: those of a small evaluation are there by then.
 const WAIT: Duration = Duration::from_secs(2);
@@ -55,24 +55,18 @@ impl Default for Results {
 }
 
 impl Results {
-    /// The result of an evaluation.
+    /// The result of an evaluation in a folder.
     ///
     /// # Errors
-    /// An unknown run; a result that is not at hand, damaged, or cannot be read.
-    pub(crate) async fn of(
-        &self,
-        source: &dyn Source,
-        who: Who,
-        run: &str,
-    ) -> Result<Found<EvaluationResult>, Refusal> {
-        let folder = source.run_folder(who, run).await?;
+    /// A result that is damaged or cannot be read.
+    pub(crate) async fn of(&self, run: &str, folder: &Path) -> Result<Found<EvaluationResult>, Refusal> {
         let result = folder.join(RESULT_FOLDER);
         let Some(version) = written(&result.join(EVALUATION_FILE)) else {
             return Ok(Found::Nothing);
         };
         let make = |_| async move {
-            let arena = Arc::new(Arena::read(&result)?);
-            let page = read_page(&result)?;
+            let (page, arena) = read_result(&result)?;
+            let arena = Arc::new(arena);
             Ok(Some(EvaluationResult { page, arena, version }))
         };
         let due = |known: &Known<EvaluationResult>| known.version != Some(version);
@@ -80,22 +74,20 @@ impl Results {
         found(last)
     }
 
-    /// What the votes on the answers of an evaluation come to.
+    /// What the votes in a folder on the answers of its evaluation come to.
     ///
     /// # Errors
-    /// As of [`Results::of`]; votes that cannot be read.
+    /// Votes that cannot be read.
     pub(crate) async fn preferences(
         &self,
-        source: &dyn Source,
-        who: Who,
         run: &str,
+        folder: &Path,
         result: &EvaluationResult,
     ) -> Result<Found<Preferences>, Refusal> {
-        let folder = source.run_folder(who, run).await?;
         // Without a file there is no vote, and that is counted, too.
         let votes = written(&folder.join(VOTES_FILE)).unwrap_or(0);
         let version = result.version.rotate_left(1) ^ votes;
-        let arena = Arc::clone(&result.arena);
+        let (folder, arena) = (folder.to_owned(), Arc::clone(&result.arena));
         let make = |_| async move { Ok(Some(preferences(&arena, &read_votes(&folder)?))) };
         let due = |known: &Known<Preferences>| known.version != Some(version);
         let last = self.preferences.of(run, (version, Wait::Next(WAIT)), due, make);

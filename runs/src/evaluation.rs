@@ -92,14 +92,16 @@ pub async fn evaluation(
     Ok(evaluation)
 }
 
-/// What the page of a result shows, by the folder of the result or of its run.
+/// What the page of a result shows, and its answers to vote on, by the folder of the result or of its run.
 ///
 /// # Errors
 /// A result that is missing or damaged.
-pub fn read_page(path: &Path) -> anyhow::Result<EvaluationPage> {
+pub fn read_result(path: &Path) -> anyhow::Result<(EvaluationPage, Arena)> {
     let evaluation = read_evaluation(path)?;
-    let wrong = page::some_wrong(&evaluation, lines(path, ANSWERS_FILE)?)?;
-    Ok(page::page(&evaluation, &read_items(path)?, &wrong))
+    let (items, answers) = (read_items(path)?, read_answers(path)?);
+    let wrong = page::some_wrong(&evaluation, answers.iter().cloned().map(Ok))?;
+    let page = page::page(&evaluation, &items, &wrong);
+    Ok((page, Arena::of(evaluation, items, answers)))
 }
 
 /// Puts a folder in the place of another.

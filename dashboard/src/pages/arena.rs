@@ -14,9 +14,9 @@ use maud::{Markup, html};
 
 use super::act::{Fields, carried_out};
 use super::arena_answers::{blind, references, revealed};
-use super::arena_asked::ArenaAsked;
+use super::arena_asked::{ArenaAsked, check_evaluates};
 use super::long_text;
-use super::rows_asked::Pairs;
+use super::rows_asked::{Pairs, address};
 use crate::link;
 use crate::live::Asked;
 use crate::page::{Kind, Page, Part};
@@ -30,22 +30,17 @@ struct Site {
     wanted: ArenaAsked,
     arena: Arc<Arena>,
     models: Vec<usize>,
-    /// The last vote of the visitor on the answers of these models, by item and format.
-    votes: HashMap<(String, String), Vote>,
+    /// The last vote of the visitor on the answers of these models, where they are still the same.
+    votes: HashMap<Question, Vote>,
 }
 
 impl Site {
     async fn open(asked: &Asked, run: String, pairs: &Pairs) -> Result<Self, Refusal> {
         let (source, who) = (asked.app.source.as_ref(), asked.visitor.session.who);
-        if asked.app.evaluations.kind(source, who, &run).await == Kind::Rows {
-            // A run that is not known is refused here.
-            source.run(who, &run).await?;
-            return Err(Refusal::not_found(format!(
-                "Run {run} makes rows: answers are voted on where an evaluation asked models (`gristmill eval`)."
-            )));
-        }
+        check_evaluates(&asked.app, who, &run).await?;
         let wanted = ArenaAsked::read(pairs, source.voter(who))?;
-        let result = match asked.app.results.of(source, who, &run).await? {
+        let folder = source.run_folder(who, &run).await?;
+        let result = match asked.app.results.of(&run, &folder).await? {
             Found::Result(result) => result,
             Found::Reading => {
                 return Err(Refusal::new(
@@ -67,7 +62,6 @@ impl Site {
             ));
         }
         let models = wanted.models(&arena)?;
-        let folder = source.run_folder(who, &run).await?;
         let votes = tokio::task::spawn_blocking(move || read_votes(&folder)).await;
         let votes = votes.map_err(anyhow::Error::from)??.votes;
         let names: BTreeSet<&str> = models
@@ -78,28 +72,27 @@ impl Site {
             let of = vote.answers.keys().map(String::as_str);
             vote.voter == wanted.voter && of.eq(names.iter().copied())
         });
+        // Later ones take the place of earlier ones.
+        let mut votes: HashMap<Question, Vote> = mine
+            .filter_map(|vote| Some((arena.asked(&vote.item, &vote.prompt_format)?, vote)))
+            .collect();
+        votes.retain(|_, vote| arena.has_answers_of(vote));
         Ok(Self {
-            // Later ones take the place of earlier ones.
-            votes: mine
-                .map(|vote| ((vote.item.clone(), vote.prompt_format.clone()), vote))
-                .collect(),
+            votes,
             run,
             wanted,
-            arena: Arc::clone(&arena),
+            arena,
             models,
         })
     }
 
-    /// The last vote of the visitor on these answers.
-    fn voted(&self, contest: &Contest<'_>) -> Option<&Vote> {
-        let key = (contest.item.item.clone(), contest.format.to_owned());
-        let vote = self.votes.get(&key)?;
-        (vote.answers == hashes(contest)).then_some(vote)
-    }
-
-    fn has_voted(&self, question: Question) -> bool {
-        let contest = self.arena.contest(question, &self.models, &self.wanted.voter);
-        contest.is_some_and(|contest| self.voted(&contest).is_some())
+    /// A question with the answers of these models, by its names.
+    fn find(&self, item: &str, format: &str) -> Result<(Question, Contest<'_>), Refusal> {
+        let found = self.arena.asked(item, format).and_then(|question| {
+            let contest = self.arena.contest(question, &self.models, &self.wanted.voter)?;
+            Some((question, contest))
+        });
+        found.ok_or_else(|| Refusal::not_found("These models have no answers to such a question."))
     }
 
     fn address(&self, page: &str) -> String {
@@ -108,11 +101,7 @@ impl Site {
 
     fn contest_address(&self, question: Question) -> String {
         let (item, format) = self.arena.names(question);
-        self.address(&format!(
-            "arena/{}/{}",
-            link::encoded(item),
-            link::encoded(format)
-        ))
+        self.address(&contest_page(item, format))
     }
 
     fn page(&self, title: &str) -> Page {
@@ -120,6 +109,11 @@ impl Site {
             .of(&self.run, Kind::Evaluation)
             .still()
     }
+}
+
+/// The page of a question in a format.
+fn contest_page(item: &str, format: &str) -> String {
+    format!("arena/{}/{}", link::encoded(item), link::encoded(format))
 }
 
 /// The hashes by which a vote names these answers, by model.
@@ -150,7 +144,8 @@ pub(super) async fn start(asked: Asked, Path(run): Path<String>, Query(pairs): Q
         let site = Site::open(&asked, run, &pairs).await?;
         let may = asked.app.source.check_voter(asked.visitor.session.who);
         let queue = site.arena.queue(&site.models, &site.wanted.voter);
-        let done = queue.asked.iter().filter(|question| site.has_voted(**question));
+        let voted = |question: &&Question| site.votes.contains_key(*question);
+        let done = queue.asked.iter().filter(voted);
         let done = done.count();
         Ok(site
             .page("Blind arena")
@@ -228,7 +223,7 @@ pub(super) async fn next(asked: Asked, Path(run): Path<String>, Query(pairs): Qu
         let mut open = rest
             .iter()
             .chain(before)
-            .filter(|question| !site.has_voted(**question));
+            .filter(|question| !site.votes.contains_key(*question));
         Ok::<_, Refusal>(match open.next() {
             Some(question) => site.contest_address(*question),
             None => site.address("arena"),
@@ -258,22 +253,11 @@ pub(super) async fn contest(
     let page = async {
         let site = Site::open(&asked, run, &pairs).await?;
         named(&site)?;
-        let contest = find(&site, &item, &format)?;
-        let vote = site.voted(&contest);
+        let (question, contest) = site.find(&item, &format)?;
+        let vote = site.votes.get(&question);
         let may = asked.app.source.check_voter(asked.visitor.session.who).is_ok();
-        let here = site.address(&format!(
-            "arena/{}/{}",
-            link::encoded(&item),
-            link::encoded(&format)
-        ));
-        let text = |place: &str| {
-            let page = format!(
-                "arena/{}/{}/text/{place}",
-                link::encoded(&item),
-                link::encoded(&format)
-            );
-            site.address(&page)
-        };
+        let here = site.contest_address(question);
+        let text = |place: &str| site.address(&format!("{}/text/{place}", contest_page(&item, &format)));
         let next = site.wanted.after(&site.run, &site.models, (&item, &format));
         let token = &asked.visitor.session.form_token;
         let content = match vote {
@@ -298,13 +282,6 @@ pub(super) async fn contest(
     asked.answer(page.await)
 }
 
-fn find<'a>(site: &'a Site, item: &str, format: &str) -> Result<Contest<'a>, Refusal> {
-    let question = site.arena.asked(item, format);
-    question
-        .and_then(|question| site.arena.contest(question, &site.models, &site.wanted.voter))
-        .ok_or_else(|| Refusal::not_found("These models have no answers to such a question."))
-}
-
 /// Stores a vote, and leads to the question with the names of the models.
 pub(super) async fn carry_out(
     asked: Asked,
@@ -312,23 +289,19 @@ pub(super) async fn carry_out(
     Query(pairs): Query<Pairs>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let page = format!("arena/{}/{}", link::encoded(&item), link::encoded(&format));
-    let then = super::rows_asked::address(
-        &run,
-        &page,
-        &pairs
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.clone()))
-            .collect::<Vec<_>>(),
-    );
+    let said: Vec<_> = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    let then = address(&run, &contest_page(&item, &format), &said);
     let doing = async {
         asked.app.source.check_voter(asked.visitor.session.who)?;
         let site = Site::open(&asked, run.clone(), &pairs).await?;
         named(&site)?;
-        let contest = find(&site, &item, &format)?;
+        let (question, contest) = site.find(&item, &format)?;
         let choice = choice(&contest, fields.get("choice").map_or("", String::as_str))?;
         let mut vote = vote(&site.wanted.voter, &contest, choice);
-        vote.revised = site.voted(&contest).is_some();
+        vote.revised = site.votes.contains_key(&question);
         let act = Act::Vote {
             run,
             vote: Box::new(vote),
@@ -364,12 +337,12 @@ pub(super) async fn text(
     let found = async {
         let site = Site::open(&asked, run, &pairs).await?;
         named(&site)?;
-        let contest = find(&site, &item, &format)?;
+        let (question, contest) = site.find(&item, &format)?;
         let text = match place.as_str() {
             "passage" => contest.item.context.clone(),
             "question" => Some(contest.item.question.clone()),
             // The right answer is told after the vote.
-            "reference" | "written" if site.voted(&contest).is_none() => None,
+            "reference" | "written" if !site.votes.contains_key(&question) => None,
             "reference" => Some(references(contest.item)),
             "written" => Some(contest.item.answer.clone()),
             place => {

@@ -1,10 +1,12 @@
-//! What an address of the arena asks for: who votes, and on which models' answers.
+//! What an address of the arena asks for: who votes, on which models' answers, of which evaluation.
 
 use gristmill_domain::near::nearest;
 use gristmill_runs::evaluation::{Arena, MODELS_MAX};
 
 use super::rows_asked::{Pairs, address};
-use crate::source::Refusal;
+use crate::app::App;
+use crate::page::Kind;
+use crate::source::{Refusal, Who};
 
 /// The longest name of a voter, characters.
 const VOTER_CHARS_MAX: usize = 64;
@@ -106,6 +108,22 @@ impl ArenaAsked {
     pub(super) fn names_itself(&self) -> bool {
         self.named_by_address
     }
+}
+
+/// Refuses a run whose answers are not voted on, since it makes rows.
+///
+/// # Errors
+/// Such a run; an unknown one.
+pub(super) async fn check_evaluates(app: &App, who: Who, run: &str) -> Result<(), Refusal> {
+    let source = app.source.as_ref();
+    if app.evaluations.kind(source, who, run).await == Kind::Evaluation {
+        return Ok(());
+    }
+    // A run that is not known is refused here.
+    source.run(who, run).await?;
+    Err(Refusal::not_found(format!(
+        "Run {run} makes rows: answers are voted on where an evaluation asked models (`gristmill eval`)."
+    )))
 }
 
 fn voter(text: &str) -> Result<String, Refusal> {

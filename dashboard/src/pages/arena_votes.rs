@@ -9,6 +9,7 @@ use gristmill_picture::parts::Severity;
 use gristmill_runs::evaluation::{PairPreference, Preferences};
 use maud::{Markup, html};
 
+use super::arena_asked::check_evaluates;
 use super::result_parts::{intervals, table, verdict};
 use crate::app::App;
 use crate::link;
@@ -27,16 +28,11 @@ pub(super) async fn votes(asked: Asked, Path(run): Path<String>) -> Response {
 }
 
 async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
-    let source = app.source.as_ref();
-    if app.evaluations.kind(source, who, &run).await == Kind::Rows {
-        source.run(who, &run).await?;
-        return Err(Refusal::not_found(format!(
-            "Run {run} makes rows: answers are voted on where an evaluation asked models (`gristmill eval`)."
-        )));
-    }
+    check_evaluates(&app, who, &run).await?;
     let page = Page::new(format!("Votes on the answers of {run}"), Part::Runs).of(&run, Kind::Evaluation);
     let wait = |page: Page| page.with("votes", html! { p.quiet { "The votes are being counted…" } });
-    let result = match app.results.of(source, who, &run).await? {
+    let folder = app.source.run_folder(who, &run).await?;
+    let result = match app.results.of(&run, &folder).await? {
         Found::Result(result) => result,
         Found::Reading => return Ok(wait(page)),
         Found::Nothing => {
@@ -45,7 +41,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
             return Ok(page.with("votes", none));
         }
     };
-    Ok(match app.results.preferences(source, who, &run, &result).await? {
+    Ok(match app.results.preferences(&run, &folder, &result).await? {
         Found::Result(found) => page
             .with("votes", summary(&run, &found))
             .with(

@@ -1,5 +1,6 @@
 //! An evaluation: how far it is, and once it has ended, how good its models are, with what the votes on their answers say.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gristmill_domain::words::{many, thousands};
@@ -37,16 +38,20 @@ pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, 
         .with("verdict", state(&app, who, &run, &workers))
         .with("alerts", alerts(&run));
     // One panel that fails leaves the rest.
-    let found = app.results.of(app.source.as_ref(), who, &run.run).await;
-    let page = match found {
-        Ok(Found::Result(result)) => {
-            let votes = votes(&app, who, &run.run, &result).await;
+    let found = async {
+        let folder = app.source.run_folder(who, &run.run).await?;
+        let found = app.results.of(&run.run, &folder).await?;
+        Ok::<_, Refusal>((folder, found))
+    };
+    let page = match found.await {
+        Ok((folder, Found::Result(result))) => {
+            let votes = votes(&app, &run.run, &folder, &result).await;
             page.with("result", told(&result.page))
                 .with("votes", votes)
                 .with("parts", parts(&result.page))
         }
-        Ok(Found::Reading) => page.with("result", html! { p.quiet { "The result is being read…" } }),
-        Ok(Found::Nothing) => page
+        Ok((_, Found::Reading)) => page.with("result", html! { p.quiet { "The result is being read…" } }),
+        Ok((_, Found::Nothing)) => page
             .with("headlines", so_far(&rows, &budget, on, cluster))
             .with("result", not_there(&run, on)),
         Err(refusal) => page.with("headlines", so_far(&rows, &budget, on, cluster)).with(
@@ -181,11 +186,8 @@ fn each(id: &str, title: &str, head: &str, colour: usize, parts: &[ResultPart]) 
 }
 
 /// What the votes say, and where to vote.
-async fn votes(app: &App, who: Who, run: &str, result: &EvaluationResult) -> Markup {
-    let found = app
-        .results
-        .preferences(app.source.as_ref(), who, run, result)
-        .await;
+async fn votes(app: &App, run: &str, folder: &Path, result: &EvaluationResult) -> Markup {
+    let found = app.results.preferences(run, folder, result).await;
     let arena = link::of_run(run, "arena");
     html! {
         @if result.arena.models().len() > 1 {

@@ -4,11 +4,11 @@
 //! again changes nothing, and a place says nothing of the model. Each question comes up once in one of its formats before any comes up again.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use gristmill_domain::id::ContentId;
 use gristmill_domain::job::EvaluatedRole;
 
+use super::figures::Evaluation;
 use super::grading::StoredAnswer;
 use super::items::StoredItem;
 use super::votes::{Vote, answer_hash};
@@ -58,22 +58,18 @@ pub struct Queue {
 }
 
 impl Arena {
-    /// Reads the answers of a finished evaluation, by its folder.
-    ///
-    /// # Errors
-    /// A result that is missing or damaged.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let evaluation = super::read_evaluation(path)?;
+    /// Of a finished evaluation, with its questions and the answers to them.
+    pub(super) fn of(evaluation: Evaluation, items: Vec<StoredItem>, answers: Vec<StoredAnswer>) -> Self {
         let models = evaluation.models.into_iter();
         let empty = Self {
             run: evaluation.run,
             models: models.map(|model| (model.model, model.role)).collect(),
             formats: evaluation.formats,
-            items: super::read_items(path)?,
+            items,
             places: HashMap::new(),
             answers: HashMap::new(),
         };
-        Ok(empty.with(super::read_answers(path)?))
+        empty.with(answers)
     }
 
     /// The same with answers, each at its place. Those of other models or to other questions are left out.
@@ -195,6 +191,11 @@ impl Arena {
         drawn.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         queue.asked = drawn.into_iter().map(|(.., asked)| asked).collect();
         queue
+    }
+
+    /// Whether the answers that a vote is on are those of the evaluation.
+    pub fn has_answers_of(&self, vote: &Vote) -> bool {
+        self.voted(vote).is_some()
     }
 
     /// The answers that a vote is on, where they are still those that were voted on: the question, and its answers by model.
