@@ -118,7 +118,9 @@ fn register_status(error: &gristmill_ports::register::Error) -> Status {
 /// The answer where the register or the ledger failed, which are both in Redis.
 fn without_redis(error: &dyn std::error::Error) -> Status {
     Status::unavailable(format!(
-        "Redis cannot be reached or used now, and without it no coordinator can say how runs stand: {}\nhelp: no run is lost: nothing is begun          meanwhile, and runs go on by themselves once Redis answers again. `gristmill doctor` says what is wrong with it, and          docs/runbooks.md, \"Dependency unusable\", what to do",
+        "Redis cannot be reached or used now, and without it no coordinator can say how runs stand: {}\nhelp: no run is lost: nothing is begun meanwhile, and \
+         runs go on by themselves once Redis answers again. `gristmill doctor` says what is wrong with it, and \
+         docs/runbooks.md, \"Dependency unusable\", what to do",
         told(error)
     ))
 }
