@@ -84,6 +84,7 @@ pub(super) struct Graded {
 /// The answers of one model.
 #[derive(Debug, Default)]
 pub(super) struct GradedModel {
+    name: String,
     pub(super) set: GradedSet,
     /// Calls that failed for good, or that no money was left for.
     pub(super) failed: u64,
@@ -99,6 +100,13 @@ pub(super) struct GradedModel {
 }
 
 impl GradedModel {
+    fn of(model: &EvaluatedModel) -> Self {
+        Self {
+            name: model.name(),
+            ..Self::default()
+        }
+    }
+
     /// How well it predicts the rows' texts; `None` where it was not asked.
     pub(super) fn perplexity(&self) -> Option<Perplexity> {
         Perplexity::of(self.texts.iter().copied())
@@ -152,10 +160,9 @@ pub(super) async fn grade(state: &dyn Blobs, asked: &Asked<'_>, file: &Path) -> 
         .evaluate
         .iter()
         .flat_map(|evaluate| &evaluate.models);
-    let names: Vec<String> = models.map(EvaluatedModel::name).collect();
+    graded.models = models.map(GradedModel::of).collect();
     let forms = Forms::of(&asked.start.job);
-    let mut answers: Vec<Vec<GradedAnswer>> = vec![Vec::new(); names.len()];
-    graded.models = names.iter().map(|_| GradedModel::default()).collect();
+    let mut answers: Vec<Vec<GradedAnswer>> = vec![Vec::new(); graded.models.len()];
     for name in &segments {
         for result in journal.results(name).await? {
             let task = asked.plan.task(result.address);
@@ -165,10 +172,9 @@ pub(super) async fn grade(state: &dyn Blobs, asked: &Asked<'_>, file: &Path) -> 
             }
             match task {
                 EvaluationTask::Answer(question) => {
-                    let Some(mut stored) = graded.answer(asked, &forms, &mut read, question, &result) else {
+                    let Some(stored) = graded.answer(asked, &forms, &mut read, question, &result) else {
                         continue;
                     };
-                    stored.model.clone_from(&names[question.model]);
                     serde_json::to_writer(&mut out, &stored).with_context(told)?;
                     out.write_all(b"\n").with_context(told)?;
                     answers[question.model].push(stored.graded);
@@ -229,7 +235,8 @@ impl Graded {
         let said = match output {
             Some(Output::Fields(fields)) => HeldOutAnswer::of(fields),
             Some(Output::Likelihoods(likelihoods)) => {
-                let stored = chosen(&asked.start.job, item, format, likelihoods, result.cost.usd.0);
+                let job = &asked.start.job;
+                let stored = chosen(&model.name, job, item, format, likelihoods, result.cost.usd.0);
                 match &stored {
                     Some(stored) => {
                         let key = (item.item.clone(), format.name().to_owned());
@@ -275,7 +282,7 @@ impl Graded {
         let form = forms.form(format).check(&said.answer.answer);
         let form = if said.cut { form.cut_off() } else { form };
         Some(StoredAnswer {
-            model: String::new(),
+            model: model.name.clone(),
             graded: of_item(item, format, grade, form),
             detail,
             cut: said.cut,
@@ -319,6 +326,7 @@ fn of_item(item: &StoredItem, format: PromptFormat, grade: Grade, form: FormChec
 
 /// The likeliest label as an answer. Such an answer has its form, since the model did not write it.
 fn chosen(
+    model: &str,
     job: &Job,
     item: &StoredItem,
     format: PromptFormat,
@@ -340,7 +348,7 @@ fn chosen(
             likelihood: *likelihood,
         });
     Some(StoredAnswer {
-        model: String::new(),
+        model: model.to_owned(),
         graded: of_item(
             item,
             format,
