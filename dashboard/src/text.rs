@@ -59,6 +59,11 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     }
 }
 
+/// The same of a share, 0 to 1.
+pub(crate) fn share(share: f64) -> String {
+    format!("{:.1}\u{a0}%", 100.0 * share)
+}
+
 /// Money of a run. A run whose prices are not known has none: it shows a dash, never `$0`.
 pub(crate) fn money(usd: MicroUsd, priced: bool) -> String {
     match priced || usd.0 > 0 {

@@ -22,7 +22,7 @@ use crate::live::{Asked, show};
 use crate::measures::Measured;
 use crate::page::{Kind, Page, Part};
 use crate::source::{Refusal, Who};
-use crate::text::{Shown, percent};
+use crate::text::{Shown, percent, share};
 
 /// Fields of a query, in their order.
 type Pairs = Vec<(String, String)>;
@@ -209,7 +209,6 @@ fn numbers(sides: &[Side; 2]) -> Markup {
     let known = |side: &Side, count: u64| side.rows.known.then_some(count as f64);
     let usd = |value: f64| MicroUsd(value.round() as u64).to_string();
     let whole = |value: f64| thousands(value.round() as u64);
-    let share = |value: f64| format!("{:.1}\u{a0}%", 100.0 * value);
     let met = |side: &Side| {
         let progress = side.run.progress.as_ref()?;
         (progress.concepts_wanted > 0).then(|| progress.concepts_met as f64 / progress.concepts_wanted as f64)

@@ -7,13 +7,15 @@ use axum::response::Response;
 use gristmill_domain::words::{many, thousands};
 use gristmill_lineage::{Generation, Lineage, Settings};
 use gristmill_picture::lines::{Chart, Value};
+use gristmill_picture::parts::Severity;
 use maud::{Markup, PreEscaped, html};
 
 use super::bars::bar;
+use super::result_parts;
 use crate::live::Asked;
 use crate::page::{Page, Part};
 use crate::source::Refusal;
-use crate::text::Shown;
+use crate::text::{Shown, share};
 
 /// Generations that are shown of a lineage, the newest.
 const SHOWN_MAX: usize = 100;
@@ -47,7 +49,7 @@ fn section(number: usize, folder: &Path) -> Markup {
         section aria-labelledby=(title) {
             h2 id=(title) { (Shown(&shown)) }
             @match read(folder) {
-                Err(error) => p.verdict.bad { span.sign aria-hidden="true" { "✗" } (Shown(&format!("{error:#}"))) },
+                Err(error) => (result_parts::verdict(Severity::Bad, &format!("{error:#}"))),
                 Ok((settings, generations)) => (lineage(number, &settings, &generations)),
             }
         }
@@ -91,15 +93,22 @@ fn lineage(number: usize, settings: &Settings, generations: &[Generation]) -> Ma
 fn verdict(settings: &Settings, newest: &Generation) -> Markup {
     let below = newest.synthetic.share <= newest.ceiling.max_synthetic_share;
     let fine = below && newest.depth <= settings.max_depth;
-    let (class, sign) = if fine { ("good", "✓") } else { ("bad", "✗") };
+    let severity = if fine { Severity::Good } else { Severity::Bad };
+    let deep = match newest.synthetic.rows {
+        0 => String::new(),
+        _ => format!(" Its rows are at most {} deep.", newest.depth),
+    };
+    let says = format!(
+        "Generation {} has {}: {} real, and {} synthetic, which is {} of at most {}.{deep}",
+        newest.number,
+        many(newest.rows(), "row"),
+        thousands(newest.anchor.with_repeats),
+        thousands(newest.synthetic.rows),
+        share(newest.synthetic.share),
+        share(newest.ceiling.max_synthetic_share)
+    );
     html! {
-        p class={ "verdict " (class) } {
-            span.sign aria-hidden="true" { (sign) }
-            "Generation " (newest.number) " has " (many(newest.rows(), "row")) ": " (thousands(newest.anchor.with_repeats)) " real, and "
-            (thousands(newest.synthetic.rows)) " synthetic, which is " (share(newest.synthetic.share)) " of at most "
-            (share(newest.ceiling.max_synthetic_share)) ". "
-            @if newest.synthetic.rows > 0 { "Its rows are at most " (newest.depth) " deep." }
-        }
+        (result_parts::verdict(severity, &says))
         @if !newest.warnings.is_empty() {
             ul.gates { @for warning in &newest.warnings {
                 li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(warning)) } }
@@ -228,8 +237,4 @@ fn quarantine(number: usize, newest: &Generation) -> Markup {
         }
         p.quiet { "No training row of generation " (newest.number) " is a held-out row: they were compared " (Shown(&checked)) "." }
     }
-}
-
-fn share(share: f64) -> String {
-    format!("{:.1}\u{a0}%", 100.0 * share)
 }
