@@ -17,10 +17,9 @@ pub(crate) struct Page {
 }
 
 /// What a run is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// It makes rows.
-    #[default]
     Rows,
     /// It asks held-out questions.
     Evaluation,

@@ -10,7 +10,7 @@ use gristmill_runs::evaluation::{PairPreference, Preferences};
 use maud::{Markup, html};
 
 use super::arena_asked::check_evaluates;
-use super::result_parts::{intervals, table, verdict};
+use super::result_parts::{intervals, no_votes, table, verdict};
 use crate::app::App;
 use crate::link;
 use crate::live::{Asked, show};
@@ -56,7 +56,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
 fn summary(run: &str, found: &Preferences) -> Markup {
     html! {
         @if found.votes == 0 {
-            p { "Nobody has voted yet. " a href=(link::of_run(run, "arena")) { "The blind arena" } " shows the models' answers side by side, without their names." }
+            (no_votes(run))
         } @else {
             p {
                 (many(found.votes, "vote")) " by "

@@ -10,7 +10,7 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 
 use super::parts::{Budget, RowCounts, goes_on};
-use super::result_parts::{headlines, intervals, table, verdict};
+use super::result_parts::{headlines, intervals, no_votes, table, verdict};
 use super::run::{about, alerts, state};
 use super::{course, flow};
 use crate::app::App;
@@ -188,7 +188,6 @@ fn each(id: &str, title: &str, head: &str, colour: usize, parts: &[ResultPart]) 
 /// What the votes say, and where to vote.
 async fn votes(app: &App, run: &str, folder: &Path, result: &EvaluationResult) -> Markup {
     let found = app.results.preferences(run, folder, result).await;
-    let arena = link::of_run(run, "arena");
     html! {
         @if result.arena.models().len() > 1 {
             section aria-labelledby="votes-title" {
@@ -197,10 +196,10 @@ async fn votes(app: &App, run: &str, folder: &Path, result: &EvaluationResult) -
                     Err(refusal) => p.verdict.warn { span.sign aria-hidden="true" { "!" } (Prose(&refusal.text)) },
                     Ok(Found::Result(found)) if found.votes > 0 => {
                         ul { @for pair in &found.pairs { li { (Shown(&pair.told())) } } }
-                        p { a href=(link::of_run(run, "arena/votes")) { (many(found.votes, "vote")) } " in the blind arena. " a href=(arena) { "Vote" } }
+                        p { a href=(link::of_run(run, "arena/votes")) { (many(found.votes, "vote")) } " in the blind arena. " a href=(link::of_run(run, "arena")) { "Vote" } }
                     }
                     Ok(Found::Reading) => p.quiet { "The votes are being counted…" },
-                    Ok(_) => p { "Nobody has voted yet. " a href=(arena) { "The blind arena" } " shows the models' answers side by side, without their names." },
+                    Ok(_) => (no_votes(run)),
                 }
             }
         }

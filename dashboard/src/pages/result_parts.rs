@@ -1,9 +1,10 @@
-//! Parts of an evaluation's page: verdicts, headlines, tables with intervals, as its file `evaluation.html` draws them.
+//! Parts of an evaluation's pages: verdicts, headlines, tables with intervals, as its file `evaluation.html` draws them.
 
 use gristmill_domain::words::thousands;
 use gristmill_picture::parts::{Headline, IntervalRow, Intervals, Severity, Table};
 use maud::{Markup, html};
 
+use crate::link;
 use crate::text::Shown;
 
 /// Rows of a table with intervals that are shown.
@@ -19,6 +20,13 @@ pub(super) fn verdict(severity: Severity, text: &str) -> Markup {
         Severity::Bad => ("bad", "✗"),
     };
     html! { p class={ "verdict " (class) } { span.sign aria-hidden="true" { (sign) } (Shown(text)) } }
+}
+
+/// Where to vote, while nobody has.
+pub(super) fn no_votes(run: &str) -> Markup {
+    html! {
+        p { "Nobody has voted yet. " a href=(link::of_run(run, "arena")) { "The blind arena" } " shows the models' answers side by side, without their names." }
+    }
 }
 
 /// Numbers that stand for the whole.

@@ -88,18 +88,14 @@ impl Line {
         let cluster = app.source.is_cluster();
         let rows = RowCounts::reported(&run);
         let budget = Budget::of(&run);
-        let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
+        // What is left of an evaluation is counted in answers, whose pace is not known.
+        let paced = goes_on(&run) && !evaluates(&run);
+        let pace = app.samples.pace(&run.run, now_ms()).filter(|_| paced);
         Self {
             rows,
             attention: attention(&run, cluster),
-            rate: pace
-                .filter(|_| !evaluates(&run))
-                .map(|pace| rate(pace.accepted))
-                .unwrap_or_default(),
-            // What is left of an evaluation is counted in answers, whose pace is not known.
-            left: pace
-                .filter(|_| !evaluates(&run))
-                .and_then(|pace| seconds_left(&rows, &budget, &pace)),
+            rate: pace.map(|pace| rate(pace.accepted)).unwrap_or_default(),
+            left: pace.and_then(|pace| seconds_left(&rows, &budget, &pace)),
             budget,
             run,
         }
