@@ -122,11 +122,11 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
             form_kept(evaluation, card),
             format!("{:.0} words on average", card.words),
         );
-        if let Some(found) = &student.perplexity {
+        if let Ok([per_token, bits]) = perplexity(student) {
             add(
                 "perplexity",
-                format!("{:.2}", found.per_token),
-                format!("{:.3} bits a byte of the rows' text", found.bits_per_byte),
+                per_token,
+                format!("{bits} bits a byte of the rows' text"),
             );
         }
         if let Some((share, of)) = student.ungrounded {
