@@ -7,6 +7,7 @@ use axum::extract::{Form, Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use gristmill_domain::words::{many, thousands};
+use gristmill_picture::parts::Severity;
 use gristmill_runs::evaluation::{
     Arena, Asked as Question, Choice, Contest, MODELS_MAX, Queue, Vote, answer_hash, read_votes,
 };
@@ -16,6 +17,7 @@ use super::act::{Fields, carried_out};
 use super::arena_answers::{blind, references, revealed};
 use super::arena_asked::{ArenaAsked, check_evaluates};
 use super::long_text;
+use super::result_parts::verdict;
 use super::rows_asked::{Pairs, address};
 use crate::link;
 use crate::live::Asked;
@@ -197,7 +199,7 @@ fn about(site: &Site, queue: &Queue, done: usize, refused: Option<&Refusal>) -> 
             }
         }
         @if all == 0 {
-            p.verdict.warn { span.sign aria-hidden="true" { "!" } "There is no question that these models answered differently." }
+            (verdict(Severity::Warn, "There is no question that these models answered differently."))
         }
         p.quiet {
             "A question in a format counts once; each question comes up in one of its formats before any comes up in another. "

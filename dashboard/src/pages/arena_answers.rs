@@ -55,12 +55,18 @@ pub(super) fn blind(contest: &Contest<'_>, form: Option<(&str, &str)>, whole: Wh
 
 /// Buttons for votes that name no answer.
 fn neither(contest: &Contest<'_>) -> Markup {
-    let both = if contest.answers.len() == 2 { "Both" } else { "All" };
     html! {
         div.acts {
             button name="choice" value="tie" data-key="t" { "Equally good " kbd { "t" } }
-            button name="choice" value="bad" data-key="b" { (both) " are bad " kbd { "b" } }
+            button name="choice" value="bad" data-key="b" { (bad(contest)) " " kbd { "b" } }
         }
+    }
+}
+
+fn bad(contest: &Contest<'_>) -> &'static str {
+    match contest.answers.len() {
+        2 => "Both are bad",
+        _ => "All are bad",
     }
 }
 
@@ -101,7 +107,7 @@ pub(super) fn revealed(
                 } }
                 div.acts {
                     button name="choice" value="tie" { "Equally good" }
-                    button name="choice" value="bad" { @if contest.answers.len() == 2 { "Both are bad" } @else { "All are bad" } }
+                    button name="choice" value="bad" { (bad(contest)) }
                 }
             }
         }
