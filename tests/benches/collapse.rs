@@ -27,10 +27,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use gristmill_dataset::{DatasetRow, Options, Origin, Split, Writer, read_rows, split_files};
-use gristmill_tests::facts::{World, key, seeds};
-use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Quality};
-use gristmill_tests::study::Study;
+use gristmill_tests::facts::World;
+use gristmill_tests::study::{Study, asked_for};
 use serde_json::Value;
 
 const PLACES: usize = 24;
@@ -57,28 +55,7 @@ impl Lines {
         let world = World::new(PLACES, seed);
         let real = world.zipf(0, REAL.0, REAL.1);
         let pool = world.zipf(REAL.0.max(REAL.1), POOL, 1);
-        let keys = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: String| {
-            let path = keys.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let bench = Bench::new(Config {
-            seed,
-            key: KeyFiles {
-                pubmedqa: vec![file("real.jsonl", key(&real, &[]))],
-                new_from: vec![file("pool.jsonl", key(&pool, &[]))],
-                ..KeyFiles::default()
-            },
-            quality: Quality {
-                held_back: 1.0,
-                ..Quality::perfect()
-            },
-            ..Config::default()
-        })
-        .unwrap();
-        bench.write("seeds.jsonl", &seeds(&real)).unwrap();
-        let study = Study::new(bench, seed).unwrap();
+        let study = Study::new(&real, &pool, seed).unwrap();
         let mut lines = Self {
             study,
             first: String::new(),
@@ -143,7 +120,7 @@ impl Lines {
     /// Trains the student of a dataset and asks it the first run's test rows; returns the result's folder.
     fn student(&self, dataset: &str, name: &str) -> String {
         let begun = Instant::now();
-        let told = self.study.train(dataset, name, self.steps, 0).unwrap();
+        let told = self.study.train(dataset, name, self.steps).unwrap();
         let trained = begun.elapsed();
         let result = self.study.evaluate(&self.first, name, &[]).unwrap();
         println!(
@@ -227,7 +204,7 @@ impl Lines {
     /// Right answers in percent about the places asked about most, less and least, by their rank in the world. The product's `tail` is not
     /// that: of places with as many real rows, it takes those whose names come first.
     fn by_rank(&self, result: &str) -> [f64; 3] {
-        let lines = |file: &str| self.study.lines(&self.study.path(result).join(file)).unwrap();
+        let lines = |file: &str| self.study.lines(&format!("{result}/{file}")).unwrap();
         let places = World::new(PLACES, self.seed).places();
         let part = |item: &Value| {
             let place = item["concepts"][0].as_str().unwrap();
@@ -330,17 +307,12 @@ impl Arm {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let mut number = |default: u64| {
-        args.next()
-            .map_or(default, |text| text.parse().expect("a number"))
-    };
-    let (first, last, steps) = (number(1), number(1), number(400));
+    let (seeds, steps) = asked_for().unwrap();
     println!(
         "{:>4} {:<10} {:>3} {:<4} {:>5} {:>6} {:>6} change (95 %)             form   after  stage                        gate",
         "seed", "arm", "gen", "part", "items", "first", "after"
     );
-    for seed in first..=last {
+    for seed in seeds {
         let lines = Lines::new(seed, steps);
         let dataset = lines.generation("lineage-first", &lines.first.clone(), 1, &[]);
         let first = lines.student(&dataset, "student-1");

@@ -20,14 +20,11 @@
 
 use std::time::Instant;
 
-use gristmill_tests::facts::{Asked, World, key, seeds};
-use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Quality};
-use gristmill_tests::study::Study;
+use gristmill_tests::facts::{Asked, World};
+use gristmill_tests::study::{Study, asked_for, recipe, training};
 use serde_json::Value;
 
-/// As `asked.yaml`, with a concept for each row, so that rows count for what they are aimed at.
-const TAGGED: &str = "recipe: tagged\nversion: 1\nabout: A question that somebody asks, and the teacher's answer.\nsteps:\n  - ask: question\n    model: judge\n    prompt: about.txt\n    reply:\n      - question: question\n  - distinct: question\n  - ask: answer\n    prompt: answer\n    reply:\n      - answer: answer\n  - tag: concept\nrow: {form: instruction, question: question, answer: answer}\n";
+/// A question is asked for by an example, and may be about anything where no concept is named.
 const ABOUT: &str = "version: 1\n=== user\nWrite a new question like the example.\n<example>\n{{ seed_question }}\n</example>\n{%- if concept %}\nIt is about this concept: <concept>{{ concept }}</concept>\n{%- endif %}\nReply with a JSON object with the member \"question\" (text: the new question alone).\n";
 
 const PLACES: usize = 24;
@@ -76,27 +73,8 @@ impl Spending {
     fn new(task: Task, seed: u64, steps: u64) -> Self {
         let world = World::new(PLACES, seed);
         let (real, pool) = task.questions(&world);
-        let keys = tempfile::tempdir().unwrap();
-        let file = |name: &str, asked: &[Asked]| {
-            let path = keys.path().join(name);
-            std::fs::write(&path, key(asked, &[])).unwrap();
-            path
-        };
-        let bench = Bench::new(Config {
-            seed,
-            key: KeyFiles {
-                pubmedqa: vec![file("real.jsonl", &real)],
-                new_from: vec![file("pool.jsonl", &pool)],
-                ..KeyFiles::default()
-            },
-            quality: Quality {
-                held_back: 1.0,
-                ..Quality::perfect()
-            },
-            ..Config::default()
-        })
-        .unwrap();
-        bench.write("seeds.jsonl", &seeds(&real)).unwrap();
+        let study = Study::new(&real, &pool, seed).unwrap();
+        let bench = &study.bench;
         let model = format!(
             "{{base_url: {}, model: t, price: {{input: 0, output: 0}}}}",
             bench.url()
@@ -109,26 +87,15 @@ impl Spending {
             world.places().join(", ")
         );
         bench.write("job.yaml", &job).unwrap();
-        bench.write("tagged.yaml", TAGGED).unwrap();
+        // Each row has a concept, so that it counts for what it is aimed at.
+        let tagged = recipe("tagged", "judge", "about.txt", "  - tag: concept\n");
+        bench.write("tagged.yaml", &tagged).unwrap();
         bench.write("about.txt", ABOUT).unwrap();
-        Self {
-            study: Study::new(bench, seed).unwrap(),
-            steps,
-        }
+        Self { study, steps }
     }
 
     fn carried_out(&self, out: &str, more: &[&str]) -> Value {
-        let steps = format!("max_steps={}", self.steps);
-        let training = [
-            "method=full",
-            "learning_rate=0.003",
-            "epochs=1000",
-            "batch_rows=32",
-            "micro_batch_rows=32",
-            "validation.patience=0",
-            "checkpoints.keep=1",
-            &steps,
-        ];
+        let training = training(self.steps);
         let mut args = vec!["loop", "job.yaml", "--base", "./base", "--out", out];
         args.extend([
             "--formats",
@@ -140,7 +107,7 @@ impl Spending {
             "--progress",
             "none",
         ]);
-        for setting in training {
+        for setting in &training {
             args.extend(["--train", setting]);
         }
         args.extend(more);
@@ -154,10 +121,8 @@ impl Spending {
             .study
             .evaluate(run, student, &["--formats", "plain", "--progress", "none"])
             .unwrap();
-        let text = std::fs::read(self.study.path(&result).join("evaluation.json")).unwrap();
-        let told: Value = serde_json::from_slice(&text).unwrap();
         100.0
-            * told["models"][0]["scorecard"]["accuracy"]["value"]
+            * self.study.figures(&result).unwrap()["models"][0]["scorecard"]["accuracy"]["value"]
                 .as_f64()
                 .unwrap()
     }
@@ -201,14 +166,9 @@ fn shown(course: &[(f64, f64)]) -> String {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let mut number = |default: u64| {
-        args.next()
-            .map_or(default, |text| text.parse().expect("a number"))
-    };
-    let (first, last, steps) = (number(1), number(1), number(400));
+    let (seeds, steps) = asked_for().unwrap();
     println!("accuracy on test rows in percent, at percent of the budget");
-    for seed in first..=last {
+    for seed in seeds {
         for task in [Task::Tail, Task::Skewed] {
             let begun = Instant::now();
             let spending = Spending::new(task, seed, steps);

@@ -21,10 +21,9 @@ use std::path::Path;
 
 use gristmill_dataset::{DatasetRow, Options, Origin, Provenance, Split, Writer};
 use gristmill_domain::dialogue::{Speaker, Turn};
-use gristmill_tests::facts::{Asked, WORDINGS, World, key, seeds};
-use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Quality, Sim};
-use gristmill_tests::study::Study;
+use gristmill_tests::facts::{Asked, WORDINGS, World, seeds};
+use gristmill_tests::sim::Config;
+use gristmill_tests::study::{Study, asked_for, recipe, teacher};
 use serde_json::Value;
 
 const PLACES: usize = 20;
@@ -62,30 +61,6 @@ fn expected(group: &str) -> Option<&'static str> {
 
 fn ranks(asked: Vec<Asked>, keep: impl Fn(usize) -> bool) -> Vec<Asked> {
     asked.into_iter().filter(|asked| keep(asked.fact.rank)).collect()
-}
-
-/// A version of the teacher, that asks what is in its pool.
-fn service(version: &str, pool: &[Asked], known: &[Asked], wrong_about: &[&str], seed: u64) -> Config {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let file = |name: &str, asked: &[Asked]| {
-        let path = folder.join(name);
-        std::fs::write(&path, key(asked, wrong_about)).unwrap();
-        path
-    };
-    Config {
-        seed,
-        model: version.to_owned(),
-        key: KeyFiles {
-            pubmedqa: vec![file("known.jsonl", known)],
-            new_from: vec![file("pool.jsonl", pool)],
-            ..KeyFiles::default()
-        },
-        quality: Quality {
-            held_back: 1.0,
-            ..Quality::perfect()
-        },
-        ..Config::default()
-    }
 }
 
 /// A dataset that holds nothing but held-out rows, the same number about each fact.
@@ -126,7 +101,6 @@ type Groups = BTreeMap<&'static str, (u64, u64)>;
 struct Repair {
     world: World,
     study: Study,
-    steps: u64,
 }
 
 impl Repair {
@@ -149,7 +123,7 @@ impl Repair {
     }
 
     fn lines(&self, result: &str, file: &str) -> Vec<Value> {
-        self.study.lines(&self.study.path(result).join(file)).unwrap()
+        self.study.lines(&format!("{result}/{file}")).unwrap()
     }
 
     /// The group of each item of a result.
@@ -168,8 +142,7 @@ impl Repair {
     /// Right answers of a model, by group.
     fn groups(&self, result: &str, role: &str) -> Groups {
         let items = self.items(result);
-        let text = std::fs::read(self.study.path(result).join("evaluation.json")).unwrap();
-        let told: Value = serde_json::from_slice(&text).unwrap();
+        let told = self.study.figures(result).unwrap();
         let models = told["models"].as_array().unwrap().iter();
         let model = models.clone().find(|model| model["role"] == role).unwrap()["model"].clone();
         let mut groups = Groups::new();
@@ -238,8 +211,7 @@ impl Repair {
                 100.0 * *right as f64 / *all as f64
             );
         }
-        let text = std::fs::read(self.study.path(result).join("evaluation.json")).unwrap();
-        let told: Value = serde_json::from_slice(&text).unwrap();
+        let told = self.study.figures(result).unwrap();
         let comparisons = told["comparisons"].as_array().unwrap();
         let overall = &comparisons.iter().find(|one| one["role"] == "previous").unwrap()["overall"];
         let percent = |value: &Value| 100.0 * value.as_f64().unwrap();
@@ -269,47 +241,53 @@ fn repair(seed: u64, steps: u64) {
     // The first version never met the wrong topic; the second run has it, and some of the other places.
     let first = |rank: usize| known(rank) && rank != WRONG;
     let second = |rank: usize| rank == WRONG || known(rank) && rank > 10 && rank % 2 == 1;
-    let old = service(
+    let version = |name: &str, pool: &[Asked], known: &[Asked], wrong_about: &[&str], seed| {
+        let config = Config {
+            seed,
+            model: name.to_owned(),
+            ..Config::default()
+        };
+        teacher(known, pool, wrong_about, config).unwrap()
+    };
+    let old = version(
         "t-2026-01",
         &ranks(pool.clone(), first),
         &ranks(real.clone(), first),
         &[],
         seed,
     );
-    let new = Sim::start(service(
+    let new = version(
         "t-2026-02",
         &ranks(pool.clone(), second),
         &real,
         &[wrong],
         seed + 100,
-    ))
-    .unwrap();
-    let mended = Sim::start(service("t-2026-03", &pool, &real, &[], seed + 200)).unwrap();
-    let study = Study::new(Bench::new(old).unwrap(), seed).unwrap();
-    let told = std::fs::read_to_string(study.path("asked.yaml")).unwrap();
-    let told = told
-        .replace("recipe: asked", "recipe: told")
-        .replace("    model: judge\n", "")
-        .replace("ask.txt", "new_question");
-    let told = told.replace("row: {form", "  - tag: concept\nrow: {form");
+    );
+    let mended = version("t-2026-03", &pool, &real, &[], seed + 200);
+    let study = Study::of(old, seed).unwrap();
+    let told = recipe("told", "teacher", "new_question", "  - tag: concept\n");
     study.bench.write("told.yaml", &told).unwrap();
     held_out(&study.path("held-out"), &world);
-    let study = Repair { world, study, steps };
-    let url = study.study.bench.url();
+    let repair = Repair { world, study };
+    let url = repair.study.bench.url();
     let runs = [
         ("one", url, ranks(real.clone(), first), ROWS[0]),
         ("two", new.url(), ranks(real, second), ROWS[1]),
     ];
     let runs = runs.map(|(name, url, asked, rows)| {
-        let run = study
+        let run = repair
             .study
-            .run(name, &study.job(name, &url, &asked, rows))
+            .run(name, &repair.job(name, &url, &asked, rows))
             .unwrap();
-        println!("    run {name}: {} seeds, ${:.4}", asked.len(), study.spent(&run));
+        println!(
+            "    run {name}: {} seeds, ${:.4}",
+            asked.len(),
+            repair.spent(&run)
+        );
         run
     });
     let add = |more: &[&str]| {
-        let added = study
+        let added = repair
             .study
             .bench
             .json(&[&["generation", "add", "lineage"], more, &["--embed", "off"]].concat());
@@ -321,15 +299,12 @@ fn repair(seed: u64, steps: u64) {
     };
     add(&["held-out", &runs[0], &runs[1]]);
     let dataset = ["lineage/generations/1", "lineage/generations/2"];
-    study
-        .study
-        .train(dataset[0], "student-1", study.steps, 0)
-        .unwrap();
-    let result = study
+    repair.study.train(dataset[0], "student-1", steps).unwrap();
+    let result = repair
         .study
         .evaluate(dataset[0], "student-1", &["--validation"])
         .unwrap();
-    study.traced(&result, dataset[0]);
+    repair.traced(&result, dataset[0]);
     let mend = [
         "mend",
         &result,
@@ -340,7 +315,7 @@ fn repair(seed: u64, steps: u64) {
         "--budget",
         "1usd",
     ];
-    let written = study.study.bench.json(&mend).unwrap();
+    let written = repair.study.bench.json(&mend).unwrap();
     println!(
         "    mend: {} rows wanted of {} concepts, {} rows in quarantine",
         written["rows"],
@@ -348,37 +323,29 @@ fn repair(seed: u64, steps: u64) {
         written["quarantined"]
     );
     // The same teacher at another address, in a version that is right.
-    let job = std::fs::read_to_string(study.study.path("mend/job.yaml")).unwrap();
-    study
+    let job = std::fs::read_to_string(repair.study.path("mend/job.yaml")).unwrap();
+    repair
         .study
         .bench
         .write("mend/job.yaml", &job.replace(&new.url(), &mended.url()))
         .unwrap();
-    let run = study.study.run_file("mended", "mend/job.yaml").unwrap();
-    println!("    the job that mends: ${:.4}", study.spent(&run));
+    let run = repair.study.run_file("mended", "mend/job.yaml").unwrap();
+    println!("    the job that mends: ${:.4}", repair.spent(&run));
     match written["quarantined"].as_u64() {
         Some(0) => add(&[&run]),
         _ => add(&[&run, "--quarantine", "rows=mend/quarantine.jsonl"]),
     }
-    study
-        .study
-        .train(dataset[1], "student-2", study.steps, 0)
-        .unwrap();
+    repair.study.train(dataset[1], "student-2", steps).unwrap();
     for (what, more) in [("validation", &["--validation"][..]), ("test", &[])] {
         let more = [more, &["--previous", "student-1"]].concat();
-        let result = study.study.evaluate(dataset[1], "student-2", &more).unwrap();
-        study.compared(&result, what);
+        let result = repair.study.evaluate(dataset[1], "student-2", &more).unwrap();
+        repair.compared(&result, what);
     }
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let mut number = |default: u64| {
-        args.next()
-            .map_or(default, |text| text.parse().expect("a number"))
-    };
-    let (first, last, steps) = (number(1), number(1), number(400));
-    for seed in first..=last {
+    let (seeds, steps) = asked_for().unwrap();
+    for seed in seeds {
         println!("seed {seed}");
         repair(seed, steps);
     }

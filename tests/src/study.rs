@@ -1,17 +1,17 @@
 //! Students of a world of facts, made as a user makes them: jobs are run, generations added, students trained and evaluated by the real
 //! program. For studies that take minutes.
 
-use std::path::{Path, PathBuf};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::facts::write_model;
+use crate::facts::{Asked, key, seeds, write_model};
 use crate::harness::Bench;
+use crate::sim::{Config, KeyFiles, Quality, Sim};
 
-/// A recipe of new questions: the judge's model asks one, and the teacher answers it, once. Nothing checks the answer.
-const ASKED: &str = "recipe: asked\nversion: 1\nabout: A question that somebody asks, and the teacher's answer.\nsteps:\n  - ask: question\n    model: judge\n    prompt: ask.txt\n    reply:\n      - question: question\n  - distinct: question\n  - ask: answer\n    prompt: answer\n    reply:\n      - answer: answer\nrow: {form: instruction, question: question, answer: answer}\n";
-/// A question is asked for by an example. Without a concept, it may be about anything that the model thinks of.
+/// A question is asked for by an example, and may be about anything that the model thinks of.
 const ASK: &str = "version: 1\n=== user\nWrite a new question like the example.\n<example>\n{{ seed_question }}\n</example>\nReply with a JSON object with the member \"question\" (text: the new question alone).\n";
 /// A question as the model of [`write_model`] is asked without its template.
 const BARE: &str = "version: 1\n=== raw\nQ: {{ question }}\nA:";
@@ -20,20 +20,102 @@ const BARE: &str = "version: 1\n=== raw\nQ: {{ question }}\nA:";
 const BATCH: u64 = 32;
 const EPOCHS: u64 = 8;
 
+/// The seeds that a benchmark is run with, and the steps of a training, from its command line: `[FIRST_SEED LAST_SEED [STEPS]]`.
+///
+/// # Errors
+/// What is no number.
+pub fn asked_for() -> anyhow::Result<(RangeInclusive<u64>, u64)> {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let mut number = |default: u64| match args.next() {
+        None => Ok(default),
+        Some(text) => text.parse().with_context(|| format!("`{text}` is no number")),
+    };
+    let (first, last, steps) = (number(1)?, number(1)?, number(400)?);
+    Ok((first..=last, steps))
+}
+
+/// A recipe of new questions: a model (`judge` or `teacher`) asks one as a prompt tells it, and the teacher answers it, once. Nothing checks
+/// the answer. Further steps are lines of YAML.
+pub fn recipe(name: &str, model: &str, prompt: &str, further: &str) -> String {
+    format!(
+        "recipe: {name}\nversion: 1\nabout: A question that somebody asks, and the teacher's answer.\nsteps:\n  - ask: question\n    model: {model}\n    prompt: {prompt}\n    reply:\n      - question: question\n  - distinct: question\n  - ask: answer\n    prompt: answer\n    reply:\n      - answer: answer\n{further}row: {{form: instruction, question: question, answer: answer}}\n"
+    )
+}
+
+/// Settings of a training from scratch.
+pub fn training(steps: u64) -> [String; 8] {
+    [
+        "method=full".to_owned(),
+        "learning_rate=0.003".to_owned(),
+        "epochs=1000".to_owned(),
+        "validation.patience=0".to_owned(),
+        "checkpoints.keep=1".to_owned(),
+        format!("batch_rows={BATCH}"),
+        format!("micro_batch_rows={BATCH}"),
+        format!("max_steps={steps}"),
+    ]
+}
+
+/// Starts a teacher that asks what is in its pool and answers that and what else it knows: rightly, unless it is about a place in
+/// `wrong_about`.
+///
+/// # Errors
+/// A folder that cannot be written, or a service that does not start.
+pub fn teacher(known: &[Asked], pool: &[Asked], wrong_about: &[&str], config: Config) -> anyhow::Result<Sim> {
+    // The service reads them once, as it starts.
+    let keys = tempfile::tempdir()?;
+    let file = |name: &str, asked: &[Asked]| -> anyhow::Result<PathBuf> {
+        let path = keys.path().join(name);
+        std::fs::write(&path, key(asked, wrong_about))?;
+        Ok(path)
+    };
+    Ok(Sim::start(Config {
+        key: KeyFiles {
+            pubmedqa: vec![file("known.jsonl", known)?],
+            new_from: vec![file("pool.jsonl", pool)?],
+            ..KeyFiles::default()
+        },
+        quality: Quality {
+            held_back: 1.0,
+            ..Quality::perfect()
+        },
+        ..config
+    })?)
+}
+
 /// A folder in which students are made.
 pub struct Study {
-    /// The folder, and a simulated service.
+    /// The folder, and a simulated teacher.
     pub bench: Bench,
 }
 
 impl Study {
-    /// Writes a base that knows nothing, the recipe `asked.yaml` with its prompt, and the prompt `bare.txt` for students that answer.
+    /// A study with real questions as `seeds.jsonl`, and a teacher that asks what is in its pool and is always right.
+    ///
+    /// # Errors
+    /// As those of [`teacher`] and [`Study::of`].
+    pub fn new(real: &[Asked], pool: &[Asked], seed: u64) -> anyhow::Result<Self> {
+        let config = Config {
+            seed,
+            ..Config::default()
+        };
+        let study = Self::of(teacher(real, pool, &[], config)?, seed)?;
+        study.bench.write("seeds.jsonl", &seeds(real))?;
+        Ok(study)
+    }
+
+    /// A study with this teacher. Writes a base that knows nothing, the recipe `asked.yaml` with its prompt, and the prompt `bare.txt` for
+    /// students that answer.
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn new(bench: Bench, seed: u64) -> anyhow::Result<Self> {
+    pub fn of(teacher: Sim, seed: u64) -> anyhow::Result<Self> {
+        let bench = Bench {
+            folder: tempfile::tempdir()?,
+            sim: teacher,
+        };
         write_model(&bench.folder.path().join("base"), seed)?;
-        bench.write("asked.yaml", ASKED)?;
+        bench.write("asked.yaml", &recipe("asked", "judge", "ask.txt", ""))?;
         bench.write("ask.txt", ASK)?;
         bench.write("bare.txt", BARE)?;
         Ok(Self { bench })
@@ -81,25 +163,11 @@ impl Study {
     ///
     /// # Errors
     /// A training that fails.
-    pub fn train(&self, dataset: &str, out: &str, steps: u64, seed: u64) -> anyhow::Result<Value> {
-        let rows = format!("batch_rows={BATCH}");
-        let micro = format!("micro_batch_rows={BATCH}");
-        let all = self.lines(&self.path(dataset).join("jsonl/train.jsonl"))?.len() as u64;
-        let steps = format!("max_steps={}", steps.max((EPOCHS * all).div_ceil(BATCH)));
-        let seed = format!("seed={seed}");
-        let settings = [
-            "method=full",
-            "learning_rate=0.003",
-            "epochs=1000",
-            "validation.patience=0",
-            "checkpoints.keep=1",
-            &rows,
-            &micro,
-            &steps,
-            &seed,
-        ];
+    pub fn train(&self, dataset: &str, out: &str, steps: u64) -> anyhow::Result<Value> {
+        let all = self.lines(&format!("{dataset}/jsonl/train.jsonl"))?.len() as u64;
+        let settings = training(steps.max((EPOCHS * all).div_ceil(BATCH)));
         let mut args = vec!["train", dataset, "--base", "./base", "--out", out];
-        for setting in settings {
+        for setting in &settings {
             args.extend(["--set", setting]);
         }
         self.bench.json(&args)
@@ -126,12 +194,23 @@ impl Study {
         Ok(result.to_owned())
     }
 
-    /// The lines of a JSON file of rows.
+    /// The figures of a result.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn lines(&self, file: &Path) -> anyhow::Result<Vec<Value>> {
-        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    pub fn figures(&self, result: &str) -> anyhow::Result<Value> {
+        let path = self.path(result).join("evaluation.json");
+        let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+
+    /// The lines of one of the study's JSON files.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn lines(&self, file: &str) -> anyhow::Result<Vec<Value>> {
+        let path = self.path(file);
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 }

@@ -11,9 +11,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use gristmill_tests::facts::{Asked, World, key, seeds};
+use gristmill_tests::facts::World;
 use gristmill_tests::harness::Bench;
-use gristmill_tests::sim::{Config, KeyFiles, Quality};
 use gristmill_tests::study::Study;
 use serde_json::{Value, json};
 
@@ -24,37 +23,18 @@ const CALLS: u64 = 400;
 fn bench(calls: u64) -> Study {
     let world = World::new(3, 1);
     let (real, pool) = (world.zipf(0, 8, 6), world.zipf(10, 40, 40));
-    let keys = tempfile::tempdir().unwrap();
-    let file = |name: &str, asked: &[Asked]| {
-        let path = keys.path().join(name);
-        std::fs::write(&path, key(asked, &[])).unwrap();
-        path
-    };
-    let bench = Bench::new(Config {
-        key: KeyFiles {
-            pubmedqa: vec![file("real.jsonl", &real)],
-            new_from: vec![file("pool.jsonl", &pool)],
-            ..KeyFiles::default()
-        },
-        quality: Quality {
-            held_back: 1.0,
-            ..Quality::perfect()
-        },
-        ..Config::default()
-    })
-    .unwrap();
-    bench.write("seeds.jsonl", &seeds(&real)).unwrap();
+    let study = Study::new(&real, &pool, 1).unwrap();
     let model = format!(
         "{{base_url: {}, model: t, price: {{input: 0, output: 0}}}}",
-        bench.url()
+        study.bench.url()
     );
     let job = format!(
         "seeds: {{path: seeds.jsonl, fields: {{concept: concept}}}}\nholdout: {{validation: 0.2, test: 0.2}}\nteacher: {model}\njudge: {model}\n\
          embed: {{model: off}}\ngenerate: {{recipes: [./asked.yaml], reasoning: false, pilot: 0, rounds: 1, max_tokens: 64}}\n\
          filter: {{validator: {{kind: text}}}}\nbudget: {{calls: {calls}}}\n"
     );
-    bench.write("job.yaml", &job).unwrap();
-    Study::new(bench, 1).unwrap()
+    study.bench.write("job.yaml", &job).unwrap();
+    study
 }
 
 /// The command of a loop, quick.
@@ -248,7 +228,7 @@ fn rows_that_the_student_knows_are_left_out() {
         "{told:#}"
     );
     let left_out = study
-        .lines(&study.path("loop/lineage/generations/2/quarantined.jsonl"))
+        .lines("loop/lineage/generations/2/quarantined.jsonl")
         .unwrap();
     assert_eq!(left_out.len() as u64, known, "{left_out:?}");
 }
