@@ -144,6 +144,7 @@ fn votes_are_blind_durable_and_counted() {
     // Before the vote, a page says nothing of whose the answers are, nor what is right.
     let first = leads_to(&browser.get(&begin));
     let page = ok(browser.get(&first));
+    assert_eq!(shown(&page).len(), 2, "{page}");
     let item = first
         .trim_start_matches(&arena)
         .split('/')
