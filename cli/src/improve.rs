@@ -59,7 +59,7 @@ pub(crate) async fn improve(args: LoopArgs, view: View, output: OutputStyle) -> 
         view,
         record,
     };
-    let end = improvement.to_its_end().await?;
+    let end = improvement.make_all().await?;
     improvement.test().await?;
     let record = &improvement.record;
     let json = json!({"loop": improvement.out, "ended": end, "record": record, "used": record.used()});

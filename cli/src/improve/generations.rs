@@ -42,7 +42,7 @@ pub(super) struct Improvement<'a> {
 
 impl Improvement<'_> {
     /// Makes generations until the loop ends; says why it does.
-    pub(super) async fn to_its_end(&mut self) -> Result<Stop, Failure> {
+    pub(super) async fn make_all(&mut self) -> Result<Stop, Failure> {
         loop {
             let grant = match self.record.granted.clone() {
                 Some(grant) => grant,
