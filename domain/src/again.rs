@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 
-use crate::filter::Reason;
 use crate::row::Row;
 use crate::strategy::Strategy;
 
@@ -34,20 +33,20 @@ pub struct Again {
 impl Again {
     /// Remembers a decided row: an accepted new question, or one that was rejected for being like another. False for any other.
     pub fn see(&mut self, row: &Row) -> bool {
-        let duplicate = row.rejection.as_ref().map(|rejection| {
-            matches!(
-                rejection.reason,
-                Reason::ExactDuplicate
-                    | Reason::NearDuplicate
-                    | Reason::SemanticDuplicate
-                    | Reason::DuplicateOfSeed
-            )
-        });
-        let question = clipped(&row.question);
-        if row.strategy != Strategy::NewQuestion || duplicate == Some(false) || question.is_empty() {
+        let rejection = row.rejection.as_ref();
+        let duplicate = rejection.map(|rejection| rejection.reason.is_duplicate());
+        if row.strategy != Strategy::NewQuestion || duplicate == Some(false) {
             return false;
         }
-        let again = u32::from(duplicate.is_some());
+        self.remember(&row.question, u32::from(duplicate.is_some()))
+    }
+
+    /// Remembers a question that came again so many times; false for an empty one.
+    fn remember(&mut self, question: &str, again: u32) -> bool {
+        let question = clipped(question);
+        if question.is_empty() {
+            return false;
+        }
         let same = |known: &Known| folded(&known.question) == folded(&question);
         let before = self
             .known

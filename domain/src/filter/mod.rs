@@ -109,6 +109,16 @@ reasons! {
     Calibration => "calibration", "asked to measure the teacher";
 }
 
+impl Reason {
+    /// True of a row that repeats what is there, whatever it is like.
+    pub const fn is_duplicate(self) -> bool {
+        matches!(
+            self,
+            Self::ExactDuplicate | Self::NearDuplicate | Self::SemanticDuplicate | Self::DuplicateOfSeed
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -52,18 +52,9 @@ impl Tries {
         if row.unseen() || row.rejection.as_ref().is_some_and(|r| full(r.reason)) {
             return;
         }
-        let repeated = |reason| {
-            matches!(
-                reason,
-                Reason::ExactDuplicate
-                    | Reason::NearDuplicate
-                    | Reason::SemanticDuplicate
-                    | Reason::DuplicateOfSeed
-            )
-        };
         let outcome = match &row.rejection {
             _ if row.accepted() || row.surplus() => Outcome::Kept,
-            Some(rejection) if repeated(rejection.reason) => Outcome::Repeated,
+            Some(rejection) if rejection.reason.is_duplicate() => Outcome::Repeated,
             Some(_) | None => Outcome::Rejected,
         };
         self.add(row.strategy, u64::from(row.family), outcome);
