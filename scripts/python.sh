@@ -26,12 +26,14 @@ esac
 mkdir -p "$target"
 exec 9>"$tools.lock"
 flock 9
-if ! cmp --quiet "$here/python/requirements-dev.txt" "$tools/fetched"; then
+# Its programs name the folder that they were made in: one that was moved or copied is made anew.
+wanted=$(printf '# %s\n' "$tools" && cat "$here/python/requirements-dev.txt")
+if [ "$(cat "$tools/fetched" 2>/dev/null)" != "$wanted" ]; then
     printf 'python.sh: fetching tools into %s\n' "$tools" >&2
     rm -rf -- "$tools"
     python3 -m venv "$tools"
     "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/python/requirements-dev.txt"
-    cp "$here/python/requirements-dev.txt" "$tools/fetched"
+    printf '%s\n' "$wanted" >"$tools/fetched"
 fi
 "$tools/bin/python" "$here/python/generate.py"
 flock -u 9
