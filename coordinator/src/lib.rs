@@ -36,6 +36,7 @@ mod reopen;
 mod replay;
 mod round;
 mod run;
+mod scratch;
 #[cfg(test)]
 mod scripted;
 mod second;

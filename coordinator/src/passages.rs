@@ -1,23 +1,16 @@
 //! Passages of documents: taken in once, kept as segments beside the seeds, read by number.
-//!
-//! Only eight bytes a passage stay in memory; the passages lie in a scratch file.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::FileExt;
 
 use gristmill_domain::filter::decontaminate::HeldOut;
 use gristmill_domain::id::ContentId;
 use gristmill_domain::passage::{Cited, Passage};
 use gristmill_domain::seed::Seed;
 use gristmill_ports::blob::Blobs;
-use gristmill_proto::{Record, Segment, SegmentKind};
 
 use crate::Error;
+use crate::scratch::{ScratchRecords, ScratchWriter, each_stored};
 
-/// Passages in a segment.
-const SEGMENT_PASSAGES: usize = 1_000;
 /// What their segments' names begin with.
 pub(crate) const PREFIX: &str = "seeds/passages-";
 /// Words of the sequences by which a row's passage is found in a document, and the share of it that they must cover (Tülu 3,
@@ -25,15 +18,9 @@ pub(crate) const PREFIX: &str = "seeds/passages-";
 const NGRAM: usize = 8;
 const COVERAGE: f64 = 0.5;
 
-fn scratch(source: std::io::Error) -> Error {
-    Error::Scratch { source }
-}
-
 /// Passages by number.
 pub struct Passages {
-    file: File,
-    /// Where each passage starts, and where the last ends.
-    starts: Vec<u64>,
+    records: ScratchRecords<Passage>,
     ids: Vec<ContentId>,
     documents: u64,
 }
@@ -101,8 +88,7 @@ impl Grounds {
 
 /// Takes passages in, one by one.
 pub(crate) struct Gathering {
-    writer: BufWriter<File>,
-    starts: Vec<u64>,
+    records: ScratchWriter<Passage>,
     seen: HashSet<ContentId>,
     ids: Vec<ContentId>,
     documents: HashSet<String>,
@@ -111,8 +97,7 @@ pub(crate) struct Gathering {
 impl Gathering {
     pub(crate) fn new() -> Result<Self, Error> {
         Ok(Self {
-            writer: BufWriter::new(tempfile::tempfile().map_err(scratch)?),
-            starts: vec![0],
+            records: ScratchWriter::new()?,
             seen: HashSet::new(),
             ids: Vec::new(),
             documents: HashSet::new(),
@@ -124,10 +109,7 @@ impl Gathering {
         if !self.seen.insert(passage.id) {
             return Ok(());
         }
-        let bytes = serde_json::to_vec(passage)?;
-        self.writer.write_all(&bytes).map_err(scratch)?;
-        let end = self.starts.last().copied().unwrap_or(0) + bytes.len() as u64;
-        self.starts.push(end);
+        self.records.push(passage)?;
         self.ids.push(passage.id);
         if !self.documents.contains(&passage.source.file) {
             self.documents.insert(passage.source.file.clone());
@@ -138,8 +120,7 @@ impl Gathering {
     /// All that were taken in.
     pub(crate) fn finish(self) -> Result<Passages, Error> {
         Ok(Passages {
-            file: self.writer.into_inner().map_err(|e| scratch(e.into_error()))?,
-            starts: self.starts,
+            records: self.records.finish()?,
             ids: self.ids,
             documents: self.documents.len() as u64,
         })
@@ -184,16 +165,10 @@ impl Passages {
     /// # Errors
     /// [`Error::NoSuchPassage`], [`Error::Scratch`].
     pub fn read(&self, number: u64) -> Result<Passage, Error> {
-        let at = number as usize;
-        let (Some(start), Some(end)) = (self.starts.get(at), self.starts.get(at + 1)) else {
-            return Err(Error::NoSuchPassage {
-                number,
-                passages: self.len(),
-            });
-        };
-        let mut bytes = vec![0; (end - start) as usize];
-        self.file.read_exact_at(&mut bytes, *start).map_err(scratch)?;
-        Ok(serde_json::from_slice(&bytes)?)
+        self.records.read(number)?.ok_or(Error::NoSuchPassage {
+            number,
+            passages: self.len(),
+        })
     }
 
     /// Documents that they are from.
@@ -203,26 +178,14 @@ impl Passages {
 
     /// Stores the passages as segments; those that are there stay.
     pub(crate) async fn publish(&self, blobs: &dyn Blobs) -> Result<(), Error> {
-        for first in (0..self.len()).step_by(SEGMENT_PASSAGES) {
-            let last = (first + SEGMENT_PASSAGES as u64).min(self.len());
-            let records = (first..last)
-                .map(|number| Ok(Record::plain(self.read(number)?)))
-                .collect::<Result<Vec<_>, Error>>()?;
-            let bytes = Segment::encode(SegmentKind::Seeds, &records)?;
-            let name = format!("{PREFIX}{:08}.seg", first / SEGMENT_PASSAGES as u64);
-            blobs.create(&name, bytes).await?;
-        }
-        Ok(())
+        self.records.publish(blobs, PREFIX, |_, passage| passage).await
     }
 
     /// Loads the passages among the names of a run's seeds.
     pub(crate) async fn load(blobs: &dyn Blobs, names: &[String]) -> Result<Self, Error> {
         let mut gathering = Gathering::new()?;
-        for name in names.iter().filter(|name| name.starts_with(PREFIX)) {
-            for record in Segment::decode::<Passage>(SegmentKind::Seeds, &blobs.read(name).await?)? {
-                gathering.push(&record.value)?;
-            }
-        }
+        let is_one = |name: &str| name.starts_with(PREFIX);
+        each_stored(blobs, names, is_one, |passage: Passage| gathering.push(&passage)).await?;
         gathering.finish()
     }
 }

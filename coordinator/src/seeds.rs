@@ -1,11 +1,8 @@
 //! The real rows of a run: taken in once, split, kept as segments, read by ordinal.
 //!
-//! Only a few bytes a row stay in memory (where it starts, its split, its concept); the rows lie in a scratch file.
+//! Only a few bytes a row stay in memory (where it starts, its split, its concept).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::FileExt;
 
 use gristmill_domain::id::ContentId;
 use gristmill_domain::job::Holdout;
@@ -14,15 +11,15 @@ use gristmill_domain::seed::{Seed, Split, split};
 use gristmill_index::MinHashIndex;
 use gristmill_index::minhash::{Parameters, Scheme};
 use gristmill_ports::blob::Blobs;
-use gristmill_proto::{FormatVersion, Record, Segment, SegmentKind};
+use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::passages::{self, Gathering, Grounds, Passages};
+use crate::scratch::{ScratchRecords, ScratchWriter, each_stored};
 
-/// Rows in a segment of seeds.
-const SEGMENT_ROWS: usize = 1_000;
-
+/// What the names of all that is taken in begin with.
+const PREFIX: &str = "seeds/";
 /// Written after the last segment of seeds: before it is there, they are not all there.
 const COMPLETE: &str = "seeds/complete.json";
 
@@ -68,9 +65,7 @@ pub struct Summary {
 
 /// Real rows by ordinal.
 pub struct SeedStore {
-    file: File,
-    /// Where each row starts, and where the last ends.
-    starts: Vec<u64>,
+    records: ScratchRecords<Seed>,
     splits: Vec<Split>,
     /// Ordinals of anchor rows: the nth seed to generate from.
     anchor: Vec<u64>,
@@ -85,9 +80,7 @@ pub struct SeedStore {
 
 /// Takes rows in, one by one.
 pub struct Intake {
-    writer: BufWriter<File>,
-    starts: Vec<u64>,
-    at: u64,
+    records: ScratchWriter<Seed>,
     seen: HashSet<ContentId>,
     ids: Vec<ContentId>,
     repeated: u64,
@@ -100,17 +93,11 @@ pub struct Intake {
     passages: Gathering,
 }
 
-fn scratch(source: std::io::Error) -> Error {
-    Error::Scratch { source }
-}
-
 impl Intake {
     /// An empty intake.
     pub fn new(holdout: &Holdout) -> Result<Self, Error> {
         Ok(Self {
-            writer: BufWriter::new(tempfile::tempfile().map_err(scratch)?),
-            starts: vec![0],
-            at: 0,
+            records: ScratchWriter::new()?,
             seen: HashSet::new(),
             ids: Vec::new(),
             repeated: 0,
@@ -142,20 +129,12 @@ impl Intake {
         self.near.insert(row, &sketch)?;
         self.strata.push(stratum(seed));
         self.ids.push(seed.id);
-        self.write(seed)
+        self.records.push(seed)
     }
 
     /// Takes a passage of a document in.
     pub fn push_passage(&mut self, passage: &Passage) -> Result<(), Error> {
         self.passages.push(passage)
-    }
-
-    fn write(&mut self, seed: &Seed) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(seed)?;
-        self.writer.write_all(&bytes).map_err(scratch)?;
-        self.at += bytes.len() as u64;
-        self.starts.push(self.at);
-        Ok(())
     }
 
     fn find(&mut self, mut row: u32) -> u32 {
@@ -200,10 +179,8 @@ impl Intake {
     }
 
     fn parted(self, groups: &[u64], splits: Vec<Split>) -> Result<SeedStore, Error> {
-        let file = self.writer.into_inner().map_err(|e| scratch(e.into_error()))?;
         let distinct: HashSet<u64> = groups.iter().copied().collect();
-        let mut store = SeedStore::empty(file)?;
-        store.starts = self.starts;
+        let mut store = SeedStore::empty(self.records.finish()?)?;
         store.ids = self.ids;
         store.summary.repeated = self.repeated;
         store.summary.groups = distinct.len() as u64;
@@ -244,10 +221,9 @@ pub(crate) fn drawn_evenly(rows: &[u64], most: u64) -> Vec<u64> {
 }
 
 impl SeedStore {
-    fn empty(file: File) -> Result<Self, Error> {
+    fn empty(records: ScratchRecords<Seed>) -> Result<Self, Error> {
         Ok(Self {
-            file,
-            starts: vec![0],
+            records,
             splits: Vec::new(),
             anchor: Vec::new(),
             peers: HashMap::new(),
@@ -344,16 +320,10 @@ impl SeedStore {
 
     /// Reads a row.
     pub fn read(&self, ordinal: u64) -> Result<Seed, Error> {
-        let i = ordinal as usize;
-        let (Some(start), Some(end)) = (self.starts.get(i), self.starts.get(i + 1)) else {
-            return Err(Error::NoSuchSeed {
-                ordinal,
-                rows: self.len(),
-            });
-        };
-        let mut bytes = vec![0; (end - start) as usize];
-        self.file.read_exact_at(&mut bytes, *start).map_err(scratch)?;
-        Ok(serde_json::from_slice(&bytes)?)
+        self.records.read(ordinal)?.ok_or(Error::NoSuchSeed {
+            ordinal,
+            rows: self.len(),
+        })
     }
 
     /// Anchor seeds (as numbers below [`Self::anchors`]) that share the seed's database, or else its first concept; never
@@ -368,21 +338,11 @@ impl SeedStore {
         if blobs.list(COMPLETE).await?.iter().any(|name| name == COMPLETE) {
             return Ok(());
         }
-        for first in (0..self.len()).step_by(SEGMENT_ROWS) {
-            let last = (first + SEGMENT_ROWS as u64).min(self.len());
-            let records = (first..last)
-                .map(|ordinal| {
-                    Ok(Record::plain(Stored {
-                        split: self.split(ordinal),
-                        seed: self.read(ordinal)?,
-                    }))
-                })
-                .collect::<Result<Vec<_>, Error>>()?;
-            let bytes = Segment::encode(SegmentKind::Seeds, &records)?;
-            blobs
-                .create(&format!("seeds/{:08}.seg", first / SEGMENT_ROWS as u64), bytes)
-                .await?;
-        }
+        let stored = |ordinal, seed| Stored {
+            split: self.split(ordinal),
+            seed,
+        };
+        self.records.publish(blobs, PREFIX, stored).await?;
         self.passages.publish(blobs).await?;
         let complete = serde_json::to_vec(&Complete {
             format: FormatVersion,
@@ -394,28 +354,25 @@ impl SeedStore {
 
     /// Loads the rows that an earlier start of the run has published; `None` when it did not get that far.
     pub async fn load(blobs: &dyn Blobs) -> Result<Option<Self>, Error> {
-        let names = blobs.list("seeds/").await?;
+        let names = blobs.list(PREFIX).await?;
         if !names.iter().any(|name| name == COMPLETE) {
             return Ok(None);
         }
         let complete: Complete<Summary> = serde_json::from_slice(&blobs.read(COMPLETE).await?)?;
         let summary = complete.summary;
-        let mut writer = BufWriter::new(tempfile::tempfile().map_err(scratch)?);
-        let mut store = Self::empty(tempfile::tempfile().map_err(scratch)?)?;
-        let mut at = 0;
-        let is_seeds = |name: &&String| name.ends_with(".seg") && !name.starts_with(passages::PREFIX);
-        for name in names.iter().filter(is_seeds) {
-            for record in Segment::decode::<Stored>(SegmentKind::Seeds, &blobs.read(name).await?)? {
-                let Stored { split, seed } = record.value;
-                let bytes = serde_json::to_vec(&seed)?;
-                writer.write_all(&bytes).map_err(scratch)?;
-                at += bytes.len() as u64;
-                store.starts.push(at);
-                store.ids.push(seed.id);
-                store.note(split, &seed);
-            }
+        let (mut records, mut splits) = (ScratchWriter::new()?, Vec::new());
+        let is_seeds = |name: &str| name.ends_with(".seg") && !name.starts_with(passages::PREFIX);
+        each_stored(blobs, &names, is_seeds, |Stored { split, seed }| {
+            splits.push(split);
+            records.push(&seed)
+        })
+        .await?;
+        let mut store = Self::empty(records.finish()?)?;
+        for split in splits {
+            let seed = store.read(store.len())?;
+            store.ids.push(seed.id);
+            store.note(split, &seed);
         }
-        store.file = writer.into_inner().map_err(|e| scratch(e.into_error()))?;
         store.passages = Passages::load(blobs, &names).await?;
         store.summary = summary;
         Ok(Some(store))
