@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use gristmill_dataset::RowList;
 use gristmill_datasets::Task;
 use gristmill_domain::words::{many, thousands};
-use gristmill_lineage::{
-    Additions, Checked, Error, Generation, LeakOptions, Lineage, Quarantining, RowList, Rule,
-};
+use gristmill_lineage::{Additions, Checked, Error, Generation, LeakOptions, Lineage, Quarantining, Rule};
 use serde_json::{Value, json};
 
 use crate::args::{

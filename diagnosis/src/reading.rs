@@ -8,7 +8,6 @@ use gristmill_domain::job::folded;
 use crate::compare::Comparison;
 use crate::finding::{Cause, Coverage, Diagnosis, Findings, Neighbour, Question, Relation, SpeakingRow};
 use crate::names::{Names, concept_numbers};
-use crate::row::question_and_answer;
 use crate::stance::{Stance, Stances};
 use crate::survey::{Beside, Survey};
 use crate::verdict::{Evidence, Verdict, verdict, why};
@@ -111,7 +110,7 @@ impl<'a> Reading<'a> {
             let Some(uses) = self.wanted.remove(number) else {
                 continue;
             };
-            let Some((question, answer)) = question_and_answer(row) else {
+            let Some((question, answer)) = row.exchange() else {
                 continue;
             };
             self.read(row, &question, &answer, &uses);

@@ -11,7 +11,6 @@ use crate::compare::Comparison;
 use crate::finding::{Coverage, Question};
 use crate::names::{Names, concept_numbers};
 use crate::nearest::{Found, Similarities, Top, compare_block};
-use crate::row::question_and_answer;
 use crate::vectors::Vectors;
 
 /// Rows of each origin around a question that a verdict rests on, however many are shown.
@@ -122,7 +121,7 @@ impl<'a> Survey<'a> {
         let mut kept = Vec::with_capacity(rows.len());
         let mut texts = Vec::with_capacity(rows.len());
         for (number, row) in rows {
-            let Some((question, answer)) = question_and_answer(row) else {
+            let Some((question, answer)) = row.exchange() else {
                 continue;
             };
             let real = row.provenance.origin == Origin::Human;

@@ -47,4 +47,4 @@ pub use generation::{
 pub use leaks::{Leak, LeakHow, Leaks};
 pub use make::{Additions, Quarantining};
 pub use record::{Entry, LineageFile, Locked, Settings};
-pub use rule::{RowList, Rule};
+pub use rule::Rule;

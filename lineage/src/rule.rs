@@ -1,11 +1,10 @@
 //! Rules of quarantine: which rows may not be in a generation.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
-use gristmill_dataset::{DatasetRow, Provenance};
+use gristmill_dataset::{DatasetRow, Provenance, RowList};
 
 use crate::error::Error;
 
@@ -30,13 +29,6 @@ pub enum Rule {
     Leaks,
     /// Rows that a file names, by their ids.
     Listed(RowList),
-}
-
-/// Rows by their ids, as a file names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowList {
-    file: PathBuf,
-    ids: HashSet<String>,
 }
 
 /// Names of rules with a value.
@@ -96,63 +88,8 @@ impl fmt::Display for Rule {
             Self::Seed(value) => write!(f, "seed={value}"),
             Self::Row(value) => write!(f, "row={value}"),
             Self::Leaks => f.write_str("leaks"),
-            Self::Listed(rows) => write!(f, "rows={}", rows.file.display()),
+            Self::Listed(rows) => write!(f, "rows={}", rows.file().display()),
         }
-    }
-}
-
-impl RowList {
-    /// Reads a file that names rows: an id a line, or JSON lines with an `id` each, such as rows of a dataset.
-    ///
-    /// # Errors
-    /// [`Error::Io`], and [`Error::Unusable`] for a line that names no row and for a file that names none.
-    pub fn read(file: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
-        let mut ids = HashSet::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() {
-                continue;
-            }
-            let id = match line.starts_with('{') {
-                false => Some(line.to_owned()),
-                true => serde_json::from_str::<serde_json::Value>(line)
-                    .ok()
-                    .and_then(|row| Some(row.get("id")?.as_str()?.to_owned())),
-            };
-            let id = id.ok_or_else(|| {
-                Error::unusable(
-                    file,
-                    format!(
-                        "line {} names no row: write an id a line, or JSON lines with an `id` each",
-                        number + 1
-                    ),
-                )
-            })?;
-            ids.insert(id);
-        }
-        if ids.is_empty() {
-            return Err(Error::unusable(file, "it names no row"));
-        }
-        Ok(Self {
-            file: file.to_owned(),
-            ids,
-        })
-    }
-
-    /// The file.
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
-    }
-
-    /// The ids that it names, each once, in no order.
-    pub(crate) fn ids(&self) -> &HashSet<String> {
-        &self.ids
-    }
-
-    /// Whether it names a row.
-    pub fn names(&self, id: &str) -> bool {
-        self.ids.contains(id)
     }
 }
 
@@ -289,19 +226,5 @@ mod tests {
             let error = rule.parse::<Rule>().unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
-    }
-
-    #[test]
-    fn a_file_names_rows_by_lines_or_by_json() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("bad.jsonl");
-        std::fs::write(&file, "r1\n\n{\"id\": \"r2\", \"messages\": []}\n").unwrap();
-        let rows = RowList::read(&file).unwrap();
-        assert!(rows.names("r1") && rows.names("r2") && !rows.names("r3"));
-        std::fs::write(&file, "{\"row\": 1}\n").unwrap();
-        let told = RowList::read(&file).unwrap_err().to_string();
-        assert!(told.contains("line 1 names no row"), "{told}");
-        std::fs::write(&file, "\n").unwrap();
-        assert!(RowList::read(&file).unwrap_err().to_string().contains("no row"));
     }
 }

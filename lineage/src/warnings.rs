@@ -1,10 +1,10 @@
 //! What people should know of a generation.
 
+use gristmill_dataset::RowList;
 use gristmill_domain::words::{first_of, many, thousands};
 
 use crate::gather::Gathered;
 use crate::generation::{Generation, Made};
-use crate::rule::RowList;
 
 /// Synthetic share from which a student whose teacher descends from it loses rare cases: at least 30 % of the rows should be real.
 const SELF_IMPROVEMENT_SHARE: f64 = 0.7;

@@ -45,6 +45,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A file names rows in no form that is known.
+    #[error("{}: {reason}", file.display())]
+    RowList {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it, with its line.
+        reason: String,
+    },
     /// A further file cannot be added under this name.
     #[error("`{name}` cannot be added to the dataset: {reason}")]
     Name {

@@ -25,6 +25,7 @@ mod file;
 mod layout;
 mod read;
 mod row;
+mod row_list;
 mod staging;
 mod writer;
 
@@ -34,4 +35,5 @@ pub use error::Error;
 pub use layout::Layout;
 pub use read::{Rows, read_rejected, read_rows};
 pub use row::{DatasetRow, Origin, Provenance, Rejected, RejectedAnswer, Split, Verdict};
+pub use row_list::RowList;
 pub use writer::{FileInfo, Finished, Options, Writer};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gristmill_domain::dialogue::{Tool, Turn};
+use gristmill_domain::dialogue::{Speaker, Tool, Turn};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of text in one row: far over any context window, far under what a column chunk can address.
@@ -230,6 +230,20 @@ pub struct Rejected {
 }
 
 impl DatasetRow {
+    /// The last question, without the passage before it, and the answer to it, with the reasoning that is trained on; `None` of a text, which
+    /// has no question.
+    pub fn exchange(&self) -> Option<(String, String)> {
+        let answer = self
+            .messages
+            .iter()
+            .rposition(|turn| turn.role == Speaker::Assistant)?;
+        let before = self.messages.get(..answer)?;
+        let question = before.iter().rev().find(|turn| turn.role == Speaker::User)?;
+        let skipped = self.provenance.passage_chars as usize;
+        let asked: String = question.content.chars().skip(skipped).collect();
+        Some((asked, self.messages.get(answer)?.content.clone()))
+    }
+
     /// Bytes of text, for batch sizes.
     pub(crate) fn text_bytes(&self) -> usize {
         let p = &self.provenance;
@@ -283,5 +297,33 @@ impl Rejected {
             .chain(&self.task_ids)
             .map(String::len)
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_stay_out_of_questions() {
+        let mut row = DatasetRow {
+            id: "r".into(),
+            messages: vec![
+                Turn::new(Speaker::System, "be brief"),
+                Turn::new(Speaker::User, "Päss\n\nWhy?"),
+                Turn::new(Speaker::Assistant, "Because."),
+            ],
+            tools: Vec::new(),
+            rejected: None,
+            reasoning: None,
+            provenance: Provenance {
+                passage_chars: 6,
+                ..Provenance::default()
+            },
+        };
+        let read = row.exchange();
+        assert_eq!(read, Some(("Why?".to_owned(), "Because.".to_owned())));
+        row.messages = vec![Turn::new(Speaker::Assistant, "A text.")];
+        assert_eq!(row.exchange(), None);
     }
 }
