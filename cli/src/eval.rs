@@ -318,6 +318,7 @@ fn job(args: &EvalArgs, source: &Source, student_shots: u32) -> anyhow::Result<J
         ..Generate::default()
     };
     job.filter.grounding = None;
+    job.filter.existing = None;
     job.anchor = Anchor::default();
     job.budget = budget;
     job.output.dir.clone_from(&args.out);

@@ -34,7 +34,8 @@ pub(crate) struct Hit {
     pub(crate) rejection: Rejection,
 }
 
-/// Seeds and kept rows by number: seeds first, in the order of the anchor, then rows in the order in which they came.
+/// Seeds and kept rows by number: seeds first, in the order of the anchor, then those of earlier datasets, then rows in the order in which
+/// they came.
 pub(crate) struct Corpus {
     filter: Filter,
     exact: ExactIndex,
@@ -42,6 +43,8 @@ pub(crate) struct Corpus {
     vectors: Option<VectorIndex>,
     entries: Vec<Entry>,
     seeds: u32,
+    /// Entries of earlier datasets, which come next.
+    existing: u32,
     held_out: HeldOut,
     held_out_vectors: Option<VectorIndex>,
     held_out_texts: Vec<Box<str>>,
@@ -51,10 +54,13 @@ pub(crate) struct Corpus {
     closest: Vec<f64>,
 }
 
+/// The family of an entry that was made from no seed of the anchor.
+const NO_FAMILY: u32 = u32::MAX;
+
 /// What is looked at once an entry is found to be near.
 struct Entry {
     text: Box<str>,
-    /// The seed that it is, or was made from.
+    /// The seed that it is, or was made from; or [`NO_FAMILY`].
     family: u32,
 }
 
@@ -75,6 +81,7 @@ impl Corpus {
             vectors: vectors(dimensions),
             entries: Vec::new(),
             seeds: 0,
+            existing: 0,
             held_out: HeldOut::new(filter.decontaminate.ngram as usize, filter.decontaminate.coverage),
             held_out_vectors: vectors(dimensions),
             held_out_texts: Vec::new(),
@@ -112,6 +119,19 @@ impl Corpus {
         Ok(())
     }
 
+    /// Adds a text of an earlier dataset, with the number of the seed that it was made from; they come after the seeds, and before any row.
+    pub(crate) fn add_existing(
+        &mut self,
+        text: &str,
+        vector: Option<Vec<f32>>,
+        family: Option<u32>,
+    ) -> Result<(), Error> {
+        let probe = self.probe(text, vector);
+        self.insert(&probe, family.unwrap_or(NO_FAMILY))?;
+        self.existing += 1;
+        Ok(())
+    }
+
     /// Chooses the cosine from which a question counts as a held-out one, where the job names none; after the last seed.
     pub(crate) fn choose_leak_cosine(&mut self) -> f64 {
         if self.filter.decontaminate.cosine.is_none() {
@@ -131,9 +151,13 @@ impl Corpus {
         Ok(())
     }
 
-    /// True for the number of a seed.
-    pub(crate) fn is_seed(&self, key: u32) -> bool {
-        key < self.seeds
+    /// Why a row like this entry is left out, where that is a seed, or of an earlier dataset.
+    fn reason_by_key(&self, key: u32) -> Option<Reason> {
+        match key {
+            key if key < self.seeds => Some(Reason::DuplicateOfSeed),
+            key if key < self.seeds + self.existing => Some(Reason::DuplicateOfExisting),
+            _ => None,
+        }
     }
 
     /// Adds an entry made from a seed and returns its number.
@@ -232,11 +256,7 @@ impl Corpus {
         let related = |key: u32| entry(key).family == family;
         let same_facts = |key: u32| facts.differ(&Facts::of(&entry(key).text)).is_none();
         let mut add = |key: u32, reason: Reason, detail: String| {
-            let reason = if self.is_seed(key) {
-                Reason::DuplicateOfSeed
-            } else {
-                reason
-            };
+            let reason = self.reason_by_key(key).unwrap_or(reason);
             if !hits.iter().any(|hit| hit.key == key) {
                 hits.push(Hit {
                     key,

@@ -204,6 +204,9 @@ struct Filter<'a> {
     decontaminate: &'a job::Decontaminate,
     #[serde(skip_serializing_if = "Option::is_none")]
     grounding: Option<&'a job::Grounding>,
+    /// Whether rows of earlier datasets were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing: Option<NoPath>,
 }
 
 /// Where files lie decides nothing: what was read in them is hashed with the seeds.
@@ -554,6 +557,7 @@ impl<'a> Filter<'a> {
             semantic_duplicates,
             decontaminate,
             grounding,
+            existing,
         } = filter;
         let mut validator = validator.clone();
         // Where its files lie decides nothing.
@@ -565,6 +569,7 @@ impl<'a> Filter<'a> {
             semantic_duplicates,
             decontaminate,
             grounding: grounding.as_ref(),
+            existing: existing.as_ref().map(|_| []),
         }
     }
 }

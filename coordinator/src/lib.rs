@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod evaluation;
 mod events;
+mod existing;
 mod failure;
 mod fleet;
 mod forecast;

@@ -33,6 +33,7 @@ use crate::corpus::Corpus;
 use crate::coverage::Coverage;
 use crate::engine::{Care, Engine, Options, Producer as _, Site};
 use crate::events::Events;
+use crate::existing::{ExistingTexts, Put};
 use crate::forecast;
 use crate::journal::Journal;
 use crate::mend;
@@ -292,6 +293,16 @@ impl Coordinator<'_> {
             let (texts, after) = self.embed(site, "embedding concepts", texts, after).await?;
             (vectors, known, batches) = (questions.vectors, texts.vectors, after);
         }
+        let anchor = match self.seeds.existing().is_empty() {
+            true => HashMap::new(),
+            false => self.seeds.by_id(),
+        };
+        let mut existing = ExistingTexts::of(self.seeds.existing(), &anchor)?;
+        if embeds {
+            (existing, batches) = self
+                .embed(site, "embedding existing rows", existing, batches)
+                .await?;
+        }
         let coverage = match concepts {
             Some(concepts) => {
                 let model = &self.setup.job.embed.model;
@@ -333,11 +344,23 @@ impl Coordinator<'_> {
             snapshot.uncovered_share = forecast::uncovered_share(&snapshot.concepts, concepts.covered_from);
             tracing::info!(run = %site.run, concepts = snapshot.concepts.len(), seeds = coverage.assigned(), "seeds assigned");
         }
+        let numbers = coverage.as_ref().map(|c| c.numbers().clone()).unwrap_or_default();
+        let mut kept = StoredRows::default();
+        let mut again = vec![Again::default(); snapshot.concepts.len()];
+        let put = Put {
+            corpus: &mut corpus,
+            kept: &mut kept,
+            tries: &mut snapshot.tries,
+            again: &mut again,
+            ordinal: &|seed| self.seeds.anchor(seed.into()),
+            shingle_words: filter.near_duplicates.shingle_words,
+        };
+        existing.put(&anchor, &numbers, put)?;
         Ok(PastRounds {
             corpus,
-            kept: StoredRows::default(),
-            numbers: coverage.as_ref().map(|c| c.numbers().clone()).unwrap_or_default(),
-            again: vec![Again::default(); snapshot.concepts.len()],
+            kept,
+            numbers,
+            again,
             coverage,
             snapshot,
             rounds: Vec::new(),

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use gristmill_domain::existing::ExistingRow;
 use gristmill_domain::id::ContentId;
 use gristmill_domain::job::Holdout;
 use gristmill_domain::passage::Passage;
@@ -15,6 +16,7 @@ use gristmill_proto::FormatVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::existing::{self, Anchor, ExistingRows};
 use crate::passages::{self, Gathering, Grounds, Passages};
 use crate::scratch::{ScratchRecords, ScratchWriter, each_stored};
 
@@ -61,6 +63,9 @@ pub struct Summary {
     /// Passages left out, since held-out rows rest on them.
     #[serde(default)]
     pub held_out_passages: u64,
+    /// Rows of earlier datasets that new ones may not repeat.
+    #[serde(default)]
+    pub existing: u64,
 }
 
 /// Real rows by ordinal.
@@ -76,6 +81,7 @@ pub struct SeedStore {
     /// Words of the shortest answer in the anchor.
     shortest_answer: Option<u32>,
     passages: Passages,
+    existing: ExistingRows,
 }
 
 /// Takes rows in, one by one.
@@ -91,6 +97,7 @@ pub struct Intake {
     sources: HashMap<String, u32>,
     strata: Vec<String>,
     passages: Gathering,
+    existing: existing::Taking,
 }
 
 impl Intake {
@@ -107,6 +114,7 @@ impl Intake {
             sources: HashMap::new(),
             strata: Vec::new(),
             passages: Gathering::new()?,
+            existing: existing::Taking::new()?,
         })
     }
 
@@ -135,6 +143,15 @@ impl Intake {
     /// Takes a passage of a document in.
     pub fn push_passage(&mut self, passage: &Passage) -> Result<(), Error> {
         self.passages.push(passage)
+    }
+
+    /// Takes a row of an earlier dataset in, after all seeds: one that is a seed is none of them.
+    pub fn push_existing(&mut self, row: &ExistingRow) -> Result<(), Error> {
+        let is_seed = row.strategy.is_none() && row.seed.is_some_and(|seed| self.seen.contains(&seed));
+        match is_seed {
+            true => Ok(()),
+            false => self.existing.push(row),
+        }
     }
 
     fn find(&mut self, mut row: u32) -> u32 {
@@ -198,6 +215,8 @@ impl Intake {
         store.summary.passages = store.passages.len();
         store.summary.held_out_passages = all - store.passages.len();
         store.summary.documents = store.passages.documents();
+        store.existing = self.existing.finish()?;
+        store.summary.existing = store.existing.len();
         Ok(store)
     }
 }
@@ -231,12 +250,18 @@ impl SeedStore {
             summary: Summary::default(),
             shortest_answer: None,
             passages: Passages::none()?,
+            existing: ExistingRows::none()?,
         })
     }
 
     /// Passages that new questions are asked about.
     pub fn passages(&self) -> &Passages {
         &self.passages
+    }
+
+    /// Rows of earlier datasets that new ones may not repeat.
+    pub fn existing(&self) -> &ExistingRows {
+        &self.existing
     }
 
     fn note(&mut self, split: Split, seed: &Seed) {
@@ -286,6 +311,12 @@ impl SeedStore {
         self.anchor.get(n as usize).copied().unwrap_or_default()
     }
 
+    /// Numbers of the anchor's rows by their ids.
+    pub(crate) fn by_id(&self) -> Anchor {
+        let ids = self.anchor.iter().map(|ordinal| self.ids[*ordinal as usize]);
+        ids.zip(0..).collect()
+    }
+
     /// What a row serves.
     pub fn split(&self, ordinal: u64) -> Split {
         self.splits
@@ -305,10 +336,14 @@ impl SeedStore {
     pub fn digest(&self) -> ContentId {
         let bytes = |ids: &[ContentId]| ids.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>();
         let seeds = bytes(&self.ids);
-        if self.passages.is_empty() {
-            return ContentId::of(&[b"seeds", &seeds]);
+        let mut all = vec![b"seeds".to_vec(), seeds];
+        if !self.passages.is_empty() || !self.existing.is_empty() {
+            all.push(bytes(self.passages.ids()));
         }
-        ContentId::of(&[b"seeds", &seeds, &bytes(self.passages.ids())])
+        if !self.existing.is_empty() {
+            all.push(bytes(self.existing.ids()));
+        }
+        ContentId::of(&all.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     /// Ordinals of the rows whose ids begin so.
@@ -344,6 +379,7 @@ impl SeedStore {
         };
         self.records.publish(blobs, PREFIX, stored).await?;
         self.passages.publish(blobs).await?;
+        self.existing.publish(blobs).await?;
         let complete = serde_json::to_vec(&Complete {
             format: FormatVersion,
             summary: &self.summary,
@@ -361,7 +397,10 @@ impl SeedStore {
         let complete: Complete<Summary> = serde_json::from_slice(&blobs.read(COMPLETE).await?)?;
         let summary = complete.summary;
         let (mut records, mut splits) = (ScratchWriter::new()?, Vec::new());
-        let is_seeds = |name: &str| name.ends_with(".seg") && !name.starts_with(passages::PREFIX);
+        let is_seeds = |name: &str| {
+            let others = [passages::PREFIX, existing::PREFIX];
+            name.ends_with(".seg") && !others.iter().any(|other| name.starts_with(other))
+        };
         each_stored(blobs, &names, is_seeds, |Stored { split, seed }| {
             splits.push(split);
             records.push(&seed)
@@ -374,6 +413,7 @@ impl SeedStore {
             store.note(split, &seed);
         }
         store.passages = Passages::load(blobs, &names).await?;
+        store.existing = ExistingRows::load(blobs, &names).await?;
         store.summary = summary;
         Ok(Some(store))
     }

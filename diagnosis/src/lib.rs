@@ -22,7 +22,6 @@ mod nearest;
 mod quarantine;
 mod reading;
 mod readme;
-mod row;
 mod stance;
 mod survey;
 mod text;
@@ -34,7 +33,9 @@ pub use causes::{ShownCause, shown_causes};
 pub use diagnose::{Means, Options, diagnose};
 pub use error::Error;
 pub use finding::{Cause, Coverage, Diagnosis, Findings, Neighbour, Question, Relation, SpeakingRow};
-pub use mend::{Estimate, Gap, Gaps, MeasuredCost, MendPlan, aims, blamed_teachers, gaps, mending_job};
+pub use mend::{
+    Estimate, Gap, Gaps, MeasuredCost, MendPlan, aims, blamed_teachers, gaps, make_no_repeats, mending_job,
+};
 pub use quarantine::{QuarantinedRow, quarantine, quarantine_whole};
 pub use readme::{Report, readme};
 pub use stance::{Stance, Stances};

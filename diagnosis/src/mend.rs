@@ -279,6 +279,21 @@ pub fn mending_job(base: &Job, plan: &MendPlan<'_>) -> Job {
     job
 }
 
+/// Has a job make no row that a dataset holds already, but for those that a file names to be taken out of it. Both are named as the job's other
+/// paths are.
+pub fn make_no_repeats(job: &mut Job, dataset: String, taken_out: Option<String>) {
+    let existing = job.filter.existing.get_or_insert_default();
+    let add = |list: &mut Vec<String>, name: String| {
+        if !list.contains(&name) {
+            list.push(name);
+        }
+    };
+    add(&mut existing.datasets, dataset);
+    if let Some(file) = taken_out {
+        add(&mut existing.without, file);
+    }
+}
+
 /// A concept as the job knows it, by its name or one of its labels; with its name alone where the job does not.
 fn known(concepts: &Concepts, name: &str) -> Concept {
     let wanted = folded(name);

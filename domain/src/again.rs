@@ -41,6 +41,11 @@ impl Again {
         self.remember(&row.question, u32::from(duplicate.is_some()))
     }
 
+    /// Remembers a question of an earlier dataset.
+    pub fn see_existing(&mut self, question: &str) {
+        self.remember(question, 0);
+    }
+
     /// Remembers a question that came again so many times; false for an empty one.
     fn remember(&mut self, question: &str, again: u32) -> bool {
         let question = clipped(question);

@@ -33,7 +33,7 @@ pub use batch::{BatchPrice, Batching};
 pub use check::{Problem, Report};
 pub use concepts::{Accept, Assign, Concept, Concepts, Listed, NO_CONCEPT, Wrong, folded, wrong};
 pub use evaluate::{Evaluate, EvaluatedModel, EvaluatedRole, GradedBy, HeldOut, PromptFormat};
-pub use filter::{Decontaminate, Filter, Grounding, NearDuplicates, SemanticDuplicates};
+pub use filter::{Decontaminate, Existing, Filter, Grounding, NearDuplicates, SemanticDuplicates};
 pub use local::{Engine, LocalModel, is_model_path};
 pub use model::{
     Embed, EmbedSource, Judge, JudgeWhen, ModelPrice, ModelSource, ModelSpec, PromptForm, Structured,

@@ -12,6 +12,7 @@ pub mod concept;
 pub mod dialogue;
 pub mod egress;
 pub mod evidence;
+pub mod existing;
 pub mod filter;
 pub mod held_out;
 pub mod id;

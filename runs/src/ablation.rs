@@ -93,6 +93,7 @@ impl Filter {
             | Reason::NearDuplicate
             | Reason::SemanticDuplicate
             | Reason::DuplicateOfSeed
+            | Reason::DuplicateOfExisting
             | Reason::ParentCap => Self::Duplicates,
             Reason::Changed
             | Reason::Wrong

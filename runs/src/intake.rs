@@ -13,6 +13,7 @@ use gristmill_domain::words::many;
 use gristmill_tables::{Format, Options, Reader, Reason, Record};
 
 use crate::dropped::DroppedText;
+use crate::existing::read_existing;
 
 /// Bad rows that are shown one by one.
 const SHOWN: usize = 10;
@@ -192,6 +193,10 @@ pub fn read_seeds(job: &Job, base: &Path, checker: &dyn Checker) -> anyhow::Resu
     let mut documents_read = DocumentsRead::default();
     if let Some(documents) = &job.seeds.documents {
         documents_read = read_documents(documents, base, &mut intake)?;
+    }
+    // An evaluation makes no rows.
+    if let (Some(existing), None) = (&job.filter.existing, &job.evaluate) {
+        read_existing(existing, base, &mut intake)?;
     }
     let skipped = &documents_read.skipped;
     let seeds = intake.taken();

@@ -17,6 +17,7 @@ mod certainty;
 mod coverage;
 mod dropped;
 pub mod evaluation;
+mod existing;
 mod folder;
 mod forecast;
 pub mod history;

@@ -136,6 +136,12 @@ pub fn plan(prepared: &Prepared, survey: Option<Survey>) -> anyhow::Result<PlanV
             text.push_str(&format!("left out   {why}: {amount}\n"));
         }
     }
+    if summary.existing > 0 {
+        text.push_str(&format!(
+            "existing   {} that new ones may not repeat\n",
+            many(summary.existing, "row")
+        ));
+    }
     match (&after_pilot, &first) {
         (Next::Round(plan), _) => {
             let mix: Vec<String> = Strategy::ALL

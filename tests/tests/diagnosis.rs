@@ -542,6 +542,12 @@ fn mending_fills_the_gaps_and_takes_out_what_is_wrong() {
     let job = std::fs::read_to_string(desk.path("mend/job.yaml")).unwrap();
     let plan = desk.gristmill(&["plan", "mend/job.yaml"]);
     assert!(plan.status.success(), "{}\n{job}", said(&plan));
+    // Rows that stay are not made again; what is taken out may be asked anew.
+    for told in ["../out/7f3a01c2d3e4/dataset", "- quarantine.jsonl"] {
+        assert!(job.contains(told), "{told}: {job}");
+    }
+    let planned = String::from_utf8_lossy(&plan.stdout);
+    assert!(planned.contains("rows that new ones may not repeat"), "{planned}");
     // Nothing of a held-out row is in it.
     let items = std::fs::read_to_string(desk.path("eval/result/items.jsonl")).unwrap();
     for line in items.lines() {

@@ -46,7 +46,7 @@ pub use sample::{Check, Error as SampleError, Sample};
 pub use schema::schema;
 pub use secret::redact_override;
 pub use settings::{SettingsFile, settings, training};
-pub use write::write;
+pub use write::{path_from, write};
 
 #[cfg(test)]
 mod tests;

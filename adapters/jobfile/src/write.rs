@@ -106,6 +106,7 @@ fn move_paths(job: &mut Value, moved: &dyn Fn(&str) -> String) {
         "/output/dir",
         "/generate/prompts",
         "/generate/mutators/personas_file",
+        "/filter/existing",
         "/filter/validator/databases",
         "/filter/validator/schema_file",
     ] {
@@ -164,6 +165,11 @@ fn moved(path: &str, from: &Path, to: &Path) -> String {
             other => target.push(other),
         }
     }
+    path_from(to, &target)
+}
+
+/// The way from a folder to a file or a folder, as a relative path. Both are absolute, without `.`, `..` or symbolic links.
+pub fn path_from(to: &Path, target: &Path) -> String {
     let shared = target
         .components()
         .zip(to.components())

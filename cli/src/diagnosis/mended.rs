@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use gristmill_diagnosis::{
-    Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, blamed_teachers, gaps, mending_job,
-    quarantine, quarantine_whole, readme, shown_causes,
+    Estimate, Findings, MeasuredCost, MendPlan, QuarantinedRow, Report, blamed_teachers, gaps,
+    make_no_repeats, mending_job, quarantine, quarantine_whole, readme, shown_causes,
 };
 use gristmill_domain::job::{Budget, Job, folded};
 use gristmill_domain::words::many;
@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 use super::wrong::{Trained, WrongAnswers};
 use crate::args::MendArgs;
 use crate::limits;
+
+/// The file with the rows to take out.
+const ROWS: &str = "quarantine.jsonl";
 
 /// What a mending job begins with.
 pub(super) struct Begun {
@@ -110,12 +113,16 @@ pub(super) fn write(
         documents: documents(&begun.job, &begun.base, findings, &gaps.aimed),
         without_teachers: blamed.clone(),
     };
-    let job = mending_job(&begun.job, &plan);
+    let mut job = mending_job(&begun.job, &plan);
+    let (dataset, taken_out) = trained_on(trained, begun, args, !rows.is_empty())?;
+    make_no_repeats(&mut job, dataset, taken_out);
     let remains = |name: &String| job.teacher.iter().any(|teacher| teacher.spec.name() == *name);
     let same_teacher = blamed
         .into_iter()
         .find(remains)
         .filter(|_| !gaps.aimed.is_empty());
+    // The job names it.
+    write_rows(&args.out.join(ROWS), &rows)?;
     let file = args.out.join("job.yaml");
     if gaps.aimed.is_empty() {
         remove(&file)?;
@@ -123,7 +130,6 @@ pub(super) fn write(
         let job = budgeted(job, args, estimate)?;
         write_job(&job, begun, args, &file)?;
     }
-    write_rows(&args.out.join("quarantine.jsonl"), &rows)?;
     let (result, dataset, out) = (
         answers.named.display().to_string(),
         shown(&trained.folder),
@@ -253,17 +259,33 @@ pub(super) fn documents(
     all.into_iter().collect()
 }
 
+/// A folder without symbolic links; an empty name is that of this one.
+fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let found = folder.canonicalize();
+    found.with_context(|| format!("the folder {} cannot be read", folder.display()))
+}
+
+/// The dataset that the student was trained on and the file with the rows to take out of it, as the job before names paths.
+fn trained_on(
+    trained: &Trained,
+    begun: &Begun,
+    args: &MendArgs,
+    takes_out: bool,
+) -> anyhow::Result<(String, Option<String>)> {
+    let base = absolute(&begun.base)?;
+    let rows = absolute(&args.out)?.join(ROWS);
+    Ok((
+        gristmill_jobfile::path_from(&base, &absolute(&trained.folder)?),
+        takes_out.then(|| gristmill_jobfile::path_from(&base, &rows)),
+    ))
+}
+
 /// Writes the job file, and shows that it can be read.
 fn write_job(job: &Job, begun: &Begun, args: &MendArgs, file: &Path) -> anyhow::Result<()> {
-    let absolute = |folder: &Path| {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
-        let found = folder.canonicalize();
-        found.with_context(|| format!("the folder {} cannot be read", folder.display()))
-    };
     let (from, to) = (absolute(&begun.base)?, absolute(&args.out)?);
     for needed in job.filter.validator.files() {
         let (source, target) = (from.join(&needed.name), to.join(&needed.name));

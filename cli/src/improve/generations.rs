@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use gristmill_diagnosis::{MendPlan, mending_job};
+use gristmill_dataset::RowList;
+use gristmill_diagnosis::{MendPlan, make_no_repeats, mending_job};
 use gristmill_domain::amount::{Limit, MicroUsd};
-use gristmill_domain::job::EmbedSource;
+use gristmill_domain::job::{EmbedSource, Job};
 use gristmill_domain::training::Training;
 use gristmill_evaluation::{Confidence, PairedComparison, PointsPerUnit};
 use gristmill_improvement::{
@@ -13,7 +14,7 @@ use gristmill_improvement::{
     generation_text,
 };
 use gristmill_jobfile::{Keys, Loaded};
-use gristmill_lineage::{Additions, LeakOptions, Lineage, RowList, Rule};
+use gristmill_lineage::{Additions, LeakOptions, Lineage, Rule};
 use gristmill_runs::evaluation::EvaluatedStudent;
 
 use super::questions::Questions;
@@ -207,6 +208,7 @@ impl Improvement<'_> {
         // The same job with the same draws would make the same rows again.
         job.generate.seed = base.generate.seed + u64::from(grant.generation - 1);
         if let Some(last) = self.record.generations.last() {
+            self.make_no_repeats(&mut job, grant);
             // More than the ceiling leaves room for would be bought to be dropped.
             job.generate.rows = (last.room < self.affordable(grant.limit)).then_some(last.room);
         } else {
@@ -221,6 +223,18 @@ impl Improvement<'_> {
         let text = serde_json::to_string(&job).context("the job of a generation")?;
         gristmill_jobfile::load_text(&text, name, &self.loaded.base, &[], Keys::Here)
             .map_err(|errors| print::job_errors(&errors))
+    }
+
+    /// Has a job make no row that the training set before holds, but for those that are taken out of it, or that was left out as known.
+    fn make_no_repeats(&self, job: &mut Job, grant: &Grant) {
+        let text = |path: &Path| path.display().to_string();
+        let before = self.dataset(grant.generation - 1);
+        let taken_out = grant.quarantine.as_deref().map(text);
+        make_no_repeats(job, text(&before), taken_out);
+        for earlier in self.record.generations.iter().filter(|earlier| earlier.known > 0) {
+            let taken_out = earlier.grant.quarantine.as_deref().map(text);
+            make_no_repeats(job, text(&earlier.run), taken_out);
+        }
     }
 
     /// The file with the new rows that the newest student has right, and their number, where these are to be left out.

@@ -86,7 +86,7 @@ fn job() -> Value {
             },
             "near_duplicates": {"jaccard": 0.1, "answer_jaccard": 0.2, "shingle_words": 3},
             "semantic_duplicates": {"cosine": 0.5},
-            "decontaminate": {"ngram": 4, "coverage": 0.6, "cosine": 0.7},
+            "decontaminate": {"ngram": 4, "coverage": 0.6, "cosine": 0.7}, "existing": {"datasets": ["e"], "without": ["w"]},
             "grounding": {"min_share": 0.7},
         },
         "budget": {"usd": 1.5, "calls": 100, "at_risk": 0.2, "max_attempts": 2, "price_file": "prices.yaml"},

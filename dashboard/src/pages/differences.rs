@@ -58,6 +58,7 @@ fn seeds(all: &mut BTreeMap<String, String>, manifest: &Manifest) {
         passages,
         documents,
         held_out_passages,
+        existing,
     } = &manifest.seeds;
     let of = &manifest.rows;
     for (what, count) in [
@@ -70,6 +71,7 @@ fn seeds(all: &mut BTreeMap<String, String>, manifest: &Manifest) {
         ("passages", *passages),
         ("documents", *documents),
         ("passages left out, of held-out rows", *held_out_passages),
+        ("rows of earlier datasets", *existing),
     ] {
         if count > 0 {
             all.insert(format!("seeds, {what}"), thousands(count));

@@ -87,6 +87,8 @@ reasons! {
     SemanticDuplicate => "semantic_duplicate", "duplicate in meaning";
     /// The same as one of the seeds.
     DuplicateOfSeed => "duplicate_of_seed", "duplicate of a seed";
+    /// The same as a row of one of the datasets that `filter.existing` names.
+    DuplicateOfExisting => "duplicate_of_existing", "duplicate of an existing row";
     /// Too close to a validation or test item.
     Contaminated => "contaminated", "too close to held-out data";
     /// A validator compared it with the reference and found another result.
@@ -114,7 +116,11 @@ impl Reason {
     pub const fn is_duplicate(self) -> bool {
         matches!(
             self,
-            Self::ExactDuplicate | Self::NearDuplicate | Self::SemanticDuplicate | Self::DuplicateOfSeed
+            Self::ExactDuplicate
+                | Self::NearDuplicate
+                | Self::SemanticDuplicate
+                | Self::DuplicateOfSeed
+                | Self::DuplicateOfExisting
         )
     }
 }

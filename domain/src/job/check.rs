@@ -334,6 +334,15 @@ impl Job {
 
     fn check_filter(&self, report: &mut Report) {
         let filter = &self.filter;
+        report.when(
+            filter
+                .existing
+                .as_ref()
+                .is_some_and(|existing| existing.datasets.is_empty()),
+            "filter.existing.datasets",
+            "no dataset is named",
+            "name the folder of a run, of its dataset or of a generation, or leave `filter.existing` out",
+        );
         report.share("filter.near_duplicates.jaccard", filter.near_duplicates.jaccard);
         report.share(
             "filter.near_duplicates.answer_jaccard",

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::model;
 use crate::filter::Rules;
 use crate::validator::Settings;
 
@@ -20,6 +21,9 @@ pub struct Filter {
     pub semantic_duplicates: SemanticDuplicates,
     /// Rows too close to a held-out one.
     pub decontaminate: Decontaminate,
+    /// Rows that there are already: a new row may not repeat one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<Existing>,
     /// Answers must stand in their passage; left out, they need not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grounding: Option<Grounding>,
@@ -85,6 +89,26 @@ impl Default for Decontaminate {
             cosine: None,
         }
     }
+}
+
+/// Rows that there are already. New rows are compared with them as with the run's own, and a teacher that is aimed at a concept is shown what was
+/// asked about it. They count for no target.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Existing {
+    /// The datasets: the folder of a run, of its dataset, or of a generation, or a list of them; relative to the job file.
+    #[serde(deserialize_with = "model::one_or_many")]
+    #[schemars(with = "model::OneOrMany<String>")]
+    pub datasets: Vec<String>,
+    /// Files that name rows of the datasets which are to be taken out, such as those that `gristmill mend` writes: what they ask may be asked
+    /// again.
+    #[serde(
+        default,
+        deserialize_with = "model::one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "model::OneOrMany<String>")]
+    pub without: Vec<String>,
 }
 
 /// Answers must stand in their passage.

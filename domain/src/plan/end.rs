@@ -125,6 +125,10 @@ fn way_out(reason: Reason) -> &'static str {
         | Reason::DuplicateOfSeed => {
             "nothing new comes of these seeds: raise `generate.temperature`, set another `generate.strategy`, or give more seeds"
         }
+        Reason::DuplicateOfExisting => {
+            "nothing new comes beside the rows that there are: raise `generate.temperature`, aim at other concepts, give more seeds, or name \
+             fewer datasets in `filter.existing.datasets`"
+        }
         Reason::Contaminated => {
             "all of it is too close to the held-out rows: see `holdout` and `filter.decontaminate`"
         }

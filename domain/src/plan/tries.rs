@@ -60,6 +60,15 @@ impl Tries {
         self.add(row.strategy, u64::from(row.family), outcome);
     }
 
+    /// Counts a rephrasing of an earlier dataset: its seed has room for one less. How often such tries are kept is not known.
+    pub fn remember_rephrasing(&mut self, seed: u64) {
+        let place = usize::try_from(seed).unwrap_or(usize::MAX);
+        if let Some(seed) = self.rephrasings.get_mut(place) {
+            seed.tried = seed.tried.saturating_add(1);
+            seed.kept = seed.kept.saturating_add(1);
+        }
+    }
+
     /// Adds a try.
     pub(super) fn add(&mut self, strategy: Strategy, seed: u64, outcome: Outcome) {
         let place = usize::try_from(seed).unwrap_or(usize::MAX);

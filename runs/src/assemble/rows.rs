@@ -249,6 +249,7 @@ fn stage_of(reason: &str) -> &'static str {
             | Reason::NearDuplicate
             | Reason::SemanticDuplicate
             | Reason::DuplicateOfSeed
+            | Reason::DuplicateOfExisting
             | Reason::ParentCap,
         ) => "duplicates",
         Ok(Reason::Contaminated) => "decontamination",

@@ -64,6 +64,7 @@ fn dropped_by(recipe: &Recipe, row: &Row) -> Option<usize> {
         | Reason::NearDuplicate
         | Reason::SemanticDuplicate
         | Reason::DuplicateOfSeed
+        | Reason::DuplicateOfExisting
         | Reason::Contaminated
         | Reason::ParentCap => gate(recipe, last),
         Reason::Disagreement => ballot.or_else(by_call),
