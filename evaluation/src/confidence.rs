@@ -38,9 +38,9 @@ impl Confidence {
         Normal::standard().inverse_cdf(1.0 - self.alpha() / 2.0)
     }
 
-    /// Two-sided quantile of Student's t distribution. `None` without a degree of freedom.
-    pub fn t(self, freedom: usize) -> Option<f64> {
-        let t = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
+    /// Two-sided quantile of Student's t distribution with so many degrees of freedom, which need not be whole. `None` without any.
+    pub fn t(self, freedom: f64) -> Option<f64> {
+        let t = StudentsT::new(0.0, 1.0, freedom).ok()?;
         Some(t.inverse_cdf(1.0 - self.alpha() / 2.0))
     }
 }
@@ -69,9 +69,9 @@ pub(crate) fn normal_cdf(z: f64) -> f64 {
     Normal::standard().cdf(z)
 }
 
-/// Two-sided p-value of Student's t with so many degrees of freedom. `None` without one.
-pub(crate) fn t_test(t: f64, freedom: usize) -> Option<f64> {
-    let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
+/// Two-sided p-value of Student's t with so many degrees of freedom. `None` without any.
+pub(crate) fn t_test(t: f64, freedom: f64) -> Option<f64> {
+    let distribution = StudentsT::new(0.0, 1.0, freedom).ok()?;
     Some((2.0 * distribution.sf(t.abs())).min(1.0))
 }
 
@@ -86,16 +86,16 @@ mod tests {
         let usual = Confidence::default();
         assert!((usual.z() - Z_95).abs() < 1e-12);
         for (freedom, t) in [
-            (1, 12.706_204_736),
-            (4, 2.776_445_105),
-            (30, 2.042_272_456),
-            (499, 1.964_729_391),
+            (1.0, 12.706_204_736),
+            (4.0, 2.776_445_105),
+            (30.0, 2.042_272_456),
+            (499.0, 1.964_729_391),
         ] {
             assert!((usual.t(freedom).unwrap() - t).abs() < 1e-7, "{freedom}");
         }
-        assert_eq!(usual.t(0), None);
+        assert_eq!(usual.t(0.0), None);
         assert!((normal_cdf(-Z_95) - 0.025).abs() < 1e-9);
-        assert!((t_test(2.776_445_105, 4).unwrap() - 0.05).abs() < 1e-9);
+        assert!((t_test(2.776_445_105, 4.0).unwrap() - 0.05).abs() < 1e-9);
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl PairedComparison {
 /// The interval of a mean change of scores.
 fn score_interval(found: &ClusteredMean, confidence: Confidence) -> Interval {
     let half = || {
-        let error = found.standard_error? * confidence.t(found.clusters - 1)?;
+        let error = found.standard_error? * confidence.t(found.clusters as f64 - 1.0)?;
         let nothing_differs = paired_score_interval(effective(found, confidence), 0.0, 0.0, confidence.z())?;
         Some(error.max(nothing_differs.high))
     };

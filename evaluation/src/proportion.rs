@@ -49,7 +49,7 @@ pub(crate) fn effective(found: &ClusteredMean, confidence: Confidence) -> f64 {
     if found.clusters == found.values {
         return found.values as f64;
     }
-    let t = |count: usize| confidence.t(count.checked_sub(1)?);
+    let t = |count: usize| confidence.t(count as f64 - 1.0);
     match (t(found.values), t(found.clusters)) {
         (Some(many), Some(few)) => found.effective_values() * (many / few).powi(2),
         _ => 0.0,
@@ -76,7 +76,7 @@ impl MeanScore {
         let half = found
             .standard_error
             .filter(|&error| error > 0.0 && !whole)
-            .and_then(|error| Some(error * confidence.t(found.clusters - 1)?));
+            .and_then(|error| Some(error * confidence.t(found.clusters as f64 - 1.0)?));
         let interval = match half {
             Some(half) => Interval {
                 low: (found.mean - half).max(0.0),

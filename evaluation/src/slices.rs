@@ -171,7 +171,7 @@ fn against_rest(set: &GradedSet, key: &SliceKey, name: &str) -> (f64, f64) {
     let correction = clusters as f64 / (clusters as f64 - 1.0);
     let t = (slice.mean() - rest.mean()) / (squares * correction).sqrt();
     let difference = slice.right / slice.count - rest.right / rest.count;
-    let freedom = clusters.saturating_sub(1);
+    let freedom = clusters as f64 - 1.0;
     (difference, t_test(t, freedom).unwrap_or(1.0))
 }
 

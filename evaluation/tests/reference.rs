@@ -178,7 +178,7 @@ fn clustered_errors_are_those_of_statsmodels() {
         let error = found.standard_error.unwrap();
         near(found.mean, row.mean, &row);
         near(error, row.standard_error, &row);
-        let half = error * Confidence::default().t(found.clusters - 1).unwrap();
+        let half = error * Confidence::default().t(found.clusters as f64 - 1.0).unwrap();
         near(found.mean - half, row.low, &row);
         near(found.mean + half, row.high, &row);
     }
@@ -230,6 +230,6 @@ fn quantiles_are_those_of_scipy() {
         let confidence = Confidence::new(row.level).unwrap();
         near(confidence.z(), row.z, &row);
         // Relative: with one degree of freedom they go into the hundreds.
-        near(confidence.t(row.freedom).unwrap() / row.t, 1.0, &row);
+        near(confidence.t(row.freedom as f64).unwrap() / row.t, 1.0, &row);
     }
 }

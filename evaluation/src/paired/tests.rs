@@ -88,7 +88,7 @@ fn scores_that_are_not_whole_have_an_interval_of_their_own() {
     // Half of the answers gain .2: the mean gains .1 with a deviation of .1.
     let found = compared(400, |item| if item % 2 == 0 { 0.7 } else { 0.5 });
     assert!((found.score_change - 0.1).abs() < 1e-12);
-    let half = found.score_standard_error.unwrap() * Confidence::default().t(399).unwrap();
+    let half = found.score_standard_error.unwrap() * Confidence::default().t(399.0).unwrap();
     assert!((found.score_interval.high - 0.1 - half).abs() < 1e-9, "{found:?}");
     assert_eq!(found.change, 0.0);
     // Two answers that both gained .2 are not a certainty.
