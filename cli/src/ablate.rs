@@ -44,7 +44,7 @@ pub(crate) async fn ablate(args: AblateArgs, view: View, output: OutputStyle) ->
     let mut students = Vec::new();
     for (number, plan) in plans.iter().enumerate() {
         view.say(&format!("arm {} of {}: {}", number + 1, plans.len(), plan.arm));
-        students.push(bench.student(plan).await?);
+        students.push(bench.students(plan).await?);
     }
     let results = compared(&plans, &students).map_err(Failure::Input)?;
     let file = args.out.join("ablation.json");
@@ -106,8 +106,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Trains and evaluates an arm, or what is left of that.
-    async fn student(&self, plan: &ArmPlan) -> Result<EvaluatedStudent, Failure> {
+    /// Trains an arm as often as is wanted and evaluates its students, or what is left of that.
+    async fn students(&self, plan: &ArmPlan) -> Result<Vec<EvaluatedStudent>, Failure> {
         let arm = plan.arm.to_string();
         let folder = self.args.out.join(self.folders.get(&arm).unwrap_or(&arm));
         std::fs::create_dir_all(&folder)
@@ -125,16 +125,33 @@ impl Bench<'_> {
                 .with_context(|| format!("the dataset of the arm {}", plan.arm))
                 .map_err(Failure::Input)?;
         }
-        let student = match plan.arm {
-            Arm::Base | Arm::FewShotBase => self.args.base.clone(),
-            _ => self.train(&dataset, folder.join("student")).await?,
+        let trained = match plan.arm {
+            Arm::Base | Arm::FewShotBase => {
+                return Ok(vec![self.evaluated(plan, &folder, self.args.base.clone()).await?]);
+            }
+            _ => 0..self.args.trainings,
         };
+        let mut students = Vec::new();
+        for number in trained {
+            let student = self.train(&dataset, &folder, number).await?;
+            students.push(self.evaluated(plan, &folder, student).await?);
+        }
+        Ok(students)
+    }
+
+    /// Asks a student of an arm the held-out questions.
+    async fn evaluated(
+        &self,
+        plan: &ArmPlan,
+        folder: &Path,
+        student: String,
+    ) -> Result<EvaluatedStudent, Failure> {
         // The run's own rows know references and databases, which the dataset of an arm does not.
         let seeds = SeedStore::load(self.blobs)
             .await
             .context("the run's seeds")
             .map_err(Failure::Input)?;
-        let questions = self.questions(dataset, student, &folder);
+        let questions = self.questions(folder.join("dataset"), student, folder);
         let inputs = eval::EvalInputs {
             seeds,
             student_shots: match plan.arm {
@@ -168,9 +185,15 @@ impl Bench<'_> {
         Ok(true)
     }
 
-    async fn train(&self, dataset: &Path, out: PathBuf) -> Result<String, Failure> {
+    /// Trains a student of an arm, with the seed of the training that it is: all arms see theirs in the same order.
+    async fn train(&self, dataset: &Path, folder: &Path, number: u32) -> Result<String, Failure> {
         let mut training = self.training.clone();
         training.base = Some(self.args.base.clone());
+        training.seed = training.seed.wrapping_add(number);
+        let out = folder.join(match number {
+            0 => "student".to_owned(),
+            number => format!("student-{}", number + 1),
+        });
         let trained = train::student(dataset.to_owned(), training, &self.args.base, out, &self.view);
         let (folder, ..) = trained.await?;
         Ok(folder.path().display().to_string())

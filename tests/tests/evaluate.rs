@@ -441,6 +441,8 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         "base,anchor",
         "--shots",
         "2",
+        "--trainings",
+        "2",
         "--formats",
         "plain",
         "--max-tokens",
@@ -471,19 +473,30 @@ fn an_ablation_trains_a_student_for_each_arm_and_does_nothing_twice() {
         *counts.entry(item["references"][0].as_str().unwrap()).or_default() += 1;
     }
     assert_eq!(
-        results[0]["accuracy"]["count"].as_u64(),
+        results[0]["students"][0]["accuracy"]["count"].as_u64(),
         counts.values().max().copied()
     );
     let figures = read_json(&evaluation_of(&bench, "ablation/few-shot-base").join("evaluation.json"));
     assert_eq!(figures["models"][0]["model"], "base 2-shot");
     for result in results {
-        assert!(result["accuracy"]["of"].as_u64().unwrap() > 0, "{result}");
+        let students = result["students"].as_array().unwrap();
+        let trained = ["anchor", "filtered"].map(|arm| arm.into());
+        assert_eq!(
+            students.len(),
+            1 + usize::from(trained.contains(&result["arm"])),
+            "{result}"
+        );
+        for student in students {
+            assert!(student["accuracy"]["of"].as_u64().unwrap() > 0, "{result}");
+        }
         assert_eq!(
             result["change"].is_null(),
             result["arm"] == "filtered",
             "{result}"
         );
     }
+    let of_trainings = &results[3]["change"]["of_trainings"];
+    assert!(of_trainings.as_f64().unwrap() >= 0.0, "{of_trainings}");
     let began = |arm: &str| {
         let file = bench
             .folder

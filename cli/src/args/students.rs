@@ -201,6 +201,9 @@ pub(crate) struct AblateArgs {
     /// Real rows that the arm `few-shot base` shows before each question.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) shots: u32,
+    /// Students of each arm, trained with seeds that follow each other. With two or more, intervals carry the chance of the training too.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) trainings: u32,
     /// Budget of each arm's questions, where asking costs money, as a judge does: `2usd`, `5000calls`, or both joined by a comma.
     #[arg(long)]
     pub(crate) budget: Option<String>,
