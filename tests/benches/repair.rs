@@ -22,7 +22,7 @@ use std::path::Path;
 use gristmill_dataset::{DatasetRow, Options, Origin, Provenance, Split, Writer};
 use gristmill_domain::dialogue::{Speaker, Turn};
 use gristmill_tests::facts::{Asked, WORDINGS, World, seeds};
-use gristmill_tests::sim::Config;
+use gristmill_tests::sim::{Config, Quality};
 use gristmill_tests::study::{Study, asked_for, recipe, teacher};
 use serde_json::Value;
 
@@ -245,6 +245,7 @@ fn repair(seed: u64, steps: u64) {
         let config = Config {
             seed,
             model: name.to_owned(),
+            quality: Quality::perfect(),
             ..Config::default()
         };
         teacher(known, pool, wrong_about, config).unwrap()

@@ -56,8 +56,8 @@ pub fn training(steps: u64) -> [String; 8] {
     ]
 }
 
-/// Starts a teacher that asks what is in its pool and answers that and what else it knows: rightly, unless it is about a place in
-/// `wrong_about`.
+/// Starts a teacher that asks what is in its pool and answers that and what else it knows: as well as its configuration says, and wrongly about a
+/// place in `wrong_about`.
 ///
 /// # Errors
 /// A folder that cannot be written, or a service that does not start.
@@ -77,7 +77,7 @@ pub fn teacher(known: &[Asked], pool: &[Asked], wrong_about: &[&str], config: Co
         },
         quality: Quality {
             held_back: 1.0,
-            ..Quality::perfect()
+            ..config.quality
         },
         ..config
     })?)
@@ -97,6 +97,7 @@ impl Study {
     pub fn new(real: &[Asked], pool: &[Asked], seed: u64) -> anyhow::Result<Self> {
         let config = Config {
             seed,
+            quality: Quality::perfect(),
             ..Config::default()
         };
         let study = Self::of(teacher(real, pool, &[], config)?, seed)?;
