@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::args::{LoopArgs, OutputStyle};
 use crate::failure::Failure;
 use crate::view::View;
-use crate::{eval, print};
+use crate::{eval, print, train};
 use generations::Improvement;
 use questions::Questions;
 
@@ -32,6 +32,7 @@ pub(crate) async fn improve(args: LoopArgs, view: View, output: OutputStyle) -> 
     let loaded = gristmill_jobfile::load(&args.job.job, &args.job.set, Keys::Here)
         .map_err(|errors| print::job_errors(&errors))?;
     usable(&loaded.job, args.only_unknown).map_err(Failure::Input)?;
+    train::can_be_trained(&args.base, training.backend, &view).await?;
     let _lock = lock(&args.out)?;
     let settings = settings(&args, &loaded.job, &training)?;
     let record = Record::open(&args.out, settings).map_err(|error| Failure::Input(error.into()))?;

@@ -41,6 +41,7 @@ pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> R
         )));
     };
     if args.dry_run {
+        one_dataset(&args.dataset).map_err(Failure::Input)?;
         let base = base(&name, &view).await?;
         let (folder, settings, _lock) = prepared(args.dataset, training, base, out).await?;
         told(&settings, &view);
@@ -234,6 +235,18 @@ impl Watched {
 }
 
 /// The base model: of the catalogue, or a file or folder of this machine.
+/// Looks whether a model can be trained, before anything is spent on rows for it.
+///
+/// # Errors
+/// A model that is not there and cannot be fetched, one that this machine cannot train, and a trainer that is not there.
+pub(crate) async fn can_be_trained(name: &str, backend: Backend, view: &View) -> Result<(), Failure> {
+    trainer(backend)?;
+    let base = base(name, view).await?;
+    let opened = tokio::task::spawn_blocking(move || Text::open(&base.path).map(drop)).await;
+    let opened = opened.map_err(|error| Failure::Other(error.into()))?;
+    opened.map_err(|error| Failure::Input(error.into()))
+}
+
 async fn base(name: &str, view: &View) -> Result<BaseModel, Failure> {
     let path = Path::new(name);
     let path = match path.exists() {
@@ -298,7 +311,10 @@ fn one_dataset(named: &Path) -> anyhow::Result<()> {
         .collect();
     runs.sort();
     match runs.as_slice() {
-        [] => Ok(()),
+        [] => anyhow::bail!(
+            "{} is no dataset, since it holds no folder `data`\nhelp: name the folder of a run that has ended, of its dataset, or of a generation",
+            named.display()
+        ),
         [first, ..] => anyhow::bail!(
             "{} is a folder of {}, and not one of them\nhelp: name one, such as {first}",
             named.display(),

@@ -3,8 +3,8 @@
 //!     cargo bench -p gristmill-tests --bench ablation [-- FIRST_SEED LAST_SEED [STEPS]]
 //!
 //! A world of facts (`tests/src/facts.rs`). The teacher answers nearly half of its questions wrongly, and a judge that errs in one of twenty
-//! answers rejects them: without it, a student learns what is wrong. A condition of the recipe then drops a third of what the judge let pass, by
-//! the length of the question, which says nothing of the answer. Each arm is trained three times.
+//! answers rejects them: without it, a student learns what is wrong. A condition of the recipe then drops one of twenty that the judge let
+//! pass, by the length of the question, which says nothing of the answer: the student is neither better nor worse for it. Each arm is trained three times.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +27,7 @@ const ROWS: u64 = 400;
 const TRAININGS: &str = "3";
 const FILTERS: [&str; 2] = ["judge", "recipe"];
 /// What follows the teacher's answer.
-const FILTERED: &str = "  - judge: grade\n  - check: (question | length) % 3 > 0\n";
+const FILTERED: &str = "  - judge: grade\n  - check: (question | length) % 20 > 0\n";
 
 /// A run with both filters; returns its folder.
 fn run(study: &Study, world: &World) -> String {

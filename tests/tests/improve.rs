@@ -266,6 +266,12 @@ fn what_cannot_be_improved_is_told_before_anything_is_spent() {
         "nothing says which answers",
     );
     refused(&command(&["--train", "max_stepz=2"]), "max_stepz");
+    // No row is bought for a base that cannot be had.
+    let all = command(&[]);
+    for (base, told) in [("nosuch", "no base model `nosuch`"), ("./job.yaml", "job.yaml")] {
+        let other = |arg: &&'static str| if *arg == "./base" { base } else { *arg };
+        refused(&all.iter().map(other).collect::<Vec<_>>(), told);
+    }
     assert_eq!(bench.sim.bill().total.calls, 0);
     bench
         .json(&command(&["--pilot", "1", "--set", "budget.calls=60"]))

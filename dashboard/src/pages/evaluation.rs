@@ -141,7 +141,7 @@ fn parts(page: &EvaluationPage) -> Markup {
         @if !page.wrong.rows.is_empty() {
             section aria-labelledby="wrong-title" {
                 h2 #wrong-title { "Wrong answers of the student" }
-                p.quiet { "The first of them. " code { "gristmill diagnose" } " says why a student answers wrongly." }
+                p.quiet { "The first of them. " code { "gristmill trace --eval" } " says why a student answers wrongly." }
                 (wrong(&page.wrong))
             }
         }

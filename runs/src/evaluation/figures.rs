@@ -231,7 +231,7 @@ pub(super) fn of(
                 cut => format!("{cut} replies"),
             };
             warnings.push(format!(
-                "`{name}`: {replies} cut off: raise `evaluate.max_tokens`"
+                "`{name}`: {replies} cut off: raise `evaluate.max_tokens`, which is `--max-tokens` of `gristmill eval`"
             ));
         }
         let (missing, about) = (figures.ungrounded, figures.about_passages);
