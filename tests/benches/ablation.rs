@@ -4,7 +4,7 @@
 //!
 //! A world of facts (`tests/src/facts.rs`). The teacher answers nearly half of its questions wrongly, and a judge that errs in one of twenty
 //! answers rejects them: without it, a student learns what is wrong. A condition of the recipe then drops one of twenty that the judge let
-//! pass, by the length of the question, which says nothing of the answer: the student is neither better nor worse for it. Each arm is trained three times.
+//! pass, by the length of the question, which says nothing of the answer: the student is neither better nor worse for it. Each arm is trained five times.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +24,7 @@ const PLACES: usize = 10;
 /// Synthetic rows.
 const ROWS: u64 = 400;
 /// Trainings of each arm.
-const TRAININGS: &str = "3";
+const TRAININGS: &str = "5";
 const FILTERS: [&str; 2] = ["judge", "recipe"];
 /// What follows the teacher's answer.
 const FILTERED: &str = "  - judge: grade\n  - check: (question | length) % 20 > 0\n";
