@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::digest;
 use crate::error::Error;
+use crate::generation::Generation;
 
 /// Takes a held-out row, with the dataset that it is from.
 pub(crate) type TakeHeldOut<'a> = dyn FnMut(&DatasetRow, &str) -> Result<(), Error> + 'a;
@@ -104,10 +105,11 @@ impl Source {
         }
         let source = Self::read(named, folder)?;
         if let Some(fault) = source.faults()?.into_iter().next() {
-            return Err(Error::damaged(
-                &source.folder,
-                format!("{fault}; `gristmill assemble RUN` writes the dataset of a run again"),
-            ));
+            let way_out = match source.folder.join(Generation::NAME).is_file() {
+                true => "a generation is never changed: put back what was written",
+                false => "`gristmill assemble RUN` writes the dataset of a run again",
+            };
+            return Err(Error::damaged(&source.folder, format!("{fault}; {way_out}")));
         }
         Ok(source)
     }

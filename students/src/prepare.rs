@@ -327,7 +327,7 @@ impl Pile {
 }
 
 /// Hash of what a dataset holds.
-fn hash(dataset: &Path) -> Result<String, Error> {
+pub(crate) fn hash(dataset: &Path) -> Result<String, Error> {
     let manifest = dataset.join("manifest.json");
     if manifest.exists() {
         let text = std::fs::read(&manifest).map_err(Error::io(&manifest))?;
