@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 use std::num::NonZeroUsize;
 
-use gristmill_domain::filter::decontaminate::{HeldOut, How, Match};
+use gristmill_domain::filter::decontaminate::{HeldOut, Match};
 use gristmill_domain::filter::dedup_policy::Facts;
 use gristmill_domain::filter::leak;
 use gristmill_domain::filter::text::exact_key;
@@ -79,19 +79,13 @@ impl HeldOutItems {
         self.words.check(text)
     }
 
-    /// The item that a text holds most words of, as [`Self::by_words`] tells it, of those that it may ask: where the text states facts that
-    /// an item does not, while the item states others, it is a template with other numbers, and another question.
+    /// The item that a text holds most words of, of those that it may ask ([`HeldOut::asked`]).
     ///
     /// # Errors
     /// A temporary file that cannot be read.
     pub fn asked_by_words(&mut self, text: &str) -> anyhow::Result<Option<Match>> {
-        let facts = LazyCell::new(|| Facts::of(text));
-        for found in self.words.matches(text) {
-            if found.how == How::Equal || !facts.apart(&Facts::of(&self.texts.text(found.item)?)) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+        let texts = &mut self.texts;
+        self.words.asked(text, |item| texts.text(item))
     }
 
     /// For each text, the closest item that it may be in other words, with the cosine, where that is at least `at_least`. What states facts
@@ -166,6 +160,8 @@ impl HeldOutItems {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_domain::filter::decontaminate::How;
+
     use super::*;
 
     #[test]

@@ -10,7 +10,7 @@
 //!
 //! Owns: how a generation follows from its parent and new datasets ([`Lineage::add`]), the ceiling on the synthetic share by a sample
 //! that keeps coverage, the leak check against the held-out rows, quarantine ([`Rule`]), and the check of what is there
-//! ([`Lineage::checked`]). The same leak check serves what is trained on without a lineage ([`check_dataset`], [`asked_leaks`]).
+//! ([`Lineage::checked`]). The same leak check serves what is trained on without a lineage ([`check_dataset`], [`leaks_of`]).
 //!
 //! Refuses: to change a generation that is there, to drop a real row, to make a generation that holds a held-out row or rows that are
 //! deeper than the lineage's limit, to hold rows in memory: of each row, hashes and counts are held, about 250 bytes.
@@ -49,4 +49,4 @@ pub use leaks::{Leak, LeakHow, Leaks};
 pub use make::{Additions, Quarantining};
 pub use record::{Entry, LineageFile, Locked, Settings};
 pub use rule::{RowList, Rule};
-pub use trained::{AskedQuestion, asked_leaks, check_dataset};
+pub use trained::{Question, check_dataset, leaks_of};

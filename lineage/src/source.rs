@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use gristmill_dataset::{DatasetRow, Layout, Split, dataset_folder, each_row};
+use gristmill_domain::job::Decontaminate;
 use serde::Deserialize;
 
 use crate::digest;
@@ -45,6 +46,13 @@ pub(crate) struct Said {
 struct Job {
     anchor: Anchor,
     output: Output,
+    filter: Filter,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Filter {
+    decontaminate: Decontaminate,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -77,6 +85,13 @@ impl Said {
     pub(crate) fn max_depth(&self) -> Option<u8> {
         let default = gristmill_domain::job::Anchor::MAX_DEPTH;
         Some(self.job.as_ref()?.anchor.max_depth.unwrap_or(default))
+    }
+
+    /// How its job looks for held-out rows.
+    pub(crate) fn decontaminate(&self) -> Decontaminate {
+        let job = self.job.as_ref();
+        job.map(|job| job.filter.decontaminate.clone())
+            .unwrap_or_default()
     }
 
     /// Its columns.

@@ -6,6 +6,7 @@ use std::path::Path;
 use gristmill_dataset::{DatasetRow, Split, rows_of};
 use gristmill_datasets::Task;
 use gristmill_domain::dialogue::{Speaker, Turn};
+use gristmill_domain::job::Decontaminate;
 
 use crate::checker::{Checker, LeakOptions, told};
 use crate::error::Error;
@@ -14,13 +15,11 @@ use crate::identity::content;
 use crate::leaks::Leaks;
 use crate::source::{Source, each_held_out};
 
-/// Words of a held-out row that a row must share to be taken for it where only this refuses it. Real rows of one subject share half of their
-/// words at times; whether a lineage takes such rows, its own check says.
-const SAME_QUESTION: f64 = 0.8;
-
-/// A question that a student is asked.
+/// A real question with what it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedQuestion {
+pub struct Question {
+    /// Its split.
+    pub split: Split,
     /// What messages call it: its file and line.
     pub place: String,
     /// The question, without its passage.
@@ -28,10 +27,13 @@ pub struct AskedQuestion {
 }
 
 impl LeakOptions {
-    /// How rows are looked for that ask a held-out question again: by their origin, and by four fifths of its words.
-    pub fn same_question() -> Self {
+    /// How rows are looked for that ask a held-out question again: by their origin, and by its words ([`Decontaminate::same_question`]). Whether a
+    /// lineage takes rows that share fewer, its own check says.
+    pub fn same_question(job: &Decontaminate) -> Self {
+        let Decontaminate { ngram, coverage, .. } = job.same_question();
         Self {
-            coverage: SAME_QUESTION,
+            ngram,
+            coverage,
             ..Self::default()
         }
     }
@@ -43,15 +45,15 @@ impl LeakOptions {
 /// # Errors
 /// [`Error::Leaks`], [`Error::Damaged`], [`Error::Unusable`] for what is not a dataset, [`Error::Dataset`], [`Error::Io`], [`Error::Compare`].
 pub fn check_dataset(dataset: &Path, task: &Task) -> Result<(), Error> {
-    let options = LeakOptions::same_question();
     let source = [Source::open(dataset)?];
+    let [of] = &source;
+    let options = LeakOptions::same_question(&of.said.decontaminate());
     let mut checker = Checker::open(&options, task, &mut |split, take| {
         each_held_out(&source, split, take)
     })?;
-    let [source] = &source;
-    let name = source.named.display().to_string();
+    let name = of.named.display().to_string();
     let (mut counter, mut read) = (task.counting("rows"), 0);
-    source.each_trained(|split, row| {
+    of.each_trained(|split, row| {
         read += 1;
         checker.look(split, &row, content(split, &row), &name)?;
         counter.at(read, None)?;
@@ -62,27 +64,26 @@ pub fn check_dataset(dataset: &Path, task: &Task) -> Result<(), Error> {
         dataset,
         told(&found),
         "\na row serves one purpose: take it out of one of the two splits. `gristmill assemble RUN` writes a run's dataset as it was; where the \
-         seeds hold the row twice, leave one out and make the run again",
+         seeds hold the row twice, leave one out and make the run again. Where the two ask different things, a higher \
+         `filter.decontaminate.coverage` in the job tells them apart",
     )
 }
 
-/// Looks for questions that a student is asked among the rows that it was trained on; `named` is what messages call these. Its validation rows
-/// are looked at where they are given: they chose its weights.
+/// Looks for held-out questions among the rows that a student is trained on; `named` is what messages call these. Validation rows among them are
+/// looked at as well: they choose its weights. Held-out validation questions are compared with test questions.
 ///
 /// # Errors
 /// Rows that cannot be read ([`Error::Compare`]).
-pub fn asked_leaks(
+pub fn leaks_of(
     trained: impl Iterator<Item = anyhow::Result<(Split, DatasetRow)>>,
     named: &str,
-    (split, questions): (Split, &[AskedQuestion]),
+    held_out: &[Question],
     options: &LeakOptions,
     task: &Task,
 ) -> Result<Leaks, Error> {
-    let mut checker = Checker::open(options, task, &mut |of, take| match of == split {
-        true => questions
-            .iter()
-            .try_for_each(|asked| take(&row(asked), "the questions")),
-        false => Ok(()),
+    let mut checker = Checker::open(options, task, &mut |split, take| {
+        let mut of_split = held_out.iter().filter(|question| question.split == split);
+        of_split.try_for_each(|question| take(&question.row(), named))
     })?;
     let (mut counter, mut read) = (task.counting("rows"), 0);
     for row in trained {
@@ -103,25 +104,27 @@ impl Lineage {
     pub fn asked_leaks(
         &self,
         number: u32,
-        questions: (Split, &[AskedQuestion]),
+        questions: &[Question],
         options: &LeakOptions,
         task: &Task,
     ) -> Result<Leaks, Error> {
         let entry = self.entry(Some(number))?;
         let rows = rows_of(&self.dataset(entry.number), &Split::TRAINED)?;
         let rows = rows.map(|row| row.map_err(anyhow::Error::from));
-        asked_leaks(rows, &format!("generation {number}"), questions, options, task)
+        leaks_of(rows, &format!("generation {number}"), questions, options, task)
     }
 }
 
-/// A question as the row that it is compared as.
-fn row(asked: &AskedQuestion) -> DatasetRow {
-    DatasetRow {
-        id: asked.place.clone(),
-        messages: vec![Turn::new(Speaker::User, asked.question.as_str())],
-        tools: Vec::new(),
-        rejected: None,
-        reasoning: None,
-        provenance: Default::default(),
+impl Question {
+    /// The row that it is compared as.
+    pub fn row(&self) -> DatasetRow {
+        DatasetRow {
+            id: self.place.clone(),
+            messages: vec![Turn::new(Speaker::User, self.question.as_str())],
+            tools: Vec::new(),
+            rejected: None,
+            reasoning: None,
+            provenance: Default::default(),
+        }
     }
 }

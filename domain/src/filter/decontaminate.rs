@@ -7,9 +7,11 @@
 //! 16 bytes a token of the held-out items are held, and no text. N-grams are compared by 64-bit hashes: among a million held-out tokens a
 //! text of 1,000 tokens meets a false match with probability 5·10⁻¹¹.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::dedup_policy::Facts;
 use super::text::{normalise, tokens};
 
 /// Items of fewer tokens are only matched by equal texts: a name alone stands in many a question.
@@ -125,6 +127,25 @@ impl HeldOut {
         let mut matches = self.short_matches(&hashes);
         matches.extend(self.ngram_matches(&hashes));
         matches
+    }
+
+    /// The held-out item that the text holds most of and may ask, if that is too much. Where the text states facts that an item does not,
+    /// while the item states others, it is a template with other numbers, and another question. `item` gives the text of an item.
+    ///
+    /// # Errors
+    /// Those of `item`.
+    pub fn asked<E>(
+        &self,
+        text: &str,
+        mut item: impl FnMut(u32) -> Result<String, E>,
+    ) -> Result<Option<Match>, E> {
+        let facts = LazyCell::new(|| Facts::of(text));
+        for found in self.matches(text) {
+            if found.how == How::Equal || !facts.apart(&Facts::of(&item(found.item)?)) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Bytes held.
