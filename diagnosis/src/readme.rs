@@ -174,18 +174,21 @@ fn doubtful(page: &mut String, report: &Report<'_>) {
 fn next(page: &mut String, report: &Report<'_>) {
     page.push_str("\n## What to run next\n\n");
     let mut commands = String::new();
-    if report.quarantined > 0 {
-        let _written = writeln!(
-            commands,
-            "    gristmill generation quarantine LINEAGE --rows {}/quarantine.jsonl",
-            report.out
-        );
+    match report.quarantined {
+        0 => page.push_str("No row is to be taken out, so there is no `quarantine.jsonl`.\n\n"),
+        _ => {
+            let _written = writeln!(
+                commands,
+                "    gristmill generation quarantine LINEAGE --rows {}/quarantine.jsonl",
+                report.out
+            );
+        }
     }
     if report.job {
         let _written = writeln!(commands, "    gristmill run {}/job.yaml", report.out);
     }
     match commands.is_empty() {
-        true => page.push_str("There are neither rows to take out nor gaps to fill.\n"),
+        true => page.push_str("Nor is there a job to run.\n"),
         false => {
             page.push_str(&commands);
             let _written = writeln!(
@@ -218,7 +221,7 @@ mod tests {
     use crate::mend::Gap;
 
     #[test]
-    fn gaps_that_are_left_are_told() {
+    fn gaps_that_are_left_and_rows_to_take_out_are_told() {
         let findings = Findings {
             diagnoses: Vec::new(),
             concepts: BTreeMap::new(),
@@ -236,7 +239,7 @@ mod tests {
             quarantined: 0,
             wanted: 5,
         };
-        let page = |left| {
+        let page = |left, quarantined| {
             let gaps = Gaps {
                 aimed: vec![gap.clone()],
                 left,
@@ -250,14 +253,20 @@ mod tests {
                 asked: 1,
                 findings: &findings,
                 causes: &[],
-                quarantined: 0,
+                quarantined,
                 gaps: &gaps,
                 estimate: None,
                 job: true,
                 same_teacher: None,
             })
         };
-        assert!(page(6).contains("6 more concepts lack rows as well"));
-        assert!(!page(0).contains("more than one job"));
+        assert!(page(6, 0).contains("6 more concepts lack rows as well"));
+        assert!(!page(0, 0).contains("more than one job"));
+        // A file that is not there is named by no command.
+        assert!(page(0, 0).contains("so there is no `quarantine.jsonl`"));
+        assert!(!page(0, 0).contains("--rows mend/quarantine.jsonl"));
+        let with = page(0, 3);
+        assert!(with.contains("generation quarantine LINEAGE --rows mend/quarantine.jsonl"));
+        assert!(!with.contains("there is no `quarantine.jsonl`"), "{with}");
     }
 }

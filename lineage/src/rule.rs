@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -105,9 +106,17 @@ impl RowList {
     /// Reads a file that names rows: an id a line, or JSON lines with an `id` each, such as rows of a dataset.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::Unusable`] for a line that names no row and for a file that names none.
+    /// [`Error::Io`], and [`Error::Unusable`] for a file that is not there, a line that names no row and a file that names none.
     pub fn read(file: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::unusable(
+                    file,
+                    "there is no such file of rows to quarantine. `gristmill mend` writes none where it finds no row to take out: then leave the rule out",
+                ));
+            }
+            read => read.map_err(Error::io(file))?,
+        };
         let mut ids = HashSet::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -216,6 +225,17 @@ fn from_passage(of: &Provenance, place: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_mend_did_not_write_is_told() {
+        let told = Rule::read("rows=mend/quarantine.jsonl").unwrap_err().to_string();
+        for words in [
+            "mend/quarantine.jsonl: there is no such file",
+            "leave the rule out",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+    }
 
     fn row() -> DatasetRow {
         DatasetRow {
