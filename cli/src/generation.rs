@@ -78,11 +78,20 @@ async fn quarantine(args: QuarantineArgs, view: View, output: OutputStyle) -> Re
     tell(made.await?, &folder, &view, output)
 }
 
-/// Makes the next generation of a lineage from datasets, and warns of what people should know.
+/// Makes the next generation of a loop's lineage from datasets, and warns of what people should know, once: not of what the generation before
+/// was like as well.
 #[cfg(feature = "trainer")]
 pub(crate) async fn added(folder: PathBuf, additions: Additions, view: View) -> Result<Generation, Failure> {
-    let made = work(view.clone(), move |task| Lineage::add(&folder, &additions, task)).await?;
-    for warning in &made.warnings {
+    let made = work(view.clone(), move |task| {
+        let made = Lineage::add(&folder, &additions, task)?;
+        let before = match &made.parent {
+            Some(parent) => Lineage::open(&folder)?.generation(Some(parent.number))?.warnings,
+            None => Vec::new(),
+        };
+        Ok((made, before))
+    });
+    let (made, before) = made.await?;
+    for warning in made.warnings.iter().filter(|warning| !before.contains(warning)) {
         view.warn(warning);
     }
     Ok(made)
