@@ -152,7 +152,7 @@ async fn check(args: CheckArgs, view: View, output: OutputStyle) -> Result<(), F
 }
 
 /// Does work that blocks, until it is done or a signal comes.
-async fn work<T: Send + 'static>(
+pub(crate) async fn work<T: Send + 'static>(
     view: View,
     work: impl FnOnce(&Task) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Failure> {
