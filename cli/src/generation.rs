@@ -101,10 +101,10 @@ pub(crate) async fn added(folder: PathBuf, additions: Additions, view: View) -> 
 pub(crate) async fn checked(
     lineage: PathBuf,
     number: Option<u32>,
-    args: LeakArgs,
+    options: &LeakOptions,
     view: View,
 ) -> Result<Checked, Failure> {
-    let options = leaks(args);
+    let options = options.clone();
     let checked = work(view, move |task| {
         let lineage = Lineage::open(&lineage)?;
         let number = lineage.entry(number)?.number;
@@ -176,7 +176,7 @@ fn rules(texts: &[String]) -> Result<Vec<Rule>, Error> {
     texts.iter().map(|text| Rule::read(text)).collect()
 }
 
-fn leaks(args: LeakArgs) -> LeakOptions {
+pub(crate) fn leaks(args: LeakArgs) -> LeakOptions {
     LeakOptions {
         ngram: args.ngram,
         coverage: args.coverage,
