@@ -36,6 +36,7 @@ mod print;
 mod recipe;
 mod report;
 mod resume;
+mod splits;
 mod survey;
 #[cfg(feature = "trainer")]
 mod train;
