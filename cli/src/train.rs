@@ -12,7 +12,9 @@ use gristmill_domain::words::many;
 use gristmill_lineage::check_dataset;
 use gristmill_ports::trainer::{self, Event, Trainer};
 use gristmill_students as students;
-use gristmill_students::{BaseModel, Cost, Folder, History, Lock, Recorder, Settings, card, prepare};
+use gristmill_students::{
+    BaseModel, Cost, Folder, History, Lock, Recorder, Settings, card, prepare, preview,
+};
 use gristmill_trainer::{NativeTrainer, Text};
 use gristmill_trl::TrlTrainer;
 use serde_json::{Value, json};
@@ -41,10 +43,11 @@ pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> R
         )));
     };
     if args.dry_run {
+        one_dataset(&args.dataset).map_err(Failure::Input)?;
         let base = base(&name, &view).await?;
-        let (folder, settings, _lock) = prepared(args.dataset, training, base, out, &view).await?;
+        let settings = previewed(args.dataset, training, base, out.clone(), &view).await?;
         told(&settings, &view);
-        let left = json!({"student": folder.path(), "training": settings});
+        let left = json!({"student": out, "training": settings});
         print::either(output, &left, &dry_text(&settings));
         return Ok(());
     }
@@ -121,6 +124,23 @@ async fn prepared(
         let lock = folder.lock().map_err(failure)?;
         let settings = prepare(&dataset, &training, &base, &tokens, &folder).map_err(failure)?;
         Ok((folder, settings, lock))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Failure::Other(error.into()))?
+}
+
+/// What would be trained; nothing is made where it would be.
+async fn previewed(
+    dataset: PathBuf,
+    training: Training,
+    base: BaseModel,
+    out: PathBuf,
+    view: &View,
+) -> Result<Settings, Failure> {
+    checked(&dataset, view).await?;
+    let work = move || -> Result<Settings, Failure> {
+        let tokens = Text::open(&base.path).map_err(|error| Failure::Input(error.into()))?;
+        preview(&dataset, &training, &base, &tokens, &out).map_err(failure)
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Failure::Other(error.into()))?

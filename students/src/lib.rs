@@ -23,5 +23,5 @@ pub use error::Error;
 pub use folder::{Folder, Lock, Settings};
 pub use history::{Cost, Done, History, Recorder, Step};
 pub use learned::Learned;
-pub use prepare::{BaseModel, prepare};
+pub use prepare::{BaseModel, prepare, preview};
 pub use source::{LeftOut, Source};
