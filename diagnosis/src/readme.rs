@@ -33,6 +33,8 @@ pub struct Report<'a> {
     pub quarantined: u64,
     /// The gaps.
     pub gaps: &'a Gaps,
+    /// Where the dataset is a generation of a lineage: synthetic rows that may be added to its newest one, and whether the gaps were cut to that.
+    pub room: Option<(u64, bool)>,
     /// What the job is expected to spend; `None` where nothing is known of what rows cost.
     pub estimate: Option<Estimate>,
     /// Whether `job.yaml` was written.
@@ -96,8 +98,28 @@ fn causes(page: &mut String, report: &Report<'_>) {
 
 fn gaps(page: &mut String, report: &Report<'_>) {
     page.push_str("\n## Gaps\n\n");
+    if let Some((room, cut)) = report.room {
+        let _written = writeln!(
+            page,
+            "The lineage has room for {} under its ceiling{}. {}\n",
+            many(room, "more synthetic row", "more synthetic rows"),
+            match report.quarantined {
+                0 => "",
+                _ => ", once those of `quarantine.jsonl` are taken out",
+            },
+            match cut {
+                true =>
+                    "The rows to make are cut to that: more would be bought to be dropped. Real rows, or a higher `--max-synthetic-share` of \
+                     `generation add`, make more room.",
+                false => "The rows to make fit in.",
+            }
+        );
+    }
     if report.gaps.aimed.is_empty() {
-        page.push_str("No concept lacks rows, so there is no job.\n");
+        page.push_str(match report.gaps.left {
+            0 => "No concept lacks rows, so there is no job.\n",
+            _ => "There is no room for a row, so there is no job.\n",
+        });
     } else {
         page.push_str("| concept | wrong answers | real rows | synthetic rows | rows to make |\n|---|---:|---:|---:|---:|\n");
         for gap in &report.gaps.aimed {
@@ -255,6 +277,7 @@ mod tests {
                 causes: &[],
                 quarantined,
                 gaps: &gaps,
+                room: None,
                 estimate: None,
                 job: true,
                 same_teacher: None,
