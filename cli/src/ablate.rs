@@ -26,7 +26,9 @@ pub(crate) async fn ablate(args: AblateArgs, view: View, output: OutputStyle) ->
     let ended = EndedRun::read(&blobs, start, account)
         .await
         .map_err(Failure::Input)?;
-    let plans = arms(&blobs, &ended.seeds).await.map_err(Failure::Input)?;
+    let plans = arms(&blobs, &ended.start, &ended.seeds)
+        .await
+        .map_err(Failure::Input)?;
     let folders = folders(&plans);
     let plans = chosen(plans, &args.arms).map_err(Failure::Input)?;
     if args.dry_run {

@@ -1,6 +1,8 @@
 //! Evaluations: held-out questions, asked and graded.
 
 mod models;
+#[cfg(feature = "trainer")]
+mod taught;
 
 use std::path::{Path, PathBuf};
 
@@ -70,10 +72,12 @@ pub(crate) async fn evaluated(
     let mut source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
     source.seeds = inputs.seeds.or(source.seeds);
     let job = job(&args, &source, inputs.student_shots).map_err(Failure::Input)?;
-    asked(&args, &job, source.seeds, view).await
+    let ready = ready(&args, &job, source.seeds).await?;
+    to_its_result(&ready, &args.dataset.display().to_string(), view).await
 }
 
-/// Asks what `eval` was told to ask, of other rows than held-out ones: `count` JSON lines of a file, with `question` and `answer`.
+/// Asks what `eval` was told to ask, of other rows than held-out ones: `count` JSON lines of a file, with `question` and `answer`. What the student
+/// was trained on may be among them.
 #[cfg(feature = "trainer")]
 pub(crate) async fn evaluated_on(
     args: EvalArgs,
@@ -88,23 +92,18 @@ pub(crate) async fn evaluated_on(
     job.seeds.fields = Fields::default();
     // What the validator cannot read in a row is no answer that a student could give.
     job.seeds.max_bad_share = 1.0;
-    asked(&args, &job, None, view).await
+    let ready = ready(&args, &job, None).await?;
+    to_a_result(&ready, &args.dataset.display().to_string(), view).await
 }
 
-/// Carries out the job of an evaluation that was written here.
-async fn asked(
-    args: &EvalArgs,
-    job: &Job,
-    seeds: Option<SeedStore>,
-    view: View,
-) -> Result<(Evaluation, RunFolder), Failure> {
+/// The job of an evaluation that was written here, made ready.
+async fn ready(args: &EvalArgs, job: &Job, seeds: Option<SeedStore>) -> Result<Ready, Failure> {
     let text = serde_json::to_string_pretty(job).context("the job of the evaluation")?;
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let name = args.dataset.display().to_string();
     let loaded: Loaded = gristmill_jobfile::load_text(&text, &name, &here, &args.set, Keys::Here)
         .map_err(|errors| print::job_errors(&errors))?;
-    let ready = prepare_loaded(loaded, seeds, this_command()).await?;
-    to_its_result(&ready, &name, view).await
+    prepare_loaded(loaded, seeds, this_command()).await
 }
 
 /// Carries out a job that is an evaluation.
@@ -118,8 +117,15 @@ pub(crate) async fn carry_out(
     tell(&result, &folder, output)
 }
 
-/// Asks what a job wants to be asked, or goes on where an earlier start stopped, and writes the result.
+/// The same as [`to_a_result`], of students that were trained on none of the questions.
 async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluation, RunFolder), Failure> {
+    #[cfg(feature = "trainer")]
+    taught::refuse_taught(&ready.prepared, &view).await?;
+    to_a_result(ready, job, view).await
+}
+
+/// Asks what a job wants to be asked, or goes on where an earlier start stopped, and writes the result.
+async fn to_a_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluation, RunFolder), Failure> {
     let prepared = &ready.prepared;
     let output_dir = prepared.start.base.join(&prepared.start.job.output.dir);
     let folder = RunFolder::of(&output_dir, prepared.start.run);

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use gristmill_domain::job::Problem;
+use gristmill_dataset::Split;
+use gristmill_domain::job::{HeldOut, Problem};
 use gristmill_domain::near::nearest;
 use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, SLICES, decide};
 use gristmill_jobfile::SettingsFile;
-use gristmill_lineage::Lineage;
-use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs};
+use gristmill_lineage::{Lineage, Question};
+use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs, read_evaluation, read_items};
 use serde_json::json;
 
 use crate::args::{GateArgs, OutputStyle};
@@ -65,6 +66,20 @@ fn trained_on(result: &Path, lineage: &Path, named: Option<u32>) -> anyhow::Resu
     }
 }
 
+/// The questions of a result.
+fn asked(result: &Path) -> anyhow::Result<Vec<Question>> {
+    let split = match read_evaluation(result)?.split {
+        HeldOut::Test => Split::Test,
+        HeldOut::Validation => Split::Validation,
+    };
+    let items = read_items(result)?.into_iter().map(|item| Question {
+        split,
+        place: item.place,
+        question: item.question,
+    });
+    Ok(items.collect())
+}
+
 /// What a student's folder says of its training set.
 #[cfg(feature = "trainer")]
 mod trained {
@@ -107,25 +122,45 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
         None => None,
         Some(lineage) => {
             let trained_on = trained_on(&args.result, &lineage, args.generation).map_err(Failure::Input)?;
-            Some(generation::checked(lineage, trained_on, args.leaks, view).await?)
+            let options = generation::leaks(args.leaks);
+            let checked = generation::checked(lineage.clone(), trained_on, &options, view.clone()).await?;
+            // The result may have asked other questions than those that the lineage holds out.
+            let asked = asked(&args.result).map_err(Failure::Input)?;
+            let number = checked.generation;
+            let asked = generation::work(view.clone(), move |task| {
+                Lineage::open(&lineage)?.asked_leaks(number, &asked, &options, task)
+            });
+            Some((checked, asked.await?))
         }
     };
-    if let Some(fault) = training_set.as_ref().and_then(|checked| checked.faults.first()) {
+    if let Some(fault) = training_set
+        .as_ref()
+        .and_then(|(checked, _)| checked.faults.first())
+    {
         return Err(Failure::Input(anyhow!(
             "the generation is not as it was made: {fault}\nhelp: `gristmill generation check` says more"
         )));
     }
-    let searched = training_set.as_ref().map(|checked| checked.generation);
+    let searched = training_set.as_ref().map(|(checked, _)| checked.generation);
+    for leaks in training_set
+        .iter()
+        .flat_map(|(checked, asked)| [&checked.leaks, asked])
+    {
+        if leaks.count > 0 {
+            view.warn(&leaks.to_string());
+        }
+    }
     let decided = tokio::task::spawn_blocking(move || -> anyhow::Result<(GateReport, String)> {
         let result = EvaluatedStudent::read(&args.result)?;
         let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
         let mut inputs = gate_inputs(&policy, &result, before.as_ref())?;
-        if let Some(checked) = training_set {
+        if let Some((checked, asked)) = training_set {
             inputs.anchor = Some(AnchorRows {
                 expected: checked.anchor_expected,
                 present: checked.anchor_present,
             });
-            inputs.leaks = Some(checked.leaks.count);
+            // Questions that the lineage holds out are counted by both.
+            inputs.leaks = Some(checked.leaks.count.max(asked.count));
         }
         let student = result.evaluation().student().map(|model| model.model.clone());
         Ok((decide(&policy, &inputs), student.unwrap_or_default()))

@@ -77,11 +77,20 @@ async fn quarantine(args: QuarantineArgs, view: View, output: OutputStyle) -> Re
     tell(made.await?, &folder, &view, output)
 }
 
-/// Makes the next generation of a lineage from datasets, and warns of what people should know.
+/// Makes the next generation of a loop's lineage from datasets, and warns of what people should know, once: not of what the generation before
+/// was like as well.
 #[cfg(feature = "trainer")]
 pub(crate) async fn added(folder: PathBuf, additions: Additions, view: View) -> Result<Generation, Failure> {
-    let made = work(view.clone(), move |task| Lineage::add(&folder, &additions, task)).await?;
-    for warning in &made.warnings {
+    let made = work(view.clone(), move |task| {
+        let made = Lineage::add(&folder, &additions, task)?;
+        let before = match &made.parent {
+            Some(parent) => Lineage::open(&folder)?.generation(Some(parent.number))?.warnings,
+            None => Vec::new(),
+        };
+        Ok((made, before))
+    });
+    let (made, before) = made.await?;
+    for warning in made.warnings.iter().filter(|warning| !before.contains(warning)) {
         view.warn(warning);
     }
     Ok(made)
@@ -91,10 +100,10 @@ pub(crate) async fn added(folder: PathBuf, additions: Additions, view: View) -> 
 pub(crate) async fn checked(
     lineage: PathBuf,
     number: Option<u32>,
-    args: LeakArgs,
+    options: &LeakOptions,
     view: View,
 ) -> Result<Checked, Failure> {
-    let options = leaks(args);
+    let options = options.clone();
     let checked = work(view, move |task| {
         let lineage = Lineage::open(&lineage)?;
         let number = lineage.entry(number)?.number;
@@ -142,7 +151,7 @@ async fn check(args: CheckArgs, view: View, output: OutputStyle) -> Result<(), F
 }
 
 /// Does work that blocks, until it is done or a signal comes.
-async fn work<T: Send + 'static>(
+pub(crate) async fn work<T: Send + 'static>(
     view: View,
     work: impl FnOnce(&Task) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -166,7 +175,7 @@ fn rules(texts: &[String]) -> Result<Vec<Rule>, Error> {
     texts.iter().map(|text| Rule::read(text)).collect()
 }
 
-fn leaks(args: LeakArgs) -> LeakOptions {
+pub(crate) fn leaks(args: LeakArgs) -> LeakOptions {
     LeakOptions {
         ngram: args.ngram,
         coverage: args.coverage,

@@ -11,7 +11,7 @@ use crate::drive::to_its_end;
 use crate::failure::Failure;
 use crate::prepare::{Keys, Ready, prepare};
 use crate::view::View;
-use crate::{eval, print, report, resume, survey};
+use crate::{eval, print, report, resume, splits, survey};
 
 /// Runs a job to its end, or goes on where an earlier start stopped.
 pub(crate) async fn run(args: &JobArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
@@ -67,6 +67,7 @@ pub(crate) async fn made(ready: &Ready, job: &str, view: &View) -> Result<Made, 
         view.warn(&warning);
     }
     if !folder.begun() {
+        splits::refuse_shared(prepared, view).await?;
         survey::refuse_narrow(prepared, view).await?;
         folder.claim(job).await.map_err(Failure::Input)?;
     }

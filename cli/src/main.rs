@@ -36,6 +36,7 @@ mod print;
 mod recipe;
 mod report;
 mod resume;
+mod splits;
 mod survey;
 #[cfg(feature = "trainer")]
 mod train;
@@ -130,7 +131,7 @@ async fn carry_out(cli: Cli, view: View) -> Result<(), Failure> {
         Command::Run(args) => launch::run(&args, view, cli.output).await,
         Command::Plan(args) => plan::plan(&args, &view, cli.output).await,
         Command::Audit(args) => audit::audit(&args, &view, cli.output).await,
-        Command::Init(args) => plan::init(&args),
+        Command::Init(args) => plan::init(&args, &view),
         Command::Recipe(args) => recipe::recipe(&args, cli.output),
         Command::Doctor(args) => doctor::doctor(*args, view, cli.output).await,
         Command::Preview(args) => preview::preview(&args, view, cli.output).await,

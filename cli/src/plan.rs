@@ -85,7 +85,7 @@ fn from_folder(folder: &Path, path: &Path) -> PathBuf {
 }
 
 /// Writes a job file from the data.
-pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
+pub(crate) fn init(args: &InitArgs, view: &View) -> Result<(), Failure> {
     // Paths are given from where one stands; the job file holds them from its own folder.
     let base = args
         .out
@@ -128,6 +128,9 @@ pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
         TeacherChoice::Local(local)
     };
     let text = gristmill_jobfile::init(&sample, &teacher, &budget);
+    for warning in gristmill_jobfile::init_warnings(&teacher, &budget) {
+        view.warn(&warning);
+    }
     match &args.out {
         None => print::plain(&text),
         Some(path) if path.exists() => {

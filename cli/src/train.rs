@@ -9,9 +9,12 @@ use gristmill_domain::job::is_model_path;
 use gristmill_domain::near::nearest;
 use gristmill_domain::training::{Backend, Method, Training};
 use gristmill_domain::words::many;
+use gristmill_lineage::check_dataset;
 use gristmill_ports::trainer::{self, Event, Trainer};
 use gristmill_students as students;
-use gristmill_students::{BaseModel, Cost, Folder, History, Lock, Recorder, Settings, card, prepare};
+use gristmill_students::{
+    BaseModel, Cost, Folder, History, Lock, Recorder, Settings, card, prepare, preview,
+};
 use gristmill_trainer::{NativeTrainer, Text};
 use gristmill_trl::TrlTrainer;
 use serde_json::{Value, json};
@@ -20,9 +23,8 @@ use tokio::sync::{mpsc, watch};
 use crate::args::{OutputStyle, TrainArgs};
 use crate::drive::signal;
 use crate::failure::Failure;
-use crate::native;
-use crate::print;
 use crate::view::{TrainingView, View};
+use crate::{generation, native, print};
 
 /// Events that may wait to be recorded.
 const EVENTS: usize = 64;
@@ -43,9 +45,9 @@ pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> R
     if args.dry_run {
         one_dataset(&args.dataset).map_err(Failure::Input)?;
         let base = base(&name, &view).await?;
-        let (folder, settings, _lock) = prepared(args.dataset, training, base, out).await?;
+        let settings = previewed(args.dataset, training, base, out.clone(), &view).await?;
         told(&settings, &view);
-        let left = json!({"student": folder.path(), "training": settings});
+        let left = json!({"student": out, "training": settings});
         print::either(output, &left, &dry_text(&settings));
         return Ok(());
     }
@@ -72,7 +74,7 @@ pub(crate) async fn student(
     one_dataset(&dataset).map_err(Failure::Input)?;
     let trainer = trainer(training.backend)?;
     let base = base(name, view).await?;
-    let (folder, settings, _lock) = prepared(dataset, training, base, out).await?;
+    let (folder, settings, _lock) = prepared(dataset, training, base, out, view).await?;
     told(&settings, view);
     let before = History::read(&folder).context("the history of the training")?;
     let ended = match before.done {
@@ -107,13 +109,15 @@ enum End {
     Told(u64),
 }
 
-/// The files that the trainer takes, written off the async threads.
+/// The files that the trainer takes, written off the async threads. No held-out row is among them.
 async fn prepared(
     dataset: PathBuf,
     training: Training,
     base: BaseModel,
     out: PathBuf,
+    view: &View,
 ) -> Result<(Folder, Settings, Lock), Failure> {
+    checked(&dataset, view).await?;
     let work = move || -> Result<(Folder, Settings, Lock), Failure> {
         let tokens = Text::open(&base.path).map_err(|error| Failure::Input(error.into()))?;
         let folder = Folder::create(&out).map_err(failure)?;
@@ -123,6 +127,29 @@ async fn prepared(
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Failure::Other(error.into()))?
+}
+
+/// What would be trained; nothing is made where it would be.
+async fn previewed(
+    dataset: PathBuf,
+    training: Training,
+    base: BaseModel,
+    out: PathBuf,
+    view: &View,
+) -> Result<Settings, Failure> {
+    checked(&dataset, view).await?;
+    let work = move || -> Result<Settings, Failure> {
+        let tokens = Text::open(&base.path).map_err(|error| Failure::Input(error.into()))?;
+        preview(&dataset, &training, &base, &tokens, &out).map_err(failure)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Failure::Other(error.into()))?
+}
+
+/// Refuses a dataset whose training rows hold a held-out one, or whose files were changed.
+async fn checked(dataset: &Path, view: &View) -> Result<(), Failure> {
+    let dataset = dataset.to_owned();
+    generation::work(view.clone(), move |task| check_dataset(&dataset, task)).await
 }
 
 /// What was given wrongly, apart from what may be better the next time.

@@ -237,7 +237,7 @@ pub fn evaluation_plan(
         rows,
         models: evaluate.models.len(),
         formats: evaluate.formats.clone(),
-        shots: shots(seeds, labels, &shown)?,
+        shots: shots(seeds, &setup.job.filter.decontaminate, labels, &shown)?,
         scored: scored(evaluate),
         judged,
     })

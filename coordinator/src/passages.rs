@@ -17,6 +17,8 @@ pub(crate) const PREFIX: &str = "seeds/passages-";
 /// arXiv 2411.15124).
 const NGRAM: usize = 8;
 const COVERAGE: f64 = 0.5;
+/// Of a question that stands in a document, all of it.
+const WHOLE: f64 = 1.0;
 
 /// Passages by number.
 pub struct Passages {
@@ -31,6 +33,7 @@ pub struct Grounds {
     /// Rows that name a source.
     sources: HashMap<String, u64>,
     texts: HeldOut,
+    questions: HeldOut,
 }
 
 impl Default for Grounds {
@@ -45,11 +48,13 @@ impl Grounds {
         Self {
             sources: HashMap::new(),
             texts: HeldOut::new(NGRAM, COVERAGE),
+            questions: HeldOut::new(NGRAM, WHOLE),
         }
     }
 
-    /// Adds a row's document and passage.
+    /// Adds a row's document, passage and question.
     pub fn add(&mut self, seed: &Seed) {
+        self.questions.add(&seed.question);
         if let Some(source) = &seed.source {
             *self.sources.entry(source.clone()).or_default() += 1;
         }
@@ -78,6 +83,11 @@ impl Grounds {
         let context = seed.context.as_ref();
         source.is_some_and(|source| self.sources.contains_key(source))
             || context.is_some_and(|context| self.texts.check(context).is_some())
+    }
+
+    /// True where a row's question stands in the passage, as in a list of questions and answers: whoever asks about it asks that again.
+    pub(crate) fn are_asked_in(&self, passage: &Passage) -> bool {
+        self.questions.check(&passage.text).is_some()
     }
 
     /// True where a row rests on the passage's text.
@@ -133,12 +143,15 @@ impl Passages {
         Gathering::new()?.finish()
     }
 
-    /// Those that no held-out row rests on.
+    /// Those that no held-out row rests on, and that hold no question of one.
     pub(crate) fn without(self, held_out: &Grounds) -> Result<Self, Error> {
         let mut kept = Gathering::new()?;
         for number in 0..self.len() {
             let passage = self.read(number)?;
-            if held_out.naming(&passage) == 0 && !held_out.rests_on(&passage) {
+            if held_out.naming(&passage) == 0
+                && !held_out.rests_on(&passage)
+                && !held_out.are_asked_in(&passage)
+            {
                 kept.push(&passage)?;
             }
         }
@@ -241,11 +254,15 @@ mod tests {
                 "docs/d.md",
                 "Everything about wells, and how deep they have to be dug here.",
             ),
+            passage(
+                "docs/e.md",
+                "Questions that people ask. How deep may a well be, in the dry north of the country? Thirty metres.",
+            ),
         ] {
             gathering.push(&one).unwrap();
         }
         let all = gathering.finish().unwrap();
-        assert_eq!(all.len(), 3, "the same words count once");
+        assert_eq!(all.len(), 4, "the same words count once");
         let mut held_out = Grounds::new();
         let mut seed: Seed = serde_json::from_value(serde_json::json!({
             "id": ContentId::of(&[b"x"]), "question": "q", "answer": "a", "reasoning": null, "references": ["a"], "context": shared,
@@ -254,6 +271,11 @@ mod tests {
         .unwrap();
         held_out.add(&seed);
         (seed.context, seed.source) = (None, Some("b.md".into()));
+        held_out.add(&seed);
+        (seed.source, seed.question) = (
+            None,
+            "How deep may a well be in the dry north of the country?".into(),
+        );
         held_out.add(&seed);
         let left = all.without(&held_out).unwrap();
         assert_eq!(left.len(), 1);

@@ -2,25 +2,32 @@
 //!
 //! They are rows of the anchor, the same for every question: what a call costs can be told before, and what differs between two questions is the
 //! questions. They are drawn without chance: as evenly as may be over labels, where answers are labels, and over concepts otherwise. None is
-//! a held-out row or asks what one asks, and none rests on a document or a passage that a held-out row rests on.
+//! a held-out row or asks what one asks, by four fifths of its words, and none rests on a document or a passage that a held-out row rests on.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
+use gristmill_domain::filter::decontaminate::HeldOut;
+use gristmill_domain::job::Decontaminate;
 use gristmill_domain::seed::{Seed, Split};
 
 use crate::Error;
 use crate::passages::Grounds;
 use crate::seeds::{SeedStore, drawn_evenly, stratum};
 
-/// Draws so many rows for each model, by their ordinals, in the order in which they are shown. `labels` says that answers are labels. Rows are
-/// read once, and only where some are wanted.
+/// Draws so many rows for each model, by their ordinals, in the order in which they are shown. `labels` says that answers are labels, `words` how the
+/// job looks for held-out rows. Rows are read once, and only where some are wanted.
 ///
 /// # Errors
 /// [`Error::Roles`] where there are fewer that may be shown, and rows that cannot be read.
-pub(crate) fn shots(seeds: &SeedStore, labels: bool, wanted: &[u32]) -> Result<Vec<Vec<u64>>, Error> {
+pub(crate) fn shots(
+    seeds: &SeedStore,
+    words: &Decontaminate,
+    labels: bool,
+    wanted: &[u32],
+) -> Result<Vec<Vec<u64>>, Error> {
     let parts = match wanted.iter().any(|wanted| *wanted > 0) {
-        true => eligible(seeds, labels)?,
+        true => eligible(seeds, words, labels)?,
         false => Vec::new(),
     };
     wanted
@@ -40,7 +47,7 @@ fn drawn(seeds: &SeedStore, parts: &[Vec<u64>], wanted: u32) -> Result<Vec<u64>,
                 ),
                 anchors => format!(
                     "a model is to be shown {wanted} real rows before each question (`shots`), and of {anchors} training rows only {there} may be shown: the \
-                     others rest on what held-out rows rest on; lower `shots`"
+                     others ask what held-out rows ask, or rest on what they rest on; lower `shots`"
                 ),
             },
         });
@@ -49,14 +56,16 @@ fn drawn(seeds: &SeedStore, parts: &[Vec<u64>], wanted: u32) -> Result<Vec<u64>,
 }
 
 /// The rows that may be shown, parted by label or concept, the largest part first.
-fn eligible(seeds: &SeedStore, labels: bool) -> Result<Vec<Vec<u64>>, Error> {
+fn eligible(seeds: &SeedStore, words: &Decontaminate, labels: bool) -> Result<Vec<Vec<u64>>, Error> {
+    let words = words.same_question();
     let mut grounds = Grounds::new();
-    let mut questions = HashSet::new();
+    let (mut held_out, mut ordinals) = (HeldOut::new(words.ngram as usize, words.coverage), Vec::new());
     for ordinal in 0..seeds.len() {
         if seeds.split(ordinal) != Split::Anchor {
             let seed = seeds.read(ordinal)?;
             grounds.add(&seed);
-            questions.insert(normal(&seed.question));
+            held_out.add(&seed.question);
+            ordinals.push(ordinal);
         }
     }
     let mut parts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
@@ -64,8 +73,14 @@ fn eligible(seeds: &SeedStore, labels: bool) -> Result<Vec<Vec<u64>>, Error> {
         let ordinal = seeds.anchor(n);
         let seed = seeds.read(ordinal)?;
         // Of two questions about two passages, the same words may ask something else.
-        let asked = seed.context.is_none() && questions.contains(&normal(&seed.question));
-        if !asked && !grounds.shares(&seed) {
+        let asked = match &seed.context {
+            Some(_) => None,
+            None => held_out.asked(&seed.question, |item| {
+                let ordinal = ordinals.get(item as usize).copied().unwrap_or_default();
+                seeds.read(ordinal).map(|seed| seed.question)
+            })?,
+        };
+        if asked.is_none() && !grounds.shares(&seed) {
             parts.entry(part(&seed, labels)).or_default().push(ordinal);
         }
     }
@@ -116,6 +131,8 @@ fn in_turn(parts: &[Vec<u64>], wanted: usize) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use gristmill_domain::job::Holdout;
     use gristmill_domain::seed::RowLocation;
 
@@ -152,7 +169,7 @@ mod tests {
 
     /// The rows that one model is shown.
     fn shots(seeds: &SeedStore, labels: bool, wanted: u32) -> Result<Vec<u64>, Error> {
-        Ok(super::shots(seeds, labels, &[wanted])?.remove(0))
+        Ok(super::shots(seeds, &Decontaminate::default(), labels, &[wanted])?.remove(0))
     }
 
     /// Rows that are asked, and rows that may be shown.
@@ -194,6 +211,22 @@ mod tests {
         let refused = shots(&seeds, true, 17).unwrap_err().to_string();
         assert!(
             refused.contains("of 18 training rows only 16 may be shown"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_row_that_asks_what_is_asked_is_not_shown() {
+        let asked = seed(0, "yes", "report");
+        let mut again = seed(1, "yes", "letter");
+        again.question = format!("Read this first, and only then answer it. {}", asked.question);
+        // The same words about another number are another question.
+        let other = seed(2, "yes", "book");
+        let seeds = store(&[asked], &[again, other]);
+        assert_eq!(shots(&seeds, true, 1).unwrap(), [2]);
+        let refused = shots(&seeds, true, 2).unwrap_err().to_string();
+        assert!(
+            refused.contains("of 2 training rows only 1 may be shown"),
             "{refused}"
         );
     }

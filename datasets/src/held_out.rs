@@ -79,6 +79,15 @@ impl HeldOutItems {
         self.words.check(text)
     }
 
+    /// The item that a text holds most words of, of those that it may ask ([`HeldOut::asked`]).
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn asked_by_words(&mut self, text: &str) -> anyhow::Result<Option<Match>> {
+        let texts = &mut self.texts;
+        self.words.asked(text, |item| texts.text(item))
+    }
+
     /// For each text, the closest item that it may be in other words, with the cosine, where that is at least `at_least`. What states facts
     /// that the item does not, while the item states others, is another question.
     ///
@@ -146,5 +155,36 @@ impl HeldOutItems {
             closest.push(found);
         }
         Ok(leak::threshold(&closest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill_domain::filter::decontaminate::How;
+
+    use super::*;
+
+    #[test]
+    fn a_template_with_other_numbers_hides_no_item_that_is_asked() {
+        const LEAKED: &str =
+            "Mia buys 12 red apples at the market on Monday. How many apples does she carry home with her?";
+        const TEMPLATE: &str = "Mia buys 40 red apples at the market on Monday and eats 7 of them. How many apples does she carry home?";
+        let mut items = HeldOutItems::new(8, 0.5).unwrap();
+        let place = RowLocation {
+            file: "test.jsonl".to_owned(),
+            line: 1,
+        };
+        for text in [TEMPLATE, LEAKED] {
+            items.add(&place, text, None).unwrap();
+        }
+        // It shares most words with the template, whose numbers are others, and is the other item with a few words more.
+        let text = "Mia buys 12 red apples at the market on Monday and, being hungry, eats some of them. How many apples does she carry \
+                    home with her?";
+        let held = items.words.matches(text);
+        assert_eq!(held.len(), 2, "{held:?}");
+        let asked = items.asked_by_words(text).unwrap().unwrap();
+        assert_eq!(asked.item, 1);
+        assert_eq!(items.asked_by_words(&TEMPLATE.replace("40", "9")).unwrap(), None);
+        assert_eq!(items.asked_by_words(TEMPLATE).unwrap().unwrap().how, How::Equal);
     }
 }

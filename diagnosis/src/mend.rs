@@ -91,6 +91,34 @@ pub fn aims(findings: &Findings, quarantined: &[QuarantinedRow], rows: u64) -> G
     gaps
 }
 
+impl Gaps {
+    /// Rows to make for all of them.
+    pub fn wanted(&self) -> u64 {
+        self.aimed.iter().map(|gap| gap.wanted).sum()
+    }
+
+    /// Cuts the rows to make to `most`, each gap in proportion; those of which no row is left are for the next mend. Returns whether there were
+    /// more.
+    pub fn cut_to(&mut self, most: u64) -> bool {
+        let all = self.wanted();
+        if all <= most {
+            return false;
+        }
+        // What is rounded off for one gap is there for the next, so that the rows add up.
+        let (mut seen, mut given) = (0, 0);
+        for gap in &mut self.aimed {
+            seen += gap.wanted;
+            let by_now = (most as f64 * seen as f64 / all as f64).round() as u64;
+            gap.wanted = by_now.saturating_sub(given);
+            given += gap.wanted;
+        }
+        let before = self.aimed.len();
+        self.aimed.retain(|gap| gap.wanted > 0);
+        self.left += (before - self.aimed.len()) as u64;
+        true
+    }
+}
+
 impl Gap {
     /// Wrong answers about it.
     pub fn wrong(&self) -> u64 {
@@ -192,6 +220,8 @@ pub struct MendPlan<'a> {
     pub gaps: &'a [Gap],
     /// What it is expected to spend; `None` leaves the budget as it is.
     pub estimate: Option<Estimate>,
+    /// Rows at most, whatever they are about; `None` makes rows until the gaps are filled.
+    pub rows: Option<u64>,
     /// Documents that training rows about the gaps come from; empty keeps those of the job.
     pub documents: Vec<String>,
     /// Names of teachers that are not to make rows any more ([`blamed_teachers`]); one stays where no other is left.
@@ -253,8 +283,9 @@ pub fn mending_job(base: &Job, plan: &MendPlan<'_>) -> Job {
         accept: Some(Accept::Narrow),
         ..before
     });
-    // Ends with the targets, and not before: a row that counts for no target would use up one of a fixed number.
-    job.generate.rows = None;
+    // Ends with the targets, and not before: a row that counts for no target would use up one of a fixed number. Only where more rows could not
+    // be trained on is their number fixed.
+    job.generate.rows = plan.rows;
     job.generate.strategy = match job.generate.strategy {
         StrategyChoice::NewQuestion => StrategyChoice::NewQuestion,
         StrategyChoice::Auto | StrategyChoice::AnswerAugmentation | StrategyChoice::Rephrasing => {
@@ -433,6 +464,46 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_cut_to_what_can_be_trained_on() {
+        let gap = |concept: &str, wanted| Gap {
+            concept: concept.to_owned(),
+            items: BTreeMap::new(),
+            rows: Coverage::default(),
+            quarantined: 0,
+            wanted,
+        };
+        let gaps = || Gaps {
+            aimed: vec![gap("iron", 30), gap("salt", 20), gap("wool", 1)],
+            left: 2,
+            nameless: 0,
+        };
+        let mut enough = gaps();
+        assert!(!enough.cut_to(51));
+        assert_eq!(enough, gaps());
+        let mut cut = gaps();
+        assert!(cut.cut_to(10));
+        let rows: Vec<(&str, u64)> = cut
+            .aimed
+            .iter()
+            .map(|gap| (gap.concept.as_str(), gap.wanted))
+            .collect();
+        assert_eq!(rows, [("iron", 6), ("salt", 4)]);
+        assert_eq!((cut.wanted(), cut.left), (10, 3));
+        let mut none = gaps();
+        assert!(none.cut_to(0));
+        assert_eq!((none.aimed.len(), none.left), (0, 5));
+        let plan = MendPlan {
+            gaps: &cut.aimed,
+            rows: Some(10),
+            ..MendPlan::default()
+        };
+        let base = job(
+            r#"{"seeds": {"path": ["s.jsonl"]}, "teacher": {"local": {"name": "m"}}, "budget": {"calls": 9}}"#,
+        );
+        assert_eq!(mending_job(&base, &plan).generate.rows, Some(10));
+    }
+
+    #[test]
     fn all_blamed_teachers_leave_while_one_remains() {
         let base = |names: &[&str]| {
             let teachers: Vec<String> = names
@@ -521,6 +592,7 @@ mod tests {
         let plan = MendPlan {
             gaps: &gaps,
             estimate: cost.of(20),
+            rows: None,
             documents: vec!["docs/iron.md".into()],
             without_teachers: vec!["a".into()],
         };

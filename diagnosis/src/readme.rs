@@ -33,6 +33,8 @@ pub struct Report<'a> {
     pub quarantined: u64,
     /// The gaps.
     pub gaps: &'a Gaps,
+    /// Where the dataset is a generation of a lineage: synthetic rows that may be added to its newest one, and whether the gaps were cut to that.
+    pub room: Option<(u64, bool)>,
     /// What the job is expected to spend; `None` where nothing is known of what rows cost.
     pub estimate: Option<Estimate>,
     /// Whether `job.yaml` was written.
@@ -96,8 +98,28 @@ fn causes(page: &mut String, report: &Report<'_>) {
 
 fn gaps(page: &mut String, report: &Report<'_>) {
     page.push_str("\n## Gaps\n\n");
+    if let Some((room, cut)) = report.room {
+        let _written = writeln!(
+            page,
+            "The lineage has room for {} under its ceiling{}. {}\n",
+            many(room, "more synthetic row", "more synthetic rows"),
+            match report.quarantined {
+                0 => "",
+                _ => ", once those of `quarantine.jsonl` are taken out",
+            },
+            match cut {
+                true =>
+                    "The rows to make are cut to that: more would be bought to be dropped. Real rows, or a higher `--max-synthetic-share` of \
+                     `generation add`, make more room.",
+                false => "The rows to make fit in.",
+            }
+        );
+    }
     if report.gaps.aimed.is_empty() {
-        page.push_str("No concept lacks rows, so there is no job.\n");
+        page.push_str(match report.gaps.left {
+            0 => "No concept lacks rows, so there is no job.\n",
+            _ => "There is no room for a row, so there is no job.\n",
+        });
     } else {
         page.push_str("| concept | wrong answers | real rows | synthetic rows | rows to make |\n|---|---:|---:|---:|---:|\n");
         for gap in &report.gaps.aimed {
@@ -174,18 +196,21 @@ fn doubtful(page: &mut String, report: &Report<'_>) {
 fn next(page: &mut String, report: &Report<'_>) {
     page.push_str("\n## What to run next\n\n");
     let mut commands = String::new();
-    if report.quarantined > 0 {
-        let _written = writeln!(
-            commands,
-            "    gristmill generation quarantine LINEAGE --rows {}/quarantine.jsonl",
-            report.out
-        );
+    match report.quarantined {
+        0 => page.push_str("No row is to be taken out, so there is no `quarantine.jsonl`.\n\n"),
+        _ => {
+            let _written = writeln!(
+                commands,
+                "    gristmill generation quarantine LINEAGE --rows {}/quarantine.jsonl",
+                report.out
+            );
+        }
     }
     if report.job {
         let _written = writeln!(commands, "    gristmill run {}/job.yaml", report.out);
     }
     match commands.is_empty() {
-        true => page.push_str("There are neither rows to take out nor gaps to fill.\n"),
+        true => page.push_str("Nor is there a job to run.\n"),
         false => {
             page.push_str(&commands);
             let _written = writeln!(
@@ -218,7 +243,7 @@ mod tests {
     use crate::mend::Gap;
 
     #[test]
-    fn gaps_that_are_left_are_told() {
+    fn gaps_that_are_left_and_rows_to_take_out_are_told() {
         let findings = Findings {
             diagnoses: Vec::new(),
             concepts: BTreeMap::new(),
@@ -236,7 +261,7 @@ mod tests {
             quarantined: 0,
             wanted: 5,
         };
-        let page = |left| {
+        let page = |left, quarantined| {
             let gaps = Gaps {
                 aimed: vec![gap.clone()],
                 left,
@@ -250,14 +275,21 @@ mod tests {
                 asked: 1,
                 findings: &findings,
                 causes: &[],
-                quarantined: 0,
+                quarantined,
                 gaps: &gaps,
+                room: None,
                 estimate: None,
                 job: true,
                 same_teacher: None,
             })
         };
-        assert!(page(6).contains("6 more concepts lack rows as well"));
-        assert!(!page(0).contains("more than one job"));
+        assert!(page(6, 0).contains("6 more concepts lack rows as well"));
+        assert!(!page(0, 0).contains("more than one job"));
+        // A file that is not there is named by no command.
+        assert!(page(0, 0).contains("so there is no `quarantine.jsonl`"));
+        assert!(!page(0, 0).contains("--rows mend/quarantine.jsonl"));
+        let with = page(0, 3);
+        assert!(with.contains("generation quarantine LINEAGE --rows mend/quarantine.jsonl"));
+        assert!(!with.contains("there is no `quarantine.jsonl`"), "{with}");
     }
 }

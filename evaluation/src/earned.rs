@@ -13,10 +13,14 @@ pub struct PointsPerUnit {
 }
 
 impl PointsPerUnit {
-    /// Of a change of accuracy (−1 to 1) with its interval; `None` where nothing was spent.
+    /// The least cost, in units, that a change is divided by: a cent of a dollar, ten of a thousand calls. A few points divided by less make
+    /// thousands a unit, which nobody would get for a whole one.
+    pub const UNITS_MIN: f64 = 0.01;
+
+    /// Of a change of accuracy (−1 to 1) with its interval; `None` where less than [`Self::UNITS_MIN`] was spent.
     pub fn of(change: f64, interval: Interval, units: f64) -> Option<Self> {
         let per_unit = |change: f64| 100.0 * change / units;
-        (units > 0.0).then(|| Self {
+        (units >= Self::UNITS_MIN).then(|| Self {
             value: per_unit(change),
             interval: Interval {
                 low: per_unit(interval.low),
@@ -40,5 +44,6 @@ mod tests {
         assert!((earned.value - 4.0).abs() < 1e-12);
         assert!((earned.interval.low + 2.0).abs() < 1e-12 && (earned.interval.high - 10.0).abs() < 1e-12);
         assert_eq!(PointsPerUnit::of(0.02, interval, 0.0), None);
+        assert_eq!(PointsPerUnit::of(0.02, interval, 0.009), None, "under a cent");
     }
 }

@@ -153,7 +153,8 @@ pub struct Headline {
     pub change: Option<PairedComparison>,
     /// What the loop had cost by then, this evaluation included.
     pub cost: Cost,
-    /// Points of accuracy above the base for each unit of the cost.
+    /// Points of accuracy above the base for each unit of the cost; `None` where there is no change to tell, or the cost is under
+    /// [`PointsPerUnit::UNITS_MIN`].
     pub earned: Option<PointsPerUnit>,
     /// The unit: `dollar`, or `thousand calls` where nothing cost money.
     pub unit: String,

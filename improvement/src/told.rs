@@ -2,7 +2,7 @@
 
 use gristmill_domain::amount::MicroUsd;
 use gristmill_domain::words::{first_of, many, signed, thousands};
-use gristmill_evaluation::{PairedComparison, Proportion};
+use gristmill_evaluation::{PairedComparison, PointsPerUnit, Proportion};
 
 use crate::cost::Cost;
 use crate::policy::Stop;
@@ -81,14 +81,22 @@ fn headline_text(headline: &Headline) -> String {
         text.push_str(&format!(", {} against its base", changed(change)));
     }
     text.push('\n');
-    if let Some(earned) = headline.earned {
-        text.push_str(&format!(
+    match headline.earned {
+        Some(earned) => text.push_str(&format!(
             "{} points a {} ({} to {})\n",
             signed(earned.value),
             headline.unit,
             signed(earned.interval.low),
             signed(earned.interval.high)
-        ));
+        )),
+        None if headline.change.is_some() && headline.cost.in_units().0 < PointsPerUnit::UNITS_MIN => {
+            text.push_str(&format!(
+                "no points a {}: {} is too little to divide by\n",
+                headline.unit,
+                money(headline.cost)
+            ));
+        }
+        None => {}
     }
     if !headline.test {
         text.push_str(

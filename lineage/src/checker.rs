@@ -1,12 +1,10 @@
 //! Looks for held-out rows in what is trained on: by where a row came from, by words, and by meaning.
 
-use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 
 use gristmill_dataset::{DatasetRow, Origin, Split};
 use gristmill_datasets::{HeldOutItems, LeakThreshold, Task, TextVectors};
 use gristmill_domain::filter::decontaminate::How;
-use gristmill_domain::filter::dedup_policy::Facts;
 use gristmill_domain::filter::leak;
 use gristmill_domain::filter::text::exact_key;
 use gristmill_domain::id::ContentId;
@@ -259,18 +257,13 @@ impl<'a> Checker<'a> {
             .map(|item| (item, LeakHow::Lineage, 1.0))
     }
 
-    /// The held-out row whose words a text holds, unless each states facts that the other does not: templates with other numbers are other
-    /// questions.
+    /// The held-out row whose words a text holds.
     fn by_words(&mut self, text: &str) -> Result<Option<(u32, LeakHow, f64)>, Error> {
-        let Some(found) = self.items.by_words(text) else {
-            return Ok(None);
-        };
-        if found.how == How::Equal {
-            return Ok(Some((found.item, LeakHow::SameWords, 1.0)));
-        }
-        let facts = LazyCell::new(|| Facts::of(text));
-        let apart = facts.apart(&Facts::of(&self.items.text(found.item)?));
-        Ok((!apart).then_some((found.item, LeakHow::Words, found.coverage)))
+        let found = self.items.asked_by_words(text)?;
+        Ok(found.map(|found| match found.how {
+            How::Equal => (found.item, LeakHow::SameWords, 1.0),
+            How::Ngrams | How::Contained => (found.item, LeakHow::Words, found.coverage),
+        }))
     }
 
     /// Compares what waits by its vectors.

@@ -19,11 +19,11 @@ pub enum Error {
         /// Why, and the way out.
         reason: String,
     },
-    /// The generation would hold held-out rows.
-    #[error("{}: {leaks}{way_out}", lineage.display())]
+    /// Held-out rows are in what is trained on, or would be.
+    #[error("{}: {leaks}{way_out}", path.display())]
     Leaks {
-        /// The lineage's folder.
-        lineage: PathBuf,
+        /// The folder of the lineage, the dataset or the student.
+        path: PathBuf,
         /// The pairs.
         leaks: Leaks,
         /// The way out.
@@ -62,6 +62,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Refuses `path` for these leaks, where there are any. The way out begins with a line of its own.
+    ///
+    /// # Errors
+    /// [`Error::Leaks`].
+    pub fn refuse_leaks(path: &Path, leaks: Leaks, way_out: &'static str) -> Result<(), Self> {
+        match leaks.count {
+            0 => Ok(()),
+            _ => Err(Self::Leaks {
+                path: path.to_owned(),
+                leaks,
+                way_out,
+            }),
+        }
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| Self::Io {
             path: path.to_owned(),

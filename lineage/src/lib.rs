@@ -10,7 +10,7 @@
 //!
 //! Owns: how a generation follows from its parent and new datasets ([`Lineage::add`]), the ceiling on the synthetic share by a sample
 //! that keeps coverage, the leak check against the held-out rows, quarantine ([`Rule`]), and the check of what is there
-//! ([`Lineage::checked`]).
+//! ([`Lineage::checked`]). The same leak check serves what is trained on without a lineage ([`check_dataset`], [`leaks_of`]).
 //!
 //! Refuses: to change a generation that is there, to drop a real row, to make a generation that holds a held-out row or rows that are
 //! deeper than the lineage's limit, to hold rows in memory: of each row, hashes and counts are held, about 250 bytes.
@@ -34,6 +34,7 @@ mod record;
 mod rule;
 mod source;
 mod stored;
+mod trained;
 mod warnings;
 
 pub use check::Checked;
@@ -48,3 +49,4 @@ pub use leaks::{Leak, LeakHow, Leaks};
 pub use make::{Additions, Quarantining};
 pub use record::{Entry, LineageFile, Locked, Settings};
 pub use rule::Rule;
+pub use trained::{Question, check_dataset, leaks_of};

@@ -154,6 +154,17 @@ fn from_passage(of: &Provenance, place: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_list_that_mend_did_not_write_is_told() {
+        let told = Rule::read("rows=mend/quarantine.jsonl").unwrap_err().to_string();
+        for words in [
+            "mend/quarantine.jsonl: there is no such file",
+            "leave the rule out",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+    }
+
     fn row() -> DatasetRow {
         DatasetRow {
             id: "r1".to_owned(),

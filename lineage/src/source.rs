@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use gristmill_dataset::{DatasetRow, Layout, Split, dataset_folder, each_row};
+use gristmill_domain::job::Decontaminate;
 use serde::Deserialize;
 
 use crate::digest;
 use crate::error::Error;
+use crate::generation::Generation;
 
 /// Takes a held-out row, with the dataset that it is from.
 pub(crate) type TakeHeldOut<'a> = dyn FnMut(&DatasetRow, &str) -> Result<(), Error> + 'a;
@@ -44,6 +46,13 @@ pub(crate) struct Said {
 struct Job {
     anchor: Anchor,
     output: Output,
+    filter: Filter,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Filter {
+    decontaminate: Decontaminate,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -78,6 +87,13 @@ impl Said {
         Some(self.job.as_ref()?.anchor.max_depth.unwrap_or(default))
     }
 
+    /// How its job looks for held-out rows.
+    pub(crate) fn decontaminate(&self) -> Decontaminate {
+        let job = self.job.as_ref();
+        job.map(|job| job.filter.decontaminate.clone())
+            .unwrap_or_default()
+    }
+
     /// Its columns.
     pub(crate) fn layout(&self) -> Option<Layout> {
         self.job.as_ref()?.output.layout
@@ -104,10 +120,11 @@ impl Source {
         }
         let source = Self::read(named, folder)?;
         if let Some(fault) = source.faults()?.into_iter().next() {
-            return Err(Error::damaged(
-                &source.folder,
-                format!("{fault}; `gristmill assemble RUN` writes the dataset of a run again"),
-            ));
+            let way_out = match source.folder.join(Generation::NAME).is_file() {
+                true => "a generation is never changed: put back what was written",
+                false => "`gristmill assemble RUN` writes the dataset of a run again",
+            };
+            return Err(Error::damaged(&source.folder, format!("{fault}; {way_out}")));
         }
         Ok(source)
     }

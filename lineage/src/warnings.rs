@@ -102,7 +102,8 @@ pub(crate) fn of(generation: &Generation, circumstances: &Circumstances<'_>) -> 
     }
     if generation.leak_check.embedder.is_none() {
         warnings.push(
-            "held-out rows in other words were not looked for: name an embedding model with `--embed`"
+            "held-out rows in other words were not looked for, since nothing was embedded: name an embedding model (`--embed` of `generation add`, \
+             `embed.model` in the job of a loop)"
                 .to_owned(),
         );
     }

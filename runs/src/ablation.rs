@@ -1,7 +1,8 @@
 //! Ablation: the training sets that a run could have made without one of its parts, and what that part cost.
 //!
 //! Everything is made from what the run has stored: nothing is asked again. What an early filter rejected was never shown to those behind it, so
-//! that a set without this filter holds it as it was. What came too close to held-out rows is in no set.
+//! that a set without this filter holds it as it was. What came too close to held-out rows is in no set: what an early filter rejected is
+//! compared with their words here.
 
 mod results;
 
@@ -11,9 +12,13 @@ use std::path::Path;
 
 use gristmill_coordinator::{Finished, Journal, SeedStore, Start};
 use gristmill_domain::amount::MicroUsd;
+use gristmill_domain::dialogue::asked;
 use gristmill_domain::filter::Reason;
+use gristmill_domain::filter::decontaminate::HeldOut;
+use gristmill_domain::job::Decontaminate;
 use gristmill_domain::ledger::Account;
 use gristmill_domain::row::Row;
+use gristmill_domain::seed::Split;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::strategy::Strategy;
 use gristmill_ports::blob::Blobs;
@@ -148,7 +153,7 @@ impl Arm {
         }
     }
 
-    /// Whether a row is in the training set.
+    /// Whether a row is in the training set, as far as held-out rows do not stand in it.
     fn takes(&self, row: &Row, source: &dyn Fn(&Row) -> Option<String>) -> bool {
         let rejected_by = row
             .rejection
@@ -172,6 +177,40 @@ impl Arm {
     }
 }
 
+/// Which of a run's rows an arm takes.
+struct Choice<'a> {
+    seeds: &'a SeedStore,
+    held_out: HeldOut,
+}
+
+impl<'a> Choice<'a> {
+    fn new(seeds: &'a SeedStore, start: &Start) -> anyhow::Result<Self> {
+        let Decontaminate { ngram, coverage, .. } = start.job.filter.decontaminate;
+        let mut held_out = HeldOut::new(ngram as usize, coverage);
+        for ordinal in 0..seeds.len() {
+            if seeds.split(ordinal) != Split::Anchor {
+                held_out.add(&seeds.read(ordinal)?.question);
+            }
+        }
+        Ok(Self { seeds, held_out })
+    }
+
+    /// Whether the row is in the arm's training set. One that the run rejected before it was compared with held-out rows is compared here.
+    fn takes(&self, arm: &Arm, row: &Row) -> bool {
+        let holds = |text: &str| self.held_out.check(text).is_some();
+        let source = |row: &Row| self.source(row);
+        arm.takes(row, &source) && (row.accepted() || !(holds(&row.question) || holds(&asked(&row.messages))))
+    }
+
+    /// The document that a row is about: that of its passage, or its seed's.
+    fn source(&self, row: &Row) -> Option<String> {
+        match &row.passage {
+            Some(cited) => Some(cited.source.clone()),
+            None => self.seeds.read(row.seed).ok()?.source,
+        }
+    }
+}
+
 /// An arm of a run, before anything is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmPlan {
@@ -188,13 +227,13 @@ pub struct ArmPlan {
 ///
 /// # Errors
 /// State that cannot be read.
-pub async fn arms(state: &dyn Blobs, seeds: &SeedStore) -> anyhow::Result<Vec<ArmPlan>> {
+pub async fn arms(state: &dyn Blobs, start: &Start, seeds: &SeedStore) -> anyhow::Result<Vec<ArmPlan>> {
     let journal = Journal::new(state);
     let (mut strategies, mut teachers) = (BTreeMap::new(), BTreeMap::new());
     let mut sources: BTreeMap<String, (u64, MicroUsd)> = BTreeMap::new();
     let mut filters: BTreeMap<Filter, u64> = BTreeMap::new();
     let (mut judged, mut all) = (MicroUsd::default(), MicroUsd::default());
-    let source = source_of(seeds);
+    let choice = Choice::new(seeds, start)?;
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             let row = record.value;
@@ -219,7 +258,7 @@ pub async fn arms(state: &dyn Blobs, seeds: &SeedStore) -> anyhow::Result<Vec<Ar
             };
             add(strategies.entry(row.strategy).or_default());
             add(teachers.entry(row.teacher.clone()).or_default());
-            if let Some(source) = source(&row) {
+            if let Some(source) = choice.source(&row) {
                 add(sources.entry(source).or_default());
             }
         }
@@ -270,7 +309,7 @@ pub async fn arms(state: &dyn Blobs, seeds: &SeedStore) -> anyhow::Result<Vec<Ar
     for name in journal.all_segments(SegmentKind::Rows).await? {
         for record in journal.rows(&name).await? {
             for (count, (arm, _)) in counts.iter_mut().zip(&found) {
-                *count += u64::from(arm.takes(&record.value, &source));
+                *count += u64::from(choice.takes(arm, &record.value));
             }
         }
     }
@@ -293,21 +332,16 @@ pub async fn write_arm(
     account: &Account,
     arm: &Arm,
 ) -> anyhow::Result<Manifest> {
-    let source = source_of(seeds);
-    let takes = |row: &Row| arm.takes(row, &source);
+    let choice = Choice::new(seeds, start)?;
+    let takes = |row: &Row| choice.takes(arm, row);
     assemble_chosen(state, target, start, seeds, finished, account, Some(&takes)).await
-}
-
-/// The document that a row is about: that of its passage, or its seed's.
-fn source_of(seeds: &SeedStore) -> impl Fn(&Row) -> Option<String> + Send + Sync + '_ {
-    |row| match &row.passage {
-        Some(cited) => Some(cited.source.clone()),
-        None => seeds.read(row.seed).ok()?.source,
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use gristmill_coordinator::Intake;
+    use gristmill_domain::job::Holdout;
+
     use super::*;
 
     fn row(rejected: Option<Reason>, teacher: &str) -> Row {
@@ -346,5 +380,27 @@ mod tests {
             taken(Arm::WithoutStrategy(Strategy::NewQuestion)),
             [true, false, false, false, false]
         );
+    }
+
+    #[test]
+    fn what_an_early_filter_rejected_is_compared_with_held_out_rows() {
+        let seeds = Intake::new(&Holdout::default())
+            .unwrap()
+            .finish(&Holdout::default())
+            .unwrap();
+        let mut held_out = HeldOut::new(8, 0.5);
+        held_out.add("How many mills stand on the hill above the old harbour?");
+        let choice = Choice {
+            seeds: &seeds,
+            held_out,
+        };
+        let mut leaked = row(Some(Reason::Length), "one");
+        leaked.question = "Tell me: how many mills stand on the hill above the old harbour?".to_owned();
+        let mut other = row(Some(Reason::Length), "one");
+        other.question = "How many ships lie in the old harbour today?".to_owned();
+        for arm in [Arm::Unfiltered, Arm::WithoutFilter(Filter::Rules)] {
+            assert!(!choice.takes(&arm, &leaked), "{arm}");
+            assert!(choice.takes(&arm, &other), "{arm}");
+        }
     }
 }

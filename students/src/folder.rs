@@ -78,6 +78,11 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    /// The folder of a student, there or not.
+    pub(crate) fn named(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// Takes the right to train here. The system gives it back when the process ends, however it ends.
     ///
     /// # Errors
@@ -151,7 +156,7 @@ impl Folder {
     /// [`Error::Taken`] where another training is here.
     pub(crate) fn claim(&self, hash: &str) -> Result<(), Error> {
         match self.settings()? {
-            // What was only looked at (`--dry-run`) is not begun.
+            // What was only prepared is not begun.
             Some(there) if there.hash() != hash && self.events().exists() => Err(Error::Taken {
                 path: self.0.clone(),
                 reason: format!(

@@ -113,6 +113,28 @@ pub fn prepare(
     Ok(settings)
 }
 
+/// What [`prepare`] would enter in the folder `out`, of which nothing is made or changed. The rows are written to a temporary folder and removed.
+///
+/// # Errors
+/// As those of [`prepare`].
+pub fn preview(
+    dataset: &Path,
+    training: &Training,
+    base: &BaseModel,
+    tokens: &dyn RowTokens,
+    out: &Path,
+) -> Result<Settings, Error> {
+    let scratch = tempfile::tempdir().map_err(Error::io(&std::env::temp_dir()))?;
+    let settings = prepare(dataset, training, base, tokens, &Folder::create(scratch.path())?)?;
+    let folder = Folder::named(out);
+    folder.claim(&settings.hash())?;
+    let (steps, validated) = (settings.request.steps, settings.source.validation > 0);
+    Ok(Settings {
+        request: request(training, &base.path, steps, validated, &folder),
+        ..settings
+    })
+}
+
 /// Rows on their way to a trainer.
 struct Learned<'a> {
     most: u32,
@@ -327,7 +349,7 @@ impl Pile {
 }
 
 /// Hash of what a dataset holds.
-fn hash(dataset: &Path) -> Result<String, Error> {
+pub(crate) fn hash(dataset: &Path) -> Result<String, Error> {
     let manifest = dataset.join("manifest.json");
     if manifest.exists() {
         let text = std::fs::read(&manifest).map_err(Error::io(&manifest))?;

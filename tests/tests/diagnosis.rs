@@ -620,6 +620,57 @@ fn a_generation_is_mended_with_the_job_that_it_holds() {
 }
 
 #[test]
+fn no_more_rows_are_asked_for_than_a_lineage_has_room_for() {
+    let desk = Desk::of_medicine("validation");
+    let dataset = "out/7f3a01c2d3e4/dataset";
+    let manifest = desk.path(dataset).join("manifest.json");
+    let of_run: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    std::fs::remove_file(manifest).unwrap();
+    let add = |lineage: &str, share: &str| {
+        let args = ["generation", "add", lineage, dataset, "--embed", "off"];
+        desk.json(&[&args[..], &["--max-synthetic-share", share]].concat())
+    };
+    let all = add("wide", "0.95");
+    let (real, synthetic) = (
+        all["anchor"]["with_repeats"].as_f64().unwrap(),
+        all["synthetic"]["rows"].as_f64().unwrap(),
+    );
+    let share = (synthetic + 20.5) / (synthetic + 20.5 + real);
+    let room = add("narrow", &share.to_string())["ceiling"]["room"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(room, 20);
+    let mend = |lineage: &str| {
+        let dataset = format!("{lineage}/generations/1");
+        let held = json!({"format": 1, "generation": 1, "rows": of_run["rows"], "job": of_run["job"]});
+        std::fs::write(desk.path(&dataset).join("manifest.json"), held.to_string()).unwrap();
+        let args = ["mend", "eval", "--embed", "words", "--budget", "1usd"];
+        let mended = desk.json(&[&args[..], &["--dataset", &dataset]].concat());
+        let file = |name: &str| std::fs::read_to_string(desk.path("mend").join(name)).unwrap();
+        (mended, file("job.yaml"), file("README.md"))
+    };
+    let (wide, job, page) = mend("wide");
+    let wanted = wide["rows"].as_u64().unwrap();
+    assert!(
+        !job.contains("  rows:") && page.contains("The rows to make fit in."),
+        "{job} {page}"
+    );
+    let (narrow, job, page) = mend("narrow");
+    // Rows that are taken out make room for others.
+    let room = room + narrow["quarantined"].as_u64().unwrap();
+    assert!(room < wanted, "{room} {wanted}");
+    assert_eq!((&narrow["rows"], &narrow["room"]), (&json!(room), &json!(room)));
+    assert!(job.contains(&format!("rows: {room}\n")), "{job}");
+    let told = format!(
+        "The lineage has room for {room} more synthetic rows under its ceiling, once those of `quarantine.jsonl` are taken out."
+    );
+    assert!(
+        page.contains(&told) && page.contains("The rows to make are cut to that"),
+        "{page}"
+    );
+}
+
+#[test]
 fn one_item_is_shown_with_the_rows_around_it() {
     let desk = Desk::of_medicine("test");
     let wrong = |verdict: &str| {

@@ -75,9 +75,15 @@ fn calls(cost: &Value) -> u64 {
 #[test]
 fn generations_follow_the_errors_within_one_budget() {
     let Study { bench } = bench(CALLS);
-    let told = bench.json(&command(&[])).unwrap();
+    let output = bench.gristmill(&command(&["--output", "json"])).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     let made = generations(&told);
     assert!(made.len() >= 2, "{told:#}");
+    // What holds for all generations is said once, with the way out that a loop has.
+    assert_eq!(said.matches("were not looked for").count(), 1, "{said}");
+    assert!(said.contains("`embed.model` in the job of a loop"), "{said}");
     let used = calls(&told["used"]);
     assert_eq!(
         used,

@@ -236,6 +236,32 @@ fn money_stops_a_training_and_more_of_it_resumes() {
 }
 
 #[test]
+fn a_dry_run_leaves_nothing_behind() {
+    let desk = Desk::new();
+    let looked = desk.train("student", &["--set", "max_steps=2", "--dry-run"]);
+    assert!(looked.status.success(), "{}", said(&looked));
+    let would: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert!(!desk.path("student").exists());
+    let settings = |output: &Output| {
+        assert!(output.status.success(), "{}", said(output));
+        let text = std::fs::read(desk.path("student/training.json")).unwrap();
+        serde_json::from_slice::<Value>(&text).unwrap()
+    };
+    let trained = settings(&desk.train("student", &["--set", "max_steps=2"]));
+    assert_eq!(would["training"], trained, "what it says is what is trained");
+    // A student that is there stays as it is, and another one is told to go elsewhere.
+    let again = settings(&desk.train("student", &["--set", "max_steps=2", "--dry-run"]));
+    assert_eq!(again, trained);
+    let other = desk.train("student", &["--set", "max_steps=3", "--dry-run"]);
+    assert_eq!(other.status.code(), Some(3), "{}", said(&other));
+    assert!(
+        said(&other).contains("another student is trained here"),
+        "{}",
+        said(&other)
+    );
+}
+
+#[test]
 fn wrong_settings_and_folders_are_told_before_anything_is_trained() {
     let desk = Desk::new();
     let refused = |more: &[&str], words: &[&str]| {

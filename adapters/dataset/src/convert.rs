@@ -73,6 +73,31 @@ pub fn each_row<E: From<Error>>(
     Ok(())
 }
 
+/// The rows of some splits, one split after the other. A file is opened when its first row is wanted.
+///
+/// # Errors
+/// As [`split_files`]; the iterator's are those of [`read_rows`].
+pub fn rows_of(
+    dataset: &Path,
+    splits: &[Split],
+) -> Result<impl Iterator<Item = Result<(Split, DatasetRow), Error>> + use<>, Error> {
+    let mut files = Vec::new();
+    for split in splits {
+        let of_split = split_files(dataset, *split)?;
+        files.extend(of_split.into_iter().map(|file| (*split, file)));
+    }
+    Ok(files.into_iter().flat_map(|(split, file)| {
+        let (rows, refused) = match read_rows(&file) {
+            Ok(rows) => (Some(rows), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let rows = rows.into_iter().flatten();
+        refused
+            .into_iter()
+            .chain(rows.map(move |row| row.map(|row| (split, row))))
+    }))
+}
+
 /// Writes rows to one JSON Lines file, which takes the place of an existing one only when it is whole.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ mod staging;
 mod writer;
 
 pub use card::{About, front_matter};
-pub use convert::{convert, dataset_folder, each_row, export_jsonl, split_files};
+pub use convert::{convert, dataset_folder, each_row, export_jsonl, rows_of, split_files};
 pub use error::Error;
 pub use layout::Layout;
 pub use read::{Rows, read_rejected, read_rows};

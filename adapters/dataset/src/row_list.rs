@@ -1,6 +1,7 @@
 //! Files that name rows.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -16,13 +17,20 @@ impl RowList {
     /// Reads a file that names rows: an id a line, or JSON lines with an `id` each, such as rows of a dataset.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::RowList`] for a line that names no row and for a file that names none.
+    /// [`Error::Io`], and [`Error::RowList`] for a file that is not there, a line that names no row and for a file that names none.
     pub fn read(file: &Path) -> Result<Self, Error> {
         let unusable = |reason: String| Error::RowList {
             file: file.to_owned(),
             reason,
         };
-        let text = std::fs::read_to_string(file).map_err(Error::at(file, "read it"))?;
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(unusable(
+                    "there is no such file of rows. `gristmill mend` writes none where it finds no row to take out: then leave it out".to_owned(),
+                ));
+            }
+            read => read.map_err(Error::at(file, "read it"))?,
+        };
         let mut ids = HashSet::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();

@@ -108,6 +108,14 @@ pub(crate) fn whole_address(url: &str) -> String {
     whole.map_or_else(|| url.to_owned(), |address| address.as_text().to_owned())
 }
 
+/// The address with the version of its API, where [`whole_address`] leaves it without one, because other servers than those of the providers may
+/// want none.
+pub(crate) fn with_version(url: &str) -> Option<String> {
+    let api = own_api(url).unwrap_or_default();
+    let address = Address::parse(&whole_address(url), api).ok()?;
+    Some(address.with_version(api)?.as_text().to_owned())
+}
+
 /// `o1`, `o3-mini`, `o4-mini`, `gpt-5` and what comes after them, with dates and sizes; the `chat` variants do not reason.
 fn is_openai_reasoning(name: &str) -> bool {
     let number = |rest: &str| -> Option<(u32, bool)> {

@@ -1,7 +1,7 @@
 //! A first job file, written from the seeds: short, commented, and ready for `gristmill plan`.
 
 use crate::budget::BudgetChoice;
-use crate::family::{Needs, THINKING_TOKENS, whole_address};
+use crate::family::{Needs, THINKING_TOKENS, whole_address, with_version};
 use crate::sample::{Check, Sample};
 use crate::yaml::is_plain_text;
 
@@ -86,6 +86,30 @@ pub fn init(sample: &Sample, teacher: &TeacherChoice, budget: &BudgetChoice) -> 
         page.line(1, &format!("calls: {calls}"));
     }
     page.text
+}
+
+/// What of a first job file may be wrong, a sentence each, with the way out: nobody was asked yet.
+pub fn init_warnings(teacher: &TeacherChoice, budget: &BudgetChoice) -> Vec<String> {
+    let TeacherChoice::Endpoint {
+        url, model, price, ..
+    } = teacher
+    else {
+        return Vec::new();
+    };
+    let mut warnings = Vec::new();
+    if let Some(whole) = with_version(url) {
+        warnings.push(format!(
+            "the address {url} has no version of its API, and most servers answer nothing without one: `--teacher {whole}` names it; \
+             `gristmill doctor` tells which of the two answers"
+        ));
+    }
+    if budget.usd.is_some() && price.is_none() {
+        warnings.push(format!(
+            "the budget is in dollars, and what {model} costs is not known: the job is not run before its `price` is filled in. `--price IN,OUT` \
+             does that (`--price 0,0` where calls cost nothing), or give the budget in calls"
+        ));
+    }
+    warnings
 }
 
 fn seeds(page: &mut Page, sample: &Sample) {

@@ -38,7 +38,7 @@ mod yaml;
 pub use budget::{BudgetChoice, Error as BudgetError};
 pub use confined::stays_within;
 pub use error::{Code, Error, Errors};
-pub use init::{TeacherChoice, init};
+pub use init::{TeacherChoice, init, init_warnings};
 pub use load::{Keys, Loaded, examine, load, load_text};
 pub use recipe::{recipe, recipe_file, recipe_schema};
 pub use render::render;

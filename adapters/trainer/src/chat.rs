@@ -12,6 +12,9 @@ use crate::Error;
 use crate::batch::{Answered, Asked, Batch};
 use crate::student::Student;
 
+/// Tokens that a text begins with as a document.
+const DOCUMENT_BEGINNING: usize = 1;
+
 /// How a model is asked.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -232,9 +235,10 @@ impl Desk {
     fn scores(&self, prompt: &Prompt, continuations: &[String]) -> Result<Scores, CallError> {
         let refused = |error: Error| self.refused(error.to_string());
         let continuations = self.student.continuations(continuations).map_err(refused)?;
-        let scored = match prompt {
+        let (scored, before) = match prompt {
             Prompt::Raw(text) if text.is_empty() => {
-                self.student.document_likelihoods(&continuations, self.context)
+                let scored = self.student.document_likelihoods(&continuations, self.context);
+                (scored, DOCUMENT_BEGINNING)
             }
             prompt => {
                 let prompt = self.prompt(prompt).map_err(|reason| self.refused(reason))?;
@@ -242,10 +246,10 @@ impl Desk {
                 self.fits(prompt.len(), longest, "tokens of the longest continuation")
                     .map_err(|reason| self.refused(reason))?;
                 let scored = self.student.likelihoods_of(&prompt, &continuations);
-                scored.map(|likelihoods| (likelihoods, prompt.len()))
+                (scored, prompt.len())
             }
         };
-        let (likelihoods, before) = scored.map_err(|error| self.unknown(&error.to_string()))?;
+        let likelihoods = scored.map_err(|error| self.unknown(&error.to_string()))?;
         let read = before + continuations.iter().map(Vec::len).sum::<usize>();
         let usage = Usage {
             input_tokens: read as u64,

@@ -106,18 +106,18 @@ impl Student {
         Ok(likelihoods(&self.model, prompt, continuations)?)
     }
 
-    /// How likely texts are by themselves, as documents, of tokens; and the tokens that stand before each of them. Those longer than `context` tokens
-    /// are read in windows.
+    /// How likely texts are by themselves, as documents, of tokens: each behind the one token that a document begins with. Those longer than `context`
+    /// tokens are read in windows.
     pub(crate) fn document_likelihoods(
         &self,
         texts: &[Vec<u32>],
         context: usize,
-    ) -> Result<(Vec<Likelihood>, usize), Error> {
+    ) -> Result<Vec<Likelihood>, Error> {
         let beginning = self.text.document_beginning().map_err(Error::Unsupported)?;
         let scored = texts
             .iter()
             .map(|text| of_document(&self.model, beginning, text, context));
-        Ok((scored.collect::<Result<_, _>>()?, 1))
+        Ok(scored.collect::<Result<_, _>>()?)
     }
 
     /// The tokens of a prompt, at least one.

@@ -16,8 +16,8 @@ use super::submit::parts;
 use crate::args::{JobArgs, ProgressStyle};
 use crate::failure::Failure;
 use crate::prepare::prepare;
-use crate::survey;
 use crate::view::View;
+use crate::{splits, survey};
 
 /// Jobs that are checked at once: each reads its seeds, and may embed them.
 const AT_ONCE: usize = 1;
@@ -69,6 +69,7 @@ async fn check(folder: &Path, upload: Upload) -> Result<CheckedJob, Failure> {
     let ready = prepare(&args, Keys::Elsewhere).await?;
     let prepared = &ready.prepared;
     let view = View::new(ProgressStyle::None);
+    splits::refuse_shared(prepared, &view).await?;
     survey::refuse_narrow(prepared, &view).await?;
     let survey = match &prepared.start.job.concepts {
         Some(_) => Some(survey::survey(prepared, &view).await.map_err(Failure::Input)?),

@@ -19,7 +19,7 @@ use crate::args::{OutputStyle, SubmitArgs};
 use crate::failure::Failure;
 use crate::prepare::{Keys, Ready, prepare};
 use crate::view::View;
-use crate::{print, survey};
+use crate::{print, splits, survey};
 
 /// Bytes of a file that are sent at once.
 const PIECE_BYTES: usize = 1 << 20;
@@ -34,6 +34,7 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     for warning in prepared.warnings().map_err(Failure::Input)? {
         view.warn(&warning);
     }
+    splits::refuse_shared(prepared, &view).await?;
     survey::refuse_narrow(prepared, &view).await?;
     let mut remote = remote::connect(&args.server).await?;
     let (start, mut head) = head(prepared, args.request_id.clone())?;

@@ -98,18 +98,23 @@ pub(super) fn write(
         true => quarantine_whole(&trained.folder, &causes)?,
         false => quarantine(&causes, &findings.speaking),
     };
-    let gaps = gaps(findings, &rows, args.rows_per_concept, args.trained.min_rows);
-    let wanted = gaps.aimed.iter().map(|gap| gap.wanted).sum();
+    let mut gaps = gaps(findings, &rows, args.rows_per_concept, args.trained.min_rows);
+    // Rows that are taken out make room for others.
+    let room = trained.room.map(|room| {
+        let room = room + rows.len() as u64;
+        (room, gaps.cut_to(room))
+    });
     let estimate = trained
         .manifest
         .as_ref()
-        .and_then(|manifest| cost(manifest).of(wanted));
+        .and_then(|manifest| cost(manifest).of(gaps.wanted()));
     let blamed = blamed_teachers(&begun.job, &causes);
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("the folder {} cannot be made", args.out.display()))?;
     let plan = MendPlan {
         gaps: &gaps.aimed,
         estimate,
+        rows: room.filter(|(_, cut)| *cut).map(|(room, _)| room),
         documents: documents(&begun.job, &begun.base, findings, &gaps.aimed),
         without_teachers: blamed.clone(),
     };
@@ -145,6 +150,7 @@ pub(super) fn write(
         causes: &causes,
         quarantined: rows.len() as u64,
         gaps: &gaps,
+        room,
         estimate,
         job: !gaps.aimed.is_empty(),
         same_teacher: same_teacher.as_deref(),
@@ -173,7 +179,13 @@ fn told(report: &Report<'_>) -> Written {
         let rows = many(report.quarantined, "row");
         text.push_str(&format!("{out}/quarantine.jsonl: {rows} to take out\n"));
     }
-    let wanted: u64 = report.gaps.aimed.iter().map(|gap| gap.wanted).sum();
+    let wanted = report.gaps.wanted();
+    if let Some((room, true)) = report.room {
+        let rows = many(room, "more synthetic row");
+        text.push_str(&format!(
+            "the lineage has room for {rows}: the job makes no more\n"
+        ));
+    }
     if report.job {
         let of = many(report.gaps.aimed.len() as u64, "concept");
         text.push_str(&format!("{out}/job.yaml: {} of {of}", many(wanted, "row")));
@@ -199,6 +211,7 @@ fn told(report: &Report<'_>) -> Written {
             "out": out, "model": report.model, "asked": report.asked, "wrong": wrong, "verdicts": verdicts,
             "causes": report.causes, "same_teacher": report.same_teacher, "quarantined": report.quarantined,
             "gaps": report.gaps.aimed, "gaps_left": report.gaps.left, "rows": wanted, "estimate": report.estimate,
+            "room": report.room.map(|(room, _)| room),
             "job": report.job.then(|| format!("{out}/job.yaml")),
         }),
         text,

@@ -8,6 +8,7 @@ use gristmill_diagnosis::Question;
 use gristmill_domain::job::{HeldOut, Job};
 use gristmill_domain::near::nearest;
 use gristmill_domain::words::many;
+use gristmill_lineage::{Lineage, LineageFile};
 use gristmill_runs::evaluation::{
     Evaluation, RESULT_FOLDER, StoredItem, read_answers, read_evaluation, read_items,
 };
@@ -175,6 +176,8 @@ pub(super) struct Trained {
     pub(super) manifest: Option<Manifest>,
     /// The job that its manifest holds; a generation's, too, holds one.
     pub(super) job: Option<Job>,
+    /// Where it is a generation of a lineage: synthetic rows that may be added to the newest one.
+    pub(super) room: Option<u64>,
     /// The job of the run that asked.
     asked_by: Option<Job>,
 }
@@ -209,6 +212,7 @@ impl Trained {
         Ok(Self {
             manifest,
             job,
+            room: room(&folder)?,
             asked_by: asking.and_then(|run| run.start().ok()).map(|start| start.job),
             folder,
         })
@@ -218,6 +222,23 @@ impl Trained {
     pub(super) fn judged_by(&self) -> Option<&Job> {
         self.job.as_ref().or(self.asked_by.as_ref())
     }
+}
+
+/// The room for synthetic rows in the lineage that a dataset is a generation of; `None` for any other dataset.
+fn room(folder: &Path) -> anyhow::Result<Option<u64>> {
+    // `LINEAGE/generations/NUMBER`
+    let number = folder
+        .file_name()
+        .and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let lineage = folder.parent().and_then(Path::parent);
+    let Some((lineage, _)) = lineage.zip(number).filter(|(lineage, _)| is_lineage(lineage)) else {
+        return Ok(None);
+    };
+    Ok(Some(Lineage::open(lineage)?.generation(None)?.ceiling.room))
+}
+
+fn is_lineage(folder: &Path) -> bool {
+    folder.join(LineageFile::NAME).is_file()
 }
 
 /// What the text of a manifest says: all of it where it is a run's, and the job.

@@ -199,6 +199,7 @@ impl Improvement<'_> {
                 let plan = MendPlan {
                     gaps: &gaps,
                     estimate: None,
+                    rows: None,
                     documents: grant.documents.clone(),
                     without_teachers: grant.without_teachers.clone(),
                 };

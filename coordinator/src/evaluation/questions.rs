@@ -164,10 +164,9 @@ impl<'a> Questions<'a> {
         };
         let labels = self.setup.job.filter.validator.choices();
         let seed = self.seed(asked.item)?;
-        let reference = seed.references.first().unwrap_or(&seed.answer);
         let gold = Labels::new(labels)
             .ok()
-            .and_then(|labels| labels.place(reference));
+            .and_then(|labels| labels.right(&seed.references, &seed.answer));
         let sums: Vec<f64> = likelihoods.iter().map(|found| found.log_likelihood).collect();
         let picked = pick(&sums, labels).zip(gold);
         Ok(picked.is_some_and(|(picked, gold)| picked.plain == gold))

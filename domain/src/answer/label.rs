@@ -142,6 +142,11 @@ impl Labels {
         self.labels.iter().position(|label| label.words == words)
     }
 
+    /// The place in the set of a question's right label: that of its first reference, or else of its answer.
+    pub fn right(&self, references: &[String], answer: &str) -> Option<usize> {
+        self.place(references.first().map_or(answer, String::as_str))
+    }
+
     /// The final label of a completion, in the set's spelling.
     ///
     /// Looked for in a JSON field, then as the whole text, behind "final answer", behind any announcement ("Answer:",

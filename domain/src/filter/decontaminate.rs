@@ -7,8 +7,11 @@
 //! 16 bytes a token of the held-out items are held, and no text. N-grams are compared by 64-bit hashes: among a million held-out tokens a
 //! text of 1,000 tokens meets a false match with probability 5·10⁻¹¹.
 
+use std::cell::LazyCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
+use super::dedup_policy::Facts;
 use super::text::{normalise, tokens};
 
 /// Items of fewer tokens are only matched by equal texts: a name alone stands in many a question.
@@ -111,11 +114,38 @@ impl HeldOut {
         }
     }
 
-    /// The held-out item that the text holds most of, if that is too much; the first added among equals.
+    /// The held-out item that the text holds most of, if that is too much: a short one that stands in it whole before others, the longest
+    /// first, and the first added among equals.
     pub fn check(&self, text: &str) -> Option<Match> {
+        self.matches(text).into_iter().next()
+    }
+
+    /// All held-out items of which the text holds too much, each once, in the order of [`Self::check`].
+    pub fn matches(&self, text: &str) -> Vec<Match> {
         let hashes = token_hashes(text);
         // An item that is there whole cannot be outdone.
-        self.check_short(&hashes).or_else(|| self.check_ngrams(&hashes))
+        let mut matches = self.short_matches(&hashes);
+        matches.extend(self.ngram_matches(&hashes));
+        matches
+    }
+
+    /// The held-out item that the text holds most of and may ask, if that is too much. Where the text states facts that an item does not,
+    /// while the item states others, it is a template with other numbers, and another question. `item` gives the text of an item.
+    ///
+    /// # Errors
+    /// Those of `item`.
+    pub fn asked<E>(
+        &self,
+        text: &str,
+        mut item: impl FnMut(u32) -> Result<String, E>,
+    ) -> Result<Option<Match>, E> {
+        let facts = LazyCell::new(|| Facts::of(text));
+        for found in self.matches(text) {
+            if found.how == How::Equal || !facts.apart(&Facts::of(&item(found.item)?)) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Bytes held.
@@ -123,31 +153,30 @@ impl HeldOut {
         self.ngrams.bytes() + self.short.bytes() + self.items.len() * size_of::<u32>()
     }
 
-    fn check_short(&self, hashes: &[u64]) -> Option<Match> {
-        let lengths = self.lengths.iter().rev().copied();
-        let possible = lengths.filter(|&length| {
-            length == hashes.len() || (length < hashes.len() && length >= CONTAINED_TOKENS_MIN)
-        });
-        let first = |length| {
-            windows(hashes, length)
-                .flat_map(|(_, hash)| self.short.find(hash))
-                .map(|p| p.1)
-                .min()
-        };
-        let item = possible.filter_map(first).next()?;
-        let how = if self.items[item as usize] as usize == hashes.len() {
-            How::Equal
-        } else {
-            How::Contained
-        };
-        Some(Match {
-            item,
-            coverage: 1.0,
-            how,
-        })
+    /// Short items that stand in the text whole, the longest first.
+    fn short_matches(&self, hashes: &[u64]) -> Vec<Match> {
+        let mut matches = Vec::new();
+        for &length in self.lengths.iter().rev() {
+            if length > hashes.len() || (length < hashes.len() && length < CONTAINED_TOKENS_MIN) {
+                continue;
+            }
+            let found = windows(hashes, length).flat_map(|(_, hash)| self.short.find(hash));
+            // Hashes are salted by the length: what is found has this length.
+            let items: BTreeSet<u32> = found.map(|posting| posting.1).collect();
+            matches.extend(items.into_iter().map(|item| Match {
+                item,
+                coverage: 1.0,
+                how: match length == hashes.len() {
+                    true => How::Equal,
+                    false => How::Contained,
+                },
+            }));
+        }
+        matches
     }
 
-    fn check_ngrams(&self, hashes: &[u64]) -> Option<Match> {
+    /// Longer items by the sequences that the text shares with them, the one that it holds most of first.
+    fn ngram_matches(&self, hashes: &[u64]) -> Vec<Match> {
         let n = self.ngram;
         let mut places: Vec<(u32, u32)> = windows(hashes, n)
             .flat_map(|(_, hash)| self.ngrams.find(hash))
@@ -155,7 +184,7 @@ impl HeldOut {
             .collect();
         places.sort_unstable();
         places.dedup();
-        let mut best: Option<Match> = None;
+        let mut matches = Vec::new();
         for of_item in places.chunk_by(|a, b| a.0 == b.0) {
             let item = of_item[0].0;
             let tokens = self.items[item as usize];
@@ -164,16 +193,18 @@ impl HeldOut {
                 covered += n.min((pair[1].1 - pair[0].1) as usize);
             }
             let coverage = covered as f64 / f64::from(tokens);
-            if coverage >= self.coverage && best.is_none_or(|found| coverage > found.coverage) {
+            if coverage >= self.coverage {
                 let equal = hashes.len() == tokens as usize && covered == hashes.len();
-                best = Some(Match {
+                matches.push(Match {
                     item,
                     coverage,
                     how: if equal { How::Equal } else { How::Ngrams },
                 });
             }
         }
-        best
+        // A stable sort: the first added stays first among equals.
+        matches.sort_by(|a, b| b.coverage.total_cmp(&a.coverage));
+        matches
     }
 }
 
@@ -312,6 +343,31 @@ mod tests {
         assert_eq!(set.check("My card arrival is late, why?"), None);
         assert_eq!(set.check("Does aspirin not prevent stroke?"), None);
         assert_eq!(set.check(""), None);
+    }
+
+    #[test]
+    fn every_item_that_a_text_holds_is_found_the_most_of_it_first() {
+        let set = held_out(
+            TULU3,
+            &[
+                "How many clips did Natalia sell altogether in April and May?",
+                ITEM,
+                "Does aspirin prevent stroke?",
+                "Does aspirin prevent stroke in adults?",
+            ],
+        );
+        let found = |text: &str| -> Vec<(u32, How)> {
+            let matches = set.matches(text).into_iter();
+            matches.map(|found| (found.item, found.how)).collect()
+        };
+        assert_eq!(found(ITEM), [(0, How::Ngrams), (1, How::Equal)], "both whole");
+        assert_eq!(
+            found("Does aspirin prevent stroke in adults?"),
+            [(3, How::Equal), (2, How::Contained)]
+        );
+        let both = found(&format!("Does aspirin prevent stroke? {}", &ITEM[..100]));
+        assert_eq!(both, [(2, How::Contained), (1, How::Ngrams)]);
+        assert_eq!(found("Nothing of it."), []);
     }
 
     #[test]

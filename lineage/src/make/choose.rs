@@ -115,11 +115,7 @@ impl Making<'_> {
                     "\nleave them out with `--quarantine leaks`, which records them, or with `gristmill decontaminate`"
                 }
             };
-            return Err(Error::Leaks {
-                lineage: self.folder.to_owned(),
-                leaks: told(refused),
-                way_out,
-            });
+            Error::refuse_leaks(self.folder, told(refused), way_out)?;
         }
         if let Some(rule) = rule {
             let rows: Vec<(ContentId, String)> =

@@ -334,9 +334,7 @@ fn chosen(
     cost_usd_micros: u64,
 ) -> Option<StoredAnswer> {
     let labels = job.filter.validator.choices();
-    let gold = Labels::new(labels)
-        .ok()?
-        .place(item.references.first().unwrap_or(&item.answer))?;
+    let gold = Labels::new(labels).ok()?.right(&item.references, &item.answer)?;
     let sums: Vec<f64> = likelihoods.iter().map(|found| found.log_likelihood).collect();
     let grades = by_likelihood(&sums, labels, gold)?;
     let reply = labels.get(pick(&sums, labels)?.plain)?.clone();

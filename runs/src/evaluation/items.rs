@@ -97,19 +97,22 @@ fn concept(seed: &Seed) -> Option<&str> {
         .map(String::as_str)
 }
 
-/// The rarest concepts that together hold at most [`TAIL_SHARE`] of the rows.
+/// The rarest concepts that together hold at most [`TAIL_SHARE`] of the rows. Concepts with as many rows as each other are all in it or none is,
+/// so that no name decides: of concepts that are all equally frequent, none is.
 fn tail(counts: &BTreeMap<String, u64>) -> BTreeSet<&str> {
     let all: u64 = counts.values().sum();
-    let mut rarest: Vec<(&String, &u64)> = counts.iter().collect();
-    rarest.sort_by_key(|(name, count)| (**count, *name));
+    let mut by_count: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (name, count) in counts {
+        by_count.entry(*count).or_default().push(name);
+    }
     let mut held = 0;
-    rarest
+    by_count
         .into_iter()
-        .take_while(|(_, count)| {
-            held += **count;
+        .take_while(|(count, names)| {
+            held += count * names.len() as u64;
             held as f64 <= TAIL_SHARE * all as f64
         })
-        .map(|(name, _)| name.as_str())
+        .flat_map(|(_, names)| names)
         .collect()
 }
 
@@ -141,6 +144,10 @@ mod tests {
         };
         assert_eq!(of(&[("a", 50), ("b", 35), ("c", 10), ("d", 5)]), ["c", "d"]);
         assert_eq!(of(&[("a", 50), ("b", 50)]), [""; 0]);
+        // Together, the equally rare ones would hold more than a fifth: none of them is in the tail.
+        assert_eq!(of(&[("a", 60), ("b", 15), ("c", 15), ("d", 10)]), ["d"]);
+        assert_eq!(of(&[("a", 60), ("b", 15), ("c", 15)]), [""; 0]);
+        assert_eq!(of(&[("a", 80), ("b", 10), ("c", 10)]), ["b", "c"]);
         assert_eq!(of(&[]), [""; 0]);
     }
 }

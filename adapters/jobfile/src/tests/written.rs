@@ -9,7 +9,7 @@ use crate::place::JOB;
 use crate::shape::Shape;
 use crate::walk::Walk;
 use crate::yaml::parse;
-use crate::{BudgetChoice, Check, Sample, SampleError, TeacherChoice, init, schema};
+use crate::{BudgetChoice, Check, Sample, SampleError, TeacherChoice, init, init_warnings, schema};
 
 const MATHS: &str = "{\"question\": \"Q\", \"answer\": \"48/2 = 24\\n#### 24\"}\n";
 
@@ -360,6 +360,37 @@ fn an_endpoint_under_a_dollar_budget_is_asked_for_its_price_only() {
             )
             .unwrap();
     }
+}
+
+#[test]
+fn what_a_first_job_lacks_is_told() {
+    let told = |url: &str, price: Option<(f64, f64)>, limit: &str| {
+        let teacher = TeacherChoice::Endpoint {
+            url: url.to_owned(),
+            model: "m".to_owned(),
+            key_env: None,
+            price,
+        };
+        init_warnings(&teacher, &budget(limit))
+    };
+    let bare = told("http://127.0.0.1:8000/", None, "5usd");
+    assert_eq!(bare.len(), 2, "{bare:?}");
+    assert!(
+        bare[0].contains("`--teacher http://127.0.0.1:8000/v1`") && bare[0].contains("`gristmill doctor`"),
+        "{bare:?}"
+    );
+    assert!(bare[1].contains("`--price IN,OUT`"), "{bare:?}");
+    for (url, price, limit) in [
+        ("http://127.0.0.1:8000/v1", Some((1.0, 2.0)), "5usd"),
+        ("http://127.0.0.1:8000/v1", None, "200 calls"),
+        ("https://openrouter.ai/api/v1", Some((0.0, 0.0)), "5usd"),
+        // Completed in the job.
+        ("https://api.openai.com", Some((1.0, 2.0)), "5usd"),
+    ] {
+        assert_eq!(told(url, price, limit), [""; 0], "{url}");
+    }
+    let local = TeacherChoice::Local("smollm2-135m-instruct".to_owned());
+    assert_eq!(init_warnings(&local, &budget("200 calls")), [""; 0]);
 }
 
 #[test]
