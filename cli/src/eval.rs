@@ -23,6 +23,7 @@ use crate::prepare::{Ready, prepare_loaded, this_command};
 use crate::view::View;
 use crate::{print, resume};
 use models::models;
+pub(crate) use models::scorer;
 
 /// Calls that a budget allows for each that is needed, where nobody gave one and no call costs anything: some are tried again.
 const SPARE: u64 = 2;
