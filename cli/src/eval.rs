@@ -1,6 +1,7 @@
 //! Evaluations: held-out questions, asked and graded.
 
 mod models;
+mod regression;
 
 use std::path::{Path, PathBuf};
 
@@ -30,8 +31,35 @@ const SPARE: u64 = 2;
 
 /// `gristmill eval`: writes the job of an evaluation from a dataset and a student, and carries it out.
 pub(crate) async fn eval(args: EvalArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let (result, folder) = evaluated(args, EvalInputs::default(), view).await?;
-    tell(&result, &folder, output)
+    // What is wrong with the regression set is told before anything is asked.
+    let regression = match &args.regression {
+        Some(file) => {
+            let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+            Some(regression::Regression::of(&args, file, source).map_err(Failure::Input)?)
+        }
+        None => None,
+    };
+    let (result, folder) = evaluated(args, EvalInputs::default(), view.clone()).await?;
+    let Some(regression) = regression else {
+        return tell(&result, &folder, output);
+    };
+    let (general, general_folder) = asked(&regression.args, &regression.job, None, view).await?;
+    let target = general_folder.result();
+    let mut json = told_json(&result, &folder);
+    if let Some(members) = json.as_object_mut() {
+        members.insert("regression".to_owned(), told_json(&general, &general_folder));
+    }
+    let text = format!(
+        "{}result: {}\n\nregression set {}:\n{}result: {}\n",
+        evaluation::told(&result),
+        gristmill_runs::shown(&folder.result()),
+        regression.args.dataset.display(),
+        evaluation::told(&general),
+        gristmill_runs::shown(&target)
+    );
+    print::either(output, &json, &text);
+    answered(&result)?;
+    answered(&general)
 }
 
 /// What is asked besides what the arguments say.
@@ -150,16 +178,27 @@ async fn to_its_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluati
 
 fn tell(result: &Evaluation, folder: &RunFolder, output: OutputStyle) -> Result<(), Failure> {
     let target = folder.result();
-    let mut json = serde_json::to_value(result).unwrap_or_default();
-    if let Some(members) = json.as_object_mut() {
-        members.insert("result".to_owned(), target.display().to_string().into());
-    }
+    let json = told_json(result, folder);
     let text = format!(
         "{}result: {}\n",
         evaluation::told(result),
         gristmill_runs::shown(&target)
     );
     print::either(output, &json, &text);
+    answered(result)
+}
+
+/// A result for programs, with the folder that it is in.
+fn told_json(result: &Evaluation, folder: &RunFolder) -> serde_json::Value {
+    let mut json = serde_json::to_value(result).unwrap_or_default();
+    if let Some(members) = json.as_object_mut() {
+        members.insert("result".to_owned(), folder.result().display().to_string().into());
+    }
+    json
+}
+
+/// An error where nobody answered anything.
+fn answered(result: &Evaluation) -> Result<(), Failure> {
     match result.models.iter().all(|model| model.scorecard.is_none()) {
         true => Err(Failure::Other(anyhow!(
             "no question was answered: {}",
