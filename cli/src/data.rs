@@ -11,22 +11,24 @@ use gristmill_datasets as datasets;
 use gristmill_datasets::out::Unwritable;
 use gristmill_datasets::{
     AgentOptions, DecontaminateOptions, DedupOptions, FilterOptions, FilterRules, Host, Interrupted,
-    MapOptions, MeasureOptions, MeasureSettings, OutOptions, RowsOptions, Sorted, Task, VectorOptions,
+    LikelihoodBounds, LikelihoodOf, LikelihoodOptions, MapOptions, MeasureOptions, MeasureSettings,
+    OutOptions, RowsOptions, Sorted, Task, VectorOptions,
 };
 use gristmill_domain::chat::Price;
 use gristmill_domain::filter::Kind;
-use gristmill_domain::job::ModelSpec;
+use gristmill_domain::job::{LocalModel, ModelSpec};
 use gristmill_jobfile::Keys;
-use gristmill_ports::model::Embedder;
+use gristmill_ports::model::{ChatModel, Embedder};
 use gristmill_runs::RunFolder;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{
-    AgentArgs, DecontaminateArgs, DedupArgs, FilterArgs, KindArg, MapArgs, MeasureArgs, OutArgs, OutputStyle,
-    RowsArgs, VectorArgs,
+    AgentArgs, DecontaminateArgs, DedupArgs, FilterArgs, KindArg, LikelihoodArgs, LikelihoodOfArg, MapArgs,
+    MeasureArgs, OutArgs, OutputStyle, RowsArgs, VectorArgs,
 };
 use crate::drive::signal;
+use crate::eval;
 use crate::failure::Failure;
 use crate::view::{Counting, View};
 use crate::workshop::{self, JobAccess, Workshop, endpoints_here};
@@ -43,6 +45,17 @@ impl Host for Here {
 
     async fn embedder(&self, name: &str) -> anyhow::Result<Arc<dyn Embedder>> {
         workshop::embedder(name, Path::new("."), &self.0).await
+    }
+
+    async fn scorer(&self, model: &LocalModel) -> anyhow::Result<Arc<dyn ChatModel>> {
+        let here = JobAccess::Own(std::env::current_dir().context("the current folder cannot be read")?);
+        let spec = ModelSpec {
+            local: Some(model.clone()),
+            ..ModelSpec::default()
+        };
+        Workshop::new(here, endpoints_here()?, self.0.clone())
+            .model(&spec)
+            .await
     }
 }
 
@@ -118,10 +131,47 @@ pub(crate) async fn filter(args: FilterArgs, view: View, output: OutputStyle) ->
         answer: args.answer,
         out: out(args.out),
         by: FilterRules::new(job.as_ref(), kind, &args.languages).map_err(Failure::Input)?,
+        likelihood: likelihood(args.likelihood).map_err(Failure::Input)?,
     };
     let sorted = carry_out(view, move |task| datasets::filter(&options, task)).await?;
     show(&sorted, output);
     Ok(())
+}
+
+/// The model that rows are scored by, and its bounds; `None` where no model is named.
+fn likelihood(args: LikelihoodArgs) -> anyhow::Result<Option<LikelihoodOptions>> {
+    let bounds = LikelihoodBounds {
+        min_bits_per_byte: args.min_bits_per_byte,
+        max_bits_per_byte: args.max_bits_per_byte,
+        min_perplexity: args.min_perplexity,
+        max_perplexity: args.max_perplexity,
+        drop_likeliest: args.drop_likeliest,
+        drop_unlikeliest: args.drop_unlikeliest,
+    };
+    let model = eval::scorer(
+        args.student.as_deref(),
+        args.base.as_deref(),
+        args.adapter.as_deref(),
+    )?;
+    let Some(model) = model else {
+        if bounds != LikelihoodBounds::default() || args.likelihood_of.is_some() || args.figures.is_some() {
+            bail!(
+                "rows are to be scored by their likelihood, and no model is named\nhelp: name the model that will be trained with `--base`, such as \
+                 `--base smollm2-135m-instruct`, or a student's folder with `--student`"
+            );
+        }
+        return Ok(None);
+    };
+    bounds.check()?;
+    Ok(Some(LikelihoodOptions {
+        model,
+        of: match args.likelihood_of {
+            Some(LikelihoodOfArg::Row) => LikelihoodOf::Row,
+            Some(LikelihoodOfArg::Answer) | None => LikelihoodOf::Answer,
+        },
+        bounds,
+        figures: args.figures,
+    }))
 }
 
 /// Drops rows that are too close to held-out items.

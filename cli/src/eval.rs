@@ -1,6 +1,7 @@
 //! Evaluations: held-out questions, asked and graded.
 
 mod models;
+mod regression;
 #[cfg(feature = "trainer")]
 mod taught;
 
@@ -25,14 +26,43 @@ use crate::prepare::{Ready, prepare_loaded, this_command};
 use crate::view::View;
 use crate::{print, resume};
 use models::models;
+pub(crate) use models::scorer;
 
 /// Calls that a budget allows for each that is needed, where nobody gave one and no call costs anything: some are tried again.
 const SPARE: u64 = 2;
 
 /// `gristmill eval`: writes the job of an evaluation from a dataset and a student, and carries it out.
 pub(crate) async fn eval(args: EvalArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let (result, folder) = evaluated(args, EvalInputs::default(), view).await?;
-    tell(&result, &folder, output)
+    // What is wrong with the regression set is told before anything is asked.
+    let regression = match &args.regression {
+        Some(file) => {
+            let source = Source::open(&args.dataset).await.map_err(Failure::Input)?;
+            Some(regression::Regression::of(&args, file, source).map_err(Failure::Input)?)
+        }
+        None => None,
+    };
+    let (result, folder) = evaluated(args, EvalInputs::default(), view.clone()).await?;
+    let Some(regression) = regression else {
+        return tell(&result, &folder, output);
+    };
+    let name = regression.args.dataset.display().to_string();
+    let ready = ready(&regression.args, &regression.job, None).await?;
+    let (general, general_folder) = to_its_result(&ready, &name, view).await?;
+    let target = general_folder.result();
+    let mut json = told_json(&result, &folder);
+    if let Some(members) = json.as_object_mut() {
+        members.insert("regression".to_owned(), told_json(&general, &general_folder));
+    }
+    let text = format!(
+        "{}result: {}\n\nregression set {name}:\n{}result: {}\n",
+        evaluation::told(&result),
+        gristmill_runs::shown(&folder.result()),
+        evaluation::told(&general),
+        gristmill_runs::shown(&target)
+    );
+    print::either(output, &json, &text);
+    answered(&result)?;
+    answered(&general)
 }
 
 /// What is asked besides what the arguments say.
@@ -155,16 +185,27 @@ async fn to_a_result(ready: &Ready, job: &str, view: View) -> Result<(Evaluation
 
 fn tell(result: &Evaluation, folder: &RunFolder, output: OutputStyle) -> Result<(), Failure> {
     let target = folder.result();
-    let mut json = serde_json::to_value(result).unwrap_or_default();
-    if let Some(members) = json.as_object_mut() {
-        members.insert("result".to_owned(), target.display().to_string().into());
-    }
+    let json = told_json(result, folder);
     let text = format!(
         "{}result: {}\n",
         evaluation::told(result),
         gristmill_runs::shown(&target)
     );
     print::either(output, &json, &text);
+    answered(result)
+}
+
+/// A result for programs, with the folder that it is in.
+fn told_json(result: &Evaluation, folder: &RunFolder) -> serde_json::Value {
+    let mut json = serde_json::to_value(result).unwrap_or_default();
+    if let Some(members) = json.as_object_mut() {
+        members.insert("result".to_owned(), folder.result().display().to_string().into());
+    }
+    json
+}
+
+/// An error where nobody answered anything.
+fn answered(result: &Evaluation) -> Result<(), Failure> {
     match result.models.iter().all(|model| model.scorecard.is_none()) {
         true => Err(Failure::Other(anyhow!(
             "no question was answered: {}",

@@ -154,6 +154,10 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
         let result = EvaluatedStudent::read(&args.result)?;
         let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
         let mut inputs = gate_inputs(&policy, &result, before.as_ref())?;
+        if let Some(asked) = &args.regression {
+            let asked = EvaluatedStudent::read(asked)?;
+            inputs.regression = Some(asked.regression(&result, policy.confidence)?);
+        }
         if let Some((checked, asked)) = training_set {
             inputs.anchor = Some(AnchorRows {
                 expected: checked.anchor_expected,

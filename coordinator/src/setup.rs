@@ -247,7 +247,15 @@ impl Setup {
                 return i;
             }
         }
-        self.weights.len().saturating_sub(1)
+        self.drawn_teachers().last().unwrap_or_default()
+    }
+
+    /// Numbers of the teachers that rows are drawn for.
+    pub(crate) fn drawn_teachers(&self) -> impl Iterator<Item = usize> {
+        let weights = self.weights.iter().enumerate();
+        weights
+            .filter(|(_, weight)| **weight > 0.0)
+            .map(|(teacher, _)| teacher)
     }
 
     /// The name of a teacher, by its number.
@@ -308,7 +316,9 @@ impl Setup {
 
     /// Whether replies to a step of a recipe bring an answer along, whichever teacher is asked.
     pub(crate) fn always_brings(&self, recipe: &Recipe, step: Option<usize>) -> bool {
-        let mut teachers = self.job.teacher.iter();
+        let mut teachers = self
+            .drawn_teachers()
+            .filter_map(|teacher| self.job.teacher.get(teacher));
         step.is_some_and(|step| teachers.all(|teacher| self.step_answers_beside(recipe, step, &teacher.spec)))
     }
 

@@ -25,12 +25,49 @@ pub struct OutOptions {
     pub overwrite: bool,
 }
 
+/// Why a row was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// By a rule.
+    Rule(Reason),
+    /// It is likelier to the model than wanted.
+    TooLikely,
+    /// It is less likely to the model than wanted.
+    TooUnlikely,
+}
+
+impl DropReason {
+    /// The stable name, as written to files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rule(reason) => reason.as_str(),
+            Self::TooLikely => "too_likely",
+            Self::TooUnlikely => "too_unlikely",
+        }
+    }
+
+    /// A few words for a person.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rule(reason) => reason.label(),
+            Self::TooLikely => "too likely to the model",
+            Self::TooUnlikely => "too unlikely to the model",
+        }
+    }
+}
+
+impl Serialize for DropReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// A row that was dropped.
 #[derive(Debug, Serialize)]
 struct Dropped<'a> {
     file: &'a str,
     line: u64,
-    reason: Reason,
+    reason: DropReason,
     detail: &'a str,
     /// The row that it is like.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +88,7 @@ pub(crate) struct Sorter {
     kept: Lines,
     dropped: Lines,
     paths: (PathBuf, PathBuf),
-    counts: BTreeMap<Reason, u64>,
+    counts: BTreeMap<DropReason, u64>,
 }
 
 /// Which rows were kept and dropped.
@@ -60,12 +97,14 @@ pub struct Sorted {
     /// Rows that were kept.
     pub kept: u64,
     /// Dropped rows by reason.
-    pub counts: BTreeMap<Reason, u64>,
+    pub counts: BTreeMap<DropReason, u64>,
     bad: Bad,
     paths: (PathBuf, PathBuf),
     settings: serde_json::Value,
     /// More that the operation has to say, a line each.
     said: Vec<String>,
+    /// Figures of the operation's own, for programs.
+    figures: Option<(&'static str, serde_json::Value)>,
 }
 
 impl Sorter {
@@ -77,11 +116,10 @@ impl Sorter {
         source: &Source,
         held_out: Option<&Source>,
     ) -> anyhow::Result<Self> {
-        let dropped = args.dropped.clone().unwrap_or_else(|| {
-            let name = args.out.file_name().unwrap_or_default().to_string_lossy();
-            let stem = name.split(".jsonl").next().unwrap_or(&name);
-            args.out.with_file_name(format!("{stem}.dropped.jsonl"))
-        });
+        let dropped = args
+            .dropped
+            .clone()
+            .unwrap_or_else(|| out::beside(&args.out, "dropped"));
         if out::same(&dropped, &args.out) {
             bail!("kept and dropped rows cannot go to one file: name another with `--dropped`");
         }
@@ -122,12 +160,28 @@ impl Sorter {
         rejection: &Rejection,
         like: Option<Like>,
     ) -> anyhow::Result<()> {
-        *self.counts.entry(rejection.reason).or_default() += 1;
+        self.drop_for(
+            (DropReason::Rule(rejection.reason), &rejection.detail),
+            place,
+            row,
+            like,
+        )
+    }
+
+    /// Drops a row for a reason, which has details.
+    pub(crate) fn drop_for(
+        &mut self,
+        (reason, detail): (DropReason, &str),
+        place: &RowLocation,
+        row: &Object,
+        like: Option<Like>,
+    ) -> anyhow::Result<()> {
+        *self.counts.entry(reason).or_default() += 1;
         self.dropped.push(&Dropped {
             file: &place.file,
             line: place.line,
-            reason: rejection.reason,
-            detail: &rejection.detail,
+            reason,
+            detail,
             like,
             row,
         })
@@ -152,6 +206,7 @@ impl Sorter {
             paths: self.paths,
             settings,
             said,
+            figures: None,
         })
     }
 }
@@ -165,10 +220,25 @@ impl Sorted {
     /// For programs.
     pub fn json(&self) -> serde_json::Value {
         let (kept_file, dropped_file) = (self.paths.0.display(), self.paths.1.display());
-        serde_json::json!({
-            "rows": self.all(), "kept": self.kept, "dropped": self.all() - self.kept, "by_reason": self.counts, "left_out": self.bad.count,
+        let by_reason: serde_json::Map<String, serde_json::Value> = self
+            .counts
+            .iter()
+            .map(|(reason, rows)| (reason.as_str().to_owned(), (*rows).into()))
+            .collect();
+        let mut json = serde_json::json!({
+            "rows": self.all(), "kept": self.kept, "dropped": self.all() - self.kept, "by_reason": by_reason, "left_out": self.bad.count,
             "settings": self.settings, "out": kept_file.to_string(), "dropped_out": dropped_file.to_string(),
-        })
+        });
+        if let (Some(members), Some((name, figures))) = (json.as_object_mut(), &self.figures) {
+            members.insert((*name).to_owned(), figures.clone());
+        }
+        json
+    }
+
+    /// The same, with figures of the operation's own.
+    pub(crate) fn with_figures(mut self, name: &'static str, figures: serde_json::Value) -> Self {
+        self.figures = Some((name, figures));
+        self
     }
 
     /// For people.

@@ -63,6 +63,13 @@ pub fn page_at(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The file of this kind beside another: `NAME.KIND.jsonl` beside `NAME.jsonl`.
+pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split(".jsonl").next().unwrap_or(&name);
+    path.with_file_name(format!("{stem}.{kind}.jsonl"))
+}
+
 /// True for two spellings of one file, there or to be.
 pub(crate) fn same(a: &Path, b: &Path) -> bool {
     let whole = |path: &Path| {

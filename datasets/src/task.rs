@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gristmill_ports::model::Embedder;
+use gristmill_domain::job::LocalModel;
+use gristmill_ports::model::{ChatModel, Embedder};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,12 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// A model that cannot be fetched or loaded.
     async fn embedder(&self, name: &str) -> anyhow::Result<Arc<dyn Embedder>>;
+
+    /// Loads a model of this machine that tells likelihoods.
+    ///
+    /// # Errors
+    /// A model that cannot be fetched or loaded, and a program that has none.
+    async fn scorer(&self, model: &LocalModel) -> anyhow::Result<Arc<dyn ChatModel>>;
 }
 
 /// Counts of some part of the work, shown until they are dropped.

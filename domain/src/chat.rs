@@ -133,6 +133,19 @@ pub struct Likelihood {
     pub tokens: u32,
 }
 
+impl Likelihood {
+    /// Perplexity: `exp(-LL / tokens)` (Jelinek et al. 1977), 1 for what is certain. Comes of the model's own tokens. Not a number without any.
+    pub fn perplexity(&self) -> f64 {
+        (-self.log_likelihood / f64::from(self.tokens)).exp()
+    }
+
+    /// `-LL / (ln 2 * bytes)`: bits that the model needs for a byte of a text of so many (Gao et al. 2020, arXiv 2101.00027). Models with different
+    /// vocabularies can be compared by it. Not a number for a text of none.
+    pub fn bits_per_byte(&self, bytes: u64) -> f64 {
+        -self.log_likelihood / (std::f64::consts::LN_2 * bytes as f64)
+    }
+}
+
 /// Tokens of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {

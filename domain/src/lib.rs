@@ -41,6 +41,7 @@ pub mod strategy;
 pub mod throttle;
 pub mod training;
 pub mod trial;
+mod unit;
 pub mod validator;
 pub mod words;
 pub mod work;

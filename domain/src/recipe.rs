@@ -29,7 +29,9 @@ pub use call::Call;
 pub const QUESTION: &str = "question";
 
 pub use condition::{Condition, Sees};
-pub use file::{File, Form, Keep, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile};
+pub use file::{
+    File, Form, Keep, KeepsFactsFile, Need, RejectsAs, RepeatFile, RowFile, SamplesFile, StartsFrom, StepFile,
+};
 pub use made::Made;
 
 /// A recipe that was checked.
@@ -125,14 +127,28 @@ pub struct Ask {
     pub samples: Samples,
     /// The reply may bring an answer for the step whose answers vote.
     pub brings: bool,
-    /// The question keeps every fact of the seed's.
-    pub keeps_facts: bool,
+    /// Whose facts the reply keeps, where it says something in other words.
+    pub keeps_facts: Option<KeepsFacts>,
     /// What must hold after the reply.
     pub require: Option<Demand>,
     /// How often a reply that could not be read is asked for again.
     pub again: u32,
     /// Candidates that share a reply, each of which takes one of the records that it lists; 1 where each has its own.
     pub shared_by: u32,
+}
+
+/// Whose facts a reply keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeepsFacts {
+    /// The question those of the seed's question.
+    OfSeed,
+    /// A member of the reply those of the text that a field held before.
+    OfField {
+        /// The field.
+        field: String,
+        /// The member.
+        member: String,
+    },
 }
 
 /// A condition that must hold, and how a candidate is rejected for which it does not.
@@ -409,6 +425,15 @@ impl Recipe {
             Does::Ask(ask) => Some(ask),
             _ => None,
         }
+    }
+
+    /// True where the reply to an ask may become a part of the row: a question, an answer, messages, or the text of a row of text.
+    pub fn writes_row(&self, ask: &Ask) -> bool {
+        ask.reply.filled().any(|member| match member.holds {
+            Holds::Question | Holds::Answer | Holds::Messages | Holds::ToolMessages => true,
+            Holds::Text => self.file.row.text.as_ref() == Some(&member.name),
+            _ => false,
+        })
     }
 
     /// Names of the prompts that it uses, each once, with what reads their replies.

@@ -33,6 +33,8 @@ pub struct GateInputs {
     pub slices: Vec<SliceComparison>,
     /// What the policy parts the set by and what was not compared, with the reason.
     pub not_compared: Vec<(String, NotCompared)>,
+    /// The student against its base on a regression set, where one was asked.
+    pub regression: Option<RegressionFigures>,
     /// Questions without an answer or without a grade, of the student and of the model before it. What is missing may be what the student
     /// cannot do: nothing is shown to hold by the rest.
     pub unanswered: u64,
@@ -42,6 +44,17 @@ pub struct GateInputs {
     pub anchor: Option<AnchorRows>,
     /// Held-out items that were found in the training set.
     pub leaks: Option<u64>,
+}
+
+/// A student against its base on a regression set: questions beside those that it was trained for, which show what it has unlearned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegressionFigures {
+    /// The change from the base to the student; `None` where no question was answered by both.
+    pub comparison: Option<PairedComparison>,
+    /// The judge that gave the grades, where a judge did.
+    pub judge: Option<JudgeQuality>,
+    /// Questions without an answer or without a grade, of both.
+    pub unanswered: u64,
 }
 
 /// Why the parts of a set were not compared.
@@ -106,6 +119,8 @@ pub enum GateRule {
     NotWorse,
     /// The same in a slice.
     NotWorseIn(String),
+    /// On the regression set, the accuracy is not lower than the base's by more than the margin.
+    NoRegression,
     /// No knowledge has collapsed.
     NoCollapse,
     /// The training set holds all real rows.

@@ -164,6 +164,8 @@ impl Turning {
             margin: Some(0.02),
             slice_margin: None,
             slices: Vec::new(),
+            regression_margin: None,
+            regression_asked: false,
             no_collapse: false,
             anchor_kept: false,
             no_leaks: false,

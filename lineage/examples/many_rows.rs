@@ -18,8 +18,9 @@ use async_trait::async_trait;
 use gristmill_dataset::{DatasetRow, Options, Origin, Provenance, Split, Writer};
 use gristmill_datasets::{Counting, Host, Task};
 use gristmill_domain::dialogue::{Speaker, Turn};
+use gristmill_domain::job::LocalModel;
 use gristmill_lineage::{Additions, LeakOptions, Lineage};
-use gristmill_ports::model::Embedder;
+use gristmill_ports::model::{ChatModel, Embedder};
 use tokio_util::sync::CancellationToken;
 
 struct Quiet;
@@ -36,6 +37,10 @@ impl Host for Quiet {
 
     async fn embedder(&self, name: &str) -> anyhow::Result<Arc<dyn Embedder>> {
         anyhow::bail!("there is no model `{name}` here")
+    }
+
+    async fn scorer(&self, model: &LocalModel) -> anyhow::Result<Arc<dyn ChatModel>> {
+        anyhow::bail!("there is no model `{}` here", model.name())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gristmill_domain::amount::{Amount, MicroUsd};
 use gristmill_domain::filter::Reason;
-use gristmill_domain::recipe::{Among, Does, JUDGE_PROMPT, Keep, Recipe, Samples, Step};
+use gristmill_domain::recipe::{Among, Does, JUDGE_PROMPT, Keep, KeepsFacts, Recipe, Samples, Step};
 use gristmill_domain::words::{figure, many, thousands};
 use gristmill_picture::flow;
 use serde_json::{Value, json};
@@ -262,7 +262,7 @@ fn shown(recipe: &Recipe, step: &Step) -> Shown {
     let (title, mut detail, drops) = match &step.does {
         Does::Ask(ask) => {
             let mut drops = Vec::new();
-            drops.extend(ask.keeps_facts.then(|| "changed facts".to_owned()));
+            drops.extend(ask.keeps_facts.as_ref().map(|_| "changed facts".to_owned()));
             drops.extend(
                 ask.require
                     .as_ref()
@@ -293,10 +293,16 @@ fn shown(recipe: &Recipe, step: &Step) -> Shown {
             } else {
                 ""
             };
+            let keeps = match &ask.keeps_facts {
+                Some(KeepsFacts::OfSeed) => "with the facts of the seed's question".to_owned(),
+                Some(KeepsFacts::OfField { field, .. }) => format!("with the facts of `{field}`"),
+                None => String::new(),
+            };
             let detail = [
                 format!("{} by {}", ask.role, ask.prompts.join(", ")),
                 samples,
                 brings.to_owned(),
+                keeps,
             ];
             (format!("ask {}", step.name), detail.to_vec(), drops.join(", "))
         }

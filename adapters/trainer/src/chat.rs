@@ -211,7 +211,11 @@ impl Desk {
             return Err("the native engine has no structured output: ask in words".to_owned());
         }
         let prompt = self.prompt(&request.prompt)?;
-        self.fits(prompt.len(), request.max_tokens as usize, "tokens of answer")?;
+        let (more, help) = (
+            request.max_tokens as usize,
+            "lower `max_tokens` or shorten the prompt",
+        );
+        self.fits(prompt.len(), more, "tokens of answer", help)?;
         Ok(Asked {
             prompt,
             max_tokens: request.max_tokens,
@@ -243,7 +247,11 @@ impl Desk {
             prompt => {
                 let prompt = self.prompt(prompt).map_err(|reason| self.refused(reason))?;
                 let longest = continuations.iter().map(Vec::len).max().unwrap_or_default();
-                self.fits(prompt.len(), longest, "tokens of the longest continuation")
+                let (what, help) = (
+                    "tokens of the longest continuation",
+                    "shorten prompt or continuation",
+                );
+                self.fits(prompt.len(), longest, what, help)
                     .map_err(|reason| self.refused(reason))?;
                 let scored = self.student.likelihoods_of(&prompt, &continuations);
                 (scored, prompt.len())
@@ -263,7 +271,7 @@ impl Desk {
         })
     }
 
-    fn fits(&self, prompt: usize, more: usize, what: &str) -> Result<(), String> {
+    fn fits(&self, prompt: usize, more: usize, what: &str, shorter: &str) -> Result<(), String> {
         if prompt + more <= self.context {
             return Ok(());
         }
@@ -273,7 +281,7 @@ impl Desk {
             false => String::new(),
         };
         Err(format!(
-            "{prompt} tokens of prompt and {more} {what} exceed the context of {}: {help}lower `max_tokens` or shorten the prompt",
+            "{prompt} tokens of prompt and {more} {what} exceed the context of {}: {help}{shorter}",
             self.context
         ))
     }

@@ -189,9 +189,13 @@ fn threshold(text: &str) -> Result<Threshold, String> {
   gristmill filter rows.jsonl --out kept.jsonl
   gristmill filter rows.jsonl --out kept.jsonl --kind number --languages en
   gristmill filter rows.jsonl --out kept.jsonl --job job.yaml     # with that job's rules
+  gristmill filter rows.jsonl --out kept.jsonl --base smollm2-135m-instruct --drop-likeliest 0.1 --max-bits-per-byte 2
 
 Questions and answers are held to the rules that a run holds its own to: refusals, cut texts, wrong form, repetition, length, prose,
-language. Each dropped row is written with the first rule that it failed, and what was found.")]
+language. Each dropped row is written with the first rule that it failed, and what was found.
+
+With a model, the rows that pass are scored by how likely their answer is to it behind its question. What is almost certain to the model that
+will be trained teaches it nothing, and what is wildly unlikely is mostly noise. Without a bound, rows are only scored.")]
 pub(crate) struct FilterArgs {
     #[command(flatten)]
     pub(crate) rows: RowsArgs,
@@ -210,6 +214,56 @@ pub(crate) struct FilterArgs {
     /// Languages let through, by their ISO codes, joined by commas. Left out: the job's, or all.
     #[arg(long, value_delimiter = ',', value_name = "CODES", help_heading = "Rules")]
     pub(crate) languages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) likelihood: LikelihoodArgs,
+}
+
+/// The model that rows are scored by, and the bounds of what is kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Likelihood")]
+pub(crate) struct LikelihoodArgs {
+    /// Model that scores rows: the name of a built-in model, a `.gguf` file, or a folder in Hugging Face layout.
+    #[arg(long, value_name = "MODEL", conflicts_with = "student")]
+    pub(crate) base: Option<String>,
+    /// Adapter to put on it, in the layout of PEFT.
+    #[arg(long, value_name = "FOLDER", requires = "base")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// In their place: a student's folder, as `gristmill train` wrote it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) student: Option<String>,
+    /// What is scored: the answer behind its question, or the whole row by itself, as `gristmill eval` scores held-out rows. Left out: `answer`.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) likelihood_of: Option<LikelihoodOfArg>,
+    /// Drops rows with fewer bits per byte: too likely.
+    #[arg(long, value_name = "BITS")]
+    pub(crate) min_bits_per_byte: Option<f64>,
+    /// Drops rows with more bits per byte: too unlikely.
+    #[arg(long, value_name = "BITS")]
+    pub(crate) max_bits_per_byte: Option<f64>,
+    /// Drops rows with a lower perplexity per token.
+    #[arg(long, value_name = "PPL")]
+    pub(crate) min_perplexity: Option<f64>,
+    /// Drops rows with a higher perplexity per token.
+    #[arg(long, value_name = "PPL")]
+    pub(crate) max_perplexity: Option<f64>,
+    /// Drops this share of the scored rows, 0 to 1: those with the fewest bits per byte.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) drop_likeliest: Option<f64>,
+    /// Drops this share of the scored rows, 0 to 1: those with the most bits per byte.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) drop_unlikeliest: Option<f64>,
+    /// File for the figures of each scored row. Left out: beside the kept rows, `NAME.likelihood.jsonl`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) figures: Option<PathBuf>,
+}
+
+/// What of a row is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LikelihoodOfArg {
+    /// Its answer, behind its question.
+    Answer,
+    /// Question and answer as one text, by themselves.
+    Row,
 }
 
 /// A sort of answer by name.

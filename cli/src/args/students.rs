@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{JobArgs, LeakArgs, price};
+use super::{JobArgs, LeakArgs, field, price};
 
 /// What `train` needs.
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(crate) struct TrainArgs {
 }
 
 /// What `eval` needs.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct EvalArgs {
     /// A run's folder, or the folder of its dataset. Its held-out rows are the questions.
     pub(crate) dataset: PathBuf,
@@ -73,6 +73,14 @@ pub(crate) struct EvalArgs {
     /// Ask the validation rows: those by which a training stops, and whose errors are mended. Test rows are for gates alone.
     #[arg(long)]
     pub(crate) validation: bool,
+    /// Also ask the student and its base a regression set: a table of questions and answers beside the task, which show what the student has
+    /// unlearned. Its result is one of its own. At most 1,000 questions, drawn evenly.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_base")]
+    pub(crate) regression: Option<PathBuf>,
+    /// Names a column of the regression set that cannot be told from its name: `--regression-field answer=Verdict`. Repeatable; the fields are
+    /// those of `gristmill init --field`.
+    #[arg(long = "regression-field", value_name = "FIELD=COLUMN", value_parser = field, requires = "regression")]
+    pub(crate) regression_fields: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) asking: AskingArgs,
     /// What it may cost: `2usd`, `2000calls`, or both joined by a comma. May be left out where every model runs on this machine.
@@ -105,6 +113,8 @@ impl EvalArgs {
             previous_key_env: None,
             previous_price: None,
             validation: false,
+            regression: None,
+            regression_fields: Vec::new(),
             asking,
             budget: None,
             out,
@@ -159,6 +169,9 @@ pub(crate) struct GateArgs {
     /// The evaluation of the student before it, on the same questions; left out, the one that this evaluation names as `previous`, or the base.
     #[arg(long, value_name = "RESULT")]
     pub(crate) before: Option<PathBuf>,
+    /// The evaluation of the same student on a regression set: whether it does worse there than its base (`regression_margin`).
+    #[arg(long, value_name = "RESULT")]
+    pub(crate) regression: Option<PathBuf>,
     /// The lineage that the student's training set belongs to: whether it holds its real rows and no held-out one.
     #[arg(long)]
     pub(crate) lineage: Option<PathBuf>,

@@ -62,7 +62,32 @@ pub(super) fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedM
     Ok(models)
 }
 
+/// A model of this machine that tells likelihoods: a student's folder, or a base with an adapter on it. `None` where neither is named.
+pub(crate) fn scorer(
+    student: Option<&str>,
+    base: Option<&str>,
+    adapter: Option<&Path>,
+) -> anyhow::Result<Option<LocalModel>> {
+    let spec = match (student, base) {
+        (Some(named), _) if named.starts_with("http://") || named.starts_with("https://") => bail!(
+            "endpoints do not tell how likely a text is: {named}\nhelp: name a model of this machine with `--base`, or a student's folder with `--student`"
+        ),
+        (Some(named), _) => self::student(named, &Endpoint::default())?.0,
+        (None, Some(base)) => {
+            if is_model_path(base) && !Path::new(base).exists() {
+                bail!(
+                    "the model {base} does not exist\nhelp: give the name of a built-in model, a `.gguf` file, or a folder in Hugging Face layout"
+                );
+            }
+            local(base.to_owned(), adapter.map(std::path::absolute).transpose()?)
+        }
+        (None, None) => return Ok(None),
+    };
+    Ok(spec.local)
+}
+
 /// What a student's endpoint is told by.
+#[derive(Default)]
 struct Endpoint<'a> {
     model: Option<&'a String>,
     key_env: Option<&'a String>,

@@ -167,7 +167,7 @@ pub(crate) fn step_cost(
         row,
         state: &state,
         seed: &seed,
-        teacher: 0,
+        teacher: setup.drawn_teachers().next().unwrap_or_default(),
         topic: None,
         borrowed: false,
         peers: None,

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use gristmill_domain::job::{Concepts, ModelSpec, PromptForm};
+use gristmill_domain::job::{Concepts, ModelSpec, PromptForm, Teacher};
 use gristmill_domain::prompt::Template;
-use gristmill_domain::recipe::{CONCEPT_PROMPT, Does, Need, Recipe};
+use gristmill_domain::recipe::{CONCEPT_PROMPT, Does, KeepsFacts, Need, Recipe, Role};
 
 use super::{Asked, Setup, UsedRecipe, prompt_key};
 use crate::Error;
@@ -53,7 +53,7 @@ impl Setup {
                 let Some(Asked { role, .. }) = self.asked(recipe, step, None, &[]) else {
                     continue;
                 };
-                for teacher in 0..self.job.teacher.len() {
+                for teacher in self.drawn_teachers() {
                     let Some(spec) = self.model(role, teacher) else {
                         let names = super::specs(&self.job).map(ModelSpec::name);
                         let models: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
@@ -66,9 +66,41 @@ impl Setup {
                     };
                     self.check_prompts(recipe, step, spec)?;
                 }
+                self.check_relative(recipe, step, role)?;
             }
         }
         Ok(())
+    }
+
+    /// Refuses a model that is related to the student, and that nobody measures, where it would write a part of the row that no text
+    /// vouches for.
+    fn check_relative(&self, recipe: &Recipe, step: usize, role: &Role) -> Result<(), Error> {
+        let (Role::Named(name), Some(ask)) = (role, recipe.ask(step)) else {
+            return Ok(());
+        };
+        let Some(model) = self.job.generate.roles.get(name) else {
+            return Ok(());
+        };
+        let of_role = |teacher: &&Teacher| teacher.spec.name() == *model && !teacher.makes_rows();
+        let related = self
+            .job
+            .teacher
+            .iter()
+            .find(of_role)
+            .is_some_and(|teacher| self.job.relation(teacher).is_some());
+        let rewords = matches!(ask.keeps_facts, Some(KeepsFacts::OfField { .. }));
+        if !related || rewords || !recipe.writes_row(ask) {
+            return Ok(());
+        }
+        Err(Error::Roles {
+            message: format!(
+                "the step `{}` of the recipe `{}` has `{model}` write a part of the row, and `{model}` is related to the student: a model that \
+                 is trained on its own output repeats its own errors. Have it say in other words what another model wrote (`keeps_facts: FIELD`), \
+                 give it a weight above 0 so that it is measured first, or, if it only has a similar name, set `related_to_student: false`",
+                recipe.step(step).map_or("", |step| step.name.as_str()),
+                recipe.name(),
+            ),
+        })
     }
 
     pub(super) fn check_prompts(&self, recipe: &Recipe, step: usize, spec: &ModelSpec) -> Result<(), Error> {

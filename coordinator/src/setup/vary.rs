@@ -53,7 +53,8 @@ impl Setup {
         let shown = |part: fn(Takes) -> bool| {
             let recipes = self.recipes().iter().map(|used| &used.recipe);
             recipes.filter(|recipe| made(recipe)).any(|recipe| {
-                (0..self.job.teacher.len()).any(|teacher| part(self.takes(recipe, teacher, true)))
+                self.drawn_teachers()
+                    .any(|teacher| part(self.takes(recipe, teacher, true)))
             })
         };
         for (kinds, variable, named, shown) in [

@@ -77,8 +77,9 @@ reasons! {
     Quality => "quality", "does not read like prose";
     /// Not in one of the languages asked for.
     Language => "language", "wrong language";
-    /// A rephrasing differs from its seed in a fact (a number, a name, the opposite), so it has another answer.
-    Changed => "changed", "rephrasing changed a fact";
+    /// A rephrasing differs from its seed in a fact (a number, a name, the opposite), so it has another answer; or an answer in other words
+    /// from the answer that it was made from.
+    Changed => "changed", "other words changed a fact";
     /// The same text as a row accepted before.
     ExactDuplicate => "exact_duplicate", "exact duplicate";
     /// Almost the same words as a row accepted before.

@@ -368,7 +368,8 @@ pub struct Teacher {
     /// The model.
     #[serde(flatten)]
     pub spec: ModelSpec,
-    /// Share of the work among several teachers, relative to the others' weights.
+    /// Share of the work among several teachers, relative to the others' weights; 0 for a model that is only asked in the role that
+    /// `generate.roles` gives to it.
     #[serde(default = "Teacher::default_weight")]
     pub weight: f64,
     /// Whether it is the student, or descends from it; left out, names decide: that of `student.model`, or of its family.
@@ -384,6 +385,11 @@ impl Teacher {
     /// Synthetic ancestors of its rows, themselves included.
     pub fn row_depth(&self) -> u8 {
         self.lineage_depth.saturating_add(1)
+    }
+
+    /// True where rows are drawn for it; false where it is only asked in a role.
+    pub fn makes_rows(&self) -> bool {
+        self.weight > 0.0
     }
 
     fn is_surface(depth: &u8) -> bool {

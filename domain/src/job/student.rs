@@ -59,9 +59,11 @@ impl Job {
         }
     }
 
-    /// Numbers of the teachers that are asked validation rows before they may make any: those related to the student.
+    /// Numbers of the teachers that are asked validation rows before they may make any: those related to the student. A model that is only
+    /// asked in a role makes none; what it may be asked then follows from its relation as well.
     pub fn checked_teachers(&self) -> Vec<usize> {
-        let related = |(_, teacher): &(usize, &Teacher)| self.relation(teacher).is_some();
+        let related =
+            |(_, teacher): &(usize, &Teacher)| teacher.makes_rows() && self.relation(teacher).is_some();
         let teachers = self.teacher.iter().enumerate().filter(related);
         teachers.map(|(number, _)| number).collect()
     }

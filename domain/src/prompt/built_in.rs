@@ -130,6 +130,11 @@ pub(super) const BUILT_IN: &[(&str, PromptForm, &str)] = &[
         include_str!("../../prompts/mind_map.chat.txt"),
     ),
     (
+        "own_words",
+        PromptForm::Chat,
+        include_str!("../../prompts/own_words.chat.txt"),
+    ),
+    (
         "question_about_fact",
         PromptForm::Chat,
         include_str!("../../prompts/question_about_fact.chat.txt"),

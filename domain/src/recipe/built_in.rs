@@ -40,6 +40,7 @@ const FILES: &[(&str, &str)] = &[
         "revision_pairs",
         include_str!("../../recipes/revision_pairs.yaml"),
     ),
+    ("own_words", include_str!("../../recipes/own_words.yaml")),
 ];
 
 /// Names of the recipes that ship with the program; the first three are those of a job that names none.

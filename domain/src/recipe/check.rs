@@ -1,12 +1,13 @@
 //! Checks a recipe before anything is spent: from its file to steps that the machine can walk, or everything that is wrong with it.
 
+mod facts;
 mod row;
 mod step;
 
 use std::collections::BTreeSet;
 
 use super::condition::Condition;
-use super::file::{File, OneOrMany, RejectsAs, SamplesFile, StepFile};
+use super::file::{File, KeepsFactsFile, OneOrMany, RejectsAs, SamplesFile, StepFile};
 use super::{Ask, Demand, Does, JudgeStep, QUESTION, Recipe, Samples, Step};
 use crate::job::Problem;
 use crate::reply::{Holds, Member};
@@ -57,7 +58,7 @@ fn kind(file: &File) -> Strategy {
     let question = file.steps.iter().find(asks);
     match question {
         _ if file.row.form.speaks_for_itself() => Strategy::NewQuestion,
-        Some(step) if step.keeps_facts => Strategy::Rephrasing,
+        Some(step) if step.keeps_facts == KeepsFactsFile::OfSeed(true) => Strategy::Rephrasing,
         Some(_) => Strategy::NewQuestion,
         None => Strategy::AnswerAugmentation,
     }
@@ -217,7 +218,7 @@ impl Check {
             ("samples", step.samples.is_some(), &["ask"]),
             ("brings", step.brings.is_some(), &["ask"]),
             ("shared_by", step.shared_by.is_some(), &["ask"]),
-            ("keeps_facts", step.keeps_facts, &["ask"]),
+            ("keeps_facts", !step.keeps_facts.is_none(), &["ask"]),
             ("require", step.require.is_some(), &["ask"]),
             ("again", step.again > 0, &["ask"]),
             ("rejects_as", step.rejects_as.is_some(), &["ask", "check"]),

@@ -110,9 +110,10 @@ pub struct StepFile {
     /// or texts can be shared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_by: Option<u32>,
-    /// The new question keeps every fact of the seed's; one that does not is dropped.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub keeps_facts: bool,
+    /// Whose facts the reply keeps, in other words; one that does not is dropped. `true`: the question keeps those of the seed's question.
+    /// The name of a field: the reply's question, answer or text keeps those of the one in this field.
+    #[serde(default, skip_serializing_if = "KeepsFactsFile::is_none")]
+    pub keeps_facts: KeepsFactsFile,
     /// The condition under which the step is done; it may look at fields and at `job.verify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
@@ -142,6 +143,29 @@ pub struct StepFile {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_none(number: &u32) -> bool {
     *number == 0
+}
+
+/// Whose facts a reply keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeepsFactsFile {
+    /// Those of the seed's question, or nobody's.
+    OfSeed(bool),
+    /// Those of the text in a field.
+    OfField(String),
+}
+
+impl Default for KeepsFactsFile {
+    fn default() -> Self {
+        Self::OfSeed(false)
+    }
+}
+
+impl KeepsFactsFile {
+    /// True where nothing is to be kept.
+    pub fn is_none(&self) -> bool {
+        *self == Self::OfSeed(false)
+    }
 }
 
 /// A loop.

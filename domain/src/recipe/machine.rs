@@ -18,6 +18,7 @@
 mod ballot;
 mod complete;
 mod dialogue;
+mod kept_facts;
 mod lengths;
 mod look;
 mod samples;
@@ -26,7 +27,6 @@ use std::collections::BTreeMap;
 
 use super::{Ask, Does, QUESTION, Recipe, RejectsAs, Samples, Sees};
 use crate::evidence::Rule;
-use crate::filter::dedup_policy::Facts;
 use crate::filter::{Reason, Rejection};
 use crate::job::Judge;
 use crate::seed::Seed;
@@ -216,6 +216,17 @@ impl State {
                 self.ballot_brought(context, call, outcome, effects);
             }
             Does::Ask(ask) if ask.samples.are_several() => {
+                // Of several replies, those that say something else are none.
+                let outcome = outcome.and_then(|fields| match self.altered(context, ask, &fields) {
+                    Some(rejection) => Err(Unusable {
+                        rejection,
+                        text: String::new(),
+                    }),
+                    None => Ok(fields),
+                });
+                if let Err(unusable) = &outcome {
+                    self.remember(call, unusable);
+                }
                 self.replies.insert(call.sample, outcome.ok());
                 self.all_replies(context, ask, effects);
             }
@@ -263,14 +274,12 @@ impl State {
         fields: Fields,
         effects: &mut Vec<Effect>,
     ) {
+        let altered = self.altered(context, ask, &fields);
         if let Some(answer) = self.fill(context, ask, fields) {
             self.ballot.bring(answer);
         }
-        if ask.keeps_facts
-            && let Some(member) = ask.reply.question()
-            && let Some(rejection) = changed(&context.seed.question, self.text(&member.name))
-        {
-            return self.end(Some(rejection), effects);
+        if altered.is_some() {
+            return self.end(altered, effects);
         }
         match self.demanded(context, step, ask) {
             Some(rejection) => self.end(Some(rejection), effects),
@@ -384,8 +393,11 @@ impl State {
                     self.at += 1;
                 }
                 Does::TagConcept => return self.calls(self.at, 1, effects),
-                Does::Ask(Ask { samples, .. }) => {
-                    return match samples {
+                Does::Ask(ask) => {
+                    if let Some(rejection) = self.nothing_to_keep(ask) {
+                        return self.end(Some(rejection), effects);
+                    }
+                    return match &ask.samples {
                         Samples::One => self.calls(self.at, 1, effects),
                         Samples::Several(number) => self.calls(self.at, *number, effects),
                         Samples::Agreement { .. } => self.open_ballot(context, effects),
@@ -450,13 +462,4 @@ fn reason(rejects_as: RejectsAs) -> Reason {
         RejectsAs::JudgedLow => Reason::JudgedLow,
         RejectsAs::Recipe => Reason::Recipe,
     }
-}
-
-/// Why a rephrasing asks something else than its seed, if it does: it has other numbers or names, or says the opposite.
-fn changed(seed: &str, rephrasing: &str) -> Option<Rejection> {
-    let difference = Facts::of(seed).contradict(&Facts::of(rephrasing))?;
-    Some(Rejection::new(
-        Reason::Changed,
-        format!("seed against rephrasing: {difference}"),
-    ))
 }

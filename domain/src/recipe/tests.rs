@@ -1,6 +1,7 @@
 //! The machine walks every recipe that ships with the program; what is wrong with a recipe is told at its key.
 
 mod dialogues;
+mod kept_facts;
 mod lengths;
 
 use std::collections::BTreeMap;
@@ -322,6 +323,7 @@ fn every_recipe_asks_in_its_order() {
         preference_pairs: answer 1, answer 2, answer 3, answer 4, grade 1, grade 2, grade 3, grade 4 → accepted
         diverse_questions: question, answerable, answer 1, answer 2, answer 3, answer 4 → accepted
         revision_pairs: draft, critique, revision, grade 1 → accepted
+        own_words: answer 1, answer 2, answer 3, answer 4, own_words, grade 1 → accepted
     "#]].assert_eq(&text);
 }
 

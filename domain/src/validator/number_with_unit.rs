@@ -1,7 +1,6 @@
 //! `number_with_unit`: a number and its unit equal the reference's, in whatever unit of the same dimension.
 
 mod quantity;
-mod unit;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -11,8 +10,8 @@ use super::{Asked, Checker, Fault, Given, Validator, Verdict};
 use crate::answer::Unreadable;
 use crate::filter::Kind;
 use crate::job::{Job, Report};
+use crate::unit::{Dimension, Unit};
 use quantity::{Found, Quantity};
-use unit::{Dimension, Unit};
 
 /// What conversions may lose: far below what anybody writes down.
 const ROUNDING: f64 = 1e-9;

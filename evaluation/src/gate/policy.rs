@@ -25,6 +25,11 @@ pub struct GatePolicy {
     /// What the set is parted by for that: `tier` (head and tail), `format`, `concept`, `answer`, `source`, `known`. What the set has no parts
     /// of is left out; what it has too many parts of, or what the base knew where no base was asked, stays open.
     pub slices: Vec<String>,
+    /// How much accuracy may fall on a regression set, against the student's base. Checked where such a set was asked.
+    #[serde(deserialize_with = "fraction::optional")]
+    pub regression_margin: Option<f64>,
+    /// A regression set must have been asked.
+    pub regression_asked: bool,
     /// Knowledge must be kept: no stage B or C, and not degraded.
     pub no_collapse: bool,
     /// All real rows must be in the training set.
@@ -43,6 +48,8 @@ impl Default for GatePolicy {
             margin: Some(0.02),
             slice_margin: Some(0.05),
             slices: ["tier", "format"].map(str::to_owned).into(),
+            regression_margin: Some(0.02),
+            regression_asked: false,
             no_collapse: true,
             anchor_kept: true,
             no_leaks: true,

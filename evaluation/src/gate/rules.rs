@@ -4,7 +4,7 @@ use gristmill_domain::stats::{Interval, holm};
 use gristmill_domain::words::{self, many, thousands};
 
 use super::policy::GatePolicy;
-use super::{CheckOutcome, GateCheck, GateInputs, GateRule, NotCompared};
+use super::{CheckOutcome, GateCheck, GateInputs, GateRule, NotCompared, RegressionFigures};
 use crate::collapse::CollapseStage;
 use crate::confidence::Confidence;
 use crate::fraction::is_fraction;
@@ -53,6 +53,15 @@ pub(super) fn checks(policy: &GatePolicy, inputs: &GateInputs) -> Vec<GateCheck>
         checks
             .iter_mut()
             .for_each(|check| left_open(check, inputs.unanswered));
+    }
+    if policy.regression_asked || inputs.regression.is_some() {
+        let (outcome, detail) = no_regression(policy, inputs.regression.as_ref());
+        let mut check = check(GateRule::NoRegression, outcome, detail);
+        let unanswered = inputs.regression.as_ref().map_or(0, |asked| asked.unanswered);
+        if unanswered > 0 {
+            left_open(&mut check, unanswered);
+        }
+        checks.push(check);
     }
     if policy.anchor_kept {
         let (outcome, detail) = anchor_kept(inputs);
@@ -203,6 +212,44 @@ fn not_worse(margin: f64, inputs: &GateInputs, confidence: Confidence) -> (Check
     };
     let detail = format!(
         "Against the model before it, {}.",
+        change_text(found, value, interval, margin)
+    );
+    (outcome, detail)
+}
+
+fn no_regression(policy: &GatePolicy, asked: Option<&RegressionFigures>) -> (CheckOutcome, String) {
+    let Some(asked) = asked else {
+        return (UNMEASURED, "No regression set was asked.".to_owned());
+    };
+    let Some(margin) = policy.regression_margin else {
+        let detail =
+            "A regression set was asked, and the policy has no `regression_margin` to hold it against.";
+        return (UNMEASURED, detail.to_owned());
+    };
+    if !is_fraction(margin) {
+        return not_a_fraction("margin of the regression set", margin);
+    }
+    let Some(found) = &asked.comparison else {
+        let detail = "On the regression set, no question was answered by both the student and its base.";
+        return (UNMEASURED, detail.to_owned());
+    };
+    let judge = asked.judge.as_ref();
+    let Some((value, interval)) = true_change(found, judge, policy.confidence) else {
+        return (UNMEASURED, BLIND_JUDGE.to_owned());
+    };
+    let outcome = if interval.high < -margin {
+        CheckOutcome::Broken
+    } else {
+        settled(found, interval, margin, judge, policy.confidence)
+    };
+    let needed = match outcome {
+        CheckOutcome::Open {
+            items_needed: Some(items),
+        } => format!(" About {} of that set would decide.", many(items, "question")),
+        _ => String::new(),
+    };
+    let detail = format!(
+        "On the regression set, against the base, {}.{needed}",
         change_text(found, value, interval, margin)
     );
     (outcome, detail)

@@ -28,6 +28,7 @@ fn inputs(items: usize, before: usize, after: usize) -> GateInputs {
         comparison: PairedComparison::of(&first, &second, confidence),
         slices: compare_slices(&first, &second, &key, confidence),
         not_compared: Vec::new(),
+        regression: None,
         unanswered: 0,
         collapse: detect(&first, &[("1", &second)], Some(&key), &four_way()).pop(),
         anchor: Some(AnchorRows {
@@ -228,6 +229,8 @@ fn a_policy_without_rules_passes_nobody() {
         margin: None,
         slice_margin: None,
         slices: Vec::new(),
+        regression_margin: None,
+        regression_asked: false,
         no_collapse: false,
         anchor_kept: false,
         no_leaks: false,
@@ -318,6 +321,8 @@ fn accuracy_only(least: f64) -> GatePolicy {
         margin: None,
         slice_margin: None,
         slices: Vec::new(),
+        regression_margin: None,
+        regression_asked: false,
         no_collapse: false,
         anchor_kept: false,
         no_leaks: false,
@@ -408,6 +413,11 @@ proptest! {
             leaks: Some(0),
             judge: None,
             not_compared: Vec::new(),
+            regression: Some(RegressionFigures {
+                comparison: PairedComparison::of(&nothing, &nothing, confidence),
+                judge: None,
+                unanswered: 0,
+            }),
             unanswered: 0,
         };
         let decision = decide(&policy, &inputs).decision;
@@ -445,4 +455,92 @@ proptest! {
             prop_assert_eq!(by_accuracy(least, right + 1, items + 1), GateDecision::Pass);
         }
     }
+}
+
+/// A student that passes, with so many right of a regression set before and after.
+fn with_regression(items: usize, before: usize, after: usize) -> GateInputs {
+    let asked = inputs(items, before, after);
+    GateInputs {
+        regression: Some(RegressionFigures {
+            comparison: asked.comparison,
+            judge: None,
+            unanswered: 0,
+        }),
+        ..inputs(3_000, 2_400, 2_410)
+    }
+}
+
+fn regression_check(policy: &GatePolicy, inputs: &GateInputs) -> Option<GateCheck> {
+    let mut checks = decide(policy, inputs).checks.into_iter();
+    checks.find(|check| check.rule == GateRule::NoRegression)
+}
+
+#[test]
+fn a_student_that_has_unlearned_what_its_base_knew_fails() {
+    let policy = policy();
+    let kept = with_regression(3_000, 2_400, 2_400);
+    assert_eq!(decide(&policy, &kept).decision, GateDecision::Pass);
+    let unlearned = with_regression(3_000, 2_400, 2_100);
+    let GateDecision::Fail { reasons } = decide(&policy, &unlearned).decision else {
+        panic!("{unlearned:?}")
+    };
+    assert!(
+        reasons.len() == 1
+            && reasons[0].starts_with("On the regression set, against the base, accuracy changed by"),
+        "{reasons:?}"
+    );
+    // The accuracy on the task is no part of it, nor is it a part of that.
+    assert_eq!(
+        decide(&policy, &unlearned).checks.len(),
+        decide(&policy, &inputs(3_000, 2_400, 2_410)).checks.len() + 1
+    );
+}
+
+#[test]
+fn too_few_questions_of_a_regression_set_decide_nothing_and_the_number_needed_is_told() {
+    let few = with_regression(60, 40, 40);
+    let GateDecision::Inconclusive {
+        items_needed,
+        reasons,
+    } = decide(&policy(), &few).decision
+    else {
+        panic!("{few:?}")
+    };
+    assert!(items_needed.is_some_and(|items| items > 60), "{items_needed:?}");
+    assert!(
+        reasons[0].contains("questions of that set would decide"),
+        "{reasons:?}"
+    );
+    let mut missing = with_regression(3_000, 2_400, 2_400);
+    if let Some(asked) = &mut missing.regression {
+        asked.unanswered = 3;
+    }
+    let check = regression_check(&policy(), &missing).unwrap();
+    assert_eq!(
+        check.outcome,
+        CheckOutcome::Open { items_needed: None },
+        "{check:?}"
+    );
+}
+
+#[test]
+fn a_policy_can_want_a_regression_set_and_one_that_is_not_asked_is_not_passed_over_then() {
+    let known = inputs(3_000, 2_400, 2_410);
+    assert_eq!(regression_check(&policy(), &known), None);
+    let wanted = GatePolicy {
+        regression_asked: true,
+        ..policy()
+    };
+    let check = regression_check(&wanted, &known).unwrap();
+    assert_eq!(check.outcome, CheckOutcome::Open { items_needed: None });
+    assert!(matches!(
+        decide(&wanted, &known).decision,
+        GateDecision::Inconclusive { .. }
+    ));
+    let unbounded = GatePolicy {
+        regression_margin: None,
+        ..policy()
+    };
+    let check = regression_check(&unbounded, &with_regression(3_000, 2_400, 2_400)).unwrap();
+    assert!(check.detail.contains("regression_margin"), "{check:?}");
 }

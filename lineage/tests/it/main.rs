@@ -20,8 +20,9 @@ use gristmill_dataset::{
 };
 use gristmill_datasets::{Counting, Host, Task};
 use gristmill_domain::dialogue::{Speaker, Turn};
+use gristmill_domain::job::LocalModel;
 use gristmill_lineage::{Additions, Error, Generation, LeakOptions, Lineage, Quarantining};
-use gristmill_ports::model::{CallError, Embedded, Embedder};
+use gristmill_ports::model::{CallError, ChatModel, Embedded, Embedder};
 use tokio_util::sync::CancellationToken;
 
 /// A row whose id is that of its content.
@@ -98,6 +99,10 @@ impl Host for Quiet {
 
     async fn embedder(&self, _: &str) -> anyhow::Result<Arc<dyn Embedder>> {
         Ok(Arc::new(Given(self.0.clone())))
+    }
+
+    async fn scorer(&self, model: &LocalModel) -> anyhow::Result<Arc<dyn ChatModel>> {
+        anyhow::bail!("there is no model `{}` here", model.name())
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use gristmill_domain::job::EvaluatedRole;
 use gristmill_evaluation::collapse::{CollapseSettings, GenerationReport, detect};
-use gristmill_evaluation::gate::{GateInputs, GatePolicy, NotCompared};
+use gristmill_evaluation::gate::{GateInputs, GatePolicy, NotCompared, RegressionFigures};
 use gristmill_evaluation::{
     Confidence, Grade, GradedAnswer, GradedSet, PairedComparison, Scorecard, SliceKey, compare_slices,
 };
@@ -114,6 +114,45 @@ impl EvaluatedStudent {
         let held_against = [previous, self.evaluation.base()];
         let mut others = held_against.into_iter().flatten();
         others.find(|model| Some(&model.model) != student)
+    }
+
+    /// What this result of a regression set says of the student of another result: the change from its base.
+    ///
+    /// # Errors
+    /// A result that asked another student, or no base.
+    pub fn regression(&self, of: &Self, confidence: Confidence) -> anyhow::Result<RegressionFigures> {
+        let (student, expected) = (self.student()?, of.student()?);
+        let other_weights =
+            || student.weights.is_some() && expected.weights.is_some() && student.weights != expected.weights;
+        if student.model != expected.model || other_weights() {
+            bail!(
+                "the regression set (run {}) was asked of `{}`, and the result (run {}) is of `{}`{}\nhelp: ask both of one student, with \
+                 `gristmill eval … --regression FILE`",
+                self.evaluation.run,
+                student.model,
+                of.evaluation.run,
+                expected.model,
+                if other_weights() {
+                    ", with other weights"
+                } else {
+                    ""
+                }
+            );
+        }
+        let base = self.evaluation.base().filter(|base| base.model != student.model);
+        let base = base.with_context(|| {
+            format!(
+                "the base was not asked the regression set (run {}), so that nothing says what the student has unlearned\nhelp: name the base \
+                 with `--base`, and leave `--no-base` out",
+                self.evaluation.run
+            )
+        })?;
+        let (before, after) = (self.set(&base.model)?, self.set(&student.model)?);
+        Ok(RegressionFigures {
+            comparison: PairedComparison::of(&before, &after, confidence),
+            judge: self.evaluation.judge,
+            unanswered: self.unanswered(&before) + self.unanswered(&after),
+        })
     }
 
     /// Questions of a model that have no answer, or none that was graded.

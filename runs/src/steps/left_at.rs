@@ -59,7 +59,7 @@ fn dropped_by(recipe: &Recipe, row: &Row) -> Option<usize> {
         | Reason::Length
         | Reason::Quality
         | Reason::Language => by_call(),
-        Reason::Changed => keeps_facts(recipe).or_else(by_call),
+        Reason::Changed => keeps_facts(recipe, last).or_else(by_call),
         Reason::ExactDuplicate
         | Reason::NearDuplicate
         | Reason::SemanticDuplicate
@@ -89,9 +89,11 @@ fn first_call(recipe: &Recipe) -> Option<usize> {
     recipe.steps().iter().position(|step| calls(&step.does))
 }
 
-fn keeps_facts(recipe: &Recipe) -> Option<usize> {
-    let keeps = |does: &Does| matches!(does, Does::Ask(ask) if ask.keeps_facts);
-    recipe.steps().iter().position(|step| keeps(&step.does))
+/// The step whose reply changed a fact: that of the last call, or the first that may have.
+fn keeps_facts(recipe: &Recipe, last: Option<usize>) -> Option<usize> {
+    let keeps = |number: &usize| recipe.ask(*number).is_some_and(|ask| ask.keeps_facts.is_some());
+    last.filter(keeps)
+        .or_else(|| (0..recipe.steps().len()).find(keeps))
 }
 
 /// The first gate after the last call; the last gate where there is none after it.

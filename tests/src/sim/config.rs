@@ -161,6 +161,8 @@ pub struct Quality {
     pub ideas: u64,
     /// It does not ask again what it is shown as asked before.
     pub heeds_known: bool,
+    /// Of the answers that it says in its own words, how many lose, change or add a fact.
+    pub loses_fact: f64,
     /// Chance that the judge accepts a right answer, drawn for each request.
     pub judge_sensitivity: f64,
     /// Chance that the judge rejects a wrong answer, drawn for each request.
@@ -189,6 +191,7 @@ impl Default for Quality {
             held_back: 0.25,
             ideas: 0,
             heeds_known: true,
+            loses_fact: 0.0,
             judge_sensitivity: 0.85,
             judge_specificity: 0.8,
             verify_sensitivity: 0.97,
@@ -235,6 +238,7 @@ impl Quality {
             ("quality.repeated_error", self.repeated_error),
             ("quality.wrong_concept", self.wrong_concept),
             ("quality.held_back", self.held_back),
+            ("quality.loses_fact", self.loses_fact),
             ("quality.judge_sensitivity", self.judge_sensitivity),
             ("quality.judge_specificity", self.judge_specificity),
             ("quality.verify_sensitivity", self.verify_sensitivity),
@@ -401,6 +405,8 @@ impl Default for Price {
 pub struct Markers {
     /// A rephrasing is wanted.
     pub rephrase: String,
+    /// The answer is to be said in one's own words.
+    pub own_words: String,
     /// A new question is wanted.
     pub new_question: String,
     /// Several new questions are wanted, in a list.
@@ -431,6 +437,7 @@ impl Default for Markers {
     fn default() -> Self {
         Self {
             rephrase: "Rewrite the question".to_owned(),
+            own_words: "Say the answer in your own words".to_owned(),
             new_question: "Write a new question".to_owned(),
             new_questions: "new questions with different answers".to_owned(),
             verify: "Can the question be answered".to_owned(),

@@ -12,6 +12,8 @@ pub enum Kind {
     Answer,
     /// Say the question in other words.
     Rephrase,
+    /// Say the answer in one's own words.
+    OwnWords,
     /// Ask something new.
     NewQuestion,
     /// Say whether the question can be answered.
@@ -30,6 +32,7 @@ impl Kind {
         match self {
             Self::Answer => "answer",
             Self::Rephrase => "rephrase",
+            Self::OwnWords => "own_words",
             Self::NewQuestion => "new_question",
             Self::Verify => "verify",
             Self::Judge => "judge",
@@ -70,6 +73,7 @@ pub(crate) fn parts(text: &str, markers: &Markers) -> Parts {
     .fold(bare.clone(), |rest, tag| strip(&rest, tag));
     let kind = [
         (&markers.rephrase, Kind::Rephrase),
+        (&markers.own_words, Kind::OwnWords),
         (&markers.new_question, Kind::NewQuestion),
         (&markers.new_questions, Kind::NewQuestion),
         (&markers.verify, Kind::Verify),

@@ -13,7 +13,7 @@ use super::draw::{Draw, hash64};
 use super::key::{AnswerKey, Domain, Item, Truth};
 use super::prompt::{Kind, Parts, parts};
 use super::wording::{Strength, TOPIC, canon, near_copy, reword};
-use super::{answer, arithmetic, dialogue, incomplete, statement};
+use super::{answer, arithmetic, dialogue, incomplete, own_words, statement};
 
 /// How a reply turned out, under the names that bills and statistics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +132,7 @@ impl Model {
         let parts = parts(text, &self.config.markers);
         let mut draft = match parts.kind {
             Kind::Rephrase => self.rephrase(&parts, draw),
+            Kind::OwnWords => self.own_words(&parts, draw),
             Kind::NewQuestion if wants(schema, "answer") => {
                 let asked = self.new_question(&parts, draw);
                 let question = asked.plain.clone();
@@ -268,6 +269,22 @@ impl Model {
             reword(&parts.question, Strength::FULL, draw.of("words")),
             Outcome::New,
         )
+    }
+
+    /// The answer that it is shown in other words: the same, or with a fact lost, changed or added.
+    fn own_words(&self, parts: &Parts, draw: Draw) -> Draft {
+        let (reasoning, answer) = parts.answer.rsplit_once('\n').unwrap_or(("", &parts.answer));
+        let loses = draw.of("loses").chance(self.quality().loses_fact);
+        let reasoning = reword(reasoning, Strength::WORDS, draw.of("words"));
+        let reasoning = match loses {
+            true => own_words::unfaithful(&reasoning, draw.of("how")),
+            false => reasoning,
+        };
+        Draft {
+            plain: format!("{reasoning}\nAnswer: {answer}"),
+            fields: object(json!({ "reasoning": reasoning, "answer": answer })),
+            outcome: if loses { Outcome::Wrong } else { Outcome::Right },
+        }
     }
 
     /// A list of new questions with stated probabilities. A model that writes several at once knows what it has written, and asks none of
@@ -534,16 +551,13 @@ fn with_topic(text: String, concept: Option<&str>) -> String {
 fn refuse(draft: &mut Draft, kind: Kind, draw: Draw) {
     let text = draw.text(&REFUSALS).to_owned();
     draft.outcome = Outcome::Refused;
-    let field = if kind == Kind::Answer {
-        "answer"
-    } else {
-        "question"
-    };
+    let answers = matches!(kind, Kind::Answer | Kind::OwnWords);
+    let field = if answers { "answer" } else { "question" };
     if draw.of("prose").chance(0.5) {
         draft.fields.clear();
     } else {
         draft.fields.insert(field.to_owned(), json!(text));
-        if kind == Kind::Answer {
+        if answers {
             draft.fields.insert("reasoning".to_owned(), json!(text));
         }
     }

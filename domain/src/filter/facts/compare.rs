@@ -13,6 +13,8 @@ pub(super) enum Care {
     Two,
     /// Enough to say that one cannot be the other in other words.
     Contradiction,
+    /// Enough to doubt that one states what the other does.
+    Statement,
 }
 
 /// Longest side of a replaced run for the texts to count as equal otherwise.
@@ -29,18 +31,26 @@ pub(super) fn meanings(a: &Facts, b: &Facts, care: Care) -> Option<Difference> {
     let edits = Edits::of(&a.words, &b.words);
     let flip = flip(a, b, edits.as_ref());
     let exact = edits.as_ref().is_some_and(Edits::only_added);
-    let negation = a.negated != b.negated && (care == Care::Two || exact);
+    let negation = match care {
+        Care::Two => a.negated() != b.negated(),
+        Care::Contradiction => a.negated() != b.negated() && exact,
+        Care::Statement => a.negations != b.negations,
+    };
     let order = exchanged(a, b);
     // Two turns cancel: "not safe" is "unsafe", "A before B" is "B after A".
     if let Some(flip) = flip {
-        let cancels = a.negated != b.negated || order.is_some();
+        let turned = match care {
+            Care::Two | Care::Contradiction => a.negated() != b.negated(),
+            Care::Statement => a.negations.abs_diff(b.negations) == 1,
+        };
+        let cancels = turned || order.is_some();
         return (!cancels).then_some(flip);
     }
     if negation {
         return Some(Difference::Negation);
     }
     order.or_else(|| match care {
-        Care::Two => swapped(a, b).or_else(|| edits.and_then(|edits| edits.replaced())),
+        Care::Two | Care::Statement => swapped(a, b).or_else(|| edits.and_then(|edits| edits.replaced())),
         Care::Contradiction => None,
     })
 }

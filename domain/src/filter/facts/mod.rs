@@ -13,10 +13,13 @@
 //! | polarity | negation, and pairs of opposites ([`lexicon`]) |
 //! | order | which word stands in whose place: "the cat to the dog", "5 miles to kilometres" |
 //! | words | what takes the place of a word in an otherwise equal text, unless the two are known to mean the same |
+//! | units | the unit behind a number, and currencies, in symbols and words |
+//! | subjects | the capitalised word that opens a sentence, where a verb or another such word follows |
 //!
-//! Three questions are asked of two texts, from the strictest to the most lenient: whether they are two questions
-//! ([`Facts::differ`]), whether one cannot be a rephrasing of the other ([`Facts::contradict`]), and whether one cannot be a
-//! disguise of the other ([`Facts::apart`]).
+//! Of two questions it is asked, from the strictest to the most lenient, whether they are two ([`Facts::differ`]), whether one cannot be
+//! a rephrasing of the other ([`Facts::contradict`]), and whether one cannot be a disguise of the other ([`Facts::apart`]). Of two texts
+//! that state something it is asked whether one says all that the other does, and nothing else ([`Facts::altered_in`]); units and subjects
+//! count for that alone.
 //!
 //! One-sided where it cannot know: in languages that capitalise every noun, paraphrases tend to differ, and both are kept.
 
@@ -28,6 +31,7 @@ mod spelled;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -54,8 +58,12 @@ pub struct Facts {
     /// Arithmetic and comparison signs between operands, sorted.
     signs: Vec<String>,
     currencies: BTreeSet<char>,
-    /// It says not, no, never, without.
-    negated: bool,
+    /// How often it says not, no, never, without.
+    negations: usize,
+    /// Numbers with a unit, in the order of the text.
+    quantities: Vec<read::Quantity>,
+    /// Capitalised words that open a sentence about them, in lower case; none where the text is a title.
+    subjects: BTreeSet<String>,
     /// Sides of pairs of opposites that decide wherever they stand: (upper, lower) by pair.
     poles: BTreeMap<usize, (bool, bool)>,
     /// Words that carry meaning, in order.
@@ -81,6 +89,8 @@ pub enum Difference {
     Order(String, String),
     /// A word in the place of another.
     Word(String, String),
+    /// A number with its unit, or a currency, that one of them does not state.
+    Unit(String),
 }
 
 impl fmt::Display for Difference {
@@ -98,11 +108,16 @@ impl fmt::Display for Difference {
             Self::Opposites(a, b) => write!(f, "`{a}` against `{b}`"),
             Self::Order(a, b) => write!(f, "`{a}` and `{b}` changed places"),
             Self::Word(a, b) => write!(f, "`{a}` in the place of `{b}`"),
+            Self::Unit(quantity) => write!(f, "only one of them states `{quantity}`"),
         }
     }
 }
 
 impl Facts {
+    fn negated(&self) -> bool {
+        self.negations > 0
+    }
+
     /// The first fact in which the two differ so that, however alike they sound, they are two questions.
     pub fn differ(&self, other: &Self) -> Option<Difference> {
         self.numbers_differ(other)

@@ -6,6 +6,7 @@ use super::Facts;
 use super::lexicon::{LEXICON, stem};
 use super::spelled;
 use super::tokens::{Kind, Token, tokens};
+use crate::unit::Unit;
 
 /// A word that carries meaning, or a number.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,15 @@ pub(super) struct Word {
     pub(super) wider: String,
     /// Of a number: the last name before it in its sentence.
     pub(super) owner: String,
+}
+
+/// A number with a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Quantity {
+    pub(super) value: f64,
+    pub(super) unit: Unit,
+    /// As it is written, but for spaces.
+    pub(super) surface: String,
 }
 
 /// Something written like code.
@@ -68,7 +78,9 @@ impl Facts {
             squeezed: String::new(),
             signs: vec![],
             currencies: BTreeSet::new(),
-            negated: false,
+            negations: 0,
+            quantities: vec![],
+            subjects: BTreeSet::new(),
             poles: BTreeMap::new(),
             words: Vec::with_capacity(tokens.len()),
         };
@@ -81,6 +93,7 @@ impl Facts {
                 .names
                 .retain(|name| facts.surfaces.contains(&name.to_uppercase()));
             facts.letters.clear();
+            facts.subjects.clear();
         }
         facts.numbers.retain(|number| *number != 1.0);
         facts.numbers.sort_by(f64::total_cmp);
@@ -92,7 +105,10 @@ impl Facts {
     /// Takes what a token says by itself.
     fn note(&mut self, tokens: &[Token], at: usize, token: &Token) {
         match token.kind {
-            Kind::Number(value) => self.numbers.push(value),
+            Kind::Number(value) => {
+                self.numbers.push(value);
+                self.quantities.extend(quantity(tokens, at, value));
+            }
             Kind::Word => {
                 self.squeezed
                     .extend(token.lower.chars().filter(|c| c.is_alphanumeric()));
@@ -101,6 +117,9 @@ impl Facts {
                     token.lower == "if" || (token.lower != "may" && LEXICON.is_plain(bare(&token.lower)));
                 if !token.opens && !plain && token.surface.starts_with(char::is_uppercase) {
                     self.names.insert(token.lower.clone());
+                }
+                if token.opens && !plain && is_subject(tokens, at) {
+                    self.subjects.insert(token.lower.clone());
                 }
                 if token.code && token.surface.chars().any(char::is_alphabetic) {
                     let plain = token.surface.chars().all(|c| c.is_alphanumeric());
@@ -160,6 +179,61 @@ impl Facts {
             self.signs.push(sign.to_owned());
         }
     }
+}
+
+/// The number at a place with the unit behind it. "In" is a word there, and no inch.
+fn quantity(tokens: &[Token], at: usize, value: f64) -> Option<Quantity> {
+    /// Tokens of the longest unit that is looked at, such as `mL/min/m^2`.
+    const TOKENS_MAX: usize = 7;
+    let mut text = String::new();
+    for (place, token) in tokens.iter().enumerate().skip(at + 1).take(TOKENS_MAX) {
+        let lower = token.lower.as_str();
+        let scale = || {
+            let next = tokens.get(place + 1).map_or("", |next| next.lower.as_str());
+            matches!(next, "celsius" | "fahrenheit" | "c" | "f")
+        };
+        match token.kind {
+            Kind::Word if lower == "per" => text.push('/'),
+            // "5 degrees Celsius" is 5 C.
+            Kind::Word if matches!(lower, "degree" | "degrees") && scale() => {}
+            Kind::Word => {
+                if text.ends_with(char::is_alphanumeric) {
+                    text.push(' ');
+                }
+                text.push_str(token.surface.trim_end_matches('.'));
+            }
+            Kind::Sign if matches!(lower, "/" | "^" | "*") => text.push_str(lower),
+            Kind::Number(_) if text.ends_with('^') => text.push_str(lower),
+            Kind::Number(_) | Kind::Sign | Kind::Comma | Kind::Break => break,
+        }
+    }
+    let first = text
+        .split(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let words = is_weak(first) || LEXICON.is_plain(first);
+    let (unit, end) = Unit::at_start(&text).filter(|_| !words)?;
+    Some(Quantity {
+        value,
+        unit,
+        surface: format!("{value} {}", &text[..end]),
+    })
+}
+
+/// True where the capitalised word that opens a sentence is what the sentence is about: a verb such as "is" follows, or another such word.
+fn is_subject(tokens: &[Token], at: usize) -> bool {
+    let token = &tokens[at];
+    let named = token.surface.starts_with(char::is_uppercase) && !is_negation(tokens, at);
+    let owns = token.surface.ends_with("'s");
+    let next = tokens.get(at + 1).filter(|next| next.kind == Kind::Word);
+    named
+        && (owns
+            || next.is_some_and(|next| {
+                let verb = matches!(plain_marker(&next.lower), Some("aux" | "do"));
+                let name =
+                    next.surface.starts_with(char::is_uppercase) && !LEXICON.is_plain(bare(&next.lower));
+                verb || name
+            }))
 }
 
 /// True where most longer words are capitalised, as in titles.
@@ -284,7 +358,7 @@ impl Order {
                 return length;
             }
             if is_negation(tokens, at) {
-                facts.negated = true;
+                facts.negations += 1;
                 return 1;
             }
             if is_connective(lower) {

@@ -316,6 +316,8 @@ proptest! {
         prop_assert_eq!(one.differ(&other).is_some(), other.differ(&one).is_some());
         prop_assert_eq!(one.contradict(&other).is_some(), other.contradict(&one).is_some());
         prop_assert_eq!(one.apart(&other), other.apart(&one));
+        prop_assert_eq!(one.altered_in(&other).is_some(), other.altered_in(&one).is_some());
+        prop_assert_eq!(one.altered_in(&one), None);
         prop_assert_eq!(one.differ(&one), None);
         prop_assert!(!one.apart(&one));
     }

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::job::models::teacher_path;
-use crate::job::{Address, Api, Batching, Engine, Job, ModelSpec, PromptForm, Structured};
+use crate::job::{Address, Api, Batching, Engine, Job, ModelSpec, PromptForm, Structured, Teacher};
 
 /// The largest limit on tokens that a limiter counts exactly.
 const TOKENS_PER_MINUTE_MAX: u64 = 1_000_000_000_000;
@@ -24,10 +24,17 @@ impl Job {
         for (i, teacher) in self.teacher.iter().enumerate() {
             let path = teacher_path(i, self.teacher.len());
             report.when(
-                !(teacher.weight.is_finite() && teacher.weight > 0.0),
+                !(teacher.weight.is_finite() && teacher.weight >= 0.0),
                 format!("{path}.weight"),
                 format!("a weight of {}", teacher.weight),
                 "give a number above 0, or leave the teacher out",
+            );
+            let name = teacher.spec.name();
+            report.when(
+                teacher.weight == 0.0 && !self.generate.roles.values().any(|model| *model == name),
+                format!("{path}.weight"),
+                "a weight of 0: the model makes no rows of its own, and no role is given to it",
+                "give a number above 0, name the model in `generate.roles`, or leave it out",
             );
             let twin = self.teacher[..i]
                 .iter()
@@ -39,6 +46,12 @@ impl Job {
                 "books and provenance tell teachers apart by name: give each model once",
             );
         }
+        report.when(
+            !self.teacher.is_empty() && !self.teacher.iter().any(Teacher::makes_rows),
+            "teacher",
+            "no teacher has a weight above 0, so no rows are made",
+            "give one of them a weight above 0",
+        );
         if let Some(judge) = &self.judge {
             report.when(
                 !(0.0..=5.0).contains(&judge.accept_at),

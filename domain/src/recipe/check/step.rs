@@ -34,14 +34,7 @@ impl Check {
         let reply = self.reply(path, name, step);
         let samples = self.samples(path, &reply, step);
         let number = self.steps.len();
-        let questions = reply.question().is_some();
-        if step.keeps_facts && !questions {
-            self.tell(
-                &format!("{path}.keeps_facts"),
-                "only a question can keep the facts of the seed's",
-                "leave it out",
-            );
-        }
+        let keeps_facts = self.keeps_facts(path, &reply, samples, step);
         if samples.are_several() {
             self.sampled = Some((number, reply.members.clone()));
         } else {
@@ -59,7 +52,7 @@ impl Check {
             reply,
             samples,
             brings: step.brings.is_some(),
-            keeps_facts: step.keeps_facts,
+            keeps_facts,
             require,
             again: step.again,
             shared_by,

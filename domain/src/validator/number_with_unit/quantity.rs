@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::unit::Unit;
 use crate::filter::text::ascii_digits;
+use crate::unit::Unit;
 
 /// A number with its unit, as a text gives it.
 #[derive(Debug, Clone, PartialEq)]

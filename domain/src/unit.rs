@@ -19,7 +19,7 @@ const EXPONENT_MAX: i8 = 6;
 
 /// What a unit measures: an exponent for each of [`BASES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Dimension([i8; BASES.len()]);
+pub(crate) struct Dimension([i8; BASES.len()]);
 
 impl Dimension {
     /// One of the bases, by its place.
@@ -63,7 +63,7 @@ impl fmt::Display for Dimension {
 
 /// A unit: a value times `factor` plus `offset` is the value in base units.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Unit {
+pub(crate) struct Unit {
     factor: f64,
     /// Other than 0 for temperatures alone.
     offset: f64,
@@ -72,14 +72,14 @@ pub(super) struct Unit {
 
 impl Unit {
     /// The unit that a text is, and nothing else.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (unit, end) = Self::at_start(text)?;
         text[end..].trim().is_empty().then_some(unit)
     }
 
     /// The unit that a text starts with, and the byte where it ends.
-    pub(super) fn at_start(text: &str) -> Option<(Self, usize)> {
+    pub(crate) fn at_start(text: &str) -> Option<(Self, usize)> {
         let mut reader = Reader { text, at: 0 };
         let mut unit = match reader.operator('/') {
             // `10^9/L`: nothing stands above.
@@ -106,22 +106,22 @@ impl Unit {
     }
 
     /// What it measures.
-    pub(super) fn dimension(self) -> Dimension {
+    pub(crate) fn dimension(self) -> Dimension {
         self.dimension
     }
 
     /// A value of this unit in base units.
-    pub(super) fn to_base(self, value: f64) -> f64 {
+    pub(crate) fn to_base(self, value: f64) -> f64 {
         value * self.factor + self.offset
     }
 
     /// A value in base units as one of this unit.
-    pub(super) fn out_of_base(self, value: f64) -> f64 {
+    pub(crate) fn out_of_base(self, value: f64) -> f64 {
         (value - self.offset) / self.factor
     }
 
     /// A difference of values of this unit in base units.
-    pub(super) fn span(self, difference: f64) -> f64 {
+    pub(crate) fn span(self, difference: f64) -> f64 {
         difference * self.factor
     }
 
