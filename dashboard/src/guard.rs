@@ -78,11 +78,20 @@ pub(crate) fn check_form(headers: &HeaderMap, session: &Session, token: Option<&
 pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
-    let here = match text(header::ORIGIN) {
-        Some(origin) => origin
+    let here = match (
+        text(header::ORIGIN),
+        text(HeaderName::from_static("sec-fetch-site")),
+    ) {
+        (Some(origin), _) => origin
             .split_once("://")
             .is_some_and(|(_, origin)| !host.is_empty() && origin.eq_ignore_ascii_case(host)),
-        None => text(HeaderName::from_static("sec-fetch-site")) == Some("same-origin"),
+        (None, Some(site)) => site == "same-origin",
+        (None, None) => {
+            return Err(Refusal::forbidden(format!(
+                "The form does not say where it comes from, as every browser does: nothing was done. A program sends `Origin: http://{host}`, and a proxy in \
+                 front of this server must pass that header on."
+            )));
+        }
     };
     match here {
         true => Ok(()),
@@ -133,6 +142,8 @@ mod tests {
         assert!(!ok(&[("host", "a:7070"), ("origin", "http://a:7071")]));
         assert!(!ok(&[("host", "a"), ("origin", "null")]));
         assert!(!ok(&[("host", "a")]));
+        let told = check_origin(&with(&[("host", "a:7070")])).unwrap_err().text;
+        assert!(told.contains("`Origin: http://a:7070`"), "{told}");
         assert!(ok(&[("host", "a"), ("sec-fetch-site", "same-origin")]));
         assert!(!ok(&[("host", "a"), ("sec-fetch-site", "same-site")]));
     }
