@@ -9,7 +9,10 @@ use gristmill_domain::near::nearest;
 use gristmill_evaluation::gate::{AnchorRows, GateDecision, GatePolicy, GateReport, SLICES, decide};
 use gristmill_jobfile::SettingsFile;
 use gristmill_lineage::{Lineage, Question};
-use gristmill_runs::evaluation::{EvaluatedStudent, gate_inputs, read_evaluation, read_items};
+use gristmill_proto::FormatVersion;
+use gristmill_runs::evaluation::{
+    EvaluatedStudent, StoredGate, gate_inputs, read_evaluation, read_items, store_gate,
+};
 use serde_json::json;
 
 use crate::args::{GateArgs, OutputStyle};
@@ -39,18 +42,20 @@ fn unknown_slices(policy: &GatePolicy) -> Vec<Problem> {
         .collect()
 }
 
-/// The generation that the student of a result was trained on: the one that its folder names, or else the one that is `named`. `None` where neither
+/// The generation that the student of a result was trained on: the one that the result tells, or else the one that is `named`. `None` where neither
 /// is known: then it is taken to be the newest.
 ///
 /// # Errors
 /// A student that was trained on something else.
 fn trained_on(result: &Path, lineage: &Path, named: Option<u32>) -> anyhow::Result<Option<u32>> {
-    let Some(hash) = trained::dataset_hash(result) else {
+    let evaluation = read_evaluation(result)?;
+    let student = evaluation.student();
+    let Some(hash) = student.and_then(|student| student.trained_on.as_ref()) else {
         return Ok(named);
     };
     let opened = Lineage::open(lineage)?;
     let mut generations = opened.file().generations.iter();
-    let Some(found) = generations.find(|entry| entry.manifest == hash) else {
+    let Some(found) = generations.find(|entry| entry.manifest == *hash) else {
         bail!(
             "the student was trained on a dataset that is no generation of {}\nhelp: name the lineage of its training set, or train it on one of \
              this lineage's generations",
@@ -78,39 +83,6 @@ fn asked(result: &Path) -> anyhow::Result<Vec<Question>> {
         question: item.question,
     });
     Ok(items.collect())
-}
-
-/// What a student's folder says of its training set.
-#[cfg(feature = "trainer")]
-mod trained {
-    use std::path::Path;
-
-    use gristmill_domain::job::EvaluatedRole;
-    use gristmill_runs::RunFolder;
-    use gristmill_students::Folder;
-
-    /// The hash by which the student of a result names the dataset that it was trained on; `None` where its folder is not on this machine.
-    pub(super) fn dataset_hash(result: &Path) -> Option<String> {
-        let run = RunFolder::of_result(result)?;
-        let models = run.start().ok()?.job.evaluate?.models;
-        let student = models
-            .into_iter()
-            .find(|model| model.role == EvaluatedRole::Student)?;
-        let local = student.spec.local?;
-        let folder = local.adapter.unwrap_or_else(|| local.name.into());
-        if !folder.join("training.json").is_file() {
-            return None;
-        }
-        let settings = Folder::create(&folder).ok()?.settings().ok()??;
-        Some(settings.source.dataset_hash)
-    }
-}
-
-#[cfg(not(feature = "trainer"))]
-mod trained {
-    pub(super) fn dataset_hash(_: &std::path::Path) -> Option<String> {
-        None
-    }
 }
 
 pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
@@ -150,27 +122,42 @@ pub(crate) async fn gate(args: GateArgs, view: View, output: OutputStyle) -> Res
             view.warn(&leaks.to_string());
         }
     }
-    let decided = tokio::task::spawn_blocking(move || -> anyhow::Result<(GateReport, String)> {
-        let result = EvaluatedStudent::read(&args.result)?;
-        let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
-        let mut inputs = gate_inputs(&policy, &result, before.as_ref())?;
-        if let Some(asked) = &args.regression {
-            let asked = EvaluatedStudent::read(asked)?;
-            inputs.regression = Some(asked.regression(&result, policy.confidence)?);
-        }
-        if let Some((checked, asked)) = training_set {
-            inputs.anchor = Some(AnchorRows {
-                expected: checked.anchor_expected,
-                present: checked.anchor_present,
-            });
-            // Questions that the lineage holds out are counted by both.
-            inputs.leaks = Some(checked.leaks.count.max(asked.count));
-        }
-        let student = result.evaluation().student().map(|model| model.model.clone());
-        Ok((decide(&policy, &inputs), student.unwrap_or_default()))
-    });
+    let decided = tokio::task::spawn_blocking(
+        move || -> anyhow::Result<(GateReport, String, Option<anyhow::Error>)> {
+            let result = EvaluatedStudent::read(&args.result)?;
+            let before = args.before.as_deref().map(EvaluatedStudent::read).transpose()?;
+            let mut inputs = gate_inputs(&policy, &result, before.as_ref())?;
+            if let Some(asked) = &args.regression {
+                let asked = EvaluatedStudent::read(asked)?;
+                inputs.regression = Some(asked.regression(&result, policy.confidence)?);
+            }
+            if let Some((checked, asked)) = training_set {
+                inputs.anchor = Some(AnchorRows {
+                    expected: checked.anchor_expected,
+                    present: checked.anchor_present,
+                });
+                // Questions that the lineage holds out are counted by both.
+                inputs.leaks = Some(checked.leaks.count.max(asked.count));
+            }
+            let student = result.evaluation().student().map(|model| model.model.clone());
+            let gate = StoredGate {
+                format: FormatVersion,
+                generation: searched,
+                report: decide(&policy, &inputs),
+                policy,
+            };
+            // A result that may only be read has a gate all the same.
+            let unwritten = store_gate(&args.result, &gate).err();
+            Ok((gate.report, student.unwrap_or_default(), unwritten))
+        },
+    );
     let decided = decided.await.map_err(|error| Failure::Other(anyhow!(error)))?;
-    let (report, student) = decided.map_err(Failure::Input)?;
+    let (report, student, unwritten) = decided.map_err(Failure::Input)?;
+    if let Some(error) = unwritten {
+        view.warn(&format!(
+            "what the gate says is not kept beside the result: {error:#}"
+        ));
+    }
     let mut told = report.explain();
     if let Some(generation) = searched {
         told.push_str(&format!(" The training set is that of generation {generation}."));

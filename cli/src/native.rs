@@ -60,11 +60,7 @@ pub(crate) fn load(
 
 /// Says that an adapter was trained on other files than those of the base that it is put on, where its student's folder tells.
 fn other_base(adapter: &Path, base_hash: &str) -> Option<String> {
-    let around = adapter.parent()?;
-    if !around.join("training.json").is_file() {
-        return None;
-    }
-    let settings = Folder::create(around).ok()?.settings().ok()??;
+    let settings = Folder::holding(adapter)?.settings().ok()??;
     let same = settings.base_hash == base_hash;
     (!same).then(|| {
         format!(
@@ -87,6 +83,22 @@ pub(crate) fn weights(local: &LocalModel, folder: &Path) -> anyhow::Result<Optio
         None => return Ok(None),
     };
     Ok(Some(hash(&path)?))
+}
+
+/// Hash of the dataset that the student behind these weights was trained on, as its folder names it. `None` for a model that is no student's, and for
+/// one whose folder is not on this machine.
+///
+/// # Errors
+/// A folder that is damaged.
+pub(crate) fn trained_on(local: &LocalModel, folder: &Path) -> anyhow::Result<Option<String>> {
+    let path = match &local.adapter {
+        Some(adapter) => folder.join(adapter),
+        None if local.is_path() => folder.join(&local.name),
+        None => return Ok(None),
+    };
+    let settings = Folder::holding(&path).map(|student| student.settings());
+    let settings = settings.transpose()?.flatten();
+    Ok(settings.map(|settings| settings.source.dataset_hash))
 }
 
 /// Hash of a model's file, or of the files of its folder in the order of their names.

@@ -86,7 +86,8 @@ pub(crate) async fn prepare_loaded(
     })
 }
 
-/// Writes down the hashes of the weights that an evaluation asks, where they lie on this machine: a student that was trained again is another one.
+/// Writes down the hashes of the weights that an evaluation asks, where they lie on this machine, and of what they were trained on: a student that
+/// was trained again is another one.
 #[cfg(feature = "trainer")]
 async fn pin_weights(job: &mut Job, base: &Path) -> Result<(), Failure> {
     for model in job.evaluate.iter_mut().flat_map(|evaluate| &mut evaluate.models) {
@@ -94,9 +95,14 @@ async fn pin_weights(job: &mut Job, base: &Path) -> Result<(), Failure> {
             continue;
         };
         let base = base.to_owned();
-        let hashed = tokio::task::spawn_blocking(move || crate::native::weights(&local, &base)).await;
-        let hash = hashed.map_err(|error| Failure::Other(anyhow!(error)))?;
-        model.weights = hash.map_err(Failure::Input)?;
+        let hashed = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+            Ok((
+                crate::native::weights(&local, &base)?,
+                crate::native::trained_on(&local, &base)?,
+            ))
+        });
+        let hashes = hashed.await.map_err(|error| Failure::Other(anyhow!(error)))?;
+        (model.weights, model.trained_on) = hashes.map_err(Failure::Input)?;
     }
     Ok(())
 }

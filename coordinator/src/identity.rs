@@ -369,6 +369,8 @@ impl<'a> Evaluate<'a> {
                 spec,
                 role,
                 weights,
+                // Which dataset that was follows from the weights.
+                trained_on: _,
                 shots,
             } = model;
             EvaluatedModel {

@@ -5,16 +5,20 @@
 //! result/items.jsonl       the questions, with their right answers and the parts of the set that they belong to
 //! result/answers.jsonl     every answer with its grade, its form and what it cost
 //! result/evaluation.html   the same for people
+//! result/gate.json         what the last gate said of it
 //! votes.jsonl              what people said of answers side by side
 //! ```
 
 mod arena;
+mod changes;
+mod decided;
 mod figures;
 mod gate;
 mod grading;
 mod items;
 mod page;
 mod preferences;
+mod students;
 mod text;
 mod votes;
 pub(crate) mod words;
@@ -30,12 +34,14 @@ use gristmill_ports::blob::Blobs;
 use serde::de::DeserializeOwned;
 
 pub use arena::{Arena, Asked, Contest, MODELS_MAX, Queue};
+pub use decided::{StoredGate, read_gate, store_gate};
 pub use figures::{Comparison, Evaluation, ModelFigures, ModelSpend};
 pub use gate::{EvaluatedStudent, gate_inputs, stages};
 
 pub use grading::{StoredAnswer, StoredChoice};
 pub use items::StoredItem;
 pub use preferences::{PairPreference, Preferences, preferences};
+pub use students::students_against;
 pub use text::told;
 pub use votes::{Choice, StoredVotes, VOTES_FILE, Vote, answer_hash, read_votes, store_vote};
 

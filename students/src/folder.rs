@@ -78,6 +78,14 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    /// The folder of the student whose weights lie at a path: that folder itself, or the one around it for its `adapter/` and `model/`. `None`
+    /// where neither is a student's.
+    pub fn holding(weights: &Path) -> Option<Self> {
+        let around = weights.parent();
+        let mut near = [Some(weights), around].into_iter().flatten().map(Self::named);
+        near.find(|folder| folder.settings_file().is_file())
+    }
+
     /// The folder of a student, there or not.
     pub(crate) fn named(path: &Path) -> Self {
         Self(path.to_owned())

@@ -17,6 +17,7 @@ pub(super) fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedM
             spec,
             role,
             weights: None,
+            trained_on: None,
             shots: 0,
         });
     };
@@ -41,6 +42,7 @@ pub(super) fn models(args: &EvalArgs, of: &Job) -> anyhow::Result<Vec<EvaluatedM
             spec: local(base, None),
             role: EvaluatedRole::Base,
             weights: None,
+            trained_on: None,
             shots,
         }),
         (Some(_), None) => bail!(

@@ -37,26 +37,24 @@ pub(super) async fn refuse_taught(prepared: &Prepared, view: &View) -> Result<()
     for student in students {
         let (folder, questions, options) = (student.clone(), questions.clone(), options.clone());
         let looked = generation::work(view.clone(), move |task| {
-            let learned = Folder::create(&folder)
-                .and_then(|folder| folder.learned_rows())
-                .map_err(anyhow::Error::from)?;
+            let learned = folder.learned_rows().map_err(anyhow::Error::from)?;
             let Some(rows) = learned else { return Ok(false) };
             let rows = rows.map(|row| row.map_err(anyhow::Error::from));
             // Validation rows choose weights, and students are compared by them.
             let validation = |row: &anyhow::Result<(Split, _)>| matches!(row, Ok((Split::Validation, _)));
             let rows = rows.filter(|row| of_test || !validation(row));
-            let named = folder.display().to_string();
+            let named = folder.path().display().to_string();
             let mut leaks = leaks_of(rows, &named, &questions, &options, task)?;
             // Of what a trainer took, nobody knows who wrote it.
             let trained = leaks.pairs.iter_mut().filter(|pair| pair.kind != VALIDATION);
             trained.for_each(|pair| pair.kind = "training");
-            Error::refuse_leaks(&folder, leaks, WAY_OUT)?;
+            Error::refuse_leaks(folder.path(), leaks, WAY_OUT)?;
             Ok(true)
         });
         if !looked.await? {
             view.warn(&format!(
                 "the rows that {} was trained on are not there any more: whether it is asked one of them is not known",
-                student.display()
+                student.path().display()
             ));
         }
     }
@@ -83,8 +81,8 @@ fn questions(prepared: &Prepared, evaluate: &Evaluate) -> anyhow::Result<Vec<Que
 }
 
 /// The folders of the students that are asked, and of those that they were trained from, each once.
-fn students(evaluate: &Evaluate, base: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found: Vec<PathBuf> = Vec::new();
+fn students(evaluate: &Evaluate, base: &Path) -> anyhow::Result<Vec<Folder>> {
+    let mut found: Vec<Folder> = Vec::new();
     let models = evaluate
         .models
         .iter()
@@ -95,20 +93,13 @@ fn students(evaluate: &Evaluate, base: &Path) -> anyhow::Result<Vec<PathBuf>> {
     });
     let mut open: Vec<PathBuf> = named.map(|path| base.join(path)).collect();
     while let Some(path) = open.pop() {
-        // `adapter/` and `model/` may be named themselves.
-        let around = path.parent().map(Path::to_owned);
-        let folder = [Some(path), around].into_iter().flatten();
-        let Some(folder) = folder
-            .into_iter()
-            .find(|path| path.join("training.json").is_file())
-        else {
+        let Some(folder) = Folder::holding(&path) else {
             continue;
         };
         if found.contains(&folder) {
             continue;
         }
-        let settings = Folder::create(&folder)?.settings()?;
-        open.extend(settings.map(|settings| settings.request.base));
+        open.extend(folder.settings()?.map(|settings| settings.request.base));
         found.push(folder);
     }
     Ok(found)

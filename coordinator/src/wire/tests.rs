@@ -136,7 +136,10 @@ fn a_start_comes_back_as_it_was() {
 fn an_evaluation_crosses() {
     let mut job = job();
     let models = [
-        with(model(), json!({"role": "student", "weights": "w", "shots": 4})),
+        with(
+            model(),
+            json!({"role": "student", "weights": "w", "trained_on": "d", "shots": 4}),
+        ),
         with(model(), json!({"role": "base", "model": "other"})),
     ];
     job["evaluate"] = json!({

@@ -53,6 +53,9 @@ pub struct EvaluatedModel {
     /// evaluated again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Hash of the dataset that it was trained on, where it is a student whose folder is on this machine: filled in like `weights`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<String>,
     /// Real rows of the anchor that it is shown before each question, as earlier turns of the chat: 0, the default, asks it *zero-shot*.
     #[serde(default, skip_serializing_if = "super::is_zero")]
     pub shots: u32,

@@ -83,6 +83,10 @@ pub struct ModelFigures {
     /// Hash of its weights, where they lie on the machine that asked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Hash of the dataset that it was trained on, by which a lineage knows the generation; `None` for a model that is no student's, or whose folder
+    /// was not on the machine that asked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<String>,
     /// Ids of the real rows that it was shown before each question, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shots: Vec<String>,
@@ -255,6 +259,7 @@ pub(super) fn of(
             perplexity,
             role: model.role,
             weights: model.weights.clone(),
+            trained_on: model.trained_on.clone(),
             corrected: graded
                 .judge
                 .zip(scorecard.as_ref())

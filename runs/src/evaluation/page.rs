@@ -10,10 +10,11 @@ use gristmill_picture::cut;
 use gristmill_picture::evaluation::{EvaluationPage, Part};
 use gristmill_picture::parts::{Headline, IntervalRow, Intervals, Severity, Table};
 
+use super::changes::{Change, changes};
 use super::figures::{Comparison, Evaluation};
 use super::grading::StoredAnswer;
 use super::items::StoredItem;
-use super::words::{by, form_kept, p_value, percent, perplexity, points, range, signed, signed_range};
+use super::words::{by, form_kept, percent, perplexity, points, range, signed, signed_range};
 
 /// Wrong answers that are shown.
 const WRONG: usize = 40;
@@ -262,54 +263,23 @@ fn fluency(evaluation: &Evaluation) -> Table {
 
 fn comparisons(comparison: &Comparison) -> Option<Part> {
     let overall = comparison.overall.as_ref()?;
-    let mut changes = vec![("all questions".to_owned(), *overall, overall.p_value)];
+    let mut all = vec![Change::of("all questions".to_owned(), overall)];
     for (key, slices) in &comparison.slices {
         let parts = slices.iter().filter_map(|slice| {
-            Some((
-                format!("{key}: {}", slice.name),
-                slice.comparison?,
-                slice.p_adjusted,
-            ))
+            Some(Change {
+                name: format!("{key}: {}", slice.name),
+                found: slice.comparison?,
+                p_value: slice.p_adjusted,
+            })
         });
         let mut parts: Vec<_> = parts.collect();
         // Where it is surest that something was lost comes first.
-        parts.sort_by(|a, b| a.1.interval.high.total_cmp(&b.1.interval.high));
-        changes.append(&mut parts);
+        parts.sort_by(|a, b| a.found.interval.high.total_cmp(&b.found.interval.high));
+        all.append(&mut parts);
     }
-    // The widest of them fills half of the scale on its side of zero.
-    let widest = changes
-        .iter()
-        .map(|(_, found, _)| found.interval.low.abs().max(found.interval.high.abs()))
-        .fold(0.05, f64::max);
-    let place = |change: f64| (0.5 + 0.5 * change / widest).clamp(0.0, 1.0);
-    let row = |(name, found, p): (String, PairedComparison, f64)| IntervalRow {
-        name,
-        low: place(found.interval.low),
-        value: place(found.change),
-        high: place(found.interval.high),
-        cells: vec![
-            signed(found.change),
-            signed_range(found.interval),
-            p_value(p),
-            thousands(found.gained),
-            thousands(found.lost),
-            thousands(found.items),
-        ],
-    };
     Some(Part {
         name: format!("against {} ({})", comparison.before, comparison.role.name()),
-        intervals: Intervals {
-            of: format!(
-                "Change of accuracy in points, from −{} to +{}; p-values of parts are adjusted for their number.",
-                points(widest),
-                points(widest)
-            ),
-            heads: ["points", "95 % interval", "p", "gained", "lost", "questions"]
-                .map(str::to_owned)
-                .into(),
-            zero: 0.5,
-            rows: changes.into_iter().map(row).collect(),
-        },
+        intervals: changes(all, "; p-values of parts are adjusted for their number"),
     })
 }
 
