@@ -1,5 +1,6 @@
 //! Runs in folders of this machine, to look at.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,14 +8,15 @@ use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::Start;
+use gristmill_domain::id::RunId;
 use gristmill_lineage::LineageFile;
 use gristmill_ports::blob::Blobs;
 use gristmill_proto::v1;
-use gristmill_runs::evaluation::store_vote;
+use gristmill_runs::evaluation::{EVALUATION_FILE, store_vote};
 use gristmill_runs::served::SeenRun;
 use gristmill_runs::{Manifest, RunFolder};
 
-use crate::source::{Act, BELOW_MAX, Looked, Refusal, Role, Source, Who};
+use crate::source::{Act, BELOW_MAX, Evaluated, Looked, Refusal, Role, Source, Who};
 use crate::tallies::Tallies;
 
 /// Runs that are looked at for those that go on, the newest first: a folder must be read to know.
@@ -23,6 +25,9 @@ const ACTIVE_MAX: u32 = 100;
 const ENTRIES_MAX: usize = 1_000;
 /// Lineages that are shown.
 const LINEAGES_MAX: usize = 20;
+
+/// Evaluations that are looked at beside lineages, the newest.
+const EVALUATED_MAX: usize = 500;
 
 /// Runs in folders: each is a run's, or holds runs' folders. They are looked for at each request, so that a run that starts is seen.
 pub struct Folders {
@@ -57,26 +62,13 @@ impl Folders {
 
     /// The folders of runs that there are now, by their runs' ids, the newest first.
     fn found(&self) -> Vec<(RunFolder, Start, u64)> {
-        let mut all = Vec::new();
-        for root in &self.roots {
-            let mut below: Vec<PathBuf> = std::fs::read_dir(root)
+        let paths = self.roots.iter().flat_map(|root| {
+            let below = std::fs::read_dir(root)
                 .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-                .unwrap_or_default();
-            below.push(root.clone());
-            for path in below {
-                let Ok(folder) = RunFolder::open(&path) else {
-                    continue;
-                };
-                // One that is damaged is no run that could be shown; naming it says what is wrong with it.
-                if let Ok(start) = folder.start() {
-                    let begun = start.submitted_ms.unwrap_or_else(|| begun_ms(&path));
-                    all.push((folder, start, begun));
-                }
-            }
-        }
-        all.sort_by_key(|(_, start, begun)| (std::cmp::Reverse(*begun), start.run));
-        all.dedup_by_key(|(_, start, _)| start.run);
-        all
+                .unwrap_or_else(|_| Vec::new());
+            below.into_iter().chain([root.clone()])
+        });
+        runs_at(paths)
     }
 
     async fn folder(&self, run: &str) -> Result<(RunFolder, Start, u64), Refusal> {
@@ -89,6 +81,24 @@ impl Folders {
             Refusal::not_found(format!("there is no run {run} in {}", places.join(", ")))
         })
     }
+}
+
+/// The runs at paths, the newest first, each once.
+fn runs_at(paths: impl Iterator<Item = PathBuf>) -> Vec<(RunFolder, Start, u64)> {
+    let mut all = Vec::new();
+    for path in paths {
+        let Ok(folder) = RunFolder::open(&path) else {
+            continue;
+        };
+        // One that is damaged is no run that could be shown; naming it says what is wrong with it.
+        if let Ok(start) = folder.start() {
+            let begun = start.submitted_ms.unwrap_or_else(|| begun_ms(&path));
+            all.push((folder, start, begun));
+        }
+    }
+    all.sort_by_key(|(_, start, begun)| (std::cmp::Reverse(*begun), start.run));
+    all.dedup_by_key(|(_, start, _)| start.run);
+    all
 }
 
 /// Folders below another one, by their names; nothing where it cannot be read.
@@ -175,6 +185,25 @@ impl Source for Folders {
         found.dedup();
         found.truncate(LINEAGES_MAX);
         found
+    }
+
+    fn evaluated(&self) -> Vec<Evaluated> {
+        let listed: HashSet<RunId> = self.found().iter().map(|(_, start, _)| start.run).collect();
+        // Those of a loop lie a folder deeper than runs are looked for.
+        let near = self.roots.iter().flat_map(|root| below(root));
+        let deep = near.flat_map(|folder| below(&folder));
+        let direct = self.roots.iter().flat_map(|root| below(root));
+        let ended = |folder: &RunFolder| folder.result().join(EVALUATION_FILE).is_file();
+        let found = runs_at(self.roots.iter().cloned().chain(direct).chain(deep));
+        let evaluations = found
+            .into_iter()
+            .filter(|(folder, start, _)| start.job.evaluate.is_some() && ended(folder));
+        let evaluated = evaluations.map(|(folder, start, _)| Evaluated {
+            run: start.run.to_string(),
+            folder: folder.root().to_owned(),
+            listed: listed.contains(&start.run),
+        });
+        evaluated.take(EVALUATED_MAX).collect()
     }
 
     async fn runs(&self, _who: Who, skip: u32, limit: u32) -> Result<Vec<v1::Run>, Refusal> {

@@ -17,6 +17,7 @@ mod endpoints;
 mod evaluation;
 mod flow;
 mod funnel;
+mod generation_students;
 mod generations;
 mod lines;
 mod long_text;

@@ -87,6 +87,17 @@ impl From<anyhow::Error> for Refusal {
     }
 }
 
+/// An evaluation that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Its run.
+    pub run: String,
+    /// The folder of its run.
+    pub folder: PathBuf,
+    /// True where the run is among those that are listed, so that it has a page.
+    pub listed: bool,
+}
+
 /// Something that an operator does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -183,6 +194,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// The folders of lineages that are beside the runs, in the order of their names. It may read folders.
     fn lineages(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The evaluations that have ended and lie beside the lineages, the newest first. It may read folders.
+    fn evaluated(&self) -> Vec<Evaluated> {
         Vec::new()
     }
 

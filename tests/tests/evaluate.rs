@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use gristmill_tests::browser::Browser;
 use gristmill_tests::cluster::{Cluster, LONG, balanced};
 use gristmill_tests::desk::{BY_NUMBER, Desk, FORMATS, QUESTIONS};
 use gristmill_tests::harness::Bench;
 use gristmill_tests::sim::{Config, Faults};
 use gristmill_tests::tiny_model;
+use gristmill_tests::ui::Ui;
 use serde_json::Value;
 
 fn lines(path: &std::path::Path) -> Vec<Value> {
@@ -591,6 +593,22 @@ fn a_gate_looks_at_the_generation_that_a_student_was_trained_on() {
             && with.contains("No held-out item is in the training set")
             && with.contains("The training set is that of generation 1."),
         "{with}"
+    );
+    // The dashboard shows the student with its generation, and what its gate wanted and found.
+    let ui = Ui::start(&bench, bench.folder.path());
+    let page = Browser::open(&ui.address).get("/generations").body;
+    for wanted in [
+        "1 · base+taught",
+        "Students minus their base",
+        "The gate of 1 · base+taught",
+        "not decided",
+        "The training set holds all of its",
+    ] {
+        assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+    assert!(
+        !page.contains("base+student"),
+        "the student of another dataset is none of this lineage's: {page}"
     );
     // A file of the generation that was changed is no training set that a gate may trust.
     let file = std::fs::read_dir(bench.folder.path().join(generation).join("data")).unwrap();

@@ -2,47 +2,51 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::response::Response;
 use gristmill_domain::words::{many, thousands};
-use gristmill_lineage::{Generation, Lineage, Settings};
+use gristmill_lineage::{Generation, Lineage, LineageFile, Settings};
 use gristmill_picture::lines::{Chart, Value};
 use gristmill_picture::parts::Severity;
 use maud::{Markup, PreEscaped, html};
 
 use super::bars::bar;
+use super::generation_students::{self, EvaluatedStudent};
 use super::result_parts;
 use crate::live::Asked;
 use crate::page::{Page, Part};
-use crate::source::Refusal;
+use crate::source::{Evaluated, Refusal};
 use crate::text::{Shown, share};
 
 /// Generations that are shown of a lineage, the newest.
 const SHOWN_MAX: usize = 100;
 
 pub(super) async fn generations(asked: Asked) -> Response {
-    let folders = asked.app.source.lineages();
-    // Their files are read on a thread that may block.
-    let made = tokio::task::spawn_blocking(move || page(&folders)).await;
+    let app = Arc::clone(&asked.app);
+    // Files are read on a thread that may block.
+    let made =
+        tokio::task::spawn_blocking(move || page(&app.source.lineages(), &app.source.evaluated())).await;
     let made = made.unwrap_or_else(|error| Err(anyhow::Error::from(error).into()));
     asked.answer(made)
 }
 
-fn page(folders: &[PathBuf]) -> Result<Page, Refusal> {
+fn page(folders: &[PathBuf], evaluated: &[Evaluated]) -> Result<Page, Refusal> {
     if folders.is_empty() {
         return Err(Refusal::not_found(
             "There is no lineage here: `gristmill generation add LINEAGE DATASET` makes one, and `gristmill ui` shows it where it is given the lineage's \
              folder or the one around it.",
         ));
     }
-    let all = html! { @for (number, folder) in folders.iter().enumerate() { (section(number, folder)) } };
+    let students = generation_students::read(evaluated);
+    let all = html! { @for (number, folder) in folders.iter().enumerate() { (section(number, folder, &students)) } };
     Ok(Page::new("Generations", Part::Generations)
         .still()
         .with("lineages", all))
 }
 
 /// A lineage. One that cannot be read leaves the others.
-fn section(number: usize, folder: &Path) -> Markup {
+fn section(number: usize, folder: &Path, students: &[EvaluatedStudent]) -> Markup {
     let title = format!("lineage-{number}");
     let shown = folder.display().to_string();
     html! {
@@ -50,22 +54,23 @@ fn section(number: usize, folder: &Path) -> Markup {
             h2 id=(title) { (Shown(&shown)) }
             @match read(folder) {
                 Err(error) => (result_parts::verdict(Severity::Bad, &format!("{error:#}"))),
-                Ok((settings, generations)) => (lineage(number, &settings, &generations)),
+                Ok((file, generations)) => {
+                    (lineage(number, &file.settings, &generations))
+                    (generation_students::students(number, &file.generations, students))
+                }
             }
         }
     }
 }
 
-/// A lineage's settings and its generations, the oldest first.
-fn read(folder: &Path) -> anyhow::Result<(Settings, Vec<Generation>)> {
+/// A lineage's file and its last generations, the oldest first.
+fn read(folder: &Path) -> anyhow::Result<(LineageFile, Vec<Generation>)> {
     let lineage = Lineage::open(folder)?;
     let entries = &lineage.file().generations;
     let newest = entries.iter().skip(entries.len().saturating_sub(SHOWN_MAX));
     let generations = newest.map(|entry| lineage.generation(Some(entry.number)));
-    Ok((
-        lineage.file().settings.clone(),
-        generations.collect::<Result<_, _>>()?,
-    ))
+    let generations = generations.collect::<Result<_, _>>()?;
+    Ok((lineage.file().clone(), generations))
 }
 
 fn lineage(number: usize, settings: &Settings, generations: &[Generation]) -> Markup {
