@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use gristmill_blob::LocalBlobs;
 use gristmill_coordinator::SeedStore;
 use gristmill_domain::training::Training;
+use gristmill_jobfile::SettingsFile;
 use gristmill_runs::ablation::{Arm, ArmPlan, arms, compared, planned, told, write_arm};
 use gristmill_runs::evaluation::EvaluatedStudent;
 use gristmill_runs::{EndedRun, Manifest, RunFolder};
@@ -17,7 +18,11 @@ use crate::view::View;
 use crate::{eval, print, train};
 
 pub(crate) async fn ablate(args: AblateArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let training = gristmill_jobfile::training(args.recipe.as_deref(), &args.set)
+    let file = SettingsFile {
+        command: "ablate",
+        ..SettingsFile::TRAINING
+    };
+    let training = gristmill_jobfile::training(file, args.recipe.as_deref(), &args.set)
         .map_err(|errors| print::job_errors(&errors))?;
     let folder = RunFolder::open(&args.run).map_err(Failure::Input)?;
     let start = folder.start().map_err(Failure::Input)?;

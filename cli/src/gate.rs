@@ -23,7 +23,8 @@ use crate::{generation, print};
 /// The file of a gate's policy.
 const POLICY: SettingsFile = SettingsFile {
     name: "gate file",
-    checked_by: "gate",
+    command: "gate",
+    option: "--set",
 };
 
 /// Names of parts that no set has.

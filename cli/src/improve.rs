@@ -14,7 +14,7 @@ use gristmill_domain::amount::{Limit, MicroUsd};
 use gristmill_domain::job::Job;
 use gristmill_domain::training::Training;
 use gristmill_improvement::{Policy, Record, Settings, record_text};
-use gristmill_jobfile::Keys;
+use gristmill_jobfile::{Keys, SettingsFile};
 use gristmill_runs::shown;
 use serde_json::json;
 
@@ -27,7 +27,12 @@ use questions::Questions;
 
 /// Carries a loop out, or goes on where an earlier start stopped.
 pub(crate) async fn improve(args: LoopArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let training = gristmill_jobfile::training(args.recipe.as_deref(), &args.train)
+    let file = SettingsFile {
+        command: "loop",
+        option: "--train",
+        ..SettingsFile::TRAINING
+    };
+    let training = gristmill_jobfile::training(file, args.recipe.as_deref(), &args.train)
         .map_err(|errors| print::job_errors(&errors))?;
     let loaded = gristmill_jobfile::load(&args.job.job, &args.job.set, Keys::Here)
         .map_err(|errors| print::job_errors(&errors))?;

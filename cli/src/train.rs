@@ -9,6 +9,7 @@ use gristmill_domain::job::is_model_path;
 use gristmill_domain::near::nearest;
 use gristmill_domain::training::{Backend, Method, Training};
 use gristmill_domain::words::many;
+use gristmill_jobfile::SettingsFile;
 use gristmill_lineage::check_dataset;
 use gristmill_ports::trainer::{self, Event, Trainer};
 use gristmill_students as students;
@@ -31,7 +32,7 @@ const EVENTS: usize = 64;
 
 /// Trains a student.
 pub(crate) async fn train(args: TrainArgs, view: View, output: OutputStyle) -> Result<(), Failure> {
-    let mut training = gristmill_jobfile::training(args.recipe.as_deref(), &args.set)
+    let mut training = gristmill_jobfile::training(SettingsFile::TRAINING, args.recipe.as_deref(), &args.set)
         .map_err(|errors| print::job_errors(&errors))?;
     if let Some(base) = args.base {
         training.base = Some(base);

@@ -112,6 +112,10 @@ pub struct Progress {
     /// Tasks that wait at providers, in batches.
     #[serde(default)]
     pub in_batches: u64,
+    /// Tasks that are not opened yet: what calls in flight may cost at worst has reached the share of the budget that may be at risk at once
+    /// (`budget.at_risk`).
+    #[serde(default)]
+    pub held_back: u64,
     /// Attempts that brought nothing and cost nothing, and those whose cost is unknown.
     pub voided: u64,
     /// Attempts whose worst case is booked.
@@ -187,7 +191,7 @@ impl Progress {
         (self.settled, self.settled_accepted) = (self.decided, self.accepted);
         (self.expected_rows, self.expected_between) = (self.accepted, (0, 0));
         self.expected_calls = 0;
-        (self.in_flight, self.in_batches) = (0, 0);
+        (self.in_flight, self.in_batches, self.held_back) = (0, 0, 0);
         self.embedded = (0, 0);
         self.ready_since.clear();
         self.alerts.clear();

@@ -52,7 +52,9 @@ pub(crate) fn setup_with(job: serde_json::Value, recipes: &[StoredRecipe]) -> (S
 }
 
 pub(crate) fn seed(n: u64) -> Seed {
-    const WORDS: [&str; 6] = ["pears", "nails", "stamps", "bricks", "candles", "tickets"];
+    const WORDS: [&str; 10] = [
+        "pears", "nails", "stamps", "bricks", "candles", "tickets", "ropes", "lamps", "spoons", "maps",
+    ];
     let question = format!(
         "A shop has {} {} and sells two. How many are left?",
         10 + n,

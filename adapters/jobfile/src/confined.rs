@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path};
 
-use crate::error::{Code, Error, Errors, quoted};
+use crate::error::{Code, Error, Errors, WayOn, quoted};
 use crate::place::{JOB, Kind, Place, Source, Sources};
 use crate::text::{decode, read_file};
 use crate::yaml::{Data, Node, parse};
@@ -34,7 +34,7 @@ pub fn stays_within(path: &Path) -> Result<(), Errors> {
         false => Err(Errors {
             errors,
             sources,
-            checked_by: "plan",
+            way_on: WayOn::Check("plan"),
         }
         .sort()),
     }

@@ -88,6 +88,15 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What to do once errors are corrected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum WayOn {
+    /// This command checks such a file, which is all that it takes, and spends nothing.
+    Check(&'static str),
+    /// Call this command again.
+    Again(&'static str),
+}
+
 /// Everything that is wrong with a job, with the texts it was found in; never empty.
 ///
 /// [`render`](crate::render()) shows it to a person, [`to_json`](Self::to_json) to a program. Neither shows what looks like a key.
@@ -95,8 +104,8 @@ impl std::error::Error for Error {}
 pub struct Errors {
     pub(crate) errors: Vec<Error>,
     pub(crate) sources: Sources,
-    /// The verb that checks such a file and spends nothing.
-    pub(crate) checked_by: &'static str,
+    /// What to do once they are corrected.
+    pub(crate) way_on: WayOn,
 }
 
 impl Errors {
@@ -137,7 +146,7 @@ impl Errors {
                 "help": error.help,
             });
             if let (Some(source), Some(members)) = (source, item.as_object_mut())
-                && source.kind == Kind::Override
+                && matches!(source.kind, Kind::Override(_))
             {
                 members.insert(
                     "override".into(),

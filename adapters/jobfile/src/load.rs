@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gristmill_domain::job::Job;
 
-use crate::error::{Code, Error, Errors};
+use crate::error::{Code, Error, Errors, WayOn};
 use crate::locate::{from_serde, place_of};
 use crate::place::{JOB, Kind, Place, Source, Sources};
 use crate::shape::Shape;
@@ -136,7 +136,7 @@ fn read(
     let errors = Errors {
         errors,
         sources,
-        checked_by: "plan",
+        way_on: WayOn::Check("plan"),
     };
     (loaded, errors.sort())
 }
@@ -186,7 +186,7 @@ fn read_job(
     }
     let shape = Shape::of(schema::raw());
     for text in texts {
-        if let Err(error) = overrides::apply(&mut tree, &shape, text, sources) {
+        if let Err(error) = overrides::apply(&mut tree, &shape, ("--set", text), sources) {
             errors.push(error);
         }
     }

@@ -1,4 +1,5 @@
-//! `--set key.path=value`: changes a tree before it is compared with the shape of a job.
+//! `--set key.path=value`: changes a tree before it is compared with the shape of a job. Where settings of several files are given, each has its
+//! own option.
 
 use crate::error::{Code, Error, quoted};
 use crate::near::list;
@@ -11,11 +12,16 @@ use crate::yaml::{Data, Key, Node, parse};
 ///
 /// # Errors
 /// A missing `=`, a value that is not YAML, an unknown path, a list item that is not there.
-pub(crate) fn apply(root: &mut Node, shape: &Shape, text: &str, sources: &mut Sources) -> Result<(), Error> {
+pub(crate) fn apply(
+    root: &mut Node,
+    shape: &Shape,
+    (option, text): (&'static str, &str),
+    sources: &mut Sources,
+) -> Result<(), Error> {
     let source = sources.add(Source {
         name: text.to_owned(),
         text: text.to_owned(),
-        kind: Kind::Override,
+        kind: Kind::Override(option),
     });
     let whole = |error: Error| Error {
         place: Some(Place::Whole(source)),
@@ -26,7 +32,7 @@ pub(crate) fn apply(root: &mut Node, shape: &Shape, text: &str, sources: &mut So
         return Err(whole(Error::new(
             Code::Config,
             "an override without `=`",
-            "write `--set key.path=value`",
+            format!("write `{option} key.path=value`"),
         )));
     };
     let path = path.trim();
@@ -34,7 +40,7 @@ pub(crate) fn apply(root: &mut Node, shape: &Shape, text: &str, sources: &mut So
         return Err(whole(Error::new(
             Code::Config,
             format!("{} is no key path", quoted(path)),
-            "write `--set key.path=value`",
+            format!("write `{option} key.path=value`"),
         )));
     }
     let mut value = parse(source, value).map_err(whole)?;
@@ -43,7 +49,11 @@ pub(crate) fn apply(root: &mut Node, shape: &Shape, text: &str, sources: &mut So
         root.data = Data::Map(Vec::new());
     }
     let parts: Vec<&str> = path.split('.').collect();
-    let step = Setter { root: shape, source };
+    let step = Setter {
+        root: shape,
+        source,
+        option,
+    };
     step.set(root, shape, "", &parts, value).map_err(whole)
 }
 
@@ -66,6 +76,7 @@ fn relocate(node: &mut Node, source: SourceId) {
 struct Setter<'s> {
     root: &'s Shape,
     source: SourceId,
+    option: &'static str,
 }
 
 impl Setter<'_> {
@@ -93,7 +104,8 @@ impl Setter<'_> {
                 (many, _) => Err(fail(
                     format!("`{path}` is a list of {}", many.len()),
                     format!(
-                        "say which one, counted from 0: `--set {path}.0.{}=…`",
+                        "say which one, counted from 0: `{} {path}.0.{}=…`",
+                        self.option,
                         parts.join(".")
                     ),
                 )),
@@ -107,7 +119,7 @@ impl Setter<'_> {
             _ => {
                 return Err(fail(
                     format!("`{path}` is {}, so it has no `{part}`", node.words()),
-                    format!("set `{path}` as a whole: `--set '{path}={{…}}'`"),
+                    format!("set `{path}` as a whole: `{} '{path}={{…}}'`", self.option),
                 ));
             }
         }
@@ -199,7 +211,7 @@ impl Setter<'_> {
                     Some(field) => Ok(field.shape.clone()),
                     None if fields.is_empty() => Err(fail(
                         format!("`{path}` holds {}, so it has no `{part}`", shape.words()),
-                        format!("write `--set {path}=value`"),
+                        format!("write `{} {path}=value`", self.option),
                     )),
                     None => Err(self.unknown(part, fields.iter().map(|field| field.name.as_str()), path)),
                 }

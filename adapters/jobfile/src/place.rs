@@ -43,8 +43,8 @@ impl Place {
 pub(crate) enum Kind {
     /// A file, named with line and column.
     File,
-    /// A `--set` override, named as a whole.
-    Override,
+    /// An override, named as a whole, and the option that it was given with.
+    Override(&'static str),
 }
 
 /// One text.

@@ -8,7 +8,7 @@ use gristmill_domain::prompt::Template;
 use gristmill_domain::recipe::{File, Recipe, built_in, built_ins};
 use serde_json::Value;
 
-use crate::error::{Code, Error, Errors};
+use crate::error::{Code, Error, Errors, WayOn};
 use crate::locate::{from_serde, place_of};
 use crate::near::nearest;
 use crate::place::{JOB, Kind, Place, Source, Sources};
@@ -46,7 +46,7 @@ pub fn recipe_file(path: &Path) -> Result<File, Errors> {
         _ => Err(Errors {
             errors,
             sources,
-            checked_by: "recipe check",
+            way_on: WayOn::Check("recipe check"),
         }
         .sort()),
     }

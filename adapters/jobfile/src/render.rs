@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::error::{Code, Error, Errors};
-use crate::place::{Kind, NO_FILE, Place, Source, Sources};
+use crate::error::{Code, Error, Errors, WayOn};
+use crate::place::{Kind, Place, Source, Sources};
 use crate::secret::{redact, redact_header};
 
 /// Errors written out in full: a broken generator of jobs must not fill a terminal.
@@ -43,16 +43,13 @@ pub fn render(errors: &Errors, color: bool) -> String {
         && errors.errors.iter().any(|error| error.code == Code::File);
     let way_on = if unread {
         "nothing was spent".to_owned()
-    } else if job == NO_FILE {
-        format!(
-            "nothing was spent; correct what was given to `gristmill {}`",
-            errors.checked_by
-        )
     } else {
-        format!(
-            "nothing was spent; check with `gristmill {} {job}`",
-            errors.checked_by
-        )
+        match errors.way_on {
+            WayOn::Check(command) => format!("nothing was spent; check with `gristmill {command} {job}`"),
+            WayOn::Again(command) => {
+                format!("nothing was spent; correct it and call `gristmill {command}` again")
+            }
+        }
     };
     text.push_str(if errors.errors.len() > 1 { "\n\n" } else { "\n" });
     text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(way_on))]));
@@ -79,10 +76,14 @@ fn group<'a>(error: &'a Error, sources: &'a Sources) -> Group<'a> {
             }
             return group;
         }
-        Some((_, source)) if source.kind == Kind::Override => {
-            group = group.element(Level::NOTE.message(format!("from `--set {}`", redact(&source.name))));
+        Some((_, source)) => {
+            group = match source.kind {
+                Kind::Override(option) => {
+                    group.element(Level::NOTE.message(format!("from `{option} {}`", redact(&source.name))))
+                }
+                Kind::File => group.element(Origin::path(source.name.as_str())),
+            };
         }
-        Some((_, source)) => group = group.element(Origin::path(source.name.as_str())),
         None => {}
     }
     if !error.help.is_empty() {

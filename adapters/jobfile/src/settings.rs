@@ -7,7 +7,7 @@ use gristmill_domain::training::Training;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Code, Error, Errors};
+use crate::error::{Code, Error, Errors, WayOn};
 use crate::locate::{from_serde, place_of};
 use crate::overrides;
 use crate::place::{JOB, Kind, NO_FILE, Place, Source, Sources};
@@ -21,19 +21,27 @@ use crate::yaml::{Data, Node, parse};
 pub struct SettingsFile {
     /// What people call it: `training file`.
     pub name: &'static str,
-    /// The command that checks it, without the program's name.
-    pub checked_by: &'static str,
+    /// The command that reads it, without the program's name.
+    pub command: &'static str,
+    /// The option of that command which overrides a key.
+    pub option: &'static str,
 }
 
-/// The settings of a training file with overrides (`--set`); those of no file are the defaults.
+impl SettingsFile {
+    /// How a student is trained, as `gristmill train` reads it.
+    pub const TRAINING: Self = Self {
+        name: "training file",
+        command: "train",
+        option: "--set",
+    };
+}
+
+/// The settings of a training file with overrides; those of no file are the defaults. `file` is [`SettingsFile::TRAINING`], or the same for another
+/// command that trains.
 ///
 /// # Errors
 /// Everything that is wrong with them, each at its line or its override.
-pub fn training(path: Option<&Path>, overrides: &[String]) -> Result<Training, Errors> {
-    let file = SettingsFile {
-        name: "training file",
-        checked_by: "train --dry-run",
-    };
+pub fn training(file: SettingsFile, path: Option<&Path>, overrides: &[String]) -> Result<Training, Errors> {
     settings(file, path, overrides, |training: &Training| {
         let problems = training.problems().into_iter();
         problems
@@ -68,7 +76,7 @@ pub fn settings<T: DeserializeOwned + JsonSchema>(
         _ => Err(Errors {
             errors,
             sources,
-            checked_by: file.checked_by,
+            way_on: WayOn::Again(file.command),
         }
         .sort()),
     }
@@ -98,7 +106,7 @@ fn read<T: DeserializeOwned + JsonSchema>(
     let schema = schemars::schema_for!(T).to_value();
     let shape = Shape::of(&schema);
     for text in overrides {
-        if let Err(error) = overrides::apply(&mut tree, &shape, text, sources) {
+        if let Err(error) = overrides::apply(&mut tree, &shape, (file.option, text), sources) {
             errors.push(error);
         }
     }
@@ -131,14 +139,42 @@ mod tests {
         let path = folder.path().join("training.yaml");
         std::fs::write(&path, text).unwrap();
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-        training(Some(&path), &overrides).map_err(|errors| crate::render(&errors, false))
+        training(SettingsFile::TRAINING, Some(&path), &overrides)
+            .map_err(|errors| crate::render(&errors, false))
+    }
+
+    #[test]
+    fn errors_name_the_command_and_the_option_that_were_called() {
+        let file = SettingsFile {
+            command: "loop",
+            option: "--train",
+            ..SettingsFile::TRAINING
+        };
+        for (wrong, way_out) in [
+            ("epoch", "write `--train key.path=value`"),
+            ("epoch=3", "did you mean `epochs`?"),
+        ] {
+            let told = training(file, None, &[wrong.to_owned()]).unwrap_err();
+            let told = crate::render(&told, false);
+            for part in [
+                way_out,
+                &format!("from `--train {wrong}`"),
+                "call `gristmill loop` again",
+            ] {
+                assert!(told.contains(part), "{part} in {told}");
+            }
+            assert!(!told.contains("--set"), "{told}");
+        }
     }
 
     #[test]
     fn settings_are_read_and_overridden() {
         let read = of_file("epochs: 3\nlora:\n  rank: 8\n", &["lora.alpha=16", "method=lora"]).unwrap();
         assert_eq!((read.epochs, read.lora.rank, read.lora.alpha), (3.0, 8, 16.0));
-        assert_eq!(training(None, &[]).unwrap(), Training::default());
+        assert_eq!(
+            training(SettingsFile::TRAINING, None, &[]).unwrap(),
+            Training::default()
+        );
         assert_eq!(of_file("", &[]).unwrap(), Training::default());
     }
 
@@ -172,7 +208,8 @@ mod tests {
         std::fs::write(&path, "parts:\n  - tier\n  - teir\n").unwrap();
         let file = SettingsFile {
             name: "file of parts",
-            checked_by: "parts",
+            command: "parts",
+            option: "--set",
         };
         let wrong = |parts: &Parts| {
             let at = parts.parts.iter().position(|part| part == "teir").unwrap();

@@ -193,6 +193,8 @@ fn progress_of(run: &v1::Run) -> Progress {
         concepts: (shown.concepts_met, shown.concepts_wanted),
         concepts_all: shown.concepts_all,
         in_batches: shown.in_batches,
+        held_back: shown.held_back,
+        embedded: (shown.embedded, shown.embedded_all),
         ..Progress::default()
     }
 }

@@ -1,5 +1,6 @@
 //! A run's progress in words.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use gristmill_coordinator::Progress;
@@ -39,12 +40,26 @@ pub(super) fn picture(head: &Head, now: &Progress, pace: &Pace, width: u16) -> S
                 "batches  {:>5} tasks wait at providers",
                 thousands(now.in_batches)
             ));
+        } else if held_back(now) > 0 {
+            lines.push(format!(
+                "held     {:>5} tasks wait for calls in flight to end: more may not be at risk at once (budget.at_risk)",
+                thousands(now.held_back)
+            ));
         }
     }
     lines.extend(rejects(now));
     lines.extend(coverage(now));
     let lines: Vec<_> = lines.iter().map(|line| fitted(line, width)).collect();
     lines.join("\n")
+}
+
+/// Tasks that are not opened since no more of the budget may be at risk, where that is what limits the run: all that is open is running.
+fn held_back(now: &Progress) -> u64 {
+    let all = |tasks: &BTreeMap<Stage, u64>| tasks.values().sum::<u64>();
+    match all(&now.open) <= all(&now.running) {
+        true => now.held_back,
+        false => 0,
+    }
 }
 
 /// `fetching all-minilm-l6-v2  ━━━━───  12 of 93 MB`.
@@ -263,6 +278,10 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     } else {
         String::new()
     };
+    let held_back = match held_back(now) {
+        0 => String::new(),
+        tasks => format!(" held_back={tasks}"),
+    };
     let eta = left(now, pace).map_or_else(String::new, |s| format!(" eta={s}s"));
     let between = match now.expected_between {
         (low, high) if high > 0 && !now.has_ended() => format!(" expected={low}..{high}"),
@@ -274,7 +293,7 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
     };
     if now.evaluates {
         return format!(
-            "{time} progress run={} phase={} answered={} right={}{usd}{calls} calls_rate={:.1}/s{batches}{eta}",
+            "{time} progress run={} phase={} answered={} right={}{usd}{calls} calls_rate={:.1}/s{batches}{held_back}{eta}",
             head.run,
             now.phase.replace(' ', "-"),
             of_goal(decided(now)),
@@ -288,7 +307,7 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         (done, all) => format!(" done={done}/{all}"),
     };
     format!(
-        "{time} progress run={} phase={}{embedded} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={}{embedded} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{held_back}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         decided(now),
@@ -352,6 +371,21 @@ mod tests {
             shown.contains("\nbatches  1,000 tasks wait at providers\n"),
             "{shown}"
         );
+        let held = |running| Progress {
+            in_batches: 0,
+            held_back: 12,
+            open: [(Stage::Judge, 3)].into(),
+            running: [(Stage::Judge, running)].into(),
+            ..waiting.clone()
+        };
+        let shown = picture(&head, &held(3), &pace, 120);
+        assert!(
+            shown.contains("\nheld        12 tasks wait for calls in flight to end"),
+            "{shown}"
+        );
+        assert!(line(&head, &held(3), &pace).contains(" held_back=12"));
+        let shown = picture(&head, &held(2), &pace, 120);
+        assert!(!shown.contains("\nheld"), "a task waits for a worker: {shown}");
     }
 
     /// Calls are answered long before the first rows leave their block.

@@ -40,13 +40,14 @@ impl Engine<'_, '_> {
         }
         self.site.limit = account.limit;
         self.fail_unfunded(&account).await?;
-        let in_flight = self.in_flight.len() as u64;
+        let (in_flight, held_back) = (self.in_flight.len() as u64, self.held_back.len() as u64);
         let in_batches = self.in_batches().await;
         let ready_since = self.ready_since(&account);
         self.site.progress.send_modify(|progress| {
             progress.see(&account, in_flight);
             progress.ready_since = ready_since;
             progress.in_batches = in_batches.unwrap_or(progress.in_batches);
+            progress.held_back = held_back;
         });
         Ok(())
     }

@@ -83,6 +83,17 @@ pub(super) fn limited_by(run: &v1::Run, workers: &[v1::Worker]) -> String {
     let Some(most) = loads.iter().max_by_key(|load| (load.ready, load.running)) else {
         return String::new();
     };
+    let held_back = run.progress.as_ref().map_or(0, |progress| progress.held_back);
+    if most.ready == 0 && held_back > 0 {
+        return format!(
+            "limited by how much of the budget may be at risk at once (budget.at_risk): {} held back until one of {} ends",
+            match held_back {
+                1 => "1 task is".to_owned(),
+                tasks => format!("{} tasks are", thousands(tasks)),
+            },
+            many(most.running, "call")
+        );
+    }
     if most.ready == 0 {
         return format!(
             "limited by how long {} calls take: all {} are in flight",
@@ -165,5 +176,43 @@ fn stage(load: &Load, workers: &[v1::Worker], pace: Option<&Pace>, live: bool) -
                 p.flag { "No worker takes " (stage.name()) " tasks." }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_whose_open_tasks_all_run_is_limited_by_what_may_be_at_risk_where_more_are_held_back() {
+        let run = |running, held_back| v1::Run {
+            account: Some(v1::Account {
+                counts: vec![v1::TaskCounts {
+                    stage: v1::Stage::from(Stage::Generate).into(),
+                    planned: 9,
+                    open: 4,
+                    running,
+                    ..v1::TaskCounts::default()
+                }],
+                ..v1::Account::default()
+            }),
+            progress: Some(v1::Progress {
+                held_back,
+                ..v1::Progress::default()
+            }),
+            ..v1::Run::default()
+        };
+        assert_eq!(
+            limited_by(&run(4, 0), &[]),
+            "limited by how long generate calls take: all 4 open tasks are in flight"
+        );
+        assert_eq!(
+            limited_by(&run(4, 7), &[]),
+            "limited by how much of the budget may be at risk at once (budget.at_risk): 7 tasks are held back until one of 4 calls ends"
+        );
+        assert_eq!(
+            limited_by(&run(3, 7), &[]),
+            "limited by generate: 1 task waits while 3 are in flight"
+        );
     }
 }

@@ -21,6 +21,11 @@ impl Job {
         for (path, spec) in self.models() {
             check_model(report, &path, spec);
         }
+        let roles = &self.generate.roles;
+        let idle = |teacher: &Teacher| {
+            let name = teacher.spec.name();
+            teacher.weight == 0.0 && !roles.values().any(|model| *model == name)
+        };
         for (i, teacher) in self.teacher.iter().enumerate() {
             let path = teacher_path(i, self.teacher.len());
             report.when(
@@ -29,9 +34,8 @@ impl Job {
                 format!("a weight of {}", teacher.weight),
                 "give a number above 0, or leave the teacher out",
             );
-            let name = teacher.spec.name();
             report.when(
-                teacher.weight == 0.0 && !self.generate.roles.values().any(|model| *model == name),
+                idle(teacher),
                 format!("{path}.weight"),
                 "a weight of 0: the model makes no rows of its own, and no role is given to it",
                 "give a number above 0, name the model in `generate.roles`, or leave it out",
@@ -46,8 +50,13 @@ impl Job {
                 "books and provenance tell teachers apart by name: give each model once",
             );
         }
+        // Of one that is idle it is said already.
+        let makes_rows = self
+            .teacher
+            .iter()
+            .any(|teacher| teacher.makes_rows() || idle(teacher));
         report.when(
-            !self.teacher.is_empty() && !self.teacher.iter().any(Teacher::makes_rows),
+            !self.teacher.is_empty() && !makes_rows,
             "teacher",
             "no teacher has a weight above 0, so no rows are made",
             "give one of them a weight above 0",
