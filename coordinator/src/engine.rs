@@ -90,8 +90,10 @@ pub(crate) struct Engine<'a, 'b> {
     pub(crate) site: &'b mut Site<'a>,
     round: u32,
     in_flight: HashMap<TaskId, InFlight>,
-    /// Worst cases of those of them that a crash may burn.
+    /// Worst cases of what a crash may burn: those in flight, and those that are settled and not stored yet, which only the ledger knows.
     at_risk: Amount,
+    /// The part of it that is settled.
+    unstored: Amount,
     /// Tasks that wait until less is at risk.
     held_back: VecDeque<Task>,
     /// Results that are stored, of tasks that the producer has not asked for yet.
@@ -131,6 +133,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             round,
             in_flight: HashMap::new(),
             at_risk: Amount::ZERO,
+            unstored: Amount::ZERO,
             held_back: VecDeque::new(),
             stored: known.keys().copied().collect(),
             replays: !known.is_empty(),
@@ -188,7 +191,9 @@ impl<'a, 'b> Engine<'a, 'b> {
             self.show_decided(producer.ahead());
             let finished = producer.finished() && self.in_flight.is_empty() && self.held_back.is_empty();
             let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
-            if self.results.len() >= CHECKPOINT_RESULTS || due || finished {
+            // What is stored makes room for more.
+            let crowded = !self.held_back.is_empty() && self.unstored_holds_half();
+            if self.results.len() >= CHECKPOINT_RESULTS || due || finished || crowded {
                 self.checkpoint(decided).await?;
             }
             if finished {
@@ -311,7 +316,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             match self.site.early.remove(&task.id) {
                 Some(settled) => {
                     some = true;
-                    self.take(producer, task.address, settled).await?;
+                    self.take_early_result(producer, task.address, settled).await?;
                 }
                 None => self.held_back.push_back(task),
             }
@@ -334,7 +339,7 @@ impl<'a, 'b> Engine<'a, 'b> {
                 producer.absorb(task.address, result.brought, result.cost)?;
                 more = true;
             } else if let Some(settled) = self.site.early.remove(&task.id) {
-                self.take(producer, task.address, settled).await?;
+                self.take_early_result(producer, task.address, settled).await?;
                 more = true;
             } else {
                 fresh.push(task);

@@ -231,6 +231,19 @@ impl Events {
         })?
     }
 
+    /// The largest limit that the run ever had, on each axis; it began with `first`.
+    pub(crate) fn largest_limit(&self, first: Limit) -> Limit {
+        let set = self.list.iter().filter_map(|event| match event {
+            RunEvent::LimitSet { limit } | RunEvent::Reopened { limit, .. } => Some(*limit),
+            _ => None,
+        });
+        // No limit is more than any.
+        set.fold(first, |largest, limit| Limit {
+            usd: largest.usd.zip(limit.usd).map(|(a, b)| a.max(b)),
+            calls: largest.calls.zip(limit.calls).map(|(a, b)| a.max(b)),
+        })
+    }
+
     /// True where a person wants the accepted rows of the run as a dataset, though it is cancelled.
     pub fn keeps_rows(&self) -> bool {
         self.list.contains(&RunEvent::RowsKept)
@@ -337,6 +350,8 @@ mod tests {
         assert_eq!((read.reopened(), read.reopenings().count()), (None, 1));
         assert_eq!(read.account().unwrap().limit, calls(9));
         assert_eq!(read.ended().unwrap().end, None, "cancelled");
+        assert_eq!(read.largest_limit(calls(7)), calls(9));
+        assert_eq!(read.largest_limit(calls(12)), calls(12));
     }
 
     #[tokio::test]

@@ -1,12 +1,14 @@
 //! Looks into a ledger that may have lost writes, before anything is opened in it, and makes its books whole again.
 //!
-//! What the run's segments hold is spent. Every other task that may have begun, the first window of what the producer asks for and all
-//! that the ledger still knows, is taken to have cost one worst case, together at most what is left of the limit; whoever made the call
-//! corrects that when it ends. The books are made whole before a round is planned, since a plan is made from them.
+//! What the run's segments hold is spent. Every other task that may have begun is taken to have cost one worst case, together at most what is
+//! left of the limit; whoever made the call corrects that when it ends. Those are all that the ledger still knows, and of what the producer asks
+//! for as many as may be at risk at once: whatever is not stored counts towards that share until it is. The books are made whole before a round is
+//! planned, since a plan is made from them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::ledger::{Ending, NewAccount, Subtotal};
 use gristmill_domain::stage::Stage;
@@ -48,7 +50,8 @@ impl Engine<'_, '_> {
                         .map(|survivor| survivor.id)
                         .collect();
                     self.ask_for(producer, &mut fresh, &open).await?;
-                    let holdings = self.holdings(&fresh, survivors.iter().map(|s| s.id)).await?;
+                    let begun = self.may_have_begun(&fresh, &open);
+                    let holdings = self.holdings(&begun, survivors.iter().map(|s| s.id)).await?;
                     let Some(care) = &self.site.care else {
                         return Ok(fresh);
                     };
@@ -84,7 +87,7 @@ impl Engine<'_, '_> {
             *fresh = still;
             for task in known {
                 if let Some(settled) = self.site.early.remove(&task.id) {
-                    self.take(producer, task.address, settled).await?;
+                    self.take_early_result(producer, task.address, settled).await?;
                 }
             }
             let missing = open.iter().any(|id| !fresh.iter().any(|task| task.id == *id));
@@ -99,16 +102,36 @@ impl Engine<'_, '_> {
         }
     }
 
+    /// Of tasks that are not stored, those that may have begun: all that the ledger still holds open, all that are asked in batches, and others in
+    /// their order until what may be at risk at once is reached. If others had begun in their place, these have cost as much.
+    fn may_have_begun<'t>(&self, fresh: &'t [Task], open: &HashSet<TaskId>) -> Vec<&'t Task> {
+        let largest = self.site.care.as_ref().map(|care| care.largest_limit);
+        let most = self.site.may_risk(largest.unwrap_or(self.site.limit));
+        let reached = |sum: Amount| {
+            most.usd.is_some_and(|most| sum.usd >= most) || most.calls.is_some_and(|most| sum.calls >= most)
+        };
+        let mut at_risk = Amount::ZERO;
+        let begun = fresh.iter().filter(|task| {
+            let worst = self.worst_of(task);
+            let may = open.contains(&task.id) || worst == Amount::ZERO || !reached(at_risk);
+            if may {
+                at_risk += worst;
+            }
+            may
+        });
+        begun.collect()
+    }
+
     async fn holdings(
         &self,
-        fresh: &[Task],
+        begun: &[&Task],
         survivors: impl Iterator<Item = TaskId>,
     ) -> Result<Holdings, Error> {
         let Some(care) = &self.site.care else {
             return Err(Error::Interrupted);
         };
         let stored = Stored::read(&self.site.journal).await?;
-        let open = fresh
+        let open = begun
             .iter()
             .map(|task| Ok((self.new_task(task)?, self.worst_case(task))))
             .collect::<Result<Vec<_>, Error>>()?;
@@ -339,6 +362,7 @@ mod tests {
                 upkeep: &upkeep,
                 account,
                 stored: 3,
+                largest_limit: Limit::default(),
             }),
             batch_jobs: None,
             closed: false,

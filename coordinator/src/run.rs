@@ -187,6 +187,7 @@ impl Coordinator<'_> {
                 account: self.account.clone(),
                 // Rounds that were planned may have begun without a result that is stored.
                 stored: site.journal.stored_results().await?.max(u64::from(lost)),
+                largest_limit: events.largest_limit(self.account.limit),
             });
         }
         if let Some(evaluate) = evaluate {

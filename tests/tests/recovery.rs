@@ -161,6 +161,10 @@ fn runs_come_back_when_redis_is_lost_in_the_middle_of_them() {
         calls(&status, "burned")
     );
     balanced(&status, billed(&bench), 1_200).unwrap();
+    assert!(
+        calls(&status, "burned") <= 120,
+        "no more than the tenth of the budget that may be at risk: {status}"
+    );
     assert!(tasks(&status, "done") > 400, "it went on: {status}");
     assert_eq!(status["job"], "nightly maths", "it has its name");
     let status = cluster.finished(&first, LONG).unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
 use gristmill_domain::row::Row;
 use gristmill_domain::stage::Stage;
@@ -44,7 +45,7 @@ impl Engine<'_, '_> {
             match self.in_flight.remove(&result.task) {
                 Some(in_flight) => {
                     self.replays = false;
-                    self.at_risk = self.at_risk.checked_sub(in_flight.at_risk).unwrap_or_default();
+                    self.unstored += in_flight.at_risk;
                     self.take(producer, in_flight.address, result).await?;
                 }
                 // Stored before a crash, absorbed after it.
@@ -81,7 +82,26 @@ impl Engine<'_, '_> {
         }
     }
 
-    pub(crate) async fn take(
+    /// The same of a result that came for a task which was not opened since this start: until it is stored, only the ledger knows what it cost.
+    pub(crate) async fn take_early_result(
+        &mut self,
+        producer: &mut dyn Producer,
+        address: Address,
+        settled: Settled,
+    ) -> Result<(), Error> {
+        let Amount { usd, calls, .. } = settled.cost;
+        let cost = Amount {
+            usd,
+            calls,
+            ..Amount::ZERO
+        };
+        self.at_risk += cost;
+        self.unstored += cost;
+        self.take(producer, address, settled).await
+    }
+
+    /// Hands a result to the producer, and keeps it to be stored.
+    async fn take(
         &mut self,
         producer: &mut dyn Producer,
         address: Address,
@@ -115,12 +135,14 @@ impl Engine<'_, '_> {
         if let Some(care) = &mut self.site.care {
             care.stored += ids.len() as u64;
         }
+        let stored = std::mem::take(&mut self.unstored);
         let results = std::mem::take(&mut self.results);
         let spending = std::mem::take(&mut self.spending);
         self.site
             .journal
             .append_results(self.round, &mut self.next_results, results)
             .await?;
+        self.at_risk = self.at_risk.checked_sub(stored).unwrap_or_default();
         spending.count();
         let rows = std::mem::take(&mut self.rows);
         self.site

@@ -16,7 +16,7 @@ use crate::Error;
 impl Engine<'_, '_> {
     /// Takes as many of the tasks that are held back as may be at risk at once; one, where nothing else is.
     pub(super) fn affordable(&mut self) -> Vec<Task> {
-        let most = self.site.limit.share(self.site.options.at_risk);
+        let most = self.site.may_risk(self.site.limit);
         let mut tasks = Vec::new();
         let mut at_risk = self.at_risk;
         while let Some(task) = self.held_back.pop_front() {
@@ -32,8 +32,14 @@ impl Engine<'_, '_> {
         tasks
     }
 
+    /// True where at least half of what may be at risk is settled, and only waits to be stored.
+    pub(super) fn unstored_holds_half(&self) -> bool {
+        let unstored = self.unstored;
+        unstored != Amount::ZERO && !self.site.may_risk(self.site.limit).covers(unstored + unstored)
+    }
+
     /// What a crash may burn of a task.
-    pub(super) fn worst_of(&self, task: &Task) -> Amount {
+    pub(crate) fn worst_of(&self, task: &Task) -> Amount {
         if self.site.batched.contains(&task.model) {
             return Amount::ZERO;
         }

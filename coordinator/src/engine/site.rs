@@ -66,10 +66,19 @@ pub(crate) struct Site<'a> {
     pub(crate) cancelled: bool,
 }
 
+impl Site<'_> {
+    /// What may be at risk at once under a limit.
+    pub(crate) fn may_risk(&self, limit: Limit) -> Limit {
+        limit.share(self.options.at_risk)
+    }
+}
+
 /// A ledger that may lose writes, and what its books are rebuilt from.
 pub(crate) struct Care<'a> {
     pub(crate) upkeep: &'a dyn Upkeep,
     pub(crate) account: NewAccount,
     /// Tasks whose results are stored, in all rounds.
     pub(crate) stored: u64,
+    /// The largest limit that the run ever had: under it was opened whatever may be lost.
+    pub(crate) largest_limit: Limit,
 }
