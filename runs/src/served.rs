@@ -11,10 +11,10 @@ use gristmill_domain::ledger::Account;
 use gristmill_domain::recipe::Made;
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::many;
+use gristmill_domain::words::{many, one_line};
 use gristmill_proto::v1;
 
-use crate::status::{ConceptsReached, RunState, RunStatus};
+use crate::status::{CallFailure, ConceptsReached, RunState, RunStatus};
 
 /// A run with what it is doing: of a cluster, or in a folder, which knows more words for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,7 +181,20 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .as_ref()
             .map(|progress| progress.alerts.clone())
             .unwrap_or_default(),
+        failures: run.failures.iter().filter_map(failure).collect(),
     }
+}
+
+fn failure(seen: &v1::ModelFailure) -> Option<CallFailure> {
+    let failure = seen.failure.clone()?;
+    Some(CallFailure {
+        model: seen.model.clone(),
+        kind: failure.kind,
+        calls: failure.calls,
+        burned: failure.burned,
+        ago_ms: failure.ago_ms,
+        reason: failure.reason,
+    })
 }
 
 /// What a recipe brought; reasons that this program does not know are left out.

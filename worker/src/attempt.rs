@@ -264,14 +264,12 @@ impl AttemptContext<'_> {
             self.bench
                 .handle
                 .watch()
-                .ended(model.line.id, end, began.elapsed());
+                .ended(model.line.id, end, began.elapsed(), called.failed());
         }
-        match (called.line, &called.end) {
+        match (called.line, called.failed()) {
             (CallEnd::Answered, _) => self.bench.handle.answered(model.line.id),
-            (CallEnd::Unsaid, _) | (_, End::Settled { .. }) => {}
-            (_, End::Void { reason, .. } | End::Burn { reason, .. }) => {
-                self.bench.handle.not_answered(model.line.id, reason);
-            }
+            (CallEnd::Unsaid, _) | (_, None) => {}
+            (_, Some(failed)) => self.bench.handle.not_answered(model.line.id, failed),
         }
         self.finish(fence, called.end, Some(began.elapsed())).await;
         drop(held);

@@ -173,11 +173,13 @@ pub(super) fn alerts(run: &v1::Run) -> Markup {
     let alerts: Vec<&v1::Alert> = run.account.iter().flat_map(|account| &account.alerts).collect();
     let all = run.account.as_ref().map_or(0, |account| account.alerts_total);
     let obstacles = run.obstacles.iter().map(gristmill_runs::served::obstacle);
+    let failures = gristmill_runs::served::status(run).failures;
     html! {
-        @if !notices.is_empty() || !alerts.is_empty() || run.obstacles.len() > 1 {
+        @if !notices.is_empty() || !alerts.is_empty() || run.obstacles.len() > 1 || !failures.is_empty() {
             section aria-labelledby="alerts-title" {
                 h2 #alerts-title { "Alerts" }
                 ul.gates {
+                    @for failure in &failures { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&failure.to_string())) } } }
                     @for text in obstacles { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&text)) } } }
                     @for text in notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
                     @for alert in &alerts {
