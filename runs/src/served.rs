@@ -82,12 +82,31 @@ fn rows_to_keep(run: &v1::Run) -> String {
     )
 }
 
-/// `3 of 4 workers: this worker gives no job the variable …`.
+/// `tasks wait at 3 of 4 workers: this worker gives no job the variable … (a, b and 1 more)`.
 pub fn obstacle(obstacle: &v1::Obstacle) -> String {
-    match obstacle {
-        v1::Obstacle { of: 0, reason, .. } => format!("tasks wait: {reason}"),
-        v1::Obstacle { reason, workers, of } => format!("tasks wait at {workers} of {of} workers: {reason}"),
+    let v1::Obstacle {
+        reason,
+        workers,
+        of,
+        names,
+    } = obstacle;
+    if *of == 0 {
+        return format!("tasks wait: {reason}");
     }
+    let named = names
+        .iter()
+        .map(|name| one_line(name))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = match u64::from(*workers).saturating_sub(names.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let who = match names.is_empty() {
+        true => String::new(),
+        false => format!(" ({named}{more})"),
+    };
+    format!("tasks wait at {workers} of {of} workers: {reason}{who}")
 }
 
 /// The run's limit; without any before its first task.
