@@ -122,9 +122,21 @@ pub fn ready_seconds(run: &v1::Run, now_ms: u64) -> BTreeMap<Stage, u64> {
         .iter()
         .filter(|_| driven)
         .flat_map(|progress| &progress.ready_since_ms);
+    // The books are newer than what the coordinator reported: what they do not count as open waits no longer.
+    let account = run
+        .account
+        .clone()
+        .and_then(|account| Account::try_from(account).ok());
+    let waits = |stage: &Stage| match &account {
+        Some(account) => account
+            .counts
+            .get(stage)
+            .is_some_and(|counts| counts.open > counts.running),
+        None => true,
+    };
     let ages = since.filter_map(|(stage, since)| {
         let stage: Stage = stage.parse().ok()?;
-        Some((stage, now_ms.saturating_sub(*since) / 1_000))
+        waits(&stage).then(|| (stage, now_ms.saturating_sub(*since) / 1_000))
     });
     ages.collect()
 }

@@ -78,9 +78,16 @@ impl Api {
             return format!("{}; it goes on by itself once that is mended", faults.join("; "));
         }
         let progress: Progress = serde_json::from_slice(&run.report).unwrap_or_default();
-        match progress.stopped.as_str() {
-            "" => String::new(),
-            stopped => format!("it stopped and {again}: {stopped}"),
+        let reads = match (progress.taken_up, state) {
+            (true, v1::RunState::Running) => {
+                "a coordinator has taken it up and reads what is stored: rows are as they were told before that"
+            }
+            (true | false, _) => "",
+        };
+        match (progress.stopped.as_str(), reads) {
+            ("", reads) => reads.to_owned(),
+            (stopped, "") => format!("it stopped and {again}: {stopped}"),
+            (stopped, reads) => format!("it stopped and {again}: {stopped}; {reads}"),
         }
     }
 
