@@ -15,7 +15,7 @@ use crate::link;
 use crate::page::{Page, Part};
 use crate::samples::Pace;
 use crate::source::{Refusal, Role, Who};
-use crate::text::{Prose, Shown, money, now_ms, percent, rate, time};
+use crate::text::{Prose, Shown, money, now_ms, rate, time};
 
 /// The page.
 pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, Refusal> {
@@ -129,10 +129,10 @@ fn headlines(run: &v1::Run, rows: &RowCounts, budget: &Budget, pace: Option<&Pac
                 span.quiet { @if rows.expected > 0 && goes_on(run) { "of " (thousands(rows.expected)) " expected" } }
             } }
             div { dt { "acceptance" } dd {
-                strong { (percent(rows.accepted, rows.decided)) }
+                strong { (rows.acceptance()) }
                 span.quiet { "of " a href=(link::rows(&run.run, &[])) { (rows.shown(rows.decided)) " decided" } }
             } }
-            div { dt { @if budget.priced() { "spent" } @else { "calls" } } dd {
+            div { dt { @if !budget.priced() { "calls" } @else if budget.burned.usd.0 > 0 { "spent and burned" } @else { "spent" } } dd {
                 strong { @if budget.priced() { (money(gone.usd, true)) } @else { (thousands(gone.calls)) } }
                 span.quiet { a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) } }
             } }
