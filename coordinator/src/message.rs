@@ -28,6 +28,7 @@ pub fn progress_message(progress: &Progress) -> v1::Progress {
     v1::Progress {
         phase: progress.phase.clone(),
         evaluates: progress.evaluates,
+        taken_up: progress.taken_up,
         accepted: progress.accepted,
         decided: progress.decided,
         expected_rows: progress.expected_rows,

@@ -94,6 +94,12 @@ pub struct Progress {
     /// How the teachers that are related to the student did on validation rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teacher_checks: Vec<TeacherCheck>,
+    /// A coordinator has taken it up and reads what is stored: rows, and tasks that nobody was asked for, are those that were told before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_up: bool,
+    /// What was told before it was taken up, until what is read from its journal comes to as much.
+    #[serde(skip)]
+    pub told_before: Option<Box<Progress>>,
     /// The budget.
     pub limit: Limit,
     /// What is spent and burned.
@@ -195,6 +201,7 @@ impl Progress {
         self.embedded = (0, 0);
         self.ready_since.clear();
         self.alerts.clear();
+        self.told_before = None;
     }
 
     /// Shows that results are stored again: the run is over whatever it was taken up after. True where that is news.
@@ -204,6 +211,40 @@ impl Progress {
             std::mem::take(&mut self.alerts),
         );
         !stopped.is_empty() || !alerts.is_empty()
+    }
+
+    /// What is stored is read, and from now on the figures are its own. True where that is news.
+    pub(crate) fn caught_up(&mut self) -> bool {
+        self.told_before.take().is_some()
+    }
+
+    /// As it is told to others: rows do not seem to be lost while a coordinator that took the run up counts them again.
+    fn told(&self) -> Self {
+        let decided = |progress: &Self| progress.decided.max(progress.settled);
+        let mut told = Self {
+            taken_up: false,
+            told_before: None,
+            ..self.clone()
+        };
+        let fewer = |before: &Self| {
+            decided(self) < decided(before) || self.accepted_so_far() < before.accepted_so_far()
+        };
+        let before = self.told_before.as_deref();
+        let Some(before) = before.filter(|before| !self.has_ended() && fewer(before)) else {
+            return told;
+        };
+        told.taken_up = true;
+        (told.accepted, told.decided) = (before.accepted, before.decided);
+        (told.settled, told.settled_accepted) = (before.settled, before.settled_accepted);
+        (told.expected_rows, told.expected_between) = (before.expected_rows, before.expected_between);
+        told.expected_calls = before.expected_calls;
+        (told.concepts, told.concepts_all) = (before.concepts, before.concepts_all);
+        told.before.accepted = before.accepted_so_far();
+        told.rejected.clone_from(&before.rejected);
+        told.recipes.clone_from(&before.recipes);
+        told.furthest.clone_from(&before.furthest);
+        told.unfunded.clone_from(&before.unfunded);
+        told
     }
 
     /// True once nothing more is done.
@@ -234,7 +275,7 @@ impl Progress {
 
     /// As it is written down for others. What would make it larger than the register takes is left out, what is counted by recipe first.
     pub(crate) fn report(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut shorter = self.clone();
+        let mut shorter = self.told();
         for shorten in [
             (|_| {}) as fn(&mut Self),
             |progress| {
@@ -335,6 +376,47 @@ mod tests {
         // Results that were stored, and are asked for only now.
         progress.settle_stored(ahead(11, 8));
         assert_eq!((progress.before.accepted, progress.accepted_so_far()), (6, 8));
+    }
+
+    #[test]
+    fn rows_are_told_as_before_until_as_many_are_read_again_or_more_is_stored() {
+        let before = Progress {
+            accepted: 300,
+            decided: 400,
+            settled: 420,
+            settled_accepted: 310,
+            rejected: [(Reason::ExactDuplicate, 100)].into(),
+            unfunded: [(Stage::Generate, 7)].into(),
+            ..Progress::default()
+        };
+        let mut now = Progress {
+            told_before: Some(Box::new(before.clone())),
+            ..Progress::default()
+        };
+        let told = |now: &Progress| {
+            let told: Progress = serde_json::from_slice(&now.report().unwrap()).unwrap();
+            (told.taken_up, told.accepted_so_far(), told.decided)
+        };
+        assert_eq!(told(&now), (true, 310, 400));
+        let read: Progress = serde_json::from_slice(&now.report().unwrap()).unwrap();
+        assert_eq!(
+            (&read.rejected, &read.unfunded),
+            (&before.rejected, &before.unfunded)
+        );
+        assert_eq!(read.before.accepted, 310, "no pace counts them");
+        (now.accepted, now.decided, now.settled, now.settled_accepted) = (300, 400, 400, 300);
+        assert_eq!(told(&now), (true, 310, 400), "some wait for others before them");
+        (now.settled, now.settled_accepted) = (420, 310);
+        assert_eq!(told(&now), (false, 310, 400));
+        // Results that were lost come again, and rows with them: what is stored since is told.
+        (now.settled, now.settled_accepted) = (405, 302);
+        assert_eq!(told(&now), (true, 310, 400));
+        assert!(now.caught_up() && !now.caught_up());
+        assert_eq!(told(&now), (false, 302, 400));
+        // Whoever takes it up next before that goes by the same figures.
+        now.told_before = Some(Box::new(read));
+        now.close();
+        assert_eq!(told(&now), (false, 300, 400));
     }
 
     #[test]

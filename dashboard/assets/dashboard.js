@@ -63,6 +63,9 @@
     }
   };
 
+  const written = () => [...document.querySelectorAll("main input:not([type=checkbox]):not([type=radio]),main textarea")]
+    .some((field) => field.type !== "hidden" && field.value !== field.defaultValue);
+
   const open = () => {
     if (stream || document.hidden || !document.querySelector("[data-live]")) return;
     stream = new EventSource(location.pathname + location.search);
@@ -78,7 +81,9 @@
     stream.addEventListener("gone", (event) => tell(`${last}: ${event.data}`));
     stream.addEventListener("signed-out", () => {
       close();
-      tell("Your session is over. Load the page again to sign in.");
+      // Whoever has signed in again comes back to this page. What is being written is not taken away.
+      if (written()) tell("Your session is over: nothing can be sent from this page. Copy what you have written, and load the page again to sign in.");
+      else location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     });
     stream.addEventListener("error", () => {
       tell(`${last}, reconnecting`);

@@ -100,16 +100,19 @@ pub(crate) async fn enter(State(app): State<Arc<App>>, mut request: Request, nex
     response
 }
 
-/// A page leads to the door and back; what a script asks for says that the session is over.
+/// A page leads to the door and back. A page that is open has its stream say that the session is over, and goes there by itself: a browser does not
+/// tell it with which status a stream was refused.
 fn stranger(request: &Request) -> Response {
+    if request.method() != Method::GET {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
     let accepts = request
         .headers()
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());
-    let is_page =
-        request.method() == Method::GET && accepts.is_none_or(|accepts| !accepts.contains("event-stream"));
-    if !is_page {
-        return StatusCode::UNAUTHORIZED.into_response();
+    if accepts.is_some_and(|accepts| accepts.contains("event-stream")) {
+        let over = "event: signed-out\ndata: -\n\n";
+        return ([(header::CONTENT_TYPE, "text/event-stream")], over).into_response();
     }
     let wanted = request
         .uri()

@@ -220,6 +220,35 @@ async fn text(answer: Response<Body>) -> String {
 }
 
 #[tokio::test]
+async fn a_page_that_was_open_while_its_server_started_again_leads_to_the_door_and_back() {
+    let source = Arc::new(Played::default()) as Arc<dyn Source>;
+    let mut browser = Browser::new(Arc::clone(&source));
+    browser.sign_in(VIEWER).await;
+    let path = format!("/runs/{RUN}?of=before");
+    let stream = || Request::get(path.as_str()).header(header::ACCEPT, "text/event-stream");
+    let before = browser
+        .send(stream(), String::new())
+        .await
+        .into_body()
+        .frame()
+        .await;
+    let before = String::from_utf8(before.unwrap().unwrap().into_data().unwrap().to_vec()).unwrap();
+    assert!(before.contains("event: fragment"), "{before}");
+
+    browser.dashboard = Dashboard::new(source, CancellationToken::new());
+    let told = text(browser.send(stream(), String::new()).await).await;
+    assert_eq!(told, "event: signed-out\ndata: -\n\n");
+    // What the page's script then does, which a test in a browser looks at.
+    let next = "%2Fruns%2F".to_owned() + RUN + "%3Fof%3Dbefore";
+    let door = browser.get(&format!("/sign-in?next={next}")).await.1;
+    assert!(door.contains(&format!("value=\"{path}\"")), "{door}");
+    let answer = browser
+        .post("/sign-in", &format!("token={VIEWER}&next={next}"))
+        .await;
+    assert_eq!(answer.headers()[header::LOCATION], path);
+}
+
+#[tokio::test]
 async fn a_stranger_is_led_to_the_door_and_back() {
     let mut browser = Browser::new(Arc::new(Played::default()));
     let answer = browser.send(Request::get("/runs?skip=50"), String::new()).await;
@@ -236,7 +265,15 @@ async fn a_stranger_is_led_to_the_door_and_back() {
         Request::get("/runs").header(header::ACCEPT, "text/event-stream"),
         String::new(),
     );
-    assert_eq!(stream.await.status(), StatusCode::UNAUTHORIZED);
+    let stream = stream.await;
+    assert!(stream.extensions().get::<Known>().is_none());
+    assert_eq!(
+        text(stream).await,
+        "event: signed-out\ndata: -\n\n",
+        "and nothing else"
+    );
+    let act = browser.post("/sign-out", "form_token=guess").await;
+    assert_eq!(act.status(), StatusCode::UNAUTHORIZED);
 
     let wrong = browser.sign_in("guess-guess-guess").await;
     assert_eq!(

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub const LINES_MAX: usize = 24;
 /// Runs that a line names, those that used it last.
 pub const LINE_RUNS_MAX: usize = 8;
+/// Kinds of failures that a line names: those whose cost is unknown come first, then the most frequent.
+pub const FAILURES_MAX: usize = 4;
+/// Characters of what a failure says.
+pub const FAILURE_CHARS_MAX: usize = 160;
 /// Time over which calls are counted by latency and errors by class, seconds; requests and tokens are those of the last minute.
 pub const LINE_OVER_SECONDS: u64 = 600;
 /// Classes of latency: each ends here, milliseconds; the last class holds all that took longer.
@@ -80,6 +84,48 @@ pub struct LineReport {
     pub latencies: Vec<u32>,
     /// Calls that brought no answer, by class.
     pub errors: BTreeMap<String, u64>,
+    /// The same by what was answered, at most [`FAILURES_MAX`].
+    pub failures: Vec<LineFailure>,
+}
+
+/// Calls of one line that failed alike, over [`LINE_OVER_SECONDS`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LineFailure {
+    /// The HTTP status that was answered, or the class of the failure where nothing was.
+    pub kind: String,
+    /// Calls that failed so.
+    pub calls: u64,
+    /// Those of them whose cost is unknown: they count at their worst case.
+    pub burned: u64,
+    /// How long ago the last one failed, milliseconds.
+    pub ago_ms: u64,
+    /// What the last one said, at most [`FAILURE_CHARS_MAX`].
+    pub reason: String,
+}
+
+/// Time after which a failure is history where another kind fails now.
+pub const FAILS_NOW_MS: u64 = 60_000;
+
+impl LineFailure {
+    /// Adds what another worker says of the same failures.
+    pub fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.burned += other.burned;
+        if other.ago_ms < self.ago_ms || self.reason.is_empty() {
+            (self.ago_ms, self.reason) = (other.ago_ms, other.reason);
+        }
+    }
+
+    /// What is first among failures of one line: those that happen now, of these the ones that cost most, then the most frequent.
+    pub fn order(&self) -> impl Ord + use<> {
+        (
+            self.ago_ms >= FAILS_NOW_MS,
+            std::cmp::Reverse(self.burned),
+            std::cmp::Reverse(self.calls),
+            self.ago_ms,
+        )
+    }
 }
 
 /// The class of a latency.

@@ -78,6 +78,20 @@ pub enum CallError {
     },
 }
 
+/// Why a call failed that an endpoint answered with this HTTP status, in words that [`status_in`] reads.
+pub fn answered_with(place: &str, status: u16, message: &str) -> String {
+    format!("{place}{ANSWERED}{status}: {message}")
+}
+
+/// The HTTP status that a failed call was answered with, by its reason; `None` where nothing was answered.
+pub fn status_in(reason: &str) -> Option<u16> {
+    let (status, _) = reason.split_once(ANSWERED)?.1.split_once(':')?;
+    let status: u16 = status.parse().ok()?;
+    (100..=999).contains(&status).then_some(status)
+}
+
+const ANSWERED: &str = " answered ";
+
 /// How far a refusal reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

@@ -46,6 +46,11 @@ pub trait Consumer: Send {
     /// may have, and while the queue's server is away: an error means that waiting longer is of no use. Cancelling the call loses
     /// no message.
     async fn next(&mut self) -> Result<Option<Delivery>, Error>;
+
+    /// A message that waits, if there is one; those that were sent to this consumer already come first. Unlike [`Self::next`] it takes no more than
+    /// the one that it returns: until `next` is called again, nothing is sent to this consumer. Waits while the queue's server is away, and loses
+    /// no message when it is cancelled, like `next`.
+    async fn look(&mut self) -> Result<Option<Delivery>, Error>;
 }
 
 /// One message in a worker's hands. Dropped without a word, it is delivered again.
@@ -63,6 +68,15 @@ pub struct Delivery {
 pub trait Receipt: Send + Sync {
     /// Done with: the ledger knows all there is to know. An error means that the message comes again.
     async fn ack(self: Box<Self>) -> Result<(), Error>;
+
+    /// Whether [`Self::put_back`] can be of use: a queue's server may let this process only take messages.
+    fn can_put_back(&self) -> bool {
+        true
+    }
+
+    /// Left to other consumers: the message goes behind those that wait, as old as it is, and this does not count as a delivery that failed.
+    /// An error means that it comes again all the same.
+    async fn put_back(self: Box<Self>) -> Result<(), Error>;
 
     /// Can never be understood: to the dead letters. An error means that the message comes again.
     async fn dead_letter(self: Box<Self>, reason: &str) -> Result<(), Error>;

@@ -167,7 +167,11 @@ def _state(state: coordinator_pb2.RunState.ValueType) -> RunState:
 def _obstacle(obstacle: coordinator_pb2.Obstacle) -> str:
     if obstacle.of == 0:
         return obstacle.reason
-    return f"{obstacle.workers} of {obstacle.of} workers: {obstacle.reason}"
+    told = f"{obstacle.workers} of {obstacle.of} workers: {obstacle.reason}"
+    more = obstacle.workers - len(obstacle.names)
+    if not obstacle.names:
+        return told
+    return f"{told} ({', '.join(obstacle.names)}{f' and {more} more' if more > 0 else ''})"
 
 
 def _time(milliseconds: int) -> datetime:

@@ -51,7 +51,7 @@ pub use lengths::LengthBias;
 pub use plan::{PlanView, plan};
 pub use prepared::{Given, Prepared};
 pub use report::{REPORT_FILE, SoFar, manifest_so_far, report};
-pub use status::{ConceptsReached, RunState, RunStatus};
+pub use status::{CallFailure, ConceptsReached, RunState, RunStatus};
 pub use steps::{ModelCost, RecipeSteps, StepCount, StepTally, TeacherCount};
 pub use store::DatasetStore;
 pub use survey::{CountEmbedded, Survey, labels_cover, narrow, stops_narrow, survey};

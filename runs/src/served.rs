@@ -11,10 +11,10 @@ use gristmill_domain::ledger::Account;
 use gristmill_domain::recipe::Made;
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::many;
+use gristmill_domain::words::{many, one_line};
 use gristmill_proto::v1;
 
-use crate::status::{ConceptsReached, RunState, RunStatus};
+use crate::status::{CallFailure, ConceptsReached, RunState, RunStatus};
 
 /// A run with what it is doing: of a cluster, or in a folder, which knows more words for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,12 +82,31 @@ fn rows_to_keep(run: &v1::Run) -> String {
     )
 }
 
-/// `3 of 4 workers: this worker gives no job the variable …`.
+/// `tasks wait at 3 of 4 workers: this worker gives no job the variable … (a, b and 1 more)`.
 pub fn obstacle(obstacle: &v1::Obstacle) -> String {
-    match obstacle {
-        v1::Obstacle { of: 0, reason, .. } => format!("tasks wait: {reason}"),
-        v1::Obstacle { reason, workers, of } => format!("tasks wait at {workers} of {of} workers: {reason}"),
+    let v1::Obstacle {
+        reason,
+        workers,
+        of,
+        names,
+    } = obstacle;
+    if *of == 0 {
+        return format!("tasks wait: {reason}");
     }
+    let named = names
+        .iter()
+        .map(|name| one_line(name))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = match u64::from(*workers).saturating_sub(names.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let who = match names.is_empty() {
+        true => String::new(),
+        false => format!(" ({named}{more})"),
+    };
+    format!("tasks wait at {workers} of {of} workers: {reason}{who}")
 }
 
 /// The run's limit; without any before its first task.
@@ -103,9 +122,21 @@ pub fn ready_seconds(run: &v1::Run, now_ms: u64) -> BTreeMap<Stage, u64> {
         .iter()
         .filter(|_| driven)
         .flat_map(|progress| &progress.ready_since_ms);
+    // The books are newer than what the coordinator reported: what they do not count as open waits no longer.
+    let account = run
+        .account
+        .clone()
+        .and_then(|account| Account::try_from(account).ok());
+    let waits = |stage: &Stage| match &account {
+        Some(account) => account
+            .counts
+            .get(stage)
+            .is_some_and(|counts| counts.open > counts.running),
+        None => true,
+    };
     let ages = since.filter_map(|(stage, since)| {
         let stage: Stage = stage.parse().ok()?;
-        Some((stage, now_ms.saturating_sub(*since) / 1_000))
+        waits(&stage).then(|| (stage, now_ms.saturating_sub(*since) / 1_000))
     });
     ages.collect()
 }
@@ -181,7 +212,20 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .as_ref()
             .map(|progress| progress.alerts.clone())
             .unwrap_or_default(),
+        failures: run.failures.iter().filter_map(failure).collect(),
     }
+}
+
+fn failure(seen: &v1::ModelFailure) -> Option<CallFailure> {
+    let failure = seen.failure.clone()?;
+    Some(CallFailure {
+        model: seen.model.clone(),
+        kind: failure.kind,
+        calls: failure.calls,
+        burned: failure.burned,
+        ago_ms: failure.ago_ms,
+        reason: failure.reason,
+    })
 }
 
 /// What a recipe brought; reasons that this program does not know are left out.

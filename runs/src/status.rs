@@ -8,7 +8,7 @@ use gristmill_domain::concept::{self, ConceptProgress};
 use gristmill_domain::ledger::{Account, Counts};
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
-use gristmill_domain::words::{duration, one_line, thousands};
+use gristmill_domain::words::{duration, many, one_line, thousands};
 
 use crate::coverage::coverage_of;
 
@@ -48,6 +48,50 @@ pub struct RunStatus {
     pub earlier_dataset: Option<String>,
     /// What a person should know besides the alerts of its account.
     pub alerts: Vec<String>,
+    /// Calls to its models that failed in the last ten minutes, while it goes on: of each model what matters most first.
+    pub failures: Vec<CallFailure>,
+}
+
+/// Calls to one model that failed alike in the last ten minutes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CallFailure {
+    /// The model's name.
+    pub model: String,
+    /// The HTTP status that was answered, or the class of the failure where nothing was.
+    pub kind: String,
+    /// Calls that failed so.
+    pub calls: u64,
+    /// Those of them whose cost is unknown.
+    pub burned: u64,
+    /// How long ago the last one failed, milliseconds.
+    pub ago_ms: u64,
+    /// What the last one said.
+    pub reason: String,
+}
+
+impl std::fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind.as_str() {
+            "refused" => "a refusal".to_owned(),
+            "throttled" => "too many calls, or overload".to_owned(),
+            "timeout" => "no answer in time".to_owned(),
+            "failed" => "a failure without an answer".to_owned(),
+            "unreadable" => "an answer that cannot be read".to_owned(),
+            status => format!("HTTP {status}"),
+        };
+        write!(
+            f,
+            "`{}`: {kind} at {} in the last 10 minutes",
+            one_line(&self.model),
+            many(self.calls, "call")
+        )?;
+        if self.burned > 0 {
+            let burned = thousands(self.burned);
+            write!(f, ", {burned} of them burned at their worst case")?;
+        }
+        let ago = duration(self.ago_ms / 1_000);
+        write!(f, "; the last {ago} ago: {}", one_line(&self.reason))
+    }
 }
 
 /// Counts of rows, and what they are called.
@@ -239,7 +283,7 @@ impl RunStatus {
             })).collect::<Vec<_>>(), "expected": self.expected.map(|(rows, (low, high))| serde_json::json!({
                 "rows": rows, "rows_low": low, "rows_high": high,
             })), "teacher_checks": self.teacher_checks, "end": self.end, "dataset": self.dataset, "earlier_dataset": self.earlier_dataset, "concepts": concepts.list,
-            "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
+            "failures": self.failures, "concepts_all": concepts.all, "alerts": account.map(|account| &account.alerts), "notices": self.alerts,
         })
     }
 
@@ -276,6 +320,9 @@ impl RunStatus {
             text.push_str(&format!("ready      oldest waits at least: {each}\n"));
         }
         text.push_str(&format!("spent      {}\n", self.spent()));
+        for failure in &self.failures {
+            text.push_str(&format!("failing    {failure}\n"));
+        }
         let of_account = account.iter().flat_map(|account| &account.alerts);
         for alert in self.alerts.iter().chain(of_account.map(|alert| &alert.text)) {
             text.push_str(&format!("alert      {alert}\n"));

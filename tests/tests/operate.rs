@@ -434,6 +434,125 @@ fn a_run_says_what_it_waits_for_and_goes_on_by_the_job_that_is_sent_again() {
 }
 
 #[test]
+fn workers_without_a_key_leave_its_run_to_the_one_that_has_it() {
+    let (bench, job) = numbers(400).unwrap();
+    bench
+        .sim
+        .set_faults(Faults {
+            latency_ms_mean: 100.0,
+            ..Faults::default()
+        })
+        .unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    let locked = reached_by(&job, &bench.url(), "key_env: TEACHER_KEY, ");
+    // They are there first, and have room for all that is asked.
+    for name in ["without-1", "without-2"] {
+        cluster.worker(&["--name", name]).unwrap();
+    }
+    let run = cluster.submit(&locked).unwrap();
+    let told = "2 of 2 workers: this worker gives no job the key `TEACHER_KEY`";
+    let waits = |status: &Value| {
+        status["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains(told))
+    };
+    cluster.wait(&run, LONG, waits).unwrap();
+    assert_eq!(bench.sim.bill().total.calls, 0);
+    cluster
+        .worker_with(
+            &["--name", "with", "--slots", "4", "--keys", "TEACHER_KEY"],
+            &[("TEACHER_KEY", "sk-of-the-teacher")],
+        )
+        .unwrap();
+    // Two of three deliveries go to workers that leave them: had each to wait for the coordinator, that would be minutes.
+    let within = Duration::from_secs(90);
+    let status = cluster.finished(&run, within).unwrap();
+    balanced(&status, bench.sim.bill().total.calls, 400).unwrap();
+    let dead = cluster.ask(&["dead", "list"]).unwrap();
+    assert!(dead.is_empty(), "{dead:?}");
+}
+
+#[test]
+fn a_run_that_nobody_has_the_key_for_holds_up_no_other() {
+    // Other seeds: another run.
+    let (locked_bench, locked) = numbers(404).unwrap();
+    let (bench, job) = numbers(400).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--name", "one"]).unwrap();
+    cluster.worker(&["--name", "two"]).unwrap();
+    let alone = {
+        let began = Instant::now();
+        let run = cluster.submit(&job).unwrap();
+        cluster.finished(&run, LONG).unwrap();
+        began.elapsed()
+    };
+    let locked = reached_by(&locked, &locked_bench.url(), "key_env: TEACHER_KEY, ");
+    let waiting = cluster.submit(&locked).unwrap();
+    let told = "2 of 2 workers: this worker gives no job the key `TEACHER_KEY`";
+    cluster
+        .wait(&waiting, LONG, |status| {
+            status["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains(told) && reason.contains("(one, two)"))
+        })
+        .unwrap();
+    let (again_bench, again) = numbers(408).unwrap();
+    let began = Instant::now();
+    let run = cluster.submit(&again).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    let beside = began.elapsed();
+    println!("alone {alone:?}, beside a run without a key {beside:?}");
+    balanced(&status, again_bench.sim.bill().total.calls, 408).unwrap();
+    assert!(
+        beside < alone * 2 + Duration::from_secs(10),
+        "{beside:?} beside a run that nobody can do, {alone:?} alone"
+    );
+    assert_eq!(locked_bench.sim.bill().total.calls, 0);
+    drop(bench);
+    cluster.ask(&["cancel", &waiting]).unwrap();
+}
+
+#[test]
+fn rows_are_told_as_before_while_another_coordinator_takes_the_run_up() {
+    let (bench, job) = numbers(CALLS).unwrap();
+    bench
+        .sim
+        .set_faults(Faults {
+            latency_ms_mean: 40.0,
+            ..Faults::default()
+        })
+        .unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    let rows = |status: &Value, what: &str| status["rows"][what].as_u64().unwrap_or(0);
+    cluster
+        .wait(&run, LONG, |status| rows(status, "accepted") > 60)
+        .unwrap();
+    cluster.coordinators[0].kill().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    let mut most = (0, 0);
+    let mut taken_up = false;
+    let finished = cluster
+        .wait(&run, LONG, |status| {
+            let seen = (rows(status, "accepted"), rows(status, "decided"));
+            assert!(seen >= most, "{seen:?} after {most:?}: {status}");
+            most = seen;
+            let reason = status["reason"].as_str().unwrap_or_default();
+            taken_up |= reason.contains("reads what is stored");
+            status["state"] == "finished"
+        })
+        .unwrap();
+    println!("seen while it was taken up: {taken_up}; in the end {most:?}");
+    assert_eq!(finished["reason"], "");
+    assert!(most.0 > 60, "{most:?}");
+    balanced(&finished, bench.sim.bill().total.calls, CALLS).unwrap();
+}
+
+#[test]
 fn a_run_that_falls_short_ends_as_it_does_alone() {
     let (bench, job) = numbers(40).unwrap();
     let text = std::fs::read_to_string(&job).unwrap();

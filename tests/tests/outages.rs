@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, rows, tasks};
-use gristmill_tests::harness::numbers;
+use gristmill_tests::harness::{numbers, program};
 use gristmill_tests::sim::Faults;
 use serde_json::Value;
 
@@ -83,6 +83,77 @@ fn without_redis_what_is_asked_says_so_and_the_way_out() {
         }
         assert!(!told.contains("service is currently unavailable"), "{told}");
     }
+}
+
+#[test]
+fn a_watcher_hears_that_redis_is_away_and_not_the_coordinator_that_says_so() {
+    let (_bench, job) = numbers(CALLS).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    let mut watcher = std::process::Command::new(program().unwrap())
+        .args(["watch", &run, "--server", cluster.api().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watcher.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("there is no worker")));
+    cluster.redis.kill().unwrap();
+    let told = lines.find(|line| line.contains("answer")).unwrap();
+    assert!(
+        told.contains("the coordinator answers") && told.contains("Redis cannot be reached"),
+        "{told}"
+    );
+    cluster.coordinators[0].kill().unwrap();
+    let gone = lines.find(|line| line.contains("the coordinator")).unwrap();
+    assert!(gone.contains("the coordinator does not answer"), "{gone}");
+    watcher.kill().unwrap();
+    watcher.wait().unwrap();
+}
+
+#[test]
+fn a_run_names_what_fails_now_and_costs_money_and_not_what_failed_first() {
+    let (bench, job) = numbers(CALLS).unwrap();
+    let fails = |too_many, server_error| Faults {
+        too_many,
+        server_error,
+        ..Faults::default()
+    };
+    bench.sim.set_faults(fails(1.0, 0.0)).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "4"]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    let first = |status: &Value| status["failures"][0].clone();
+    let turned_away = cluster
+        .wait(&run, LONG, |status| first(status)["kind"] == "429")
+        .unwrap();
+    assert_eq!(first(&turned_away)["burned"], 0, "{turned_away}");
+    bench.sim.set_faults(fails(0.0, 1.0)).unwrap();
+    let burning = cluster
+        .wait(&run, LONG, |status| first(status)["kind"] == "500")
+        .unwrap();
+    let told = first(&burning);
+    let counted = |name: &str| told[name].as_u64().unwrap();
+    assert!(
+        counted("burned") > 0 && counted("burned") == counted("calls"),
+        "{told}"
+    );
+    assert!(
+        told["model"] == "sim" && told["reason"].as_str().unwrap().contains("answered 500"),
+        "{told}"
+    );
+    cluster
+        .wait(&run, LONG, |status| {
+            status["reason"]
+                .as_str()
+                .is_some_and(|why| why.contains("answered 500"))
+        })
+        .unwrap();
+    cluster.ask(&["cancel", &run]).unwrap();
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! A task whose model is asked in batches goes into the [`crate::batch_lane`] instead.
 //!
-//! Without a context, a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held. So is one that needs what
-//! this worker cannot do: it is another's.
+//! Without a place, a permit or the limiter's word the task is deferred, its delivery acked, and no slot held. A task without a context here, or
+//! that needs what this worker cannot do, is another's: its message goes back behind those that wait. It is deferred where no other can do it.
 //!
 //! | begin answers | the delivery |
 //! |---|---|
@@ -14,31 +14,39 @@
 //! | no budget now | deferred, acked: others may settle below their worst case |
 //! | no budget | acked: the coordinator fails what can never be paid for |
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::id::{RunId, TaskId};
 use gristmill_domain::refusal::with_advice;
+use gristmill_domain::stage::Stage;
 use gristmill_domain::work::{Work, embedding_worst_case};
 use gristmill_ports::ledger::{Begin, Fence, Nonce, Settle, VoidProof};
 use gristmill_ports::limiter::{Demand, PERMIT_VALID, Permit, Ticket};
-use gristmill_ports::queue::Delivery;
+use gristmill_ports::queue::{self, Delivery, Receipt};
 use gristmill_proto::{Envelope, Error, SealedEnvelope};
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::bench::{AttemptContext, Bench};
+use crate::board::InHand;
 use crate::call::{Called, End};
 use crate::gate::{CallEnd, Entry};
 use crate::meter::{self, Booked};
-use crate::run_context::{Model, NoContext};
+use crate::run_context::{Model, NoContext, RunContext};
 use crate::tell::{tell, tell_paid};
 use crate::wait::{millis, spread};
 
 /// Wait before a task is tried again when the budget is held by others, who hold it for the time of a call.
 const NO_BUDGET_WAIT: Duration = Duration::from_millis(200);
-/// Wait before a task is tried again whose run cannot be worked on yet.
-const NO_KIT_WAIT: Duration = Duration::from_secs(5);
+/// Age of a message up to which it is put back for other workers. Shorter than the time after which the coordinator publishes a task again: of an
+/// older one another message may be there already, and each that is put back beside it would be one more.
+const PUT_BACK_WITHIN: Duration = Duration::from_secs(8);
+/// Wait before a task is published again whose message is older.
+const LEFT_WAIT: Duration = Duration::from_secs(1);
+/// The same where no worker can do it: its message is out of the way of what can be done.
+const NOBODY_WAIT: Duration = Duration::from_secs(5);
 /// Wait before a task is tried again for which the limiter could not be asked.
 const NO_LIMITER_WAIT: Duration = Duration::from_secs(2);
 
@@ -68,41 +76,96 @@ enum Read {
 /// The message can never be worked on here.
 struct Unworkable(String);
 
+/// What a delivery turned out to be.
+pub(crate) enum Received {
+    /// A task to work on here.
+    Ready(Ready),
+    /// A task for another worker, which can have it at once.
+    Left,
+    /// One that it can have in a moment, when the coordinator publishes it again.
+    Deferred,
+    /// Nothing that a worker can work on, now or ever.
+    Gone,
+}
+
+/// A task, and all that it is worked on with.
+pub(crate) struct Ready {
+    envelope: Box<Envelope>,
+    context: Arc<RunContext>,
+    receipt: Box<dyn Receipt>,
+    _in_hand: InHand,
+}
+
 impl Bench {
-    /// Works on one delivery. Whatever happens, the ledger can tell what it cost.
-    pub(crate) async fn work_on(&self, delivery: Delivery) {
-        let done = match self.read(&delivery.envelope) {
+    /// Reads a delivery, and finds the context of its run.
+    pub(crate) async fn receive(&self, stage: Stage, delivery: Delivery) -> Received {
+        let envelope = match self.read(&delivery.envelope) {
             Read::Lacking { run, task, need } => {
-                self.leave_to_others(run, task, &need).await;
-                delivery.receipt.ack().await
+                self.contexts.lacks(run, &need);
+                return self.leave(run, task, stage, delivery).await;
             }
-            Read::Unreadable(error) => delivery.receipt.dead_letter(&error.to_string()).await,
-            Read::Task(envelope) => {
-                let task = &envelope.task;
+            Read::Unreadable(error) => {
+                heard(delivery.receipt.dead_letter(&error.to_string()).await);
+                return Received::Gone;
+            }
+            Read::Task(envelope) => envelope,
+        };
+        let in_hand = self.handle.take(stage);
+        match self.contexts.context(envelope.run).await {
+            Ok(context) => {
                 if let Some(waited) = delivery.waited {
-                    meter::waited_in_queue(task.address.step.stage, waited);
+                    meter::waited_in_queue(stage, waited);
                 }
-                let span = tracing::info_span!(
-                    "attempt",
-                    run = %envelope.run,
-                    task = %task.id,
-                    model = %task.model,
-                    stage = %task.address.step.stage
-                );
-                self.propagator.adopt(&span, &envelope.trace);
-                match self.handle(&envelope).instrument(span).await {
-                    Ok(()) => delivery.receipt.ack().await,
-                    Err(Unworkable(reason)) => delivery.receipt.dead_letter(&reason).await,
-                }
+                Received::Ready(Ready {
+                    envelope,
+                    context,
+                    receipt: delivery.receipt,
+                    _in_hand: in_hand,
+                })
+            }
+            Err(NoContext::NotYet(reason)) => {
+                tracing::debug!(run = %envelope.run, task = %envelope.task.id, reason, "the task is left to others");
+                self.leave(envelope.run, envelope.task.id, stage, delivery).await
+            }
+            Err(NoContext::Never(reason)) => {
+                heard(delivery.receipt.dead_letter(&reason).await);
+                Received::Gone
+            }
+        }
+    }
+
+    /// Works on a task. Whatever happens, the ledger can tell what it cost.
+    pub(crate) async fn work_on(&self, ready: Ready) {
+        let Ready {
+            envelope,
+            context,
+            receipt,
+            _in_hand,
+        } = ready;
+        let task = &envelope.task;
+        let span = tracing::info_span!(
+            "attempt",
+            run = %envelope.run,
+            task = %task.id,
+            model = %task.model,
+            stage = %task.address.step.stage
+        );
+        self.propagator.adopt(&span, &envelope.trace);
+        let place = AttemptContext {
+            bench: self,
+            context: &context,
+            task,
+        };
+        let handled = async {
+            match &task.work {
+                Work::Embed { texts } => place.embed(texts).await,
+                Work::Chat { .. } | Work::HeldOut { .. } | Work::Score { .. } => place.ask().await,
             }
         };
-        if let Err(error) = done {
-            // The message comes again, and begin will say that there is nothing to do.
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the queue did not take the receipt"
-            );
-        }
+        heard(match handled.instrument(span).await {
+            Ok(()) => receipt.ack().await,
+            Err(Unworkable(reason)) => receipt.dead_letter(&reason).await,
+        });
     }
 
     /// Reads an envelope, if this worker can do what its task needs.
@@ -122,35 +185,33 @@ impl Bench {
         }
     }
 
-    /// Puts off a task that another worker can do.
-    async fn leave_to_others(&self, run: RunId, task: TaskId, need: &str) {
-        self.contexts.lacks(run, need);
-        let wait = millis(spread(NO_KIT_WAIT));
-        tell("defer", || self.ledger.defer(run, task, wait)).await;
-    }
-
-    async fn handle(&self, envelope: &Envelope) -> Result<(), Unworkable> {
-        let task = &envelope.task;
-        let _in_hand = self.handle.take(task.address.step.stage);
-        let context = match self.contexts.context(envelope.run).await {
-            Ok(context) => context,
-            Err(NoContext::NotYet(reason)) => {
-                tracing::debug!(reason, "the task is put off");
-                let wait = millis(spread(NO_KIT_WAIT));
-                tell("defer", || self.ledger.defer(envelope.run, task.id, wait)).await;
-                return Ok(());
-            }
-            Err(NoContext::Never(reason)) => return Err(Unworkable(reason)),
-        };
-        let place = AttemptContext {
-            bench: self,
-            context: &context,
-            task,
-        };
-        match &task.work {
-            Work::Embed { texts } => place.embed(texts).await,
-            Work::Chat { .. } | Work::HeldOut { .. } | Work::Score { .. } => place.ask().await,
+    /// Leaves a task to other workers: its message goes behind those that wait, or the task is deferred, as where no other can do it either.
+    async fn leave(&self, run: RunId, task: TaskId, stage: Stage, delivery: Delivery) -> Received {
+        let others = self.contexts.others(run, stage).await;
+        let young = delivery.waited.is_none_or(|waited| waited < PUT_BACK_WITHIN);
+        if others && young && delivery.receipt.can_put_back() {
+            heard(delivery.receipt.put_back().await);
+            return Received::Left;
         }
+        let wait = millis(spread(if others { LEFT_WAIT } else { NOBODY_WAIT }));
+        tell("defer", || self.ledger.defer(run, task, wait)).await;
+        heard(delivery.receipt.ack().await);
+        if others {
+            Received::Deferred
+        } else {
+            Received::Gone
+        }
+    }
+}
+
+/// Logs what a queue did not take.
+fn heard(taken: Result<(), queue::Error>) {
+    if let Err(error) = taken {
+        // The message comes again, and begin will say that there is nothing to do.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the queue did not take the receipt"
+        );
     }
 }
 
@@ -203,14 +264,12 @@ impl AttemptContext<'_> {
             self.bench
                 .handle
                 .watch()
-                .ended(model.line.id, end, began.elapsed());
+                .ended(model.line.id, end, began.elapsed(), called.failed());
         }
-        match (called.line, &called.end) {
+        match (called.line, called.failed()) {
             (CallEnd::Answered, _) => self.bench.handle.answered(model.line.id),
-            (CallEnd::Unsaid, _) | (_, End::Settled { .. }) => {}
-            (_, End::Void { reason, .. } | End::Burn { reason, .. }) => {
-                self.bench.handle.not_answered(model.line.id, reason);
-            }
+            (CallEnd::Unsaid, _) | (_, None) => {}
+            (_, Some(failed)) => self.bench.handle.not_answered(model.line.id, failed),
         }
         self.finish(fence, called.end, Some(began.elapsed())).await;
         drop(held);

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use gristmill_domain::id::LineId;
 use gristmill_domain::stage::Stage;
-use gristmill_ports::line::LineReport;
+use gristmill_ports::line::{FAILS_NOW_MS, LineReport};
+use gristmill_ports::model::status_in;
 use tokio::time::Instant;
 
-use crate::line_watch::LineWatch;
+use crate::line_watch::{Failed, LineWatch};
 use crate::meter;
 
 /// How long nothing is answered at a line before people are told, and after how many calls: one may be bad luck.
 const SILENT_FROM: Duration = Duration::from_secs(10);
 const SILENT_CALLS: u32 = 3;
+/// Time after which a cause is history where another one goes on.
+const HAPPENS_NOW: Duration = Duration::from_millis(FAILS_NOW_MS);
 /// Time after the last call at which a silence is history: longer than any task is put off.
 const FORGOTTEN: Duration = Duration::from_secs(360);
 
@@ -38,7 +41,29 @@ struct Unanswered {
     since: Instant,
     last: Instant,
     calls: u32,
+    /// By the HTTP status that was answered, `None` where nothing was.
+    causes: BTreeMap<Option<u16>, Cause>,
+}
+
+#[derive(Debug)]
+struct Cause {
+    /// Of the first call: one that names a number or a time would be news at each.
     reason: String,
+    last: Instant,
+    calls: u32,
+    burned: u32,
+}
+
+impl Unanswered {
+    /// The cause that matters most: of those that happen now the one that costs most, then the most frequent.
+    fn reason(&self) -> String {
+        let rank = |cause: &Cause| {
+            let now = self.last.duration_since(cause.last) < HAPPENS_NOW;
+            (now, cause.burned, cause.calls)
+        };
+        let causes = self.causes.values().max_by_key(|cause| rank(cause));
+        causes.map_or_else(String::new, |cause| cause.reason.clone())
+    }
 }
 
 /// A line at which no call is answered, for as long as people should know.
@@ -48,7 +73,7 @@ pub struct Silence {
     pub line: LineId,
     /// Since the first call of them all that was not answered.
     pub lasts: Duration,
-    /// Why that one was not, with the model and its address.
+    /// Why calls are not answered, with the model and its address: of several causes the one that costs most.
     pub reason: String,
 }
 
@@ -88,7 +113,7 @@ impl Handle {
         let silences = told.map(|(line, calls)| Silence {
             line: *line,
             lasts: calls.since.elapsed(),
-            reason: calls.reason.clone(),
+            reason: calls.reason(),
         });
         silences.filter(|silence| silence.lasts >= SILENT_FROM).collect()
     }
@@ -109,18 +134,27 @@ impl Handle {
     }
 
     /// A call was not answered at a line.
-    pub(crate) fn not_answered(&self, line: LineId, reason: &str) {
+    pub(crate) fn not_answered(&self, line: LineId, failed: Failed<'_>) {
         let mut unanswered = self.unanswered();
         let now = Instant::now();
-        // The first reason stays: one that names a number or a time would be news at each call.
         let calls = unanswered.entry(line).or_insert_with(|| Unanswered {
             since: now,
             last: now,
             calls: 0,
-            reason: reason.to_owned(),
+            causes: BTreeMap::new(),
         });
         calls.last = now;
         calls.calls += 1;
+        let status = status_in(failed.reason);
+        let cause = calls.causes.entry(status).or_insert_with(|| Cause {
+            reason: failed.reason.to_owned(),
+            last: now,
+            calls: 0,
+            burned: 0,
+        });
+        cause.last = now;
+        cause.calls += 1;
+        cause.burned += u32::from(failed.burned);
     }
 
     pub(crate) fn drain(&self) {
@@ -191,13 +225,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_line_is_silent_from_its_first_unanswered_call_to_its_next_answer() {
         let (handle, line) = (Handle::default(), LineId::of(&[b"line"]));
-        handle.not_answered(line, "connection refused");
+        let refused = |reason| Failed {
+            reason,
+            burned: false,
+        };
+        handle.not_answered(line, refused("connection refused"));
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(handle.silences(), [], "it may be a moment");
         tokio::time::advance(Duration::from_secs(3)).await;
-        handle.not_answered(line, "no answer in time");
+        handle.not_answered(line, refused("no answer in time"));
         assert_eq!(handle.silences(), [], "and two may be bad luck");
-        handle.not_answered(line, "no answer in time");
+        handle.not_answered(line, refused("no answer in time"));
         let silence = Silence {
             line,
             lasts: Duration::from_secs(12),
@@ -207,12 +245,36 @@ mod tests {
         handle.answered(line);
         assert_eq!(handle.silences(), []);
         for _ in 0..3 {
-            handle.not_answered(line, "again");
+            handle.not_answered(line, refused("again"));
         }
         assert_eq!(handle.silences(), [], "counted anew");
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(handle.silences().len(), 1);
         tokio::time::advance(Duration::from_secs(400)).await;
         assert_eq!(handle.silences(), [], "nobody has called since");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silence_names_what_costs_most_now() {
+        let (handle, line) = (Handle::default(), LineId::of(&[b"line"]));
+        let fails = |reason: &str, burned, calls| {
+            for _ in 0..calls {
+                handle.not_answered(line, Failed { reason, burned });
+            }
+        };
+        let named = || handle.silences().remove(0).reason;
+        fails("`m` at http://a answered 429: wait 1 s", false, 20);
+        tokio::time::advance(SILENT_FROM).await;
+        assert_eq!(named(), "`m` at http://a answered 429: wait 1 s");
+        fails("`m` at http://a answered 500: 1", true, 1);
+        fails("`m` at http://a answered 500: 2", true, 1);
+        assert_eq!(named(), "`m` at http://a answered 500: 1", "they burn money");
+        tokio::time::advance(HAPPENS_NOW).await;
+        fails("`m` at http://a answered 429: wait 2 s", false, 1);
+        assert_eq!(
+            named(),
+            "`m` at http://a answered 429: wait 1 s",
+            "the others are over"
+        );
     }
 }

@@ -15,7 +15,7 @@ use crate::bench::AttemptContext;
 use crate::examine::examine;
 use crate::gate::CallEnd;
 use crate::large::put_away;
-use crate::line_watch::LineEnd;
+use crate::line_watch::{Failed, LineEnd};
 use crate::meter;
 use crate::run_context::Model;
 use crate::trials::refused_alike;
@@ -109,6 +109,22 @@ impl Called {
             (CallEnd::Answered, End::Settled { actual, .. }) if *actual == Amount::ZERO => LineEnd::Refused,
             (CallEnd::Answered, End::Settled { .. }) => LineEnd::Answered(used),
         })
+    }
+}
+
+impl Called {
+    /// What it came to where it brought no answer.
+    pub(crate) fn failed(&self) -> Option<Failed<'_>> {
+        let (reason, burned) = match &self.end {
+            End::Void { reason, .. } => (reason, false),
+            End::Burn { reason, .. } => (reason, true),
+            End::Settled {
+                actual,
+                outcome: Outcome::Failed { reason },
+            } if *actual == Amount::ZERO => (reason, false),
+            End::Settled { .. } => return None,
+        };
+        Some(Failed { reason, burned })
     }
 }
 

@@ -14,6 +14,7 @@ mod large;
 mod lease;
 mod line_watch;
 mod meter;
+mod pace;
 mod reply;
 mod run_context;
 mod service;

@@ -1,15 +1,19 @@
 //! What a worker has seen of its lines lately: requests, tokens, latencies and errors, in a ring of ten-second parts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gristmill_domain::id::{LineId, RunId};
 use gristmill_ports::limiter::Demand;
 use gristmill_ports::line::{
-    LATENCY_BOUNDS_MS, LINE_OVER_SECONDS, LINE_RUNS_MAX, LINES_MAX, LineReport, LineState, latency_class,
+    FAILURE_CHARS_MAX, FAILURES_MAX, LATENCY_BOUNDS_MS, LINE_OVER_SECONDS, LINE_RUNS_MAX, LINES_MAX,
+    LineFailure, LineReport, LineState, latency_class,
 };
+use gristmill_ports::model::status_in;
 use tokio::time::Instant;
+
+use crate::wait::millis;
 
 /// Time of a part of the ring.
 const PART: Duration = Duration::from_secs(10);
@@ -35,6 +39,71 @@ pub(crate) enum LineEnd {
 }
 
 const ERRORS: [&str; 5] = ["refused", "throttled", "timeout", "failed", "unreadable"];
+
+/// Kinds of failures of a line that are told apart; of more, the one that is longest ago is forgotten.
+const KINDS_MAX: usize = 12;
+
+/// What a call that brought no answer came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failed<'a> {
+    pub(crate) reason: &'a str,
+    /// Nobody knows what it cost.
+    pub(crate) burned: bool,
+}
+
+impl Failed<'_> {
+    /// The HTTP status that was answered, or the class of the failure where nothing was.
+    fn kind(self, end: LineEnd) -> String {
+        match (status_in(self.reason), end.error()) {
+            (Some(status), _) => status.to_string(),
+            (None, Some(error)) => ERRORS[error].to_owned(),
+            (None, None) => "other".to_owned(),
+        }
+    }
+}
+
+/// Failures of one kind.
+#[derive(Debug)]
+struct Kind {
+    /// Calls and those whose cost is unknown, by the part of the ring.
+    parts: VecDeque<(u64, u64, u64)>,
+    last: Instant,
+    reason: String,
+}
+
+impl Kind {
+    fn add(&mut self, number: u64, failed: Failed<'_>) {
+        if self.parts.back().is_none_or(|(part, ..)| *part != number) {
+            self.parts.push_back((number, 0, 0));
+            if self.parts.len() > PARTS {
+                self.parts.pop_front();
+            }
+        }
+        if let Some((_, calls, burned)) = self.parts.back_mut() {
+            *calls += 1;
+            *burned += u64::from(failed.burned);
+        }
+        self.last = Instant::now();
+        self.reason = failed.reason.chars().take(FAILURE_CHARS_MAX).collect();
+    }
+
+    fn report(&self, kind: &str, number: u64) -> LineFailure {
+        let lately = self
+            .parts
+            .iter()
+            .filter(|(part, ..)| number.saturating_sub(*part) < PARTS as u64);
+        let (calls, burned) = lately.fold((0, 0), |(calls, burned), (_, more, lost)| {
+            (calls + more, burned + lost)
+        });
+        LineFailure {
+            kind: kind.to_owned(),
+            calls,
+            burned,
+            ago_ms: millis(self.last.elapsed()),
+            reason: self.reason.clone(),
+        }
+    }
+}
 
 impl LineEnd {
     fn error(self) -> Option<usize> {
@@ -74,6 +143,7 @@ struct Line {
     used: Instant,
     gate: LineGate,
     parts: VecDeque<Part>,
+    failures: BTreeMap<String, Kind>,
 }
 
 /// All lines of a worker that were used lately.
@@ -108,6 +178,7 @@ impl LineWatch {
             used: Instant::now(),
             gate,
             parts: VecDeque::new(),
+            failures: BTreeMap::new(),
         });
         (line.used, line.gate) = (Instant::now(), gate);
         if line.model != model {
@@ -120,8 +191,8 @@ impl LineWatch {
         }
     }
 
-    /// A call ended that took this long.
-    pub(crate) fn ended(&self, id: LineId, end: LineEnd, took: Duration) {
+    /// A call ended that took this long; what it came to where it brought no answer.
+    pub(crate) fn ended(&self, id: LineId, end: LineEnd, took: Duration, failed: Option<Failed<'_>>) {
         let number = self.start.elapsed().as_secs() / PART.as_secs();
         let mut lines = self.lines();
         let Some(line) = lines.get_mut(&id) else {
@@ -131,11 +202,14 @@ impl LineWatch {
         part.requests += 1;
         match end.error() {
             Some(error) => part.errors[error] += 1,
-            None => part.latencies[latency_class(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))] += 1,
+            None => part.latencies[latency_class(millis(took))] += 1,
         }
         if let LineEnd::Answered(usage) = end {
             part.usage.input_tokens += usage.input_tokens;
             part.usage.output_tokens += usage.output_tokens;
+        }
+        if let Some(failed) = failed {
+            line.failed(number, failed.kind(end), failed);
         }
     }
 
@@ -152,6 +226,33 @@ impl LineWatch {
 }
 
 impl Line {
+    fn failed(&mut self, number: u64, kind: String, failed: Failed<'_>) {
+        if self.failures.len() >= KINDS_MAX
+            && !self.failures.contains_key(&kind)
+            && let Some(oldest) = self
+                .failures
+                .iter()
+                .min_by_key(|(_, kind)| kind.last)
+                .map(|(name, _)| name.clone())
+        {
+            self.failures.remove(&oldest);
+        }
+        let kind = self.failures.entry(kind).or_insert_with(|| Kind {
+            parts: VecDeque::new(),
+            last: Instant::now(),
+            reason: String::new(),
+        });
+        kind.add(number, failed);
+    }
+
+    fn failures(&self, number: u64) -> Vec<LineFailure> {
+        let each = self.failures.iter().map(|(name, kind)| kind.report(name, number));
+        let mut failures: Vec<LineFailure> = each.filter(|failure| failure.calls > 0).collect();
+        failures.sort_by_cached_key(LineFailure::order);
+        failures.truncate(FAILURES_MAX);
+        failures
+    }
+
     fn part(&mut self, number: u64) -> &mut Part {
         if self.parts.back().is_none_or(|part| part.number != number) {
             while self.parts.len() >= PARTS {
@@ -183,9 +284,10 @@ impl Line {
                 (LineState::LeftAlone, None) => LineState::Trying,
                 (state, _) => state,
             },
-            wait_ms: waits.and_then(|wait| u64::try_from(wait.as_millis()).ok()),
+            wait_ms: waits.map(millis),
             in_flight: self.gate.in_flight,
             latencies: vec![0; LATENCY_BOUNDS_MS.len() + 1],
+            failures: self.failures(number),
             ..LineReport::default()
         };
         for part in &self.parts {
@@ -224,13 +326,18 @@ mod tests {
     async fn a_minute_of_requests_and_ten_of_latencies_are_told() {
         let (watch, line) = (LineWatch::default(), LineId::of(&[b"line"]));
         let run = RunId::of(&[b"run"]);
-        watch.ended(line, LineEnd::Failed, Duration::ZERO);
+        watch.ended(line, LineEnd::Failed, Duration::ZERO, None);
         assert_eq!(watch.report(), [], "nobody has used it");
         watch.see(line, "m", run, LineGate::default());
         for _ in 0..3 {
-            watch.ended(line, LineEnd::Answered(usage(10, 4)), Duration::from_millis(150));
+            watch.ended(
+                line,
+                LineEnd::Answered(usage(10, 4)),
+                Duration::from_millis(150),
+                None,
+            );
         }
-        watch.ended(line, LineEnd::Throttled, Duration::from_millis(9));
+        watch.ended(line, LineEnd::Throttled, Duration::from_millis(9), None);
         let told = watch.report().remove(0);
         assert_eq!((told.model.as_str(), &told.runs[..]), ("m", &[run][..]));
         assert_eq!(
@@ -244,6 +351,69 @@ mod tests {
         assert_eq!((told.requests, told.latencies.iter().sum::<u32>()), (0, 3));
         tokio::time::advance(Duration::from_secs(700)).await;
         assert_eq!(watch.report(), [], "forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_now_and_costs_most_is_told_first() {
+        let (watch, line) = (LineWatch::default(), LineId::of(&[b"line"]));
+        watch.see(line, "m", RunId::of(&[b"run"]), LineGate::default());
+        let fails = |end, reason: &str, burned, calls| {
+            for _ in 0..calls {
+                let failed = Some(Failed { reason, burned });
+                watch.ended(line, end, Duration::ZERO, failed);
+            }
+        };
+        fails(
+            LineEnd::Throttled,
+            "`m` at http://a answered 429: slow down",
+            false,
+            50,
+        );
+        let told = || -> Vec<(String, u64, u64)> {
+            let failures = watch.report().remove(0).failures;
+            failures
+                .into_iter()
+                .map(|one| (one.kind, one.calls, one.burned))
+                .collect()
+        };
+        assert_eq!(told(), [("429".to_owned(), 50, 0)]);
+        fails(LineEnd::Failed, "`m` at http://a answered 500: no", true, 2);
+        fails(LineEnd::TimedOut, "`m` did not answer within 9 s", true, 1);
+        let expected = |kinds: [(&str, u64, u64); 3]| {
+            kinds
+                .map(|(kind, calls, burned)| (kind.to_owned(), calls, burned))
+                .to_vec()
+        };
+        assert_eq!(
+            told(),
+            expected([("500", 2, 2), ("timeout", 1, 1), ("429", 50, 0)])
+        );
+        tokio::time::advance(Duration::from_secs(120)).await;
+        watch.see(line, "m", RunId::of(&[b"run"]), LineGate::default());
+        fails(
+            LineEnd::Throttled,
+            "`m` at http://a answered 429: slower",
+            false,
+            1,
+        );
+        assert_eq!(
+            told(),
+            expected([("429", 51, 0), ("500", 2, 2), ("timeout", 1, 1)]),
+            "only that one happens now"
+        );
+        let latest = watch.report().remove(0).failures.remove(0);
+        assert_eq!(latest.reason, "`m` at http://a answered 429: slower");
+        for status in 500..600 {
+            let reason = format!("`m` at http://a answered {status}: {}", "x".repeat(500));
+            fails(LineEnd::Failed, &reason, true, 1);
+        }
+        let failures = watch.report().remove(0).failures;
+        assert_eq!(failures.len(), FAILURES_MAX);
+        assert!(
+            failures
+                .iter()
+                .all(|one| one.reason.chars().count() == FAILURE_CHARS_MAX)
+        );
     }
 
     #[tokio::test(start_paused = true)]

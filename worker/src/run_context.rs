@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use gristmill_domain::chat::Price;
 use gristmill_domain::id::RunId;
 use gristmill_domain::job::Filter;
+use gristmill_domain::stage::Stage;
 use gristmill_domain::validator::Checker;
 use gristmill_ports::batch::BatchModel;
 use gristmill_ports::blob::Blobs;
@@ -59,7 +60,7 @@ pub struct BatchLine {
 /// Why there is no context for a run. Each has one answer at the queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoContext {
-    /// The run cannot be worked on here yet: it is unknown so far, or cannot be read. The task is deferred.
+    /// The run cannot be worked on here yet: it is unknown so far, or cannot be read. The task is left to others.
     #[error("the run cannot be worked on yet: {0}")]
     NotYet(String),
     /// The run can never be worked on here: its messages are dead letters.
@@ -79,6 +80,11 @@ pub trait RunContexts: Send + Sync {
 
     /// Tasks of the run need what this worker cannot do: people who wonder why it leaves them should know.
     fn lacks(&self, _run: RunId, _need: &str) {}
+
+    /// True where another worker may do what this one cannot do of the run's tasks in this stage.
+    async fn others(&self, _run: RunId, _stage: Stage) -> bool {
+        true
+    }
 }
 
 /// The context of the one run that a process works on.

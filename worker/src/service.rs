@@ -9,17 +9,19 @@ use gristmill_domain::work::abilities;
 use gristmill_ports::batch::BatchJobs;
 use gristmill_ports::ledger::Ledger;
 use gristmill_ports::limiter::Limiter;
-use gristmill_ports::queue::Consumer;
+use gristmill_ports::queue::{self, Consumer, Delivery};
 use gristmill_ports::trace::{Propagator, Untraced};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::{Ready, Received};
 use crate::batch_lane::BatchLane;
 use crate::bench::Bench;
 use crate::board::Handle;
 use crate::gate::Gates;
 use crate::meter;
+use crate::pace::Pace;
 use crate::run_context::RunContexts;
 use crate::trials::Trials;
 use crate::unreadable::Unreadable;
@@ -137,6 +139,7 @@ impl Worker {
 
 async fn pump(bench: Arc<Bench>, mut source: Source, stop: CancellationToken, grace: Duration) {
     let free = Arc::new(Semaphore::new(source.slots));
+    let (stage, pace) = (source.stage, Arc::new(Pace::default()));
     let mut attempts = JoinSet::new();
     loop {
         // A message is taken only when a slot is free to work on it.
@@ -147,22 +150,44 @@ async fn pump(bench: Arc<Bench>, mut source: Source, stop: CancellationToken, gr
                 Err(_) => break,
             },
         };
-        let delivery = tokio::select! {
+        let looks = pace.looks();
+        let taken = tokio::select! {
             () = stop.cancelled() => break,
-            next = source.consumer.next() => match next {
-                Ok(Some(delivery)) => delivery,
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "no more messages can be had");
-                    break;
-                }
-            },
+            taken = take(source.consumer.as_mut(), &pace, looks) => taken,
         };
-        let bench = Arc::clone(&bench);
-        attempts.spawn(async move {
-            bench.work_on(delivery).await;
-            drop(slot);
-        });
+        let delivery = match taken {
+            Ok(Taken::Message(delivery)) => delivery,
+            Ok(Taken::Nothing) => continue,
+            Ok(Taken::Gone) => break,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "no more messages can be had"
+                );
+                break;
+            }
+        };
+        let (bench, of_attempt) = (Arc::clone(&bench), Arc::clone(&pace));
+        if looks {
+            // What this one turns out to be decides when to look again.
+            let ready = tokio::select! {
+                () = stop.cancelled() => break,
+                ready = receive(&bench, stage, delivery, &pace) => ready,
+            };
+            if let Some(ready) = ready {
+                attempts.spawn(async move {
+                    bench.work_on(ready).await;
+                    drop(slot);
+                });
+            }
+        } else {
+            attempts.spawn(async move {
+                if let Some(ready) = receive(&bench, stage, delivery, &of_attempt).await {
+                    bench.work_on(ready).await;
+                }
+                drop(slot);
+            });
+        }
         while let Some(ended) = attempts.try_join_next() {
             look_for_panic(ended);
         }
@@ -185,6 +210,50 @@ async fn pump(bench: Arc<Bench>, mut source: Source, stop: CancellationToken, gr
             );
         }
         attempts.shutdown().await;
+    }
+}
+
+/// What a queue was asked for.
+enum Taken {
+    Message(Delivery),
+    /// Nothing now: it is asked again.
+    Nothing,
+    /// The queue has gone.
+    Gone,
+}
+
+/// The next message: the one that is sent, or the one that is found where the worker looks for them.
+async fn take(consumer: &mut dyn Consumer, pace: &Pace, looks: bool) -> Result<Taken, queue::Error> {
+    if !looks {
+        return tokio::select! {
+            () = pace.until_left() => Ok(Taken::Nothing),
+            next = consumer.next() => Ok(next?.map_or(Taken::Gone, Taken::Message)),
+        };
+    }
+    tokio::time::sleep(pace.pause()).await;
+    let found = consumer.look().await?;
+    if found.is_none() {
+        pace.empty();
+    }
+    Ok(found.map_or(Taken::Nothing, Taken::Message))
+}
+
+/// Reads a message; what is to be worked on here.
+async fn receive(bench: &Bench, stage: Stage, delivery: Delivery, pace: &Pace) -> Option<Ready> {
+    match bench.receive(stage, delivery).await {
+        Received::Ready(ready) => {
+            pace.found();
+            Some(ready)
+        }
+        Received::Left => {
+            pace.left();
+            None
+        }
+        Received::Deferred => {
+            pace.deferred();
+            None
+        }
+        Received::Gone => None,
     }
 }
 

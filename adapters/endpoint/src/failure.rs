@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use gristmill_domain::refusal::is_about_one_prompt;
-use gristmill_ports::model::{CallError, Scope};
+use gristmill_ports::model::{CallError, Scope, answered_with};
 
 /// How providers say that an account has no money or quota left: OpenAI with 429 or 400, Anthropic with 400, 402 or 403.
 const EXHAUSTED: &[&str] = &[
@@ -105,7 +105,7 @@ pub(crate) fn refused(refused: Refused<'_>, place: &str) -> CallError {
         message,
         billed_on_error,
     } = refused;
-    let reason = format!("{place} answered {status}: {message}");
+    let reason = answered_with(place, status, message);
     let scope = match status {
         402 => Scope::Quota,
         429 if message.contains(BY_THE_DAY) => Scope::Quota,

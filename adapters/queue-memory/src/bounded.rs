@@ -66,6 +66,15 @@ impl<T> Bounded<T> {
         self.arrived.add_permits(1);
     }
 
+    /// Puts a message that was taken behind those that wait.
+    pub(crate) fn put_back(&self, message: T) {
+        self.line().push_back(Waiting {
+            message,
+            _place: None,
+        });
+        self.arrived.add_permits(1);
+    }
+
     /// Nobody waits from now on.
     pub(crate) fn close(&self) {
         self.arrived.close();
@@ -104,6 +113,17 @@ impl<T> Seat<T> {
     pub(crate) async fn take(&mut self) -> Option<T> {
         if let Ok(permit) = self.queue.arrived.acquire().await {
             permit.forget();
+        }
+        let next = self.queue.line().pop_front();
+        next.map(|waiting| waiting.message)
+    }
+
+    /// A message that waits now.
+    pub(crate) fn try_take(&mut self) -> Option<T> {
+        match self.queue.arrived.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::NoPermits) => return None,
+            Err(TryAcquireError::Closed) => {}
         }
         let next = self.queue.line().pop_front();
         next.map(|waiting| waiting.message)

@@ -120,9 +120,21 @@ impl Consumer for MemoryConsumer {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return Ok(None);
         };
-        let Some(envelope) = self.seat.take().await else {
+        let taken = self.seat.take().await;
+        Ok(taken.map(|envelope| self.delivery(envelope, slot)))
+    }
+
+    async fn look(&mut self) -> Result<Option<Delivery>, Error> {
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return Ok(None);
         };
+        let taken = self.seat.try_take();
+        Ok(taken.map(|envelope| self.delivery(envelope, slot)))
+    }
+}
+
+impl MemoryConsumer {
+    fn delivery(&self, envelope: Vec<u8>, slot: OwnedSemaphorePermit) -> Delivery {
         let receipt = MemoryReceipt {
             stage: self.stage,
             envelope: Some(envelope.clone()),
@@ -130,11 +142,11 @@ impl Consumer for MemoryConsumer {
             dead: Arc::clone(&self.dead),
             _slot: slot,
         };
-        Ok(Some(Delivery {
+        Delivery {
             waited: None,
             envelope,
             receipt: Box::new(receipt),
-        }))
+        }
     }
 }
 
@@ -151,6 +163,13 @@ struct MemoryReceipt {
 impl Receipt for MemoryReceipt {
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
         self.envelope = None;
+        Ok(())
+    }
+
+    async fn put_back(mut self: Box<Self>) -> Result<(), Error> {
+        if let Some(envelope) = self.envelope.take() {
+            self.queue.put_back(envelope);
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The broker as the program sees it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,6 +46,7 @@ impl Broker {
             vhost: addresses
                 .first()
                 .map_or_else(String::new, |address| address.0.vhost.clone()),
+            takes_only: AtomicBool::new(false),
         };
         let broker = Self {
             shared: Arc::new(shared),

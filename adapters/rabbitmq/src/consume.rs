@@ -1,6 +1,7 @@
 //! Consumers of a stage and of the dead letters, and how their messages are settled.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use gristmill_domain::stage::Stage;
@@ -33,10 +34,25 @@ impl RabbitConsumer {
 #[async_trait]
 impl Consumer for RabbitConsumer {
     async fn next(&mut self) -> Result<Option<Delivery>, queue::Error> {
-        let taken = self.feed.next().await.map_err(|error| {
-            let name = self.shared.names.of(Queue::Stage(self.stage));
-            error.at(&name, "gives no messages")
-        })?;
+        let taken = self.feed.next().await;
+        let taken = taken.map_err(|error| self.silent(error))?;
+        Ok(Some(self.delivery(taken)))
+    }
+
+    async fn look(&mut self) -> Result<Option<Delivery>, queue::Error> {
+        let taken = self.feed.look().await;
+        let taken = taken.map_err(|error| self.silent(error))?;
+        Ok(taken.map(|taken| self.delivery(taken)))
+    }
+}
+
+impl RabbitConsumer {
+    fn silent(&self, error: Error) -> queue::Error {
+        let name = self.shared.names.of(Queue::Stage(self.stage));
+        error.at(&name, "gives no messages")
+    }
+
+    fn delivery(&self, taken: Taken) -> Delivery {
         let Taken {
             envelope,
             properties,
@@ -50,18 +66,18 @@ impl Consumer for RabbitConsumer {
             properties,
             hold,
         };
-        Ok(Some(Delivery {
+        Delivery {
             envelope,
             waited,
             receipt: Box::new(receipt),
-        }))
+        }
     }
 }
 
 struct RabbitReceipt {
     shared: Arc<Shared>,
     stage: Stage,
-    /// For the dead letter that it may become.
+    /// For the message that it may become again, here or among the dead letters.
     body: Vec<u8>,
     properties: BasicProperties,
     hold: Hold,
@@ -77,6 +93,34 @@ impl RabbitReceipt {
 impl Receipt for RabbitReceipt {
     async fn ack(self: Box<Self>) -> Result<(), queue::Error> {
         let name = self.name();
+        self.hold
+            .ack()
+            .await
+            .map_err(|error| error.at(&name, "took no acknowledgement"))
+    }
+
+    fn can_put_back(&self) -> bool {
+        !self.shared.takes_only.load(Ordering::Relaxed)
+    }
+
+    /// Published once more with the properties that it came with, then acknowledged: given back, it would come first again, and count as a failed
+    /// delivery. Where publishing fails, it is given back; where the broker refuses it, this is not tried again.
+    async fn put_back(self: Box<Self>) -> Result<(), queue::Error> {
+        let (name, queue) = (self.name(), Queue::Stage(self.stage));
+        let message = Message {
+            properties: self.properties,
+            body: self.body,
+        };
+        let published = self.shared.outlet.publish(queue, vec![message]).await;
+        if let Err(Error::Refused { detail, .. }) = &published
+            && !self.shared.takes_only.swap(true, Ordering::Relaxed)
+        {
+            tracing::info!(
+                detail,
+                "this user may put no message back: what others are to work on goes through the coordinator"
+            );
+        }
+        published.map_err(|error| error.at(&name, "took no message back"))?;
         self.hold
             .ack()
             .await

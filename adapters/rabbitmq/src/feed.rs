@@ -12,7 +12,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, BasicProperties, Channel, Consumer};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -31,6 +33,13 @@ pub(crate) struct Feed {
     open: Option<Subscription>,
     /// Goes on where it was when a call is cancelled.
     opening: Option<BoxFuture<'static, Result<Subscription, Error>>>,
+    /// The subscription that looks have ended, while what it was sent is not taken. Giving that back would count as failed deliveries, which end as
+    /// dead letters where many workers leave a message to others one after the other.
+    ending: Option<Ending>,
+    /// The channel of looks.
+    looks: Option<Arc<Channel>>,
+    /// Goes on where it was when a call is cancelled.
+    looking: Option<BoxFuture<'static, Result<Look, Error>>>,
     retry: Retry,
     hand: Arc<Hand>,
 }
@@ -40,6 +49,18 @@ struct Hand {
     unsettled: AtomicUsize,
     /// When a message was last taken or settled, or the subscription made.
     moved: Mutex<Instant>,
+}
+
+/// A subscription that gets no more messages once the broker has heard of it.
+struct Ending {
+    subscription: Subscription,
+    heard: bool,
+}
+
+/// What a look found, and the channel that it was made on.
+struct Look {
+    channel: Arc<Channel>,
+    found: Option<Delivery>,
 }
 
 struct Subscription {
@@ -72,6 +93,9 @@ impl Feed {
             prefetch,
             open: None,
             opening: None,
+            ending: None,
+            looks: None,
+            looking: None,
             retry,
             hand: Arc::new(Hand {
                 unsettled: AtomicUsize::new(0),
@@ -103,6 +127,9 @@ impl Feed {
 
     /// The next message. Cancelling loses none.
     pub(crate) async fn next(&mut self) -> Result<Taken, Error> {
+        if let Some(taken) = self.sent_before().await {
+            return Ok(taken);
+        }
         loop {
             self.subscribe().await?;
             let Some(subscription) = &mut self.open else {
@@ -121,7 +148,7 @@ impl Feed {
             let failure = match received {
                 // Its channel has gone while it waited here: it comes again, and working on this copy would be for nothing.
                 Some(Ok(delivery)) if !delivery.acker.usable() => continue,
-                Some(Ok(delivery)) => return Ok(subscription.taken(delivery, &self.hand)),
+                Some(Ok(delivery)) => return Ok(taken(&subscription.channel, delivery, &self.hand)),
                 Some(Err(source)) => Error::of("consuming", source),
                 // The broker ends a subscription when its queue is deleted.
                 None => Error::Unroutable {
@@ -130,6 +157,66 @@ impl Feed {
             };
             self.open = None;
             self.retry.failed(failure)?;
+        }
+    }
+}
+
+impl Feed {
+    /// A message that the subscription was sent which looks have ended.
+    async fn sent_before(&mut self) -> Option<Taken> {
+        let ending = self.ending.as_mut()?;
+        if !ending.heard {
+            let tag = ending.subscription.messages.tag();
+            let cancelling = ending
+                .subscription
+                .channel
+                .basic_cancel(tag, BasicCancelOptions::default());
+            // If the broker does not answer, its connection goes, and everything with it.
+            let _gone = timeout(STEP, cancelling).await;
+            ending.heard = true;
+        }
+        while let Some(Some(Ok(delivery))) = ending.subscription.messages.next().now_or_never() {
+            // One whose channel has gone comes again.
+            if delivery.acker.usable() {
+                return Some(taken(&ending.subscription.channel, delivery, &self.hand));
+            }
+        }
+        self.ending = None;
+        None
+    }
+
+    /// One message, if one waits. The subscription ends; what it was sent comes first.
+    pub(crate) async fn look(&mut self) -> Result<Option<Taken>, Error> {
+        self.opening = None;
+        if let Some(subscription) = self.open.take() {
+            self.ending = Some(Ending {
+                subscription,
+                heard: false,
+            });
+        }
+        if let Some(taken) = self.sent_before().await {
+            return Ok(Some(taken));
+        }
+        loop {
+            self.retry.pause().await;
+            let (shared, queue, channel) = (&self.shared, self.queue, &self.looks);
+            let looking = self
+                .looking
+                .get_or_insert_with(|| look(Arc::clone(shared), queue, channel.clone()).boxed());
+            let looked = looking.await;
+            self.looking = None;
+            match looked {
+                Ok(Look { channel, found }) => {
+                    self.retry.worked();
+                    let taken = found.map(|delivery| taken(&channel, delivery, &self.hand));
+                    self.looks = Some(channel);
+                    return Ok(taken);
+                }
+                Err(error) => {
+                    self.looks = None;
+                    self.retry.failed(error)?;
+                }
+            }
         }
     }
 }
@@ -196,6 +283,38 @@ async fn open(shared: Arc<Shared>, queue: Queue, prefetch: u16) -> Result<Subscr
     })
 }
 
+/// Asks the queue for one message, on this channel or a new one.
+async fn look(shared: Arc<Shared>, queue: Queue, channel: Option<Arc<Channel>>) -> Result<Look, Error> {
+    let live = shared.consuming.live().await?;
+    let asking = async {
+        let channel = match channel.filter(|channel| channel.status().connected()) {
+            Some(channel) => channel,
+            None => Arc::new(live.channel().await?),
+        };
+        let name = shared.names.short(queue);
+        let asked = channel.basic_get(name.clone(), BasicGetOptions::default()).await;
+        let (channel, answer) = match asked {
+            Err(source) if reply(&source).is_some_and(|(code, _)| code == NOT_FOUND) => {
+                let channel = Arc::new(live.channel().await?);
+                declare(&channel, &shared.names, queue).await?;
+                let asked = channel.basic_get(name, BasicGetOptions::default()).await;
+                (channel, asked)
+            }
+            asked => (channel, asked),
+        };
+        let failed = |source| Error::of(format!("looking into `{}`", shared.names.of(queue)), source);
+        let found = answer.map_err(failed)?.map(|message| message.delivery);
+        Ok(Look { channel, found })
+    };
+    timeout(STEP, asking).await.unwrap_or_else(|_| {
+        shared.consuming.give_up(&live);
+        Err(Error::TimedOut {
+            doing: "looking for a message".into(),
+            after: STEP,
+        })
+    })
+}
+
 async fn subscribe_on(
     channel: &Channel,
     shared: &Shared,
@@ -219,21 +338,21 @@ async fn subscribe_on(
         .map_err(failed)
 }
 
-impl Subscription {
-    fn taken(&self, delivery: Delivery, hand: &Arc<Hand>) -> Taken {
-        hand.unsettled.fetch_add(1, Ordering::Relaxed);
-        hand.touch();
-        Taken {
-            envelope: delivery.data,
-            properties: delivery.properties,
-            hold: Hold {
-                acker: Some(delivery.acker),
-                _channel: Arc::clone(&self.channel),
-                hand: Arc::clone(hand),
-            },
-        }
+fn taken(channel: &Arc<Channel>, delivery: Delivery, hand: &Arc<Hand>) -> Taken {
+    hand.unsettled.fetch_add(1, Ordering::Relaxed);
+    hand.touch();
+    Taken {
+        envelope: delivery.data,
+        properties: delivery.properties,
+        hold: Hold {
+            acker: Some(delivery.acker),
+            _channel: Arc::clone(channel),
+            hand: Arc::clone(hand),
+        },
     }
+}
 
+impl Subscription {
     /// Ends the subscription and gives back at once what came and was not taken: messages in hand keep the channel open, perhaps for long.
     fn leave(mut self, hand: &Arc<Hand>) {
         // Without a runtime nothing is in hand any more, and the channel ends here.
@@ -247,7 +366,7 @@ impl Subscription {
             // If the broker does not answer, its connection goes, and everything with it.
             let _gone = timeout(STEP, cancelling).await;
             while let Some(Some(Ok(delivery))) = self.messages.next().now_or_never() {
-                drop(self.taken(delivery, &hand));
+                drop(taken(&self.channel, delivery, &hand));
             }
         });
     }
@@ -255,7 +374,8 @@ impl Subscription {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        if let Some(subscription) = self.open.take() {
+        let ending = self.ending.take().map(|ending| ending.subscription);
+        for subscription in self.open.take().into_iter().chain(ending) {
             subscription.leave(&self.hand);
         }
     }

@@ -1,5 +1,6 @@
 //! What a broker's publishers and consumers share.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::link::Link;
@@ -14,4 +15,6 @@ pub(crate) struct Shared {
     pub(crate) consuming: Link,
     pub(crate) outlet: Outlet,
     pub(crate) vhost: String,
+    /// The broker lets this user publish no tasks, as far as that was tried.
+    pub(crate) takes_only: AtomicBool,
 }

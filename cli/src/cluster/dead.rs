@@ -128,8 +128,9 @@ async fn show(remote: &mut Remote, number: u64, output: OutputStyle) -> Result<(
         .first()
         .filter(|letter| letter.number == number)
         .ok_or_else(|| Failure::Input(anyhow!("there is no dead letter {number}")))?;
-    let (task, told) = match Envelope::decode(&letter.envelope) {
+    let (id, task, told) = match Envelope::decode(&letter.envelope) {
         Ok(envelope) => (
+            Some(envelope.task.id.to_string()),
             serde_json::to_value(&envelope.task).unwrap_or_default(),
             format!(
                 "task {} · {}, step {} · {}",
@@ -140,6 +141,7 @@ async fn show(remote: &mut Remote, number: u64, output: OutputStyle) -> Result<(
             ),
         ),
         Err(error) => (
+            None,
             serde_json::Value::Null,
             format!(
                 "{} bytes ({}): {error}",
@@ -150,6 +152,7 @@ async fn show(remote: &mut Remote, number: u64, output: OutputStyle) -> Result<(
     };
     let mut value = value(letter);
     if let Some(fields) = value.as_object_mut() {
+        fields.insert("task_id".into(), id.into());
         fields.insert("task".into(), task);
     }
     print::either(output, &value, &format!("{}\n{told}", line(letter)));

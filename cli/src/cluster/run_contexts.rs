@@ -8,8 +8,9 @@ use anyhow::Context;
 use async_trait::async_trait;
 use gristmill_coordinator::{Start, States};
 use gristmill_domain::id::{ContentId, RunId};
+use gristmill_domain::stage::Stage;
 use gristmill_domain::validator::{Need, Settings};
-use gristmill_ports::register::{REFUSED_MAX, Register};
+use gristmill_ports::register::{REFUSED_MAX, Register, SILENT_FROM, WorkerReport};
 use gristmill_sandbox::{FOLDERS, Files, Opened};
 use gristmill_worker::{NoContext, RunContext, RunContexts, Silence};
 use tempfile::TempDir;
@@ -25,6 +26,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY_DOUBTED: Duration = Duration::from_millis(100);
 /// Time for which it is said that a run was refused: its tasks come again sooner while it lives.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
+/// Time for which a run that cannot be worked on is not tried again: its tasks come back many times a second where no other worker has room.
+const REFUSAL_STANDS: Duration = Duration::from_secs(2);
+/// Time between two looks at what other workers say of themselves.
+const OTHERS_EVERY: Duration = Duration::from_secs(1);
 /// Characters of the reason.
 const REASON_CHARS_MAX: usize = 400;
 
@@ -35,8 +40,18 @@ pub(crate) struct ClusterContexts {
     workshop: Workshop,
     /// Programs that jobs bring along may run here.
     allow_commands: bool,
+    /// This worker's name.
+    worker: String,
     kept: Mutex<HashMap<RunId, Kept>>,
     refused: Mutex<BTreeMap<RunId, Refusal>>,
+    others: tokio::sync::Mutex<Others>,
+}
+
+/// What the other workers said of themselves.
+#[derive(Default)]
+struct Others {
+    looked: Option<Instant>,
+    reports: Vec<WorkerReport>,
 }
 
 struct Kept {
@@ -51,6 +66,8 @@ struct Kept {
 struct Refusal {
     reason: String,
     at: Instant,
+    /// When its context was last tried in vain; `None` where it is single tasks that cannot be worked on.
+    tried: Option<Instant>,
 }
 
 struct Built {
@@ -68,14 +85,17 @@ impl ClusterContexts {
         states: States,
         workshop: Workshop,
         allow_commands: bool,
+        worker: String,
     ) -> Self {
         Self {
             register,
             states,
             workshop,
             allow_commands,
+            worker,
             kept: Mutex::default(),
             refused: Mutex::default(),
+            others: tokio::sync::Mutex::default(),
         }
     }
 
@@ -111,17 +131,26 @@ impl ClusterContexts {
             .collect()
     }
 
-    fn refuse(&self, run: RunId, why: &NoContext) {
+    fn refuse(&self, run: RunId, why: &NoContext, tried: Option<Instant>) {
         let (NoContext::NotYet(reason) | NoContext::Never(reason)) = why;
         let refusal = Refusal {
             reason: reason.clone(),
             at: Instant::now(),
+            tried,
         };
         let before = locked(&self.refused).insert(run, refusal);
         // Each of its tasks meets the same.
         if before.is_none_or(|before| before.reason != *reason || before.at.elapsed() >= REFUSAL_HOLDS) {
-            tracing::warn!(%run, reason, "its tasks are put off");
+            tracing::warn!(%run, reason, "its tasks are left to other workers");
         }
+    }
+
+    /// Why a run could not be worked on a moment ago, with when that was tried.
+    fn refused_lately(&self, run: RunId) -> Option<(NoContext, Instant)> {
+        let refused = locked(&self.refused);
+        let refusal = refused.get(&run)?;
+        let tried = refusal.tried.filter(|tried| tried.elapsed() < REFUSAL_STANDS)?;
+        Some((NoContext::NotYet(refusal.reason.clone()), tried))
     }
 
     /// The context's place; and whether it is time to look if it is still the right one.
@@ -232,6 +261,10 @@ impl ClusterContexts {
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Each change under these locks is a single insert or remove: a panic elsewhere leaves nothing half-done.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -245,13 +278,22 @@ impl RunContexts for ClusterContexts {
             self.look_again(run, &cell).await;
             (cell, _) = self.cell(run);
         }
-        match cell.get_or_try_init(|| self.build(run)).await {
+        let built = cell
+            .get_or_try_init(|| async {
+                // Looked up here: whoever waited for another's try in vain goes by that one.
+                match self.refused_lately(run) {
+                    Some(lately) => Err(lately),
+                    None => self.build(run).await.map_err(|why| (why, Instant::now())),
+                }
+            })
+            .await;
+        match built {
             Ok(built) => {
                 locked(&self.refused).remove(&run);
                 Ok(Arc::clone(&built.context))
             }
-            Err(why) => {
-                self.refuse(run, &why);
+            Err((why, tried)) => {
+                self.refuse(run, &why, Some(tried));
                 Err(why)
             }
         }
@@ -261,7 +303,34 @@ impl RunContexts for ClusterContexts {
         let reason = format!(
             "this worker cannot do `{need}`, and leaves such tasks to others: is it of an older version?"
         );
-        self.refuse(run, &NoContext::NotYet(reason));
+        self.refuse(run, &NoContext::NotYet(reason), None);
+    }
+
+    /// Says so when it is not known: a message that is put back is lost to nobody.
+    async fn others(&self, run: RunId, stage: Stage) -> bool {
+        let mut others = self.others.lock().await;
+        if others
+            .looked
+            .is_none_or(|looked| looked.elapsed() >= OTHERS_EVERY)
+        {
+            let Ok(workers) = self.register.workers().await else {
+                return true;
+            };
+            others.looked = Some(Instant::now());
+            others.reports = workers
+                .into_iter()
+                .filter(|worker| {
+                    let there = worker.silent_ms < millis(SILENT_FROM) && !worker.draining;
+                    there && worker.worker != self.worker
+                })
+                // One that says what this version cannot read may do anything.
+                .map(|worker| serde_json::from_slice(&worker.report).unwrap_or_default())
+                .collect();
+        }
+        others.reports.iter().any(|report| {
+            let takes = report.stages.is_empty() || report.stages.contains(&stage);
+            takes && !report.stopping && !report.refused.contains_key(&run)
+        })
     }
 
     fn doubt(&self, run: RunId) {

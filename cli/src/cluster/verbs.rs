@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use gristmill_coordinator::trace_of;
 use gristmill_domain::amount::MicroUsd;
-use gristmill_domain::words::{many, thousands};
+use gristmill_domain::words::{many, one_line, printable, thousands};
 use gristmill_proto::v1;
 use gristmill_runs::{RunState, history, served};
 
@@ -127,7 +127,7 @@ fn table(runs: &[v1::Run]) -> String {
         .chain(runs.iter().map(|run| {
             [
                 run.run.clone(),
-                run.name.clone(),
+                one_line(&run.name),
                 accepted_of_expected(run),
                 served::status(run).spent(),
                 state_in_list(run),
@@ -154,7 +154,8 @@ fn state_in_list(run: &v1::Run) -> String {
         v1::RunState::Cancelled => String::new(),
         _ => state.way_out,
     };
-    RunState { way_out, ..state }.to_string()
+    let text = RunState { way_out, ..state }.to_string();
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// `412/575`: accepted rows of those that are expected. Of a run that has ended, or has no plan yet, what it has.
@@ -271,10 +272,7 @@ pub(crate) async fn explain(args: &ExplainArgs, output: OutputStyle) -> Result<(
             MicroUsd(worst.usd_micros)
         );
         if !attempt.note.is_empty() {
-            text.push_str(&format!(
-                " · {}",
-                gristmill_domain::words::one_line(&attempt.note)
-            ));
+            text.push_str(&format!(" · {}", one_line(&attempt.note)));
         }
         print::either(output, &value, &text);
     }
@@ -338,6 +336,11 @@ mod tests {
                         27d5  kept                 251  0 calls  cancelled\n\
                         27d5  qa.yaml              567  0 calls  finished\n";
         assert_eq!(listed, expected);
+        let waits = v1::Run {
+            reason: "Redis cannot be used\nhelp: it goes on by itself".to_owned(),
+            ..run("two\nlines", v1::RunState::Waiting, 1, 2)
+        };
+        assert_eq!(table(&[waits]).lines().count(), 2, "a line each");
         assert_eq!(table(&[]), "");
     }
 }

@@ -75,7 +75,7 @@ async fn look(
         told: Vec::new(),
         reason: String::new(),
         last: None,
-        heard: false,
+        away: None,
     };
     loop {
         let gone = match look.once(remote, run).await {
@@ -85,22 +85,48 @@ async fn look(
             }
             Err(status) => status,
         };
-        // A connection that broke has its reason as source; what the coordinator says has none.
-        let away = gone.code() == Code::Unavailable || std::error::Error::source(&gone).is_some();
-        if away && std::mem::take(&mut look.heard) {
-            pauses.reset();
-            look.away();
+        let Some(away) = Away::of(&gone) else {
+            return Err(refused(&gone));
+        };
+        if look.away != Some(away) {
+            if look.away.is_none() {
+                pauses.reset();
+            }
+            look.away(away, gone.message());
         }
-        match pauses.next_backoff().filter(|_| away) {
+        match pauses.next_backoff() {
             Some(pause) => tokio::time::sleep(pause).await,
-            None if away => {
+            None => {
+                let long = duration(AWAY_MAX.as_secs());
+                let what = match away {
+                    Away::Coordinator => "no coordinator has answered",
+                    Away::Behind => "the coordinator answers, and has not shown the run",
+                };
                 return Err(Failure::Other(anyhow!(
-                    "no coordinator has answered for about {}: {}",
-                    duration(AWAY_MAX.as_secs()),
+                    "{what} for about {long}: {}",
                     gone.message()
                 )));
             }
-            None => return Err(refused(&gone)),
+        }
+    }
+}
+
+/// What does not answer a watcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Away {
+    /// The coordinator.
+    Coordinator,
+    /// What it needs, as it says itself.
+    Behind,
+}
+
+impl Away {
+    /// `None` of a refusal: asking again would not help.
+    fn of(gone: &Status) -> Option<Self> {
+        // A connection that broke has its reason as source; what the coordinator says has none.
+        match std::error::Error::source(gone) {
+            Some(_) => Some(Self::Coordinator),
+            None => (gone.code() == Code::Unavailable).then_some(Self::Behind),
         }
     }
 }
@@ -114,19 +140,33 @@ struct Look<'a> {
     /// Why it was last said to stand still.
     reason: String,
     last: Option<v1::Run>,
-    /// A coordinator has said something since this was last asked.
-    heard: bool,
+    /// What does not answer, as the watcher was told; `None` while the run is shown.
+    away: Option<Away>,
 }
 
 impl Look<'_> {
-    /// Says that the coordinator is gone: what was seen last is no progress any more.
-    fn away(&mut self) {
+    /// Says what is gone, in the coordinator's words where it answers: what was seen last is no progress any more.
+    fn away(&mut self, away: Away, says: &str) {
         let long = duration(AWAY_MAX.as_secs());
-        self.view.warn(&format!("the coordinator does not answer, and is asked again for {long}; another one shows the run as well (`--server`)"
-        ));
+        let (text, phase) = match away {
+            Away::Coordinator => (
+                format!(
+                    "the coordinator does not answer, and is asked again for {long}; another one shows the run as well (`--server`)"
+                ),
+                "coordinator away",
+            ),
+            Away::Behind => (
+                format!(
+                    "the coordinator answers, and does not show the run now; it is asked again for {long}: {says}"
+                ),
+                "as last seen",
+            ),
+        };
+        self.view.warn(&text);
         self.progress
-            .send_modify(|progress| "coordinator away".clone_into(&mut progress.phase));
+            .send_modify(|progress| phase.clone_into(&mut progress.phase));
         self.told.clear();
+        self.away = Some(away);
     }
 
     /// Watches by one stream, until the run ends or stands still, or the stream breaks.
@@ -134,7 +174,7 @@ impl Look<'_> {
         let request = v1::WatchRunRequest { run: run.to_owned() };
         let mut states = remote.watch_run(request).await?.into_inner();
         while let Some(state) = states.message().await? {
-            self.heard = true;
+            self.away = None;
             self.progress.send_replace(progress_of(&state));
             if state.obstacles != self.told {
                 self.told.clone_from(&state.obstacles);
@@ -196,5 +236,19 @@ fn progress_of(run: &v1::Run) -> Progress {
         held_back: shown.held_back,
         embedded: (shown.embedded, shown.embedded_all),
         ..Progress::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_away_is_told_apart() {
+        let broken = Status::from_error(Box::new(std::io::Error::other("connection reset")));
+        assert_eq!(Away::of(&broken), Some(Away::Coordinator));
+        let redis = Status::unavailable("Redis cannot be reached");
+        assert_eq!(Away::of(&redis), Some(Away::Behind));
+        assert_eq!(Away::of(&Status::not_found("no such run")), None);
     }
 }

@@ -52,11 +52,13 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
         key_folder: args.key_folder.clone(),
     };
     let workshop = Workshop::new(place, args.endpoints.clone(), View::new(ProgressStyle::Plain));
+    let name = args.name.clone().unwrap_or_else(|| super::name("worker"));
     let contexts = Arc::new(ClusterContexts::new(
         Arc::clone(&servers.register),
         servers.states.clone(),
         workshop,
         args.allow_commands,
+        name.clone(),
     ));
     let limiter = Arc::new(RedisLimiter::new(servers.redis.clone()));
     let options = Options {
@@ -75,7 +77,7 @@ pub(crate) async fn work(args: &WorkerArgs) -> Result<(), Failure> {
     stages.sort();
     stages.dedup();
     let about = About {
-        name: args.name.clone().unwrap_or_else(|| super::name("worker")),
+        name,
         stages,
         slots: args.slots,
         handle: worker.handle(),

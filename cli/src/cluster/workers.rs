@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gristmill_domain::words::duration;
-use gristmill_ports::line::{LineReport, LineState};
+use gristmill_ports::line::{LineFailure, LineReport, LineState};
 use gristmill_ports::register::{SILENT_FROM, WorkerReport};
 use gristmill_proto::{stage_of, v1};
 
@@ -86,6 +86,17 @@ fn line_of(line: v1::LineReport) -> LineReport {
         output_tokens: line.output_tokens,
         latencies: line.latencies,
         errors: line.errors.into_iter().collect(),
+        failures: line.failures.into_iter().map(failure_of).collect(),
+    }
+}
+
+fn failure_of(failure: v1::LineFailure) -> LineFailure {
+    LineFailure {
+        kind: failure.kind,
+        calls: failure.calls,
+        burned: failure.burned,
+        ago_ms: failure.ago_ms,
+        reason: failure.reason,
     }
 }
 

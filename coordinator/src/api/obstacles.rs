@@ -22,8 +22,8 @@ pub enum Standstill {
     PutOff,
 }
 
-/// Drained workers that are named where no other is there.
-const DRAINED_NAMED: usize = 3;
+/// Workers that are named: drained ones where no other is there, and those that say the same.
+const NAMED: usize = 3;
 
 /// What keeps tasks waiting.
 struct Obstacle {
@@ -33,6 +33,8 @@ struct Obstacle {
     /// Workers that say so, and those that were asked.
     workers: u32,
     of: u32,
+    /// Names of workers that say so.
+    names: Vec<String>,
 }
 
 /// Why a run stands still, by what its workers last said; `None` where its tasks are done.
@@ -55,6 +57,7 @@ pub(super) fn obstacles(
             reason: obstacle.reason,
             workers: obstacle.workers,
             of: obstacle.of,
+            names: obstacle.names,
         })
         .collect()
 }
@@ -68,11 +71,16 @@ fn find(
     let (silent, heard): (Vec<&Worker>, Vec<&Worker>) = workers
         .iter()
         .partition(|worker| Duration::from_millis(worker.silent_ms) >= SILENT_FROM);
-    let there: Vec<WorkerReport> = heard
+    let there: Vec<(&str, WorkerReport)> = heard
         .iter()
         .filter(|worker| !worker.draining)
-        .filter_map(|worker| serde_json::from_slice(&worker.report).ok())
-        .filter(|report: &WorkerReport| !report.stopping)
+        .filter_map(|worker| {
+            Some((
+                worker.worker.as_str(),
+                serde_json::from_slice(&worker.report).ok()?,
+            ))
+        })
+        .filter(|(_, report): &(&str, WorkerReport)| !report.stopping)
         .collect();
     let of = there.len() as u32;
     let mut found = Vec::new();
@@ -84,10 +92,11 @@ fn find(
             reason: no_worker(drained),
             workers: 0,
             of,
+            names: Vec::new(),
         });
     }
     for stage in waits.into_iter().filter(|_| of > 0) {
-        if !there.iter().any(|report| report.stages.contains(&stage)) {
+        if !there.iter().any(|(_, report)| report.stages.contains(&stage)) {
             let reason =
                 format!("no worker takes {stage} tasks: start one with `gristmill worker --stages {stage}`");
             found.push(Obstacle {
@@ -95,19 +104,23 @@ fn find(
                 reason,
                 workers: of,
                 of,
+                names: Vec::new(),
             });
         }
     }
-    let mut said: BTreeMap<&str, u32> = BTreeMap::new();
-    for reason in there.iter().filter_map(|report| report.refused.get(&run)) {
-        *said.entry(reason).or_default() += 1;
+    let mut said: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, report) in &there {
+        if let Some(reason) = report.refused.get(&run) {
+            said.entry(reason).or_default().push(name);
+        }
     }
-    let put_off = said.values().sum::<u32>() == of;
-    found.extend(said.into_iter().map(|(reason, workers)| Obstacle {
+    let put_off = said.values().map(Vec::len).sum::<usize>() == there.len();
+    found.extend(said.into_iter().map(|(reason, names)| Obstacle {
         standstill: put_off.then_some(Standstill::PutOff),
         reason: reason.to_owned(),
-        workers,
+        workers: names.len() as u32,
         of,
+        names: names.into_iter().take(NAMED).map(str::to_owned).collect(),
     }));
     found.extend(silent.iter().filter_map(|worker| {
         let report: WorkerReport = serde_json::from_slice(&worker.report).ok()?;
@@ -121,6 +134,7 @@ fn find(
             reason,
             workers: 0,
             of: 0,
+            names: Vec::new(),
         })
     }));
     // Stable: a stage without workers stays before what as many say.
@@ -137,12 +151,8 @@ fn no_worker(drained: &[String]) -> String {
             "`{one}` was drained, and takes tasks again once it is started after `gristmill undrain {one}`"
         ),
         many => {
-            let names: Vec<String> = many
-                .iter()
-                .take(DRAINED_NAMED)
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let more = match many.len().saturating_sub(DRAINED_NAMED) {
+            let names: Vec<String> = many.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+            let more = match many.len().saturating_sub(NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
@@ -275,6 +285,7 @@ mod tests {
         let open = open(&[Stage::Generate]);
         let found = obstacles(run, &open, &workers, &[]);
         assert_eq!(words(&found), [(key, 2, 4), ("no room", 1, 4)]);
+        assert_eq!(found[0].names, ["w", "w"], "people know where to look");
         assert_eq!(standstill(run, &open, &workers), None, "the fourth does them");
         assert_eq!(
             standstill(run, &open, &workers[..3]),

@@ -1,12 +1,13 @@
 //! Runs, workers and dead letters as the service shows them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState, Attempt, AttemptState};
 use gristmill_ports::ledger::Error as LedgerError;
-use gristmill_ports::line::LineReport;
-use gristmill_ports::register::{self, DeadLetter, Run, Worker, WorkerReport};
+use gristmill_ports::line::{LineFailure, LineReport};
+use gristmill_ports::register::{self, DeadLetter, Run, SILENT_FROM, Worker, WorkerReport};
 use gristmill_proto::v1;
 use tonic::Status;
 
@@ -37,6 +38,9 @@ impl Api {
             Err(error) => return Err(ledger_status(&error)),
         };
         let mut shown = shown(run, account.as_ref(), stored.as_ref());
+        if run.ending.is_none() {
+            shown.failures = failures(run.run, &workers.there);
+        }
         if shown.reason.is_empty() {
             shown.reason = self.stops(run, shown.state());
         }
@@ -74,9 +78,16 @@ impl Api {
             return format!("{}; it goes on by itself once that is mended", faults.join("; "));
         }
         let progress: Progress = serde_json::from_slice(&run.report).unwrap_or_default();
-        match progress.stopped.as_str() {
-            "" => String::new(),
-            stopped => format!("it stopped and {again}: {stopped}"),
+        let reads = match (progress.taken_up, state) {
+            (true, v1::RunState::Running) => {
+                "a coordinator has taken it up and reads what is stored: rows are as they were told before that"
+            }
+            (true | false, _) => "",
+        };
+        match (progress.stopped.as_str(), reads) {
+            ("", reads) => reads.to_owned(),
+            (stopped, "") => format!("it stopped and {again}: {stopped}"),
+            (stopped, reads) => format!("it stopped and {again}: {stopped}; {reads}"),
         }
     }
 
@@ -132,6 +143,7 @@ fn shown(run: &Run, account: Option<&Account>, ending: Option<&Ending>) -> v1::R
         held: Some(books.started.into()),
         account: account.map(v1::Account::from),
         obstacles: Vec::new(),
+        failures: Vec::new(),
         dataset: String::new(),
     }
 }
@@ -249,7 +261,56 @@ fn line(line: LineReport) -> v1::LineReport {
         output_tokens: line.output_tokens,
         latencies: line.latencies,
         errors: line.errors.into_iter().collect(),
+        failures: line.failures.into_iter().map(failure).collect(),
     }
+}
+
+fn failure(failure: LineFailure) -> v1::LineFailure {
+    v1::LineFailure {
+        kind: failure.kind,
+        calls: failure.calls,
+        burned: failure.burned,
+        ago_ms: failure.ago_ms,
+        reason: failure.reason,
+    }
+}
+
+/// What workers that are there say of calls to the run's models that failed, added up: of each model what matters most first.
+fn failures(run: RunId, workers: &[Worker]) -> Vec<v1::ModelFailure> {
+    let mut all: BTreeMap<(String, String), LineFailure> = BTreeMap::new();
+    for worker in workers {
+        if Duration::from_millis(worker.silent_ms) >= SILENT_FROM {
+            continue;
+        }
+        let Ok(report) = serde_json::from_slice::<WorkerReport>(&worker.report) else {
+            continue;
+        };
+        for line in report.lines.into_iter().filter(|line| line.runs.contains(&run)) {
+            for mut failure in line.failures {
+                failure.ago_ms += worker.silent_ms;
+                let kind = failure.kind.clone();
+                let sum = all
+                    .entry((line.model.clone(), kind.clone()))
+                    .or_insert_with(|| LineFailure {
+                        kind,
+                        ..LineFailure::default()
+                    });
+                sum.add(failure);
+            }
+        }
+    }
+    let mut sorted: Vec<(String, LineFailure)> = all
+        .into_iter()
+        .map(|((model, _), failure)| (model, failure))
+        .collect();
+    sorted.sort_by_cached_key(|(model, failure)| (model.clone(), failure.order()));
+    sorted
+        .into_iter()
+        .map(|(model, told)| v1::ModelFailure {
+            model,
+            failure: Some(failure(told)),
+        })
+        .collect()
 }
 
 pub(super) fn letter(dead_letter: DeadLetter) -> v1::DeadLetter {
@@ -270,8 +331,6 @@ pub(super) fn letter(dead_letter: DeadLetter) -> v1::DeadLetter {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use gristmill_domain::amount::Limit;
     use gristmill_ports::ledger::NewAccount;
 
@@ -311,6 +370,67 @@ mod tests {
         ] {
             assert_eq!(seen(&account, holder, stored), shown, "{holder:?} {stored:?}");
         }
+    }
+
+    #[test]
+    fn what_fails_now_and_costs_most_comes_first_of_each_model() {
+        let run = RunId::of(&[b"run"]);
+        let failure = |kind: &str, calls, burned, ago_ms| LineFailure {
+            kind: kind.to_owned(),
+            calls,
+            burned,
+            ago_ms,
+            reason: format!("answered {kind}, {ago_ms} ms ago"),
+        };
+        let worker = |silent_ms, runs: &[RunId], failures: &[LineFailure]| Worker {
+            worker: "w".to_owned(),
+            report: serde_json::to_vec(&WorkerReport {
+                lines: vec![LineReport {
+                    model: "teacher".to_owned(),
+                    runs: runs.to_vec(),
+                    failures: failures.to_vec(),
+                    ..LineReport::default()
+                }],
+                ..WorkerReport::default()
+            })
+            .unwrap(),
+            since_ms: 1,
+            beat_ms: 2,
+            silent_ms,
+            draining: false,
+        };
+        let seen = failures(
+            run,
+            &[
+                worker(
+                    0,
+                    &[run],
+                    &[failure("429", 900, 0, 2_000), failure("502", 40, 40, 300_000)],
+                ),
+                worker(1_000, &[run], &[failure("500", 7, 7, 1_000)]),
+                worker(0, &[run], &[failure("500", 5, 5, 4_000)]),
+                worker(0, &[RunId::of(&[b"other"])], &[failure("500", 1, 1, 0)]),
+                worker(60_000, &[run], &[failure("500", 1, 1, 0)]),
+            ],
+        );
+        let told: Vec<_> = seen
+            .iter()
+            .map(|seen| seen.failure.as_ref().unwrap())
+            .map(|told| (told.kind.as_str(), told.calls, told.burned, told.ago_ms))
+            .collect();
+        // A worker that is lost, and what other runs' calls came to, count for nothing.
+        assert_eq!(
+            told,
+            [
+                ("500", 12, 12, 2_000),
+                ("429", 900, 0, 2_000),
+                ("502", 40, 40, 300_000)
+            ]
+        );
+        assert_eq!(
+            seen[0].failure.as_ref().unwrap().reason,
+            "answered 500, 1000 ms ago"
+        );
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Coordinator for Api {
                 progress.concepts.clear();
                 progress.recipes.clear();
             }
+            run.failures.clear();
             runs.push(run);
         }
         Ok(Response::new(v1::ListRunsResponse { runs }))
@@ -158,7 +159,10 @@ impl Coordinator for Api {
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let who = self.audit.look(&request, Method::WatchRun)?;
         let run = self.id_of(&request.get_ref().run).await?;
-        let first = self.one(run).await?;
+        let first = v1::Run {
+            failures: Vec::new(),
+            ..self.one(run).await?
+        };
         // A slow reader skips states; it never makes this side hold them.
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let looking = self.clone();
@@ -181,7 +185,12 @@ impl Coordinator for Api {
                     if looking.audit.access().role(&who).is_none() {
                         break Err(Status::unauthenticated("the token is not known here any more"));
                     }
-                    match looking.one(run).await {
+                    // How long ago a call failed is news at every look.
+                    let seen = looking.one(run).await.map(|run| v1::Run {
+                        failures: Vec::new(),
+                        ..run
+                    });
+                    match seen {
                         Ok(run) if run == last => {}
                         Ok(run) => {
                             last = run.clone();

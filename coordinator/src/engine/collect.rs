@@ -160,6 +160,10 @@ impl Engine<'_, '_> {
                 .await?;
             meter::absorbed(ids.len());
             self.site.progress.send_if_modified(Progress::recover);
+            if !self.replays {
+                // As far as what was told before is not read again by now, it was lost.
+                self.site.progress.send_if_modified(Progress::caught_up);
+            }
         }
         Ok(())
     }

@@ -29,10 +29,12 @@ pub(super) fn taken_up(events: &Events, last: Option<Progress>) -> Progress {
         alerts: adopted.into_iter().collect(),
         ..Progress::default()
     });
+    let told_before = (last.decided.max(last.settled) > 0).then(|| Box::new(last.clone()));
     Progress {
         alerts: last.alerts,
         stopped: last.stopped,
         cancelled: last.cancelled,
+        told_before,
         ..Progress::default()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gristmill_domain::job::ModelSpec;
 use gristmill_domain::words::{duration, thousands};
-use gristmill_ports::line::{LineState, latency_quantile};
+use gristmill_ports::line::{LineFailure, LineState, latency_quantile};
 use gristmill_ports::register::SILENT_FROM;
 use gristmill_proto::v1;
 use maud::{Markup, html};
@@ -22,6 +22,8 @@ struct Fleet {
     output_tokens: u64,
     latencies: Vec<u32>,
     errors: BTreeMap<String, u64>,
+    /// The same by what was answered.
+    failures: BTreeMap<String, LineFailure>,
     /// Workers by how the line stands at them.
     states: BTreeMap<LineState, u64>,
     /// The longest time for which one of them makes no calls, milliseconds.
@@ -59,6 +61,22 @@ impl Fleet {
         }
         for (class, errors) in &line.errors {
             *self.errors.entry(class.clone()).or_default() += errors;
+        }
+        for told in &line.failures {
+            let sum = self
+                .failures
+                .entry(told.kind.clone())
+                .or_insert_with(|| LineFailure {
+                    kind: told.kind.clone(),
+                    ..LineFailure::default()
+                });
+            sum.add(LineFailure {
+                kind: told.kind.clone(),
+                calls: told.calls,
+                burned: told.burned,
+                ago_ms: told.ago_ms.saturating_add(silent_ms),
+                reason: told.reason.clone(),
+            });
         }
         *self.states.entry(LineState::of_name(&line.state)).or_default() += 1;
         let wait = line.wait_ms.map_or(0, |wait| wait.saturating_sub(silent_ms));
@@ -183,9 +201,18 @@ fn errors(fleet: &Fleet) -> Markup {
         @if all == 0 { "0" }
         @else {
             (thousands(all)) " (" (percent(all, all + fleet.answered())) ")"
+            @for failure in statuses(fleet) { div.quiet { "HTTP " (Shown(&failure.kind)) " " (thousands(failure.calls)) @if failure.burned > 0 { ", " (thousands(failure.burned)) " burned" } } }
             @for (class, errors) in &fleet.errors { div.quiet { (class_in_words(class)) " " (thousands(*errors)) } }
         }
     }
+}
+
+/// Failures that an HTTP status was answered with: what happens now and costs most comes first.
+fn statuses(fleet: &Fleet) -> Vec<&LineFailure> {
+    let answered = |failure: &&LineFailure| failure.kind.bytes().all(|byte| byte.is_ascii_digit());
+    let mut statuses: Vec<&LineFailure> = fleet.failures.values().filter(answered).collect();
+    statuses.sort_by_cached_key(|failure| failure.order());
+    statuses
 }
 
 fn class_in_words(class: &str) -> &str {
@@ -214,6 +241,12 @@ mod tests {
             requests: 30,
             latencies: vec![1, 2],
             errors: [("timeout".to_owned(), 1)].into(),
+            failures: vec![v1::LineFailure {
+                kind: "500".to_owned(),
+                calls: 4,
+                burned: 3,
+                ..v1::LineFailure::default()
+            }],
             ..v1::LineReport::default()
         };
         let worker = |silent_ms, lines| v1::Worker {
@@ -244,6 +277,8 @@ mod tests {
             fleet.states,
             [(LineState::Open, 1), (LineState::LeftAlone, 1)].into()
         );
+        let failed = errors(fleet).into_string();
+        assert!(failed.contains("HTTP 500 8, 6 burned"), "{failed}");
         let shown = state(fleet).into_string();
         assert!(
             shown.contains("left alone") && shown.contains("at 1 of 2, for another 4s"),

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use crate::app::App;
 use crate::live::Asked;
 use crate::samples::Pace;
-use crate::text::money;
+use crate::text::{money, percent};
 use crate::visitor::Visitor;
 
 impl FromRequestParts<Arc<App>> for Asked {
@@ -93,6 +93,8 @@ pub(super) fn attention(run: &v1::Run, cluster: bool) -> Option<String> {
 pub(super) struct RowCounts {
     pub(super) accepted: u64,
     pub(super) decided: u64,
+    /// Candidates among them that nothing was asked for, since the budget ended: they were not rejected.
+    unasked: u64,
     /// Rows that are expected in the end.
     pub(super) expected: u64,
     /// False while nobody says how many there are.
@@ -108,6 +110,11 @@ impl RowCounts {
         }
     }
 
+    /// Of the candidates that were tried, those that were accepted.
+    pub(super) fn acceptance(&self) -> String {
+        percent(self.accepted, self.decided.saturating_sub(self.unasked))
+    }
+
     /// By what its driver reports.
     pub(super) fn reported(run: &v1::Run) -> Self {
         let progress = run.progress.as_ref();
@@ -115,8 +122,20 @@ impl RowCounts {
         Self {
             accepted: of(|progress| progress.accepted.max(progress.settled_accepted)),
             decided: of(|progress| progress.decided.max(progress.settled)),
+            unasked: of(unasked),
             expected: of(|progress| progress.expected_rows),
             known: progress.is_some(),
+        }
+    }
+}
+
+/// Stored candidates that are neither accepted nor rejected. Where nothing is counted by reason, that is not known.
+fn unasked(progress: &v1::Progress) -> u64 {
+    match progress.rejected.is_empty() {
+        true => 0,
+        false => {
+            let rejected: u64 = progress.rejected.values().sum();
+            progress.decided.saturating_sub(progress.accepted + rejected)
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::link;
 use crate::page::{Page, Part};
 use crate::samples::Pace;
 use crate::source::{Refusal, Role, Who};
-use crate::text::{Prose, Shown, money, now_ms, percent, rate, time};
+use crate::text::{Prose, Shown, money, now_ms, rate, time};
 
 /// The page.
 pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, Refusal> {
@@ -129,10 +129,10 @@ fn headlines(run: &v1::Run, rows: &RowCounts, budget: &Budget, pace: Option<&Pac
                 span.quiet { @if rows.expected > 0 && goes_on(run) { "of " (thousands(rows.expected)) " expected" } }
             } }
             div { dt { "acceptance" } dd {
-                strong { (percent(rows.accepted, rows.decided)) }
+                strong { (rows.acceptance()) }
                 span.quiet { "of " a href=(link::rows(&run.run, &[])) { (rows.shown(rows.decided)) " decided" } }
             } }
-            div { dt { @if budget.priced() { "spent" } @else { "calls" } } dd {
+            div { dt { @if !budget.priced() { "calls" } @else if budget.burned.usd.0 > 0 { "spent and burned" } @else { "spent" } } dd {
                 strong { @if budget.priced() { (money(gone.usd, true)) } @else { (thousands(gone.calls)) } }
                 span.quiet { a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) } }
             } }
@@ -173,11 +173,13 @@ pub(super) fn alerts(run: &v1::Run) -> Markup {
     let alerts: Vec<&v1::Alert> = run.account.iter().flat_map(|account| &account.alerts).collect();
     let all = run.account.as_ref().map_or(0, |account| account.alerts_total);
     let obstacles = run.obstacles.iter().map(gristmill_runs::served::obstacle);
+    let failures = gristmill_runs::served::status(run).failures;
     html! {
-        @if !notices.is_empty() || !alerts.is_empty() || run.obstacles.len() > 1 {
+        @if !notices.is_empty() || !alerts.is_empty() || run.obstacles.len() > 1 || !failures.is_empty() {
             section aria-labelledby="alerts-title" {
                 h2 #alerts-title { "Alerts" }
                 ul.gates {
+                    @for failure in &failures { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&failure.to_string())) } } }
                     @for text in obstacles { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&text)) } } }
                     @for text in notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
                     @for alert in &alerts {

@@ -189,7 +189,7 @@ fn row(line: &Line, cluster: bool) -> Markup {
                 a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) }
                 (budget_bar(budget, "budget"))
             }
-            td data-head="Accepted" { @if evaluates(run) { (right(rows, on, cluster)) } @else { (percent(rows.accepted, rows.decided)) } }
+            td data-head="Accepted" { @if evaluates(run) { (right(rows, on, cluster)) } @else { (rows.acceptance()) } }
             td data-head="Rate" { @if line.rate.is_empty() { "–" } @else { (line.rate) } }
             td data-head="Left" { (left(line.left)) }
             td data-head="Started" { (time(run.submitted_ms)) }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use gristmill_domain::stage::Stage;
@@ -55,6 +55,8 @@ macro_rules! queue_contract {
             a_consumer_has_no_more_than_its_slots
             a_consumer_that_goes_gives_back_what_it_holds
             a_receipt_outlives_its_consumer
+            a_look_takes_one_message_and_leaves_the_rest
+            what_is_put_back_comes_behind_what_waits
             messages_come_in_order
             a_batch_arrives_whole
             stages_do_not_mix
@@ -310,6 +312,76 @@ pub async fn a_receipt_outlives_its_consumer(harness: &dyn Harness) {
     assert!(!seen.contains(&held.envelope));
     held.receipt.ack().await.expect("ack");
     nothing(&mut second).await;
+}
+
+pub async fn a_look_takes_one_message_and_leaves_the_rest(harness: &dyn Harness) {
+    let rig = harness.start().await;
+    let publisher = rig.publisher();
+    let publish = async |envelopes| {
+        publisher
+            .publish_all(Stage::Judge, envelopes)
+            .await
+            .expect("publish")
+    };
+    let mut one = rig.consumer(Stage::Judge, 8).await;
+    assert!(one.look().await.expect("look").is_none(), "nothing waits");
+    // Sent to a consumer that has room for all of them, and takes the first: looks bring the others.
+    publish(numbered(4)).await;
+    let mut seen = BTreeSet::new();
+    let mut taken = Some(next(&mut one).await);
+    let by = Instant::now() + DEADLINE;
+    while seen.len() < 4 {
+        if let Some(delivery) = taken {
+            seen.insert(delivery.envelope);
+            delivery.receipt.ack().await.expect("ack");
+        }
+        assert!(Instant::now() < by, "{seen:?}");
+        taken = one.look().await.expect("look");
+    }
+    assert_eq!(seen, numbered(4).into_iter().collect());
+    assert!(taken.is_none());
+    publish(vec![b"a".to_vec(), b"b".to_vec()]).await;
+    let mut looked = None;
+    while looked.is_none() {
+        assert!(Instant::now() < by, "a message waits");
+        looked = one.look().await.expect("look");
+    }
+    let looked = looked.expect("a message");
+    let mut another = rig.consumer(Stage::Judge, 8).await;
+    let rest = next(&mut another).await;
+    let both: BTreeSet<Vec<u8>> = [&looked, &rest].map(|delivery| delivery.envelope.clone()).into();
+    assert_eq!(both, [b"a".to_vec(), b"b".to_vec()].into());
+    for delivery in [looked, rest] {
+        delivery.receipt.ack().await.expect("ack");
+    }
+    // Asked for the next one, it has messages sent again.
+    drop(another);
+    publish(vec![b"c".to_vec()]).await;
+    next(&mut one).await.receipt.ack().await.expect("ack");
+    nothing(&mut one).await;
+}
+
+pub async fn what_is_put_back_comes_behind_what_waits(harness: &dyn Harness) {
+    let rig = harness.start().await;
+    rig.publisher()
+        .publish_all(Stage::Embed, numbered(2))
+        .await
+        .expect("publish");
+    let mut consumer = rig.consumer(Stage::Embed, 1).await;
+    // More often than a message may be delivered before it is taken for poison.
+    for _ in 0..30 {
+        for number in numbered(2) {
+            let delivery = next(&mut consumer).await;
+            assert_eq!(delivery.envelope, number);
+            delivery.receipt.put_back().await.expect("put back");
+        }
+    }
+    for number in numbered(2) {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.envelope, number);
+        delivery.receipt.ack().await.expect("ack");
+    }
+    nothing(&mut consumer).await;
 }
 
 pub async fn messages_come_in_order(harness: &dyn Harness) {

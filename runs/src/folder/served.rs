@@ -67,6 +67,7 @@ impl RunFolder {
             burned: Some(books.burned.into()),
             held: Some(books.started.into()),
             obstacles: Vec::new(),
+            failures: Vec::new(),
             dataset: status.dataset.clone().unwrap_or_default(),
             account: status.account.as_ref().map(v1::Account::from),
         };

@@ -118,6 +118,7 @@ impl RunFolder {
             dataset: place.clone().filter(|_| !outdated),
             earlier_dataset: place.filter(|_| outdated),
             alerts: Vec::new(),
+            failures: Vec::new(),
         };
         Ok((status, state, ConceptsReached::of(concepts)))
     }
@@ -146,6 +147,7 @@ impl RunFolder {
             dataset: None,
             earlier_dataset: None,
             alerts: Vec::new(),
+            failures: Vec::new(),
         })
     }
 
