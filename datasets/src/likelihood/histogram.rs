@@ -21,7 +21,7 @@ pub(crate) fn histogram(sorted: &[f64]) -> Vec<Bin> {
     let Some(least) = finite.next() else {
         return Vec::new();
     };
-    let most = finite.last().unwrap_or(least);
+    let most = finite.next_back().unwrap_or(least);
     let bins = if most > least { BINS } else { 1 };
     let width = (most - least) / bins as f64;
     let edge = |bin: usize| least + width * bin as f64;
