@@ -32,7 +32,12 @@ fn id(path: &Path) -> Result<String, Failure> {
 }
 
 pub(super) fn show(run: &v1::Run, output: OutputStyle) {
-    let (status, state, concepts) = (served::status(run), served::state(run), served::concepts(run));
+    show_as(run, served::state(run), output);
+}
+
+/// Shows a run, and says of its state what is given.
+fn show_as(run: &v1::Run, state: RunState, output: OutputStyle) {
+    let (status, concepts) = (served::status(run), served::concepts(run));
     print::either(
         output,
         &status.json(&state, &concepts),
@@ -199,7 +204,19 @@ pub(crate) async fn cancel(args: &CancelArgs, output: OutputStyle) -> Result<(),
     };
     let answer = connect(&run.server).await?.cancel_run(request).await;
     let cancelled = answer.map_err(|status| refused(&status))?.into_inner();
-    show(&cancelled, output);
+    if *keep {
+        // The way to a dataset is the one that was just taken.
+        show_as(
+            &cancelled,
+            RunState {
+                way_out: String::new(),
+                ..served::state(&cancelled)
+            },
+            output,
+        );
+    } else {
+        show(&cancelled, output);
+    }
     if *keep && cancelled.dataset.is_empty() && output == OutputStyle::Text {
         let progress = cancelled.progress.unwrap_or_default();
         print::plain(&match progress.accepted.max(progress.settled_accepted) {

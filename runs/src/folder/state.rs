@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Events, Journal, Start};
+use gristmill_coordinator::{Journal, Start, is_of_last_end};
 use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
@@ -44,7 +44,7 @@ impl RunFolder {
         let events = self.events().await?;
         let written = self.manifest()?;
         let outdated = match &written {
-            Some(manifest) => is_outdated(manifest, &events)?,
+            Some(manifest) => !is_of_last_end(manifest, &events),
             None => events.reopened().is_some(),
         };
         let manifest = written.filter(|_| !outdated);
@@ -180,12 +180,6 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     }
 }
 
-/// True for the manifest of a dataset from before the run was last resumed.
-fn is_outdated(manifest: &serde_json::Value, events: &Events) -> anyhow::Result<bool> {
-    let resumed: Vec<serde_json::Value> = listed(manifest, "resumed")?;
-    Ok(resumed.len() < events.reopenings().count())
-}
-
 /// What a run's state depends on besides its account.
 struct Doing {
     /// A cluster keeps its books.
@@ -226,7 +220,7 @@ fn state(account: Option<&Account>, folder: &RunFolder, doing: Doing) -> RunStat
         Some(AccountState::Cancelled) => RunState::of("cancelled"),
         // Its books are reopened by the process that goes on with it.
         Some(AccountState::Closed) if reopened => goes_on(),
-        Some(AccountState::Closed) if cancelled => match folder.dataset().join("manifest.json").exists() {
+        Some(AccountState::Closed) if cancelled => match written {
             true => RunState::of("cancelled"),
             false => RunState {
                 way_out: format!(
