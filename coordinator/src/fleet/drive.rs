@@ -92,7 +92,12 @@ impl Fleet {
             }
             Failure::Run(Error::Paused { .. } | Error::Frozen { .. }) => {
                 tracing::warn!(%run, error, "it waits for a person");
-                return LetGo::Free;
+                // One that could not be brought to stand still is looked at again soon.
+                let events = Events::load((self.services.states)(run).as_ref()).await;
+                return match events.is_ok_and(|events| events.settled().is_some()) {
+                    true => LetGo::Free,
+                    false => LetGo::Stuck,
+                };
             }
             Failure::Run(Error::Cancelled) => {
                 return match self.cancelled(run, &gauges).await {
