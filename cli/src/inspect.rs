@@ -79,8 +79,12 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
 async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<Limit> {
     let state = folder.state();
     let ledger = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await??;
-    let current = ledger.account(start.run).await?.limit;
-    let new = limits::raised(current, text)?;
+    let account = ledger.account(start.run).await?;
+    let (current, frozen) = (
+        account.limit,
+        matches!(account.state, AccountState::Frozen { .. }),
+    );
+    let new = limits::raised(current, text, frozen)?;
     let request = format!("{new:?} for {current:?}");
     match ledger.raise(start.run, &request, current, new).await? {
         Raise::Raised | Raise::Already => {}

@@ -68,7 +68,8 @@ pub(crate) async fn budget(
     let mut before = None;
     if let Some(text) = &args.raise {
         before = Some(served::limit(&run));
-        let new = limits::raised(served::limit(&run), text).map_err(Failure::Input)?;
+        let frozen = run.state() == v1::RunState::Frozen;
+        let new = limits::raised(served::limit(&run), text, frozen).map_err(Failure::Input)?;
         let request = v1::RaiseBudgetRequest {
             run: run.run.clone(),
             request_id: format!("{new:?} for {:?}", run.limit),

@@ -165,11 +165,7 @@ fn cost_word(rows: &RowCounts, budget: &Budget) -> String {
 
 /// What a person should know: notices of the run, and alerts of its account.
 pub(super) fn alerts(run: &v1::Run) -> Markup {
-    let notices: Vec<&String> = run
-        .progress
-        .iter()
-        .flat_map(|progress| &progress.alerts)
-        .collect();
+    let notices = gristmill_runs::served::notices(run);
     let alerts: Vec<&v1::Alert> = run.account.iter().flat_map(|account| &account.alerts).collect();
     let all = run.account.as_ref().map_or(0, |account| account.alerts_total);
     let obstacles = run.obstacles.iter().map(gristmill_runs::served::obstacle);
@@ -179,7 +175,7 @@ pub(super) fn alerts(run: &v1::Run) -> Markup {
                 h2 #alerts-title { "Alerts" }
                 ul.gates {
                     @for text in obstacles { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&text)) } } }
-                    @for text in notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
+                    @for text in &notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
                     @for alert in &alerts {
                         li.bad { span.sign aria-hidden="true" { "✗" } span { (time(alert.at_ms)) ": " (Shown(&alert.text)) } }
                     }

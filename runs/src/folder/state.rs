@@ -14,7 +14,7 @@ use gristmill_proto::SegmentKind;
 use serde::de::DeserializeOwned;
 
 use super::{RunFolder, shown};
-use crate::status::{ConceptsReached, RunState, RunStatus};
+use crate::status::{ConceptsReached, RunState, RunStatus, lift_freeze};
 use crate::tally::RowTally;
 
 impl RunFolder {
@@ -216,7 +216,14 @@ fn state(account: Option<&Account>, folder: &RunFolder, doing: Doing) -> RunStat
             way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
             ..RunState::of("paused")
         },
-        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
+        Some(AccountState::Frozen { reason, .. }) => RunState {
+            why: reason.clone(),
+            way_out: lift_freeze(
+                &shown(folder.root()),
+                account.map(|account| account.limit).unwrap_or_default(),
+            ) + ", by the same `gristmill run`",
+            ..RunState::of("frozen")
+        },
         Some(AccountState::Cancelled) => RunState::of("cancelled"),
         // Its books are reopened by the process that goes on with it.
         Some(AccountState::Closed) if reopened => goes_on(),
