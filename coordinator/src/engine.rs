@@ -248,7 +248,8 @@ impl<'a, 'b> Engine<'a, 'b> {
         while self.ask_in_vain(producer).await? {}
         self.take_rows(producer);
         self.checkpoint(decided).await?;
-        self.show_decided(producer.ahead());
+        // Nothing more is stored: what else was decided only to come to an end is no row.
+        self.show_decided(Ahead::default());
         Ok(())
     }
 
