@@ -8,7 +8,7 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 
 use super::act::possible;
-use super::parts::{Budget, RowCounts, attention, goes_on, left, seconds_left, state_mark};
+use super::parts::{Budget, RowCounts, attention, goes_on, left, moves, seconds_left, state_mark};
 use super::{course, flow, funnel, rounds};
 use crate::app::App;
 use crate::link;
@@ -29,7 +29,7 @@ pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, 
     };
     let rows = RowCounts::reported(&run);
     let budget = Budget::of(&run);
-    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
+    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| moves(&run));
     let counted = app.facts.of(&app.source, &run).await;
     let title = format!("Run {}", run.run);
     let samples = app.samples.of(&run.run);
@@ -137,7 +137,7 @@ fn headlines(run: &v1::Run, rows: &RowCounts, budget: &Budget, pace: Option<&Pac
                 span.quiet { a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) } }
             } }
             div { dt { "cost" } dd { strong { (cost_word(rows, budget)) } span.quiet { (each) } } }
-            @if goes_on(run) {
+            @if moves(run) {
                 div { dt { "rate" } dd {
                     strong { @match &speed { Some(speed) => (speed), None => "–" } }
                     span.quiet { @match pace {
