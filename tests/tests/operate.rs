@@ -45,6 +45,16 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
         .wait(&run, LONG, |status| calls(status, "started") == 0)
         .unwrap();
     let billed = bench.sim.bill().total.calls;
+    // The same job, sent again, leaves it paused, and says so.
+    let server = cluster.api().unwrap();
+    let again = ["submit", job.to_str().unwrap(), "--server", server];
+    let told = bench.gristmill(&again).unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(
+        told.contains("it stays paused: lunch; `gristmill resume"),
+        "{told}"
+    );
+    assert!(told.contains(&format!("Next: gristmill resume {run}")), "{told}");
     // A paused run asks for nothing: a worker that comes finds nothing to do.
     cluster.worker(&["--slots", "8", "--name", "second"]).unwrap();
     assert_eq!(bench.sim.bill().total.calls, billed);
