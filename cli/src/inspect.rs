@@ -79,8 +79,12 @@ pub(crate) async fn budget(args: &BudgetArgs, output: OutputStyle) -> Result<(),
 async fn raise(folder: &RunFolder, start: &Start, text: &str) -> anyhow::Result<Limit> {
     let state = folder.state();
     let ledger = tokio::task::spawn_blocking(move || SqliteLedger::open(&state)).await??;
-    let current = ledger.account(start.run).await?.limit;
-    let new = limits::raised(current, text)?;
+    let account = ledger.account(start.run).await?;
+    let (current, frozen) = (
+        account.limit,
+        matches!(account.state, AccountState::Frozen { .. }),
+    );
+    let new = limits::raised(current, text, frozen)?;
     let request = format!("{new:?} for {current:?}");
     match ledger.raise(start.run, &request, current, new).await? {
         Raise::Raised | Raise::Already => {}
@@ -136,6 +140,16 @@ pub(crate) async fn export(args: &ExportArgs, output: OutputStyle) -> Result<(),
     let Some(manifest) = folder.manifest()? else {
         return Err(Failure::Input(folder.no_dataset(&start).await?));
     };
+    let earlier = folder.last_manifest().await?.is_none();
+    if earlier && folder.events().await?.over() {
+        return Err(Failure::Input(anyhow!(
+            "the dataset in {place} is of an earlier end of run {run}, which has ended since with more rows\n\
+             help: `gristmill assemble {root}` writes the one of all its rows",
+            place = source.display(),
+            run = start.run,
+            root = folder.root().display()
+        )));
+    }
     let mut manifest: Manifest =
         serde_json::from_value(manifest).context("the manifest of this run is damaged")?;
     let layout = match args.layout {
@@ -159,10 +173,14 @@ pub(crate) async fn export(args: &ExportArgs, output: OutputStyle) -> Result<(),
     label(&mut written, &mut manifest)?;
     let files = written.publish().map_err(|e| Failure::Input(e.into()))?;
     let value = serde_json::json!({"target": args.target, "files": files});
+    let of = match earlier {
+        true => ", of what the run had made before it was resumed",
+        false => "",
+    };
     print::either(
         output,
         &value,
-        &format!("{} files in {}", files.len(), args.target.display()),
+        &format!("{} files in {}{of}", files.len(), args.target.display()),
     );
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(crate) async fn report(args: &ReportArgs, output: OutputStyle) -> Result<(),
         .map_err(anyhow::Error::from)?
         .context("the run has no seeds yet: there is nothing to report")
         .map_err(Failure::Input)?;
-    let manifest = match folder.manifest()? {
+    let manifest = match folder.last_manifest().await? {
         Some(manifest) => serde_json::from_value(manifest).context("the manifest of this run is damaged")?,
         None => {
             let account = folder

@@ -5,6 +5,7 @@
 //! a path of its own: a restarted producer asks for the same tasks again, and those that are paid for answer at once.
 
 mod collect;
+mod drain;
 mod open;
 mod site;
 mod sweep;
@@ -69,6 +70,8 @@ const CHECKPOINT_RESULTS: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(400);
 /// Tasks that may be opened when none is in flight, however full the window is of results that came early.
 const ROOM_MIN: usize = 16;
+/// Batches of tasks without a result among them: what is left is never asked for again.
+const IN_VAIN_MAX: usize = 64;
 /// Tasks opened in one step.
 pub(crate) const OPEN_BATCH: usize = 128;
 
@@ -170,7 +173,12 @@ impl<'a, 'b> Engine<'a, 'b> {
         if producer.makes_rows() {
             self.show_unfunded();
         }
-        let result = self.drive_to_end(producer, &mut decided).await;
+        let mut result = self.drive_to_end(producer, &mut decided).await;
+        if let Err(Error::Paused { .. } | Error::Frozen { .. }) = &result
+            && self.site.care.is_some()
+        {
+            result = self.drain(producer, &mut decided).await;
+        }
         if matches!(result, Err(Error::Cancelled)) && producer.makes_rows() {
             self.wind_up(producer, &mut decided).await?;
         }
@@ -245,14 +253,13 @@ impl<'a, 'b> Engine<'a, 'b> {
         while self.ask_in_vain(producer).await? {}
         self.take_rows(producer);
         self.checkpoint(decided).await?;
-        self.show_decided(producer.ahead());
+        // Nothing more is stored: what else was decided only to come to an end is no row.
+        self.show_decided(Ahead::default());
         Ok(())
     }
 
     /// Hands out what is stored of a round that was just taken up, for as long as its tasks are asked for.
     async fn recall(&mut self, producer: &mut dyn Producer) -> Result<(), Error> {
-        /// Batches of tasks without a stored result among them: what is left is never asked for again.
-        const IN_VAIN_MAX: usize = 64;
         let mut in_vain = 0;
         while in_vain < IN_VAIN_MAX {
             let stored = self.known.len() + self.site.early.len();

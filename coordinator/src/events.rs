@@ -5,7 +5,7 @@
 //! and in object storage, whoever writes them.
 
 use gristmill_domain::amount::Limit;
-use gristmill_domain::ledger::Account;
+use gristmill_domain::ledger::{Account, AccountState};
 use gristmill_domain::plan::End;
 use gristmill_ports::blob::{Blobs, Create};
 use gristmill_proto::FormatVersion;
@@ -33,8 +33,10 @@ pub enum RunEvent {
         /// Why.
         reason: String,
     },
-    /// A person lifted the pause.
+    /// A person lifted the pause, or a driver saw that it is lifted.
     Resumed,
+    /// It stands still, paused or frozen: no call is in flight, what was paid for is stored, and its account was this.
+    Settled(Box<Account>),
     /// It ended, and its books were closed.
     Ended(Box<Ended>),
     /// It was reopened: it is planned further from the round after those that it had.
@@ -138,16 +140,34 @@ impl Events {
         }
     }
 
-    /// Writes down how a run has ended, unless that is there already.
+    /// Writes an event down if it is the next one; whether it was. Another writer's, which this one knows nothing of, stays the last.
+    ///
+    /// # Errors
+    /// [`Error::Blob`].
+    pub(crate) async fn append_next(&mut self, state: &dyn Blobs, event: RunEvent) -> Result<bool, Error> {
+        let bytes = serde_json::to_vec(&Stored {
+            format: FormatVersion,
+            event: &event,
+        })?;
+        let name = format!("{PREFIX}{:08}.json", self.list.len());
+        let created = state.create(&name, bytes).await? == Create::Created;
+        if created {
+            self.list.push(event);
+        }
+        Ok(created)
+    }
+
+    /// Writes down how a run has ended, unless that is there already. True where it was not: each end is written down once.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub async fn record_end(state: &dyn Blobs, ended: Ended) -> Result<(), Error> {
+    pub async fn record_end(state: &dyn Blobs, ended: Ended) -> Result<bool, Error> {
         let mut events = Self::load(state).await?;
         if events.ended().is_some() {
-            return Ok(());
+            return Ok(false);
         }
-        events.append(state, RunEvent::Ended(Box::new(ended))).await
+        events.append(state, RunEvent::Ended(Box::new(ended))).await?;
+        Ok(true)
     }
 
     /// How the run ended, unless it was reopened since.
@@ -198,7 +218,7 @@ impl Events {
         let (limit, _) = self.reopened()?;
         Some(Account {
             limit,
-            state: gristmill_domain::ledger::AccountState::Active,
+            state: AccountState::Active,
             ..self.last_account()?.clone()
         })
     }
@@ -242,6 +262,26 @@ impl Events {
             usd: largest.usd.zip(limit.usd).map(|(a, b)| a.max(b)),
             calls: largest.calls.zip(limit.calls).map(|(a, b)| a.max(b)),
         })
+    }
+
+    /// The account of a run that stands still with nothing in flight, as it was written down then; `None` once a call may have begun since.
+    pub(crate) fn settled(&self) -> Option<&Account> {
+        let (at, account) = self
+            .list
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(at, event)| match event {
+                RunEvent::Settled(account) => Some((at, &**account)),
+                _ => None,
+            })?;
+        let may_begin = |event: &RunEvent| match event {
+            RunEvent::Resumed | RunEvent::Ended(_) | RunEvent::Reopened { .. } => true,
+            // A person who sets a limit lifts a freeze by it, and no pause.
+            RunEvent::LimitSet { .. } => matches!(account.state, AccountState::Frozen { .. }),
+            RunEvent::Paused { .. } | RunEvent::Settled(_) | RunEvent::Adopted | RunEvent::RowsKept => false,
+        };
+        (!self.list[at + 1..].iter().any(may_begin)).then_some(account)
     }
 
     /// True where a person wants the accepted rows of the run as a dataset, though it is cancelled.
@@ -352,6 +392,75 @@ mod tests {
         assert_eq!(read.ended().unwrap().end, None, "cancelled");
         assert_eq!(read.largest_limit(calls(7)), calls(9));
         assert_eq!(read.largest_limit(calls(12)), calls(12));
+    }
+
+    #[tokio::test]
+    async fn each_end_is_written_down_once_whoever_comes_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let end = |limit, end| match ended(limit, end) {
+            RunEvent::Ended(ended) => *ended,
+            _ => unreachable!(),
+        };
+        let record = async |ended| Events::record_end(&state, ended).await.unwrap();
+        assert!(record(end(5, Some(End::BudgetSpent))).await);
+        assert!(
+            !record(end(5, Some(End::BudgetSpent))).await,
+            "another coordinator"
+        );
+        let mut events = Events::load(&state).await.unwrap();
+        let reopened = RunEvent::Reopened {
+            limit: calls(9),
+            rounds: 1,
+        };
+        events.append(&state, reopened).await.unwrap();
+        assert!(record(end(9, None)).await, "it has ended once more");
+        assert!(!record(end(9, Some(End::BudgetSpent))).await);
+        let events = Events::load(&state).await.unwrap();
+        assert_eq!(events.ended().unwrap().end, None, "the first word holds");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_stands_still_is_settled_until_a_call_may_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LocalBlobs::new(folder.path());
+        let RunEvent::Ended(ended) = ended(5, None) else {
+            unreachable!()
+        };
+        let settled = |stands: AccountState| {
+            RunEvent::Settled(Box::new(Account {
+                state: stands,
+                ..ended.account.clone()
+            }))
+        };
+        let paused = || AccountState::Paused {
+            reason: "lunch".to_owned(),
+        };
+        let frozen = || AccountState::Frozen {
+            reason: "dear".to_owned(),
+            shaken: false,
+            paused: None,
+        };
+        let mut events = Events::default();
+        assert!(events.settled().is_none());
+        assert!(events.append_next(&state, settled(paused())).await.unwrap());
+        let limit = || RunEvent::LimitSet { limit: calls(9) };
+        for harmless in [limit(), RunEvent::Adopted, RunEvent::RowsKept] {
+            events.append(&state, harmless).await.unwrap();
+            assert!(Events::load(&state).await.unwrap().settled().is_some());
+        }
+        let mut behind = events.clone();
+        events.append(&state, RunEvent::Resumed).await.unwrap();
+        assert!(events.settled().is_none(), "calls may begin");
+        assert!(
+            !behind.append_next(&state, settled(paused())).await.unwrap(),
+            "whoever has not seen that it was resumed does not say that it stands still"
+        );
+        assert!(Events::load(&state).await.unwrap().settled().is_none());
+        events.append(&state, settled(frozen())).await.unwrap();
+        assert!(events.settled().is_some());
+        events.append(&state, limit()).await.unwrap();
+        assert!(events.settled().is_none(), "a limit that is set lifts a freeze");
     }
 
     #[tokio::test]

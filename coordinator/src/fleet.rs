@@ -2,12 +2,14 @@
 //!
 //! A run is driven by whoever holds its lease in the register; the ledger's epoch fences those who lost it without noticing. A driver
 //! that stops for whatever reason gives its run back, and whoever claims it next goes on from what is stored: recovery is the path that
-//! always runs. What a person has to mend (a paused or frozen account) is left alone until the ledger says otherwise.
+//! always runs. What a person has to mend (a paused or frozen account) is driven until nothing of it is in flight, and then left alone until
+//! the ledger says otherwise.
 
 mod adopt;
 mod board;
 mod dead;
 mod drive;
+mod settled;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +37,7 @@ use crate::{Finished, Health, RunGauges, SeedStore, Start, Window, meter};
 pub(crate) use adopt::{AdoptError, Adoption};
 use board::Board;
 pub use dead::bury;
+use settled::SettledRuns;
 
 /// Writes the dataset of a finished run where it belongs.
 #[async_trait]
@@ -118,6 +121,7 @@ pub struct Fleet {
     assembler: Arc<dyn Assembler>,
     options: FleetOptions,
     board: Arc<Board>,
+    settled: SettledRuns,
 }
 
 /// A run that this process drives.
@@ -148,6 +152,7 @@ impl Fleet {
             services,
             assembler,
             board: Board::new(options.lease),
+            settled: SettledRuns::default(),
             options,
         }
     }
@@ -358,10 +363,22 @@ impl Fleet {
         match self.services.ledger.account(run).await {
             Ok(account) => {
                 self.board.see(&account);
-                match account.state {
+                let stands = match account.state {
                     AccountState::Paused { .. } => true,
                     AccountState::Frozen { shaken, .. } => !shaken,
                     AccountState::Active | AccountState::Cancelled | AccountState::Closed => false,
+                };
+                if !stands {
+                    self.settled.forget(run);
+                    return false;
+                }
+                let state = (self.services.states)(run);
+                match self.settled.holds(&account, state.as_ref()).await {
+                    Ok(settled) => settled,
+                    Err(error) => {
+                        tracing::warn!(%run, error = &error as &dyn std::error::Error, "whether it stands still with nothing in flight is not known");
+                        true
+                    }
                 }
             }
             // No account yet: its first driver opens it.

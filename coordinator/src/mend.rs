@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use gristmill_domain::amount::Amount;
 use gristmill_domain::id::TaskId;
-use gristmill_domain::ledger::{Ending, NewAccount, Subtotal};
+use gristmill_domain::ledger::{Account, Ending, Epoch, NewAccount, Subtotal};
 use gristmill_domain::stage::Stage;
 use gristmill_domain::work::Task;
-use gristmill_ports::upkeep::{Holdings, StoreHealth, StoredLine};
+use gristmill_ports::upkeep::{Holdings, StoreHealth, StoredLine, Upkeep};
 use gristmill_proto::SegmentKind;
 
 use crate::Error;
@@ -215,6 +215,69 @@ pub(crate) async fn between_rounds(site: &Site<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What is known of a run that stood still with this account: all that it had spent was written down then, with nothing in flight, so that nothing is
+/// presumed. `journaled`: tasks whose results its segments hold; where that is more, what was written down is not the last word, and the books are
+/// rebuilt as those of any other run. `None` also where nothing was spent.
+pub(crate) fn settled_holdings(account: NewAccount, settled: &Account, journaled: u64) -> Option<Holdings> {
+    let stored = settled_lines(settled);
+    if stored.is_empty() || tasks_of(&stored) < journaled {
+        return None;
+    }
+    Some(Holdings {
+        account,
+        stored,
+        stored_survivors: Vec::new(),
+        open: Vec::new(),
+        last_seq: 0,
+    })
+}
+
+/// Whether a ledger holds nothing of the tasks of a run that it once held.
+pub(crate) async fn is_lost(upkeep: &dyn Upkeep, epoch: &Epoch, holdings: &Holdings) -> Result<bool, Error> {
+    let run = holdings.account.run;
+    let tasks = tasks_of(&holdings.stored).max(1);
+    let health = upkeep.health(run, epoch, tasks).await?;
+    Ok(health == StoreHealth::Broken && upkeep.survivors(run, epoch).await?.is_empty())
+}
+
+fn tasks_of(lines: &[StoredLine]) -> u64 {
+    lines.iter().map(|line| line.sum.tasks).sum()
+}
+
+/// All that is on the books of a run of which nothing is in flight. What attempts at open tasks came to is in a line without tasks.
+fn settled_lines(settled: &Account) -> Vec<StoredLine> {
+    let mut lines: BTreeMap<(Stage, String, Ending), Subtotal> = BTreeMap::new();
+    for (stage, models) in &settled.archived {
+        for (model, endings) in models {
+            for (ending, sum) in endings {
+                lines.insert((*stage, model.clone(), *ending), *sum);
+            }
+        }
+    }
+    for (stage, models) in &settled.books {
+        for (model, books) in models {
+            let archived = settled.archived.get(stage).and_then(|models| models.get(model));
+            let (mut spent, mut burned) = (books.spent, books.burned);
+            for sum in archived.into_iter().flat_map(BTreeMap::values) {
+                spent = spent.checked_sub(sum.spent).unwrap_or_default();
+                burned = burned.checked_sub(sum.burned).unwrap_or_default();
+            }
+            if spent != Amount::ZERO || burned != Amount::ZERO {
+                let line = lines.entry((*stage, model.clone(), Ending::Failed)).or_default();
+                line.spent += spent;
+                line.burned += burned;
+            }
+        }
+    }
+    let line = |((stage, model, ending), sum)| StoredLine {
+        stage,
+        model,
+        ending,
+        sum,
+    };
+    lines.into_iter().map(line).collect()
+}
+
 /// Waits until everybody who was told of a write has had the time to show it.
 async fn wait(site: &Site<'_>, wait_ms: u64) -> Result<(), Error> {
     tracing::warn!(run = %site.run, wait_ms, "the ledger's store was restarted: nothing begins until it is known that nothing is lost");
@@ -231,14 +294,13 @@ mod tests {
 
     use async_trait::async_trait;
     use gristmill_blob::LocalBlobs;
-    use gristmill_domain::amount::{Amount, Limit};
+    use gristmill_domain::amount::Limit;
     use gristmill_domain::id::RunId;
-    use gristmill_domain::ledger::Account;
     use gristmill_domain::work::{Address, StageCall};
     use gristmill_ports::contract::ledger::MemoryLedger;
-    use gristmill_ports::ledger::{Epoch, Error as LedgerError, Ledger, NewTask};
+    use gristmill_ports::ledger::{Books, Error as LedgerError, Ledger, NewTask};
     use gristmill_ports::trace::Untraced;
-    use gristmill_ports::upkeep::{Survivor, Upkeep};
+    use gristmill_ports::upkeep::Survivor;
     use tokio::sync::watch;
     use tokio_util::sync::CancellationToken;
 
@@ -277,6 +339,59 @@ mod tests {
         async fn release(&self, _: RunId, _: Duration) -> Result<bool, LedgerError> {
             Ok(true)
         }
+    }
+
+    #[test]
+    fn all_that_was_on_the_books_of_a_run_that_stood_still_is_known() {
+        let new = NewAccount {
+            run: RunId::of(&[b"run"]),
+            limit: Limit::default(),
+            price_hash: "p".to_owned(),
+            lease_ms: 1,
+            republish_ms: 1,
+        };
+        let calls = |calls| Amount {
+            calls,
+            ..Amount::ZERO
+        };
+        let mut settled = Account::new(new.clone());
+        assert_eq!(
+            settled_holdings(new.clone(), &settled, 0),
+            None,
+            "nothing was spent"
+        );
+        let books = Books {
+            spent: calls(6),
+            burned: calls(2),
+            ..Books::default()
+        };
+        let models = settled.books.entry(Stage::Generate).or_default();
+        models.insert("sim".to_owned(), books);
+        let sum = Subtotal {
+            tasks: 3,
+            attempts: 4,
+            spent: calls(5),
+            burned: calls(1),
+        };
+        let models = settled.archived.entry(Stage::Generate).or_default();
+        models.insert("sim".to_owned(), [(Ending::Done, sum)].into());
+        let known = settled_holdings(new.clone(), &settled, 3).unwrap();
+        let lines: Vec<_> = known
+            .stored
+            .iter()
+            .map(|line| {
+                (
+                    line.ending,
+                    line.sum.tasks,
+                    line.sum.spent.calls,
+                    line.sum.burned.calls,
+                )
+            })
+            .collect();
+        // What attempts at tasks came to that are still open is not lost either.
+        assert_eq!(lines, [(Ending::Done, 3, 5, 1), (Ending::Failed, 0, 1, 1)]);
+        assert_eq!((known.open.len(), known.stored_survivors.len()), (0, 0));
+        assert_eq!(settled_holdings(new, &settled, 4), None, "it has gone on since");
     }
 
     fn result(number: u64, calls: u64) -> TaskResult {

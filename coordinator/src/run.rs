@@ -32,7 +32,7 @@ use crate::assigner::Assigner;
 use crate::corpus::Corpus;
 use crate::coverage::Coverage;
 use crate::engine::{Care, Engine, Options, Producer as _, Site};
-use crate::events::Events;
+use crate::events::{Events, RunEvent};
 use crate::existing::{ExistingTexts, Put};
 use crate::forecast;
 use crate::journal::Journal;
@@ -109,6 +109,16 @@ impl PastRounds {
 impl Coordinator<'_> {
     /// Runs to the end, or goes on where an earlier start stopped.
     pub async fn run(self) -> Result<Finished, Error> {
+        let ended = self.run_to_end().await;
+        if let Err(Error::Paused { .. } | Error::Frozen { .. }) = &ended
+            && self.upkeep.is_some()
+        {
+            self.record_settled().await?;
+        }
+        ended
+    }
+
+    async fn run_to_end(&self) -> Result<Finished, Error> {
         let evaluate = self.setup.job.evaluate.as_ref();
         if self.seeds.anchors() == 0 && evaluate.is_none() {
             return Err(Error::NoAnchor {
@@ -116,7 +126,7 @@ impl Coordinator<'_> {
             });
         }
         let run = self.setup.run;
-        let events = Events::load(self.blobs).await?;
+        let mut events = Events::load(self.blobs).await?;
         let forgotten = self.forgotten().await?;
         let lost = forgotten
             && !Journal::new(self.blobs)
@@ -129,16 +139,24 @@ impl Coordinator<'_> {
             progress.recipes_named = !self.setup.job.generate.recipes.is_empty();
         });
         let resumed = self.resume(&events, &epoch).await?;
+        self.restore_settled(&events, &epoch, forgotten).await?;
         // An order that these books did not see.
         if let Some(reason) = events.paused().filter(|_| forgotten || resumed) {
             self.ledger.pause(run, reason).await?;
         }
         let account = self.ledger.account(run).await?;
+        if account.state == AccountState::Active && events.settled().is_some() {
+            // Before anything begins that a recovery from what is written down would not know of.
+            events.append(self.blobs, RunEvent::Resumed).await?;
+        }
         self.options.gauges.see(&account, BTreeMap::new());
         self.progress.send_modify(|progress| progress.take_up(&account));
         match &account.state {
             // Before anything is opened in a shaken ledger, its books are made sure of.
             AccountState::Active | AccountState::Closed | AccountState::Frozen { shaken: true, .. } => {}
+            // What its calls bring is stored first.
+            AccountState::Paused { .. } | AccountState::Frozen { .. }
+                if self.upkeep.is_some() && events.settled().is_none() => {}
             AccountState::Paused { reason } => {
                 return Err(Error::Paused {
                     reason: reason.clone(),
@@ -269,8 +287,21 @@ impl Coordinator<'_> {
         self.progress.send_modify(|progress| progress.phase = phase);
         mend::between_rounds(site).await?;
         let account = self.ledger.account(site.run).await?;
-        if account.state == AccountState::Cancelled {
-            return Err(Error::Cancelled);
+        match &account.state {
+            AccountState::Active | AccountState::Closed => {}
+            AccountState::Cancelled => return Err(Error::Cancelled),
+            // The round is planned once it goes on, by the limit that it then has.
+            AccountState::Paused { reason } => {
+                return Err(Error::Paused {
+                    reason: reason.clone(),
+                });
+            }
+            AccountState::Frozen { shaken: true, .. } => return Err(Error::Shaken),
+            AccountState::Frozen { reason, .. } => {
+                return Err(Error::Frozen {
+                    reason: reason.clone(),
+                });
+            }
         }
         snapshot.used = account.total().gone();
         snapshot.limit = account.limit;

@@ -236,6 +236,10 @@ impl Source for Cluster {
 
     async fn manifest(&self, who: Who, run: &str) -> Result<Option<Manifest>, Refusal> {
         let shown = self.run(who, run).await?;
+        // What is there may be from before the run was last taken up again.
+        if shown.dataset.is_empty() {
+            return Ok(None);
+        }
         let name = format!("{}/dataset/manifest.json", shown.run);
         match self.api.services().root.read(&name).await {
             Ok(bytes) => serde_json::from_slice(&bytes)

@@ -273,7 +273,7 @@ impl Source for Folders {
 
     async fn manifest(&self, _who: Who, run: &str) -> Result<Option<Manifest>, Refusal> {
         let (folder, _, _) = self.folder(run).await?;
-        let manifest = folder.manifest()?;
+        let manifest = folder.last_manifest().await?;
         let typed = manifest.map(serde_json::from_value).transpose();
         Ok(typed
             .with_context(|| format!("{} is damaged", folder.dataset().join("manifest.json").display()))?)

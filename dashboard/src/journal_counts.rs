@@ -1,5 +1,6 @@
 //! Counts of runs' journals, made in the background: when another one is due, and what a page is shown.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,13 +66,12 @@ pub(crate) fn is_closed(run: &v1::Run) -> bool {
     )
 }
 
-/// A number that is another one when a run has changed so that what was counted last of its journal is not the last count.
+/// A number that is another one when a run has changed so that what was counted last of its journal is not the last count. One that was taken up
+/// again and has ended once more is told apart by when that was.
 fn journal_version(run: &v1::Run) -> u64 {
-    let flags = [is_closed(run), !run.dataset.is_empty()];
-    let state = u64::from(run.state.unsigned_abs());
-    flags
-        .iter()
-        .fold(state, |version, flag| 2 * version + u64::from(*flag))
+    let mut hasher = DefaultHasher::new();
+    (run.state, is_closed(run), run.dataset.is_empty(), run.ended_ms).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -101,5 +101,10 @@ mod tests {
             versions[0] != versions[1] && versions[1] != versions[2],
             "{versions:?}"
         );
+        let again = v1::Run {
+            ended_ms: Some(7),
+            ..kept.clone()
+        };
+        assert_ne!(journal_version(&again), versions[2], "it has ended once more");
     }
 }

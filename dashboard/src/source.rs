@@ -286,7 +286,7 @@ pub trait Source: Send + Sync + 'static {
     /// An unknown run.
     async fn state(&self, who: Who, run: &str) -> Result<Arc<dyn Blobs>, Refusal>;
 
-    /// The manifest of a run's dataset; `None` until it is there.
+    /// The manifest of the dataset that a run's last end brought; `None` until it is there.
     ///
     /// # Errors
     /// A manifest that is damaged or cannot be read.

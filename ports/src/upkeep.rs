@@ -14,6 +14,9 @@ use gristmill_domain::stage::Stage;
 
 use crate::ledger::Error;
 
+/// What the alert of an account begins with whose books were rebuilt, with calls that may have been in flight at their worst case.
+pub const PRESUMED: &str = "the books were rebuilt after lost writes, and attempts are presumed";
+
 /// Whether a run's account is what was last acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreHealth {

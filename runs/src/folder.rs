@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Error, Events, Owner, Start};
+use gristmill_coordinator::{Error, Events, Owner, Start, is_of_last_end};
 use gristmill_domain::id::RunId;
 
 use crate::evaluation::{EVALUATION_FILE, RESULT_FOLDER};
@@ -164,7 +164,20 @@ impl RunFolder {
         above.find_map(|folder| Self::open(folder).ok())
     }
 
-    /// The manifest of a finished run; `None` before that.
+    /// The manifest of the dataset that the run's last end brought; `None` where there is none, also where the one that is there is from before the
+    /// run was last resumed.
+    ///
+    /// # Errors
+    /// A manifest or state that is damaged or cannot be read.
+    pub async fn last_manifest(&self) -> anyhow::Result<Option<serde_json::Value>> {
+        let Some(manifest) = self.manifest()? else {
+            return Ok(None);
+        };
+        let events = self.events().await?;
+        Ok(Some(manifest).filter(|manifest| is_of_last_end(manifest, &events)))
+    }
+
+    /// The manifest of the dataset that is there; `None` before the run's first end.
     ///
     /// # Errors
     /// A manifest that is damaged or cannot be read.

@@ -12,9 +12,10 @@ use gristmill_domain::recipe::Made;
 use gristmill_domain::self_improvement::TeacherCheck;
 use gristmill_domain::stage::Stage;
 use gristmill_domain::words::{many, one_line};
+use gristmill_ports::upkeep::PRESUMED;
 use gristmill_proto::v1;
 
-use crate::status::{CallFailure, ConceptsReached, RunState, RunStatus};
+use crate::status::{CallFailure, ConceptsReached, RunState, RunStatus, lift_freeze};
 
 /// A run with what it is doing: of a cluster, or in a folder, which knows more words for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,12 +41,12 @@ pub fn state(run: &v1::Run) -> RunState {
     };
     let way_out = match run.state() {
         v1::RunState::Paused => format!("`gristmill resume {}` lets it go on", run.run),
+        v1::RunState::Frozen => lift_freeze(&run.run, limit(run)),
         v1::RunState::Failed => "once mended, submitting it again takes it up".to_owned(),
         v1::RunState::Cancelled => rows_to_keep(run),
         v1::RunState::Unspecified
         | v1::RunState::Waiting
         | v1::RunState::Running
-        | v1::RunState::Frozen
         | v1::RunState::Assembling
         | v1::RunState::Finished => String::new(),
     };
@@ -207,11 +208,7 @@ pub fn status(run: &v1::Run) -> RunStatus {
             .map_or_else(String::new, |progress| progress.end.clone()),
         dataset: (!run.dataset.is_empty()).then(|| run.dataset.clone()),
         earlier_dataset: None,
-        alerts: run
-            .progress
-            .as_ref()
-            .map(|progress| progress.alerts.clone())
-            .unwrap_or_default(),
+        alerts: notices(run),
         failures: run.failures.iter().filter_map(failure).collect(),
     }
 }
@@ -226,6 +223,25 @@ fn failure(seen: &v1::ModelFailure) -> Option<CallFailure> {
         ago_ms: failure.ago_ms,
         reason: failure.reason,
     })
+}
+
+/// What a person should know of a run besides the alerts of its account.
+pub fn notices(run: &v1::Run) -> Vec<String> {
+    let mut notices = run
+        .progress
+        .as_ref()
+        .map(|progress| progress.alerts.clone())
+        .unwrap_or_default();
+    let alerts = run.account.iter().flat_map(|account| &account.alerts);
+    let presumed = alerts.into_iter().any(|alert| alert.text.starts_with(PRESUMED));
+    if presumed && run.state() != v1::RunState::Cancelled {
+        notices.push(format!(
+            "calls that may have been in flight when Redis lost its data count against the budget: `gristmill budget {} --raise LIMIT`, with the \
+             whole new limit, gives the run more, also after its end",
+            run.run
+        ));
+    }
+    notices
 }
 
 /// What a recipe brought; reasons that this program does not know are left out.

@@ -157,6 +157,28 @@ impl ConceptsReached {
     }
 }
 
+/// The way out of a freeze. `place`: how the command names the run.
+pub(crate) fn lift_freeze(place: &str, limit: Limit) -> String {
+    format!(
+        "look at `gristmill budget {place}`; `gristmill budget {place} --raise {}`, the limit as it is, or a larger one, lets it go on",
+        limit_option(limit)
+    )
+}
+
+/// A limit as the command line takes it: `20usd`, `5000calls`, or both.
+fn limit_option(limit: Limit) -> String {
+    let usd = limit.usd.map(|MicroUsd(micros)| {
+        let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+        format!("{}usd", text.trim_end_matches('0').trim_end_matches('.'))
+    });
+    let calls = limit.calls.map(|calls| format!("{calls}calls"));
+    let parts: Vec<String> = usd.into_iter().chain(calls).collect();
+    match parts.is_empty() {
+        true => "LIMIT".to_owned(),
+        false => parts.join(","),
+    }
+}
+
 /// What a run is doing, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunState {
@@ -432,6 +454,24 @@ mod tests {
     use gristmill_domain::ledger::NewAccount;
 
     use super::*;
+
+    #[test]
+    fn the_way_out_of_a_freeze_names_the_limit_as_it_is_given() {
+        let limit = |usd, calls| Limit {
+            usd: Option::map(usd, MicroUsd),
+            calls,
+        };
+        for (limit, text) in [
+            (limit(Some(20_000_000), None), "20usd"),
+            (limit(Some(2_500_001), Some(1_200)), "2.500001usd,1200calls"),
+            (limit(None, Some(7)), "7calls"),
+            (limit(None, None), "LIMIT"),
+        ] {
+            assert_eq!(limit_option(limit), text);
+        }
+        let told = lift_freeze("27d5", limit(None, Some(7)));
+        assert!(told.contains("`gristmill budget 27d5 --raise 7calls`"), "{told}");
+    }
 
     #[test]
     fn tasks_that_nobody_was_asked_for_did_not_fail() {

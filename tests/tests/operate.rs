@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, tasks};
+use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, get, tasks};
 use gristmill_tests::harness::{numbers, program};
 use gristmill_tests::sim::Faults;
 use lapin::options::BasicPublishOptions;
@@ -45,6 +45,16 @@ fn an_operator_pauses_resumes_drains_and_cancels() {
         .wait(&run, LONG, |status| calls(status, "started") == 0)
         .unwrap();
     let billed = bench.sim.bill().total.calls;
+    // The same job, sent again, leaves it paused, and says so.
+    let server = cluster.api().unwrap();
+    let again = ["submit", job.to_str().unwrap(), "--server", server];
+    let told = bench.gristmill(&again).unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(
+        told.contains("it stays paused: lunch; `gristmill resume"),
+        "{told}"
+    );
+    assert!(told.contains(&format!("Next: gristmill resume {run}")), "{told}");
     // A paused run asks for nothing: a worker that comes finds nothing to do.
     cluster.worker(&["--slots", "8", "--name", "second"]).unwrap();
     assert_eq!(bench.sim.bill().total.calls, billed);
@@ -152,6 +162,93 @@ fn a_cancelled_run_becomes_a_dataset_where_that_is_wanted() {
             (&again[0]["state"], &again[0]["dataset"]),
             (&"cancelled".into(), &status["dataset"])
         );
+    }
+}
+
+/// What is shown of a run, and made of it, is of its last end: it ended for want of budget with a dataset, was given more, and was cancelled.
+#[test]
+fn a_resumed_run_that_is_cancelled_is_kept_with_all_its_rows() {
+    let (bench, job) = numbers(160).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let text = std::fs::read_to_string(&job).unwrap();
+    let another = text.replace("{pilot: 0,", "{pilot: 0, recipes: [rephrasing],");
+    let another = bench.write("another.yaml", &another).unwrap();
+    let accepted = |status: &Value| status["rows"]["accepted"].as_u64().unwrap_or(0);
+    let made = |run: &str| {
+        let manifest = std::fs::read(cluster.dataset(run).join("manifest.json")).unwrap();
+        serde_json::from_slice::<Value>(&manifest).unwrap()
+    };
+    for (job, at_once) in [(&job, true), (&another, false)] {
+        let run = cluster.submit(job).unwrap();
+        let first = cluster.finished(&run, LONG).unwrap();
+        let before = made(&run)["rows"]["train_synthetic"].as_u64().unwrap();
+        cluster.ask(&["budget", &run, "--raise", "4000calls"]).unwrap();
+        let going = cluster
+            .wait(&run, LONG, |status| accepted(status) > before + 30)
+            .unwrap();
+        assert_eq!(going["dataset"], Value::Null, "{going}");
+        let stored = cluster.store().join(&run);
+        let folder = || bench.json(&["status", stored.to_str().unwrap()]).unwrap();
+        if !at_once {
+            cluster.ask(&["cancel", &run]).unwrap();
+            let status = cluster
+                .wait(&run, LONG, |status| status["end"] == "it was cancelled")
+                .unwrap();
+            assert_eq!(
+                status["dataset"],
+                Value::Null,
+                "the old one is not of this end: {status}"
+            );
+            assert!(accepted(&status) > before, "{status}");
+            let alone = folder();
+            assert_eq!(
+                (&alone["state"], &alone["dataset"]),
+                (&"cancelled".into(), &Value::Null)
+            );
+            assert!(alone["earlier_dataset"].is_string(), "{alone}");
+            assert_eq!(alone["rows"]["accepted"], status["rows"]["accepted"]);
+            let target = bench.folder.path().join("exported");
+            let export = ["export", stored.to_str().unwrap(), target.to_str().unwrap()];
+            let refused = bench.gristmill(&export).unwrap();
+            let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(
+                refused.contains("of an earlier end") && !target.exists(),
+                "{refused}"
+            );
+        }
+        cluster.ask(&["cancel", &run, "--keep"]).unwrap();
+        let status = cluster
+            .wait(&run, LONG, |status| {
+                status["state"] == "cancelled" && !status["dataset"].is_null()
+            })
+            .unwrap();
+        let kept = made(&run);
+        println!(
+            "{before} rows at the first end, {} kept, {} calls then, {} in the end",
+            kept["rows"]["train_synthetic"],
+            calls(&first, "spent"),
+            calls(&status, "spent")
+        );
+        assert_eq!(kept["end"], "it was cancelled");
+        assert_eq!(kept["limit"]["calls"], 4000);
+        assert_eq!(kept["rows"]["train_synthetic"], accepted(&status), "{status}");
+        assert!(accepted(&status) > before + 30, "{status}");
+        assert_eq!(status["end"], "it was cancelled");
+        let alone = folder();
+        assert_eq!(
+            (&alone["end"], &alone["earlier_dataset"]),
+            (&status["end"], &Value::Null)
+        );
+        assert!(alone["dataset"].is_string(), "{alone}");
+        assert_eq!(alone["rows"]["train_synthetic"], accepted(&status));
+    }
+    // Each end is counted once, whatever followed on it.
+    let (_, page) = get(&cluster.coordinators[0].http, "/metrics").unwrap();
+    for (state, ends) in [("budget", 2), ("cancelled", 2), ("completed", 0), ("failed", 0)] {
+        let line = format!("gristmill_runs_ended_total{{state=\"{state}\"}} {ends}");
+        assert!(page.contains(&line), "{line} in {page}");
     }
 }
 

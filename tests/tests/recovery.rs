@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use gristmill_tests::cluster::{Cluster, LONG, balanced, calls, get, rows, tasks};
 use gristmill_tests::harness::{Bench, numbers};
+use gristmill_tests::sim::Faults;
 use serde_json::Value;
 
 fn train(dataset: &Path) -> usize {
@@ -188,6 +189,166 @@ fn runs_come_back_when_redis_is_lost_in_the_middle_of_them() {
     assert_eq!(cluster.status(&first).unwrap()["state"], "finished");
 }
 
+/// Waits until the store says that a run stands still with nothing in flight, so often.
+fn settled(cluster: &Cluster, run: &str, times: usize) {
+    let events = cluster.store().join(run).join("state/events");
+    let until = std::time::Instant::now() + LONG;
+    let says =
+        |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(r#""event":"settled""#));
+    loop {
+        let all = std::fs::read_dir(&events).into_iter().flatten();
+        let told = all.filter(|entry| says(&entry.as_ref().unwrap().path()));
+        if told.count() >= times {
+            return;
+        }
+        let status = cluster.status(run);
+        assert!(std::time::Instant::now() < until, "it is not settled: {status:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Loses all of Redis, and waits until a run is known again.
+fn lose_redis(cluster: &Cluster, run: &str, met: impl Fn(&Value) -> bool) -> Value {
+    cluster.redis.command(&["FLUSHALL"]).unwrap();
+    let until = std::time::Instant::now() + LONG;
+    loop {
+        match cluster.status(run) {
+            Ok(status) if met(&status) => return status,
+            other => assert!(
+                std::time::Instant::now() < until,
+                "it did not come back: {other:?}"
+            ),
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Calls that last, so that many are in flight at once.
+fn slow() -> Faults {
+    Faults {
+        latency_ms_mean: 1_500.0,
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn a_paused_run_loses_nothing_when_redis_is_lost() {
+    let (bench, job) = numbers(1_200).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&["--window", "128"]).unwrap();
+    cluster.worker(&["--slots", "32"]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    let paused = |status: &Value| status["state"] == "paused" && calls(status, "spent") > 0;
+    let alerts = |status: &Value| status["alerts"].to_string();
+    for round in 1..=2 {
+        bench.sim.set_faults(Faults::default()).unwrap();
+        let done = 100 * round as u64;
+        cluster
+            .wait(&run, LONG, |status| tasks(status, "done") > done)
+            .unwrap();
+        bench.sim.set_faults(slow()).unwrap();
+        cluster
+            .wait(&run, LONG, |status| calls(status, "started") >= 8)
+            .unwrap();
+        cluster.ask(&["pause", &run, "--reason", "lunch"]).unwrap();
+        if round == 2 {
+            // Nobody drives it while its last calls end: the next coordinator finds what they brought.
+            cluster.coordinators[0].kill().unwrap();
+            cluster.coordinator(&["--window", "128"]).unwrap();
+        }
+        settled(&cluster, &run, round);
+        let before = cluster.status(&run).unwrap();
+        let bill = billed(&bench);
+        let after = lose_redis(&cluster, &run, paused);
+        println!(
+            "paused: {bill} billed, {} spent, {} burned, {} done; after the loss: {} spent, {} burned, {} done",
+            calls(&before, "spent"),
+            calls(&before, "burned"),
+            tasks(&before, "done"),
+            calls(&after, "spent"),
+            calls(&after, "burned"),
+            tasks(&after, "done")
+        );
+        assert_eq!(
+            (calls(&before, "started"), calls(&before, "burned")),
+            (0, 0),
+            "{before}"
+        );
+        assert!(bill <= calls(&before, "spent"), "{bill} billed: {before}");
+        for of in ["spent", "burned", "started"] {
+            assert_eq!(calls(&after, of), calls(&before, of), "{of}: {after}");
+        }
+        assert_eq!(
+            tasks(&after, "done"),
+            tasks(&before, "done"),
+            "no result is lost: {after}"
+        );
+        assert_eq!(
+            (&after["state"], &after["reason"]),
+            (&"paused".into(), &"lunch".into())
+        );
+        assert!(alerts(&after).contains("no call was in flight"), "{after}");
+        cluster.ask(&["resume", &run]).unwrap();
+    }
+    // Once it goes on, calls may be in flight again, and a loss counts them.
+    bench.sim.set_faults(slow()).unwrap();
+    cluster
+        .wait(&run, LONG, |status| calls(status, "started") >= 8)
+        .unwrap();
+    let rebuilt = lose_redis(&cluster, &run, |status| calls(status, "burned") >= 8);
+    let way_out = format!("`gristmill budget {run} --raise LIMIT`");
+    assert!(rebuilt["notices"].to_string().contains(&way_out), "{rebuilt}");
+    bench.sim.set_faults(Faults::default()).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    balanced(&status, billed(&bench), 1_200).unwrap();
+}
+
+#[test]
+fn a_frozen_run_stays_frozen_when_redis_is_lost_and_says_how_it_goes_on() {
+    let (bench, job) = numbers(1_200).unwrap();
+    let mut cluster = Cluster::start().unwrap();
+    cluster.coordinator(&[]).unwrap();
+    cluster.worker(&["--slots", "8"]).unwrap();
+    let run = cluster.submit(&job).unwrap();
+    cluster
+        .wait(&run, LONG, |status| tasks(status, "done") > 50)
+        .unwrap();
+    let dear = Faults {
+        over_report: 1.0,
+        over_report_factor: 1_000.0,
+        ..Faults::default()
+    };
+    bench.sim.set_faults(dear).unwrap();
+    let frozen = |status: &Value| status["state"] == "frozen";
+    cluster.wait(&run, LONG, frozen).unwrap();
+    settled(&cluster, &run, 1);
+    bench.sim.set_faults(Faults::default()).unwrap();
+    let before = cluster.status(&run).unwrap();
+    let after = lose_redis(&cluster, &run, |status| {
+        frozen(status) && calls(status, "spent") > 0
+    });
+    for of in ["spent", "burned"] {
+        assert_eq!(calls(&after, of), calls(&before, of), "{of}: {after}");
+    }
+    assert_eq!(after["reason"], before["reason"]);
+    let server = cluster.api().unwrap();
+    let told = bench.gristmill(&["status", &run, "--server", server]).unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    println!("{told}");
+    let way_out = format!("`gristmill budget {run} --raise 1200calls`");
+    assert!(told.contains(&way_out), "{told}");
+    // The command that it names is one that works, with the limit as it is.
+    cluster.ask(&["budget", &run, "--raise", "1200calls"]).unwrap();
+    let status = cluster.finished(&run, LONG).unwrap();
+    balanced(&status, billed(&bench), 1_200).unwrap();
+    let again = bench.gristmill(&["budget", &run, "--raise", "1200calls", "--server", server]);
+    let again = String::from_utf8_lossy(&again.unwrap().stderr).into_owned();
+    assert!(
+        again.contains("nothing was changed"),
+        "of a run that is not frozen: {again}"
+    );
+}
+
 #[test]
 fn a_lost_dataset_is_assembled_from_what_is_stored_and_damage_replaces_nothing() {
     let (bench, _) = numbers(160).unwrap();
@@ -351,6 +512,58 @@ fn an_ended_run_is_resumed_with_a_larger_budget() {
     println!("300 calls: {} billed, {} rows", billed(&bench), train(&dataset));
     assert!(billed(&bench) > 240 && billed(&bench) <= spent(&last) && spent(&last) <= 300);
     assert_eq!(manifest(&dataset)["limit"]["calls"], 300);
+}
+
+/// A run of one machine that had ended, is given more, and is interrupted: its dataset is of an earlier end until it ends again.
+#[test]
+fn a_resumed_run_that_is_interrupted_shows_no_dataset_until_it_ends_again() {
+    let (bench, _) = numbers(120).unwrap();
+    bench.run_job("job.yaml", &[]).unwrap();
+    let folder = bench.run_folder().unwrap();
+    let (dataset, root) = (folder.join("dataset"), folder.to_str().unwrap());
+    let (first, bill) = (train(&dataset), billed(&bench));
+    bench.sim.set_faults(slow()).unwrap();
+    let more = [
+        "run",
+        "job.yaml",
+        "--set",
+        "budget.calls=400",
+        "--progress",
+        "none",
+    ];
+    let mut going = bench.command(&more).unwrap().spawn().unwrap();
+    let until = std::time::Instant::now() + LONG;
+    while billed(&bench) < bill + 10 {
+        assert!(std::time::Instant::now() < until, "it does not go on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let interrupt = std::process::Command::new("kill")
+        .args(["-INT", &going.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+    assert!(!going.wait().unwrap().success(), "it was interrupted");
+    let status = bench.json(&["status", root]).unwrap();
+    assert_eq!(
+        (&status["state"], &status["dataset"], &status["end"]),
+        (&"stopped".into(), &Value::Null, &"".into()),
+        "{status}"
+    );
+    assert!(status["earlier_dataset"].is_string(), "{status}");
+    assert!(refused(&bench, &["assemble", root]).contains("has not ended"));
+    assert_eq!(train(&dataset), first, "nothing was replaced");
+    bench.sim.set_faults(Faults::default()).unwrap();
+    bench.run_job("job.yaml", &["--set", "budget.calls=400"]).unwrap();
+    let all = train(&dataset);
+    println!("{first} rows at the first end, {all} at the second");
+    assert!(all > first);
+    let status = bench.json(&["status", root]).unwrap();
+    assert!(
+        status["dataset"].is_string() && status["earlier_dataset"].is_null(),
+        "{status}"
+    );
+    assert_eq!(status["rows"]["train_synthetic"], all);
+    bench.gristmill(&["assemble", root]).unwrap();
+    assert_eq!(train(&dataset), all, "written again, it is the same");
 }
 
 /// What a run has used by its books, in calls and micro-dollars.

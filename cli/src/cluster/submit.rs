@@ -65,10 +65,14 @@ pub(crate) async fn submit(args: &SubmitArgs, view: View, output: OutputStyle) -
     let value = serde_json::json!({
         "run": run, "created": answer.created, "resumed": answer.resumed, "assembling": answer.assembling, "state": served::state(&there).word, "limit": there.limit.map_or(start.limit, |_| served::limit(&there)),
     });
-    let verb = if served::is_over(&there) {
-        "status"
-    } else {
-        "watch"
+    let verb = match there.state() {
+        v1::RunState::Paused => "resume",
+        v1::RunState::Frozen | v1::RunState::Finished | v1::RunState::Cancelled => "status",
+        v1::RunState::Unspecified
+        | v1::RunState::Waiting
+        | v1::RunState::Running
+        | v1::RunState::Assembling
+        | v1::RunState::Failed => "watch",
     };
     let server = &args.server.server;
     print::either(
@@ -144,8 +148,13 @@ fn became(run: &v1::Run, created: bool, limit: Limit) -> String {
              `generate.seed` makes another run of this job"
         );
     }
-    let mut text =
-        format!("known there and {word}: it goes on by this job's addresses, keys and limits a minute");
+    let mut text = match run.state() {
+        v1::RunState::Paused | v1::RunState::Frozen => format!(
+            "known there, and it stays {}; then it goes on by this job's addresses, keys and limits a minute",
+            served::state(run)
+        ),
+        _ => format!("known there and {word}: it goes on by this job's addresses, keys and limits a minute"),
+    };
     let kept = served::limit(run);
     if run.limit.is_some() && kept != limit {
         text.push_str(&format!(

@@ -32,7 +32,12 @@ fn id(path: &Path) -> Result<String, Failure> {
 }
 
 pub(super) fn show(run: &v1::Run, output: OutputStyle) {
-    let (status, state, concepts) = (served::status(run), served::state(run), served::concepts(run));
+    show_as(run, served::state(run), output);
+}
+
+/// Shows a run, and says of its state what is given.
+fn show_as(run: &v1::Run, state: RunState, output: OutputStyle) {
+    let (status, concepts) = (served::status(run), served::concepts(run));
     print::either(
         output,
         &status.json(&state, &concepts),
@@ -63,7 +68,8 @@ pub(crate) async fn budget(
     let mut before = None;
     if let Some(text) = &args.raise {
         before = Some(served::limit(&run));
-        let new = limits::raised(served::limit(&run), text).map_err(Failure::Input)?;
+        let frozen = run.state() == v1::RunState::Frozen;
+        let new = limits::raised(served::limit(&run), text, frozen).map_err(Failure::Input)?;
         let request = v1::RaiseBudgetRequest {
             run: run.run.clone(),
             request_id: format!("{new:?} for {:?}", run.limit),
@@ -200,7 +206,19 @@ pub(crate) async fn cancel(args: &CancelArgs, output: OutputStyle) -> Result<(),
     };
     let answer = connect(&run.server).await?.cancel_run(request).await;
     let cancelled = answer.map_err(|status| refused(&status))?.into_inner();
-    show(&cancelled, output);
+    if *keep {
+        // The way to a dataset is the one that was just taken.
+        show_as(
+            &cancelled,
+            RunState {
+                way_out: String::new(),
+                ..served::state(&cancelled)
+            },
+            output,
+        );
+    } else {
+        show(&cancelled, output);
+    }
     if *keep && cancelled.dataset.is_empty() && output == OutputStyle::Text {
         let progress = cancelled.progress.unwrap_or_default();
         print::plain(&match progress.accepted.max(progress.settled_accepted) {

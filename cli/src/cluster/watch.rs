@@ -210,6 +210,8 @@ fn progress_of(run: &v1::Run) -> Progress {
     Progress {
         phase: match run.state() {
             v1::RunState::Assembling => "assembling".to_owned(),
+            // It has no rate, and no time that is left.
+            v1::RunState::Paused | v1::RunState::Frozen => served::state(run).word.to_owned(),
             _ if shown.phase.is_empty() => served::state(run).to_string(),
             _ => shown.phase,
         },

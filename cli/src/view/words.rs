@@ -126,6 +126,11 @@ fn texts((embedded, all): (u64, u64)) -> String {
     format!("texts    {} {}", bar(embedded, all), of(embedded, Some(all)))
 }
 
+/// True for a run that waits for a person: how fast it went says nothing.
+fn stands_still(now: &Progress) -> bool {
+    matches!(now.phase.as_str(), "paused" | "frozen")
+}
+
 /// `6,412/10,000  18.4/s  41.0 calls/s  3m15s left`.
 fn rows(now: &Progress, pace: &Pace) -> String {
     if now.expected_rows == 0 && !now.has_ended() {
@@ -136,6 +141,9 @@ fn rows(now: &Progress, pace: &Pace) -> String {
         Some(goal) => format!("{}/{}", thousands(now.accepted_so_far()), thousands(goal)),
         None => thousands(now.accepted_so_far()),
     };
+    if stands_still(now) {
+        return rows;
+    }
     format!("{rows}  {:.1}/s  {:.1} calls/s{left}", pace.rows(), pace.calls())
 }
 
@@ -153,13 +161,16 @@ fn answers(now: &Progress, pace: &Pace) -> String {
             100.0 * now.accepted_so_far() as f64 / all as f64
         ),
     };
+    if stands_still(now) {
+        return format!("{count}{right}");
+    }
     format!("{count}  {:.1}/s{right}{left}", pace.calls())
 }
 
 /// Seconds until the calls that are still expected are answered; by the rows, where a run of an older version expects no calls. `None` while
 /// nothing is answered.
 fn left(now: &Progress, pace: &Pace) -> Option<u64> {
-    if now.has_ended() {
+    if now.has_ended() || stands_still(now) {
         return None;
     }
     let (missing, rate) = if now.expected_calls > 0 {
@@ -291,14 +302,20 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         Some(goal) => format!("{count}/{goal}"),
         None => count.to_string(),
     };
+    let (rate, calls_rate) = match stands_still(now) {
+        true => (String::new(), String::new()),
+        false => (
+            format!(" rate={:.1}/s", pace.rows()),
+            format!(" calls_rate={:.1}/s", pace.calls()),
+        ),
+    };
     if now.evaluates {
         return format!(
-            "{time} progress run={} phase={} answered={} right={}{usd}{calls} calls_rate={:.1}/s{batches}{held_back}{eta}",
+            "{time} progress run={} phase={} answered={} right={}{usd}{calls}{calls_rate}{batches}{held_back}{eta}",
             head.run,
             now.phase.replace(' ', "-"),
             of_goal(decided(now)),
             now.accepted_so_far(),
-            pace.calls()
         );
     }
     let rows = of_goal(now.accepted_so_far());
@@ -307,12 +324,10 @@ pub(super) fn line(head: &Head, now: &Progress, pace: &Pace) -> String {
         (done, all) => format!(" done={done}/{all}"),
     };
     format!(
-        "{time} progress run={} phase={}{embedded} accepted={rows}{between} decided={} rate={:.1}/s{usd}{calls} calls_rate={:.1}/s{batches}{held_back}{accept}{coverage}{eta}",
+        "{time} progress run={} phase={}{embedded} accepted={rows}{between} decided={}{rate}{usd}{calls}{calls_rate}{batches}{held_back}{accept}{coverage}{eta}",
         head.run,
         now.phase.replace(' ', "-"),
         decided(now),
-        pace.rows(),
-        pace.calls()
     )
 }
 
@@ -439,6 +454,39 @@ mod tests {
             drawn.contains("embedding seeds\ntexts    ━━━━──────────────── 64 of 320\n"),
             "{drawn}"
         );
+    }
+
+    #[test]
+    fn a_run_that_waits_for_a_person_has_no_rate_and_no_time_left() {
+        let (head, mut pace) = (Head::of("7f3a", None), Pace::default());
+        let start = tokio::time::Instant::now();
+        pace.see(start, &Progress::default());
+        let now = |phase: &str| Progress {
+            phase: phase.to_owned(),
+            accepted: 50,
+            decided: 80,
+            expected_rows: 500,
+            expected_calls: 900,
+            gone: Amount {
+                calls: 90,
+                ..Amount::ZERO
+            },
+            ..Progress::default()
+        };
+        pace.see(start + std::time::Duration::from_secs(10), &now("round 1"));
+        for (phase, told) in [("round 1", true), ("paused", false), ("frozen", false)] {
+            let said = line(&head, &now(phase), &pace);
+            let drawn = picture(&head, &now(phase), &pace, 120);
+            assert!(said.contains("accepted=50/500"), "{said}");
+            for text in [
+                said.contains("rate="),
+                said.contains("eta="),
+                drawn.contains("/s"),
+                drawn.contains("left"),
+            ] {
+                assert_eq!(text, told, "{said} {drawn}");
+            }
+        }
     }
 
     #[test]

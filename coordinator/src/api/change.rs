@@ -28,6 +28,27 @@ impl Api {
         self.one(run).await.map(Response::new)
     }
 
+    /// Lets a paused run go on. That is written down before a call may begin: a run that is known to stand still loses nothing by a lost ledger.
+    pub(super) async fn lift_pause(&self, run: &str) -> Result<Response<v1::Run>, Status> {
+        let id = self.id_of(run).await?;
+        let state = (self.services.states)(id);
+        let settled = async || {
+            let events = Events::load(state.as_ref()).await;
+            Ok::<_, Status>(events.map_err(|error| run_status(&error))?.settled().is_some())
+        };
+        if settled().await? {
+            refuse_over(&self.one(id).await?)?;
+            self.write_down(id, RunEvent::Resumed).await?;
+        }
+        let resumed = self
+            .change(run, async |run| {
+                self.services.ledger.resume(run).await?;
+                Ok(Some(RunEvent::Resumed))
+            })
+            .await?;
+        Ok(resumed)
+    }
+
     /// Ends a run, and has its accepted rows assembled, also of one that was cancelled before.
     pub(super) async fn cancel_and_keep(&self, run: &str) -> Result<Response<v1::Run>, Status> {
         let run = self.id_of(run).await?;

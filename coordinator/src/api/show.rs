@@ -125,8 +125,14 @@ struct Ending {
 fn shown(run: &Run, account: Option<&Account>, ending: Option<&Ending>) -> v1::Run {
     let reported: Option<Progress> = serde_json::from_slice(&run.report).ok();
     // A run that is taken up again has no report yet.
-    let progress = reported.or_else(|| Some(ending?.progress.clone()));
+    let mut progress = reported.or_else(|| Some(ending?.progress.clone()));
     let (state, reason) = state(run, account, ending.map(|ending| ending.state));
+    if state == v1::RunState::Cancelled
+        && let Some(progress) = progress.as_mut().filter(|progress| !progress.has_ended())
+    {
+        // What is decided and not stored may be given up: until its driver has counted it, what is stored is shown.
+        progress.close();
+    }
     let books = account.map(Account::total).unwrap_or_default();
     v1::Run {
         run: run.run.to_string(),

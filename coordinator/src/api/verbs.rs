@@ -226,11 +226,8 @@ impl Coordinator for Api {
     async fn resume_run(&self, request: Request<v1::ResumeRunRequest>) -> Result<Response<v1::Run>, Status> {
         let call = self.audit.admit(&request, Method::ResumeRun)?;
         let run = request.into_inner().run;
-        let resumed = self.change(&run, async |run| {
-            self.services.ledger.resume(run).await?;
-            Ok(Some(RunEvent::Resumed))
-        });
-        call.about(&run).ended(resumed.await)
+        let call = call.about(&run);
+        call.ended(self.lift_pause(&run).await)
     }
 
     async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Result<Response<v1::Run>, Status> {

@@ -12,6 +12,7 @@ use gristmill_ports::register::{Ending, Submitted};
 use super::Services;
 use crate::error::told;
 use crate::events::{Events, RunEvent};
+use crate::last_end::is_of_last_end;
 use crate::owner::{self, Owner, START, read};
 use crate::{Error, Progress, Start, meter};
 
@@ -94,14 +95,20 @@ impl Services {
         Ok(folders.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
-    /// True where a run's dataset is whole: its manifest is written last.
+    /// True where a run's dataset is whole and of the run's last end: its manifest is written last.
     pub(crate) async fn assembled(&self, run: RunId) -> Result<bool, Error> {
         // A dataset, or the result of an evaluation.
         for name in [
             format!("{run}/dataset/manifest.json"),
             format!("{run}/result/evaluation.json"),
         ] {
-            if self.root.list(&name).await?.contains(&name) {
+            let Some(made) = read(self.root.as_ref(), &name).await? else {
+                continue;
+            };
+            let events = Events::load((self.states)(run).as_ref()).await?;
+            // One that cannot be read is damaged, and was written whole: it is not replaced unasked.
+            let made = serde_json::from_slice(&made).ok();
+            if made.is_none_or(|made| is_of_last_end(&made, &events)) {
                 return Ok(true);
             }
         }

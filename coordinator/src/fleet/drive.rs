@@ -92,7 +92,12 @@ impl Fleet {
             }
             Failure::Run(Error::Paused { .. } | Error::Frozen { .. }) => {
                 tracing::warn!(%run, error, "it waits for a person");
-                return LetGo::Free;
+                // One that could not be brought to stand still is looked at again soon.
+                let events = Events::load((self.services.states)(run).as_ref()).await;
+                return match events.is_ok_and(|events| events.settled().is_some()) {
+                    true => LetGo::Free,
+                    false => LetGo::Stuck,
+                };
             }
             Failure::Run(Error::Cancelled) => {
                 return match self.cancelled(run, &gauges).await {
@@ -242,7 +247,9 @@ impl Fleet {
                 ..last.borrow().clone()
             },
         };
-        Events::record_end(state.as_ref(), ended).await?;
+        if Events::record_end(state.as_ref(), ended).await? {
+            meter::ended(meter::state_of(&finished.end));
+        }
         self.finish(&start, &seeds, &finished, &account).await
     }
 
@@ -278,15 +285,8 @@ impl Fleet {
                 Err(failure) => return Err(failure),
             },
         };
-        let state = match (&ending, events.ended().and_then(|ended| ended.end.as_ref())) {
-            (Ending::Cancelled, _) => meter::CANCELLED,
-            (_, Some(end)) => meter::state_of(end),
-            (_, None) => "completed",
-        };
-        // What was lost with the register had ended before.
-        if register.end(run, &self.options.holder, ending).await? && !events.adopted() {
-            meter::ended(state);
-        }
+        // Whoever wrote down that it has ended has counted it.
+        register.end(run, &self.options.holder, ending).await?;
         tracing::info!(%run, "it has ended, by what its store says");
         self.release(run).await;
         Ok(())
@@ -347,14 +347,10 @@ impl Fleet {
         if Events::load(state.as_ref()).await?.reopened().is_some() {
             return Err(Failure::Reopened);
         }
-        let ended = self
-            .services
+        self.services
             .register
             .end(start.run, &self.options.holder, Ending::Finished)
             .await?;
-        if ended {
-            meter::ended(meter::state_of(&finished.end));
-        }
         tracing::info!(run = %start.run, end = %finished.end, "finished");
         self.release(start.run).await;
         Ok(())
@@ -397,21 +393,19 @@ impl Fleet {
             progress,
         };
         let state = (self.services.states)(run);
-        Events::record_end(state.as_ref(), ended).await?;
+        if Events::record_end(state.as_ref(), ended).await? {
+            meter::ended(meter::CANCELLED);
+            unabsorbed.count();
+        }
         let events = Events::load(state.as_ref()).await?;
         if events.keeps_rows() {
             let start = self.started_with(run).await?;
             self.keep_rows(&start, state.as_ref(), &events, &account).await?;
         }
-        let ended = self
-            .services
+        self.services
             .register
             .end(run, &self.options.holder, Ending::Cancelled)
             .await?;
-        if ended {
-            meter::ended(meter::CANCELLED);
-            unabsorbed.count();
-        }
         tracing::info!(%run, "cancelled");
         self.release(run).await;
         Ok(())

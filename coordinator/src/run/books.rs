@@ -5,7 +5,9 @@ use gristmill_domain::plan::{LastRound, Snapshot};
 use gristmill_ports::ledger::{AccountState, Close, Epoch, Reopen};
 
 use crate::engine::Site;
-use crate::events::Events;
+use crate::events::{Events, RunEvent};
+use crate::journal::Journal;
+use crate::mend;
 use crate::meter::{self, Spending};
 use crate::{Coordinator, Error};
 
@@ -40,6 +42,70 @@ impl Coordinator<'_> {
             Reopen::Mismatch { current } => refused(format!("it is {current} by now")),
             Reopen::BelowUsed { used } => refused(format!("{} are used already", used.in_words())),
         }
+    }
+
+    /// Has a run stand still again whose ledger has lost it while it did, and makes its books whole by what was written down then.
+    pub(super) async fn restore_settled(
+        &self,
+        events: &Events,
+        epoch: &Epoch,
+        forgotten: bool,
+    ) -> Result<(), Error> {
+        let (Some(upkeep), Some(settled)) = (self.upkeep, events.settled()) else {
+            return Ok(());
+        };
+        let run = self.setup.run;
+        let stored = Journal::new(self.blobs).stored_results().await?;
+        let holdings = mend::settled_holdings(self.account.clone(), settled, stored);
+        // Also where an earlier driver broke off here.
+        let lost = match &holdings {
+            Some(holdings) => mend::is_lost(upkeep, epoch, holdings).await?,
+            None => forgotten,
+        };
+        if !lost {
+            return Ok(());
+        }
+        // Before its books are whole: until then nothing begins anyway.
+        match &settled.state {
+            AccountState::Paused { reason } => self.ledger.pause(run, reason).await?,
+            AccountState::Frozen { reason, paused, .. } => {
+                self.ledger.freeze(run, reason).await?;
+                if let Some(reason) = paused {
+                    self.ledger.pause(run, reason).await?;
+                }
+            }
+            AccountState::Active | AccountState::Cancelled | AccountState::Closed => {}
+        }
+        if let Some(holdings) = holdings {
+            upkeep.rebuild(run, epoch, holdings).await?;
+            tracing::error!(%run, "the ledger has lost its books while it stood still: they are as they were written down then");
+        }
+        Ok(())
+    }
+
+    /// Writes down that a run stands still with nothing in flight, where that is so.
+    pub(super) async fn record_settled(&self) -> Result<(), Error> {
+        // The order matters: whoever lifts the pause writes that down before and after.
+        let mut events = Events::load(self.blobs).await?;
+        if events.settled().is_some() || events.over() {
+            return Ok(());
+        }
+        let account = self.ledger.account(self.setup.run).await?;
+        let stands = matches!(
+            account.state,
+            AccountState::Paused { .. } | AccountState::Frozen { shaken: false, .. }
+        );
+        if !stands || account.counts_total().running > 0 {
+            return Ok(());
+        }
+        let used = account.total().gone();
+        if events
+            .append_next(self.blobs, RunEvent::Settled(Box::new(account)))
+            .await?
+        {
+            tracing::info!(run = %self.setup.run, used = %used.in_words(), "it stands still, and nothing is in flight");
+        }
+        Ok(())
     }
 
     /// Closes the books, once nothing runs and nothing is open.

@@ -14,7 +14,7 @@ use super::bars::key;
 use super::books::{books, books_of_answers};
 use super::course;
 use super::funnel::{Facts, dated};
-use super::parts::{Budget, RowCounts, goes_on};
+use super::parts::{Budget, RowCounts, moves};
 use crate::app::App;
 use crate::live::{Asked, show};
 use crate::page::{Kind, Page, Part};
@@ -34,7 +34,7 @@ async fn page(app: Arc<App>, who: Who, run: String) -> Result<Page, Refusal> {
         .account
         .clone()
         .and_then(|account| Account::try_from(account).ok());
-    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
+    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| moves(&run));
     let samples = app.samples.of(&run.run);
     let kind = app.evaluations.kind(app.source.as_ref(), who, &run.run).await;
     let page = Page::new(format!("Budget of run {}", run.run), Part::Runs)

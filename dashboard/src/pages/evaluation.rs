@@ -9,7 +9,7 @@ use gristmill_picture::parts::Table;
 use gristmill_proto::v1;
 use maud::{Markup, html};
 
-use super::parts::{Budget, RowCounts, goes_on};
+use super::parts::{Budget, RowCounts, goes_on, moves};
 use super::result_parts::{headlines, intervals, no_votes, table, verdict};
 use super::run::{about, alerts, state};
 use super::{course, flow};
@@ -32,7 +32,7 @@ pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, 
         false => Vec::new(),
     };
     let (budget, rows) = (Budget::of(&run), RowCounts::reported(&run));
-    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| on);
+    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| moves(&run));
     let page = Page::new(format!("Evaluation {}", run.run), Part::Runs)
         .of(&run.run, Kind::Evaluation)
         .with("verdict", state(&app, who, &run, &workers))

@@ -44,6 +44,11 @@ pub(crate) fn goes_on(run: &v1::Run) -> bool {
     )
 }
 
+/// Whether it is worked on now, so that it has a rate, and a time that is left.
+pub(crate) fn moves(run: &v1::Run) -> bool {
+    run.state() == v1::RunState::Running
+}
+
 /// A state with a sign that is read without its colour: a class, a sign, a word.
 pub(super) fn state(run: &v1::Run, cluster: bool) -> (&'static str, &'static str, &'static str) {
     match run.state() {
@@ -81,8 +86,14 @@ pub(super) fn attention(run: &v1::Run, cluster: bool) -> Option<String> {
         _ => return None,
     }
     let (_, _, word) = state(run, cluster);
-    let way_out = match (told.way_out.is_empty(), cluster) {
-        (false, true) => format!("; {}", told.way_out),
+    let way_out = match run.state() {
+        _ if cluster && !told.way_out.is_empty() => format!("; {}", told.way_out),
+        v1::RunState::Paused if !cluster => {
+            "; once that is mended, the same `gristmill run` goes on".to_owned()
+        }
+        v1::RunState::Frozen if !cluster => {
+            "; `gristmill budget` shows the books in its folder, and with `--raise` lets it go on by the same `gristmill run`".to_owned()
+        }
         _ => String::new(),
     };
     Some(format!("{word}{why}{way_out}"))

@@ -8,7 +8,7 @@ use gristmill_proto::v1;
 use maud::{Markup, html};
 
 use super::act::possible;
-use super::parts::{Budget, RowCounts, attention, goes_on, left, seconds_left, state_mark};
+use super::parts::{Budget, RowCounts, attention, goes_on, left, moves, seconds_left, state_mark};
 use super::{course, flow, funnel, rounds};
 use crate::app::App;
 use crate::link;
@@ -29,7 +29,7 @@ pub(super) async fn page(app: Arc<App>, who: Who, run: v1::Run) -> Result<Page, 
     };
     let rows = RowCounts::reported(&run);
     let budget = Budget::of(&run);
-    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| goes_on(&run));
+    let pace = app.samples.pace(&run.run, now_ms()).filter(|_| moves(&run));
     let counted = app.facts.of(&app.source, &run).await;
     let title = format!("Run {}", run.run);
     let samples = app.samples.of(&run.run);
@@ -137,7 +137,7 @@ fn headlines(run: &v1::Run, rows: &RowCounts, budget: &Budget, pace: Option<&Pac
                 span.quiet { a href=(link::of_run(&run.run, "budget")) { (budget.in_words()) } }
             } }
             div { dt { "cost" } dd { strong { (cost_word(rows, budget)) } span.quiet { (each) } } }
-            @if goes_on(run) {
+            @if moves(run) {
                 div { dt { "rate" } dd {
                     strong { @match &speed { Some(speed) => (speed), None => "–" } }
                     span.quiet { @match pace {
@@ -165,11 +165,7 @@ fn cost_word(rows: &RowCounts, budget: &Budget) -> String {
 
 /// What a person should know: notices of the run, and alerts of its account.
 pub(super) fn alerts(run: &v1::Run) -> Markup {
-    let notices: Vec<&String> = run
-        .progress
-        .iter()
-        .flat_map(|progress| &progress.alerts)
-        .collect();
+    let notices = gristmill_runs::served::notices(run);
     let alerts: Vec<&v1::Alert> = run.account.iter().flat_map(|account| &account.alerts).collect();
     let all = run.account.as_ref().map_or(0, |account| account.alerts_total);
     let obstacles = run.obstacles.iter().map(gristmill_runs::served::obstacle);
@@ -181,7 +177,7 @@ pub(super) fn alerts(run: &v1::Run) -> Markup {
                 ul.gates {
                     @for failure in &failures { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&failure.to_string())) } } }
                     @for text in obstacles { li.warn { span.sign aria-hidden="true" { "!" } span { (Prose(&text)) } } }
-                    @for text in notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
+                    @for text in &notices { li.warn { span.sign aria-hidden="true" { "!" } span { (Shown(text)) } } }
                     @for alert in &alerts {
                         li.bad { span.sign aria-hidden="true" { "✗" } span { (time(alert.at_ms)) ": " (Shown(&alert.text)) } }
                     }

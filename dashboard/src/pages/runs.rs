@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::compare::{chooser, tick};
 use super::parts::{
-    Budget, RowCounts, attention, budget_bar, evaluates, goes_on, left, seconds_left, state_mark,
+    Budget, RowCounts, attention, budget_bar, evaluates, goes_on, left, moves, seconds_left, state_mark,
 };
 use crate::app::App;
 use crate::link;
@@ -89,7 +89,7 @@ impl Line {
         let rows = RowCounts::reported(&run);
         let budget = Budget::of(&run);
         // What is left of an evaluation is counted in answers, whose pace is not known.
-        let paced = goes_on(&run) && !evaluates(&run);
+        let paced = moves(&run) && !evaluates(&run);
         let pace = app.samples.pace(&run.run, now_ms()).filter(|_| paced);
         Self {
             rows,

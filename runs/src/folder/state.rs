@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
 use gristmill_blob::LocalBlobs;
-use gristmill_coordinator::{Events, Journal, Start};
+use gristmill_coordinator::{Journal, Start, is_of_last_end};
 use gristmill_domain::by_recipe::{RecipeYield, told};
 use gristmill_domain::id::RunId;
 use gristmill_domain::ledger::{Account, AccountState};
@@ -14,7 +14,7 @@ use gristmill_proto::SegmentKind;
 use serde::de::DeserializeOwned;
 
 use super::{RunFolder, shown};
-use crate::status::{ConceptsReached, RunState, RunStatus};
+use crate::status::{ConceptsReached, RunState, RunStatus, lift_freeze};
 use crate::tally::RowTally;
 
 impl RunFolder {
@@ -44,7 +44,7 @@ impl RunFolder {
         let events = self.events().await?;
         let written = self.manifest()?;
         let outdated = match &written {
-            Some(manifest) => is_outdated(manifest, &events)?,
+            Some(manifest) => !is_of_last_end(manifest, &events),
             None => events.reopened().is_some(),
         };
         let manifest = written.filter(|_| !outdated);
@@ -182,12 +182,6 @@ fn in_batches(folder: &RunFolder, run: RunId) -> anyhow::Result<u64> {
     }
 }
 
-/// True for the manifest of a dataset from before the run was last resumed.
-fn is_outdated(manifest: &serde_json::Value, events: &Events) -> anyhow::Result<bool> {
-    let resumed: Vec<serde_json::Value> = listed(manifest, "resumed")?;
-    Ok(resumed.len() < events.reopenings().count())
-}
-
 /// What a run's state depends on besides its account.
 struct Doing {
     /// A cluster keeps its books.
@@ -224,11 +218,18 @@ fn state(account: Option<&Account>, folder: &RunFolder, doing: Doing) -> RunStat
             way_out: "mend it, and the same `gristmill run` goes on".to_owned(),
             ..RunState::of("paused")
         },
-        Some(AccountState::Frozen { reason, .. }) => why("frozen", reason),
+        Some(AccountState::Frozen { reason, .. }) => RunState {
+            why: reason.clone(),
+            way_out: lift_freeze(
+                &shown(folder.root()),
+                account.map(|account| account.limit).unwrap_or_default(),
+            ) + ", by the same `gristmill run`",
+            ..RunState::of("frozen")
+        },
         Some(AccountState::Cancelled) => RunState::of("cancelled"),
         // Its books are reopened by the process that goes on with it.
         Some(AccountState::Closed) if reopened => goes_on(),
-        Some(AccountState::Closed) if cancelled => match folder.dataset().join("manifest.json").exists() {
+        Some(AccountState::Closed) if cancelled => match written {
             true => RunState::of("cancelled"),
             false => RunState {
                 way_out: format!(

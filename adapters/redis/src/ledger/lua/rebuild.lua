@@ -159,7 +159,12 @@ account.last_seq = math.max(account.last_seq, tonumber(ARGV[12]))
 account.incarnation = math.max(account.incarnation, tonumber(ARGV[2])) + 1
 account.server, account.lost, account.suspect, account.suspect_since = server, nil, nil, nil
 changed = true
-alert(string.format('the books were rebuilt after lost writes: %d attempts are presumed to have cost their worst case, together at most what was left', presumed))
+if presumed > 0 then
+    -- What it begins with is `PRESUMED` of `gristmill_ports::upkeep`.
+    alert(string.format('the books were rebuilt after lost writes, and attempts are presumed to have cost their worst case: %d, together at most what was left of the budget', presumed))
+else
+    alert('the books were rebuilt after lost writes: no call was in flight, so that none is presumed')
+end
 leave(false)
 for _, id in ipairs(gone) do
     local task = tasks[id]
