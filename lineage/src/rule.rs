@@ -158,8 +158,8 @@ mod tests {
     fn a_list_that_mend_did_not_write_is_told() {
         let told = Rule::read("rows=mend/quarantine.jsonl").unwrap_err().to_string();
         for words in [
-            "mend/quarantine.jsonl: there is no such file",
-            "leave the rule out",
+            "mend/quarantine.jsonl: there is no such file of rows",
+            "leave it out",
         ] {
             assert!(told.contains(words), "{told}");
         }

@@ -227,7 +227,7 @@ fn main() {
         let (looped, still) = (mean(loops), mean(plans));
         let equal = still.last().and_then(|(_, height)| reached(&looped, *height));
         let tenths = |course: &[(f64, f64)]| -> Vec<(f64, f64)> {
-            let tenth = |(at, _): &(f64, f64)| (100.0 * at).round() as u64 % 10 == 0;
+            let tenth = |(at, _): &(f64, f64)| ((100.0 * at).round() as u64).is_multiple_of(10);
             course.iter().copied().filter(tenth).collect()
         };
         println!(

@@ -38,6 +38,8 @@ def training(program, one, spec, rendered):
         for file, text in files.items():
             pathlib.Path(folder, file).write_text(text)
         args = [word.replace("/etc/gristmill/training", folder).replace("/var/lib/gristmill", folder) for word in one["args"]]
+        # The dataset is looked at before the base model is.
+        pathlib.Path(args[1], "data").mkdir(parents=True)
         done = subprocess.run([program, *args], capture_output=True, text=True, timeout=PATIENCE, cwd=folder)
     if done.returncode != 3 or "base model" not in done.stderr:
         return [f"{one['args']} ended with {done.returncode}: {done.stderr.strip()[:500]}"]
